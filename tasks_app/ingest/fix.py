@@ -1,0 +1,44 @@
+"""The one value every wire format becomes: a `Fix`, one GPS measurement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One GPS measurement of one device, in the product's own units.
+
+    `device_id` is the device's unique identifier as the device states it (not a primary key); `fix_time` is
+    aware and in UTC. Optional quantities are None when the device did not send them.
+    """
+
+    device_id: str
+    fix_time: datetime
+    latitude: float
+    longitude: float
+    speed_kph: float | None = None
+    course_degrees: float | None = None
+    altitude_meters: float | None = None
+    accuracy_meters: float | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFix:
+    """A measurement that cannot be right: its place in the batch, a machine-readable code and a sentence for people."""
+
+    index: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBatch:
+    """What a parser made of one body: `fixes[i]` came from item `indexes[i]`; the others are in `rejected`."""
+
+    fixes: list[Fix]
+    indexes: list[int]
+    rejected: list[RejectedFix]
