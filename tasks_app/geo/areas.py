@@ -1,0 +1,144 @@
+"""What a geofence's area may look like, and the check that says why one is refused.
+
+An area is a GeoJSON geometry (RFC 7946, positions are longitude, latitude in degrees):
+
+* `{"type": "Polygon", "coordinates": [ring, hole, ...]}` and `MultiPolygon`
+* `{"type": "Circle", "coordinates": [lon, lat], "radius_meters": r}` (not in the RFC; every tracker has circles)
+* `{"type": "LineString", "coordinates": [[lon, lat], ...], "width_meters": w}`: a corridor, w / 2 to either side
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import shapely
+
+MAX_POINTS = 10_000
+MAX_RADIUS_METERS = 1_000_000.0
+MAX_WIDTH_METERS = 100_000.0
+DEFAULT_CORRIDOR_WIDTH_METERS = 50.0
+
+
+class InvalidArea(ValueError):
+    """The area cannot be used as a geofence; the message says what is wrong with it."""
+
+
+def validate_area(area: Any) -> None:
+    """Raise InvalidArea unless `area` is one of the shapes above with finite coordinates in range."""
+    if not isinstance(area, dict):
+        raise InvalidArea("An area must be a JSON object with a type and coordinates.")
+    kind = area.get("type")
+    check = _CHECKS.get(kind) if isinstance(kind, str) else None
+    if check is None:
+        raise InvalidArea(f"The area's type must be one of {', '.join(_CHECKS)}.")
+    check(area)
+
+
+def corridor_width_meters(area: dict[str, Any]) -> float:
+    """The full width of a LineString area in meters."""
+    return float(area.get("width_meters", DEFAULT_CORRIDOR_WIDTH_METERS))
+
+
+def polygon_geometry(area: dict[str, Any]) -> shapely.Geometry:
+    """The shapely geometry, in degrees, of a Polygon or MultiPolygon area that was already checked."""
+    parts = [area["coordinates"]] if area["type"] == "Polygon" else area["coordinates"]
+    polygons = [shapely.Polygon(_flat(rings[0]), [_flat(hole) for hole in rings[1:]]) for rings in parts]
+    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+
+
+def _flat(ring: list[list[float]]) -> list[tuple[float, float]]:
+    return [(position[0], position[1]) for position in ring]
+
+
+def _check_circle(area: dict[str, Any]) -> None:
+    _check_position(area.get("coordinates"))
+    _check_length(area.get("radius_meters"), "radius_meters", MAX_RADIUS_METERS)
+
+
+def _check_corridor(area: dict[str, Any]) -> None:
+    line = _check_positions(area.get("coordinates"), at_least=2)
+    if len(set(_flat(line))) < 2:
+        raise InvalidArea("A LineString needs two different points.")
+    _check_length(area.get("width_meters", DEFAULT_CORRIDOR_WIDTH_METERS), "width_meters", MAX_WIDTH_METERS)
+    _check_span(line)
+
+
+def _check_polygon(area: dict[str, Any]) -> None:
+    _check_parts([area.get("coordinates")])
+    _check_shape(area)
+
+
+def _check_multipolygon(area: dict[str, Any]) -> None:
+    _check_parts(area.get("coordinates"))
+    _check_shape(area)
+
+
+def _check_parts(parts: Any) -> None:
+    if not isinstance(parts, list) or not parts:
+        raise InvalidArea("A MultiPolygon needs a list of polygons.")
+    points = 0
+    for rings in parts:
+        if not isinstance(rings, list) or not rings:
+            raise InvalidArea("A polygon needs a list of rings, the outer one first.")
+        for ring in rings:
+            points += len(_check_ring(ring))
+            if points > MAX_POINTS:
+                raise InvalidArea(f"An area may have at most {MAX_POINTS} points.")
+
+
+def _check_ring(ring: Any) -> list[list[float]]:
+    positions = _check_positions(ring, at_least=4)
+    if positions[0][:2] != positions[-1][:2]:
+        raise InvalidArea("A polygon's ring must be closed: its last point equals its first.")
+    _check_span(positions)
+    return positions
+
+
+def _check_shape(area: dict[str, Any]) -> None:
+    geometry = polygon_geometry(area)
+    if not geometry.is_valid:
+        raise InvalidArea(f"The polygon is not valid: {shapely.is_valid_reason(geometry)}.")
+    if geometry.area <= 0.0:
+        raise InvalidArea("The polygon has no surface.")
+
+
+def _check_span(positions: list[list[float]]) -> None:
+    longitudes = [position[0] for position in positions]
+    if max(longitudes) - min(longitudes) > 180.0:
+        raise InvalidArea("An area wider than 180 degrees must be cut at the antimeridian (RFC 7946, 3.1.9).")
+
+
+def _check_positions(positions: Any, *, at_least: int) -> list[list[float]]:
+    if not isinstance(positions, list) or len(positions) < at_least:
+        raise InvalidArea(f"At least {at_least} [longitude, latitude] points are needed.")
+    if len(positions) > MAX_POINTS:
+        raise InvalidArea(f"An area may have at most {MAX_POINTS} points.")
+    for position in positions:
+        _check_position(position)
+    return positions
+
+
+def _check_position(position: Any) -> None:
+    if not isinstance(position, list | tuple) or len(position) not in (2, 3):
+        raise InvalidArea("A point must be a [longitude, latitude] pair.")
+    for value, limit, name in ((position[0], 180, "longitude"), (position[1], 90, "latitude")):
+        if not is_number(value) or not -limit <= value <= limit:
+            raise InvalidArea(f"A point's {name} must be a number from -{limit} to {limit}.")
+
+
+def _check_length(value: Any, name: str, most: float) -> None:
+    if not is_number(value) or not 0 < value <= most:
+        raise InvalidArea(f"{name} must be a number above 0 and at most {most:.0f}.")
+
+
+def is_number(value: Any) -> bool:
+    """True for int and float; bool, an int to Python, is not a number. The range checks catch NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_CHECKS = {
+    "Polygon": _check_polygon,
+    "MultiPolygon": _check_multipolygon,
+    "Circle": _check_circle,
+    "LineString": _check_corridor,
+}
