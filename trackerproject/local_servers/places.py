@@ -8,6 +8,7 @@ from pathlib import Path
 
 DATABASE_NAME = "tracker"
 DATABASE_USER = "postgres"
+DATABASE_PORT = 5432  # only names the socket file; nothing listens on TCP
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
@@ -51,6 +52,16 @@ class Places:
         return self.home / "mail"
 
     @property
+    def lock(self) -> Path:
+        """Held by the guardian and both servers for as long as any of them lives."""
+        return self.home / "lock"
+
+    @property
+    def state(self) -> Path:
+        """JSON: the process ids of guardian, postgres and valkey. Written by the holder of the lock."""
+        return self.home / "state.json"
+
+    @property
     def sockets(self) -> Path:
         identity = f"{self.base_dir}\0{self.name}".encode("utf-8", "surrogateescape")
         return Path("/tmp") / f"tracker-{os.getuid()}-{hashlib.sha256(identity).hexdigest()[:12]}"  # noqa: S108
@@ -61,8 +72,11 @@ class Places:
 
     @property
     def database_url(self) -> str:
-        """libpq's own form for a unix socket; django-environ hands `host` over through OPTIONS."""
-        return f"postgres://{DATABASE_USER}@/{DATABASE_NAME}?host={self.sockets}"
+        return self.url_of_database(DATABASE_NAME)
+
+    def url_of_database(self, database: str) -> str:
+        """libpq's own form for a unix socket; django-environ hands `host` and `port` over through OPTIONS."""
+        return f"postgres://{DATABASE_USER}@/{database}?host={self.sockets}&port={DATABASE_PORT}"
 
     @property
     def redis_url(self) -> str:

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class NotificationsAppConfig(AppConfig):
+    name = "notifications_app"
+    verbose_name = _("Notifications")
+
+    def ready(self) -> None:
+        from notifications_app import receivers  # noqa: F401

@@ -1,0 +1,142 @@
+"""Rules (who wants to hear of what), notifications (one message to one person), deliveries (sending it once)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
+from tasks_app.models.fleets import validate_time_zone
+
+
+class ChannelKind(models.TextChoices):
+    IN_APP = "in_app", _("In the application")
+    EMAIL = "email", _("E-mail")
+
+
+class Rule(models.Model):
+    """Tell these users of events of these kinds, of these devices (none named: all of the fleet), through these channels."""
+
+    fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="rules", verbose_name=_("fleet"))
+    name = models.CharField(_("name"), max_length=100)
+    event_kinds = ArrayField(models.CharField(max_length=24, choices=EventKind), verbose_name=_("event kinds"))
+    channels = ArrayField(models.CharField(max_length=16, choices=ChannelKind), verbose_name=_("channels"))
+    users = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="rules", verbose_name=_("users"))
+    devices = models.ManyToManyField(Device, related_name="rules", blank=True, verbose_name=_("devices"))
+    geofences = models.ManyToManyField(Geofence, related_name="rules", blank=True, verbose_name=_("geofences"))
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("rule")
+        verbose_name_plural = _("rules")
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NotificationKind(models.TextChoices):
+    GEOFENCE = "geofence", _("Geofence")
+    OFFLINE = "offline", _("Offline")
+    SPEED = "speed", _("Speed")
+    MAINTENANCE = "maintenance", _("Maintenance")
+    DAILY_SUMMARY = "daily_summary", _("Daily summary")
+    SYSTEM = "system", _("System")
+
+
+class Notification(models.Model):
+    """One message to one person. `dedupe_key` makes writing it idempotent: the same news reaches a person once."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", verbose_name=_("user")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind)
+    event = models.ForeignKey(
+        Event, on_delete=models.SET_NULL, null=True, blank=True, related_name="notifications", verbose_name=_("event")
+    )
+    device = models.ForeignKey(
+        Device, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("device")
+    )
+    dedupe_key = models.CharField(max_length=200, editable=False)
+    subject = models.CharField(_("subject"), max_length=200)
+    body_text = models.TextField(_("text"))
+    body_html = models.TextField(_("HTML"), blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    read_at = models.DateTimeField(_("read at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["user", "-created_at"], name="notification_by_user")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "dedupe_key"], name="one_notification_per_user_and_news")
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class DeliveryState(models.TextChoices):
+    PENDING = "pending", _("Pending")
+    SENDING = "sending", _("Sending")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+
+
+class Delivery(models.Model):
+    """The sending of one notification through one channel, with how often it was tried and what came back."""
+
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("notification")
+    )
+    channel = models.CharField(_("channel"), max_length=16, choices=ChannelKind)
+    address = models.CharField(_("address"), max_length=320, blank=True)
+    state = models.CharField(_("state"), max_length=8, choices=DeliveryState, default=DeliveryState.PENDING)
+    attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
+    last_error = models.TextField(_("last error"), blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="delivery_not_yet_sent",
+                condition=models.Q(state__in=["pending", "sending"]),
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["notification", "channel"], name="one_delivery_per_notification_and_channel")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} · {self.get_state_display()}"
+
+
+class NotificationPreference(models.Model):
+    """How one person wants to be told: language, time zone, and whether the daily summary comes."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="notification_preference",
+        verbose_name=_("user"),
+    )
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="en")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    daily_summary = models.BooleanField(_("daily summary"), default=False)
+
+    class Meta:
+        verbose_name = _("notification preference")
+        verbose_name_plural = _("notification preferences")
+
+    def __str__(self) -> str:
+        return str(self.user)

@@ -1,0 +1,106 @@
+"""Reports people asked for, and the files written from them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.models import Device, Fleet
+
+
+class ReportKind(models.TextChoices):
+    SUMMARY = "summary", _("Device summary")
+    ROUTE = "route", _("Route")
+    TRIPS = "trips", _("Trips")
+    STOPS = "stops", _("Stops")
+    EVENTS = "events", _("Events")
+    FLEET = "fleet", _("Fleet")
+    DAILY = "daily", _("Fleet's day")
+
+
+class ReportState(models.TextChoices):
+    PENDING = "pending", _("Pending")
+    RUNNING = "running", _("Running")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
+
+
+class ReportFormat(models.TextChoices):
+    JSON = "json", "JSON"
+    CSV = "csv", "CSV"
+    XLSX = "xlsx", "XLSX"
+
+
+class Report(models.Model):
+    """One report: its parameters, its state and, once ready, its content. `[range_start, range_end)` in UTC.
+
+    `content` is the table of `reports_app.table` as JSON: {"title", "sections": [{"name", "columns", "rows", "totals"}]}.
+    A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device.
+    """
+
+    kind = models.CharField(_("kind"), max_length=12, choices=ReportKind)
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, null=True, blank=True, related_name="reports", verbose_name=_("device")
+    )
+    fleet = models.ForeignKey(
+        Fleet, on_delete=models.CASCADE, null=True, blank=True, related_name="reports", verbose_name=_("fleet")
+    )
+    device_ids = models.JSONField(_("devices"), null=True, blank=True)
+    range_start = models.DateTimeField(_("from"))
+    range_end = models.DateTimeField(_("to"))
+    state = models.CharField(_("state"), max_length=8, choices=ReportState, default=ReportState.PENDING)
+    error = models.TextField(_("error"), blank=True)
+    content = models.JSONField(_("content"), null=True, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="reports",
+        verbose_name=_("requested by"),
+    )
+    job_id = models.UUIDField(_("job"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="report_range_forward", condition=models.Q(range_end__gt=models.F("range_start"))
+            ),
+            models.UniqueConstraint(
+                fields=["fleet", "range_start", "range_end"],
+                condition=models.Q(kind="daily"),
+                name="one_daily_report_per_fleet_and_day",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"], name="report_not_finished", condition=models.Q(state__in=["pending", "running"])
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.range_start:%Y-%m-%d}"
+
+
+class ReportFile(models.Model):
+    """One report written in one format. The file appears whole or not at all."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="files", verbose_name=_("report"))
+    format = models.CharField(_("format"), max_length=8, choices=ReportFormat)
+    file = models.FileField(_("file"), upload_to="reports/%Y/%m/")
+    size_bytes = models.PositiveBigIntegerField(_("size (bytes)"))
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("report file")
+        verbose_name_plural = _("report files")
+        constraints = [models.UniqueConstraint(fields=["report", "format"], name="one_file_per_report_and_format")]
+
+    def __str__(self) -> str:
+        return self.file.name

@@ -1,0 +1,42 @@
+"""Redis clients of the engine. One for callers (fails fast), one for the worker processes (waits out a restart)."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+import redis
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.retry import Retry
+
+from tasks_app.engine.config import engine_config
+
+# XREADGROUP blocks at most this long; the socket must wait longer than that.
+BLOCK_MS = 1000
+
+
+@lru_cache(maxsize=4)
+def _client_of_process(pid: int) -> redis.Redis:
+    return redis.Redis.from_url(
+        engine_config().redis_url,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        health_check_interval=30,
+    )
+
+
+def client() -> redis.Redis:
+    """The client for enqueueing and looking: its commands are safe to send twice, so it retries briefly, then fails."""
+    return _client_of_process(os.getpid())
+
+
+def worker_client() -> redis.Redis:
+    """A new client for one process of a cluster, never retried by itself: a lost XREADGROUP reply must be noticed."""
+    return redis.Redis.from_url(
+        engine_config().redis_url,
+        socket_timeout=BLOCK_MS / 1000 + 4,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 0),
+        single_connection_client=False,
+    )

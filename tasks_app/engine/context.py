@@ -1,0 +1,60 @@
+"""What a running task may ask of and tell about its own job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from tasks_app.engine.errors import JobCancelled
+
+_PROGRESS_EVERY_SECONDS = 0.25
+
+
+class CurrentJob:
+    """The job this code runs in. Outside of a worker (a direct call, a test) every method is harmless."""
+
+    def __init__(
+        self,
+        *,
+        job_id: UUID | None = None,
+        requested_by_id: int | None = None,
+        attempt: int = 1,
+        report_progress: Callable[[dict[str, Any]], None] | None = None,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        self.id = job_id
+        self.requested_by_id = requested_by_id
+        self.attempt = attempt
+        self.last_progress: dict[str, Any] | None = None
+        self._report_progress = report_progress
+        self._is_cancelled = is_cancelled
+        self._reported_at = 0.0
+
+    def progress(self, current: int, total: int | None = None, message: str = "") -> None:
+        """Say how far the job is. Written at most four times a second; the first and the last (current == total) always."""
+        self.last_progress = {"current": current, "total": total, "message": message}
+        now = time.monotonic()
+        if self._report_progress and (current == total or now - self._reported_at >= _PROGRESS_EVERY_SECONDS):
+            self._reported_at = now
+            self._report_progress(self.last_progress)
+
+    def raise_if_cancelled(self) -> None:
+        """Call at every chunk of work. Raises JobCancelled once someone cancelled this job."""
+        if self._is_cancelled and self._is_cancelled():
+            raise JobCancelled("Cancelled while running.")
+
+
+_current: ContextVar[CurrentJob | None] = ContextVar("current_job", default=None)
+
+
+def current_job() -> CurrentJob:
+    """Return the job this code runs in, or a harmless stand-in outside of one."""
+    return _current.get() or CurrentJob()
+
+
+def set_current_job(job: CurrentJob | None) -> None:
+    """For the worker only."""
+    _current.set(job)

@@ -1,0 +1,75 @@
+"""What can go wrong with a job, for those who enqueue it and for those who write its task."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of every error of the engine. `code` names it for machines."""
+
+    code = "engine_error"
+
+
+class UnknownTask(EngineError):
+    """No task is registered under this name."""
+
+    code = "unknown_task"
+
+
+class InvalidArguments(EngineError):
+    """The arguments do not fit the task's signature, or cannot be written as JSON."""
+
+    code = "invalid_arguments"
+
+
+class PayloadTooLarge(EngineError):
+    """The arguments are larger than MAX_PAYLOAD_BYTES."""
+
+    code = "payload_too_large"
+
+
+class QueueFull(EngineError):
+    """The queue holds MAX_QUEUE_DEPTH jobs: try again later."""
+
+    code = "queue_full"
+
+
+class QueueUnavailable(EngineError):
+    """Redis did not take the job: nothing was enqueued, try again later."""
+
+    code = "queue_unavailable"
+
+
+class BadPayload(EngineError):
+    """A message that was not written by us, was changed on the way, or belongs to another queue or job."""
+
+    code = "bad_payload"
+
+
+class UnserialisableResult(EngineError):
+    """The task returned something that cannot be written as JSON, or too much of it."""
+
+    code = "unserialisable_result"
+
+
+class PermanentError(EngineError):
+    """Raise in a task when trying again cannot help: the job fails at once."""
+
+    code = "permanent_error"
+
+
+class JobLost(EngineError):
+    """The worker that ran the job died too often."""
+
+    code = "worker_lost"
+
+
+class JobInterrupted(BaseException):
+    """Base of what the engine raises inside a running task. Not an Exception: a task's `except Exception` lets it pass."""
+
+
+class JobCancelled(JobInterrupted):
+    """Someone cancelled this job."""
+
+
+class JobTimeout(JobInterrupted):
+    """The job ran longer than its time limit."""

@@ -1,0 +1,81 @@
+"""Every key of the engine, in one place.
+
+`<p>` is `Q_CLUSTER["name"]`, `<q>` a queue. All keys of a queue carry that queue's hash tag, and no script touches two
+queues, so queues can live on different Redis shards.
+
+    {<p>:<q>}:stream         STREAM  one entry {i: <job id>} per attempt; group "workers". Never trimmed.
+    {<p>:<q>}:delayed        ZSET    job id -> due time in ms: scheduled and retrying jobs
+    {<p>:<q>}:job:<id>       HASH    the live job; a short tombstone {st} for a minute after its end
+    {<p>:<q>}:unique:<hash>  STRING  job id that holds a unique key, until that job ends
+    {<p>:<q>}:beats          ZSET    consumer -> last heartbeat in ms (Redis time)
+    {<p>:<q>}:consumers      HASH    consumer -> JSON {host, pid, started_at}
+    {<p>:<q>}:bad            LIST    the last messages that could not be read, as JSON, for inspection
+    {<p>:<q>}:done           ZSET    minute -> count of finished jobs (rate), last hour only
+    <p>:scheduler            STRING  host and pid of the process that ticks the schedules, informational, expires
+
+Fields of a job hash:
+    st    state: scheduled, queued, running, retrying; succeeded, failed, cancelled in a tombstone
+    p     signed payload (engine.payload)
+    t     task name, readable without the payload
+    sid   stream id of the present attempt: the fence. An acknowledgement with another id changes nothing.
+    own   consumer that runs it
+    att   attempts started          lost  workers lost while running it
+    enq   created, ms               due   due time, ms
+    t0    present attempt started, ms (Redis time)
+    cx    JSON {by, reason}: cancellation asked for while running
+    pr    JSON progress             err   JSON list of the attempts that failed
+    uk    its unique key, if any    by    id of the user who asked for it
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+GROUP = "workers"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueKeys:
+    """The keys of one queue."""
+
+    prefix: str
+    queue: str
+
+    @property
+    def tag(self) -> str:
+        return f"{{{self.prefix}:{self.queue}}}:"
+
+    @property
+    def stream(self) -> str:
+        return self.tag + "stream"
+
+    @property
+    def delayed(self) -> str:
+        return self.tag + "delayed"
+
+    @property
+    def beats(self) -> str:
+        return self.tag + "beats"
+
+    @property
+    def consumers(self) -> str:
+        return self.tag + "consumers"
+
+    @property
+    def bad(self) -> str:
+        return self.tag + "bad"
+
+    @property
+    def done(self) -> str:
+        return self.tag + "done"
+
+    @property
+    def job_prefix(self) -> str:
+        return self.tag + "job:"
+
+    def job(self, job_id: str) -> str:
+        return self.job_prefix + job_id
+
+    def unique(self, unique_key: str) -> str:
+        return f"{self.tag}unique:{hashlib.sha256(unique_key.encode()).hexdigest()}"

@@ -1,0 +1,62 @@
+"""Signed JSON: what a job carries through Redis, `<hmac hex>.<json>`.
+
+The MAC (HMAC-SHA256, key derived from SECRET_KEY) covers queue and job id, so that a message replayed on another queue or
+under another id is refused. SECRET_KEY_FALLBACKS are accepted for reading: keys can be rotated while work is queued.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from tasks_app.engine.errors import BadPayload
+
+_PURPOSE = b"tasks_app.engine.payload.v1"
+_MAC_LENGTH = 64
+
+
+class Payload(msgspec.Struct, frozen=True, array_like=False):
+    """The content of a message. `call` is [args, kwargs]."""
+
+    task: str
+    call: tuple[list[Any], dict[str, Any]]
+    created_ms: int
+    requested_by_id: int | None = None
+    schedule_id: int | None = None
+    retry_of: str | None = None
+
+
+_decoder = msgspec.json.Decoder(Payload)
+
+
+@lru_cache(maxsize=8)
+def _derived_key(secret: str) -> bytes:
+    return hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256)
+
+
+def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
+    bound = f"{queue}\n{job_id}\n".encode() + body
+    return hmac.digest(_derived_key(secret), bound, hashlib.sha256).hex().encode()
+
+
+def seal(queue: str, job_id: str, payload: Payload, call_json: str) -> bytes:
+    """Return the signed message; `call_json` is the already encoded `payload.call`, so that it is encoded once."""
+    body = msgspec.json.encode(payload).replace(b'"call":[[],{}]', b'"call":' + call_json.encode(), 1)
+    return _mac(settings.SECRET_KEY, queue, job_id, body) + b"." + body
+
+
+def unseal(queue: str, job_id: str, message: bytes) -> Payload:
+    """Return the content of a message. Raises BadPayload when it is not ours, changed, replayed or unreadable."""
+    mac, dot, body = message[:_MAC_LENGTH], message[_MAC_LENGTH : _MAC_LENGTH + 1], message[_MAC_LENGTH + 1 :]
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    if dot != b"." or not any(hmac.compare_digest(mac, _mac(secret, queue, job_id, body)) for secret in secrets):
+        raise BadPayload("The signature does not fit this message on this queue.")
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadPayload(f"The message cannot be read: {error}") from error

@@ -1,0 +1,176 @@
+"""The tasks that may run: a function becomes one with `@task`, and nothing else ever runs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Generic, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks_app.engine.arguments import ArgumentChecker
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.enqueue import JobOptions, enqueue_checked, run_on_commit
+from tasks_app.engine.errors import UnknownTask
+from tasks_app.engine.retry import RetryPolicy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_registry: dict[str, Task[Any, Any]] = {}
+
+
+class Task(Generic[P, R]):
+    """A registered function. Calling it runs it here and now; `delay` and its sisters make a job of it."""
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str,
+        queue: str,
+        timeout_seconds: float | None,
+        max_attempts: int | None,
+        schedulable: bool,
+    ) -> None:
+        self.function = function
+        self.name = name
+        self.queue = queue
+        self.schedulable = schedulable
+        self._timeout_seconds = timeout_seconds
+        self._max_attempts = max_attempts
+        self.arguments = ArgumentChecker(function)
+        self.__doc__ = function.__doc__
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring, for lists of tasks."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self._timeout_seconds or engine_config().queue(self.queue).timeout_seconds
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        queue = engine_config().queue(self.queue)
+        return RetryPolicy(
+            max_attempts=self._max_attempts or queue.max_attempts,
+            base_seconds=queue.backoff_seconds,
+            cap_seconds=queue.backoff_cap_seconds,
+        )
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> UUID:
+        """Enqueue a call with these arguments; return the job id. Errors as in `apply_async`."""
+        return self.apply_async(args, kwargs)
+
+    def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Check the arguments now, enqueue after the present transaction commits (at once where there is none)."""
+        self.arguments.check(args, kwargs)
+        run_on_commit(lambda: self.apply_async(args, kwargs))
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        job_id: UUID | None = None,
+        unique_key: str | None = None,
+        requested_by: Any = None,
+        schedule_id: int | None = None,
+        retry_of: UUID | None = None,
+    ) -> UUID:
+        """Enqueue a call and return its job id.
+
+        `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job.
+        While a job with `unique_key` lives, enqueueing the same key returns that job's id. `requested_by` is a user
+        or a user id. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        """
+        options = JobOptions(
+            countdown=countdown,
+            eta=eta,
+            job_id=job_id,
+            unique_key=unique_key,
+            requested_by_id=getattr(requested_by, "pk", requested_by),
+            schedule_id=schedule_id,
+            retry_of=retry_of,
+        )
+        call = self.arguments.check(args, kwargs or {})
+        return enqueue_checked(self.queue, self.name, call, options)
+
+
+def task(
+    *,
+    queue: str,
+    name: str | None = None,
+    timeout_seconds: float | None = None,
+    max_attempts: int | None = None,
+    schedulable: bool = False,
+) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Register the decorated function under its own name (or `name`).
+
+    Only tasks with `schedulable=True` may be put on a schedule by staff. Raises ImproperlyConfigured when another
+    function has the name already.
+    """
+
+    def register(function: Callable[P, R]) -> Task[P, R]:
+        registered = Task(
+            function,
+            name=name or function.__name__,
+            queue=queue,
+            timeout_seconds=timeout_seconds,
+            max_attempts=max_attempts,
+            schedulable=schedulable,
+        )
+        known = _registry.setdefault(registered.name, registered)
+        if known is not registered and known.function.__module__ != function.__module__:
+            raise ImproperlyConfigured(f"Two tasks are named {registered.name!r}.")
+        return registered
+
+    return register
+
+
+def get_task(name: str) -> Task[Any, Any]:
+    """Return the task registered under `name`; a dotted path to it is accepted too. Raises UnknownTask."""
+    found = _registry.get(name) or _registry.get(name.rpartition(".")[2] if "." in name else "")
+    if found is None or ("." in name and f"{found.function.__module__}.{found.function.__name__}" != name):
+        raise UnknownTask(f"No task is registered as {name!r}.")
+    return found
+
+
+def registered_tasks() -> list[Task[Any, Any]]:
+    """All registered tasks, sorted by name."""
+    return [_registry[name] for name in sorted(_registry)]
+
+
+def autodiscover() -> None:
+    """Import the `tasks` module (or every module of the `tasks` package) of each installed app."""
+    for app in apps.get_app_configs():
+        if importlib.util.find_spec(f"{app.name}.tasks") is None or app.name == "django_q":
+            continue
+        module = importlib.import_module(f"{app.name}.tasks")
+        for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            importlib.import_module(f"{app.name}.tasks.{found.name}")
+
+
+def enqueue(task_name: str, *args: Any, **kwargs: Any) -> UUID:
+    """Enqueue by name, for services, which never import a task module. Errors as in `Task.apply_async`, and UnknownTask."""
+    return get_task(task_name).apply_async(args, kwargs)
+
+
+def enqueue_on_commit(task_name: str, *args: Any, **kwargs: Any) -> None:
+    """Like `enqueue`, after the present transaction commits."""
+    get_task(task_name).delay_on_commit(*args, **kwargs)

@@ -1,0 +1,108 @@
+"""Devices, and what the system currently knows of each."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.models.fleets import SPEED_LIMIT_VALIDATORS, Fleet
+
+
+class DeviceKind(models.TextChoices):
+    CAR = "car", _("Car")
+    VAN = "van", _("Van")
+    TRUCK = "truck", _("Truck")
+    MOTORCYCLE = "motorcycle", _("Motorcycle")
+    PHONE = "phone", _("Phone")
+    OTHER = "other", _("Other")
+
+
+class DeviceStatus(models.TextChoices):
+    UNKNOWN = "unknown", _("Unknown")
+    ONLINE = "online", _("Online")
+    OFFLINE = "offline", _("Offline")
+
+
+class Device(models.Model):
+    """A tracker or phone. `unique_id` is what it calls itself on the wire."""
+
+    fleet = models.ForeignKey(Fleet, on_delete=models.PROTECT, related_name="devices", verbose_name=_("fleet"))
+    unique_id = models.CharField(
+        _("unique id"),
+        max_length=128,
+        unique=True,
+        validators=[RegexValidator(r"^[^\x00-\x1f\x7f]+$", _("Control characters are not allowed."))],
+    )
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=12, choices=DeviceKind, default=DeviceKind.CAR)
+    is_active = models.BooleanField(_("active"), default=True, help_text=_("Fixes of an inactive device are refused."))
+    speed_limit_kph = models.FloatField(
+        _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS
+    )
+    offline_after_minutes = models.PositiveIntegerField(
+        _("offline after (minutes)"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    ingest_key_hash = models.CharField(max_length=64, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="device_speed_limit_sane",
+                condition=models.Q(speed_limit_kph__isnull=True)
+                | models.Q(speed_limit_kph__gt=0, speed_limit_kph__lte=500),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeviceState(models.Model):
+    """What is known of a device after its newest fix. Written by the pipeline only, forward in time only."""
+
+    device = models.OneToOneField(
+        Device, on_delete=models.CASCADE, primary_key=True, related_name="state", verbose_name=_("device")
+    )
+    status = models.CharField(_("status"), max_length=8, choices=DeviceStatus, default=DeviceStatus.UNKNOWN)
+    last_seen_at = models.DateTimeField(_("last seen at"), null=True, blank=True, help_text=_("Server time."))
+    offline_since = models.DateTimeField(_("offline since"), null=True, blank=True)
+    fix_time = models.DateTimeField(_("fix time"), null=True, blank=True)
+    latitude = models.FloatField(_("latitude"), null=True, blank=True)
+    longitude = models.FloatField(_("longitude"), null=True, blank=True)
+    altitude_meters = models.FloatField(_("altitude (m)"), null=True, blank=True)
+    speed_kph = models.FloatField(_("speed (km/h)"), null=True, blank=True)
+    course_degrees = models.FloatField(_("course (degrees)"), null=True, blank=True)
+    accuracy_meters = models.FloatField(_("accuracy (m)"), null=True, blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    is_moving = models.BooleanField(_("moving"), default=False)
+    ignition = models.BooleanField(_("ignition"), null=True, blank=True)
+    odometer_meters = models.FloatField(_("odometer (m)"), default=0)
+    engine_seconds = models.FloatField(_("engine time (s)"), default=0)
+    geofence_ids = ArrayField(models.BigIntegerField(), default=list, blank=True, verbose_name=_("inside geofences"))
+    overspeed_event_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    overspeed_since = models.DateTimeField(_("overspeed since"), null=True, blank=True)
+    overspeed_limit_kph = models.FloatField(_("overspeed limit (km/h)"), null=True, blank=True)
+    overspeed_peak_kph = models.FloatField(_("overspeed peak (km/h)"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("device state")
+        verbose_name_plural = _("device states")
+        indexes = [models.Index(fields=["status", "last_seen_at"], name="state_by_status_and_seen")]
+        constraints = [
+            models.CheckConstraint(
+                name="state_coordinates_in_range",
+                condition=models.Q(fix_time__isnull=True)
+                | models.Q(latitude__gte=-90, latitude__lte=90, longitude__gte=-180, longitude__lte=180),
+            ),
+            models.CheckConstraint(name="state_odometer_not_negative", condition=models.Q(odometer_meters__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} · {self.get_status_display()}"

@@ -1,0 +1,50 @@
+"""Events: something that happened to a device."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.models.devices import Device
+from tasks_app.models.geofences import Geofence
+
+
+class EventKind(models.TextChoices):
+    GEOFENCE_ENTER = "geofence_enter", _("Geofence entered")
+    GEOFENCE_EXIT = "geofence_exit", _("Geofence left")
+    OVERSPEED = "overspeed", _("Overspeed")
+    DEVICE_OFFLINE = "device_offline", _("Device offline")
+    DEVICE_ONLINE = "device_online", _("Device back online")
+    MAINTENANCE_DUE_SOON = "maintenance_due_soon", _("Maintenance due soon")
+    MAINTENANCE_DUE = "maintenance_due", _("Maintenance due")
+
+
+class Event(models.Model):
+    """One thing that happened. `data` holds what is particular to the kind, quantities with their unit in the key.
+
+    overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds.
+    device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="events", verbose_name=_("device"))
+    kind = models.CharField(_("kind"), max_length=24, choices=EventKind)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    latitude = models.FloatField(_("latitude"), null=True, blank=True)
+    longitude = models.FloatField(_("longitude"), null=True, blank=True)
+    geofence = models.ForeignKey(
+        Geofence, on_delete=models.SET_NULL, null=True, blank=True, related_name="events", verbose_name=_("geofence")
+    )
+    data = models.JSONField(_("data"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["-occurred_at", "-id"]
+        indexes = [
+            models.Index(fields=["device", "-occurred_at"], name="event_by_device_and_time"),
+            models.Index(fields=["-occurred_at", "-id"], name="event_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.occurred_at:%Y-%m-%d %H:%M:%S}"

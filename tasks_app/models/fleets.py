@@ -1,0 +1,84 @@
+"""Fleets and who may see them."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+def validate_time_zone(value: str) -> None:
+    """Raise ValidationError unless `value` names a zone of the tz database."""
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(_("%(value)s is not a known time zone."), params={"value": value})
+
+
+SPEED_LIMIT_VALIDATORS = [MinValueValidator(1), MaxValueValidator(500)]
+
+
+class FleetRole(models.TextChoices):
+    VIEWER = "viewer", _("Viewer")
+    OPERATOR = "operator", _("Operator")
+    MANAGER = "manager", _("Manager")
+
+
+class Fleet(models.Model):
+    """A set of devices that the same people look after."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    speed_limit_kph = models.FloatField(
+        _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS
+    )
+    offline_after_minutes = models.PositiveIntegerField(
+        _("offline after (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Silence after which a device counts as offline; empty uses the system's setting."),
+    )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="FleetMembership", related_name="fleets", verbose_name=_("members")
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("fleet")
+        verbose_name_plural = _("fleets")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                name="fleet_speed_limit_sane",
+                condition=models.Q(speed_limit_kph__isnull=True)
+                | models.Q(speed_limit_kph__gt=0, speed_limit_kph__lte=500),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+
+class FleetMembership(models.Model):
+    """What one user may do in one fleet."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user")
+    )
+    fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("fleet"))
+    role = models.CharField(_("role"), max_length=10, choices=FleetRole, default=FleetRole.VIEWER)
+
+    class Meta:
+        verbose_name = _("fleet membership")
+        verbose_name_plural = _("fleet memberships")
+        constraints = [models.UniqueConstraint(fields=["user", "fleet"], name="one_membership_per_user_and_fleet")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.fleet} · {self.get_role_display()}"

@@ -1,0 +1,49 @@
+"""Geofences: areas whose entering and leaving is an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.geo.geofence import InvalidArea, validate_area
+from tasks_app.models.fleets import SPEED_LIMIT_VALIDATORS, Fleet
+
+
+def validate_area_field(value: Any) -> None:
+    """Django validator around the geometry rules of `geo.geofence`."""
+    try:
+        validate_area(value)
+    except InvalidArea as error:
+        raise ValidationError(str(error)) from error
+
+
+class Geofence(models.Model):
+    """An area of one fleet. `area` is GeoJSON in (longitude, latitude) order, plus the type Circle (see geo.geofence)."""
+
+    fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="geofences", verbose_name=_("fleet"))
+    name = models.CharField(_("name"), max_length=100)
+    area = models.JSONField(_("area"), validators=[validate_area_field])
+    is_active = models.BooleanField(_("active"), default=True)
+    speed_limit_kph = models.FloatField(
+        _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS
+    )
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("geofence")
+        verbose_name_plural = _("geofences")
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["fleet", "name"], name="geofence_name_once_per_fleet"),
+            models.CheckConstraint(
+                name="geofence_speed_limit_sane",
+                condition=models.Q(speed_limit_kph__isnull=True)
+                | models.Q(speed_limit_kph__gt=0, speed_limit_kph__lte=500),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

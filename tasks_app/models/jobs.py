@@ -1,0 +1,114 @@
+"""Jobs that ended, what staff did to jobs, and what the scheduler knows of each schedule."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_q.models import Schedule
+
+from tasks_app.engine.states import FINAL_STATES, JobState
+
+STATE_LABELS = {
+    JobState.SCHEDULED: _("Scheduled"),
+    JobState.QUEUED: _("Queued"),
+    JobState.RUNNING: _("Running"),
+    JobState.RETRYING: _("Retrying"),
+    JobState.SUCCEEDED: _("Succeeded"),
+    JobState.FAILED: _("Failed"),
+    JobState.CANCELLED: _("Cancelled"),
+}
+FINAL_STATE_CHOICES = [(str(state), label) for state, label in STATE_LABELS.items() if state in FINAL_STATES]
+
+
+class Job(models.Model):
+    """One job that ended. While it lives it is in Redis only; it gets its row, once, when it ends."""
+
+    id = models.UUIDField(_("id"), primary_key=True, editable=False)
+    task = models.CharField(_("task"), max_length=100)
+    queue = models.CharField(_("queue"), max_length=32)
+    state = models.CharField(_("state"), max_length=10, choices=FINAL_STATE_CHOICES)
+    args = models.JSONField(_("arguments"), default=list)
+    kwargs = models.JSONField(_("keyword arguments"), default=dict)
+    result = models.JSONField(_("result"), null=True)
+    error_class = models.CharField(_("error class"), max_length=200, blank=True)
+    error_message = models.TextField(_("error message"), blank=True)
+    traceback = models.TextField(_("traceback"), blank=True)
+    attempts = models.JSONField(_("attempts"), default=list)
+    attempt_count = models.PositiveIntegerField(_("attempt count"), default=0)
+    progress = models.JSONField(_("progress"), null=True)
+    # No foreign keys: a job's history outlives users and schedules, and a batch of rows is written without look-ups.
+    requested_by_id = models.BigIntegerField(_("requested by"), null=True)
+    schedule_id = models.BigIntegerField(_("schedule"), null=True)
+    retry_of = models.UUIDField(_("retry of"), null=True)
+    created_at = models.DateTimeField(_("created at"))
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"))
+    wait_seconds = models.FloatField(_("waited (s)"), null=True)
+    run_seconds = models.FloatField(_("ran (s)"), null=True)
+    worker_host = models.CharField(_("host"), max_length=255, blank=True)
+    worker_pid = models.PositiveIntegerField(_("process id"), null=True)
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        ordering = ["-finished_at"]
+        indexes = [
+            models.Index(fields=["-finished_at"], name="job_by_finish"),
+            models.Index(fields=["state", "-finished_at"], name="job_by_state_and_finish"),
+            models.Index(fields=["task", "-finished_at"], name="job_by_task_and_finish"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES))
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} · {self.id}"
+
+
+class JobAction(models.Model):
+    """What a person did to a job, and why: the audit trail of cancel, retry and run-now."""
+
+    class Verb(models.TextChoices):
+        START = "start", _("Started")
+        CANCEL = "cancel", _("Cancelled")
+        RETRY = "retry", _("Retried")
+
+    job_id = models.UUIDField(_("job"), db_index=True)
+    task = models.CharField(_("task"), max_length=100)
+    verb = models.CharField(_("action"), max_length=8, choices=Verb)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("job action")
+        verbose_name_plural = _("job actions")
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_verb_display()} · {self.task}"
+
+
+class ScheduleState(models.Model):
+    """What our scheduler adds to a django-q2 Schedule row: on or off, its own time zone, and how the last run went."""
+
+    schedule = models.OneToOneField(
+        Schedule, on_delete=models.CASCADE, primary_key=True, related_name="state", verbose_name=_("schedule")
+    )
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, help_text=_("Empty: the server's."))
+    last_run_at = models.DateTimeField(_("last run at"), null=True, blank=True)
+    last_job_id = models.UUIDField(_("last job"), null=True, blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
+
+    class Meta:
+        verbose_name = _("schedule state")
+        verbose_name_plural = _("schedule states")
+
+    def __str__(self) -> str:
+        return str(self.schedule)

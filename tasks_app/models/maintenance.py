@@ -1,0 +1,62 @@
+"""Maintenance plans: what is to be done to a vehicle every so many kilometres, engine hours or days."""
+
+from __future__ import annotations
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.models.devices import Device
+
+
+class MaintenanceStatus(models.TextChoices):
+    OK = "ok", _("OK")
+    DUE_SOON = "due_soon", _("Due soon")
+    DUE = "due", _("Due")
+
+
+class MaintenancePlan(models.Model):
+    """At least one of the three intervals is set; the plan is due when the first of them is used up."""
+
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, related_name="maintenance_plans", verbose_name=_("device")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    every_kilometers = models.FloatField(
+        _("every (km)"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    every_engine_hours = models.FloatField(
+        _("every (engine hours)"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    every_days = models.PositiveIntegerField(_("every (days)"), null=True, blank=True, validators=[MinValueValidator(1)])
+    due_soon_percent = models.PositiveSmallIntegerField(
+        _("due soon at (percent of the interval)"), default=90, validators=[MinValueValidator(1)]
+    )
+    last_done_at = models.DateTimeField(_("last done at"))
+    last_done_odometer_meters = models.FloatField(_("odometer when last done (m)"), default=0)
+    last_done_engine_seconds = models.FloatField(_("engine time when last done (s)"), default=0)
+    status = models.CharField(
+        _("status"), max_length=8, choices=MaintenanceStatus, default=MaintenanceStatus.OK, editable=False
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("maintenance plan")
+        verbose_name_plural = _("maintenance plans")
+        ordering = ["device_id", "name"]
+        constraints = [
+            models.CheckConstraint(
+                name="maintenance_has_an_interval",
+                condition=models.Q(every_kilometers__gt=0)
+                | models.Q(every_engine_hours__gt=0)
+                | models.Q(every_days__gt=0),
+                violation_error_message=_("Give at least one interval: kilometres, engine hours or days."),
+            ),
+            models.CheckConstraint(
+                name="maintenance_due_soon_percent_in_range",
+                condition=models.Q(due_soon_percent__gte=1, due_soon_percent__lte=100),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} · {self.device}"

@@ -1,0 +1,118 @@
+"""Fixtures every test level shares: real PostgreSQL, real Redis under a prefix of this run, people and vehicles."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
+
+_numbers = itertools.count(1)
+
+
+def _delete_keys(*patterns: str) -> None:
+    redis = client()
+    for pattern in patterns:
+        for key in redis.scan_iter(pattern, count=1000):
+            redis.unlink(key)
+
+
+@pytest.fixture(autouse=True)
+def clean_redis(request: pytest.FixtureRequest, settings) -> Iterator[None]:
+    """Tests outside of tests/unit start and end without keys of this run's prefixes."""
+    if "unit" in Path(str(request.node.path)).parts:
+        yield
+        return
+    prefix = engine_config().prefix
+    patterns = (f"{{{prefix}:*", f"{prefix}:*", f"{settings.CACHE_KEY_PREFIX}:*")
+    _delete_keys(*patterns)
+    yield
+    _delete_keys(*patterns)
+
+
+@pytest.fixture
+def make_user(db) -> Callable[..., User]:
+    def make(**fields) -> User:
+        number = next(_numbers)
+        fields = {"username": f"user{number}", "email": f"user{number}@example.org", **fields}
+        return User.objects.create_user(password="correct horse battery", **fields)
+
+    return make
+
+
+@pytest.fixture
+def staff(make_user) -> User:
+    return make_user(username="staff", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def charlie(make_user) -> User:
+    """Charlie is a member of nothing and may see nothing."""
+    return make_user(username="charlie")
+
+
+@pytest.fixture
+def fleet(db) -> Fleet:
+    return Fleet.objects.create(name="Depot North", time_zone="America/Sao_Paulo", speed_limit_kph=90)
+
+
+@pytest.fixture
+def operator(make_user, fleet) -> User:
+    user = make_user(username="ana")
+    FleetMembership.objects.create(user=user, fleet=fleet, role=FleetRole.OPERATOR)
+    return user
+
+
+@pytest.fixture
+def make_device(fleet) -> Callable[..., Device]:
+    def make(**fields) -> Device:
+        number = next(_numbers)
+        return Device.objects.create(**{"fleet": fleet, "unique_id": f"dev-{number}", "name": f"Van {number}", **fields})
+
+    return make
+
+
+@pytest.fixture
+def device(make_device) -> Device:
+    return make_device(unique_id="van-1", name="Van 1")
+
+
+@pytest.fixture
+def api(operator) -> APIClient:
+    """An API client of Ana, operator of the fleet."""
+    api_client = APIClient()
+    api_client.force_authenticate(operator)
+    return api_client
+
+
+@pytest.fixture
+def staff_api(staff) -> APIClient:
+    api_client = APIClient()
+    api_client.force_authenticate(staff)
+    return api_client
+
+
+@pytest.fixture
+def run_jobs(transactional_db) -> Callable[..., int]:
+    """Run every job that is due, here, through the real queue and worker code; return how many attempts ran."""
+    from tests.support.jobs import run_pending_jobs
+
+    return run_pending_jobs
+
+
+@pytest.fixture
+def traces_dir(settings) -> Path:
+    """The folder of real GPS traces beside the checkout; tests that need it skip where it is absent."""
+    import os
+
+    folder = Path(os.environ.get("TRACES_DIR", Path(settings.BASE_DIR).parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real traces at {folder} (set TRACES_DIR)")
+    return folder

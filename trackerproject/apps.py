@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TrackerProjectConfig(AppConfig):
+    name = "trackerproject"
+    verbose_name = "Tracker"

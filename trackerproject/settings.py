@@ -1,0 +1,313 @@
+"""All settings, from the environment. `.env.example` lists every variable; production refuses to start half-configured."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
+
+from trackerproject.embedded import default_database_url, default_redis_url
+from trackerproject.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(str(BASE_DIR / ".env"))
+
+DEBUG = env.bool("DEBUG", default=False)
+
+
+def required(name: str, development_default: str) -> str:
+    """Return the variable; in development fall back to a default, in production refuse to start without it."""
+    value = env.str(name, default="")
+    if value:
+        return value
+    if DEBUG:
+        return development_default
+    raise ImproperlyConfigured(f"{name} must be set in the environment (or set DEBUG=1 for development).")
+
+
+SECRET_KEY = required("SECRET_KEY", "development-only-key-never-used-in-production-0123456789")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = [host for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if host]
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DATABASE_URL = required("DATABASE_URL", default_database_url(BASE_DIR))
+REDIS_URL = required("REDIS_URL", default_redis_url(BASE_DIR))
+
+# --- Applications -----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "trackerproject",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "import_export",
+    "axes",
+    # Before django_q: our qcluster, qinfo and qmonitor replace its commands of the same name.
+    "tasks_app",
+    "notifications_app",
+    "reports_app",
+    "django_q",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "trackerproject.middleware.content_security_policy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "trackerproject.urls"
+WSGI_APPLICATION = "trackerproject.wsgi.application"
+ASGI_APPLICATION = "trackerproject.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Data -------------------------------------------------------------------------------------------------------------
+
+DATABASES: dict[str, Any] = {
+    "default": {
+        **env.db_url_config(DATABASE_URL),
+        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=60),
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+if test_suffix := env.str("TEST_DB_SUFFIX", default=""):
+    DATABASES["default"]["TEST"] = {"NAME": f"test_tracker_{test_suffix}"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The cache shares the server with the queues, under its own prefix; cache.clear() is never called (it flushes the server).
+CACHE_KEY_PREFIX = env.str("CACHE_KEY_PREFIX", default="tracker-cache")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": CACHE_KEY_PREFIX,
+        "OPTIONS": {"serializer": "tasks_app.cache.JSONSerializer"},
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE_SECONDS", default=14 * 24 * 3600)
+
+# --- Task engine ------------------------------------------------------------------------------------------------------
+
+QUEUES = ("positions", "reports", "cleanup", "notifications")
+Q_CLUSTER: dict[str, Any] = {
+    # The prefix of every queue key: two installations on one Redis need two names.
+    "name": env.str("QUEUE_PREFIX", default="tq"),
+    "broker_class": "tasks_app.engine.broker.RedisStreamsBroker",
+    "redis": REDIS_URL,
+    "workers": env.int("WORKERS", default=2),
+    "timeout": 60,
+    "retry": 5400,
+    "catch_up": False,
+    "label": _("Background work"),
+    "ALT_CLUSTERS": {
+        # timeout in seconds; attempts and backoff_* are ours (the retry policy of a queue, a task may override it)
+        "positions": {
+            "timeout": 60,
+            "workers": env.int("POSITIONS_WORKERS", default=2),
+            "attempts": 5,
+            "backoff_seconds": 1,
+            "backoff_cap_seconds": 60,
+        },
+        "reports": {
+            "timeout": 900,
+            "workers": env.int("REPORTS_WORKERS", default=1),
+            "attempts": 2,
+            "backoff_seconds": 30,
+            "backoff_cap_seconds": 30,
+        },
+        "cleanup": {
+            "timeout": 3600,
+            "workers": env.int("CLEANUP_WORKERS", default=1),
+            "attempts": 2,
+            "backoff_seconds": 60,
+            "backoff_cap_seconds": 60,
+        },
+        "notifications": {
+            "timeout": 60,
+            "workers": env.int("NOTIFICATIONS_WORKERS", default=1),
+            "attempts": 8,
+            "backoff_seconds": 5,
+            "backoff_cap_seconds": 3600,
+        },
+    },
+}
+TASK_ENGINE = {
+    # Where the engine hands finished jobs over, asks for stored ones and lets due schedules run: it knows no model.
+    "JOB_STORE": "tasks_app.services.job_store",
+    "SCHEDULES": "tasks_app.services.schedules",
+    "MAX_PAYLOAD_BYTES": env.int("MAX_JOB_PAYLOAD_BYTES", default=4 * 1024 * 1024),
+    "MAX_RESULT_BYTES": env.int("MAX_JOB_RESULT_BYTES", default=256 * 1024),
+    "MAX_QUEUE_DEPTH": env.int("MAX_QUEUE_DEPTH", default=2_000_000),
+    "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
+}
+
+# --- Positions, retention ---------------------------------------------------------------------------------------------
+
+MAX_BATCH_FIXES = env.int("MAX_BATCH_FIXES", default=5000)
+MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
+OFFLINE_AFTER_MINUTES = env.int("OFFLINE_AFTER_MINUTES", default=15)
+ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
+MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
+
+# --- Security ---------------------------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_LOCKOUT_MINUTES", default=15))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+INSECURE_HTTP = DEBUG or env.bool("INSECURE_HTTP", default=False)
+SECURE_SSL_REDIRECT = not INSECURE_HTTP
+SESSION_COOKIE_SECURE = not INSECURE_HTTP
+CSRF_COOKIE_SECURE = not INSECURE_HTTP
+SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_HTTP
+SECURE_HSTS_PRELOAD = not INSECURE_HTTP
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"anon": "60/min"},
+    "EXCEPTION_HANDLER": "tasks_app.api.errors.exception_handler",
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=env.int("API_TOKEN_TTL_DAYS", default=90)),
+    "AUTO_REFRESH": False,
+    "TOKEN_LIMIT_PER_USER": 20,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tracker task API",
+    "DESCRIPTION": "Positions in, jobs, reports, notifications and clean-up of a GPS fleet backend.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- E-mail -----------------------------------------------------------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="tracker@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Languages, time --------------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", _("English")), ("pt-br", _("Brazilian Portuguese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+
+# --- Files ------------------------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
+MEDIA_URL = "media/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- Admin ------------------------------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Tracker"),
+    "SITE_HEADER": _("Tracker"),
+    "SITE_SYMBOL": "location_on",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("tasks_app/admin.css")],
+}
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+
+LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=not DEBUG))
+TESTING = "pytest" in sys.modules
+SILENCED_SYSTEM_CHECKS: list[str] = []
