@@ -2,15 +2,16 @@
 
 It starts PostgreSQL and Valkey, restarts one that dies, and stops both when it should end:
 
-* MODE `attached`: when its standard input reaches end-of-file or its parent is another one, that is, when the process that
-  wanted the servers has ended, however it ended (SIGKILL too);
+* MODE `attached`: when its standard input reaches end-of-file or its parent is another one, that is, when the process
+  that wanted the servers has ended, however it ended (SIGKILL too);
 * MODE `detached`: on SIGTERM only.
 
-If the guardian itself is killed, Linux signals both servers (PR_SET_PDEATHSIG). All three hold a lock on the same file, so
-the next start can tell a server that is still leaving from a stale pid file. One JSON line on standard output says
+If the guardian itself is killed, Linux signals both servers (PR_SET_PDEATHSIG). All three hold a lock on the same file,
+so the next start can tell a server that is still leaving from a stale pid file. One JSON line on standard output says
 `{"ready": true}` or `{"error": "..."}`; after that it prints nothing.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -42,9 +43,9 @@ class Ended(Exception):
 
 
 class Guardian:
-    """Owns the servers in `places`; `wanted` says whether they still are."""
+    """Owns the servers in `places`; `wanted(seconds)` waits that long and says whether somebody still wants them."""
 
-    def __init__(self, places: Places, wanted: Callable[[], bool]) -> None:
+    def __init__(self, places: Places, wanted: Callable[[float], bool]) -> None:
         self.places = places
         self.wanted = wanted
         account = unprivileged_account()
@@ -66,7 +67,7 @@ class Guardian:
 
     def watch(self) -> None:
         """Restart a server that dies, until nobody wants them. Raises LocalServersError when one keeps dying."""
-        while self.wanted():
+        while self.wanted(POLL_SECONDS):
             for server in self.servers:
                 process = self.processes[server.name]
                 if process.poll() is not None:
@@ -92,7 +93,7 @@ class Guardian:
             os.close(self.lock_fd)
 
     def _take_lock(self) -> None:
-        """Wait for an earlier run that is still leaving. The servers inherit the lock and keep it until the last ends."""
+        """Wait for an earlier run that is still leaving. The servers inherit the lock: it is free when all have ended."""
         fd = os.open(self.places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
@@ -101,7 +102,9 @@ class Guardian:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     os.close(fd)
-                    raise LocalServersError(f"The local servers in {self.places.home} are in use by another run.") from None
+                    raise LocalServersError(
+                        f"The local servers in {self.places.home} are in use by another run."
+                    ) from None
                 self._pause()
             else:
                 break
@@ -141,7 +144,7 @@ class Guardian:
             self._start(server)
 
     def _start(self, server: Server) -> None:
-        server.prepare()
+        server.prepare(self.lock_fd)
         process = self._launch(server)
         deadline = time.monotonic() + START_SECONDS
         while not server.is_ready():
@@ -177,8 +180,7 @@ class Guardian:
             raise LocalServersError.from_log(f"{server.name} keeps ending", _read_end(server.log))
 
     def _pause(self, seconds: float = POLL_SECONDS) -> None:
-        time.sleep(seconds)
-        if not self.wanted():
+        if not self.wanted(seconds):
             raise Ended
 
     def _write_state(self) -> None:
@@ -195,40 +197,36 @@ def _read_end(path: Path, byte_count: int = 8192) -> str:
         return ""
 
 
-def _wanted_by_parent(parent: int, is_told_to_stop: Callable[[], bool]) -> Callable[[], bool]:
+def _wanted_by_parent(parent: int, told: list[int]) -> Callable[[float], bool]:
     """Wanted until standard input ends or the parent is gone. Both: a fork of the parent may hold the pipe open."""
 
-    def wanted() -> bool:
-        readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
-        return not readable and os.getppid() == parent and not is_told_to_stop()
+    def wanted(seconds: float) -> bool:
+        readable, _, _ = select.select([sys.stdin], [], [], seconds)
+        return not readable and os.getppid() == parent and not told
 
     return wanted
 
 
-def _wanted_until_told(is_told_to_stop: Callable[[], bool]) -> Callable[[], bool]:
-    def wanted() -> bool:
-        if not is_told_to_stop():
-            time.sleep(POLL_SECONDS)
-        return not is_told_to_stop()
+def _wanted_until_told(told: list[int]) -> Callable[[float], bool]:
+    def wanted(seconds: float) -> bool:
+        time.sleep(seconds)
+        return not told
 
     return wanted
 
 
 def _say(message: dict[str, object]) -> None:
-    """One line for whoever started us, then silence, so that they see end-of-file."""
-    try:
+    """One line for whoever started us, then silence, so that they see end-of-file. Nobody listening is no error."""
+    with contextlib.suppress(BrokenPipeError):
         print(json.dumps(message), flush=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except BrokenPipeError:
-        raise Ended from None
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(base_dir: str, name: str, mode: str, parent: str) -> int:
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: told.append(received))
-    is_told = lambda: bool(told)  # noqa: E731
-    wanted = _wanted_by_parent(int(parent), is_told) if mode == "attached" else _wanted_until_told(is_told)
+    wanted = _wanted_by_parent(int(parent), told) if mode == "attached" else _wanted_until_told(told)
     guardian: Guardian | None = None
     try:
         guardian = Guardian(Places.of(base_dir, name), wanted)
@@ -237,7 +235,7 @@ def main(base_dir: str, name: str, mode: str, parent: str) -> int:
         guardian.watch()
     except Ended:
         return 0
-    except (LocalServersError, OSError, LookupError) as error:
+    except (LocalServersError, OSError, LookupError, subprocess.SubprocessError) as error:
         print(error, file=sys.stderr, flush=True)
         _say({"error": str(error)})
         return 1

@@ -23,21 +23,34 @@ def signal_on_parent_death(number: int) -> None:
 
 
 def end_with_make(number: int = signal.SIGTERM) -> None:
-    """Under make, end this process when make is killed: SIGKILL leaves make no time to pass anything on."""
-    if not os.environ.get("MAKELEVEL"):
-        return
-    signal_on_parent_death(number)
-    if os.getppid() == 1 and not _is_make(1):
+    """Under our Makefile, end this process when make is killed: SIGKILL leaves make no time to pass anything on.
+
+    The Makefile exports its process id. Only make's own child needs this; whatever that one starts is its to stop.
+    """
+    make_pid = int(os.environ.get("TRACKER_MAKE_PID") or 0)
+    if make_pid and os.getppid() == make_pid:
+        signal_on_parent_death(number)
+    if make_pid and not is_alive(make_pid):
         sys.exit("make has ended; so do I.")
 
 
-def _is_make(pid: int) -> bool:
-    """In a container make itself may be process 1. Without /proc nobody can tell: then take it for make."""
+def is_alive(pid: int) -> bool:
+    """Whether a process of that id exists, whoever owns it."""
     try:
-        with open(f"/proc/{pid}/comm") as comm:
-            return "make" in comm.read()
-    except OSError:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
         return True
+    return True
+
+
+def run_as_child(arguments: list[str]) -> None:
+    """Replace this process by a command that ends with its parent: SIGNAL PARENT PROGRAM ARGUMENT..."""
+    number, parent, *command = arguments
+    signal_on_parent_death(int(number))
+    if os.getppid() == int(parent):
+        os.execvp(command[0], command)  # noqa: S606
 
 
 def unprivileged_account() -> pwd.struct_passwd | None:

@@ -37,8 +37,8 @@ class Server:
     def log(self) -> Path:
         return self.places.logs / f"{self.name}.log"
 
-    def prepare(self) -> None:
-        """Make the data directory usable; must leave a complete one alone."""
+    def prepare(self, lock_fd: int) -> None:
+        """Make the data directory usable, leave a complete one alone. What it starts inherits the lock."""
         raise NotImplementedError
 
     def command(self) -> list[str]:
@@ -98,15 +98,15 @@ class Postgres(Server):
     def data(self) -> Path:
         return self.places.postgres_data
 
-    def prepare(self) -> None:
+    def prepare(self, lock_fd: int) -> None:
         complete = (self.data / "PG_VERSION").is_file() and (self.data / "global" / "pg_control").is_file()
         if not complete:
-            self._initialise()
+            self._initialise(lock_fd)
         self.own(self.data)
         # Nobody else can be running (the guardian holds the lock), but the pid in a stale file may be in use again.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _initialise(self) -> None:
+    def _initialise(self, lock_fd: int) -> None:
         """initdb beside the final place, then rename: what stands under `data` is complete or absent."""
         if self.data.exists():
             shutil.rmtree(self.data)
@@ -117,6 +117,7 @@ class Postgres(Server):
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions"]
         done = subprocess.run(  # noqa: S603
             [str(_postgres_program("initdb")), *arguments],
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -124,7 +125,8 @@ class Postgres(Server):
             errors="replace",
             env=server_environment(),
             cwd="/",
-            preexec_fn=prepare_child(self.account, signal.SIGKILL),  # noqa: PLW1509
+            pass_fds=[lock_fd],
+            preexec_fn=prepare_child(self.account, signal.SIGKILL),
         )
         if done.returncode != 0:
             raise LocalServersError.from_log("PostgreSQL's initdb failed", done.stdout)
@@ -167,7 +169,7 @@ class Valkey(Server):
     def data(self) -> Path:
         return self.places.valkey_data
 
-    def prepare(self) -> None:
+    def prepare(self, lock_fd: int) -> None:
         self.own(self.data)
 
     def command(self) -> list[str]:
