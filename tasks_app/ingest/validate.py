@@ -1,0 +1,245 @@
+"""The rules of what can be right, in one place: every wire format hands its raw values to `make_fix`.
+
+Units here are the product's own (degrees, km/h, meters); a parser converts before it calls. Only JSON types are
+expected, anything else is refused, never raised through.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from tasks_app.ingest.fix import Fix
+
+# Lowest and highest value that can be right, both included.
+LIMITS: dict[str, tuple[float, float]] = {
+    "latitude": (-90.0, 90.0),
+    "longitude": (-180.0, 180.0),
+    "speed": (0.0, 1000.0),
+    "course": (0.0, 360.0),
+    "altitude": (-1000.0, 20_000.0),
+    "accuracy": (0.0, 1e7),
+}
+MAX_DEVICE_ID_LENGTH = 128
+MAX_TIMESTAMP_LENGTH = 64
+MAX_ATTRIBUTES = 50
+MAX_ATTRIBUTES_BYTES = 4096
+MAX_ATTRIBUTES_DEPTH = 8
+# Older fixes come from receivers whose clock was never set (GPS week roll-overs give 1980 and 1999).
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+MAX_AHEAD = timedelta(days=1)
+# As seconds this is the year 5138, as milliseconds 1973: no sensible time is on the wrong side.
+MILLISECONDS_ABOVE = 1e11
+
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class InvalidFix(ValueError):
+    """A measurement that cannot be right: a machine-readable `code` and a sentence for people in `detail`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+def make_fix(
+    *,
+    now: datetime,
+    device_id: object,
+    timestamp: object,
+    latitude: object,
+    longitude: object,
+    speed_kph: object = None,
+    course_degrees: object = None,
+    altitude_meters: object = None,
+    accuracy_meters: object = None,
+    attributes: object = None,
+) -> Fix:
+    """A Fix of raw JSON values; None means not sent. Raises InvalidFix naming the first value that cannot be right."""
+    checked_id = check_device_id(device_id)
+    fix_time = parse_timestamp(timestamp, now=now)
+    checked_latitude = check_number("latitude", _required("latitude", latitude))
+    checked_longitude = check_number("longitude", _required("longitude", longitude))
+    check_not_null_island(checked_latitude, checked_longitude)
+    return Fix(
+        checked_id,
+        fix_time,
+        checked_latitude,
+        checked_longitude,
+        _optional("speed", speed_kph),
+        _course(_optional("course", course_degrees)),
+        _optional("altitude", altitude_meters),
+        _optional("accuracy", accuracy_meters),
+        check_attributes(attributes),
+    )
+
+
+def check_device_id(value: object) -> str:
+    """The identifier as sent: 1 to 128 characters, not blank, none of them a control character."""
+    if not isinstance(_required("device_id", value), str):
+        raise InvalidFix("invalid_device_id", f"device_id must be a string, not {shown(value)}.")
+    text = str(value)
+    if not text.strip() or len(text) > MAX_DEVICE_ID_LENGTH:
+        raise InvalidFix("invalid_device_id", f"device_id must have 1 to {MAX_DEVICE_ID_LENGTH} characters.")
+    if _CONTROL.search(text):
+        raise InvalidFix("invalid_device_id", "device_id must not contain control characters.")
+    return text
+
+
+def check_number(name: str, value: object) -> float:
+    """`value` as a float within the LIMITS of `name`; bool is not a number."""
+    low, high = LIMITS[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidFix(f"invalid_{name}", f"{name} must be a number, not {shown(value)}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidFix(f"invalid_{name}", f"{name} must be a finite number, not {shown(value)}.")
+    if not low <= value <= high:
+        raise InvalidFix(f"invalid_{name}", f"{name} must be between {low:g} and {high:g}, not {shown(value)}.")
+    return float(value)
+
+
+def check_not_null_island(latitude: float, longitude: float) -> None:
+    """Refuse exactly 0, 0: what receivers send when they have no fix, in the sea off Africa."""
+    if latitude == 0.0 and longitude == 0.0:
+        raise InvalidFix("no_fix", "latitude 0, longitude 0 is what a receiver sends without a fix.")
+
+
+def parse_timestamp(value: object, *, now: datetime) -> datetime:
+    """An aware UTC time from ISO-8601 with a zone, epoch seconds or epoch milliseconds, from 1990 to a day ahead."""
+    _required("timestamp", value)
+    if isinstance(value, str):
+        moment = _from_iso(value)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidFix("invalid_timestamp", f"timestamp must be an ISO-8601 string or a number, not {shown(value)}.")
+    else:
+        moment = _from_epoch(value)
+    check_time_range(moment, now=now)
+    return moment
+
+
+def check_time_range(moment: datetime, *, now: datetime) -> None:
+    """Refuse times before 1990 and more than a day ahead of `now`."""
+    if moment < EARLIEST:
+        raise InvalidFix("timestamp_too_old", f"timestamp must not be before {EARLIEST.year}.")
+    if moment > now + MAX_AHEAD:
+        raise InvalidFix("timestamp_in_future", "timestamp must not be more than one day in the future.")
+
+
+def check_attributes(value: object) -> dict[str, Any]:
+    """The attributes as a JSON object PostgreSQL can store: at most 50 keys and 4 KiB, no NUL, no lone surrogate."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidFix("invalid_attributes", f"attributes must be a JSON object, not {shown(value)}.")
+    if len(value) > MAX_ATTRIBUTES:
+        raise InvalidFix("invalid_attributes", f"attributes may have at most {MAX_ATTRIBUTES} keys.")
+    if not _is_flat(value):
+        _check_json(value, MAX_ATTRIBUTES_DEPTH)
+    try:
+        size_bytes = len(msgspec.json.encode(value))
+    except (ValueError, OverflowError, TypeError) as error:
+        raise InvalidFix("invalid_attributes", f"attributes cannot be written as JSON: {error}.") from error
+    if size_bytes > MAX_ATTRIBUTES_BYTES:
+        raise InvalidFix("invalid_attributes", f"attributes may take at most {MAX_ATTRIBUTES_BYTES} bytes as JSON.")
+    return value
+
+
+def shown(value: object) -> str:
+    """A value for an error message: short, printable, and safe for integers too long to print."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
+        return "a huge integer"
+    if isinstance(value, dict | list | tuple):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = ascii(value[:50] if isinstance(value, str) else value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _required(name: str, value: object) -> object:
+    if value is None:
+        raise InvalidFix(f"missing_{name}", f"{name} is required.")
+    return value
+
+
+def _optional(name: str, value: object) -> float | None:
+    return None if value is None else check_number(name, value)
+
+
+def _course(course_degrees: float | None) -> float | None:
+    return 0.0 if course_degrees == 360.0 else course_degrees
+
+
+def _from_iso(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text if len(text) <= MAX_TIMESTAMP_LENGTH else "")
+    except ValueError as error:
+        raise InvalidFix("invalid_timestamp", f"timestamp is not an ISO-8601 time: {shown(text)}.") from error
+    if moment.tzinfo is None:
+        detail = f"timestamp needs a time zone, such as a Z at its end: {shown(text)}."
+        raise InvalidFix("timestamp_without_zone", detail)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(text)}.") from error
+
+
+def _from_epoch(value: float) -> datetime:
+    # Compared before dividing: an integer may be too large for a float.
+    if not -MILLISECONDS_ABOVE < value < 1e15:
+        raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(value)}.")
+    seconds = value / 1000 if value > MILLISECONDS_ABOVE else value
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(value)}.") from error
+
+
+def _is_flat(attributes: dict[Any, Any]) -> bool:
+    """True for the ordinary case, clean strings and small numbers: most fixes need no deeper look."""
+    for key, value in attributes.items():
+        if not isinstance(key, str) or _UNSTORABLE.search(key):
+            return False
+        kind = type(value)
+        if kind is float or kind is int:
+            if not -1e15 < value < 1e15:
+                return False
+        elif kind is str:
+            if _UNSTORABLE.search(value):
+                return False
+        elif kind is not bool and value is not None:
+            return False
+    return True
+
+
+def _check_json(value: object, depth_left: int) -> None:
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise InvalidFix("invalid_attributes", "attributes must not contain NUL characters or lone surrogates.")
+    elif isinstance(value, int | float):
+        # An integer beyond 64 bits would not survive the way through JSON tools; infinity and NaN are not JSON.
+        if not -(2**63) <= value < 2**64 and not (isinstance(value, float) and math.isfinite(value)):
+            raise InvalidFix("invalid_attributes", "attributes must contain finite numbers of a sensible size only.")
+    elif not isinstance(value, dict | list):
+        raise InvalidFix("invalid_attributes", f"attributes must contain JSON values only, not {type(value).__name__}.")
+    else:
+        _check_members(value, depth_left)
+
+
+def _check_members(value: dict[Any, Any] | list[Any], depth_left: int) -> None:
+    if depth_left == 0:
+        raise InvalidFix("invalid_attributes", f"attributes may be nested at most {MAX_ATTRIBUTES_DEPTH} deep.")
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if not isinstance(key, str):
+                raise InvalidFix("invalid_attributes", "attributes must have string keys.")
+            _check_json(key, depth_left)
+            _check_json(member, depth_left - 1)
+    else:
+        for member in value:
+            _check_json(member, depth_left - 1)
