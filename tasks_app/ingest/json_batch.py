@@ -1,0 +1,156 @@
+"""The product's own JSON: a list of positions, or an object with the list under `positions`.
+
+A position is `{"device_id", "timestamp", "latitude", "longitude", "speed" (km/h), "course" (degrees), "altitude" (m),
+"accuracy" (m), "attributes"}`; the first four are required, other keys are ignored.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from tasks_app.ingest.fix import Fix, ParsedBatch, RejectedFix
+from tasks_app.ingest.validate import (
+    EARLIEST,
+    LIMITS,
+    MAX_AHEAD,
+    MAX_TIMESTAMP_LENGTH,
+    InvalidFix,
+    check_attributes,
+    check_device_id,
+    make_fix,
+    parse_timestamp,
+    shown,
+)
+
+
+class BodyError(ValueError):
+    """The body as a whole cannot be read.
+
+    `code` is one of body_too_large, too_many_fixes (HTTP 413), not_json, too_deep, wrong_shape, empty (HTTP 400);
+    `detail` is a sentence for people.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+def _within(name: str) -> msgspec.Meta:
+    low, high = LIMITS[name]
+    return msgspec.Meta(ge=low, le=high)
+
+
+class _Position(msgspec.Struct, gc=False):
+    """The shape of a good position, read by msgspec in C; what does not fit goes the slow way, which knows why."""
+
+    device_id: str
+    timestamp: str | int | float
+    latitude: Annotated[float, _within("latitude")]
+    longitude: Annotated[float, _within("longitude")]
+    speed: Annotated[float, _within("speed")] | None = None
+    course: Annotated[float, _within("course")] | None = None
+    altitude: Annotated[float, _within("altitude")] | None = None
+    accuracy: Annotated[float, _within("accuracy")] | None = None
+    attributes: dict[str, Any] | None = None
+
+
+def decode_body(body: bytes, *, max_bytes: int, max_fixes: int) -> list[object]:
+    """The list of raw positions in a request's body. Raises BodyError; no other exception comes out."""
+    if len(body) > max_bytes:
+        raise BodyError("body_too_large", f"The body has {len(body)} bytes; at most {max_bytes} are accepted.")
+    items = _positions(_decode(body))
+    if not items:
+        raise BodyError("empty", "The batch contains no position.")
+    if len(items) > max_fixes:
+        raise BodyError("too_many_fixes", f"The batch has {len(items)} positions; at most {max_fixes} are accepted.")
+    return items
+
+
+def parse_batch(items: list[object], *, now: datetime) -> ParsedBatch:
+    """Fixes and rejections of raw positions with their index in `items`; one bad position never costs a good one."""
+    batch = ParsedBatch([], [], [])
+    known_ids: set[str] = set()
+    latest = now + MAX_AHEAD
+    for index, item in enumerate(items):
+        try:
+            fix = _fast(item, known_ids, latest) or _slow(item, now)
+        except InvalidFix as error:
+            batch.rejected.append(RejectedFix(index, error.code, error.detail))
+        else:
+            batch.fixes.append(fix)
+            batch.indexes.append(index)
+    return batch
+
+
+def _decode(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError as error:
+        raise BodyError("too_deep", "The body is nested too deeply.") from error
+    except ValueError as error:  # msgspec's errors, invalid UTF-8 and integers too long to read are all ValueErrors
+        raise BodyError("not_json", f"The body is not valid JSON: {error}") from error
+
+
+def _positions(decoded: object) -> list[object]:
+    if isinstance(decoded, dict):
+        decoded = decoded.get("positions")
+    if not isinstance(decoded, list):
+        raise BodyError("wrong_shape", "The body must be a list of positions or an object with a list 'positions'.")
+    return decoded
+
+
+def _fast(item: object, known_ids: set[str], latest: datetime) -> Fix | None:
+    """The Fix of an ordinary good position; None when only the slow way can tell."""
+    try:
+        position = msgspec.convert(item, _Position)
+    except (ValueError, OverflowError, RecursionError):
+        return None
+    device_id = position.device_id
+    if device_id not in known_ids:
+        known_ids.add(check_device_id(device_id))
+    timestamp, latitude, longitude, course = position.timestamp, position.latitude, position.longitude, position.course
+    if type(timestamp) is not str or len(timestamp) > MAX_TIMESTAMP_LENGTH:
+        moment = parse_timestamp(timestamp, now=latest - MAX_AHEAD)
+    else:
+        try:
+            moment = datetime.fromisoformat(timestamp)
+        except ValueError:
+            return None
+    if moment.tzinfo is not UTC or not EARLIEST <= moment <= latest:
+        return None
+    # msgspec lets NaN through its limits; NaN spreads over a sum and is the one value not equal to itself.
+    total = latitude + longitude + (position.speed or 0.0) + (course or 0.0)
+    total += (position.altitude or 0.0) + (position.accuracy or 0.0)
+    if total != total or (latitude == 0.0 and longitude == 0.0):
+        return None
+    return Fix(
+        device_id,
+        moment,
+        latitude,
+        longitude,
+        position.speed,
+        0.0 if course == 360.0 else course,
+        position.altitude,
+        position.accuracy,
+        check_attributes(position.attributes),
+    )
+
+
+def _slow(item: object, now: datetime) -> Fix:
+    if not isinstance(item, dict):
+        raise InvalidFix("not_an_object", f"A position must be a JSON object, not {shown(item)}.")
+    return make_fix(
+        now=now,
+        device_id=item.get("device_id"),
+        timestamp=item.get("timestamp"),
+        latitude=item.get("latitude"),
+        longitude=item.get("longitude"),
+        speed_kph=item.get("speed"),
+        course_degrees=item.get("course"),
+        altitude_meters=item.get("altitude"),
+        accuracy_meters=item.get("accuracy"),
+        attributes=item.get("attributes"),
+    )

@@ -1,0 +1,26 @@
+"""A Fix as the JSON position the ingest API accepts: the inverse of `json_batch.parse_batch`."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from tasks_app.ingest.fix import Fix
+
+
+def fix_to_item(fix: Fix) -> dict[str, Any]:
+    """JSON-ready position (degrees, km/h, meters, ISO-8601 UTC); what the device did not send is left out."""
+    item: dict[str, Any] = {
+        "device_id": fix.device_id,
+        "timestamp": fix.fix_time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "latitude": fix.latitude,
+        "longitude": fix.longitude,
+    }
+    optional = {
+        "speed": fix.speed_kph,
+        "course": fix.course_degrees,
+        "altitude": fix.altitude_meters,
+        "accuracy": fix.accuracy_meters,
+        "attributes": fix.attributes or None,
+    }
+    return item | {key: value for key, value in optional.items() if value is not None}
