@@ -93,7 +93,7 @@ class Guardian:
             os.close(self.lock_fd)
 
     def _take_lock(self) -> None:
-        """Wait for an earlier run that is still leaving. The servers inherit the lock: it is free when all have ended."""
+        """Wait for an earlier run that is still leaving: the servers inherit the lock, the last to end frees it."""
         fd = os.open(self.places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
