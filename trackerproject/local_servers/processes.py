@@ -7,7 +7,8 @@ import signal
 import sys
 from collections.abc import Callable
 
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 1, 8, 36, 47
+_PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -32,6 +33,12 @@ def end_with_make(number: int = signal.SIGTERM) -> None:
         signal_on_parent_death(number)
     if make_pid and not is_alive(make_pid):
         sys.exit("make has ended; so do I.")
+
+
+def adopt_orphans() -> None:
+    """Linux: become the parent of descendants whose own parent ends, so that they can be found and ended."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def is_alive(pid: int) -> bool:

@@ -1,0 +1,92 @@
+"""`make test`: the whole suite against real servers of its own. ARGS in the environment are pytest's arguments."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import pytest
+
+from trackerproject.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
+from trackerproject.local_servers.children import CODE_DIR
+from trackerproject.local_servers.processes import adopt_orphans
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def main() -> int:
+    os.chdir(CODE_DIR)
+    end_with_make()
+    # pytest unwinds its fixtures on KeyboardInterrupt; SystemExit inside a test would be one failed test.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    adopt_orphans()
+    install_chromium()
+    try:
+        with embedded_servers("test") as servers, smtp_sink(servers.places.mail) as mail:
+            os.environ |= servers.environment() | mail.environment() | {"SMTP_SINK_DIRECTORY": str(mail.directory)}
+            before = {child.pid for child in psutil.Process().children(recursive=True)}
+            try:
+                return int(pytest.main(shlex.split(os.environ.get("ARGS", ""))))
+            finally:
+                end_leftovers(before)
+    except LocalServersError as error:
+        print(f"make test: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def install_chromium() -> None:
+    """The browser tests need a Chromium: as root on Debian install one, otherwise say that those tests will skip."""
+    if any(shutil.which(name) for name in CHROMIUM_NAMES):
+        return
+    if os.getuid() != 0 or not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
+        print("No Chromium on PATH: the browser tests will be skipped.", flush=True)
+        return
+    print("No Chromium on PATH: installing Debian's for the browser tests ...", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+        done = subprocess.run(  # noqa: S603
+            ["apt-get", "-qq", *command],  # noqa: S607
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            print(f"Chromium could not be installed ({last}): the browser tests will be skipped.", flush=True)
+            return
+    print("Chromium is installed.", flush=True)
+
+
+def end_leftovers(expected_pids: set[int]) -> None:
+    """End processes that tests left behind, and name them: each is a bug of a test or of what it tests."""
+    leftovers = [child for child in psutil.Process().children(recursive=True) if child.pid not in expected_pids]
+    for child in leftovers:
+        try:
+            print(
+                f"Left behind by the tests, ending it: {child.pid} {shlex.join(child.cmdline())[:200]}", file=sys.stderr
+            )
+            child.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    for child in psutil.wait_procs(leftovers, timeout=5)[1]:
+        child.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
