@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, ParsedBatch, RejectedFix
 from tasks_app.ingest.validate import (
     EARLIEST,
@@ -25,17 +26,7 @@ from tasks_app.ingest.validate import (
     shown,
 )
 
-
-class BodyError(ValueError):
-    """The body as a whole cannot be read.
-
-    `code` is one of body_too_large, too_many_fixes (HTTP 413), not_json, too_deep, wrong_shape, empty (HTTP 400);
-    `detail` is a sentence for people.
-    """
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code, self.detail = code, detail
+__all__ = ["BodyError", "decode_body", "parse_batch"]
 
 
 def _within(name: str) -> msgspec.Meta:
