@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+
+from tasks_app.geo.distance import METERS_PER_DEGREE
+from tasks_app.geo.motion import derive_speeds_kph, detect_stops, detect_trips, segment_metrics
+from tasks_app.geo.speed import outliers
+
+NAN = float("nan")
+PLACE = (-23.55, -46.63)
+
+
+def track(seconds, meters, speeds=None):
+    """Fixes on a straight way north: seconds and meters from the start, and the sent speeds."""
+    latitudes = PLACE[0] + np.asarray(meters, dtype=float) / METERS_PER_DEGREE
+    sent = None if speeds is None else np.asarray(speeds, dtype=float)
+    return 1_700_000_000.0 + np.asarray(seconds, dtype=float), latitudes, np.full(len(latitudes), PLACE[1]), sent
+
+
+def spans(found):
+    return [(item.start_index, item.end_index) for item in found]
+
+
+# speeds at minutes 0, 1, 2, 3, 4, 5, 15, 25 with the way driven: a known case of the field, here in km/h
+ONE_TRIP = track(
+    np.array([0, 1, 2, 3, 4, 5, 15, 25]) * 60, [0, 0, 0, 1000, 2000, 3000, 3000, 3000], [0, 0, 60, 60, 60, 0, 0, 0]
+)
+
+
+def test_it_finds_one_trip_with_both_ends_back_dated():
+    (trip,) = detect_trips(*ONE_TRIP)
+    assert (trip.start_index, trip.end_index) == (2, 5)
+    assert trip.duration_seconds == 180
+    assert trip.distance_meters == pytest.approx(3000)
+    assert trip.average_speed_kph == pytest.approx(60)
+    assert trip.max_speed_kph == 60
+
+
+def test_it_finds_the_stops_around_the_trip():
+    stops = detect_stops(*ONE_TRIP)
+    assert spans(stops) == [(5, 7)]  # the first two minutes are too short for a stop
+    assert stops[0].duration_seconds == 1200
+    assert stops[0].latitude == pytest.approx(PLACE[0] + 3000 / METERS_PER_DEGREE)
+
+
+def test_it_starts_a_trip_at_the_fix_the_vehicle_left_from():
+    seconds, meters = [0, 60, 70, 80, 200, 320], [0, 0, 40, 140, 1340, 2540]
+    assert spans(detect_trips(*track(seconds, meters, [0, 0, 20, 36, 36, 0]))) == [(1, 5)]
+
+
+def test_it_does_not_count_a_long_silence_while_parked_as_driving():
+    # the last parked fix is ten minutes old when the first driving one comes
+    seconds, meters = [0, 600, 660, 780], [0, 30, 630, 1830]
+    assert spans(detect_trips(*track(seconds, meters, [0, 30, 36, 36]))) == [(1, 3)]
+
+
+@pytest.mark.parametrize(("stop_seconds", "expected"), [(170, [(0, 7)]), (180, [(0, 3), (4, 7)])])
+def test_it_bridges_a_short_stop_and_not_a_long_one(stop_seconds, expected):
+    first, second = [0, 60, 120, 180], [180 + stop_seconds + step for step in (0, 60, 120, 180)]
+    way = [0, 600, 1200, 1800, 1800, 2400, 3000, 3600]
+    assert spans(detect_trips(*track(first + second, way, [36, 36, 36, 0, 0, 36, 36, 0]))) == expected
+
+
+def test_it_ends_a_trip_at_the_last_fix_before_a_long_gap():
+    seconds = [0, 60, 120, 180, 180 + 1801, 2041, 2101, 2161]
+    meters = [0, 600, 1200, 1800, 20_000, 20_600, 21_200, 21_800]
+    assert spans(detect_trips(*track(seconds, meters, [36] * 8))) == [(0, 3), (4, 7)]
+    seconds[4:] = [value - 1 for value in seconds[4:]]
+    assert spans(detect_trips(*track(seconds, meters, [36] * 8))) == [(0, 7)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "meters"),
+    [([0, 60, 119], [0, 500, 1000]), ([0, 60, 130], [0, 99, 199]), ([0], [0]), ([], []), ([0, 60], [0, 0])],
+)
+def test_it_finds_no_trip_that_is_too_short(seconds, meters):
+    assert detect_trips(*track(seconds, meters)) == []
+
+
+def test_it_takes_the_scatter_of_a_parked_receiver_for_no_trip():
+    random = np.random.default_rng(1)
+    times, latitudes, longitudes, _ = track(np.arange(0, 3600, 2), np.zeros(1800))
+    latitudes = latitudes + random.normal(0, 5, 1800) / METERS_PER_DEGREE
+    assert detect_trips(times, latitudes, longitudes) == []
+    assert len(detect_stops(times, latitudes, longitudes)) == 1
+
+
+def test_it_derives_speeds_only_where_none_was_sent():
+    times, latitudes, longitudes, sent = track([0, 10, 20, 30], [0, 100, 200, 300], [NAN, 50, NAN, NAN])
+    assert derive_speeds_kph(times, latitudes, longitudes, sent) == pytest.approx([36, 50, 36, 36], rel=1e-6)
+    assert derive_speeds_kph(times[:1], latitudes[:1], longitudes[:1]).tolist() == [0]
+    assert derive_speeds_kph([], [], []).tolist() == []
+
+
+def test_it_derives_no_speed_over_a_gap_or_from_two_fixes_at_one_instant():
+    times, latitudes, longitudes, _ = track([0, 10, 10, 3000], [0, 100, 150, 9000])
+    assert derive_speeds_kph(times, latitudes, longitudes)[2:].tolist() == [0, 0]
+
+
+JUMPED = track([0, 10, 20, 30, 40], [0, 100, 90_000, 300, 400])
+
+
+def test_it_sees_a_single_fix_that_jumped_away():
+    assert outliers(*JUMPED[:3]).tolist() == [False, False, True, False, False]
+    # a real change of place is no outlier: the way past it is as impossible
+    assert not outliers(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100])[:3]).any()
+
+
+def test_it_measures_past_a_jump_as_if_it_were_not_there():
+    metrics = segment_metrics(*JUMPED)
+    assert metrics.distance_meters == pytest.approx(400)
+    assert metrics.max_speed_kph == pytest.approx(36)
+    assert metrics.average_speed_kph == pytest.approx(36)
+
+
+def test_it_does_not_count_a_step_no_vehicle_can_make():
+    metrics = segment_metrics(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100], [36] * 4))
+    assert metrics.distance_meters == pytest.approx(200)
+
+
+def test_it_splits_the_time_into_moving_standing_idling_and_gaps():
+    seconds = [0, 60, 120, 420, 720, 780, 780 + 7200, 780 + 9000.5]
+    meters = [0, 600, 1200, 1203, 1200, 1800, 9800, 9800]
+    speeds = [36, 36, 0, 0, 0, 36, 0, 0]
+    metrics = segment_metrics(*track(seconds, meters, speeds), ignition=[1, 1, 1, 0, NAN, 1, 0, 0])
+    assert metrics.moving_seconds == 180
+    assert metrics.stopped_seconds == 600 + 1800.5
+    assert metrics.idle_seconds == 300
+    assert metrics.gap_seconds == 7200
+    assert metrics.distance_meters == pytest.approx(1800 + 8000)
+    assert metrics.average_speed_kph == pytest.approx(36)
+
+
+def test_it_counts_a_silence_without_moving_as_standing():
+    metrics = segment_metrics(*track([0, 36_000], [0, 8], [0, 0]))
+    assert (metrics.stopped_seconds, metrics.gap_seconds, metrics.distance_meters) == (36_000, 0, 0)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_it_measures_nothing_without_two_fixes(count):
+    metrics = segment_metrics(*track([0] * count, [0] * count, [50] * count))
+    assert metrics.distance_meters == 0
+    assert metrics.max_speed_kph == 50 * count
+    assert detect_stops(*track([0] * count, [0] * count)) == []
