@@ -1,7 +1,7 @@
 # The commands of this repository. Needs make and Python >= 3.11, nothing else. `make help` lists them.
 #
-# Recipes are simple commands on relative paths: make then starts them without a shell, so that they notice when make is
-# killed (TRACKER_MAKE_PID), and a clone may live in a directory with spaces.
+# Recipes are simple commands, without double quotes: make then starts them without a shell, and they notice when make
+# is killed (TRACKER_MAKE_PID). Their paths are relative, so that a clone may live in a directory with spaces.
 
 SUITABLE = import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 CANDIDATES = python3 python3.13 python3.12 python3.11 python3.14 python
@@ -28,10 +28,10 @@ help:
 	@echo "Local servers by hand: DEBUG=1 .venv/bin/python manage.py services start, status, stop"
 
 setup:
-	@"$(FOUND_PYTHON)" -I trackerproject/setup_venv.py
+	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py
 
 setup-dev:
-	@"$(FOUND_PYTHON)" -I trackerproject/setup_venv.py --dev
+	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py --dev
 
 demo: setup
 	@.venv/bin/python manage.py demo
@@ -49,4 +49,4 @@ lint: setup-dev
 	@.venv/bin/python -m trackerproject.lint
 
 clean:
-	@"$(FOUND_PYTHON)" -I trackerproject/setup_venv.py clean
+	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py clean
