@@ -59,9 +59,7 @@ class Job(models.Model):
             models.Index(fields=["task", "-finished_at"], name="job_by_task_and_finish"),
         ]
         constraints = [
-            models.CheckConstraint(
-                name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES))
-            )
+            models.CheckConstraint(name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES)))
         ]
 
     def __str__(self) -> str:
@@ -102,6 +100,8 @@ class ScheduleState(models.Model):
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, help_text=_("Empty: the server's."))
+    # A due time that the calendar types count from, so that a monthly run of the 31st comes back after February.
+    anchor_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_run_at = models.DateTimeField(_("last run at"), null=True, blank=True)
     last_job_id = models.UUIDField(_("last job"), null=True, blank=True)
     last_error = models.TextField(_("last error"), blank=True)
