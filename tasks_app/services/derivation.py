@@ -1,0 +1,158 @@
+"""What follows from fixes: steps, speed, ignition, limits. Pure: arrays in, arrays out, nothing is read or written.
+
+Rows are sorted by (device, time), as in `fix_columns.FixColumns`; `device` maps each row to its device's number,
+`starts` is the first row of each device. Times are epoch seconds, NaN means unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.speed import DEFAULT_RULES, MPS_TO_KPH
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.intp]
+
+# Below this the noise of two fixes (some meters each) outweighs the way between them.
+MIN_STEP_SECONDS = 1.0
+# Ignition "on" before and after a longer silence does not prove that the engine ran all the time.
+MAX_ENGINE_STEP_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was known of each device before the batch; arrays of shape (k,), NaN for a device never seen."""
+
+    times: FloatArray
+    latitudes: FloatArray
+    longitudes: FloatArray
+    speeds_kph: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The way from the fix before (of the batch or known before it) to each fix; NaN for the first one ever.
+
+    `meters` is 0 for a way no vehicle can have made, `speeds_kph` NaN then, over a gap and over too short a time.
+    """
+
+    seconds: FloatArray
+    meters: FloatArray
+    speeds_kph: FloatArray
+
+
+def steps(
+    times: FloatArray,
+    latitudes: FloatArray,
+    longitudes: FloatArray,
+    device: IndexArray,
+    starts: IndexArray,
+    before: Before,
+) -> Steps:
+    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it."""
+    known_times = before.times[device]
+    previous_times = _shifted(times, starts)
+    use_known = (known_times < times) & ~(previous_times > known_times)
+    seconds = times - np.where(use_known, known_times, previous_times)
+    previous_latitudes = np.where(use_known, before.latitudes[device], _shifted(latitudes, starts))
+    previous_longitudes = np.where(use_known, before.longitudes[device], _shifted(longitudes, starts))
+    meters = haversine_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
+    speeds_kph = np.full(len(times), np.nan)
+    np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
+    implausible = speeds_kph > DEFAULT_RULES.max_implied_kph
+    usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= DEFAULT_RULES.max_gap_seconds)
+    return Steps(seconds, np.where(implausible, 0.0, meters), np.where(usable, speeds_kph, np.nan))
+
+
+def filled_speeds(sent_kph: FloatArray, derived_kph: FloatArray) -> FloatArray:
+    """The speed a device sent, else the mean speed since its fix before."""
+    return np.where(np.isnan(sent_kph), derived_kph, sent_kph)
+
+
+def driven_meters(
+    meters: FloatArray,
+    seconds: FloatArray,
+    speeds_kph: FloatArray,
+    device: IndexArray,
+    starts: IndexArray,
+    before: Before,
+) -> FloatArray:
+    """The ways that count as driven, else 0: where either end moves, and over a gap where the vehicle is elsewhere.
+
+    The same rule as `geo.motion.segment_metrics`, so that the scatter of a parked receiver is not mileage.
+    """
+    moving = speeds_kph > DEFAULT_RULES.moving_above_kph
+    previous_kph = _shifted(speeds_kph, starts)
+    previous_kph[starts] = before.speeds_kph[device[starts]]
+    moving |= previous_kph > DEFAULT_RULES.moving_above_kph
+    gap = seconds > DEFAULT_RULES.max_gap_seconds
+    counts = np.where(gap, meters >= DEFAULT_RULES.min_trip_meters, moving)
+    return np.where(counts, np.nan_to_num(meters), 0.0)
+
+
+def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) -> FloatArray:
+    """Sums of shape (device_count,)."""
+    return np.bincount(device, weights=values, minlength=device_count)
+
+
+def carried_ignition(
+    sent: npt.NDArray[np.int8], device: IndexArray, starts: IndexArray, before: npt.NDArray[np.int8]
+) -> npt.NDArray[np.int8]:
+    """Ignition at each fix: what it says, else what the device said last; `before` (k,) is from earlier batches."""
+    rows = np.arange(len(sent))
+    last = np.maximum.accumulate(np.where(sent >= 0, rows, -1))
+    in_batch = last >= starts[device] if len(starts) else np.zeros(0, np.bool_)
+    return np.where(in_batch, sent[np.maximum(last, 0)], before[device])
+
+
+def engine_seconds_per_device(
+    seconds: FloatArray,
+    ignition: npt.NDArray[np.int8],
+    device: IndexArray,
+    starts: IndexArray,
+    before: npt.NDArray[np.int8],
+) -> FloatArray:
+    """Time with the ignition on at both ends of a step, shape (k,)."""
+    previous = np.empty_like(ignition)
+    previous[1:] = ignition[:-1]
+    previous[starts] = before[device[starts]]
+    runs = (previous == 1) & (ignition == 1) & (seconds <= MAX_ENGINE_STEP_SECONDS)
+    return np.bincount(device, weights=np.where(runs, seconds, 0.0), minlength=len(before))
+
+
+def applied_limits(
+    inside: BoolArray, geofence_limits: FloatArray, other_limits: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """The speed limit at each fix and the geofence column it comes from, -1 where it is the device's or fleet's.
+
+    `inside` (n, m), `geofence_limits` (m,) and `other_limits` (n,), NaN for none. Of several the lowest counts.
+    """
+    columns = np.flatnonzero(~np.isnan(geofence_limits))
+    none = np.full(len(inside), -1, dtype=np.intp)
+    if not len(columns) or not len(inside):
+        return other_limits, none
+    candidates = np.where(inside[:, columns], geofence_limits[columns], np.inf)
+    best = candidates.argmin(axis=1)
+    lowest = candidates[np.arange(len(best)), best]
+    found = np.isfinite(lowest)
+    return np.where(found, lowest, other_limits), np.where(found, columns[best], none)
+
+
+def first_rows(device: IndexArray) -> IndexArray:
+    """The first row of each run of equal values."""
+    if not len(device):
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(np.diff(device, prepend=device[0] - 1))
+
+
+def _shifted(values: FloatArray, starts: IndexArray) -> FloatArray:
+    """The value of the row before, NaN at the first row of a device."""
+    shifted = np.empty_like(values)
+    shifted[1:] = values[:-1]
+    shifted[starts] = np.nan
+    return shifted

@@ -1,0 +1,132 @@
+"""A batch of fixes as numpy columns, sorted by (device, time), and as PostgreSQL's binary COPY format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.ingest.fix import Fix
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_POSTGRES_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+# https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format": signature, flags, length of the extension.
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_NO_ATTRIBUTES = b"\xff\xff\xff\xff"
+_FLOATS = ("latitude", "longitude", "altitude_meters", "speed_kph", "course_degrees", "accuracy_meters")
+_INTEGERS = ("device_id", "fix_time", "received_at")
+_ROW = np.dtype(
+    [("count", ">i2")]
+    + [part for name in _INTEGERS for part in ((f"{name}_length", ">i4"), (name, ">i8"))]
+    + [part for name in _FLOATS for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
+)
+# The columns of a row in the order of `copy_rows`; absent quantities are NaN there.
+COPY_COLUMNS = (*_INTEGERS, *_FLOATS, "attributes")
+
+
+@dataclass(slots=True)
+class FixColumns:
+    """n fixes sorted by (device, time), each (device, time) once. Arrays have shape (n,); NaN is "not sent".
+
+    `device` numbers the devices of the batch 0..k-1 in ascending order of their primary keys, `starts` (k,) is the
+    first row of each. `times_us` and `received_us` are microseconds since 1970 in UTC. `ignition` is 1, 0, or -1 for
+    not sent.
+    """
+
+    device_pks: IntArray
+    device: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+    times_us: IntArray
+    received_us: IntArray
+    latitudes: FloatArray
+    longitudes: FloatArray
+    altitudes: FloatArray
+    speeds: FloatArray
+    courses: FloatArray
+    accuracies: FloatArray
+    ignition: npt.NDArray[np.int8]
+    attributes: list[dict[str, Any]]
+
+    def __len__(self) -> int:
+        return len(self.times_us)
+
+    @property
+    def times_seconds(self) -> FloatArray:
+        return self.times_us / 1e6
+
+
+def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Sequence[datetime]) -> FixColumns:
+    """Sorted columns of the fixes; of several with one device and time only the first stays."""
+    pks = np.array(device_pks, dtype=np.int64)
+    times_us = np.array([_microseconds(fix.fix_time) for fix in fixes], dtype=np.int64)
+    order = np.lexsort((times_us, pks))
+    sorted_pks, sorted_times = pks[order], times_us[order]
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = (np.diff(sorted_pks) != 0) | (np.diff(sorted_times) != 0)
+    order = order[first]
+    chosen = [fixes[row] for row in order.tolist()]
+    unique_pks, starts, device = np.unique(pks[order], return_index=True, return_inverse=True)
+    return FixColumns(
+        device_pks=unique_pks,
+        device=device.astype(np.intp),
+        starts=starts,
+        times_us=times_us[order],
+        received_us=_received_us(received_at)[order],
+        latitudes=np.array([fix.latitude for fix in chosen], dtype=np.float64),
+        longitudes=np.array([fix.longitude for fix in chosen], dtype=np.float64),
+        altitudes=np.array([fix.altitude_meters for fix in chosen], dtype=np.float64),
+        speeds=np.array([fix.speed_kph for fix in chosen], dtype=np.float64),
+        courses=np.array([fix.course_degrees for fix in chosen], dtype=np.float64),
+        accuracies=np.array([fix.accuracy_meters for fix in chosen], dtype=np.float64),
+        ignition=np.array([_ignition(fix.attributes) for fix in chosen], dtype=np.int8),
+        attributes=[fix.attributes for fix in chosen],
+    )
+
+
+def copy_rows(columns: FixColumns) -> bytes:
+    """The rows as a binary COPY stream of COPY_COLUMNS: NaN where a quantity is absent, NULL for empty attributes."""
+    rows = np.zeros(len(columns), dtype=_ROW)
+    rows["count"] = len(COPY_COLUMNS)
+    for name in (*_INTEGERS, *_FLOATS):
+        rows[f"{name}_length"] = 8
+    rows["device_id"] = columns.device_pks[columns.device]
+    rows["fix_time"] = columns.times_us - _POSTGRES_EPOCH_US
+    rows["received_at"] = columns.received_us - _POSTGRES_EPOCH_US
+    floats = (columns.latitudes, columns.longitudes, columns.altitudes, columns.speeds, columns.courses)
+    for name, values in zip(_FLOATS, (*floats, columns.accuracies), strict=True):
+        rows[name] = values
+    raw, size = rows.tobytes(), _ROW.itemsize
+    parts = [_HEADER]
+    for row, attributes in enumerate(columns.attributes):
+        parts.append(raw[row * size : (row + 1) * size])
+        parts.append(_jsonb_field(attributes) if attributes else _NO_ATTRIBUTES)
+    parts.append(_TRAILER)
+    return b"".join(parts)
+
+
+def _jsonb_field(attributes: dict[str, Any]) -> bytes:
+    text = msgspec.json.encode(attributes)
+    return (len(text) + 1).to_bytes(4, "big") + b"\x01" + text
+
+
+def _microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
+
+
+def _received_us(received_at: Sequence[datetime]) -> IntArray:
+    if received_at and all(moment is received_at[0] for moment in received_at):
+        return np.full(len(received_at), _microseconds(received_at[0]), dtype=np.int64)
+    return np.array([_microseconds(moment) for moment in received_at], dtype=np.int64)
+
+
+def _ignition(attributes: dict[str, Any]) -> int:
+    value = attributes.get("ignition")
+    return -1 if value is not True and value is not False else int(value)

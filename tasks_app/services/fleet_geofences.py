@@ -1,0 +1,79 @@
+"""The active geofences of a fleet, indexed once per process and built again when one of them changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection
+
+from tasks_app.geo.geofence import GeofenceIndex, InvalidArea, validate_area
+from tasks_app.models import Geofence
+
+logger = logging.getLogger(__name__)
+
+Version = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetGeofences:
+    """Column j of the index is the geofence `index.ids[j]`, named `names[j]`; `limits_kph` (m,) is NaN for none."""
+
+    index: GeofenceIndex
+    names: list[str]
+    limits_kph: npt.NDArray[np.float64]
+
+
+_NONE = FleetGeofences(GeofenceIndex([]), [], np.empty(0))
+_known: dict[int, tuple[Version, FleetGeofences]] = {}
+
+# xmin changes with every update of a row, whoever made it and however late it was committed; updated_at does not.
+_VERSIONS = """
+    SELECT fleet_id, count(*), sum(id)::bigint, sum(xmin::text::bigint)::bigint
+    FROM tasks_app_geofence WHERE is_active AND fleet_id = ANY(%s) GROUP BY fleet_id
+"""
+
+
+def geofences_of(fleet_ids: Iterable[int]) -> dict[int, FleetGeofences]:
+    """The geofences of each fleet as they are now: one cheap query, and a rebuild only where something changed."""
+    wanted = list(fleet_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSIONS, [wanted])
+        versions: dict[int, Version] = {row[0]: row[1:] for row in cursor.fetchall()}
+    return {fleet_id: _current(fleet_id, versions.get(fleet_id)) for fleet_id in wanted}
+
+
+def _current(fleet_id: int, version: Version | None) -> FleetGeofences:
+    if version is None:
+        _known.pop(fleet_id, None)
+        return _NONE
+    known = _known.get(fleet_id)
+    if known is None or known[0] != version:
+        known = _known[fleet_id] = (version, _load(fleet_id))
+    return known[1]
+
+
+def _load(fleet_id: int) -> FleetGeofences:
+    usable = [
+        geofence
+        for geofence in Geofence.objects.filter(fleet_id=fleet_id, is_active=True).order_by("id")
+        if _is_usable(geofence)
+    ]
+    return FleetGeofences(
+        GeofenceIndex((geofence.pk, geofence.area) for geofence in usable),
+        [geofence.name for geofence in usable],
+        np.array([geofence.speed_limit_kph for geofence in usable], dtype=np.float64),
+    )
+
+
+def _is_usable(geofence: Geofence) -> bool:
+    try:
+        validate_area(geofence.area)
+    except InvalidArea as error:
+        # Only a row written past the model's validation can be; it must not stop every vehicle of the fleet.
+        logger.warning("Geofence %s is left out: %s", geofence.pk, error)
+        return False
+    return True

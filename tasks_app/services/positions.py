@@ -1,0 +1,196 @@
+"""Fixes in, everything that follows from them in one transaction: stored once, states moved forward, events told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.json_batch import parse_batch
+from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
+from tasks_app.queries.access import visible_devices
+from tasks_app.services import derivation, device_states
+from tasks_app.services.device_states import KnownDevice, State
+from tasks_app.services.fix_columns import FixColumns, to_columns
+from tasks_app.services.fleet_geofences import geofences_of
+from tasks_app.services.live_changes import Changes, derive_changes, forward_rows
+from tasks_app.services.position_cache import cache_latest_positions
+from tasks_app.services.position_rows import insert_new, is_missing_partition, prepare_partitions
+from tasks_app.services.transactions import run_in_transaction
+from tasks_app.signals import events_recorded
+
+
+@dataclass(slots=True)
+class StoreResult:
+    """What became of the fixes of one call: stored + doubled + len(rejected) is their number."""
+
+    stored: int = 0
+    doubled: int = 0
+    rejected: list[RejectedFix] = field(default_factory=list)
+    events: int = 0
+
+
+@dataclass(slots=True)
+class _Accepted:
+    """Fixes of devices that may send, the devices by primary key ascending."""
+
+    fixes: list[Fix]
+    pks: list[int]
+    received_at: list[datetime]
+    devices: list[KnownDevice]
+    rejected: list[RejectedFix]
+
+
+def process_batch(items: list[Any], *, received_at: datetime, user_id: int | None = None) -> dict[str, Any]:
+    """Store a batch of positions in the product's JSON; one bad position never costs a good one.
+
+    With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns
+    `{"received", "stored", "doubled", "rejected": [{"index", "code", "detail"}], "events"}`.
+    """
+    parsed = parse_batch(items, now=received_at)
+    result = store_fixes(parsed.fixes, received_at, user_id=user_id)
+    refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
+    rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
+    return {
+        "received": len(items),
+        "stored": result.stored,
+        "doubled": result.doubled,
+        "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected],
+        "events": result.events,
+    }
+
+
+def store_fixes(
+    fixes: Sequence[Fix],
+    received_at: datetime | Sequence[datetime],
+    *,
+    announce: bool = True,
+    user_id: int | None = None,
+) -> StoreResult:
+    """Store fixes and what follows from them, in one transaction that is repeated after a deadlock.
+
+    A fix that is stored already (same device and time), or late, has no effect on states and events. `received_at` is
+    the server's time, one for all or one per fix. With `announce=False` (history) events are recorded but nobody is
+    told, and no device counts as seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
+    """
+    received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
+    allowed = None if user_id is None else _allowed_pks(user_id, {fix.device_id for fix in fixes})
+
+    def work() -> StoreResult:
+        return _store(fixes, received, announce, allowed)
+
+    return run_in_transaction(work, should_retry=is_missing_partition)
+
+
+def _allowed_pks(user_id: int, unique_ids: set[str]) -> set[int]:
+    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return set()
+    devices = visible_devices(user, FleetRole.OPERATOR).filter(unique_id__in=unique_ids)
+    return set(devices.values_list("pk", flat=True))
+
+
+def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allowed: set[int] | None) -> StoreResult:
+    accepted = _accept(fixes, received, allowed)
+    if not accepted.fixes:
+        return StoreResult(rejected=accepted.rejected)
+    columns = to_columns(accepted.fixes, accepted.pks, accepted.received_at)
+    prepare_partitions(columns.times_us)
+    states = device_states.lock_states(accepted.devices)
+    before = device_states.before_arrays(states)
+    steps = derivation.steps(
+        columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before
+    )
+    columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
+    new = insert_new(columns)
+    result = StoreResult(int(new.sum()), len(accepted.fixes) - int(new.sum()), accepted.rejected)
+    if not result.stored:
+        return result
+    forward = forward_rows(columns, new, states, accepted.devices, before.times)
+    changes = derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
+    touched = [states[number] for number in np.unique(columns.device[new]).tolist()]
+    if announce:
+        changes.events = _seen(columns, new, states) + changes.events
+    result.events = len(changes.events)
+    _save(changes, touched, announce)
+    moved = list(forward.states)
+    transaction.on_commit(lambda: cache_latest_positions(moved), robust=True)
+    return result
+
+
+def _accept(fixes: Sequence[Fix], received: list[datetime], allowed: set[int] | None) -> _Accepted:
+    known = device_states.find_devices({fix.device_id for fix in fixes})
+    if allowed is not None:
+        known = {unique_id: device for unique_id, device in known.items() if device.pk in allowed}
+    accepted = _Accepted([], [], [], [], [])
+    used: dict[int, KnownDevice] = {}
+    for index, fix in enumerate(fixes):
+        device = known.get(fix.device_id)
+        if device is None or not device.is_active:
+            accepted.rejected.append(_refusal(index, fix, device))
+            continue
+        used[device.pk] = device
+        accepted.fixes.append(fix)
+        accepted.pks.append(device.pk)
+        accepted.received_at.append(received[index])
+    accepted.devices = [used[pk] for pk in sorted(used)]
+    return accepted
+
+
+def _refusal(index: int, fix: Fix, device: KnownDevice | None) -> RejectedFix:
+    if device is None:
+        return RejectedFix(index, "unknown_device", f"No device has the id {fix.device_id!r}.")
+    return RejectedFix(index, "inactive_device", f"The device {fix.device_id!r} is not active.")
+
+
+def _seen(columns: FixColumns, new: np.ndarray, states: list[State]) -> list[Event]:
+    """Devices that sent something new are online; the ones that were offline get an event of being back."""
+    back: list[Event] = []
+    newest_us = np.zeros(len(states), dtype=np.int64)
+    np.maximum.at(newest_us, columns.device[new], columns.received_us[new])
+    for state, seen_us in zip(states, newest_us.tolist(), strict=True):
+        if not seen_us:
+            continue
+        seen_at = device_states.from_microseconds(seen_us)
+        if state.status == DeviceStatus.OFFLINE:
+            back.append(_back_online(state, seen_at))
+        state.status, state.offline_since = DeviceStatus.ONLINE.value, None
+        state.last_seen_at = max(state.last_seen_at, seen_at) if state.last_seen_at else seen_at
+    return back
+
+
+def _back_online(state: State, seen_at: datetime) -> Event:
+    data = {}
+    if state.offline_since is not None:
+        data["offline_minutes"] = round((seen_at - state.offline_since).total_seconds() / 60, 1)
+    place = {"latitude": state.latitude, "longitude": state.longitude}
+    return Event(device_id=state.device_id, kind=EventKind.DEVICE_ONLINE, occurred_at=seen_at, data=data, **place)
+
+
+def _save(changes: Changes, touched: list[State], announce: bool) -> None:
+    if changes.events:
+        Event.objects.bulk_create(changes.events)
+    for state, event in changes.open_episodes:
+        state.overspeed_event_id = event.pk
+    _complete_episodes(changes.ended_episodes)
+    device_states.save_states(touched)
+    if changes.events and announce:
+        events_recorded.send(sender=Event, events=changes.events)
+
+
+def _complete_episodes(ended: Iterable[tuple[int, dict[str, Any]]]) -> None:
+    rows = [{"id": event_id, "data": data} for event_id, data in ended]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE tasks_app_event e SET data = e.data || n.data"
+                " FROM json_to_recordset(%s) n(id bigint, data jsonb) WHERE e.id = n.id",
+                [msgspec.json.encode(rows).decode()],
+            )
