@@ -1,0 +1,126 @@
+"""What each kind of news says: the values that the templates of the kind put into words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from notifications_app.models import NotificationKind
+from notifications_app.rendering import Message
+from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """When something happened and, where known, at which place (degrees)."""
+
+    at: datetime
+    latitude: float | None = None
+    longitude: float | None = None
+
+    @property
+    def map_url(self) -> str:
+        """A link to open, never a picture to load; empty without a place."""
+        if self.latitude is None or self.longitude is None:
+            return ""
+        place = f"{self.latitude:.6f}", f"{self.longitude:.6f}"
+        return f"https://www.openstreetmap.org/?mlat={place[0]}&mlon={place[1]}#map=16/{place[0]}/{place[1]}"
+
+
+def geofence_message(device: Device, *, geofence_name: str, entered: bool, spot: Spot) -> Message:
+    return Message(NotificationKind.GEOFENCE, {**_about(device, spot), "geofence": geofence_name, "entered": entered})
+
+
+def speed_message(device: Device, *, speed_kph: float | None, limit_kph: float | None, spot: Spot) -> Message:
+    return Message(NotificationKind.SPEED, {**_about(device, spot), "speed_kph": speed_kph, "limit_kph": limit_kph})
+
+
+def offline_message(device: Device, *, offline_minutes: float | None, is_back: bool, spot: Spot | None) -> Message:
+    """`spot` is the last known place and time, None where the device never sent a fix."""
+    context = {**_about(device, spot), "offline_minutes": offline_minutes, "is_back": is_back}
+    return Message(NotificationKind.OFFLINE, context)
+
+
+def maintenance_message(
+    device: Device, *, plan_name: str, is_due: bool, at: datetime, left: Mapping[str, float | None]
+) -> Message:
+    """`left` as `maintenance_left` gives it."""
+    context = {**_about(device, Spot(at)), "plan": plan_name, "is_due": is_due, "left": left}
+    return Message(NotificationKind.MAINTENANCE, context)
+
+
+def system_message(*, subject: str, message: str, level: str, at: datetime) -> Message:
+    return Message(NotificationKind.SYSTEM, {"title": subject, "message": message, "level": level, "spot": Spot(at)})
+
+
+def event_message(event: Event, *, device: Device, geofence_name: str, plan: MaintenancePlan | None) -> Message:
+    """The message of a stored event; `device` has its fleet and state at hand."""
+    spot = Spot(event.occurred_at, event.latitude, event.longitude)
+    if event.kind in (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT):
+        entered = event.kind == EventKind.GEOFENCE_ENTER
+        return geofence_message(device, geofence_name=geofence_name, entered=entered, spot=spot)
+    if event.kind == EventKind.OVERSPEED:
+        speed_kph, limit_kph = _number(event.data, "speed_kph"), _number(event.data, "speed_limit_kph")
+        return speed_message(device, speed_kph=speed_kph, limit_kph=limit_kph, spot=spot)
+    if event.kind in (EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE):
+        is_back = event.kind == EventKind.DEVICE_ONLINE
+        last = spot if spot.map_url else last_spot(device)
+        return offline_message(
+            device, offline_minutes=_number(event.data, "offline_minutes"), is_back=is_back, spot=last
+        )
+    left = maintenance_left(plan, state_of(device), now=event.occurred_at) if plan else {}
+    return maintenance_message(
+        device,
+        plan_name=plan.name if plan else str(event.data.get("plan", "")),
+        is_due=event.kind == EventKind.MAINTENANCE_DUE,
+        at=event.occurred_at,
+        left=left,
+    )
+
+
+def plan_reminder(plan: MaintenancePlan, *, device: Device, now: datetime) -> Message:
+    """The reminder of one plan as it stands now."""
+    left = maintenance_left(plan, state_of(device), now=now)
+    is_due = plan.status == MaintenanceStatus.DUE or any(value is not None and value <= 0 for value in left.values())
+    return maintenance_message(device, plan_name=plan.name, is_due=is_due, at=now, left=left)
+
+
+def maintenance_left(plan: MaintenancePlan, state: DeviceState | None, *, now: datetime) -> dict[str, float | None]:
+    """What is left of each interval the plan has: `kilometers`, `engine_hours`, `days`; below zero when overdue."""
+    left: dict[str, float | None] = {"kilometers": None, "engine_hours": None, "days": None}
+    if plan.every_kilometers and state:
+        driven_meters = state.odometer_meters - plan.last_done_odometer_meters
+        left["kilometers"] = plan.every_kilometers - driven_meters / 1000
+    if plan.every_engine_hours and state:
+        left["engine_hours"] = plan.every_engine_hours - (state.engine_seconds - plan.last_done_engine_seconds) / 3600
+    if plan.every_days:
+        left["days"] = plan.every_days - (now - plan.last_done_at) / timedelta(days=1)
+    return left
+
+
+def state_of(device: Device) -> DeviceState | None:
+    """The device's state, None for one that never sent anything."""
+    return getattr(device, "state", None)
+
+
+def last_spot(device: Device) -> Spot | None:
+    """Where and when the device was last, None where it never was anywhere."""
+    state = state_of(device)
+    if state is None or state.fix_time is None:
+        return None
+    return Spot(state.fix_time, state.latitude, state.longitude)
+
+
+def _about(device: Device, spot: Spot | None) -> dict[str, Any]:
+    return {"vehicle": device.name, "fleet": device.fleet.name, "spot": spot}
+
+
+def _number(data: Mapping[str, Any], key: str) -> float | None:
+    """A finite number of an event's data, None where it is missing or something else."""
+    value = data.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

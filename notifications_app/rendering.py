@@ -1,0 +1,61 @@
+"""From a message to what one reader gets: subject, text and HTML in the reader's language and time zone."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from notifications_app.texts import body, one_line
+
+_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """News of one kind (a NotificationKind) with the values its templates name. Times in it are aware datetimes."""
+
+    kind: str
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a person reads: readers with equal values get equal texts."""
+
+    language: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What is stored and sent."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(message: Message, reader: Reader) -> Rendered:
+    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `reader`."""
+    context = {
+        **message.context,
+        "site_url": settings.SITE_URL,
+        "zone": reader.time_zone,
+        "language": reader.language,
+        "dir": "rtl" if translation.get_language_info(reader.language)["bidi"] else "ltr",
+    }
+    with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
+        subject = one_line(_template(message.kind, "subject.txt", context))
+        context["subject"] = subject
+        text = _BLANK_LINES.sub("\n\n", body(_template(message.kind, "txt", context)))
+        return Rendered(subject, text, _template(message.kind, "html", context).strip())
+
+
+def _template(kind: str, ending: str, context: dict[str, Any]) -> str:
+    return render_to_string(f"notifications_app/{kind}.{ending}", context)
