@@ -1,0 +1,94 @@
+"""E-mail through the SMTP server of the settings."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import BadHeaderError, EmailMultiAlternatives
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from notifications_app.channels.base import Channel, DeliveryError
+from notifications_app.texts import one_line
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
+    from notifications_app.models import Delivery
+
+# These are about the server or our account on it, not about the message: somebody will repair it.
+_OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
+
+
+class EmailChannel(Channel):
+    kind = "email"
+
+    def address_of(self, user: AbstractUser) -> str:
+        if not user.email:
+            raise DeliveryError(_("The user has no e-mail address."), permanent=True)
+        try:
+            validate_email(user.email)
+        except ValidationError as error:
+            reason = _("%(address)s is not an e-mail address.") % {"address": ascii(user.email)}
+            raise DeliveryError(reason, permanent=True) from error
+        return user.email
+
+    def send(self, delivery: Delivery, address: str) -> None:
+        message = build_email(delivery, address)
+        try:
+            message.send()
+        except BadHeaderError as error:
+            raise DeliveryError(str(error), permanent=True) from error
+        except OSError as error:  # smtplib's errors are OSErrors too
+            raise DeliveryError(_reason(error), permanent=is_permanent(error)) from error
+
+
+def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
+    """The e-mail of a delivery: always the same Message-ID, so that a repeated one is recognised as the same."""
+    notification = delivery.notification
+    message = EmailMultiAlternatives(
+        subject=one_line(notification.subject),
+        body=notification.body_text,
+        to=[address],
+        headers={
+            "Message-ID": message_id(delivery),
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+        },
+    )
+    if notification.body_html:
+        message.attach_alternative(notification.body_html, "text/html")
+    return message
+
+
+def message_id(delivery: Delivery) -> str:
+    """`<delivery-ID.TIME@HOST>`; the time keeps ids apart after a database was set up anew under the same host."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", urlsplit(settings.SITE_URL).hostname or "localhost")
+    return f"<delivery-{delivery.pk}.{delivery.created_at.timestamp():.0f}@{host}>"
+
+
+def is_permanent(error: OSError) -> bool:
+    """Did the server refuse this message for good (RFC 5321 section 4.2.1: 5yz)? Everything else may be tried again."""
+    if isinstance(error, _OUR_OWN_TROUBLE):
+        return False
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _answer in error.recipients.values())
+    return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return "; ".join(_answer(code, text) for code, text in error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _answer(error.smtp_code, error.smtp_error)
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def _answer(code: int, text: bytes | str) -> str:
+    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return one_line(f"{code} {decoded}")

@@ -1,0 +1,9 @@
+"""The channels there are. A new one is a line here."""
+
+from __future__ import annotations
+
+from notifications_app.channels.base import Channel
+from notifications_app.channels.email import EmailChannel
+from notifications_app.channels.in_app import InAppChannel
+
+CHANNELS: dict[str, Channel] = {channel.kind: channel for channel in (InAppChannel(), EmailChannel())}
