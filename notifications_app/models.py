@@ -17,7 +17,7 @@ class ChannelKind(models.TextChoices):
 
 
 class Rule(models.Model):
-    """Tell these users of events of these kinds, of these devices (none named: all of the fleet), through these channels."""
+    """Tell these users of these kinds of events, of these devices (none: all of the fleet), through these channels."""
 
     fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="rules", verbose_name=_("fleet"))
     name = models.CharField(_("name"), max_length=100)
@@ -113,7 +113,9 @@ class Delivery(models.Model):
             )
         ]
         constraints = [
-            models.UniqueConstraint(fields=["notification", "channel"], name="one_delivery_per_notification_and_channel")
+            models.UniqueConstraint(
+                fields=["notification", "channel"], name="one_delivery_per_notification_and_channel"
+            )
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,52 @@
+"""Jobs for deliveries: at most one living job per delivery, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import uuid4
+
+import structlog
+from django.db.models import F, Q
+
+from notifications_app.models import Delivery, DeliveryState
+from notifications_app.services.lease import LEASE
+from tasks_app.engine import QueueFull, QueueUnavailable, get_task
+
+log = structlog.get_logger(__name__)
+
+MAX_DELIVERIES_PER_SWEEP = 20_000
+
+
+def enqueue_deliveries(delivery_ids: Iterable[int]) -> int:
+    """Enqueue a job for each of these deliveries that has none alive; return how many were enqueued.
+
+    Where the queue takes no more, the rest is left to the sweeper: the rows are safe.
+    """
+    enqueued = 0
+    for delivery_id in delivery_ids:
+        try:
+            enqueued += _enqueue_one(delivery_id)
+        except (QueueFull, QueueUnavailable) as error:
+            log.warning("deliveries_left_to_the_sweeper", first_delivery_id=delivery_id, reason=str(error))
+            break
+    return enqueued
+
+
+def sweep_stuck_deliveries(*, now: datetime) -> int:
+    """Enqueue deliveries that nobody worked on for two minutes and that have no living job; return how many."""
+    cutoff = now - LEASE
+    waiting = Q(state=DeliveryState.PENDING, created_at__lt=cutoff) & (
+        Q(claimed_at__isnull=True) | Q(claimed_at__lt=cutoff)
+    )
+    abandoned = Q(state=DeliveryState.SENDING, claimed_at__lt=cutoff)
+    stuck = Delivery.objects.filter(waiting | abandoned).order_by(F("claimed_at").asc(nulls_first=True), "pk")
+    return enqueue_deliveries(list(stuck.values_list("pk", flat=True)[:MAX_DELIVERIES_PER_SWEEP]))
+
+
+def _enqueue_one(delivery_id: int) -> bool:
+    job_id = uuid4()
+    holder = get_task("deliver_notification").apply_async(
+        (delivery_id,), job_id=job_id, unique_key=f"delivery:{delivery_id}"
+    )
+    return holder == job_id

@@ -1,0 +1,84 @@
+"""Telling people something: the one function for other packages, and its sisters for messages with templates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.utils import timezone
+
+from notifications_app.models import ChannelKind
+from notifications_app.queries.audience import reader_of, readers_of
+from notifications_app.rendering import Message, Reader, Rendered, render
+from notifications_app.services.outbox import Draft, write_notifications
+from notifications_app.texts import body, one_line
+
+ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})
+
+
+def notify(
+    *,
+    users: Iterable[AbstractUser],
+    kind: str,
+    subject: str,
+    body_text: str,
+    dedupe_key: str,
+    body_html: str = "",
+    channels: Collection[str] = ALL_CHANNELS,
+    event_id: int | None = None,
+    device_id: int | None = None,
+    now: datetime | None = None,
+) -> list[int]:
+    """Write one notification of this NotificationKind per active user; return the ids of the new ones.
+
+    Part of the caller's transaction. A user who already has a notification with `dedupe_key` (at most 200 characters)
+    gets no second one. `body_html` must be safe HTML; the other texts are cleaned here.
+    """
+    rendered = Rendered(one_line(subject), body(body_text), body_html)
+    drafts = [
+        Draft(user.pk, kind, dedupe_key, rendered, channels, event_id, device_id) for user in users if user.is_active
+    ]
+    return write_notifications(drafts, now=now or timezone.now())
+
+
+def notify_with_message(
+    message: Message,
+    *,
+    people: Collection[AbstractUser],
+    dedupe_key: str,
+    now: datetime,
+    fallback_zone: str = "",
+    device_id: int | None = None,
+) -> list[int]:
+    """Write a message for each of these people in their language and time zone, through all channels."""
+    render_for = MessageRenderer()
+    readers = readers_of(people)
+    zone = fallback_zone or settings.TIME_ZONE
+    drafts = [
+        Draft(
+            user_id=person.pk,
+            kind=message.kind,
+            dedupe_key=dedupe_key,
+            rendered=render_for(message, reader_of(readers[person.pk], zone)),
+            channels=ALL_CHANNELS,
+            device_id=device_id,
+        )
+        for person in people
+    ]
+    return write_notifications(drafts, now=now)
+
+
+class MessageRenderer:
+    """Renders each message once per kind of reader, however many people read alike."""
+
+    def __init__(self) -> None:
+        self._done: dict[tuple[int, Reader], tuple[Message, Rendered]] = {}
+
+    def __call__(self, message: Message, reader: Reader) -> Rendered:
+        # The message is kept beside its text: an id is unique only as long as its object lives.
+        key = id(message), reader
+        if key not in self._done:
+            self._done[key] = message, render(message, reader)
+        return self._done[key][1]

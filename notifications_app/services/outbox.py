@@ -1,0 +1,107 @@
+"""Writing notifications and their deliveries in the caller's transaction; jobs to send them follow its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connection, transaction
+
+from notifications_app.channels.registry import CHANNELS
+from notifications_app.models import Delivery, DeliveryState, Notification
+from notifications_app.queries.inbox import unread_key
+from notifications_app.rendering import Rendered
+from notifications_app.services.dispatch import enqueue_deliveries
+
+# One row of arrays instead of one set of parameters per row; RETURNING gives only what was not there yet, and
+# everything else follows from the returned rows, so the same news written again has no second effect.
+_INSERT = """
+    INSERT INTO {table} (user_id, kind, event_id, device_id, dedupe_key, subject, body_text, body_html, created_at)
+    SELECT *, %s::timestamptz FROM unnest(
+        %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+    ON CONFLICT (user_id, dedupe_key) DO NOTHING
+    RETURNING id, user_id, dedupe_key
+"""
+_ROWS_PER_INSERT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One message to one person, ready to be written. (user, dedupe_key) is its identity."""
+
+    user_id: int
+    kind: str
+    dedupe_key: str
+    rendered: Rendered
+    channels: Collection[str]
+    event_id: int | None = None
+    device_id: int | None = None
+
+
+def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
+    """Write the drafts that are new, with one delivery per channel; return the ids of the new notifications.
+
+    In-app deliveries are sent by being written. The others are enqueued once the transaction commits.
+    """
+    # Always in the same order, so that two writers of the same news wait for each other instead of deadlocking.
+    unique = {(draft.user_id, draft.dedupe_key): draft for draft in drafts}
+    ordered = [unique[key] for key in sorted(unique)]
+    with transaction.atomic():
+        new_ids: dict[tuple[int, str], int] = {}
+        for start in range(0, len(ordered), _ROWS_PER_INSERT):
+            new_ids |= _insert(ordered[start : start + _ROWS_PER_INSERT], now)
+        if not new_ids:
+            return []
+        to_send = _write_deliveries([(new_id, unique[key]) for key, new_id in new_ids.items()], now)
+        transaction.on_commit(partial(forget_unread_counts, {user_id for user_id, _key in new_ids}), robust=True)
+        if to_send:
+            transaction.on_commit(partial(enqueue_deliveries, to_send))
+    return list(new_ids.values())
+
+
+def forget_unread_counts(user_ids: Collection[int]) -> None:
+    """Have the unread counts of these users counted anew."""
+    cache.delete_many([unread_key(user_id) for user_id in user_ids])
+
+
+def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int]:
+    columns: list[Any] = [
+        [draft.user_id for draft in drafts],
+        [str(draft.kind) for draft in drafts],
+        [draft.event_id for draft in drafts],
+        [draft.device_id for draft in drafts],
+        [draft.dedupe_key for draft in drafts],
+        [draft.rendered.subject for draft in drafts],
+        [draft.rendered.text for draft in drafts],
+        [draft.rendered.html for draft in drafts],
+    ]
+    if not drafts:
+        return {}
+    table = connection.ops.quote_name(Notification._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT.format(table=table), [now, *columns])
+        return {(user_id, key): new_id for new_id, user_id, key in cursor.fetchall()}
+
+
+def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
+    """Write one delivery per notification and channel; return the ids of those that are still to be sent."""
+    deliveries = [
+        _delivery(notification_id, channel, now)
+        for notification_id, draft in written
+        for channel in sorted(draft.channels)
+        # A channel that a newer release put into a rule is not ours to send.
+        if channel in CHANNELS
+    ]
+    Delivery.objects.bulk_create(deliveries)
+    return [delivery.pk for delivery in deliveries if delivery.state == DeliveryState.PENDING]
+
+
+def _delivery(notification_id: int, channel: str, now: datetime) -> Delivery:
+    delivery = Delivery(notification_id=notification_id, channel=channel)
+    if CHANNELS[channel].sent_by_writing:
+        delivery.state, delivery.attempt_count, delivery.sent_at = DeliveryState.SENT, 1, now
+    return delivery

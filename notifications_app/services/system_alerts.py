@@ -1,0 +1,29 @@
+"""Trouble of the system itself, told to those who run it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from notifications_app.messages import system_message
+from notifications_app.queries.audience import administrators
+from notifications_app.services.alerts import job_dedupe_key
+from notifications_app.services.notify import notify_with_message
+from notifications_app.texts import body, one_line
+from tasks_app.engine import PermanentError
+
+LEVELS = ("info", "warning", "error", "critical")
+MAX_TITLE_LENGTH = 150
+MAX_MESSAGE_LENGTH = 10_000
+
+
+def alert_administrators(*, subject: str, message: str, level: str, now: datetime) -> list[int]:
+    """Tell every active administrator, in the application and by e-mail; return the notification ids."""
+    if level not in LEVELS:
+        raise PermanentError(_("level must be one of %(levels)s.") % {"levels": ", ".join(LEVELS)})
+    title = one_line(subject, MAX_TITLE_LENGTH)
+    if not title:
+        raise PermanentError(_("A system alert needs a subject."))
+    news = system_message(subject=title, message=body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
+    return notify_with_message(news, people=administrators(), dedupe_key=job_dedupe_key(), now=now)
