@@ -1,0 +1,86 @@
+"""Tasks of notifications: each calls one service. The alert tasks answer how many people were told."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.utils import timezone
+
+from notifications_app.services import alerts, daily_summary, deliveries, dispatch, system_alerts
+from tasks_app.engine import task
+
+
+@task(queue="notifications", schedulable=True)
+def send_geofence_alert(
+    device_id: int,
+    geofence_id: int,
+    event_type: Literal["enter", "exit"],
+    position_data: dict[str, Any] | None = None,
+) -> dict[str, int]:
+    """Tell that a device entered or left a geofence."""
+    told = alerts.alert_geofence(
+        device_id=device_id,
+        geofence_id=geofence_id,
+        event_type=event_type,
+        position_data=position_data or {},
+        now=timezone.now(),
+    )
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True)
+def send_device_offline_alert(device_id: int, offline_duration_minutes: float) -> dict[str, int]:
+    """Tell that a device has been silent for so many minutes."""
+    told = alerts.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True)
+def send_speed_alert(
+    device_id: int, speed: float, speed_limit: float, position_data: dict[str, Any] | None = None
+) -> dict[str, int]:
+    """Tell that a device is faster than its limit (both in km/h)."""
+    told = alerts.alert_speed(
+        device_id=device_id,
+        speed_kph=speed,
+        limit_kph=speed_limit,
+        position_data=position_data or {},
+        now=timezone.now(),
+    )
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True)
+def send_maintenance_reminder(device_id: int, plan_id: int) -> dict[str, int]:
+    """Tell how a maintenance plan of a device stands."""
+    told = alerts.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True)
+def send_daily_summary(user_id: int | None = None) -> dict[str, int]:
+    """Send one user the summary of the last 24 hours; without a user, start one job per subscriber."""
+    if user_id is None:
+        return {"jobs": daily_summary.fan_out_daily_summaries()}
+    return {"notifications": len(daily_summary.send_summary(user_id=user_id, now=timezone.now()))}
+
+
+@task(queue="notifications", schedulable=True)
+def send_system_alert(
+    subject: str, message: str, level: Literal["info", "warning", "error", "critical"] = "warning"
+) -> dict[str, int]:
+    """Tell all administrators about trouble of the system."""
+    told = system_alerts.alert_administrators(subject=subject, message=message, level=level, now=timezone.now())
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications")
+def deliver_notification(delivery_id: int) -> dict[str, str]:
+    """Send one delivery through its channel."""
+    return {"state": deliveries.deliver(delivery_id, now=timezone.now())}
+
+
+@task(queue="notifications", schedulable=True)
+def sweep_stuck_deliveries() -> dict[str, int]:
+    """Enqueue deliveries that were left behind."""
+    return {"enqueued": dispatch.sweep_stuck_deliveries(now=timezone.now())}
