@@ -8,5 +8,7 @@ class TasksAppConfig(AppConfig):
 
     def ready(self) -> None:
         from tasks_app import engine
+        from tasks_app.engine.broker import use_json_packages
 
+        use_json_packages()
         engine.autodiscover()

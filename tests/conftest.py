@@ -74,7 +74,9 @@ def operator(make_user, fleet) -> User:
 def make_device(fleet) -> Callable[..., Device]:
     def make(**fields) -> Device:
         number = next(_numbers)
-        return Device.objects.create(**{"fleet": fleet, "unique_id": f"dev-{number}", "name": f"Van {number}", **fields})
+        return Device.objects.create(
+            **{"fleet": fleet, "unique_id": f"dev-{number}", "name": f"Van {number}", **fields}
+        )
 
     return make
 

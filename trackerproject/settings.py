@@ -1,4 +1,4 @@
-"""All settings, from the environment. `.env.example` lists every variable; production refuses to start half-configured."""
+"""All settings, from the environment, listed in `.env.example`. Production refuses to start half-configured."""
 
 from __future__ import annotations
 
@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "notifications_app",
     "reports_app",
     "django_q",
+    # Apps of your own, for example with tasks of your own.
+    *env.list("EXTRA_APPS", default=[]),
 ]
 
 MIDDLEWARE = [
@@ -115,7 +117,7 @@ if test_suffix := env.str("TEST_DB_SUFFIX", default=""):
     DATABASES["default"]["TEST"] = {"NAME": f"test_tracker_{test_suffix}"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The cache shares the server with the queues, under its own prefix; cache.clear() is never called (it flushes the server).
+# The cache shares the server with the queues under its own prefix; nothing calls cache.clear(): it flushes the server.
 CACHE_KEY_PREFIX = env.str("CACHE_KEY_PREFIX", default="tracker-cache")
 CACHES = {
     "default": {
@@ -228,12 +230,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "tasks_app.api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tasks_app.api.parsers.JSONBodyParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
@@ -242,6 +244,8 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+# True opens /metrics to everyone: for a network that only the scraper reaches.
+METRICS_PUBLIC = env.bool("METRICS_PUBLIC", default=False)
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=env.int("API_TOKEN_TTL_DAYS", default=90)),
     "AUTO_REFRESH": False,
@@ -304,6 +308,25 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("tasks_app/admin.css")],
+    "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
+    "SITE_URL": None,
+    "COLORS": {
+        # Teal, dark enough from 600 on for white text (4.5:1).
+        "primary": {
+            "50": "oklch(98% .014 181)",
+            "100": "oklch(95% .04 181)",
+            "200": "oklch(91% .08 181)",
+            "300": "oklch(85% .11 182)",
+            "400": "oklch(78% .12 182)",
+            "500": "oklch(70% .12 183)",
+            "600": "oklch(52% .095 185)",
+            "700": "oklch(46% .085 186)",
+            "800": "oklch(40% .07 188)",
+            "900": "oklch(35% .06 189)",
+            "950": "oklch(25% .05 193)",
+        },
+    },
+    "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},
 }
 
 # --- Logs -------------------------------------------------------------------------------------------------------------

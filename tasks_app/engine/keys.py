@@ -9,9 +9,9 @@ queues, so queues can live on different Redis shards.
     {<p>:<q>}:unique:<hash>  STRING  job id that holds a unique key, until that job ends
     {<p>:<q>}:beats          ZSET    consumer -> last heartbeat in ms (Redis time)
     {<p>:<q>}:consumers      HASH    consumer -> JSON {host, pid, started_at}
-    {<p>:<q>}:bad            LIST    the last messages that could not be read, as JSON, for inspection
+    {<p>:<q>}:ended          ZSET    job id -> s: ended without a worker (cancelled in the queue, lost too often); its hash
+                                     stays whole until its row is written
     {<p>:<q>}:done           ZSET    minute -> count of finished jobs (rate), last hour only
-    <p>:scheduler            STRING  host and pid of the process that ticks the schedules, informational, expires
 
 Fields of a job hash:
     st    state: scheduled, queued, running, retrying; succeeded, failed, cancelled in a tombstone
@@ -22,7 +22,8 @@ Fields of a job hash:
     att   attempts started          lost  workers lost while running it
     enq   created, ms               due   due time, ms
     t0    present attempt started, ms (Redis time)
-    cx    JSON {by, reason}: cancellation asked for while running
+    cx    JSON {by, reason}: cancellation asked for
+    why   how the last worker that ran it died
     pr    JSON progress             err   JSON list of the attempts that failed
     uk    its unique key, if any    by    id of the user who asked for it
 """
@@ -63,8 +64,8 @@ class QueueKeys:
         return self.tag + "consumers"
 
     @property
-    def bad(self) -> str:
-        return self.tag + "bad"
+    def ended(self) -> str:
+        return self.tag + "ended"
 
     @property
     def done(self) -> str:

@@ -1,0 +1,249 @@
+"""The supervisor: the main process of `manage.py qcluster`. It starts, watches, kills and replaces processes.
+
+It is single-threaded, opens no database connection and talks to no server, so nothing outside can block it; its children
+die with it (the kernel sees to that). It repairs these failures of django-q2's Sentinel: shared queues and locks that die
+with their holder, orphans after a kill, time limits counted in loop turns, shutdown that waits for ever.
+
+    supervisor ─┬─ maintenance   heartbeats, delayed jobs, recovery            (Redis only)
+                ├─ scheduler     due schedules, rows of jobs ended elsewhere   (Redis and PostgreSQL)
+                └─ workers       each pulls from its own queue                 (Redis and PostgreSQL)
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType
+from uuid import uuid4
+
+from django.db import connections
+
+from tasks_app.engine.attempt import HOST
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import worker_client
+from tasks_app.engine.maintenance import Maintenance
+from tasks_app.engine.minder import Minder
+from tasks_app.engine.processes import fork_child
+from tasks_app.engine.scheduler import SchedulerProcess
+from tasks_app.engine.slots import Slots
+from tasks_app.engine.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+LOOP_SECONDS = 0.5
+# A process that dies younger than this is restarted with a growing delay.
+YOUNG_SECONDS = 5.0
+MAX_RESTART_DELAY_SECONDS = 10.0
+STOP_CHILDREN_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One place in the process tree, and the process that fills it now (pid 0: none)."""
+
+    name: str
+    start: Callable[[], int]
+    slot: int | None = None
+    pid: int = 0
+    started_at: float = 0.0
+    start_after: float = 0.0
+    quick_deaths: int = 0
+    kill_reason: str = ""
+
+
+class Cluster:
+    """All processes for some queues on this host."""
+
+    def __init__(self, queues: list[str], workers: int | None = None) -> None:
+        config = engine_config()
+        self.queues = [config.queue(name).name for name in queues]
+        self.queue_of_slot = [name for name in self.queues for _ in range(workers or config.queue(name).workers)]
+        self.slots = Slots(len(self.queue_of_slot))
+        self._deaths_read, self._deaths_write = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
+        for descriptor in (self._deaths_write, self._wake_read, self._wake_write):
+            os.set_blocking(descriptor, False)
+        self._stop_asked = False
+        self._draining = False
+        self.children = [
+            Child("maintenance", self._run_maintenance),
+            Child("scheduler", self._run_scheduler),
+            *(Child(f"{queue} worker", lambda: 1, slot=slot) for slot, queue in enumerate(self.queue_of_slot)),
+        ]
+
+    # --- The main loop ---
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; return the exit code (0: stopped in order)."""
+        connections.close_all()
+        # What is loaded now is shared by all children: keep the collector from touching, and so copying, it.
+        gc.freeze()
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask_to_stop)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        logger.info("cluster of %s: %d workers", ", ".join(self.queues), len(self.queue_of_slot))
+        while not self._stop_asked:
+            self._start_missing(self.children)
+            self._wait(LOOP_SECONDS)
+            self._reap()
+            self._kill_overdue()
+        return self._shut_down()
+
+    def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stop_asked = True
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until a signal (a child died, someone stops us) or the time is up."""
+        ready, _, _ = select.select([self._wake_read], [], [], seconds)
+        if ready:
+            os.read(self._wake_read, 4096)
+
+    def _start_missing(self, children: list[Child]) -> None:
+        now = time.monotonic()
+        for child in children:
+            if child.pid or now < child.start_after:
+                continue
+            child.started_at = now
+            child.kill_reason = ""
+            if child.slot is None:
+                child.pid = fork_child(child.start)
+            else:
+                self._start_worker(child, child.slot)
+
+    def _start_worker(self, child: Child, slot: int) -> None:
+        queue = self.queue_of_slot[slot]
+        consumer = f"{HOST}:{os.getpid()}:{queue}:{slot}:{uuid4().hex[:8]}"
+        child.pid = fork_child(lambda: self._run_worker(queue, consumer, slot))
+        self.slots.assign(slot, child.pid, consumer)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = next((child for child in self.children if child.pid == pid), None)
+            if child:
+                self._bury(child, os.waitstatus_to_exitcode(status))
+
+    def _bury(self, child: Child, exit_code: int) -> None:
+        if child.slot is not None:
+            self._give_back_jobs(child, child.slot, exit_code)
+        child.pid = 0
+        if self._draining:
+            return
+        reason = child.kill_reason or describe_exit(exit_code)
+        logger.warning("%s %s; starting another", child.name, reason)
+        young = time.monotonic() - child.started_at < YOUNG_SECONDS
+        child.quick_deaths = child.quick_deaths + 1 if young else 0
+        if child.quick_deaths > 1:
+            child.start_after = time.monotonic() + min(MAX_RESTART_DELAY_SECONDS, 0.5 * 2 ** (child.quick_deaths - 2))
+
+    def _give_back_jobs(self, child: Child, slot: int, exit_code: int) -> None:
+        """Kill what the worker's task started, and have maintenance give its jobs back. A clean exit left none."""
+        _, consumer = self.slots.consumers()[slot]
+        note = {
+            "queue": self.queue_of_slot[slot],
+            "consumer": consumer,
+            "reason": child.kill_reason or describe_exit(exit_code),
+            "job_id": self.slots.job_id(slot) if not (self._draining and exit_code == -signal.SIGKILL) else "none",
+        }
+        self.slots.clear(slot)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        try:
+            os.write(self._deaths_write, json.dumps(note).encode() + b"\n")
+        except BlockingIOError:
+            logger.warning("maintenance does not listen: %s is given up when its heartbeat has been missing", consumer)
+
+    def _kill_overdue(self) -> None:
+        now = time.monotonic()
+        for child in self.children:
+            if child.slot is None or not child.pid or child.kill_reason:
+                continue
+            kill_at = self.slots.kill_at(child.slot)
+            if kill_at and now > kill_at:
+                child.kill_reason = "did not end at its time limit and was killed"
+                kill_group(child.pid)
+
+    # --- Stopping ---
+
+    def _shut_down(self) -> int:
+        """Drain: workers finish what they run (up to the grace period) and hand the rest back; then the others leave."""
+        self._draining = True
+        workers = [child for child in self.children if child.slot is not None]
+        others = [child for child in self.children if child.slot is None]
+        logger.info("stopping: waiting for running jobs")
+        in_order = self._stop_children(workers, engine_config().grace_seconds)
+        in_order = self._stop_children(others, STOP_CHILDREN_SECONDS) and in_order
+        logger.info("stopped")
+        return 0 if in_order else 1
+
+    def _stop_children(self, children: list[Child], seconds: float) -> bool:
+        """Ask these to stop, wait, kill what is left; return whether nothing had to be killed."""
+        deadline = time.monotonic() + seconds
+        self._signal(children, signal.SIGUSR2)
+        while any(child.pid for child in children) and time.monotonic() < deadline:
+            self._wait(min(LOOP_SECONDS, max(0.0, deadline - time.monotonic())))
+            self._reap()
+            self._kill_overdue()
+            # A process may have been too young to hear the first signal.
+            self._signal(children, signal.SIGUSR2)
+        stubborn = [child for child in children if child.pid]
+        for child in stubborn:
+            logger.warning("%s did not stop in %g s and is killed; its job runs again elsewhere", child.name, seconds)
+            kill_group(child.pid)
+        while any(child.pid for child in children):
+            self._wait(LOOP_SECONDS)
+            self._reap()
+        return not stubborn
+
+    @staticmethod
+    def _signal(children: list[Child], number: signal.Signals) -> None:
+        for child in children:
+            if child.pid:
+                os.kill(child.pid, number)
+
+    # --- What the children do ---
+
+    def _run_maintenance(self) -> int:
+        return Maintenance(self.queues, self.slots, self._deaths_read, self.queue_of_slot).run()
+
+    def _run_scheduler(self) -> int:
+        return SchedulerProcess(self.queues).run()
+
+    def _run_worker(self, queue: str, consumer: str, slot: int) -> int:
+        worker = Worker(queue, consumer, worker_client(), slots=self.slots, slot_index=slot)
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            worker.stopping = True
+
+        signal.signal(signal.SIGUSR2, stop)
+        Minder(worker).install()
+        worker.run_forever()
+        return 0
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL a child that was not yet waited for, and everything it started."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def describe_exit(exit_code: int) -> str:
+    """How a process ended, in words."""
+    if exit_code < 0:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"exited with code {exit_code}"

@@ -1,0 +1,167 @@
+"""Looking at live jobs, queues and workers, with bounded reads only."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.keys import GROUP
+from tasks_app.engine.states import FINAL_STATES
+from tasks_app.engine.streams import JobQueue
+
+MAX_LISTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    """The hash of a job that has not ended, still encoded as Redis has it."""
+
+    job_id: str
+    queue: str
+    fields: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How a queue stands now. Ages in seconds; `per_minute` is the mean of finished jobs over the last five minutes."""
+
+    name: str
+    depth: int
+    running: int
+    scheduled: int
+    retrying: int
+    oldest_age_seconds: float | None
+    paused: bool
+    workers: int
+    per_minute: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """One worker process, as its last heartbeat described it."""
+
+    name: str
+    queue: str
+    host: str
+    pid: int
+    started_at: str
+    current_job_id: str
+    memory_bytes: int
+    heartbeat_age_seconds: float
+
+
+def _queues(client: redis.Redis) -> list[JobQueue]:
+    return [JobQueue(name, client) for name in engine_config().queues]
+
+
+def find_live_job(client: redis.Redis, job_id: str) -> LiveJob | None:
+    """Return the live job of that id on whichever queue it is; None when there is none (ended, or never was)."""
+    for queue in _queues(client):
+        fields = {key.decode(): value for key, value in client.hgetall(queue.keys.job(job_id)).items()}
+        if "p" in fields:
+            return LiveJob(job_id, queue.name, fields)
+    return None
+
+
+def list_live_jobs(client: redis.Redis, queue_names: list[str], limit: int = MAX_LISTED) -> list[LiveJob]:
+    """Return the newest live jobs of these queues, at most `limit` waiting or running and `limit` delayed per queue."""
+    found: list[LiveJob] = []
+    for name in queue_names:
+        queue = JobQueue(name, client)
+        entries = client.xrevrange(queue.keys.stream, count=limit)
+        ids = [fields[b"i"].decode() for _, fields in entries]
+        ids += [job_id.decode() for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
+        pipe = client.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hgetall(queue.keys.job(job_id))
+        for job_id, raw in zip(ids, pipe.execute(), strict=True):
+            fields = {key.decode(): value for key, value in raw.items()}
+            if "p" in fields and fields["st"].decode() not in FINAL_STATES:
+                found.append(LiveJob(job_id, name, fields))
+    return found
+
+
+def queue_stats(client: redis.Redis) -> list[QueueStats]:
+    """Return how every queue stands."""
+    return [_stats_of(queue) for queue in _queues(client)]
+
+
+def _stats_of(queue: JobQueue) -> QueueStats:
+    keys, client = queue.keys, queue.client
+    pipe = client.pipeline(transaction=False)
+    pipe.xlen(keys.stream)
+    pipe.zcard(keys.delayed)
+    pipe.hlen(keys.consumers)
+    pipe.zrange(keys.done, 0, -1, withscores=True)
+    length, delayed, workers, done = pipe.execute()
+    pending, last_delivered = _group_of(queue)
+    oldest = client.xrange(keys.stream, min=f"({last_delivered}", count=1) if length > pending else []
+    retrying = _count_retrying(queue, delayed)
+    now = time.time()
+    recent = sum(score for minute, score in done if now // 60 - 5 <= int(minute) < now // 60)
+    return QueueStats(
+        name=queue.name,
+        depth=max(0, length - pending),
+        running=pending,
+        scheduled=max(0, delayed - retrying),
+        retrying=retrying,
+        oldest_age_seconds=max(0.0, now - int(oldest[0][0].split(b"-")[0]) / 1000) if oldest else None,
+        paused=False,
+        workers=workers,
+        per_minute=recent / 5,
+    )
+
+
+def _group_of(queue: JobQueue) -> tuple[int, str]:
+    """(entries delivered and not acknowledged, last delivered id) of the queue's consumer group."""
+    try:
+        groups = queue.client.xinfo_groups(queue.keys.stream)
+    except redis.ResponseError:
+        return 0, "0-0"
+    for group in groups:
+        if group["name"] == GROUP.encode():
+            return group["pending"], group["last-delivered-id"].decode()
+    return 0, "0-0"
+
+
+def _count_retrying(queue: JobQueue, delayed: int) -> int:
+    """How many of the delayed jobs wait for another attempt; counted over the first MAX_LISTED."""
+    if not delayed:
+        return 0
+    pipe = queue.client.pipeline(transaction=False)
+    for job_id in queue.client.zrange(queue.keys.delayed, 0, MAX_LISTED - 1):
+        pipe.hget(queue.keys.job(job_id.decode()), "st")
+    return sum(1 for state in pipe.execute() if state == b"retrying")
+
+
+def list_workers(client: redis.Redis) -> list[WorkerInfo]:
+    """Return the workers of all hosts whose heartbeat is known."""
+    seconds, microseconds = client.time()
+    now_ms = seconds * 1000 + microseconds // 1000
+    found: list[WorkerInfo] = []
+    for queue in _queues(client):
+        beats = {name.decode(): beat for name, beat in client.zrange(queue.keys.beats, 0, -1, withscores=True)}
+        for raw_name, raw in client.hgetall(queue.keys.consumers).items():
+            name, about = raw_name.decode(), _description(raw)
+            found.append(
+                WorkerInfo(
+                    name=name,
+                    queue=queue.name,
+                    host=about.get("host", ""),
+                    pid=about.get("pid", 0),
+                    started_at=about.get("started_at", ""),
+                    current_job_id=about.get("job_id", ""),
+                    memory_bytes=about.get("memory_bytes", 0),
+                    heartbeat_age_seconds=max(0.0, (now_ms - beats.get(name, 0)) / 1000),
+                )
+            )
+    return sorted(found, key=lambda worker: (worker.queue, worker.host, worker.pid))
+
+
+def _description(raw: bytes) -> dict[str, Any]:
+    return json.loads(raw)

@@ -1,0 +1,115 @@
+"""The maintenance process of a cluster: heartbeats, delayed jobs, and the jobs of dead workers and dead hosts. No database."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import signal
+import time
+from datetime import UTC, datetime
+from types import FrameType
+
+import redis
+
+from tasks_app.engine.attempt import HOST
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import worker_client
+from tasks_app.engine.slots import Slots
+from tasks_app.engine.streams import JobQueue
+
+logger = logging.getLogger(__name__)
+
+# Delayed jobs are looked at this often when none is known to be due earlier.
+IDLE_SECONDS = 0.5
+
+
+class Maintenance:
+    """`deaths_fd` is the pipe on which the supervisor names workers that died, one JSON line each."""
+
+    def __init__(self, queues: list[str], slots: Slots, deaths_fd: int, queue_of_slot: list[str]) -> None:
+        self.slots = slots
+        self.deaths_fd = deaths_fd
+        self.queue_of_slot = queue_of_slot
+        self.stopping = False
+        self._queue_names = queues
+        self._deaths: list[dict[str, str]] = []
+        self._beat_at = 0.0
+        self._partial = b""
+        self._started_at = datetime.now(UTC).isoformat()
+
+    def run(self) -> int:
+        """Work until told to stop (SIGUSR2) and every death that was named is dealt with."""
+        signal.signal(signal.SIGUSR2, self._stop)
+        client = worker_client()
+        queues = {name: JobQueue(name, client) for name in self._queue_names}
+        wait_seconds = 0.0
+        while True:
+            self._read_deaths(wait_seconds)
+            if self.stopping and not self._deaths:
+                return 0
+            try:
+                wait_seconds = self._turn(queues)
+            except redis.RedisError as error:
+                logger.warning("Redis: %s; trying again", error)
+                wait_seconds = IDLE_SECONDS
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _read_deaths(self, wait_seconds: float) -> None:
+        ready, _, _ = select.select([self.deaths_fd], [], [], wait_seconds)
+        if not ready:
+            return
+        *lines, self._partial = (self._partial + os.read(self.deaths_fd, 65536)).split(b"\n")
+        self._deaths += [json.loads(line) for line in lines]
+
+    def _turn(self, queues: dict[str, JobQueue]) -> float:
+        while self._deaths:
+            self._recover(queues, self._deaths[0], dead_after_seconds=0)
+            self._deaths.pop(0)
+        if time.monotonic() - self._beat_at >= engine_config().heartbeat_seconds:
+            self._beat(queues)
+            self._beat_at = time.monotonic()
+        return min(self._promote(queue) for queue in queues.values())
+
+    def _recover(self, queues: dict[str, JobQueue], death: dict[str, str], dead_after_seconds: float) -> None:
+        requeued, ended = queues[death["queue"]].recover(
+            death["consumer"], death["reason"], dead_after_seconds=dead_after_seconds, job_id=death["job_id"]
+        )
+        if requeued or ended:
+            logger.warning("%(consumer)s %(reason)s", death)
+            logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)
+
+    def _beat(self, queues: dict[str, JobQueue]) -> None:
+        alive: dict[str, dict[str, str]] = {name: {} for name in queues}
+        for index, (pid, consumer) in self.slots.consumers().items():
+            description = {
+                "host": HOST,
+                "pid": pid,
+                "started_at": self._started_at,
+                "job_id": self.slots.job_id(index),
+                "memory_bytes": resident_bytes(pid),
+            }
+            alive[self.queue_of_slot[index]][consumer] = json.dumps(description)
+        for name, queue in queues.items():
+            for consumer in queue.beat(alive[name]):
+                death = {"queue": name, "consumer": consumer, "reason": "its host went silent", "job_id": ""}
+                self._recover(queues, death, engine_config().dead_after_seconds)
+
+    @staticmethod
+    def _promote(queue: JobQueue) -> float:
+        moved, next_seconds = queue.promote()
+        if moved:
+            return 0.0
+        return IDLE_SECONDS if next_seconds is None else min(IDLE_SECONDS, next_seconds)
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory this process occupies (Linux), 0 where that cannot be read."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -1,0 +1,60 @@
+"""Plain values the engine hands to and gets from the job store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from tasks_app.engine.states import JobState
+
+
+@dataclass(slots=True)
+class FinishedJob:
+    """Everything that is kept of a job that ended. Times are aware and in UTC."""
+
+    job_id: str
+    task: str
+    queue: str
+    state: JobState
+    created_at: datetime
+    finished_at: datetime
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    result: Any = None
+    error_class: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    attempt_count: int = 0
+    progress: dict[str, Any] | None = None
+    requested_by_id: int | None = None
+    schedule_id: int | None = None
+    retry_of: str | None = None
+    started_at: datetime | None = None
+    wait_seconds: float | None = None
+    run_seconds: float | None = None
+    worker_host: str = ""
+    worker_pid: int | None = None
+
+
+class JobStore(Protocol):
+    """What the module named by TASK_ENGINE["JOB_STORE"] offers."""
+
+    def store_finished(self, jobs: list[FinishedJob]) -> None:
+        """Write all rows in one transaction; a job that has a row keeps it."""
+
+    def stored_states(self, job_ids: list[str]) -> dict[str, str]:
+        """Return the final state of those of the jobs that have a row."""
+
+
+class Schedules(Protocol):
+    """What the module named by TASK_ENGINE["SCHEDULES"] offers."""
+
+    def run_due_schedules(self, now: datetime) -> int:
+        """Enqueue what is due; return how many jobs were made."""
+
+
+def from_ms(value: int | float) -> datetime:
+    """Milliseconds since the epoch as an aware datetime."""
+    return datetime.fromtimestamp(value / 1000, UTC)

@@ -1,0 +1,61 @@
+"""What the processes of a cluster share without a lock: one slot per worker, written by one process each.
+
+A slot holds the worker's process id (written by the supervisor), the id of the job it is on and the moment at which it
+must be killed (written by the worker). Reading a dying worker's slot is safe: it no longer writes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+
+_LAYOUT = struct.Struct("=dI36s96s")
+_DEADLINE = struct.Struct("=d")
+_JOB_AT = struct.calcsize("=dI")
+_NAME_AT = _JOB_AT + 36
+
+
+class Slots:
+    """Shared memory for `count` workers; create it before forking."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._memory = mmap.mmap(-1, _LAYOUT.size * count)
+
+    def assign(self, index: int, pid: int, consumer: str) -> None:
+        """Supervisor: this process has the slot now."""
+        _LAYOUT.pack_into(self._memory, index * _LAYOUT.size, 0.0, pid, b"", consumer.encode())
+
+    def clear(self, index: int) -> None:
+        """Supervisor: nobody has the slot."""
+        _LAYOUT.pack_into(self._memory, index * _LAYOUT.size, 0.0, 0, b"", b"")
+
+    def begin(self, index: int, job_id: str, kill_at: float) -> None:
+        """Worker: on this job now; kill me at `kill_at` (time.monotonic) if I am still on it."""
+        base = index * _LAYOUT.size
+        self._memory[base + _JOB_AT : base + _JOB_AT + 36] = job_id.encode()[:36].ljust(36, b"\0")
+        _DEADLINE.pack_into(self._memory, base, kill_at)
+
+    def end(self, index: int) -> None:
+        """Worker: on no job."""
+        base = index * _LAYOUT.size
+        _DEADLINE.pack_into(self._memory, base, 0.0)
+        self._memory[base + _JOB_AT : base + _JOB_AT + 36] = b"\0" * 36
+
+    def kill_at(self, index: int) -> float:
+        """When this worker must be killed, 0 for never."""
+        return _DEADLINE.unpack_from(self._memory, index * _LAYOUT.size)[0]
+
+    def job_id(self, index: int) -> str:
+        """The job this worker is on, '' for none."""
+        base = index * _LAYOUT.size
+        return self._memory[base + _JOB_AT : base + _NAME_AT].rstrip(b"\0").decode()
+
+    def consumers(self) -> dict[int, tuple[int, str]]:
+        """Index -> (process id, consumer name) of the slots in use."""
+        found = {}
+        for index in range(self.count):
+            _, pid, _, name = _LAYOUT.unpack_from(self._memory, index * _LAYOUT.size)
+            if pid:
+                found[index] = (pid, name.rstrip(b"\0").decode())
+        return found

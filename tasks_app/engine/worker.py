@@ -1,0 +1,250 @@
+"""A worker: reads jobs of one queue, runs them one after the other, stores results in batches, then acknowledges.
+
+Between reading and acknowledging nothing leaves Redis, so a worker may die anywhere. Short jobs share a read, a commit and
+an acknowledgement; a job that turns out long never holds others back: the minder thread stores what is finished and hands
+back what has not begun (see `minder.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from django.db import InterfaceError, OperationalError, close_old_connections, connections, reset_queries
+from django.utils.module_loading import import_module
+
+from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import BLOCK_MS
+from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.records import JobStore
+from tasks_app.engine.retry import retry_delay_seconds
+from tasks_app.engine.slots import Slots
+from tasks_app.engine.states import JobState
+from tasks_app.engine.streams import Delivery, JobQueue
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 64
+# A batch is sized so that running it takes about this long, given how long the last jobs took.
+BATCH_SECONDS = 0.02
+RECONNECT_SECONDS = 0.25
+
+
+def job_store() -> JobStore:
+    """The module named by TASK_ENGINE["JOB_STORE"]."""
+    return import_module(engine_config().job_store)  # type: ignore[return-value]
+
+
+class Worker:
+    """Runs the jobs of one queue. `lock` guards `waiting` and `done`, which the minder thread also touches."""
+
+    def __init__(
+        self, queue_name: str, consumer: str, client: redis.Redis, *, slots: Slots | None = None, slot_index: int = 0
+    ) -> None:
+        self.queue = JobQueue(queue_name, client)
+        self.consumer = consumer
+        self.slots = slots
+        self.slot_index = slot_index
+        self.lock = threading.RLock()
+        self.waiting: deque[Delivery] = deque()
+        self.done: list[Attempt] = []
+        self.current: Attempt | None = None
+        self.current_since = 0.0
+        self.serial = 0
+        self.in_task = False
+        self.interrupt: tuple[int, JobInterrupted] | None = None
+        self.cancel_asked = False
+        self.stopping = False
+        self._average_seconds = BATCH_SECONDS
+        self._must_reconcile = True
+
+    # --- The loop ---
+
+    def run_forever(self) -> None:
+        """Work until `stopping`, whatever Redis and PostgreSQL do in between."""
+        while not self.stopping:
+            try:
+                self.turn(BLOCK_MS)
+            except redis.RedisError as error:
+                logger.warning("Redis: %s; trying again", error)
+                self._must_reconcile = True
+                time.sleep(RECONNECT_SECONDS)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("PostgreSQL: %s; trying again", error)
+                connections.close_all()
+                self._must_reconcile = True
+                time.sleep(RECONNECT_SECONDS)
+        self.wind_up()
+
+    def turn(self, block_ms: int | None) -> int:
+        """Read, run and finish one batch; return how many attempts ran."""
+        self.flush()
+        entries: list[tuple[str, str]] = []
+        if self._must_reconcile:
+            # After a lost answer, what Redis already delivered to us would otherwise wait for ever.
+            entries = self.queue.read(self.consumer, MAX_BATCH, None, own=True)
+            self._must_reconcile = bool(entries)
+        entries = entries or self.queue.read(self.consumer, self._batch_size(), block_ms)
+        if not entries:
+            return 0
+        deliveries = self._not_yet_stored(self.queue.start(self.consumer, entries))
+        with self.lock:
+            self.waiting.extend(deliveries)
+        return self._run_waiting()
+
+    def wind_up(self) -> None:
+        """Before leaving: store what is finished, hand back what has not begun."""
+        try:
+            self.flush()
+            self.hand_back_waiting()
+        except (redis.RedisError, OperationalError, InterfaceError) as error:
+            logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", error)
+
+    def _batch_size(self) -> int:
+        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._average_seconds, 1e-6))))
+
+    def _not_yet_stored(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Acknowledge, without running it again, a job whose end a lost worker had stored."""
+        again = [delivery for delivery in deliveries if delivery.attempt > 1 or delivery.lost]
+        if not again:
+            return deliveries
+        states = job_store().stored_states([delivery.job_id for delivery in again])
+        if not states:
+            return deliveries
+        self.queue.finish([(d.stream_id, d.job_id, JobState(states[d.job_id])) for d in again if d.job_id in states])
+        return [delivery for delivery in deliveries if delivery.job_id not in states]
+
+    def _run_waiting(self) -> int:
+        close_old_connections()
+        ran = 0
+        while not self.stopping:
+            with self.lock:
+                if not self.waiting:
+                    break
+                delivery = self.waiting.popleft()
+                self._begin(delivery)
+            self._run_one()
+            ran += 1
+        self.flush()
+        reset_queries()
+        return ran
+
+    # --- One attempt ---
+
+    def _begin(self, delivery: Delivery) -> None:
+        self.serial += 1
+        self.cancel_asked = False
+        self.interrupt = None
+        self.current = Attempt(self.queue.name, delivery, datetime.now(UTC))
+        self.current_since = time.monotonic()
+
+    def _run_one(self) -> None:
+        attempt = self.current
+        if attempt is None:
+            raise RuntimeError("_begin() comes first")
+        try:
+            self._call(attempt)
+        except (Exception, JobInterrupted, SystemExit, KeyboardInterrupt) as error:
+            attempt.error = error
+        attempt.finished_at = datetime.now(UTC)
+        elapsed = time.monotonic() - self.current_since
+        self._average_seconds += 0.2 * (elapsed - self._average_seconds)
+        with self.lock:
+            self.current = None
+            if not self._put_back_for_retry(attempt):
+                self.done.append(attempt)
+        if attempt.error is not None:
+            self._clean_up_after_error(attempt)
+
+    def _call(self, attempt: Attempt) -> None:
+        """Run the task's function as the current job. An interrupt from the minder can only land inside of it."""
+        attempt.open()
+        job = self._current_job(attempt)
+        if self.slots:
+            kill_at = self.current_since + attempt.timeout_seconds + engine_config().kill_after_seconds
+            self.slots.begin(self.slot_index, attempt.delivery.job_id, kill_at)
+        set_current_job(job)
+        try:
+            self.in_task = True
+            attempt.run()
+        finally:
+            self.in_task = False
+            set_current_job(None)
+            attempt.progress = job.last_progress
+            if self.slots:
+                self.slots.end(self.slot_index)
+
+    def _current_job(self, attempt: Attempt) -> CurrentJob:
+        delivery = attempt.delivery
+
+        def report(progress: dict[str, Any]) -> None:
+            self.cancel_asked = self.cancel_asked or self.queue.progress(delivery, progress) == 1
+
+        return CurrentJob(
+            job_id=delivery.job_id,
+            requested_by_id=attempt.payload.requested_by_id if attempt.payload else None,
+            attempt=delivery.attempt,
+            report_progress=report,
+            is_cancelled=lambda: self.cancel_asked,
+        )
+
+    def _put_back_for_retry(self, attempt: Attempt) -> bool:
+        if attempt.error is None or attempt.task is None:
+            return False
+        policy = attempt.task.retry_policy
+        jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+        delay = retry_delay_seconds(policy, attempt.delivery.attempt, attempt.error, jitter)
+        if delay is None:
+            return False
+        failures = [*attempt.delivery.failures, attempt.failure()]
+        delivery = attempt.delivery
+        try:
+            self.queue.retry(delivery.stream_id, delivery.job_id, delay, failures)
+        except redis.RedisError as error:
+            # Still in our pending list: it is read and run again once Redis is back.
+            logger.warning("Redis: %s; %s is tried again later", error, delivery.job_id)
+            self._must_reconcile = True
+        return True
+
+    def _clean_up_after_error(self, attempt: Attempt) -> None:
+        logger.info(
+            "job %s (%s) attempt %s: %s: %s",
+            attempt.delivery.job_id,
+            attempt.payload.task if attempt.payload else "?",
+            attempt.delivery.attempt,
+            type(attempt.error).__name__,
+            attempt.error,
+        )
+        if isinstance(attempt.error, (JobInterrupted, OperationalError, InterfaceError)):
+            # A connection interrupted in the middle of a statement is of no more use.
+            connections.close_all()
+
+    # --- Results ---
+
+    def flush(self) -> None:
+        """Write the finished jobs' rows, then take the jobs off the queue. Raises when either server is away: call again."""
+        with self.lock:
+            if not self.done:
+                return
+            finished = self.done
+            job_store().store_finished([attempt.finished_job() for attempt in finished])
+            owned = self.queue.finish([(a.delivery.stream_id, a.delivery.job_id, a.state) for a in finished])
+            self.done = []
+        if owned < len(finished):
+            logger.warning("%d results came late: their jobs had been taken over", len(finished) - owned)
+
+    def hand_back_waiting(self) -> None:
+        """Give the jobs that were read but not begun to other workers."""
+        with self.lock:
+            entries = [(delivery.stream_id, delivery.job_id) for delivery in self.waiting]
+            if entries:
+                self.queue.release(entries)
+                self.waiting.clear()

@@ -1,0 +1,41 @@
+"""Errors of this package that cross a layer. The first line of each is its default message."""
+
+from __future__ import annotations
+
+from tasks_app.engine.states import JobState
+
+
+class JobError(Exception):
+    """Base of what can be wrong with acting on a job."""
+
+    code = "job_error"
+
+
+class JobNotFound(JobError):
+    """There is no such job."""
+
+    code = "not_found"
+
+
+class _JobInState(JobError):
+    def __init__(self, state: JobState) -> None:
+        super().__init__(self.__doc__)
+        self.state = state
+
+
+class JobAlreadyFinished(_JobInState):
+    """The job has ended already."""
+
+    code = "job_already_finished"
+
+
+class JobStillLive(_JobInState):
+    """The job has not ended yet."""
+
+    code = "job_still_live"
+
+
+class JobNotRepeatable(JobError):
+    """Not all of the job's arguments are kept (long lists and secrets are not), so it cannot be made again from them."""
+
+    code = "job_not_repeatable"

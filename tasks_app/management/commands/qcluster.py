@@ -1,0 +1,35 @@
+"""`manage.py qcluster`: replaces django-q2's command of the same name with our Cluster."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from tasks_app.engine.cluster import Cluster
+from tasks_app.engine.config import engine_config
+
+
+class Command(BaseCommand):
+    help = _("Runs the jobs of one or several queues until SIGTERM or Ctrl-C; without --name, those of all queues.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "-n", "--name", action="append", dest="queues", help=_("Queue to work on; may be repeated.")
+        )
+        parser.add_argument("--workers", type=int, help=_("Worker processes per queue, instead of the setting."))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        known = engine_config().queues
+        queues = options["queues"] or list(known)
+        unknown = [name for name in queues if name not in known]
+        if unknown:
+            raise CommandError(
+                _("Unknown queue: %(names)s. There are %(known)s.")
+                % {"names": ", ".join(unknown), "known": ", ".join(known)}
+            )
+        if options["workers"] is not None and not 1 <= options["workers"] <= 256:
+            raise CommandError(_("--workers must be between 1 and 256."))
+        sys.exit(Cluster(list(dict.fromkeys(queues)), options["workers"]).run())

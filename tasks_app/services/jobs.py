@@ -1,0 +1,88 @@
+"""What people do to jobs: start, cancel, retry. Each leaves an audit row saying who and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tasks_app.engine import JobState, get_task, inspect
+from tasks_app.engine.connection import client
+from tasks_app.engine.redaction import is_complete
+from tasks_app.engine.scheduler import record_ended
+from tasks_app.engine.streams import JobQueue
+from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
+from tasks_app.models import Job, JobAction
+from tasks_app.queries.jobs import JobView, find_job
+
+
+def start_task(
+    *,
+    task_name: str,
+    args: Sequence[Any] = (),
+    kwargs: dict[str, Any] | None = None,
+    user: Any,
+    countdown: float | None = None,
+    eta: datetime | None = None,
+    unique_key: str | None = None,
+) -> UUID:
+    """Enqueue a task for `user`; return the job id. Raises EngineError (unknown task, wrong arguments, full queue)."""
+    task = get_task(task_name)
+    job_id = task.apply_async(args, kwargs, countdown=countdown, eta=eta, unique_key=unique_key, requested_by=user)
+    _audit(job_id, task.name, JobAction.Verb.START, user, "")
+    return job_id
+
+
+def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
+    """Cancel a waiting job at once, or ask a running one to stop; return the state after it (cancelled or running).
+
+    Cancelling a cancelled job again is fine. Raises JobNotFound, JobAlreadyFinished.
+    """
+    view = _visible(job_id, user)
+    if view.state == JobState.CANCELLED:
+        return view.state
+    live = inspect.find_live_job(client(), str(job_id))
+    if live is None:
+        raise JobAlreadyFinished(_visible(job_id, user).state)
+    queue = JobQueue(live.queue, client())
+    state = queue.cancel(str(job_id), {"by": user.pk, "reason": reason})
+    if state not in (JobState.CANCELLED, JobState.RUNNING):
+        raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, user).state)
+    if state == JobState.CANCELLED:
+        record_ended(queue)
+    _audit(view.id, view.task, JobAction.Verb.CANCEL, user, reason)
+    return JobState(state)
+
+
+def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
+    """Make a new job with the arguments of an ended one; return its id.
+
+    Raises JobNotFound, JobStillLive, JobNotRepeatable, EngineError.
+    """
+    view = _visible(job_id, user)
+    if view.is_live:
+        raise JobStillLive(view.state)
+    if not is_complete([view.args, view.kwargs]):
+        raise JobNotRepeatable(JobNotRepeatable.__doc__)
+    new_id = get_task(view.task).apply_async(view.args, view.kwargs, requested_by=user, retry_of=view.id)
+    _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
+    return new_id
+
+
+def _visible(job_id: UUID | str, user: Any) -> JobView:
+    view = find_job(job_id, user=user)
+    if view is None:
+        raise JobNotFound(JobNotFound.__doc__)
+    return view
+
+
+def _audit(job_id: UUID, task: str, verb: JobAction.Verb, user: Any, reason: str) -> None:
+    JobAction.objects.create(job_id=job_id, task=task, verb=verb, user=user, reason=reason[:500])
+
+
+def is_known(job_id: UUID | str | None) -> bool:
+    """Whether this job lives, or ended and has its row: for sweepers that look for rows nobody works on."""
+    if job_id is None:
+        return False
+    return inspect.find_live_job(client(), str(job_id)) is not None or Job.objects.filter(pk=job_id).exists()

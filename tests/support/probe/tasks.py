@@ -1,0 +1,110 @@
+"""Tasks whose effects a test can see. Those that must be seen across processes write to a Redis list."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+
+from tasks_app.engine import PermanentError, current_job, task
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+
+
+def ledger_key() -> str:
+    return f"{engine_config().prefix}:ledger"
+
+
+def note(text: str) -> None:
+    client().rpush(ledger_key(), text)
+
+
+def ledger() -> list[str]:
+    return [entry.decode() for entry in client().lrange(ledger_key(), 0, -1)]
+
+
+@task(queue="positions", schedulable=True)
+def probe_add(a: int, b: int = 1) -> int:
+    """Return the sum."""
+    return a + b
+
+
+@task(queue="positions")
+def probe_note(text: str) -> None:
+    """Write a line to the ledger."""
+    note(text)
+
+
+@task(queue="positions", max_attempts=2)
+def probe_fail(message: str) -> None:
+    """Raise."""
+    raise ValueError(message)
+
+
+@task(queue="positions")
+def probe_fail_for_good(message: str) -> None:
+    """Raise an error that is not tried again."""
+    raise PermanentError(message)
+
+
+@task(queue="positions")
+def probe_return(kind: str) -> object:
+    """Return something that cannot be stored."""
+    return {"nan": float("nan"), "object": object(), "huge": "x" * 50_000_000, "nul": "a\x00b"}[kind]
+
+
+@task(queue="positions", timeout_seconds=1, max_attempts=1)
+def probe_too_long() -> None:
+    """Run longer than the time limit."""
+    note("too_long started")
+    time.sleep(60)
+
+
+@task(queue="positions", max_attempts=1)
+def probe_sleep(seconds: float, text: str) -> str:
+    """Sleep, leaving marks before and after; stop when cancelled."""
+    note(f"{text} started {os.getpid()}")
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        current_job().raise_if_cancelled()
+        time.sleep(0.02)
+    note(f"{text} finished")
+    return text
+
+
+@task(queue="positions", max_attempts=1)
+def probe_deaf(text: str) -> None:
+    """Sleep long, never looking whether it is cancelled."""
+    note(f"{text} started {os.getpid()}")
+    time.sleep(60)
+
+
+@task(queue="positions")
+def probe_die(how: str) -> None:
+    """End the worker process in one of the ugly ways."""
+    note(f"die {os.getpid()}")
+    if how == "exit":
+        os._exit(3)
+    if how == "sys.exit":
+        sys.exit(3)
+    ctypes.string_at(0)
+
+
+@task(queue="reports")
+def probe_progress(total: int) -> int:
+    """Report progress."""
+    for done in range(1, total + 1):
+        current_job().progress(done, total, "counting")
+    return total
+
+
+@task(queue="positions")
+def probe_secret(credentials: dict) -> None:
+    """Take something that must not be shown."""
+
+
+@task(queue="positions")
+def probe_count(items: list) -> int:
+    """Return how many items there are."""
+    return len(items)
