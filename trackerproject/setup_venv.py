@@ -150,11 +150,15 @@ def _pip(project_dir: Path) -> list[str]:
 def check_python() -> None:
     """Raises SetupError when this Python cannot make virtual environments (Debian packages that separately)."""
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise SetupError(
-            f"Python {version} ({sys.executable}) comes without venv and ensurepip. "
-            f"On Debian and Ubuntu: apt install python{version}-venv. Or choose another Python with PYTHON=..."
-        )
+        raise SetupError(without_venv())
+
+
+def without_venv() -> str:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return (
+        f"Python {version} ({sys.executable}) comes without venv and ensurepip. "
+        f"On Debian and Ubuntu: apt install python{version}-venv. Or choose another Python with PYTHON=..."
+    )
 
 
 def check_free_space(directory: Path, needed_bytes: int) -> None:
@@ -175,23 +179,23 @@ def describe_os_error(error: OSError) -> str:
 
 
 def explain_pip(output: str) -> str:
-    """One sentence for the end of pip's output."""
+    """One sentence for what pip's output shows to be the cause, empty if it shows none we know."""
     if "No space left on device" in output or "Disk quota exceeded" in output:
         return "the disk is full."
     if any(sign in output for sign in UNREACHABLE_SIGNS):
         return "the package index cannot be reached (see PIP_INDEX_URL, PIP_PROXY, or the network)."
-    return "pip could not install the requirements."
+    return ""
 
 
 def explain_venv(output: str) -> str:
-    """One sentence for the end of the output of `python -m venv`."""
+    """One sentence for what the output of `python -m venv` shows to be the cause, empty if it shows none we know."""
     if "No space left on device" in output:
         return "the disk is full."
-    return "Python could not create .venv."
+    return without_venv() if "ensurepip is not" in output else ""
 
 
 def _run(command: list[str], project_dir: Path, log: Path, explain: Callable[[str], str]) -> None:
-    """Run quietly; on failure raise SetupError with one sentence and the end of the output."""
+    """Run quietly; on failure raise SetupError: one sentence if the cause is clear, else the end of the output."""
     with log.open("ab") as output:
         done = subprocess.run(  # noqa: S603
             command,
@@ -206,8 +210,11 @@ def _run(command: list[str], project_dir: Path, log: Path, explain: Callable[[st
     if done.returncode == 0:
         return
     text = log.read_text(errors="replace")
+    where = log.relative_to(project_dir)
+    if sentence := explain(text):
+        raise SetupError(f"{sentence} (More in {where}.)")
     tail = "\n".join(f"    {line}" for line in text.strip().splitlines()[-12:])
-    raise SetupError(f"{explain(text)} The end of {log.relative_to(project_dir)}:\n{tail}")
+    raise SetupError(f"`{' '.join(command[1:4])}` did not succeed. The end of {where}:\n{tail}")
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:

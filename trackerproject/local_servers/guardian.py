@@ -236,7 +236,8 @@ def main(base_dir: str, name: str, mode: str, parent: str) -> int:
     except Ended:
         return 0
     except (LocalServersError, OSError, LookupError, subprocess.SubprocessError) as error:
-        print(error, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # the log may be on the full disk that is the error
+            print(error, file=sys.stderr, flush=True)
         _say({"error": str(error)})
         return 1
     finally:
