@@ -7,8 +7,9 @@ import signal
 import sys
 from collections.abc import Callable
 
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 1, 8, 36, 47
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT = 1, 28, 36, 47
 _PR_CAP_AMBIENT_RAISE = 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -84,21 +85,26 @@ def prepare_child(account: pwd.struct_passwd | None, death_signal: int) -> Calla
 
 
 def _become(account: pwd.struct_passwd) -> None:
-    """Give up root, but keep passing through directories: a clone under /root (mode 0700) must work, unchanged."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    """Give up root, but keep passing through directories: a clone under /root (mode 0700) must work, unchanged.
+
+    initdb looks for its programs with access(2), which counts capabilities only under SECBIT_NO_SETUID_FIXUP; with that
+    set, setuid leaves all capabilities, so that `_keep_only` must succeed. Where it is refused, plain setuid drops all.
+    """
+    keeps = _libc is not None and _libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0
     os.setgroups([])
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)
-    if _libc is not None:
+    if keeps:
         _keep_only(_CAP_DAC_OVERRIDE)
 
 
 def _keep_only(capability: int) -> None:
-    """Reduce this process to one capability that survives exec (capabilities(7), ambient set). A refusal is no error:
-    the server then starts wherever its account may go, and says so where not."""
-    mask = 1 << capability
+    """Reduce this process to one capability, if it has it, that survives exec (capabilities(7), ambient set)."""
+    assert _libc is not None
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    data = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)
-    if _libc is not None and _libc.capset(header, data) == 0:
-        _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0)
+    data = (ctypes.c_uint32 * 6)()
+    _libc.capget(header, data)
+    mask = data[1] & (1 << capability)
+    if _libc.capset(header, (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0)
