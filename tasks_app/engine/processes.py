@@ -50,7 +50,7 @@ def fork_child(target: Callable[[], int]) -> int:
         die_with_parent(parent_pid)
         random.seed()
         code = target()
-    except BaseException:  # noqa: BLE001 - the last frame of the process: whatever it is, it is logged
+    except BaseException:  # The last frame of the process: whatever it is, it is logged.
         logger.exception("a process of the cluster failed")
     finally:
         logging.shutdown()

@@ -78,7 +78,7 @@ def record_ended(queue: JobQueue) -> int:
 def ended_record(queue: JobQueue, job_id: str) -> FinishedJob | None:
     """Make the row of one such job from its hash; None when the hash is gone."""
     fields = {key.decode(): value for key, value in queue.client.hgetall(queue.keys.job(job_id)).items()}
-    if b"" == fields.get("st", b"") or "p" not in fields:
+    if "st" not in fields or "p" not in fields:
         return None
     state = JobState(fields["st"].decode())
     record = FinishedJob(

@@ -152,7 +152,7 @@ class Worker:
             raise RuntimeError("_begin() comes first")
         try:
             self._call(attempt)
-        except (Exception, JobInterrupted, SystemExit, KeyboardInterrupt) as error:
+        except (Exception, JobInterrupted, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a task does
             attempt.error = error
         attempt.finished_at = datetime.now(UTC)
         elapsed = time.monotonic() - self.current_since
