@@ -5,3 +5,8 @@ from django.dispatch import Signal
 # Sent inside the transaction that wrote the events, so that receivers' rows commit with them (an outbox).
 # Arguments: events (list[Event], freshly written, newest state of the device already stored).
 events_recorded = Signal()
+
+# Sent by cleanup_orphaned_data, outside of any transaction, so that every package removes what of its own belongs to
+# nothing any more, in bounded batches. Arguments: now (aware datetime), dry_run (bool: count only).
+# A receiver returns how much it removed, or would: {"name of the kind": count}.
+orphans_cleanup_requested = Signal()
