@@ -1,0 +1,22 @@
+"""What can be wrong with a request for a report."""
+
+from __future__ import annotations
+
+from tasks_app.engine import PermanentError
+
+
+class InvalidReport(PermanentError, ValueError):
+    """The report cannot be made as asked, and trying again cannot help.
+
+    `code` names the reason for machines, `detail` says it to people, `field` names the parameter, "" for none.
+    """
+
+    def __init__(self, code: str, detail: object, *, field: str = "") -> None:
+        self.code = code
+        self.detail = str(detail)
+        self.field = field
+        super().__init__(self.detail)
+
+
+class ReportNotReady(RuntimeError):
+    """The report is still pending or running: ask again later."""

@@ -1,0 +1,163 @@
+"""XLSX for people: typed numbers, dates and durations, one sheet per section, the header frozen, totals in bold.
+
+Text is only ever written as a string, so nothing a person typed can become a formula or a link. XlsxWriter's
+constant_memory mode flushes each row, so rows are written in order and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import xlsxwriter
+
+from reports_app.exporters.base import Exporter
+from reports_app.table import TOTAL, Cell, Column, ColumnKind, ReportTable, Row, Section, json_cell, translated
+
+MAX_ROWS = 1_048_576  # of a sheet, by the file format
+MAX_TEXT_LENGTH = 32_767  # of a cell, by the file format
+MAX_NAME_LENGTH = 31  # of a sheet, by Excel
+FIRST_YEAR = 1900  # of a date, by the file format
+SECONDS_PER_DAY = 86_400
+
+_FORBIDDEN_IN_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
+_NUMBER_FORMATS = {
+    ColumnKind.INTEGER: "#,##0",
+    ColumnKind.NUMBER: "#,##0.###",
+    ColumnKind.DISTANCE_KM: "#,##0.00",
+    ColumnKind.SPEED_KPH: "0.0",
+    ColumnKind.ALTITUDE_METERS: "0.0",
+    ColumnKind.COURSE_DEGREES: "0",
+    ColumnKind.DURATION_SECONDS: "[h]:mm:ss",
+    ColumnKind.PERCENT: "0.0%",
+    ColumnKind.LATITUDE: "0.000000",
+    ColumnKind.LONGITUDE: "0.000000",
+    ColumnKind.DATETIME: "yyyy-mm-dd hh:mm:ss",
+    ColumnKind.DATE: "yyyy-mm-dd",
+}
+_WIDTHS = {ColumnKind.TEXT: 28, ColumnKind.LABEL: 24, ColumnKind.DATETIME: 20, ColumnKind.DATE: 12}
+_DEFAULT_WIDTH = 12
+
+Write = Callable[[int, int, Any, Any], object]
+
+
+class XlsxExporter(Exporter):
+    """Times are the wall clock of the report's zone, which the header of a time column names."""
+
+    format = "xlsx"
+    extension = "xlsx"
+    content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    def write(self, table: ReportTable, target: Path) -> None:
+        options = {
+            "constant_memory": True,
+            "tmpdir": str(target.parent),
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        with xlsxwriter.Workbook(str(target), options) as workbook:
+            workbook.set_properties({"title": translated(table.title), "subject": table.subject})
+            writer = _WorkbookWriter(workbook, table)
+            for section in table.sections:
+                writer.write_section(section)
+
+
+class _WorkbookWriter:
+    def __init__(self, workbook: Any, table: ReportTable) -> None:
+        self.workbook, self.zone, self.zone_name = workbook, table.zone, table.time_zone
+        self.page_header = _page_header(table)
+        self.header_format = workbook.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        self.names: set[str] = set()
+
+    def write_section(self, section: Section) -> None:
+        plain = [self._cell_format(column, {}) for column in section.columns]
+        bold = [self._cell_format(column, {"bold": True, "top": 1}) for column in section.columns]
+        sheet, line = self._new_sheet(section), 1
+        for row in section.rows:
+            if line == MAX_ROWS - 1:  # the last line stays free for the totals
+                sheet, line = self._new_sheet(section), 1
+            self._write_row(sheet, line, section, row, plain)
+            line += 1
+        if section.totals is not None:
+            self._write_row(sheet, line, section, section.totals, bold)
+            if section.totals[0] is None:
+                sheet.write_string(line, 0, translated(TOTAL), bold[0])
+
+    def _new_sheet(self, section: Section) -> Any:
+        sheet = self.workbook.add_worksheet(sheet_name(translated(section.name), self.names))
+        sheet.freeze_panes(1, 0)
+        sheet.set_landscape()
+        sheet.repeat_rows(0)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_header(self.page_header)
+        for index, column in enumerate(section.columns):
+            title = self._column_title(column)
+            longest_word = max((len(word) for word in title.split()), default=0)
+            sheet.set_column(index, index, max(_WIDTHS.get(column.kind, _DEFAULT_WIDTH), longest_word + 2))
+            sheet.write_string(0, index, title, self.header_format)
+        return sheet
+
+    def _column_title(self, column: Column) -> str:
+        title = translated(column.title)
+        return f"{title} ({self.zone_name})" if column.kind is ColumnKind.DATETIME else title
+
+    def _cell_format(self, column: Column, properties: dict[str, object]) -> Any:
+        number_format = _NUMBER_FORMATS.get(column.kind)
+        return self.workbook.add_format({**properties, **({"num_format": number_format} if number_format else {})})
+
+    def _write_row(self, sheet: Any, line: int, section: Section, row: Row, formats: list[Any]) -> None:
+        for index, (column, cell) in enumerate(zip(section.columns, row, strict=True)):
+            if cell is None:
+                sheet.write_blank(line, index, None, formats[index])
+            else:
+                value = _typed(column.kind, cell, self.zone)
+                _writer(sheet, value)(line, index, value, formats[index])
+
+
+def sheet_name(wanted: str, taken: set[str]) -> str:
+    """A name Excel accepts and no other sheet has (names that differ in case only are the same); added to `taken`."""
+    base = _FORBIDDEN_IN_NAME.sub(" ", wanted).strip().strip("'").strip()[:MAX_NAME_LENGTH].strip("'") or "Sheet"
+    base = f"{base} " if base.casefold() == "history" else base  # Excel keeps this name to itself
+    name, number = base, 2
+    while name.casefold() in taken:
+        suffix = f" ({number})"
+        name, number = base[: MAX_NAME_LENGTH - len(suffix)] + suffix, number + 1
+    taken.add(name.casefold())
+    return name
+
+
+def _page_header(table: ReportTable) -> str:
+    start, end = (
+        moment.astimezone(table.zone).strftime("%Y-%m-%d %H:%M") for moment in (table.range_start, table.range_end)
+    )
+    text = f"{translated(table.title)} · {table.subject}"[:120].replace("&", "&&")
+    return f"&L{text}&R{start} - {end}"
+
+
+def _typed(kind: ColumnKind, cell: Cell, zone: ZoneInfo) -> str | float | date | None:
+    if isinstance(cell, datetime):
+        local = cell.astimezone(zone).replace(tzinfo=None)
+        return local if local.year >= FIRST_YEAR else local.isoformat(sep=" ")
+    if isinstance(cell, date):
+        return cell if cell.year >= FIRST_YEAR else cell.isoformat()
+    if kind is ColumnKind.LABEL:
+        return translated(str(cell))[:MAX_TEXT_LENGTH]
+    value = json_cell(kind, cell)
+    if isinstance(value, str) or value is None:
+        return value and value[:MAX_TEXT_LENGTH]
+    if kind is ColumnKind.DURATION_SECONDS:
+        return value / SECONDS_PER_DAY
+    return value / 100 if kind is ColumnKind.PERCENT else value
+
+
+def _writer(sheet: Any, value: object) -> Write:
+    if isinstance(value, str):
+        return sheet.write_string
+    if isinstance(value, date):
+        return sheet.write_datetime
+    return sheet.write_blank if value is None else sheet.write_number

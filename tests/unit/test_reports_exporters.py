@@ -1,0 +1,179 @@
+"""Exporters: every file is opened again by another reader."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import openpyxl
+import pytest
+
+from reports_app.exceptions import InvalidReport
+from reports_app.exporters.registry import EXPORTERS, get_exporter
+from reports_app.exporters.xlsx_file import sheet_name
+from reports_app.table import Column, ColumnKind, ReportTable, Section
+
+START, END = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
+COLUMNS = [
+    Column("at", "Time", ColumnKind.DATETIME),
+    Column("day", "Day", ColumnKind.DATE),
+    Column("note", "Note", ColumnKind.TEXT),
+    Column("longitude", "Longitude", ColumnKind.LONGITUDE),
+    Column("moving_seconds", "Moving", ColumnKind.DURATION_SECONDS),
+    Column("share", "Share", ColumnKind.PERCENT),
+    Column("trips", "Trips", ColumnKind.INTEGER),
+]
+ROW = [START, date(2026, 3, 1), 'Rua "A", 1\nSão Paulo', -46.633308, 93_600.0, 12.5, 3]
+TOTALS = [None, None, None, None, 93_600.0, None, 3]
+INJECTIONS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://evil")']
+
+
+def table_of(*sections: Section) -> ReportTable:
+    return ReportTable("summary", "Device summary", "Van 1", START, END, "America/Sao_Paulo", sections)
+
+
+def days(rows, totals=None, name="Days", columns=COLUMNS) -> Section:
+    return Section(name.lower(), name, columns, rows, totals)
+
+
+def write(format: str, table: ReportTable, tmp_path):
+    path = tmp_path / f"report.{format}"
+    get_exporter(format).write(table, path)
+    return path
+
+
+def read_csv(path) -> list[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_json_rows_are_objects_with_times_in_utc(tmp_path):
+    found = json.loads(write("json", table_of(days([ROW], TOTALS), days([], name="Empty")), tmp_path).read_bytes())
+    assert found["subject"] == "Van 1"
+    assert found["sections"][0]["rows"] == [
+        {
+            "at": "2026-03-01T03:00:00Z",
+            "day": "2026-03-01",
+            "note": 'Rua "A", 1\nSão Paulo',
+            "longitude": -46.633308,
+            "moving_seconds": 93600.0,
+            "share": 12.5,
+            "trips": 3,
+        }
+    ]
+    assert found["sections"][0]["totals"]["trips"] == 3
+    assert found["sections"][1] == {**found["sections"][0], "key": "empty", "name": "Empty", "rows": [], "totals": None}
+
+
+def test_csv_keeps_quotes_commas_line_ends_and_letters(tmp_path):
+    path = write("csv", table_of(days([ROW], TOTALS)), tmp_path)
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    header, row, totals = read_csv(path)
+    assert header == [column.title for column in COLUMNS]
+    assert row == [
+        "2026-03-01T00:00:00-03:00", "2026-03-01", 'Rua "A", 1\nSão Paulo', "-46.633308", "93600.0", "12.5", "3"
+    ]  # fmt: skip
+    assert totals == ["Total", "", "", "", "93600.0", "", "3"]
+
+
+@pytest.mark.parametrize("text", INJECTIONS)
+def test_csv_text_cannot_become_a_formula(text, tmp_path):
+    columns = [Column("a", text), Column("b", "B", ColumnKind.LABEL)]
+    (title, _b), (cell, label) = read_csv(write("csv", table_of(days([[text, text]], columns=columns)), tmp_path))
+    shown = "'" + text.replace("\r", "\n")  # what gettext makes of a title or label; a text cell stays as it is
+    assert (title, cell, label) == (shown, "'" + text, shown)
+
+
+def test_csv_numbers_stay_numbers(tmp_path):
+    columns = [Column("x", "X", ColumnKind.LONGITUDE), Column("y", "Y", ColumnKind.NUMBER)]
+    assert read_csv(write("csv", table_of(days([[-46.5, -3]], columns=columns)), tmp_path))[1] == ["-46.5", "-3.0"]
+
+
+def test_csv_sections_are_blocks_under_their_names(tmp_path):
+    columns = [Column("a", "A")]
+    sections = [days([["1"]], columns=columns), days([["2"]], name="=More", columns=columns)]
+    assert read_csv(write("csv", table_of(*sections), tmp_path)) == [
+        ["Days"],
+        ["A"],
+        ["1"],
+        [],
+        ["'=More"],
+        ["A"],
+        ["2"],
+    ]
+
+
+def test_xlsx_cells_have_their_types(tmp_path):
+    book = openpyxl.load_workbook(write("xlsx", table_of(days([ROW], TOTALS)), tmp_path))
+    sheet = book["Days"]
+    assert sheet["A1"].value == "Time (America/Sao_Paulo)"
+    assert sheet["A1"].font.bold
+    assert sheet.freeze_panes == "A2"
+    assert sheet["A2"].value == datetime(2026, 3, 1)
+    assert sheet["B2"].value == datetime(2026, 3, 1)
+    assert sheet["B2"].number_format == "yyyy-mm-dd"
+    assert sheet["D2"].value == pytest.approx(-46.633308)
+    assert sheet["D2"].data_type == "n"
+    assert sheet["E2"].value == timedelta(hours=26)
+    assert sheet["F2"].value == pytest.approx(0.125)
+    assert sheet["G2"].value == 3
+    assert sheet["A3"].value == "Total"
+    assert sheet["G3"].font.bold
+    assert sheet["C3"].value is None
+
+
+@pytest.mark.parametrize("text", [*INJECTIONS[:4], INJECTIONS[6], "http://example.org", "007"])
+def test_xlsx_text_is_a_string_and_nothing_else(text, tmp_path):
+    columns = [Column("a", text), Column("b", "B", ColumnKind.LABEL)]
+    table = table_of(days([[text, text]], columns=columns, name="Sheet"))
+    sheet = openpyxl.load_workbook(write("xlsx", table, tmp_path))["Sheet"]
+    for cell in (sheet["A1"], sheet["A2"], sheet["B2"]):
+        assert (cell.value, cell.data_type, cell.hyperlink) == (text, "s", None)
+
+
+def test_xlsx_has_a_sheet_per_section_and_leaves_nothing_else_behind(tmp_path):
+    path = write("xlsx", table_of(days([ROW]), days([], name="Days"), days([ROW], name="A/B:C")), tmp_path)
+    assert openpyxl.load_workbook(path).sheetnames == ["Days", "Days (2)", "A B C"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_xlsx_continues_a_long_section_on_another_sheet(tmp_path, monkeypatch):
+    monkeypatch.setattr("reports_app.exporters.xlsx_file.MAX_ROWS", 4)
+    columns = [Column("n", "N", ColumnKind.INTEGER)]
+    book = openpyxl.load_workbook(write("xlsx", table_of(days([[1], [2], [3]], [6], columns=columns)), tmp_path))
+    values = [[cell.value for cell in sheet["A"]] for sheet in book.worksheets]
+    assert values == [["N", 1, 2], ["N", 3, 6]]
+
+
+def test_xlsx_takes_texts_longer_than_a_cell_and_times_older_than_excel(tmp_path):
+    columns = [Column("a", "A"), Column("t", "T", ColumnKind.DATETIME), Column("d", "D", ColumnKind.DATE)]
+    row = ["x" * 40_000, datetime(1890, 1, 1, tzinfo=UTC), date(1890, 1, 1)]
+    sheet = openpyxl.load_workbook(write("xlsx", table_of(days([row], columns=columns)), tmp_path)).active
+    assert len(sheet["A2"].value) == 32_767
+    assert sheet["C2"].value == "1890-01-01"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [("Days", "Days"), ("", "Sheet"), ("'quoted'", "quoted"), ("[a]:*?/\\", "a"), ("x" * 40, "x" * 31)],
+)
+def test_a_sheet_name_is_one_excel_takes(wanted, expected):
+    assert sheet_name(wanted, set()) == expected
+
+
+def test_sheet_names_differ_by_more_than_case():
+    taken: set[str] = set()
+    names = [sheet_name(name, taken) for name in ("Days", "DAYS", "x" * 31, "X" * 31)]
+    assert names == ["Days", "DAYS (2)", "x" * 31, "X" * 27 + " (2)"]
+
+
+@pytest.mark.parametrize("format", sorted(EXPORTERS))
+def test_every_format_writes_an_empty_report(format, tmp_path):
+    assert write(format, table_of(days([])), tmp_path).stat().st_size > 0
+
+
+def test_it_names_the_known_formats_when_asked_for_another():
+    with pytest.raises(InvalidReport, match=r"json, csv, xlsx") as caught:
+        get_exporter("pdf")
+    assert (caught.value.code, caught.value.field) == ("unknown_format", "format")
