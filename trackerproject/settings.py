@@ -147,7 +147,9 @@ Q_CLUSTER: dict[str, Any] = {
         # timeout in seconds; attempts and backoff_* are ours (the retry policy of a queue, a task may override it)
         "positions": {
             "timeout": 60,
-            "workers": env.int("POSITIONS_WORKERS", default=2),
+            # One worker keeps batches in the order in which they were accepted; two may store a device's later batch
+            # first, whose earlier fixes then count as late (stored, but no event): see docs/adr/0003.
+            "workers": env.int("POSITIONS_WORKERS", default=1),
             "attempts": 5,
             "backoff_seconds": 1,
             "backoff_cap_seconds": 60,
@@ -211,6 +213,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -308,6 +311,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("tasks_app/admin.css")],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tasks_app/favicon.svg")}
+    ],
     "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
     "SITE_URL": None,
     "COLORS": {

@@ -1,6 +1,30 @@
 """Every URL of the system."""
 
-from django.contrib import admin
-from django.urls import path
+from __future__ import annotations
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from notifications_app.api.urls import api_urls as notification_urls
+from reports_app.api.urls import api_urls as report_urls
+from tasks_app.api.unknown import unknown_address
+from tasks_app.api.urls import api_urls as task_urls
+from tasks_app.api.urls import probe_urls
+
+schema_urls = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+]
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    *probe_urls,
+    path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
+    re_path(r"^api/.*$", unknown_address),
+]
+
+handler400 = "tasks_app.api.errors.bad_request"
+handler403 = "tasks_app.api.errors.forbidden"
+handler404 = "tasks_app.api.errors.not_found"
+handler500 = "tasks_app.api.errors.server_error"

@@ -1,0 +1,93 @@
+"""`make demo`: a fleet's day, from HTTP to reports, on servers of its own; they are started and stopped here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from trackerproject.embedded import (
+    EmbeddedServers,
+    LocalServersError,
+    SmtpSink,
+    embedded_servers,
+    end_with_make,
+    smtp_sink,
+    start_child,
+    stop_children,
+)
+from trackerproject.local_servers.places import Places
+from trackerproject.management.commands.run_local import Program, manage, run_to_end, wait_for_web, web_command
+
+
+class Command(BaseCommand):
+    help = _("Runs a simulated fleet's day through the whole system, on local servers of its own.")
+    requires_system_checks: list[str] = []  # the servers start below
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        end_with_make()
+        try:
+            self._run_with_servers()
+        except LocalServersError as error:
+            raise CommandError(str(error)) from error
+
+    def _run_with_servers(self) -> None:
+        """Start servers, web and cluster; the demo itself runs in a process whose settings point to them."""
+        places = Places.of(settings.BASE_DIR, "demo")
+        shutil.rmtree(places.home, ignore_errors=True)
+        url = f"http://127.0.0.1:{free_port()}"
+        self.stdout.write(_("Starting PostgreSQL, Redis, mail server ..."))
+        with embedded_servers("demo", settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:
+            environment = demo_environment(servers, mail, url)
+            run_to_end("migrate", manage("migrate", "--verbosity", "0"), environment, places)
+            self.stdout.write(_("Starting web server and clusters ..."))
+            with running_programs(environment, places, url):
+                # In a process of its own, whose settings point to the servers that run now.
+                day = start_child(manage("demo_day", "--url", url, "--folder", str(places.home)), env=environment)
+                try:
+                    code = day.wait()
+                finally:
+                    stop_children([day])
+        if code:
+            raise CommandError(_("The demo failed. The logs are in %(folder)s.") % {"folder": places.logs})
+        self.stdout.write(_("Everything is stopped."))
+
+
+def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict[str, str]:
+    """The day is over when it is replayed: events of the last days count as news here."""
+    own = {
+        "DEBUG": "1",
+        "SITE_URL": url,
+        "ALERT_MAX_AGE_MINUTES": str(3 * 24 * 60),
+        "MEDIA_ROOT": str(servers.places.home / "media"),
+        "PYTHONUNBUFFERED": "1",
+        "LOG_LEVEL": "WARNING",
+    }
+    return {**os.environ, **servers.environment(), **mail.environment(), **own}
+
+
+@contextmanager
+def running_programs(environment: dict[str, str], places: Places, url: str) -> Iterator[None]:
+    """Web server and one cluster for all queues; stopped in this order."""
+    web = Program("web", web_command(url), environment, places.logs)
+    cluster = Program("cluster", manage("qcluster"), environment, places.logs)
+    try:
+        wait_for_web(web, url)
+        yield
+    finally:
+        stop_children([web.process], grace_seconds=10)
+        stop_children([cluster.process], grace_seconds=settings.TASK_ENGINE["GRACE_SECONDS"] + 10)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,120 @@
+"""`manage.py demo_day`: what `make demo` does once its servers run. Everything it prints is counted, not assumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tasks_app.ingest.serialise import fix_to_item
+from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
+from tasks_app.queries.jobs import queue_stats
+from trackerproject.api_client import ApiClient, ApiError
+from trackerproject.demo_summary import DemoRun, print_summary
+from trackerproject.sample_fleet import SampleFleet, ensure_sample_fleet, new_token
+
+BATCH_FIXES = 500
+QUEUES_EMPTY_SECONDS = 240
+REPORT_SECONDS = 60
+LOOK_SECONDS = 0.1
+FORMATS = ("json", "csv", "xlsx")
+
+
+class Command(BaseCommand):
+    help = _(
+        "Sends a simulated fleet's day to a running server, waits for the work to be done and shows what happened."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", required=True, help=_("Address of the server."))
+        parser.add_argument("--folder", required=True, type=Path, help=_("Where its mail is, and the reports go."))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._run(Console(), options["url"], options["folder"])
+        except ApiError as error:
+            raise CommandError(str(error)) from error
+
+    def _run(self, console: Console, url: str, folder: Path) -> None:
+        sample = ensure_sample_fleet(DEFAULT_VEHICLES)
+        api = ApiClient(url, new_token(sample.operator))
+        day = timezone.now().astimezone(sample.fleet.zone).date() - timedelta(days=1)
+        began = time.monotonic()
+        sent = send_day(console, api, sample, day)
+        sent_seconds = time.monotonic() - began
+        wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
+        done_seconds = time.monotonic() - began
+        files = write_reports(console, api, sample, day, folder / "reports")
+        wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
+        run = DemoRun(sample.fleet, day, sent, sent_seconds, done_seconds, folder / "mail", files)
+        print_summary(console, run)
+
+
+def send_day(console: Console, api: ApiClient, sample: SampleFleet, day: date) -> int:
+    """Send the day in batches, as a gateway would; return how many fixes were sent."""
+    fixes = day_of_fixes(day=day, zone=sample.fleet.zone)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(_("Sending fixes through the API"), total=len(fixes))
+        for at in range(0, len(fixes), BATCH_FIXES):
+            items = [fix_to_item(fix) for fix in fixes[at : at + BATCH_FIXES]]
+            api.post("/api/tasks/position/process-batch", items)
+            progress.advance(bar, len(items))
+    return len(fixes)
+
+
+def queues_are_empty() -> bool:
+    """Whether no job waits, runs or is to be tried again (those scheduled for later do not count)."""
+    return not any(queue.depth + queue.running + queue.retrying for queue in queue_stats())
+
+
+def wait_until(console: Console, what: str, condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for `condition`. Raises CommandError when it takes longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    with console.status(what):
+        while not condition():
+            if time.monotonic() > deadline:
+                raise CommandError(_("%(what)s took longer than %(seconds)d s.") % {"what": what, "seconds": seconds})
+            time.sleep(LOOK_SECONDS)
+
+
+def write_reports(console: Console, api: ApiClient, sample: SampleFleet, day: date, folder: Path) -> list[Path]:
+    """Ask for the fleet's day, and one vehicle's summary, through the API; download them in every format."""
+    folder.mkdir(parents=True, exist_ok=True)
+    device = sample.fleet.devices.order_by("pk").first()
+    midnight = datetime.combine(day, datetime.min.time(), sample.fleet.zone)
+    span = {"start": midnight.isoformat(), "end": (midnight + timedelta(days=1)).isoformat()}
+    asked = {
+        f"fleet-day-{day}": ("daily", {"fleet_id": sample.fleet.pk, "day": day.isoformat()}),
+        f"{device.unique_id}-{day}": ("device", {"device_id": device.pk, "kind": "summary", **span})
+        if device
+        else None,
+    }
+    files: list[Path] = []
+    for name, request in asked.items():
+        if request is None:
+            continue
+        kind, body = request
+        report_id = api.post(f"/api/tasks/report/{kind}", body)["report_id"]
+        wait_until(console, _("Waiting for the report"), lambda number=report_id: is_ready(api, number), REPORT_SECONDS)
+        for file_format in FORMATS:
+            path = folder / f"{name}.{file_format}"
+            path.write_bytes(api.download(f"/api/reports/{report_id}/download?format={file_format}"))
+            files.append(path)
+    return files
+
+
+def is_ready(api: ApiClient, report_id: int) -> bool:
+    """Whether the report can be downloaded. Raises CommandError when it failed."""
+    report = api.get(f"/api/reports/{report_id}")
+    if report["state"] == "failed":
+        raise CommandError(_("The report failed: %(error)s") % {"error": report["error"]})
+    return report["state"] == "ready"

@@ -1,0 +1,61 @@
+"""`manage.py simulate_fleet`: a fleet that drives now, sent through the HTTP API of a running server."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.serialise import fix_to_item
+from tasks_app.ingest.simulation import DEFAULT_SEED, DEFAULT_VEHICLES, live_fixes
+from trackerproject.api_client import ApiClient, ApiError
+from trackerproject.sample_fleet import ensure_sample_fleet, new_token
+
+SEND_EVERY = timedelta(seconds=1)
+
+
+class Command(BaseCommand):
+    help = _("Drives the sample fleet live: sends its fixes to a running server until Ctrl-C.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", default=settings.SITE_URL, help=_("Address of the server."))
+        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many, at most 200."))
+        parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=_("The same seed drives the same way."))
+        parser.add_argument("--minutes", type=float, help=_("Stop after this time instead of at Ctrl-C."))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 1 <= options["vehicles"] <= 200:
+            raise CommandError(_("--vehicles must be between 1 and 200."))
+        sample = ensure_sample_fleet(options["vehicles"])
+        api = ApiClient(options["url"], new_token(sample.operator))
+        begin = datetime.now(UTC)
+        until = begin + timedelta(minutes=options["minutes"]) if options["minutes"] else None
+        try:
+            self._drive(api, options, begin, until)
+        except ApiError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write(_("Stopped."))
+
+    def _drive(self, api: ApiClient, options: dict[str, Any], begin: datetime, until: datetime | None) -> None:
+        """Collect what is due within a second, wait for that second to end, send it as one batch."""
+        batch: list[Fix] = []
+        send_at = begin + SEND_EVERY
+        for sent_at, fix in live_fixes(options["vehicles"], start_at=begin, seed=options["seed"]):
+            while sent_at >= send_at:
+                time.sleep(max(0.0, (send_at - datetime.now(UTC)).total_seconds()))
+                self._send(api, batch)
+                batch, send_at = [], send_at + SEND_EVERY
+                if until and send_at > until:
+                    return
+            batch.append(fix)
+
+    def _send(self, api: ApiClient, batch: list[Fix]) -> None:
+        if batch:
+            answer = api.post("/api/tasks/position/process-batch", [fix_to_item(fix) for fix in batch])
+            self.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {len(batch)} -> {answer['task_id']}")
