@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
+from tasks_app.ingest.validate import shown
 from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
 from tasks_app.queries.access import visible_devices
 from tasks_app.services import derivation, device_states
@@ -25,6 +26,9 @@ from tasks_app.services.position_cache import cache_latest_positions
 from tasks_app.services.position_rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
+
+# A job's result has a size limit, and nobody reads more reasons than these.
+MAX_LISTED = 500
 
 
 @dataclass(slots=True)
@@ -51,8 +55,8 @@ class _Accepted:
 def process_batch(items: list[Any], *, received_at: datetime, user_id: int | None = None) -> dict[str, Any]:
     """Store a batch of positions in the product's JSON; one bad position never costs a good one.
 
-    With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns
-    `{"received", "stored", "doubled", "rejected": [{"index", "code", "detail"}], "events"}`.
+    With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns `{"received",
+    "stored", "doubled", "rejected_count", "rejected": [{"index", "code", "detail"}] (the first 500), "events"}`.
     """
     parsed = parse_batch(items, now=received_at)
     result = store_fixes(parsed.fixes, received_at, user_id=user_id)
@@ -62,7 +66,8 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
         "received": len(items),
         "stored": result.stored,
         "doubled": result.doubled,
-        "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected],
+        "rejected_count": len(rejected),
+        "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
         "events": result.events,
     }
 
@@ -146,8 +151,8 @@ def _accept(fixes: Sequence[Fix], received: list[datetime], allowed: set[int] | 
 
 def _refusal(index: int, fix: Fix, device: KnownDevice | None) -> RejectedFix:
     if device is None:
-        return RejectedFix(index, "unknown_device", f"No device has the id {fix.device_id!r}.")
-    return RejectedFix(index, "inactive_device", f"The device {fix.device_id!r} is not active.")
+        return RejectedFix(index, "unknown_device", f"No device has the id {shown(fix.device_id)}.")
+    return RejectedFix(index, "inactive_device", f"The device {shown(fix.device_id)} is not active.")
 
 
 def _seen(columns: FixColumns, new: np.ndarray, states: list[State]) -> list[Event]:
