@@ -1,0 +1,90 @@
+"""Silent devices: an episode begins when nothing came for longer than allowed, and is told once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
+from tasks_app.services.position_cache import forget_latest_position
+from tasks_app.services.transactions import run_in_transaction
+from tasks_app.signals import events_recorded
+
+
+def offline_after_minutes(device: Device) -> int:
+    """How long this device may be silent: its own setting, its fleet's, the system's."""
+    return device.offline_after_minutes or device.fleet.offline_after_minutes or settings.OFFLINE_AFTER_MINUTES
+
+
+def status_of(last_seen_at: datetime | None, *, silent_minutes: float, now: datetime) -> DeviceStatus:
+    """Online, or offline after more than `silent_minutes` without a sign; unknown for a device never heard of."""
+    if last_seen_at is None:
+        return DeviceStatus.UNKNOWN
+    is_silent = now - last_seen_at > timedelta(minutes=silent_minutes)
+    return DeviceStatus.OFFLINE if is_silent else DeviceStatus.ONLINE
+
+
+def change_status(state: DeviceState, status: DeviceStatus, *, now: datetime) -> Event | None:
+    """Set `status` on a locked, unsaved state; the unsaved event of it, None where nobody needs to hear of it."""
+    before, state.status = state.status, status
+    if status == DeviceStatus.OFFLINE:
+        state.offline_since = state.offline_since or state.last_seen_at or now
+        return (
+            None if before == DeviceStatus.OFFLINE else _event(state, EventKind.DEVICE_OFFLINE, state.last_seen_at, now)
+        )
+    since, state.offline_since = state.offline_since, None
+    if before == DeviceStatus.OFFLINE and status == DeviceStatus.ONLINE:
+        return _event(state, EventKind.DEVICE_ONLINE, since, now)
+    return None
+
+
+def check_offline(*, now: datetime) -> dict[str, int]:
+    """Find the devices that fell silent, set them offline and record one event each."""
+    return {"offline": run_in_transaction(lambda: _mark_silent(now))}
+
+
+def silent_states(now: datetime) -> QuerySet[DeviceState]:
+    """States of active devices, not offline yet, of which nothing came for longer than they may be silent."""
+    minutes = Coalesce(
+        "device__offline_after_minutes", "device__fleet__offline_after_minutes", Value(settings.OFFLINE_AFTER_MINUTES)
+    )
+    allowed = ExpressionWrapper(minutes * Value(timedelta(minutes=1)), output_field=DurationField())
+    return DeviceState.objects.filter(
+        device__is_active=True, last_seen_at__lt=ExpressionWrapper(Value(now) - allowed, output_field=DateTimeField())
+    ).exclude(status=DeviceStatus.OFFLINE)
+
+
+def record_status_changes(states: list[DeviceState], events: list[Event]) -> None:
+    """Save states whose status changed, and tell of the events, inside the caller's transaction."""
+    for state in states:
+        state.updated_at = timezone.now()
+    DeviceState.objects.bulk_update(states, ["status", "offline_since", "updated_at"], batch_size=1000)
+    Event.objects.bulk_create(events)
+    for state in states:
+        forget_latest_position(state.device_id)
+    if events:
+        events_recorded.send(sender=Event, events=events)
+
+
+def _mark_silent(now: datetime) -> int:
+    # A state the pipeline holds right now belongs to a device that is just being heard of.
+    locked = list(silent_states(now).order_by("device_id").select_for_update(of=("self",), skip_locked=True))
+    events = [event for state in locked if (event := change_status(state, DeviceStatus.OFFLINE, now=now)) is not None]
+    record_status_changes(locked, events)
+    return len(events)
+
+
+def _event(state: DeviceState, kind: EventKind, since: datetime | None, now: datetime) -> Event:
+    data = {} if since is None else {"offline_minutes": round((now - since).total_seconds() / 60, 1)}
+    return Event(
+        device_id=state.device_id,
+        kind=kind,
+        occurred_at=now,
+        latitude=state.latitude,
+        longitude=state.longitude,
+        data=data,
+    )
