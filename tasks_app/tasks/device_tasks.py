@@ -1,0 +1,37 @@
+"""Tasks about devices: figures, status, maintenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from tasks_app.engine import task
+from tasks_app.services.devices import update_status
+from tasks_app.services.maintenance import check_plans
+from tasks_app.services.offline import check_offline
+from tasks_app.services.statistics import calculate_statistics
+
+
+@task(queue="positions", schedulable=True)
+def calculate_device_statistics(device_id: int, period: str = "24h") -> dict[str, Any]:
+    """Distance, driving times and speeds of a device over the last 24h, 7d or 30d."""
+    return calculate_statistics(device_id=device_id, period=period, now=timezone.now())
+
+
+@task(queue="positions", schedulable=True)
+def update_device_status(device_id: int, status: str | None = None) -> dict[str, Any]:
+    """Set a device online, offline or unknown; without a status, by when it was last heard of."""
+    return update_status(device_id=device_id, status=status, now=timezone.now())
+
+
+@task(queue="positions", schedulable=True)
+def check_offline_devices() -> dict[str, int]:
+    """Find devices that fell silent; one event per episode."""
+    return check_offline(now=timezone.now())
+
+
+@task(queue="notifications", schedulable=True)
+def check_maintenance() -> dict[str, int]:
+    """Find maintenance that is due soon or due; one event per change."""
+    return check_plans(now=timezone.now())

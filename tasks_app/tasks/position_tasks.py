@@ -1,0 +1,29 @@
+"""Tasks of the position pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from tasks_app.engine import current_job, task
+from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.positions import process_batch
+
+
+@task(queue="positions")
+def process_position_batch(position_data_list: list[dict[str, Any]]) -> dict[str, Any]:
+    """Store a batch of positions, move device states forward and record what happened."""
+    return process_batch(position_data_list, received_at=timezone.now(), user_id=current_job().requested_by_id)
+
+
+@task(queue="positions")
+def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
+    """Store one position, like a batch of one."""
+    return process_batch([position_data], received_at=timezone.now(), user_id=current_job().requested_by_id)
+
+
+@task(queue="positions", schedulable=True)
+def drain_position_inbox() -> dict[str, int]:
+    """Store the single fixes that wait in the inbox."""
+    return drain_inbox()

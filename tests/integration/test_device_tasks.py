@@ -1,0 +1,236 @@
+"""Each task about positions and devices has its effect."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from tasks_app.engine import PermanentError
+from tasks_app.models import (
+    DeviceState,
+    DeviceStatus,
+    Event,
+    EventKind,
+    Geofence,
+    MaintenancePlan,
+    MaintenanceStatus,
+    Position,
+)
+from tasks_app.queries.devices import latest_position
+from tasks_app.queries.geofences import devices_inside
+from tasks_app.queries.positions import track
+from tasks_app.services.maintenance import mark_done
+from tasks_app.services.positions import process_batch
+from tasks_app.services.statistics import statistics_key
+from tasks_app.signals import events_recorded
+from tasks_app.tasks.device_tasks import (
+    calculate_device_statistics,
+    check_maintenance,
+    check_offline_devices,
+    update_device_status,
+)
+from tasks_app.tasks.position_tasks import process_position_batch, process_single_position
+
+
+@pytest.fixture
+def now(db):
+    return timezone.now().replace(microsecond=0)
+
+
+@pytest.fixture
+def told():
+    heard = []
+
+    def hear(events, **kwargs):
+        heard.extend(event.kind for event in events)
+
+    events_recorded.connect(hear)
+    yield heard
+    events_recorded.disconnect(hear)
+
+
+def seen(device, minutes_ago, now, **fields):
+    fields = {"status": DeviceStatus.ONLINE, "latitude": -23.5, "longitude": -46.6, "fix_time": now, **fields}
+    return DeviceState.objects.create(device=device, last_seen_at=now - timedelta(minutes=minutes_ago), **fields)
+
+
+def item(moment, **fields):
+    return {"device_id": "van-1", "timestamp": moment.isoformat(), "latitude": -23.5, "longitude": -46.6, **fields}
+
+
+def drive(now, hours_ago):
+    """Ten minutes at 60 km/h (a fix each 10 s), then ten minutes standing with the ignition on."""
+    start, ignition = now - timedelta(hours=hours_ago), {"ignition": True}
+    moving = [
+        item(start + timedelta(seconds=10 * n), latitude=-23.5 + n * 0.0015, speed=60, attributes=ignition)
+        for n in range(61)
+    ]
+    standing = [
+        item(start + timedelta(seconds=600 + 10 * n), latitude=-23.5 + 0.09, speed=0, attributes=ignition)
+        for n in range(1, 61)
+    ]
+    return moving + standing
+
+
+def test_process_position_batch_stores_positions(device, now):
+    assert process_position_batch([item(now), item(now + timedelta(seconds=1))])["stored"] == 2
+    assert Position.objects.count() == 2
+
+
+def test_process_single_position_stores_one(device, now):
+    assert process_single_position(item(now))["stored"] == 1
+    assert process_single_position({"latitude": "north"})["rejected"][0]["index"] == 0
+    assert Position.objects.count() == 1
+
+
+def test_track_reads_columns_of_a_half_open_range(device, now):
+    first, last = now, now + timedelta(seconds=10)
+    process_batch(
+        [
+            item(first, speed=10, course=90, altitude=5, accuracy=3, attributes={"ignition": False}),
+            item(now + timedelta(seconds=5.25), attributes={"ignition": True, "x": 1}),
+            item(last),
+        ],
+        received_at=now,
+    )
+    found = track(device.pk, first, last)
+    assert found.times_seconds.tolist() == [first.timestamp(), first.timestamp() + 5.25]
+    assert (found.latitudes[0], found.longitudes[0]) == (-23.5, -46.6)
+    assert (found.speeds_kph[0], found.courses_degrees[0], found.altitudes_meters[0]) == (10, 90, 5)
+    assert (found.accuracies_meters[0], found.ignition.tolist()) == (3, [0, 1])
+    assert found.altitudes_meters[1] != found.altitudes_meters[1]
+    assert len(track(device.pk, last + timedelta(days=1), last + timedelta(days=2))) == 0
+
+
+def test_calculate_device_statistics_counts_driving_idling_and_keeps_the_figures(device, now):
+    process_batch(drive(now, hours_ago=2), received_at=now)
+    process_batch(drive(now, hours_ago=50), received_at=now)
+    found = calculate_device_statistics(device.pk)
+    assert found["positions"] == 121
+    assert found["distance_meters"] == pytest.approx(10_008, rel=0.01)
+    assert found["moving_seconds"] == pytest.approx(600, abs=20)
+    assert found["idle_seconds"] == pytest.approx(600, abs=20)
+    assert found["max_speed_kph"] == 60
+    assert found["average_speed_kph"] == pytest.approx(60, rel=0.05)
+    assert cache.get(statistics_key(device.pk, "24h")) == found
+    assert calculate_device_statistics(device.pk, "7d")["positions"] == 242
+
+
+def test_statistics_of_a_silent_device_are_zero(device):
+    found = calculate_device_statistics(device.pk, "30d")
+    assert (found["positions"], found["distance_meters"], found["max_speed_kph"]) == (0, 0, 0)
+
+
+def test_statistics_say_what_was_wrong_with_the_call(device):
+    with pytest.raises(PermanentError, match="no device 999999"):
+        calculate_device_statistics(999_999)
+    with pytest.raises(PermanentError, match="one of 24h, 7d, 30d"):
+        calculate_device_statistics(device.pk, "1y")
+
+
+def test_check_offline_devices_tells_once_per_episode(device, now, told):
+    seen(device, 20, now)
+    assert check_offline_devices() == {"offline": 1}
+    assert check_offline_devices() == {"offline": 0}
+    event = Event.objects.get()
+    assert event.kind == EventKind.DEVICE_OFFLINE
+    assert event.data["offline_minutes"] == pytest.approx(20, abs=0.2)
+    assert (event.latitude, event.longitude) == (-23.5, -46.6)
+    state = DeviceState.objects.get()
+    assert (state.status, state.offline_since) == (DeviceStatus.OFFLINE, now - timedelta(minutes=20))
+    process_batch([item(timezone.now() + timedelta(seconds=1))], received_at=timezone.now())
+    assert told == [EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE]
+    assert check_offline_devices() == {"offline": 0}
+
+
+@pytest.mark.parametrize(
+    ("device_minutes", "fleet_minutes", "silent", "expected"),
+    [(None, None, 14, 0), (None, None, 16, 1), (None, 60, 59, 0), (None, 60, 61, 1), (5, 60, 6, 1), (120, 60, 90, 0)],
+)
+def test_the_threshold_is_the_devices_then_the_fleets_then_the_systems(
+    make_device, fleet, now, settings, device_minutes, fleet_minutes, silent, expected
+):
+    settings.OFFLINE_AFTER_MINUTES = 15
+    fleet.offline_after_minutes = fleet_minutes
+    fleet.save()
+    seen(make_device(offline_after_minutes=device_minutes), silent, now)
+    assert check_offline_devices() == {"offline": expected}
+
+
+def test_inactive_devices_and_ones_never_seen_do_not_go_offline(make_device, now):
+    seen(make_device(is_active=False), 999, now)
+    DeviceState.objects.create(device=make_device())
+    assert check_offline_devices() == {"offline": 0}
+
+
+def test_going_offline_shows_in_the_latest_position(device, now):
+    seen(device, 20, now)
+    assert latest_position(device.pk)["status"] == DeviceStatus.ONLINE
+    check_offline_devices()
+    assert latest_position(device.pk)["status"] == DeviceStatus.OFFLINE
+
+
+def test_update_device_status_works_it_out_from_the_last_sign(make_device, now, told):
+    fresh, silent, never = make_device(), make_device(), make_device()
+    seen(fresh, 1, now, status=DeviceStatus.OFFLINE)
+    seen(silent, 100, now)
+    assert update_device_status(fresh.pk)["status"] == "online"
+    assert update_device_status(silent.pk) == {"device_id": silent.pk, "status": "offline", "changed": True}
+    assert update_device_status(silent.pk)["changed"] is False
+    assert update_device_status(never.pk)["status"] == "unknown"
+    assert told == [EventKind.DEVICE_ONLINE, EventKind.DEVICE_OFFLINE]
+
+
+def test_update_device_status_takes_only_known_statuses_and_devices(device, now):
+    assert update_device_status(device.pk, "offline")["status"] == "offline"
+    assert DeviceState.objects.get(device=device).status == DeviceStatus.OFFLINE
+    with pytest.raises(PermanentError, match="must be one of"):
+        update_device_status(device.pk, "asleep")
+    with pytest.raises(PermanentError, match="no device 999999"):
+        update_device_status(999_999)
+
+
+def make_plan(device, now, **fields):
+    fields = {"every_kilometers": 1000, "last_done_at": now, **fields}
+    return MaintenancePlan.objects.create(device=device, name="Oil", **fields)
+
+
+def test_check_maintenance_tells_each_change_once(device, now, told):
+    plan, state = make_plan(device, now), seen(device, 0, now, odometer_meters=899_000)
+    assert check_maintenance()["events"] == 0
+    for kilometers, kind in ((950, EventKind.MAINTENANCE_DUE_SOON), (1001, EventKind.MAINTENANCE_DUE)):
+        state.odometer_meters = kilometers * 1000
+        state.save()
+        assert check_maintenance()["events"] == 1
+        assert check_maintenance()["events"] == 0
+        event = Event.objects.get(kind=kind)
+        assert event.data == {"plan_id": plan.pk, "plan": "Oil", "remaining": {"kilometers": 1000.0 - kilometers}}
+    assert told == [EventKind.MAINTENANCE_DUE_SOON, EventKind.MAINTENANCE_DUE]
+
+
+def test_maintenance_that_was_done_starts_anew(device, now):
+    plan = make_plan(device, now, every_days=30)
+    seen(device, 0, now, odometer_meters=2_000_000, engine_seconds=7200)
+    check_maintenance()
+    plan.refresh_from_db()
+    assert plan.status == MaintenanceStatus.DUE
+    mark_done(plan, now=now)
+    plan.refresh_from_db()
+    assert (plan.status, plan.last_done_odometer_meters, plan.last_done_engine_seconds) == ("ok", 2_000_000, 7200)
+    assert check_maintenance()["changed"] == 0
+
+
+def test_inactive_plans_are_left_alone(device, now):
+    make_plan(device, now - timedelta(days=99), every_kilometers=None, every_days=1, is_active=False)
+    assert check_maintenance() == {"checked": 0, "changed": 0, "events": 0}
+
+
+def test_devices_inside_a_geofence_are_found(device, make_device, now):
+    area = {"type": "Circle", "coordinates": [-46.6, -23.5], "radius_meters": 100}
+    fence = Geofence.objects.create(fleet=device.fleet, name="Depot", area=area)
+    make_device()
+    process_batch([item(now)], received_at=now)
+    assert list(devices_inside(fence)) == [device]
