@@ -1,0 +1,101 @@
+"""manage.py import_positions: history from CSV, GPX and JSON files."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tasks_app.ingest.errors import BodyError
+from tasks_app.models import Fleet
+from tasks_app.services.import_files import ImportSummary, estimate_fixes, import_file
+
+
+class Command(BaseCommand):
+    help = gettext_lazy("Store the positions of CSV, GPX or JSON files (.gz too). Nobody is alerted; safe to repeat.")  # type: ignore[assignment]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument("--device", metavar="ID", help=_("Unique id to use instead of the one in the file."))
+        parser.add_argument("--fleet", metavar="NAME", help=_("Fleet of devices that are created; made when missing."))
+        parser.add_argument(
+            "--create-devices", action="store_true", help=_("Create unknown devices instead of rejecting their fixes.")
+        )
+
+    def handle(self, *args: Any, files: list[Path], create_devices: bool, **options: Any) -> None:
+        fleet = _fleet(options["fleet"], create_devices)
+        console = Console(file=cast(IO[str], self.stdout._out))
+        for path in files:
+            summary = ImportSummary()
+            try:
+                self._import(path, summary, console, fleet, options["device"])
+            except (BodyError, OSError) as error:
+                raise CommandError(_("%(file)s: %(error)s") % {"file": path, "error": error}) from error
+            except KeyboardInterrupt:
+                raise CommandError(
+                    _("Stopped. What was stored stays; run it again to go on."), returncode=130
+                ) from None
+            finally:
+                console.print(_table(path, summary))
+
+    def _import(
+        self, path: Path, summary: ImportSummary, console: Console, fleet: Fleet | None, device_id: str | None
+    ) -> None:
+        with _progress(console) as progress:
+            bar = progress.add_task(path.name, total=estimate_fixes(path))
+            import_file(
+                path,
+                summary,
+                now=timezone.now(),
+                device_id=device_id,
+                create_in_fleet=fleet,
+                on_progress=lambda count: progress.advance(bar, count),
+            )
+            progress.update(bar, total=summary.read, completed=summary.read)
+
+
+def _fleet(name: str | None, create_devices: bool) -> Fleet | None:
+    """The fleet for new devices, None when none are to be made."""
+    if not create_devices:
+        if name:
+            raise CommandError(_("--fleet needs --create-devices."))
+        return None
+    if not name:
+        raise CommandError(_("--create-devices needs --fleet NAME."))
+    fleet, _created = Fleet.objects.get_or_create(name=name[:100])
+    return fleet
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _table(path: Path, summary: ImportSummary) -> Table:
+    table = Table(title=path.name, show_header=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(justify="left")
+    table.add_row(_("read"), f"{summary.read}")
+    table.add_row(_("stored"), f"{summary.stored}")
+    table.add_row(_("doubled"), f"{summary.doubled}", _("stored before, or twice in the file"))
+    table.add_row(_("rejected"), f"{summary.rejected.total()}")
+    for code, count in summary.rejected.most_common():
+        table.add_row(f"  {code}", f"{count}", summary.examples[code])
+    table.add_row(_("events"), f"{summary.events}")
+    table.add_row(_("devices created"), f"{summary.devices_created}")
+    return table
