@@ -97,7 +97,7 @@ def driven_meters(
 
 def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) -> FloatArray:
     """Sums of shape (device_count,)."""
-    return np.bincount(device, weights=values, minlength=device_count)
+    return np.bincount(device, weights=values, minlength=device_count).astype(np.float64)
 
 
 def carried_ignition(
@@ -122,7 +122,7 @@ def engine_seconds_per_device(
     previous[1:] = ignition[:-1]
     previous[starts] = before[device[starts]]
     runs = (previous == 1) & (ignition == 1) & (seconds <= MAX_ENGINE_STEP_SECONDS)
-    return np.bincount(device, weights=np.where(runs, seconds, 0.0), minlength=len(before))
+    return sum_per_device(np.where(runs, seconds, 0.0), device, len(before))
 
 
 def applied_limits(

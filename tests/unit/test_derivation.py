@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+
+from tasks_app.services.derivation import (
+    Before,
+    applied_limits,
+    carried_ignition,
+    driven_meters,
+    engine_seconds_per_device,
+    filled_speeds,
+    first_rows,
+    steps,
+)
+
+NAN = float("nan")
+# 0.001 degrees of latitude on the sphere of geo.distance
+STEP_METERS = 111.195
+
+
+def floats(*values):
+    return np.array(values, dtype=np.float64)
+
+
+def index(*values):
+    return np.array(values, dtype=np.intp)
+
+
+def signs(*values):
+    return np.array(values, dtype=np.int8)
+
+
+def before(time=NAN, latitude=NAN, speed=NAN):
+    longitude = NAN if np.isnan(latitude) else 0.0
+    return Before(floats(time), floats(latitude), floats(longitude), floats(speed))
+
+
+def steps_of(times, latitudes, known):
+    zeros = np.zeros(len(times))
+    return steps(floats(*times), floats(*latitudes), zeros, index(*[0] * len(times)), index(0), known)
+
+
+@pytest.mark.parametrize(
+    ("times", "latitudes", "known", "seconds", "meters"),
+    [
+        ([10, 20], [0, 0.001], before(), [NAN, 10], [NAN, STEP_METERS]),
+        ([10, 20], [0, 0.001], before(4, 0.001), [6, 10], [STEP_METERS, STEP_METERS]),
+        # the first fix is late: its predecessor is not known, the second one follows on what was known before
+        ([10, 20], [0.005, 0.001], before(15, 0.0), [NAN, 5], [NAN, STEP_METERS]),
+        ([10, 20], [0, 0.001], before(30, 0.5), [NAN, 10], [NAN, STEP_METERS]),
+        # 111 km in 10 s is no way a vehicle makes
+        ([10, 20], [0, 1], before(), [NAN, 10], [NAN, 0]),
+    ],
+)
+def test_each_step_leads_from_the_newest_older_fix(times, latitudes, known, seconds, meters):
+    found = steps_of(times, latitudes, known)
+    assert found.seconds == pytest.approx(seconds, nan_ok=True)
+    assert found.meters == pytest.approx(meters, abs=0.01, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "latitude", "expected_kph"),
+    [
+        (10, 0.001, 40.03),
+        (10, 0.0, 0.0),
+        (0.5, 0.0001, NAN),  # too short: noise
+        (10, 1.0, NAN),  # a jump
+        (1801, 0.1, NAN),  # a gap
+        (1800, 0.1, 22.24),
+    ],
+)
+def test_the_speed_of_a_step_is_told_only_where_it_means_something(seconds, latitude, expected_kph):
+    found = steps_of([seconds], [latitude], before(0, 0.0))
+    assert found.speeds_kph[0] == pytest.approx(expected_kph, abs=0.01, nan_ok=True)
+
+
+def test_steps_never_lead_from_one_device_to_another():
+    known = Before(floats(NAN, 0), floats(NAN, 5.0), floats(NAN, 0.0), floats(NAN, NAN))
+    found = steps(floats(1, 2, 10), floats(0, 0, 5), np.zeros(3), index(0, 0, 1), index(0, 2), known)
+    assert found.seconds == pytest.approx([NAN, 1, 10], nan_ok=True)
+    assert found.meters == pytest.approx([NAN, 0, 0], nan_ok=True)
+
+
+def test_a_sent_speed_is_kept_and_a_missing_one_filled():
+    assert filled_speeds(floats(50, NAN, NAN), floats(40, 30, NAN)) == pytest.approx([50, 30, NAN], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("meters", "seconds", "speed", "speed_before", "expected"),
+    [
+        (100, 10, 36, 36, 100),
+        (100, 10, 0, 36, 100),
+        (100, 10, 36, NAN, 100),
+        (4, 30, 0, 0, 0),  # scatter of a parked receiver
+        (NAN, NAN, 50, NAN, 0),
+        (150, 3600, 0, 0, 0),  # a gap, still at its place
+        (5000, 3600, NAN, 0, 5000),  # a gap, elsewhere
+    ],
+)
+def test_only_driving_counts_as_distance(meters, seconds, speed, speed_before, expected):
+    known = before(0, 0.0, speed_before)
+    found = driven_meters(floats(meters), floats(seconds), floats(speed), index(0), index(0), known)
+    assert found[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "known", "expected"),
+    [
+        ([-1, 1, -1, 0, -1], -1, [-1, 1, 1, 0, 0]),
+        ([-1, -1], 1, [1, 1]),
+        ([0, -1], 1, [0, 0]),
+    ],
+)
+def test_ignition_is_what_the_device_said_last(sent, known, expected):
+    device = index(*[0] * len(sent))
+    assert carried_ignition(signs(*sent), device, index(0), signs(known)).tolist() == expected
+
+
+def test_ignition_is_carried_within_a_device_only():
+    found = carried_ignition(signs(1, -1, 0), index(0, 1, 1), index(0, 1), signs(-1, -1))
+    assert found.tolist() == [1, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("ignition", "seconds", "known", "expected"),
+    [
+        ([1, 1, 0, 1], [NAN, 10, 10, 10], -1, 10),
+        ([1, 1], [5, 10], 1, 15),
+        ([1, 1], [5, 10], 0, 10),
+        ([1, 1], [5, 3601], 1, 5),
+        ([-1, -1], [5, 10], -1, 0),
+    ],
+)
+def test_the_engine_ran_where_the_ignition_is_on_at_both_ends(ignition, seconds, known, expected):
+    device = index(*[0] * len(ignition))
+    found = engine_seconds_per_device(floats(*seconds), signs(*ignition), device, index(0), signs(known))
+    assert found.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("inside", "fence_limits", "other", "expected", "column"),
+    [
+        ([False, False], [30, 50], 90, 90, -1),
+        ([False, True], [30, 50], 90, 50, 1),
+        ([True, True], [30, 50], 90, 30, 0),
+        ([True, True], [NAN, 50], NAN, 50, 1),
+        ([True, True], [NAN, NAN], 90, 90, -1),
+        ([True, False], [120, NAN], 90, 120, 0),
+        ([], [], 90, 90, -1),
+    ],
+)
+def test_the_limit_of_the_geofence_comes_before_the_others(inside, fence_limits, other, expected, column):
+    limits, columns = applied_limits(np.array([inside], dtype=bool), floats(*fence_limits), floats(other))
+    assert (limits.tolist(), columns.tolist()) == ([expected], [column])
+
+
+def test_the_first_rows_of_runs_are_found():
+    assert first_rows(index(3, 3, 5, 7, 7)).tolist() == [0, 2, 3]
+    assert first_rows(index()).tolist() == []
