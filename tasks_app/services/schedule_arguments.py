@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext as _
@@ -42,7 +42,8 @@ def parse_kwargs(text: str | None) -> dict[str, Any]:
     text = _checked(text)
     if not text:
         return {}
-    for read in (_json, ast.literal_eval, _keywords):
+    readers: list[Callable[[str], Any]] = [_json, ast.literal_eval, _keywords]
+    for read in readers:
         try:
             value = read(text)
         except _UNREADABLE:
