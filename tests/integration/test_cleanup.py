@@ -1,0 +1,431 @@
+"""What each cleanup removes, and what it must leave alone."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import redis
+from django.contrib.sessions.models import Session
+from django.core.cache import cache, caches
+from django.db import connection, connections, transaction
+from knox.models import AuthToken
+
+from notifications_app.models import Notification
+from tasks_app.engine import JobCancelled, PermanentError, enqueue, get_task
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.models import DeviceState, Event, Job, Position
+from tasks_app.services.cleanup import positions as positions_module
+from tasks_app.services.cleanup import runs
+from tasks_app.services.cleanup.duplicates import remove_duplicate_positions
+from tasks_app.services.cleanup.events import remove_old_events
+from tasks_app.services.cleanup.optimize import optimize_tables
+from tasks_app.services.cleanup.orphans import remove_orphaned_data
+from tasks_app.services.cleanup.positions import remove_old_positions
+from tasks_app.services.cleanup.runs import run_exclusively
+from tasks_app.services.partitions import (
+    drop_partition,
+    ensure_partitions,
+    forget_known_partitions,
+    list_partitions,
+    partition_name,
+)
+from tasks_app.signals import orphans_cleanup_requested
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+CLEANUPS = {
+    "old_positions": get_task("cleanup_old_positions"),
+    "old_events": get_task("cleanup_old_events"),
+    "expired_sessions": get_task("cleanup_expired_sessions"),
+    "cache": get_task("cleanup_cache"),
+    "duplicate_positions": get_task("cleanup_duplicate_positions"),
+    "orphaned_data": get_task("cleanup_orphaned_data"),
+    "job_history": get_task("cleanup_job_history"),
+}
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_partitions(db):
+    """These tests begin without partitions, and leave none where their tables outlive the test."""
+    _drop_all()
+    yield
+    if not connection.in_atomic_block:
+        _drop_all()
+    forget_known_partitions()
+
+
+def _drop_all() -> None:
+    for name, _day in list_partitions():
+        drop_partition(name)
+    forget_known_partitions()
+
+
+def store(device_id: int, *times: datetime, latitude: float = -23.5) -> None:
+    ensure_partitions(times)
+    Position.objects.bulk_create(
+        [
+            Position(device_id=device_id, fix_time=at, received_at=at, latitude=latitude, longitude=-46.6, speed_kph=0)
+            for at in times
+        ]
+    )
+
+
+def days_ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def stored_times(device_id: int) -> list[datetime]:
+    return list(Position.objects.filter(device_id=device_id).order_by("fix_time").values_list("fix_time", flat=True))
+
+
+def set_state(device, at: datetime) -> None:
+    DeviceState.objects.create(device=device, fix_time=at, latitude=-23.5, longitude=-46.6)
+
+
+def test_old_days_of_positions_are_dropped_whole_and_newer_ones_stay(device):
+    store(device.pk, days_ago(60), days_ago(31), days_ago(30), days_ago(29), NOW)
+    set_state(device, NOW)
+    done = remove_old_positions(days_to_keep=30, now=NOW)
+    assert stored_times(device.pk) == [days_ago(30), days_ago(29), NOW]
+    assert (done["rows"], done["partitions_dropped"], done["positions_kept"]) == (2, 2, 0)
+    assert done["bytes"] > 0
+    assert done["seconds"] >= 0
+    assert partition_name(days_ago(31).date()) not in dict(list_partitions())
+
+
+def test_the_last_known_position_of_every_device_survives_any_setting(make_device, monkeypatch):
+    monkeypatch.setattr(positions_module, "BATCH_ROWS", 3)
+    silent, lively = make_device(), make_device()
+    old = days_ago(400)
+    store(silent.pk, *[old + timedelta(seconds=second) for second in range(10)])
+    store(lively.pk, *[old + timedelta(seconds=second) for second in range(10)], NOW)
+    set_state(silent, old + timedelta(seconds=9))
+    set_state(lively, NOW)
+    done = remove_old_positions(days_to_keep=1, now=NOW)
+    assert stored_times(silent.pk) == [old + timedelta(seconds=9)]
+    assert stored_times(lively.pk) == [NOW]
+    assert (done["rows"], done["positions_kept"], done["partitions_dropped"]) == (19, 1, 0)
+    DeviceState.objects.filter(device=silent).update(fix_time=NOW)
+    assert remove_old_positions(days_to_keep=1, now=NOW)["partitions_dropped"] == 1
+
+
+def test_a_dry_run_says_what_would_go_and_leaves_everything(make_device):
+    silent, lively = make_device(), make_device()
+    store(silent.pk, days_ago(50), days_ago(40))
+    store(lively.pk, days_ago(40), days_ago(50), NOW)
+    set_state(silent, days_ago(40))
+    set_state(lively, NOW)
+    would = remove_old_positions(days_to_keep=30, now=NOW, dry_run=True)
+    assert Position.objects.count() == 5
+    did = remove_old_positions(days_to_keep=30, now=NOW)
+    for figure in ("rows", "bytes", "partitions_dropped", "positions_kept"):
+        assert would[figure] == did[figure]
+    assert Position.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_whose_table_is_busy_is_left_for_the_next_run(device):
+    store(device.pk, days_ago(40), NOW)
+    is_writing, is_done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            store(device.pk, NOW + timedelta(seconds=1))
+            is_writing.set()
+            is_done.wait(60)
+        connections.close_all()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert is_writing.wait(30)
+    busy = remove_old_positions(days_to_keep=30, now=NOW)
+    is_done.set()
+    writer.join()
+    assert busy["postponed"] == [partition_name(days_ago(40).date())]
+    assert (busy["rows"], busy["partitions_dropped"]) == (0, 0)
+    assert remove_old_positions(days_to_keep=30, now=NOW)["partitions_dropped"] == 1
+    assert len(stored_times(device.pk)) == 2
+
+
+def test_old_events_go_and_their_notifications_stay(device, staff):
+    old, recent, still_open = [
+        Event.objects.create(device=device, kind="overspeed", occurred_at=at)
+        for at in (days_ago(91), days_ago(89), days_ago(200))
+    ]
+    DeviceState.objects.create(device=device, overspeed_event_id=still_open.pk)
+    notification = Notification.objects.create(
+        user=staff, kind="speed", event=old, dedupe_key="1", subject="s", body_text="t"
+    )
+    assert remove_old_events(days_to_keep=90, now=NOW, dry_run=True)["rows"] == 1
+    assert Event.objects.count() == 3
+    assert remove_old_events(days_to_keep=90, now=NOW)["rows"] == 1
+    assert set(Event.objects.all()) == {recent, still_open}
+    notification.refresh_from_db()
+    assert notification.event is None
+
+
+def test_deleting_goes_in_bounded_batches_and_stops_between_them_when_cancelled(device):
+    Event.objects.bulk_create([Event(device=device, kind="overspeed", occurred_at=days_ago(100)) for _ in range(25)])
+    reports, answers = [], iter([False, False, True])
+    job = CurrentJob(report_progress=reports.append, is_cancelled=lambda: next(answers))
+    set_current_job(job)
+    try:
+        with pytest.raises(JobCancelled):
+            runs.delete_in_batches(Event.objects.all(), order_by="occurred_at", batch_rows=10)
+    finally:
+        set_current_job(None)
+    assert Event.objects.count() == 5
+    assert reports[0] == {"current": 10, "total": 25, "message": "tasks_app.Event"}
+
+
+def test_expired_sessions_and_tokens_go(staff):
+    now = datetime.now(UTC)
+    for key, expires in (("old", now - timedelta(minutes=1)), ("new", now + timedelta(hours=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires)
+    AuthToken.objects.create(user=staff, expiry=timedelta(seconds=-60))
+    AuthToken.objects.create(user=staff, expiry=timedelta(hours=1))
+    AuthToken.objects.create(user=staff, expiry=None)
+    cleanup = get_task("cleanup_expired_sessions")
+    assert cleanup(dry_run=True)["rows"] == 2
+    done = cleanup()
+    assert (done["sessions"], done["tokens"]) == (1, 1)
+    assert [session.session_key for session in Session.objects.all()] == ["new"]
+    assert AuthToken.objects.count() == 2
+
+
+def test_job_history_goes_by_state_and_age():
+    def job(state: str, days: float) -> Job:
+        at = datetime.now(UTC) - timedelta(days=days)
+        return Job.objects.create(
+            id=uuid4(), task="t", queue="cleanup", state=state, created_at=at, finished_at=at, attempts=[]
+        )
+
+    kept = [job("succeeded", 6.9), job("failed", 29), job("cancelled", 8)]
+    gone = [job("succeeded", 7.1), job("failed", 31), job("cancelled", 31)]
+    cleanup = get_task("cleanup_job_history")
+    assert cleanup(dry_run=True)["rows"] == len(gone)
+    done = cleanup()
+    assert (done["succeeded"], done["failed"], done["rows"]) == (1, 2, 3)
+    assert set(Job.objects.all()) == set(kept)
+
+
+@pytest.fixture
+def server(settings):
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
+def age(server: redis.Redis, key: str, hours: float) -> None:
+    """Make a cache entry unused for that long, as the server counts."""
+    name = cache.make_key(key)
+    server.restore(name, 0, server.dump(name), replace=True, idletime=int(hours * 3600))
+
+
+def test_cache_entries_unused_for_long_go_and_nothing_else(server):
+    for key in ("map:1", "map:2", "map:3", "other:1"):
+        cache.set(key, {"x": 1}, timeout=None)
+    for key in ("map:1", "other:1"):
+        age(server, key, 30)
+    age(server, "map:3", 20)
+    cleanup = get_task("cleanup_cache")
+    would = cleanup("map:*", 24, dry_run=True)
+    assert (would["scanned"], would["rows"]) == (3, 1)
+    assert would["bytes"] > 0
+    assert cleanup("map:*", 24)["rows"] == 1
+    assert cache.get_many(["map:1", "map:2", "map:3", "other:1"]).keys() == {"map:2", "map:3", "other:1"}
+    age(server, "map:2", 1)
+    assert cleanup(max_age_hours=0)["rows"] == 3
+
+
+def test_cleaning_the_whole_cache_never_touches_a_queue_or_another_installation(server):
+    enqueue("cleanup_cache")
+    foreign = f"{engine_config().prefix}:not-a-cache-key"
+    server.set(foreign, "x")
+    cache.set("mine", 1)
+    before = set(server.scan_iter(f"*{engine_config().prefix}:*", count=1000))
+    assert get_task("cleanup_cache")("*", 0)["rows"] == 1
+    after = set(server.scan_iter(f"*{engine_config().prefix}:*", count=1000))
+    assert after == before
+    assert cache.get("mine") is None
+
+
+def test_wildcards_in_our_own_prefix_are_taken_literally(server, monkeypatch):
+    monkeypatch.setattr(caches["default"], "key_prefix", "[a-z]*?")
+    cache.set("mine", 1)
+    other = f"{engine_config().prefix}:1:mine"
+    server.set(other, 1)
+    assert get_task("cleanup_cache")("*", 0)["rows"] == 1
+    assert server.exists(other)
+
+
+def test_near_duplicates_go_and_the_last_known_position_stays(make_device):
+    moving, parked = make_device(), make_device()
+    start = days_ago(1)
+    store(moving.pk, start, start + timedelta(seconds=0.4), start + timedelta(seconds=5))
+    store(moving.pk, start + timedelta(seconds=5.5), latitude=-23.501)
+    store(parked.pk, start, start + timedelta(seconds=0.5))
+    store(parked.pk, days_ago(5), days_ago(5) + timedelta(seconds=0.5))
+    set_state(moving, start + timedelta(seconds=5.5))
+    set_state(parked, start + timedelta(seconds=0.5))
+    assert remove_duplicate_positions(now=NOW, dry_run=True)["rows"] == 1
+    assert Position.objects.count() == 8
+    assert remove_duplicate_positions(now=NOW)["rows"] == 1
+    assert [(at - start).total_seconds() for at in stored_times(moving.pk)] == [0, 5, 5.5]
+    assert len(stored_times(parked.pk)) == 4
+    assert remove_duplicate_positions(now=NOW)["rows"] == 0
+
+
+def test_a_duplicate_across_midnight_is_found_once(device):
+    midnight = datetime(2026, 3, 9, tzinfo=UTC)
+    store(device.pk, midnight - timedelta(seconds=0.3), midnight + timedelta(seconds=0.3))
+    assert remove_duplicate_positions(now=NOW, dry_run=True)["rows"] == 1
+    assert remove_duplicate_positions(now=NOW)["rows"] == 1
+    assert stored_times(device.pk) == [midnight - timedelta(seconds=0.3)]
+
+
+def test_fixes_that_just_came_in_are_not_judged_yet(device):
+    store(device.pk, NOW - timedelta(minutes=5), NOW - timedelta(minutes=5, seconds=-0.5))
+    assert remove_duplicate_positions(now=NOW)["rows"] == 0
+
+
+def test_positions_of_deleted_devices_go_and_other_packages_are_asked(make_device, monkeypatch):
+    monkeypatch.setattr("tasks_app.services.cleanup.orphans.BATCH_ROWS", 2)
+    stays, goes, goes_too = make_device(), make_device(), make_device()
+    for each in (stays, goes, goes_too):
+        store(each.pk, *[days_ago(2) + timedelta(minutes=minute) for minute in range(5)], days_ago(1))
+    goes.delete()
+    goes_too.delete()
+    asked = []
+
+    def answer(sender, now, dry_run, **kwargs):
+        asked.append(dry_run)
+        return {"files": 4}
+
+    orphans_cleanup_requested.connect(answer)
+    try:
+        assert remove_orphaned_data(now=NOW, dry_run=True)["positions"] == 12
+        assert Position.objects.count() == 18
+        done = remove_orphaned_data(now=NOW)
+    finally:
+        orphans_cleanup_requested.disconnect(answer)
+    assert (done["positions"], done["files"]) == (12, 4)
+    assert done["rows"] >= 16
+    assert asked == [True, False]
+    assert len(stored_times(stays.pk)) == 6
+    assert Position.objects.count() == 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", sorted(CLEANUPS))
+def test_a_second_run_beside_the_first_declines(name):
+    is_running, may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        def work() -> dict:
+            is_running.set()
+            may_end.wait(30)
+            return {}
+
+        run_exclusively(name, work)
+        connections.close_all()
+
+    other = threading.Thread(target=first)
+    other.start()
+    assert is_running.wait(30)
+    try:
+        assert CLEANUPS[name]() == {"skipped": "already running"}
+    finally:
+        may_end.set()
+        other.join()
+    assert "skipped" not in CLEANUPS[name]()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lock_is_given_back_after_a_failure():
+    def fail() -> dict:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1/0")
+        return {}
+
+    with pytest.raises(Exception, match="division"):
+        run_exclusively("failing", fail)
+    outcomes = []
+
+    def again() -> None:
+        outcomes.append(run_exclusively("failing", lambda: {"rows": 0}))
+        connections.close_all()
+
+    other = threading.Thread(target=again)
+    other.start()
+    other.join()
+    assert outcomes[0]["rows"] == 0
+
+
+def dead_rows(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = %s", [table])
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_optimizing_gives_dead_rows_back_and_says_so(device):
+    table = Event._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+    try:
+        Event.objects.bulk_create([Event(device=device, kind="overspeed", occurred_at=NOW) for _ in range(3000)])
+        Event.objects.all().delete()
+        wait_until(lambda: dead_rows(table) >= 3000)
+        would = optimize_tables(dry_run=True)
+        assert dead_rows(table) >= 3000
+        done = optimize_tables()
+        report = next(entry for entry in done["tables"] if entry["table"] == table)
+        assert next(entry for entry in would["tables"] if entry["table"] == table)["did"] == "vacuum"
+        assert report["did"] == "vacuum"
+        assert report["dead_rows_before"] >= 3000
+        assert report["dead_rows_after"] == 0
+        assert report["bytes_after"] <= report["bytes_before"]
+        assert table not in {entry["table"] for entry in optimize_tables()["tables"]}
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_optimizing_analyzes_what_never_was_and_the_parent_of_the_partitions(device):
+    store(device.pk, NOW)
+    done = optimize_tables()
+    assert partition_name(NOW.date()) in {entry["table"] for entry in done["tables"]}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [Position._meta.db_table])
+        assert cursor.fetchone()[0] == 1
+
+
+def test_optimizing_inside_a_transaction_fails_clearly():
+    with pytest.raises(PermanentError, match="transaction"):
+        optimize_tables()
+
+
+def wait_until(is_true, seconds: float = 20) -> None:
+    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+    pause = threading.Event()
+    while not is_true():
+        assert datetime.now(UTC) < deadline, "it did not become true in time"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+        pause.wait(0.05)
+
+
+def test_cleanups_run_as_jobs(run_jobs, device, staff):
+    store(device.pk, datetime.now(UTC) - timedelta(days=40), datetime.now(UTC))
+    job_ids = [enqueue(f"cleanup_{name}") for name in CLEANUPS] + [enqueue("optimize_database", dry_run=True)]
+    run_jobs("cleanup")
+    jobs = Job.objects.in_bulk(job_ids)
+    assert {job.task: job.state for job in jobs.values() if job.state != "succeeded"} == {}
+    assert len(jobs) == len(job_ids)
+    assert next(job for job in jobs.values() if job.task == "cleanup_old_positions").result["partitions_dropped"] == 1
