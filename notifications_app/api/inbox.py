@@ -1,0 +1,107 @@
+"""A person's own notifications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_app.models import Notification, NotificationKind
+from notifications_app.queries.inbox import visible_notifications
+from notifications_app.services.inbox import mark_read
+from tasks_app.api.base import ApiView
+from tasks_app.api.fields import IdField, MomentField, StrictSerializer
+from tasks_app.api.pagination import MAX_LIMIT, PageQuery, keyset_page, page_body
+from tasks_app.api.schema import describe, page_of
+
+
+class NotificationSerializer(serializers.ModelSerializer[Notification]):
+    """One message."""
+
+    kind = serializers.CharField()
+    text = serializers.CharField(source="body_text")
+    created_at = MomentField()
+    read_at = MomentField(allow_null=True)
+
+    class Meta:
+        model = Notification
+        fields = ["id", "kind", "subject", "text", "device_id", "event_id", "created_at", "read_at"]
+        read_only_fields = fields
+
+
+class NotificationListQuery(PageQuery):
+    """Filters of the notification list."""
+
+    unread = serializers.BooleanField(required=False, allow_null=True, default=None)
+    kind = serializers.ChoiceField(choices=NotificationKind.choices, required=False)
+
+
+class MarkReadBody(StrictSerializer):
+    """Which; all of the caller's when not said."""
+
+    ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_LIMIT, required=False)
+
+
+class MarkedSerializer(serializers.Serializer[Any]):
+    """What became of it."""
+
+    changed = serializers.IntegerField(help_text="How many were unread.")
+
+
+class NotificationListView(ApiView):
+    """The caller's notifications, newest first."""
+
+    @describe(
+        "List own notifications",
+        name="notifications_list",
+        tag="notifications",
+        parameters=[NotificationListQuery],
+        answers={200: page_of(NotificationSerializer, "NotificationPage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(NotificationListQuery)
+        notifications = visible_notifications(request.user)
+        if query["unread"] is not None:
+            notifications = notifications.filter(read_at__isnull=query["unread"])
+        if "kind" in query:
+            notifications = notifications.filter(kind=query["kind"])
+        rows, cursor = keyset_page(
+            notifications, order=("created_at", "id"), limit=query["limit"], cursor=query.get("cursor")
+        )
+        return Response(page_body(request, cursor, NotificationSerializer(rows, many=True).data))
+
+
+class MarkReadView(ApiView):
+    """Marks the caller's notifications as read."""
+
+    @describe(
+        "Mark own notifications as read",
+        name="notifications_mark_read",
+        tag="notifications",
+        request=MarkReadBody,
+        answers={200: MarkedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        ids = self.body(MarkReadBody).get("ids")
+        return Response({"changed": mark_read(user=request.user, now=timezone.now(), notification_ids=ids)})
+
+
+class MarkOneReadView(ApiView):
+    """Marks one as read; again is fine."""
+
+    @describe(
+        "Mark one notification as read",
+        name="notification_mark_read",
+        tag="notifications",
+        answers={200: MarkedSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request, notification_id: int) -> Response:
+        if not visible_notifications(request.user).filter(pk=notification_id).exists():
+            raise Http404
+        changed = mark_read(user=request.user, now=timezone.now(), notification_ids=[notification_id])
+        return Response({"changed": changed})

@@ -1,0 +1,198 @@
+"""Asking for reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from reports_app.days import day_range, last_ended_day
+from reports_app.exporters.registry import EXPORTERS
+from reports_app.models import Report, ReportKind
+from reports_app.queries import visible_reports
+from reports_app.services.moments import parse_moment
+from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, start
+from tasks_app.api.fields import IdField, StrictCharField, StrictSerializer
+from tasks_app.api.permissions import device_for, devices_for, fleet_for, role_too_low
+from tasks_app.api.schema import describe
+from tasks_app.models import FleetRole
+from tasks_app.queries.access import visible_fleets
+
+TIME_HELP = "ISO-8601 with a zone, or a date: its midnight in the fleet's time zone."
+TASK_OF_KIND = {kind: "generate_device_report" for kind in DEVICE_KINDS}
+
+
+class RangeBody(StrictSerializer):
+    """Over `[start, end)`."""
+
+    start = StrictCharField(max_length=40, help_text=TIME_HELP)
+    end = StrictCharField(max_length=40, help_text=TIME_HELP)
+
+
+class DeviceReportBody(RangeBody):
+    """A report of one device."""
+
+    device_id = IdField()
+    kind = serializers.ChoiceField(choices=sorted(DEVICE_KINDS), default=ReportKind.SUMMARY)
+
+
+class FleetReportBody(RangeBody):
+    """A report of a fleet, of these devices, or (neither named) of every device the caller sees."""
+
+    fleet_id = IdField(required=False)
+    device_ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_DEVICES, required=False)
+
+
+class DailyReportBody(StrictSerializer):
+    """A fleet's day; without a fleet (staff only) the day of every fleet."""
+
+    fleet_id = IdField(required=False)
+    day = serializers.DateField(required=False, help_text="YYYY-MM-DD in the fleet's time zone; yesterday when not said.")
+
+
+class ExportBody(StrictSerializer):
+    """Write a ready report to a file."""
+
+    report_id = IdField()
+    format = serializers.ChoiceField(choices=sorted(EXPORTERS))
+
+
+class ReportEnqueuedSerializer(EnqueuedSerializer):
+    """The job, and the report it writes."""
+
+    report_id = serializers.IntegerField()
+    report_url = serializers.URLField()
+
+
+class DeviceReportView(ApiView):
+    """Asks for a report of one device."""
+
+    @describe(
+        "Request a report of a device",
+        name="report_device",
+        tag="reports",
+        request=DeviceReportBody,
+        answers={202: ReportEnqueuedSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(DeviceReportBody)
+        device = device_for(request.user, body["device_id"])
+        start_at, end_at = _range(body, device.fleet.zone)
+        report = request_report(
+            kind=body["kind"], range_start=start_at, range_end=end_at, device=device, requested_by=request.user
+        )
+        return report_accepted(request, report)
+
+
+class FleetReportView(ApiView):
+    """Asks for a report of many devices."""
+
+    @describe(
+        "Request a report of a fleet",
+        name="report_fleet",
+        tag="reports",
+        request=FleetReportBody,
+        answers={202: ReportEnqueuedSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(FleetReportBody)
+        fleet = fleet_for(request.user, body["fleet_id"]) if "fleet_id" in body else None
+        device_ids: list[int] | None = body.get("device_ids")
+        if device_ids is not None:
+            _check_devices(request.user, device_ids, fleet)
+        elif fleet is None and not visible_fleets(request.user, FleetRole.OPERATOR).exists():
+            raise PermissionDenied(role_too_low(FleetRole.OPERATOR))
+        start_at, end_at = _range(body, fleet.zone if fleet else timezone.get_default_timezone())
+        report = request_report(
+            kind=ReportKind.FLEET,
+            range_start=start_at,
+            range_end=end_at,
+            fleet=fleet,
+            device_ids=device_ids,
+            requested_by=request.user,
+        )
+        return report_accepted(request, report)
+
+
+class DailyReportView(ApiView):
+    """Asks for a fleet's day."""
+
+    @describe(
+        "Request the daily report of a fleet, or of all (staff)",
+        name="report_daily",
+        tag="reports",
+        request=DailyReportBody,
+        answers={202: EnqueuedSerializer},
+        errors=(404,),
+        description="A fleet's day is written once: asked for again, the answer names the job and the report there are.",
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(DailyReportBody)
+        day = body.get("day")
+        if "fleet_id" not in body:
+            if not request.user.is_staff:
+                raise ValidationError({"fleet_id": [_("Name the fleet.")]})
+            return start(request, "generate_daily_reports", day.isoformat() if day else None)
+        fleet = fleet_for(request.user, body["fleet_id"])
+        start_at, end_at = day_range(day or last_ended_day(timezone.now(), fleet.zone), fleet.zone)
+        if end_at > timezone.now():
+            raise ValidationError({"day": [_("The day is not over in %(zone)s.") % {"zone": fleet.time_zone}]})
+        report = request_report(
+            kind=ReportKind.DAILY, range_start=start_at, range_end=end_at, fleet=fleet, requested_by=request.user
+        )
+        return report_accepted(request, report)
+
+
+class ExportView(ApiView):
+    """Asks for a file of a report."""
+
+    @describe(
+        "Write a report to a file",
+        name="report_export",
+        tag="reports",
+        request=ExportBody,
+        answers={202: EnqueuedSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(ExportBody)
+        report = report_for(request.user, body["report_id"])
+        return start(request, "export_report_data", report.pk, body["format"])
+
+
+def report_for(user: Any, report_id: int) -> Report:
+    """The report, if `user` may see it. Raises Http404."""
+    report = visible_reports(user).filter(pk=report_id).first()
+    if report is None:
+        raise Http404
+    return report
+
+
+def report_accepted(request: Request, report: Report) -> Response:
+    """The 202 of a report that was asked for."""
+    task_name = TASK_OF_KIND.get(ReportKind(report.kind), "generate_fleet_report")
+    url = reverse("api:report-detail", kwargs={"report_id": report.pk}, request=request)
+    return accepted(request, report.job_id, task_name, report_id=report.pk, report_url=url)
+
+
+def _range(body: dict[str, Any], zone: Any) -> tuple[datetime, datetime]:
+    return parse_moment(body["start"], zone, field="start"), parse_moment(body["end"], zone, field="end")
+
+
+def _check_devices(user: Any, device_ids: list[int], fleet: Any) -> None:
+    """Raise Http404 unless the user operates them all, and they are of `fleet` where one is named."""
+    devices = devices_for(user, device_ids)
+    if fleet is not None and any(device.fleet_id != fleet.pk for device in devices):
+        raise Http404

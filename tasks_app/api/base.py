@@ -1,0 +1,47 @@
+"""What every view of the API shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from tasks_app.api.fields import StrictSerializer
+from tasks_app.api.parsers import JSONBodyParser
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """Answer JSON whatever Accept and ?format= say; ?format= is a parameter of ours where it means something."""
+
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView(APIView):
+    """Takes and answers JSON; `body` and `parameters` validate what came or raise a 400 that names each field."""
+
+    parser_classes = [JSONBodyParser]
+    content_negotiation_class = AlwaysJSON
+
+    def body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
+        """The validated JSON body. Raises ValidationError."""
+        return self._validated(serializer_class, self.request.data)
+
+    def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
+        """The validated query parameters. Raises ValidationError."""
+        return self._validated(serializer_class, self.request.query_params.dict())
+
+    def _validated(self, serializer_class: type[StrictSerializer], data: Any) -> dict[str, Any]:
+        serializer = serializer_class(data=data, context={"request": self.request})
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data

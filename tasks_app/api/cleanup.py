@@ -1,0 +1,94 @@
+"""Starting clean-up jobs. Staff with the permission to delete what is cleaned up; what has no model asks for a superuser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.views import View
+from drf_spectacular.utils import extend_schema_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, start
+from tasks_app.api.fields import FiniteFloatField, StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
+from tasks_app.api.permissions import StaffWithPermission
+from tasks_app.api.schema import describe
+
+MAX_DAYS_TO_KEEP = 36_500
+MAX_AGE_HOURS = 24 * 366
+
+
+class CleanupBody(StrictSerializer):
+    """What every clean-up takes."""
+
+    dry_run = StrictBooleanField(default=False, help_text="Only count what would go.")
+
+
+class RetentionBody(CleanupBody):
+    """How much history stays; the task's own default when not said."""
+
+    days_to_keep = StrictIntegerField(min_value=1, max_value=MAX_DAYS_TO_KEEP, required=False)
+
+
+class JobHistoryBody(CleanupBody):
+    """How long finished jobs stay."""
+
+    succeeded_days = StrictIntegerField(min_value=1, max_value=MAX_DAYS_TO_KEEP, required=False)
+    failed_days = StrictIntegerField(min_value=1, max_value=MAX_DAYS_TO_KEEP, required=False)
+
+
+class CacheBody(CleanupBody):
+    """Which cache entries go."""
+
+    pattern = StrictCharField(max_length=200, required=False)
+    max_age_hours = FiniteFloatField(min_value=0, max_value=MAX_AGE_HOURS, required=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """One clean-up: its task, who may start it (None: a superuser), what it takes."""
+
+    task: str
+    permission: str | None
+    body: type[CleanupBody] = CleanupBody
+
+
+CLEANUPS = {
+    "positions": Cleanup("cleanup_old_positions", "tasks_app.delete_position", RetentionBody),
+    "events": Cleanup("cleanup_old_events", "tasks_app.delete_event", RetentionBody),
+    "sessions": Cleanup("cleanup_expired_sessions", "sessions.delete_session"),
+    "cache": Cleanup("cleanup_cache", None, CacheBody),
+    "duplicates": Cleanup("cleanup_duplicate_positions", "tasks_app.delete_position"),
+    "orphans": Cleanup("cleanup_orphaned_data", "tasks_app.delete_position"),
+    "jobs": Cleanup("cleanup_job_history", "tasks_app.delete_job", JobHistoryBody),
+    "optimize": Cleanup("optimize_database", None),
+}
+
+
+class CleanupView(ApiView):
+    """Starts one clean-up."""
+
+    permission_classes = [StaffWithPermission]
+    required_permission: str | None = None
+    cleanup: Cleanup
+
+    def post(self, request: Request) -> Response:
+        return start(request, self.cleanup.task, **self.body(self.cleanup.body))
+
+
+def cleanup_view(kind: str) -> Any:
+    """The view of one clean-up, described under its own name."""
+    cleanup = CLEANUPS[kind]
+    members = {"cleanup": cleanup, "required_permission": cleanup.permission, "__doc__": f"Starts {cleanup.task}."}
+    view: type[View] = type(f"Cleanup{kind.title()}View", (CleanupView,), members)
+    described = describe(
+        f"Start {cleanup.task}",
+        name=f"cleanup_{kind}",
+        tag="cleanup",
+        request=cleanup.body,
+        answers={202: EnqueuedSerializer},
+        description=f"Staff with the permission {cleanup.permission}." if cleanup.permission else "Superusers.",
+    )
+    return extend_schema_view(post=described)(view).as_view()

@@ -1,0 +1,63 @@
+"""Jobs about one device: its figures over a period, and its status."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, start
+from tasks_app.api.fields import IdField, StrictSerializer
+from tasks_app.api.permissions import device_for
+from tasks_app.api.schema import describe
+from tasks_app.models import DeviceStatus
+from tasks_app.services.statistics import PERIODS
+
+
+class StatisticsBody(StrictSerializer):
+    """Which device, over which time until now."""
+
+    device_id = IdField(help_text="The device's row number.")
+    period = serializers.ChoiceField(choices=list(PERIODS), default="24h")
+
+
+class DeviceStatusBody(StrictSerializer):
+    """Which device; without a status it is found out from when the device was last heard of."""
+
+    device_id = IdField(help_text="The device's row number.")
+    status = serializers.ChoiceField(choices=DeviceStatus.choices, required=False)
+
+
+class DeviceStatisticsView(ApiView):
+    """Computes a device's figures."""
+
+    @describe(
+        "Compute a device's statistics",
+        name="position_statistics",
+        tag="positions",
+        request=StatisticsBody,
+        answers={202: EnqueuedSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(StatisticsBody)
+        device = device_for(request.user, body["device_id"])
+        return start(request, "calculate_device_statistics", device.pk, body["period"])
+
+
+class DeviceStatusView(ApiView):
+    """Brings a device's status up to date."""
+
+    @describe(
+        "Update a device's status",
+        name="position_status",
+        tag="positions",
+        request=DeviceStatusBody,
+        answers={202: EnqueuedSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(DeviceStatusBody)
+        device = device_for(request.user, body["device_id"])
+        return start(request, "update_device_status", device.pk, body.get("status"))

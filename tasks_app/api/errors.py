@@ -1,0 +1,193 @@
+"""One shape for every error of the API: `{"code": "...", "detail": "...", "fields": {...}}`.
+
+`code` is for machines, `detail` a sentence for people, `fields` names what is wrong with each field of a request (empty
+for other errors). A database or Redis that does not answer is 503 with Retry-After, never a page of HTML.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from tasks_app.engine import EngineError, InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable, UnknownTask
+
+logger = logging.getLogger(__name__)
+
+JSON_PATHS = ("/api/", "/health", "/metrics")
+RETRY_AFTER_SECONDS = 5
+REDIS_DOWN = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+)
+DATABASE_DOWN = (OperationalError, InterfaceError)
+ENGINE_STATUS: dict[type[EngineError], int] = {
+    UnknownTask: status.HTTP_404_NOT_FOUND,
+    InvalidArguments: status.HTTP_400_BAD_REQUEST,
+    PayloadTooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    QueueFull: status.HTTP_503_SERVICE_UNAVAILABLE,
+    QueueUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, ready to be answered. `extra` holds further keys of the body (the state in a conflict)."""
+
+    status_code: int
+    code: str
+    detail: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"code": self.code, "detail": self.detail, "fields": dict(self.fields), **self.extra}
+
+
+class ApiError(exceptions.APIException):
+    """An error that carries its own status, code and further keys of the body."""
+
+    def __init__(self, status_code: int, code: str, detail: str, **extra: Any) -> None:
+        super().__init__(detail, code)
+        self.status_code = status_code
+        self.extra = extra
+
+
+class Conflict(ApiError):
+    """The step is not allowed in the state the thing is in, which the answer names."""
+
+    def __init__(self, code: str, detail: str, *, state: str) -> None:
+        super().__init__(status.HTTP_409_CONFLICT, code, detail, state=state)
+
+
+class TooLarge(ApiError):
+    """The body is larger than what is accepted."""
+
+    def __init__(self, detail: str, code: str = "body_too_large") -> None:
+        super().__init__(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, code, detail)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: the answer to an exception raised in a view, or None for a fault of ours (handled as a 500)."""
+    problem = problem_of(error)
+    if problem is None:
+        return None
+    if problem.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+        logger.warning("api_unavailable", exc_info=error)
+    return Response(problem.body, status=problem.status_code, headers=dict(problem.headers))
+
+
+def problem_of(error: BaseException | None) -> Problem | None:
+    """What a known exception means to a client; None for an unknown one."""
+    match error:
+        case exceptions.APIException():
+            return _api_problem(error)
+        case EngineError():
+            return _engine_problem(error)
+        case Http404():
+            return Problem(status.HTTP_404_NOT_FOUND, "not_found", _("Not found."))
+        case PermissionDenied():
+            return Problem(status.HTTP_403_FORBIDDEN, "permission_denied", _("You may not do this."))
+        case RequestDataTooBig():
+            return Problem(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "body_too_large", _("The body is too large."))
+        case SuspiciousOperation() | UnreadablePostError():
+            return Problem(status.HTTP_400_BAD_REQUEST, "bad_request", _("The request cannot be read."))
+    if isinstance(error, DATABASE_DOWN):
+        return _unavailable("database_unavailable", _("The database does not answer; try again later."))
+    if isinstance(error, REDIS_DOWN):
+        return _unavailable("redis_unavailable", _("Redis does not answer; try again later."))
+    return None
+
+
+def _unavailable(code: str, detail: str) -> Problem:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(status.HTTP_503_SERVICE_UNAVAILABLE, code, detail, headers=headers)
+
+
+def _engine_problem(error: EngineError) -> Problem:
+    status_code = next((code for kind, code in ENGINE_STATUS.items() if isinstance(error, kind)), None)
+    if status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
+        return _unavailable(error.code, _("The queue takes no job at present; nothing was enqueued, try again later."))
+    # An error of a service may name the parameter that is wrong.
+    named: str = getattr(error, "field", "")
+    fields = {named: [str(error)]} if named else {}
+    return Problem(status_code or status.HTTP_400_BAD_REQUEST, error.code, str(error), fields)
+
+
+def _api_problem(error: exceptions.APIException) -> Problem:
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(max(1, round(error.wait)))  # type: ignore[attr-defined]
+    extra = getattr(error, "extra", {})
+    if isinstance(error, exceptions.ValidationError):
+        return Problem(error.status_code, "invalid", _("The request is not valid."), _fields(error.detail), extra)
+    code = getattr(error.detail, "code", error.default_code)
+    return Problem(error.status_code, code, str(error.detail), {}, extra, headers)
+
+
+def _fields(detail: Any) -> dict[str, Any]:
+    return dict(detail) if isinstance(detail, Mapping) else {"non_field_errors": detail}
+
+
+# --- Outside of a view: unknown URLs, refused hosts, faults --------------------------------------------------------------
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """True for paths that programs call, which get no HTML."""
+    return request.path_info.startswith(JSON_PATHS)
+
+
+def json_problem(problem: Problem) -> JsonResponse:
+    """The answer outside of DRF."""
+    return JsonResponse(problem.body, status=problem.status_code, headers=dict(problem.headers))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404 of the root URLconf."""
+    if not wants_json(request):
+        return defaults.page_not_found(request, exception)
+    return json_problem(Problem(status.HTTP_404_NOT_FOUND, "not_found", _("There is nothing at this address.")))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403 of the root URLconf."""
+    if not wants_json(request):
+        return defaults.permission_denied(request, exception)
+    return json_problem(Problem(status.HTTP_403_FORBIDDEN, "permission_denied", _("You may not do this.")))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400 of the root URLconf."""
+    if not wants_json(request):
+        return defaults.bad_request(request, exception)
+    fallback = Problem(status.HTTP_400_BAD_REQUEST, "bad_request", _("The request cannot be read."))
+    return json_problem(problem_of(exception) or fallback)
+
+
+INTERNAL_DETAIL = gettext_lazy("An error of ours; it was logged.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500 of the root URLconf; Django calls it while the exception is being handled."""
+    if not wants_json(request):
+        return defaults.server_error(request)
+    fallback = Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "internal_error", str(INTERNAL_DETAIL))
+    return json_problem(problem_of(sys.exc_info()[1]) or fallback)

@@ -1,0 +1,185 @@
+"""Jobs: the list, one of them, and what can be done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
+from tasks_app.api.errors import Conflict
+from tasks_app.api.fields import MomentField, StateField, StrictCharField, StrictSerializer
+from tasks_app.api.pagination import PageQuery, page_body
+from tasks_app.api.schema import describe, page_of
+from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
+from tasks_app.queries.jobs import InvalidCursor, JobFilters, JobView, find_job, list_jobs
+from tasks_app.services.jobs import cancel_job, retry_job
+
+CHANGE_JOB = "tasks_app.change_job"
+
+
+class JobSerializer(serializers.Serializer[JobView]):
+    """One job, live or finished."""
+
+    task_id = serializers.UUIDField(source="id")
+    task = serializers.CharField()
+    queue = serializers.CharField()
+    state = serializers.CharField()
+    args = serializers.ListField(child=serializers.JSONField())
+    kwargs = serializers.DictField(child=serializers.JSONField())
+    requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
+    schedule_id = serializers.IntegerField(allow_null=True)
+    retry_of = serializers.UUIDField(allow_null=True)
+    created_at = MomentField()
+    due_at = MomentField(allow_null=True)
+    started_at = MomentField(allow_null=True)
+    finished_at = MomentField(allow_null=True)
+    wait_seconds = serializers.FloatField(allow_null=True)
+    run_seconds = serializers.FloatField(allow_null=True)
+    worker_host = serializers.CharField()
+    worker_pid = serializers.IntegerField(allow_null=True)
+    attempt_count = serializers.IntegerField()
+    progress = serializers.JSONField(allow_null=True)
+    error_class = serializers.CharField()
+    error_message = serializers.CharField()
+    cancel_requested = serializers.BooleanField()
+
+
+class JobDetailSerializer(JobSerializer):
+    """One job with its result, its attempts and its traceback."""
+
+    result = serializers.JSONField(allow_null=True)
+    attempts = serializers.ListField(child=serializers.JSONField())
+    traceback = serializers.CharField()
+
+
+class JobListQuery(PageQuery):
+    """Filters of the job list."""
+
+    state = StateField(required=False)
+    queue = serializers.CharField(max_length=32, required=False)
+    task = serializers.CharField(max_length=100, required=False)
+    worker = serializers.CharField(max_length=255, required=False)
+    requested_by = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    created_after = MomentField(required=False)
+    search = serializers.CharField(max_length=200, required=False)
+
+
+class ReasonBody(StrictSerializer):
+    """Why."""
+
+    reason = StrictCharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class CancelledSerializer(serializers.Serializer[Any]):
+    """The state after a cancellation: `cancelled`, or `running` while the job is being told to stop."""
+
+    task_id = serializers.UUIDField()
+    state = serializers.CharField()
+    cancel_requested = serializers.BooleanField()
+
+
+class JobListView(ApiView):
+    """Jobs, live and finished, newest first."""
+
+    @describe(
+        "List jobs",
+        name="tasks_list",
+        tag="jobs",
+        parameters=[JobListQuery],
+        answers={200: page_of(JobSerializer, "JobPage")},
+        description="Staff see every job, others the jobs they requested. Celery's state names are understood as `state`.",
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(JobListQuery)
+        limit, cursor = query.pop("limit"), query.pop("cursor", None)
+        if "requested_by" in query:
+            query["requested_by_id"] = query.pop("requested_by")
+        try:
+            page = list_jobs(user=request.user, filters=JobFilters(**query), limit=limit, cursor=cursor)
+        except InvalidCursor as error:
+            raise serializers.ValidationError({"cursor": [_("This is not a cursor of this list.")]}) from error
+        return Response(page_body(request, page.next_cursor, JobSerializer(page.jobs, many=True).data))
+
+
+class JobDetailView(ApiView):
+    """One job."""
+
+    @describe("One job, with attempts and progress", name="task_read", tag="jobs", answers={200: JobDetailSerializer}, errors=(404,))
+    def get(self, request: Request, task_id: UUID) -> Response:
+        return Response(JobDetailSerializer(_job_for(request.user, task_id)).data)
+
+
+class JobCancelView(ApiView):
+    """Stop one job."""
+
+    @describe(
+        "Cancel a job",
+        name="task_cancel",
+        tag="jobs",
+        request=ReasonBody,
+        answers={200: CancelledSerializer},
+        errors=(404, 409),
+        description="At once while the job waits; a running job is told to stop. Again is a 200; a finished job is a 409.",
+    )
+    def post(self, request: Request, task_id: UUID) -> Response:
+        reason = self.body(ReasonBody)["reason"]
+        _check_may_change(request.user, _job_for(request.user, task_id))
+        try:
+            state = cancel_job(job_id=task_id, user=request.user, reason=reason)
+        except JobNotFound as error:
+            raise Http404 from error
+        except JobAlreadyFinished as error:
+            detail = _("The job has ended already: %(state)s.") % {"state": error.state}
+            raise Conflict(error.code, detail, state=str(error.state)) from error
+        return Response({"task_id": str(task_id), "state": str(state), "cancel_requested": True})
+
+
+class JobRetryView(ApiView):
+    """Run a finished job again."""
+
+    @describe(
+        "Retry a job",
+        name="task_retry",
+        tag="jobs",
+        request=ReasonBody,
+        answers={202: EnqueuedSerializer},
+        errors=(404, 409),
+        description="Makes a new job of a finished one, with the same arguments. Staff only: the access of whoever asked "
+        "first may have changed since.",
+    )
+    def post(self, request: Request, task_id: UUID) -> Response:
+        reason = self.body(ReasonBody)["reason"]
+        job = _job_for(request.user, task_id)
+        if not (request.user.is_staff and request.user.has_perm(CHANGE_JOB)):
+            raise PermissionDenied
+        try:
+            new_id = retry_job(job_id=task_id, user=request.user, reason=reason)
+        except JobNotFound as error:
+            raise Http404 from error
+        except JobStillLive as error:
+            detail = _("The job has not ended yet: %(state)s.") % {"state": error.state}
+            raise Conflict(error.code, detail, state=str(error.state)) from error
+        except JobNotRepeatable as error:
+            detail = _("Not all of the job's arguments are kept, so it cannot be made again from them.")
+            raise Conflict(error.code, detail, state=str(job.state)) from error
+        return accepted(request, new_id, job.task, retry_of=str(task_id))
+
+
+def _job_for(user: Any, task_id: UUID) -> JobView:
+    job = find_job(task_id, user=user)
+    if job is None:
+        raise Http404
+    return job
+
+
+def _check_may_change(user: Any, job: JobView) -> None:
+    if job.requested_by_id != user.pk and not user.has_perm(CHANGE_JOB):
+        raise PermissionDenied

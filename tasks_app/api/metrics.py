@@ -1,0 +1,67 @@
+"""Figures for Prometheus, read from Redis and PostgreSQL when they are asked for, so that any web process tells the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.permissions import IsStaff
+from tasks_app.api.schema import describe
+from tasks_app.queries.jobs import job_counts, queue_stats
+
+QUEUE_METRICS = (
+    ("tracker_queue_depth", "Jobs that wait to start", "depth"),
+    ("tracker_queue_running", "Jobs that run", "running"),
+    ("tracker_queue_scheduled", "Jobs that are due later", "scheduled"),
+    ("tracker_queue_retrying", "Jobs that wait for another attempt", "retrying"),
+    ("tracker_queue_oldest_age_seconds", "Age of the job that waits longest", "oldest_age_seconds"),
+    ("tracker_queue_workers", "Workers that send heartbeats", "workers"),
+    ("tracker_queue_finished_per_minute", "Jobs that ended in the last minute", "per_minute"),
+)
+
+
+class MetricsPermission(IsStaff):
+    """Staff, or everyone where METRICS_PUBLIC says so (a network that only the scraper reaches)."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return getattr(settings, "METRICS_PUBLIC", False) or super().has_permission(request, view)
+
+
+class JobsCollector(Collector):
+    """One reading."""
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        queues = queue_stats()
+        for name, help_text, attribute in QUEUE_METRICS:
+            family = GaugeMetricFamily(name, help_text, labels=["queue"])
+            for queue in queues:
+                family.add_metric([queue.name], getattr(queue, attribute) or 0)
+            yield family
+        finished = GaugeMetricFamily("tracker_jobs_finished_24h", "Jobs that ended in the last 24 hours", labels=["state"])
+        for state, count in job_counts(hours=24).items():
+            finished.add_metric([str(state)], count)
+        yield finished
+
+
+class MetricsView(ApiView):
+    """Prometheus text. Staff, unless METRICS_PUBLIC."""
+
+    permission_classes: list[type[BasePermission]] = [MetricsPermission]
+    throttle_classes: list[Any] = []
+
+    @describe("Metrics in Prometheus' text format", name="metrics", tag="health", answers={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(JobsCollector())
+        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)

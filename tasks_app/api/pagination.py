@@ -1,0 +1,90 @@
+"""Cursor pagination: `{"next": url or null, "results": [...]}`, each page one indexed look-up however deep it is."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from django.core.exceptions import ValidationError as InvalidValue
+from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
+
+from tasks_app.api.fields import StrictSerializer
+
+M = TypeVar("M", bound=Model)
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
+MAX_CURSOR_LENGTH = 300
+
+
+class PageQuery(StrictSerializer):
+    """Parameters of every list."""
+
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text=gettext_lazy("Results per page.")
+    )
+    cursor = serializers.CharField(
+        max_length=MAX_CURSOR_LENGTH, required=False, help_text=gettext_lazy("Where the page starts; taken from `next`.")
+    )
+
+
+def page_body(request: Request, cursor: str | None, results: list[Any]) -> dict[str, Any]:
+    """The answer of a list whose next page starts at `cursor`."""
+    url = replace_query_param(request.build_absolute_uri(), "cursor", cursor) if cursor else None
+    return {"next": url, "results": results}
+
+
+def keyset_page(queryset: QuerySet[M], *, order: tuple[str, ...], limit: int, cursor: str | None) -> tuple[list[M], str | None]:
+    """One page of `queryset` newest first, and the cursor of the next page.
+
+    `order` names fields that together are unique; all sort descending. Raises ValidationError for a bad cursor.
+    """
+    queryset = queryset.order_by(*(f"-{name}" for name in order))
+    if cursor:
+        queryset = queryset.filter(_before(order, _read_cursor(queryset.model, order, cursor)))
+    rows = list(queryset[: limit + 1])
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], _write_cursor([getattr(last, name) for name in order])
+
+
+def _before(order: tuple[str, ...], values: list[Any]) -> Q:
+    name, value = order[0], values[0]
+    condition = Q(**{f"{name}__lt": value})
+    if len(order) > 1:
+        # The first condition again as a range, so that PostgreSQL walks the index from there.
+        condition = Q(**{f"{name}__lte": value}) & (condition | _before(order[1:], values[1:]))
+    return condition
+
+
+def _write_cursor(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
+
+
+def _read_cursor(model: type[Model], order: tuple[str, ...], cursor: str) -> list[Any]:
+    padded = cursor + "=" * (-len(cursor) % 4)
+    try:
+        texts = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=list[str | int])
+        if len(texts) != len(order):
+            raise InvalidValue("length")
+        return [_to_python(model, name, text) for name, text in zip(order, texts, strict=True)]
+    except (InvalidValue, msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
+        raise serializers.ValidationError({"cursor": [_("This is not a cursor of this list.")]}) from error
+
+
+def _to_python(model: type[Model], name: str, text: str | int) -> Any:
+    field = model._meta.get_field(name)
+    value = field.to_python(text)  # type: ignore[union-attr]
+    if value is None or (isinstance(value, int) and not 0 <= value < 2**63):
+        raise InvalidValue("range")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise InvalidValue("zone")
+    return value

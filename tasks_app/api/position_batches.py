@@ -1,0 +1,192 @@
+"""Taking in positions: quick, one query, and every fix that is refused is named with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, enqueue_quietly
+from tasks_app.api.errors import ApiError
+from tasks_app.api.parsers import decode_json, raw_json_body
+from tasks_app.api.permissions import role_too_low
+from tasks_app.api.schema import ErrorSerializer, describe
+from tasks_app.ingest.fix import RejectedFix
+from tasks_app.ingest.json_batch import BodyError, decode_body, parse_batch
+from tasks_app.models import FleetRole
+from tasks_app.queries.access import visible_devices
+
+MAX_REJECTED_SHOWN = 100
+TOO_LARGE_CODES = {"body_too_large", "too_many_fixes"}
+
+
+class PositionSerializer(serializers.Serializer[Any]):
+    """One fix as a device sends it; the first four are required."""
+
+    device_id = serializers.CharField(max_length=128, help_text="The device's unique identifier, not its row number.")
+    timestamp = serializers.CharField(help_text="ISO-8601 with a zone, or epoch seconds or milliseconds as a number.")
+    latitude = serializers.FloatField(min_value=-90, max_value=90)
+    longitude = serializers.FloatField(min_value=-180, max_value=180)
+    speed = serializers.FloatField(required=False, allow_null=True, help_text="km/h")
+    course = serializers.FloatField(required=False, allow_null=True, help_text="Degrees from north.")
+    altitude = serializers.FloatField(required=False, allow_null=True, help_text="Meters.")
+    accuracy = serializers.FloatField(required=False, allow_null=True, help_text="Meters.")
+    attributes = serializers.DictField(child=serializers.JSONField(), required=False, allow_null=True)
+
+
+class BatchBody(serializers.Serializer[Any]):
+    """A batch; a bare list of positions is taken too."""
+
+    positions = PositionSerializer(many=True)
+
+
+class RejectedSerializer(serializers.Serializer[Any]):
+    """A fix that was refused: its place in the batch and why."""
+
+    index = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class BatchAcceptedSerializer(EnqueuedSerializer):
+    """The job, and what became of the fixes."""
+
+    accepted = serializers.IntegerField()
+    rejected_count = serializers.IntegerField()
+    rejected = RejectedSerializer(many=True, help_text="The first hundred.")
+
+
+class NothingAcceptedSerializer(ErrorSerializer):
+    """No fix of the batch can be right."""
+
+    rejected_count = serializers.IntegerField()
+    rejected = RejectedSerializer(many=True)
+
+
+POSITION_KEYS = frozenset(PositionSerializer().fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The items of a batch that go on, as they were sent, and the ones that do not, by index."""
+
+    accepted: list[Any]
+    rejected: list[RejectedFix]
+
+
+class ProcessBatchView(ApiView):
+    """A batch of positions."""
+
+    @describe(
+        "Process a batch of positions",
+        name="position_process_batch",
+        tag="positions",
+        request=BatchBody,
+        answers={202: BatchAcceptedSerializer, 400: NothingAcceptedSerializer},
+        errors=(413, 415),
+        description="Bad fixes do not cost the good ones. Fixes of devices that the caller does not operate are refused.",
+    )
+    def post(self, request: Request) -> Response:
+        items = read_batch(request)
+        batch = sort_out(request.user, items)
+        if not batch.accepted:
+            raise nothing_accepted(batch.rejected)
+        job_id = enqueue_quietly(request, "process_position_batch", [batch.accepted])
+        more = {"accepted": len(batch.accepted), **rejected_body(batch.rejected)}
+        return accepted(request, job_id, "process_position_batch", **more)
+
+
+class ProcessPositionView(ApiView):
+    """One position."""
+
+    @describe(
+        "Process one position",
+        name="position_process",
+        tag="positions",
+        request=PositionSerializer,
+        answers={202: EnqueuedSerializer, 400: NothingAcceptedSerializer},
+        errors=(413, 415),
+    )
+    def post(self, request: Request) -> Response:
+        item = decode_json(raw_json_body(request, settings.MAX_BATCH_BYTES))
+        batch = sort_out(request.user, [item])
+        if not batch.accepted:
+            raise nothing_accepted(batch.rejected)
+        job_id = enqueue_quietly(request, "process_single_position", batch.accepted)
+        return accepted(request, job_id, "process_single_position")
+
+
+def read_batch(request: Request) -> list[Any]:
+    """The raw items of a batch. Raises ApiError, UnsupportedMediaType."""
+    max_bytes = settings.MAX_BATCH_BYTES
+    try:
+        body = raw_json_body(request, max_bytes)
+        return decode_body(body, max_bytes=max_bytes, max_fixes=settings.MAX_BATCH_FIXES)
+    except BodyError as error:
+        too_large = error.code in TOO_LARGE_CODES
+        code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE if too_large else status.HTTP_400_BAD_REQUEST
+        raise ApiError(code, error.code, error.detail) from error
+
+
+def sort_out(user: Any, items: list[Any]) -> Sorted:
+    """Part the items that can be right and are of devices `user` operates from the others.
+
+    Raises PermissionDenied when every good fix is of a device that `user` may only look at.
+    """
+    parsed = parse_batch(items, now=timezone.now())
+    sent_ids = {fix.device_id for fix in parsed.fixes}
+    operated = _operated_devices(user, sent_ids)
+    good, rejected = [], list(parsed.rejected)
+    for fix, index in zip(parsed.fixes, parsed.indexes, strict=True):
+        is_active = operated.get(fix.device_id)
+        if is_active:
+            good.append(_known_part(items[index]))
+        else:
+            rejected.append(_refused_device(index, is_known=is_active is not None))
+    if sent_ids and not operated:
+        _raise_if_only_viewer(user, sent_ids)
+    rejected.sort(key=lambda one: one.index)
+    return Sorted(good, rejected)
+
+
+def nothing_accepted(rejected: list[RejectedFix]) -> ApiError:
+    """The 400 of a batch without one good fix."""
+    detail = _("No position of the batch can be accepted.")
+    return ApiError(status.HTTP_400_BAD_REQUEST, "no_valid_fixes", detail, **rejected_body(rejected))
+
+
+def rejected_body(rejected: list[RejectedFix]) -> dict[str, Any]:
+    """How many, and the first of them."""
+    return {"rejected_count": len(rejected), "rejected": msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])}
+
+
+def _operated_devices(user: Any, unique_ids: Iterable[str]) -> dict[str, bool]:
+    """Which of these devices `user` operates, and whether each is active."""
+    devices = visible_devices(user, FleetRole.OPERATOR).filter(unique_id__in=list(unique_ids))
+    return dict(devices.values_list("unique_id", "is_active"))
+
+
+def _known_part(item: dict[str, Any]) -> dict[str, Any]:
+    """The item without keys nobody reads: they are not checked, and one that cannot be stored would cost the whole batch."""
+    return item if item.keys() <= POSITION_KEYS else {key: item[key] for key in item.keys() & POSITION_KEYS}
+
+
+def _refused_device(index: int, *, is_known: bool) -> RejectedFix:
+    if is_known:
+        return RejectedFix(index, "inactive_device", _("The device is not active."))
+    return RejectedFix(index, "unknown_device", _("There is no such device among those you operate."))
+
+
+def _raise_if_only_viewer(user: Any, unique_ids: set[str]) -> None:
+    if visible_devices(user).filter(unique_id__in=unique_ids).exists():
+        raise PermissionDenied(role_too_low(FleetRole.OPERATOR))

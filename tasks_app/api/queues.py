@@ -1,0 +1,167 @@
+"""The state of the background work as a whole: queues, workers, figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.fields import MomentField, StrictSerializer
+from tasks_app.api.permissions import IsStaff
+from tasks_app.api.schema import describe
+from tasks_app.queries.job_stats import MAX_HOURS, task_stats, throughput
+from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    """One queue now."""
+
+    name = serializers.CharField()
+    depth = serializers.IntegerField(help_text="Jobs that wait to start.")
+    running = serializers.IntegerField()
+    scheduled = serializers.IntegerField()
+    retrying = serializers.IntegerField()
+    oldest_age_seconds = serializers.FloatField(allow_null=True)
+    paused = serializers.BooleanField()
+    workers = serializers.IntegerField()
+    per_minute = serializers.FloatField()
+
+
+class WorkerSerializer(serializers.Serializer[Any]):
+    """One worker process."""
+
+    name = serializers.CharField()
+    host = serializers.CharField()
+    pid = serializers.IntegerField()
+    queue = serializers.CharField()
+    current_task_id = serializers.CharField(source="current_job_id", help_text="Empty while idle.")
+    current_task = serializers.CharField(help_text="Empty while idle.")
+    heartbeat_age_seconds = serializers.FloatField()
+    started_at = serializers.CharField()
+    memory_bytes = serializers.IntegerField()
+
+
+class QueuesSerializer(serializers.Serializer[Any]):
+    """All queues."""
+
+    results = QueueSerializer(many=True)
+
+
+class WorkersSerializer(serializers.Serializer[Any]):
+    """All workers."""
+
+    results = WorkerSerializer(many=True)
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    """Overall."""
+
+    workers = serializers.IntegerField()
+    queues = QueueSerializer(many=True)
+    last_24_hours = serializers.DictField(child=serializers.IntegerField(), help_text="Finished jobs per final state.")
+
+
+class QuantilesSerializer(serializers.Serializer[Any]):
+    """Median and tail."""
+
+    p50 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+
+
+class TaskStatsSerializer(serializers.Serializer[Any]):
+    """The finished jobs of one task."""
+
+    task = serializers.CharField()
+    queue = serializers.CharField()
+    runs = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    failures = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    retried = serializers.IntegerField(help_text="Jobs that took more than one attempt.")
+    wait_seconds = QuantilesSerializer()
+    run_seconds = QuantilesSerializer()
+
+
+class ThroughputSerializer(serializers.Serializer[Any]):
+    """Jobs that ended within one step of time."""
+
+    start = MomentField()
+    succeeded = serializers.IntegerField()
+    failures = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+
+
+class StatsSerializer(serializers.Serializer[Any]):
+    """Figures over the last hours."""
+
+    hours = serializers.IntegerField()
+    step_seconds = serializers.IntegerField()
+    tasks = TaskStatsSerializer(many=True)
+    throughput = ThroughputSerializer(many=True)
+
+
+class StatsQuery(StrictSerializer):
+    """How far back."""
+
+    hours = serializers.IntegerField(min_value=1, max_value=MAX_HOURS, default=24)
+
+
+class StatusView(ApiView):
+    """Overall state."""
+
+    @describe("Overall: workers, queues, last 24 hours", name="tasks_status", tag="queues", answers={200: StatusSerializer})
+    def get(self, request: Request) -> Response:
+        queues = queue_stats()
+        body = {
+            "workers": sum(queue.workers for queue in queues),
+            "queues": queues,
+            "last_24_hours": job_counts(hours=24),
+        }
+        return Response(StatusSerializer(body).data)
+
+
+class QueueListView(ApiView):
+    """Queues now."""
+
+    @describe("Queues", name="queues_list", tag="queues", answers={200: QueuesSerializer})
+    def get(self, request: Request) -> Response:
+        return Response(QueuesSerializer({"results": queue_stats()}).data)
+
+
+class WorkerListView(ApiView):
+    """Worker processes now. Staff only."""
+
+    permission_classes = [IsStaff]
+
+    @describe("Workers (staff)", name="workers_list", tag="queues", answers={200: WorkersSerializer})
+    def get(self, request: Request) -> Response:
+        return Response(WorkersSerializer({"results": list_workers()}).data)
+
+
+class StatsView(ApiView):
+    """Figures per task. Staff only."""
+
+    permission_classes = [IsStaff]
+
+    @describe(
+        "Runs, failures, waits and run times per task (staff)",
+        name="tasks_stats",
+        tag="queues",
+        parameters=[StatsQuery],
+        answers={200: StatsSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        hours, now = self.parameters(StatsQuery)["hours"], timezone.now()
+        step_seconds, series = throughput(hours=hours, now=now)
+        body = {
+            "hours": hours,
+            "step_seconds": step_seconds,
+            "tasks": task_stats(hours=hours, now=now),
+            "throughput": series,
+        }
+        return Response(StatsSerializer(body).data)

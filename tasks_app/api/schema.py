@@ -1,0 +1,84 @@
+"""How operations describe themselves in the OpenAPI schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from tasks_app.api.authentication import TokenAuthentication
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """Every error."""
+
+    code = serializers.CharField(help_text="For machines.")
+    detail = serializers.CharField(help_text="A sentence for people.")
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.JSONField(), help_text="What is wrong with each field of the request; else empty."
+    )
+
+
+class ConflictSerializer(ErrorSerializer):
+    """A step that the present state does not allow."""
+
+    state = serializers.CharField(help_text="The present state.")
+
+
+COMMON_ERRORS = {401: ErrorSerializer, 403: ErrorSerializer, 503: ErrorSerializer}
+
+
+def describe(
+    summary: str,
+    *,
+    answers: dict[Any, Any],
+    request: Any = None,
+    parameters: list[Any] | None = None,
+    errors: tuple[int, ...] = (),
+    tag: str,
+    name: str,
+    description: str = "",
+    auth: list[Any] | None = None,
+) -> Callable[[Any], Any]:
+    """Decorate a view method with its summary, its answers by status, and the errors it may give beside the common ones."""
+    failures = {code: ConflictSerializer if code == 409 else ErrorSerializer for code in errors}
+    if request is not None:
+        failures |= {400: ErrorSerializer, 415: ErrorSerializer}
+    if parameters:
+        failures |= {400: ErrorSerializer}
+    common = {} if auth == [] else COMMON_ERRORS
+    return extend_schema(
+        summary=summary,
+        description=description or None,
+        operation_id=name,
+        tags=[tag],
+        request=request,
+        parameters=parameters,
+        responses={**answers, **failures, **common},
+        auth=auth,
+    )
+
+
+def page_of(item: type[serializers.Serializer[Any]], name: str) -> type[serializers.Serializer[Any]]:
+    """The serializer of a page of a list."""
+    members = {
+        "next": serializers.URLField(allow_null=True, help_text="The next page; null on the last."),
+        "results": item(many=True),
+    }
+    return type(name, (serializers.Serializer,), {**members, "__doc__": "One page.", "__module__": item.__module__})
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI schema describes it."""
+
+    target_class = TokenAuthentication
+    name = "tokenAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return build_bearer_security_scheme_object(
+            header_name="Authorization", token_prefix=self.target.authenticate_header(None)
+        )

@@ -1,0 +1,46 @@
+"""Addresses of the API that belong to fleets and tasks. Those of reports and notifications are in their packages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tasks_app.api.auth import LoginView, LogoutView
+from tasks_app.api.cleanup import CLEANUPS, cleanup_view
+from tasks_app.api.device_jobs import DeviceStatisticsView, DeviceStatusView
+from tasks_app.api.devices import DeviceListView, DeviceStateView
+from tasks_app.api.events import EventListView
+from tasks_app.api.health import HealthView, LiveView, ReadyView
+from tasks_app.api.jobs import JobCancelView, JobDetailView, JobListView, JobRetryView
+from tasks_app.api.metrics import MetricsView
+from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
+from tasks_app.api.positions import PositionListView
+from tasks_app.api.queues import QueueListView, StatsView, StatusView, WorkerListView
+
+probe_urls = [
+    path("health", HealthView.as_view(), name="health"),
+    path("health/live", LiveView.as_view(), name="health-live"),
+    path("health/ready", ReadyView.as_view(), name="health-ready"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
+]
+
+api_urls = [
+    path("auth/login", LoginView.as_view(), name="login"),
+    path("auth/logout", LogoutView.as_view(), name="logout"),
+    path("tasks/", JobListView.as_view(), name="task-list"),
+    path("tasks/status", StatusView.as_view(), name="status"),
+    path("tasks/queues", QueueListView.as_view(), name="queues"),
+    path("tasks/workers", WorkerListView.as_view(), name="workers"),
+    path("tasks/stats", StatsView.as_view(), name="stats"),
+    path("tasks/task/<uuid:task_id>", JobDetailView.as_view(), name="task-detail"),
+    path("tasks/task/<uuid:task_id>/cancel", JobCancelView.as_view(), name="task-cancel"),
+    path("tasks/task/<uuid:task_id>/retry", JobRetryView.as_view(), name="task-retry"),
+    path("tasks/position/process-batch", ProcessBatchView.as_view(), name="position-process-batch"),
+    path("tasks/position/process", ProcessPositionView.as_view(), name="position-process"),
+    path("tasks/position/statistics", DeviceStatisticsView.as_view(), name="position-statistics"),
+    path("tasks/position/status", DeviceStatusView.as_view(), name="position-status"),
+    *(path(f"tasks/cleanup/{kind}", cleanup_view(kind), name=f"cleanup-{kind}") for kind in CLEANUPS),
+    path("positions", PositionListView.as_view(), name="positions"),
+    path("events", EventListView.as_view(), name="events"),
+    path("devices", DeviceListView.as_view(), name="devices"),
+    path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
+]
