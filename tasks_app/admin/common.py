@@ -1,0 +1,111 @@
+"""What several admin pages share: read-only pages, badges, numbers for people."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.formats import localize, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+
+from tasks_app.engine import JobState
+
+STATE_BADGES = {
+    JobState.SCHEDULED: "info",
+    JobState.QUEUED: "info",
+    JobState.RUNNING: "primary",
+    JobState.RETRYING: "warning",
+    JobState.SUCCEEDED: "success",
+    JobState.FAILED: "danger",
+    JobState.CANCELLED: "",
+}
+STATUS_BADGES = {"online": "success", "offline": "danger", "unknown": ""}
+MISSING = "–"
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Pages that show rows which only the system writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def format_seconds(seconds: float | None) -> str:
+    """A duration for people: 12 ms, 3.4 s, 5 min 2 s, 3 h 10 min, 2 d 4 h."""
+    if seconds is None:
+        return MISSING
+    seconds = max(0.0, seconds)
+    if seconds < 1:
+        return _("%d ms") % round(seconds * 1000)
+    if seconds < 60:
+        return _("%s s") % number_format(seconds, 1)
+    whole = int(seconds)
+    if whole < 3600:
+        return _("%(minutes)d min %(seconds)d s") % {"minutes": whole // 60, "seconds": whole % 60}
+    if whole < 86400:
+        return _("%(hours)d h %(minutes)d min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
+    return _("%(days)d d %(hours)d h") % {"days": whole // 86400, "hours": whole % 86400 // 3600}
+
+
+def format_ago(moment: datetime | None) -> str:
+    """How long ago (or until when) for people; the exact time belongs in a title beside it."""
+    if moment is None:
+        return MISSING
+    distance = (timezone.now() - moment).total_seconds()
+    if -1 < distance < 60:
+        return ngettext("%d second ago", "%d seconds ago", max(0, int(distance))) % max(0, int(distance))
+    if distance < 0:
+        return _("in %s") % (
+            format_seconds(-distance) if distance > -60 else timesince(timezone.now(), moment, depth=1)
+        )
+    return _("%s ago") % timesince(moment, depth=1)
+
+
+def badge(kind: str, text: Any) -> SafeString:
+    """A state as the theme's coloured label; `kind` is success, danger, warning, info, primary or empty."""
+    return mark_safe(render_to_string("unfold/helpers/label.html", {"type": kind, "text": text, "size": "md"}))  # noqa: S308
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """'3 minutes ago' with the exact time as its title."""
+    if at is None:
+        return MISSING
+    return format_html('<span class="tk-nowrap" title="{}">{}</span>', localize(localtime(at)), format_ago(at))
+
+
+def format_bytes(size_bytes: int | None) -> str:
+    """A size for people, with binary multiples."""
+    if size_bytes is None:
+        return MISSING
+    size, units = float(size_bytes), ["B", "KiB", "MiB", "GiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{number_format(size, 0 if units[0] == 'B' else 1)} {units[0]}"
+
+
+def pretty_json(value: Any) -> str:
+    """JSON over several lines, in the reader's script."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def short_json(value: Any, length: int = 98) -> str:
+    """JSON on one line of at most `length` characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,66 @@
+"""The first page of the admin: queues, workers, how the last day went, and what failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
+
+from tasks_app.admin.job_rows import job_rows
+from tasks_app.admin.queues import queue_context
+from tasks_app.engine import JobState, QueueUnavailable
+from tasks_app.models import Device, DeviceStatus
+from tasks_app.queries.jobs import JobFilters, job_counts, list_jobs
+
+RECENT_FAILURES = 5
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's DASHBOARD_CALLBACK: add what this user may see."""
+    if request.user.has_perm("tasks_app.view_device"):
+        context["device_cards"] = device_cards()
+    if request.user.has_perm("tasks_app.view_job"):
+        context |= job_context(request)
+    context["title"] = _("Overview")
+    context["may_start"] = request.user.has_perm("tasks_app.add_job")
+    return context
+
+
+def device_cards() -> list[dict[str, Any]]:
+    """How many devices are online, offline and yet unheard of."""
+    counts = dict(Device.objects.values_list("state__status").annotate(total=Count("id")).order_by())
+    counts[DeviceStatus.UNKNOWN] = counts.pop(None, 0) + counts.get(DeviceStatus.UNKNOWN, 0)
+    url = reverse("admin:tasks_app_device_changelist")
+    kinds = ((DeviceStatus.ONLINE, "success"), (DeviceStatus.OFFLINE, "danger"), (DeviceStatus.UNKNOWN, ""))
+    return [
+        {"label": status.label, "count": counts.get(status, 0), "kind": kind, "url": f"{url}?status={status}"}
+        for status, kind in kinds
+    ]
+
+
+def job_context(request: HttpRequest) -> dict[str, Any]:
+    """Queues, workers, counts and failures; where Redis does not answer, the reason."""
+    try:
+        finished = job_counts()
+        failed = list_jobs(user=request.user, filters=JobFilters(state=JobState.FAILED), limit=RECENT_FAILURES)
+        return {**queue_context(), "job_cards": job_cards(finished), "rows": job_rows(failed.jobs), "shows_jobs": True}
+    except (RedisError, QueueUnavailable) as error:
+        return {"unavailable": str(error), "shows_jobs": True}
+
+
+def job_cards(finished: dict[str, int]) -> list[dict[str, Any]]:
+    """Finished jobs of the last 24 hours, per final state."""
+    url = reverse("admin:tasks_app_job_changelist")
+    kinds = (
+        (JobState.SUCCEEDED, _("Succeeded in 24 h"), "success"),
+        (JobState.FAILED, _("Failed in 24 h"), "danger"),
+        (JobState.CANCELLED, _("Cancelled in 24 h"), ""),
+    )
+    return [
+        {"label": label, "count": finished.get(state, 0), "kind": kind, "url": f"{url}?state={state}"}
+        for state, label, kind in kinds
+    ]

@@ -1,0 +1,42 @@
+"""Events, as the pipeline recorded them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge
+from tasks_app.models import Event, EventKind
+
+KIND_BADGES = {
+    EventKind.GEOFENCE_ENTER: "info",
+    EventKind.GEOFENCE_EXIT: "info",
+    EventKind.OVERSPEED: "danger",
+    EventKind.DEVICE_OFFLINE: "warning",
+    EventKind.DEVICE_ONLINE: "success",
+    EventKind.MAINTENANCE_DUE_SOON: "warning",
+    EventKind.MAINTENANCE_DUE: "danger",
+}
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("occurred_at", "kind_badge", "device", "geofence", "details")
+    list_filter = ("kind", "device__fleet")
+    list_filter_sheet = False
+    list_select_related = ("device", "geofence")
+    search_fields = ("device__name", "device__unique_id", "geofence__name")
+    date_hierarchy = "occurred_at"
+    show_full_result_count = False
+    fields = ("kind_badge", "device", "geofence", "occurred_at", "created_at", "latitude", "longitude", "data")
+
+    @display(description=_("event"), ordering="kind")
+    def kind_badge(self, event: Event) -> SafeString:
+        return badge(KIND_BADGES.get(event.kind, ""), event.get_kind_display())
+
+    @display(description=_("details"))
+    def details(self, event: Event) -> str:
+        pairs = (f"{key} {round(value, 1) if isinstance(value, float) else value}" for key, value in event.data.items())
+        return " · ".join(pairs) or MISSING

@@ -1,0 +1,41 @@
+"""Form fields that refuse what the database or the engine would choke on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from tasks_app.engine import InvalidArguments
+from tasks_app.engine.arguments import encode_json
+
+
+class StrictJSONField(forms.JSONField):
+    """JSON as PostgreSQL stores it: no NaN, no NUL characters, no endless nesting."""
+
+    widget = UnfoldAdminTextareaWidget
+    # An empty list or object is a value, not a field left empty.
+    empty_values = (None, "")
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.widget.attrs.update({"rows": 10, "spellcheck": "false", "class": f"{self.widget.attrs['class']} tk-code"})
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            decoded = super().to_python(value)
+            encode_json(decoded)
+        except RecursionError as error:
+            raise ValidationError(_("Nested too deeply.")) from error
+        except InvalidArguments as error:
+            raise ValidationError(str(error)) from error
+        return decoded
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, str) or value is None:
+            return value
+        return json.dumps(value, indent=2, ensure_ascii=False)

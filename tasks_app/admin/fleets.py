@@ -1,0 +1,38 @@
+"""Fleets, with the people who look after them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from tasks_app.models import Fleet, FleetMembership
+
+
+class MembershipInline(TabularInline):
+    model = FleetMembership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Fleet)
+class FleetAdmin(ModelAdmin):
+    list_display = ("name", "device_count", "member_count", "time_zone", "speed_limit_kph", "offline_after_minutes")
+    search_fields = ("name",)
+    readonly_fields = ("created_at",)
+    inlines = (MembershipInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Fleet]:
+        counts = {"devices_total": Count("devices", distinct=True), "members_total": Count("members", distinct=True)}
+        return super().get_queryset(request).annotate(**counts)
+
+    @display(description=_("devices"), ordering="devices_total")
+    def device_count(self, fleet: Fleet) -> int:
+        return fleet.devices_total  # type: ignore[attr-defined]
+
+    @display(description=_("members"), ordering="members_total")
+    def member_count(self, fleet: Fleet) -> int:
+        return fleet.members_total  # type: ignore[attr-defined]

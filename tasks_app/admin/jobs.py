@@ -1,0 +1,260 @@
+"""The jobs pages: live jobs from Redis and finished ones from PostgreSQL in one list, one page per job, and starting a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from redis.exceptions import RedisError
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from tasks_app.admin.job_filters import JobFilterForm, state_tabs
+from tasks_app.admin.job_rows import job_context, job_rows, job_url
+from tasks_app.admin.job_start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
+from tasks_app.admin.queues import queue_context
+from tasks_app.engine import (
+    FINAL_STATES,
+    EngineError,
+    JobState,
+    QueueUnavailable,
+    UnknownTask,
+    get_task,
+    registered_tasks,
+)
+from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
+from tasks_app.models import Job
+from tasks_app.models.jobs import STATE_LABELS
+from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs
+from tasks_app.services.jobs import cancel_job, retry_job, start_task
+
+PAGE_SIZE = 50
+
+
+def tells_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a view of JobAdmin: where the queue server does not answer, say so (503) instead of failing."""
+
+    @wraps(view)
+    def inner(self: JobAdmin, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(self, request, *args, **kwargs)
+        except (RedisError, QueueUnavailable) as error:
+            context = {"title": _("Jobs"), "unavailable": str(error)}
+            return self._page(request, "tasks_app/admin/unavailable.html", context, status=503)
+
+    return inner
+
+
+class ReasonForm(forms.Form):
+    """Why someone cancels or retries a job; kept beside their name."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Kept with your name in the history of the job."),
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.label_suffix = ""
+
+
+@admin.register(Job)
+class JobAdmin(ModelAdmin):
+    """To see needs view_job, to cancel or retry change_job, to start a task add_job."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("start/", view(self.tasks_view), name="tasks_app_job_start"),
+            path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
+            path("<uuid:job_id>/cancel/", view(self.cancel_view), name="tasks_app_job_cancel"),
+            path("<uuid:job_id>/retry/", view(self.retry_view), name="tasks_app_job_retry"),
+            *super().get_urls(),
+        ]
+
+    # --- Seeing ---
+
+    @tells_when_unavailable
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        self._require(self.has_view_permission(request))
+        form = JobFilterForm(request.GET)
+        context = {"filter_form": form, "cursor": request.GET.get("cursor", ""), "title": _("Jobs")}
+        context |= self._list_context(request, form)
+        return self._page(request, "tasks_app/admin/jobs.html", context)
+
+    def _list_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
+        try:
+            page = list_jobs(
+                user=request.user, filters=form.filters(), limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None
+            )
+        except InvalidCursor as error:
+            raise Http404(str(error)) from error
+        overview = queue_context()
+        newer, older = request.GET.copy(), request.GET.copy()
+        newer.pop("cursor", None)
+        older["cursor"] = page.next_cursor or ""
+        return {
+            **overview,
+            "rows": job_rows(page.jobs),
+            "tabs": state_tabs(form, overview["queues"], job_counts()),
+            "older_url": f"?{older.urlencode()}" if page.next_cursor else "",
+            "newest_url": f"?{newer.urlencode()}",
+        }
+
+    @tells_when_unavailable
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self._require(self.has_view_permission(request))
+        job = self._job(request, object_id)
+        is_finished = job.state in FINAL_STATES
+        may_act = self.has_change_permission(request)
+        context = {
+            **job_context(job),
+            "title": job.task,
+            "may_cancel": may_act and not is_finished,
+            "may_retry": may_act and is_finished,
+        }
+        return self._page(request, "tasks_app/admin/job.html", context)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return redirect(job_url(object_id))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return redirect("admin:tasks_app_job_start")
+
+    # --- Cancel, retry ---
+
+    @tells_when_unavailable
+    def cancel_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        return self._confirmed(request, job_id, cancel_and_tell, _("Cancel this job?"), _("Cancel the job"), "danger")
+
+    @tells_when_unavailable
+    def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        return self._confirmed(request, job_id, retry_and_tell, _("Run this job again?"), _("Retry"), "primary")
+
+    def _confirmed(
+        self, request: HttpRequest, job_id: UUID, act: Any, question: str, button: str, variant: str
+    ) -> HttpResponse:
+        """Ask on GET, act on POST."""
+        self._require(self.has_change_permission(request))
+        job = self._job(request, str(job_id))
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return redirect(act(request, job, form.cleaned_data["reason"]))
+        context = {**job_context(job), "title": question, "form": form, "button": button, "variant": variant}
+        return self._page(request, "tasks_app/admin/job_confirm.html", context)
+
+    # --- Start a task ---
+
+    def tasks_view(self, request: HttpRequest) -> HttpResponse:
+        self._require(self.has_add_permission(request))
+        by_queue: dict[str, list[TaskFacts]] = {}
+        for task in registered_tasks():
+            by_queue.setdefault(task.queue, []).append(task_facts(task))
+        return self._page(
+            request, "tasks_app/admin/start.html", {"title": _("Start a task"), "by_queue": sorted(by_queue.items())}
+        )
+
+    def start_view(self, request: HttpRequest, task_name: str) -> HttpResponse:
+        self._require(self.has_add_permission(request))
+        try:
+            task = get_task(task_name)
+        except UnknownTask as error:
+            raise Http404(str(error)) from error
+        data = request.POST if request.method == "POST" else None
+        form, options = StartTaskForm(task, data), StartOptionsForm(data)
+        if data is not None and form.is_valid() and options.is_valid():
+            job_id = self._start(request, form, options.cleaned_data["countdown_seconds"])
+            if job_id:
+                return redirect(job_url(job_id) if self.has_view_permission(request) else "admin:index")
+        context = {"title": task.name, "task": task_facts(task), "form": form, "options": options}
+        return self._page(request, "tasks_app/admin/start_task.html", context)
+
+    def _start(self, request: HttpRequest, form: StartTaskForm, countdown: int | None) -> UUID | None:
+        args, kwargs = form.arguments()
+        try:
+            job_id = start_task(
+                task_name=form.task.name, args=args, kwargs=kwargs, user=request.user, countdown=countdown
+            )
+        except EngineError as error:
+            form.add_refusal(error)
+            return None
+        messages.success(request, _("The task %s was started.") % form.task.name)
+        return job_id
+
+    # --- Helpers ---
+
+    def _require(self, is_allowed: bool) -> None:
+        if not is_allowed:
+            raise PermissionDenied
+
+    def _job(self, request: HttpRequest, job_id: str) -> JobView:
+        """The job as this user may see it. Raises Http404 for no job, no id, and someone else's."""
+        try:
+            job = find_job(UUID(job_id), user=request.user)
+        except ValueError:
+            job = None
+        if job is None:
+            raise Http404(_("There is no such job."))
+        return job
+
+    def _page(
+        self, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+    ) -> TemplateResponse:
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        rights = {
+            "may_start": self.has_add_permission(request),
+            "opts": self.opts,
+            "jobs_url": reverse("admin:tasks_app_job_changelist"),
+        }
+        whole = {**self.admin_site.each_context(request), **rights, **context}
+        return TemplateResponse(request, template, whole, status=status)
+
+
+def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+    """Cancel, tell the user what came of it, and return where to go next."""
+    try:
+        state = cancel_job(job_id=job.id, user=request.user, reason=reason)
+    except JobAlreadyFinished as error:
+        messages.warning(request, _("The job had already ended: %s.") % STATE_LABELS[JobState(error.state)])
+    except JobNotFound as error:
+        raise Http404(_("There is no such job.")) from error
+    else:
+        told = _("The job is being cancelled.") if state == JobState.RUNNING else _("The job was cancelled.")
+        messages.success(request, told)
+    return job_url(job.id)
+
+
+def retry_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+    """Make a new job of the same call, tell the user, and return where to go next."""
+    try:
+        new_id = retry_job(job_id=job.id, user=request.user, reason=reason)
+    except JobStillLive as error:
+        messages.warning(request, _("The job has not ended yet: %s.") % STATE_LABELS[JobState(error.state)])
+    except JobNotFound as error:
+        raise Http404(_("There is no such job.")) from error
+    except (EngineError, JobNotRepeatable) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The job runs again as a new job."))
+        return job_url(new_id)
+    return job_url(job.id)

@@ -1,0 +1,88 @@
+"""The side bar: what staff look for first stands first; a page the user may not see is not offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+Item = dict[str, Any]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's SIDEBAR.navigation."""
+    return [
+        {
+            "items": [
+                {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")},
+            ]
+        },
+        {
+            "title": _("Background work"),
+            "items": [
+                _page(_("Jobs"), "list_alt", "tasks_app", "job", is_active=_is_jobs_page),
+                _start_item(),
+                _page(_("Schedules"), "schedule", "django_q", "schedule"),
+            ],
+        },
+        {
+            "title": _("Fleet"),
+            "items": [
+                _page(_("Devices"), "local_shipping", "tasks_app", "device"),
+                _page(_("Fleets"), "groups", "tasks_app", "fleet"),
+                _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
+                _page(_("Events"), "bolt", "tasks_app", "event"),
+                _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
+                _page(_("Reports"), "summarize", "reports_app", "report"),
+            ],
+        },
+        {
+            "title": _("Notifications"),
+            "items": [
+                _page(_("Rules"), "rule", "notifications_app", "rule"),
+                _page(_("Notifications"), "notifications", "notifications_app", "notification"),
+                _page(_("Deliveries"), "send", "notifications_app", "delivery"),
+                _page(_("Preferences"), "tune", "notifications_app", "notificationpreference"),
+            ],
+        },
+        {
+            "title": _("Access"),
+            "items": [
+                _page(_("Users"), "person", "auth", "user"),
+                _page(_("Groups"), "group", "auth", "group"),
+                _page(_("API tokens"), "key", "knox", "authtoken"),
+                _page(_("Failed log-ins"), "lock", "axes", "accessattempt"),
+            ],
+        },
+    ]
+
+
+def _page(title: str, icon: str, app: str, model: str, is_active: Callable[[HttpRequest], bool] | None = None) -> Item:
+    item: Item = {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{app}_{model}_changelist"),
+        "permission": lambda request: (
+            request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}")
+        ),
+    }
+    return {**item, "active": is_active} if is_active else item
+
+
+def _start_item() -> Item:
+    return {
+        "title": _("Start a task"),
+        "icon": "play_circle",
+        "link": reverse("admin:tasks_app_job_start"),
+        "permission": lambda request: request.user.has_perm("tasks_app.add_job"),
+    }
+
+
+def _is_jobs_page(request: HttpRequest) -> bool:
+    """Every page about jobs but the one to start a task, which has an item of its own."""
+    return request.path.startswith(reverse("admin:tasks_app_job_changelist")) and not request.path.startswith(
+        reverse("admin:tasks_app_job_start")
+    )

@@ -1,0 +1,93 @@
+"""People, groups, API tokens and log-in attempts, in the look of the other pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from knox.models import AuthToken
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from tasks_app.admin.common import ReadOnlyAdmin
+
+for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
+    if admin.site.is_registered(replaced):
+        admin.site.unregister(replaced)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_filter_sheet = False
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(AuthToken)
+class AuthTokenAdmin(ReadOnlyAdmin):
+    """Who holds API tokens and until when. A token is shown nowhere: it can only be revoked."""
+
+    list_display = ("user", "created", "expiry", "is_valid")
+    list_display_links = None
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    actions = ("revoke",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return ModelAdmin.has_delete_permission(self, request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's delete action, whose confirmation page would print the tokens' digests."""
+        return {name: found for name, found in super().get_actions(request).items() if name != "delete_selected"}
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        return redirect("admin:knox_authtoken_changelist")
+
+    delete_view = history_view = change_view
+
+    @action(description=_("Revoke the selected tokens"), permissions=["delete"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[AuthToken]) -> None:
+        count = queryset.count()
+        queryset.delete()
+        text = ngettext("%d token was revoked.", "%d tokens were revoked.", count) % count
+        self.message_user(request, text, messages.SUCCESS)
+
+    @display(description=_("valid"), boolean=True)
+    def is_valid(self, token: AuthToken) -> bool:
+        return token.expiry is None or token.expiry > timezone.now()
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ReadOnlyAdmin):
+    """Failed log-ins that count towards a lock-out; deleting one lets the person try again."""
+
+    list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "path_info")
+    search_fields = ("username", "ip_address")
+    fields = ("attempt_time", "username", "ip_address", "user_agent", "failures_since_start", "path_info")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return ModelAdmin.has_delete_permission(self, request, obj)
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(ReadOnlyAdmin):
+    list_display = ("attempt_time", "username", "ip_address", "logout_time", "path_info")
+    search_fields = ("username", "ip_address")
+    fields = ("attempt_time", "logout_time", "username", "ip_address", "user_agent", "path_info")
