@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import uuid4, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ def fan_out_daily_summaries() -> int:
     """Enqueue one job per active subscriber; return how many. Run again by the same job it makes the same jobs."""
     subscribers = NotificationPreference.objects.filter(daily_summary=True, user__is_active=True)
     user_ids = list(subscribers.order_by("user_id").values_list("user_id", flat=True))
-    parent = current_job().id or uuid4()
+    parent = UUID(str(current_job().id or uuid4()))
     for user_id in user_ids:
         get_task("send_daily_summary").apply_async((user_id,), job_id=uuid5(parent, f"daily-summary:{user_id}"))
     return len(user_ids)

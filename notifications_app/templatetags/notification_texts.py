@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -28,18 +30,17 @@ def duration(minutes: float) -> str:
 def left(number: float, unit: str) -> str:
     """What is left of an interval, or by how much it is exceeded; `unit` is km, h or days."""
     amount = abs(round(number))
-    if unit == "days":
-        return _days_over(amount) if number <= 0 else _days_left(amount)
-    texts = {
-        "km": (_("%(n)s km left"), _("%(n)s km over")),
-        "h": (_("%(n)s hours left"), _("%(n)s hours over")),
-    }
-    return texts[unit][number <= 0] % {"n": number_format(amount, use_l10n=True, force_grouping=True)}
+    words = _WORDS_OVER[unit](amount) if number <= 0 else _WORDS_LEFT[unit](amount)
+    return words % {"n": number_format(amount, use_l10n=True, force_grouping=True)}
 
 
-def _days_left(days: int) -> str:
-    return ngettext("%(n)d day left", "%(n)d days left", days) % {"n": days}
-
-
-def _days_over(days: int) -> str:
-    return ngettext("%(n)d day over", "%(n)d days over", days) % {"n": days}
+_WORDS_LEFT: dict[str, Callable[[int], str]] = {
+    "km": lambda n: ngettext("%(n)s km left", "%(n)s km left", n),
+    "h": lambda n: ngettext("%(n)s hour left", "%(n)s hours left", n),
+    "days": lambda n: ngettext("%(n)s day left", "%(n)s days left", n),
+}
+_WORDS_OVER: dict[str, Callable[[int], str]] = {
+    "km": lambda n: ngettext("%(n)s km over", "%(n)s km over", n),
+    "h": lambda n: ngettext("%(n)s hour over", "%(n)s hours over", n),
+    "days": lambda n: ngettext("%(n)s day over", "%(n)s days over", n),
+}

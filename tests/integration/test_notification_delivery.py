@@ -1,0 +1,265 @@
+"""From a delivery row to a real SMTP server: once, again after trouble, never after a refusal."""
+
+from __future__ import annotations
+
+import smtplib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from notifications_app.channels.base import DeliveryError
+from notifications_app.channels.email import is_permanent, message_id
+from notifications_app.models import Delivery, DeliveryState, Notification
+from notifications_app.services.deliveries import DeliveryBusy, deliver
+from notifications_app.services.dispatch import sweep_stuck_deliveries
+from notifications_app.services.lease import LEASE, Claim, claim_delivery
+from notifications_app.services.notify import notify
+from notifications_app.tasks import deliver_notification
+from tasks_app.engine import JobState, PermanentError
+from tasks_app.models import EventKind, FleetMembership, Job
+from tasks_app.queries.jobs import find_job
+from tests.support.mail import running_mail_sink
+from tests.support.notifications import make_geofence, make_rule, record_events
+
+MAX_ATTEMPTS = 8
+
+
+@pytest.fixture
+def sink(settings):
+    with running_mail_sink() as mail_sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
+        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
+        settings.SITE_URL = "https://tracker.example.org"
+        yield mail_sink
+
+
+@pytest.fixture
+def email_delivery(operator, db) -> Delivery:
+    """A pending e-mail to Ana whose job was never enqueued (as if Redis had been down)."""
+    written = Notification.objects.create(user=operator, kind="system", dedupe_key="x", subject="Hello", body_text="Hi")
+    return Delivery.objects.create(notification=written, channel="email")
+
+
+def attempt(delivery: Delivery) -> str:
+    return deliver(delivery.pk, now=timezone.now())
+
+
+def test_it_sends_a_real_email_for_an_event(sink, device, fleet, operator, run_jobs):
+    make_rule(fleet, [operator])
+    geofence = make_geofence(fleet, "Depot <b>São</b>")
+    record_events(device, EventKind.GEOFENCE_ENTER, geofence=geofence, latitude=-23.55, longitude=-46.63)
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    delivery = Delivery.objects.get(channel="email")
+    assert mail["To"] == operator.email
+    assert mail["Subject"] == "Van 1 entered Depot <b>São</b>"
+    assert mail["Message-ID"] == message_id(delivery)
+    assert mail["Message-ID"].endswith("@tracker.example.org>")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "Geofence entered: Depot <b>São</b>" in mail.get_body(("plain",)).get_content()
+    assert "Depot &lt;b&gt;São&lt;/b&gt;" in mail.get_body(("html",)).get_content()
+    assert (delivery.state, delivery.attempt_count, delivery.address) == ("sent", 1, operator.email)
+    assert delivery.sent_at is not None
+    assert delivery.last_error == ""
+
+
+def test_it_sends_once_however_often_it_is_asked(sink, email_delivery, run_jobs):
+    for _ in range(3):
+        deliver_notification.delay(email_delivery.pk)
+    run_jobs("notifications")
+    assert attempt(email_delivery) == "sent"
+    assert len(sink.messages) == 1
+    email_delivery.refresh_from_db()
+    assert email_delivery.attempt_count == 1
+
+
+@pytest.mark.parametrize("hook", ["rcpt_answer", "data_answer"])
+def test_it_tries_again_after_a_temporary_refusal_with_the_same_message_id(hook, sink, email_delivery, staff, run_jobs):
+    setattr(sink, hook, "451 4.3.0 Come back later")
+    job_id = deliver_notification.delay(email_delivery.pk)
+    run_jobs("notifications")
+    email_delivery.refresh_from_db()
+    assert (email_delivery.state, email_delivery.attempt_count) == ("pending", 1)
+    assert email_delivery.last_error == "451 4.3.0 Come back later"
+    assert find_job(job_id, user=staff).state == JobState.RETRYING
+    setattr(sink, hook, "")
+    assert attempt(email_delivery) == "sent"
+    email_delivery.refresh_from_db()
+    assert (email_delivery.attempt_count, email_delivery.last_error) == (2, "")
+    assert [mail["Message-ID"] for mail in sink.messages] == [message_id(email_delivery)]
+
+
+@pytest.mark.parametrize("hook", ["rcpt_answer", "data_answer"])
+def test_it_gives_up_at_once_after_a_permanent_refusal(hook, sink, email_delivery, run_jobs):
+    setattr(sink, hook, "550 5.1.1 No such user")
+    job_id = deliver_notification.delay(email_delivery.pk)
+    run_jobs("notifications")
+    email_delivery.refresh_from_db()
+    assert (email_delivery.state, email_delivery.attempt_count) == ("failed", 1)
+    assert email_delivery.last_error == "550 5.1.1 No such user"
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.attempt_count) == ("failed", 1)
+    assert "No such user" in job.error_message
+    setattr(sink, hook, "")
+    assert attempt(email_delivery) == "failed"
+    assert sink.messages == []
+
+
+def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
+    with running_mail_sink() as gone:
+        pass
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", gone.port
+    with pytest.raises(DeliveryError) as caught:
+        attempt(email_delivery)
+    assert not caught.value.permanent
+    email_delivery.refresh_from_db()
+    assert email_delivery.state == DeliveryState.PENDING
+    assert "ConnectionRefusedError" in email_delivery.last_error
+
+
+def test_it_gives_up_when_every_attempt_was_used_up(sink, email_delivery):
+    sink.data_answer = "451 Later"
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(DeliveryError):
+            attempt(email_delivery)
+    with pytest.raises(PermanentError):
+        attempt(email_delivery)
+    email_delivery.refresh_from_db()
+    assert (email_delivery.state, email_delivery.attempt_count) == ("failed", MAX_ATTEMPTS)
+
+
+@pytest.mark.parametrize(
+    ("email", "reason"),
+    [
+        ("", "no e-mail address"),
+        ("ana@example.org\nBcc: eve@example.org", "is not an e-mail address"),
+        ("nonsense", "is not an e-mail address"),
+    ],
+)
+def test_it_fails_for_good_without_a_usable_address(email, reason, sink, email_delivery, operator):
+    operator.email = email
+    operator.save()
+    with pytest.raises(PermanentError, match=reason):
+        attempt(email_delivery)
+    email_delivery.refresh_from_db()
+    assert email_delivery.state == "failed"
+    assert reason in email_delivery.last_error
+    assert sink.messages == []
+
+
+def test_it_adds_no_header_through_a_subject(sink, operator, run_jobs, transactional_db):
+    notify(users=[operator], kind="system", subject="A\nBcc: eve@example.org", body_text="-", dedupe_key="k")
+    Notification.objects.update(subject="Changed\r\nBcc: eve@example.org")
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "Changed Bcc: eve@example.org"
+
+
+def test_it_sends_nothing_to_those_who_lost_access_meanwhile(sink, device, fleet, operator, run_jobs):
+    make_rule(fleet, [operator])
+    record_events(device, EventKind.OVERSPEED)
+    FleetMembership.objects.all().delete()
+    run_jobs("notifications")
+    delivery = Delivery.objects.get(channel="email")
+    assert delivery.state == "failed"
+    assert "may no longer see" in delivery.last_error
+    assert sink.messages == []
+
+
+def test_it_sends_nothing_to_those_who_left(sink, email_delivery, operator):
+    operator.is_active = False
+    operator.save()
+    with pytest.raises(PermanentError, match="not active"):
+        attempt(email_delivery)
+    assert sink.messages == []
+
+
+def test_it_leaves_a_delivery_to_the_one_who_is_sending_it(sink, email_delivery):
+    now = timezone.now()
+    assert claim_delivery(email_delivery.pk, max_attempts=MAX_ATTEMPTS, now=now) is not None
+    assert claim_delivery(email_delivery.pk, max_attempts=MAX_ATTEMPTS, now=now) is None
+    with pytest.raises(DeliveryBusy):
+        deliver(email_delivery.pk, now=now + LEASE)
+    assert sink.messages == []
+
+
+def test_it_takes_over_from_a_sender_that_died_and_ignores_its_late_word(sink, email_delivery):
+    dead = claim_delivery(
+        email_delivery.pk, max_attempts=MAX_ATTEMPTS, now=timezone.now() - LEASE - timedelta(seconds=1)
+    )
+    assert attempt(email_delivery) == "sent"
+    assert dead.release(state=DeliveryState.PENDING) is False
+    email_delivery.refresh_from_db()
+    assert (email_delivery.state, email_delivery.attempt_count) == ("sent", 2)
+
+
+def test_it_fails_a_delivery_whose_every_sender_died(sink, email_delivery):
+    long_ago = timezone.now() - timedelta(hours=1)
+    Delivery.objects.update(state="sending", attempt_count=MAX_ATTEMPTS, claimed_at=long_ago)
+    with pytest.raises(PermanentError):
+        attempt(email_delivery)
+    email_delivery.refresh_from_db()
+    assert email_delivery.state == "failed"
+    assert sink.messages == []
+
+
+def test_it_refuses_a_delivery_that_does_not_exist(db):
+    with pytest.raises(PermanentError, match="no delivery"):
+        deliver(987_654, now=timezone.now())
+
+
+def test_it_ignores_a_claim_of_an_earlier_attempt(email_delivery):
+    assert Claim(email_delivery.pk, 1).release(state="sent") is False
+
+
+def test_the_sweeper_sends_what_was_left_behind_once(sink, email_delivery, run_jobs):
+    assert sweep_stuck_deliveries(now=timezone.now()) == 0
+    later = timezone.now() + LEASE + timedelta(seconds=1)
+    assert sweep_stuck_deliveries(now=later) == 1
+    # Its job lives: sweeping again enqueues no second one.
+    assert sweep_stuck_deliveries(now=later) == 0
+    run_jobs("notifications")
+    assert len(sink.messages) == 1
+    assert sweep_stuck_deliveries(now=later) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "swept"),
+    [
+        ({"state": "pending"}, 1),
+        ({"state": "pending", "claimed_at": timedelta(0)}, 0),
+        ({"state": "pending", "claimed_at": timedelta(minutes=5)}, 1),
+        ({"state": "sending", "claimed_at": timedelta(seconds=90)}, 0),
+        ({"state": "sending", "claimed_at": timedelta(minutes=5)}, 1),
+        ({"state": "sent", "claimed_at": timedelta(minutes=5)}, 0),
+        ({"state": "failed", "claimed_at": timedelta(minutes=5)}, 0),
+    ],
+)
+def test_the_sweeper_finds_exactly_what_nobody_works_on(fields, swept, email_delivery):
+    now = timezone.now()
+    ages = {key: now - value for key, value in fields.items() if isinstance(value, timedelta)}
+    Delivery.objects.update(created_at=now - timedelta(hours=1), **{**fields, **ages})
+    assert sweep_stuck_deliveries(now=now) == swept
+
+
+@pytest.mark.parametrize(
+    ("error", "permanent"),
+    [
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (550, b"no")}), True),
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (450, b"later")}), False),
+        (smtplib.SMTPDataError(554, b"spam"), True),
+        (smtplib.SMTPDataError(452, b"full"), False),
+        (smtplib.SMTPSenderRefused(553, b"no", "x@y.z"), True),
+        (smtplib.SMTPServerDisconnected("gone"), False),
+        (smtplib.SMTPAuthenticationError(535, b"bad password"), False),
+        (smtplib.SMTPConnectError(554, b"busy"), False),
+        (TimeoutError("timed out"), False),
+        (ConnectionRefusedError(), False),
+    ],
+)
+def test_it_knows_which_smtp_errors_are_for_good(error, permanent):
+    assert is_permanent(error) is permanent

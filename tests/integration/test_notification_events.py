@@ -1,0 +1,208 @@
+"""From an event to notification rows: who gets one, in which transaction, at what cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from notifications_app.models import Delivery, DeliveryState, Notification, NotificationPreference
+from notifications_app.queries import unread_count, visible_notifications
+from notifications_app.services.event_alerts import notify_of_events
+from notifications_app.services.inbox import mark_read
+from notifications_app.services.notify import notify
+from tasks_app.models import EventKind, Fleet, FleetMembership, MaintenancePlan
+from tasks_app.signals import events_recorded
+from tests.support.notifications import make_geofence, make_rule, record_events
+
+MAX_AGE = timedelta(minutes=15)
+
+
+def rows(**filters) -> list[tuple[str, str, str]]:
+    found = Delivery.objects.filter(**filters).order_by("notification__user__username", "channel")
+    return [(row.notification.user.username, row.channel, row.state) for row in found]
+
+
+@pytest.fixture
+def rule(fleet, operator):
+    return make_rule(fleet, [operator])
+
+
+def test_it_writes_a_notification_with_a_delivery_per_channel(device, rule, operator, fleet, db):
+    geofence = make_geofence(fleet)
+    (event,) = record_events(device, EventKind.GEOFENCE_ENTER, geofence=geofence, latitude=-23.55, longitude=-46.63)
+    written = Notification.objects.get()
+    assert (written.user, written.event, written.device, written.kind) == (operator, event, device, "geofence")
+    assert written.subject == "Van 1 entered Depot"
+    assert "openstreetmap.org/?mlat=-23.550000&mlon=-46.630000" in written.body_text
+    assert "Van 1" in written.body_html
+    assert rows() == [("ana", "email", "pending"), ("ana", "in_app", "sent")]
+
+
+@pytest.mark.parametrize("kind", EventKind.values)
+def test_it_tells_of_every_kind_of_event(kind, device, rule, db):
+    record_events(device, kind)
+    assert Notification.objects.get().subject.startswith("Van 1")
+
+
+def test_it_tells_what_is_left_of_a_maintenance_plan(device, rule, db):
+    plan = MaintenancePlan.objects.create(
+        device=device, name="Oil", every_days=10, last_done_at=timezone.now() - timedelta(days=9, minutes=1)
+    )
+    record_events(device, EventKind.MAINTENANCE_DUE_SOON, data={"plan_id": plan.pk, "plan": "Oil"})
+    assert "Time: 1 day left" in Notification.objects.get().body_text
+
+
+def test_it_rolls_back_with_the_events(device, rule, run_jobs):
+    with transaction.atomic():
+        record_events(device, EventKind.OVERSPEED)
+        assert Notification.objects.count() == 1
+        transaction.set_rollback(True)
+    assert Notification.objects.count() == Delivery.objects.count() == 0
+    assert run_jobs("notifications") == 0
+
+
+def test_it_writes_the_same_news_once(device, rule, db):
+    events = record_events(device, EventKind.OVERSPEED)
+    events_recorded.send(sender=None, events=events)
+    assert notify_of_events(events, now=timezone.now(), max_age=MAX_AGE) == []
+    assert len(rows()) == 2
+
+
+def test_it_tells_nobody_of_late_events_unless_the_setting_says_so(device, rule, settings, db):
+    settings.ALERT_MAX_AGE_MINUTES = 15
+    late = timezone.now() - timedelta(hours=20)
+    record_events(device, EventKind.OVERSPEED, occurred_at=late)
+    assert Notification.objects.count() == 0
+    settings.ALERT_MAX_AGE_MINUTES = 60 * 24
+    record_events(device, EventKind.OVERSPEED, occurred_at=late)
+    assert Notification.objects.count() == 1
+
+
+def _lose_membership(user, fleet):
+    FleetMembership.objects.filter(user=user).delete()
+
+
+def _move_to_another_fleet(user, fleet):
+    FleetMembership.objects.filter(user=user).update(fleet=Fleet.objects.create(name="Depot South"))
+
+
+def _deactivate(user, fleet):
+    user.is_active = False
+    user.save()
+
+
+def _switch_rules_off(user, fleet):
+    fleet.rules.update(is_active=False)
+
+
+@pytest.mark.parametrize("change", [_lose_membership, _move_to_another_fleet, _deactivate, _switch_rules_off])
+def test_it_tells_nothing_to_those_it_is_no_business_of(change, device, rule, operator, fleet, db):
+    change(operator, fleet)
+    record_events(device, EventKind.OVERSPEED)
+    assert Notification.objects.count() == 0
+
+
+def test_it_tells_staff_without_membership(device, fleet, staff, db):
+    make_rule(fleet, [staff])
+    record_events(device, EventKind.OVERSPEED)
+    assert Notification.objects.get().user == staff
+
+
+def test_it_honours_the_devices_and_geofences_of_a_rule(make_device, fleet, operator, db):
+    van, truck = make_device(), make_device()
+    depot, yard = make_geofence(fleet, "Depot"), make_geofence(fleet, "Yard")
+    make_rule(fleet, [operator], devices=[van], geofences=[depot])
+    record_events(truck, EventKind.GEOFENCE_ENTER, geofence=depot)
+    record_events(van, EventKind.GEOFENCE_ENTER, geofence=yard)
+    assert Notification.objects.count() == 0
+    record_events(van, EventKind.GEOFENCE_ENTER, geofence=depot)
+    assert Notification.objects.get().device == van
+
+
+def test_it_writes_in_each_readers_language_and_zone(device, fleet, operator, make_user, db):
+    reader = make_user(username="bia")
+    FleetMembership.objects.create(user=reader, fleet=fleet)
+    NotificationPreference.objects.create(user=reader, language="pt-br", time_zone="Asia/Tokyo")
+    make_rule(fleet, [operator, reader])
+    record_events(device, EventKind.OVERSPEED)
+    texts = {row.user.username: row.body_text for row in Notification.objects.all()}
+    # Without a preference the fleet's own zone is the best guess.
+    assert "America/Sao_Paulo" in texts["ana"]
+    assert "Asia/Tokyo" in texts["bia"]
+
+
+def test_its_queries_do_not_grow_with_events_rules_or_people(make_device, fleet, operator, make_user, db):
+    def measure(event_count: int) -> int:
+        devices = [make_device() for _ in range(event_count)]
+        events = [record_events(device, EventKind.GEOFENCE_EXIT)[0] for device in devices]
+        Notification.objects.all().delete()
+        with CaptureQueriesContext(connection) as queries:
+            notify_of_events(events, now=timezone.now(), max_age=MAX_AGE)
+        assert Notification.objects.count() > 0
+        return len(queries)
+
+    make_rule(fleet, [operator])
+    few = measure(1)
+    for _ in range(5):
+        user = make_user()
+        FleetMembership.objects.create(user=user, fleet=fleet)
+        make_rule(fleet, [operator, user])
+    assert measure(40) == few <= 14
+
+
+def test_it_costs_two_queries_where_nobody_made_a_rule(device, db, django_assert_num_queries):
+    events = record_events(device, EventKind.OVERSPEED)
+    with django_assert_num_queries(2):
+        notify_of_events(events, now=timezone.now(), max_age=MAX_AGE)
+
+
+def test_it_counts_the_unread_from_the_cache_and_forgets_on_every_write(device, rule, operator, charlie, run_jobs):
+    assert unread_count(operator) == 0
+    record_events(device, EventKind.OVERSPEED, EventKind.DEVICE_ONLINE)
+    assert unread_count(operator) == 2
+    first = visible_notifications(operator).last()
+    assert mark_read(user=charlie, now=timezone.now(), notification_ids=[first.pk]) == 0
+    assert mark_read(user=operator, now=timezone.now(), notification_ids=[first.pk]) == 1
+    assert unread_count(operator) == 1
+    assert mark_read(user=operator, now=timezone.now()) == 1
+    assert mark_read(user=operator, now=timezone.now()) == 0
+    assert unread_count(operator) == 0
+    assert unread_count(charlie) == 0
+
+
+def test_it_reads_the_unread_count_without_the_database_the_second_time(operator, db, django_assert_num_queries):
+    unread_count(operator)
+    with django_assert_num_queries(0):
+        assert unread_count(operator) == 0
+
+
+def test_it_shows_people_their_own_notifications_only(device, rule, operator, staff, db):
+    record_events(device, EventKind.OVERSPEED)
+    assert visible_notifications(operator).count() == 1
+    assert visible_notifications(staff).count() == 0
+    operator.is_active = False
+    assert visible_notifications(operator).count() == 0
+
+
+def test_it_notifies_given_people_once_per_key_with_clean_texts(operator, make_user, db):
+    gone = make_user(is_active=False)
+
+    def tell() -> list[int]:
+        return notify(
+            users=[operator, gone],
+            kind="system",
+            subject="Report\r\nBcc: eve@example.org",
+            body_text="Ready\x00",
+            dedupe_key="report:7",
+            channels=["in_app", "pigeon"],
+        )
+
+    assert len(tell()) == 1
+    assert tell() == []
+    written = Notification.objects.get()
+    assert (written.user, written.subject, written.body_text) == (operator, "Report Bcc: eve@example.org", "Ready")
+    assert rows() == [("ana", "in_app", DeliveryState.SENT)]

@@ -1,0 +1,214 @@
+"""What people read: every kind, with names that try to break out of header, text and HTML."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from notifications_app import messages
+from notifications_app.messages import Spot
+from notifications_app.models import NotificationKind
+from notifications_app.queries.summary import FleetSummary
+from notifications_app.rendering import Message, Reader, render
+from notifications_app.templatetags.notification_texts import duration, left
+from notifications_app.texts import body, one_line
+from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, MaintenancePlan
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+SPOT = Spot(AT, -23.55, -46.63)
+SAO_PAULO = Reader("en", "America/Sao_Paulo")
+NASTY = 'Van <script>alert(1)</script>\r\nBcc: eve@example.org & "co"'
+
+
+def a_device(name: str = "Van 1") -> Device:
+    return Device(pk=1, name=name, fleet=Fleet(pk=1, name="Depot North", time_zone="America/Sao_Paulo"))
+
+
+def a_summary(name: str = "Depot North") -> FleetSummary:
+    return FleetSummary(
+        name,
+        device_count=20,
+        online_count=15,
+        offline_count=3,
+        event_counts=[(EventKind.OVERSPEED.label, 9)],
+        top_devices=[(name, 7)],
+        offline_devices=[(name, AT), ("Van 9", None)],
+    )
+
+
+def message_of(kind: str, name: str = "Van 1") -> Message:
+    device = a_device(name)
+    return {
+        "geofence": lambda: messages.geofence_message(device, geofence_name=name, entered=True, spot=SPOT),
+        "speed": lambda: messages.speed_message(device, speed_kph=101.6, limit_kph=90, spot=SPOT),
+        "offline": lambda: messages.offline_message(device, offline_minutes=75, is_back=False, spot=SPOT),
+        "maintenance": lambda: messages.maintenance_message(
+            device, plan_name=name, is_due=True, at=AT, left={"kilometers": -1512.3, "engine_hours": 20, "days": 1}
+        ),
+        "daily_summary": lambda: Message("daily_summary", {"spot": Spot(AT), "fleets": [a_summary(name)]}),
+        "system": lambda: messages.system_message(subject=name, message=name, level="warning", at=AT),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", NotificationKind.values)
+def test_it_escapes_names_in_html_only_and_adds_no_header_through_them(kind):
+    rendered = render(message_of(kind, NASTY), SAO_PAULO)
+    assert "\n" not in rendered.subject
+    assert "\r" not in rendered.subject
+    assert len(rendered.subject) <= 200
+    assert "<script>" not in rendered.html
+    assert "<script>" in rendered.text
+    assert "&amp;" not in rendered.text
+
+
+@pytest.mark.parametrize("kind", NotificationKind.values)
+def test_it_loads_nothing_from_elsewhere(kind):
+    html = render(message_of(kind), SAO_PAULO).html
+    assert re.search(r"\bsrc=|url\(|@import|<link|<script|<img", html) is None
+    assert 'name="color-scheme" content="light dark"' in html
+
+
+@pytest.mark.parametrize("kind", NotificationKind.values)
+@pytest.mark.parametrize(("zone", "shown"), [("UTC", "10:00"), ("America/Sao_Paulo", "07:00"), ("Asia/Tokyo", "19:00")])
+def test_it_shows_times_in_the_readers_zone(kind, zone, shown):
+    rendered = render(message_of(kind), Reader("en", zone))
+    assert f"23 November 2026, {shown}" in rendered.text
+    assert f"23 November 2026, {shown}" in rendered.html
+    assert zone in rendered.text
+
+
+def test_it_writes_in_the_readers_language():
+    rendered = render(message_of("geofence"), Reader("pt-br", "UTC"))
+    assert "novembro" in rendered.text.lower()
+    assert 'lang="pt-br"' in rendered.html
+
+
+@pytest.mark.parametrize(
+    ("message", "subject"),
+    [
+        (message_of("geofence"), "Van 1 entered Van 1"),
+        (
+            messages.geofence_message(a_device(), geofence_name="Depot", entered=False, spot=SPOT),
+            "Van 1 left Depot",
+        ),
+        (message_of("speed"), "Van 1 is driving 102 km/h (limit 90)"),
+        (
+            messages.speed_message(a_device(), speed_kph=None, limit_kph=None, spot=SPOT),
+            "Van 1 is driving too fast",
+        ),
+        (message_of("offline"), "Van 1 has been silent for 1 h 15 min"),
+        (
+            messages.offline_message(a_device(), offline_minutes=75, is_back=True, spot=None),
+            "Van 1 is back online",
+        ),
+        (message_of("maintenance"), "Van 1: Van 1 is due"),
+        (message_of("daily_summary"), "Your fleets, 23 November 2026"),
+        (message_of("system"), "[Warning] Van 1"),
+    ],
+)
+def test_it_says_the_news_in_the_subject(message, subject):
+    assert render(message, SAO_PAULO).subject == subject
+
+
+def test_it_says_what_is_left_of_a_maintenance_interval():
+    text = render(message_of("maintenance"), SAO_PAULO).text
+    assert "Distance: 1,512 km over" in text
+    assert "Engine hours: 20 hours left" in text
+    assert "Time: 1 day left" in text
+
+
+def test_it_puts_the_figures_of_each_fleet_into_the_summary():
+    text = render(message_of("daily_summary"), SAO_PAULO).text
+    for line in ("Vehicles: 20", "Online now: 15", "Offline now: 3", "Overspeed: 9", "and 1 more", "  Van 9\n"):
+        assert line in text
+
+
+def test_it_says_so_when_a_summary_has_no_fleet():
+    assert "You see no fleet" in render(Message("daily_summary", {"spot": SPOT, "fleets": []}), SAO_PAULO).text
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected_kind", "expected"),
+    [
+        ("geofence_enter", {}, "geofence", {"entered": True, "geofence": "Depot"}),
+        ("geofence_exit", {}, "geofence", {"entered": False}),
+        ("overspeed", {"speed_kph": 101, "speed_limit_kph": 90}, "speed", {"speed_kph": 101.0, "limit_kph": 90.0}),
+        # What cannot be a number is left out, it never breaks the batch that carries the event.
+        ("overspeed", {"speed_kph": "fast", "speed_limit_kph": True}, "speed", {"speed_kph": None, "limit_kph": None}),
+        ("overspeed", {"speed_kph": float("nan")}, "speed", {"speed_kph": None}),
+        ("device_offline", {"offline_minutes": 20}, "offline", {"is_back": False, "offline_minutes": 20.0}),
+        ("device_online", {}, "offline", {"is_back": True, "offline_minutes": None}),
+        ("maintenance_due", {"plan": "Oil"}, "maintenance", {"is_due": True, "plan": "Oil"}),
+        ("maintenance_due_soon", {"plan": "Oil"}, "maintenance", {"is_due": False}),
+    ],
+)
+def test_it_makes_a_message_of_every_event_kind(kind, data, expected_kind, expected):
+    event = Event(kind=kind, occurred_at=AT, latitude=-23.55, longitude=-46.63, data=data)
+    message = messages.event_message(event, device=a_device(), geofence_name="Depot", plan=None)
+    assert message.kind == expected_kind
+    assert {key: message.context[key] for key in expected} == expected
+    assert render(message, SAO_PAULO).subject
+
+
+def test_it_counts_what_is_left_of_each_interval():
+    plan = MaintenancePlan(
+        every_kilometers=10_000,
+        every_engine_hours=200,
+        every_days=30,
+        last_done_at=datetime(2026, 11, 3, 10, 0, tzinfo=UTC),
+        last_done_odometer_meters=1_000_000,
+        last_done_engine_seconds=3600,
+    )
+    state = DeviceState(odometer_meters=10_500_000, engine_seconds=3600 * 201)
+    assert messages.maintenance_left(plan, state, now=AT) == {"kilometers": 500.0, "engine_hours": 0.0, "days": 10.0}
+    only_days = MaintenancePlan(every_days=30, last_done_at=AT)
+    assert messages.maintenance_left(only_days, None, now=AT) == {
+        "kilometers": None,
+        "engine_hours": None,
+        "days": 30.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(0, "0 min"), (12.4, "12 min"), (60, "1 h"), (135, "2 h 15 min"), (1440, "1 day"), (4560, "3 days 4 h")],
+)
+def test_it_says_durations_in_words(minutes, words):
+    assert duration(minutes) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "words"),
+    [
+        (500, "km", "500 km left"),
+        (-0.4, "km", "0 km over"),
+        (1.2, "h", "1 hour left"),
+        (1, "days", "1 day left"),
+        (-12.0, "days", "12 days over"),
+    ],
+)
+def test_it_says_what_is_left_in_words(number, unit, words):
+    assert left(number, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        ("Van 1", "Van 1"),
+        ("a\r\nBcc: b", "a Bcc: b"),
+        ("a\u2028b\u0085c\x00d", "a b c d"),
+        ("  many   spaces ", "many spaces"),
+        ("gnp.\u202eexe", "gnp. exe"),
+        ("lone \ud800", "lone ?"),
+        ("x" * 300, "x" * 199 + "…"),
+    ],
+)
+def test_it_makes_one_line_of_any_text(raw, line):
+    assert one_line(raw) == line
+
+
+def test_it_keeps_line_ends_of_bodies_only():
+    assert body("a\r\nb\rc\x00\x07d\n") == "a\nb\ncd"
+    assert len(body("x" * 100_000)) == 50_000
