@@ -62,6 +62,6 @@ def _open_object(values: dict[str, object]) -> bytes:
 def _row_object(keys: list[tuple[str, ColumnKind]], row: Row) -> dict[str, object]:
     cells = zip(keys, row, strict=True)
     return {
-        key: translated(cell) if kind is ColumnKind.LABEL and cell else json_cell(kind, cell)
+        key: translated(str(cell)) if kind is ColumnKind.LABEL and cell else json_cell(kind, cell)
         for (key, kind), cell in cells
     }

@@ -1,0 +1,94 @@
+"""What builders share: the subject of a report, its zone and its limits."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from reports_app.builders.figures import Figures
+from reports_app.days import DayPart, day_parts
+from reports_app.exceptions import InvalidReport
+from reports_app.models import Report, ReportKind
+from reports_app.queries import report_zone
+from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.models import Device
+
+Builder = Callable[[Report], ReportTable]
+
+# What one report stores at most; PostgreSQL takes 256 MB in one JSON array.
+MAX_ROWS = 500_000
+
+
+def report_table(report: Report, subject: str, sections: Sequence[Section]) -> ReportTable:
+    """The table of `report` with these sections."""
+    return ReportTable(
+        kind=report.kind,
+        title=ReportKind(report.kind).label,
+        subject=subject,
+        range_start=report.range_start,
+        range_end=report.range_end,
+        time_zone=str(report_zone(report)),
+        sections=sections,
+    )
+
+
+def report_device(report: Report) -> Device:
+    """The device a report is about. Raises InvalidReport (device_required)."""
+    if report.device is None:
+        raise InvalidReport("device_required", _("A report of this kind needs a device."), field="device_id")
+    return report.device
+
+
+def report_days(report: Report) -> list[DayPart]:
+    """The local days of the report's range."""
+    return day_parts(report.range_start, report.range_end, report_zone(report))
+
+
+def day_edges(days: Sequence[DayPart]) -> list[datetime]:
+    """Borders of consecutive day parts: one more than there are days."""
+    return [days[0][1], *(end for _, _, end in days)]
+
+
+def in_parts(moments: Sequence[datetime], edges: Sequence[datetime]) -> list[int]:
+    """How many of the moments lie in each part `[edges[i], edges[i + 1])`."""
+    ordered = sorted(moments)
+    places = [bisect_left(ordered, edge) for edge in edges]
+    return [last - first for first, last in pairwise(places)]
+
+
+def check_row_count(count: int) -> None:
+    """Raise InvalidReport (too_many_rows) for more rows than a report stores."""
+    if count > MAX_ROWS:
+        detail = _("The report would have %(count)s rows, and at most %(most)s fit: choose a shorter range.")
+        raise InvalidReport("too_many_rows", detail % {"count": count, "most": MAX_ROWS}, field="end")
+
+
+def figure_columns() -> list[Column]:
+    """The columns of `figure_cells`."""
+    return [
+        Column("distance_km", gettext_lazy("Distance (km)"), ColumnKind.DISTANCE_KM),
+        Column("moving_seconds", gettext_lazy("Moving"), ColumnKind.DURATION_SECONDS),
+        Column("stopped_seconds", gettext_lazy("Stopped"), ColumnKind.DURATION_SECONDS),
+        Column("idle_seconds", gettext_lazy("of it idle"), ColumnKind.DURATION_SECONDS),
+        Column("engine_seconds", gettext_lazy("Engine on"), ColumnKind.DURATION_SECONDS),
+        Column("average_speed_kph", gettext_lazy("Average speed (km/h)"), ColumnKind.SPEED_KPH),
+        Column("max_speed_kph", gettext_lazy("Top speed (km/h)"), ColumnKind.SPEED_KPH),
+    ]
+
+
+def figure_cells(figures: Figures) -> list[Cell]:
+    """The cells of `figure_columns`."""
+    return [
+        figures.distance_km,
+        figures.moving_seconds,
+        figures.stopped_seconds,
+        figures.idle_seconds,
+        figures.engine_seconds,
+        figures.average_speed_kph,
+        figures.max_speed_kph,
+    ]

@@ -1,0 +1,66 @@
+"""Events: what happened to one device, in time order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from reports_app.builders.base import check_row_count, report_device, report_table
+from reports_app.models import Report
+from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
+from tasks_app.models import Event, EventKind
+
+COLUMNS = [
+    Column("occurred_at", _("Time"), ColumnKind.DATETIME),
+    Column("kind", _("Kind"), ColumnKind.LABEL),
+    Column("geofence", _("Geofence")),
+    Column("speed_kph", _("Speed (km/h)"), ColumnKind.SPEED_KPH),
+    Column("speed_limit_kph", _("Speed limit (km/h)"), ColumnKind.SPEED_KPH),
+    Column("peak_kph", _("Peak speed (km/h)"), ColumnKind.SPEED_KPH),
+    Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
+    Column("plan", _("Maintenance plan")),
+    Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
+    Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
+]
+
+
+def build(report: Report) -> ReportTable:
+    """The events of one device."""
+    device = report_device(report)
+    found = Event.objects.filter(device=device, occurred_at__gte=report.range_start, occurred_at__lt=report.range_end)
+    check_row_count(found.count())
+    rows = map(_row, found.select_related("geofence").order_by("occurred_at", "pk").iterator())
+    return report_table(report, device.name, [Section("events", _("Events"), COLUMNS, rows)])
+
+
+def kind_label(kind: str) -> Cell:
+    """The lazy label of an event kind; a kind of a later version as it is."""
+    return EventKind(kind).label if kind in EventKind.values else kind
+
+
+def number(data: dict[str, Any], key: str) -> float | None:
+    """A quantity out of an event's data, None where it is absent or no number."""
+    value = data.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def text(data: dict[str, Any], key: str) -> str | None:
+    """A text out of an event's data."""
+    value = data.get(key)
+    return None if value is None else str(value)
+
+
+def _row(event: Event) -> Row:
+    return [
+        event.occurred_at,
+        kind_label(event.kind),
+        event.geofence.name if event.geofence else None,
+        number(event.data, "speed_kph"),
+        number(event.data, "speed_limit_kph"),
+        number(event.data, "peak_kph"),
+        number(event.data, "duration_seconds"),
+        text(event.data, "plan"),
+        event.latitude,
+        event.longitude,
+    ]

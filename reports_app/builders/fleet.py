@@ -1,0 +1,242 @@
+"""A fleet, or any list of devices: a row per device, a row per local day, rankings and violations. Also a fleet's day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from reports_app.builders.base import (
+    check_row_count,
+    day_edges,
+    figure_cells,
+    figure_columns,
+    in_parts,
+    report_days,
+    report_table,
+)
+from reports_app.builders.drive import read_drive
+from reports_app.builders.events import number
+from reports_app.builders.figures import Figures, total
+from reports_app.days import DayPart
+from reports_app.models import Report
+from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.engine import current_job
+from tasks_app.models import Device, Event, EventKind
+from tasks_app.queries.access import visible_devices
+
+TOP = 10
+NAMES_IN_SUBJECT = 3
+EVENT_COUNTS: dict[str, tuple[str, ...]] = {
+    "overspeeds": (EventKind.OVERSPEED,),
+    "geofence_events": (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT),
+    "offline_events": (EventKind.DEVICE_OFFLINE,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """What one device did: figures and trips started, per day part; events per kind."""
+
+    device: Device
+    days: list[Figures]
+    trips: list[int]
+    events: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def figures(self) -> Figures:
+        return total(self.days)
+
+    def event_count(self, key: str) -> int:
+        return sum(self.events[kind] for kind in EVENT_COUNTS[key])
+
+
+def build(report: Report) -> ReportTable:
+    """The report of a fleet, of `device_ids`, or of all the requester sees. Stops between devices when cancelled."""
+    days, devices = report_days(report), list(report_devices(report).order_by("name", "pk"))
+    edges = day_edges(days)
+    events = Event.objects.filter(
+        device__in=devices, occurred_at__gte=report.range_start, occurred_at__lt=report.range_end
+    )
+    check_row_count(events.filter(kind=EventKind.OVERSPEED).count())
+    counts = _event_counts(events)
+    rows = [_device_row(device, edges, counts, done, len(devices)) for done, device in enumerate(devices)]
+    current_job().progress(len(devices), len(devices))
+    elapsed_seconds = max(0.0, (min(report.range_end, timezone.now()) - report.range_start) / timedelta(seconds=1))
+    event_times = list(events.values_list("occurred_at", flat=True))
+    sections = [
+        devices_section(rows, elapsed_seconds),
+        days_section(days, rows, event_times),
+        *ranking_sections(rows, elapsed_seconds),
+        _violations(events),
+    ]
+    return report_table(report, _subject(report, devices), sections)
+
+
+def report_devices(report: Report) -> QuerySet[Device]:
+    """The devices a fleet report is about."""
+    if report.device_ids is not None:
+        return Device.objects.filter(pk__in=report.device_ids)
+    if report.fleet is not None:
+        return Device.objects.filter(fleet=report.fleet)
+    return Device.objects.all() if report.requested_by is None else visible_devices(report.requested_by)
+
+
+def utilisation_percent(figures: Figures, elapsed_seconds: float) -> float:
+    """The share of the time that passed in the range during which the device moved."""
+    return min(100.0, figures.moving_seconds / elapsed_seconds * 100.0) if elapsed_seconds > 0 else 0.0
+
+
+def devices_section(rows: Sequence[DeviceRow], elapsed_seconds: float) -> Section:
+    """A row per device, silent ones too, and the totals; the total's utilisation is the mean of the devices'."""
+    columns = [
+        Column("device", _("Device")),
+        Column("unique_id", _("Unique id")),
+        *figure_columns(),
+        Column("utilisation_percent", _("Utilisation"), ColumnKind.PERCENT),
+        Column("trips", _("Trips"), ColumnKind.INTEGER),
+        Column("overspeeds", _("Overspeeds"), ColumnKind.INTEGER),
+        Column("geofence_events", _("Geofence events"), ColumnKind.INTEGER),
+        Column("offline_events", _("Times offline"), ColumnKind.INTEGER),
+        Column("fixes", _("Positions"), ColumnKind.INTEGER),
+    ]
+    whole = total(row.figures for row in rows)
+    totals: list[Cell] = [None, None, *figure_cells(whole), utilisation_percent(whole, elapsed_seconds * len(rows))]
+    totals += [sum(sum(row.trips) for row in rows)]
+    totals += [sum(row.event_count(key) for row in rows) for key in EVENT_COUNTS]
+    cells = [_device_cells(row, elapsed_seconds) for row in rows]
+    return Section("devices", _("Devices"), columns, cells, [*totals, whole.fix_count])
+
+
+def days_section(days: Sequence[DayPart], rows: Sequence[DeviceRow], event_times: Sequence[datetime]) -> Section:
+    """A row per local day over all devices, and the totals."""
+    columns = [
+        Column("day", _("Day"), ColumnKind.DATE),
+        *figure_columns(),
+        Column("trips", _("Trips"), ColumnKind.INTEGER),
+        Column("events", _("Events"), ColumnKind.INTEGER),
+        Column("active_devices", _("Active devices"), ColumnKind.INTEGER),
+    ]
+    events = in_parts(event_times, day_edges(days))
+    cells: list[list[Cell]] = []
+    for index, (day, _start, _end) in enumerate(days):
+        figures = total(row.days[index] for row in rows)
+        trips = sum(row.trips[index] for row in rows)
+        active = sum(row.days[index].distance_meters > 0 for row in rows)
+        cells.append([day, *figure_cells(figures), trips, events[index], active])
+    trips = sum(sum(row.trips) for row in rows)
+    active = sum(row.figures.distance_meters > 0 for row in rows)
+    totals: list[Cell] = [None, *figure_cells(total(row.figures for row in rows)), trips, len(event_times), active]
+    return Section("days", _("Days"), columns, cells, totals)
+
+
+def ranking_sections(rows: Sequence[DeviceRow], elapsed_seconds: float) -> list[Section]:
+    """The first ten devices by distance, by utilisation and by overspeeds; devices with nothing are not ranked."""
+    return [
+        _ranking(
+            "ranking_distance",
+            _("Longest distance"),
+            Column("distance_km", _("Distance (km)"), ColumnKind.DISTANCE_KM),
+            rows,
+            lambda row: row.figures.distance_km,
+        ),
+        _ranking(
+            "ranking_utilisation",
+            _("Highest utilisation"),
+            Column("utilisation_percent", _("Utilisation"), ColumnKind.PERCENT),
+            rows,
+            lambda row: utilisation_percent(row.figures, elapsed_seconds),
+        ),
+        _ranking(
+            "ranking_overspeeds",
+            _("Most overspeeds"),
+            Column("overspeeds", _("Overspeeds"), ColumnKind.INTEGER),
+            rows,
+            lambda row: row.event_count("overspeeds"),
+        ),
+    ]
+
+
+def _ranking(
+    key: str, name: Any, column: Column, rows: Sequence[DeviceRow], value: Callable[[DeviceRow], float]
+) -> Section:
+    ranked = sorted(
+        ((value(row), row.device.name) for row in rows if value(row) > 0), key=lambda pair: (-pair[0], pair[1])
+    )
+    columns = [Column("rank", _("Rank"), ColumnKind.INTEGER), Column("device", _("Device")), column]
+    return Section(
+        key, name, columns, [[rank, device, figure] for rank, (figure, device) in enumerate(ranked[:TOP], 1)]
+    )
+
+
+def _device_row(
+    device: Device, edges: Sequence[datetime], counts: dict[int, Counter[str]], done: int, of: int
+) -> DeviceRow:
+    job = current_job()
+    job.raise_if_cancelled()
+    job.progress(done, of, device.name)
+    drive = read_drive(device.pk, edges[0], edges[-1])
+    trips = [drive.trips_started(start, end) for start, end in pairwise(edges)]
+    return DeviceRow(device, drive.figures(edges), trips, counts.get(device.pk, Counter()))
+
+
+def _device_cells(row: DeviceRow, elapsed_seconds: float) -> list[Cell]:
+    figures = row.figures
+    return [
+        row.device.name,
+        row.device.unique_id,
+        *figure_cells(figures),
+        utilisation_percent(figures, elapsed_seconds),
+        sum(row.trips),
+        *(row.event_count(key) for key in EVENT_COUNTS),
+        figures.fix_count,
+    ]
+
+
+def _event_counts(events: QuerySet[Event]) -> dict[int, Counter[str]]:
+    counts: dict[int, Counter[str]] = {}
+    for device_id, kind in events.values_list("device_id", "kind").iterator():
+        counts.setdefault(device_id, Counter())[kind] += 1
+    return counts
+
+
+def _violations(events: QuerySet[Event]) -> Section:
+    columns = [
+        Column("occurred_at", _("Time"), ColumnKind.DATETIME),
+        Column("device", _("Device")),
+        Column("speed_limit_kph", _("Speed limit (km/h)"), ColumnKind.SPEED_KPH),
+        Column("peak_kph", _("Peak speed (km/h)"), ColumnKind.SPEED_KPH),
+        Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
+        Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
+        Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
+    ]
+    found = events.filter(kind=EventKind.OVERSPEED).select_related("device").order_by("occurred_at", "pk")
+    return Section("violations", _("Overspeeds"), columns, [_violation(event) for event in found.iterator()])
+
+
+def _violation(event: Event) -> list[Cell]:
+    peak_kph = number(event.data, "peak_kph")
+    return [
+        event.occurred_at,
+        event.device.name,
+        number(event.data, "speed_limit_kph"),
+        number(event.data, "speed_kph") if peak_kph is None else peak_kph,
+        number(event.data, "duration_seconds"),
+        event.latitude,
+        event.longitude,
+    ]
+
+
+def _subject(report: Report, devices: Sequence[Device]) -> str:
+    if report.fleet is not None:
+        return report.fleet.name
+    names = ", ".join(device.name for device in devices[:NAMES_IN_SUBJECT])
+    more = len(devices) - NAMES_IN_SUBJECT
+    return f"{names} +{more}" if more > 0 else names

@@ -1,0 +1,57 @@
+"""Trips: every trip that touches the range, whole, wherever the range begins and ends."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from reports_app.builders.base import report_device, report_table
+from reports_app.builders.drive import Drive, moment_of, read_drive
+from reports_app.builders.figures import KPH_PER_MPS, METERS_PER_KM
+from reports_app.models import Report
+from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
+from tasks_app.geo.motion import Trip
+
+COLUMNS = [
+    Column("started_at", _("Start"), ColumnKind.DATETIME),
+    Column("ended_at", _("End"), ColumnKind.DATETIME),
+    Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
+    Column("distance_km", _("Distance (km)"), ColumnKind.DISTANCE_KM),
+    Column("average_speed_kph", _("Average speed (km/h)"), ColumnKind.SPEED_KPH),
+    Column("max_speed_kph", _("Top speed (km/h)"), ColumnKind.SPEED_KPH),
+    Column("start_latitude", _("Start latitude"), ColumnKind.LATITUDE),
+    Column("start_longitude", _("Start longitude"), ColumnKind.LONGITUDE),
+    Column("end_latitude", _("End latitude"), ColumnKind.LATITUDE),
+    Column("end_longitude", _("End longitude"), ColumnKind.LONGITUDE),
+]
+
+
+def build(report: Report) -> ReportTable:
+    """The trips of one device."""
+    device = report_device(report)
+    drive = read_drive(device.pk, report.range_start, report.range_end)
+    rows = [_row(trip, drive) for trip in drive.trips]
+    return report_table(report, device.name, [Section("trips", _("Trips"), COLUMNS, rows, totals(drive.trips))])
+
+
+def totals(trips: list[Trip]) -> list[Cell]:
+    """Sums, the mean speed over all of the time, the highest speed."""
+    seconds, meters = sum(trip.duration_seconds for trip in trips), sum(trip.distance_meters for trip in trips)
+    average_speed_kph = meters / seconds * KPH_PER_MPS if seconds else 0.0
+    top = max((trip.max_speed_kph for trip in trips), default=0.0)
+    return [None, None, seconds, meters / METERS_PER_KM, average_speed_kph, top, None, None, None, None]
+
+
+def _row(trip: Trip, drive: Drive) -> Row:
+    columns = drive.columns
+    return [
+        moment_of(trip.started_seconds),
+        moment_of(trip.ended_seconds),
+        trip.duration_seconds,
+        trip.distance_meters / METERS_PER_KM,
+        trip.average_speed_kph,
+        trip.max_speed_kph,
+        float(columns.latitudes[trip.start_index]),
+        float(columns.longitudes[trip.start_index]),
+        float(columns.latitudes[trip.end_index]),
+        float(columns.longitudes[trip.end_index]),
+    ]
