@@ -5,3 +5,6 @@ from django.utils.translation import gettext_lazy as _
 class ReportsAppConfig(AppConfig):
     name = "reports_app"
     verbose_name = _("Reports")
+
+    def ready(self) -> None:
+        from reports_app import receivers  # noqa: F401

@@ -1,0 +1,100 @@
+"""`manage.py report KIND`: make a report here and now, and write it to a file."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from reports_app.days import day_range, last_ended_day
+from reports_app.exceptions import InvalidReport
+from reports_app.exporters.registry import EXPORTERS, get_exporter
+from reports_app.models import Report, ReportKind
+from reports_app.queries import report_zone, stored_table
+from reports_app.services.export import export_report, write_report
+from reports_app.services.generate import generate_report
+from reports_app.services.moments import parse_moment
+from reports_app.services.request import create_report
+from tasks_app.models import Device, Fleet
+
+
+class Command(BaseCommand):
+    help = _("Makes a report and writes it to a file. Without a range it is about yesterday.")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("kind", choices=ReportKind.values)
+        parser.add_argument("--device", help=_("unique id of a device"))
+        parser.add_argument("--fleet", help=_("name of a fleet"))
+        parser.add_argument(
+            "--from", dest="start", help=_("ISO 8601 time with zone, or a date of the fleet's calendar")
+        )
+        parser.add_argument("--to", dest="end", help=_("the same, not included; default: one day after the start"))
+        parser.add_argument("--format", choices=list(EXPORTERS), default="json")
+        parser.add_argument("--output", type=Path, help=_("file to write; default: the report storage"))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = self._generate(options)
+            path, size_bytes = _write(report, options["format"], options["output"])
+        except (InvalidReport, OSError) as error:
+            raise CommandError(str(error)) from error
+        self._print_summary(report, path, size_bytes)
+
+    def _generate(self, options: dict[str, Any]) -> Report:
+        device, fleet = _device(options["device"]), _fleet(options["fleet"])
+        found = device.fleet if device else fleet
+        start, end = _range(options["start"], options["end"], found.zone if found else timezone.get_default_timezone())
+        report, _is_due = create_report(
+            kind=options["kind"], device=device, fleet=fleet, range_start=start, range_end=end
+        )
+        generate_report(report.pk)
+        return report
+
+    def _print_summary(self, report: Report, path: str, size_bytes: int) -> None:
+        table, zone = stored_table(report.pk), report_zone(report)
+        start, end = (f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (report.range_start, report.range_end))
+        self.stdout.write(f"{report.get_kind_display()} · {table.subject} · {start} - {end} ({zone})")
+        for section in table.sections:
+            self.stdout.write(f"  {_(str(section.name)):<24} {sum(1 for _row in section.rows):>9,} {_('rows')}")
+        self.stdout.write(self.style.SUCCESS(f"{path} ({size_bytes:,} {_('bytes')})"))
+
+
+def _write(report: Report, format: str, output: Path | None) -> tuple[str, int]:
+    if output is not None:
+        return str(output), write_report(report.pk, get_exporter(format), output)
+    written = export_report(report.pk, format)
+    return str(written.file.name), written.size_bytes
+
+
+def _device(unique_id: str | None) -> Device | None:
+    if unique_id is None:
+        return None
+    found = Device.objects.select_related("fleet").filter(unique_id=unique_id).first()
+    if found is None:
+        raise InvalidReport("unknown_device", _("There is no device “%(name)s”.") % {"name": unique_id})
+    return found
+
+
+def _fleet(name: str | None) -> Fleet | None:
+    if name is None:
+        return None
+    found = Fleet.objects.filter(name=name).first()
+    if found is None:
+        raise InvalidReport("unknown_fleet", _("There is no fleet “%(name)s”.") % {"name": name})
+    return found
+
+
+def _range(start: str | None, end: str | None, zone: ZoneInfo | Any) -> tuple[datetime, datetime]:
+    if start is None:
+        range_start, range_end = day_range(last_ended_day(timezone.now(), zone), zone)
+    else:
+        range_start = parse_moment(start, zone, field="start")
+        following = range_start.astimezone(zone) + timedelta(days=1)  # the same wall clock a day later
+        range_end = following
+    return range_start, range_end if end is None else parse_moment(end, zone, field="end")

@@ -1,0 +1,18 @@
+"""What this package does when a package below asks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.dispatch import receiver
+
+from reports_app.services.retention import delete_orphaned_files
+from tasks_app.signals import orphans_cleanup_requested
+
+
+@receiver(orphans_cleanup_requested)
+def remove_orphaned_files(sender: Any, *, now: datetime, dry_run: bool, **kwargs: Any) -> dict[str, int]:
+    """Report files without a row, rows without a file, and files nobody finished."""
+    counts = delete_orphaned_files(now=now, dry_run=dry_run)
+    return {f"report_{name}": count for name, count in counts.items()}

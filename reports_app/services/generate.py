@@ -1,0 +1,161 @@
+"""Making a report: claim its row, build its table, store it. Done twice it is done once."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from reports_app.builders.registry import build_table
+from reports_app.exceptions import InvalidReport
+from reports_app.models import Report, ReportKind, ReportState
+from reports_app.queries import find_report
+from reports_app.services.moments import parse_moment
+from reports_app.services.request import check_kind, create_report
+from reports_app.table import to_content
+from tasks_app.engine import JobCancelled, JobTimeout, PermanentError, current_job
+from tasks_app.models import Device
+from tasks_app.queries.access import visible_devices
+
+MAX_ERROR_LENGTH = 1000
+
+
+def run_device_report(
+    *, device_id: int, start: str, end: str, kind: str, report_id: int | None = None
+) -> dict[str, Any]:
+    """The job behind generate_device_report: generate the row `report_id`, or the one this job wrote or writes now.
+
+    `start` and `end` are ISO 8601; a date alone is midnight in the fleet's time zone. Raises InvalidReport.
+    """
+    if report_id is None:
+        report_id = _row_of_this_job() or _device_row(device_id, start, end, kind)
+    return generate_report(report_id)
+
+
+def run_fleet_report(
+    *, start: str, end: str, device_ids: list[int] | None = None, report_id: int | None = None
+) -> dict[str, Any]:
+    """The job behind generate_fleet_report. Without ids it is about every device the requester sees."""
+    if report_id is None:
+        report_id = _row_of_this_job() or _fleet_row(start, end, device_ids)
+    return generate_report(report_id)
+
+
+def generate_report(report_id: int) -> dict[str, Any]:
+    """Build and store one report; return {"report_id", "state", "rows"}. A ready one is not built again.
+
+    A failure of any sort is written on the report and raised again. Raises InvalidReport (unknown_report).
+    """
+    report, owner = find_report(report_id), current_job().id
+    if not _claim(report_id, owner):
+        return _outcome(report_id)
+    with _FailureRecorder(report_id, owner):
+        content = to_content(build_table(report))
+        values = {"state": ReportState.READY, "content": content, "error": "", "finished_at": timezone.now()}
+        _owned(report_id, owner).update(**values)
+    return _outcome(report_id, rows=sum(len(section["rows"]) for section in content["sections"]))
+
+
+def _claim(report_id: int, owner: UUID | None) -> bool:
+    """Take the row for this job: a new one, a failed one, or one this very job held when its worker died."""
+    free = Q(state__in=[ReportState.PENDING, ReportState.FAILED])
+    if owner is None:
+        return bool(Report.objects.filter(free, pk=report_id).update(state=ReportState.RUNNING, error=""))
+    mine = Q(state=ReportState.RUNNING, job_id=owner)
+    return bool(
+        Report.objects.filter(free | mine, pk=report_id).update(state=ReportState.RUNNING, error="", job_id=owner)
+    )
+
+
+def _owned(report_id: int, owner: UUID | None) -> Any:
+    """The row while this job still holds it: after the sweep gave it to another, our result changes nothing."""
+    held = Report.objects.filter(pk=report_id, state=ReportState.RUNNING)
+    return held if owner is None else held.filter(job_id=owner)
+
+
+def _outcome(report_id: int, **more: int) -> dict[str, Any]:
+    state = Report.objects.filter(pk=report_id).values_list("state", flat=True).first()
+    return {"report_id": report_id, "state": state or "deleted", **more}
+
+
+class _FailureRecorder:
+    """Writes on the report why it failed, whatever the reason, and lets the error go on."""
+
+    def __init__(self, report_id: int, owner: UUID | None) -> None:
+        self.report_id, self.owner = report_id, owner
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            values = {"state": ReportState.FAILED, "error": describe_error(error), "finished_at": timezone.now()}
+            _owned(self.report_id, self.owner).update(**values)
+
+
+def describe_error(error: BaseException) -> str:
+    """One sentence for the requester."""
+    if isinstance(error, JobCancelled):
+        return _("The report was cancelled.")
+    if isinstance(error, JobTimeout):
+        return _("The report took longer than its time limit.")
+    text = str(error) if isinstance(error, PermanentError) else f"{type(error).__name__}: {error}"
+    return text.replace("\x00", "")[:MAX_ERROR_LENGTH]
+
+
+def _row_of_this_job() -> int | None:
+    """The report this job wrote in an earlier attempt."""
+    job_id = current_job().id
+    return Report.objects.filter(job_id=job_id).values_list("pk", flat=True).first() if job_id else None
+
+
+def _device_row(device_id: int, start: str, end: str, kind: str) -> int:
+    user = _requester()
+    devices = Device.objects.all() if user is None else visible_devices(user)
+    device = devices.select_related("fleet").filter(pk=device_id).first()
+    if device is None:
+        raise InvalidReport("unknown_device", _("There is no device %(id)s.") % {"id": device_id}, field="device_id")
+    check_kind(kind, device, None)
+    return _new_row(kind=kind, device=device, zone=device.fleet.zone, start=start, end=end, user=user)
+
+
+def _fleet_row(start: str, end: str, device_ids: list[int] | None) -> int:
+    user = _requester()
+    return _new_row(
+        kind=ReportKind.FLEET,
+        device_ids=device_ids,
+        zone=timezone.get_default_timezone(),
+        start=start,
+        end=end,
+        user=user,
+    )
+
+
+def _new_row(*, kind: str, zone: Any, start: str, end: str, user: Any, **subject: Any) -> int:
+    report, _is_due = create_report(
+        kind=kind,
+        range_start=parse_moment(start, zone, field="start"),
+        range_end=parse_moment(end, zone, field="end"),
+        requested_by=user,
+        job_id=current_job().id,
+        **subject,
+    )
+    return report.pk
+
+
+def _requester() -> Any:
+    """The user this job works for, None for the system itself. A user who is gone sees nothing any more."""
+    user_id = current_job().requested_by_id
+    if user_id is None:
+        return None
+    user = get_user_model()._default_manager.filter(pk=user_id).first()
+    if user is None:
+        raise InvalidReport("unknown_user", _("Who asked for this report is not a user any more."))
+    return user

@@ -1,0 +1,45 @@
+"""Tasks of the queue "reports". `report_id` names a row that was requested before; without it the job writes its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports_app.services.daily import run_daily_reports
+from reports_app.services.export import run_export
+from reports_app.services.generate import run_device_report, run_fleet_report
+from reports_app.services.sweep import sweep_stuck_reports as sweep
+from tasks_app.engine import task
+
+
+@task(queue="reports", schedulable=True)
+def generate_device_report(
+    device_id: int, start: str, end: str, kind: str = "summary", report_id: int | None = None
+) -> dict[str, Any]:
+    """Write a report of one device over [start, end): summary, route, trips, stops or events."""
+    return run_device_report(device_id=device_id, start=start, end=end, kind=kind, report_id=report_id)
+
+
+@task(queue="reports", schedulable=True)
+def generate_fleet_report(
+    start: str, end: str, device_ids: list[int] | None = None, report_id: int | None = None
+) -> dict[str, Any]:
+    """Write a report of many devices over [start, end); all of them when none is named."""
+    return run_fleet_report(start=start, end=end, device_ids=device_ids, report_id=report_id)
+
+
+@task(queue="reports", schedulable=True)
+def generate_daily_reports(day: str | None = None) -> dict[str, Any]:
+    """Write yesterday's report of every fleet, each in its own time zone, once."""
+    return run_daily_reports(day)
+
+
+@task(queue="reports", schedulable=True)
+def export_report_data(report_id: int, format: str) -> dict[str, Any]:
+    """Write a ready report to a file: json, csv or xlsx."""
+    return run_export(report_id=report_id, format=format)
+
+
+@task(queue="reports", schedulable=True)
+def sweep_stuck_reports() -> dict[str, int]:
+    """Bring back reports whose job was lost."""
+    return sweep()
