@@ -1,0 +1,87 @@
+"""Rules of the repository that a reader can rely on, checked by machine."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
+REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
+PRODUCTION = {
+    "SECRET_KEY": "0123456789abcdefghij" * 3,
+    "ALLOWED_HOSTS": "tracker.example.org",
+    "DATABASE_URL": "postgres://u:p@localhost/t",
+    "REDIS_URL": "redis://localhost:6379/0",
+}
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    bare = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG")}
+    return subprocess.run(
+        command, cwd=ROOT, env={**bare, **environment}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_dependencies_point_in_one_direction():
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    done = run(str(lint_imports), "--no-cache", DEBUG="1")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_production_refuses_to_start_without_a_required_setting(name):
+    environment = {key: value for key, value in PRODUCTION.items() if key != name}
+    done = run(sys.executable, "manage.py", "check", **environment)
+    assert done.returncode != 0
+    assert f"{name} must be set" in done.stderr
+
+
+def test_production_settings_pass_the_deployment_check():
+    done = run(sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert done.returncode == 0, done.stderr
+
+
+def test_env_example_lists_every_variable_the_settings_read():
+    tree = ast.parse((ROOT / "trackerproject" / "settings.py").read_text())
+    names = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.args[0] if node.args else None, ast.Constant)
+        and (
+            (
+                isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name)
+                and node.func.value.id == "env"
+            )
+            or (isinstance(node.func, ast.Name) and node.func.id == "required")
+        )
+    }
+    listed = {
+        line.lstrip("# ").partition("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if "=" in line
+    }
+    assert names - listed == {"TEST_DB_SUFFIX"}
+
+
+def python_files() -> list[Path]:
+    return [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts]
+
+
+def test_nothing_pickles_or_evaluates():
+    for path in python_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+                assert not {"pickle", "shelve", "marshal"} & set(names), path
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("eval", "exec"), path
+
+
+def test_no_file_is_longer_than_400_lines():
+    assert [path for path in python_files() if len(path.read_text().splitlines()) > 400] == []
