@@ -397,6 +397,41 @@ def test_optimizing_gives_dead_rows_back_and_says_so(device):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_table_that_someone_holds_is_skipped_and_reported_so(device):
+    store(device.pk, NOW)
+    name = partition_name(NOW.date())
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f'LOCK TABLE "{name}" IN SHARE UPDATE EXCLUSIVE MODE')
+            is_held.set()
+            may_end.wait(60)
+        connections.close_all()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert is_held.wait(30)
+    try:
+        done = _with_lock_timeout(optimize_tables)
+    finally:
+        may_end.set()
+        holder.join()
+    assert next(entry for entry in done["tables"] if entry["table"] == name)["did"] == "skipped"
+
+
+def _with_lock_timeout(work):
+    """A wait for a lock fails the test instead of hanging it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
+    try:
+        return work()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_optimizing_analyzes_what_never_was_and_the_parent_of_the_partitions(device):
     store(device.pk, NOW)
     done = optimize_tables()

@@ -17,7 +17,8 @@ MIN_ROWS = 1000
 SHARE = 0.1
 
 _FIGURES = """
-    SELECT c.relname, s.n_live_tup, s.n_dead_tup, s.n_mod_since_analyze, pg_total_relation_size(c.oid), c.reltuples < 0
+    SELECT c.relname, s.n_live_tup, s.n_dead_tup, s.n_mod_since_analyze, pg_total_relation_size(c.oid), c.reltuples < 0,
+           s.vacuum_count, s.analyze_count
     FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
     WHERE s.schemaname = current_schema() AND c.relkind = 'r' ORDER BY c.relname
 """
@@ -33,6 +34,8 @@ class TableFigures:
     changed_rows: int
     size_bytes: int
     was_never_analyzed: bool
+    vacuums: int = 0
+    analyzes: int = 0
 
     @property
     def needs_vacuum(self) -> bool:
@@ -46,8 +49,8 @@ class TableFigures:
 def optimize_tables(*, dry_run: bool = False) -> dict[str, Any]:
     """VACUUM (with ANALYZE) the tables with many dead rows, ANALYZE those that changed much, and nothing else.
 
-    Neither holds up reading or writing; a table that someone has locked is passed over. Returns vacuumed, analyzed
-    (counts), tables (per table: what was done, dead rows and bytes before and after), seconds.
+    Neither holds up reading or writing; a table that someone has locked (autovacuum, say) is skipped. Returns vacuum,
+    analyze, skipped (counts of tables), tables (each: what was done, dead rows and bytes before and after), seconds.
     Raises PermanentError inside a transaction, where PostgreSQL cannot VACUUM; JobCancelled.
     """
     if connection.in_atomic_block:
@@ -65,14 +68,11 @@ def _optimize(dry_run: bool) -> dict[str, Any]:
         current_job().progress(number, len(chosen), table.name)
     if chosen and not dry_run:
         # Nobody else ever analyzes the parent of the partitions, which the planner asks about queries across days.
-        _execute(f"ANALYZE {connection.ops.quote_name(Position._meta.db_table)}")
+        _execute(f"ANALYZE (SKIP_LOCKED) {connection.ops.quote_name(Position._meta.db_table)}")
     after = _figures()
-    return {
-        "dry_run": dry_run,
-        "vacuumed": sum(table.needs_vacuum for table in chosen),
-        "analyzed": len(chosen),
-        "tables": [_report(table, after.get(table.name)) for table in chosen],
-    }
+    tables = [_report(table, after.get(table.name), dry_run) for table in chosen]
+    counts = {verb: sum(table["did"] == verb for table in tables) for verb in ("vacuum", "analyze", "skipped")}
+    return {"dry_run": dry_run, **counts, "tables": tables}
 
 
 def _run(table: TableFigures) -> None:
@@ -94,12 +94,23 @@ def _figures() -> dict[str, TableFigures]:
         return {row[0]: TableFigures(*row) for row in cursor.fetchall()}
 
 
-def _report(before: TableFigures, after: TableFigures | None) -> dict[str, Any]:
+def _report(before: TableFigures, after: TableFigures | None, dry_run: bool) -> dict[str, Any]:
     return {
         "table": before.name,
-        "did": "vacuum" if before.needs_vacuum else "analyze",
+        "did": _wanted(before) if dry_run or _was_tended(before, after) else "skipped",
         "dead_rows_before": before.dead_rows,
         "dead_rows_after": after.dead_rows if after else None,
         "bytes_before": before.size_bytes,
         "bytes_after": after.size_bytes if after else None,
     }
+
+
+def _wanted(table: TableFigures) -> str:
+    return "vacuum" if table.needs_vacuum else "analyze"
+
+
+def _was_tended(before: TableFigures, after: TableFigures | None) -> bool:
+    """Whether PostgreSQL counted it: a table that someone held locked was passed over without an error."""
+    if after is None:
+        return False
+    return after.vacuums > before.vacuums if before.needs_vacuum else after.analyzes > before.analyzes
