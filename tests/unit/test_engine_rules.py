@@ -128,7 +128,7 @@ def test_it_computes_when_a_job_is_due(options, due):
     "options",
     [
         JobOptions(countdown=1, eta=datetime.now(UTC)),
-        JobOptions(eta=datetime.now()),  # noqa: DTZ005
+        JobOptions(eta=datetime.now()),
         JobOptions(countdown=float("nan")),
         JobOptions(countdown=float("inf")),
         JobOptions(eta=datetime.now(UTC) + timedelta(days=4000)),

@@ -85,3 +85,8 @@ def test_nothing_pickles_or_evaluates():
 
 def test_no_file_is_longer_than_400_lines():
     assert [path for path in python_files() if len(path.read_text().splitlines()) > 400] == []
+
+
+def test_the_page_of_queue_keys_is_the_text_of_its_source():
+    source = ast.get_docstring(ast.parse((ROOT / "tasks_app" / "engine" / "keys.py").read_text()))
+    assert source in (ROOT / "docs" / "reference" / "queue-keys.md").read_text()
