@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from notifications_app.models import NotificationKind
 from notifications_app.rendering import Message
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
+from tasks_app.services.maintenance_due import maintenance_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def offline_message(device: Device, *, offline_minutes: float | None, is_back: b
 def maintenance_message(
     device: Device, *, plan_name: str, is_due: bool, at: datetime, left: Mapping[str, float | None]
 ) -> Message:
-    """`left` as `maintenance_left` gives it."""
+    """`left`: what is left of the plan's intervals, under kilometers, engine_hours, days; negative when overdue."""
     context = {**_about(device, Spot(at)), "plan": plan_name, "is_due": is_due, "left": left}
     return Message(NotificationKind.MAINTENANCE, context)
 
@@ -56,7 +57,7 @@ def system_message(*, subject: str, message: str, level: str, at: datetime) -> M
     return Message(NotificationKind.SYSTEM, {"title": subject, "message": message, "level": level, "spot": Spot(at)})
 
 
-def event_message(event: Event, *, device: Device, geofence_name: str, plan: MaintenancePlan | None) -> Message:
+def event_message(event: Event, *, device: Device, geofence_name: str) -> Message:
     """The message of a stored event; `device` has its fleet and state at hand."""
     spot = Spot(event.occurred_at, event.latitude, event.longitude)
     if event.kind in (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT):
@@ -67,38 +68,34 @@ def event_message(event: Event, *, device: Device, geofence_name: str, plan: Mai
         return speed_message(device, speed_kph=speed_kph, limit_kph=limit_kph, spot=spot)
     if event.kind in (EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE):
         is_back = event.kind == EventKind.DEVICE_ONLINE
-        last = spot if spot.map_url else last_spot(device)
+        # The event carries the time it was noticed; where the vehicle was, and when, its state knows.
         return offline_message(
-            device, offline_minutes=_number(event.data, "offline_minutes"), is_back=is_back, spot=last
+            device,
+            offline_minutes=_number(event.data, "offline_minutes"),
+            is_back=is_back,
+            spot=last_spot(device) or (spot if spot.map_url else None),
         )
-    left = maintenance_left(plan, state_of(device), now=event.occurred_at) if plan else {}
+    return _maintenance_event_message(event, device)
+
+
+def _maintenance_event_message(event: Event, device: Device) -> Message:
+    remaining = event.data.get("remaining")
+    units = remaining if isinstance(remaining, dict) else {}
     return maintenance_message(
         device,
-        plan_name=plan.name if plan else str(event.data.get("plan", "")),
+        plan_name=str(event.data.get("plan", "")),
         is_due=event.kind == EventKind.MAINTENANCE_DUE,
         at=event.occurred_at,
-        left=left,
+        left={unit: _number(units, unit) for unit in ("kilometers", "engine_hours", "days")},
     )
 
 
 def plan_reminder(plan: MaintenancePlan, *, device: Device, now: datetime) -> Message:
     """The reminder of one plan as it stands now."""
-    left = maintenance_left(plan, state_of(device), now=now)
-    is_due = plan.status == MaintenanceStatus.DUE or any(value is not None and value <= 0 for value in left.values())
-    return maintenance_message(device, plan_name=plan.name, is_due=is_due, at=now, left=left)
-
-
-def maintenance_left(plan: MaintenancePlan, state: DeviceState | None, *, now: datetime) -> dict[str, float | None]:
-    """What is left of each interval the plan has: `kilometers`, `engine_hours`, `days`; below zero when overdue."""
-    left: dict[str, float | None] = {"kilometers": None, "engine_hours": None, "days": None}
-    if plan.every_kilometers and state:
-        driven_meters = state.odometer_meters - plan.last_done_odometer_meters
-        left["kilometers"] = plan.every_kilometers - driven_meters / 1000
-    if plan.every_engine_hours and state:
-        left["engine_hours"] = plan.every_engine_hours - (state.engine_seconds - plan.last_done_engine_seconds) / 3600
-    if plan.every_days:
-        left["days"] = plan.every_days - (now - plan.last_done_at) / timedelta(days=1)
-    return left
+    state = state_of(device) or DeviceState()
+    found = maintenance_due(plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=now)
+    is_due = found.status == MaintenanceStatus.DUE
+    return maintenance_message(device, plan_name=plan.name, is_due=is_due, at=now, left=found.remaining)
 
 
 def state_of(device: Device) -> DeviceState | None:

@@ -12,9 +12,7 @@ from notifications_app.queries.audience import Audience, read_audience
 from notifications_app.rendering import Message
 from notifications_app.services.notify import MessageRenderer
 from notifications_app.services.outbox import Draft, write_notifications
-from tasks_app.models import Device, Event, EventKind, Geofence, MaintenancePlan
-
-_MAINTENANCE_KINDS = {EventKind.MAINTENANCE_DUE, EventKind.MAINTENANCE_DUE_SOON}
+from tasks_app.models import Device, Event, Geofence
 
 
 def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedelta) -> list[int]:
@@ -49,26 +47,14 @@ def _messages(
     wanted = {match.event.id for match in matches}
     told = [event for event in events if event.pk in wanted]
     names = dict(Geofence.objects.filter(pk__in={event.geofence_id for event in told}).values_list("pk", "name"))
-    plans = _plans(told)
     return {
         event.pk: event_message(
             event,
             device=devices[event.device_id],
             geofence_name=names.get(event.geofence_id or 0, ""),
-            plan=plans.get(_plan_id(event) or 0),
         )
         for event in told
     }
-
-
-def _plans(events: Sequence[Event]) -> dict[int, MaintenancePlan]:
-    plan_ids = {_plan_id(event) for event in events} - {None}
-    return MaintenancePlan.objects.in_bulk(plan_ids) if plan_ids else {}
-
-
-def _plan_id(event: Event) -> int | None:
-    plan_id = event.data.get("plan_id") if event.kind in _MAINTENANCE_KINDS else None
-    return plan_id if isinstance(plan_id, int) else None
 
 
 def _drafts(

@@ -15,6 +15,9 @@ from notifications_app.services.event_alerts import notify_of_events
 from notifications_app.services.inbox import mark_read
 from notifications_app.services.notify import notify
 from tasks_app.models import EventKind, Fleet, FleetMembership, MaintenancePlan
+from tasks_app.services.maintenance import check_plans
+from tasks_app.services.offline import check_offline
+from tasks_app.services.positions import process_batch
 from tasks_app.signals import events_recorded
 from tests.support.notifications import make_geofence, make_rule, record_events
 
@@ -48,12 +51,46 @@ def test_it_tells_of_every_kind_of_event(kind, device, rule, db):
     assert Notification.objects.get().subject.startswith("Van 1")
 
 
-def test_it_tells_what_is_left_of_a_maintenance_plan(device, rule, db):
-    plan = MaintenancePlan.objects.create(
-        device=device, name="Oil", every_days=10, last_done_at=timezone.now() - timedelta(days=9, minutes=1)
-    )
-    record_events(device, EventKind.MAINTENANCE_DUE_SOON, data={"plan_id": plan.pk, "plan": "Oil"})
-    assert "Time: 1 day left" in Notification.objects.get().body_text
+def test_it_tells_what_the_maintenance_check_finds(device, rule, db):
+    now = timezone.now()
+    MaintenancePlan.objects.create(device=device, name="Oil", every_days=10, last_done_at=now - timedelta(days=9.2))
+    check_plans(now=now)
+    written = Notification.objects.get()
+    assert written.subject == "Van 1: Oil is due soon"
+    assert "Time: 1 day left" in written.body_text
+
+
+def test_it_tells_of_a_vehicle_that_fell_silent_and_of_its_return(device, rule, db):
+    now = timezone.now()
+    fix = {"device_id": device.unique_id, "latitude": -23.55, "longitude": -46.63}
+    process_batch([{**fix, "timestamp": (now - timedelta(hours=2)).isoformat()}], received_at=now - timedelta(hours=2))
+    check_offline(now=now)
+    assert Notification.objects.get().subject == "Van 1 has been silent for 2 h"
+    process_batch([{**fix, "timestamp": now.isoformat()}], received_at=now)
+    assert visible_notifications(rule.users.get())[0].subject == "Van 1 is back online"
+
+
+def test_it_tells_of_what_the_position_pipeline_finds_in_live_fixes_only(device, fleet, rule, db):
+    make_geofence(fleet)
+    now = timezone.now()
+
+    def drive_in(ago: timedelta) -> None:
+        fixes = [
+            {
+                "device_id": device.unique_id,
+                "timestamp": (now - ago + timedelta(minutes=minute)).isoformat(),
+                "latitude": -23.55 - 0.01 * (4 - minute),
+                "longitude": -46.63,
+                "speed": 40,
+            }
+            for minute in range(5)
+        ]
+        process_batch(fixes, received_at=now)
+
+    drive_in(timedelta(hours=5))
+    assert Notification.objects.count() == 0
+    drive_in(timedelta(minutes=5))
+    assert "Van 1 entered Depot" in Notification.objects.values_list("subject", flat=True)
 
 
 def test_it_rolls_back_with_the_events(device, rule, run_jobs):

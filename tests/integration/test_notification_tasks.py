@@ -24,6 +24,7 @@ from tasks_app.models import (
     Job,
     MaintenancePlan,
 )
+from tasks_app.services.positions import process_batch
 from tests.support.notifications import CIRCLE, make_geofence, make_rule
 
 POSITION = {"timestamp": "2026-11-23T10:00:00Z", "latitude": -23.55, "longitude": -46.63, "speed": 101}
@@ -97,18 +98,32 @@ def test_send_daily_summary_tells_the_figures_of_the_persons_own_fleets(
 ):
     silent, retired = make_device(name="Van 2"), make_device(is_active=False)
     now = timezone.now()
-    DeviceState.objects.create(device=device, status=DeviceStatus.ONLINE)
     DeviceState.objects.create(device=silent, status=DeviceStatus.OFFLINE, offline_since=now - timedelta(hours=3))
     DeviceState.objects.create(device=retired, status=DeviceStatus.OFFLINE)
     Fleet.objects.create(name="Depot South")
     for hours in (1, 2, 23, 25):
         Event.objects.create(device=device, kind=EventKind.OVERSPEED, occurred_at=now - timedelta(hours=hours))
     Event.objects.create(device=silent, kind=EventKind.DEVICE_OFFLINE, occurred_at=now - timedelta(hours=3))
+    # Half an hour straight north at 60 km/h, and a day before that is none of today's business.
+    for start, minutes in ((now - timedelta(hours=5), 31), (now - timedelta(hours=30), 31)):
+        process_batch(
+            [
+                {
+                    "device_id": device.unique_id,
+                    "timestamp": (start + timedelta(minutes=minute)).isoformat(),
+                    "latitude": -23.55 + minute / 111.195,
+                    "longitude": -46.63,
+                    "speed": 60,
+                }
+                for minute in range(minutes)
+            ],
+            received_at=now,
+        )
     tasks.send_daily_summary.delay(operator.pk)
     run_jobs("notifications")
     text = Notification.objects.get().body_text
     for line in (
-        "Depot North\nVehicles: 2\nOnline now: 1\nOffline now: 1\nEvents: 4\n",
+        "Depot North\nVehicles: 2\nOnline now: 1\nOffline now: 1\nDistance driven: 30 km\nEvents: 4\n",
         "  Overspeed: 3\n  Device offline: 1\n",
         "Most events:\n  Van 1: 3\n  Van 2: 1\n",
         "Offline vehicles:\n  Van 2, since",

@@ -13,7 +13,7 @@ from notifications_app.models import ChannelKind, Rule
 from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
 from tasks_app.signals import events_recorded
 
-CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius": 200}
+CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 200}
 
 
 def make_rule(

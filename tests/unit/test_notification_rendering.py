@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,7 @@ from notifications_app.queries.summary import FleetSummary
 from notifications_app.rendering import Message, Reader, render
 from notifications_app.templatetags.notification_texts import duration, left
 from notifications_app.texts import body, one_line
-from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, MaintenancePlan
+from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SPOT = Spot(AT, -23.55, -46.63)
@@ -23,7 +23,7 @@ NASTY = 'Van <script>alert(1)</script>\r\nBcc: eve@example.org & "co"'
 
 
 def a_device(name: str = "Van 1") -> Device:
-    return Device(pk=1, name=name, fleet=Fleet(pk=1, name="Depot North", time_zone="America/Sao_Paulo"))
+    return Device(name=name, fleet=Fleet(name="Depot North", time_zone="America/Sao_Paulo"))
 
 
 def a_summary(name: str = "Depot North") -> FleetSummary:
@@ -32,6 +32,7 @@ def a_summary(name: str = "Depot North") -> FleetSummary:
         device_count=20,
         online_count=15,
         offline_count=3,
+        distance_meters=1_234_567.0,
         event_counts=[(EventKind.OVERSPEED.label, 9)],
         top_devices=[(name, 7)],
         offline_devices=[(name, AT), ("Van 9", None)],
@@ -121,7 +122,15 @@ def test_it_says_what_is_left_of_a_maintenance_interval():
 
 def test_it_puts_the_figures_of_each_fleet_into_the_summary():
     text = render(message_of("daily_summary"), SAO_PAULO).text
-    for line in ("Vehicles: 20", "Online now: 15", "Offline now: 3", "Overspeed: 9", "and 1 more", "  Van 9\n"):
+    for line in (
+        "Vehicles: 20",
+        "Online now: 15",
+        "Offline now: 3",
+        "Distance driven: 1,235 km",
+        "Overspeed: 9",
+        "and 1 more",
+        "  Van 9\n",
+    ):
         assert line in text
 
 
@@ -146,29 +155,25 @@ def test_it_says_so_when_a_summary_has_no_fleet():
 )
 def test_it_makes_a_message_of_every_event_kind(kind, data, expected_kind, expected):
     event = Event(kind=kind, occurred_at=AT, latitude=-23.55, longitude=-46.63, data=data)
-    message = messages.event_message(event, device=a_device(), geofence_name="Depot", plan=None)
+    message = messages.event_message(event, device=a_device(), geofence_name="Depot")
     assert message.kind == expected_kind
     assert {key: message.context[key] for key in expected} == expected
     assert render(message, SAO_PAULO).subject
 
 
-def test_it_counts_what_is_left_of_each_interval():
-    plan = MaintenancePlan(
-        every_kilometers=10_000,
-        every_engine_hours=200,
-        every_days=30,
-        last_done_at=datetime(2026, 11, 3, 10, 0, tzinfo=UTC),
-        last_done_odometer_meters=1_000_000,
-        last_done_engine_seconds=3600,
-    )
-    state = DeviceState(odometer_meters=10_500_000, engine_seconds=3600 * 201)
-    assert messages.maintenance_left(plan, state, now=AT) == {"kilometers": 500.0, "engine_hours": 0.0, "days": 10.0}
-    only_days = MaintenancePlan(every_days=30, last_done_at=AT)
-    assert messages.maintenance_left(only_days, None, now=AT) == {
-        "kilometers": None,
-        "engine_hours": None,
-        "days": 30.0,
-    }
+def test_it_tells_where_a_silent_vehicle_was_when_it_was_last_heard_of():
+    device = a_device()
+    device.state = DeviceState(fix_time=AT, latitude=-23.55, longitude=-46.63)
+    noticed = Event(kind=EventKind.DEVICE_OFFLINE, occurred_at=AT + timedelta(hours=1), latitude=1, longitude=2)
+    assert messages.event_message(noticed, device=device, geofence_name="").context["spot"] == SPOT
+
+
+def test_it_tells_what_an_event_says_is_left_and_ignores_what_is_no_number():
+    data = {"plan": "Oil", "remaining": {"kilometers": 950.5, "engine_hours": "many"}}
+    event = Event(kind=EventKind.MAINTENANCE_DUE_SOON, occurred_at=AT, data=data)
+    message = messages.event_message(event, device=a_device(), geofence_name="")
+    assert message.context["left"] == {"kilometers": 950.5, "engine_hours": None, "days": None}
+    assert "Distance: 950 km left" in render(message, SAO_PAULO).text
 
 
 @pytest.mark.parametrize(
