@@ -66,7 +66,7 @@ class FixColumns:
 def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Sequence[datetime]) -> FixColumns:
     """Sorted columns of the fixes; of several with one device and time only the first stays."""
     pks = np.array(device_pks, dtype=np.int64)
-    times_us = np.array([_microseconds(fix.fix_time) for fix in fixes], dtype=np.int64)
+    times_us = _microseconds([fix.fix_time for fix in fixes])
     order = np.lexsort((times_us, pks))
     sorted_pks, sorted_times = pks[order], times_us[order]
     first = np.ones(len(order), dtype=np.bool_)
@@ -104,27 +104,26 @@ def copy_rows(columns: FixColumns) -> bytes:
     for name, values in zip(_FLOATS, (*floats, columns.accuracies), strict=True):
         rows[name] = values
     raw, size = rows.tobytes(), _ROW.itemsize
-    parts = [_HEADER]
-    for row, attributes in enumerate(columns.attributes):
-        parts.append(raw[row * size : (row + 1) * size])
-        parts.append(_jsonb_field(attributes) if attributes else _NO_ATTRIBUTES)
-    parts.append(_TRAILER)
-    return b"".join(parts)
+    encode = msgspec.json.Encoder().encode
+    parts = [b""] * (2 * len(columns))
+    parts[0::2] = [raw[start : start + size] for start in range(0, len(raw), size)]
+    parts[1::2] = [_jsonb_field(encode(one)) if one else _NO_ATTRIBUTES for one in columns.attributes]
+    return b"".join((_HEADER, *parts, _TRAILER))
 
 
-def _jsonb_field(attributes: dict[str, Any]) -> bytes:
-    text = msgspec.json.encode(attributes)
+def _jsonb_field(text: bytes) -> bytes:
     return (len(text) + 1).to_bytes(4, "big") + b"\x01" + text
 
 
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)
+def _microseconds(moments: Sequence[datetime]) -> IntArray:
+    """Since 1970. A float has room for the microseconds of any sensible year, after rounding."""
+    return np.rint(np.array([moment.timestamp() for moment in moments]) * 1e6).astype(np.int64)
 
 
 def _received_us(received_at: Sequence[datetime]) -> IntArray:
     if received_at and all(moment is received_at[0] for moment in received_at):
-        return np.full(len(received_at), _microseconds(received_at[0]), dtype=np.int64)
-    return np.array([_microseconds(moment) for moment in received_at], dtype=np.int64)
+        return np.repeat(_microseconds(received_at[:1]), len(received_at))
+    return _microseconds(received_at)
 
 
 def _ignition(attributes: dict[str, Any]) -> int:

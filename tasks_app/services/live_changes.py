@@ -116,7 +116,7 @@ def _cross_geofences(
     ids = np.array(fences.index.ids, dtype=np.int64)
     limit_geofences[positions] = np.where(columns >= 0, ids[columns], -1)
     starts = derivation.first_rows(forward.device[positions])
-    previous = np.array([np.isin(ids, forward.states[number].geofence_ids) for number in numbers.tolist()])
+    previous = _members([forward.states[number].geofence_ids for number in numbers.tolist()], fences.index.ids)
     crossed = fleet_transitions(inside, starts, previous, forward.columns.accuracies[rows])
     for number, members in zip(numbers.tolist(), crossed.members, strict=True):
         forward.states[number].geofence_ids = ids[members].tolist()
@@ -124,6 +124,15 @@ def _cross_geofences(
         (int(positions[row]), _crossing(forward, int(positions[row]), fences, int(column), bool(entered)))
         for row, column, entered in zip(crossed.rows, crossed.columns, crossed.entered, strict=True)
     ]
+
+
+def _members(known_ids: list[list[int]], ids: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Membership before the batch, shape (devices, geofences); a geofence that is gone counts no more."""
+    columns = {geofence_id: column for column, geofence_id in enumerate(ids)}
+    members = np.zeros((len(known_ids), len(ids)), dtype=np.bool_)
+    for number, inside in enumerate(known_ids):
+        members[number, [columns[geofence_id] for geofence_id in inside if geofence_id in columns]] = True
+    return members
 
 
 def _crossing(forward: Forward, position: int, fences: FleetGeofences, column: int, entered: bool) -> Event:
@@ -218,24 +227,34 @@ def _advance_states(forward: Forward, steps: Steps) -> None:
     engine_seconds = derivation.engine_seconds_per_device(
         steps.seconds[rows], ignition, forward.device, forward.starts, before
     )
-    for number, (state, position) in enumerate(zip(forward.states, forward.lasts.tolist(), strict=True)):
-        _place(state, columns, int(rows[position]))
+    lasts = forward.lasts
+    _place(forward.states, columns, rows[lasts])
+    figures = zip(forward.states, lasts.tolist(), ignition[lasts].tolist(), driven, engine_seconds, strict=True)
+    for state, position, ignition_now, meters_driven, seconds_run in figures:
         state.fix_time = forward.moment(position)
-        state.ignition = None if ignition[position] < 0 else bool(ignition[position])
-        state.odometer_meters += float(driven[number])
-        state.engine_seconds += float(engine_seconds[number])
+        state.ignition = None if ignition_now < 0 else bool(ignition_now)
+        state.odometer_meters += float(meters_driven)
+        state.engine_seconds += float(seconds_run)
 
 
-def _place(state: State, columns: FixColumns, row: int) -> None:
-    state.latitude, state.longitude = float(columns.latitudes[row]), float(columns.longitudes[row])
-    state.altitude_meters = _or_none(columns.altitudes[row])
-    state.speed_kph = _or_none(columns.speeds[row])
-    state.course_degrees = _or_none(columns.courses[row])
-    state.accuracy_meters = _or_none(columns.accuracies[row])
-    state.attributes = columns.attributes[row]
-    if state.speed_kph is not None:
-        state.is_moving = state.speed_kph > DEFAULT_RULES.moving_above_kph
+def _place(states: list[State], columns: FixColumns, rows: npt.NDArray[np.intp]) -> None:
+    """Put each state at its row."""
+    places = (columns.latitudes, columns.longitudes, columns.altitudes, columns.courses, columns.accuracies)
+    speeds = columns.speeds[rows]
+    moving = speeds > DEFAULT_RULES.moving_above_kph
+    for state, row, is_moving, speed, place in zip(
+        states,
+        rows.tolist(),
+        moving.tolist(),
+        _optional(speeds),
+        zip(*map(_optional, (c[rows] for c in places)), strict=True),
+        strict=True,
+    ):
+        state.latitude, state.longitude, state.altitude_meters, state.course_degrees, state.accuracy_meters = place
+        state.speed_kph, state.attributes = speed, columns.attributes[row]
+        if speed is not None:
+            state.is_moving = is_moving
 
 
-def _or_none(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _optional(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -134,18 +134,19 @@ def _accept(fixes: Sequence[Fix], received: list[datetime], allowed: set[int] | 
     known = device_states.find_devices({fix.device_id for fix in fixes})
     if allowed is not None:
         known = {unique_id: device for unique_id, device in known.items() if device.pk in allowed}
-    accepted = _Accepted([], [], [], [], [])
-    used: dict[int, KnownDevice] = {}
-    for index, fix in enumerate(fixes):
-        device = known.get(fix.device_id)
-        if device is None or not device.is_active:
-            accepted.rejected.append(_refusal(index, fix, device))
+    active = {unique_id: device.pk for unique_id, device in known.items() if device.is_active}
+    devices = sorted((device for device in known.values() if device.is_active), key=lambda device: device.pk)
+    pks = [active.get(fix.device_id) for fix in fixes]
+    if None not in pks:
+        return _Accepted(list(fixes), cast(list[int], pks), received, devices, [])
+    accepted = _Accepted([], [], [], devices, [])
+    for index, (fix, pk) in enumerate(zip(fixes, pks, strict=True)):
+        if pk is None:
+            accepted.rejected.append(_refusal(index, fix, known.get(fix.device_id)))
             continue
-        used[device.pk] = device
         accepted.fixes.append(fix)
-        accepted.pks.append(device.pk)
+        accepted.pks.append(pk)
         accepted.received_at.append(received[index])
-    accepted.devices = [used[pk] for pk in sorted(used)]
     return accepted
 
 
