@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection, transaction
 
 from tasks_app.models import Position
+from tasks_app.services.transactions import run_in_transaction
 
 _PARENT = Position._meta.db_table
 _NAME = re.compile(rf"{_PARENT}_(\d{{8}})")
@@ -32,7 +33,8 @@ def partition_name(day: date) -> str:
 def ensure_partitions(days: Iterable[date | datetime]) -> list[date]:
     """Make sure that fixes of these UTC days can be stored; return the days whose partition was made now.
 
-    Safe when several processes do it at once. Call it outside of the transaction that stores, where possible.
+    Safe when several processes do it at once. Should the caller's transaction roll back, so do the partitions: an insert
+    that finds none calls `forget_known_partitions` and comes back here.
     """
     missing = sorted({_utc_day(day) for day in days} - _known_days)
     created: list[date] = []
@@ -60,17 +62,27 @@ def list_partitions() -> list[tuple[str, date]]:
 
 
 def drop_partition(name: str) -> None:
-    """Drop one partition with all its fixes. Raises ValueError for a name that is not a partition's."""
+    """Drop one partition with all its fixes. Raises ValueError for a name that is not a partition's.
+
+    Dropping needs the whole table for an instant. Behind a long read it gives up after a second and tries again, since
+    every writer would queue up behind it; raises OperationalError after five tries.
+    """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a partition of {_PARENT}.")
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
-        cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
+    run_in_transaction(lambda: _drop(name), backoff_seconds=0.25)
     _known_days.discard(datetime.strptime(name[-8:], "%Y%m%d").date())
 
 
 def _utc_day(value: date | datetime) -> date:
     return value.astimezone(UTC).date() if isinstance(value, datetime) else value
+
+
+def _drop(name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
+        cursor.execute("SET LOCAL lock_timeout = '1s'")
+        cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
+        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
 
 
 def _create(days: list[date]) -> list[date]:
