@@ -8,7 +8,7 @@ schedulers, or a crash between enqueueing and the commit, make one job.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -61,6 +61,11 @@ def run_due_schedules(now: datetime) -> int:
     return enqueued
 
 
+def job_id_of(schedule_id: int, due: datetime) -> UUID:
+    """The id of the job of one due time: whoever enqueues it, and however often."""
+    return uuid5(_JOB_IDS, f"{schedule_id}:{due.astimezone(UTC).isoformat()}")
+
+
 def _due(now: datetime) -> Any:
     enabled = Q(state__isnull=True) | Q(state__is_enabled=True)
     return Schedule.objects.filter(enabled, next_run__lte=now).exclude(repeats=0)
@@ -81,7 +86,7 @@ def _run_if_due(schedule_id: int, now: datetime) -> bool:
     try:
         call = resolve_call(schedule, due)
         following = _following_run(schedule, state, now)
-        job_id = _enqueue(schedule, call, uuid5(_JOB_IDS, f"{schedule.pk}:{due.isoformat()}"))
+        job_id = _enqueue(schedule, call, job_id_of(schedule.pk, due))
     except (QueueFull, QueueUnavailable):
         raise
     except _CANNOT_RUN as error:
