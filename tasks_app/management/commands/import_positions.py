@@ -44,7 +44,8 @@ class Command(BaseCommand):
                     _("Stopped. What was stored stays; run it again to go on."), returncode=130
                 ) from None
             finally:
-                console.print(_table(path, summary))
+                if summary.read:
+                    console.print(_table(path, summary))
 
     def _import(
         self, path: Path, summary: ImportSummary, console: Console, fleet: Fleet | None, device_id: str | None
