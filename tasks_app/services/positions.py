@@ -125,8 +125,8 @@ def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allow
         changes.events = _seen(columns, new, states) + changes.events
     result.events = len(changes.events)
     _save(changes, touched, announce)
-    moved = list(forward.states)
-    transaction.on_commit(lambda: cache_latest_positions(moved), robust=True)
+    # A cache that cannot be reached must not make a stored batch fail: readers then ask the database.
+    transaction.on_commit(lambda: cache_latest_positions(touched), robust=True)
     return result
 
 
