@@ -37,16 +37,17 @@ with embedded_servers("user", sys.argv[1]):
     print("ready", flush=True)
     if sys.argv[2] == "raise":
         raise RuntimeError("on purpose")
-    if sys.argv[2] == "wait":
-        time.sleep(60)
+    # Short sleeps: a signal that arrives just before one long sleep would be handled only after it.
+    while sys.argv[2] == "wait":
+        time.sleep(0.1)
 """
 GONE_SECONDS = 20.0
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = GONE_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], what: str | Callable[[], str], seconds: float = GONE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what() if callable(what) else what}"
         time.sleep(0.05)
 
 
@@ -97,6 +98,13 @@ def process_ids(places: Places) -> dict[str, int]:
     return json.loads(places.state.read_text())
 
 
+def describe(places: Places, pids: dict[str, int]) -> str:
+    """Who is still there, and what the servers logged last: a stop that hangs must say where."""
+    alive = {name: psutil.pid_exists(pid) for name, pid in pids.items()}
+    logs = {log.name: log.read_text(errors="replace")[-500:] for log in places.logs.glob("*.log")}
+    return f"alive: {alive}, logs: {logs}"
+
+
 def assert_all_gone(places: Places, pids: dict[str, int]) -> None:
     for name, pid in pids.items():
         wait_until(lambda pid=pid: not psutil.pid_exists(pid), f"{name} has ended")
@@ -134,7 +142,7 @@ def test_it_leaves_nothing_behind_when_make_is_killed(number, places, start_user
     # Ctrl-C reaches the whole group; a kill only make.
     for pid in [make.pid, pids["user"]] if number == signal.SIGINT else [make.pid]:
         os.kill(pid, number)
-    make.wait(timeout=GONE_SECONDS)
+    wait_until(lambda: make.poll() is not None, lambda: f"make has ended; {describe(places, pids)}")
 
     assert_all_gone(places, pids)
 
