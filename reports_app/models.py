@@ -103,4 +103,4 @@ class ReportFile(models.Model):
         constraints = [models.UniqueConstraint(fields=["report", "format"], name="one_file_per_report_and_format")]
 
     def __str__(self) -> str:
-        return self.file.name
+        return str(self.file.name)

@@ -10,10 +10,11 @@ floats or ints in the unit the kind names. None is an empty cell in any column.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from django.utils.translation import gettext, gettext_lazy, override
 Text = str | Promise
 Cell = str | Promise | int | float | date | datetime | None
 Row = Sequence[Cell]
+JsonCell = str | int | float | None
 
 
 class ColumnKind(StrEnum):
@@ -165,34 +167,35 @@ def instant(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-def json_cell(kind: ColumnKind, cell: Cell) -> str | int | float | None:
-    """One cell as a JSON value: times as ISO 8601, numbers rounded as their kind asks, NaN and infinities as None."""
-    if cell is None:
-        return None
-    if isinstance(cell, datetime):
-        return instant(cell)
-    if isinstance(cell, date):
-        return cell.isoformat()
-    if isinstance(cell, str | Promise):
-        return str(cell)
-    if not math.isfinite(cell):
-        return None
-    return int(cell) if kind is ColumnKind.INTEGER else _rounded(cell, DECIMALS.get(kind, 6))
+def json_writer(kind: ColumnKind) -> Callable[[Any], JsonCell]:
+    """How a cell of this kind that is not None becomes a JSON value: times as ISO 8601, numbers rounded as their kind
+    asks, NaN and infinities as None. Chosen once per column, since it is called for every cell."""
+    if kind is ColumnKind.DATETIME:
+        return instant
+    if kind is ColumnKind.DATE:
+        return date.isoformat
+    if kind in TEXT_KINDS:
+        return str
+    if kind is ColumnKind.INTEGER:
+        return lambda cell: int(cell) if math.isfinite(cell) else None
+    decimals = DECIMALS[kind]
+    # "or 0.0": never -0.0
+    return lambda cell: (round(float(cell), decimals) or 0.0) if math.isfinite(cell) else None
 
 
-def _rounded(value: float, decimals: int) -> float:
-    rounded = round(float(value), decimals)
-    return rounded or 0.0  # never -0.0
+def label_writer() -> Callable[[Any], str]:
+    """How the cells of a `label` column are shown in the active language; each of the few labels is looked up once."""
+    return lru_cache(maxsize=256)(lambda cell: translated(str(cell)))
 
 
 def _section_content(section: Section) -> dict[str, Any]:
-    kinds = [column.kind for column in section.columns]
+    writers = [json_writer(column.kind) for column in section.columns]
     return {
         "key": section.key,
         "name": str(section.name),
         "columns": columns_content(section),
-        "rows": [_row_content(kinds, row) for row in section.rows],
-        "totals": None if section.totals is None else _row_content(kinds, section.totals),
+        "rows": [_row_content(writers, row) for row in section.rows],
+        "totals": None if section.totals is None else _row_content(writers, section.totals),
     }
 
 
@@ -201,8 +204,8 @@ def columns_content(section: Section) -> list[dict[str, str]]:
     return [{"key": column.key, "title": str(column.title), "kind": column.kind.value} for column in section.columns]
 
 
-def _row_content(kinds: Sequence[ColumnKind], row: Row) -> list[Any]:
-    return [json_cell(kind, cell) for kind, cell in zip(kinds, row, strict=True)]
+def _row_content(writers: Sequence[Callable[[Any], JsonCell]], row: Row) -> list[JsonCell]:
+    return [None if cell is None else write(cell) for write, cell in zip(writers, row, strict=True)]
 
 
 def _parsed_rows(columns: Sequence[Column], rows: Iterable[Row]) -> Iterable[Row]:

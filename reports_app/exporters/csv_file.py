@@ -14,19 +14,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils.functional import Promise
-
 from reports_app.exporters.base import Exporter
 from reports_app.table import (
-    TEXT_KINDS,
     TOTAL,
-    Cell,
     Column,
     ColumnKind,
     ReportTable,
     Row,
     Section,
-    json_cell,
+    json_writer,
+    label_writer,
     translated,
 )
 
@@ -63,26 +60,20 @@ def _write_section(writer: Any, section: Section, zone: ZoneInfo) -> None:
         writer.writerow([cells[0] or guarded(translated(TOTAL)), *cells[1:]])
 
 
-def _cells(formats: list[Callable[[Cell], object]], row: Row) -> list[object]:
+def _cells(formats: list[Callable[[Any], object]], row: Row) -> list[object]:
     return ["" if cell is None else formatted(cell) for formatted, cell in zip(formats, row, strict=True)]
 
 
-def _format(column: Column, zone: ZoneInfo) -> Callable[[Cell], object]:
-    kind = column.kind
-    if kind is ColumnKind.LABEL:
-        return lambda cell: guarded(translated(_text(cell)))
-    if kind in TEXT_KINDS:
+def _format(column: Column, zone: ZoneInfo) -> Callable[[Any], object]:
+    if column.kind is ColumnKind.LABEL:
+        shown = label_writer()
+        return lambda cell: guarded(shown(cell))
+    if column.kind is ColumnKind.TEXT:
         return lambda cell: guarded(str(cell))
-    if kind is ColumnKind.DATETIME:
+    if column.kind is ColumnKind.DATETIME:
         return lambda cell: _local(cell, zone)
-    return lambda cell: json_cell(kind, cell)
+    return json_writer(column.kind)
 
 
-def _text(cell: Cell) -> str | Promise:
-    return cell if isinstance(cell, Promise) else str(cell)
-
-
-def _local(cell: Cell, zone: ZoneInfo) -> str:
-    if not isinstance(cell, datetime):
-        return guarded(str(cell))
-    return cell.astimezone(zone).isoformat(timespec="milliseconds" if cell.microsecond else "seconds")
+def _local(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")

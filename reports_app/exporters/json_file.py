@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -15,11 +16,14 @@ from reports_app.table import (
     Section,
     columns_content,
     header_content,
-    json_cell,
+    json_writer,
+    label_writer,
     translated,
 )
 
 _encode = msgspec.json.Encoder().encode
+
+Writers = list[tuple[str, Callable[[Any], object]]]
 
 
 class JsonExporter(Exporter):
@@ -40,7 +44,10 @@ class JsonExporter(Exporter):
 
 
 def _write_section(file: BinaryIO, section: Section) -> None:
-    keys = [(column.key, column.kind) for column in section.columns]
+    writers: Writers = [
+        (column.key, label_writer() if column.kind is ColumnKind.LABEL else json_writer(column.kind))
+        for column in section.columns
+    ]
     columns = [
         {**column, "title": translated(shown.title)}
         for column, shown in zip(columns_content(section), section.columns, strict=True)
@@ -49,8 +56,8 @@ def _write_section(file: BinaryIO, section: Section) -> None:
         _open_object({"key": section.key, "name": translated(section.name), "columns": columns}) + b',\n"rows":['
     )
     for number, row in enumerate(section.rows):
-        file.write((b",\n" if number else b"\n") + _encode(_row_object(keys, row)))
-    totals = None if section.totals is None else _row_object(keys, section.totals)
+        file.write((b",\n" if number else b"\n") + _encode(_row_object(writers, row)))
+    totals = None if section.totals is None else _row_object(writers, section.totals)
     file.write(b'\n],\n"totals":' + _encode(totals) + b"}")
 
 
@@ -59,9 +66,5 @@ def _open_object(values: dict[str, object]) -> bytes:
     return _encode(values)[:-1]
 
 
-def _row_object(keys: list[tuple[str, ColumnKind]], row: Row) -> dict[str, object]:
-    cells = zip(keys, row, strict=True)
-    return {
-        key: translated(str(cell)) if kind is ColumnKind.LABEL and cell else json_cell(kind, cell)
-        for (key, kind), cell in cells
-    }
+def _row_object(writers: Writers, row: Row) -> dict[str, object]:
+    return {key: None if cell is None else write(cell) for (key, write), cell in zip(writers, row, strict=True)}

@@ -6,9 +6,10 @@ constant_memory mode flushes each row, so rows are written in order and memory s
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,13 +17,24 @@ from zoneinfo import ZoneInfo
 import xlsxwriter
 
 from reports_app.exporters.base import Exporter
-from reports_app.table import TOTAL, Cell, Column, ColumnKind, ReportTable, Row, Section, json_cell, translated
+from reports_app.table import (
+    TEXT_KINDS,
+    TOTAL,
+    Column,
+    ColumnKind,
+    ReportTable,
+    Row,
+    Section,
+    json_writer,
+    label_writer,
+    translated,
+)
 
 MAX_ROWS = 1_048_576  # of a sheet, by the file format
 MAX_TEXT_LENGTH = 32_767  # of a cell, by the file format
 MAX_NAME_LENGTH = 31  # of a sheet, by Excel
-FIRST_YEAR = 1900  # of a date, by the file format
-SECONDS_PER_DAY = 86_400
+FIRST_YEAR = 1901  # of a date, so that Excel agrees
+DAY_ZERO, ONE_DAY = datetime(1899, 12, 30), timedelta(days=1)
 
 _FORBIDDEN_IN_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 _NUMBER_FORMATS = {
@@ -42,7 +54,9 @@ _NUMBER_FORMATS = {
 _WIDTHS = {ColumnKind.TEXT: 28, ColumnKind.LABEL: 24, ColumnKind.DATETIME: 20, ColumnKind.DATE: 12}
 _DEFAULT_WIDTH = 12
 
-Write = Callable[[int, int, Any, Any], object]
+_DIVISORS = {ColumnKind.DURATION_SECONDS: 86_400.0, ColumnKind.PERCENT: 100.0}
+
+Typed = Callable[[Any], str | float | None]
 
 
 class XlsxExporter(Exporter):
@@ -77,14 +91,15 @@ class _WorkbookWriter:
     def write_section(self, section: Section) -> None:
         plain = [self._cell_format(column, {}) for column in section.columns]
         bold = [self._cell_format(column, {"bold": True, "top": 1}) for column in section.columns]
+        typed = [_typed(column.kind, self.zone) for column in section.columns]
         sheet, line = self._new_sheet(section), 1
         for row in section.rows:
             if line == MAX_ROWS - 1:  # the last line stays free for the totals
                 sheet, line = self._new_sheet(section), 1
-            self._write_row(sheet, line, section, row, plain)
+            _write_row(sheet, line, typed, row, plain)
             line += 1
         if section.totals is not None:
-            self._write_row(sheet, line, section, section.totals, bold)
+            _write_row(sheet, line, typed, section.totals, bold)
             if section.totals[0] is None:
                 sheet.write_string(line, 0, translated(TOTAL), bold[0])
 
@@ -110,14 +125,6 @@ class _WorkbookWriter:
         number_format = _NUMBER_FORMATS.get(column.kind)
         return self.workbook.add_format({**properties, **({"num_format": number_format} if number_format else {})})
 
-    def _write_row(self, sheet: Any, line: int, section: Section, row: Row, formats: list[Any]) -> None:
-        for index, (column, cell) in enumerate(zip(section.columns, row, strict=True)):
-            if cell is None:
-                sheet.write_blank(line, index, None, formats[index])
-            else:
-                value = _typed(column.kind, cell, self.zone)
-                _writer(sheet, value)(line, index, value, formats[index])
-
 
 def sheet_name(wanted: str, taken: set[str]) -> str:
     """A name Excel accepts and no other sheet has (names that differ in case only are the same); added to `taken`."""
@@ -139,25 +146,32 @@ def _page_header(table: ReportTable) -> str:
     return f"&L{text}&R{start} - {end}"
 
 
-def _typed(kind: ColumnKind, cell: Cell, zone: ZoneInfo) -> str | float | date | None:
-    if isinstance(cell, datetime):
-        local = cell.astimezone(zone).replace(tzinfo=None)
-        return local if local.year >= FIRST_YEAR else local.isoformat(sep=" ")
-    if isinstance(cell, date):
-        return cell if cell.year >= FIRST_YEAR else cell.isoformat()
-    if kind is ColumnKind.LABEL:
-        return translated(str(cell))[:MAX_TEXT_LENGTH]
-    value = json_cell(kind, cell)
-    if isinstance(value, str) or value is None:
-        return value and value[:MAX_TEXT_LENGTH]
-    if kind is ColumnKind.DURATION_SECONDS:
-        return value / SECONDS_PER_DAY
-    return value / 100 if kind is ColumnKind.PERCENT else value
+def _write_row(sheet: Any, line: int, typed: list[Typed], row: Row, formats: list[Any]) -> None:
+    for index, (value_of, cell, cell_format) in enumerate(zip(typed, row, formats, strict=True)):
+        value = None if cell is None else value_of(cell)
+        if value is None:
+            sheet.write_blank(line, index, None, cell_format)
+        elif isinstance(value, str):
+            sheet.write_string(line, index, value, cell_format)
+        else:
+            sheet.write_number(line, index, value, cell_format)
 
 
-def _writer(sheet: Any, value: object) -> Write:
-    if isinstance(value, str):
-        return sheet.write_string
-    if isinstance(value, date):
-        return sheet.write_datetime
-    return sheet.write_blank if value is None else sheet.write_number
+def _typed(kind: ColumnKind, zone: ZoneInfo) -> Typed:
+    """How a cell of this kind becomes a string or a number; dates and durations are numbers of days in this format."""
+    if kind is ColumnKind.DATETIME:
+        return lambda cell: _day_number(cell.astimezone(zone).replace(tzinfo=None))
+    if kind is ColumnKind.DATE:
+        return lambda cell: _day_number(datetime.combine(cell, time.min))
+    if kind in TEXT_KINDS:
+        shown = label_writer() if kind is ColumnKind.LABEL else str
+        return lambda cell: shown(cell)[:MAX_TEXT_LENGTH]
+    if kind in _DIVISORS:
+        divisor = _DIVISORS[kind]
+        return lambda cell: cell / divisor if math.isfinite(cell) else None
+    return json_writer(kind)
+
+
+def _day_number(local: datetime) -> float | str:
+    """Days since the format's day 0, or the text of a time before Excel's calendar (which has a 29 February 1900)."""
+    return (local - DAY_ZERO) / ONE_DAY if local.year >= FIRST_YEAR else local.isoformat(sep=" ")

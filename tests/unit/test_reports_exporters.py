@@ -151,7 +151,7 @@ def test_xlsx_takes_texts_longer_than_a_cell_and_times_older_than_excel(tmp_path
     row = ["x" * 40_000, datetime(1890, 1, 1, tzinfo=UTC), date(1890, 1, 1)]
     sheet = openpyxl.load_workbook(write("xlsx", table_of(days([row], columns=columns)), tmp_path)).active
     assert len(sheet["A2"].value) == 32_767
-    assert sheet["C2"].value == "1890-01-01"
+    assert sheet["C2"].value == "1890-01-01 00:00:00"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.utils.translation import gettext_lazy as _
 
-from reports_app.table import Column, ColumnKind, ReportTable, Section, from_content, instant, json_cell, to_content
+from reports_app.table import Column, ColumnKind, ReportTable, Section, from_content, instant, json_writer, to_content
 
 START, END = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
 
@@ -49,15 +49,16 @@ def test_it_survives_the_way_through_json_with_its_types():
         (ColumnKind.DURATION_SECONDS, 59.6, 60.0),
         (ColumnKind.DATETIME, START, "2026-03-01T03:00:00Z"),
         (ColumnKind.DATE, date(2026, 3, 1), "2026-03-01"),
-        (ColumnKind.TEXT, None, None),
+        (ColumnKind.TEXT, "=1", "=1"),
+        (ColumnKind.INTEGER, math.nan, None),
     ],
 )
 def test_it_writes_each_kind_of_cell_as_json(kind, cell, expected):
-    assert json_cell(kind, cell) == expected
+    assert json_writer(kind)(cell) == expected
 
 
 def test_it_never_writes_a_negative_zero():
-    assert math.copysign(1, json_cell(ColumnKind.SPEED_KPH, -0.04)) == 1
+    assert math.copysign(1, json_writer(ColumnKind.SPEED_KPH)(-0.04)) == 1
 
 
 def test_it_keeps_milliseconds_of_an_instant():
