@@ -26,7 +26,8 @@ from reports_app.services.generate import generate_report
 from reports_app.services.request import create_report, request_report
 from reports_app.services.retention import delete_orphaned_files
 from reports_app.services.sweep import sweep_stuck_reports
-from tasks_app.engine import JobState, PermanentError, enqueue, get_task
+from tasks_app.engine import JobCancelled, JobState, PermanentError, enqueue, get_task
+from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, Geofence, Job
 from tasks_app.services.positions import store_fixes
@@ -349,8 +350,6 @@ def test_a_job_that_can_never_succeed_fails_once_and_says_why(device, run_jobs, 
 
 
 def test_a_redelivered_job_makes_no_second_report(device):
-    from tasks_app.engine.context import CurrentJob, set_current_job
-
     job_id = uuid.uuid4()
     task = get_task("generate_device_report")
     try:
@@ -392,6 +391,18 @@ def test_a_failure_is_kept_on_the_report_and_raised(device, monkeypatch):
     assert report.state == ReportState.FAILED
     assert "choose a shorter range" in report.error
     assert report.finished_at is not None
+
+
+def test_a_cancelled_report_stops_between_devices_and_says_so(device, fleet):
+    report, _is_due = create_report(kind="fleet", fleet=fleet, range_start=DAY, range_end=LATER)
+    set_current_job(CurrentJob(job_id=uuid.uuid4(), is_cancelled=lambda: True))
+    try:
+        with pytest.raises(JobCancelled):
+            generate_report(report.pk)
+    finally:
+        set_current_job(None)
+    report.refresh_from_db()
+    assert (report.state, report.error) == (ReportState.FAILED, "The report was cancelled.")
 
 
 def test_a_failed_report_can_be_tried_again(device):
