@@ -14,7 +14,14 @@ from rest_framework.response import Response
 from notifications_app.services.alerts import MAX_MINUTES
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, start
-from tasks_app.api.fields import FiniteFloatField, IdField, MomentField, StrictBooleanField, StrictCharField, StrictSerializer
+from tasks_app.api.fields import (
+    FiniteFloatField,
+    IdField,
+    MomentField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictSerializer,
+)
 from tasks_app.api.permissions import IsStaff, device_for, geofence_for
 from tasks_app.api.schema import describe
 from tasks_app.ingest.validate import LIMITS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import FileResponse
+from django.http import FileResponse, Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from reports_app.api.requests import report_for
 from reports_app.exceptions import ReportNotReady
 from reports_app.exporters.registry import EXPORTERS
 from reports_app.models import Report, ReportKind, ReportState
@@ -134,6 +133,14 @@ class ReportDownloadView(ApiView):
         except ReportNotReady as error:
             raise _not_ready(report) from error
         return _file_response(report, written.file.open("rb"), wanted)
+
+
+def report_for(user: Any, report_id: int) -> Report:
+    """The report, if `user` may see it. Raises Http404."""
+    report = visible_reports(user).filter(pk=report_id).first()
+    if report is None:
+        raise Http404
+    return report
 
 
 def _file_response(report: Report, opened: Any, wanted: str) -> FileResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.http import Http404
@@ -14,22 +14,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.days import day_range, last_ended_day
 from reports_app.exporters.registry import EXPORTERS
-from reports_app.models import Report, ReportKind
-from reports_app.queries import visible_reports
+from reports_app.models import Report, ReportKind, ReportState
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, start
-from tasks_app.api.fields import IdField, StrictCharField, StrictSerializer
+from tasks_app.api.errors import Conflict
+from tasks_app.api.fields import EARLIEST_YEAR, LATEST_YEAR, IdField, StrictCharField, StrictSerializer
 from tasks_app.api.permissions import device_for, devices_for, fleet_for, role_too_low
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import visible_fleets
 
 TIME_HELP = "ISO-8601 with a zone, or a date: its midnight in the fleet's time zone."
-TASK_OF_KIND = {kind: "generate_device_report" for kind in DEVICE_KINDS}
+TASK_OF_KIND = dict.fromkeys(DEVICE_KINDS, "generate_device_report")
 
 
 class RangeBody(StrictSerializer):
@@ -57,7 +58,14 @@ class DailyReportBody(StrictSerializer):
     """A fleet's day; without a fleet (staff only) the day of every fleet."""
 
     fleet_id = IdField(required=False)
-    day = serializers.DateField(required=False, help_text="YYYY-MM-DD in the fleet's time zone; yesterday when not said.")
+    day = serializers.DateField(
+        required=False, help_text="YYYY-MM-DD in the fleet's time zone; yesterday when not said."
+    )
+
+    def validate_day(self, day: date) -> date:
+        if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+            raise ValidationError(_("This day is not in the years of reports."))
+        return day
 
 
 class ExportBody(StrictSerializer):
@@ -134,9 +142,9 @@ class DailyReportView(ApiView):
         name="report_daily",
         tag="reports",
         request=DailyReportBody,
-        answers={202: EnqueuedSerializer},
-        errors=(404,),
-        description="A fleet's day is written once: asked for again, the answer names the job and the report there are.",
+        answers={200: ReportSerializer, 202: EnqueuedSerializer},
+        errors=(404, 409),
+        description="A fleet's day is written once: asked for again, the answer is the job that writes it, or the report.",
     )
     def post(self, request: Request) -> Response:
         body = self.body(DailyReportBody)
@@ -152,6 +160,8 @@ class DailyReportView(ApiView):
         report = request_report(
             kind=ReportKind.DAILY, range_start=start_at, range_end=end_at, fleet=fleet, requested_by=request.user
         )
+        if report.state == ReportState.READY:
+            return Response(ReportSerializer(report, context={"request": request}).data)
         return report_accepted(request, report)
 
 
@@ -172,16 +182,10 @@ class ExportView(ApiView):
         return start(request, "export_report_data", report.pk, body["format"])
 
 
-def report_for(user: Any, report_id: int) -> Report:
-    """The report, if `user` may see it. Raises Http404."""
-    report = visible_reports(user).filter(pk=report_id).first()
-    if report is None:
-        raise Http404
-    return report
-
-
 def report_accepted(request: Request, report: Report) -> Response:
-    """The 202 of a report that was asked for."""
+    """The 202 of a report that was asked for. Raises Conflict for one that somebody writes without a job."""
+    if report.job_id is None:
+        raise Conflict("report_not_ready", _("The report is being written already."), state=report.state)
     task_name = TASK_OF_KIND.get(ReportKind(report.kind), "generate_fleet_report")
     url = reverse("api:report-detail", kwargs={"report_id": report.pk}, request=request)
     return accepted(request, report.job_id, task_name, report_id=report.pk, report_url=url)

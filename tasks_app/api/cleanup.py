@@ -12,7 +12,13 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, start
-from tasks_app.api.fields import FiniteFloatField, StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
+from tasks_app.api.fields import (
+    FiniteFloatField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+)
 from tasks_app.api.permissions import StaffWithPermission
 from tasks_app.api.schema import describe
 

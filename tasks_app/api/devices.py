@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -94,7 +93,9 @@ class DeviceListView(ApiView):
 class DeviceStateView(ApiView):
     """The present state of one device."""
 
-    @describe("State of a device", name="device_state", tag="fleet", answers={200: DeviceStateSerializer}, errors=(404,))
+    @describe(
+        "State of a device", name="device_state", tag="fleet", answers={200: DeviceStateSerializer}, errors=(404,)
+    )
     def get(self, request: Request, device_id: int) -> Response:
         device = device_for(request.user, device_id, FleetRole.VIEWER)
         state = DeviceState.objects.filter(device=device).first()

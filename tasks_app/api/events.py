@@ -19,7 +19,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
     kind = serializers.CharField()
     occurred_at = MomentField()
-    data = serializers.DictField(child=serializers.JSONField())
+    data = serializers.DictField(child=serializers.JSONField())  # type: ignore[assignment]
 
     class Meta:
         model = Event
@@ -53,5 +53,7 @@ class EventListView(ApiView):
         filters = {"device": "device_id", "kind": "kind", "from": "occurred_at__gte", "to": "occurred_at__lt"}
         wanted = {lookup: query[name] for name, lookup in filters.items() if name in query}
         events = visible_events(request.user).filter(**wanted)
-        rows, cursor = keyset_page(events, order=("occurred_at", "id"), limit=query["limit"], cursor=query.get("cursor"))
+        rows, cursor = keyset_page(
+            events, order=("occurred_at", "id"), limit=query["limit"], cursor=query.get("cursor")
+        )
         return Response(page_body(request, cursor, EventSerializer(rows, many=True).data))

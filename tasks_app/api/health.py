@@ -16,6 +16,8 @@ from tasks_app.api.schema import describe
 from tasks_app.engine.connection import client
 from tasks_app.queries.jobs import queue_stats
 
+NO_CLUSTER: dict[str, Any] = {"connected": False, "workers": 0, "queues_without_workers": []}
+
 
 class ClusterSerializer(serializers.Serializer[Any]):
     """The clusters together."""
@@ -68,8 +70,8 @@ class HealthView(PublicView):
     )
     def get(self, request: Request) -> Response:
         database, queue_server = database_answers(), redis_answers()
-        cluster = cluster_health() if queue_server else {"connected": False, "workers": 0, "queues_without_workers": []}
-        healthy = database and queue_server and cluster["connected"]
+        cluster = cluster_health() if queue_server else dict(NO_CLUSTER)
+        healthy = database and queue_server and bool(cluster["connected"])
         word = "unhealthy" if not healthy else "degraded" if cluster["queues_without_workers"] else "healthy"
         body = {"status": word, "cluster": cluster, "database": database, "redis": queue_server}
         return Response(body, status=_status(healthy))

@@ -25,7 +25,7 @@ from tasks_app.services.jobs import cancel_job, retry_job
 CHANGE_JOB = "tasks_app.change_job"
 
 
-class JobSerializer(serializers.Serializer[JobView]):
+class JobSerializer(serializers.Serializer[Any]):
     """One job, live or finished."""
 
     task_id = serializers.UUIDField(source="id")
@@ -112,7 +112,13 @@ class JobListView(ApiView):
 class JobDetailView(ApiView):
     """One job."""
 
-    @describe("One job, with attempts and progress", name="task_read", tag="jobs", answers={200: JobDetailSerializer}, errors=(404,))
+    @describe(
+        "One job, with attempts and progress",
+        name="task_read",
+        tag="jobs",
+        answers={200: JobDetailSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, task_id: UUID) -> Response:
         return Response(JobDetailSerializer(_job_for(request.user, task_id)).data)
 

@@ -48,7 +48,9 @@ class JobsCollector(Collector):
             for queue in queues:
                 family.add_metric([queue.name], getattr(queue, attribute) or 0)
             yield family
-        finished = GaugeMetricFamily("tracker_jobs_finished_24h", "Jobs that ended in the last 24 hours", labels=["state"])
+        finished = GaugeMetricFamily(
+            "tracker_jobs_finished_24h", "Jobs that ended in the last 24 hours", labels=["state"]
+        )
         for state, count in job_counts(hours=24).items():
             finished.add_metric([str(state)], count)
         yield finished
@@ -60,7 +62,12 @@ class MetricsView(ApiView):
     permission_classes: list[type[BasePermission]] = [MetricsPermission]
     throttle_classes: list[Any] = []
 
-    @describe("Metrics in Prometheus' text format", name="metrics", tag="health", answers={(200, "text/plain"): OpenApiTypes.STR})
+    @describe(
+        "Metrics in Prometheus' text format",
+        name="metrics",
+        tag="health",
+        answers={(200, "text/plain"): OpenApiTypes.STR},
+    )
     def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(JobsCollector())

@@ -31,17 +31,21 @@ class PageQuery(StrictSerializer):
         min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text=gettext_lazy("Results per page.")
     )
     cursor = serializers.CharField(
-        max_length=MAX_CURSOR_LENGTH, required=False, help_text=gettext_lazy("Where the page starts; taken from `next`.")
+        max_length=MAX_CURSOR_LENGTH,
+        required=False,
+        help_text=gettext_lazy("Where the page starts; taken from `next`."),
     )
 
 
-def page_body(request: Request, cursor: str | None, results: list[Any]) -> dict[str, Any]:
+def page_body(request: Request, cursor: str | None, results: Any) -> dict[str, Any]:
     """The answer of a list whose next page starts at `cursor`."""
     url = replace_query_param(request.build_absolute_uri(), "cursor", cursor) if cursor else None
     return {"next": url, "results": results}
 
 
-def keyset_page(queryset: QuerySet[M], *, order: tuple[str, ...], limit: int, cursor: str | None) -> tuple[list[M], str | None]:
+def keyset_page(
+    queryset: QuerySet[M], *, order: tuple[str, ...], limit: int, cursor: str | None
+) -> tuple[list[M], str | None]:
     """One page of `queryset` newest first, and the cursor of the next page.
 
     `order` names fields that together are unique; all sort descending. Raises ValidationError for a bad cursor.

@@ -114,7 +114,9 @@ class StatsQuery(StrictSerializer):
 class StatusView(ApiView):
     """Overall state."""
 
-    @describe("Overall: workers, queues, last 24 hours", name="tasks_status", tag="queues", answers={200: StatusSerializer})
+    @describe(
+        "Overall: workers, queues, last 24 hours", name="tasks_status", tag="queues", answers={200: StatusSerializer}
+    )
     def get(self, request: Request) -> Response:
         queues = queue_stats()
         body = {

@@ -54,9 +54,7 @@ def task_stats(*, hours: int, now: datetime) -> list[dict[str, Any]]:
         )
         .order_by("task", "queue")
     )
-    return [
-        {**row, "wait_seconds": _named(row.pop("waits")), "run_seconds": _named(row.pop("run_times"))} for row in rows
-    ]
+    return [_with_quantiles(dict(row)) for row in rows]
 
 
 def throughput(*, hours: int, now: datetime) -> tuple[int, list[dict[str, Any]]]:
@@ -69,7 +67,7 @@ def throughput(*, hours: int, now: datetime) -> tuple[int, list[dict[str, Any]]]
         .annotate(succeeded=_SUCCEEDED, failures=_FAILED, cancelled=_CANCELLED)
         .order_by("start")
     )
-    return step_seconds, list(rows)
+    return step_seconds, [dict(row) for row in rows]
 
 
 def step_for(hours: int) -> int:
@@ -79,6 +77,11 @@ def step_for(hours: int) -> int:
 
 def _ended_since(start: datetime) -> QuerySet[Job]:
     return Job.objects.filter(finished_at__gte=start)
+
+
+def _with_quantiles(row: dict[str, Any]) -> dict[str, Any]:
+    waits, run_times = row.pop("waits"), row.pop("run_times")
+    return {**row, "wait_seconds": _named(waits), "run_seconds": _named(run_times)}
 
 
 def _named(quantiles: list[float] | None) -> dict[str, float | None]:

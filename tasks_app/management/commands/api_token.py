@@ -8,13 +8,12 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from tasks_app.services.api_tokens import TooManyTokens, issue_token
 
 
 class Command(BaseCommand):
-    help = gettext_lazy("Make an API token for a user and print it. It is shown this once; only its hash is stored.")
+    help = "Make an API token for a user and print it. It is shown this once; only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

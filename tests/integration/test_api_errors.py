@@ -1,0 +1,207 @@
+"""Every error has one shape, and a server that is down is a 503."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client, override_settings
+from rest_framework.test import APIClient
+
+from tasks_app.engine import connection as engine_connection
+from tasks_app.engine.config import engine_config
+
+pytestmark = pytest.mark.django_db
+
+
+def assert_problem(response, status: int, code: str) -> dict:
+    body = response.json()
+    assert (response.status_code, body["code"]) == (status, code), body
+    assert response["Content-Type"] == "application/json"
+    assert body["detail"]
+    assert isinstance(body["fields"], dict)
+    return body
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "/api/", "/api/tasks/task/not-a-uuid", "/api/devices/9x/state", "/api//x"]
+)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_it_answers_unknown_addresses_in_json(path, method, debug):
+    with override_settings(DEBUG=debug):
+        assert_problem(getattr(Client(), method)(path), 404, "not_found")
+
+
+@override_settings(DEBUG=False)
+def test_it_leaves_other_addresses_to_html():
+    response = Client().get("/nothing")
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("/api/tasks?state=failed", "/api/tasks/?state=failed"),
+        ("/api/reports", "/api/reports/"),
+        ("/api/devices/", "/api/devices"),
+        ("/api/tasks/position/process-batch/", "/api/tasks/position/process-batch"),
+    ],
+)
+def test_it_mends_the_slash_and_keeps_the_method(given, meant):
+    response = Client().post(given)
+    assert (response.status_code, response["Location"]) == (308, meant)
+
+
+def test_it_answers_a_wrong_method_in_json(api):
+    response = api.delete("/api/tasks/")
+    assert_problem(response, 405, "method_not_allowed")
+    assert "GET" in response["Allow"]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "x"]
+)
+def test_it_takes_json_only(api, content_type):
+    for path in ("/api/tasks/report/device", "/api/tasks/position/process-batch"):
+        response = api.generic("POST", path, b"device_id=1", content_type=content_type)
+        assert_problem(response, 415, "unsupported_media_type")
+
+
+BAD_BODIES = {
+    "not JSON": (b"{", 400),
+    "nothing": (b"", 400),
+    "NaN": (b'{"device_id": NaN}', 400),
+    "1e999": (b'{"device_id": 1e999}', 400),
+    "deep nesting": (b"[" * 100_000, 400),
+    "5000 digits": (b'{"device_id": ' + b"9" * 5000 + b"}", 400),
+    "bad UTF-8": (b'{"device_id": "\xff"}', 400),
+    "lone surrogate": (b'{"kind": "\\ud800"}', 400),
+    "NUL": (b'{"device_id": 1, "start": "\\u0000", "end": "2026-01-01"}', 400),
+    "a list": (b"[]", 400),
+    "a number": (b"5", 400),
+    "null": (b"null", 400),
+    "bool where number": (b'{"device_id": true, "start": "2026-01-01", "end": "2026-01-02"}', 400),
+    "huge string": (b'{"device_id": "' + b"x" * 1_000_000 + b'"}', 400),
+    "too large": (b'"' + b"x" * 3_000_000 + b'"', 413),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/tasks/report/device",
+        "/api/tasks/notification/speed",
+        "/api/tasks/cleanup/positions",
+        "/api/tasks/position/statistics",
+        "/api/tasks/position/process",
+        "/api/tasks/position/process-batch",
+        "/api/auth/login",
+    ],
+)
+def test_it_answers_bad_bodies_with_a_4xx_that_says_so(staff_api, path, name):
+    body, status = BAD_BODIES[name]
+    if path.startswith("/api/tasks/cleanup/") and name == "nothing":
+        pytest.skip("a clean-up needs no body")
+    response = staff_api.generic("POST", path, body, content_type="application/json")
+    assert response.status_code == status, response.content[:300]
+    assert response.json()["code"]
+    assert len(response.content) < 2000
+
+
+BAD_QUERIES = [
+    "/api/tasks/?state=sleeping",
+    "/api/tasks/?cursor=%00",
+    "/api/tasks/?cursor=AAAA",
+    "/api/tasks/?limit=0",
+    "/api/tasks/?limit=9999999999999999999999",
+    "/api/tasks/?requested_by=x",
+    "/api/tasks/?created_after=yesterday",
+    "/api/tasks/?search=%00",
+    "/api/tasks/?colour=red",
+    "/api/tasks/stats?hours=0",
+    "/api/tasks/stats?hours=nan",
+    "/api/devices?fleet=99999999999999999999",
+    "/api/devices?cursor=WyJ4Il0",
+    "/api/devices?cursor=WzFdWzFd",
+    "/api/devices?cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDhd",
+    "/api/devices?unique_id=%00",
+    "/api/events?cursor=WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwxXQ",
+    "/api/events?from=2026-01-01T00:00:00",
+    "/api/events?kind=party",
+    "/api/positions",
+    "/api/positions?device=1e3",
+    "/api/reports/?kind=novel",
+    "/api/notifications?unread=perhaps",
+]
+
+
+@pytest.mark.parametrize("path", BAD_QUERIES)
+def test_it_answers_bad_parameters_with_a_400_that_names_them(staff_api, path):
+    body = assert_problem(staff_api.get(path), 400, "invalid")
+    assert body["fields"]
+
+
+@pytest.mark.parametrize(
+    "header", ["Token", "Token a b", "Token \xff", "Token a\x00b", "Token " + "x" * 5000, "Token " + "0" * 64]
+)
+def test_it_answers_bad_tokens_with_a_401(header):
+    response = APIClient().get("/api/tasks/", HTTP_AUTHORIZATION=header)
+    assert_problem(response, 401, "authentication_failed")
+    assert response["WWW-Authenticate"] == "Token"
+
+
+@pytest.fixture
+def redis_down(settings):
+    """The engine and the cache look for Redis where there is none."""
+    nowhere = "unix:///nonexistent/redis.sock"
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": nowhere}
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": nowhere}}
+    engine_config.cache_clear()
+    engine_connection._client_of_process.cache_clear()
+    yield
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": settings.REDIS_URL}
+    engine_config.cache_clear()
+    engine_connection._client_of_process.cache_clear()
+
+
+def test_it_answers_503_while_redis_is_down(redis_down, api, device):
+    fix = {"device_id": device.unique_id, "timestamp": "2026-01-01T00:00:00Z", "latitude": 1, "longitude": 1}
+    response = api.post("/api/tasks/position/process-batch", [fix], format="json")
+    assert_problem(response, 503, "queue_unavailable")
+    assert response["Retry-After"]
+    assert_problem(api.get("/api/tasks/queues"), 503, "redis_unavailable")
+    assert_problem(
+        api.post("/api/tasks/position/statistics", {"device_id": device.pk}, format="json"), 503, "queue_unavailable"
+    )
+
+
+def test_it_answers_503_to_a_login_while_redis_is_down(redis_down):
+    response = APIClient().post("/api/auth/login", {"username": "a", "password": "b"}, format="json")
+    assert_problem(response, 503, "redis_unavailable")
+
+
+@pytest.fixture
+def database_down(transactional_db, monkeypatch):
+    """New connections are sought where there is no PostgreSQL."""
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "HOST", "/nonexistent")
+        yield
+        connection.close()
+
+
+def test_it_answers_503_while_the_database_is_down(database_down):
+    response = APIClient().get("/api/tasks/", HTTP_AUTHORIZATION="Token " + "0" * 64)
+    assert_problem(response, 503, "database_unavailable")
+    assert response["Retry-After"]
+
+
+def test_health_says_what_is_down(database_down):
+    response = APIClient().get("/health")
+    assert response.status_code == 503
+    assert response.json()["status"] == "unhealthy"
+    assert (response.json()["database"], response.json()["redis"]) == (False, True)
+    assert APIClient().get("/health/live").status_code == 200
+    assert APIClient().get("/health/ready").status_code == 503

@@ -1,0 +1,87 @@
+"""Probes and metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from rest_framework.test import APIClient
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.engine.streams import JobQueue
+from tasks_app.services.jobs import start_task
+
+pytestmark = pytest.mark.django_db
+QUEUES = ["positions", "reports", "cleanup", "notifications"]
+
+
+def beat(*names: str) -> None:
+    """One heartbeat of a worker of each queue, as a cluster's maintenance process sends it."""
+    description = {
+        "host": "h",
+        "pid": os.getpid(),
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "job_id": "",
+        "memory_bytes": 1,
+    }
+    for name in names:
+        JobQueue(name, client()).beat({f"h:1:{name}:0": json.dumps(description)})
+
+
+def test_it_is_unhealthy_without_workers():
+    response = APIClient().get("/health")
+    assert response.status_code == 503
+    assert response.json() == {
+        "status": "unhealthy",
+        "cluster": {"connected": False, "workers": 0, "queues_without_workers": QUEUES},
+        "database": True,
+        "redis": True,
+    }
+    assert APIClient().get("/health/ready").json() == {"status": "ready", "database": True, "redis": True}
+    assert APIClient().get("/health/live").json() == {"status": "alive"}
+
+
+def test_it_is_healthy_with_a_worker_on_every_queue():
+    beat(*QUEUES)
+    response = APIClient().get("/health")
+    assert (response.status_code, response.json()["status"]) == (200, "healthy")
+    assert response.json()["cluster"] == {"connected": True, "workers": 4, "queues_without_workers": []}
+
+
+def test_it_names_queues_without_workers():
+    beat("positions")
+    response = APIClient().get("/health")
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    assert response.json()["cluster"]["queues_without_workers"] == QUEUES[1:]
+
+
+def test_it_answers_probes_however_often_they_ask():
+    codes = {APIClient().get("/health/live").status_code for _number in range(100)}
+    assert codes == {200}
+
+
+def test_metrics_count_what_waits_and_what_ended(staff_api, staff, run_jobs):
+    start_task(task_name="cleanup_expired_sessions", user=staff)
+    run_jobs("cleanup")
+    start_task(task_name="cleanup_expired_sessions", user=staff)
+    beat("cleanup")
+    response = staff_api.get("/metrics")
+    assert response["Content-Type"].startswith("text/plain; version=0.0.4")
+    text = response.content.decode()
+    assert 'tracker_queue_depth{queue="cleanup"} 1.0' in text
+    assert 'tracker_queue_workers{queue="cleanup"} 1.0' in text
+    assert 'tracker_jobs_finished_24h{state="succeeded"} 1.0' in text
+    assert 'tracker_queue_oldest_age_seconds{queue="positions"} 0.0' in text
+
+
+def test_metrics_are_for_staff_unless_the_setting_opens_them(api, settings):
+    assert APIClient().get("/metrics").status_code == 401
+    assert api.get("/metrics").status_code == 403
+    settings.METRICS_PUBLIC = True
+    assert APIClient().get("/metrics").status_code == 200
+
+
+def test_every_queue_of_the_settings_is_known_here():
+    assert list(engine_config().queues) == QUEUES
