@@ -48,9 +48,9 @@ def render(message: Message, reader: Reader) -> Rendered:
         "site_url": settings.SITE_URL,
         "zone": reader.time_zone,
         "language": reader.language,
-        "dir": "rtl" if translation.get_language_info(reader.language)["bidi"] else "ltr",
     }
     with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
+        context["dir"] = "rtl" if translation.get_language_bidi() else "ltr"
         subject = one_line(_template(message.kind, "subject.txt", context))
         context["subject"] = subject
         text = _BLANK_LINES.sub("\n\n", body(_template(message.kind, "txt", context)))

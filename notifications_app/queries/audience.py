@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -93,9 +94,21 @@ def readers_of(people: Iterable[AbstractUser]) -> Readers:
 
 
 def reader_of(preference: tuple[str | None, str | None], fallback_zone: str) -> Reader:
-    """The reader of a preference; without one the system's language and `fallback_zone`."""
+    """The reader of a preference; without one the system's language and `fallback_zone`.
+
+    A zone that this system does not know (any more) never keeps news, nor the positions it came with, from being
+    written: then times are in the system's zone.
+    """
     language, zone = preference
-    return Reader(language or settings.LANGUAGE_CODE, zone or fallback_zone)
+    wanted = zone or fallback_zone
+    return Reader(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return bool(zoneinfo.ZoneInfo(name).key)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
 
 
 def _ids_by_rule(through: Any, column: str, rule_ids: list[int]) -> defaultdict[int, frozenset[int]]:

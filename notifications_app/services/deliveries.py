@@ -72,8 +72,9 @@ def _record_failure(claim: Claim, error: DeliveryError, *, is_last: bool) -> Non
 
 
 def _settled_state(delivery_id: int, *, max_attempts: int, now: datetime) -> str:
-    if give_up_delivery(delivery_id, max_attempts=max_attempts, now=now):
-        raise PermanentError(_("Every attempt was used up."))
+    reason = _("Every attempt was used up.")
+    if give_up_delivery(delivery_id, max_attempts=max_attempts, reason=reason, now=now):
+        raise PermanentError(reason)
     state = Delivery.objects.filter(pk=delivery_id).values_list("state", flat=True).first()
     if state is None:
         raise PermanentError(_("There is no delivery %(id)s.") % {"id": delivery_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, TextField, Value, When
 
 from notifications_app.models import Delivery, DeliveryState
 
@@ -38,8 +38,9 @@ def claim_delivery(delivery_id: int, *, max_attempts: int, now: datetime) -> Cla
     return Claim(delivery_id, Delivery.objects.values_list("attempt_count", flat=True).get(pk=delivery_id))
 
 
-def give_up_delivery(delivery_id: int, *, max_attempts: int, now: datetime) -> bool:
-    """Mark a free delivery without attempts left as failed; False if it is not one."""
+def give_up_delivery(delivery_id: int, *, max_attempts: int, reason: str, now: datetime) -> bool:
+    """Mark a free delivery without attempts left as failed; False if it is not one. Keeps the last server's answer."""
     free = Q(state=DeliveryState.PENDING) | Q(state=DeliveryState.SENDING, claimed_at__lt=now - LEASE)
     spent = Delivery.objects.filter(free, pk=delivery_id, attempt_count__gte=max_attempts)
-    return bool(spent.update(state=DeliveryState.FAILED))
+    answer = Case(When(last_error="", then=Value(reason, output_field=TextField())), default=F("last_error"))
+    return bool(spent.update(state=DeliveryState.FAILED, last_error=answer))

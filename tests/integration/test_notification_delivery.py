@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 from datetime import timedelta
 
 import pytest
@@ -120,6 +121,16 @@ def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
     assert "ConnectionRefusedError" in email_delivery.last_error
 
 
+def test_it_tries_again_when_the_server_hangs(email_delivery, settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        settings.EMAIL_TIMEOUT = 0.1
+        with pytest.raises(DeliveryError, match="timed out") as caught:
+            attempt(email_delivery)
+    assert not caught.value.permanent
+
+
 def test_it_gives_up_when_every_attempt_was_used_up(sink, email_delivery):
     sink.data_answer = "451 Later"
     for _ in range(MAX_ATTEMPTS - 1):
@@ -203,7 +214,7 @@ def test_it_fails_a_delivery_whose_every_sender_died(sink, email_delivery):
     with pytest.raises(PermanentError):
         attempt(email_delivery)
     email_delivery.refresh_from_db()
-    assert email_delivery.state == "failed"
+    assert (email_delivery.state, email_delivery.last_error) == ("failed", "Every attempt was used up.")
     assert sink.messages == []
 
 

@@ -172,6 +172,13 @@ def test_it_writes_in_each_readers_language_and_zone(device, fleet, operator, ma
     assert "Asia/Tokyo" in texts["bia"]
 
 
+@pytest.mark.parametrize("zone", ["Mars/Olympus_Mons", "../../etc/passwd", "America"])
+def test_an_unknown_zone_or_language_keeps_no_event_from_being_written(zone, device, rule, operator, db):
+    NotificationPreference.objects.create(user=operator, language="xx", time_zone=zone)
+    record_events(device, EventKind.OVERSPEED)
+    assert "Times are in the zone UTC" in Notification.objects.get().body_text
+
+
 def test_its_queries_do_not_grow_with_events_rules_or_people(make_device, fleet, operator, make_user, db):
     def measure(event_count: int) -> int:
         devices = [make_device() for _ in range(event_count)]
