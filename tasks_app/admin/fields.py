@@ -35,6 +35,10 @@ class StrictJSONField(forms.JSONField):
             raise ValidationError(str(error)) from error
         return decoded
 
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed, as it was typed: it may be what could not be decoded."""
+        return data
+
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, str) or value is None:
             return value

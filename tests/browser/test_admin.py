@@ -1,0 +1,216 @@
+"""The admin in a real browser: what staff do every day, on a desk and on a phone, without another host.
+
+Uses the system's Chromium (or CHROMIUM_PATH); skips with its reason where there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tasks_app.engine import JobState, get_task
+from tasks_app.models import DeviceState, Job
+from tasks_app.queries.jobs import find_job
+from tests.support.probe.tasks import probe_fail_for_good
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+PASSWORD = "correct horse battery"
+PAGES = [
+    "admin:index",
+    "admin:tasks_app_device_changelist",
+    "admin:tasks_app_job_changelist",
+    "admin:tasks_app_job_start",
+    "admin:django_q_schedule_changelist",
+    "admin:django_q_schedule_add",
+    "admin:tasks_app_geofence_add",
+    "admin:notifications_app_rule_add",
+    "admin:reports_app_report_changelist",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this module."""
+    found = os.environ.get("CHROMIUM_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("no Chromium on PATH (install chromium, or set CHROMIUM_PATH)")
+    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield running
+        running.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    else:
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+
+
+class Visit:
+    """One visitor: a page, with what it asked for and what went wrong on it."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self.base_url = base_url
+        self.hosts: set[str] = set()
+        self.troubles: list[str] = []
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("console", lambda message: self.troubles.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda answer: self.troubles.append(answer.url) if answer.status >= 400 else None)
+
+    def open(self, name: str, *args: object) -> None:
+        self.page.goto(self.base_url + reverse(name, args=args))
+
+    def log_in(self) -> None:
+        self.open("admin:login")
+        self.page.fill("[name=username]", "staff")
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click("[type=submit]")
+        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible()
+
+    def choose(self, title: str) -> None:
+        """Click on a page's name in the side bar."""
+        self.page.locator("#nav-sidebar-apps").get_by_text(title, exact=True).click()
+
+
+def visit_of(browser: Browser, base_url: str, **options: object) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": options.pop("width", 1280), "height": 800}, **options)
+    context.set_default_timeout(15_000)
+    visit = Visit(context.new_page(), base_url)
+    yield visit
+    context.close()
+    assert visit.hosts == {urlsplit(base_url).netloc}, "a page asked another host"
+    assert visit.troubles == []
+
+
+@pytest.fixture
+def visit(browser, live_server, staff) -> Iterator[Visit]:
+    """Someone at a desk. After the test: nothing was asked of another host, and no page had an error."""
+    yield from visit_of(browser, live_server.url)
+
+
+@pytest.fixture
+def phone(browser, live_server, staff) -> Iterator[Visit]:
+    yield from visit_of(browser, live_server.url, width=360, color_scheme="dark")
+
+
+@pytest.fixture
+def scriptless(browser, live_server, staff) -> Iterator[Visit]:
+    yield from visit_of(browser, live_server.url, java_script_enabled=False)
+
+
+@pytest.fixture
+def failed_job(run_jobs) -> Job:
+    job_id = probe_fail_for_good.delay("There is no van 424242.")
+    run_jobs("positions")
+    return Job.objects.get(pk=job_id)
+
+
+def test_it_shows_devices_with_their_state(visit, device):
+    DeviceState.objects.create(device=device, status="online", speed_kph=42)
+    visit.log_in()
+    visit.choose("Devices")
+    row = visit.page.get_by_role("row").filter(has_text="Van 1")
+    expect(row).to_contain_text("Online")
+    expect(row).to_contain_text("42 km/h")
+
+
+def test_it_shows_a_failed_job_with_its_traceback(visit, failed_job):
+    visit.log_in()
+    visit.choose("Jobs")
+    visit.page.get_by_role("navigation", name="States").get_by_role("link", name="Failed").click()
+    visit.page.get_by_role("link", name="probe_fail_for_good").click()
+    expect(visit.page.get_by_text("Traceback (most recent call last)")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Retry")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="Cancel")).to_have_count(0)
+
+
+def test_it_shows_the_schedules(visit):
+    visit.log_in()
+    visit.choose("Schedules")
+    expect(visit.page.get_by_role("heading", name="Scheduled tasks")).to_be_visible()
+
+
+def test_it_cancels_a_queued_job(visit, staff):
+    job_id = get_task("cleanup_expired_sessions").delay()
+    visit.log_in()
+    visit.open("admin:tasks_app_job_changelist")
+    visit.page.get_by_role("link", name="cleanup_expired_sessions").click()
+    visit.page.get_by_role("link", name="Cancel", exact=True).click()
+    visit.page.get_by_label("Reason").fill("not today")
+    visit.page.get_by_role("button", name="Cancel the job").click()
+    expect(visit.page.get_by_text("The job was cancelled.")).to_be_visible()
+    expect(visit.page.get_by_role("cell", name="not today")).to_be_visible()
+    assert find_job(job_id, user=staff).state is JobState.CANCELLED
+
+
+def test_it_starts_a_task_and_sees_it_end_without_reloading(visit, staff, run_jobs):
+    visit.log_in()
+    visit.choose("Start a task")
+    visit.page.get_by_role("link", name="cleanup_old_events").click()
+    visit.page.get_by_label("days_to_keep").fill("")
+    visit.page.get_by_label("Start in (seconds)").fill("-1")
+    visit.page.get_by_role("button", name="Start").click()
+    expect(visit.page.get_by_text("greater than or equal to 0")).to_be_visible()
+    visit.page.get_by_label("Start in (seconds)").fill("")
+    visit.page.get_by_label("days_to_keep").fill("30")
+    visit.page.get_by_role("button", name="Start").click()
+    expect(visit.page.get_by_text("was started")).to_be_visible()
+    expect(visit.page.get_by_text("Queued", exact=True)).to_be_visible()
+    run_jobs("cleanup")
+    expect(visit.page.get_by_text("Succeeded", exact=True).first).to_be_visible(timeout=15_000)
+
+
+def test_it_logs_in_with_the_keyboard_alone(visit):
+    visit.open("admin:login")
+    visit.page.keyboard.press("Tab")
+    while visit.page.evaluate("document.activeElement.name") != "username":
+        visit.page.keyboard.press("Tab")
+    visit.page.keyboard.type("staff")
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.type(PASSWORD)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def test_it_fits_a_phone_without_scrolling_sideways(phone, failed_job, device):
+    phone.log_in()
+    addresses = [reverse(name) for name in PAGES]
+    addresses.append(reverse("admin:tasks_app_job_change", args=[failed_job.pk]))
+    addresses.append(reverse("admin:tasks_app_device_change", args=[device.pk]))
+    addresses.append(reverse("admin:tasks_app_job_start_task", args=["generate_device_report"]))
+    too_wide = {}
+    for address in addresses:
+        phone.page.goto(phone.base_url + address)
+        extra = phone.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if extra:
+            too_wide[address] = extra
+    assert too_wide == {}
+
+
+def test_it_works_without_javascript(scriptless, staff):
+    job_id = get_task("cleanup_expired_sessions").delay()
+    scriptless.log_in()
+    scriptless.open("admin:tasks_app_job_changelist")
+    scriptless.page.get_by_role("link", name="cleanup_expired_sessions").click()
+    scriptless.page.get_by_role("link", name="Cancel", exact=True).click()
+    scriptless.page.get_by_role("button", name="Cancel the job").click()
+    expect(scriptless.page.get_by_text("The job was cancelled.")).to_be_visible()
+    assert find_job(job_id, user=staff).state is JobState.CANCELLED
