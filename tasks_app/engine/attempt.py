@@ -86,7 +86,7 @@ class Attempt:
             args, kwargs = shorten([args, kwargs])
         return FinishedJob(
             job_id=self.delivery.job_id,
-            task=self.payload.task if self.payload else "",
+            task=self.delivery.task,
             queue=self.queue,
             state=self.state,
             created_at=created_at,

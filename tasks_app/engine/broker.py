@@ -15,12 +15,11 @@ import redis
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
-from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueue import JobOptions, enqueue_checked
 from tasks_app.engine.errors import UnknownTask
+from tasks_app.engine.inspect import queue_stats
 from tasks_app.engine.registry import Task, get_task
-from tasks_app.engine.streams import JobQueue
 
 
 class JSONPackages:
@@ -64,7 +63,7 @@ class RedisStreamsBroker(Broker):
 
     def queue_size(self) -> int:
         """Jobs that wait on all queues."""
-        return sum(self._queue(name).client.xlen(self._queue(name).keys.stream) for name in engine_config().queues)
+        return sum(queue.depth for queue in queue_stats(client()))
 
     def ping(self) -> bool:
         return bool(client().ping())
@@ -72,7 +71,3 @@ class RedisStreamsBroker(Broker):
     def info(self) -> str:
         server = client().info("server")
         return f"Redis {server.get('valkey_version') or server['redis_version']} streams"
-
-    @staticmethod
-    def _queue(name: str) -> JobQueue:
-        return JobQueue(name, client())

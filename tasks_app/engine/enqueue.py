@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import redis
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from tasks_app.engine.config import engine_config
+from tasks_app.engine.config import EngineConfig, engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable
-from tasks_app.engine.keys import QueueKeys
+from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.payload import Payload, seal
 from tasks_app.engine.scripts import script
 
 # A unique key outlives no forgotten job by more than this.
 UNIQUE_TTL_MS = 24 * 3600 * 1000
 MAX_DELAY_SECONDS = 366 * 24 * 3600
+CHUNK_JOBS = 500
+CHUNK_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class JobOptions:
     requested_by_id: int | None = None
     schedule_id: int | None = None
     retry_of: UUID | None = None
+    priority: str = "normal"
 
 
 def due_ms(options: JobOptions, now_ms: int) -> int:
@@ -56,11 +60,20 @@ def enqueue_checked(queue: str, task_name: str, call_json: str, options: JobOpti
 
     Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
     """
+    return enqueue_many_checked(queue, task_name, [(options.job_id or uuid4(), call_json)], options)[0]
+
+
+def enqueue_many_checked(
+    queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions
+) -> list[UUID]:
+    """Write a job for each (id, checked arguments), in chunks that are each written whole or not at all.
+
+    Safe to call again with the same ids after an error: what was written is not written twice. Errors as above.
+    """
     config = engine_config()
     keys = QueueKeys(config.prefix, config.queue(queue).name)
-    job_id = options.job_id or uuid4()
     now_ms = time.time_ns() // 1_000_000
-    payload = Payload(
+    envelope = Payload(
         task=task_name,
         call=([], {}),
         created_ms=now_ms,
@@ -68,29 +81,64 @@ def enqueue_checked(queue: str, task_name: str, call_json: str, options: JobOpti
         schedule_id=options.schedule_id,
         retry_of=str(options.retry_of) if options.retry_of else None,
     )
-    message = seal(queue, str(job_id), payload, call_json)
-    if len(message) > config.max_payload_bytes:
-        raise PayloadTooLarge(f"{len(message)} bytes of arguments; at most {config.max_payload_bytes} are allowed.")
-    unique = keys.unique(options.unique_key) if options.unique_key else keys.job(str(job_id))
+    unique = keys.unique(options.unique_key) if options.unique_key else ""
+    common = [
+        keys.job_prefix,
+        task_name,
+        now_ms,
+        due_ms(options, now_ms),
+        config.max_queue_depth,
+        options.requested_by_id or "",
+        _known_priority(options.priority),
+        UNIQUE_TTL_MS,
+    ]
+    sealed = [(str(job_id), _seal_within(config, queue, str(job_id), envelope, call)) for job_id, call in calls]
+    ids: list[UUID] = []
+    for chunk in batched(sealed):
+        ids += _write(queue, keys, common, chunk, unique)
+    return ids
+
+
+def _write(
+    queue: str, keys: QueueKeys, common: list[Any], chunk: Sequence[tuple[str, bytes]], unique: str
+) -> list[UUID]:
+    arguments = list(common)
+    for job_id, message in chunk:
+        arguments += (job_id, message, unique)
     try:
-        outcome, value = script(client(), "enqueue")(
-            keys=[keys.stream, keys.delayed, keys.job(str(job_id)), unique],
-            args=[
-                str(job_id),
-                message,
-                task_name,
-                now_ms,
-                due_ms(options, now_ms),
-                UNIQUE_TTL_MS if options.unique_key else 0,
-                config.max_queue_depth,
-                options.requested_by_id or "",
-            ],
-        )
+        outcomes = script(client(), "enqueue")(keys=[*keys.streams, keys.delayed], args=arguments)
     except redis.RedisError as error:
         raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
-    if outcome == b"full":
-        raise QueueFull(f"Queue {queue!r} holds {value} jobs, which is its limit.")
-    return UUID(value.decode())
+    if outcomes[-1][0] == b"full":
+        raise QueueFull(f"Queue {queue!r} holds {outcomes[-1][1]} jobs, which is its limit.")
+    return [UUID(job_id.decode()) for _, job_id in outcomes]
+
+
+def _seal_within(config: EngineConfig, queue: str, job_id: str, envelope: Payload, call_json: str) -> bytes:
+    message = seal(queue, job_id, envelope, call_json)
+    if len(message) > config.max_payload_bytes:
+        raise PayloadTooLarge(f"{len(message)} bytes of arguments; at most {config.max_payload_bytes} are allowed.")
+    return message
+
+
+def _known_priority(priority: str) -> str:
+    if priority not in PRIORITIES:
+        raise InvalidArguments(f"Unknown priority {priority!r}: high, normal and low are known.")
+    return priority
+
+
+def batched(sealed: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Split so that no script call carries more than CHUNK_JOBS jobs or about CHUNK_BYTES: Redis runs one at a time."""
+    chunk: list[tuple[str, bytes]] = []
+    size = 0
+    for entry in sealed:
+        if chunk and (len(chunk) >= CHUNK_JOBS or size + len(entry[1]) > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entry)
+        size += len(entry[1])
+    if chunk:
+        yield chunk
 
 
 def run_on_commit(callback: Callable[[], object]) -> None:

@@ -69,13 +69,13 @@ def find_live_job(client: redis.Redis, job_id: str) -> LiveJob | None:
 
 
 def list_live_jobs(client: redis.Redis, queue_names: list[str], limit: int = MAX_LISTED) -> list[LiveJob]:
-    """Return the newest live jobs of these queues, at most `limit` waiting or running and `limit` delayed per queue."""
+    """Return the newest live jobs of these queues: per queue at most `limit` delayed and, per priority, `limit` others."""
     found: list[LiveJob] = []
     for name in queue_names:
         queue = JobQueue(name, client)
-        entries = client.xrevrange(queue.keys.stream, count=limit)
-        ids = [fields[b"i"].decode() for _, fields in entries]
-        ids += [job_id.decode() for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
+        ids = [job_id.decode() for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
+        for stream in queue.keys.streams:
+            ids += [fields[b"i"].decode() for _, fields in client.xrevrange(stream, count=limit)]
         pipe = client.pipeline(transaction=False)
         for job_id in ids:
             pipe.hgetall(queue.keys.job(job_id))
@@ -94,39 +94,41 @@ def queue_stats(client: redis.Redis) -> list[QueueStats]:
 def _stats_of(queue: JobQueue) -> QueueStats:
     keys, client = queue.keys, queue.client
     pipe = client.pipeline(transaction=False)
-    pipe.xlen(keys.stream)
     pipe.zcard(keys.delayed)
     pipe.hlen(keys.consumers)
-    pipe.zrange(keys.done, 0, -1, withscores=True)
-    length, delayed, workers, done = pipe.execute()
-    pending, last_delivered = _group_of(queue)
-    oldest = client.xrange(keys.stream, min=f"({last_delivered}", count=1) if length > pending else []
+    pipe.hgetall(keys.done)
+    pipe.exists(keys.paused)
+    delayed, workers, done, paused = pipe.execute()
+    streams = [_stream_stats(client, stream) for stream in keys.streams]
+    oldest_ms = min((oldest for _, _, oldest in streams if oldest is not None), default=None)
     retrying = _count_retrying(queue, delayed)
     now = time.time()
-    recent = sum(score for minute, score in done if now // 60 - 5 <= int(minute) < now // 60)
+    recent = sum(int(count) for minute, count in done.items() if now // 60 - 5 <= int(minute) < now // 60)
     return QueueStats(
         name=queue.name,
-        depth=max(0, length - pending),
-        running=pending,
+        depth=sum(waiting for waiting, _, _ in streams),
+        running=sum(running for _, running, _ in streams),
         scheduled=max(0, delayed - retrying),
         retrying=retrying,
-        oldest_age_seconds=max(0.0, now - int(oldest[0][0].split(b"-")[0]) / 1000) if oldest else None,
-        paused=False,
+        oldest_age_seconds=None if oldest_ms is None else max(0.0, now - oldest_ms / 1000),
+        paused=bool(paused),
         workers=workers,
         per_minute=recent / 5,
     )
 
 
-def _group_of(queue: JobQueue) -> tuple[int, str]:
-    """(entries delivered and not acknowledged, last delivered id) of the queue's consumer group."""
+def _stream_stats(client: redis.Redis, stream: str) -> tuple[int, int, int | None]:
+    """(waiting, running, when the oldest waiting entry was added in ms) of one stream."""
+    running, last_delivered = 0, "0-0"
     try:
-        groups = queue.client.xinfo_groups(queue.keys.stream)
+        for group in client.xinfo_groups(stream):
+            if group["name"] == GROUP.encode():
+                running, last_delivered = group["pending"], group["last-delivered-id"].decode()
     except redis.ResponseError:
-        return 0, "0-0"
-    for group in groups:
-        if group["name"] == GROUP.encode():
-            return group["pending"], group["last-delivered-id"].decode()
-    return 0, "0-0"
+        return 0, 0, None
+    waiting = max(0, client.xlen(stream) - running)
+    oldest = client.xrange(stream, min=f"({last_delivered}", count=1) if waiting else []
+    return waiting, running, int(oldest[0][0].split(b"-")[0]) if oldest else None
 
 
 def _count_retrying(queue: JobQueue, delayed: int) -> int:

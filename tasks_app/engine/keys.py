@@ -3,7 +3,8 @@
 `<p>` is `Q_CLUSTER["name"]`, `<q>` a queue. All keys of a queue carry that queue's hash tag, and no script touches two
 queues, so queues can live on different Redis shards.
 
-    {<p>:<q>}:stream         STREAM  one entry {i: <job id>} per attempt; group "workers". Never trimmed.
+    {<p>:<q>}:stream:<pri>   STREAM  pri is high, normal or low; one entry {i: <job id>} per attempt; group "workers".
+                                     Never trimmed.
     {<p>:<q>}:delayed        ZSET    job id -> due time in ms: scheduled and retrying jobs
     {<p>:<q>}:job:<id>       HASH    the live job; a short tombstone {st} for a minute after its end
     {<p>:<q>}:unique:<hash>  STRING  job id that holds a unique key, until that job ends
@@ -11,12 +12,13 @@ queues, so queues can live on different Redis shards.
     {<p>:<q>}:consumers      HASH    consumer -> JSON {host, pid, started_at}
     {<p>:<q>}:ended          ZSET    job id -> s: ended without a worker (cancelled in the queue, lost too often); its hash
                                      stays whole until its row is written
-    {<p>:<q>}:done           ZSET    minute -> count of finished jobs (rate), last hour only
+    {<p>:<q>}:done           HASH    minute -> count of finished jobs (rate), last hour only
+    {<p>:<q>}:paused         STRING  JSON {by, at, reason}: workers take nothing while it exists
 
 Fields of a job hash:
     st    state: scheduled, queued, running, retrying; succeeded, failed, cancelled in a tombstone
     p     signed payload (engine.payload)
-    t     task name, readable without the payload
+    t     task name, readable without the payload              pri   priority: high, normal, low
     sid   stream id of the present attempt: the fence. An acknowledgement with another id changes nothing.
     own   consumer that runs it
     att   attempts started          lost  workers lost while running it
@@ -34,6 +36,7 @@ import hashlib
 from dataclasses import dataclass
 
 GROUP = "workers"
+PRIORITIES = ("high", "normal", "low")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,9 @@ class QueueKeys:
         return f"{{{self.prefix}:{self.queue}}}:"
 
     @property
-    def stream(self) -> str:
-        return self.tag + "stream"
+    def streams(self) -> list[str]:
+        """One per priority, in the order in which they are served."""
+        return [f"{self.tag}stream:{priority}" for priority in PRIORITIES]
 
     @property
     def delayed(self) -> str:
@@ -66,6 +70,10 @@ class QueueKeys:
     @property
     def ended(self) -> str:
         return self.tag + "ended"
+
+    @property
+    def paused(self) -> str:
+        return self.tag + "paused"
 
     @property
     def done(self) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.engine.arguments import ArgumentChecker
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.enqueue import JobOptions, enqueue_checked, run_on_commit
-from tasks_app.engine.errors import UnknownTask
+from tasks_app.engine.enqueue import JobOptions, enqueue_checked, enqueue_many_checked, run_on_commit
+from tasks_app.engine.errors import InvalidArguments, UnknownTask
 from tasks_app.engine.retry import RetryPolicy
 
 P = ParamSpec("P")
@@ -89,6 +89,7 @@ class Task(Generic[P, R]):
         eta: datetime | None = None,
         job_id: UUID | None = None,
         unique_key: str | None = None,
+        priority: str = "normal",
         requested_by: Any = None,
         schedule_id: int | None = None,
         retry_of: UUID | None = None,
@@ -96,20 +97,42 @@ class Task(Generic[P, R]):
         """Enqueue a call and return its job id.
 
         `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job.
-        While a job with `unique_key` lives, enqueueing the same key returns that job's id. `requested_by` is a user
-        or a user id. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        While a job with `unique_key` lives, enqueueing the same key returns that job's id. `priority` is high, normal
+        or low within the queue. `requested_by` is a user or a user id. Raises InvalidArguments, PayloadTooLarge,
+        QueueFull, QueueUnavailable.
         """
         options = JobOptions(
             countdown=countdown,
             eta=eta,
             job_id=job_id,
             unique_key=unique_key,
+            priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),
             schedule_id=schedule_id,
             retry_of=retry_of,
         )
         call = self.arguments.check(args, kwargs or {})
         return enqueue_checked(self.queue, self.name, call, options)
+
+    def enqueue_many(
+        self,
+        calls: Iterable[Sequence[Any]],
+        *,
+        job_ids: Sequence[UUID] | None = None,
+        priority: str = "normal",
+        requested_by: Any = None,
+    ) -> list[UUID]:
+        """Enqueue one call for each sequence of positional arguments; return the job ids in the same order.
+
+        With `job_ids` (as many as calls) an interrupted call may be repeated: nothing is made twice. All arguments are
+        checked before the first job is made. Errors as in `apply_async`.
+        """
+        checked = [self.arguments.check(args, {}) for args in calls]
+        ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
+        if len(ids) != len(checked):
+            raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
+        options = JobOptions(priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by))
+        return enqueue_many_checked(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
 
 
 def task(

@@ -7,6 +7,7 @@ owner's acknowledgement finds nothing: the stream id is the fence.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +19,30 @@ from tasks_app.engine.scripts import script
 from tasks_app.engine.states import JobState
 
 RECOVER_LIMIT = 200
+PURGE_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An attempt that has begun: its stream id is what it must present to finish."""
+    """An attempt that has begun: its stream id is what it must present to finish. `priority` is 1 (high) to 3 (low)."""
 
-    job_id: str
+    priority: int
     stream_id: str
+    job_id: str
     attempt: int
     lost: int
     created_ms: int
+    task: str
     message: bytes
     failures: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a look at the queue brought."""
+
+    paused: bool
+    deliveries: list[Delivery]
 
 
 class JobQueue:
@@ -44,78 +56,99 @@ class JobQueue:
         self._config = config
         self._tombstone_ms = int(config.tombstone_seconds * 1000)
 
-    def create_group(self) -> None:
-        """Create the consumer group from the beginning of the stream; an existing one is left alone."""
-        try:
-            self.client.xgroup_create(self.keys.stream, GROUP, id="0", mkstream=True)
-        except redis.ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+    # --- The worker's side ---
 
-    def read(self, consumer: str, count: int, block_ms: int | None, *, own: bool = False) -> list[tuple[str, str]]:
-        """Return up to `count` (stream id, job id): new entries, or with `own` those this consumer holds already."""
-        streams = {self.keys.stream: "0" if own else ">"}
+    def take(self, consumer: str, count: int, *, own: bool = False) -> Taken:
+        """Read up to `count` waiting jobs, high priority first, and begin their attempts; never blocks.
+
+        With `own`, begin those that this consumer was delivered already.
+        """
+        keys = [*self.keys.streams, self.keys.paused]
+        paused, started = self._run("take", keys, [self.keys.job_prefix, consumer, count, int(own)])
+        return Taken(bool(paused), [_delivery(*fields) for fields in started])
+
+    def wait(self, consumer: str, milliseconds: int) -> bool:
+        """Block until a job is delivered to this consumer (then `take` it with own=True) or the time is up."""
+        streams = dict.fromkeys(self.keys.streams, ">")
         try:
-            answer = self.client.xreadgroup(GROUP, consumer, streams, count=count, block=block_ms)
+            return bool(self.client.xreadgroup(GROUP, consumer, streams, count=1, block=milliseconds))
         except redis.ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
-            self.create_group()
-            return []
-        entries = _stream_entries(answer)
-        return [(sid.decode(), fields[b"i"].decode()) for sid, fields in entries if fields]
+            self.create_groups()
+            return False
 
-    def start(self, consumer: str, entries: list[tuple[str, str]]) -> list[Delivery]:
-        """Begin the attempts of these entries; those that are no longer to be run are dropped."""
-        arguments: list[str] = [self.keys.job_prefix, consumer]
-        for stream_id, job_id in entries:
-            arguments += (stream_id, job_id)
-        started = self._run("start", [self.keys.stream], arguments)
-        return [
-            Delivery(
-                job_id=job_id.decode(),
-                stream_id=stream_id.decode(),
-                attempt=attempt,
-                lost=lost,
-                created_ms=int(created_ms or 0),
-                message=message,
-                failures=json.loads(failures) if failures else [],
-            )
-            for job_id, stream_id, attempt, lost, created_ms, message, failures in started
-        ]
+    def create_groups(self) -> None:
+        """Create the consumer groups from the beginning of their streams; existing ones are left alone."""
+        for stream in self.keys.streams:
+            try:
+                self.client.xgroup_create(stream, GROUP, id="0", mkstream=True)
+            except redis.ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
 
-    def finish(self, ended: list[tuple[str, str, JobState]]) -> int:
-        """Take (stream id, job id, final state) off the queue; return how many attempts still owned their job."""
+    def finish(self, ended: list[tuple[Delivery, JobState]]) -> int:
+        """Take jobs off the queue in their final state; return how many attempts still owned their job."""
         arguments: list[Any] = [self.keys.job_prefix, self._tombstone_ms]
-        for stream_id, job_id, state in ended:
-            arguments += (stream_id, job_id, str(state))
-        return self._run("finish", [self.keys.stream, self.keys.done], arguments)
+        for delivery, state in ended:
+            arguments += (delivery.priority, delivery.stream_id, delivery.job_id, str(state))
+        return self._run("finish", [*self.keys.streams, self.keys.done], arguments)
 
-    def retry(self, stream_id: str, job_id: str, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
+    def retry(self, delivery: Delivery, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
         """Put the job of a failed attempt back for later; False when the attempt no longer owned it."""
-        keys = [self.keys.stream, self.keys.delayed, self.keys.job(job_id)]
-        return bool(self._run("retry", keys, [stream_id, job_id, int(delay_seconds * 1000), json.dumps(failures)]))
+        stream = self.keys.streams[delivery.priority - 1]
+        keys = [stream, self.keys.delayed, self.keys.job(delivery.job_id), self.keys.ended]
+        arguments = [delivery.stream_id, delivery.job_id, int(delay_seconds * 1000), json.dumps(failures)]
+        return bool(self._run("retry", keys, arguments))
 
-    def release(self, entries: list[tuple[str, str]]) -> int:
-        """Hand (stream id, job id) back that were read but never ran."""
-        arguments: list[str] = [self.keys.job_prefix]
-        for stream_id, job_id in entries:
-            arguments += (stream_id, job_id)
-        return self._run("release", [self.keys.stream], arguments)
+    def release(self, deliveries: list[Delivery]) -> int:
+        """Hand back what was begun but never ran; return how many still were ours."""
+        arguments: list[Any] = [self.keys.job_prefix]
+        for delivery in deliveries:
+            arguments += (delivery.priority, delivery.stream_id, delivery.job_id)
+        return self._run("release", self.keys.streams, arguments)
 
-    def promote(self, limit: int = 200) -> tuple[int, float | None]:
-        """Queue the delayed jobs that are due; return how many, and the seconds until the next one (None: there is none)."""
-        moved, next_ms = self._run("promote", [self.keys.delayed, self.keys.stream], [self.keys.job_prefix, limit])
-        return moved, None if next_ms < 0 else next_ms / 1000
+    def progress(self, delivery: Delivery, progress: dict[str, Any] | None) -> int:
+        """Note progress; return 1 when cancellation was asked for, -1 when the attempt lost its job, else 0."""
+        text = json.dumps(progress) if progress else ""
+        return self._run("progress", [self.keys.job(delivery.job_id)], [delivery.stream_id, text])
+
+    # --- Control ---
 
     def cancel(self, job_id: str, by: dict[str, Any]) -> str:
         """Cancel a waiting job, ask a running one to stop; return the state after it, '' for an unknown job."""
-        keys = [self.keys.stream, self.keys.delayed, self.keys.job(job_id), self.keys.ended]
+        keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id), self.keys.ended]
         return self._run("cancel", keys, [job_id, json.dumps(by)]).decode()
+
+    def purge(self, by: dict[str, Any], limit: int = PURGE_LIMIT) -> Iterator[int]:
+        """Cancel every waiting job, at most about `limit` per step; yield how many each step cancelled."""
+        keys = [*self.keys.streams, self.keys.delayed, self.keys.ended]
+        places: list[Any] = ["0-0", "0-0", "0-0"]
+        done = 0
+        while not done:
+            arguments = [self.keys.job_prefix, json.dumps(by), limit, *places]
+            cancelled, *places, done = self._run("purge", keys, arguments)
+            yield cancelled
+
+    def pause(self, by: dict[str, Any]) -> None:
+        """Let workers take nothing from this queue, on every host; running jobs go on. Survives restarts."""
+        self.client.set(self.keys.paused, json.dumps(by))
+
+    def resume(self) -> None:
+        """End a pause."""
+        self.client.delete(self.keys.paused)
+
+    # --- Maintenance ---
+
+    def promote(self, limit: int = 200) -> tuple[int, float | None]:
+        """Queue the delayed jobs that are due; return how many, and the seconds until the next one (None: there is none)."""
+        keys = [*self.keys.streams, self.keys.delayed]
+        moved, next_ms = self._run("promote", keys, [self.keys.job_prefix, limit])
+        return moved, None if next_ms < 0 else next_ms / 1000
 
     def recover(self, consumer: str, reason: str, *, dead_after_seconds: float, job_id: str) -> tuple[int, int]:
         """Give a dead consumer's jobs back; return (requeued, ended). `job_id`: the one it was on, '' when unknown."""
-        keys = [self.keys.stream, self.keys.delayed, self.keys.ended, self.keys.beats, self.keys.consumers]
+        keys = [*self.keys.streams, self.keys.delayed, self.keys.ended, self.keys.beats, self.keys.consumers]
         config = self._config
         requeued = ended = done = 0
         while not done:
@@ -140,11 +173,6 @@ class JobQueue:
         silent = self._run("beat", [self.keys.beats, self.keys.consumers], arguments)
         return [name.decode() for name in silent]
 
-    def progress(self, delivery: Delivery, progress: dict[str, Any] | None) -> int:
-        """Note progress; return 1 when cancellation was asked for, -1 when the attempt lost its job, else 0."""
-        text = json.dumps(progress) if progress else ""
-        return self._run("progress", [self.keys.job(delivery.job_id)], [delivery.stream_id, text])
-
     def ended_without_worker(self, limit: int = 200) -> list[str]:
         """Ids of jobs that ended outside of a worker and have no row yet."""
         return [job_id.decode() for job_id in self.client.zrange(self.keys.ended, 0, limit - 1)]
@@ -157,11 +185,25 @@ class JobQueue:
         return script(self.client, name)(keys=keys, args=arguments)
 
 
-def _stream_entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """The entries of the one stream asked for, whatever shape the protocol version gives the answer."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        (found,) = answer.values()
-        return found[0] if found and isinstance(found[0], list) else found
-    return answer[0][1]
+def _delivery(
+    priority: int,
+    stream_id: bytes,
+    job_id: bytes,
+    attempt: int,
+    lost: int,
+    created_ms: bytes,
+    task: bytes,
+    message: bytes,
+    failures: bytes,
+) -> Delivery:
+    return Delivery(
+        priority=priority,
+        stream_id=stream_id.decode(),
+        job_id=job_id.decode(),
+        attempt=attempt,
+        lost=lost,
+        created_ms=int(created_ms),
+        task=task.decode(),
+        message=message,
+        failures=json.loads(failures) if failures else [],
+    )

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import redis
 from django.db import InterfaceError, OperationalError, close_old_connections, connections, reset_queries
@@ -28,7 +29,7 @@ from tasks_app.engine.records import JobStore
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.states import JobState
-from tasks_app.engine.streams import Delivery, JobQueue
+from tasks_app.engine.streams import Delivery, JobQueue, Taken
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ MAX_BATCH = 64
 # A batch is sized so that running it takes about this long, given how long the last jobs took.
 BATCH_SECONDS = 0.02
 RECONNECT_SECONDS = 0.25
+PAUSED_SECONDS = 0.25
 
 
 def job_store() -> JobStore:
@@ -85,20 +87,29 @@ class Worker:
         self.wind_up()
 
     def turn(self, block_ms: int | None) -> int:
-        """Read, run and finish one batch; return how many attempts ran."""
+        """Read, run and finish one batch; wait up to `block_ms` for a first job; return how many attempts ran."""
         self.flush()
-        entries: list[tuple[str, str]] = []
-        if self._must_reconcile:
-            # After a lost answer, what Redis already delivered to us would otherwise wait for ever.
-            entries = self.queue.read(self.consumer, MAX_BATCH, None, own=True)
-            self._must_reconcile = bool(entries)
-        entries = entries or self.queue.read(self.consumer, self._batch_size(), block_ms)
-        if not entries:
+        taken = self._take(block_ms)
+        if not taken.deliveries:
             return 0
-        deliveries = self._not_yet_stored(self.queue.start(self.consumer, entries))
+        deliveries = self._not_yet_stored(taken.deliveries)
         with self.lock:
             self.waiting.extend(deliveries)
         return self._run_waiting()
+
+    def _take(self, block_ms: int | None) -> Taken:
+        if self._must_reconcile:
+            # After a lost answer, what Redis already delivered to us would otherwise wait for ever.
+            taken = self.queue.take(self.consumer, MAX_BATCH, own=True)
+            self._must_reconcile = bool(taken.deliveries)
+            if taken.deliveries:
+                return taken
+        taken = self.queue.take(self.consumer, self._batch_size())
+        if taken.paused and block_ms:
+            time.sleep(PAUSED_SECONDS)
+        elif not taken.deliveries and block_ms and self.queue.wait(self.consumer, block_ms):
+            return self.queue.take(self.consumer, MAX_BATCH, own=True)
+        return taken
 
     def wind_up(self) -> None:
         """Before leaving: store what is finished, hand back what has not begun."""
@@ -119,7 +130,7 @@ class Worker:
         states = job_store().stored_states([delivery.job_id for delivery in again])
         if not states:
             return deliveries
-        self.queue.finish([(d.stream_id, d.job_id, JobState(states[d.job_id])) for d in again if d.job_id in states])
+        self.queue.finish([(d, JobState(states[d.job_id])) for d in again if d.job_id in states])
         return [delivery for delivery in deliveries if delivery.job_id not in states]
 
     def _run_waiting(self) -> int:
@@ -150,10 +161,17 @@ class Worker:
         attempt = self.current
         if attempt is None:
             raise RuntimeError("_begin() comes first")
+        job = self._current_job(attempt)
         try:
-            self._call(attempt)
+            self._call(attempt, job)
         except (Exception, JobInterrupted, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a task does
             attempt.error = error
+        # Not in a finally of _call: an interrupt that comes as the task returns must not skip this.
+        self.in_task = False
+        set_current_job(None)
+        attempt.progress = job.last_progress
+        if self.slots:
+            self.slots.end(self.slot_index)
         attempt.finished_at = datetime.now(UTC)
         elapsed = time.monotonic() - self.current_since
         self._average_seconds += 0.2 * (elapsed - self._average_seconds)
@@ -164,23 +182,17 @@ class Worker:
         if attempt.error is not None:
             self._clean_up_after_error(attempt)
 
-    def _call(self, attempt: Attempt) -> None:
+    def _call(self, attempt: Attempt, job: CurrentJob) -> None:
         """Run the task's function as the current job. An interrupt from the minder can only land inside of it."""
         attempt.open()
-        job = self._current_job(attempt)
+        job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
         if self.slots:
             kill_at = self.current_since + attempt.timeout_seconds + engine_config().kill_after_seconds
             self.slots.begin(self.slot_index, attempt.delivery.job_id, kill_at)
         set_current_job(job)
-        try:
-            self.in_task = True
-            attempt.run()
-        finally:
-            self.in_task = False
-            set_current_job(None)
-            attempt.progress = job.last_progress
-            if self.slots:
-                self.slots.end(self.slot_index)
+        self.in_task = True
+        attempt.run()
+        self.in_task = False
 
     def _current_job(self, attempt: Attempt) -> CurrentJob:
         delivery = attempt.delivery
@@ -189,8 +201,7 @@ class Worker:
             self.cancel_asked = self.cancel_asked or self.queue.progress(delivery, progress) == 1
 
         return CurrentJob(
-            job_id=delivery.job_id,
-            requested_by_id=attempt.payload.requested_by_id if attempt.payload else None,
+            job_id=UUID(delivery.job_id),
             attempt=delivery.attempt,
             report_progress=report,
             is_cancelled=lambda: self.cancel_asked,
@@ -205,12 +216,11 @@ class Worker:
         if delay is None:
             return False
         failures = [*attempt.delivery.failures, attempt.failure()]
-        delivery = attempt.delivery
         try:
-            self.queue.retry(delivery.stream_id, delivery.job_id, delay, failures)
+            self.queue.retry(attempt.delivery, delay, failures)
         except redis.RedisError as error:
             # Still in our pending list: it is read and run again once Redis is back.
-            logger.warning("Redis: %s; %s is tried again later", error, delivery.job_id)
+            logger.warning("Redis: %s; %s is tried again later", error, attempt.delivery.job_id)
             self._must_reconcile = True
         return True
 
@@ -218,7 +228,7 @@ class Worker:
         logger.info(
             "job %s (%s) attempt %s: %s: %s",
             attempt.delivery.job_id,
-            attempt.payload.task if attempt.payload else "?",
+            attempt.delivery.task,
             attempt.delivery.attempt,
             type(attempt.error).__name__,
             attempt.error,
@@ -236,7 +246,7 @@ class Worker:
                 return
             finished = self.done
             job_store().store_finished([attempt.finished_job() for attempt in finished])
-            owned = self.queue.finish([(a.delivery.stream_id, a.delivery.job_id, a.state) for a in finished])
+            owned = self.queue.finish([(attempt.delivery, attempt.state) for attempt in finished])
             self.done = []
         if owned < len(finished):
             logger.warning("%d results came late: their jobs had been taken over", len(finished) - owned)
@@ -244,7 +254,6 @@ class Worker:
     def hand_back_waiting(self) -> None:
         """Give the jobs that were read but not begun to other workers."""
         with self.lock:
-            entries = [(delivery.stream_id, delivery.job_id) for delivery in self.waiting]
-            if entries:
-                self.queue.release(entries)
+            if self.waiting:
+                self.queue.release(list(self.waiting))
                 self.waiting.clear()

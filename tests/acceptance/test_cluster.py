@@ -125,7 +125,8 @@ def test_it_finishes_running_jobs_and_exits_0_when_asked_to_stop(cluster, number
     assert cluster.stop(number) == 0
     assert ended(job_id).state == "succeeded"
     assert cluster.alive(pids) == []
-    assert client().xinfo_consumers(JobQueue("positions", client()).keys.stream, GROUP) == []
+    for stream in JobQueue("positions", client()).keys.streams:
+        assert client().xinfo_consumers(stream, GROUP) == []
     assert list_workers() == []
 
 
@@ -167,7 +168,7 @@ def test_it_survives_the_loss_of_its_database_connections(cluster):
 
 def test_it_recreates_its_group_after_flushall_of_its_keys(cluster):
     queue = JobQueue("positions", client())
-    client().delete(queue.keys.stream)
+    client().delete(*queue.keys.streams)
     job_id = probe.probe_add.delay(1)
     assert wait_until(lambda: ended(job_id), what="the job").state == "succeeded"
 

@@ -38,7 +38,7 @@ def test_it_leaves_nothing_but_a_tombstone_in_redis_after_success(run_jobs):
     job_id = probe.probe_add.delay(1)
     run_jobs()
     queue = JobQueue("positions", client())
-    assert client().xlen(queue.keys.stream) == 0
+    assert waiting(queue) == 0
     assert client().hgetall(queue.keys.job(str(job_id))) == {b"st": b"succeeded"}
     assert 0 < client().pttl(queue.keys.job(str(job_id))) <= 60_000
 
@@ -108,7 +108,7 @@ def test_it_fails_a_job_whose_result_cannot_be_stored(run_jobs, kind):
 def test_it_refuses_arguments_that_do_not_fit(args, kwargs):
     with pytest.raises(InvalidArguments):
         probe.probe_add.apply_async(args, kwargs)
-    assert client().xlen(JobQueue("positions", client()).keys.stream) == 0
+    assert waiting(JobQueue("positions", client())) == 0
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
@@ -242,10 +242,9 @@ def test_it_keeps_progress(run_jobs):
 def test_it_gives_a_dead_consumers_jobs_back_and_fences_the_dead(run_jobs):
     job_id = probe.probe_note.delay("once")
     queue = JobQueue("positions", client())
-    queue.create_group()
-    dead = queue.start("dead", queue.read("dead", 10, None))
+    dead = queue.take("dead", 10).deliveries
     assert queue.recover("dead", "was killed", dead_after_seconds=0, job_id="") == (1, 0)
-    assert queue.finish([(dead[0].stream_id, str(job_id), JobState.SUCCEEDED)]) == 0
+    assert queue.finish([(dead[0], JobState.SUCCEEDED)]) == 0
     run_jobs()
     assert Job.objects.get(pk=job_id).attempt_count == 2
     assert probe.ledger() == ["once"]
@@ -254,11 +253,10 @@ def test_it_gives_a_dead_consumers_jobs_back_and_fences_the_dead(run_jobs):
 def test_it_fails_a_job_that_lost_three_workers(run_jobs):
     job_id = probe.probe_note.delay("poison")
     queue = JobQueue("positions", client())
-    queue.create_group()
     for _ in range(3):
         make_due("positions")
         queue.promote()
-        queue.start("dead", queue.read("dead", 10, None))
+        queue.take("dead", 10)
         queue.recover("dead", "was killed by SIGSEGV", dead_after_seconds=0, job_id=str(job_id))
     run_jobs()
     job = Job.objects.get(pk=job_id)
@@ -270,8 +268,7 @@ def test_it_fails_a_job_that_lost_three_workers(run_jobs):
 def test_it_does_not_blame_the_jobs_that_only_waited_in_a_dead_workers_batch(run_jobs):
     job_ids = [probe.probe_note.delay(str(number)) for number in range(3)]
     queue = JobQueue("positions", client())
-    queue.create_group()
-    queue.start("dead", queue.read("dead", 10, None))
+    queue.take("dead", 10)
     queue.recover("dead", "was killed", dead_after_seconds=0, job_id=str(job_ids[0]))
     run_jobs()
     counts = [Job.objects.get(pk=job_id).attempt_count for job_id in job_ids]
@@ -281,22 +278,20 @@ def test_it_does_not_blame_the_jobs_that_only_waited_in_a_dead_workers_batch(run
 def test_it_does_not_run_again_what_has_a_stored_success(run_jobs):
     probe.probe_note.delay("once")
     queue = JobQueue("positions", client())
-    queue.create_group()
     worker = Worker("positions", "dying", client())
     worker.queue.finish = lambda ended: 0  # dies between the commit and the acknowledgement
     worker.turn(None)
     assert queue.recover("dying", "was killed", dead_after_seconds=0, job_id="") == (1, 0)
     run_jobs()
     assert probe.ledger() == ["once"]
-    assert client().xlen(queue.keys.stream) == 0
+    assert waiting(queue) == 0
 
 
 def test_it_hands_back_what_it_did_not_begin(run_jobs):
     for number in range(3):
         probe.probe_note.delay(str(number))
     worker = Worker("positions", "leaving", client())
-    worker.queue.create_group()
-    worker.waiting.extend(worker.queue.start("leaving", worker.queue.read("leaving", 10, None)))
+    worker.waiting.extend(worker.queue.take("leaving", 10).deliveries)
     worker.wind_up()
     run_jobs()
     assert sorted(probe.ledger()) == ["0", "1", "2"]
@@ -327,6 +322,62 @@ def test_it_lists_live_and_ended_jobs_page_by_page(run_jobs, staff, charlie):
     assert [view.id for view in list_jobs(user=staff, filters=JobFilters(search="77")).jobs] == [live]
 
 
+def test_it_serves_high_priority_first_and_low_last(run_jobs):
+    for priority in ("low", "normal", "high", "low", "high"):
+        probe.probe_note.apply_async([priority], priority=priority)
+    run_jobs()
+    assert probe.ledger() == ["high", "high", "normal", "low", "low"]
+    with pytest.raises(InvalidArguments):
+        probe.probe_note.apply_async(["x"], priority="urgent")
+
+
+def test_it_enqueues_many_once_however_often_it_is_repeated(run_jobs):
+    ids = [uuid.uuid4() for _ in range(1200)]
+    calls = [(str(number),) for number in range(1200)]
+    assert probe.probe_note.enqueue_many(calls, job_ids=ids) == ids
+    assert probe.probe_note.enqueue_many(calls, job_ids=ids) == ids
+    run_jobs()
+    assert probe.ledger() == [str(number) for number in range(1200)]
+
+
+def test_it_makes_none_of_many_when_one_has_wrong_arguments():
+    with pytest.raises(InvalidArguments):
+        probe.probe_add.enqueue_many([(1,), ("2",)])
+    with pytest.raises(InvalidArguments):
+        probe.probe_add.enqueue_many([(1,)], job_ids=[])
+    assert waiting(JobQueue("positions", client())) == 0
+
+
+def test_it_takes_nothing_from_a_paused_queue(run_jobs):
+    queue = JobQueue("positions", client())
+    queue.create_groups()
+    probe.probe_note.delay("before")
+    assert queue.wait("blocked", 10)  # delivered to a worker that was waiting when the pause began
+    queue.pause({"by": 1})
+    probe.probe_note.delay("after")
+    assert queue.take("blocked", 10, own=True).paused
+    assert run_jobs() == 0
+    assert {stats.name: stats.paused for stats in queue_stats()}["positions"]
+    queue.resume()
+    run_jobs()
+    assert sorted(probe.ledger()) == ["after", "before"]
+    assert set(Job.objects.values_list("attempt_count", flat=True)) == {1}
+
+
+def test_it_purges_what_waits_and_leaves_what_runs(run_jobs):
+    queue = JobQueue("positions", client())
+    running = probe.probe_note.delay("running")
+    queue.take("busy", 1)
+    for priority in ("high", "normal", "low"):
+        probe.probe_note.apply_async(["waiting"], priority=priority)
+    probe.probe_note.apply_async(["scheduled"], countdown=100)
+    assert sum(queue.purge({"by": 1, "reason": "all wrong"}, limit=2)) == 4
+    run_jobs()
+    assert Job.objects.filter(state="cancelled", error_message="all wrong").count() == 4
+    assert client().hget(queue.keys.job(str(running)), "st") == b"running"
+    assert probe.ledger() == []
+
+
 def test_it_counts_a_queue(run_jobs):
     probe.probe_add.delay(1)
     probe.probe_add.apply_async([1], countdown=50)
@@ -338,6 +389,10 @@ def test_it_counts_a_queue(run_jobs):
     stats = {queue.name: queue for queue in queue_stats()}["positions"]
     assert (stats.depth, stats.scheduled, stats.retrying, stats.oldest_age_seconds) == (0, 1, 1, None)
     assert list_workers() == []
+
+
+def waiting(queue: JobQueue) -> int:
+    return sum(client().xlen(stream) for stream in queue.keys.streams)
 
 
 def list_live(job_id):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import redis
-
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.scheduler import record_ended
-from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 
 
@@ -17,22 +14,19 @@ def run_pending_jobs(*queue_names: str, max_turns: int = 200) -> int:
     Jobs that wait for a later time (a countdown, a retry) are left alone.
     """
     names = queue_names or tuple(engine_config().queues)
-    connection: redis.Redis = client()
+    workers = [Worker(name, f"test:0:{name}:0", client()) for name in names]
     total = 0
     for _ in range(max_turns):
-        ran = sum(_turn(name, connection) for name in names)
+        ran = sum(_turn(worker) for worker in workers)
         total += ran
         if not ran:
             return total
     raise AssertionError(f"still jobs after {max_turns} turns")
 
 
-def _turn(name: str, connection: redis.Redis) -> int:
-    queue = JobQueue(name, connection)
-    queue.create_group()
-    queue.promote()
-    record_ended(queue)
-    worker = Worker(name, f"test:0:{name}:0", connection)
+def _turn(worker: Worker) -> int:
+    worker.queue.promote()
+    record_ended(worker.queue)
     ran = worker.turn(None)
     worker.wind_up()
     return ran

@@ -1,13 +1,24 @@
 #!lua flags=allow-oom
--- Puts a failed attempt's job back for later. KEYS stream, delayed, job   ARGV stream id, job id, delay_ms, failures
+-- Puts a failed attempt's job back for later; a job that was asked to stop meanwhile ends as cancelled instead.
+-- KEYS stream, delayed, job, ended   ARGV stream id, job id, delay_ms, failures
 -- Returns 1, or 0 when this attempt no longer owned the job.
 if redis.call('XACK', KEYS[1], 'workers', ARGV[1]) == 0 then
   return 0
 end
 redis.call('XDEL', KEYS[1], ARGV[1])
 local now = redis.call('TIME')
+redis.call('HDEL', KEYS[3], 'sid', 'own', 't0')
+redis.call('HSET', KEYS[3], 'err', ARGV[4])
+if redis.call('HEXISTS', KEYS[3], 'cx') == 1 then
+  local unique = redis.call('HGET', KEYS[3], 'uk')
+  if unique and redis.call('GET', unique) == ARGV[2] then
+    redis.call('DEL', unique)
+  end
+  redis.call('HSET', KEYS[3], 'st', 'cancelled')
+  redis.call('ZADD', KEYS[4], now[1], ARGV[2])
+  return 1
+end
 local due = now[1] * 1000 + math.floor(now[2] / 1000) + tonumber(ARGV[3])
 redis.call('ZADD', KEYS[2], due, ARGV[2])
-redis.call('HDEL', KEYS[3], 'sid', 'own', 't0')
-redis.call('HSET', KEYS[3], 'st', 'retrying', 'due', due, 'err', ARGV[4])
+redis.call('HSET', KEYS[3], 'st', 'retrying', 'due', due)
 return 1

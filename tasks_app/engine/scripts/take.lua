@@ -1,0 +1,70 @@
+#!lua flags=allow-oom
+-- Reads waiting jobs, high priority first, and begins their attempts, in one step. Attempts are counted here, at the start,
+-- so that a job which kills its worker is seen to have been tried. With own=1 it begins what this consumer was delivered
+-- already (after a blocking read, or after a lost answer); sending that again is harmless.
+-- KEYS high, normal, low, paused   ARGV job_prefix, consumer, count, own
+-- Returns {paused, {{priority, stream id, job id, attempt, lost, created_ms, task, payload, earlier failures}, ...}}
+local own = ARGV[4] == '1'
+local paused = redis.call('EXISTS', KEYS[4]) == 1
+if paused and not own then
+  return {1, {}}
+end
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local to_run = {}
+
+local function read(stream, count)
+  local command = {'XREADGROUP', 'GROUP', 'workers', ARGV[2], 'COUNT', count, 'STREAMS', stream, own and '0' or '>'}
+  local answer = redis.pcall(unpack(command))
+  if answer and answer.err then
+    if not string.find(answer.err, 'NOGROUP') then
+      return redis.error_reply(answer.err)
+    end
+    redis.call('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+    answer = redis.call(unpack(command))
+  end
+  return answer and answer[1] and answer[1][2] or {}
+end
+
+local function begin(priority, stream, sid, id)
+  local key = ARGV[1] .. id
+  local job = redis.call('HMGET', key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err')
+  local mine = job[1] == 'running' and job[2] == sid and job[3] == ARGV[2]
+  if job[1] == 'queued' and job[2] == sid then
+    if paused then
+      redis.call('XACK', stream, 'workers', sid)
+      redis.call('XDEL', stream, sid)
+      redis.call('HSET', key, 'sid', redis.call('XADD', stream, '*', 'i', id))
+      return
+    end
+    job[4] = redis.call('HINCRBY', key, 'att', 1)
+    redis.call('HSET', key, 'st', 'running', 'own', ARGV[2], 't0', now_ms)
+    mine = true
+  end
+  if mine then
+    to_run[#to_run + 1] = {priority, sid, id, tonumber(job[4]), tonumber(job[5] or '0'), job[6] or '0', job[7] or '',
+      job[8] or '', job[9] or ''}
+  else
+    -- Cancelled, or a newer attempt exists: this entry is nobody's any more.
+    redis.call('XACK', stream, 'workers', sid)
+    redis.call('XDEL', stream, sid)
+  end
+end
+
+for priority = 1, 3 do
+  local room = tonumber(ARGV[3]) - #to_run
+  if room > 0 then
+    local entries = read(KEYS[priority], room)
+    if entries.err then
+      return entries
+    end
+    for _, entry in ipairs(entries) do
+      if entry[2] then
+        begin(priority, KEYS[priority], entry[1], entry[2][2])
+      else
+        redis.call('XACK', KEYS[priority], 'workers', entry[1])
+      end
+    end
+  end
+end
+return {paused and 1 or 0, to_run}
