@@ -22,13 +22,13 @@ class MaintenancePlan(models.Model):
         Device, on_delete=models.CASCADE, related_name="maintenance_plans", verbose_name=_("device")
     )
     name = models.CharField(_("name"), max_length=100)
-    every_kilometers = models.FloatField(
-        _("every (km)"), null=True, blank=True, validators=[MinValueValidator(1)]
-    )
+    every_kilometers = models.FloatField(_("every (km)"), null=True, blank=True, validators=[MinValueValidator(1)])
     every_engine_hours = models.FloatField(
         _("every (engine hours)"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
-    every_days = models.PositiveIntegerField(_("every (days)"), null=True, blank=True, validators=[MinValueValidator(1)])
+    every_days = models.PositiveIntegerField(
+        _("every (days)"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     due_soon_percent = models.PositiveSmallIntegerField(
         _("due soon at (percent of the interval)"), default=90, validators=[MinValueValidator(1)]
     )
@@ -47,9 +47,10 @@ class MaintenancePlan(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="maintenance_has_an_interval",
-                condition=models.Q(every_kilometers__gt=0)
-                | models.Q(every_engine_hours__gt=0)
-                | models.Q(every_days__gt=0),
+                # "IS NOT NULL" says what "> 0" alone does not: a CHECK that comes to NULL passes.
+                condition=models.Q(every_kilometers__isnull=False, every_kilometers__gt=0)
+                | models.Q(every_engine_hours__isnull=False, every_engine_hours__gt=0)
+                | models.Q(every_days__isnull=False, every_days__gt=0),
                 violation_error_message=_("Give at least one interval: kilometres, engine hours or days."),
             ),
             models.CheckConstraint(
