@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from typing import Any, TypeAlias
 
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -11,12 +12,15 @@ from redis.retry import Retry
 
 from tasks_app.engine.config import engine_config
 
+# redis-py types every answer as bytes or str; our clients decode nothing, so answers are bytes and the stubs are in the way.
+RedisClient: TypeAlias = Any
+
 # XREADGROUP blocks at most this long; the socket must wait longer than that.
 BLOCK_MS = 1000
 
 
 @lru_cache(maxsize=4)
-def _client_of_process(pid: int) -> redis.Redis:
+def _client_of_process(pid: int) -> RedisClient:
     return redis.Redis.from_url(
         engine_config().redis_url,
         socket_timeout=5,
@@ -26,12 +30,12 @@ def _client_of_process(pid: int) -> redis.Redis:
     )
 
 
-def client() -> redis.Redis:
+def client() -> RedisClient:
     """The client for enqueueing and looking: its commands are safe to send twice, so it retries briefly, then fails."""
     return _client_of_process(os.getpid())
 
 
-def worker_client() -> redis.Redis:
+def worker_client() -> RedisClient:
     """A new client for one process of a cluster, never retried by itself: a lost XREADGROUP reply must be noticed."""
     return redis.Redis.from_url(
         engine_config().redis_url,

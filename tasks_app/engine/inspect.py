@@ -10,6 +10,7 @@ from typing import Any
 import redis
 
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.keys import GROUP
 from tasks_app.engine.states import FINAL_STATES
 from tasks_app.engine.streams import JobQueue
@@ -55,11 +56,11 @@ class WorkerInfo:
     heartbeat_age_seconds: float
 
 
-def _queues(client: redis.Redis) -> list[JobQueue]:
+def _queues(client: RedisClient) -> list[JobQueue]:
     return [JobQueue(name, client) for name in engine_config().queues]
 
 
-def find_live_job(client: redis.Redis, job_id: str) -> LiveJob | None:
+def find_live_job(client: RedisClient, job_id: str) -> LiveJob | None:
     """Return the live job of that id on whichever queue it is; None when there is none (ended, or never was)."""
     for queue in _queues(client):
         fields = {key.decode(): value for key, value in client.hgetall(queue.keys.job(job_id)).items()}
@@ -68,7 +69,7 @@ def find_live_job(client: redis.Redis, job_id: str) -> LiveJob | None:
     return None
 
 
-def list_live_jobs(client: redis.Redis, queue_names: list[str], limit: int = MAX_LISTED) -> list[LiveJob]:
+def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX_LISTED) -> list[LiveJob]:
     """Return the newest live jobs of these queues: per queue at most `limit` delayed and, per priority, `limit` others."""
     found: list[LiveJob] = []
     for name in queue_names:
@@ -86,7 +87,7 @@ def list_live_jobs(client: redis.Redis, queue_names: list[str], limit: int = MAX
     return found
 
 
-def queue_stats(client: redis.Redis) -> list[QueueStats]:
+def queue_stats(client: RedisClient) -> list[QueueStats]:
     """Return how every queue stands."""
     return [_stats_of(queue) for queue in _queues(client)]
 
@@ -117,7 +118,7 @@ def _stats_of(queue: JobQueue) -> QueueStats:
     )
 
 
-def _stream_stats(client: redis.Redis, stream: str) -> tuple[int, int, int | None]:
+def _stream_stats(client: RedisClient, stream: str) -> tuple[int, int, int | None]:
     """(waiting, running, when the oldest waiting entry was added in ms) of one stream."""
     running, last_delivered = 0, "0-0"
     try:
@@ -141,7 +142,7 @@ def _count_retrying(queue: JobQueue, delayed: int) -> int:
     return sum(1 for state in pipe.execute() if state == b"retrying")
 
 
-def list_workers(client: redis.Redis) -> list[WorkerInfo]:
+def list_workers(client: RedisClient) -> list[WorkerInfo]:
     """Return the workers of all hosts whose heartbeat is known."""
     seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000

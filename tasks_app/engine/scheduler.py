@@ -3,6 +3,7 @@ without a worker. Several clusters may do so at once: every step is claimed in t
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import signal
@@ -12,7 +13,6 @@ from types import FrameType
 
 import redis
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, reset_queries
-from django.utils.module_loading import import_module
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
@@ -39,7 +39,7 @@ class SchedulerProcess:
     def run(self) -> int:
         """Tick until told to stop (SIGUSR2)."""
         signal.signal(signal.SIGUSR2, self._stop)
-        schedules = import_module(engine_config().schedules)
+        schedules = importlib.import_module(engine_config().schedules)
         client = worker_client()
         queues = [JobQueue(name, client) for name in self._queue_names]
         while not self.stopping:

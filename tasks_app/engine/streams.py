@@ -14,6 +14,7 @@ from typing import Any
 import redis
 
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.keys import GROUP, QueueKeys
 from tasks_app.engine.scripts import script
 from tasks_app.engine.states import JobState
@@ -48,7 +49,7 @@ class Taken:
 class JobQueue:
     """The operations on one queue, through the given Redis client."""
 
-    def __init__(self, name: str, client: redis.Redis) -> None:
+    def __init__(self, name: str, client: RedisClient) -> None:
         config = engine_config()
         self.name = name
         self.client = client

@@ -7,22 +7,22 @@ back what has not begun (see `minder.py`).
 
 from __future__ import annotations
 
+import importlib
 import logging
 import random
 import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import redis
 from django.db import InterfaceError, OperationalError, close_old_connections, connections, reset_queries
-from django.utils.module_loading import import_module
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import BLOCK_MS
+from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.records import JobStore
@@ -42,14 +42,14 @@ PAUSED_SECONDS = 0.25
 
 def job_store() -> JobStore:
     """The module named by TASK_ENGINE["JOB_STORE"]."""
-    return import_module(engine_config().job_store)  # type: ignore[return-value]
+    return cast(JobStore, importlib.import_module(engine_config().job_store))
 
 
 class Worker:
     """Runs the jobs of one queue. `lock` guards `waiting` and `done`, which the minder thread also touches."""
 
     def __init__(
-        self, queue_name: str, consumer: str, client: redis.Redis, *, slots: Slots | None = None, slot_index: int = 0
+        self, queue_name: str, consumer: str, client: RedisClient, *, slots: Slots | None = None, slot_index: int = 0
     ) -> None:
         self.queue = JobQueue(queue_name, client)
         self.consumer = consumer
