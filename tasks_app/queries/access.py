@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import QuerySet
 
 from tasks_app.models import Device, Event, Fleet, FleetRole, Geofence
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-    AnyUser = AbstractBaseUser | AnonymousUser
+# A User or an AnonymousUser, whatever the project's user model is.
+AnyUser = Any
 
 _RANK = {FleetRole.VIEWER: 0, FleetRole.OPERATOR: 1, FleetRole.MANAGER: 2}
 
 
-def visible_fleets(user: AnyUser | Any, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Fleet]:
+def visible_fleets(user: AnyUser, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Fleet]:
     """Fleets in which `user` has at least this role."""
     if not user.is_authenticated or not user.is_active:
         return Fleet.objects.none()
@@ -26,16 +24,16 @@ def visible_fleets(user: AnyUser | Any, at_least: FleetRole = FleetRole.VIEWER) 
     return Fleet.objects.filter(memberships__user=user, memberships__role__in=roles)
 
 
-def visible_devices(user: AnyUser | Any, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Device]:
+def visible_devices(user: AnyUser, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Device]:
     """Devices of those fleets."""
     return Device.objects.filter(fleet__in=visible_fleets(user, at_least))
 
 
-def visible_geofences(user: AnyUser | Any, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Geofence]:
+def visible_geofences(user: AnyUser, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Geofence]:
     """Geofences of those fleets."""
     return Geofence.objects.filter(fleet__in=visible_fleets(user, at_least))
 
 
-def visible_events(user: AnyUser | Any) -> QuerySet[Event]:
+def visible_events(user: AnyUser) -> QuerySet[Event]:
     """Events of the devices `user` sees."""
     return Event.objects.filter(device__fleet__in=visible_fleets(user))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,22 +90,17 @@ def wait_until(console: Console, what: str, condition: Callable[[], bool], secon
 def write_reports(console: Console, api: ApiClient, sample: SampleFleet, day: date, folder: Path) -> list[Path]:
     """Ask for the fleet's day, and one vehicle's summary, through the API; download them in every format."""
     folder.mkdir(parents=True, exist_ok=True)
-    device = sample.fleet.devices.order_by("pk").first()
+    device = sample.fleet.devices.order_by("pk")[0]
     midnight = datetime.combine(day, datetime.min.time(), sample.fleet.zone)
     span = {"start": midnight.isoformat(), "end": (midnight + timedelta(days=1)).isoformat()}
-    asked = {
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
         f"fleet-day-{day}": ("daily", {"fleet_id": sample.fleet.pk, "day": day.isoformat()}),
-        f"{device.unique_id}-{day}": ("device", {"device_id": device.pk, "kind": "summary", **span})
-        if device
-        else None,
+        f"{device.unique_id}-{day}": ("device", {"device_id": device.pk, "kind": "summary", **span}),
     }
     files: list[Path] = []
-    for name, request in asked.items():
-        if request is None:
-            continue
-        kind, body = request
+    for name, (kind, body) in asked.items():
         report_id = api.post(f"/api/tasks/report/{kind}", body)["report_id"]
-        wait_until(console, _("Waiting for the report"), lambda number=report_id: is_ready(api, number), REPORT_SECONDS)
+        wait_until(console, _("Waiting for the report"), partial(is_ready, api, report_id), REPORT_SECONDS)
         for file_format in FORMATS:
             path = folder / f"{name}.{file_format}"
             path.write_bytes(api.download(f"/api/reports/{report_id}/download?format={file_format}"))
