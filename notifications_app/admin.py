@@ -24,7 +24,7 @@ from notifications_app.models import (
 from tasks_app.admin.common import ReadOnlyAdmin, badge
 from tasks_app.models import EventKind
 
-DELIVERY_BADGES = {
+DELIVERY_BADGES: dict[str, str] = {
     DeliveryState.PENDING: "info",
     DeliveryState.SENDING: "primary",
     DeliveryState.SENT: "success",

@@ -19,7 +19,7 @@ from unfold.decorators import display
 from reports_app.models import Report, ReportFile, ReportState
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge, format_bytes
 
-STATE_BADGES = {
+STATE_BADGES: dict[str, str] = {
     ReportState.PENDING: "info",
     ReportState.RUNNING: "primary",
     ReportState.READY: "success",
@@ -60,7 +60,7 @@ class ReportAdmin(ReadOnlyAdmin):
             content = found.file.open("rb")
         except FileNotFoundError as error:
             raise Http404(_("The file is no longer there.")) from error
-        return FileResponse(content, as_attachment=True, filename=PurePath(found.file.name).name)
+        return FileResponse(content, as_attachment=True, filename=PurePath(str(found.file)).name)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

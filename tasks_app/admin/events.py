@@ -10,7 +10,7 @@ from unfold.decorators import display
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge
 from tasks_app.models import Event, EventKind
 
-KIND_BADGES = {
+KIND_BADGES: dict[str, str] = {
     EventKind.GEOFENCE_ENTER: "info",
     EventKind.GEOFENCE_EXIT: "info",
     EventKind.OVERSPEED: "danger",

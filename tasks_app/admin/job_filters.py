@@ -43,8 +43,12 @@ class JobFilterForm(forms.Form):
     def filters(self) -> JobFilters:
         """The valid part of what was asked."""
         chosen = self.chosen()
-        state = JobState(chosen.pop("state")) if "state" in chosen else None
-        return JobFilters(state=state, **chosen)
+        return JobFilters(
+            state=JobState(chosen["state"]) if "state" in chosen else None,
+            queue=chosen.get("queue"),
+            task=chosen.get("task"),
+            search=chosen.get("search"),
+        )
 
     def chosen(self) -> dict[str, str]:
         self.is_valid()

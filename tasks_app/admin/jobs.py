@@ -220,7 +220,7 @@ class JobAdmin(ModelAdmin):
     def _page(
         self, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
     ) -> TemplateResponse:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         rights = {
             "may_start": self.has_add_permission(request),
             "opts": self.opts,
