@@ -16,7 +16,7 @@ export ARGS NAME PORT
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev demo test run bench lint clean
+.PHONY: help setup setup-dev setup-bench demo test run bench lint clean
 
 help:
 	@echo "make demo    a fleet's day from HTTP to reports on local servers, in a few minutes"
@@ -42,7 +42,10 @@ test: setup-dev
 run: setup
 	@.venv/bin/python manage.py run_local
 
-bench: setup
+setup-bench:
+	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py --bench
+
+bench: setup-bench
 	@.venv/bin/python -m benchmarks
 
 lint: setup-dev

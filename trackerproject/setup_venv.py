@@ -1,4 +1,4 @@
-"""Create or renew `.venv` of this clone: `python3 trackerproject/setup_venv.py [--dev] [clean]`. Standard library only.
+"""Create or renew `.venv` of this clone: `python3 trackerproject/setup_venv.py [--dev | --bench] [clean]`. Only the standard library.
 
 Does nothing when the requirement files and the Python are those of the last time. One line says what went wrong, if
 anything did; pip's own output is in `.local/log/pip.log`.
@@ -27,6 +27,9 @@ if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well be what
 PROJECT_DIR = Path(os.path.realpath(__file__)).parent.parent
 RUNTIME = ("requirements.txt", "requirements-embedded.txt")
 DEVELOPMENT = ("requirements-dev.txt",)
+BENCHMARKS = ("requirements-bench.txt",)
+# What can be asked for, by name. Each is complete in itself; several may have been added to one `.venv`.
+GROUPS = {"runtime": RUNTIME, "dev": RUNTIME + DEVELOPMENT, "bench": RUNTIME + BENCHMARKS}
 FREE_BYTES_NEEDED = 1500 * 1000 * 1000
 FREE_BYTES_NEEDED_TEMPORARY = 300 * 1000 * 1000
 GENERATED = (".venv", ".local", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache", ".hypothesis")
@@ -53,14 +56,16 @@ class SetupError(Exception):
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Create or renew .venv of this clone.")
     parser.add_argument("action", nargs="?", choices=["install", "clean"], default="install")
-    parser.add_argument("--dev", action="store_true", help="also what the tests and checks need")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--dev", action="store_true", help="also what the tests and checks need")
+    group.add_argument("--bench", action="store_true", help="also the systems that ours is measured against")
     options = parser.parse_args(arguments)
     _end_with_make()
     try:
         if options.action == "clean":
             clean(PROJECT_DIR)
         else:
-            install(PROJECT_DIR, RUNTIME + DEVELOPMENT if options.dev else RUNTIME)
+            install(PROJECT_DIR, GROUPS["dev" if options.dev else "bench" if options.bench else "runtime"])
     except SetupError as error:
         print(f"Set-up failed: {error}", file=sys.stderr)
         return 1
@@ -86,11 +91,11 @@ def is_current(project_dir: Path, requirement_files: tuple[str, ...]) -> bool:
     """Whether `.venv` was made by this Python, in this place, from these files, or from more than these."""
     if not (project_dir / ".venv" / "bin" / "python").exists() or (project_dir / ".venv" / ".installing").exists():
         return False
-    wider = RUNTIME + DEVELOPMENT
     return any(
         _stamp(project_dir, files).exists()
         and _stamp(project_dir, files).read_text() == fingerprint(project_dir, files)
-        for files in {requirement_files, wider}
+        for files in GROUPS.values()
+        if set(requirement_files) <= set(files)
     )
 
 
@@ -103,7 +108,8 @@ def fingerprint(project_dir: Path, requirement_files: tuple[str, ...]) -> str:
 
 
 def _stamp(project_dir: Path, requirement_files: tuple[str, ...]) -> Path:
-    return project_dir / ".venv" / f".installed-{'dev' if set(DEVELOPMENT) <= set(requirement_files) else 'runtime'}"
+    name = next(name for name, files in GROUPS.items() if files == requirement_files)
+    return project_dir / ".venv" / f".installed-{name}"
 
 
 def _install_locked(project_dir: Path, requirement_files: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from trackerproject import setup_venv
 from trackerproject.setup_venv import (
+    BENCHMARKS,
     DEVELOPMENT,
     RUNTIME,
     SetupError,
@@ -26,7 +27,7 @@ from trackerproject.setup_venv import (
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A clone with requirement files and a finished `.venv`."""
-    for name in (*RUNTIME, *DEVELOPMENT, "constraints.txt"):
+    for name in (*RUNTIME, *DEVELOPMENT, *BENCHMARKS, "constraints.txt"):
         (tmp_path / name).write_text(f"# {name}\n")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").touch()
@@ -71,6 +72,16 @@ def test_it_takes_the_development_installation_for_the_runtime_one_but_not_the_r
     finish(project, "dev", RUNTIME + DEVELOPMENT)
     assert is_current(project, RUNTIME + DEVELOPMENT)
     assert is_current(project, RUNTIME)
+
+
+def test_it_does_not_take_the_benchmarks_installation_for_the_development_one_nor_the_reverse(project):
+    finish(project, "bench", RUNTIME + BENCHMARKS)
+    assert is_current(project, RUNTIME + BENCHMARKS)
+    assert is_current(project, RUNTIME)
+    assert not is_current(project, RUNTIME + DEVELOPMENT)
+    (project / ".venv" / ".installed-bench").unlink()
+    finish(project, "dev", RUNTIME + DEVELOPMENT)
+    assert not is_current(project, RUNTIME + BENCHMARKS)
 
 
 @pytest.mark.parametrize(
