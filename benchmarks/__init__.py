@@ -1,0 +1,1 @@
+"""Measurements of this product beside its peers: `make bench`, or `python -m benchmarks [engine|ingest] [--quick]`."""

@@ -1,0 +1,14 @@
+"""The benchmarks by name. A new one is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from benchmarks import engine, ingest
+from benchmarks.figures import Figure
+from benchmarks.setting import Setting
+
+BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
+    "engine": engine.run,
+    "ingest": ingest.run,
+}
