@@ -11,15 +11,14 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tasks_app.api.fields import StrictSerializer
-from tasks_app.api.parsers import JSONBodyParser
+from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
 
 
 class AlwaysJSON(BaseContentNegotiation):
     """Answer JSON whatever Accept and ?format= say; ?format= is a parameter of ours where it means something."""
 
     def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
-        media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
+        return next((parser for parser in parsers if parser.media_type == media_type_of(request)), None)
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
@@ -35,7 +34,7 @@ class ApiView(APIView):
 
     def body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         """The validated JSON body. Raises ValidationError."""
-        return self._validated(serializer_class, self.request.data)
+        return self._validated(serializer_class, json_body(self.request))
 
     def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         """The validated query parameters. Raises ValidationError."""

@@ -103,7 +103,7 @@ BAD_BODIES = {
 def test_it_answers_bad_bodies_with_a_4xx_that_says_so(staff_api, path, name):
     body, status = BAD_BODIES[name]
     if path.startswith("/api/tasks/cleanup/") and name == "nothing":
-        pytest.skip("a clean-up needs no body")
+        status = 400  # no body is fine there, but this one says it is JSON
     response = staff_api.generic("POST", path, body, content_type="application/json")
     assert response.status_code == status, response.content[:300]
     assert response.json()["code"]
