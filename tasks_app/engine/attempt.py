@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from django_q.signals import post_execute, pre_execute
 
 from tasks_app.engine.arguments import encode_json
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.consumers import HOST
 from tasks_app.engine.errors import InvalidArguments, JobCancelled, UnserialisableResult
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob, from_ms
@@ -22,9 +22,9 @@ from tasks_app.engine.registry import Task, get_task
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import Delivery
 
-HOST = socket.gethostname()
 MAX_TRACEBACK_CHARS = 20_000
 MAX_MESSAGE_CHARS = 2_000
+MAX_KEPT_MESSAGE_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -40,6 +40,7 @@ class Attempt:
     error: BaseException | None = None
     finished_at: datetime | None = None
     progress: dict[str, Any] | None = None
+    log_lines: list[str] = field(default_factory=list)
 
     @property
     def timeout_seconds(self) -> float:
@@ -73,6 +74,7 @@ class Attempt:
             "error_message": str(error)[:MAX_MESSAGE_CHARS].replace("\x00", ""),
             "traceback": format_traceback(error),
             "worker": f"{HOST}:{os.getpid()}",
+            "logs": self.log_lines,
         }
 
     def finished_job(self) -> FinishedJob:
@@ -81,7 +83,7 @@ class Attempt:
         last = self.failure() if self.error else None
         finished_at = self.finished_at or datetime.now(UTC)
         created_at = from_ms(self.delivery.created_ms) if self.delivery.created_ms else self.started_at
-        args, kwargs = redact(list(self.payload.call)) if self.payload else ([], {})
+        args, kwargs = redact(list(self.payload.call)) if self.payload else unreadable(self.delivery.message)
         if self.error is None:
             args, kwargs = shorten([args, kwargs])
         return FinishedJob(
@@ -100,6 +102,7 @@ class Attempt:
             attempts=[*failures, last] if last else failures,
             attempt_count=self.delivery.attempt,
             progress=self.progress,
+            logs=self.log_lines,
             requested_by_id=self.payload.requested_by_id if self.payload else None,
             schedule_id=self.payload.schedule_id if self.payload else None,
             retry_of=self.payload.retry_of if self.payload else None,
@@ -116,6 +119,11 @@ class Attempt:
         if self.error is None:
             return JobState.SUCCEEDED
         return JobState.CANCELLED if isinstance(self.error, JobCancelled) else JobState.FAILED
+
+
+def unreadable(message: bytes) -> tuple[list[Any], dict[str, Any]]:
+    """What is shown as the arguments of a message that cannot be read: the beginning of it, for inspection."""
+    return [], {"unreadable_message": repr(message[:MAX_KEPT_MESSAGE_BYTES])}
 
 
 def storable(result: Any) -> Any:

@@ -26,9 +26,10 @@ from uuid import uuid4
 
 from django.db import connections
 
-from tasks_app.engine.attempt import HOST
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
+from tasks_app.engine.consumers import HOST
+from tasks_app.engine.joblog import capture_logs
 from tasks_app.engine.maintenance import Maintenance
 from tasks_app.engine.minder import Minder
 from tasks_app.engine.processes import fork_child
@@ -57,13 +58,15 @@ class Child:
     start_after: float = 0.0
     quick_deaths: int = 0
     kill_reason: str = ""
+    is_done: bool = False
 
 
 class Cluster:
     """All processes for some queues on this host."""
 
-    def __init__(self, queues: list[str], workers: int | None = None) -> None:
+    def __init__(self, queues: list[str], workers: int | None = None, *, burst: bool = False) -> None:
         config = engine_config()
+        self.burst = burst
         self.queues = [config.queue(name).name for name in queues]
         self.queue_of_slot = [name for name in self.queues for _ in range(workers or config.queue(name).workers)]
         self.slots = Slots(len(self.queue_of_slot))
@@ -91,12 +94,16 @@ class Cluster:
             signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         logger.info("cluster of %s: %d workers", ", ".join(self.queues), len(self.queue_of_slot))
-        while not self._stop_asked:
+        while not self._stop_asked and not self._burst_is_over():
             self._start_missing(self.children)
             self._wait(LOOP_SECONDS)
             self._reap()
             self._kill_overdue()
         return self._shut_down()
+
+    def _burst_is_over(self) -> bool:
+        """In a burst a worker that found nothing more leaves, and its place stays empty."""
+        return self.burst and all(child.is_done for child in self.children if child.slot is not None)
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stop_asked = True
@@ -110,7 +117,7 @@ class Cluster:
     def _start_missing(self, children: list[Child]) -> None:
         now = time.monotonic()
         for child in children:
-            if child.pid or now < child.start_after:
+            if child.pid or child.is_done or now < child.start_after:
                 continue
             child.started_at = now
             child.kill_reason = ""
@@ -141,7 +148,8 @@ class Cluster:
         if child.slot is not None:
             self._give_back_jobs(child, child.slot, exit_code)
         child.pid = 0
-        if self._draining:
+        child.is_done = self.burst and child.slot is not None and exit_code == 0
+        if self._draining or child.is_done:
             return
         reason = child.kill_reason or describe_exit(exit_code)
         logger.warning("%s %s; starting another", child.name, reason)
@@ -230,8 +238,9 @@ class Cluster:
             worker.stopping = True
 
         signal.signal(signal.SIGUSR2, stop)
+        capture_logs()
         Minder(worker).install()
-        worker.run_forever()
+        worker.run_forever(until_empty=self.burst)
         return 0
 
 

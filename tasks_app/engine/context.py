@@ -24,11 +24,13 @@ class CurrentJob:
         attempt: int = 1,
         report_progress: Callable[[dict[str, Any]], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
+        log_lines: list[str] | None = None,
     ) -> None:
         self.id = job_id
         self.requested_by_id = requested_by_id
         self.attempt = attempt
         self.last_progress: dict[str, Any] | None = None
+        self.log_lines = log_lines
         self._report_progress = report_progress
         self._is_cancelled = is_cancelled
         self._reported_at = 0.0

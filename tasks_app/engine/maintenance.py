@@ -13,14 +13,16 @@ from types import FrameType
 
 import redis
 
-from tasks_app.engine.attempt import HOST
+from tasks_app.engine.clocks import ClockGuard
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
+from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
 
 logger = logging.getLogger(__name__)
 
+SWEEP_SECONDS = 60.0
 # Delayed jobs are looked at this often when none is known to be due earlier.
 IDLE_SECONDS = 0.5
 
@@ -36,6 +38,8 @@ class Maintenance:
         self._queue_names = queues
         self._deaths: list[dict[str, str]] = []
         self._beat_at = 0.0
+        self._swept_at = time.monotonic()
+        self._clocks = ClockGuard()
         self._partial = b""
         self._started_at = datetime.now(UTC).isoformat()
 
@@ -83,19 +87,28 @@ class Maintenance:
             logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)
 
     def _beat(self, queues: dict[str, JobQueue]) -> None:
+        """Heartbeats of this host's workers; then, when the clocks can be trusted, the jobs of silent hosts."""
         alive: dict[str, dict[str, str]] = {name: {} for name in queues}
         for index, (pid, consumer) in self.slots.consumers().items():
-            description = {
-                "host": HOST,
-                "pid": pid,
-                "started_at": self._started_at,
-                "job_id": self.slots.job_id(index),
-                "memory_bytes": resident_bytes(pid),
-            }
-            alive[self.queue_of_slot[index]][consumer] = json.dumps(description)
-        for name, queue in queues.items():
-            for consumer in queue.beat(alive[name]):
+            description = describe_worker(pid, self.slots.job_id(index), self._started_at)
+            alive[self.queue_of_slot[index]][consumer] = description
+        silent = {name: queue.beat(alive[name]) for name, queue in queues.items()}
+        if not self._clocks.agree(next(iter(queues.values())).client.time()):
+            logger.warning("Redis's clock or this process stood still or jumped: nobody is declared dead in this round")
+            return
+        for name, consumers in silent.items():
+            for consumer in consumers:
                 death = {"queue": name, "consumer": consumer, "reason": "its host went silent", "job_id": ""}
+                self._recover(queues, death, engine_config().dead_after_seconds)
+        if time.monotonic() - self._swept_at > SWEEP_SECONDS:
+            self._swept_at = time.monotonic()
+            self._sweep(queues)
+
+    def _sweep(self, queues: dict[str, JobQueue]) -> None:
+        """Consumers without any heartbeat (Redis forgot it) that have done nothing for a while are dead, too."""
+        for name, queue in queues.items():
+            for consumer in queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS):
+                death = {"queue": name, "consumer": consumer, "reason": "it has no heartbeat", "job_id": ""}
                 self._recover(queues, death, engine_config().dead_after_seconds)
 
     @staticmethod
@@ -104,12 +117,3 @@ class Maintenance:
         if moved:
             return 0.0
         return IDLE_SECONDS if next_seconds is None else min(IDLE_SECONDS, next_seconds)
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory this process occupies (Linux), 0 where that cannot be read."""
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0

@@ -28,6 +28,7 @@ class FinishedJob:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     attempt_count: int = 0
     progress: dict[str, Any] | None = None
+    logs: list[str] = field(default_factory=list)
     requested_by_id: int | None = None
     schedule_id: int | None = None
     retry_of: str | None = None

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.engine.arguments import ArgumentChecker
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.enqueue import JobOptions, enqueue_checked, enqueue_many_checked, run_on_commit
+from tasks_app.engine.enqueueing import JobOptions, enqueue_checked, enqueue_many_checked, run_on_commit
 from tasks_app.engine.errors import InvalidArguments, UnknownTask
 from tasks_app.engine.retry import RetryPolicy
 

@@ -174,6 +174,17 @@ class JobQueue:
         silent = self._run("beat", [self.keys.beats, self.keys.consumers], arguments)
         return [name.decode() for name in silent]
 
+    def consumers_without_beat(self, idle_seconds: float) -> list[str]:
+        """Names of consumers that Redis lists, but which have no heartbeat and have done nothing for so long."""
+        found: set[str] = set()
+        for stream in self.keys.streams:
+            try:
+                listed = self.client.xinfo_consumers(stream, GROUP)
+            except redis.ResponseError:
+                continue
+            found |= {entry["name"].decode() for entry in listed if entry["idle"] > idle_seconds * 1000}
+        return [name for name in found if self.client.zscore(self.keys.beats, name) is None]
+
     def ended_without_worker(self, limit: int = 200) -> list[str]:
         """Ids of jobs that ended outside of a worker and have no row yet."""
         return [job_id.decode() for job_id in self.client.zrange(self.keys.ended, 0, limit - 1)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import random
 import threading
 import time
@@ -23,6 +24,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
+from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.records import JobStore
@@ -67,14 +69,17 @@ class Worker:
         self.stopping = False
         self._average_seconds = BATCH_SECONDS
         self._must_reconcile = True
+        self._is_registered = False
 
     # --- The loop ---
 
-    def run_forever(self) -> None:
-        """Work until `stopping`, whatever Redis and PostgreSQL do in between."""
+    def run_forever(self, *, until_empty: bool = False) -> None:
+        """Work until `stopping` (or the queue is empty), whatever Redis and PostgreSQL do in between."""
         while not self.stopping:
             try:
-                self.turn(BLOCK_MS)
+                self._register()
+                if self.turn(None if until_empty else BLOCK_MS) == 0 and until_empty:
+                    self.stopping = True
             except redis.RedisError as error:
                 logger.warning("Redis: %s; trying again", error)
                 self._must_reconcile = True
@@ -85,6 +90,12 @@ class Worker:
                 self._must_reconcile = True
                 time.sleep(RECONNECT_SECONDS)
         self.wind_up()
+
+    def _register(self) -> None:
+        """Be known as alive before taking the first job: only then are its jobs given back if this host dies."""
+        if not self._is_registered:
+            self.queue.beat({self.consumer: describe_worker(os.getpid(), "")})
+            self._is_registered = True
 
     def turn(self, block_ms: int | None) -> int:
         """Read, run and finish one batch; wait up to `block_ms` for a first job; return how many attempts ran."""
@@ -205,6 +216,7 @@ class Worker:
             attempt=delivery.attempt,
             report_progress=report,
             is_cancelled=lambda: self.cancel_asked,
+            log_lines=attempt.log_lines,
         )
 
     def _put_back_for_retry(self, attempt: Attempt) -> bool:

@@ -37,6 +37,7 @@ class Job(models.Model):
     attempts = models.JSONField(_("attempts"), default=list)
     attempt_count = models.PositiveIntegerField(_("attempt count"), default=0)
     progress = models.JSONField(_("progress"), null=True)
+    logs = models.JSONField(_("log"), default=list)
     # No foreign keys: a job's history outlives users and schedules, and a batch of rows is written without look-ups.
     requested_by_id = models.BigIntegerField(_("requested by"), null=True)
     schedule_id = models.BigIntegerField(_("schedule"), null=True)

@@ -51,6 +51,7 @@ class JobView:
     attempt_count: int = 0
     attempts: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[str, Any] | None = None
+    logs: list[str] = field(default_factory=list)
     result: Any = None
     error_class: str = ""
     error_message: str = ""

@@ -28,6 +28,7 @@ _COLUMNS = (
     "attempts",
     "attempt_count",
     "progress",
+    "logs",
     "requested_by_id",
     "schedule_id",
     "retry_of",
@@ -69,7 +70,7 @@ def _insert_readable_part(job: FinishedJob) -> None:
         _insert([_row(job)])
     except DataError as error:
         logger.exception("job %s is stored without its arguments, result and attempts", job.job_id)
-        job.args, job.kwargs, job.result, job.attempts, job.progress = [], {}, None, [], None
+        job.args, job.kwargs, job.result, job.attempts, job.progress, job.logs = [], {}, None, [], None, []
         job.error_message = f"{job.error_message[:500]} (Its details could not be stored: {error})".strip()
         job.traceback = ""
         _insert([_row(job)])
@@ -90,6 +91,7 @@ def _row(job: FinishedJob) -> tuple[Any, ...]:
         _json(job.attempts),
         job.attempt_count,
         None if job.progress is None else _json(job.progress),
+        _json(job.logs),
         job.requested_by_id,
         job.schedule_id,
         job.retry_of,

@@ -173,6 +173,21 @@ def test_it_recreates_its_group_after_flushall_of_its_keys(cluster):
     assert wait_until(lambda: ended(job_id), what="the job").state == "succeeded"
 
 
+def test_it_keeps_what_a_job_logs_up_to_a_limit(cluster):
+    job_ids = [probe.probe_log.delay(2), probe.probe_log.delay(600)]
+    few, many = (wait_until(lambda job_id=job_id: ended(job_id), what="the job").logs for job_id in job_ids)
+    assert few == ["WARNING probe: line 0", "WARNING probe: line 1"]
+    assert len(many) == 501
+    assert "rest" in many[-1]
+
+
+def test_a_burst_does_what_is_there_and_leaves(tmp_path):
+    job_ids = [probe.probe_add.delay(number) for number in range(100)]
+    with running_cluster(tmp_path, "--name", "positions", "--name", "reports", "--burst") as burst:
+        assert burst.process.wait(60) == 0
+    assert Job.objects.filter(pk__in=job_ids, state="succeeded").count() == 100
+
+
 def test_it_refuses_an_unknown_queue(tmp_path):
     with running_cluster(tmp_path, "--name", "nonsense") as running:
         assert running.process.wait(30) == 1

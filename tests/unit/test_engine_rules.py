@@ -14,7 +14,7 @@ from tasks_app.engine import InvalidArguments, JobState, UnknownTask, get_task, 
 from tasks_app.engine.arguments import encode_json
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.context import CurrentJob, current_job
-from tasks_app.engine.enqueue import JobOptions, due_ms
+from tasks_app.engine.enqueueing import JobOptions, due_ms
 from tasks_app.engine.errors import BadPayload, JobCancelled, PermanentError
 from tasks_app.engine.payload import Payload, seal, unseal
 from tasks_app.engine.redaction import is_complete, redact, shorten

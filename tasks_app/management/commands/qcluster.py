@@ -21,6 +21,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--workers", type=int, help=_("Worker processes per queue, instead of the setting."))
 
+        parser.add_argument("--burst", action="store_true", help=_("Leave when the queues are empty."))
+
     def handle(self, *args: Any, **options: Any) -> None:
         known = engine_config().queues
         queues = options["queues"] or list(known)
@@ -32,4 +34,4 @@ class Command(BaseCommand):
             )
         if options["workers"] is not None and not 1 <= options["workers"] <= 256:
             raise CommandError(_("--workers must be between 1 and 256."))
-        sys.exit(Cluster(list(dict.fromkeys(queues)), options["workers"]).run())
+        sys.exit(Cluster(list(dict.fromkeys(queues)), options["workers"], burst=options["burst"]).run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 import time
@@ -108,3 +109,10 @@ def probe_secret(credentials: dict) -> None:
 def probe_count(items: list) -> int:
     """Return how many items there are."""
     return len(items)
+
+
+@task(queue="positions")
+def probe_log(lines: int) -> None:
+    """Log some lines."""
+    for number in range(lines):
+        logging.getLogger("probe").warning("line %d", number)

@@ -60,16 +60,21 @@ def enqueue_checked(queue: str, task_name: str, call_json: str, options: JobOpti
 
     Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
     """
-    return enqueue_many_checked(queue, task_name, [(options.job_id or uuid4(), call_json)], options)[0]
+    return write_jobs(queue, task_name, [(options.job_id or uuid4(), call_json)], options)[0]
 
 
 def enqueue_many_checked(
     queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions
 ) -> list[UUID]:
-    """Write a job for each (id, checked arguments), in chunks that are each written whole or not at all.
+    """Write a job for each (id, checked arguments).
 
     Safe to call again with the same ids after an error: what was written is not written twice. Errors as above.
     """
+    return write_jobs(queue, task_name, calls, options)
+
+
+def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
+    """Write the jobs in chunks, each whole or not at all."""
     config = engine_config()
     keys = QueueKeys(config.prefix, config.queue(queue).name)
     now_ms = time.time_ns() // 1_000_000
@@ -139,6 +144,10 @@ def batched(sealed: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]
         size += len(entry[1])
     if chunk:
         yield chunk
+
+
+# The seam at which `engine.testing` takes the queue's place.
+write_jobs: Callable[[str, str, Sequence[tuple[UUID, str]], JobOptions], list[UUID]] = write_to_redis
 
 
 def run_on_commit(callback: Callable[[], object]) -> None:

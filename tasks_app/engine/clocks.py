@@ -1,0 +1,30 @@
+"""Whether heartbeats may be judged now. Pure, but for the monotonic clock it is given.
+
+A Redis clock that jumps, or a process that was frozen, makes everybody else look silent. Nobody is declared dead in the
+first round after such a moment: the others have then had the time to beat again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+MAX_DISAGREEMENT_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 6.0
+
+
+class ClockGuard:
+    """Compares how far Redis's clock and our own moved between two rounds."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._last: tuple[float, float] | None = None
+
+    def agree(self, redis_time: tuple[int, int]) -> bool:
+        """Call once a round with Redis's TIME (seconds, microseconds); False in the first round and after a jump or pause."""
+        now, theirs = self._monotonic(), redis_time[0] + redis_time[1] / 1e6
+        last, self._last = self._last, (now, theirs)
+        if last is None:
+            return False
+        passed, they_passed = now - last[0], theirs - last[1]
+        return passed <= MAX_PAUSE_SECONDS and abs(passed - they_passed) <= MAX_DISAGREEMENT_SECONDS

@@ -1,0 +1,32 @@
+"""How a worker describes itself in its heartbeats."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from datetime import UTC, datetime
+
+HOST = socket.gethostname()
+
+
+def describe_worker(pid: int, job_id: str, started_at: str | None = None) -> str:
+    """The worker as JSON: host, pid, since when, the job it is on ('' none), its memory."""
+    return json.dumps(
+        {
+            "host": HOST,
+            "pid": pid,
+            "started_at": started_at or datetime.now(UTC).isoformat(),
+            "job_id": job_id,
+            "memory_bytes": resident_bytes(pid),
+        }
+    )
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory this process occupies (Linux), 0 where that cannot be read."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

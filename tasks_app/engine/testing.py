@@ -1,0 +1,115 @@
+"""A test double for projects that use this engine: jobs run inline, with the same checks and states, without Redis.
+
+    from tasks_app.engine.testing import inline_jobs
+
+    def test_it_greets():
+        with inline_jobs() as jobs:
+            greet.delay("Ana")
+        assert jobs.finished[0].state == "succeeded"
+
+A job runs where it is enqueued, all its attempts at once and without waiting in between. A job with a countdown or eta waits
+in `jobs.waiting` until `run_waiting()`. What a task raises does not reach the caller, as in production; it is on the job.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from tasks_app.engine import enqueueing
+from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.engine.enqueueing import JobOptions, due_ms
+from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.payload import Payload, seal
+from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.retry import retry_delay_seconds
+from tasks_app.engine.streams import Delivery
+
+
+class InlineJobs:
+    """What was enqueued: `finished` in the order in which it ended, `waiting` for a later time."""
+
+    def __init__(self) -> None:
+        self.finished: list[FinishedJob] = []
+        self.waiting: list[tuple[str, Delivery]] = []
+        self._known: dict[UUID, UUID] = {}
+        self._unique: dict[tuple[str, str], UUID] = {}
+
+    def run_waiting(self) -> int:
+        """Run what waits for a later time as if it had come; return how many jobs ran."""
+        waiting, self.waiting = self.waiting, []
+        for queue, delivery in waiting:
+            self._run(queue, delivery)
+        return len(waiting)
+
+    def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
+        """Take the place of the queue: same arguments, same answer as `enqueue_many_checked`."""
+        return [self._enqueue_one(queue, task_name, job_id, call_json, options) for job_id, call_json in calls]
+
+    def _enqueue_one(self, queue: str, task_name: str, job_id: UUID, call_json: str, options: JobOptions) -> UUID:
+        key = (queue, options.unique_key or "")
+        if job_id in self._known or (options.unique_key and key in self._unique):
+            return self._known.get(job_id) or self._unique[key]
+        self._known[job_id] = job_id
+        now_ms = time.time_ns() // 1_000_000
+        payload = Payload(
+            task=task_name,
+            call=([], {}),
+            created_ms=now_ms,
+            requested_by_id=options.requested_by_id,
+            schedule_id=options.schedule_id,
+            retry_of=str(options.retry_of) if options.retry_of else None,
+        )
+        message = seal(queue, str(job_id), payload, call_json)
+        delivery = Delivery(2, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
+        if options.unique_key:
+            self._unique[key] = job_id
+        if due_ms(options, now_ms):
+            self.waiting.append((queue, delivery))
+        else:
+            self._run(queue, delivery)
+            self._unique.pop(key, None)
+        return job_id
+
+    def _run(self, queue: str, delivery: Delivery) -> None:
+        attempt = Attempt(queue, delivery, datetime.now(UTC))
+        job = CurrentJob(job_id=UUID(delivery.job_id), attempt=delivery.attempt, log_lines=attempt.log_lines)
+        set_current_job(job)
+        try:
+            attempt.open()
+            job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
+            attempt.run()
+        except (Exception, JobInterrupted, SystemExit) as error:  # noqa: BLE001 - whatever a task does, as in a worker
+            attempt.error = error
+        finally:
+            set_current_job(None)
+        attempt.progress = job.last_progress
+        attempt.finished_at = datetime.now(UTC)
+        if attempt.error and attempt.task:
+            delay = retry_delay_seconds(attempt.task.retry_policy, delivery.attempt, attempt.error, jitter=0.5)
+            if delay is not None:
+                failures = [*delivery.failures, attempt.failure()]
+                self._run(queue, replace(delivery, attempt=delivery.attempt + 1, failures=failures))
+                return
+        finished = attempt.finished_job()
+        finished.result = msgspec.json.decode(msgspec.json.encode(finished.result))
+        self.finished.append(finished)
+
+
+@contextmanager
+def inline_jobs() -> Iterator[InlineJobs]:
+    """Run every job that is enqueued inside of the block inline. Nests; not for use by several threads at once."""
+    jobs = InlineJobs()
+    former = enqueueing.write_jobs
+    enqueueing.write_jobs = jobs.enqueue
+    try:
+        yield jobs
+    finally:
+        enqueueing.write_jobs = former
