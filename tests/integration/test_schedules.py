@@ -63,7 +63,7 @@ def keys() -> QueueKeys:
 
 
 def queued() -> int:
-    return client().xlen(keys().stream)
+    return sum(client().xlen(stream) for stream in keys().streams)
 
 
 def test_it_enqueues_what_is_due_and_sets_the_next_run():
