@@ -83,6 +83,8 @@ def running_cluster(folder: Path, *arguments: str, **extra_environment: str) -> 
             env=environment(**extra_environment),
             stdout=output,
             stderr=output,
+            # Its own group, so that a test can signal all of it without meeting itself.
+            start_new_session=True,
         )
     cluster = ClusterProcess(process, log)
     try:

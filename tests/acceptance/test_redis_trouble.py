@@ -1,0 +1,248 @@
+"""A real cluster whose Redis is restarted, killed, emptied, filled, frozen, or cut off in the middle of a reply."""
+
+from __future__ import annotations
+
+import signal
+import time
+from uuid import uuid4
+
+import psutil
+import pytest
+import redis
+
+from tasks_app.engine.connection import client
+from tasks_app.engine.errors import QueueUnavailable
+from tasks_app.engine.keys import GROUP
+from tasks_app.engine.streams import JobQueue
+from tasks_app.models import Job
+from tasks_app.queries.jobs import list_workers
+from tests.support.cluster import running_cluster, wait_until
+from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, script_hash, use_redis, wire_to
+from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
+from trackerproject.soak.tasks import ledger_job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RESUME_SECONDS = 5
+WORKERS = 2
+
+
+@pytest.fixture(scope="module")
+def own_redis(tmp_path_factory):
+    with own_valkey(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(own_redis, settings):
+    """A Redis of this module's own, running and empty, that this process uses too."""
+    usual = settings.REDIS_URL, settings.Q_CLUSTER
+    use_redis(settings, own_redis.places.redis_url)
+    client().flushall()
+    client().config_set("maxmemory", 0)
+    create_ledger()
+    yield own_redis
+    settings.REDIS_URL, settings.Q_CLUSTER = usual
+    forget_connections()
+
+
+@pytest.fixture
+def cluster(valkey, tmp_path):
+    with running_cluster(tmp_path, "--name", "positions", "--workers", str(WORKERS), **LEDGER_APPS) as running:
+        wait_until(lambda: len(list_workers()) == WORKERS, what="two workers with a heartbeat")
+        yield running
+
+
+def succeeded(job_ids) -> int:
+    return Job.objects.filter(pk__in=job_ids, state="succeeded").count()
+
+
+def wait_for_success(job_ids, seconds=20) -> None:
+    wait_until(lambda: succeeded(job_ids) == len(job_ids), seconds, f"{len(job_ids)} jobs to succeed")
+    assert Job.objects.count() == len(job_ids) == count_effects()
+
+
+def wait_for_start(note: str, attempts: int = 1) -> None:
+    wait_until(lambda: len(read_marks("started", note)) >= attempts, what=f"{note} to start")
+
+
+def assert_nothing_is_left() -> None:
+    """Every queue key of a job that is still live is gone; every consumer is one of a living worker."""
+    queue = JobQueue("positions", client())
+    wait_until(lambda: not any(client().xlen(stream) for stream in queue.keys.streams), 5, "empty streams")
+    assert client().zcard(queue.keys.delayed) == client().zcard(queue.keys.ended) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_it_goes_on_by_itself_after_redis_was_restarted(cluster, valkey, number):
+    """Nothing that was accepted is lost, what ran meanwhile ends once, and every process is still the same."""
+    pids = {child.pid for child in cluster.children()}
+    running = [ledger_job.delay(1.5, f"running {slot}") for slot in range(WORKERS)]
+    for slot in range(WORKERS):
+        wait_for_start(f"running {slot}")
+    waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 300)
+    delayed = [ledger_job.apply_async((0.0, "delayed"), countdown=0.5)]
+
+    valkey.signal(number)
+    valkey.process.wait(20)
+    wait_until(lambda: len(read_marks("finished")) == WORKERS, what="both jobs to end without Redis")
+    valkey.start()
+    back_at = time.monotonic()
+
+    wait_until(lambda: Job.objects.exists(), RESUME_SECONDS, "a first result")
+    fresh = ledger_job.delay(0.0, "fresh")
+    wait_for_success([*running, *waiting, *delayed, fresh])
+    assert time.monotonic() - back_at < RESUME_SECONDS
+    assert len(read_marks("started")) == len(read_marks("finished")) == 304
+    assert {child.pid for child in cluster.children()} == pids
+    assert_nothing_is_left()
+
+
+def test_enqueueing_fails_soon_and_clearly_while_redis_is_away(cluster, valkey):
+    valkey.kill()
+    try:
+        before = time.monotonic()
+        with pytest.raises(QueueUnavailable):
+            ledger_job.delay()
+        assert time.monotonic() - before < 2
+    finally:
+        valkey.start()
+
+
+def test_it_goes_on_after_flushall(cluster):
+    """What Redis held is gone. A job that runs is stored when it ends; its late acknowledgement does no harm."""
+    running = ledger_job.delay(1.0, "running")
+    wait_for_start("running")
+    client().flushall()
+    fresh = [ledger_job.delay(0.0, "fresh") for _ in range(20)]
+    wait_until(lambda: succeeded(fresh) == 20, RESUME_SECONDS, "the jobs made after FLUSHALL")
+    wait_for_success([running, *fresh])
+    wait_until(lambda: len(list_workers()) == WORKERS, RESUME_SECONDS, "the heartbeats to be back")
+    assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("damage", ["scripts", "streams", "groups"])
+def test_it_makes_again_what_someone_deleted_in_redis(cluster, damage):
+    queue = JobQueue("positions", client())
+    wait_for_success([first := ledger_job.delay(0.0, "first")])
+    if damage == "scripts":
+        client().script_flush()
+    for stream in queue.keys.streams:
+        if damage == "streams":
+            client().delete(stream)
+        if damage == "groups":
+            client().xgroup_destroy(stream, GROUP)
+    jobs = [ledger_job.delay(0.0, "then") for _ in range(20)]
+    wait_until(lambda: succeeded(jobs) == 20, RESUME_SECONDS, "the jobs")
+    wait_for_success([first, *jobs])
+    assert_nothing_is_left()
+
+
+def test_a_destroyed_group_loses_no_waiting_job(cluster):
+    running = [ledger_job.delay(1.0, f"running {slot}") for slot in range(WORKERS)]
+    for slot in range(WORKERS):
+        wait_for_start(f"running {slot}")
+    waiting = [ledger_job.delay(0.0, "waiting") for _ in range(50)]
+    for stream in JobQueue("positions", client()).keys.streams:
+        client().xgroup_destroy(stream, GROUP)
+    wait_for_success([*running, *waiting])
+    assert_nothing_is_left()
+
+
+def test_a_full_redis_refuses_new_jobs_and_drains(cluster):
+    """At maxmemory enqueueing says so, at once and without half a job; running, retrying and finishing go on."""
+    gate = [ledger_job.delay(1.5, f"running {slot}") for slot in range(WORKERS)]
+    for slot in range(WORKERS):
+        wait_for_start(f"running {slot}")
+    waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 100)
+    delayed = ledger_job.apply_async((0.0, "delayed"), countdown=1)
+    client().config_set("maxmemory", 1)
+    with pytest.raises(QueueUnavailable, match="maxmemory|OOM"):
+        ledger_job.delay(0.0, "refused")
+    wait_for_success([*gate, *waiting, delayed])
+    assert_nothing_is_left()
+    assert len(list_workers()) == WORKERS
+    client().config_set("maxmemory", 0)
+    after = ledger_job.delay(0.0, "after")
+    wait_for_success([*gate, *waiting, delayed, after])
+
+
+def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(cluster, valkey, tmp_path):
+    """Redis stands still for longer than a dead host needs to be called dead; afterwards nobody has died."""
+    with running_cluster(tmp_path, "--name", "positions", "--workers", "2", **LEDGER_APPS) as other:
+        wait_until(lambda: len(list_workers()) == 4, what="four workers")
+        pids = {child.pid for running in (cluster, other) for child in running.children()}
+        jobs = [ledger_job.delay(16.0, f"long {number}") for number in range(4)]
+        for number in range(4):
+            wait_for_start(f"long {number}")
+        waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 50)
+        valkey.signal(signal.SIGSTOP)
+        frozen_at = time.monotonic()
+        try:
+            before = time.monotonic()
+            with pytest.raises(QueueUnavailable):
+                ledger_job.delay(0.0, "refused")
+            assert time.monotonic() - before < 5
+            wait_until(lambda: time.monotonic() - frozen_at > 12, what="12 s to pass")
+        finally:
+            valkey.signal(signal.SIGCONT)
+        wait_until(lambda: Job.objects.exists(), 15, "the first to end")
+        # A request that the frozen server had received before its sender gave up is carried out afterwards.
+        refused = [mark.job_id for mark in read_marks("finished", "refused")]
+        wait_until(lambda: succeeded([*jobs, *waiting]) == 54, what="all jobs")
+        assert [len(read_marks("started", f"long {number}")) for number in range(4)] == [1, 1, 1, 1]
+        assert len(refused) <= 1
+        assert {child.pid for running in (cluster, other) for child in running.children()} == pids
+    for log in (cluster.log, other.log):
+        assert b"went silent" not in log.read_bytes()
+
+
+@pytest.mark.parametrize("word", ["XREADGROUP", "take", "finish", "retry", "beat", "promote"])
+def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings, word):
+    """The server has done what it was asked, and nobody heard: no job waits for ever, none is lost, none runs twice."""
+    with wire_to(valkey) as wire:
+        usual = settings.REDIS_URL
+        settings.REDIS_URL = wire.url
+        with running_cluster(tmp_path, "--name", "positions", "--workers", "1", **LEDGER_APPS) as cluster:
+            settings.REDIS_URL = usual
+            wait_until(lambda: len(list_workers()) == 1, what="a worker with a heartbeat")
+            wait_for_success([first := ledger_job.delay(0.0, "first")])
+            wire.cut(b"XREADGROUP" if word == "XREADGROUP" else script_hash(word), times=3)
+            jobs = [ledger_job.delay(0.0, "cut") for _ in range(30)]
+            jobs += [ledger_job.apply_async((0.0, "cut"), countdown=0.3)]
+            wait_until(lambda: succeeded(jobs) == 31, RESUME_SECONDS, "the jobs")
+            if word != "retry":
+                wait_until(lambda: wire.cuts == 3, what="three cuts")
+            wait_for_success([first, *jobs])
+            assert_nothing_is_left()
+            assert len(cluster.children()) == 3
+    assert len(read_marks("started")) == len(read_marks("finished")) == 32
+
+
+def test_an_enqueue_whose_reply_is_lost_makes_one_job(valkey, settings):
+    with wire_to(valkey) as wire:
+        use_redis(settings, wire.url)
+        job_id = uuid4()
+        wire.cut(script_hash("enqueue"))
+        assert ledger_job.apply_async((0.0, "once"), job_id=job_id) == job_id
+        assert wire.cuts == 1
+        # Even when every repetition is lost: asking again later with the same id makes no second job.
+        wire.cut(script_hash("enqueue"), times=10)
+        many = [uuid4() for _ in range(5)]
+        with pytest.raises(QueueUnavailable):
+            ledger_job.enqueue_many([(0.0, "many")] * 5, job_ids=many)
+        wire.close()
+        use_redis(settings, valkey.places.redis_url)
+        assert ledger_job.enqueue_many([(0.0, "many")] * 5, job_ids=many) == many
+    assert sum(client().xlen(stream) for stream in JobQueue("positions", client()).keys.streams) == 6
+
+
+def test_it_waits_for_a_redis_that_is_not_there_yet(valkey, tmp_path):
+    valkey.stop()
+    with running_cluster(tmp_path, "--name", "positions", "--workers", "1", **LEDGER_APPS) as cluster:
+        wait_until(lambda: len(psutil.Process(cluster.process.pid).children()) == 3, what="its processes")
+        wait_until(lambda: b"Redis:" in cluster.log.read_bytes(), what="a word about Redis in the log")
+        valkey.start()
+        with pytest.raises(redis.ResponseError):
+            client().execute_command("NOSUCH")
+        wait_for_success([ledger_job.delay(0.0, "late")], RESUME_SECONDS)
