@@ -1,7 +1,7 @@
-"""Create or renew `.venv` of this clone: `python3 trackerproject/setup_venv.py [--dev | --bench] [clean]`. Only the standard library.
+"""Create or renew `.venv` of this clone: `python3 trackerproject/setup_venv.py [--dev | --bench] [clean]`.
 
-Does nothing when the requirement files and the Python are those of the last time. One line says what went wrong, if
-anything did; pip's own output is in `.local/log/pip.log`.
+Standard library only. Does nothing when the requirement files and the Python are those of the last time. One line
+says what went wrong, if anything did; pip's own output is in `.local/log/pip.log`.
 """
 
 import argparse
