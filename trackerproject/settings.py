@@ -140,7 +140,6 @@ Q_CLUSTER: dict[str, Any] = {
     "redis": REDIS_URL,
     "workers": env.int("WORKERS", default=2),
     "timeout": 60,
-    "retry": 5400,
     "catch_up": False,
     "label": _("Background work"),
     "ALT_CLUSTERS": {
@@ -220,6 +219,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 INSECURE_HTTP = DEBUG or env.bool("INSECURE_HTTP", default=False)
 SECURE_SSL_REDIRECT = not INSECURE_HTTP
+# Probes come from inside, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]
 SESSION_COOKIE_SECURE = not INSECURE_HTTP
 CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600)

@@ -22,7 +22,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_q.models import Schedule
 
-from tasks_app.engine import EngineError, InvalidArguments, QueueFull, QueueUnavailable, UnknownTask
+from tasks_app.engine import (
+    EngineError,
+    InvalidArguments,
+    QueueFull,
+    QueueUnavailable,
+    UnknownTask,
+    enqueue_on_commit,
+)
 from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, next_run, validate_cron
 from tasks_app.models import JobAction, ScheduleState
 from tasks_app.services.schedule_arguments import InvalidSchedule, parse_args, parse_kwargs
@@ -124,6 +131,8 @@ def _switch_off(schedule: Schedule, state: ScheduleState, error: Exception) -> N
     state.is_enabled = False
     state.last_error = str(error)
     state.save()
+    subject = _("Schedule %(name)s is switched off") % {"name": schedule.name or schedule.func}
+    enqueue_on_commit("send_system_alert", subject, state.last_error, "error")
 
 
 def _record_run(schedule: Schedule, state: ScheduleState, job_id: UUID, now: datetime) -> None:

@@ -1,0 +1,68 @@
+"""System checks: what must be true of the settings and, with `--database`, of the Redis server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from tasks_app.engine.connection import client
+
+MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
+MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds"}
+HINTS = {
+    "retry": "A job is given back when its worker dies, never because of its age: there is nothing to set.",
+    "max_attempts": "Set 'attempts' for a queue in ALT_CLUSTERS, or max_attempts of a task.",
+    "ack_failures": "Every job is acknowledged once its end is stored, failed or not.",
+    "save_limit": "Every ended job gets a row; cleanup_job_history removes old ones.",
+    "queue_limit": "Workers take as much as they can run in an instant; MAX_QUEUE_DEPTH caps what waits.",
+    "recycle": "Workers do not share memory pools that would need recycling.",
+    "orm": "Jobs live in Redis (TASK_ENGINE, REDIS_URL).",
+    "sync": "Use tasks_app.engine.testing.inline_jobs() in tests.",
+    "time_zone": "A schedule has its own time zone, TIME_ZONE otherwise.",
+}
+
+
+@register("tasks")
+def check_cluster_options(**_: Any) -> list[CheckMessage]:
+    """E001: an option of Q_CLUSTER that would be silently ignored."""
+    options: dict[str, Any] = settings.Q_CLUSTER
+    found = [(name, "Q_CLUSTER") for name in options if name not in MEANINGFUL]
+    for queue, own in options.get("ALT_CLUSTERS", {}).items():
+        found += [(name, f"Q_CLUSTER['ALT_CLUSTERS']['{queue}']") for name in own if name not in MEANINGFUL_PER_QUEUE]
+    return [
+        Error(
+            f"{where}[{name!r}] has no meaning for this engine.",
+            hint=HINTS.get(name, "Remove it: it would be ignored."),
+            id="tasks_app.E001",
+        )
+        for name, where in found
+    ]
+
+
+@register("tasks")
+def check_queues(**_: Any) -> list[CheckMessage]:
+    """E002: a queue of settings.QUEUES without a cluster, or the reverse."""
+    if set(settings.QUEUES) == set(settings.Q_CLUSTER.get("ALT_CLUSTERS", {})):
+        return []
+    return [Error("settings.QUEUES and Q_CLUSTER['ALT_CLUSTERS'] name different queues.", id="tasks_app.E002")]
+
+
+@register(Tags.database)
+def check_redis(**_: Any) -> list[CheckMessage]:
+    """W003: a Redis that may throw jobs away. Runs with `manage.py check --database default`, and before `migrate`."""
+    try:
+        policy = client().config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+    except redis.RedisError:
+        return []
+    if policy == "noeviction":
+        return []
+    return [
+        Warning(
+            f"Redis may evict jobs: its maxmemory-policy is {policy}.",
+            hint="Set maxmemory-policy noeviction on the server of the queues.",
+            id="tasks_app.W003",
+        )
+    ]

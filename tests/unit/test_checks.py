@@ -1,0 +1,30 @@
+"""The system checks name what would be silently ignored."""
+
+from __future__ import annotations
+
+from tasks_app.checks import check_cluster_options, check_queues
+
+
+def test_the_projects_own_settings_pass():
+    assert check_cluster_options() == []
+    assert check_queues() == []
+
+
+def test_an_option_without_meaning_is_refused_with_a_hint(settings):
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "save_limit": 0, "nonsense": 1}
+    errors = check_cluster_options()
+    assert [error.id for error in errors] == ["tasks_app.E001"] * 2
+    assert "'save_limit'" in errors[0].msg
+    assert "cleanup_job_history" in errors[0].hint
+
+
+def test_an_option_without_meaning_is_found_in_a_queue_too(settings):
+    alternatives = {**settings.Q_CLUSTER["ALT_CLUSTERS"], "reports": {"timeout": 1, "recycle": 5}}
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "ALT_CLUSTERS": alternatives}
+    (error,) = check_cluster_options()
+    assert "['reports']['recycle']" in error.msg
+
+
+def test_queues_and_clusters_must_agree(settings):
+    settings.QUEUES = ("positions",)
+    assert [error.id for error in check_queues()] == ["tasks_app.E002"]
