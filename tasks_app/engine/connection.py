@@ -23,9 +23,11 @@ BLOCK_MS = 1000
 def _client_of_process(pid: int) -> RedisClient:
     return redis.Redis.from_url(
         engine_config().redis_url,
-        socket_timeout=5,
+        # A server that answers nothing for so long is frozen: whoever waits for a request to end must hear of it.
+        socket_timeout=2,
         socket_connect_timeout=2,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2),
+        # A connection that broke is opened again; a time-out is not waited for a second time.
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2, supported_errors=(redis.ConnectionError,)),
         health_check_interval=30,
     )
 
