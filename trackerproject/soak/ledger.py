@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-_CREATE = """
+LEDGER_TABLES = """
     CREATE TABLE IF NOT EXISTS ledger_mark (
         id bigserial PRIMARY KEY, job_id uuid NOT NULL, attempt int NOT NULL, pid int NOT NULL,
         what text NOT NULL, note text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -37,7 +37,7 @@ class Mark:
 def create_ledger() -> None:
     """Make the tables, empty."""
     with connection.cursor() as cursor:
-        cursor.execute(_CREATE)
+        cursor.execute(LEDGER_TABLES)
 
 
 def write_mark(job_id: str, attempt: int, what: str, note: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.ingest.simulation import DEFAULT_VEHICLES
 from trackerproject.embedded import (
     EmbeddedServers,
     LocalServersError,
@@ -31,26 +33,35 @@ class Command(BaseCommand):
     help = _("Runs a simulated fleet's day through the whole system, on local servers of its own.")
     requires_system_checks: list[str] = []  # the servers start below
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many, at most 200."))
+        parser.add_argument("--name", default="demo", help=_("Its data lies in .local/<name>, made anew each time."))
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 1 <= options["vehicles"] <= 200:
+            raise CommandError(_("--vehicles must be between 1 and 200."))
+        if not re.fullmatch(r"demo(-[a-z0-9-]{1,20})?", options["name"]):
+            raise CommandError(_("--name must be demo or begin with demo-."))
         end_with_make()
         try:
-            self._run_with_servers()
+            self._run_with_servers(options["name"], options["vehicles"])
         except LocalServersError as error:
             raise CommandError(str(error)) from error
 
-    def _run_with_servers(self) -> None:
+    def _run_with_servers(self, name: str, vehicles: int) -> None:
         """Start servers, web and cluster; the demo itself runs in a process whose settings point to them."""
-        places = Places.of(settings.BASE_DIR, "demo")
+        places = Places.of(settings.BASE_DIR, name)
         shutil.rmtree(places.home, ignore_errors=True)
         url = f"http://127.0.0.1:{free_port()}"
         self.stdout.write(_("Starting PostgreSQL, Redis, mail server ..."))
-        with embedded_servers("demo", settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:
+        with embedded_servers(name, settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:
             environment = demo_environment(servers, mail, url)
             run_to_end("migrate", manage("migrate", "--verbosity", "0"), environment, places)
             self.stdout.write(_("Starting web server and clusters ..."))
             with running_programs(environment, places, url):
+                arguments = ["--url", url, "--folder", str(places.home), "--vehicles", str(vehicles)]
                 # In a process of its own, whose settings point to the servers that run now.
-                day = start_child(manage("demo_day", "--url", url, "--folder", str(places.home)), env=environment)
+                day = start_child(manage("demo_day", *arguments), env=environment)
                 try:
                     code = day.wait()
                 finally:

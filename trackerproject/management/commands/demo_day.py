@@ -36,20 +36,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", required=True, help=_("Address of the server."))
+        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many."))
         parser.add_argument("--folder", required=True, type=Path, help=_("Where its mail is, and the reports go."))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._run(Console(), options["url"], options["folder"])
+            self._run(Console(), options["url"], options["folder"], options["vehicles"])
         except ApiError as error:
             raise CommandError(str(error)) from error
 
-    def _run(self, console: Console, url: str, folder: Path) -> None:
-        sample = ensure_sample_fleet(DEFAULT_VEHICLES)
+    def _run(self, console: Console, url: str, folder: Path, vehicles: int) -> None:
+        sample = ensure_sample_fleet(vehicles)
         api = ApiClient(url, new_token(sample.operator))
         day = timezone.now().astimezone(sample.fleet.zone).date() - timedelta(days=1)
         began = time.monotonic()
-        sent = send_day(console, api, sample, day)
+        sent = send_day(console, api, sample, day, vehicles)
         sent_seconds = time.monotonic() - began
         wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
         done_seconds = time.monotonic() - began
@@ -59,9 +60,9 @@ class Command(BaseCommand):
         print_summary(console, run)
 
 
-def send_day(console: Console, api: ApiClient, sample: SampleFleet, day: date) -> int:
+def send_day(console: Console, api: ApiClient, sample: SampleFleet, day: date, vehicles: int) -> int:
     """Send the day in batches, as a gateway would; return how many fixes were sent."""
-    fixes = day_of_fixes(day=day, zone=sample.fleet.zone)
+    fixes = day_of_fixes(vehicles, day, zone=sample.fleet.zone)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(_("Sending fixes through the API"), total=len(fixes))
