@@ -16,6 +16,8 @@ import psutil
 from django.conf import settings
 from django.db import connection
 
+from tests.support.processes import is_running
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -64,7 +66,7 @@ class ClusterProcess:
         return psutil.Process(self.process.pid).children()
 
     def alive(self, pids: list[int]) -> list[int]:
-        return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+        return [pid for pid in pids if is_running(pid)]
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 40) -> int:
         """Signal it, and return its exit code."""
