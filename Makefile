@@ -12,6 +12,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(shell $(FIND_PYTHON)),$(error No Python found. I
 
 export TRACKER_MAKE_PID := $(shell echo $$PPID)
 export DEBUG := 1
+export PYTHONUNBUFFERED := 1
 export ARGS NAME PORT
 
 .DEFAULT_GOAL := help
