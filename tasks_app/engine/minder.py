@@ -88,7 +88,11 @@ class Minder(threading.Thread):
         if attempt is None or self._cancelled_at or now - self._polled_at < CANCEL_POLL_SECONDS:
             return
         self._polled_at = now
-        if worker.queue.progress(attempt.delivery, None) == 1 and worker.serial == serial:
+        answer = worker.queue.progress(attempt.delivery, None)
+        if answer and worker.serial == serial:
+            if answer < 0:
+                # This host was taken for dead, and another one has the job: stop, and store nothing.
+                worker.taken_over.add(attempt.delivery.stream_id)
             worker.cancel_asked = True
             self._cancelled_at = now
 

@@ -95,6 +95,14 @@ class JobQueue:
             arguments += (delivery.priority, delivery.stream_id, delivery.job_id, str(state))
         return self._run("finish", [*self.keys.streams, self.keys.done], arguments)
 
+    def held(self, deliveries: list[Delivery]) -> set[str]:
+        """Return the stream ids of those attempts whose job nobody has taken over."""
+        arguments: list[Any] = [self.keys.job_prefix]
+        for delivery in deliveries:
+            arguments += (delivery.stream_id, delivery.job_id)
+        answers = self._run("held", [self.keys.delayed], arguments)
+        return {delivery.stream_id for delivery, is_held in zip(deliveries, answers, strict=True) if is_held}
+
     def retry(self, delivery: Delivery, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
         """Put the job of a failed attempt back for later; False when the attempt no longer owned it."""
         stream = self.keys.streams[delivery.priority - 1]

@@ -19,13 +19,15 @@ from typing import Any, cast
 from uuid import UUID
 
 import redis
-from django.db import InterfaceError, OperationalError, close_old_connections, connections, reset_queries
+from django.db import Error as DatabaseTrouble
+from django.db import close_old_connections, connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.engine.database import TROUBLE, is_database_away, require_database
 from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.records import JobStore
 from tasks_app.engine.retry import retry_delay_seconds
@@ -40,6 +42,10 @@ MAX_BATCH = 64
 BATCH_SECONDS = 0.02
 RECONNECT_SECONDS = 0.25
 PAUSED_SECONDS = 0.25
+# An idle worker asks this often whether Redis delivered it something it never heard of.
+RECONCILE_SECONDS = 5.0
+# Whoever was silent for so long may have been taken for dead: it asks before it stores.
+DOUBT_SECONDS = 4.0
 
 
 def job_store() -> JobStore:
@@ -68,7 +74,11 @@ class Worker:
         self.cancel_asked = False
         self.stopping = False
         self._average_seconds = BATCH_SECONDS
+        self.taken_over: set[str] = set()
         self._must_reconcile = True
+        self._reconciled_at = 0.0
+        self._heard_at = (time.monotonic(), time.time())
+        self._doubts_database = False
         self._is_registered = False
 
     # --- The loop ---
@@ -82,14 +92,20 @@ class Worker:
                     self.stopping = True
             except redis.RedisError as error:
                 logger.warning("Redis: %s; trying again", error)
-                self._must_reconcile = True
-                time.sleep(RECONNECT_SECONDS)
-            except (OperationalError, InterfaceError) as error:
+                self._start_over()
+            except DatabaseTrouble as error:
                 logger.warning("PostgreSQL: %s; trying again", error)
                 connections.close_all()
-                self._must_reconcile = True
-                time.sleep(RECONNECT_SECONDS)
+                self._doubts_database = True
+                self._start_over()
         self.wind_up()
+
+    def _start_over(self) -> None:
+        """After trouble we hold what Redis says we hold, in its order; what has ended stays in `done`."""
+        with self.lock:
+            self.waiting.clear()
+        self._must_reconcile = True
+        time.sleep(RECONNECT_SECONDS)
 
     def _register(self) -> None:
         """Be known as alive before taking the first job: only then are its jobs given back if this host dies."""
@@ -100,7 +116,11 @@ class Worker:
     def turn(self, block_ms: int | None) -> int:
         """Read, run and finish one batch; wait up to `block_ms` for a first job; return how many attempts ran."""
         self.flush()
+        if self._doubts_database:
+            require_database()
+            self._doubts_database = False
         taken = self._take(block_ms)
+        self._heard_at = (time.monotonic(), time.time())
         if not taken.deliveries:
             return 0
         deliveries = self._not_yet_stored(taken.deliveries)
@@ -109,9 +129,11 @@ class Worker:
         return self._run_waiting()
 
     def _take(self, block_ms: int | None) -> Taken:
-        if self._must_reconcile:
-            # After a lost answer, what Redis already delivered to us would otherwise wait for ever.
+        if self._must_reconcile or time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
+            # After a lost answer, what Redis already delivered to us would otherwise wait for ever. A frozen Redis may
+            # carry out later what we asked before we gave up: hence now and then, too.
             taken = self.queue.take(self.consumer, MAX_BATCH, own=True)
+            self._reconciled_at = time.monotonic()
             self._must_reconcile = bool(taken.deliveries)
             if taken.deliveries:
                 return taken
@@ -127,7 +149,7 @@ class Worker:
         try:
             self.flush()
             self.hand_back_waiting()
-        except (redis.RedisError, OperationalError, InterfaceError) as error:
+        except (redis.RedisError, DatabaseTrouble) as error:
             logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", error)
 
     def _batch_size(self) -> int:
@@ -180,9 +202,12 @@ class Worker:
         # Not in a finally of _call: an interrupt that comes as the task returns must not skip this.
         self.in_task = False
         set_current_job(None)
-        attempt.progress = job.last_progress
         if self.slots:
             self.slots.end(self.slot_index)
+        if isinstance(attempt.error, TROUBLE) and is_database_away():
+            self._keep_for_later(attempt)
+            raise attempt.error
+        attempt.progress = job.last_progress
         attempt.finished_at = datetime.now(UTC)
         elapsed = time.monotonic() - self.current_since
         self._average_seconds += 0.2 * (elapsed - self._average_seconds)
@@ -192,6 +217,12 @@ class Worker:
                 self.done.append(attempt)
         if attempt.error is not None:
             self._clean_up_after_error(attempt)
+
+    def _keep_for_later(self, attempt: Attempt) -> None:
+        """That the database is away is no fault of the job: the same attempt runs again when it is back."""
+        logger.warning("job %s waits for the database: %s", attempt.delivery.job_id, attempt.error)
+        with self.lock:
+            self.current = None
 
     def _call(self, attempt: Attempt, job: CurrentJob) -> None:
         """Run the task's function as the current job. An interrupt from the minder can only land inside of it."""
@@ -245,7 +276,7 @@ class Worker:
             type(attempt.error).__name__,
             attempt.error,
         )
-        if isinstance(attempt.error, (JobInterrupted, OperationalError, InterfaceError)):
+        if isinstance(attempt.error, (JobInterrupted, *TROUBLE)):
             # A connection interrupted in the middle of a statement is of no more use.
             connections.close_all()
 
@@ -256,12 +287,26 @@ class Worker:
         with self.lock:
             if not self.done:
                 return
-            finished = self.done
+            finished = self.done = self._still_ours(self.done)
+            if not finished:
+                return
             job_store().store_finished([attempt.finished_job() for attempt in finished])
             owned = self.queue.finish([(attempt.delivery, attempt.state) for attempt in finished])
             self.done = []
         if owned < len(finished):
             logger.warning("%d results came late: their jobs had been taken over", len(finished) - owned)
+
+    def _still_ours(self, attempts: list[Attempt]) -> list[Attempt]:
+        """Leave out those whose job was given to another worker while we were taken for dead: theirs is the result."""
+        silent_for = max(time.monotonic() - self._heard_at[0], time.time() - self._heard_at[1])
+        if silent_for < DOUBT_SECONDS and not self.taken_over:
+            return attempts
+        held = self.queue.held([attempt.delivery for attempt in attempts])
+        self.taken_over.clear()
+        self._heard_at = (time.monotonic(), time.time())
+        if len(held) < len(attempts):
+            logger.warning("%d results came too late: their jobs had been taken over", len(attempts) - len(held))
+        return [attempt for attempt in attempts if attempt.delivery.stream_id in held]
 
     def hand_back_waiting(self) -> None:
         """Give the jobs that were read but not begun to other workers."""

@@ -18,6 +18,7 @@ from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, script_hash, use_redis, wire_to
+from tests.support.probe.tasks import probe_fail
 from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
 from trackerproject.soak.tasks import ledger_job
 
@@ -197,7 +198,7 @@ def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(clu
         assert b"went silent" not in log.read_bytes()
 
 
-@pytest.mark.parametrize("word", ["XREADGROUP", "take", "finish", "retry", "beat", "promote"])
+@pytest.mark.parametrize("word", ["XREADGROUP", "take", "finish", "beat", "promote"])
 def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings, word):
     """The server has done what it was asked, and nobody heard: no job waits for ever, none is lost, none runs twice."""
     with wire_to(valkey) as wire:
@@ -211,12 +212,25 @@ def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings, wor
             jobs = [ledger_job.delay(0.0, "cut") for _ in range(30)]
             jobs += [ledger_job.apply_async((0.0, "cut"), countdown=0.3)]
             wait_until(lambda: succeeded(jobs) == 31, RESUME_SECONDS, "the jobs")
-            if word != "retry":
-                wait_until(lambda: wire.cuts == 3, what="three cuts")
+            wait_until(lambda: wire.cuts == 3, what="three cuts")
             wait_for_success([first, *jobs])
             assert_nothing_is_left()
             assert len(cluster.children()) == 3
     assert len(read_marks("started")) == len(read_marks("finished")) == 32
+
+
+def test_a_lost_answer_to_a_retry_costs_no_attempt(valkey, tmp_path, settings):
+    with wire_to(valkey) as wire:
+        usual = settings.REDIS_URL
+        settings.REDIS_URL = wire.url
+        with running_cluster(tmp_path, "--name", "positions", "--workers", "1", **LEDGER_APPS):
+            settings.REDIS_URL = usual
+            wire.cut(script_hash("retry"))
+            job_id = probe_fail.delay("twice")
+            job = wait_until(lambda: Job.objects.filter(pk=job_id).first(), what="the job to be given up")
+    assert wire.cuts == 1
+    assert (job.state, job.attempt_count, len(job.attempts)) == ("failed", 2, 2)
+    assert_nothing_is_left()
 
 
 def test_an_enqueue_whose_reply_is_lost_makes_one_job(valkey, settings):

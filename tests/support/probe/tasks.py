@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import signal
+import subprocess
 import sys
 import time
 
@@ -89,6 +91,11 @@ def probe_die(how: str) -> None:
         os._exit(3)
     if how == "sys.exit":
         sys.exit(3)
+    if how == "interrupt":
+        raise KeyboardInterrupt
+    if how == "out of memory":
+        # What the kernel's out-of-memory killer does.
+        os.kill(os.getpid(), signal.SIGKILL)
     ctypes.string_at(0)
 
 
@@ -116,3 +123,19 @@ def probe_log(lines: int) -> None:
     """Log some lines."""
     for number in range(lines):
         logging.getLogger("probe").warning("line %d", number)
+
+
+@task(queue="positions", timeout_seconds=1)
+def probe_stubborn(how: str) -> None:
+    """Pass the time limit without ending: in a C loop that hears no signal, swallowing all, or with a child process."""
+    note(f"{how} started {os.getpid()}")
+    if how == "child":
+        child = subprocess.Popen(["sleep", "1000"])  # noqa: S607
+        note(f"child {child.pid}")
+    if how == "loop":
+        sum(range(10**13))
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:  # noqa: BLE001
+            note(f"{how} swallowed")

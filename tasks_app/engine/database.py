@@ -1,0 +1,26 @@
+"""Whether the database can be worked with now."""
+
+from __future__ import annotations
+
+from django.db import Error, InterfaceError, InternalError, OperationalError, connection, connections
+
+# What a task may see of a database in trouble. A deadlock or a statement time-out is among them, and passes.
+TROUBLE = (OperationalError, InterfaceError, InternalError)
+
+
+def require_database() -> None:
+    """Open a new connection and ask whether it may write. Raises OperationalError when it is away, full or read-only."""
+    connections.close_all()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone()[0] == "on":
+            raise OperationalError("the database is read-only")
+
+
+def is_database_away() -> bool:
+    """Whether an error just seen was the database's fault rather than the job's."""
+    try:
+        require_database()
+    except Error:
+        return True
+    return False
