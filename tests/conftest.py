@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
@@ -15,6 +16,11 @@ from tasks_app.engine.connection import client
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Passwords of tests need no costly hash."""
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def _delete_keys(*patterns: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -339,5 +338,4 @@ UNFOLD: dict[str, Any] = {
 # --- Logs -------------------------------------------------------------------------------------------------------------
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=not DEBUG))
-TESTING = "pytest" in sys.modules
 SILENCED_SYSTEM_CHECKS: list[str] = []
