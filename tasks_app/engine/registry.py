@@ -28,6 +28,9 @@ _registry: dict[str, Task[Any, Any]] = {}
 class Task(Generic[P, R]):
     """A registered function. Calling it runs it here and now; `delay` and its sisters make a job of it."""
 
+    # A template that is handed a task prints it; without this Django would run it there.
+    do_not_call_in_templates = True
+
     def __init__(
         self,
         function: Callable[P, R],
