@@ -35,6 +35,18 @@ class JobStillLive(_JobInState):
     code = "job_still_live"
 
 
+class JobNotWaiting(_JobInState):
+    """The job does not wait for a later time."""
+
+    code = "job_not_waiting"
+
+
+class QueueNotFound(JobError):
+    """There is no such queue."""
+
+    code = "unknown_queue"
+
+
 class JobNotRepeatable(JobError):
     """Not all of the job's arguments are kept (long lists and secrets are not), so it cannot be made again from them."""
 

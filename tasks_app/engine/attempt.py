@@ -15,6 +15,7 @@ from tasks_app.engine.arguments import encode_json
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.errors import InvalidArguments, JobCancelled, UnserialisableResult
+from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob, from_ms
 from tasks_app.engine.redaction import redact, shorten
@@ -111,6 +112,7 @@ class Attempt:
             run_seconds=max(0.0, (finished_at - self.started_at).total_seconds()),
             worker_host=HOST,
             worker_pid=os.getpid(),
+            priority=PRIORITIES[self.delivery.priority - 1],
         )
 
     @property

@@ -94,7 +94,7 @@ def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]]
         due_ms(options, now_ms),
         config.max_queue_depth,
         options.requested_by_id or "",
-        _known_priority(options.priority),
+        known_priority(options.priority),
         UNIQUE_TTL_MS,
     ]
     sealed = [(str(job_id), _seal_within(config, queue, str(job_id), envelope, call)) for job_id, call in calls]
@@ -126,7 +126,8 @@ def _seal_within(config: EngineConfig, queue: str, job_id: str, envelope: Payloa
     return message
 
 
-def _known_priority(priority: str) -> str:
+def known_priority(priority: str) -> str:
+    """Return it. Raises InvalidArguments for one that does not exist."""
     if priority not in PRIORITIES:
         raise InvalidArguments(f"Unknown priority {priority!r}: high, normal and low are known.")
     return priority

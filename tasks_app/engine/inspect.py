@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -40,6 +40,8 @@ class QueueStats:
     paused: bool
     workers: int
     per_minute: float
+    # Who paused it (a user id), when (ISO) and why: {by, at, reason}; empty while it is not paused.
+    pause: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _stats_of(queue: JobQueue) -> QueueStats:
     pipe.zcard(keys.delayed)
     pipe.hlen(keys.consumers)
     pipe.hgetall(keys.done)
-    pipe.exists(keys.paused)
+    pipe.get(keys.paused)
     delayed, workers, done, paused = pipe.execute()
     streams = [_stream_stats(client, stream) for stream in keys.streams]
     oldest_ms = min((oldest for _, _, oldest in streams if oldest is not None), default=None)
@@ -112,9 +114,10 @@ def _stats_of(queue: JobQueue) -> QueueStats:
         scheduled=max(0, delayed - retrying),
         retrying=retrying,
         oldest_age_seconds=None if oldest_ms is None else max(0.0, now - oldest_ms / 1000),
-        paused=bool(paused),
+        paused=paused is not None,
         workers=workers,
         per_minute=recent / 5,
+        pause=json.loads(paused) if paused else {},
     )
 
 

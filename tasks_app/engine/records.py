@@ -37,6 +37,7 @@ class FinishedJob:
     run_seconds: float | None = None
     worker_host: str = ""
     worker_pid: int | None = None
+    priority: str = "normal"
 
 
 class JobStore(Protocol):

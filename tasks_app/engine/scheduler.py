@@ -69,22 +69,26 @@ def record_ended(queue: JobQueue) -> int:
     job_ids = queue.ended_without_worker()
     if not job_ids:
         return 0
-    records = [record for job_id in job_ids if (record := ended_record(queue, job_id))]
+    pipe = queue.client.pipeline(transaction=False)
+    for job_id in job_ids:
+        pipe.hgetall(queue.keys.job(job_id))
+    found = zip(job_ids, pipe.execute(), strict=True)
+    records = [record for job_id, raw in found if (record := ended_record(queue.name, job_id, raw))]
     job_store().store_finished(records)
     queue.forget_ended(job_ids)
     return len(records)
 
 
-def ended_record(queue: JobQueue, job_id: str) -> FinishedJob | None:
+def ended_record(queue_name: str, job_id: str, raw: dict[bytes, bytes]) -> FinishedJob | None:
     """Make the row of one such job from its hash; None when the hash is gone."""
-    fields = {key.decode(): value for key, value in queue.client.hgetall(queue.keys.job(job_id)).items()}
+    fields = {key.decode(): value for key, value in raw.items()}
     if "st" not in fields or "p" not in fields:
         return None
     state = JobState(fields["st"].decode())
     record = FinishedJob(
         job_id=job_id,
         task=fields["t"].decode(),
-        queue=queue.name,
+        queue=queue_name,
         state=state,
         created_at=from_ms(int(fields["enq"])),
         finished_at=datetime.now(UTC),
@@ -92,6 +96,7 @@ def ended_record(queue: JobQueue, job_id: str) -> FinishedJob | None:
         attempt_count=int(fields.get("att", 0)),
         progress=json.loads(fields["pr"]) if "pr" in fields else None,
         started_at=from_ms(int(fields["t0"])) if "t0" in fields else None,
+        priority=fields.get("pri", b"normal").decode(),
     )
     _add_reason(record, fields)
     _add_payload(record, fields["p"])

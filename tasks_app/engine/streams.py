@@ -129,6 +129,12 @@ class JobQueue:
         keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id), self.keys.ended]
         return self._run("cancel", keys, [job_id, json.dumps(by)]).decode()
 
+    def run_now(self, job_id: str) -> tuple[bool, str]:
+        """Queue a job that waits for a later time; return whether it was moved, and its state after it ('' unknown)."""
+        keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id)]
+        moved, state = self._run("run_now", keys, [job_id])
+        return bool(moved), state.decode()
+
     def purge(self, by: dict[str, Any], limit: int = PURGE_LIMIT) -> Iterator[int]:
         """Cancel every waiting job, at most about `limit` per step; yield how many each step cancelled."""
         keys = [*self.keys.streams, self.keys.delayed, self.keys.ended]

@@ -25,8 +25,9 @@ import msgspec
 from tasks_app.engine import enqueueing
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.engine.enqueueing import JobOptions, due_ms
+from tasks_app.engine.enqueueing import JobOptions, due_ms, known_priority
 from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, seal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.retry import retry_delay_seconds
@@ -59,6 +60,7 @@ class InlineJobs:
             return self._known.get(job_id) or self._unique[key]
         self._known[job_id] = job_id
         now_ms = time.time_ns() // 1_000_000
+        priority = PRIORITIES.index(known_priority(options.priority)) + 1
         payload = Payload(
             task=task_name,
             call=([], {}),
@@ -68,7 +70,7 @@ class InlineJobs:
             retry_of=str(options.retry_of) if options.retry_of else None,
         )
         message = seal(queue, str(job_id), payload, call_json)
-        delivery = Delivery(2, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
+        delivery = Delivery(priority, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
         if options.unique_key:
             self._unique[key] = job_id
         if due_ms(options, now_ms):

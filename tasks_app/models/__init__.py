@@ -4,7 +4,7 @@ from tasks_app.models.devices import Device, DeviceState, DeviceStatus
 from tasks_app.models.events import Event, EventKind
 from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
 from tasks_app.models.geofences import Geofence
-from tasks_app.models.jobs import Job, JobAction, ScheduleState
+from tasks_app.models.jobs import Job, JobAction, QueueAction, ScheduleState
 from tasks_app.models.maintenance import MaintenancePlan, MaintenanceStatus
 from tasks_app.models.positions import Position
 
@@ -23,5 +23,6 @@ __all__ = [
     "MaintenancePlan",
     "MaintenanceStatus",
     "Position",
+    "QueueAction",
     "ScheduleState",
 ]

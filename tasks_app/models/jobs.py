@@ -18,6 +18,7 @@ STATE_LABELS = {
     JobState.FAILED: _("Failed"),
     JobState.CANCELLED: _("Cancelled"),
 }
+PRIORITY_CHOICES = [("high", _("High")), ("normal", _("Normal")), ("low", _("Low"))]
 FINAL_STATE_CHOICES = [(str(state), label) for state, label in STATE_LABELS.items() if state in FINAL_STATES]
 
 
@@ -37,6 +38,7 @@ class Job(models.Model):
     attempts = models.JSONField(_("attempts"), default=list)
     attempt_count = models.PositiveIntegerField(_("attempt count"), default=0)
     progress = models.JSONField(_("progress"), null=True)
+    priority = models.CharField(_("priority"), max_length=6, choices=PRIORITY_CHOICES, default="normal")
     logs = models.JSONField(_("log"), default=list)
     # No foreign keys: a job's history outlives users and schedules, and a batch of rows is written without look-ups.
     requested_by_id = models.BigIntegerField(_("requested by"), null=True)
@@ -74,6 +76,7 @@ class JobAction(models.Model):
         START = "start", _("Started")
         CANCEL = "cancel", _("Cancelled")
         RETRY = "retry", _("Retried")
+        RUN_NOW = "run_now", _("Run now")
 
     job_id = models.UUIDField(_("job"), db_index=True)
     task = models.CharField(_("task"), max_length=100)
@@ -91,6 +94,33 @@ class JobAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verb_display()} · {self.task}"
+
+
+class QueueAction(models.Model):
+    """What a person did to a whole queue, and why. Without a user it was done from the shell."""
+
+    class Verb(models.TextChoices):
+        PAUSE = "pause", _("Paused")
+        RESUME = "resume", _("Resumed")
+        PURGE = "purge", _("Purged")
+
+    queue = models.CharField(_("queue"), max_length=32)
+    verb = models.CharField(_("action"), max_length=8, choices=Verb)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    job_count = models.PositiveIntegerField(_("jobs cancelled"), default=0)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("queue action")
+        verbose_name_plural = _("queue actions")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["queue", "-created_at"], name="queue_action_by_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.get_verb_display()} · {self.queue}"
 
 
 class ScheduleState(models.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,51 +16,15 @@ from django.utils import timezone
 from tasks_app.engine import inspect
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.errors import BadPayload
-from tasks_app.engine.inspect import LiveJob, QueueStats
-from tasks_app.engine.payload import unseal
-from tasks_app.engine.records import from_ms
-from tasks_app.engine.redaction import redact
+from tasks_app.engine.inspect import QueueStats
+from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
+from tasks_app.queries.job_views import JobView, ended_view, live_view
 
 MAX_PAGE = 200
-
-
-@dataclass(slots=True)
-class JobView:
-    """One job as people see it, whether it lives or has ended. Secrets in the arguments are hidden."""
-
-    id: UUID
-    task: str
-    queue: str
-    state: JobState
-    args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    requested_by_id: int | None = None
-    schedule_id: int | None = None
-    retry_of: UUID | None = None
-    created_at: datetime | None = None
-    due_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    wait_seconds: float | None = None
-    run_seconds: float | None = None
-    worker_host: str = ""
-    worker_pid: int | None = None
-    attempt_count: int = 0
-    attempts: list[dict[str, Any]] = field(default_factory=list)
-    progress: dict[str, Any] | None = None
-    logs: list[str] = field(default_factory=list)
-    result: Any = None
-    error_class: str = ""
-    error_message: str = ""
-    traceback: str = ""
-    cancel_requested: bool = False
-
-    @property
-    def is_live(self) -> bool:
-        return self.state in LIVE_STATES
+# A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
+MAX_EXAMINED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +68,28 @@ class InvalidCursor(ValueError):
 
 
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
-    """Return the job, if it exists and `user` may see it: staff all, others those they asked for."""
+    """Return the job, if it exists and `user` may see it: staff and SHELL all, others those they asked for."""
     live = inspect.find_live_job(client(), str(job_id))
     row = Job.objects.filter(pk=job_id).first()
-    view = _ended_view(row) if row else _live_view(live) if live else None
-    return view if view and (user.is_staff or view.requested_by_id == user.pk) else None
+    view = ended_view(row) if row else live_view(live) if live else None
+    return view if view and _sees(user, view) else None
 
 
 def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
     """Return jobs newest first: the live ones (the newest few hundred) lead the first page, then the ended ones.
 
+    Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
+    scheduled and retrying ones soonest first; such a page may hold fewer than `limit` jobs and yet have a next one.
     `cursor` is the `next_cursor` of the page before. Raises InvalidCursor.
     """
     limit = max(1, min(limit, MAX_PAGE))
-    live = _matching_live(user, filters) if cursor is None else []
     if filters.state in LIVE_STATES:
-        return JobPage(live, None)
+        return _live_page(user, filters, filters.state, limit, cursor)
+    live = _matching_live(user, filters) if cursor is None else []
     rows = list(_after_cursor(_matching_ended(user, filters), cursor)[: limit + 1])
     more = len(rows) > limit
     next_cursor = _make_cursor(rows[limit - 1]) if more else None
-    return JobPage(live + [_ended_view(row) for row in rows[:limit]], next_cursor)
+    return JobPage(live + [ended_view(row) for row in rows[:limit]], next_cursor)
 
 
 def queue_stats() -> list[QueueStats]:
@@ -158,13 +124,47 @@ def _matching_live(user: Any, filters: JobFilters) -> list[JobView]:
     if filters.state and filters.state not in LIVE_STATES:
         return []
     names = [name for name in engine_config().queues if filters.queue in (None, name)]
-    views = [_live_view(job) for job in inspect.list_live_jobs(client(), names)]
+    views = [live_view(job) for job in inspect.list_live_jobs(client(), names)]
     found = [view for view in views if _sees(user, view) and _matches(view, filters)]
     return sorted(found, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 
+def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, cursor: str | None) -> JobPage:
+    place = _read_live_cursor(state, cursor) if cursor else None
+    names = [name for name in engine_config().queues if filters.queue in (None, name)]
+    jobs: list[JobView] = []
+    examined = 0
+    while examined < MAX_EXAMINED:
+        entries = live_jobs_after(client(), state, names, place, min(MAX_PAGE, MAX_EXAMINED - examined))
+        if not entries:
+            return JobPage(jobs, None)
+        for entry in entries:
+            place, examined = entry.place, examined + 1
+            view = live_view(entry.job) if entry.job else None
+            if view and view.state == state and _sees(user, view) and _matches(view, filters):
+                jobs.append(view)
+            if len(jobs) == limit:
+                more = entry is not entries[-1] or live_jobs_after(client(), state, names, place, 1)
+                return JobPage(jobs, _make_live_cursor(state, place) if more else None)
+    return JobPage(jobs, _make_live_cursor(state, place) if place else None)
+
+
+def _make_live_cursor(state: JobState, place: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps([str(state), place]).encode()).decode()
+
+
+def _read_live_cursor(state: JobState, cursor: str) -> Place:
+    try:
+        of_state, place = json.loads(base64.urlsafe_b64decode(cursor))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidCursor("Not a cursor of this list.") from error
+    if of_state != state or not is_place(state, place):
+        raise InvalidCursor("Not a cursor of this list.")
+    return tuple(place)
+
+
 def _sees(user: Any, view: JobView) -> bool:
-    return user.is_staff or view.requested_by_id == user.pk
+    return user.is_staff or (user.pk is not None and view.requested_by_id == user.pk)
 
 
 def _matches(view: JobView, filters: JobFilters) -> bool:
@@ -182,61 +182,13 @@ def _mentions(view: JobView, text: str) -> bool:
     return text in str(view.id) or text in view.task.lower() or text in json.dumps([view.args, view.kwargs]).lower()
 
 
-def _live_view(job: LiveJob) -> JobView:
-    fields = job.fields
-    failures = json.loads(fields["err"]) if "err" in fields else []
-    view = JobView(
-        id=UUID(job.job_id),
-        task=fields["t"].decode(),
-        queue=job.queue,
-        state=JobState(fields["st"].decode()),
-        created_at=from_ms(int(fields["enq"])),
-        due_at=from_ms(int(fields["due"])) if "due" in fields else None,
-        started_at=from_ms(int(fields["t0"])) if "t0" in fields else None,
-        attempt_count=int(fields.get("att", 0)),
-        attempts=failures,
-        progress=json.loads(fields["pr"]) if "pr" in fields else None,
-        requested_by_id=int(fields["by"]) if fields.get("by") else None,
-        cancel_requested="cx" in fields,
-    )
-    if failures:
-        last = failures[-1]
-        view.error_class, view.error_message, view.traceback = (
-            last["error_class"],
-            last["error_message"],
-            last["traceback"],
-        )
-    _add_owner(view, fields)
-    _add_call(view, fields["p"])
-    return view
-
-
-def _add_owner(view: JobView, fields: dict[str, bytes]) -> None:
-    """The consumer's name begins with host and supervisor pid."""
-    if "own" in fields:
-        view.worker_host = fields["own"].decode().split(":")[0]
-    if view.started_at and view.created_at:
-        view.wait_seconds = max(0.0, (view.started_at - view.created_at).total_seconds())
-        view.run_seconds = max(0.0, (timezone.now() - view.started_at).total_seconds())
-
-
-def _add_call(view: JobView, message: bytes) -> None:
-    try:
-        payload = unseal(view.queue, str(view.id), message)
-    except BadPayload:
-        return
-    view.args, view.kwargs = redact(list(payload.call))
-    view.schedule_id = payload.schedule_id
-    view.retry_of = UUID(payload.retry_of) if payload.retry_of else None
-
-
 # --- Ended jobs ---
 
 
 def _matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
     jobs = Job.objects.order_by("-finished_at", "-pk")
     if not user.is_staff:
-        jobs = jobs.filter(requested_by_id=user.pk)
+        jobs = jobs.filter(requested_by_id=user.pk) if user.pk is not None else jobs.none()
     exact = {
         "state": str(filters.state) if filters.state else None,
         "queue": filters.queue,
@@ -250,7 +202,8 @@ def _matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
 
 
 def _search(text: str) -> Q:
-    condition = Q(task__icontains=text) | Q(error_message__icontains=text) | Q(args__icontains=text)
+    condition = Q(task__icontains=text) | Q(error_message__icontains=text)
+    condition |= Q(args__icontains=text) | Q(kwargs__icontains=text)
     try:
         return condition | Q(pk=UUID(text))
     except ValueError:
@@ -270,9 +223,3 @@ def _after_cursor(jobs: QuerySet[Job], cursor: str | None) -> QuerySet[Job]:
     except (ValueError, binascii.Error) as error:
         raise InvalidCursor("Not a cursor of this list.") from error
     return jobs.filter(Q(finished_at__lt=before) | Q(finished_at=before, pk__lt=last_id))
-
-
-def _ended_view(row: Job) -> JobView:
-    names = JobView.__slots__
-    values = {name: getattr(row, name) for name in names if hasattr(row, name) and name not in ("state",)}
-    return JobView(**values, state=JobState(row.state))

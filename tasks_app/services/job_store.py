@@ -39,6 +39,7 @@ _COLUMNS = (
     "run_seconds",
     "worker_host",
     "worker_pid",
+    "priority",
 )
 # The first final state that is stored is the job's final state.
 _INSERT = f"INSERT INTO tasks_app_job ({', '.join(_COLUMNS)}) VALUES %s ON CONFLICT (id) DO NOTHING"  # noqa: S608
@@ -102,6 +103,7 @@ def _row(job: FinishedJob) -> tuple[Any, ...]:
         job.run_seconds,
         job.worker_host,
         job.worker_pid,
+        job.priority,
     )
 
 

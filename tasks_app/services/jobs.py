@@ -12,7 +12,7 @@ from tasks_app.engine.connection import client
 from tasks_app.engine.redaction import is_complete
 from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
-from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
+from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.jobs import JobView, find_job
 
@@ -39,20 +39,48 @@ def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
 
     Cancelling a cancelled job again is fine. Raises JobNotFound, JobAlreadyFinished.
     """
+    view, state = stop_job(job_id=job_id, user=user, reason=reason)
+    if view.state != JobState.CANCELLED:
+        if state == JobState.CANCELLED:
+            record_all_ended(JobQueue(view.queue, client()))
+        _audit(view.id, view.task, JobAction.Verb.CANCEL, user, reason)
+    return state
+
+
+def stop_job(*, job_id: UUID | str, user: Any, reason: str) -> tuple[JobView, JobState]:
+    """The engine's part of `cancel_job`, for callers that write rows and audit of many at once.
+
+    Return the job as it was, and the state after it. Raises JobNotFound, JobAlreadyFinished.
+    """
     view = _visible(job_id, user)
     if view.state == JobState.CANCELLED:
-        return view.state
+        return view, view.state
     live = inspect.find_live_job(client(), str(job_id))
     if live is None:
         raise JobAlreadyFinished(_visible(job_id, user).state)
-    queue = JobQueue(live.queue, client())
-    state = queue.cancel(str(job_id), {"by": user.pk, "reason": reason})
+    state = JobQueue(live.queue, client()).cancel(str(job_id), {"by": user.pk, "reason": reason})
     if state not in (JobState.CANCELLED, JobState.RUNNING):
         raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, user).state)
-    if state == JobState.CANCELLED:
-        record_ended(queue)
-    _audit(view.id, view.task, JobAction.Verb.CANCEL, user, reason)
+    return view, JobState(state)
+
+
+def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
+    """Let a scheduled or retrying job start at once; return its state after it.
+
+    Raises JobNotFound, JobNotWaiting (it is queued, running or ended).
+    """
+    view = _visible(job_id, user)
+    moved, state = JobQueue(view.queue, client()).run_now(str(job_id))
+    if not moved:
+        raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
+    _audit(view.id, view.task, JobAction.Verb.RUN_NOW, user, reason)
     return JobState(state)
+
+
+def record_all_ended(queue: JobQueue) -> None:
+    """Write the rows of all jobs of the queue that ended without a worker, now instead of at the scheduler's next tick."""
+    while record_ended(queue):
+        pass
 
 
 def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
@@ -65,7 +93,9 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
         raise JobStillLive(view.state)
     if not is_complete([view.args, view.kwargs]):
         raise JobNotRepeatable(JobNotRepeatable.__doc__)
-    new_id = get_task(view.task).apply_async(view.args, view.kwargs, requested_by=user, retry_of=view.id)
+    new_id = get_task(view.task).apply_async(
+        view.args, view.kwargs, requested_by=user, retry_of=view.id, priority=view.priority
+    )
     _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
     return new_id
 
@@ -78,7 +108,7 @@ def _visible(job_id: UUID | str, user: Any) -> JobView:
 
 
 def _audit(job_id: UUID, task: str, verb: JobAction.Verb, user: Any, reason: str) -> None:
-    JobAction.objects.create(job_id=job_id, task=task, verb=verb, user=user, reason=reason[:500])
+    JobAction.objects.create(job_id=job_id, task=task, verb=verb, user_id=user.pk, reason=reason[:500])
 
 
 def is_known(job_id: UUID | str | None) -> bool:

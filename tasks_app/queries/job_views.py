@@ -1,0 +1,113 @@
+"""One shape for jobs that live in Redis and jobs that ended in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from tasks_app.engine.errors import BadPayload
+from tasks_app.engine.inspect import LiveJob
+from tasks_app.engine.payload import unseal
+from tasks_app.engine.records import from_ms
+from tasks_app.engine.redaction import redact
+from tasks_app.engine.states import LIVE_STATES, JobState
+from tasks_app.models import Job
+
+
+@dataclass(slots=True)
+class JobView:
+    """One job as people see it, whether it lives or has ended. Secrets in the arguments are hidden."""
+
+    id: UUID
+    task: str
+    queue: str
+    state: JobState
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    requested_by_id: int | None = None
+    schedule_id: int | None = None
+    retry_of: UUID | None = None
+    created_at: datetime | None = None
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    wait_seconds: float | None = None
+    run_seconds: float | None = None
+    worker_host: str = ""
+    worker_pid: int | None = None
+    attempt_count: int = 0
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    progress: dict[str, Any] | None = None
+    logs: list[str] = field(default_factory=list)
+    result: Any = None
+    error_class: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    cancel_requested: bool = False
+    priority: str = "normal"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE_STATES
+
+
+def live_view(job: LiveJob) -> JobView:
+    """The view of a job that lives."""
+    fields = job.fields
+    failures = json.loads(fields["err"]) if "err" in fields else []
+    view = JobView(
+        id=UUID(job.job_id),
+        task=fields["t"].decode(),
+        queue=job.queue,
+        state=JobState(fields["st"].decode()),
+        created_at=from_ms(int(fields["enq"])),
+        due_at=from_ms(int(fields["due"])) if "due" in fields else None,
+        started_at=from_ms(int(fields["t0"])) if "t0" in fields else None,
+        attempt_count=int(fields.get("att", 0)),
+        attempts=failures,
+        progress=json.loads(fields["pr"]) if "pr" in fields else None,
+        requested_by_id=int(fields["by"]) if fields.get("by") else None,
+        cancel_requested="cx" in fields,
+        priority=fields.get("pri", b"normal").decode(),
+    )
+    if failures:
+        last = failures[-1]
+        view.error_class, view.error_message, view.traceback = (
+            last["error_class"],
+            last["error_message"],
+            last["traceback"],
+        )
+    _add_owner(view, fields)
+    _add_call(view, fields["p"])
+    return view
+
+
+def _add_owner(view: JobView, fields: dict[str, bytes]) -> None:
+    """The consumer's name begins with host and supervisor pid."""
+    if "own" in fields:
+        view.worker_host = fields["own"].decode().split(":")[0]
+    if view.started_at and view.created_at:
+        view.wait_seconds = max(0.0, (view.started_at - view.created_at).total_seconds())
+        view.run_seconds = max(0.0, (timezone.now() - view.started_at).total_seconds())
+
+
+def _add_call(view: JobView, message: bytes) -> None:
+    try:
+        payload = unseal(view.queue, str(view.id), message)
+    except BadPayload:
+        return
+    view.args, view.kwargs = redact(list(payload.call))
+    view.schedule_id = payload.schedule_id
+    view.retry_of = UUID(payload.retry_of) if payload.retry_of else None
+
+
+def ended_view(row: Job) -> JobView:
+    """The view of a job that has its row."""
+    names = JobView.__slots__
+    values = {name: getattr(row, name) for name in names if hasattr(row, name) and name not in ("state",)}
+    return JobView(**values, state=JobState(row.state))
