@@ -27,6 +27,7 @@ from reports_app.table import (
     translated,
 )
 
+UNITS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -53,11 +54,17 @@ def guarded(text: str) -> str:
 
 def _write_section(writer: Any, section: Section, zone: ZoneInfo) -> None:
     formats = [_format(column, zone) for column in section.columns]
-    writer.writerow([guarded(translated(column.title)) for column in section.columns])
+    writer.writerow([guarded(_heading(column)) for column in section.columns])
     writer.writerows(_cells(formats, row) for row in section.rows)
     if section.totals is not None:
         cells = _cells(formats, section.totals)
         writer.writerow([cells[0] or guarded(translated(TOTAL)), *cells[1:]])
+
+
+def _heading(column: Column) -> str:
+    """The title, with the unit where the title itself leaves it to the format of a spreadsheet."""
+    unit = UNITS.get(column.kind)
+    return f"{translated(column.title)} ({unit})" if unit else translated(column.title)
 
 
 def _cells(formats: list[Callable[[Any], object]], row: Row) -> list[object]:

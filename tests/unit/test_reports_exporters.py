@@ -70,7 +70,8 @@ def test_csv_keeps_quotes_commas_line_ends_and_letters(tmp_path):
     path = write("csv", table_of(days([ROW], TOTALS)), tmp_path)
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     header, row, totals = read_csv(path)
-    assert header == [column.title for column in COLUMNS]
+    units = {"Moving": "Moving (s)", "Share": "Share (%)"}
+    assert header == [units.get(column.title, column.title) for column in COLUMNS]
     assert row == [
         "2026-03-01T00:00:00-03:00", "2026-03-01", 'Rua "A", 1\nSão Paulo', "-46.633308", "93600.0", "12.5", "3"
     ]  # fmt: skip
