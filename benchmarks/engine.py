@@ -29,7 +29,7 @@ PEERS = (
     CELERY,
     Load("django-q2", 2, jobs=1_500, warm_up=300),
     Load("huey", 3, jobs=24_000, warm_up=6_000),
-    Load("rq", 4, jobs=900, warm_up=200),
+    Load("rq", 4, jobs=300, warm_up=60),
     Load("dramatiq", 5, jobs=9_000, warm_up=2_000),
 )
 Measured = dict[str, dict[str, float]]

@@ -13,6 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,7 +129,10 @@ def _wait_until_at_most(peer: Peer, count: int) -> None:
 def _memory(process: subprocess.Popen[bytes], workers: int) -> dict[str, float]:
     """MiB per worker: the proportional set of the whole process tree shared out, and the largest resident set in it."""
     root = psutil.Process(process.pid)
-    found = [one.memory_full_info() for one in [root, *root.children(recursive=True)]]
+    found = []
+    for one in [root, *root.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # RQ's children live for one job
+            found.append(one.memory_full_info())
     return {
         "pss_per_worker_mib": sum(one.pss for one in found) / workers / MIB,
         "largest_rss_mib": max(one.rss for one in found) / MIB,
