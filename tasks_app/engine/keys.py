@@ -24,6 +24,7 @@ Fields of a job hash:
     att   attempts started          lost  workers lost while running it
     enq   created, ms               due   due time, ms
     t0    present attempt started, ms (Redis time)
+    rec   1: was in the hands of a worker that died, which may have stored its end
     cx    JSON {by, reason}: cancellation asked for
     why   how the last worker that ran it died
     pr    JSON progress             err   JSON list of the attempts that failed

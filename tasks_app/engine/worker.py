@@ -114,7 +114,7 @@ class Worker:
             self._is_registered = True
 
     def turn(self, block_ms: int | None) -> int:
-        """Read, run and finish one batch; wait up to `block_ms` for a first job; return how many attempts ran."""
+        """Read, run and finish one batch; wait up to `block_ms` for a first job; return how many were dealt with."""
         self.flush()
         if self._doubts_database:
             require_database()
@@ -126,7 +126,7 @@ class Worker:
         deliveries = self._not_yet_stored(taken.deliveries)
         with self.lock:
             self.waiting.extend(deliveries)
-        return self._run_waiting()
+        return len(taken.deliveries) - len(deliveries) + self._run_waiting()
 
     def _take(self, block_ms: int | None) -> Taken:
         if self._must_reconcile or time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:

@@ -43,9 +43,11 @@ local function take_back(stream, sid)
     return
   end
   if job[1] ~= 'running' or (ARGV[6] ~= '' and ARGV[6] ~= id) then
-    -- It only waited in the dead worker's hands: that is no attempt.
+    -- It only waited in the dead worker's hands: that is no attempt. Or it had ended there, and may be stored: 'rec'
+    -- makes the next worker look.
     if job[1] == 'running' then
       redis.call('HINCRBY', key, 'att', -1)
+      redis.call('HSET', key, 'rec', 1)
     end
     requeue(stream, key, id)
     requeued = requeued + 1

@@ -3,7 +3,7 @@
 -- so that a job which kills its worker is seen to have been tried. With own=1 it begins what this consumer was delivered
 -- already (after a blocking read, or after a lost answer); sending that again is harmless.
 -- KEYS high, normal, low, paused   ARGV job_prefix, consumer, count, own
--- Returns {paused, {{priority, stream id, job id, attempt, lost, created_ms, task, payload, earlier failures}, ...}}
+-- Returns {paused, {{priority, stream id, job id, attempt, losses or 1 when it was in a dead worker's hands, created_ms, task, payload, earlier failures}, ...}}
 local own = ARGV[4] == '1'
 local paused = redis.call('EXISTS', KEYS[4]) == 1
 if paused and not own then
@@ -28,7 +28,7 @@ end
 
 local function begin(priority, stream, sid, id)
   local key = ARGV[1] .. id
-  local job = redis.call('HMGET', key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err')
+  local job = redis.call('HMGET', key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec')
   local mine = job[1] == 'running' and job[2] == sid and job[3] == ARGV[2]
   if job[1] == 'queued' and job[2] == sid then
     if paused then
@@ -42,7 +42,7 @@ local function begin(priority, stream, sid, id)
     mine = true
   end
   if mine then
-    to_run[#to_run + 1] = {priority, sid, id, tonumber(job[4]), tonumber(job[5] or '0'), job[6] or '0', job[7] or '',
+    to_run[#to_run + 1] = {priority, sid, id, tonumber(job[4]), tonumber(job[5] or '0') + (job[10] and 1 or 0), job[6] or '0', job[7] or '',
       job[8] or '', job[9] or ''}
   else
     -- Cancelled, or a newer attempt exists: this entry is nobody's any more.

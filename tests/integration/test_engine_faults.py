@@ -1,0 +1,96 @@
+"""What the engine does at single moments that no test with real processes can hit for sure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks_app.engine.clocks import ClockGuard
+from tasks_app.engine.connection import client
+from tasks_app.engine.streams import JobQueue
+from tasks_app.engine.worker import Worker, job_store
+from tasks_app.models import Job
+from tests.support.probe import tasks as probe
+
+
+@pytest.fixture
+def queue() -> JobQueue:
+    return JobQueue("positions", client())
+
+
+def begun(consumer: str, count: int) -> Worker:
+    """A worker with this many jobs in its hands, none run."""
+    worker = Worker("positions", consumer, client())
+    worker.waiting.extend(worker.queue.take(consumer, count).deliveries)
+    return worker
+
+
+def run_and_store_first(worker: Worker) -> str:
+    """Run its first job and store the result; leave before the acknowledgement."""
+    delivery = worker.waiting.popleft()
+    worker._begin(delivery)
+    worker._run_one()
+    job_store().store_finished([attempt.finished_job() for attempt in worker.done])
+    return delivery.job_id
+
+
+@pytest.mark.parametrize("on_job", ["none", "second"])
+def test_a_stored_success_is_not_run_again_when_its_worker_dies_on_the_next_job(run_jobs, queue, on_job):
+    first, second = probe.probe_note.delay("first"), probe.probe_note.delay("second")
+    worker = begun("doomed", 2)
+    assert run_and_store_first(worker) == str(first)
+    job_id = str(second) if on_job == "second" else "none"
+    assert queue.recover("doomed", "was killed", dead_after_seconds=0, job_id=job_id) == (2, 0)
+    run_jobs()
+    assert probe.ledger() == ["first", "second"]
+    assert dict(Job.objects.values_list("pk", "state")) == {first: "succeeded", second: "succeeded"}
+
+
+def test_a_late_result_is_not_stored_once_the_job_was_taken_over(run_jobs, queue):
+    job_id = probe.probe_note.delay("twice")
+    sleeper = begun("sleeper", 1)
+    sleeper._begin(sleeper.waiting.popleft())
+    sleeper._run_one()
+    queue.recover("sleeper", "went silent", dead_after_seconds=0, job_id="")
+    sleeper._heard_at = (sleeper._heard_at[0] - 60, sleeper._heard_at[1] - 60)
+    sleeper.flush()
+    assert not Job.objects.exists()
+    run_jobs()
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.attempt_count) == ("succeeded", 2)
+
+
+def test_a_result_is_stored_after_redis_forgot_everything(run_jobs, queue):
+    job_id = probe.probe_note.delay("kept")
+    worker = begun("lonely", 1)
+    worker._begin(worker.waiting.popleft())
+    worker._run_one()
+    client().delete(*queue.keys.streams, queue.keys.job(str(job_id)))
+    worker._heard_at = (worker._heard_at[0] - 60, worker._heard_at[1] - 60)
+    worker.flush()
+    assert Job.objects.get(pk=job_id).state == "succeeded"
+
+
+def test_what_redis_handed_over_unheard_is_begun_within_seconds(run_jobs, queue):
+    """A frozen Redis carries out, when it wakes, the blocking read whose sender has given up."""
+    worker = Worker("positions", "idle", client())
+    worker.turn(None)
+    job_id = probe.probe_note.delay("unheard")
+    client().xreadgroup("workers", "idle", {queue.keys.streams[1]: ">"}, count=1)
+    assert worker.turn(None) == 0
+    worker._reconciled_at -= 6
+    assert worker.turn(None) == 1
+    assert Job.objects.get(pk=job_id).attempt_count == 1
+
+
+@pytest.mark.parametrize(
+    ("passed", "they_passed", "agree"),
+    [(2.0, 2.0, True), (2.0, 3602.0, False), (2.0, -3598.0, False), (20.0, 20.0, False), (2.0, 2.9, True), (0.1, 2, False)],
+)
+def test_nobody_is_judged_after_a_clock_jumped_or_stood_still(passed, they_passed, agree):
+    moments = iter([100.0, 100.0 + passed, 102.0 + passed])
+    guard = ClockGuard(lambda: next(moments))
+    assert guard.agree((5000, 0)) is False
+    theirs = 5000 + they_passed
+    assert guard.agree((int(theirs), round(theirs % 1 * 1e6))) is agree
+    # From the second round on everybody has beaten under the new clock.
+    assert guard.agree((int(theirs) + 2, round(theirs % 1 * 1e6))) is True
