@@ -34,7 +34,7 @@ from tasks_app.engine.maintenance import Maintenance
 from tasks_app.engine.minder import Minder
 from tasks_app.engine.processes import fork_child
 from tasks_app.engine.scheduler import SchedulerProcess
-from tasks_app.engine.slots import Slots
+from tasks_app.engine.slots import Pulse, Slots
 from tasks_app.engine.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,8 @@ LOOP_SECONDS = 0.5
 YOUNG_SECONDS = 5.0
 MAX_RESTART_DELAY_SECONDS = 10.0
 STOP_CHILDREN_SECONDS = 5.0
+# A worker on no job whose process has not run for so long is frozen, and may have been handed jobs it never begins.
+FROZEN_SECONDS = 8.0
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Cluster:
             os.set_blocking(descriptor, False)
         self._stop_asked = False
         self._draining = False
+        self._looked_at = self._trusts_pulses_after = 0.0
         self.children = [
             Child("maintenance", self._run_maintenance),
             Child("scheduler", self._run_scheduler),
@@ -129,8 +132,9 @@ class Cluster:
     def _start_worker(self, child: Child, slot: int) -> None:
         queue = self.queue_of_slot[slot]
         consumer = f"{HOST}:{os.getpid()}:{queue}:{slot}:{uuid4().hex[:8]}"
+        self.slots.prepare(slot, consumer)
         child.pid = fork_child(lambda: self._run_worker(queue, consumer, slot))
-        self.slots.assign(slot, child.pid, consumer)
+        self.slots.assign(slot, child.pid)
 
     def _reap(self) -> None:
         while True:
@@ -161,11 +165,13 @@ class Cluster:
     def _give_back_jobs(self, child: Child, slot: int, exit_code: int) -> None:
         """Kill what the worker's task started, and have maintenance give its jobs back. A clean exit left none."""
         _, consumer = self.slots.consumers()[slot]
+        # On no job: none is to blame for its end, and those in its hands only waited there.
+        job_id = "" if self._draining and exit_code == -signal.SIGKILL else self.slots.job_id(slot)
         note = {
             "queue": self.queue_of_slot[slot],
             "consumer": consumer,
             "reason": child.kill_reason or describe_exit(exit_code),
-            "job_id": self.slots.job_id(slot) if not (self._draining and exit_code == -signal.SIGKILL) else "none",
+            "job_id": job_id or "none",
         }
         self.slots.clear(slot)
         with suppress(ProcessLookupError, PermissionError):
@@ -177,12 +183,19 @@ class Cluster:
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()
+        if now - self._looked_at > FROZEN_SECONDS / 2:
+            # We were frozen ourselves, very likely with our children.
+            self._trusts_pulses_after = now + FROZEN_SECONDS
+        self._looked_at = now
         for child in self.children:
             if child.slot is None or not child.pid or child.kill_reason:
                 continue
             kill_at = self.slots.kill_at(child.slot)
             if kill_at and now > kill_at:
                 child.kill_reason = "did not end at its time limit and was killed"
+                kill_group(child.pid)
+            elif not kill_at and now > max(self._trusts_pulses_after, self.slots.pulse_at(child.slot) + FROZEN_SECONDS):
+                child.kill_reason = "was frozen and was killed"
                 kill_group(child.pid)
 
     # --- Stopping ---
@@ -240,6 +253,7 @@ class Cluster:
         signal.signal(signal.SIGUSR2, stop)
         capture_logs()
         Minder(worker).install()
+        Pulse(self.slots, slot).start()
         worker.run_forever(until_empty=self.burst)
         return 0
 

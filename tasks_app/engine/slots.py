@@ -1,18 +1,25 @@
 """What the processes of a cluster share without a lock: one slot per worker, written by one process each.
 
-A slot holds the worker's process id (written by the supervisor), the id of the job it is on and the moment at which it
-must be killed (written by the worker). Reading a dying worker's slot is safe: it no longer writes.
+A slot holds the worker's process id (written by the supervisor), the id of the job it is on, the moment at which it
+must be killed, and its pulse (written by the worker). Reading a dying worker's slot is safe: it no longer writes.
 """
 
 from __future__ import annotations
 
 import mmap
 import struct
+import threading
+import time
 
-_LAYOUT = struct.Struct("=dI36s96s")
-_DEADLINE = struct.Struct("=d")
+_LAYOUT = struct.Struct("=dI36s96sd")
+_MOMENT = struct.Struct("=d")
+_PID = struct.Struct("=I")
+_PID_AT = _MOMENT.size
 _JOB_AT = struct.calcsize("=dI")
 _NAME_AT = _JOB_AT + 36
+_PULSE_AT = _NAME_AT + 96
+
+PULSE_SECONDS = 1.0
 
 
 class Slots:
@@ -22,29 +29,41 @@ class Slots:
         self.count = count
         self._memory = mmap.mmap(-1, _LAYOUT.size * count)
 
-    def assign(self, index: int, pid: int, consumer: str) -> None:
+    def prepare(self, index: int, consumer: str) -> None:
+        """Supervisor, before it forks: the slot is for the worker of this name; what that one writes stays."""
+        _LAYOUT.pack_into(self._memory, index * _LAYOUT.size, 0.0, 0, b"", consumer.encode(), time.monotonic())
+
+    def assign(self, index: int, pid: int) -> None:
         """Supervisor: this process has the slot now."""
-        _LAYOUT.pack_into(self._memory, index * _LAYOUT.size, 0.0, pid, b"", consumer.encode())
+        _PID.pack_into(self._memory, index * _LAYOUT.size + _PID_AT, pid)
 
     def clear(self, index: int) -> None:
         """Supervisor: nobody has the slot."""
-        _LAYOUT.pack_into(self._memory, index * _LAYOUT.size, 0.0, 0, b"", b"")
+        _LAYOUT.pack_into(self._memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0)
 
     def begin(self, index: int, job_id: str, kill_at: float) -> None:
         """Worker: on this job now; kill me at `kill_at` (time.monotonic) if I am still on it."""
         base = index * _LAYOUT.size
         self._memory[base + _JOB_AT : base + _JOB_AT + 36] = job_id.encode()[:36].ljust(36, b"\0")
-        _DEADLINE.pack_into(self._memory, base, kill_at)
+        _MOMENT.pack_into(self._memory, base, kill_at)
 
     def end(self, index: int) -> None:
         """Worker: on no job."""
         base = index * _LAYOUT.size
-        _DEADLINE.pack_into(self._memory, base, 0.0)
+        _MOMENT.pack_into(self._memory, base, 0.0)
         self._memory[base + _JOB_AT : base + _JOB_AT + 36] = b"\0" * 36
 
     def kill_at(self, index: int) -> float:
         """When this worker must be killed, 0 for never."""
-        return _DEADLINE.unpack_from(self._memory, index * _LAYOUT.size)[0]
+        return _MOMENT.unpack_from(self._memory, index * _LAYOUT.size)[0]
+
+    def pulse(self, index: int) -> None:
+        """Worker: I am not frozen."""
+        _MOMENT.pack_into(self._memory, index * _LAYOUT.size + _PULSE_AT, time.monotonic())
+
+    def pulse_at(self, index: int) -> float:
+        """When this worker's process last ran (time.monotonic), whatever it waits for."""
+        return _MOMENT.unpack_from(self._memory, index * _LAYOUT.size + _PULSE_AT)[0]
 
     def job_id(self, index: int) -> str:
         """The job this worker is on, '' for none."""
@@ -55,7 +74,21 @@ class Slots:
         """Index -> (process id, consumer name) of the slots in use."""
         found = {}
         for index in range(self.count):
-            _, pid, _, name = _LAYOUT.unpack_from(self._memory, index * _LAYOUT.size)
+            _, pid, _, name, _ = _LAYOUT.unpack_from(self._memory, index * _LAYOUT.size)
             if pid:
                 found[index] = (pid, name.rstrip(b"\0").decode())
         return found
+
+
+class Pulse(threading.Thread):
+    """A thread in a worker that does nothing but show that the process runs."""
+
+    def __init__(self, slots: Slots, index: int) -> None:
+        super().__init__(name="pulse", daemon=True)
+        self._slots = slots
+        self._index = index
+
+    def run(self) -> None:
+        while True:
+            self._slots.pulse(self._index)
+            time.sleep(PULSE_SECONDS)

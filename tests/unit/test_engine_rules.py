@@ -154,13 +154,18 @@ def test_it_shortens_long_lists_and_knows_it_did():
 
 def test_slots_tell_who_does_what_until_when():
     slots = Slots(2)
-    slots.assign(1, 4711, "host:1:positions:1:abc")
+    slots.prepare(1, "host:1:positions:1:abc")
+    assert slots.consumers() == {}
+    slots.assign(1, 4711)
     job_id = str(uuid.uuid4())
     slots.begin(1, job_id, 12.5)
     assert slots.consumers() == {1: (4711, "host:1:positions:1:abc")}
     assert (slots.job_id(1), slots.kill_at(1)) == (job_id, 12.5)
     slots.end(1)
     assert (slots.job_id(1), slots.kill_at(1)) == ("", 0.0)
+    before = slots.pulse_at(1)
+    slots.pulse(1)
+    assert slots.pulse_at(1) > before
     slots.clear(1)
     assert slots.consumers() == {}
 

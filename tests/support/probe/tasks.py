@@ -129,7 +129,7 @@ def probe_log(lines: int) -> None:
 def probe_stubborn(how: str) -> None:
     """Pass the time limit without ending: in a C loop that hears no signal, swallowing all, or with a child process."""
     note(f"{how} started {os.getpid()}")
-    if how == "child":
+    if how == "parent":
         child = subprocess.Popen(["sleep", "1000"])  # noqa: S607
         note(f"child {child.pid}")
     if how == "loop":
