@@ -2,10 +2,19 @@
 """Django's command line."""
 
 import os
+import signal
 import sys
 
 
+def leave_at_once(number: int, frame: object) -> None:
+    os._exit(0)
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["qcluster"]:
+        # Until the cluster listens itself nothing has begun: whoever stops it now has stopped it in order.
+        signal.signal(signal.SIGTERM, leave_at_once)
+        signal.signal(signal.SIGINT, leave_at_once)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
     # A cluster forks its workers: no library may have started threads before (docs/adr/0002-process-model.md).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
