@@ -1,0 +1,51 @@
+"""`make soak`: two clusters do jobs that keep a ledger while something is killed every few seconds; then the books are checked.
+
+SOAK_SECONDS (300) is how long things break, SOAK_SEED (printed) repeats the same plan, SOAK_STOPS (200) how often clusters
+are stopped afterwards, which takes three more minutes. Exit code 0 only when everything is in order.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+from trackerproject.embedded import LocalServersError, embedded_servers, end_with_make
+
+SOAK_NAME = "soak"
+
+
+def main() -> int:
+    end_with_make()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
+    os.environ["EXTRA_APPS"] = "trackerproject.soak"
+    os.environ["QUEUE_PREFIX"] = SOAK_NAME
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    seconds = float(os.environ.get("SOAK_SECONDS") or 300)
+    stops = int(os.environ.get("SOAK_STOPS", 200)
+    seed = int(os.environ.get("SOAK_SEED") or time.time_ns() % 1_000_000)
+    try:
+        with embedded_servers(SOAK_NAME) as servers:
+            os.environ |= servers.environment()
+            return run(servers.places.home / "log", seconds, stops, seed)
+    except LocalServersError as error:
+        print(f"make soak: {error}", file=sys.stderr)
+        return 1
+
+
+def run(logs: Path, seconds: float, stops: int, seed: int) -> int:
+    """Imports what needs settings, which need the servers' addresses."""
+    import django
+
+    django.setup()
+    from trackerproject.soak.run import Soak
+
+    print(f"soak: {seconds:g} s, SOAK_SEED={seed}", flush=True)
+    soak = Soak(logs, random.Random(seed).randrange(2**31))  # noqa: S311
+    return soak.run(seconds, stops)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""What the soak breaks: processes of its clusters, and its servers. Each fault says what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from trackerproject.embedded import start_child
+from trackerproject.local_servers.places import Places
+
+QUEUES = ("positions", "notifications")
+# The guardian of the local servers gives up after more deaths than this within a minute.
+MAX_SERVER_DEATHS_PER_MINUTE = 4
+
+
+@dataclass
+class SoakCluster:
+    """One cluster, which stands for one host; it is started again whenever it has ended, as systemd would."""
+
+    name: str
+    log: Path
+    workers: int = 2
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+    # Every process that ever was: at the end none may be left.
+    seen: dict[int, float] = field(default_factory=dict)
+    exit_codes: list[int] = field(default_factory=list)
+
+    def keep_running(self) -> None:
+        """Start it where it does not run, and remember its processes."""
+        if self.process is not None and self.process.poll() is not None:
+            self.exit_codes.append(self.process.returncode)
+            self.process = None
+        if self.process is None:
+            names = [argument for queue in QUEUES for argument in ("--name", queue)]
+            command = [sys.executable, "manage.py", "qcluster", *names, "--workers", str(self.workers)]
+            environment = {**os.environ, "EXTRA_APPS": "trackerproject.soak"}
+            with self.log.open("ab") as output:
+                self.process = start_child(command, env=environment, output=output)
+            self.starts += 1
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                self.seen[process.pid] = process.create_time()
+
+    def processes(self) -> list[psutil.Process]:
+        """The supervisor, then its children in the order of their start."""
+        if self.process is None or self.process.poll() is not None:
+            return []
+        with suppress(psutil.NoSuchProcess):
+            supervisor = psutil.Process(self.process.pid)
+            return [supervisor, *sorted(supervisor.children(), key=lambda child: child.pid)]
+        return []
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process else 0
+
+    def stop(self, seconds: float) -> int:
+        """Ask it to stop; return its exit code as `wait` does."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.wait(seconds)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end and return its exit code; kill it when that takes longer, and return the signal's."""
+        assert self.process is not None
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def orphans(self) -> list[int]:
+        """Processes of this cluster that are still there."""
+        return [pid for pid, born in self.seen.items() if _is_same(pid, born)]
+
+
+def _is_same(pid: int, born: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Saboteur:
+    """Chooses a fault at random, from a seed, and commits it."""
+
+    def __init__(self, clusters: list[SoakCluster], places: Places, seed: int) -> None:
+        self.clusters = clusters
+        self.places = places
+        self.counts: dict[str, int] = {}
+        self._server_deaths: list[float] = []
+        self._random = random.Random(seed)  # noqa: S311 - a plan that can be repeated, no secret
+        self._faults: list[tuple[int, str, Callable[[], bool]]] = [
+            (8, "worker killed", self._kill_worker),
+            (2, "all workers killed", self._kill_workers),
+            (2, "maintenance killed", lambda: self._kill_helper(1)),
+            (2, "scheduler killed", lambda: self._kill_helper(2)),
+            (3, "supervisor killed", self._kill_supervisor),
+            (2, "cluster stopped", self._stop_cluster),
+            (2, "cluster frozen", self._freeze_cluster),
+            (1, "Redis frozen", self._freeze_redis),
+            (2, "Redis killed", lambda: self._kill_server("valkey", signal.SIGKILL)),
+            (1, "Redis stopped", lambda: self._kill_server("valkey", signal.SIGTERM)),
+            (2, "PostgreSQL stopped", lambda: self._kill_server("postgres", signal.SIGINT)),
+            (1, "PostgreSQL killed", lambda: self._kill_server("postgres", signal.SIGKILL)),
+        ]
+
+    def strike(self) -> str:
+        """Break something; return what, '' when there was nothing to break just now."""
+        weights = [weight for weight, _, _ in self._faults]
+        _, name, fault = self._random.choices(self._faults, weights)[0]
+        if not fault():
+            return ""
+        self.counts[name] = self.counts.get(name, 0) + 1
+        return name
+
+    def _choose(self) -> list[psutil.Process]:
+        return self._random.choice(self.clusters).processes()
+
+    def _kill_worker(self) -> bool:
+        workers = self._choose()[3:]
+        return bool(workers) and _send(self._random.choice(workers), signal.SIGKILL)
+
+    def _kill_workers(self) -> bool:
+        return any([_send(worker, signal.SIGKILL) for worker in self._choose()[3:]])
+
+    def _kill_helper(self, place: int) -> bool:
+        processes = self._choose()
+        return len(processes) > place and _send(processes[place], signal.SIGKILL)
+
+    def _kill_supervisor(self) -> bool:
+        return any(_send(process, signal.SIGKILL) for process in self._choose()[:1])
+
+    def _stop_cluster(self) -> bool:
+        """As systemd does: to every process at once."""
+        return any([_send(process, signal.SIGTERM) for process in self._choose()])
+
+    def _freeze_cluster(self) -> bool:
+        """A host that stands still, is taken for dead, and wakes up in `thaw`."""
+        return any([_send(process, signal.SIGSTOP) for process in self._choose()])
+
+    def _freeze_redis(self) -> bool:
+        return any([_send(server, signal.SIGSTOP) for server in self._server("valkey")])
+
+    def thaw(self) -> None:
+        """Wake whatever stands still."""
+        everything = [process for cluster in self.clusters for process in cluster.processes()]
+        for process in [*everything, *self._server("valkey")]:
+            with suppress(psutil.NoSuchProcess):
+                if process.status() == psutil.STATUS_STOPPED:
+                    process.send_signal(signal.SIGCONT)
+
+    def _server(self, name: str) -> list[psutil.Process]:
+        """The server's process, if it runs at this moment."""
+        try:
+            return [psutil.Process(json.loads(self.places.state.read_text())[name])]
+        except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+            return []
+
+    def _kill_server(self, name: str, number: int) -> bool:
+        """The guardian of the local servers starts it again at once."""
+        now = time.monotonic()
+        self._server_deaths = [at for at in self._server_deaths if now - at < 60]
+        if len(self._server_deaths) >= MAX_SERVER_DEATHS_PER_MINUTE:
+            return False
+        self._server_deaths.append(now)
+        return any([_send(server, number) for server in self._server(name)])
+
+
+def listens(pid: int) -> bool:
+    """Whether this process has a handler for SIGTERM (Linux); before, a signal ends it as it ends any program."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return True
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def _send(process: psutil.Process, number: int) -> bool:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return False
+    return True
