@@ -13,15 +13,16 @@ FOUND_PYTHON = $(or $(PYTHON),$(shell $(FIND_PYTHON)),$(error No Python found. I
 export TRACKER_MAKE_PID := $(shell echo $$PPID)
 export DEBUG := 1
 export PYTHONUNBUFFERED := 1
-export ARGS NAME PORT
+export ARGS NAME PORT SOAK_SECONDS SOAK_SEED SOAK_STOPS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev setup-bench demo test run bench lint clean
+.PHONY: help setup setup-dev setup-bench demo test soak run bench lint clean
 
 help:
 	@echo "make demo    a fleet's day from HTTP to reports on local servers, in a few minutes"
 	@echo "make test    all tests against real PostgreSQL and Redis   ARGS='-k words' for some"
+	@echo "make soak    kills something every few seconds, then checks that nothing was lost; 8 minutes   SOAK_SECONDS=300"
 	@echo "make run     web server, clusters and a live fleet until Ctrl-C   PORT=8000"
 	@echo "make bench   measurements   NAME=... for one"
 	@echo "make lint    format, style, types, imports, migrations, deployment check"
@@ -39,6 +40,9 @@ demo: setup
 
 test: setup-dev
 	@.venv/bin/python -m trackerproject.run_tests
+
+soak: setup
+	@.venv/bin/python -m trackerproject.soak
 
 run: setup
 	@.venv/bin/python manage.py run_local

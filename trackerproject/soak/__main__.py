@@ -24,7 +24,7 @@ def main() -> int:
     os.environ["QUEUE_PREFIX"] = SOAK_NAME
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     seconds = float(os.environ.get("SOAK_SECONDS") or 300)
-    stops = int(os.environ.get("SOAK_STOPS", 200)
+    stops = int(os.environ.get("SOAK_STOPS") or 200)
     seed = int(os.environ.get("SOAK_SEED") or time.time_ns() % 1_000_000)
     try:
         with embedded_servers(SOAK_NAME) as servers:

@@ -135,7 +135,7 @@ class Saboteur:
         return bool(workers) and _send(self._random.choice(workers), signal.SIGKILL)
 
     def _kill_workers(self) -> bool:
-        return any([_send(worker, signal.SIGKILL) for worker in self._choose()[3:]])
+        return _send_all(self._choose()[3:], signal.SIGKILL)
 
     def _kill_helper(self, place: int) -> bool:
         processes = self._choose()
@@ -146,14 +146,14 @@ class Saboteur:
 
     def _stop_cluster(self) -> bool:
         """As systemd does: to every process at once."""
-        return any([_send(process, signal.SIGTERM) for process in self._choose()])
+        return _send_all(self._choose(), signal.SIGTERM)
 
     def _freeze_cluster(self) -> bool:
         """A host that stands still, is taken for dead, and wakes up in `thaw`."""
-        return any([_send(process, signal.SIGSTOP) for process in self._choose()])
+        return _send_all(self._choose(), signal.SIGSTOP)
 
     def _freeze_redis(self) -> bool:
-        return any([_send(server, signal.SIGSTOP) for server in self._server("valkey")])
+        return _send_all(self._server("valkey"), signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Wake whatever stands still."""
@@ -177,7 +177,7 @@ class Saboteur:
         if len(self._server_deaths) >= MAX_SERVER_DEATHS_PER_MINUTE:
             return False
         self._server_deaths.append(now)
-        return any([_send(server, number) for server in self._server(name)])
+        return _send_all(self._server(name), number)
 
 
 def listens(pid: int) -> bool:
@@ -188,6 +188,11 @@ def listens(pid: int) -> bool:
         return True
     caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def _send_all(processes: list[psutil.Process], number: int) -> bool:
+    """Signal all of them; return whether any was there."""
+    return sum(_send(process, number) for process in processes) > 0
 
 
 def _send(process: psutil.Process, number: int) -> bool:

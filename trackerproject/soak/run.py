@@ -148,7 +148,10 @@ class Soak:
         repeated = Job.objects.filter(attempt_count__gt=1).count()
         effects = count_effects()
         orphans = [pid for cluster in self.clusters for pid in cluster.orphans()]
-        left = {stats.name: stats.depth + stats.running + stats.scheduled + stats.retrying for stats in queue_stats(client())}
+        left = {
+            stats.name: stats.depth + stats.running + stats.scheduled + stats.retrying
+            for stats in queue_stats(client())
+        }
         consumers = sum(count_consumers(JobQueue(name, client())) for name in QUEUES)
         rows: list[tuple[str, object]] = [
             *sorted(self.saboteur.counts.items()),
