@@ -16,7 +16,7 @@ from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import ClusterProcess, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, own_valkey, use_redis, forget_connections, wire_to
+from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, use_redis, wire_to
 from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
 from trackerproject.soak.tasks import ledger_job
 
@@ -126,7 +126,7 @@ def test_a_host_cut_off_from_redis_loses_its_jobs_to_another_and_comes_back(tmp_
                 jobs = start_on(first, 60.0)
                 wire.alive.clear()
                 cut_at = time.time()
-                with start_host() as second:
+                with start_host():
                     wait_until(lambda: len(second_starts()) == 2, 20, "both jobs to start on the other host")
                     assert all(mark.at.timestamp() - cut_at < DEAD_HOST_SECONDS for mark in second_starts())
                     wire.alive.set()

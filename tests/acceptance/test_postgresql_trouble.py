@@ -166,9 +166,7 @@ def test_a_cluster_stops_in_time_while_postgresql_is_away(cluster, postgres):
         assert live_jobs() == 1
     finally:
         postgres.start()
-    with running_cluster(
-        cluster.log.parent, "--name", "positions", **LEDGER_APPS, DATABASE_URL=cluster_url(postgres)
-    ):
+    with running_cluster(cluster.log.parent, "--name", "positions", **LEDGER_APPS, DATABASE_URL=cluster_url(postgres)):
         wait_for_success(postgres, [job])
 
 
@@ -176,4 +174,3 @@ def reset_read_only(url: str) -> None:
     """ALTER SYSTEM writes no table, so it works in a read-only server too; outside of a transaction block."""
     query(url, "ALTER SYSTEM RESET default_transaction_read_only")
     query(url, "SELECT pg_reload_conf()")
-

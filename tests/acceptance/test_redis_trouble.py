@@ -90,7 +90,7 @@ def test_it_goes_on_by_itself_after_redis_was_restarted(cluster, valkey, number)
     valkey.start()
     back_at = time.monotonic()
 
-    wait_until(lambda: Job.objects.exists(), RESUME_SECONDS, "a first result")
+    wait_until(Job.objects.exists, RESUME_SECONDS, "a first result")
     fresh = ledger_job.delay(0.0, "fresh")
     wait_for_success([*running, *waiting, *delayed, fresh])
     assert time.monotonic() - back_at < RESUME_SECONDS
@@ -158,7 +158,7 @@ def test_a_full_redis_refuses_new_jobs_and_drains(cluster):
     waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 100)
     delayed = ledger_job.apply_async((0.0, "delayed"), countdown=1)
     client().config_set("maxmemory", 1)
-    with pytest.raises(QueueUnavailable, match="maxmemory|OOM"):
+    with pytest.raises(QueueUnavailable, match=r"maxmemory|OOM"):
         ledger_job.delay(0.0, "refused")
     wait_for_success([*gate, *waiting, delayed])
     assert_nothing_is_left()
@@ -187,7 +187,7 @@ def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(clu
             wait_until(lambda: time.monotonic() - frozen_at > 12, what="12 s to pass")
         finally:
             valkey.signal(signal.SIGCONT)
-        wait_until(lambda: Job.objects.exists(), 15, "the first to end")
+        wait_until(Job.objects.exists, 15, "the first to end")
         # A request that the frozen server had received before its sender gave up is carried out afterwards.
         refused = [mark.job_id for mark in read_marks("finished", "refused")]
         wait_until(lambda: succeeded([*jobs, *waiting]) == 54, what="all jobs")

@@ -84,7 +84,14 @@ def test_what_redis_handed_over_unheard_is_begun_within_seconds(run_jobs, queue)
 
 @pytest.mark.parametrize(
     ("passed", "they_passed", "agree"),
-    [(2.0, 2.0, True), (2.0, 3602.0, False), (2.0, -3598.0, False), (20.0, 20.0, False), (2.0, 2.9, True), (0.1, 2, False)],
+    [
+        (2.0, 2.0, True),
+        (2.0, 3602.0, False),
+        (2.0, -3598.0, False),
+        (20.0, 20.0, False),
+        (2.0, 2.9, True),
+        (0.1, 2, False),
+    ],
 )
 def test_nobody_is_judged_after_a_clock_jumped_or_stood_still(passed, they_passed, agree):
     moments = iter([100.0, 100.0 + passed, 102.0 + passed])

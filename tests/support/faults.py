@@ -56,7 +56,7 @@ class OwnServer:
                 stderr=log,
                 env=server_environment(),
                 cwd="/",
-                preexec_fn=prepare_child(self.account, signal.SIGKILL),
+                preexec_fn=prepare_child(self.account, signal.SIGKILL),  # noqa: PLW1509 - its thread is ours
             )
         wait_until(self.server.is_ready, seconds=60, what=f"{self.server.name} to answer")
         self.server.finish()
