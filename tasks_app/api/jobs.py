@@ -50,6 +50,7 @@ class JobSerializer(serializers.Serializer[Any]):
     error_class = serializers.CharField()
     error_message = serializers.CharField()
     cancel_requested = serializers.BooleanField()
+    priority = serializers.CharField(help_text="high, normal or low.")
 
 
 class JobDetailSerializer(JobSerializer):
@@ -58,6 +59,7 @@ class JobDetailSerializer(JobSerializer):
     result = serializers.JSONField(allow_null=True)
     attempts = serializers.ListField(child=serializers.JSONField())
     traceback = serializers.CharField()
+    logs = serializers.ListField(child=serializers.CharField(), help_text="What it logged, the last lines only.")
 
 
 class JobListQuery(PageQuery):

@@ -5,16 +5,26 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks_app.api.auth import LoginView, LogoutView
+from tasks_app.api.bulk import BulkCancelView, BulkRetryView
 from tasks_app.api.cleanup import CLEANUPS, cleanup_view
 from tasks_app.api.device_jobs import DeviceStatisticsView, DeviceStatusView
 from tasks_app.api.devices import DeviceListView, DeviceStateView
 from tasks_app.api.events import EventListView
 from tasks_app.api.health import HealthView, LiveView, ReadyView
+from tasks_app.api.job_run_now import JobRunNowView
 from tasks_app.api.jobs import JobCancelView, JobDetailView, JobListView, JobRetryView
 from tasks_app.api.metrics import MetricsView
 from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
 from tasks_app.api.positions import PositionListView
+from tasks_app.api.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
 from tasks_app.api.queues import QueueListView, StatsView, StatusView, WorkerListView
+from tasks_app.api.schedules import (
+    ScheduleDisableView,
+    ScheduleEnableView,
+    ScheduleListView,
+    ScheduleRunNowView,
+    ScheduleView,
+)
 
 probe_urls = [
     path("health", HealthView.as_view(), name="health"),
@@ -34,6 +44,17 @@ api_urls = [
     path("tasks/task/<uuid:task_id>", JobDetailView.as_view(), name="task-detail"),
     path("tasks/task/<uuid:task_id>/cancel", JobCancelView.as_view(), name="task-cancel"),
     path("tasks/task/<uuid:task_id>/retry", JobRetryView.as_view(), name="task-retry"),
+    path("tasks/task/<uuid:task_id>/run-now", JobRunNowView.as_view(), name="task-run-now"),
+    path("tasks/cancel", BulkCancelView.as_view(), name="tasks-cancel"),
+    path("tasks/retry", BulkRetryView.as_view(), name="tasks-retry"),
+    path("tasks/queues/<str:name>/pause", QueuePauseView.as_view(), name="queue-pause"),
+    path("tasks/queues/<str:name>/resume", QueueResumeView.as_view(), name="queue-resume"),
+    path("tasks/queues/<str:name>/purge", QueuePurgeView.as_view(), name="queue-purge"),
+    path("tasks/schedules/", ScheduleListView.as_view(), name="schedules"),
+    path("tasks/schedules/<int:schedule_id>", ScheduleView.as_view(), name="schedule"),
+    path("tasks/schedules/<int:schedule_id>/run-now", ScheduleRunNowView.as_view(), name="schedule-run-now"),
+    path("tasks/schedules/<int:schedule_id>/enable", ScheduleEnableView.as_view(), name="schedule-enable"),
+    path("tasks/schedules/<int:schedule_id>/disable", ScheduleDisableView.as_view(), name="schedule-disable"),
     path("tasks/position/process-batch", ProcessBatchView.as_view(), name="position-process-batch"),
     path("tasks/position/process", ProcessPositionView.as_view(), name="position-process"),
     path("tasks/position/statistics", DeviceStatisticsView.as_view(), name="position-statistics"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from tasks_app.engine import LIVE_STATES, EngineError, JobState, QueueFull, QueueUnavailable
@@ -19,6 +20,18 @@ from tasks_app.queries.jobs import JobFilters, JobView, list_jobs
 from tasks_app.services.jobs import record_all_ended, retry_job, stop_job
 
 MAX_JOBS = 1000
+_REASONS = {
+    "not_found": _("There is no such job."),
+    "job_already_finished": _("The job has ended already."),
+    "already_cancelled": _("The job is cancelled already."),
+    "job_still_live": _("The job has not ended yet."),
+    "job_not_repeatable": _("Not all of its arguments are kept."),
+    "unknown_task": _("Its task does not exist any more."),
+    "invalid_arguments": _("Its task takes other arguments now."),
+    "queue_full": _("The queue is full."),
+    "queue_unavailable": _("The queue server does not answer."),
+    "redis_unavailable": _("The queue server does not answer."),
+}
 # After one of these the next job would meet the same.
 _HOPELESS = (QueueFull, QueueUnavailable, RedisError)
 
@@ -107,5 +120,5 @@ def _each(job_ids: Sequence[UUID | str], act: Callable[[str], object]) -> BulkRe
         except (EngineError, JobError, RedisError) as error:
             hopeless = error if isinstance(error, _HOPELESS) else None
             code = getattr(error, "code", "redis_unavailable")
-            result.skipped.append(Skipped(job_id, code, str(error)))
+            result.skipped.append(Skipped(job_id, code, str(_REASONS.get(code, error))))
     return result
