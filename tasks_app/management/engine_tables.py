@@ -1,38 +1,65 @@
-"""Queues and workers as tables for a terminal, shared by qinfo, qmonitor and qmemory."""
+"""Queues and workers as tables for a terminal, shared by qinfo, qmonitor, qmemory and queues."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.utils.translation import gettext as _
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from tasks_app.queries.jobs import list_workers, queue_stats
 
 
 def engine_tables() -> Group:
     """Return one table of the queues and one of the workers, as they are now. Raises RedisError."""
-    return Group(_queue_table(), _worker_table())
+    return Group(queue_table(), _worker_table())
 
 
-def _queue_table() -> Table:
-    table = Table(title=_("Queues"), title_justify="left")
-    headings = (_("Queue"), _("Waiting"), _("Running"), _("Scheduled"), _("Retrying"), _("Oldest (s)"), _("Per minute"))
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number == 0 else "right", no_wrap=number == 0)
-    for queue in queue_stats():
+def engine_facts() -> dict[str, Any]:
+    """The same for programs."""
+    return {"queues": queue_stats(), "workers": list_workers()}
+
+
+def queue_table() -> Table:
+    """One line per queue, a paused one marked, and their sum. Raises RedisError."""
+    # Without lines it fits 80 columns.
+    table = Table(
+        title=_("Queues"), title_justify="left", show_footer=True, box=None, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    queues = queue_stats()
+    counts = [(queue.depth, queue.running, queue.scheduled, queue.retrying, queue.workers) for queue in queues]
+    sums = [f"{sum(column):,}" for column in zip(*counts, strict=True)]
+    per_minute = f"{sum(queue.per_minute for queue in queues):,.1f}"
+    headings = (
+        _("Waiting"),
+        _("Running"),
+        _("Scheduled"),
+        _("Retrying"),
+        _("Workers"),
+        _("Oldest (s)"),
+        _("Per minute"),
+    )
+    table.add_column(_("Queue"), footer=_("all"), no_wrap=True)
+    for heading, footer in zip(headings, [*sums, "", per_minute], strict=True):
+        table.add_column(heading, footer=footer, justify="right")
+    table.add_column(_("Paused"), footer="")
+    for queue, numbers in zip(queues, counts, strict=True):
         oldest = "" if queue.oldest_age_seconds is None else f"{queue.oldest_age_seconds:.0f}"
-        counts = (queue.depth, queue.running, queue.scheduled, queue.retrying)
-        table.add_row(queue.name, *(f"{count:,}" for count in counts), oldest, f"{queue.per_minute:,.1f}")
+        reason = queue.pause.get("reason") or ""
+        paused = Text(f"{_('paused')} {reason}".strip(), style="yellow") if queue.paused else Text("")
+        table.add_row(queue.name, *(f"{n:,}" for n in numbers), oldest, f"{queue.per_minute:,.1f}", paused)
     return table
 
 
 def _worker_table() -> Table:
     table = Table(title=_("Workers"), title_justify="left")
-    headings = (_("Queue"), _("Host"), _("Process"), _("Memory (MB)"), _("Job"), _("Heartbeat (s ago)"))
+    headings = (_("Queue"), _("Host"), _("Process"), _("Memory (MB)"), _("Current job"), _("Heartbeat (s ago)"))
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number in (2, 3, 5) else "left", no_wrap=number == 0)
     for worker in list_workers():
-        job = f"{worker.current_task} {worker.current_job_id}".strip()
+        job = f"{worker.current_task} {worker.current_job_id}".strip() or _("idle")
         memory = f"{worker.memory_bytes / 2**20:,.0f}"
         table.add_row(worker.queue, worker.host, str(worker.pid), memory, job, f"{worker.heartbeat_age_seconds:.1f}")
     return table

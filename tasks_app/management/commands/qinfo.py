@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
-from rich.console import Console
 
-from tasks_app.management.engine_tables import engine_tables
+from tasks_app.management.engine_tables import engine_facts, engine_tables
+from tasks_app.management.output import console_of, print_json, telling_errors
 
 
 class Command(BaseCommand):
     help = _("Shows the queues and workers once.")
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help=_("Print one JSON document."))
+
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            Console().print(engine_tables())
-        except redis.RedisError as error:
-            raise CommandError(_("Redis does not answer: %(error)s") % {"error": error}) from error
+        with telling_errors():
+            if options["json"]:
+                print_json(self, engine_facts())
+            else:
+                console_of(self).print(engine_tables())

@@ -1,0 +1,138 @@
+"""`manage.py jobs`: list, show, cancel and retry jobs from the shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from tasks_app.engine import EngineError, QueueUnavailable, parse_state
+from tasks_app.engine.config import engine_config
+from tasks_app.exceptions import JobError
+from tasks_app.management.job_tables import job_details, job_table
+from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import JobFilters, JobView, find_job, list_jobs
+from tasks_app.services.jobs import cancel_job, retry_job
+
+MAX_LISTED = 10_000
+
+
+class Command(BaseCommand):
+    help = _("Lists, shows, cancels and retries jobs. Exit code 1 when one of them could not be changed.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        steps = parser.add_subparsers(dest="step", required=True, metavar="list|show|cancel|retry")
+        listing = steps.add_parser("list", help=_("Jobs, live and finished, newest first."))
+        listing.add_argument("--state", help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled"))
+        listing.add_argument("--queue", choices=list(engine_config().queues))
+        listing.add_argument("--task")
+        listing.add_argument("--search", help=_("Part of the task, the arguments or the error; or a job id."))
+        listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
+        showing = steps.add_parser("show", help=_("Everything about one job."))
+        showing.add_argument("ids", nargs=1, metavar="ID")
+        cancelling = steps.add_parser("cancel", help=_("Cancel waiting jobs at once, tell running ones to stop."))
+        retrying = steps.add_parser("retry", help=_("Make a new job of each finished one."))
+        for step in (cancelling, retrying):
+            step.add_argument("ids", nargs="+", metavar="ID")
+            step.add_argument("--reason", default="", help=_("Kept in the history of the job."))
+        for step in (listing, showing, cancelling, retrying):
+            step.add_argument("--json", action="store_true", help=_("Print one JSON document."))
+
+    def handle(self, *args: Any, step: str, **options: Any) -> None:
+        steps: dict[str, Callable[..., None]] = {
+            "list": self._list,
+            "show": self._show,
+            "cancel": self._cancel,
+            "retry": self._retry,
+        }
+        with telling_errors():
+            steps[step](options)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        jobs = _listed(_filters(options), options["limit"])
+        if options["json"]:
+            print_json(self, jobs)
+        else:
+            console_of(self).print(job_table(jobs) if jobs else _("No jobs here."))
+
+    def _show(self, options: dict[str, Any]) -> None:
+        job = find_job(_job_id(options["ids"][0]), user=SHELL)
+        if job is None:
+            raise CommandError(_("There is no such job."))
+        if options["json"]:
+            print_json(self, job)
+        else:
+            console_of(self).print(job_details(job))
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        def act(job_id: UUID, reason: str) -> dict[str, str]:
+            return {"state": str(cancel_job(job_id=job_id, user=SHELL, reason=reason))}
+
+        self._each(options, act)
+
+    def _retry(self, options: dict[str, Any]) -> None:
+        def act(job_id: UUID, reason: str) -> dict[str, str]:
+            return {"new_id": str(retry_job(job_id=job_id, user=SHELL, reason=reason))}
+
+        self._each(options, act)
+
+    def _each(self, options: dict[str, Any], act: Callable[[UUID, str], dict[str, str]]) -> None:
+        """Do it to each id; tell what came of each; fail in the end when one was refused."""
+        reason = operator_reason(options["reason"])
+        results: list[dict[str, str]] = []
+        for job_id in dict.fromkeys(_job_id(text) for text in options["ids"]):
+            try:
+                results.append({"id": str(job_id), **act(job_id, reason)})
+            except QueueUnavailable:
+                raise
+            except (JobError, EngineError) as error:
+                results.append({"id": str(job_id), "error": error.code, "detail": str(error)})
+        self._tell(results, options["json"])
+        refused = sum("error" in result for result in results)
+        if refused:
+            raise CommandError(
+                _("%(refused)d of %(all)d jobs were left as they are.") % {"refused": refused, "all": len(results)}
+            )
+
+    def _tell(self, results: list[dict[str, str]], as_json: bool) -> None:
+        if as_json:
+            print_json(self, results)
+            return
+        for result in results:
+            outcome = result.get("detail") or result.get("new_id") or result.get("state", "")
+            self.stdout.write(f"{result['id']}  {outcome}")
+
+
+def _filters(options: dict[str, Any]) -> JobFilters:
+    try:
+        state = parse_state(options["state"]) if options["state"] else None
+    except ValueError as error:
+        raise CommandError(_("Unknown state: %(state)s.") % {"state": options["state"]}) from error
+    if not 1 <= options["limit"] <= MAX_LISTED:
+        raise CommandError(_("--limit must be between 1 and %(max)d.") % {"max": MAX_LISTED})
+    search = options["search"]
+    return JobFilters(state=state, queue=options["queue"], task=options["task"], search=search)
+
+
+def _listed(filters: JobFilters, limit: int) -> list[JobView]:
+    jobs: list[JobView] = []
+    cursor: str | None = None
+    while len(jobs) < limit:
+        page = list_jobs(user=SHELL, filters=filters, limit=limit - len(jobs), cursor=cursor)
+        jobs += page.jobs
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return jobs[:limit]
+
+
+def _job_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise CommandError(_("%(id)s is not the id of a job.") % {"id": json.dumps(text)}) from error

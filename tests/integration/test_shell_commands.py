@@ -1,0 +1,169 @@
+"""manage.py jobs, queues and qinfo: what they print, what they do, and how they end."""
+
+from __future__ import annotations
+
+import io
+import json
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tasks_app.engine import JobState
+from tasks_app.engine import connection as engine_connection
+from tasks_app.engine.config import engine_config
+from tasks_app.models import Job, JobAction, QueueAction
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import find_job, queue_stats
+from tests.support.probe import tasks as probe
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def run_json(*arguments: str) -> object:
+    return json.loads(run(*arguments, "--json"))
+
+
+@pytest.fixture
+def failed_id(run_jobs) -> UUID:
+    job_id = probe.probe_fail_for_good.delay("no van 424242")
+    run_jobs("positions")
+    return job_id
+
+
+def test_it_lists_jobs_as_a_table_and_as_json(failed_id):
+    queued = probe.probe_add.delay(1, b=2)
+    table = run("jobs", "list")
+    for expected in (str(failed_id), str(queued), "no van 424242", "1, b=2"):
+        assert expected in table
+    listed = run_json("jobs", "list")
+    assert [job["id"] for job in listed] == [str(queued), str(failed_id)]
+    assert (listed[0]["kwargs"], listed[0]["state"], listed[0]["priority"]) == ({"b": 2}, "queued", "normal")
+
+
+def test_it_filters_and_limits_the_list(failed_id):
+    queued = [str(job_id) for job_id in probe.probe_add.enqueue_many([[number] for number in range(250)])]
+    assert [job["id"] for job in run_json("jobs", "list", "--state", "FAILURE")] == [str(failed_id)]
+    assert [job["id"] for job in run_json("jobs", "list", "--search", "424242")] == [str(failed_id)]
+    assert run_json("jobs", "list", "--queue", "reports") == []
+    assert "No jobs" in run("jobs", "list", "--queue", "reports")
+    assert len(run_json("jobs", "list", "--task", "probe_add", "--limit", "3")) == 3
+    listed = run_json("jobs", "list", "--state", "queued", "--limit", "1000")
+    assert {job["id"] for job in listed} == set(queued)
+
+
+def test_it_shows_a_job_with_its_traceback_and_log(failed_id):
+    Job.objects.filter(pk=failed_id).update(logs=["looking for the van"])
+    text = run("jobs", "show", str(failed_id))
+    for expected in ("PermanentError", "Traceback", "looking for the van", "failed"):
+        assert expected in text
+    assert run_json("jobs", "show", str(failed_id))["logs"] == ["looking for the van"]
+
+
+def test_what_a_job_carries_cannot_steer_the_terminal():
+    job_id = probe.probe_note.delay("[bold]x[/bold]")
+    Job.objects.create(
+        id=uuid4(),
+        task="x",
+        queue="positions",
+        state="failed",
+        created_at="2026-01-01T00:00Z",
+        finished_at="2026-01-01T00:00Z",
+        error_class="E",
+        error_message="\x1b[2J\x07gone",
+    )
+    assert "[bold]x[/bold]" in run("jobs", "show", str(job_id))
+    assert "\x1b" not in run("jobs", "list")
+
+
+def test_it_cancels_and_retries_audited_as_the_shell(failed_id):
+    queued = probe.probe_add.delay(1)
+    assert run_json("jobs", "cancel", str(queued), "--reason", "no need") == [{"id": str(queued), "state": "cancelled"}]
+    (retried,) = run_json("jobs", "retry", str(failed_id))
+    assert find_job(retried["new_id"], user=SHELL).retry_of == failed_id
+    cancel, retry = JobAction.objects.order_by("pk")
+    assert (cancel.verb, cancel.user) == ("cancel", None)
+    assert cancel.reason.startswith("shell: ")
+    assert cancel.reason.endswith(": no need")
+    assert (retry.verb, retry.user) == ("retry", None)
+
+
+def test_it_does_what_it_can_and_fails_when_one_was_refused(failed_id, capsys):
+    queued, unknown = probe.probe_add.delay(1), uuid4()
+    with pytest.raises(CommandError, match="2 of 3 jobs were left"):
+        run("jobs", "cancel", str(failed_id), str(queued), str(unknown))
+    assert find_job(queued, user=SHELL).state is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["jobs", "list", "--state", "sleeping"],
+        ["jobs", "list", "--queue", "nonsense"],
+        ["jobs", "list", "--limit", "0"],
+        ["jobs", "show", "x"],
+        ["jobs", "show", str(uuid4())],
+        ["jobs", "cancel"],
+        ["jobs"],
+        ["queues"],
+        ["queues", "pause", "nonsense"],
+        ["queues", "purge", "nonsense", "--yes"],
+    ],
+)
+def test_it_fails_with_a_sentence_on_bad_arguments(arguments):
+    with pytest.raises(CommandError) as caught:
+        run(*arguments)
+    assert str(caught.value)
+    assert not QueueAction.objects.exists()
+
+
+def test_it_pauses_resumes_and_lists_queues():
+    assert run_json("queues", "pause", "reports", "--reason", "disk full") == {"name": "reports", "paused": True}
+    listed = {queue["name"]: queue for queue in run_json("queues", "list")}
+    assert listed["reports"]["paused"]
+    assert listed["reports"]["pause"]["reason"].endswith("disk full")
+    for command in (("queues", "list"), ("qinfo",)):
+        assert "disk full" in run(*command)
+    assert "goes on" in run("queues", "resume", "reports")
+    assert not any(queue.paused for queue in queue_stats())
+    assert list(QueueAction.objects.order_by("pk").values_list("verb", "user")) == [("pause", None), ("resume", None)]
+
+
+def test_it_purges_a_queue_after_asking(monkeypatch):
+    probe.probe_add.delay(1)
+    probe.probe_add.apply_async([2], countdown=99)
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "no")
+    with pytest.raises(CommandError, match="Nothing was cancelled"):
+        run("queues", "purge", "positions")
+    assert "2 waiting jobs" in asked[0]
+    monkeypatch.setattr("builtins.input", lambda question: "positions")
+    assert "2 jobs of queue positions" in run("queues", "purge", "positions")
+    assert Job.objects.filter(state="cancelled").count() == 2
+    assert run_json("queues", "purge", "positions", "--yes") == {"name": "positions", "cancelled": 0}
+
+
+def test_it_tells_queues_and_workers_to_programs():
+    told = run_json("qinfo")
+    assert [queue["name"] for queue in told["queues"]] == ["positions", "reports", "cleanup", "notifications"]
+    assert told["workers"] == []
+
+
+def test_it_fails_with_a_sentence_while_redis_is_down(settings):
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": "unix:///nonexistent/redis.sock"}
+    engine_config.cache_clear()
+    engine_connection._client_of_process.cache_clear()
+    try:
+        for command in (["jobs", "list"], ["queues", "list"], ["queues", "pause", "reports"], ["qinfo", "--json"]):
+            with pytest.raises(CommandError, match="Redis does not answer"):
+                run(*command)
+    finally:
+        settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": settings.REDIS_URL}
+        engine_config.cache_clear()
+        engine_connection._client_of_process.cache_clear()
