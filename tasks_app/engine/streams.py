@@ -40,10 +40,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a look at the queue brought."""
+    """What a look at the queue brought; `dropped` entries were nobody's any more."""
 
     paused: bool
     deliveries: list[Delivery]
+    dropped: int = 0
 
 
 class JobQueue:
@@ -65,8 +66,8 @@ class JobQueue:
         With `own`, begin those that this consumer was delivered already.
         """
         keys = [*self.keys.streams, self.keys.paused]
-        paused, started = self._run("take", keys, [self.keys.job_prefix, consumer, count, int(own)])
-        return Taken(bool(paused), [_delivery(*fields) for fields in started])
+        paused, started, dropped = self._run("take", keys, [self.keys.job_prefix, consumer, count, int(own)])
+        return Taken(bool(paused), [_delivery(*fields) for fields in started], dropped)
 
     def wait(self, consumer: str, milliseconds: int) -> bool:
         """Block until a job is delivered to this consumer (then `take` it with own=True) or the time is up."""

@@ -122,7 +122,7 @@ class Worker:
         taken = self._take(block_ms)
         self._heard_at = (time.monotonic(), time.time())
         if not taken.deliveries:
-            return 0
+            return taken.dropped
         deliveries = self._not_yet_stored(taken.deliveries)
         with self.lock:
             self.waiting.extend(deliveries)

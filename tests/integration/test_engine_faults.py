@@ -101,3 +101,14 @@ def test_nobody_is_judged_after_a_clock_jumped_or_stood_still(passed, they_passe
     assert guard.agree((int(theirs), round(theirs % 1 * 1e6))) is agree
     # From the second round on everybody has beaten under the new clock.
     assert guard.agree((int(theirs) + 2, round(theirs % 1 * 1e6))) is True
+
+
+def test_an_entry_without_its_job_is_dropped_and_the_reader_goes_on(run_jobs, queue):
+    missing, good = probe.probe_note.delay("missing"), probe.probe_note.delay("good")
+    client().delete(queue.keys.job(str(missing)))
+    client().xadd(queue.keys.streams[1], {"i": "no-such-job"})
+    client().hset(queue.keys.job("half-a-job"), "st", "queued")
+    run_jobs()
+    assert probe.ledger() == ["good"]
+    assert Job.objects.get().pk == good
+    assert client().xlen(queue.keys.streams[1]) == 0

@@ -3,15 +3,17 @@
 -- so that a job which kills its worker is seen to have been tried. With own=1 it begins what this consumer was delivered
 -- already (after a blocking read, or after a lost answer); sending that again is harmless.
 -- KEYS high, normal, low, paused   ARGV job_prefix, consumer, count, own
--- Returns {paused, {{priority, stream id, job id, attempt, losses or 1 when it was in a dead worker's hands, created_ms, task, payload, earlier failures}, ...}}
+-- Returns {paused, {{priority, stream id, job id, attempt, losses (1 at least after a dead worker had it), created_ms,
+--          task, payload, earlier failures}, ...}, number of entries that were nobody's}
 local own = ARGV[4] == '1'
 local paused = redis.call('EXISTS', KEYS[4]) == 1
 if paused and not own then
-  return {1, {}}
+  return {1, {}, 0}
 end
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local to_run = {}
+local dropped = 0
 
 local function read(stream, count)
   local command = {'XREADGROUP', 'GROUP', 'workers', ARGV[2], 'COUNT', count, 'STREAMS', stream, own and '0' or '>'}
@@ -46,6 +48,7 @@ local function begin(priority, stream, sid, id)
       job[8] or '', job[9] or ''}
   else
     -- Cancelled, or a newer attempt exists: this entry is nobody's any more.
+    dropped = dropped + 1
     redis.call('XACK', stream, 'workers', sid)
     redis.call('XDEL', stream, sid)
   end
@@ -67,4 +70,4 @@ for priority = 1, 3 do
     end
   end
 end
-return {paused and 1 or 0, to_run}
+return {paused and 1 or 0, to_run, dropped}
