@@ -71,7 +71,7 @@ class Attempt:
             "attempt": self.delivery.attempt,
             "started_at": self.started_at.isoformat(),
             "finished_at": (self.finished_at or datetime.now(UTC)).isoformat(),
-            "error_class": type(error).__name__,
+            "error_class": type(error).__name__[:200],
             "error_message": str(error)[:MAX_MESSAGE_CHARS].replace("\x00", ""),
             "traceback": format_traceback(error),
             "worker": f"{HOST}:{os.getpid()}",
@@ -84,9 +84,11 @@ class Attempt:
         last = self.failure() if self.error else None
         finished_at = self.finished_at or datetime.now(UTC)
         created_at = from_ms(self.delivery.created_ms) if self.delivery.created_ms else self.started_at
-        args, kwargs = redact(list(self.payload.call)) if self.payload else unreadable(self.delivery.message)
-        if self.error is None:
-            args, kwargs = shorten([args, kwargs])
+        args, kwargs = self.payload.call if self.payload else unreadable(self.delivery.message)
+        if args or kwargs:
+            args, kwargs = redact([args, kwargs])
+            if self.error is None:
+                args, kwargs = shorten([args, kwargs])
         return FinishedJob(
             job_id=self.delivery.job_id,
             task=self.delivery.task,

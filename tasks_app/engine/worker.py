@@ -37,7 +37,7 @@ from tasks_app.engine.streams import Delivery, JobQueue, Taken
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH = 64
+MAX_BATCH = 256
 # A batch is sized so that running it takes about this long, given how long the last jobs took.
 BATCH_SECONDS = 0.02
 RECONNECT_SECONDS = 0.25

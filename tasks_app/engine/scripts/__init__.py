@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from redis import Redis
 from redis.commands.core import Script
 
-_FOLDER = Path(__file__).parent
-
-
-@cache
-def _source(name: str) -> str:
-    return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+# All read at once: code and scripts of one process are of one version, even when a new one is installed under it.
+SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.lua"))}
 
 
 def script(client: Redis, name: str) -> Script:
     """Return script `name` bound to `client`; it is loaded on first use and again after SCRIPT FLUSH."""
-    return client.register_script(_source(name))
+    return client.register_script(SOURCES[name])

@@ -39,8 +39,8 @@ local function begin(priority, stream, sid, id)
       redis.call('HSET', key, 'sid', redis.call('XADD', stream, '*', 'i', id))
       return
     end
-    job[4] = redis.call('HINCRBY', key, 'att', 1)
-    redis.call('HSET', key, 'st', 'running', 'own', ARGV[2], 't0', now_ms)
+    job[4] = tonumber(job[4]) + 1
+    redis.call('HSET', key, 'st', 'running', 'own', ARGV[2], 't0', now_ms, 'att', job[4])
     mine = true
   end
   if mine then
