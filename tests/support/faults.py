@@ -19,7 +19,7 @@ import psycopg2
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
-from tasks_app.engine.scripts import _source
+from tasks_app.engine.scripts import SOURCES
 from tests.support.cluster import wait_until
 from trackerproject.local_servers.places import Places
 from trackerproject.local_servers.processes import prepare_child, unprivileged_account
@@ -143,7 +143,7 @@ def query(url: str, statement: str, *parameters: object) -> list[tuple]:
 
 def script_hash(name: str) -> bytes:
     """What EVALSHA calls this script of the engine."""
-    return hashlib.sha1(_source(name).encode()).hexdigest().encode()
+    return hashlib.sha1(SOURCES[name].encode()).hexdigest().encode()
 
 
 class Wire:
