@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import redis
 
+from tasks_app.engine.connection import client
+from tasks_app.engine.inspect import list_workers
 from trackerproject.embedded import start_child
 from trackerproject.local_servers.places import Places
 
@@ -54,12 +57,12 @@ class SoakCluster:
                 self.seen[process.pid] = process.create_time()
 
     def processes(self) -> list[psutil.Process]:
-        """The supervisor, then its children in the order of their start."""
+        """The supervisor, then its children."""
         if self.process is None or self.process.poll() is not None:
             return []
         with suppress(psutil.NoSuchProcess):
             supervisor = psutil.Process(self.process.pid)
-            return [supervisor, *sorted(supervisor.children(), key=lambda child: child.pid)]
+            return [supervisor, *supervisor.children()]
         return []
 
     @property
@@ -106,8 +109,7 @@ class Saboteur:
         self._faults: list[tuple[int, str, Callable[[], bool]]] = [
             (8, "worker killed", self._kill_worker),
             (2, "all workers killed", self._kill_workers),
-            (2, "maintenance killed", lambda: self._kill_helper(1)),
-            (2, "scheduler killed", lambda: self._kill_helper(2)),
+            (4, "maintenance or scheduler killed", self._kill_helper),
             (3, "supervisor killed", self._kill_supervisor),
             (2, "cluster stopped", self._stop_cluster),
             (2, "cluster frozen", self._freeze_cluster),
@@ -131,15 +133,28 @@ class Saboteur:
         return self._random.choice(self.clusters).processes()
 
     def _kill_worker(self) -> bool:
-        workers = self._choose()[3:]
+        workers = self._choose_workers()
         return bool(workers) and _send(self._random.choice(workers), signal.SIGKILL)
 
     def _kill_workers(self) -> bool:
-        return _send_all(self._choose()[3:], signal.SIGKILL)
+        return _send_all(self._choose_workers(), signal.SIGKILL)
 
-    def _kill_helper(self, place: int) -> bool:
-        processes = self._choose()
-        return len(processes) > place and _send(processes[place], signal.SIGKILL)
+    def _kill_helper(self) -> bool:
+        _, *children = self._choose() or [None]
+        helpers = [child for child in children if child.pid not in self._worker_pids()]
+        return bool(helpers) and _send(self._random.choice(helpers), signal.SIGKILL)
+
+    def _choose_workers(self) -> list[psutil.Process]:
+        pids = self._worker_pids()
+        return [process for process in self._choose() if process.pid in pids]
+
+    @staticmethod
+    def _worker_pids() -> set[int]:
+        """Who is a worker, as the heartbeats say; nobody while Redis is away."""
+        try:
+            return {worker.pid for worker in list_workers(client())}
+        except redis.RedisError:
+            return set()
 
     def _kill_supervisor(self) -> bool:
         return any(_send(process, signal.SIGKILL) for process in self._choose()[:1])
