@@ -43,6 +43,7 @@ def run(setting: Setting) -> Iterator[Figure]:
     yield from enqueue_figures(setting)
     yield from latency_figures(setting)
     yield from scaling_figures(setting)
+    yield from depth_figures(setting)
 
 
 def throughput_of_all(setting: Setting) -> Measured:
@@ -101,3 +102,11 @@ def scaling_figures(setting: Setting) -> Iterator[Figure]:
     rates = {workers: throughput(setting, OURS, workers)["jobs_per_second"] for workers in (1, 2, 4)}
     for workers in (2, 4):
         yield Figure("engine", f"noop_saved_{workers}_workers", rates[workers], "1 worker", rates[1], "jobs/s")
+
+
+def depth_figures(setting: Setting) -> Iterator[Figure]:
+    """With a million jobs waiting; "theirs" is ours with a thousand."""
+    took = setting.measure("benchmarks.deep_queue", setting.scaled(1_000_000))
+    for operation in ("enqueue", "inspect", "find", "list", "cancel"):
+        deep, shallow = took[f"{operation}_deep"], took[f"{operation}_shallow"]
+        yield Figure("engine", f"deep_queue_{operation}", deep, "1 000 jobs", shallow, "ms")
