@@ -47,7 +47,8 @@ def job_context(request: HttpRequest) -> dict[str, Any]:
     try:
         finished = job_counts()
         failed = list_jobs(user=request.user, filters=JobFilters(state=JobState.FAILED), limit=RECENT_FAILURES)
-        return {**queue_context(), "job_cards": job_cards(finished), "rows": job_rows(failed.jobs), "shows_jobs": True}
+        overview = queue_context(request.user)
+        return {**overview, "job_cards": job_cards(finished), "rows": job_rows(failed.jobs), "shows_jobs": True}
     except (RedisError, QueueUnavailable) as error:
         return {"unavailable": str(error), "shows_jobs": True}
 

@@ -15,8 +15,10 @@ from django_q.models import Schedule
 from tasks_app.admin.common import MISSING, STATE_BADGES, format_ago, format_seconds, pretty_json, short_json
 from tasks_app.engine import FINAL_STATES, JobState
 from tasks_app.models import JobAction
-from tasks_app.models.jobs import STATE_LABELS
+from tasks_app.models.jobs import PRIORITY_CHOICES, STATE_LABELS
 from tasks_app.queries.jobs import JobView
+
+PRIORITIES = dict(PRIORITY_CHOICES)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class JobRow:
     ran: str
     progress: Progress | None
     error: str
+    # Empty for the normal priority: only what differs is worth a word in a list.
+    priority: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def job_row(job: JobView, names: dict[int, str]) -> JobRow:
         ran=format_seconds(job.run_seconds),
         progress=progress_of(job),
         error=error_text(job),
+        priority="" if job.priority == "normal" else str(_("%s priority") % PRIORITIES[job.priority]),
     )
 
 
@@ -138,6 +143,7 @@ def facts(job: JobView) -> list[tuple[str, str, str]]:
     schedule = Schedule.objects.filter(pk=job.schedule_id).first() if job.schedule_id else None
     rows = [
         (_("Queue"), job.queue, f"{reverse('admin:tasks_app_job_changelist')}?queue={job.queue}"),
+        (_("Priority"), str(PRIORITIES[job.priority]), ""),
         (_("Requested by"), requester(job, names), ""),
         (_("Worker"), worker, ""),
         (_("Attempts"), str(job.attempt_count), ""),
@@ -182,6 +188,7 @@ def job_context(job: JobView) -> dict[str, Any]:
         "args_json": pretty_json(job.args) if job.args else "",
         "kwargs_json": pretty_json(job.kwargs) if job.kwargs else "",
         "result_json": pretty_json(job.result) if job.state is JobState.SUCCEEDED else "",
+        "log_text": "\n".join(job.logs),
         "attempts": attempts,
         "show_traceback": bool(job.traceback) and not any(row["traceback"] == job.traceback for row in attempts),
         "actions": JobAction.objects.filter(job_id=job.id).select_related("user")[:50],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
@@ -16,17 +16,19 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextInputWidget
 
+from tasks_app.admin.bulk import bulk_context, change_and_tell, list_query, selection_of
 from tasks_app.admin.job_filters import JobFilterForm, state_tabs
 from tasks_app.admin.job_rows import job_context, job_rows, job_url
 from tasks_app.admin.job_start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
+from tasks_app.admin.job_steps import ReasonForm, cancel_and_tell, retry_and_tell, run_now_and_tell
+from tasks_app.admin.queue_steps import STEPS, step_and_tell, waiting_count
 from tasks_app.admin.queues import queue_context
 from tasks_app.engine import (
     FINAL_STATES,
+    LIVE_STATES,
     EngineError,
     JobState,
     QueueUnavailable,
@@ -34,11 +36,9 @@ from tasks_app.engine import (
     get_task,
     registered_tasks,
 )
-from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
-from tasks_app.models import Job
-from tasks_app.models.jobs import STATE_LABELS
-from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs
-from tasks_app.services.jobs import cancel_job, retry_job, start_task
+from tasks_app.models import Job, QueueAction
+from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs, queue_stats
+from tasks_app.services.jobs import start_task
 
 PAGE_SIZE = 50
 
@@ -57,22 +57,6 @@ def tells_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., H
     return inner
 
 
-class ReasonForm(forms.Form):
-    """Why someone cancels or retries a job; kept beside their name."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        required=False,
-        max_length=500,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=gettext_lazy("Kept with your name in the history of the job."),
-    )
-
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
-        self.label_suffix = ""
-
-
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
     """To see needs view_job, to cancel or retry change_job, to start a task add_job."""
@@ -86,6 +70,9 @@ class JobAdmin(ModelAdmin):
             path("start/", view(self.tasks_view), name="tasks_app_job_start"),
             path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
             path("<uuid:job_id>/cancel/", view(self.cancel_view), name="tasks_app_job_cancel"),
+            path("bulk/<str:verb>/", view(self.bulk_view), name="tasks_app_job_bulk"),
+            path("queues/<str:name>/<str:verb>/", view(self.queue_view), name="tasks_app_queue_step"),
+            path("<uuid:job_id>/run-now/", view(self.run_now_view), name="tasks_app_job_run_now"),
             path("<uuid:job_id>/retry/", view(self.retry_view), name="tasks_app_job_retry"),
             *super().get_urls(),
         ]
@@ -107,16 +94,30 @@ class JobAdmin(ModelAdmin):
             )
         except InvalidCursor as error:
             raise Http404(str(error)) from error
-        overview = queue_context()
+        overview = queue_context(request.user)
         newer, older = request.GET.copy(), request.GET.copy()
         newer.pop("cursor", None)
         older["cursor"] = page.next_cursor or ""
         return {
             **overview,
+            **self._bulk_context(request, form),
             "rows": job_rows(page.jobs),
             "tabs": state_tabs(form, overview["queues"], job_counts()),
             "older_url": f"?{older.urlencode()}" if page.next_cursor else "",
             "newest_url": f"?{newer.urlencode()}",
+        }
+
+    def _bulk_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
+        """What can be done to the rows, and to all that match: only what this user may, and what could change them."""
+        chosen = form.chosen()
+        state = form.filters().state
+        return {
+            "may_tick": self.has_change_permission(request),
+            "filters": list(chosen.items()),
+            "filter_query": urlencode(chosen),
+            "has_state": state is not None,
+            "may_cancel_all": state is None or state in LIVE_STATES,
+            "may_retry_all": state is None or state in FINAL_STATES,
         }
 
     @tells_when_unavailable
@@ -131,6 +132,7 @@ class JobAdmin(ModelAdmin):
             **job_context(job),
             "title": job.task,
             "may_cancel": may_act and not is_finished,
+            "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
             "may_retry": may_act and is_finished,
         }
         return self._page(request, "tasks_app/admin/job.html", context)
@@ -150,6 +152,51 @@ class JobAdmin(ModelAdmin):
     @tells_when_unavailable
     def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         return self._confirmed(request, job_id, retry_and_tell, _("Run this job again?"), _("Retry"), "primary")
+
+    @tells_when_unavailable
+    def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        return self._confirmed(request, job_id, run_now_and_tell, _("Run this job now?"), _("Run now"), "primary")
+
+    @tells_when_unavailable
+    def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Ask on GET with the count, act on POST on exactly the jobs that were counted."""
+        if verb not in ("cancel", "retry"):
+            raise Http404
+        self._require(self.has_change_permission(request))
+        for_cancel = verb == "cancel"
+        back_url = f"{reverse('admin:tasks_app_job_changelist')}?{list_query(request.GET)}"
+        form = ReasonForm(request.POST or None)
+        selection = selection_of(request.user, request.POST or request.GET, for_cancel=for_cancel)
+        if request.method == "POST" and form.is_valid():
+            change_and_tell(request, selection.job_ids, form.cleaned_data["reason"], for_cancel=for_cancel)
+            return redirect(back_url)
+        context = bulk_context(selection, for_cancel=for_cancel)
+        return self._page(request, "tasks_app/admin/confirm.html", {**context, "form": form, "back_url": back_url})
+
+    @tells_when_unavailable
+    def queue_view(self, request: HttpRequest, name: str, verb: str) -> HttpResponse:
+        """Pause, resume or purge: ask on GET, act on POST."""
+        step = STEPS.get(verb)
+        queue = next((queue for queue in queue_stats() if queue.name == name), None)
+        if step is None or queue is None:
+            raise Http404(_("There is no such queue."))
+        self._require(request.user.has_perm(step.permission))
+        form = ReasonForm(request.POST or None)
+        back_url = reverse("admin:tasks_app_job_changelist" if self.has_view_permission(request) else "admin:index")
+        if request.method == "POST" and form.is_valid():
+            step_and_tell(request, step, name, form.cleaned_data["reason"])
+            return redirect(back_url)
+        context = {
+            "title": step.question % name,
+            "note": step.note,
+            "facts": [(_("Waiting jobs"), waiting_count(queue)), (_("Running jobs"), queue.running)],
+            "button": step.label,
+            "variant": step.variant,
+            "form": form,
+            "back_url": back_url,
+            "actions": QueueAction.objects.filter(queue=name).select_related("user")[:10],
+        }
+        return self._page(request, "tasks_app/admin/confirm.html", context)
 
     def _confirmed(
         self, request: HttpRequest, job_id: UUID, act: Any, question: str, button: str, variant: str
@@ -228,33 +275,3 @@ class JobAdmin(ModelAdmin):
         }
         whole = {**self.admin_site.each_context(request), **rights, **context}
         return TemplateResponse(request, template, whole, status=status)
-
-
-def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
-    """Cancel, tell the user what came of it, and return where to go next."""
-    try:
-        state = cancel_job(job_id=job.id, user=request.user, reason=reason)
-    except JobAlreadyFinished as error:
-        messages.warning(request, _("The job had already ended: %s.") % STATE_LABELS[JobState(error.state)])
-    except JobNotFound as error:
-        raise Http404(_("There is no such job.")) from error
-    else:
-        told = _("The job is being cancelled.") if state == JobState.RUNNING else _("The job was cancelled.")
-        messages.success(request, told)
-    return job_url(job.id)
-
-
-def retry_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
-    """Make a new job of the same call, tell the user, and return where to go next."""
-    try:
-        new_id = retry_job(job_id=job.id, user=request.user, reason=reason)
-    except JobStillLive as error:
-        messages.warning(request, _("The job has not ended yet: %s.") % STATE_LABELS[JobState(error.state)])
-    except JobNotFound as error:
-        raise Http404(_("There is no such job.")) from error
-    except (EngineError, JobNotRepeatable) as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("The job runs again as a new job."))
-        return job_url(new_id)
-    return job_url(job.id)

@@ -214,3 +214,48 @@ def test_it_works_without_javascript(scriptless, staff):
     scriptless.page.get_by_role("button", name="Cancel the job").click()
     expect(scriptless.page.get_by_text("The job was cancelled.")).to_be_visible()
     assert find_job(job_id, user=staff).state is JobState.CANCELLED
+
+
+def test_it_pauses_and_resumes_a_queue(visit):
+    visit.log_in()
+    visit.choose("Jobs")
+    visit.page.get_by_role("link", name="Pause cleanup").click()
+    visit.page.get_by_label("Reason").fill("disk is full")
+    visit.page.get_by_role("button", name="Pause").click()
+    expect(visit.page.get_by_text("The queue cleanup is paused.")).to_be_visible()
+    row = visit.page.get_by_role("region", name="Queues").get_by_role("row").filter(has_text="cleanup")
+    expect(row).to_contain_text("Paused")
+    expect(row).to_contain_text("disk is full")
+    row.get_by_role("link", name="Resume cleanup").click()
+    visit.page.get_by_role("button", name="Resume").click()
+    expect(visit.page.get_by_text("The queue cleanup goes on.")).to_be_visible()
+
+
+def test_it_cancels_the_ticked_jobs_though_the_list_refreshes_meanwhile(visit):
+    for _ in range(3):
+        get_task("cleanup_expired_sessions").delay()
+    visit.log_in()
+    visit.choose("Jobs")
+    ticks = visit.page.get_by_role("checkbox", name="Select cleanup_expired_sessions")
+    ticks.nth(0).check()
+    ticks.nth(1).check()
+    visit.page.get_by_label("Search").focus()
+    # The queued job that is new stands above the others once the list has been fetched again.
+    get_task("cleanup_expired_sessions").delay()
+    expect(ticks).to_have_count(4, timeout=15_000)
+    expect(visit.page.get_by_role("checkbox", name="Select cleanup_expired_sessions", checked=True)).to_have_count(2)
+    visit.page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(visit.page.get_by_role("heading", name="Cancel 2 jobs?").first).to_be_visible()
+    visit.page.get_by_role("button", name="Cancel the jobs").click()
+    expect(visit.page.get_by_text("2 jobs were cancelled.")).to_be_visible()
+    assert Job.objects.filter(state="cancelled").count() == 2
+
+
+def test_it_runs_a_scheduled_job_now_on_a_phone(phone, staff):
+    job_id = get_task("cleanup_expired_sessions").apply_async(countdown=999)
+    phone.log_in()
+    phone.open("admin:tasks_app_job_change", job_id)
+    phone.page.get_by_role("link", name="Run now").click()
+    phone.page.get_by_role("button", name="Run now").click()
+    expect(phone.page.get_by_text("as soon as a worker is free")).to_be_visible()
+    assert find_job(job_id, user=staff).state is JobState.QUEUED

@@ -33,6 +33,10 @@
   }
 
   function keepOpen(before, after) {
+    for (const ticked of before.querySelectorAll("input[type=checkbox]:checked[value]")) {
+      const same = after.querySelector(`input[name="${ticked.name}"][value="${CSS.escape(ticked.value)}"]`);
+      if (same) same.checked = true;
+    }
     for (const open of before.querySelectorAll("details[open][id]")) {
       after.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     }
