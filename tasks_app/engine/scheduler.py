@@ -27,6 +27,8 @@ from tasks_app.engine.worker import job_store
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+# Of each tick so much may go into the rows of jobs that ended without a worker: a purge can make many at once.
+SPARE_SECONDS = 0.5
 
 
 class SchedulerProcess:
@@ -45,9 +47,9 @@ class SchedulerProcess:
         while not self.stopping:
             try:
                 close_old_connections()
-                for queue in queues:
-                    record_ended(queue)
                 schedules.run_due_schedules(datetime.now(UTC))
+                for queue in queues:
+                    record_all_ended(queue, seconds=SPARE_SECONDS / len(queues))
                 reset_queries()
             except (redis.RedisError, DatabaseError, InterfaceError, EngineError) as error:
                 logger.warning("scheduler: %s; trying again", error)
@@ -77,6 +79,13 @@ def record_ended(queue: JobQueue) -> int:
     job_store().store_finished(records)
     queue.forget_ended(job_ids)
     return len(records)
+
+
+def record_all_ended(queue: JobQueue, seconds: float) -> None:
+    """Write such rows until none is left to write, or the time is up (then the schedulers of the clusters go on)."""
+    until = time.monotonic() + seconds
+    while record_ended(queue) and time.monotonic() < until:
+        pass
 
 
 def ended_record(queue_name: str, job_id: str, raw: dict[bytes, bytes]) -> FinishedJob | None:

@@ -200,7 +200,7 @@ class JobQueue:
             found |= {entry["name"].decode() for entry in listed if entry["idle"] > idle_seconds * 1000}
         return [name for name in found if self.client.zscore(self.keys.beats, name) is None]
 
-    def ended_without_worker(self, limit: int = 200) -> list[str]:
+    def ended_without_worker(self, limit: int = 500) -> list[str]:
         """Ids of jobs that ended outside of a worker and have no row yet."""
         return [job_id.decode() for job_id in self.client.zrange(self.keys.ended, 0, limit - 1)]
 

@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 
 from tasks_app.engine import LIVE_STATES, EngineError, JobState, QueueFull, QueueUnavailable
 from tasks_app.engine.connection import client
+from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobError
 from tasks_app.models import JobAction
 from tasks_app.queries.jobs import JobFilters, JobView, list_jobs
-from tasks_app.services.jobs import record_all_ended, retry_job, stop_job
+from tasks_app.services.jobs import RECORD_SECONDS, retry_job, stop_job
 
 MAX_JOBS = 1000
 _REASONS = {
@@ -94,7 +95,7 @@ def cancel_jobs(*, job_ids: Sequence[UUID | str], user: Any, reason: str = "") -
         # Where Redis is away, the scheduler writes the rows when it is back.
         with suppress(RedisError):
             for name in {view.queue for view in stopped}:
-                record_all_ended(JobQueue(name, client()))
+                record_all_ended(JobQueue(name, client()), RECORD_SECONDS)
 
 
 def retry_jobs(*, job_ids: Sequence[UUID | str], user: Any, reason: str = "") -> BulkResult:

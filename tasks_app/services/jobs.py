@@ -10,11 +10,14 @@ from uuid import UUID
 from tasks_app.engine import JobState, get_task, inspect
 from tasks_app.engine.connection import client
 from tasks_app.engine.redaction import is_complete
-from tasks_app.engine.scheduler import record_ended
+from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.jobs import JobView, find_job
+
+# Rows are written at once, for who acts looks at them next; after so long the schedulers of the clusters write the rest.
+RECORD_SECONDS = 2.0
 
 
 def start_task(
@@ -42,7 +45,7 @@ def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
     view, state = stop_job(job_id=job_id, user=user, reason=reason)
     if view.state != JobState.CANCELLED:
         if state == JobState.CANCELLED:
-            record_all_ended(JobQueue(view.queue, client()))
+            record_all_ended(JobQueue(view.queue, client()), RECORD_SECONDS)
         _audit(view.id, view.task, JobAction.Verb.CANCEL, user, reason)
     return state
 
@@ -75,12 +78,6 @@ def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
         raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
     _audit(view.id, view.task, JobAction.Verb.RUN_NOW, user, reason)
     return JobState(state)
-
-
-def record_all_ended(queue: JobQueue) -> None:
-    """Write the rows of all jobs of the queue that ended without a worker, now instead of at the scheduler's next tick."""
-    while record_ended(queue):
-        pass
 
 
 def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:

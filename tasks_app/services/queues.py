@@ -7,10 +7,11 @@ from typing import Any
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import QueueNotFound
 from tasks_app.models import QueueAction
-from tasks_app.services.jobs import record_all_ended
+from tasks_app.services.jobs import RECORD_SECONDS
 
 
 def pause_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> None:
@@ -33,16 +34,18 @@ def resume_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> No
 def purge_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> int:
     """Cancel every job that waits in the queue, queued or delayed; return how many. Running jobs go on.
 
-    The audit row counts what was cancelled, also when an error ends it half way. Raises QueueNotFound, RedisError.
+    The audit row counts what was cancelled, also when an error ends it half way. Of very many jobs the clusters write
+    the last rows afterwards. Raises QueueNotFound, RedisError.
     """
     queue = _queue(name)
     action = _audit(name, QueueAction.Verb.PURGE, user, reason, now)
     try:
         for cancelled in queue.purge({"by": user.pk, "reason": reason[:500]}):
             action.job_count += cancelled
-            record_all_ended(queue)
     finally:
         action.save(update_fields=["job_count"])
+    # Only now: while rows are written, workers would start what is to be cancelled.
+    record_all_ended(queue, RECORD_SECONDS)
     return action.job_count
 
 

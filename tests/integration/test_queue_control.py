@@ -10,12 +10,14 @@ import pytest
 from tasks_app.engine import JobState, QueueFull
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobNotFound, JobNotWaiting, QueueNotFound
 from tasks_app.models import Job, JobAction, QueueAction
 from tasks_app.queries import jobs as job_queries
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import InvalidCursor, JobFilters, find_job, list_jobs, queue_stats
+from tasks_app.services import queues as queue_services
 from tasks_app.services.bulk import cancel_jobs, matching_jobs, retry_jobs
 from tasks_app.services.jobs import cancel_job, retry_job, run_job_now
 from tasks_app.services.queues import pause_queue, purge_queue, resume_queue
@@ -313,3 +315,15 @@ def test_it_keeps_the_priority_of_jobs_however_they_end(run_jobs, staff):
     assert (Job.objects.get(pk=low).priority, Job.objects.get(pk=high).priority) == ("low", "high")
     again = retry_job(job_id=high, user=staff)
     assert find_job(again, user=staff).priority == "high"
+
+
+def test_rows_that_a_large_purge_leaves_to_the_clusters_are_written_by_them(staff, monkeypatch):
+    monkeypatch.setattr(queue_services, "RECORD_SECONDS", 0.0)
+    made = probe.probe_add.enqueue_many([[number] for number in range(1200)])
+    assert purge_queue(name="positions", user=staff, now=NOW) == 1200
+    written = Job.objects.count()
+    assert 0 < written < 1200
+    left = next(job_id for job_id in made if not Job.objects.filter(pk=job_id).exists())
+    assert find_job(left, user=staff).state is JobState.CANCELLED
+    record_all_ended(JobQueue("positions", client()), seconds=60)
+    assert Job.objects.filter(pk__in=made, state="cancelled").count() == 1200
