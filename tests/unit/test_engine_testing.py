@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.template import Context, Engine
 
 from tasks_app.engine import InvalidArguments, UnknownTask, current_job, enqueue, task
 from tasks_app.engine.testing import inline_jobs
@@ -87,3 +88,18 @@ def test_jobs_that_enqueue_jobs_and_many_at_once_run_too():
         double_outer.delay()
         probe.probe_add.enqueue_many([(1,), (2,)])
     assert [job.result for job in jobs.finished] == [21, None, 2, 3]
+
+
+def test_it_keeps_the_priority_and_refuses_one_that_does_not_exist():
+    with inline_jobs() as jobs:
+        probe.probe_add.apply_async([1], priority="high")
+        with pytest.raises(InvalidArguments):
+            probe.probe_add.apply_async([1], priority="highest")
+    assert [job.priority for job in jobs.finished] == ["high"]
+
+
+def test_a_template_that_is_handed_a_task_does_not_run_it():
+    with inline_jobs() as jobs:
+        text = Engine().from_string("{{ task }} {{ task.name }}").render(Context({"task": double_outer}))
+    assert "double_outer" in text
+    assert jobs.finished == []
