@@ -31,6 +31,8 @@ FAULT_EVERY_SECONDS = (2.0, 7.0)
 # A host must be frozen for longer than the 8 s after which it is called dead.
 FROZEN_SECONDS = 11.0
 JOBS_PER_SECOND = 60
+# About half of what four workers can do: what waits at the end waits because of a fault.
+WORK_SECONDS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.01, 0.3)
 DRAIN_SECONDS = 90.0
 STOP_SECONDS = 35.0
 STOPS_AT_ONCE = 4
@@ -109,7 +111,7 @@ class Soak:
 
     def _enqueue(self, count: int) -> None:
         """What was refused or not answered is asked for again with the same id, until it is accepted."""
-        fresh = [(uuid4(), (self._random.choice((0.0, 0.0, 0.0, 0.01, 0.3)), "")) for _ in range(count)]
+        fresh = [(uuid4(), (self._random.choice(WORK_SECONDS), "")) for _ in range(count)]
         fresh += [(uuid4(), (3.0, "long"))] if self._random.random() < 0.05 else []
         calls, self._unsure = [*self._unsure, *fresh], []
         for job_id, arguments in calls:
