@@ -49,16 +49,6 @@ def test_it_ends_a_raising_job_as_failed_with_its_traceback_and_goes_on(cluster)
     assert "PermanentError" in job.traceback
 
 
-def test_it_restarts_the_job_of_a_killed_worker(cluster):
-    job_id = probe.probe_sleep.delay(1.0, "long")
-    pid = wait_until(lambda: started_pid("long"), what="the job to start")
-    os.kill(pid, signal.SIGKILL)
-    job = wait_until(lambda: ended(job_id), what="the job to end on another worker")
-    assert (job.state, job.attempt_count) == ("succeeded", 2)
-    assert job.worker_pid != pid
-    assert probe.ledger().count("long finished") == 1
-
-
 def test_it_replaces_killed_idle_workers_and_helpers(cluster):
     before = {child.pid for child in cluster.children()}
     for pid in before:
@@ -137,22 +127,6 @@ def test_it_gives_a_job_back_that_outlives_the_grace_period(tmp_path):
         assert first.stop() == 1
     live = client().hgetall(JobQueue("positions", client()).keys.job(str(job_id)))
     assert (live[b"st"], live[b"att"], live[b"lost"]) == (b"queued", b"0", b"0")
-
-
-def test_no_process_outlives_a_killed_supervisor(cluster):
-    pids = [child.pid for child in cluster.children()]
-    cluster.process.kill()
-    cluster.process.wait(5)
-    wait_until(lambda: cluster.alive(pids) == [], seconds=5, what="the children to be gone")
-
-
-def test_another_cluster_takes_over_the_jobs_of_a_killed_one(cluster, tmp_path):
-    job_id = probe.probe_sleep.delay(2.0, "moved")
-    wait_until(lambda: started_pid("moved"), what="the job to start")
-    cluster.process.kill()
-    with running_cluster(tmp_path, "--name", "positions", "--workers", "1"):
-        job = wait_until(lambda: ended(job_id), seconds=25, what="the other cluster to finish it")
-    assert (job.state, job.attempt_count) == ("succeeded", 2)
 
 
 def test_it_survives_the_loss_of_its_database_connections(cluster):

@@ -44,13 +44,11 @@ def every_process(cluster: ClusterProcess) -> list[psutil.Process]:
     return [psutil.Process(cluster.process.pid), *cluster.children()]
 
 
-def signal_host(cluster: ClusterProcess, number: int) -> list[int]:
+def signal_host(cluster: ClusterProcess, number: int) -> None:
     """To all of its processes, the supervisor first."""
-    processes = every_process(cluster)
-    for process in processes:
+    for process in every_process(cluster):
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-    return [process.pid for process in processes]
 
 
 def start_on(cluster: ClusterProcess, seconds: float, count: int = 2) -> list:
@@ -76,9 +74,11 @@ def assert_each_ended_once(jobs) -> None:
 
 
 def test_another_host_takes_over_the_jobs_of_a_dead_one_within_15_seconds(start_host):
+    """SIGKILL of the supervisor takes everything below it along: nobody is left to say who died."""
     with start_host() as first:
         jobs = start_on(first, 1.5)
-        pids = signal_host(first, signal.SIGKILL)
+        pids = [process.pid for process in every_process(first)]
+        first.process.kill()
         died_at = time.time()
         first.process.wait(5)
         with start_host() as second:
@@ -88,7 +88,7 @@ def test_another_host_takes_over_the_jobs_of_a_dead_one_within_15_seconds(start_
                 assert mark.pid in {child.pid for child in second.children()}
             wait_until(lambda: Job.objects.filter(pk__in=jobs).count() == 2, what="both to end")
             assert_each_ended_once(jobs)
-            assert ClusterProcess.alive(first, pids) == []
+            assert first.alive(pids) == []
             known = {worker.pid for worker in list_workers()}
             assert known <= {child.pid for child in second.children()}
 
@@ -146,10 +146,10 @@ def test_a_host_cut_off_from_redis_loses_its_jobs_to_another_and_comes_back(tmp_
 def test_two_clusters_on_one_host_share_the_work_and_one_ends_without_harm(start_host):
     with start_host() as first, start_host() as second:
         wait_until(lambda: len(list_workers()) == 4, what="four workers")
-        jobs = ledger_job.enqueue_many([(0.02, "shared")] * 300)
+        jobs = ledger_job.enqueue_many([(0.02, "shared")] * 200)
         wait_until(lambda: count_effects() > 50, what="some to end")
         assert first.stop(signal.SIGTERM) == 0
-        wait_until(lambda: Job.objects.filter(pk__in=jobs, state="succeeded").count() == 300, what="all to end")
-        assert len(read_marks("started")) == len(read_marks("finished")) == 300
+        wait_until(lambda: Job.objects.filter(pk__in=jobs, state="succeeded").count() == 200, what="all to end")
+        assert len(read_marks("started")) == len(read_marks("finished")) == 200
         assert {mark.pid for mark in read_marks()} & {child.pid for child in second.children()}
     assert os.getpid() not in {mark.pid for mark in read_marks()}

@@ -150,16 +150,23 @@ def test_a_job_that_is_killed_for_want_of_memory_takes_no_other_with_it(cluster)
     assert set(Job.objects.filter(pk__in=others).values_list("attempt_count", flat=True)) == {1}
 
 
-@pytest.mark.parametrize("how", ["loop", "swallow"])
-def test_a_job_that_ignores_its_time_limit_is_killed_five_seconds_later(cluster, how):
-    probe.probe_stubborn.delay(how)
-    pid = wait_until(lambda: probe_pid(f"{how} started"), what="the job to start")
-    started_at = time.monotonic()
-    quick = ledger_job.delay(0.0, "quick")
-    assert ended(quick, 5).state == "succeeded"
-    wait_until(lambda: not psutil.pid_exists(pid), 15, "the worker to be killed")
-    assert 5 < time.monotonic() - started_at < 8
-    assert b"time limit and was killed" in cluster.log.read_bytes()
+def test_a_job_that_passes_its_time_limit_without_ending_is_killed_five_seconds_later(tmp_path, db):
+    """In a C loop that hears no signal, swallowing every exception, frozen: its worker is killed, and it starts again."""
+    create_ledger()
+    with running_cluster(tmp_path, "--name", "positions", "--workers", "4", **LEDGER_APPS) as cluster:
+        started = {}
+        for how in ("loop", "swallow", "frozen"):
+            probe.probe_stubborn.delay(how)
+            started[wait_until(lambda how=how: probe_pid(f"{how} started"), what=f"{how} to start")] = time.monotonic()
+        os.kill(list(started)[-1], signal.SIGSTOP)
+        assert ended(ledger_job.delay(0.0, "quick"), 5).state == "succeeded"
+        for pid, started_at in started.items():
+            wait_until(lambda pid=pid: not psutil.pid_exists(pid), 15, "the worker to be killed")
+            assert 5 < time.monotonic() - started_at < 8
+        wait_until(
+            lambda: cluster.log.read_bytes().count(b"was killed; starting another") == 3, 5, "the reason in the log"
+        )
+        wait_until(lambda: all(len(probe_starts(how)) == 2 for how in ("loop", "swallow", "frozen")), 5, "new attempts")
 
 
 def test_what_a_job_started_is_killed_with_it(cluster):
@@ -169,16 +176,6 @@ def test_what_a_job_started_is_killed_with_it(cluster):
     assert psutil.pid_exists(child)
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie", 3, "it to be gone")
-
-
-def test_a_frozen_busy_worker_is_killed_at_its_time_limit_and_its_job_starts_again(cluster):
-    probe.probe_stubborn.delay("frozen")
-    frozen = wait_until(lambda: probe_pid("frozen started"), what="the job to start")
-    os.kill(frozen, signal.SIGSTOP)
-    started_at = time.monotonic()
-    wait_until(lambda: len(starts := probe_starts("frozen")) == 2 and starts, 12, "another start")
-    assert 5 < time.monotonic() - started_at < 8
-    assert not psutil.pid_exists(frozen)
 
 
 def test_a_frozen_idle_worker_keeps_no_job_to_itself(cluster):

@@ -96,14 +96,14 @@ def live_jobs() -> int:
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_jobs_wait_while_postgresql_is_away_and_none_is_acknowledged_early(cluster, postgres, how):
-    """Away for longer than all attempts of a job take: that the database was away is no job's fault."""
+    """That the database was away is no job's fault: each has one attempt, however often its worker looked."""
     pids = {child.pid for child in cluster.children()}
     running = [ledger_job.delay(0.5, f"running {slot}") for slot in range(WORKERS)]
     wait_for_start(postgres, "running 0", "running 1")
     waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 40)
     getattr(postgres, "kill" if how == "killed" else "stop")()
     try:
-        wait_until(lambda: cluster.log.read_bytes().count(b"PostgreSQL:") > 60, 40, "many attempts to connect")
+        wait_until(lambda: cluster.log.read_bytes().count(b"PostgreSQL:") > 20, 40, "many attempts to connect")
         assert live_jobs() == WORKERS + 40
     finally:
         postgres.start()
@@ -119,7 +119,7 @@ def test_jobs_wait_while_postgresql_has_no_connection_left(cluster, postgres):
     try:
         query(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cluster'")
         jobs = ledger_job.enqueue_many([(0.0, "waiting")] * 20)
-        wait_until(lambda: cluster.log.read_bytes().count(b"too many connections") > 60, 40, "attempts to connect")
+        wait_until(lambda: cluster.log.read_bytes().count(b"too many connections") > 20, 40, "attempts to connect")
         assert live_jobs() == 20
     finally:
         query(url, "ALTER ROLE cluster CONNECTION LIMIT -1")
@@ -137,7 +137,7 @@ def test_jobs_wait_while_postgresql_is_read_only(cluster, postgres):
     query(maintenance_url, "SELECT pg_reload_conf()")
     waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 20)
     try:
-        wait_until(lambda: cluster.log.read_bytes().count(b"read-only") > 60, 40, "many refused writes")
+        wait_until(lambda: cluster.log.read_bytes().count(b"read-only") > 20, 40, "many refused writes")
         assert live_jobs() == WORKERS + 20
     finally:
         reset_read_only(maintenance_url)

@@ -122,20 +122,20 @@ def test_it_goes_on_after_flushall(cluster):
     assert_nothing_is_left()
 
 
-@pytest.mark.parametrize("damage", ["scripts", "streams", "groups"])
-def test_it_makes_again_what_someone_deleted_in_redis(cluster, damage):
-    queue = JobQueue("positions", client())
-    wait_for_success([first := ledger_job.delay(0.0, "first")])
-    if damage == "scripts":
-        client().script_flush()
-    for stream in queue.keys.streams:
-        if damage == "streams":
-            client().delete(stream)
-        if damage == "groups":
-            client().xgroup_destroy(stream, GROUP)
-    jobs = [ledger_job.delay(0.0, "then") for _ in range(20)]
-    wait_until(lambda: succeeded(jobs) == 20, RESUME_SECONDS, "the jobs")
-    wait_for_success([first, *jobs])
+def test_it_makes_again_what_someone_deleted_in_redis(cluster):
+    streams = JobQueue("positions", client()).keys.streams
+    damages = {
+        "scripts": client().script_flush,
+        "streams": lambda: client().delete(*streams),
+        "groups": lambda: [client().xgroup_destroy(stream, GROUP) for stream in streams],
+    }
+    jobs = [ledger_job.delay(0.0, "first")]
+    wait_for_success(jobs)
+    for name, damage in damages.items():
+        damage()
+        jobs += (fresh := [ledger_job.delay(0.0, name) for _ in range(20)])
+        wait_until(lambda fresh=fresh: succeeded(fresh) == 20, RESUME_SECONDS, f"the jobs without {name}")
+    wait_for_success(jobs)
     assert_nothing_is_left()
 
 
@@ -198,8 +198,7 @@ def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(clu
         assert b"went silent" not in log.read_bytes()
 
 
-@pytest.mark.parametrize("word", ["XREADGROUP", "take", "finish", "beat", "promote"])
-def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings, word):
+def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings):
     """The server has done what it was asked, and nobody heard: no job waits for ever, none is lost, none runs twice."""
     with wire_to(valkey) as wire:
         usual = settings.REDIS_URL
@@ -207,16 +206,20 @@ def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings, wor
         with running_cluster(tmp_path, "--name", "positions", "--workers", "1", **LEDGER_APPS) as cluster:
             settings.REDIS_URL = usual
             wait_until(lambda: len(list_workers()) == 1, what="a worker with a heartbeat")
-            wait_for_success([first := ledger_job.delay(0.0, "first")])
-            wire.cut(b"XREADGROUP" if word == "XREADGROUP" else script_hash(word), times=3)
-            jobs = [ledger_job.delay(0.0, "cut") for _ in range(30)]
-            jobs += [ledger_job.apply_async((0.0, "cut"), countdown=0.3)]
-            wait_until(lambda: succeeded(jobs) == 31, RESUME_SECONDS, "the jobs")
-            wait_until(lambda: wire.cuts == 3, what="three cuts")
-            wait_for_success([first, *jobs])
+            jobs = [ledger_job.delay(0.0, "first")]
+            wait_for_success(jobs)
+            for word in (b"XREADGROUP", *map(script_hash, ("take", "finish", "beat", "promote"))):
+                before = wire.cuts
+                wire.cut(word, times=2)
+                fresh = [ledger_job.delay(0.0, "cut") for _ in range(30)]
+                fresh += [ledger_job.apply_async((0.0, "cut"), countdown=0.3)]
+                wait_until(lambda fresh=fresh: succeeded(fresh) == 31, RESUME_SECONDS, f"the jobs after {word}")
+                wait_until(lambda before=before: wire.cuts == before + 2, what="two cuts")
+                jobs += fresh
+            wait_for_success(jobs)
             assert_nothing_is_left()
             assert len(cluster.children()) == 3
-    assert len(read_marks("started")) == len(read_marks("finished")) == 32
+    assert len(read_marks("started")) == len(read_marks("finished")) == len(jobs)
 
 
 def test_a_lost_answer_to_a_retry_costs_no_attempt(valkey, tmp_path, settings):
