@@ -154,15 +154,25 @@ def test_a_job_that_passes_its_time_limit_without_ending_is_killed_five_seconds_
     """In a C loop that hears no signal, swallowing every exception, frozen: its worker is killed, and it starts again."""
     create_ledger()
     with running_cluster(tmp_path, "--name", "positions", "--workers", "4", **LEDGER_APPS) as cluster:
-        started = {}
+        enqueued_at = time.monotonic()
         for how in ("loop", "swallow", "frozen"):
             probe.probe_stubborn.delay(how)
-            started[wait_until(lambda how=how: probe_pid(f"{how} started"), what=f"{how} to start")] = time.monotonic()
-        os.kill(list(started)[-1], signal.SIGSTOP)
-        assert ended(ledger_job.delay(0.0, "quick"), 5).state == "succeeded"
-        for pid, started_at in started.items():
-            wait_until(lambda pid=pid: not psutil.pid_exists(pid), 15, "the worker to be killed")
-            assert 5 < time.monotonic() - started_at < 8
+        pids = wait_until(
+            lambda: all(found := [probe_pid(f"{how} started") for how in ("loop", "swallow", "frozen")]) and found,
+            what="all three to start",
+        )
+        started_at = time.monotonic()
+        os.kill(pids[-1], signal.SIGSTOP)
+        quick, quick_at = ledger_job.delay(0.0, "quick"), time.time()
+        wait_until(lambda: not any(map(psutil.pid_exists, pids)), 15, "the workers to be killed")
+        # Not before the limit of the first, nor more than a moment after that of the last: 1 s, and 5 s of patience.
+        assert time.monotonic() - enqueued_at > 6
+        assert time.monotonic() - started_at < 8
+        (mark,) = read_marks("finished", "quick")
+        assert ended(quick).state == "succeeded"
+        assert mark.attempt == 1
+        # The one free worker took it: it waited for none of the three to be killed.
+        assert mark.at.timestamp() - quick_at < 4
         wait_until(
             lambda: cluster.log.read_bytes().count(b"was killed; starting another") == 3, 5, "the reason in the log"
         )
