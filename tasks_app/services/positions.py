@@ -19,9 +19,11 @@ from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
 from tasks_app.queries.access import visible_devices
 from tasks_app.services import derivation, device_states
 from tasks_app.services.device_states import KnownDevice, State
+from tasks_app.services.dirty_days import mark_dirty_days
 from tasks_app.services.fix_columns import FixColumns, to_columns
 from tasks_app.services.fleet_geofences import geofences_of
-from tasks_app.services.live_changes import Changes, derive_changes, forward_rows
+from tasks_app.services.forward_rows import Changes, forward_rows
+from tasks_app.services.live_changes import derive_changes
 from tasks_app.services.position_cache import cache_latest_positions
 from tasks_app.services.position_rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.transactions import run_in_transaction
@@ -114,10 +116,12 @@ def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allow
         columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before
     )
     columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
+    columns.courses = derivation.filled_courses(columns.courses, steps, columns.latitudes, columns.longitudes)
     new = insert_new(columns)
     result = StoreResult(int(new.sum()), len(accepted.fixes) - int(new.sum()), accepted.rejected)
     if not result.stored:
         return result
+    mark_dirty_days(columns, new, accepted.devices)
     forward = forward_rows(columns, new, states, accepted.devices, before.times)
     changes = derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
     touched = [states[number] for number in np.unique(columns.device[new]).tolist()]

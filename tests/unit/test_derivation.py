@@ -4,7 +4,7 @@ import pytest
 from tasks_app.services.derivation import (
     Before,
     applied_limits,
-    carried_ignition,
+    carried,
     driven_meters,
     engine_seconds_per_device,
     filled_speeds,
@@ -112,11 +112,11 @@ def test_only_driving_counts_as_distance(meters, seconds, speed, speed_before, e
 )
 def test_ignition_is_what_the_device_said_last(sent, known, expected):
     device = index(*[0] * len(sent))
-    assert carried_ignition(signs(*sent), device, index(0), signs(known)).tolist() == expected
+    assert carried(signs(*sent), device, index(0), signs(known)).tolist() == expected
 
 
 def test_ignition_is_carried_within_a_device_only():
-    found = carried_ignition(signs(1, -1, 0), index(0, 1, 1), index(0, 1), signs(-1, -1))
+    found = carried(signs(1, -1, 0), index(0, 1, 1), index(0, 1), signs(-1, -1))
     assert found.tolist() == [1, -1, 0]
 
 
