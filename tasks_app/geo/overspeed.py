@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,11 +93,11 @@ def overspeed_episodes(
     starts_here = is_overspeed(speeds, limits, tolerance_kph)
     if state is None and not starts_here.any():
         return OverspeedResult([], None)
-    earlier = np.concatenate([[np.nan if previous_seconds is None else previous_seconds], times[:-1]])[: len(times)]
+    earlier = _shifted(times, np.nan if previous_seconds is None else previous_seconds)
     after_silence = times - earlier > max_gap_seconds
     ends_here = (speeds <= limits) | np.isnan(limits) | (after_silence & ~starts_here)
     active = _active(starts_here, ends_here, state is not None)
-    was_active = np.concatenate([[state is not None], active[:-1]])[: len(times)]
+    was_active = _shifted(active, state is not None)
     events: list[OverspeedStart | OverspeedEnd] = []
     cursor = 0
     for edge in np.flatnonzero((active != was_active) | (active & was_active & after_silence)).tolist():
@@ -111,6 +112,13 @@ def overspeed_episodes(
     if state is not None:
         state = _advance(state, cursor, len(times), times, speeds, min_duration_seconds, events)
     return OverspeedResult(events, state)
+
+
+def _shifted(values: npt.NDArray[Any], first: Any) -> npt.NDArray[Any]:
+    """Each value moved one place on, with `first` before them."""
+    shifted = np.empty_like(values)
+    shifted[:1], shifted[1:] = first, values[:-1]
+    return shifted
 
 
 def _active(starts_here: BoolArray, ends_here: BoolArray, was_active: bool) -> BoolArray:

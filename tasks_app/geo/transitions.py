@@ -154,10 +154,13 @@ def _sides(
     decides = np.ones(inside.shape, dtype=np.bool_) if near is None else ~near
     if trusted is not None:
         decides &= trusted[:, None]
-    rows = np.arange(len(inside))[:, None]
-    last = np.maximum.accumulate(np.where(decides, rows, -1), axis=0)
-    known = np.take_along_axis(inside, np.maximum(last, 0), axis=0)
-    return np.where(last >= device_starts[device][:, None], known, before[device])
+    columns = np.flatnonzero(~decides.all(axis=0))
+    rows = np.arange(len(inside), dtype=np.int32)[:, None]
+    last = np.maximum.accumulate(np.where(decides[:, columns], rows, np.int32(-1)), axis=0)
+    known = inside[np.maximum(last, 0), columns]
+    sides = inside.copy()
+    sides[:, columns] = np.where(last >= device_starts[device][:, None], known, before[:, columns][device])
+    return sides
 
 
 def _stays(

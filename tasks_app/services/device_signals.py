@@ -14,26 +14,24 @@ import numpy.typing as npt
 
 from tasks_app.models import EventKind
 from tasks_app.services import derivation
-from tasks_app.services.device_states import State
 from tasks_app.services.forward_rows import Forward, Found
 
 BATTERY_MARGIN_PERCENT = 10.0
 MAX_ALARMS = 20
 MAX_ALARM_LENGTH = 50
 
+# The attributes, by position in the batch, of the fixes that say any of this.
+Telling = dict[int, dict[str, Any]]
 _READ = frozenset({"alarm", "batteryLevel", "battery_level", "odometer", "hours"})
 
 
 def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]) -> Found:
     """The events of what the devices said; the states take over alarms, battery and the devices' own counters."""
-    attributes = [forward.columns.attributes[row] for row in forward.rows.tolist()]
-    telling = [position for position, one in enumerate(attributes) if not _READ.isdisjoint(one)]
-    _keep_counters(forward, attributes, telling)
-    return [
-        *_ignition(forward, ignition, ignition_before),
-        *_alarms(forward, attributes, telling),
-        *_battery(forward, attributes, telling),
-    ]
+    attributes, has_none = forward.columns.attributes, _READ.isdisjoint
+    rows = enumerate(forward.rows.tolist())
+    telling = {position: attributes[row] for position, row in rows if not has_none(attributes[row])}
+    _keep_counters(forward, telling)
+    return [*_ignition(forward, ignition, ignition_before), *_alarms(forward, telling), *_battery(forward, telling)]
 
 
 def alarm_names(value: Any) -> list[str]:
@@ -49,9 +47,9 @@ def _ignition(forward: Forward, now: npt.NDArray[np.int8], before: npt.NDArray[n
     return [(position, forward.event(kinds[now[position]], position)) for position in rows]
 
 
-def _alarms(forward: Forward, attributes: list[dict[str, Any]], telling: list[int]) -> Found:
+def _alarms(forward: Forward, telling: Telling) -> Found:
     """One event for each alarm that the fix before did not have."""
-    told = {position: names for position in telling if (names := alarm_names(attributes[position].get("alarm")))}
+    told = {position: names for position, one in telling.items() if (names := alarm_names(one.get("alarm")))}
     found: Found = []
     for position, names in told.items():
         number = int(forward.device[position])
@@ -67,11 +65,10 @@ def _alarms(forward: Forward, attributes: list[dict[str, Any]], telling: list[in
     return found
 
 
-def _battery(forward: Forward, attributes: list[dict[str, Any]], telling: list[int]) -> Found:
+def _battery(forward: Forward, telling: Telling) -> Found:
     """One event when a battery gets low, the next one only after it was charged."""
-    levels = np.full(len(attributes), np.nan)
-    for position in telling:
-        one = attributes[position]
+    levels = np.full(len(forward.rows), np.nan)
+    for position, one in telling.items():
         levels[position] = _number(one.get("batteryLevel", one.get("battery_level")), at_most=100.0)
     if np.isnan(levels).all():
         return []
@@ -88,10 +85,10 @@ def _battery(forward: Forward, attributes: list[dict[str, Any]], telling: list[i
     ]
 
 
-def _keep_counters(forward: Forward, attributes: list[dict[str, Any]], telling: list[int]) -> None:
+def _keep_counters(forward: Forward, telling: Telling) -> None:
     """Each device's own odometer and engine hours, as it sent them last; never mixed with what is derived here."""
-    for position in telling:
-        state, one = forward.states[forward.device[position]], attributes[position]
+    for position, one in telling.items():
+        state = forward.states[forward.device[position]]
         if not math.isnan(odometer_meters := _number(one.get("odometer"))):
             state.sent_odometer_meters = odometer_meters
         if not math.isnan(engine_milliseconds := _number(one.get("hours"))):

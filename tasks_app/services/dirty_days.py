@@ -16,6 +16,7 @@ from tasks_app.services.fix_columns import FixColumns
 # No zone's midnight or change of clocks lies within a quarter of an hour of UTC.
 _BLOCK_US = 15 * 60 * 1_000_000
 _BLOCK_SECONDS = 15 * 60
+_MORE_THAN_DAYS = date.max.toordinal() + 1
 
 # Sorted, so that two batches wait for each other instead of locking up. A claimed day is being computed without these
 # fixes: the claim is taken away, and the day stays.
@@ -43,8 +44,8 @@ def local_days(
     blocks, block = np.unique(times_us // _BLOCK_US, return_inverse=True)
     names, zone_of = np.unique(np.array(zones, dtype=np.str_), return_inverse=True)
     ordinals = np.array([_ordinals(blocks, ZoneInfo(str(name))) for name in names]).reshape(len(names), len(blocks))
-    pairs = np.unique(np.column_stack([device, ordinals[zone_of[device], block]]), axis=0)
-    return [(number, date.fromordinal(ordinal)) for number, ordinal in pairs.tolist()]
+    keys = np.unique(device * _MORE_THAN_DAYS + ordinals[zone_of[device], block])
+    return [(key // _MORE_THAN_DAYS, date.fromordinal(key % _MORE_THAN_DAYS)) for key in keys.tolist()]
 
 
 def _ordinals(blocks: npt.NDArray[np.int64], zone: ZoneInfo) -> list[int]:
