@@ -163,7 +163,7 @@ def test_the_route_holds_every_fix_of_the_range(device):
         "longitude": -45.99,
         "altitude_meters": None,
         "speed_kph": 66.7,
-        "course_degrees": None,
+        "course_degrees": 90.0,
         "ignition": "On",
     }
 
