@@ -23,6 +23,11 @@ class FleetAdmin(ModelAdmin):
     list_display = ("name", "device_count", "member_count", "time_zone", "speed_limit_kph", "offline_after_minutes")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"), "created_at")}),
+        (_("Overspeed"), {"fields": (("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),)}),
+        (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
+    )
     inlines = (MembershipInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fleet]:
