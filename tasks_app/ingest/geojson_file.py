@@ -158,7 +158,9 @@ def _values(position: Any, time: Any, quantities: Values, attributes: Any, devic
 
 
 def _first(properties: Values, names: tuple[str, ...]) -> Any:
-    return next((properties[name] for name in names if properties.get(name) is not None), None)
+    """The first of these properties that is there; of a list of one value (a line of one position) that value."""
+    found = next((properties[name] for name in names if properties.get(name) is not None), None)
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
 
 
 def _series(properties: Values, names: tuple[str, ...]) -> Any:
