@@ -95,7 +95,7 @@ def _shape(area: dict[str, Any]) -> _Shape:
 class _Circle:
     def __init__(self, latitude: float, longitude: float, radius_meters: float) -> None:
         self.latitude, self.longitude, self.radius_meters = latitude, longitude, radius_meters
-        self.boxes = _boxes_around((longitude, latitude, longitude, latitude), radius_meters)
+        self.boxes = boxes_around((longitude, latitude, longitude, latitude), radius_meters)
 
     def contains(self, latitudes: FloatArray, longitudes: FloatArray) -> BoolArray:
         return self._from_centre(latitudes, longitudes) <= self.radius_meters
@@ -112,7 +112,7 @@ class _Corridor:
         self.segments, self.reach_meters = segments, reach_meters
         west, south = segments.min(axis=0).reshape(2, 2).min(axis=0)
         east, north = segments.max(axis=0).reshape(2, 2).max(axis=0)
-        self.boxes = _boxes_around((west, south, east, north), reach_meters)
+        self.boxes = boxes_around((west, south, east, north), reach_meters)
 
     def contains(self, latitudes: FloatArray, longitudes: FloatArray) -> BoolArray:
         return segment_distance_meters(self.segments, latitudes, longitudes) <= self.reach_meters
@@ -168,7 +168,7 @@ def _nearest(segments: FloatArray, latitudes: FloatArray, longitudes: FloatArray
     return np.sqrt(squared.min(axis=1)) * METERS_PER_DEGREE
 
 
-def _boxes_around(bounds: Box, reach_meters: float) -> list[Box]:
+def boxes_around(bounds: Box, reach_meters: float) -> list[Box]:
     """Bounds widened by a distance; two boxes where that crosses the antimeridian, the whole turn at a pole."""
     west, south, east, north = bounds
     reach = reach_meters / METERS_PER_DEGREE + BOX_MARGIN_DEGREES

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.core.cache import cache
+from django.db.models import Q, QuerySet
 
-from tasks_app.models import DeviceState
+from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.geofence import boxes_around
+from tasks_app.models import Device, DeviceState
 
 # Every newer fix writes the entry anew; this bounds how long an entry of a silent device can stay wrong.
 LATEST_POSITION_SECONDS = 3600
@@ -43,3 +48,33 @@ def latest_position(device_id: int) -> dict[str, Any] | None:
         if found is not None:
             found["fix_time"] = found["fix_time"].isoformat()
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class NearDevice:
+    """A device and how far its newest fix is from the place that was asked about."""
+
+    device: Device
+    distance_meters: float
+
+
+def nearest_devices(
+    devices: QuerySet[Device], *, latitude: float, longitude: float, limit: int, max_distance_meters: float
+) -> list[NearDevice]:
+    """The nearest of `devices` by their newest fix, the nearest first; two queries.
+
+    A box around the circle is compared in the database, and exact distances are computed for what is in it. There is no
+    index on the coordinates: every fix would have to write it, and there is only one row for each device.
+    """
+    box = Q()
+    for west, south, east, north in boxes_around((longitude, latitude, longitude, latitude), max_distance_meters):
+        box |= Q(state__longitude__range=(west, east), state__latitude__range=(south, north))
+    places = list(devices.filter(box).values_list("pk", "state__latitude", "state__longitude"))
+    if not places:
+        return []
+    pks, latitudes, longitudes = zip(*places, strict=True)
+    distances = haversine_meters(latitude, longitude, latitudes, longitudes)
+    order = np.lexsort((pks, distances))[:limit]
+    near = {pks[place]: float(distances[place]) for place in order if distances[place] <= max_distance_meters}
+    found = Device.objects.select_related("state").in_bulk(near)
+    return [NearDevice(found[pk], distance) for pk, distance in near.items() if pk in found]

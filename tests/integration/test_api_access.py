@@ -193,7 +193,11 @@ def test_without_a_login_there_is_a_401_everywhere(settings):
     for route in guarded:
         path = route.replace("<uuid:task_id>", "9b2f7a50-1111-4222-8333-444455556666")
         path = (
-            path.replace("<int:device_id>", "1").replace("<int:report_id>", "1").replace("<int:notification_id>", "1")
+            path.replace("<int:device_id>", "1")
+            .replace("<int:fleet_id>", "1")
+            .replace("<int:geofence_id>", "1")
+            .replace("<int:report_id>", "1")
+            .replace("<int:notification_id>", "1")
         )
         assert "<" not in path
         for method in ("get", "post"):
