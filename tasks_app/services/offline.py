@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
+from tasks_app.services.broadcast import announce
 from tasks_app.services.position_cache import forget_latest_position
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
@@ -66,6 +68,7 @@ def record_status_changes(states: list[DeviceState], events: list[Event]) -> Non
     Event.objects.bulk_create(events)
     for state in states:
         forget_latest_position(state.device_id)
+    transaction.on_commit(lambda: announce(states, events), robust=True)
     if events:
         events_recorded.send(sender=Event, events=events)
 

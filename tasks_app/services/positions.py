@@ -17,7 +17,7 @@ from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.ingest.validate import shown
 from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
 from tasks_app.queries.access import visible_devices
-from tasks_app.services import derivation, device_states
+from tasks_app.services import broadcast, derivation, device_states
 from tasks_app.services.device_states import KnownDevice, State
 from tasks_app.services.dirty_days import mark_dirty_days
 from tasks_app.services.fix_columns import FixColumns, to_columns
@@ -131,6 +131,9 @@ def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allow
     _save(changes, touched, announce)
     # A cache that cannot be reached must not make a stored batch fail: readers then ask the database.
     transaction.on_commit(lambda: cache_latest_positions(touched), robust=True)
+    fleet_of = {device.pk: device.fleet_id for device in accepted.devices}
+    told = changes.events if announce else []
+    transaction.on_commit(lambda: broadcast.announce(touched, told, fleet_of), robust=True)
     return result
 
 
