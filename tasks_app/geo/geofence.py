@@ -46,7 +46,7 @@ class GeofenceIndex:
         self._shapes = [_shape(area) for _, area in pairs]
         columns = [(column, box) for column, shape in enumerate(self._shapes) for box in shape.boxes]
         self._columns = np.array([column for column, _ in columns], dtype=np.intp)
-        self._tree = shapely.STRtree([shapely.box(*box) for _, box in columns])
+        self._boxes = np.array([box for _, box in columns], dtype=np.float64).reshape(-1, 4)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,10 +71,18 @@ class GeofenceIndex:
         usable = np.flatnonzero(np.isfinite(latitudes) & np.isfinite(longitudes))
         if not len(usable) or not len(self._columns):
             return np.empty(0, np.intp), np.empty(0, np.intp)
-        points, boxes = self._tree.query(shapely.points(longitudes[usable], latitudes[usable]))
-        rows, columns = usable[points], self._columns[boxes]
-        order = np.argsort(columns, kind="stable")
-        return rows[order], columns[order]
+        # A sorted longitude finds a box's points without a tree, for which each fix would have to become an object.
+        by_longitude = usable[np.argsort(longitudes[usable], kind="stable")]
+        ordered = longitudes[by_longitude]
+        firsts = np.searchsorted(ordered, self._boxes[:, 0], side="left")
+        ends = np.searchsorted(ordered, self._boxes[:, 2], side="right")
+        found = [np.empty(0, np.intp)]
+        for box in np.flatnonzero(ends > firsts).tolist():
+            rows = by_longitude[firsts[box] : ends[box]]
+            rows = rows[(latitudes[rows] >= self._boxes[box, 1]) & (latitudes[rows] <= self._boxes[box, 3])]
+            found.append(self._columns[box] * len(latitudes) + rows)
+        columns, rows = np.divmod(np.unique(np.concatenate(found)), len(latitudes))
+        return rows, columns
 
 
 def _degrees(values: npt.ArrayLike) -> FloatArray:
