@@ -189,8 +189,14 @@ TASK_ENGINE = {
 
 MAX_BATCH_FIXES = env.int("MAX_BATCH_FIXES", default=5000)
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
+# The largest file of positions that may be uploaded for an import.
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=256 * 1024 * 1024)
 OFFLINE_AFTER_MINUTES = env.int("OFFLINE_AFTER_MINUTES", default=15)
 ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
+# Of the fixes that filters keep out, so many of each device are kept with their reason.
+FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
+# Partitions for so many days ahead are made daily; anything else is made when its first fix arrives.
+PARTITION_DAYS_AHEAD = env.int("PARTITION_DAYS_AHEAD", default=7)
 MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
 # How devices send (docs/devices.md). Unsigned: knowing a device's identifier is enough, unless it holds a key.
 INGEST_ALLOW_UNSIGNED = env.bool("INGEST_ALLOW_UNSIGNED", default=False)
@@ -290,6 +296,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "deviceKey": {"type": "apiKey", "in": "header", "name": "X-Device-Key"},
+            "deviceBearer": {"type": "http", "scheme": "bearer"},
+            "deviceKeyInQuery": {"type": "apiKey", "in": "query", "name": "key"},
+        }
+    },
 }
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
@@ -320,6 +333,11 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 MEDIA_URL = "media/"
+FILE_UPLOAD_HANDLERS = [
+    "tasks_app.upload_limit.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

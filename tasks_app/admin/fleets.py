@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from tasks_app.admin.filters import FleetFiltersInline
 from tasks_app.models import Fleet, FleetMembership
 
 
@@ -28,7 +29,7 @@ class FleetAdmin(ModelAdmin):
         (_("Overspeed"), {"fields": (("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),)}),
         (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
     )
-    inlines = (MembershipInline,)
+    inlines = (MembershipInline, FleetFiltersInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fleet]:
         counts = {"devices_total": Count("devices", distinct=True), "members_total": Count("members", distinct=True)}

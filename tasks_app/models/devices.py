@@ -118,12 +118,16 @@ class DeviceState(models.Model):
     overspeed_since = models.DateTimeField(_("overspeed since"), null=True, blank=True)
     overspeed_limit_kph = models.FloatField(_("overspeed limit (km/h)"), null=True, blank=True)
     overspeed_peak_kph = models.FloatField(_("overspeed peak (km/h)"), null=True, blank=True)
+    # The jumps in a row that the filter has not believed yet.
+    filter_memory = models.JSONField(null=True, blank=True, editable=False)
+    # Grows by one with each write under the row's lock: of two versions of a cache entry, the higher one is newer.
+    version = models.BigIntegerField(default=0, db_default=0, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
+        # No index on what every batch changes: each update would write it, and could not stay on its page (HOT).
         verbose_name = _("device state")
         verbose_name_plural = _("device states")
-        indexes = [models.Index(fields=["status", "last_seen_at"], name="state_by_status_and_seen")]
         constraints = [
             models.CheckConstraint(
                 name="state_coordinates_in_range",

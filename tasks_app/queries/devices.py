@@ -9,6 +9,7 @@ import numpy as np
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
 
+from tasks_app.cache import set_newest
 from tasks_app.geo.distance import haversine_meters
 from tasks_app.geo.geofence import boxes_around
 from tasks_app.models import Device, DeviceState
@@ -17,6 +18,7 @@ from tasks_app.models import Device, DeviceState
 LATEST_POSITION_SECONDS = 3600
 
 _FIELDS = (
+    "version",
     "device_id",
     "fix_time",
     "latitude",
@@ -40,14 +42,25 @@ def latest_position_key(device_id: int) -> str:
 def latest_position(device_id: int) -> dict[str, Any] | None:
     """Where a device (primary key) was last: JSON values under the names of DeviceState, `fix_time` as ISO text.
 
-    From the cache, else from the database. None for a device that never sent a fix.
+    From the cache, else from the database. None for a device that never sent a fix. `version` grows with each change.
     """
-    found = cache.get(latest_position_key(device_id))
-    if found is None:
-        found = DeviceState.objects.filter(device_id=device_id, fix_time__isnull=False).values(*_FIELDS).first()
-        if found is not None:
-            found["fix_time"] = found["fix_time"].isoformat()
+    key = latest_position_key(device_id)
+    cached = cache.get(key)
+    if cached is not None and "fix_time" in cached:
+        return cached
+    found = DeviceState.objects.filter(device_id=device_id, fix_time__isnull=False).values(*_FIELDS).first()
+    if found is not None:
+        found["fix_time"] = found["fix_time"].isoformat()
+        set_newest({key: (found["version"], found)}, seconds=LATEST_POSITION_SECONDS)
     return found
+
+
+def state_version(device_id: int) -> int:
+    """The version of what is known of a device (primary key): another one after each change, 0 before the first."""
+    cached = cache.get(latest_position_key(device_id))
+    if cached is not None:
+        return cached["version"]
+    return DeviceState.objects.filter(device_id=device_id).values_list("version", flat=True).first() or 0
 
 
 @dataclass(frozen=True, slots=True)

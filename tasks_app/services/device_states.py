@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -57,6 +57,8 @@ class State:
     overspeed_since: datetime | None
     overspeed_limit_kph: float | None
     overspeed_peak_kph: float | None
+    filter_memory: dict[str, Any] | None
+    version: int
     # By geofence id, what crossed its border and has not stayed long enough: since (epoch seconds) and the place.
     pending_geofences: dict[str, dict[str, float]]
     alarms: list[str]
@@ -113,17 +115,21 @@ def lock_states(devices: Iterable[KnownDevice]) -> list[State]:
     for state in states:
         # The connection hands jsonb over as text.
         state.pending_geofences = msgspec.json.decode(cast(str, state.pending_geofences))
+        if state.filter_memory is not None:
+            state.filter_memory = msgspec.json.decode(cast(str, state.filter_memory))
     return states
 
 
 def save_states(states: list[State]) -> None:
-    """Write states that `lock_states` returned."""
+    """Write states that `lock_states` returned, each as the next version of its row."""
+    for state in states:
+        state.version += 1
     if states:
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE, [msgspec.json.encode(states).decode()])
 
 
-def before_arrays(states: list[State]) -> Before:
+def before_arrays(states: Sequence[State]) -> Before:
     """Time and place of each state as arrays, NaN where the device has none yet."""
     times = [np.nan if state.fix_time is None else state.fix_time.timestamp() for state in states]
     return Before(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
 from tasks_app.services.broadcast import announce
-from tasks_app.services.position_cache import forget_latest_position
+from tasks_app.services.position_cache import cache_latest_positions
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
 
@@ -61,13 +61,13 @@ def silent_states(now: datetime) -> QuerySet[DeviceState]:
 
 
 def record_status_changes(states: list[DeviceState], events: list[Event]) -> None:
-    """Save states whose status changed, and tell of the events, inside the caller's transaction."""
+    """Save locked states whose status changed, and tell of the events, inside the caller's transaction."""
     for state in states:
         state.updated_at = timezone.now()
-    DeviceState.objects.bulk_update(states, ["status", "offline_since", "updated_at"], batch_size=1000)
+        state.version += 1
+    DeviceState.objects.bulk_update(states, ["status", "offline_since", "version", "updated_at"], batch_size=1000)
     Event.objects.bulk_create(events)
-    for state in states:
-        forget_latest_position(state.device_id)
+    cache_latest_positions(states)
     transaction.on_commit(lambda: announce(states, events), robust=True)
     if events:
         events_recorded.send(sender=Event, events=events)
