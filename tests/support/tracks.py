@@ -1,6 +1,6 @@
 """Tracks written down as text and driven through the pipeline's decisions, without a database.
 
-A track is a line of `time:place` words, seconds and meters east of (0, 0), each with what else the fix says behind a
+A track is a line of `time:place` words, seconds and meters east of one place on the equator, each with what else the fix says behind a
 slash: `a500` accuracy in meters, `v90` speed in km/h, `ign1`/`ign0`, `alarm=sos`, `bat15`.
 """
 
@@ -25,7 +25,15 @@ METERS_PER_DEGREE = 111_195.08
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
+# Not 0: fixes at (0, 0) are filtered.
+LONGITUDE = 10.0
+
+
 def east(meters: float) -> float:
+    return LONGITUDE + meters / METERS_PER_DEGREE
+
+
+def north(meters: float) -> float:
     return meters / METERS_PER_DEGREE
 
 
@@ -34,7 +42,7 @@ def circle(meters: float, at: float = 0.0) -> dict[str, Any]:
 
 
 def square(half: float, at: float = 0.0) -> list[list[float]]:
-    west, right, top = east(at - half), east(at + half), east(half)
+    west, right, top = east(at - half), east(at + half), north(half)
     return [[west, -top], [right, -top], [right, top], [west, top], [west, -top]]
 
 
@@ -43,8 +51,8 @@ def polygon(half: float, at: float = 0.0, hole: float = 0.0) -> dict[str, Any]:
 
 
 def corridor(width: float) -> dict[str, Any]:
-    """Along the meridian through (0, 0)."""
-    line = [[0.0, east(-2000)], [0.0, east(2000)]]
+    """Along the meridian through place 0."""
+    line = [[east(0), north(-2000)], [east(0), north(2000)]]
     return {"type": "LineString", "coordinates": line, "width_meters": width}
 
 
@@ -117,7 +125,7 @@ def drive(
 def new_state() -> State:
     nothing = dict.fromkeys(State.__dataclass_fields__)
     known = {"device_id": 1, "status": "unknown", "is_moving": False, "odometer_meters": 0.0, "engine_seconds": 0.0}
-    kept = {"geofence_ids": [], "pending_geofences": {}, "alarms": [], "is_battery_low": False}
+    kept = {"version": 0, "geofence_ids": [], "pending_geofences": {}, "alarms": [], "is_battery_low": False}
     return State(**{**nothing, **known, **kept})  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from tasks_app.models import Fleet
-from tests.support.tracks import START, circle, corridor, drive, make_fences, polygon, read_track, square, told
+from tests.support.tracks import START, circle, corridor, drive, east, make_fences, polygon, read_track, square, told
 
 YARD = {"yard": {"area": circle(100)}}
 NIGHTS = [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}]
@@ -315,7 +315,7 @@ def test_a_pending_crossing_keeps_when_and_where_it_began():
     assert state.pending_geofences.keys() == {"1"}
     events, state = drive(read_track("0:300 10:50 20:10 70:0"), owner, fences, 1, None, {})
     assert (state.geofence_ids, state.pending_geofences) == ([1], {})
-    assert round(events[0].longitude * 111_195) == 50
+    assert events[0].longitude == pytest.approx(east(50))
 
 
 def test_a_device_counts_as_moving_until_it_stands():
