@@ -15,6 +15,7 @@ from tasks_app.api.health import HealthView, LiveView, ReadyView
 from tasks_app.api.jobs import JobCancelView, JobDetailView, JobListView, JobRetryView
 from tasks_app.api.metrics import MetricsView
 from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
+from tasks_app.api.position_imports import ImportPositionsView, ImportView
 from tasks_app.api.positions import PositionListView
 from tasks_app.api.queues import QueueListView, StatsView, StatusView, WorkerListView
 
@@ -41,6 +42,8 @@ api_urls = [
     path("tasks/position/statistics", DeviceStatisticsView.as_view(), name="position-statistics"),
     path("tasks/position/status", DeviceStatusView.as_view(), name="position-status"),
     *(path(f"tasks/cleanup/{kind}", cleanup_view(kind), name=f"cleanup-{kind}") for kind in CLEANUPS),
+    path("positions/import", ImportPositionsView.as_view(), name="positions-import"),
+    path("positions/import/<int:upload_id>", ImportView.as_view(), name="positions-import-detail"),
     path("positions", PositionListView.as_view(), name="positions"),
     path("events", EventListView.as_view(), name="events"),
     path("devices", DeviceListView.as_view(), name="devices"),

@@ -196,6 +196,7 @@ def test_without_a_login_there_is_a_401_everywhere(settings):
             path.replace("<int:device_id>", "1")
             .replace("<int:fleet_id>", "1")
             .replace("<int:geofence_id>", "1")
+            .replace("<int:upload_id>", "1")
             .replace("<int:report_id>", "1")
             .replace("<int:notification_id>", "1")
         )
