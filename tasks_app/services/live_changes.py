@@ -15,6 +15,7 @@ from tasks_app.services.fix_columns import FixColumns
 from tasks_app.services.fleet_geofences import FleetGeofences
 from tasks_app.services.forward_rows import Changes, Forward, Found
 from tasks_app.services.geofence_changes import cross_geofences
+from tasks_app.services.silent_overspeed import episode_end
 
 
 def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeofences]) -> Changes:
@@ -94,11 +95,7 @@ def _episode_event(
 
 
 def _end_episode(state: State, current: Event | None, told: OverspeedEnd, changes: Changes) -> None:
-    ended = {
-        "peak_kph": round(told.peak_kph, 1),
-        "ended_at": told.ended_at.isoformat(),
-        "duration_seconds": round(told.duration_seconds, 1),
-    }
+    ended = episode_end(peak_kph=told.peak_kph, ended_at=told.ended_at, duration_seconds=told.duration_seconds)
     if current is not None:
         current.data |= ended
     elif state.overspeed_event_id is not None:

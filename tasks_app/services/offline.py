@@ -13,6 +13,7 @@ from django.utils import timezone
 from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
 from tasks_app.services.broadcast import announce
 from tasks_app.services.position_cache import cache_latest_positions
+from tasks_app.services.silent_overspeed import end_silent_episodes
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
 
@@ -45,7 +46,8 @@ def change_status(state: DeviceState, status: DeviceStatus, *, now: datetime) ->
 
 
 def check_offline(*, now: datetime) -> dict[str, int]:
-    """Find the devices that fell silent, set them offline and record one event each."""
+    """Find the devices that fell silent, set them offline and record one event each; end what they were in."""
+    end_silent_episodes(now=now)
     return {"offline": run_in_transaction(lambda: _mark_silent(now))}
 
 

@@ -21,6 +21,7 @@ from notifications_app.models import ChannelKind, Notification, Rule
 from tasks_app.geo.distance import step_distances_meters
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, DirtyDay, Event, EventKind, Fleet, Geofence, Position
+from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import store_fixes
 from tests.support.cluster import ROOT, environment
 from tests.support.tracks import START, circle, east, read_track, told
@@ -92,6 +93,16 @@ def test_overspeed_that_lasts_over_batches_is_told_once_and_completed(device, fl
 def test_a_device_that_falls_silent_while_speeding_was_speeding_until_then(device):
     send(device, "0:0/v100 10:0/v120 3610:0/v100 3620:0/v80")
     assert events() == ["overspeed 0-10 peak 120", "overspeed 3610-3620 peak 100"]
+
+
+def test_the_overspeed_of_a_device_that_is_never_heard_of_again_ends_with_its_last_fix(device):
+    send(device, "0:0/v100 10:0/v120 20:0/v110")
+    check_offline(now=START + timedelta(minutes=29))
+    assert events()[0] == "overspeed 0-"
+    check_offline(now=START + timedelta(minutes=31))
+    assert events()[0] == "overspeed 0-20 peak 120"
+    state = DeviceState.objects.get()
+    assert (state.overspeed_event_id, state.overspeed_since, state.overspeed_peak_kph) == (None, None, None)
 
 
 def test_alarms_ignition_and_battery_are_events_told_once(device):
