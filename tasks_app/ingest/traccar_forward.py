@@ -30,6 +30,7 @@ def parse_forward(body: bytes, *, now: datetime) -> DeviceMessage:
         raise BodyError("missing_device_id", "The body must have a member device with its uniqueId.")
     device_id = stated_device_id(device.get("uniqueId"))
     name = device.get("name")
+    content: Fix | RejectedFix | None
     try:
         content = _content(device_id, decoded, now)
     except InvalidFix as error:
