@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, moment
+from tasks_app.admin.device_keys import DeviceKeysMixin
 from tasks_app.models import Device, DeviceState, DeviceStatus, Geofence, Position
 
 LATEST_POSITIONS = 50
@@ -66,21 +67,23 @@ def state_of(device: Device) -> DeviceState | None:
 
 
 @admin.register(Device)
-class DeviceAdmin(ModelAdmin):
+class DeviceAdmin(DeviceKeysMixin, ModelAdmin):
     list_display = ("heading", "fleet", "status_badge", "last_fix", "speed", "geofences", "is_active")
     list_display_links = ("heading",)
     list_filter = (StatusFilter, "fleet", "kind", "is_active")
     list_filter_sheet = False
+    actions = ("issue_keys",)
     list_select_related = ("fleet", "state")
     search_fields = ("name", "unique_id")
     autocomplete_fields = ("fleet",)
     change_form_outer_after_template = "tasks_app/admin/device_positions.html"
     fieldsets = (
-        (None, {"fields": (("name", "unique_id"), ("fleet", "kind"), "is_active")}),
+        (None, {"fields": (("name", "unique_id"), ("fleet", "kind"), ("is_active", "key_state"))}),
         (_("Limits"), {"fields": (("speed_limit_kph", "offline_after_minutes"),)}),
         (_("Now"), {"fields": STATE_ROWS}),
     )
     readonly_fields = (
+        "key_state",
         "status_badge",
         "last_fix",
         "last_seen",

@@ -35,6 +35,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _page(_("Fleets"), "groups", "tasks_app", "fleet"),
                 _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
                 _page(_("Events"), "bolt", "tasks_app", "event"),
+                _page(_("Quarantine"), "report", "tasks_app", "quarantinedfix"),
                 _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
                 _page(_("Reports"), "summarize", "reports_app", "report"),
             ],
