@@ -106,7 +106,7 @@ class ImportPositionsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         check_may_import(request.user)
-        form = ImportForm(data={name: request.data[name] for name in request.data})
+        form = ImportForm(data=request.data)
         form.is_valid(raise_exception=True)
         values = form.validated_data
         device = device_for(request.user, values["device"]) if "device" in values else None
@@ -141,7 +141,7 @@ class ImportView(ApiView):
     def get(self, request: Request, upload_id: int) -> Response:
         uploads = PositionUpload.objects.all()
         if not request.user.is_staff:
-            uploads = uploads.filter(requested_by=request.user)
+            uploads = uploads.filter(requested_by_id=request.user.pk)
         upload = uploads.filter(pk=upload_id).first()
         if upload is None:
             raise Http404(_("Not found."))

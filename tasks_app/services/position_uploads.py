@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -251,7 +250,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _counts_of(summary: ImportSummary) -> dict[str, Any]:
-    return asdict(summary)
+    numbers = {name: getattr(summary, name) for name in ("read", "stored", "doubled", "events", "devices_created")}
+    reasons = {"rejected": dict(summary.rejected), "filtered": dict(summary.filtered)}
+    return {**numbers, **reasons, "examples": dict(summary.examples)}
 
 
 def _summary_of(counts: dict[str, Any]) -> ImportSummary:
