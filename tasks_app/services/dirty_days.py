@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -34,7 +34,7 @@ def mark_dirty_days(columns: FixColumns, new: npt.NDArray[np.bool_], devices: Se
     if days:
         pks = columns.device_pks.tolist()
         with connection.cursor() as cursor:
-            cursor.execute(_MARK, [[pks[number] for number, _ in days], [day for _, day in days]])
+            cursor.execute(_MARK, [_array(pks[number] for number, _ in days), _array(day for _, day in days)])
 
 
 def local_days(
@@ -46,6 +46,11 @@ def local_days(
     ordinals = np.array([_ordinals(blocks, ZoneInfo(str(name))) for name in names]).reshape(len(names), len(blocks))
     keys = np.unique(device * _MORE_THAN_DAYS + ordinals[zone_of[device], block])
     return [(key // _MORE_THAN_DAYS, date.fromordinal(key % _MORE_THAN_DAYS)) for key in keys.tolist()]
+
+
+def _array(values: Iterable[object]) -> str:
+    """PostgreSQL's text of an array: one literal to parse instead of an expression for each element."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _ordinals(blocks: npt.NDArray[np.int64], zone: ZoneInfo) -> list[int]:
