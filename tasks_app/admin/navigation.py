@@ -37,6 +37,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _page(_("Events"), "bolt", "tasks_app", "event"),
                 _page(_("Quarantine"), "report", "tasks_app", "quarantinedfix"),
                 _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
+                _imports_item(),
                 _page(_("Reports"), "summarize", "reports_app", "report"),
             ],
         },
@@ -79,6 +80,17 @@ def _start_item() -> Item:
         "icon": "play_circle",
         "link": reverse("admin:tasks_app_job_start"),
         "permission": lambda request: request.user.has_perm("tasks_app.add_job"),
+    }
+
+
+def _imports_item() -> Item:
+    return {
+        "title": _("Import positions"),
+        "icon": "upload_file",
+        "link": reverse("admin:tasks_app_positionupload_changelist"),
+        "permission": lambda request: (
+            request.user.has_perm("tasks_app.add_position") or request.user.has_perm("tasks_app.view_positionupload")
+        ),
     }
 
 
