@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tasks_app.admin.live_map import may_see_live_map
+
 Item = dict[str, Any]
 
 
@@ -31,6 +33,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Fleet"),
             "items": [
+                _live_map_item(),
                 _page(_("Devices"), "local_shipping", "tasks_app", "device"),
                 _page(_("Fleets"), "groups", "tasks_app", "fleet"),
                 _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
@@ -92,6 +95,10 @@ def _imports_item() -> Item:
             request.user.has_perm("tasks_app.add_position") or request.user.has_perm("tasks_app.view_positionupload")
         ),
     }
+
+
+def _live_map_item() -> Item:
+    return {"title": _("Live map"), "icon": "map", "link": reverse("live_map"), "permission": may_see_live_map}
 
 
 def _is_jobs_page(request: HttpRequest) -> bool:

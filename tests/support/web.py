@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.cluster import ROOT, environment, wait_until
+from trackerproject.management.commands.demo import free_port
 from trackerproject.management.commands.run_local import web_command
 
 
@@ -98,11 +99,9 @@ def session_of(user: Any) -> str:
 
 
 @contextmanager
-def running_web(folder: Path, **extra_environment: str) -> Iterator[WebServer]:
-    """Start the web server and wait until it listens; at the end it is gone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def running_web(folder: Path, port: int = 0, **extra_environment: str) -> Iterator[WebServer]:
+    """Start the web server, on a free port unless one is given, and wait until it listens; at the end it is gone."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / f"web-{port}.log"
     quick = {"LIVE_CHECK_SECONDS": "0.5", "LIVE_AUTHENTICATE_SECONDS": "2", **extra_environment}
