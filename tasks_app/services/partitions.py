@@ -6,6 +6,7 @@ which does not hold up other writers, as `CREATE TABLE ... PARTITION OF` would.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +16,8 @@ from django.db import connection, transaction
 
 from tasks_app.models import Position
 from tasks_app.services.transactions import run_in_transaction
+
+logger = logging.getLogger(__name__)
 
 _PARENT = Position._meta.db_table
 _NAME = re.compile(rf"{_PARENT}_(\d{{8}})")
@@ -48,9 +51,12 @@ def ensure_partitions(days: Iterable[date | datetime]) -> list[date]:
 def ensure_upcoming_partitions(*, now: datetime) -> list[date]:
     """Make the partitions of today and the next settings.PARTITION_DAYS_AHEAD days before their first fix comes.
 
-    Returns the days whose partition was made now. What the database has is looked up anew.
+    Returns the days whose partition was made now. What the database has is looked up anew. A default partition, which
+    the product never makes, is logged as an error.
     """
     forget_known_partitions()
+    if name := default_partition():
+        logger.error("%s is a default partition of %s: retention cannot drop what collects there", name, _PARENT)
     today = _utc_day(now)
     return ensure_partitions(today + timedelta(days=ahead) for ahead in range(settings.PARTITION_DAYS_AHEAD + 1))
 
