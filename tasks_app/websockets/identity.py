@@ -51,7 +51,7 @@ def token_credential(token: str) -> Credential | None:
 def current_access(credentials: Collection[Credential]) -> dict[Credential, Access]:
     """What each of these credentials gives access to now; one that ended, expired or was revoked is not in it.
 
-    Four queries, however many there are.
+    Five queries, however many there are.
     """
     holders = _session_users([one for one in credentials if one.kind == "session"])
     holders |= _token_users([one for one in credentials if one.kind == "token"])

@@ -12,9 +12,11 @@ from websockets.sync.client import connect
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetMembership
+from tasks_app.queries.access import visible_fleets
 from tasks_app.services import broadcast
 from tasks_app.services.api_tokens import issue_token
 from tasks_app.services.positions import store_fixes
+from tasks_app.websockets.identity import Access, Credential, current_access, token_credential
 from tests.support.web import running_web, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -279,3 +281,22 @@ def test_announcing_to_nobody_asks_redis_once_and_encodes_nothing(operator, devi
     store(fix(device))
     monkeypatch.setattr(broadcast, "device_now", None)
     broadcast.announce([DeviceState.objects.get(device=device)], [], {device.pk: device.fleet_id})
+
+
+def test_access_is_asked_for_all_at_once_and_is_what_each_may_see(
+    operator, charlie, staff, foreign, make_user, django_assert_num_queries
+):
+    gone = make_user(username="gone")
+    users = [operator, charlie, staff, foreign[0], gone]
+    sessions = {user: Credential("session", session_of(user)) for user in users}
+    tokens = {user: token_credential(token_of(user)) for user in (operator, staff)}
+    type(gone).objects.filter(pk=gone.pk).update(is_active=False)
+    asked = [*sessions.values(), *tokens.values(), Credential("session", "0" * 32), Credential("token", "x")]
+    with django_assert_num_queries(5):
+        found = current_access(asked)
+    for user in users[:-1]:
+        visible = dict(visible_fleets(user).values_list("id", "name"))
+        assert found.pop(sessions[user]) == Access(user.pk, visible)
+        if user in tokens:
+            assert found.pop(tokens[user]) == Access(user.pk, visible)
+    assert found == {}
