@@ -45,6 +45,9 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},
+            # Without Django's own handler and uvicorn's, which write addresses as they came, keys and all.
+            "django": {"level": level},
+            "uvicorn.access": {"handlers": ["stderr"], "level": level, "propagate": False},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
         },

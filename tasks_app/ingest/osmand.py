@@ -125,7 +125,7 @@ def _number(text: str) -> float | str | None:
 
 
 def _attributes(parameters: Parameters) -> dict[str, Any]:
-    found = {
+    found: dict[str, Any] = {
         name: _typed(text) for name in parameters if name not in _POSITION_KEYS and (text := _last(parameters, name))
     }
     if isinstance(level := _number(_last(parameters, "batt")), float) and level >= 0:

@@ -31,3 +31,15 @@ def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json, monke
     assert "SECRET" not in stream.getvalue()
     assert "/ingest/osmand" in stream.getvalue()
     assert "***" in stream.getvalue()
+
+
+@pytest.mark.parametrize("logger", ["django.server", "uvicorn.access"])
+def test_nothing_but_that_handler_writes_the_addresses(logger):
+    """Both servers bring a handler of their own, which would write them as they came."""
+    found = logging_config(level="INFO", as_json=True)["loggers"][logger]
+    assert (found["handlers"], found["propagate"]) == (["stderr"], False)
+
+
+def test_django_s_own_handler_is_gone():
+    handlers = logging.getLogger("django").handlers
+    assert [handler for handler in handlers if handler.formatter is None] == []
