@@ -39,6 +39,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
                 _page(_("Events"), "bolt", "tasks_app", "event"),
                 _page(_("Quarantine"), "report", "tasks_app", "quarantinedfix"),
+                _page(_("Filtered fixes"), "filter_alt", "tasks_app", "filteredfix"),
+                _page(_("Filtered per day"), "functions", "tasks_app", "filtercount"),
                 _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
                 _imports_item(),
                 _page(_("Reports"), "summarize", "reports_app", "report"),
