@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import transaction
 
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
@@ -21,6 +20,7 @@ from tasks_app.queries.access import visible_devices
 from tasks_app.services import broadcast, derivation, device_states
 from tasks_app.services.device_states import KnownDevice, State
 from tasks_app.services.dirty_days import mark_dirty_days
+from tasks_app.services.event_rows import complete_episodes, insert_events
 from tasks_app.services.filter_rules import FilterRules, own_reasons
 from tasks_app.services.filters import (
     FilteredPart,
@@ -259,23 +259,11 @@ def _back_online(state: State, seen_at: datetime) -> Event:
 
 
 def _save(changes: Changes, touched: list[State], announce: bool) -> None:
-    if changes.events:
-        Event.objects.bulk_create(changes.events)
+    insert_events(changes.events)
     for state, event in changes.open_episodes:
         state.overspeed_event_id = event.pk
-    _complete_episodes(changes.ended_episodes)
+    complete_episodes(changes.ended_episodes)
     device_states.save_states(touched)
     cache_latest_positions(touched)
     if changes.events and announce:
         events_recorded.send(sender=Event, events=changes.events)
-
-
-def _complete_episodes(ended: Iterable[tuple[int, dict[str, Any]]]) -> None:
-    rows = [{"id": event_id, "data": data} for event_id, data in ended]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE tasks_app_event e SET data = e.data || n.data"
-                " FROM json_to_recordset(%s) n(id bigint, data jsonb) WHERE e.id = n.id",
-                [msgspec.json.encode(rows).decode()],
-            )
