@@ -83,7 +83,7 @@ def _ask_for_drain() -> None:
 
 def drain_inbox() -> dict[str, int]:
     """Store what waits in the inbox, in rounds of 5 000, and remove it; counts of what became of the fixes."""
-    totals = {"read": 0, "stored": 0, "doubled": 0, "rejected": 0, "events": 0}
+    totals = {"read": 0, "stored": 0, "doubled": 0, "filtered": 0, "rejected": 0, "events": 0}
     client().delete(drain_key())
     for _ in range(MAX_INBOX_FIXES // FIXES_PER_ROUND):
         current_job().raise_if_cancelled()
@@ -128,6 +128,7 @@ def _count(totals: dict[str, int], read: int, unreadable: int, result: StoreResu
     totals["read"] += read
     totals["stored"] += result.stored
     totals["doubled"] += result.doubled
+    totals["filtered"] += sum(result.filtered.values())
     totals["rejected"] += unreadable + len(result.rejected)
     totals["events"] += result.events
     if result.rejected:
