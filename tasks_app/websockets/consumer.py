@@ -44,6 +44,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._is_waiting = False
         self._cursors: dict[int, Cursor] = {}
         self._fleets_changed = False
+        self._has_snapshot = False
         self._news = asyncio.Event()
         self._rate = RateLimit(burst=10, per_second=1.0)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -167,9 +168,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _tell(self) -> None:
         """A snapshot, then what is new, at most once a second. A client that reads slowly holds up only this loop."""
-        await self._send_all("snapshot", self._snapshot(), self.access.fleets)
         while True:
+            if not self._has_snapshot:
+                self._has_snapshot, self._fleets_changed = True, False
+                await self._send_all("snapshot", self._snapshot(), self.access.fleets)
             await asyncio.sleep(COALESCE_SECONDS)
+            if not self._has_snapshot:
+                continue
             try:
                 await asyncio.wait_for(self._news.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:
@@ -183,8 +188,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await self._send_all("update", news, fleets)
 
     async def _send_all(self, kind: str, news: News, fleets: dict[int, str] | None) -> None:
+        access = self.access
         for message in messages.news_messages(kind, news, fleets):
             if not self.is_open:
+                return
+            if self.access is not access:
+                # What is left may be of a fleet that was lost while a slow client took the rest.
+                self._has_snapshot = False
                 return
             await self.send(message)
 

@@ -63,8 +63,7 @@ window.TrackerLive = (() => {
 
     // A snapshot of many devices comes in several messages; what none of them names is no longer ours to see.
     function takeSnapshot(message) {
-      snapshotIds = snapshotIds ?? new Set();
-      if (message.fleets) known.events = [];
+      if (message.fleets) [snapshotIds, known.events] = [new Set(), []];
       for (const device of message.devices ?? []) snapshotIds.add(device.id);
       take(message);
       if (message.more) return;
