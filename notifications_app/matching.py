@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 GEOFENCE_KINDS = frozenset({"geofence_enter", "geofence_exit"})
 # These come from fixes, which may arrive hours late. What the server itself notices (silence, a maintenance that is
 # due) is about the present even when it began long ago: an offline event is as old as the silence it tells of.
-KINDS_THAT_AGE = GEOFENCE_KINDS | {"overspeed"}
+KINDS_THAT_AGE = GEOFENCE_KINDS | {"overspeed", "ignition_on", "ignition_off", "alarm", "battery_low"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,19 @@ def offline_message(device: Device, *, offline_minutes: float | None, is_back: b
     return Message(NotificationKind.OFFLINE, context)
 
 
+def ignition_message(device: Device, *, is_on: bool, spot: Spot) -> Message:
+    return Message(NotificationKind.IGNITION, {**_about(device, spot), "is_on": is_on})
+
+
+def alarm_message(device: Device, *, alarm: str, spot: Spot) -> Message:
+    """`alarm` is what the device calls it."""
+    return Message(NotificationKind.ALARM, {**_about(device, spot), "alarm": alarm})
+
+
+def battery_message(device: Device, *, percent: float | None, spot: Spot) -> Message:
+    return Message(NotificationKind.BATTERY, {**_about(device, spot), "percent": percent})
+
+
 def maintenance_message(
     device: Device, *, plan_name: str, is_due: bool, at: datetime, left: Mapping[str, float | None]
 ) -> Message:
@@ -75,6 +88,12 @@ def event_message(event: Event, *, device: Device, geofence_name: str) -> Messag
             is_back=is_back,
             spot=last_spot(device) or (spot if spot.map_url else None),
         )
+    if event.kind in (EventKind.IGNITION_ON, EventKind.IGNITION_OFF):
+        return ignition_message(device, is_on=event.kind == EventKind.IGNITION_ON, spot=spot)
+    if event.kind == EventKind.ALARM:
+        return alarm_message(device, alarm=str(event.data.get("alarm", "")), spot=spot)
+    if event.kind == EventKind.BATTERY_LOW:
+        return battery_message(device, percent=_number(event.data, "battery_percent"), spot=spot)
     return _maintenance_event_message(event, device)
 
 

@@ -1,10 +1,29 @@
-"""How values are written to the cache: JSON, never pickle."""
+"""How values are written to the cache: JSON, never pickle; and entries of which the newest version wins."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import redis
+from django.core.cache import cache
+
+from tasks_app.engine.connection import client
+
+logger = logging.getLogger(__name__)
+
+# An entry begins with its version, which is all that is read of the old one.
+_SET_NEWEST = """
+for i, key in ipairs(KEYS) do
+  local old = redis.call('GET', key)
+  local version = old and tonumber(string.match(old, '^{"version":(%d+)'))
+  if not version or version <= tonumber(ARGV[2 * i]) then
+    redis.call('SET', key, ARGV[2 * i + 1], 'EX', ARGV[1])
+  end
+end
+"""
 
 
 class JSONSerializer:
@@ -17,3 +36,20 @@ class JSONSerializer:
 
     def loads(self, data: bytes) -> Any:
         return msgspec.json.decode(data)
+
+
+def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds: int) -> None:
+    """Write entries (cache key -> version, values) for so long, but never over a newer version of the same key.
+
+    Read one with `cache.get`: its values and "version". Redis that cannot be reached is only noted: a cache is no reason
+    to fail.
+    """
+    if not entries:
+        return
+    arguments: list[Any] = [seconds]
+    for version, values in entries.values():
+        arguments += (version, msgspec.json.encode({"version": version, **values}))
+    try:
+        client().register_script(_SET_NEWEST)([cache.make_key(key) for key in entries], arguments)
+    except redis.RedisError as error:
+        logger.warning("The cache was not written: %s", error)

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from tasks_app.engine.connection import client
+from tasks_app.ingest.message import KPH_PER
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
 MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds"}
+MIN_TOKEN_CHARACTERS = 20
 HINTS = {
     "retry": "A job is given back when its worker dies, never because of its age: there is nothing to set.",
     "max_attempts": "Set 'attempts' for a queue in ALT_CLUSTERS, or max_attempts of a task.",
@@ -48,6 +50,18 @@ def check_queues(**_: Any) -> list[CheckMessage]:
     if set(settings.QUEUES) == set(settings.Q_CLUSTER.get("ALT_CLUSTERS", {})):
         return []
     return [Error("settings.QUEUES and Q_CLUSTER['ALT_CLUSTERS'] name different queues.", id="tasks_app.E002")]
+
+
+@register("tasks")
+def check_ingest(**_: Any) -> list[CheckMessage]:
+    """E004: a unit of speed that does not exist. W005: a token of a server that could be guessed."""
+    found: list[CheckMessage] = []
+    if settings.INGEST_OSMAND_SPEED_UNIT not in KPH_PER:
+        found.append(Error(f"INGEST_OSMAND_SPEED_UNIT must be one of {', '.join(KPH_PER)}.", id="tasks_app.E004"))
+    if 0 < len(settings.TRACCAR_FORWARD_TOKEN) < MIN_TOKEN_CHARACTERS:
+        hint = f"Take {MIN_TOKEN_CHARACTERS} or more random characters."
+        found.append(Warning("TRACCAR_FORWARD_TOKEN can be guessed.", hint=hint, id="tasks_app.W005"))
+    return found
 
 
 @register(Tags.database)

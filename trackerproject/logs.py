@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import structlog
+
+# Keys of devices, which phones can only send in the address: as a parameter, or behind /ingest/osmand/.
+_KEY_IN_ADDRESS = re.compile(r"""([?&](?:key|token)=|/ingest/osmand/)[^&\s"'/?]+""")
+
+
+def without_keys(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """structlog processor: addresses are logged without the keys in them."""
+    for name in ("event", "exception"):
+        text = event.get(name)
+        if isinstance(text, str) and ("=" in text or "/ingest/" in text):
+            event[name] = _KEY_IN_ADDRESS.sub(r"\1***", text)
+    return event
 
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
@@ -15,6 +28,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        without_keys,
     ]
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.processors.LogfmtRenderer()
     return {
@@ -31,6 +45,9 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},
+            # Without Django's own handler and uvicorn's, which write addresses as they came, keys and all.
+            "django": {"level": level},
+            "uvicorn.access": {"handlers": ["stderr"], "level": level, "propagate": False},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
         },

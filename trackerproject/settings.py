@@ -189,10 +189,44 @@ TASK_ENGINE = {
 
 MAX_BATCH_FIXES = env.int("MAX_BATCH_FIXES", default=5000)
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
+# The largest file of positions that may be uploaded for an import.
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=256 * 1024 * 1024)
 OFFLINE_AFTER_MINUTES = env.int("OFFLINE_AFTER_MINUTES", default=15)
 ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
+# Of the fixes that filters keep out, so many of each device are kept with their reason.
+FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
+# Partitions for so many days ahead are made daily; anything else is made when its first fix arrives.
+PARTITION_DAYS_AHEAD = env.int("PARTITION_DAYS_AHEAD", default=7)
 MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
+# How devices send (docs/devices.md). Unsigned: knowing a device's identifier is enough, unless it holds a key.
+INGEST_ALLOW_UNSIGNED = env.bool("INGEST_ALLOW_UNSIGNED", default=False)
+INGEST_REGISTER_UNKNOWN = env.str("INGEST_REGISTER_UNKNOWN", default="")
+INGEST_REGISTER_MAX_DEVICES = env.int("INGEST_REGISTER_MAX_DEVICES", default=1000)
+INGEST_OSMAND_SPEED_UNIT = env.str("INGEST_OSMAND_SPEED_UNIT", default="knots")
+INGEST_DEVICE_PER_MINUTE = env.int("INGEST_DEVICE_PER_MINUTE", default=6000)
+INGEST_REFUSALS_PER_MINUTE = env.int("INGEST_REFUSALS_PER_MINUTE", default=300)
+TRACCAR_FORWARD_TOKEN = env.str("TRACCAR_FORWARD_TOKEN", default="")
+QUARANTINE_MAX_ROWS = env.int("QUARANTINE_MAX_ROWS", default=1000)
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
+
+# --- Live (WebSocket) -------------------------------------------------------------------------------------------------
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # services/broadcast.py publishes on the channels of this layer's groups.
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_connect_timeout": 2}],
+            "prefix": f"{Q_CLUSTER['name']}:live:",
+        },
+    }
+}
+LIVE_MAX_CONNECTIONS_PER_USER = env.int("LIVE_MAX_CONNECTIONS_PER_USER", default=20)
+LIVE_AUTHENTICATE_SECONDS = env.float("LIVE_AUTHENTICATE_SECONDS", default=10.0)
+# A viewer who logged out, or lost a fleet, is told nothing any more after at most this long.
+LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", default=3.0)
+# What was missed (Redis away, a device renamed) is read from the database this often.
+LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 
@@ -262,6 +296,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "deviceKey": {"type": "apiKey", "in": "header", "name": "X-Device-Key"},
+            "deviceBearer": {"type": "http", "scheme": "bearer"},
+            "deviceKeyInQuery": {"type": "apiKey", "in": "query", "name": "key"},
+        }
+    },
 }
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
@@ -292,6 +333,11 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 MEDIA_URL = "media/"
+FILE_UPLOAD_HANDLERS = [
+    "tasks_app.upload_limit.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from notifications_app.api.urls import api_urls as notification_urls
 from reports_app.api.urls import api_urls as report_urls
+from tasks_app.admin.live_map import live_map
+from tasks_app.api.ingest.urls import ingest_urls
 from tasks_app.api.unknown import unknown_address
 from tasks_app.api.urls import api_urls as task_urls
 from tasks_app.api.urls import probe_urls
@@ -18,10 +20,12 @@ schema_urls = [
 ]
 
 urlpatterns = [
+    path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
     path("admin/", admin.site.urls),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
-    re_path(r"^api/.*$", unknown_address),
+    path("ingest/", include((ingest_urls, "ingest"))),
+    re_path(r"^(?:api|ingest)/.*$", unknown_address),
 ]
 
 handler400 = "tasks_app.api.errors.bad_request"

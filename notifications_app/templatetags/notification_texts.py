@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django import template
@@ -10,6 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 register = template.Library()
+
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 @register.filter
@@ -24,6 +27,14 @@ def duration(minutes: float) -> str:
     if hours:
         return " ".join([_("%(n)d h") % {"n": hours}, *([_("%(n)d min") % {"n": rest}] if rest else [])])
     return _("%(n)d min") % {"n": rest}
+
+
+@register.filter
+def alarm_words(alarm: str) -> str:
+    """The device's name for an alarm as a person reads it: `SOS`, `hard braking` for hardBraking."""
+    if not alarm:
+        return _("unknown")
+    return "SOS" if alarm.lower() == "sos" else _CAPITAL.sub(r" \g<0>", alarm).lower()
 
 
 @register.filter

@@ -1,5 +1,29 @@
 """The admin pages, one module per noun. Importing this package registers them."""
 
-from tasks_app.admin import devices, events, fleets, geofences, jobs, maintenance, schedules, users
+from tasks_app.admin import (
+    devices,
+    events,
+    filters,
+    fleets,
+    geofences,
+    jobs,
+    maintenance,
+    position_uploads,
+    quarantine,
+    schedules,
+    users,
+)
 
-__all__ = ["devices", "events", "fleets", "geofences", "jobs", "maintenance", "schedules", "users"]
+__all__ = [
+    "devices",
+    "events",
+    "filters",
+    "fleets",
+    "geofences",
+    "jobs",
+    "maintenance",
+    "position_uploads",
+    "quarantine",
+    "schedules",
+    "users",
+]

@@ -15,6 +15,8 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, moment
+from tasks_app.admin.device_keys import DeviceKeysMixin
+from tasks_app.admin.filters import DeviceFiltersInline
 from tasks_app.models import Device, DeviceState, DeviceStatus, Geofence, Position
 
 LATEST_POSITIONS = 50
@@ -66,21 +68,32 @@ def state_of(device: Device) -> DeviceState | None:
 
 
 @admin.register(Device)
-class DeviceAdmin(ModelAdmin):
+class DeviceAdmin(DeviceKeysMixin, ModelAdmin):
     list_display = ("heading", "fleet", "status_badge", "last_fix", "speed", "geofences", "is_active")
     list_display_links = ("heading",)
     list_filter = (StatusFilter, "fleet", "kind", "is_active")
     list_filter_sheet = False
+    actions = ("issue_keys",)
     list_select_related = ("fleet", "state")
     search_fields = ("name", "unique_id")
     autocomplete_fields = ("fleet",)
+    inlines = (DeviceFiltersInline,)
     change_form_outer_after_template = "tasks_app/admin/device_positions.html"
     fieldsets = (
-        (None, {"fields": (("name", "unique_id"), ("fleet", "kind"), "is_active")}),
-        (_("Limits"), {"fields": (("speed_limit_kph", "offline_after_minutes"),)}),
+        (None, {"fields": (("name", "unique_id"), ("fleet", "kind"), ("is_active", "key_state"))}),
+        (
+            _("Limits"),
+            {
+                "fields": (
+                    ("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),
+                    "offline_after_minutes",
+                )
+            },
+        ),
         (_("Now"), {"fields": STATE_ROWS}),
     )
     readonly_fields = (
+        "key_state",
         "status_badge",
         "last_fix",
         "last_seen",
@@ -155,9 +168,20 @@ class DeviceAdmin(ModelAdmin):
     @display(description=_("odometer"))
     def odometer(self, device: Device) -> str:
         state = state_of(device)
-        return MISSING if state is None else f"{number_format(state.odometer_meters / 1000, 1)} km"
+        return MISSING if state is None else _with_sent(state.odometer_meters, state.sent_odometer_meters, 1000, "km")
 
     @display(description=_("engine time"))
     def engine_time(self, device: Device) -> str:
         state = state_of(device)
-        return MISSING if state is None else f"{number_format(state.engine_seconds / 3600, 1)} h"
+        return MISSING if state is None else _with_sent(state.engine_seconds, state.sent_engine_seconds, 3600, "h")
+
+
+def _with_sent(counted: float, sent: float | None, units: float, name: str) -> str:
+    """What was counted here and, beside it, what the device says itself."""
+    text = f"{number_format(counted / units, 1)} {name}"
+    if sent is None:
+        return text
+    return _("%(counted)s (the device says %(sent)s)") % {
+        "counted": text,
+        "sent": f"{number_format(sent / units, 1)} {name}",
+    }

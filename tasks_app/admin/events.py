@@ -16,6 +16,10 @@ KIND_BADGES: dict[str, str] = {
     EventKind.OVERSPEED: "danger",
     EventKind.DEVICE_OFFLINE: "warning",
     EventKind.DEVICE_ONLINE: "success",
+    EventKind.IGNITION_ON: "",
+    EventKind.IGNITION_OFF: "",
+    EventKind.ALARM: "danger",
+    EventKind.BATTERY_LOW: "warning",
     EventKind.MAINTENANCE_DUE_SOON: "warning",
     EventKind.MAINTENANCE_DUE: "danger",
 }

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from tasks_app.admin.filters import FleetFiltersInline
 from tasks_app.models import Fleet, FleetMembership
 
 
@@ -23,7 +24,12 @@ class FleetAdmin(ModelAdmin):
     list_display = ("name", "device_count", "member_count", "time_zone", "speed_limit_kph", "offline_after_minutes")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
-    inlines = (MembershipInline,)
+    fieldsets = (
+        (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"), "created_at")}),
+        (_("Overspeed"), {"fields": (("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),)}),
+        (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
+    )
+    inlines = (MembershipInline, FleetFiltersInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fleet]:
         counts = {"devices_total": Count("devices", distinct=True), "members_total": Count("members", distinct=True)}

@@ -25,10 +25,24 @@ AREA_KINDS = {
 
 class GeofenceForm(forms.ModelForm):
     area = StrictJSONField(label=_("Area"))
+    windows = StrictJSONField(label=_("Windows"), required=False, initial=list)
 
     class Meta:
         model = Geofence
-        fields = ("fleet", "name", "area", "is_active", "speed_limit_kph")
+        fields = (
+            "fleet",
+            "name",
+            "area",
+            "is_active",
+            "speed_limit_kph",
+            "tolerance_meters",
+            "dwell_seconds",
+            "windows",
+        )
+
+    def clean_windows(self) -> Any:
+        """A field left empty means always."""
+        return self.cleaned_data["windows"] or []
 
 
 @admin.register(Geofence)
@@ -43,6 +57,17 @@ class GeofenceAdmin(ModelAdmin):
     readonly_fields = ("sketch", "updated_at")
     fieldsets = (
         (None, {"fields": (("name", "fleet"), ("speed_limit_kph", "is_active"))}),
+        (
+            _("When a device has entered or left"),
+            {
+                "fields": (("tolerance_meters", "dwell_seconds"), "windows"),
+                "description": _(
+                    "Windows are those of the week, in the fleet's time zone, in which entering and leaving is told; "
+                    'none means always. Example: [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}] for the '
+                    "nights that begin on Monday (0) to Friday (4)."
+                ),
+            },
+        ),
         (
             _("Area"),
             {

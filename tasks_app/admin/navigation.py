@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tasks_app.admin.live_map import may_see_live_map
+
 Item = dict[str, Any]
 
 
@@ -31,11 +33,16 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": _("Fleet"),
             "items": [
+                _live_map_item(),
                 _page(_("Devices"), "local_shipping", "tasks_app", "device"),
                 _page(_("Fleets"), "groups", "tasks_app", "fleet"),
                 _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
                 _page(_("Events"), "bolt", "tasks_app", "event"),
+                _page(_("Quarantine"), "report", "tasks_app", "quarantinedfix"),
+                _page(_("Filtered fixes"), "filter_alt", "tasks_app", "filteredfix"),
+                _page(_("Filtered per day"), "functions", "tasks_app", "filtercount"),
                 _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
+                _imports_item(),
                 _page(_("Reports"), "summarize", "reports_app", "report"),
             ],
         },
@@ -79,6 +86,21 @@ def _start_item() -> Item:
         "link": reverse("admin:tasks_app_job_start"),
         "permission": lambda request: request.user.has_perm("tasks_app.add_job"),
     }
+
+
+def _imports_item() -> Item:
+    return {
+        "title": _("Import positions"),
+        "icon": "upload_file",
+        "link": reverse("admin:tasks_app_positionupload_changelist"),
+        "permission": lambda request: (
+            request.user.has_perm("tasks_app.add_position") or request.user.has_perm("tasks_app.view_positionupload")
+        ),
+    }
+
+
+def _live_map_item() -> Item:
+    return {"title": _("Live map"), "icon": "map", "link": reverse("live_map"), "permission": may_see_live_map}
 
 
 def _is_jobs_page(request: HttpRequest) -> bool:

@@ -8,6 +8,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from tasks_app.api.fields import StrictSerializer
@@ -32,15 +33,17 @@ class ApiView(APIView):
     parser_classes = [JSONBodyParser]
     content_negotiation_class = AlwaysJSON
 
-    def body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
-        """The validated JSON body. Raises ValidationError."""
-        return self._validated(serializer_class, json_body(self.request))
+    def body(self, serializer_class: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The validated JSON body; with `partial` only what it holds is required to be right. Raises ValidationError."""
+        return self._validated(serializer_class, json_body(self.request), partial=partial)
 
     def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         """The validated query parameters. Raises ValidationError."""
         return self._validated(serializer_class, self.request.query_params.dict())
 
-    def _validated(self, serializer_class: type[StrictSerializer], data: Any) -> dict[str, Any]:
-        serializer = serializer_class(data=data, context={"request": self.request})
+    def _validated(
+        self, serializer_class: type[Serializer[Any]], data: Any, *, partial: bool = False
+    ) -> dict[str, Any]:
+        serializer = serializer_class(data=data, partial=partial, context={"request": self.request})
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data

@@ -1,34 +1,77 @@
-"""Devices and what is known of each, to look at."""
+"""Devices: what they are, what is known of each, and which are near a place."""
 
 from __future__ import annotations
 
-from rest_framework import serializers
+from typing import Any
+
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import MomentField
+from tasks_app.api.fields import (
+    IdField,
+    MomentField,
+    QueryFloatField,
+    StrictModelSerializer,
+    StrictSerializer,
+    editable_fields,
+)
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import device_for
+from tasks_app.api.permissions import check_manages, device_for, fleet_for
+from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Device, DeviceState, FleetRole
 from tasks_app.queries.access import visible_devices
+from tasks_app.queries.devices import nearest_devices
+
+# Half way round the Earth: the farthest two places can be from each other.
+FARTHEST_METERS = 20_037_508.0
+MAX_NEAREST = 100
 
 
-class DeviceSerializer(serializers.ModelSerializer[Device]):
+class DeviceSerializer(StrictModelSerializer):
     """A device."""
 
-    kind = serializers.CharField()
+    fleet_id = IdField()
     status = serializers.SerializerMethodField()
 
     class Meta:
         model = Device
-        fields = ["id", "unique_id", "name", "kind", "fleet_id", "is_active", "speed_limit_kph", "status"]
-        read_only_fields = fields
+        fields = ["id", "fleet_id", *editable_fields(Device), "status", "created_at"]
+        read_only_fields = ["id", "created_at"]
 
     def get_status(self, device: Device) -> str:
         state: DeviceState | None = getattr(device, "state", None)
         return state.status if state else "unknown"
+
+
+class PlacedDeviceSerializer(serializers.Serializer[Any]):
+    """A device and its newest fix."""
+
+    device = DeviceSerializer(source="*")
+    fix_time = MomentField(source="state.fix_time")
+    latitude = serializers.FloatField(source="state.latitude")
+    longitude = serializers.FloatField(source="state.longitude")
+    speed_kph = serializers.FloatField(source="state.speed_kph", allow_null=True)
+    course_degrees = serializers.FloatField(source="state.course_degrees", allow_null=True)
+
+
+class NearDeviceSerializer(serializers.Serializer[Any]):
+    """A device and how far away it is."""
+
+    device = DeviceSerializer()
+    distance_meters = serializers.FloatField()
+    fix_time = MomentField(source="device.state.fix_time")
+    latitude = serializers.FloatField(source="device.state.latitude")
+    longitude = serializers.FloatField(source="device.state.longitude")
+    speed_kph = serializers.FloatField(source="device.state.speed_kph", allow_null=True)
+
+
+class NearestSerializer(serializers.Serializer[Any]):
+    """The nearest devices, the nearest first."""
+
+    results = NearDeviceSerializer(many=True)
 
 
 class DeviceStateSerializer(serializers.ModelSerializer[DeviceState]):
@@ -36,29 +79,14 @@ class DeviceStateSerializer(serializers.ModelSerializer[DeviceState]):
 
     status = serializers.CharField()
     last_seen_at = MomentField(allow_null=True)
+    offline_since = MomentField(allow_null=True)
     fix_time = MomentField(allow_null=True)
+    overspeed_since = MomentField(allow_null=True)
     geofence_ids = serializers.ListField(child=serializers.IntegerField())
 
     class Meta:
         model = DeviceState
-        fields = [
-            "device_id",
-            "status",
-            "last_seen_at",
-            "fix_time",
-            "latitude",
-            "longitude",
-            "altitude_meters",
-            "speed_kph",
-            "course_degrees",
-            "accuracy_meters",
-            "attributes",
-            "is_moving",
-            "ignition",
-            "odometer_meters",
-            "engine_seconds",
-            "geofence_ids",
-        ]
+        fields = ["device_id", *editable_fields(DeviceState)]
         read_only_fields = fields
 
 
@@ -67,6 +95,16 @@ class DeviceListQuery(PageQuery):
 
     fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     unique_id = serializers.CharField(max_length=128, required=False)
+
+
+class NearestQuery(StrictSerializer):
+    """A place, and how far to look."""
+
+    lat = QueryFloatField(min_value=-90, max_value=90, help_text="Degrees.")
+    lon = QueryFloatField(min_value=-180, max_value=180, help_text="Degrees.")
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_NEAREST, default=10)
+    max_distance_meters = QueryFloatField(min_value=0, max_value=FARTHEST_METERS, default=FARTHEST_METERS)
+    fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 
 
 class DeviceListView(ApiView):
@@ -89,6 +127,60 @@ class DeviceListView(ApiView):
         rows, cursor = keyset_page(devices, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
         return Response(page_body(request, cursor, DeviceSerializer(rows, many=True).data))
 
+    @describe(
+        "Make a device",
+        name="devices_create",
+        tag="fleet",
+        request=DeviceSerializer,
+        answers={201: DeviceSerializer},
+        errors=(404,),
+        description="For managers of its fleet.",
+    )
+    def post(self, request: Request) -> Response:
+        values = self.body(DeviceSerializer)
+        fleet = fleet_for(request.user, values["fleet_id"], FleetRole.VIEWER)
+        check_manages(request.user, fleet, "tasks_app.add_device")
+        return Response(DeviceSerializer(saved(Device(), values)).data, status=status.HTTP_201_CREATED)
+
+
+class DeviceView(ApiView):
+    """One device."""
+
+    @describe("A device", name="devices_retrieve", tag="fleet", answers={200: DeviceSerializer}, errors=(404,))
+    def get(self, request: Request, device_id: int) -> Response:
+        return Response(DeviceSerializer(device_for(request.user, device_id, FleetRole.VIEWER)).data)
+
+    @describe(
+        "Change a device",
+        name="devices_update",
+        tag="fleet",
+        request=DeviceSerializer(partial=True),
+        answers={200: DeviceSerializer},
+        errors=(404,),
+        description="For managers of its fleet; to move it, also of the fleet it comes into.",
+    )
+    def patch(self, request: Request, device_id: int) -> Response:
+        device = device_for(request.user, device_id, FleetRole.VIEWER)
+        check_manages(request.user, device.fleet, "tasks_app.change_device")
+        values = self.body(DeviceSerializer, partial=True)
+        if values.get("fleet_id", device.fleet_id) != device.fleet_id:
+            target = fleet_for(request.user, values["fleet_id"], FleetRole.VIEWER)
+            check_manages(request.user, target, "tasks_app.change_device")
+        return Response(DeviceSerializer(saved(device, values)).data)
+
+    @describe(
+        "Delete a device",
+        name="devices_delete",
+        tag="fleet",
+        answers={204: None},
+        errors=(404, 409),
+        description="Its events go with it; its positions are removed by the next cleanup_orphaned_data.",
+    )
+    def delete(self, request: Request, device_id: int) -> Response:
+        device = device_for(request.user, device_id, FleetRole.VIEWER)
+        check_manages(request.user, device.fleet, "tasks_app.delete_device")
+        return deleted(device)
+
 
 class DeviceStateView(ApiView):
     """The present state of one device."""
@@ -100,3 +192,29 @@ class DeviceStateView(ApiView):
         device = device_for(request.user, device_id, FleetRole.VIEWER)
         state = DeviceState.objects.filter(device=device).first()
         return Response(DeviceStateSerializer(state or DeviceState(device=device)).data)
+
+
+class NearestDevicesView(ApiView):
+    """Devices near a place."""
+
+    @describe(
+        "The devices nearest to a place",
+        name="devices_nearest",
+        tag="fleet",
+        parameters=[NearestQuery],
+        answers={200: NearestSerializer},
+        description="By each device's newest fix, however old it is, which `fix_time` says.",
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(NearestQuery)
+        devices = visible_devices(request.user)
+        if "fleet" in query:
+            devices = devices.filter(fleet_id=query["fleet"])
+        near = nearest_devices(
+            devices,
+            latitude=query["lat"],
+            longitude=query["lon"],
+            limit=query["limit"],
+            max_distance_meters=query["max_distance_meters"],
+        )
+        return Response({"results": NearDeviceSerializer(near, many=True).data})

@@ -23,10 +23,11 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from tasks_app.engine import EngineError, InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable, UnknownTask
+from tasks_app.services.inbox import InboxFull
 
 logger = logging.getLogger(__name__)
 
-JSON_PATHS = ("/api/", "/health", "/metrics")
+JSON_PATHS = ("/api/", "/ingest/", "/health", "/metrics")
 RETRY_AFTER_SECONDS = 5
 REDIS_DOWN = (
     redis.ConnectionError,
@@ -100,6 +101,8 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return _api_problem(error)
         case EngineError():
             return _engine_problem(error)
+        case InboxFull():
+            return _unavailable("inbox_full", _("Too many fixes wait to be stored; send it again later."))
         case Http404():
             return Problem(status.HTTP_404_NOT_FOUND, "not_found", _("Not found."))
         case PermissionDenied():

@@ -6,12 +6,15 @@ import math
 from datetime import UTC, date, datetime
 from typing import Any
 
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
 
-from tasks_app.engine import JobState, parse_state
+from tasks_app.engine import InvalidArguments, JobState, parse_state
+from tasks_app.engine.arguments import encode_json
 
 MAX_ID = 2**63 - 1
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
@@ -24,6 +27,30 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
             raise serializers.ValidationError({str(name)[:100]: [_("Unknown field.")] for name in sorted(unknown)})
         return super().to_internal_value(data)
+
+
+class StrictModelSerializer(serializers.ModelSerializer[Any]):
+    """The rows of a model as JSON, and the body that makes or changes one: its values are taken at their word too.
+
+    Fields are those of the model that people may edit, so a new one is in the API as soon as it is in the model. Rules
+    that need the whole row (unique together, constraints) are checked where it is saved.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
+            raise serializers.ValidationError({str(name)[:100]: [_("Unknown field.")] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+    def get_validators(self) -> list[Any]:
+        return []
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> tuple[Any, Any]:
+        field_class, options = super().build_standard_field(field_name, model_field)
+        # Uniqueness is checked with the other rules of the row, in one place.
+        if "validators" in options:
+            options["validators"] = [one for one in options["validators"] if not isinstance(one, UniqueValidator)]
+        strict = STRICT_FIELDS.get(field_class, field_class)
+        return strict, options
 
 
 class FiniteFloatField(serializers.FloatField):
@@ -55,11 +82,62 @@ class StrictIntegerField(serializers.IntegerField):
         return data
 
 
+class StorableJSONField(serializers.JSONField):
+    """A JSON value that PostgreSQL can store: no NUL character, no lone surrogate, no endless nesting."""
+
+    default_error_messages = {"invalid": _("The value cannot be stored: {reason}")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            encode_json(data)
+        except (InvalidArguments, RecursionError) as error:
+            self.fail("invalid", reason=error)
+        return data
+
+
 class IdField(StrictIntegerField):
     """The number of a row."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, **kwargs)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class IdListField(serializers.Field[list[int], Any, str, Any]):
+    """Row numbers with commas between them, as a query parameter has them: `7` or `7,8,9`; each once."""
+
+    default_error_messages = {
+        "invalid": _("Give row numbers with commas between them, such as 7,8."),
+        "too_many": _("At most {most} are taken at once."),
+    }
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
+
+    def to_internal_value(self, data: Any) -> list[int]:
+        parts = str(data)[: 20 * self.most].split(",")
+        if not all(part.isascii() and part.isdecimal() and 0 < int(part[:20]) <= MAX_ID for part in parts):
+            self.fail("invalid")
+        ids = sorted({int(part) for part in parts})
+        if len(ids) > self.most:
+            self.fail("too_many", most=self.most)
+        return ids
+
+    def to_representation(self, value: list[int]) -> str:
+        return ",".join(map(str, value))
+
+
+class QueryFloatField(serializers.FloatField):
+    """A finite number in a query parameter."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if not isinstance(data, str) or "_" in data or len(data) > 40:
+            self.fail("invalid")
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -121,6 +199,22 @@ class StateField(serializers.Field[JobState, Any, str, Any]):
 
     def to_representation(self, value: JobState) -> str:
         return str(value)
+
+
+STRICT_FIELDS: dict[type, type] = {
+    serializers.FloatField: FiniteFloatField,
+    serializers.IntegerField: StrictIntegerField,
+    serializers.BooleanField: StrictBooleanField,
+    serializers.CharField: StrictCharField,
+    serializers.DateTimeField: MomentField,
+    serializers.JSONField: StorableJSONField,
+}
+
+
+def editable_fields(model: type[Model], *, without: tuple[str, ...] = ()) -> list[str]:
+    """The names of the model's own columns that people may edit."""
+    fields = (field for field in model._meta.concrete_fields if field.editable and not field.is_relation)
+    return [field.name for field in fields if field.name not in without and not field.primary_key]
 
 
 def _is_date(text: str) -> bool:

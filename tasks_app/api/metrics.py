@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from tasks_app.api.base import ApiView
 from tasks_app.api.permissions import IsStaff
 from tasks_app.api.schema import describe
+from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.jobs import job_counts, queue_stats
 
 QUEUE_METRICS = (
@@ -54,6 +55,10 @@ class JobsCollector(Collector):
         for state, count in job_counts(hours=24).items():
             finished.add_metric([str(state)], count)
         yield finished
+        inbox = inbox_stats()
+        yield GaugeMetricFamily("tracker_inbox_size", "Single fixes that wait to be stored", inbox.size)
+        age = inbox.oldest_age_seconds or 0
+        yield GaugeMetricFamily("tracker_inbox_oldest_age_seconds", "Age of the fix that waits longest", age)
 
 
 class MetricsView(ApiView):

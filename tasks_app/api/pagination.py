@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -58,6 +59,28 @@ def keyset_page(
         return rows, None
     last = rows[limit - 1]
     return rows[:limit], _write_cursor([getattr(last, name) for name in order])
+
+
+def merged_page(
+    querysets: Sequence[QuerySet[M]], *, order: tuple[str, ...], limit: int, cursor: str | None
+) -> tuple[list[M], str | None]:
+    """One page of several querysets of one model as if they were one, each read along its own index.
+
+    No row may be in two of them. One query, which reads at most `limit` + 1 rows of each. Otherwise as `keyset_page`.
+    """
+    if len(querysets) == 1:
+        return keyset_page(querysets[0], order=order, limit=limit, cursor=cursor)
+    if not querysets:
+        return [], None
+    names = [f"-{name}" for name in order]
+    if cursor:
+        before = _before(order, _read_cursor(querysets[0].model, order, cursor))
+        querysets = [queryset.filter(before) for queryset in querysets]
+    first, *others = [queryset.order_by(*names)[: limit + 1] for queryset in querysets]
+    rows = list(first.union(*others, all=True).order_by(*names)[: limit + 1])
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], _write_cursor([getattr(rows[limit - 1], name) for name in order])
 
 
 def _before(order: tuple[str, ...], values: list[Any]) -> Q:

@@ -1,20 +1,26 @@
-"""Reading request bodies: bounded, JSON only, and no body makes anything but a 4xx."""
+"""Reading request bodies: bounded, also when they are compressed, and no body makes anything but a 4xx."""
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from rest_framework import status
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from tasks_app.api.errors import TooLarge
+from tasks_app.api.errors import ApiError, TooLarge
 
 JSON_MEDIA_TYPE = "application/json"
+# zlib's way of saying: the gzip format, no other.
+GZIP_WINDOW_BITS = 31
+# A body of thousands of tiny members would be copied once for each.
+MAX_GZIP_MEMBERS = 16
 
 
 class JSONBodyParser(BaseParser):
@@ -30,8 +36,52 @@ def read_bounded(stream: Any, max_bytes: int) -> bytes:
     """At most `max_bytes` of `stream`, whatever Content-Length says. Raises TooLarge."""
     body: bytes = stream.read(max_bytes + 1)
     if len(body) > max_bytes:
-        raise TooLarge(_("The body is too large; at most %(max_bytes)d bytes are accepted.") % {"max_bytes": max_bytes})
+        raise _too_large(max_bytes)
     return body
+
+
+def read_body(request: HttpRequest, max_bytes: int) -> bytes:
+    """The body of a request, decompressed where it says gzip; neither form may be larger than `max_bytes`.
+
+    Raises TooLarge, ParseError (not gzip, or cut off), ApiError 415 for another compression.
+    """
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared.isdecimal() and int(declared[:20]) > max_bytes:
+        raise _too_large(max_bytes)
+    body = read_bounded(request, max_bytes)
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        detail = _("Only gzip is understood as Content-Encoding.")
+        raise ApiError(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
+    return _unzipped(body, max_bytes)
+
+
+def _unzipped(packed: bytes, max_bytes: int) -> bytes:
+    """What the members of a gzip file hold together, never more than `max_bytes` of it in memory."""
+    parts: list[bytes] = []
+    left = max_bytes
+    while packed:
+        if len(parts) == MAX_GZIP_MEMBERS:
+            raise ParseError(_("The body is not valid gzip."), "not_gzip")
+        unpacker = zlib.decompressobj(GZIP_WINDOW_BITS)
+        try:
+            part = unpacker.decompress(packed, left + 1)
+        except zlib.error as error:
+            raise ParseError(_("The body is not valid gzip."), "not_gzip") from error
+        if len(part) > left:
+            raise _too_large(max_bytes)
+        if not unpacker.eof:
+            raise ParseError(_("The gzip body is cut off."), "not_gzip")
+        parts.append(part)
+        left -= len(part)
+        packed = unpacker.unused_data
+    return b"".join(parts)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(_("The body is too large; at most %(max_bytes)d bytes are accepted.") % {"max_bytes": max_bytes})
 
 
 def decode_json(body: bytes) -> Any:
@@ -48,11 +98,7 @@ def raw_json_body(request: Request, max_bytes: int) -> bytes:
     """The bytes of a JSON body, undecoded, whether or not its length was said. Raises UnsupportedMediaType, TooLarge."""
     if media_type_of(request) != JSON_MEDIA_TYPE:
         raise UnsupportedMediaType(request.content_type)
-    plain: HttpRequest = request._request
-    declared = plain.META.get("CONTENT_LENGTH") or "0"
-    if declared.isdecimal() and int(declared[:20]) > max_bytes:
-        raise TooLarge(_("The body is too large; at most %(max_bytes)d bytes are accepted.") % {"max_bytes": max_bytes})
-    return read_bounded(plain, max_bytes)
+    return read_body(request._request, max_bytes)
 
 
 def json_body(request: Request) -> Any:

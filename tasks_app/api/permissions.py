@@ -31,6 +31,14 @@ class StaffWithPermission(IsStaff):
         return request.user.has_perm(wanted) if wanted else request.user.is_superuser
 
 
+def check_manages(user: Any, fleet: Fleet, permission: str) -> None:
+    """Raise PermissionDenied unless `user` manages the fleet, or is staff that holds the model permission."""
+    if user.is_staff and user.has_perm(permission):
+        return
+    if not fleet.memberships.filter(user=user, role=FleetRole.MANAGER).exists():
+        raise PermissionDenied(role_too_low(FleetRole.MANAGER))
+
+
 def device_for(user: Any, device_id: int, at_least: FleetRole = FleetRole.OPERATOR) -> Device:
     """The device, for a user with this role in its fleet. Raises Http404 (not visible), PermissionDenied (role too low)."""
     return _row_for(visible_devices, user, device_id, at_least)

@@ -1,24 +1,31 @@
-"""Stored positions, to look at."""
+"""Stored positions, to look at: page by page, or a whole range as few points or as GeoJSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import MomentField
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import device_for
+from tasks_app.api.fields import IdListField, MomentField, iso_utc
+from tasks_app.api.pagination import PageQuery, merged_page, page_body
+from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
-from tasks_app.models import FleetRole, Position
+from tasks_app.models import Device, FleetRole, Position
+from tasks_app.queries.routes import simplified_route
 
 MAX_DAYS = 31
+MAX_DEVICES = 20
+MAX_POINTS, DEFAULT_POINTS = 5000, 1000
+# Of all devices of one answer together.
+MAX_POINTS_OF_ALL = 20_000
 
 
 class StoredPositionSerializer(serializers.ModelSerializer[Position]):
@@ -45,10 +52,51 @@ class StoredPositionSerializer(serializers.ModelSerializer[Position]):
         read_only_fields = fields
 
 
-class PositionListQuery(PageQuery):
-    """Which device, and when: the last day unless said."""
+class RouteGeometrySerializer(serializers.Serializer[Any]):
+    """A line, or a Point where there is one position only."""
 
-    device = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="The device's row number.")
+    type = serializers.ChoiceField(choices=["LineString", "Point"])
+    coordinates = serializers.ListField(child=serializers.JSONField(), help_text="[longitude, latitude, altitude]")
+
+
+class RoutePropertiesSerializer(serializers.Serializer[Any]):
+    """Whose line it is; the lists have one value for each position."""
+
+    device_id = serializers.CharField(help_text="The device's unique identifier.")
+    device = serializers.IntegerField(help_text="The device's row number.")
+    name = serializers.CharField()
+    coordTimes = serializers.ListField(child=MomentField())
+    speed_kph = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    course_degrees = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    accuracy_meters = serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+class RouteFeatureSerializer(serializers.Serializer[Any]):
+    """The route of one device."""
+
+    type = serializers.ChoiceField(choices=["Feature"])
+    geometry = RouteGeometrySerializer()
+    properties = RoutePropertiesSerializer()
+
+
+class RouteCollectionSerializer(serializers.Serializer[Any]):
+    """GeoJSON (RFC 7946): a feature for each device that has positions in the range."""
+
+    type = serializers.ChoiceField(choices=["FeatureCollection"])
+    features = RouteFeatureSerializer(many=True)
+
+
+class PositionListQuery(PageQuery):
+    """Which devices, and when: the last day unless said."""
+
+    device = IdListField(most=MAX_DEVICES, help_text="The devices' row numbers, with commas between them.")
+    format = serializers.ChoiceField(choices=["json", "geojson"], default="json")
+    max_points = serializers.IntegerField(
+        min_value=2,
+        max_value=MAX_POINTS,
+        required=False,
+        help_text="Answer the whole range at once, with at most this many positions of each device that draw the same line.",
+    )
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a Python keyword and cannot be a class attribute.
@@ -60,23 +108,86 @@ class PositionListQuery(PageQuery):
         if not timedelta(0) < end - start <= timedelta(days=MAX_DAYS):
             detail = _("The range must go forward and cover at most %(days)d days.") % {"days": MAX_DAYS}
             raise serializers.ValidationError({"to": [detail]})
-        return {**attrs, "from": start, "to": end}
+        return {**attrs, "from": start, "to": end, "max_points": self._points(attrs)}
+
+    def _points(self, attrs: dict[str, Any]) -> int | None:
+        """How many points of each device, None for pages."""
+        if attrs["format"] == "json" and "max_points" not in attrs:
+            return None
+        if unfit := [name for name in ("cursor", "limit") if name in self.initial_data]:
+            detail = _("A range that is simplified has no pages.")
+            raise serializers.ValidationError({name: [detail] for name in unfit})
+        most = MAX_POINTS_OF_ALL // len(attrs["device"])
+        if attrs.get("max_points", 0) > most:
+            detail = _("With so many devices at most %(most)d points of each are answered.") % {"most": most}
+            raise serializers.ValidationError({"max_points": [detail]})
+        return attrs.get("max_points", DEFAULT_POINTS)
 
 
 class PositionListView(ApiView):
-    """Positions of one device within `[from, to)`, newest first."""
+    """Positions of devices within `[from, to)`."""
 
     @describe(
-        "List the positions of a device",
+        "List the positions of devices",
         name="positions_list",
         tag="positions",
         parameters=[PositionListQuery],
-        answers={200: page_of(StoredPositionSerializer, "PositionPage")},
+        answers={
+            200: PolymorphicProxySerializer(
+                "Positions",
+                serializers=[page_of(StoredPositionSerializer, "PositionPage"), RouteCollectionSerializer],
+                resource_type_field_name=None,
+            )
+        },
         errors=(404,),
+        description=(
+            "Newest first, page by page. With `max_points` the whole range at once, thinned to the positions that draw the "
+            "same line. With `format=geojson` the same (1000 points unless said) as one LineString for each device, oldest "
+            "position first, which the import reads again."
+        ),
     )
     def get(self, request: Request) -> Response:
         query = self.parameters(PositionListQuery)
-        device = device_for(request.user, query["device"], FleetRole.VIEWER)
-        rows = Position.objects.filter(device=device, fix_time__gte=query["from"], fix_time__lt=query["to"])
-        page, cursor = keyset_page(rows, order=("fix_time",), limit=query["limit"], cursor=query.get("cursor"))
+        devices = sorted(devices_for(request.user, query["device"], FleetRole.VIEWER), key=lambda device: device.pk)
+        if query["max_points"] is None:
+            return self._page(request, query, devices)
+        routes = [simplified_route(d.pk, query["from"], query["to"], max_points=query["max_points"]) for d in devices]
+        if query["format"] == "geojson":
+            features = [_feature(device, route) for device, route in zip(devices, routes, strict=True) if route]
+            return Response({"type": "FeatureCollection", "features": features})
+        rows = sorted((row for route in routes for row in route), key=_newest_first)
+        return Response(page_body(request, None, StoredPositionSerializer(rows, many=True).data))
+
+    def _page(self, request: Request, query: dict[str, Any], devices: Sequence[Device]) -> Response:
+        wanted = {"fix_time__gte": query["from"], "fix_time__lt": query["to"]}
+        rows = [Position.objects.filter(device=device, **wanted) for device in devices]
+        order = ("fix_time", "device_id") if len(rows) > 1 else ("fix_time",)
+        page, cursor = merged_page(rows, order=order, limit=query["limit"], cursor=query.get("cursor"))
         return Response(page_body(request, cursor, StoredPositionSerializer(page, many=True).data))
+
+
+def _newest_first(position: Position) -> tuple[float, int]:
+    return -position.fix_time.timestamp(), -position.device_id
+
+
+def _feature(device: Device, route: Sequence[Position]) -> dict[str, Any]:
+    """The route as GeoJSON; its lists of values are named as the import reads them."""
+    points = [_coordinates(position) for position in route]
+    single = len(points) == 1
+    lists = {name: [getattr(one, name) for one in route] for name in ("speed_kph", "course_degrees", "accuracy_meters")}
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point" if single else "LineString", "coordinates": points[0] if single else points},
+        "properties": {
+            "device_id": device.unique_id,
+            "device": device.pk,
+            "name": device.name,
+            "coordTimes": [iso_utc(position.fix_time) for position in route],
+            **lists,
+        },
+    }
+
+
+def _coordinates(position: Position) -> list[float]:
+    altitude = [] if position.altitude_meters is None else [position.altitude_meters]
+    return [position.longitude, position.latitude, *altitude]

@@ -13,6 +13,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.fields import MomentField, StrictSerializer
 from tasks_app.api.permissions import IsStaff
 from tasks_app.api.schema import describe
+from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.job_stats import MAX_HOURS, task_stats, throughput
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
 
@@ -45,10 +46,19 @@ class WorkerSerializer(serializers.Serializer[Any]):
     memory_bytes = serializers.IntegerField()
 
 
+class InboxSerializer(serializers.Serializer[Any]):
+    """The inbox of single fixes now."""
+
+    size = serializers.IntegerField(help_text="Fixes that wait to be stored.")
+    oldest_age_seconds = serializers.FloatField(allow_null=True)
+    limit = serializers.IntegerField(help_text="At so many fixes senders are told to come back later.")
+
+
 class QueuesSerializer(serializers.Serializer[Any]):
     """All queues."""
 
     results = QueueSerializer(many=True)
+    inbox = InboxSerializer()
 
 
 class WorkersSerializer(serializers.Serializer[Any]):
@@ -132,7 +142,7 @@ class QueueListView(ApiView):
 
     @describe("Queues", name="queues_list", tag="queues", answers={200: QueuesSerializer})
     def get(self, request: Request) -> Response:
-        return Response(QueuesSerializer({"results": queue_stats()}).data)
+        return Response(QueuesSerializer({"results": queue_stats(), "inbox": inbox_stats()}).data)
 
 
 class WorkerListView(ApiView):

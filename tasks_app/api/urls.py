@@ -8,13 +8,16 @@ from tasks_app.api.auth import LoginView, LogoutView
 from tasks_app.api.bulk import BulkCancelView, BulkRetryView
 from tasks_app.api.cleanup import CLEANUPS, cleanup_view
 from tasks_app.api.device_jobs import DeviceStatisticsView, DeviceStatusView
-from tasks_app.api.devices import DeviceListView, DeviceStateView
+from tasks_app.api.devices import DeviceListView, DeviceStateView, DeviceView, NearestDevicesView
 from tasks_app.api.events import EventListView
+from tasks_app.api.fleets import FleetListView, FleetView
+from tasks_app.api.geofences import GeofenceDevicesView, GeofenceListView, GeofenceView
 from tasks_app.api.health import HealthView, LiveView, ReadyView
 from tasks_app.api.job_run_now import JobRunNowView
 from tasks_app.api.jobs import JobCancelView, JobDetailView, JobListView, JobRetryView
 from tasks_app.api.metrics import MetricsView
 from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
+from tasks_app.api.position_imports import ImportPositionsView, ImportView
 from tasks_app.api.positions import PositionListView
 from tasks_app.api.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
 from tasks_app.api.queues import QueueListView, StatsView, StatusView, WorkerListView
@@ -60,8 +63,17 @@ api_urls = [
     path("tasks/position/statistics", DeviceStatisticsView.as_view(), name="position-statistics"),
     path("tasks/position/status", DeviceStatusView.as_view(), name="position-status"),
     *(path(f"tasks/cleanup/{kind}", cleanup_view(kind), name=f"cleanup-{kind}") for kind in CLEANUPS),
+    path("positions/import", ImportPositionsView.as_view(), name="positions-import"),
+    path("positions/import/<int:upload_id>", ImportView.as_view(), name="positions-import-detail"),
     path("positions", PositionListView.as_view(), name="positions"),
     path("events", EventListView.as_view(), name="events"),
     path("devices", DeviceListView.as_view(), name="devices"),
+    path("devices/nearest", NearestDevicesView.as_view(), name="devices-nearest"),
+    path("devices/<int:device_id>", DeviceView.as_view(), name="device"),
     path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
+    path("fleets", FleetListView.as_view(), name="fleets"),
+    path("fleets/<int:fleet_id>", FleetView.as_view(), name="fleet"),
+    path("geofences", GeofenceListView.as_view(), name="geofences"),
+    path("geofences/<int:geofence_id>", GeofenceView.as_view(), name="geofence"),
+    path("geofences/<int:geofence_id>/devices", GeofenceDevicesView.as_view(), name="geofence-devices"),
 ]

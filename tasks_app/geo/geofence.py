@@ -46,7 +46,7 @@ class GeofenceIndex:
         self._shapes = [_shape(area) for _, area in pairs]
         columns = [(column, box) for column, shape in enumerate(self._shapes) for box in shape.boxes]
         self._columns = np.array([column for column, _ in columns], dtype=np.intp)
-        self._tree = shapely.STRtree([shapely.box(*box) for _, box in columns])
+        self._boxes = np.array([box for _, box in columns], dtype=np.float64).reshape(-1, 4)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,10 +71,18 @@ class GeofenceIndex:
         usable = np.flatnonzero(np.isfinite(latitudes) & np.isfinite(longitudes))
         if not len(usable) or not len(self._columns):
             return np.empty(0, np.intp), np.empty(0, np.intp)
-        points, boxes = self._tree.query(shapely.points(longitudes[usable], latitudes[usable]))
-        rows, columns = usable[points], self._columns[boxes]
-        order = np.argsort(columns, kind="stable")
-        return rows[order], columns[order]
+        # A sorted longitude finds a box's points without a tree, for which each fix would have to become an object.
+        by_longitude = usable[np.argsort(longitudes[usable], kind="stable")]
+        ordered = longitudes[by_longitude]
+        firsts = np.searchsorted(ordered, self._boxes[:, 0], side="left")
+        ends = np.searchsorted(ordered, self._boxes[:, 2], side="right")
+        found = [np.empty(0, np.intp)]
+        for box in np.flatnonzero(ends > firsts).tolist():
+            rows = by_longitude[firsts[box] : ends[box]]
+            rows = rows[(latitudes[rows] >= self._boxes[box, 1]) & (latitudes[rows] <= self._boxes[box, 3])]
+            found.append(self._columns[box] * len(latitudes) + rows)
+        columns, rows = np.divmod(np.unique(np.concatenate(found)), len(latitudes))
+        return rows, columns
 
 
 def _degrees(values: npt.ArrayLike) -> FloatArray:
@@ -95,7 +103,7 @@ def _shape(area: dict[str, Any]) -> _Shape:
 class _Circle:
     def __init__(self, latitude: float, longitude: float, radius_meters: float) -> None:
         self.latitude, self.longitude, self.radius_meters = latitude, longitude, radius_meters
-        self.boxes = _boxes_around((longitude, latitude, longitude, latitude), radius_meters)
+        self.boxes = boxes_around((longitude, latitude, longitude, latitude), radius_meters)
 
     def contains(self, latitudes: FloatArray, longitudes: FloatArray) -> BoolArray:
         return self._from_centre(latitudes, longitudes) <= self.radius_meters
@@ -112,7 +120,7 @@ class _Corridor:
         self.segments, self.reach_meters = segments, reach_meters
         west, south = segments.min(axis=0).reshape(2, 2).min(axis=0)
         east, north = segments.max(axis=0).reshape(2, 2).max(axis=0)
-        self.boxes = _boxes_around((west, south, east, north), reach_meters)
+        self.boxes = boxes_around((west, south, east, north), reach_meters)
 
     def contains(self, latitudes: FloatArray, longitudes: FloatArray) -> BoolArray:
         return segment_distance_meters(self.segments, latitudes, longitudes) <= self.reach_meters
@@ -168,7 +176,7 @@ def _nearest(segments: FloatArray, latitudes: FloatArray, longitudes: FloatArray
     return np.sqrt(squared.min(axis=1)) * METERS_PER_DEGREE
 
 
-def _boxes_around(bounds: Box, reach_meters: float) -> list[Box]:
+def boxes_around(bounds: Box, reach_meters: float) -> list[Box]:
     """Bounds widened by a distance; two boxes where that crosses the antimeridian, the whole turn at a pole."""
     west, south, east, north = bounds
     reach = reach_meters / METERS_PER_DEGREE + BOX_MARGIN_DEGREES

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import FloatArray
+from tasks_app.geo.speed import DEFAULT_RULES
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -37,12 +39,16 @@ class OverspeedStart:
 
 @dataclass(frozen=True, slots=True)
 class OverspeedEnd:
-    """Fix `index` is the first one back at or below the limit, or where no limit applies."""
+    """Fix `index` shows that it is over: the first one back at or below the limit, or where no limit applies.
+
+    After a silence it is the first fix after that, while the episode ended at the last one before, at `ended_at`.
+    """
 
     index: int
     limit_kph: float
     peak_kph: float
     started_at: datetime
+    ended_at: datetime
     duration_seconds: float
 
 
@@ -55,10 +61,12 @@ class OverspeedResult:
 
 
 def is_overspeed(
-    speeds_kph: npt.ArrayLike, limits_kph: npt.ArrayLike, tolerance_kph: float = DEFAULT_TOLERANCE_KPH
+    speeds_kph: npt.ArrayLike, limits_kph: npt.ArrayLike, tolerance_kph: npt.ArrayLike = DEFAULT_TOLERANCE_KPH
 ) -> BoolArray:
     """Which fixes are fast enough to start an episode; NaN speeds and limits never are."""
-    return np.asarray(speeds_kph, dtype=np.float64) > np.asarray(limits_kph, dtype=np.float64) + tolerance_kph
+    return np.asarray(speeds_kph, dtype=np.float64) > np.asarray(limits_kph, dtype=np.float64) + np.asarray(
+        tolerance_kph
+    )
 
 
 def overspeed_episodes(
@@ -69,11 +77,15 @@ def overspeed_episodes(
     *,
     tolerance_kph: float = DEFAULT_TOLERANCE_KPH,
     min_duration_seconds: float = 0.0,
+    max_gap_seconds: float = DEFAULT_RULES.max_gap_seconds,
+    previous_seconds: float | None = None,
 ) -> OverspeedResult:
     """Events of one device, its fixes in time order; arrays of shape (n,), times in epoch seconds, NaN limit = none.
 
     An episode starts above limit + tolerance and ends at or below the limit, so a speed between the two neither starts
     nor ends one. A fix without a speed changes nothing. An episode shorter than `min_duration_seconds` is never told.
+    Over a silence longer than `max_gap_seconds` nobody knows the speed: an episode ends at the last fix before it, and
+    speeding after it is another one. `previous_seconds` is the time of the device's last fix before these.
     """
     times = np.asarray(times_seconds, dtype=np.float64)
     speeds = np.asarray(speeds_kph, dtype=np.float64)
@@ -81,22 +93,32 @@ def overspeed_episodes(
     starts_here = is_overspeed(speeds, limits, tolerance_kph)
     if state is None and not starts_here.any():
         return OverspeedResult([], None)
-    active = _active(starts_here, (speeds <= limits) | np.isnan(limits), state is not None)
-    edges = np.flatnonzero(np.diff(active, prepend=state is not None))
+    earlier = _shifted(times, np.nan if previous_seconds is None else previous_seconds)
+    after_silence = times - earlier > max_gap_seconds
+    ends_here = (speeds <= limits) | np.isnan(limits) | (after_silence & ~starts_here)
+    active = _active(starts_here, ends_here, state is not None)
+    was_active = _shifted(active, state is not None)
     events: list[OverspeedStart | OverspeedEnd] = []
     cursor = 0
-    for edge in edges:
-        if state is None:
-            state = OverspeedState(float(limits[edge]), _moment(times[edge]), float(speeds[edge]), announced=False)
-        else:
-            state = _advance(state, cursor, int(edge), times, speeds, min_duration_seconds, events)
+    for edge in np.flatnonzero((active != was_active) | (active & was_active & after_silence)).tolist():
+        if state is not None:
+            state = _advance(state, cursor, edge, times, speeds, min_duration_seconds, events)
             if state.announced:
-                events.append(_end(state, int(edge), times[edge]))
+                events.append(_end(state, edge, float(earlier[edge] if after_silence[edge] else times[edge])))
             state = None
-        cursor = int(edge)
+        if active[edge]:
+            state = OverspeedState(float(limits[edge]), _moment(times[edge]), float(speeds[edge]), announced=False)
+        cursor = edge
     if state is not None:
         state = _advance(state, cursor, len(times), times, speeds, min_duration_seconds, events)
     return OverspeedResult(events, state)
+
+
+def _shifted(values: npt.NDArray[Any], first: Any) -> npt.NDArray[Any]:
+    """Each value moved one place on, with `first` before them."""
+    shifted = np.empty_like(values)
+    shifted[:1], shifted[1:] = first, values[:-1]
+    return shifted
 
 
 def _active(starts_here: BoolArray, ends_here: BoolArray, was_active: bool) -> BoolArray:
@@ -126,9 +148,10 @@ def _advance(
     return OverspeedState(state.limit_kph, state.started_at, peak_kph, announced)
 
 
-def _end(state: OverspeedState, index: int, time_seconds: float) -> OverspeedEnd:
-    duration_seconds = max(0.0, float(time_seconds) - state.started_at.timestamp())
-    return OverspeedEnd(index, state.limit_kph, state.peak_kph, state.started_at, duration_seconds)
+def _end(state: OverspeedState, index: int, ended_seconds: float) -> OverspeedEnd:
+    ended_at = max(state.started_at, _moment(ended_seconds))
+    duration_seconds = (ended_at - state.started_at).total_seconds()
+    return OverspeedEnd(index, state.limit_kph, state.peak_kph, state.started_at, ended_at, duration_seconds)
 
 
 def _moment(time_seconds: float) -> datetime:

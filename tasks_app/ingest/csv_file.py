@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import lines, opened
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.validate import InvalidFix, make_fix
+from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
 
 ALIASES = {
     "device_id": "device_id",
@@ -38,12 +38,13 @@ REQUIRED = ("device_id", "timestamp", "latitude", "longitude")
 
 
 def iter_fixes(
-    path: Path | str, device_id: str | None = None, *, now: datetime | None = None
+    path: Path | str, device_id: str | None = None, *, now: datetime | None = None, zone: tzinfo | None = None
 ) -> Iterator[Fix | RejectedFix]:
     """Fixes and rejections of a CSV file in file order; `index` counts data rows from 0.
 
-    `device_id` replaces the column of that name, which may then be missing. Raises BodyError when the file cannot be
-    read or lacks a required column, OSError when it cannot be opened.
+    `device_id` replaces the column of that name, which may then be missing; `zone` is that of times which state none
+    (refused without it). Raises BodyError when the file cannot be read or lacks a required column, OSError when it cannot
+    be opened.
     """
     now = now or datetime.now(UTC)
     with opened(Path(path)) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as stream:
@@ -51,9 +52,9 @@ def iter_fixes(
         header = next(source, "")
         delimiter = max(",;\t", key=header.count)
         columns = _columns(next(csv.reader([header], delimiter=delimiter), []), device_id)
-        for index, row in enumerate(_rows(csv.reader(source, delimiter=delimiter))):
+        for index, row in enumerate(rows_of(csv.reader(source, delimiter=delimiter))):
             if row != []:
-                yield _read(index, row, columns, device_id, now)
+                yield _read(index, row, columns, device_id, now, zone)
 
 
 def _columns(names: list[str], device_id: str | None) -> dict[str, int]:
@@ -69,7 +70,7 @@ def _columns(names: list[str], device_id: str | None) -> dict[str, int]:
     return columns
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
+def rows_of(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
     """The rows, None for one the csv module cannot read."""
     while True:
         try:
@@ -81,23 +82,29 @@ def _rows(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
 
 
 def _read(
-    index: int, row: list[str] | None, columns: dict[str, int], device_id: str | None, now: datetime
+    index: int,
+    row: list[str] | None,
+    columns: dict[str, int],
+    device_id: str | None,
+    now: datetime,
+    zone: tzinfo | None,
 ) -> Fix | RejectedFix:
     if row is None:
         return RejectedFix(index, "invalid_row", "The row is not valid CSV.")
     values: dict[str, object] = dict.fromkeys(REQUIRED)
     for quantity, place in columns.items():
         text = row[place].strip() if place < len(row) else ""
-        values[quantity] = (text or None) if quantity == "device_id" else _number(text)
+        values[quantity] = (text or None) if quantity == "device_id" else number_or_text(text)
     if device_id:
         values["device_id"] = device_id
+    values["timestamp"] = with_zone(values["timestamp"], zone)
     try:
         return make_fix(now=now, **values)
     except InvalidFix as error:
         return RejectedFix(index, error.code, error.detail)
 
 
-def _number(text: str) -> float | str | None:
+def number_or_text(text: str) -> float | str | None:
     """A number where the text is one (Python's 1_000 is not), else the text itself for the rules to judge."""
     if not text:
         return None

@@ -13,6 +13,10 @@ from tasks_app.ingest.errors import BodyError
 
 # Longer than any honest line; keeps a file without line ends (or a gzip bomb) from filling the memory.
 MAX_LINE_CHARACTERS = 100_000
+# Text of positions packs to a fifth or a thirtieth. What unpacks to more than this was made to keep a reader busy.
+MAX_UNPACKED_RATIO = 200
+UNPACKED_BYTES_FREE = 64 * 1024 * 1024
+_HEAD_BYTES = 4096
 
 
 @contextmanager
@@ -22,12 +26,43 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as raw:
         try:
             if compressed:
-                with gzip.GzipFile(fileobj=raw) as unpacked:
+                with _BoundedGzip(path.stat().st_size, raw) as unpacked:
                     yield cast(IO[bytes], unpacked)
             else:
                 yield raw
         except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
             raise BodyError("unreadable_file", f"{path.name} is damaged or not what its name says: {error}") from error
+
+
+class _BoundedGzip(gzip.GzipFile):
+    """Unpacks as a stream and stops at a ratio no honest file has."""
+
+    def __init__(self, packed_bytes: int, raw: IO[bytes]) -> None:
+        super().__init__(fileobj=raw, mode="rb")
+        self._left_bytes = UNPACKED_BYTES_FREE + MAX_UNPACKED_RATIO * packed_bytes
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._counted(super().read(size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._counted(super().read1(size))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left_bytes -= len(data)
+        if self._left_bytes < 0:
+            raise BodyError("body_too_large", f"The file unpacks to more than {MAX_UNPACKED_RATIO} times its size.")
+        return data
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first 4 KiB of a file, unpacked. Raises as `opened`."""
+    with opened(path) as stream:
+        return stream.read(_HEAD_BYTES)
+
+
+def first_line(path: Path) -> str:
+    """The first line of a text file, as far as its first 4 KiB hold it. Raises as `opened`."""
+    return next(iter(first_bytes(path).decode("utf-8-sig", "replace").splitlines()), "")
 
 
 def lines(stream: IO[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ become attributes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from xml.parsers import expat
 
@@ -24,12 +24,12 @@ POINT_FIELDS = {"ele", "time", "speed", "course", "hdop", "sat"}
 
 
 def iter_fixes(
-    path: Path | str, device_id: str | None = None, *, now: datetime | None = None
+    path: Path | str, device_id: str | None = None, *, now: datetime | None = None, zone: tzinfo | None = None
 ) -> Iterator[Fix | RejectedFix]:
     """Fixes and rejections of a GPX file in file order; `index` counts track points from 0.
 
-    The device's id is `device_id`, else the track's name, else the file's name without extension. Raises BodyError when
-    the file is not GPX, OSError when it cannot be opened.
+    The device's id is `device_id`, else the track's name, else the file's name without extension. `zone` changes nothing:
+    GPX times are UTC. Raises BodyError when the file is not GPX, OSError when it cannot be opened.
     """
     path, now = Path(path), now or datetime.now(UTC)
     reader = _TrackReader()

@@ -26,7 +26,7 @@ from tasks_app.ingest.validate import (
     shown,
 )
 
-__all__ = ["BodyError", "decode_body", "parse_batch"]
+__all__ = ["BodyError", "decode_body", "decode_json", "parse_batch"]
 
 
 def _within(name: str) -> msgspec.Meta:
@@ -52,7 +52,7 @@ def decode_body(body: bytes, *, max_bytes: int, max_fixes: int) -> list[object]:
     """The list of raw positions in a request's body. Raises BodyError; no other exception comes out."""
     if len(body) > max_bytes:
         raise BodyError("body_too_large", f"The body has {len(body)} bytes; at most {max_bytes} are accepted.")
-    items = _positions(_decode(body))
+    items = _positions(decode_json(body))
     if not items:
         raise BodyError("empty", "The batch contains no position.")
     if len(items) > max_fixes:
@@ -76,7 +76,8 @@ def parse_batch(items: list[object], *, now: datetime) -> ParsedBatch:
     return batch
 
 
-def _decode(body: bytes) -> object:
+def decode_json(body: bytes) -> object:
+    """The value of a JSON text. Raises BodyError not_json or too_deep; no other exception comes out."""
     try:
         return msgspec.json.decode(body)
     except RecursionError as error:

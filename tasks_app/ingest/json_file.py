@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from tasks_app.ingest.errors import BodyError
@@ -18,9 +18,10 @@ MAX_DOCUMENT_FIXES = 1_000_000
 
 
 def iter_fixes(
-    path: Path | str, device_id: str | None = None, *, now: datetime | None = None
+    path: Path | str, device_id: str | None = None, *, now: datetime | None = None, zone: tzinfo | None = None
 ) -> Iterator[Fix | RejectedFix]:
-    """Fixes and rejections in file order; `index` counts positions from 0, `device_id` replaces the positions' own.
+    """Fixes and rejections in file order; `index` counts positions from 0, `device_id` replaces the positions' own;
+    `zone` changes nothing, their times state theirs.
 
     Raises BodyError when the file cannot be read as JSON, OSError when it cannot be opened.
     """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Protocol
 
-from tasks_app.ingest import csv_file, gpx, json_file
+from tasks_app.ingest import csv_file, geojson_file, gpx, json_file, traccar_csv
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import plain_name
+from tasks_app.ingest.files import first_bytes, first_line, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
 
 
@@ -17,23 +17,43 @@ class FileParser(Protocol):
     """Reads one file as a stream; see the parsers' own docstrings for units and errors."""
 
     def __call__(
-        self, path: Path | str, device_id: str | None = None, *, now: datetime | None = None
+        self, path: Path | str, device_id: str | None = None, *, now: datetime | None = None, zone: tzinfo | None = None
     ) -> Iterator[Fix | RejectedFix]: ...
 
 
-# Format name, which is also the extension.
 FILE_FORMATS: dict[str, FileParser] = {
     "csv": csv_file.iter_fixes,
+    "geojson": geojson_file.iter_fixes,
     "gpx": gpx.iter_fixes,
     "json": json_file.iter_fixes,
     "jsonl": json_file.iter_fixes,
+    "traccar_csv": traccar_csv.iter_fixes,
 }
 
 
 def parser_for(path: Path | str, format_name: str | None = None) -> FileParser:
-    """The parser of `format_name`, else of the file's extension (.gz left aside). Raises BodyError for another one."""
-    name = format_name or plain_name(Path(path)).rpartition(".")[2]
-    parser = FILE_FORMATS.get(name.lower())
+    """The parser of `format_name`, else of the file. Raises as `format_of`, and BodyError for a name that is none."""
+    name = format_name or format_of(Path(path))
+    parser = FILE_FORMATS.get(name)
     if parser is None:
-        raise BodyError("unknown_format", f"No parser for {name!r}; there are {', '.join(FILE_FORMATS)}.")
+        raise _unknown(name)
     return parser
+
+
+def format_of(path: Path) -> str:
+    """The format of a file by its extension (.gz left aside), and by its first line where several share one.
+
+    Raises BodyError for an extension no parser reads, OSError when the file cannot be opened.
+    """
+    name = plain_name(path).rpartition(".")[2]
+    if name == "csv" and traccar_csv.is_traccar(first_line(path)):
+        return "traccar_csv"
+    if name == "json" and geojson_file.is_geojson(first_bytes(path)):
+        return "geojson"
+    if name not in FILE_FORMATS:
+        raise _unknown(name)
+    return name
+
+
+def _unknown(name: str) -> BodyError:
+    return BodyError("unknown_format", f"No parser for {name!r}; there are {', '.join(FILE_FORMATS)}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -120,6 +120,17 @@ def parse_timestamp(value: object, *, now: datetime) -> datetime:
         moment = _from_epoch(value)
     check_time_range(moment, now=now)
     return moment
+
+
+def with_zone(value: object, zone: tzinfo | None) -> object:
+    """`value` as it is, but an ISO-8601 time without a zone as the moment a clock in `zone` shows it (the first of two)."""
+    if zone is None or not isinstance(value, str) or len(value) > MAX_TIMESTAMP_LENGTH:
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+        return value if moment.tzinfo else moment.replace(tzinfo=zone).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return value
 
 
 def check_time_range(moment: datetime, *, now: datetime) -> None:

@@ -1,19 +1,28 @@
 """Everything the system stores about fleets and background work, one module per noun."""
 
-from tasks_app.models.devices import Device, DeviceState, DeviceStatus
+from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
+from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, FilterSettings
 from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
 from tasks_app.models.geofences import Geofence
 from tasks_app.models.jobs import Job, JobAction, QueueAction, ScheduleState
 from tasks_app.models.maintenance import MaintenancePlan, MaintenanceStatus
 from tasks_app.models.positions import Position
+from tasks_app.models.quarantine import FixSource, QuarantinedFix
+from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
     "Device",
     "DeviceState",
     "DeviceStatus",
+    "DirtyDay",
     "Event",
     "EventKind",
+    "FilterCount",
+    "FilterReason",
+    "FilterSettings",
+    "FilteredFix",
+    "FixSource",
     "Fleet",
     "FleetMembership",
     "FleetRole",
@@ -23,6 +32,8 @@ __all__ = [
     "MaintenancePlan",
     "MaintenanceStatus",
     "Position",
+    "PositionUpload",
+    "QuarantinedFix",
     "QueueAction",
     "ScheduleState",
 ]

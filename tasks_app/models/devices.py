@@ -7,7 +7,12 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.models.fleets import SPEED_LIMIT_VALIDATORS, Fleet
+from tasks_app.models.fleets import (
+    SECONDS_VALIDATORS,
+    SPEED_LIMIT_VALIDATORS,
+    SPEED_TOLERANCE_VALIDATORS,
+    Fleet,
+)
 
 
 class DeviceKind(models.TextChoices):
@@ -41,6 +46,20 @@ class Device(models.Model):
     speed_limit_kph = models.FloatField(
         _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS
     )
+    overspeed_tolerance_kph = models.FloatField(
+        _("overspeed tolerance (km/h)"),
+        null=True,
+        blank=True,
+        validators=SPEED_TOLERANCE_VALIDATORS,
+        help_text=_("Empty uses the fleet's."),
+    )
+    overspeed_min_seconds = models.PositiveIntegerField(
+        _("overspeed from (seconds)"),
+        null=True,
+        blank=True,
+        validators=SECONDS_VALIDATORS,
+        help_text=_("Empty uses the fleet's."),
+    )
     offline_after_minutes = models.PositiveIntegerField(
         _("offline after (minutes)"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
@@ -52,11 +71,14 @@ class Device(models.Model):
         verbose_name_plural = _("devices")
         ordering = ["name", "id"]
         constraints = [
+            models.UniqueConstraint(
+                name="device_ingest_key", fields=["ingest_key_hash"], condition=~models.Q(ingest_key_hash="")
+            ),
             models.CheckConstraint(
                 name="device_speed_limit_sane",
                 condition=models.Q(speed_limit_kph__isnull=True)
                 | models.Q(speed_limit_kph__gt=0, speed_limit_kph__lte=500),
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -84,17 +106,28 @@ class DeviceState(models.Model):
     ignition = models.BooleanField(_("ignition"), null=True, blank=True)
     odometer_meters = models.FloatField(_("odometer (m)"), default=0)
     engine_seconds = models.FloatField(_("engine time (s)"), default=0)
+    sent_odometer_meters = models.FloatField(_("odometer the device sent (m)"), null=True, blank=True)
+    sent_engine_seconds = models.FloatField(_("engine time the device sent (s)"), null=True, blank=True)
+    alarms = ArrayField(
+        models.CharField(max_length=50), default=list, blank=True, verbose_name=_("alarms of the newest fix")
+    )
+    is_battery_low = models.BooleanField(_("battery low"), default=False)
     geofence_ids = ArrayField(models.BigIntegerField(), default=list, blank=True, verbose_name=_("inside geofences"))
+    pending_geofences = models.JSONField(default=dict, blank=True, editable=False)
     overspeed_event_id = models.BigIntegerField(null=True, blank=True, editable=False)
     overspeed_since = models.DateTimeField(_("overspeed since"), null=True, blank=True)
     overspeed_limit_kph = models.FloatField(_("overspeed limit (km/h)"), null=True, blank=True)
     overspeed_peak_kph = models.FloatField(_("overspeed peak (km/h)"), null=True, blank=True)
+    # The jumps in a row that the filter has not believed yet.
+    filter_memory = models.JSONField(null=True, blank=True, editable=False)
+    # Grows by one with each write under the row's lock: of two versions of a cache entry, the higher one is newer.
+    version = models.BigIntegerField(default=0, db_default=0, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
+        # No index on what every batch changes: each update would write it, and could not stay on its page (HOT).
         verbose_name = _("device state")
         verbose_name_plural = _("device states")
-        indexes = [models.Index(fields=["status", "last_seen_at"], name="state_by_status_and_seen")]
         constraints = [
             models.CheckConstraint(
                 name="state_coordinates_in_range",
@@ -106,3 +139,26 @@ class DeviceState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} · {self.get_status_display()}"
+
+
+class DirtyDay(models.Model):
+    """A day, in the time of the device's fleet, that got fixes its roll-up does not contain yet.
+
+    Whoever computes the roll-up sets `claimed_at`, commits, computes, and deletes the row if that is still its own: a
+    fix stored meanwhile takes the claim away again.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="dirty_days", verbose_name=_("device"))
+    day = models.DateField(_("day"))
+    marked_at = models.DateTimeField(_("marked at"), auto_now_add=True)
+    claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("day to compute again")
+        verbose_name_plural = _("days to compute again")
+        ordering = ["marked_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["device", "day"], name="dirty_day_once_per_device")]
+        indexes = [models.Index(fields=["marked_at"], name="dirty_day_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.device} · {self.day}"

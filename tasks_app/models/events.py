@@ -15,6 +15,10 @@ class EventKind(models.TextChoices):
     OVERSPEED = "overspeed", _("Overspeed")
     DEVICE_OFFLINE = "device_offline", _("Device offline")
     DEVICE_ONLINE = "device_online", _("Device back online")
+    IGNITION_ON = "ignition_on", _("Ignition on")
+    IGNITION_OFF = "ignition_off", _("Ignition off")
+    ALARM = "alarm", _("Alarm")
+    BATTERY_LOW = "battery_low", _("Battery low")
     MAINTENANCE_DUE_SOON = "maintenance_due_soon", _("Maintenance due soon")
     MAINTENANCE_DUE = "maintenance_due", _("Maintenance due")
 
@@ -22,7 +26,9 @@ class EventKind(models.TextChoices):
 class Event(models.Model):
     """One thing that happened. `data` holds what is particular to the kind, quantities with their unit in the key.
 
-    overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds.
+    overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
+    began, its place is where it had lasted long enough to be told. geofence_*: geofence (its name), speed_kph.
+    alarm: alarm (the device's name for it). battery_low: battery_percent.
     device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
     """
 

@@ -18,6 +18,9 @@ def validate_time_zone(value: str) -> None:
 
 
 SPEED_LIMIT_VALIDATORS = [MinValueValidator(1), MaxValueValidator(500)]
+SPEED_TOLERANCE_VALIDATORS = [MinValueValidator(0), MaxValueValidator(200)]
+SECONDS_VALIDATORS = [MaxValueValidator(24 * 3600)]
+METERS_VALIDATORS = [MinValueValidator(0), MaxValueValidator(10_000)]
 
 
 class FleetRole(models.TextChoices):
@@ -33,6 +36,36 @@ class Fleet(models.Model):
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
     speed_limit_kph = models.FloatField(
         _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS
+    )
+    overspeed_tolerance_kph = models.FloatField(
+        _("overspeed tolerance (km/h)"),
+        default=5.0,
+        validators=SPEED_TOLERANCE_VALIDATORS,
+        help_text=_("Overspeed begins above the limit plus this much, and ends at the limit."),
+    )
+    overspeed_min_seconds = models.PositiveIntegerField(
+        _("overspeed from (seconds)"),
+        default=0,
+        validators=SECONDS_VALIDATORS,
+        help_text=_("Overspeed shorter than this is not told."),
+    )
+    geofence_tolerance_meters = models.FloatField(
+        _("geofence tolerance (m)"),
+        default=0.0,
+        validators=METERS_VALIDATORS,
+        help_text=_("A device has left a geofence only when it is farther outside than this."),
+    )
+    geofence_dwell_seconds = models.PositiveIntegerField(
+        _("geofence dwell (seconds)"),
+        default=0,
+        validators=SECONDS_VALIDATORS,
+        help_text=_("How long a device must stay inside or outside before entering or leaving is told."),
+    )
+    battery_low_percent = models.FloatField(
+        _("battery low below (%)"),
+        default=20.0,
+        validators=[MinValueValidator(0), MaxValueValidator(90)],
+        help_text=_("Told once, and again only after the battery was 10 % above this. 0 switches it off."),
     )
     offline_after_minutes = models.PositiveIntegerField(
         _("offline after (minutes)"),

@@ -9,7 +9,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.geo.geofence import InvalidArea, validate_area
-from tasks_app.models.fleets import SPEED_LIMIT_VALIDATORS, Fleet
+from tasks_app.geo.windows import InvalidWindows, validate_windows
+from tasks_app.models.fleets import METERS_VALIDATORS, SECONDS_VALIDATORS, SPEED_LIMIT_VALIDATORS, Fleet
 
 
 def validate_area_field(value: Any) -> None:
@@ -20,8 +21,19 @@ def validate_area_field(value: Any) -> None:
         raise ValidationError(str(error)) from error
 
 
+def validate_windows_field(value: Any) -> None:
+    """Django validator around the rules of `geo.windows`."""
+    try:
+        validate_windows(value)
+    except InvalidWindows as error:
+        raise ValidationError(str(error)) from error
+
+
 class Geofence(models.Model):
-    """An area of one fleet. `area` is GeoJSON in (longitude, latitude) order, plus the type Circle (see geo.geofence)."""
+    """An area of one fleet. `area` is GeoJSON in (longitude, latitude) order, plus the type Circle (see geo.geofence).
+
+    Enters and exits are told in `windows` only (see geo.windows; none means always), in the fleet's time zone.
+    """
 
     fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="geofences", verbose_name=_("fleet"))
     name = models.CharField(_("name"), max_length=100)
@@ -30,6 +42,21 @@ class Geofence(models.Model):
     speed_limit_kph = models.FloatField(
         _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS
     )
+    tolerance_meters = models.FloatField(
+        _("tolerance (m)"),
+        null=True,
+        blank=True,
+        validators=METERS_VALIDATORS,
+        help_text=_("A device has left only when it is farther outside than this. Empty uses the fleet's."),
+    )
+    dwell_seconds = models.PositiveIntegerField(
+        _("dwell (seconds)"),
+        null=True,
+        blank=True,
+        validators=SECONDS_VALIDATORS,
+        help_text=_("How long a device must stay before entering or leaving is told. Empty uses the fleet's."),
+    )
+    windows = models.JSONField(_("windows"), default=list, blank=True, validators=[validate_windows_field])
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:

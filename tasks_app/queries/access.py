@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
 
-from tasks_app.models import Device, Event, Fleet, FleetRole, Geofence
+from tasks_app.models import Device, Event, Fleet, FleetMembership, FleetRole, Geofence
 
 # A User or an AnonymousUser, whatever the project's user model is.
 AnyUser = Any
@@ -38,6 +39,19 @@ def visible_fleets(user: AnyUser, at_least: FleetRole = FleetRole.VIEWER) -> Que
         return Fleet.objects.all()
     roles = [role for role, rank in _RANK.items() if rank >= _RANK[at_least]]
     return Fleet.objects.filter(memberships__user=user, memberships__role__in=roles)
+
+
+def visible_fleets_of(users: Iterable[AnyUser]) -> dict[Any, dict[int, str]]:
+    """What `visible_fleets` says of each of these users, by primary key: fleet names by id. Two queries for all."""
+    active = [user for user in users if user.is_authenticated and user.is_active]
+    found: dict[Any, dict[int, str]] = {user.pk: {} for user in active}
+    every = dict(Fleet.objects.values_list("id", "name")) if any(user.is_staff for user in active) else {}
+    found |= {user.pk: every for user in active if user.is_staff}
+    members = [user.pk for user in active if not user.is_staff]
+    rows = FleetMembership.objects.filter(user__in=members).values_list("user_id", "fleet_id", "fleet__name")
+    for user_id, fleet_id, name in rows:
+        found[user_id][fleet_id] = name
+    return found
 
 
 def visible_devices(user: AnyUser, at_least: FleetRole = FleetRole.VIEWER) -> QuerySet[Device]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.core.cache import cache
+from django.db.models import Q, QuerySet
 
-from tasks_app.models import DeviceState
+from tasks_app.cache import set_newest
+from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.geofence import boxes_around
+from tasks_app.models import Device, DeviceState
 
 # Every newer fix writes the entry anew; this bounds how long an entry of a silent device can stay wrong.
 LATEST_POSITION_SECONDS = 3600
 
 _FIELDS = (
+    "version",
     "device_id",
     "fix_time",
     "latitude",
@@ -35,11 +42,52 @@ def latest_position_key(device_id: int) -> str:
 def latest_position(device_id: int) -> dict[str, Any] | None:
     """Where a device (primary key) was last: JSON values under the names of DeviceState, `fix_time` as ISO text.
 
-    From the cache, else from the database. None for a device that never sent a fix.
+    From the cache, else from the database. None for a device that never sent a fix. `version` grows with each change.
     """
-    found = cache.get(latest_position_key(device_id))
-    if found is None:
-        found = DeviceState.objects.filter(device_id=device_id, fix_time__isnull=False).values(*_FIELDS).first()
-        if found is not None:
-            found["fix_time"] = found["fix_time"].isoformat()
+    key = latest_position_key(device_id)
+    cached = cache.get(key)
+    if cached is not None and "fix_time" in cached:
+        return cached
+    found = DeviceState.objects.filter(device_id=device_id, fix_time__isnull=False).values(*_FIELDS).first()
+    if found is not None:
+        found["fix_time"] = found["fix_time"].isoformat()
+        set_newest({key: (found["version"], found)}, seconds=LATEST_POSITION_SECONDS)
     return found
+
+
+def state_version(device_id: int) -> int:
+    """The version of what is known of a device (primary key): another one after each change, 0 before the first."""
+    cached = cache.get(latest_position_key(device_id))
+    if cached is not None:
+        return cached["version"]
+    return DeviceState.objects.filter(device_id=device_id).values_list("version", flat=True).first() or 0
+
+
+@dataclass(frozen=True, slots=True)
+class NearDevice:
+    """A device and how far its newest fix is from the place that was asked about."""
+
+    device: Device
+    distance_meters: float
+
+
+def nearest_devices(
+    devices: QuerySet[Device], *, latitude: float, longitude: float, limit: int, max_distance_meters: float
+) -> list[NearDevice]:
+    """The nearest of `devices` by their newest fix, the nearest first; two queries.
+
+    A box around the circle is compared in the database, and exact distances are computed for what is in it. There is no
+    index on the coordinates: every fix would have to write it, and there is only one row for each device.
+    """
+    box = Q()
+    for west, south, east, north in boxes_around((longitude, latitude, longitude, latitude), max_distance_meters):
+        box |= Q(state__longitude__range=(west, east), state__latitude__range=(south, north))
+    places = list(devices.filter(box).values_list("pk", "state__latitude", "state__longitude"))
+    if not places:
+        return []
+    pks, latitudes, longitudes = zip(*places, strict=True)
+    distances = haversine_meters(latitude, longitude, latitudes, longitudes)
+    order = np.lexsort((pks, distances))[:limit]
+    near = {pks[place]: float(distances[place]) for place in order if distances[place] <= max_distance_meters}
+    found = Device.objects.select_related("state").in_bulk(near)
+    return [NearDevice(found[pk], distance) for pk, distance in near.items() if pk in found]

@@ -11,17 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.distance import haversine_meters, initial_bearing_degrees
 from tasks_app.geo.speed import DEFAULT_RULES, MPS_TO_KPH
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.intp]
+SignArray = npt.NDArray[np.int8]
 
 # Below this the noise of two fixes (some meters each) outweighs the way between them.
 MIN_STEP_SECONDS = 1.0
 # Ignition "on" before and after a longer silence does not prove that the engine ran all the time.
 MAX_ENGINE_STEP_SECONDS = 3600.0
+# A shorter way points anywhere: the receiver's own noise is about as long.
+MIN_COURSE_METERS = 5.0
+# A vehicle that drives counts as moving until it is slower than this: creeping in a jam is no stop.
+STANDING_BELOW_KPH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,15 @@ class Before:
 class Steps:
     """The way from the fix before (of the batch or known before it) to each fix; NaN for the first one ever.
 
-    `meters` is 0 for a way no vehicle can have made, `speeds_kph` NaN then, over a gap and over too short a time.
+    `meters` is 0 for a way no vehicle can have made, `speeds_kph` NaN then, over a gap and over too short a time. The
+    way began at `from_latitudes`, `from_longitudes`.
     """
 
     seconds: FloatArray
     meters: FloatArray
     speeds_kph: FloatArray
+    from_latitudes: FloatArray
+    from_longitudes: FloatArray
 
 
 def steps(
@@ -53,25 +61,56 @@ def steps(
     device: IndexArray,
     starts: IndexArray,
     before: Before,
+    earlier: Before | None = None,
 ) -> Steps:
-    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it."""
+    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it.
+
+    `earlier` (k,) is the stored fix before a device's first row, where that row is late.
+    """
     known_times = before.times[device]
-    previous_times = _shifted(times, starts)
+    previous_times = _shifted(times, starts, earlier.times if earlier else None)
     use_known = (known_times < times) & ~(previous_times > known_times)
     seconds = times - np.where(use_known, known_times, previous_times)
-    previous_latitudes = np.where(use_known, before.latitudes[device], _shifted(latitudes, starts))
-    previous_longitudes = np.where(use_known, before.longitudes[device], _shifted(longitudes, starts))
+    previous_latitudes = np.where(
+        use_known, before.latitudes[device], _shifted(latitudes, starts, earlier.latitudes if earlier else None)
+    )
+    previous_longitudes = np.where(
+        use_known, before.longitudes[device], _shifted(longitudes, starts, earlier.longitudes if earlier else None)
+    )
     meters = haversine_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
     speeds_kph = np.full(len(times), np.nan)
     np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
     implausible = speeds_kph > DEFAULT_RULES.max_implied_kph
     usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= DEFAULT_RULES.max_gap_seconds)
-    return Steps(seconds, np.where(implausible, 0.0, meters), np.where(usable, speeds_kph, np.nan))
+    return Steps(
+        seconds,
+        np.where(implausible, 0.0, meters),
+        np.where(usable, speeds_kph, np.nan),
+        previous_latitudes,
+        previous_longitudes,
+    )
 
 
 def filled_speeds(sent_kph: FloatArray, derived_kph: FloatArray) -> FloatArray:
     """The speed a device sent, else the mean speed since its fix before."""
     return np.where(np.isnan(sent_kph), derived_kph, sent_kph)
+
+
+def filled_courses(sent_degrees: FloatArray, steps: Steps, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
+    """The course a device sent, else the direction from its fix before where that is at least 5 m and no gap away."""
+    rows = np.flatnonzero(
+        np.isnan(sent_degrees)
+        & (steps.meters >= MIN_COURSE_METERS)
+        & (steps.seconds > 0)
+        & (steps.seconds <= DEFAULT_RULES.max_gap_seconds)
+    )
+    if not len(rows):
+        return sent_degrees
+    filled = sent_degrees.copy()
+    filled[rows] = initial_bearing_degrees(
+        steps.from_latitudes[rows], steps.from_longitudes[rows], latitudes[rows], longitudes[rows]
+    )
+    return filled
 
 
 def driven_meters(
@@ -100,22 +139,47 @@ def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) ->
     return np.bincount(device, weights=values, minlength=device_count).astype(np.float64)
 
 
-def carried_ignition(
-    sent: npt.NDArray[np.int8], device: IndexArray, starts: IndexArray, before: npt.NDArray[np.int8]
-) -> npt.NDArray[np.int8]:
-    """Ignition at each fix: what it says, else what the device said last; `before` (k,) is from earlier batches."""
+def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: SignArray) -> SignArray:
+    """What is known at each fix: what it says, else what the device said last; `before` (k,) is from earlier batches.
+
+    1 is yes, 0 no, -1 not said.
+    """
     rows = np.arange(len(sent))
     last = np.maximum.accumulate(np.where(sent >= 0, rows, -1))
     in_batch = last >= starts[device] if len(starts) else np.zeros(0, np.bool_)
     return np.where(in_batch, sent[np.maximum(last, 0)], before[device])
 
 
+def switched(now: SignArray, starts: IndexArray, before: SignArray) -> IndexArray:
+    """The rows at which what `carried` returned went from yes to no or back; the first word ever is no change."""
+    earlier = np.empty_like(now)
+    earlier[1:] = now[:-1]
+    earlier[starts] = before
+    return np.flatnonzero((earlier >= 0) & (now >= 0) & (earlier != now))
+
+
+def said_moving(speeds_kph: FloatArray) -> SignArray:
+    """1 where a speed says that the vehicle drives, 0 where it says that it stands, -1 between and where unknown."""
+    said = np.full(len(speeds_kph), -1, dtype=np.int8)
+    said[speeds_kph > DEFAULT_RULES.moving_above_kph] = 1
+    said[speeds_kph < STANDING_BELOW_KPH] = 0
+    return said
+
+
+def said_low(levels: FloatArray, low_below: FloatArray, high_from: FloatArray) -> SignArray:
+    """1 where a level is low, 0 where it is high enough to count as charged again, -1 between and where unknown."""
+    said = np.full(len(levels), -1, dtype=np.int8)
+    said[levels < low_below] = 1
+    said[levels >= high_from] = 0
+    return said
+
+
 def engine_seconds_per_device(
     seconds: FloatArray,
-    ignition: npt.NDArray[np.int8],
+    ignition: SignArray,
     device: IndexArray,
     starts: IndexArray,
-    before: npt.NDArray[np.int8],
+    before: SignArray,
 ) -> FloatArray:
     """Time with the ignition on at both ends of a step, shape (k,)."""
     previous = np.empty_like(ignition)
@@ -150,9 +214,9 @@ def first_rows(device: IndexArray) -> IndexArray:
     return np.flatnonzero(np.diff(device, prepend=device[0] - 1))
 
 
-def _shifted(values: FloatArray, starts: IndexArray) -> FloatArray:
-    """The value of the row before, NaN at the first row of a device."""
+def _shifted(values: FloatArray, starts: IndexArray, firsts: FloatArray | None = None) -> FloatArray:
+    """The value of the row before; at the first row of a device that of `firsts` (k,), else NaN."""
     shifted = np.empty_like(values)
     shifted[1:] = values[:-1]
-    shifted[starts] = np.nan
+    shifted[starts] = np.nan if firsts is None else firsts
     return shifted

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -19,13 +19,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class KnownDevice:
-    """What the pipeline needs to know of a device that may send. `speed_limit_kph` is its own or its fleet's."""
+    """What the pipeline needs to know of a device that may send. Limits are its own or its fleet's."""
 
     pk: int
     unique_id: str
     fleet_id: int
     is_active: bool
     speed_limit_kph: float | None
+    overspeed_tolerance_kph: float
+    overspeed_min_seconds: int
+    battery_low_percent: float
+    time_zone: str
     has_state: bool
 
 
@@ -53,6 +57,14 @@ class State:
     overspeed_since: datetime | None
     overspeed_limit_kph: float | None
     overspeed_peak_kph: float | None
+    filter_memory: dict[str, Any] | None
+    version: int
+    # By geofence id, what crossed its border and has not stayed long enough: since (epoch seconds) and the place.
+    pending_geofences: dict[str, dict[str, float]]
+    alarms: list[str]
+    is_battery_low: bool
+    sent_odometer_meters: float | None
+    sent_engine_seconds: float | None
     attributes: dict[str, Any] | None = None
 
 
@@ -68,12 +80,14 @@ _UPDATE = (
 )
 _CREATE = """
     INSERT INTO tasks_app_devicestate (device_id, status, attributes, is_moving, odometer_meters, engine_seconds,
-                                       geofence_ids, updated_at)
-    SELECT pk, %s, '{}', false, 0, 0, '{}', now() FROM unnest(%s) pk ORDER BY pk
+                                       geofence_ids, pending_geofences, alarms, is_battery_low, updated_at)
+    SELECT pk, %s, '{}', false, 0, 0, '{}', '{}', '{}', false, now() FROM unnest(%s) pk ORDER BY pk
     ON CONFLICT DO NOTHING
 """
 _DEVICES = """
     SELECT d.id, d.unique_id, d.fleet_id, d.is_active, COALESCE(d.speed_limit_kph, f.speed_limit_kph),
+           COALESCE(d.overspeed_tolerance_kph, f.overspeed_tolerance_kph),
+           COALESCE(d.overspeed_min_seconds, f.overspeed_min_seconds), f.battery_low_percent, f.time_zone,
            s.device_id IS NOT NULL
     FROM tasks_app_device d
     JOIN tasks_app_fleet f ON f.id = d.fleet_id
@@ -97,17 +111,25 @@ def lock_states(devices: Iterable[KnownDevice]) -> list[State]:
         if missing:
             cursor.execute(_CREATE, [DeviceStatus.UNKNOWN.value, missing])
         cursor.execute(_SELECT, [[device.pk for device in devices]])
-        return [State(*row) for row in cursor.fetchall()]
+        states = [State(*row) for row in cursor.fetchall()]
+    for state in states:
+        # The connection hands jsonb over as text.
+        state.pending_geofences = msgspec.json.decode(cast(str, state.pending_geofences))
+        if state.filter_memory is not None:
+            state.filter_memory = msgspec.json.decode(cast(str, state.filter_memory))
+    return states
 
 
 def save_states(states: list[State]) -> None:
-    """Write states that `lock_states` returned."""
+    """Write states that `lock_states` returned, each as the next version of its row."""
+    for state in states:
+        state.version += 1
     if states:
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE, [msgspec.json.encode(states).decode()])
 
 
-def before_arrays(states: list[State]) -> Before:
+def before_arrays(states: Sequence[State]) -> Before:
     """Time and place of each state as arrays, NaN where the device has none yet."""
     times = [np.nan if state.fix_time is None else state.fix_time.timestamp() for state in states]
     return Before(

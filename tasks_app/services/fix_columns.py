@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -61,6 +62,25 @@ class FixColumns:
     @property
     def times_seconds(self) -> FloatArray:
         return self.times_us / 1e6
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> FixColumns:
+        """The rows where `rows` (n,) is True; devices that have none left are gone, the others are numbered anew."""
+        pks, starts, device = np.unique(self.device_pks[self.device[rows]], return_index=True, return_inverse=True)
+        return FixColumns(
+            pks,
+            device.astype(np.intp),
+            starts,
+            self.times_us[rows],
+            self.received_us[rows],
+            self.latitudes[rows],
+            self.longitudes[rows],
+            self.altitudes[rows],
+            self.speeds[rows],
+            self.courses[rows],
+            self.accuracies[rows],
+            self.ignition[rows],
+            list(compress(self.attributes, rows.tolist())),
+        )
 
 
 def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Sequence[datetime]) -> FixColumns:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
 from tasks_app.geo.geofence import GeofenceIndex, InvalidArea, validate_area
-from tasks_app.models import Geofence
+from tasks_app.geo.windows import InvalidWindows, Windows, validate_windows
+from tasks_app.models import Fleet, Geofence
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +22,28 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class FleetGeofences:
-    """Column j of the index is the geofence `index.ids[j]`, named `names[j]`; `limits_kph` (m,) is NaN for none."""
+    """Column j of the index is the geofence `index.ids[j]`, named `names[j]`, told in `windows[j]` of time in `zone`.
+
+    `limits_kph` (m,) is NaN for none, `tolerances_meters` and `dwell_seconds` (m,) are 0 for none.
+    """
 
     index: GeofenceIndex
     names: list[str]
     limits_kph: npt.NDArray[np.float64]
+    tolerances_meters: npt.NDArray[np.float64]
+    dwell_seconds: npt.NDArray[np.float64]
+    windows: list[Windows]
+    zone: ZoneInfo
 
 
-_NONE = FleetGeofences(GeofenceIndex([]), [], np.empty(0))
+_NONE = FleetGeofences(GeofenceIndex([]), [], np.empty(0), np.empty(0), np.empty(0), [], ZoneInfo("UTC"))
 _known: dict[int, tuple[Version, FleetGeofences]] = {}
 
 # xmin changes with every update of a row, whoever made it and however late it was committed; updated_at does not.
 _VERSIONS = """
-    SELECT fleet_id, count(*), sum(id)::bigint, sum(xmin::text::bigint)::bigint
-    FROM tasks_app_geofence WHERE is_active AND fleet_id = ANY(%s) GROUP BY fleet_id
+    SELECT f.id, f.xmin::text::bigint, count(*), sum(g.id)::bigint, sum(g.xmin::text::bigint)::bigint
+    FROM tasks_app_geofence g JOIN tasks_app_fleet f ON f.id = g.fleet_id
+    WHERE g.is_active AND f.id = ANY(%s) GROUP BY f.id
 """
 
 
@@ -57,22 +67,35 @@ def _current(fleet_id: int, version: Version | None) -> FleetGeofences:
 
 
 def _load(fleet_id: int) -> FleetGeofences:
-    usable = [
-        geofence
-        for geofence in Geofence.objects.filter(fleet_id=fleet_id, is_active=True).order_by("id")
-        if _is_usable(geofence)
-    ]
+    fleet = Fleet.objects.get(pk=fleet_id)
+    return build(fleet, list(Geofence.objects.filter(fleet_id=fleet_id, is_active=True).order_by("id")))
+
+
+def build(fleet: Fleet, geofences: list[Geofence]) -> FleetGeofences:
+    """These geofences of `fleet`, ready for batches; what a geofence leaves open is as the fleet has it."""
+    usable = [geofence for geofence in geofences if _is_usable(geofence)]
+    tolerances = [_first(geofence.tolerance_meters, fleet.geofence_tolerance_meters) for geofence in usable]
+    dwells = [_first(geofence.dwell_seconds, fleet.geofence_dwell_seconds) for geofence in usable]
     return FleetGeofences(
         GeofenceIndex((geofence.pk, geofence.area) for geofence in usable),
         [geofence.name for geofence in usable],
         np.array([geofence.speed_limit_kph for geofence in usable], dtype=np.float64),
+        np.array(tolerances, dtype=np.float64),
+        np.array(dwells, dtype=np.float64),
+        [geofence.windows for geofence in usable],
+        fleet.zone,
     )
+
+
+def _first(own: float | None, fleets: float) -> float:
+    return fleets if own is None else own
 
 
 def _is_usable(geofence: Geofence) -> bool:
     try:
         validate_area(geofence.area)
-    except InvalidArea as error:
+        validate_windows(geofence.windows)
+    except (InvalidArea, InvalidWindows) as error:
         # Only a row written past the model's validation can be; it must not stop every vehicle of the fleet.
         logger.warning("Geofence %s is left out: %s", geofence.pk, error)
         return False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
+from itertools import islice
 from pathlib import Path
 
 from tasks_app.ingest.files import opened, plain_name
@@ -17,14 +18,14 @@ from tasks_app.services.positions import store_fixes
 FIXES_PER_TRANSACTION = 5000
 _READ_BYTES = 1 << 20
 # What stands once for each fix, to know how many there will be.
-_MARKERS = {"gpx": b"<trkpt", "json": b'"timestamp"'}
+_MARKERS = {"gpx": b"<trkpt", "json": b'"timestamp"', "geojson": b'"Feature"'}
 
 Item = Fix | RejectedFix
 
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What became of a file: `read` = stored + doubled + all of `rejected`, which counts by reason."""
+    """What became of a file: `read` = stored + doubled + all of `rejected` and of `filtered`, which count by reason."""
 
     read: int = 0
     stored: int = 0
@@ -32,6 +33,7 @@ class ImportSummary:
     events: int = 0
     devices_created: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    filtered: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def reject(self, reason: RejectedFix) -> None:
@@ -47,23 +49,29 @@ def import_file(
     device_id: str | None = None,
     create_in_fleet: Fleet | None = None,
     on_progress: Callable[[int], None] = lambda count: None,
+    format_name: str | None = None,
+    zone: tzinfo | None = None,
+    user_id: int | None = None,
+    skip: int = 0,
 ) -> None:
     """Store the fixes of one file, 5 000 to a transaction, adding up in `summary` so that a break keeps what was done.
 
     `device_id` stands for the one in the file; with `create_in_fleet` unknown devices are made there. `on_progress` gets
-    the number of fixes since its last call. Raises BodyError and OSError when the file cannot be read. Running it again
-    stores nothing twice.
+    the number of fixes since its last call. The format is found out unless `format_name` says it; `zone` is that of times
+    which state none. With `user_id` only devices this user may operate are accepted. `skip` leaves out fixes an earlier
+    call has read. Raises BodyError and OSError when the file cannot be read. Running it again stores nothing twice.
     """
-    parse = parser_for(path)
-    for items in _chunks(parse(path, device_id, now=now)):
+    parse = parser_for(path, format_name)
+    for items in _chunks(islice(parse(path, device_id, now=now, zone=zone), skip, None)):
         fixes = [item for item in items if isinstance(item, Fix)]
         if create_in_fleet is not None:
             summary.devices_created += _create_devices(fixes, create_in_fleet)
-        result = store_fixes(fixes, now, announce=False)
+        result = store_fixes(fixes, now, announce=False, user_id=user_id)
         summary.read += len(items)
         summary.stored += result.stored
         summary.doubled += result.doubled
         summary.events += result.events
+        summary.filtered.update(result.filtered)
         for item in (*items, *result.rejected):
             if isinstance(item, RejectedFix):
                 summary.reject(item)

@@ -1,9 +1,7 @@
 """The inbox of single fixes: phones send one at a time, the pipeline is quickest with many at once.
 
-    <prefix>:inbox   STREAM   one entry {f: <JSON of the fix and when it was received>}, no consumer group
-
 An entry is deleted after its fix is stored. A crash in between, or two drains at once, store nothing twice: the pipeline
-keeps each (device, time) once.
+keeps each (device, time) once. The keys are described in `queries.inbox`.
 """
 
 from __future__ import annotations
@@ -16,18 +14,37 @@ from typing import Any, cast
 
 import msgspec
 
-from tasks_app.engine import current_job, get_task
-from tasks_app.engine.config import engine_config
+from tasks_app.engine import QueueFull, current_job, get_task
 from tasks_app.engine.connection import client
-from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.models import FixSource
+from tasks_app.queries.inbox import MAX_INBOX_FIXES, drain_key, inbox_key, inbox_size
 from tasks_app.services.positions import StoreResult, store_fixes
+from tasks_app.services.quarantine import Suspect, quarantine
+
+__all__ = ["InboxFull", "add_to_inbox", "drain_inbox", "inbox_key", "inbox_size"]
 
 logger = logging.getLogger(__name__)
 
-MAX_INBOX_FIXES = 100_000
 FIXES_PER_ROUND = 5000
 DRAIN_AFTER_SECONDS = 1.0
+# The scheduled drain comes sooner; this only lets a note whose writer died before it enqueued anything lapse.
+DRAIN_NOTE_MS = 60_000
 _DRAIN_TASK = "drain_position_inbox"
+
+# In one step: look whether all fit, add them, and leave the note that a drain is to come. A drain takes the note away
+# before it reads, so whoever adds afterwards asks for another one: nothing added while a drain ends is left behind.
+# KEYS inbox, drain note    ARGV limit, note's life in ms, then the entries
+# Returns -1: full, nothing was added. 1: added, and the caller has to ask for a drain. 0: added, one will come.
+_ADD = """
+if redis.call('XLEN', KEYS[1]) + #ARGV - 2 > tonumber(ARGV[1]) then
+  return -1
+end
+for i = 3, #ARGV do
+  redis.call('XADD', KEYS[1], '*', 'f', ARGV[i])
+end
+return redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2]) and 1 or 0
+"""
 
 
 class InboxFull(RuntimeError):
@@ -43,38 +60,37 @@ class _Entry:
 _decoder = msgspec.json.Decoder(_Entry)
 
 
-def inbox_key() -> str:
-    """The Redis key of the inbox."""
-    return f"{engine_config().prefix}:inbox"
-
-
-def inbox_size() -> int:
-    """How many fixes wait."""
-    return client().xlen(inbox_key())
-
-
 def add_to_inbox(fixes: Sequence[Fix], *, received_at: datetime) -> None:
-    """Put fixes into the inbox; when it was empty a drain follows in a second. Raises InboxFull, redis.RedisError."""
-    key = inbox_key()
-    if inbox_size() + len(fixes) > MAX_INBOX_FIXES:
+    """Put all of the fixes into the inbox; a drain follows within a second. Raises InboxFull, redis.RedisError."""
+    if not fixes:
+        return
+    entries = [msgspec.json.encode(_Entry(fix, received_at)) for fix in fixes]
+    added = client().register_script(_ADD)([inbox_key(), drain_key()], [MAX_INBOX_FIXES, DRAIN_NOTE_MS, *entries])
+    if added < 0:
         raise InboxFull(f"The inbox holds {MAX_INBOX_FIXES} fixes.")
-    pipeline = client().pipeline(transaction=True)
-    pipeline.xlen(key)
-    for fix in fixes:
-        pipeline.xadd(key, {"f": msgspec.json.encode(_Entry(fix, received_at))})
-    waiting_before = pipeline.execute()[0]
-    if fixes and not waiting_before:
-        get_task(_DRAIN_TASK).apply_async(countdown=DRAIN_AFTER_SECONDS, unique_key=_DRAIN_TASK)
+    if added:
+        _ask_for_drain()
+
+
+def _ask_for_drain() -> None:
+    try:
+        get_task(_DRAIN_TASK).apply_async(countdown=DRAIN_AFTER_SECONDS)
+    except QueueFull as error:
+        # The fixes are in: the schedule drains them, and the next to add one tries again.
+        client().delete(drain_key())
+        logger.warning("No drain of the inbox could be enqueued: %s", error)
 
 
 def drain_inbox() -> dict[str, int]:
     """Store what waits in the inbox, in rounds of 5 000, and remove it; counts of what became of the fixes."""
-    totals = {"read": 0, "stored": 0, "doubled": 0, "rejected": 0, "events": 0}
+    totals = {"read": 0, "stored": 0, "doubled": 0, "filtered": 0, "rejected": 0, "events": 0}
+    client().delete(drain_key())
     for _ in range(MAX_INBOX_FIXES // FIXES_PER_ROUND):
         current_job().raise_if_cancelled()
         read = _drain_round(totals)
         if read < FIXES_PER_ROUND:
-            break
+            return totals
+    _ask_for_drain()
     return totals
 
 
@@ -84,6 +100,7 @@ def _drain_round(totals: dict[str, int]) -> int:
         return 0
     readable = [entry for _, fields in entries if (entry := _read(fields)) is not None]
     result = store_fixes([entry.fix for entry in readable], [entry.received_at for entry in readable])
+    _keep_refused(readable, result.rejected)
     client().xdel(inbox_key(), *(entry_id for entry_id, _ in entries))
     _count(totals, len(entries), len(entries) - len(readable), result)
     return len(entries)
@@ -97,10 +114,21 @@ def _read(fields: dict[bytes, Any]) -> _Entry | None:
         return None
 
 
+def _keep_refused(entries: list[_Entry], rejected: Sequence[RejectedFix]) -> None:
+    """Their senders were told that all is well, and then the device was switched off or deleted."""
+    if not rejected:
+        return
+    refused = [(bad, entries[bad.index].fix) for bad in rejected]
+    suspects = [Suspect(bad.code, bad.detail, msgspec.json.encode(fix), fix.device_id) for bad, fix in refused]
+    received_at = max(entries[bad.index].received_at for bad in rejected)
+    quarantine(suspects, source=FixSource.INBOX, device_pk=None, received_at=received_at)
+
+
 def _count(totals: dict[str, int], read: int, unreadable: int, result: StoreResult) -> None:
     totals["read"] += read
     totals["stored"] += result.stored
     totals["doubled"] += result.doubled
+    totals["filtered"] += sum(result.filtered.values())
     totals["rejected"] += unreadable + len(result.rejected)
     totals["events"] += result.events
     if result.rejected:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+
 from tasks_app.models import DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
+from tasks_app.services.broadcast import announce
 from tasks_app.services.maintenance_due import MaintenanceDue, is_worse, maintenance_due
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
@@ -52,6 +55,7 @@ def _check_plans(now: datetime) -> dict[str, int]:
     MaintenancePlan.objects.bulk_update(changed, ["status"], batch_size=1000)
     Event.objects.bulk_create(events)
     if events:
+        transaction.on_commit(lambda: announce([], events), robust=True)
         events_recorded.send(sender=Event, events=events)
     return {"checked": len(plans), "changed": len(changed), "events": len(events)}
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
-from tasks_app.services.position_cache import forget_latest_position
+from tasks_app.services.broadcast import announce
+from tasks_app.services.position_cache import cache_latest_positions
+from tasks_app.services.silent_overspeed import end_silent_episodes
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
 
@@ -43,7 +46,8 @@ def change_status(state: DeviceState, status: DeviceStatus, *, now: datetime) ->
 
 
 def check_offline(*, now: datetime) -> dict[str, int]:
-    """Find the devices that fell silent, set them offline and record one event each."""
+    """Find the devices that fell silent, set them offline and record one event each; end what they were in."""
+    end_silent_episodes(now=now)
     return {"offline": run_in_transaction(lambda: _mark_silent(now))}
 
 
@@ -59,13 +63,14 @@ def silent_states(now: datetime) -> QuerySet[DeviceState]:
 
 
 def record_status_changes(states: list[DeviceState], events: list[Event]) -> None:
-    """Save states whose status changed, and tell of the events, inside the caller's transaction."""
+    """Save locked states whose status changed, and tell of the events, inside the caller's transaction."""
     for state in states:
         state.updated_at = timezone.now()
-    DeviceState.objects.bulk_update(states, ["status", "offline_since", "updated_at"], batch_size=1000)
+        state.version += 1
+    DeviceState.objects.bulk_update(states, ["status", "offline_since", "version", "updated_at"], batch_size=1000)
     Event.objects.bulk_create(events)
-    for state in states:
-        forget_latest_position(state.device_id)
+    cache_latest_positions(states)
+    transaction.on_commit(lambda: announce(states, events), robust=True)
     if events:
         events_recorded.send(sender=Event, events=events)
 

@@ -1,4 +1,4 @@
-"""The daily partitions of the position table: made when a day's first fix arrives, dropped whole by retention.
+"""The daily partitions of the position table: made a week ahead, or when a day's first fix arrives, dropped whole by retention.
 
 A day is a UTC day. A partition is created beside the table (`LIKE`) and then attached: that takes a lock on the parent
 which does not hold up other writers, as `CREATE TABLE ... PARTITION OF` would.
@@ -6,14 +6,18 @@ which does not hold up other writers, as `CREATE TABLE ... PARTITION OF` would.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from tasks_app.models import Position
 from tasks_app.services.transactions import run_in_transaction
+
+logger = logging.getLogger(__name__)
 
 _PARENT = Position._meta.db_table
 _NAME = re.compile(rf"{_PARENT}_(\d{{8}})")
@@ -42,6 +46,31 @@ def ensure_partitions(days: Iterable[date | datetime]) -> list[date]:
         created += _create(missing[start : start + _PER_TRANSACTION])
     _known_days.update(missing)
     return created
+
+
+def ensure_upcoming_partitions(*, now: datetime) -> list[date]:
+    """Make the partitions of today and the next settings.PARTITION_DAYS_AHEAD days before their first fix comes.
+
+    Returns the days whose partition was made now. What the database has is looked up anew. A default partition, which
+    the product never makes, is logged as an error.
+    """
+    forget_known_partitions()
+    if name := default_partition():
+        logger.error("%s is a default partition of %s: retention cannot drop what collects there", name, _PARENT)
+    today = _utc_day(now)
+    return ensure_partitions(today + timedelta(days=ahead) for ahead in range(settings.PARTITION_DAYS_AHEAD + 1))
+
+
+def default_partition() -> str | None:
+    """The name of the table's default partition, where someone added one: rows collect there and retention never drops it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_partitioned_table t JOIN pg_class c ON c.oid = t.partdefid"
+            " WHERE t.partrelid = %s::regclass",
+            [_PARENT],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def forget_known_partitions() -> None:

@@ -1,29 +1,37 @@
-"""Writes the cache of latest positions, which `queries.devices.latest_position` reads."""
+"""Writes the cache of latest positions, which `queries.devices.latest_position` reads.
+
+Each write of a state is a version of it. Before the commit the cache learns only that this version is coming, and readers
+turn to the database; after it, what it says. So nothing stale is shown: not when the process dies in between, and not
+when two workers reach the cache in the other order than the database.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.cache import cache
+from django.db import transaction
 
+from tasks_app.cache import set_newest
+from tasks_app.models import DeviceState
 from tasks_app.queries.devices import LATEST_POSITION_SECONDS, latest_position_key
 from tasks_app.services.device_states import State
 
 
-def cache_latest_positions(states: Iterable[State]) -> None:
-    """Show these states as the latest positions. Call it after the commit."""
-    entries = {latest_position_key(state.device_id): _entry(state) for state in states if state.fix_time is not None}
-    if entries:
-        cache.set_many(entries, timeout=LATEST_POSITION_SECONDS)
+def cache_latest_positions(states: Iterable[State | DeviceState]) -> None:
+    """Show these states, saved in the transaction that is open, as the latest positions once it is committed."""
+    chosen = list(states)
+    coming = {latest_position_key(state.device_id): (state.version, dict[str, Any]()) for state in chosen}
+    set_newest(coming, seconds=LATEST_POSITION_SECONDS)
+    entries = {
+        latest_position_key(state.device_id): (state.version, _entry(state))
+        for state in chosen
+        if state.fix_time is not None
+    }
+    transaction.on_commit(lambda: set_newest(entries, seconds=LATEST_POSITION_SECONDS))
 
 
-def forget_latest_position(device_id: int) -> None:
-    """The next reader asks the database."""
-    cache.delete(latest_position_key(device_id))
-
-
-def _entry(state: State) -> dict[str, Any]:
+def _entry(state: State | DeviceState) -> dict[str, Any]:
     return {
         "device_id": state.device_id,
         "fix_time": state.fix_time.isoformat() if state.fix_time else None,

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-import msgspec
 import numpy as np
+import numpy.typing as npt
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import transaction
 
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.ingest.validate import shown
 from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
 from tasks_app.queries.access import visible_devices
-from tasks_app.services import derivation, device_states
+from tasks_app.services import broadcast, derivation, device_states
 from tasks_app.services.device_states import KnownDevice, State
-from tasks_app.services.fix_columns import FixColumns, to_columns
+from tasks_app.services.dirty_days import mark_dirty_days
+from tasks_app.services.event_rows import complete_episodes, insert_events
+from tasks_app.services.filter_rules import FilterRules, own_reasons
+from tasks_app.services.filters import (
+    FilteredPart,
+    compared_reasons,
+    count_by_reason,
+    record_filtered,
+    rules_of,
+    take_out,
+)
+from tasks_app.services.fix_columns import FixColumns, IntArray, to_columns
 from tasks_app.services.fleet_geofences import geofences_of
-from tasks_app.services.live_changes import Changes, derive_changes, forward_rows
+from tasks_app.services.forward_rows import Changes, forward_rows
+from tasks_app.services.live_changes import derive_changes
 from tasks_app.services.position_cache import cache_latest_positions
-from tasks_app.services.position_rows import insert_new, is_missing_partition, prepare_partitions
+from tasks_app.services.position_rows import (
+    StoredFix,
+    fixes_before,
+    insert_new,
+    is_missing_partition,
+    prepare_partitions,
+    stored_arrays,
+)
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
 
@@ -33,10 +52,12 @@ MAX_LISTED = 500
 
 @dataclass(slots=True)
 class StoreResult:
-    """What became of the fixes of one call: stored + doubled + len(rejected) is their number."""
+    """What became of the fixes of one call: stored + doubled + all of filtered + len(rejected) is their number."""
 
     stored: int = 0
     doubled: int = 0
+    # Reason -> how many a filter kept out.
+    filtered: dict[str, int] = field(default_factory=dict)
     rejected: list[RejectedFix] = field(default_factory=list)
     events: int = 0
 
@@ -56,7 +77,8 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
     """Store a batch of positions in the product's JSON; one bad position never costs a good one.
 
     With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns `{"received",
-    "stored", "doubled", "rejected_count", "rejected": [{"index", "code", "detail"}] (the first 500), "events"}`.
+    "stored", "doubled", "filtered": {reason: count}, "rejected_count", "rejected": [{"index", "code", "detail"}] (the
+    first 500), "events"}`.
     """
     parsed = parse_batch(items, now=received_at)
     result = store_fixes(parsed.fixes, received_at, user_id=user_id)
@@ -66,6 +88,7 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
         "received": len(items),
         "stored": result.stored,
         "doubled": result.doubled,
+        "filtered": result.filtered,
         "rejected_count": len(rejected),
         "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
         "events": result.events,
@@ -82,7 +105,8 @@ def store_fixes(
     """Store fixes and what follows from them, in one transaction that is repeated after a deadlock.
 
     A fix that is stored already (same device and time), or late, has no effect on states and events. `received_at` is
-    the server's time, one for all or one per fix. With `announce=False` (history) events are recorded but nobody is
+    the server's time, one for all or one per fix. What the filters of its fleet or device keep out is counted, kept with
+    its reason, and not stored; its device counts as seen. With `announce=False` (history) events are recorded but nobody is
     told, and no device counts as seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
     """
     received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
@@ -104,30 +128,86 @@ def _allowed_pks(user_id: int, unique_ids: set[str]) -> set[int]:
 
 def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allowed: set[int] | None) -> StoreResult:
     accepted = _accept(fixes, received, allowed)
+    result = StoreResult(rejected=accepted.rejected)
     if not accepted.fixes:
-        return StoreResult(rejected=accepted.rejected)
-    columns = to_columns(accepted.fixes, accepted.pks, accepted.received_at)
+        return result
+    everything = to_columns(accepted.fixes, accepted.pks, accepted.received_at)
+    rules = rules_of(accepted.devices)
+    out: list[FilteredPart] = []
+    columns = take_out(everything, own_reasons(everything, rules, is_history=not announce), out)
     prepare_partitions(columns.times_us)
     states = device_states.lock_states(accepted.devices)
-    before = device_states.before_arrays(states)
-    steps = derivation.steps(
-        columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before
-    )
-    columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
-    new = insert_new(columns)
-    result = StoreResult(int(new.sum()), len(accepted.fixes) - int(new.sum()), accepted.rejected)
-    if not result.stored:
-        return result
-    forward = forward_rows(columns, new, states, accepted.devices, before.times)
-    changes = derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
-    touched = [states[number] for number in np.unique(columns.device[new]).tolist()]
+    earlier = _fixes_before_late_ones(columns, everything.device_pks, rules, states)
+    columns = take_out(columns, compared_reasons(columns, everything.device_pks, rules, states, earlier), out)
+    new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices, earlier)
+    heard_us = _heard_us(everything.device_pks, columns, new, record_filtered(out))
+    result.stored, result.filtered = int(new.sum()), count_by_reason(out)
+    result.doubled = len(accepted.fixes) - result.stored - sum(result.filtered.values())
+    touched = [state for state, moment_us in zip(states, heard_us.tolist(), strict=True) if moment_us]
     if announce:
-        changes.events = _seen(columns, new, states) + changes.events
+        changes.events = _seen(heard_us, states) + changes.events
     result.events = len(changes.events)
     _save(changes, touched, announce)
-    # A cache that cannot be reached must not make a stored batch fail: readers then ask the database.
-    transaction.on_commit(lambda: cache_latest_positions(touched), robust=True)
+    fleet_of = {device.pk: device.fleet_id for device in accepted.devices}
+    told = changes.events if announce else []
+    transaction.on_commit(lambda: broadcast.announce(touched, told, fleet_of), robust=True)
     return result
+
+
+def _fixes_before_late_ones(
+    columns: FixColumns, all_pks: IntArray, rules: Sequence[FilterRules], states: Sequence[State]
+) -> dict[int, StoredFix]:
+    """By device, the stored fix before its first one, where that one is late and has to be compared with it."""
+    numbers = np.searchsorted(all_pks, columns.device_pks)
+    known = device_states.before_arrays(states).times[numbers]
+    firsts = columns.starts
+    lacks = np.isnan(columns.speeds[firsts]) | np.isnan(columns.courses[firsts])
+    compares = np.array([rule.compares for rule in rules], dtype=np.bool_)[numbers]
+    is_late = columns.times_seconds[firsts] <= known
+    return fixes_before(columns, np.flatnonzero(is_late & (lacks | compares)))
+
+
+def _insert_and_derive(
+    columns: FixColumns,
+    all_pks: IntArray,
+    all_states: Sequence[State],
+    all_devices: Sequence[KnownDevice],
+    earlier: dict[int, StoredFix],
+) -> tuple[npt.NDArray[np.bool_], Changes]:
+    """Store what is new and move the states; which rows were new, and what happened."""
+    numbers = np.searchsorted(all_pks, columns.device_pks).tolist()
+    states, devices = [all_states[n] for n in numbers], [all_devices[n] for n in numbers]
+    if not numbers:
+        return np.zeros(0, dtype=np.bool_), Changes()
+    before = device_states.before_arrays(states)
+    steps = derivation.steps(
+        columns.times_seconds,
+        columns.latitudes,
+        columns.longitudes,
+        columns.device,
+        columns.starts,
+        before,
+        stored_arrays(columns.device_pks, earlier),
+    )
+    columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
+    columns.courses = derivation.filled_courses(columns.courses, steps, columns.latitudes, columns.longitudes)
+    new = insert_new(columns)
+    if not new.any():
+        return new, Changes()
+    mark_dirty_days(columns, new, devices)
+    forward = forward_rows(columns, new, states, devices, before.times)
+    return new, derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
+
+
+def _heard_us(
+    all_pks: IntArray, columns: FixColumns, new: npt.NDArray[np.bool_], filtered: npt.NDArray[np.int64]
+) -> IntArray:
+    """When each device was last heard of, in microseconds, shape (len(all_pks),); 0 where nothing new came of it."""
+    heard_us = np.zeros(len(all_pks), dtype=np.int64)
+    numbers = np.searchsorted(all_pks, columns.device_pks)
+    np.maximum.at(heard_us, numbers[columns.device[new]], columns.received_us[new])
+    np.maximum.at(heard_us, np.searchsorted(all_pks, filtered[:, 0]), filtered[:, 1])
+    return heard_us
 
 
 def _accept(fixes: Sequence[Fix], received: list[datetime], allowed: set[int] | None) -> _Accepted:
@@ -156,12 +236,10 @@ def _refusal(index: int, fix: Fix, device: KnownDevice | None) -> RejectedFix:
     return RejectedFix(index, "inactive_device", f"The device {shown(fix.device_id)} is not active.")
 
 
-def _seen(columns: FixColumns, new: np.ndarray, states: list[State]) -> list[Event]:
+def _seen(heard_us: IntArray, states: list[State]) -> list[Event]:
     """Devices that sent something new are online; the ones that were offline get an event of being back."""
     back: list[Event] = []
-    newest_us = np.zeros(len(states), dtype=np.int64)
-    np.maximum.at(newest_us, columns.device[new], columns.received_us[new])
-    for state, seen_us in zip(states, newest_us.tolist(), strict=True):
+    for state, seen_us in zip(states, heard_us.tolist(), strict=True):
         if not seen_us:
             continue
         seen_at = device_states.from_microseconds(seen_us)
@@ -181,22 +259,11 @@ def _back_online(state: State, seen_at: datetime) -> Event:
 
 
 def _save(changes: Changes, touched: list[State], announce: bool) -> None:
-    if changes.events:
-        Event.objects.bulk_create(changes.events)
+    insert_events(changes.events)
     for state, event in changes.open_episodes:
         state.overspeed_event_id = event.pk
-    _complete_episodes(changes.ended_episodes)
+    complete_episodes(changes.ended_episodes)
     device_states.save_states(touched)
+    cache_latest_positions(touched)
     if changes.events and announce:
         events_recorded.send(sender=Event, events=changes.events)
-
-
-def _complete_episodes(ended: Iterable[tuple[int, dict[str, Any]]]) -> None:
-    rows = [{"id": event_id, "data": data} for event_id, data in ended]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE tasks_app_event e SET data = e.data || n.data"
-                " FROM json_to_recordset(%s) n(id bigint, data jsonb) WHERE e.id = n.id",
-                [msgspec.json.encode(rows).decode()],
-            )

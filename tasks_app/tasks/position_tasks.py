@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from tasks_app.engine import current_job, task
 from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.partitions import ensure_upcoming_partitions
 from tasks_app.services.positions import process_batch
 
 
@@ -27,3 +28,9 @@ def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
 def drain_position_inbox() -> dict[str, int]:
     """Store the single fixes that wait in the inbox."""
     return drain_inbox()
+
+
+@task(queue="cleanup", schedulable=True)
+def prepare_position_partitions() -> dict[str, list[str]]:
+    """Make the position table's partitions of the coming days; return the days that had none."""
+    return {"created": [str(day) for day in ensure_upcoming_partitions(now=timezone.now())]}

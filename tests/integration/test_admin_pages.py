@@ -22,6 +22,7 @@ NOUNS = [
     ("tasks_app", "device"),
     ("tasks_app", "geofence"),
     ("tasks_app", "event"),
+    ("tasks_app", "quarantinedfix"),
     ("tasks_app", "maintenanceplan"),
     ("tasks_app", "job"),
     ("notifications_app", "rule"),
@@ -37,7 +38,7 @@ NOUNS = [
     ("axes", "accesslog"),
 ]
 # Rows that only the system writes.
-READ_ONLY = {"event", "notification", "delivery", "report", "authtoken", "accessattempt", "accesslog"}
+READ_ONLY = {"event", "quarantinedfix", "notification", "delivery", "report", "authtoken", "accessattempt", "accesslog"}
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 
 from tasks_app.engine import PermanentError
@@ -22,9 +21,9 @@ from tasks_app.models import (
 from tasks_app.queries.devices import latest_position
 from tasks_app.queries.geofences import devices_inside
 from tasks_app.queries.positions import track
+from tasks_app.queries.statistics import cached_statistics
 from tasks_app.services.maintenance import mark_done
 from tasks_app.services.positions import process_batch
-from tasks_app.services.statistics import statistics_key
 from tasks_app.signals import events_recorded
 from tasks_app.tasks.device_tasks import (
     calculate_device_statistics,
@@ -115,7 +114,7 @@ def test_calculate_device_statistics_counts_driving_idling_and_keeps_the_figures
     assert found["idle_seconds"] == pytest.approx(600, abs=20)
     assert found["max_speed_kph"] == 60
     assert found["average_speed_kph"] == pytest.approx(60, rel=0.05)
-    assert cache.get(statistics_key(device.pk, "24h")) == found
+    assert cached_statistics(device.pk, "24h") == found
     assert calculate_device_statistics(device.pk, "7d")["positions"] == 242
 
 

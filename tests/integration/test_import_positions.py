@@ -136,3 +136,16 @@ def test_it_derives_believable_speeds_of_a_drive_around_visnjan(traces_dir, make
     speeds = list(Position.objects.filter(speed_kph__isnull=False).values_list("speed_kph", flat=True))
     assert 40 < max(speeds) < 120
     assert 1500 < DeviceState.objects.get(device=device).odometer_meters < 6000
+
+
+def test_traccars_export_is_read_in_the_zone_one_names(tmp_path, device):
+    path = tmp_path / "export.csv"
+    path.write_text("id,deviceId,fixTime,latitude,longitude,speed\n1,7,2020-01-01 00:00:00,1,2,21.6\n")
+    assert run(path, "--device=van-1", "--time-zone=America/Sao_Paulo")["stored"] == 1
+    position = Position.objects.get()
+    assert (position.fix_time.hour, round(position.speed_kph, 2)) == (3, 40.0)
+
+
+def test_it_refuses_a_zone_that_is_none(tmp_path, db):
+    with pytest.raises(CommandError, match="Mars"):
+        call_command("import_positions", str(tmp_path / "any.csv"), "--time-zone", "Mars/Base")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +12,8 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import DeviceState, Position
+from tasks_app.models import DeviceState, Position, QuarantinedFix
+from tasks_app.queries.inbox import InboxStats, drain_key, inbox_stats
 from tasks_app.services import inbox
 from tasks_app.services.inbox import InboxFull, add_to_inbox, drain_inbox, inbox_key, inbox_size
 from tasks_app.tasks.position_tasks import drain_position_inbox
@@ -29,7 +32,7 @@ def delayed_jobs():
 def test_it_stores_what_waits_and_empties_the_inbox(device):
     add_to_inbox([fix(seconds=0, attributes={"ignition": True})], received_at=NOON)
     add_to_inbox([fix(seconds=1), fix("stranger")], received_at=NOON + timedelta(seconds=2))
-    assert drain_position_inbox() == {"read": 3, "stored": 2, "doubled": 0, "rejected": 1, "events": 0}
+    assert drain_position_inbox() == {"read": 3, "stored": 2, "doubled": 0, "filtered": 0, "rejected": 1, "events": 0}
     assert inbox_size() == 0
     assert list(Position.objects.order_by("fix_time").values_list("received_at", flat=True)) == [
         NOON,
@@ -42,14 +45,99 @@ def test_an_empty_inbox_is_nothing_to_do(db):
     assert drain_inbox()["read"] == 0
 
 
-def test_a_drain_is_enqueued_once_when_the_inbox_stops_being_empty(device):
+def test_a_drain_is_enqueued_once_while_one_is_to_come(device):
     add_to_inbox([fix(seconds=0)], received_at=NOON)
-    assert delayed_jobs() == 1
     add_to_inbox([fix(seconds=1)], received_at=NOON)
     assert delayed_jobs() == 1
+
+
+def test_a_drain_that_has_begun_is_no_drain_to_come(device):
+    add_to_inbox([fix(seconds=0)], received_at=NOON)
     drain_inbox()
     add_to_inbox([fix(seconds=2)], received_at=NOON)
+    assert delayed_jobs() == 2
+
+
+@pytest.mark.parametrize("instant", ["after it read", "after it removed what it read"])
+def test_a_fix_added_while_a_drain_ends_gets_a_drain_of_its_own(device, monkeypatch, instant):
+    add_to_inbox([fix(seconds=0)], received_at=NOON)
+    store, count = inbox.store_fixes, inbox._count
+
+    def late() -> None:
+        assert delayed_jobs() == 1
+        add_to_inbox([fix(seconds=1)], received_at=NOON)
+
+    def store_and_add(*args, **kwargs):
+        if instant == "after it read":
+            late()
+        return store(*args, **kwargs)
+
+    def count_and_add(*args, **kwargs):
+        if instant != "after it read":
+            late()
+        return count(*args, **kwargs)
+
+    monkeypatch.setattr(inbox, "store_fixes", store_and_add)
+    monkeypatch.setattr(inbox, "_count", count_and_add)
+    drain_inbox()
+    monkeypatch.undo()
+    assert (inbox_size(), delayed_jobs()) == (1, 2)
+
+
+def test_adding_while_drains_run_leaves_nothing_without_a_drain_to_come(device):
+    stop = threading.Event()
+
+    def add(sender: int) -> None:
+        for second in range(60):
+            add_to_inbox([fix(seconds=1000 * sender + second)], received_at=NOON)
+
+    def drain() -> None:
+        while not stop.is_set():
+            client().delete(drain_key())
+            entries = client().xrange(inbox_key())
+            if entries:
+                client().xdel(inbox_key(), *(entry_id for entry_id, _ in entries))
+            assert client().xlen(inbox_key()) == 0 or client().exists(drain_key())
+
+    with ThreadPoolExecutor(5) as pool:
+        draining = pool.submit(drain)
+        for adding in [pool.submit(add, sender) for sender in range(4)]:
+            adding.result(60)
+        stop.set()
+        draining.result(10)
+    assert not inbox_size() or client().exists(drain_key())
+
+
+def test_a_full_queue_costs_no_fix_and_the_next_one_asks_again(device, settings):
+    config = engine_config()
+    settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": 0}
+    engine_config.cache_clear()
+    try:
+        add_to_inbox([fix()], received_at=NOON)
+        assert (inbox_size(), client().exists(drain_key())) == (1, 0)
+    finally:
+        settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": config.max_queue_depth}
+        engine_config.cache_clear()
+    add_to_inbox([fix(seconds=1)], received_at=NOON)
     assert delayed_jobs() == 1
+
+
+def test_it_tells_how_many_wait_and_for_how_long(device):
+    assert inbox_stats() == InboxStats(0, None, 100_000)
+    server_seconds = client().time()[0]
+    client().xadd(inbox_key(), {"f": b"{}"}, id=f"{(server_seconds - 90) * 1000}-0")
+    stats = inbox_stats()
+    assert stats.size == 1
+    assert 89 <= stats.oldest_age_seconds < 120
+
+
+def test_what_is_refused_on_the_way_is_kept_with_its_reason(device):
+    device.is_active = False
+    device.save()
+    add_to_inbox([fix(), fix("stranger")], received_at=NOON)
+    assert drain_inbox()["rejected"] == 2
+    kept = QuarantinedFix.objects.order_by("id").values_list("unique_id", "code", "source", "received_at")
+    assert list(kept) == [("van-1", "inactive_device", "inbox", NOON), ("stranger", "unknown_device", "inbox", NOON)]
 
 
 def test_fixes_stay_when_storing_fails_and_are_stored_once_afterwards(device, monkeypatch):

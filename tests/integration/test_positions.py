@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.apps import apps
 from django.db import connection
+from django_q.models import Schedule
 
+from tasks_app.engine import enqueue
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind, Geofence, Position
+from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind, Geofence, Job, Position
 from tasks_app.queries.devices import latest_position
-from tasks_app.services.partitions import drop_partition, ensure_partitions, list_partitions
+from tasks_app.services.partitions import (
+    default_partition,
+    drop_partition,
+    ensure_partitions,
+    ensure_upcoming_partitions,
+    list_partitions,
+    partition_name,
+)
 from tasks_app.services.positions import process_batch, store_fixes
 from tasks_app.signals import events_recorded
 
+partition_schedule = importlib.import_module("tasks_app.migrations.0010_partition_schedule")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 # A square of about 1 km around (-23.55, -46.63).
 SQUARE = {
@@ -64,7 +76,8 @@ def test_it_stores_each_fix_once_and_moves_the_state_to_the_newest(device):
         ],
         received_at=NOON,
     )
-    assert result == {"received": 2, "stored": 2, "doubled": 0, "rejected_count": 0, "rejected": [], "events": 0}
+    counts = {"received": 2, "stored": 2, "doubled": 0, "filtered": {}, "rejected_count": 0, "events": 0}
+    assert result == {**counts, "rejected": []}
     assert [p.speed_kph for p in Position.objects.order_by("fix_time")] == [30, 40]
     assert Position.objects.order_by("fix_time").first().attributes == {"ignition": True}
     assert Position.objects.order_by("fix_time").last().attributes is None
@@ -149,6 +162,23 @@ def test_it_derives_the_speed_a_device_does_not_send(device):
     assert speeds[0] is None
     assert speeds[1:3] == pytest.approx([40.03, 40.03], abs=0.01)
     assert speeds[3] is None
+
+
+def test_a_late_fix_takes_its_speed_from_the_stored_one_before_it(device):
+    # 0.001 degrees of latitude are 111.2 m: in 20 s, 20.02 km/h.
+    process_batch([item(seconds=0), item(seconds=5000)], received_at=NOON)
+    late = [item(seconds=20, latitude=-23.501), item(seconds=30, latitude=-23.502)]
+    process_batch(late, received_at=NOON)
+    speeds = [position.speed_kph for position in Position.objects.order_by("fix_time")]
+    assert speeds[1:3] == pytest.approx([20.02, 40.03], abs=0.01)
+    assert state_of(device).fix_time == NOON + timedelta(seconds=5000)
+
+
+def test_a_late_fix_without_a_near_one_before_it_has_no_speed(device, make_device):
+    make_device(unique_id="van-2")
+    process_batch([item(seconds=-4000), item("van-2", seconds=15), item(seconds=5000)], received_at=NOON)
+    process_batch([item(seconds=20, latitude=-23.501)], received_at=NOON)
+    assert Position.objects.get(fix_time=NOON + timedelta(seconds=20)).speed_kph is None
 
 
 def test_a_jump_no_vehicle_can_make_adds_no_distance_and_no_speed(device):
@@ -330,6 +360,44 @@ def test_a_partition_dropped_by_someone_else_is_made_again(device):
     with connection.cursor() as cursor:
         cursor.execute(f'DROP TABLE "{name}"')
     assert process_batch([item(seconds=1)], received_at=NOON)["stored"] == 1
+
+
+def test_partitions_are_made_a_week_ahead_and_again_after_somebody_dropped_one(db, settings):
+    settings.PARTITION_DAYS_AHEAD = 3
+    now = datetime(2031, 12, 30, 23, 59, tzinfo=UTC)
+    days = [date(2031, 12, 30), date(2031, 12, 31), date(2032, 1, 1), date(2032, 1, 2)]
+    assert ensure_upcoming_partitions(now=now) == days
+    assert ensure_upcoming_partitions(now=now) == []
+    drop_partition(partition_name(days[1]))
+    assert ensure_upcoming_partitions(now=now) == [days[1]]
+    assert set(days) <= {day for _, day in list_partitions()}
+
+
+def test_the_daily_schedule_prepares_partitions(run_jobs, settings):
+    settings.PARTITION_DAYS_AHEAD = 1
+    Schedule.objects.all().delete()
+    for _ in range(2):
+        partition_schedule.create_schedule(apps, None)
+    job_id = enqueue(Schedule.objects.get().func)
+    run_jobs("cleanup")
+    assert Job.objects.get(pk=job_id).state == "succeeded"
+    today = datetime.now(UTC).date()
+    assert {today, today + timedelta(days=1)} <= {day for _, day in list_partitions()}
+
+
+def test_there_is_no_default_partition_so_nothing_collects_in_one(device, caplog):
+    assert default_partition() is None
+    old, now = NOON - timedelta(days=3000), NOON
+    process_batch([{**item(), "timestamp": old.isoformat()}, item()], received_at=now)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT tableoid::regclass::text FROM tasks_app_position")
+        tables = {name for (name,) in cursor.fetchall()}
+    assert tables == {partition_name(old), partition_name(now)}
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE somebodys PARTITION OF tasks_app_position DEFAULT")
+    assert default_partition() == "somebodys"
+    ensure_upcoming_partitions(now=NOON)
+    assert "somebodys" in caplog.text
 
 
 def test_only_partitions_can_be_dropped(db):

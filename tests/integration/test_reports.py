@@ -163,7 +163,7 @@ def test_the_route_holds_every_fix_of_the_range(device):
         "longitude": -45.99,
         "altitude_meters": None,
         "speed_kph": 66.7,
-        "course_degrees": None,
+        "course_degrees": 90.0,
         "ignition": "On",
     }
 
@@ -193,7 +193,7 @@ def test_a_stop_of_many_days_is_told_whole(device):
     parked = [
         Fix(device.unique_id, ELEVEN + timedelta(hours=hours), 0.0, -46.0, speed_kph=0.0) for hours in range(0, 240, 6)
     ]
-    store_fixes(parked, received_at=ELEVEN)
+    store_fixes(parked, received_at=ELEVEN + timedelta(days=10))
     middle = ELEVEN + timedelta(days=5)
     (stop,) = rows_of(build("stops", device=device, range_start=middle, range_end=middle + timedelta(days=1)), "stops")
     assert (stop["started_at"], stop["duration_seconds"]) == (ELEVEN, 234 * 3600)

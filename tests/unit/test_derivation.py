@@ -1,16 +1,20 @@
+from datetime import datetime
+
 import numpy as np
 import pytest
 
 from tasks_app.services.derivation import (
     Before,
     applied_limits,
-    carried_ignition,
+    carried,
     driven_meters,
     engine_seconds_per_device,
+    filled_courses,
     filled_speeds,
     first_rows,
     steps,
 )
+from tasks_app.services.dirty_days import local_days
 
 NAN = float("nan")
 # 0.001 degrees of latitude on the sphere of geo.distance
@@ -112,11 +116,11 @@ def test_only_driving_counts_as_distance(meters, seconds, speed, speed_before, e
 )
 def test_ignition_is_what_the_device_said_last(sent, known, expected):
     device = index(*[0] * len(sent))
-    assert carried_ignition(signs(*sent), device, index(0), signs(known)).tolist() == expected
+    assert carried(signs(*sent), device, index(0), signs(known)).tolist() == expected
 
 
 def test_ignition_is_carried_within_a_device_only():
-    found = carried_ignition(signs(1, -1, 0), index(0, 1, 1), index(0, 1), signs(-1, -1))
+    found = carried(signs(1, -1, 0), index(0, 1, 1), index(0, 1), signs(-1, -1))
     assert found.tolist() == [1, -1, 0]
 
 
@@ -156,3 +160,61 @@ def test_the_limit_of_the_geofence_comes_before_the_others(inside, fence_limits,
 def test_the_first_rows_of_runs_are_found():
     assert first_rows(index(3, 3, 5, 7, 7)).tolist() == [0, 2, 3]
     assert first_rows(index()).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "latitude", "longitude", "expected"),
+    [
+        (NAN, 10, 0.001, 0.0, 0),
+        (NAN, 10, 0.0, 0.001, 90),
+        (NAN, 10, -0.001, 0.0, 180),
+        (NAN, 10, 0.0, -0.001, 270),
+        (45, 10, 0.001, 0.0, 45),  # what the device says counts
+        (NAN, 10, 0.00004, 0.0, NAN),  # 4.4 m: noise
+        (NAN, 10, 0.00005, 0.0, 0),  # 5.6 m
+        (NAN, 1801, 0.1, 0.0, NAN),  # after a gap nobody knows the way
+        (NAN, 10, 1.0, 0.0, NAN),  # a jump
+    ],
+)
+def test_a_missing_course_follows_from_the_way(sent, seconds, latitude, longitude, expected):
+    latitudes, longitudes = floats(latitude), floats(longitude)
+    found = steps(floats(seconds), latitudes, longitudes, index(0), index(0), before(0, 0.0))
+    assert filled_courses(floats(sent), found, latitudes, longitudes) == pytest.approx([expected], nan_ok=True)
+
+
+def test_the_first_fix_of_a_device_has_no_course():
+    found = steps(floats(0), floats(1), floats(1), index(0), index(0), before())
+    assert np.isnan(filled_courses(floats(NAN), found, floats(1), floats(1))).all()
+
+
+def microseconds(*moments):
+    return np.array([int(datetime.fromisoformat(one).timestamp() * 1e6) for one in moments], dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moments", "expected"),
+    [
+        ("UTC", ["2026-11-20T23:59:59.999999Z", "2026-11-21T00:00Z"], ["2026-11-20", "2026-11-21"]),
+        ("America/Sao_Paulo", ["2026-11-21T02:59:59Z", "2026-11-21T03:00Z"], ["2026-11-20", "2026-11-21"]),
+        # a quarter of an hour decides
+        ("Asia/Kathmandu", ["2026-11-20T18:14:59Z", "2026-11-20T18:15Z"], ["2026-11-20", "2026-11-21"]),
+        # clocks that go back at midnight: the day before comes back for an hour, and stays one day
+        (
+            "America/Havana",
+            ["2026-11-01T03:30Z", "2026-11-01T04:30Z", "2026-11-01T05:30Z"],
+            ["2026-10-31", "2026-11-01"],
+        ),
+        ("UTC", ["1969-12-31T23:59Z"], ["1969-12-31"]),
+    ],
+)
+def test_the_days_of_fixes_are_those_of_the_fleets_zone(zone, moments, expected):
+    times = microseconds(*moments)
+    found = local_days(times, index(*[0] * len(times)), [zone])
+    assert [(number, str(day)) for number, day in found] == [(0, day) for day in expected]
+
+
+def test_each_device_has_the_days_of_its_own_zone():
+    times = microseconds(*["2026-11-21T01:00Z"] * 4)
+    found = local_days(times, index(0, 1, 1, 2), ["UTC", "America/Sao_Paulo", "UTC"])
+    assert [(number, day.day) for number, day in found] == [(0, 21), (1, 20), (2, 21)]
+    assert local_days(times[:0], index(), ["UTC"]) == []

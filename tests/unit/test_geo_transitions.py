@@ -40,7 +40,7 @@ def test_it_handles_a_fleet_as_it_would_each_device_alone():
     accuracy = random.choice([5.0, 300.0, NAN], 160)
     previous = random.random((5, 7)) < 0.5
     found = fleet_transitions(inside, starts, previous, accuracy)
-    told = set(zip(found.rows.tolist(), found.columns.tolist(), found.entered.tolist(), strict=True))
+    told = set(zip(found.told_rows.tolist(), found.columns.tolist(), found.entered.tolist(), strict=True))
     expected = set()
     for device, (start, end) in enumerate(zip(starts, [1, 40, 41, 100, 160], strict=True)):
         for column in range(7):
@@ -51,7 +51,7 @@ def test_it_handles_a_fleet_as_it_would_each_device_alone():
                     expected.add((row, column, bool(member)))
             assert found.members[device, column] == member
     assert told == expected
-    assert len(found.rows) == len(told)
+    assert len(found.told_rows) == len(told)
 
 
 def test_it_tells_exits_before_enters_of_the_same_fix():

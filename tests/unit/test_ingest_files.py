@@ -3,6 +3,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import gpxpy
 import pytest
@@ -192,3 +193,20 @@ def test_it_reads_every_row_of_the_real_geolife_sample():
     assert len(fixes) == 164_531
     assert len({(fix.device_id, fix.fix_time) for fix in fixes}) == 164_318
     assert len({fix.device_id for fix in fixes}) == 11
+
+
+def test_it_stops_reading_a_file_that_unpacks_without_end(read, monkeypatch):
+    from tasks_app.ingest import files
+
+    monkeypatch.setattr(files, "UNPACKED_BYTES_FREE", 100_000)
+    bomb = HEADER.encode() + b"x,1,1,1\n" * 1_000_000
+    with pytest.raises(BodyError) as caught:
+        read("a.csv.gz", gzip.compress(bomb))
+    assert caught.value.code == "body_too_large"
+
+
+def test_a_zone_can_stand_for_the_one_csv_times_lack(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(HEADER + "b,2020-01-01T00:00:00,1,2\nb,2020-01-01T00:00:00Z,1,2\n")
+    first, second = parser_for(path)(path, now=NOW, zone=ZoneInfo("Asia/Tokyo"))
+    assert (first.fix_time.hour, second.fix_time.hour) == (15, 0)

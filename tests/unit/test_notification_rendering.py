@@ -45,6 +45,9 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
         "geofence": lambda: messages.geofence_message(device, geofence_name=name, entered=True, spot=SPOT),
         "speed": lambda: messages.speed_message(device, speed_kph=101.6, limit_kph=90, spot=SPOT),
         "offline": lambda: messages.offline_message(device, offline_minutes=75, is_back=False, spot=SPOT),
+        "ignition": lambda: messages.ignition_message(device, is_on=True, spot=SPOT),
+        "alarm": lambda: messages.alarm_message(device, alarm="hardBraking", spot=SPOT),
+        "battery": lambda: messages.battery_message(device, percent=14.6, spot=SPOT),
         "maintenance": lambda: messages.maintenance_message(
             device, plan_name=name, is_due=True, at=AT, left={"kilometers": -1512.3, "engine_hours": 20, "days": 1}
         ),

@@ -1,11 +1,13 @@
-"""manage.py import_positions: history from CSV, GPX and JSON files."""
+"""manage.py import_positions: history from CSV, GPX, GeoJSON and JSON files, and Traccar's CSV export."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import IO, Any, cast
+from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,12 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tasks_app.ingest.errors import BodyError
+from tasks_app.ingest.registry import FILE_FORMATS
 from tasks_app.models import Fleet
+from tasks_app.models.fleets import validate_time_zone
 from tasks_app.services.import_files import ImportSummary, estimate_fixes, import_file
 
 
 class Command(BaseCommand):
-    help = gettext_lazy("Store the positions of CSV, GPX or JSON files (.gz too). Nobody is alerted; safe to repeat.")  # type: ignore[assignment]
+    help = gettext_lazy(
+        "Store the positions of CSV, GPX, GeoJSON or JSON files (.gz too). Nobody is alerted; safe to repeat."
+    )  # type: ignore[assignment]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -30,13 +36,20 @@ class Command(BaseCommand):
             "--create-devices", action="store_true", help=_("Create unknown devices instead of rejecting their fixes.")
         )
 
+        parser.add_argument(
+            "--format", choices=sorted(FILE_FORMATS), help=_("Format of the files; by name and content unless given.")
+        )
+        parser.add_argument(
+            "--time-zone", type=_zone, metavar="ZONE", help=_("Zone of times that state none (Traccar's CSV export).")
+        )
+
     def handle(self, *args: Any, files: list[Path], create_devices: bool, **options: Any) -> None:
         fleet = _fleet(options["fleet"], create_devices)
         console = Console(file=cast(IO[str], self.stdout._out))
         for path in files:
             summary = ImportSummary()
             try:
-                self._import(path, summary, console, fleet, options["device"])
+                self._import(path, summary, console, fleet, options)
             except (BodyError, OSError) as error:
                 raise CommandError(_("%(file)s: %(error)s") % {"file": path, "error": error}) from error
             except KeyboardInterrupt:
@@ -48,7 +61,7 @@ class Command(BaseCommand):
                     console.print(_table(path, summary))
 
     def _import(
-        self, path: Path, summary: ImportSummary, console: Console, fleet: Fleet | None, device_id: str | None
+        self, path: Path, summary: ImportSummary, console: Console, fleet: Fleet | None, options: dict[str, Any]
     ) -> None:
         with _progress(console) as progress:
             bar = progress.add_task(path.name, total=estimate_fixes(path))
@@ -56,11 +69,21 @@ class Command(BaseCommand):
                 path,
                 summary,
                 now=timezone.now(),
-                device_id=device_id,
+                device_id=options["device"],
                 create_in_fleet=fleet,
+                format_name=options["format"],
+                zone=options["time_zone"],
                 on_progress=lambda count: progress.advance(bar, count),
             )
             progress.update(bar, total=summary.read, completed=summary.read)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        validate_time_zone(name)
+    except ValidationError as error:
+        raise ArgumentTypeError(" ".join(error.messages)) from error
+    return ZoneInfo(name)
 
 
 def _fleet(name: str | None, create_devices: bool) -> Fleet | None:
@@ -97,6 +120,9 @@ def _table(path: Path, summary: ImportSummary) -> Table:
     table.add_row(_("rejected"), f"{summary.rejected.total()}")
     for code, count in summary.rejected.most_common():
         table.add_row(f"  {code}", f"{count}", summary.examples[code])
+    table.add_row(_("filtered"), f"{summary.filtered.total()}", _("kept out by filters of fleet or device"))
+    for code, count in summary.filtered.most_common():
+        table.add_row(f"  {code}", f"{count}")
     table.add_row(_("events"), f"{summary.events}")
     table.add_row(_("devices created"), f"{summary.devices_created}")
     return table

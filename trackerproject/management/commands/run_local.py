@@ -117,7 +117,9 @@ def manage(*arguments: str) -> list[str]:
 def web_command(url: str) -> list[str]:
     host, port = url.removeprefix("http://").split(":")
     where = ["--host", host, "--port", port, "--app-dir", str(settings.BASE_DIR)]
-    return [sys.executable, "-m", "uvicorn", "trackerproject.asgi:application", *where, "--no-access-log"]
+    # WebSocket clients have little to say: a large message is refused before it fills memory.
+    options = ["--no-access-log", "--ws", "websockets-sansio", "--ws-max-size", "65536"]
+    return [sys.executable, "-m", "uvicorn", "trackerproject.asgi:application", *where, *options]
 
 
 def require_free_port(port: str) -> None:

@@ -1,0 +1,27 @@
+"""What devices sent that could not be right."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from tasks_app.admin.common import ReadOnlyAdmin, moment
+from tasks_app.models import QuarantinedFix
+
+
+@admin.register(QuarantinedFix)
+class QuarantinedFixAdmin(ReadOnlyAdmin):
+    list_display = ("received", "device", "unique_id", "source", "code", "detail")
+    list_filter = ("source", "code", "device__fleet")
+    list_filter_sheet = False
+    list_select_related = ("device",)
+    search_fields = ("unique_id", "device__name", "detail")
+    date_hierarchy = "received_at"
+    show_full_result_count = False
+    fields = ("received_at", "device", "unique_id", "source", "code", "detail", "body")
+
+    @display(description=_("received"), ordering="id")
+    def received(self, row: QuarantinedFix) -> SafeString | str:
+        return moment(row.received_at)

@@ -1,0 +1,93 @@
+"""Fleets: looked at by their members, changed by their managers, made and deleted by staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.fields import StrictModelSerializer, editable_fields
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.permissions import check_manages, fleet_for
+from tasks_app.api.rows import deleted, saved
+from tasks_app.api.schema import describe, page_of
+from tasks_app.models import Fleet, FleetRole
+from tasks_app.queries.access import visible_fleets
+
+
+class FleetSerializer(StrictModelSerializer):
+    """A fleet."""
+
+    class Meta:
+        model = Fleet
+        fields = ["id", *editable_fields(Fleet), "created_at"]
+        read_only_fields = ["id", "created_at"]
+
+
+class FleetListView(ApiView):
+    """The fleets the caller is a member of."""
+
+    @describe(
+        "List fleets",
+        name="fleets_list",
+        tag="fleet",
+        parameters=[PageQuery],
+        answers={200: page_of(FleetSerializer, "FleetPage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(PageQuery)
+        fleets = visible_fleets(request.user)
+        rows, cursor = keyset_page(fleets, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, FleetSerializer(rows, many=True).data))
+
+    @describe(
+        "Make a fleet", name="fleets_create", tag="fleet", request=FleetSerializer, answers={201: FleetSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        check_staff(request.user, "tasks_app.add_fleet")
+        fleet = saved(Fleet(), self.body(FleetSerializer))
+        return Response(FleetSerializer(fleet).data, status=status.HTTP_201_CREATED)
+
+
+class FleetView(ApiView):
+    """One fleet."""
+
+    @describe("A fleet", name="fleets_retrieve", tag="fleet", answers={200: FleetSerializer}, errors=(404,))
+    def get(self, request: Request, fleet_id: int) -> Response:
+        return Response(FleetSerializer(fleet_for(request.user, fleet_id, FleetRole.VIEWER)).data)
+
+    @describe(
+        "Change a fleet",
+        name="fleets_update",
+        tag="fleet",
+        request=FleetSerializer(partial=True),
+        answers={200: FleetSerializer},
+        errors=(404,),
+    )
+    def patch(self, request: Request, fleet_id: int) -> Response:
+        fleet = fleet_for(request.user, fleet_id, FleetRole.VIEWER)
+        check_manages(request.user, fleet, "tasks_app.change_fleet")
+        return Response(FleetSerializer(saved(fleet, self.body(FleetSerializer, partial=True))).data)
+
+    @describe(
+        "Delete a fleet",
+        name="fleets_delete",
+        tag="fleet",
+        answers={204: None},
+        errors=(404, 409),
+        description="A fleet that still has devices is not deleted.",
+    )
+    def delete(self, request: Request, fleet_id: int) -> Response:
+        fleet = fleet_for(request.user, fleet_id, FleetRole.VIEWER)
+        check_staff(request.user, "tasks_app.delete_fleet")
+        return deleted(fleet)
+
+
+def check_staff(user: Any, permission: str) -> None:
+    """Raise PermissionDenied unless `user` is staff that holds the model permission."""
+    if not (user.is_staff and user.has_perm(permission)):
+        raise PermissionDenied

@@ -1,0 +1,172 @@
+"""Geofences: looked at by members of the fleet, kept by its managers, and who is inside one now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.devices import PlacedDeviceSerializer
+from tasks_app.api.fields import (
+    FiniteFloatField,
+    IdField,
+    MomentField,
+    StorableJSONField,
+    StrictModelSerializer,
+    editable_fields,
+)
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.permissions import check_manages, fleet_for, geofence_for
+from tasks_app.api.rows import deleted, saved
+from tasks_app.api.schema import describe, page_of
+from tasks_app.geo.areas import MAX_WIDTH_METERS, InvalidArea, validate_area
+from tasks_app.geo.wkt import area_from_wkt
+from tasks_app.models import FleetRole, Geofence
+from tasks_app.queries.access import visible_geofences
+from tasks_app.queries.geofences import devices_inside
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "object", "additionalProperties": True, "description": "GeoJSON geometry, or a Circle."},
+            {"type": "string", "description": "WKT: POLYGON, MULTIPOLYGON, LINESTRING or CIRCLE (x y, radius)."},
+        ]
+    }
+)
+class AreaField(StorableJSONField):
+    """An area as GeoJSON, or as WKT text (which `GeofenceSerializer` reads, since it knows the order)."""
+
+
+class GeofenceSerializer(StrictModelSerializer):
+    """A geofence."""
+
+    fleet_id = IdField()
+    area = AreaField()
+    wkt_order = serializers.ChoiceField(
+        choices=["lonlat", "latlon"], write_only=True, required=False, help_text="Order in a WKT area; Traccar: latlon."
+    )
+    corridor_width_meters = FiniteFloatField(
+        min_value=0.1,
+        max_value=MAX_WIDTH_METERS,
+        write_only=True,
+        required=False,
+        help_text="Whole width of a LINESTRING in WKT; twice Traccar's polylineDistance.",
+    )
+    updated_at = MomentField(read_only=True)
+
+    class Meta:
+        model = Geofence
+        fields = ["id", "fleet_id", *editable_fields(Geofence), "updated_at", "wkt_order", "corridor_width_meters"]
+        read_only_fields = ["id"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The area, whichever way it was written, as GeoJSON."""
+        order, width_meters = attrs.pop("wkt_order", "lonlat"), attrs.pop("corridor_width_meters", None)
+        try:
+            if isinstance(attrs.get("area"), str):
+                attrs["area"] = area_from_wkt(attrs["area"], order=order, corridor_width_meters=width_meters)
+            elif "area" in attrs:
+                validate_area(attrs["area"])
+        except InvalidArea as error:
+            raise serializers.ValidationError({"area": [str(error)]}) from error
+        return attrs
+
+
+class GeofenceListQuery(PageQuery):
+    """Filters of the list."""
+
+    fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+
+class GeofenceListView(ApiView):
+    """The geofences of the caller's fleets."""
+
+    @describe(
+        "List geofences",
+        name="geofences_list",
+        tag="fleet",
+        parameters=[GeofenceListQuery],
+        answers={200: page_of(GeofenceSerializer, "GeofencePage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(GeofenceListQuery)
+        geofences = visible_geofences(request.user)
+        if "fleet" in query:
+            geofences = geofences.filter(fleet_id=query["fleet"])
+        rows, cursor = keyset_page(geofences, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, GeofenceSerializer(rows, many=True).data))
+
+    @describe(
+        "Make a geofence",
+        name="geofences_create",
+        tag="fleet",
+        request=GeofenceSerializer,
+        answers={201: GeofenceSerializer},
+        errors=(404,),
+        description=(
+            "For managers of its fleet. `area` is GeoJSON in longitude, latitude order, or WKT text: standard order, or "
+            "Traccar's with `wkt_order=latlon`."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        values = self.body(GeofenceSerializer)
+        fleet = fleet_for(request.user, values["fleet_id"], FleetRole.VIEWER)
+        check_manages(request.user, fleet, "tasks_app.add_geofence")
+        return Response(GeofenceSerializer(saved(Geofence(), values)).data, status=status.HTTP_201_CREATED)
+
+
+class GeofenceView(ApiView):
+    """One geofence."""
+
+    @describe("A geofence", name="geofences_retrieve", tag="fleet", answers={200: GeofenceSerializer}, errors=(404,))
+    def get(self, request: Request, geofence_id: int) -> Response:
+        return Response(GeofenceSerializer(geofence_for(request.user, geofence_id, FleetRole.VIEWER)).data)
+
+    @describe(
+        "Change a geofence",
+        name="geofences_update",
+        tag="fleet",
+        request=GeofenceSerializer(partial=True),
+        answers={200: GeofenceSerializer},
+        errors=(404,),
+        description="For managers of its fleet; its fleet cannot be changed.",
+    )
+    def patch(self, request: Request, geofence_id: int) -> Response:
+        geofence = geofence_for(request.user, geofence_id, FleetRole.VIEWER)
+        check_manages(request.user, geofence.fleet, "tasks_app.change_geofence")
+        values = self.body(GeofenceSerializer, partial=True)
+        if values.get("fleet_id", geofence.fleet_id) != geofence.fleet_id:
+            raise serializers.ValidationError({"fleet_id": [_("A geofence stays in its fleet.")]})
+        return Response(GeofenceSerializer(saved(geofence, values)).data)
+
+    @describe("Delete a geofence", name="geofences_delete", tag="fleet", answers={204: None}, errors=(404, 409))
+    def delete(self, request: Request, geofence_id: int) -> Response:
+        geofence = geofence_for(request.user, geofence_id, FleetRole.VIEWER)
+        check_manages(request.user, geofence.fleet, "tasks_app.delete_geofence")
+        return deleted(geofence)
+
+
+class GeofenceDevicesView(ApiView):
+    """Who is inside a geofence now."""
+
+    @describe(
+        "The devices inside a geofence",
+        name="geofences_devices",
+        tag="fleet",
+        parameters=[PageQuery],
+        answers={200: page_of(PlacedDeviceSerializer, "PlacedDevicePage")},
+        errors=(404,),
+        description="As the pipeline decided by each device's newest fix.",
+    )
+    def get(self, request: Request, geofence_id: int) -> Response:
+        query = self.parameters(PageQuery)
+        geofence = geofence_for(request.user, geofence_id, FleetRole.VIEWER)
+        devices = devices_inside(geofence).select_related("state")
+        rows, cursor = keyset_page(devices, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, PlacedDeviceSerializer(rows, many=True).data))

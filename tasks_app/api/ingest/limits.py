@@ -1,0 +1,37 @@
+"""How often a device may send, and how often an address may fail to say who it is: counts per minute, kept in Redis."""
+
+from __future__ import annotations
+
+import time
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from tasks_app.engine.connection import client
+from tasks_app.models import Device
+
+WINDOW_SECONDS = 60
+
+
+def count_device(device: Device, messages: int = 1) -> None:
+    """Count what a device sent. Raises Throttled over INGEST_DEVICE_PER_MINUTE, redis.RedisError."""
+    _count(f"device:{device.pk}", messages, settings.INGEST_DEVICE_PER_MINUTE)
+
+
+def count_refusal(request: Request) -> None:
+    """Count a request that was refused. Raises Throttled over INGEST_REFUSALS_PER_MINUTE, redis.RedisError."""
+    _count(f"address:{BaseThrottle().get_ident(request)}", 1, settings.INGEST_REFUSALS_PER_MINUTE)
+
+
+def _count(name: str, by: int, limit: int) -> None:
+    window, passed_seconds = divmod(time.time(), WINDOW_SECONDS)
+    key = f"{settings.CACHE_KEY_PREFIX}:ingest-rate:{int(window)}:{name}"
+    pipeline = client().pipeline(transaction=False)
+    pipeline.incrby(key, by)
+    pipeline.expire(key, 2 * WINDOW_SECONDS)
+    # A device that was offline sends what it kept: one large message is never too much by itself.
+    if pipeline.execute()[0] - by >= limit:
+        raise Throttled(WINDOW_SECONDS - int(passed_seconds), _("Too many messages; go on later."), "throttled")

@@ -1,0 +1,20 @@
+"""Addresses to which devices and other servers send."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tasks_app.api.ingest.osmand import OsmandAliasView, OsmandView
+from tasks_app.api.ingest.positions import IngestPositionsView
+from tasks_app.api.ingest.traccar import TraccarView
+
+ingest_urls = [
+    path("osmand", OsmandView.as_view(), name="osmand"),
+    # Phones do not follow a redirect with their data: the slash has to work. With the key in the path it survives the
+    # set-up by QR code, which drops a query.
+    path("osmand/", OsmandAliasView.as_view(), name="osmand-slash"),
+    path("osmand/<str:path_key>", OsmandAliasView.as_view(), name="osmand-key"),
+    path("osmand/<str:path_key>/", OsmandAliasView.as_view(), name="osmand-key-slash"),
+    path("traccar", TraccarView.as_view(), name="traccar"),
+    path("positions", IngestPositionsView.as_view(), name="positions"),
+]

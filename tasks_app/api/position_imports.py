@@ -1,0 +1,156 @@
+"""Files of positions through the API: taken in as a form, imported by a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as InvalidZone
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
+from tasks_app.api.fields import MomentField, StrictSerializer
+from tasks_app.api.permissions import check_manages, device_for, fleet_for, role_too_low
+from tasks_app.api.schema import describe
+from tasks_app.models import FleetRole, PositionUpload
+from tasks_app.models.fleets import validate_time_zone
+from tasks_app.models.uploads import UploadFormat, UploadState
+from tasks_app.queries.access import visible_fleets
+from tasks_app.services.position_uploads import TASK, InvalidUpload, create_upload
+
+
+class ImportForm(StrictSerializer):
+    """A file and how to read it."""
+
+    file = serializers.FileField(help_text="CSV, GPX, GeoJSON, JSON or Traccar's CSV export; .gz too.")
+    device = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, required=False, help_text="Stands for whatever device the file names."
+    )
+    fleet = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, required=False, help_text="Unknown devices are created in this fleet."
+    )
+    format = serializers.ChoiceField(
+        choices=[choice for choice in UploadFormat.values if choice],
+        required=False,
+        help_text="Found out by the file's name and content unless given.",
+    )
+    time_zone = serializers.CharField(
+        max_length=64, default="UTC", help_text="Of times that state none, such as those of Traccar's export."
+    )
+
+    def validate_time_zone(self, value: str) -> str:
+        try:
+            validate_time_zone(value)
+        except InvalidZone as error:
+            raise serializers.ValidationError(error.messages) from error
+        return value
+
+
+class ImportAcceptedSerializer(EnqueuedSerializer):
+    """The job, and the import to ask for its counts."""
+
+    import_id = serializers.IntegerField()
+
+
+class ImportCountsSerializer(serializers.Serializer[Any]):
+    """`read` = `stored` + `doubled` + all `rejected` + all `filtered`; empty before the first chunk is stored."""
+
+    read = serializers.IntegerField(required=False)
+    stored = serializers.IntegerField(required=False)
+    doubled = serializers.IntegerField(required=False)
+    events = serializers.IntegerField(required=False)
+    devices_created = serializers.IntegerField(required=False)
+    rejected = serializers.DictField(child=serializers.IntegerField(), required=False, help_text="By reason.")
+    filtered = serializers.DictField(
+        child=serializers.IntegerField(), required=False, help_text="Kept out by filters of fleet or device, by reason."
+    )
+    examples = serializers.DictField(child=serializers.CharField(), required=False, help_text="One for each reason.")
+
+
+class ImportSerializer(serializers.Serializer[PositionUpload]):
+    """What became of a file."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=UploadState.choices)
+    counts = ImportCountsSerializer()
+    error = serializers.CharField()
+    task_id = serializers.UUIDField(source="job_id")
+    created_at = MomentField()
+    finished_at = MomentField(allow_null=True)
+
+
+class ImportPositionsView(ApiView):
+    """A file of positions."""
+
+    parser_classes = [MultiPartParser]
+
+    @describe(
+        "Import a file of positions",
+        name="positions_import",
+        tag="positions",
+        request={"multipart/form-data": ImportForm},
+        answers={202: ImportAcceptedSerializer},
+        errors=(404, 413),
+        description=(
+            "History: nobody is alerted, and no device counts as seen. Positions of devices that the caller does not "
+            "operate are rejected. To create devices in a fleet one must manage it; staff need tasks_app.add_position."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        check_may_import(request.user)
+        form = ImportForm(data=request.data)
+        form.is_valid(raise_exception=True)
+        values = form.validated_data
+        device = device_for(request.user, values["device"]) if "device" in values else None
+        fleet = fleet_for(request.user, values["fleet"], FleetRole.VIEWER) if "fleet" in values else None
+        if fleet is not None:
+            check_manages(request.user, fleet, "tasks_app.add_device")
+        try:
+            upload = create_upload(
+                file=values["file"],
+                requested_by=request.user,
+                device=device,
+                fleet=fleet,
+                file_format=values.get("format", ""),
+                time_zone=values["time_zone"],
+            )
+        except InvalidUpload as error:
+            raise serializers.ValidationError({error.field: [str(error)]}) from error
+        return accepted(request, upload.job_id, TASK, import_id=upload.pk)
+
+
+class ImportView(ApiView):
+    """One import."""
+
+    @describe(
+        "What became of a file of positions",
+        name="positions_import_retrieve",
+        tag="positions",
+        answers={200: ImportSerializer},
+        errors=(404,),
+        description="One's own; staff see all.",
+    )
+    def get(self, request: Request, upload_id: int) -> Response:
+        uploads = PositionUpload.objects.all()
+        if not request.user.is_staff:
+            uploads = uploads.filter(requested_by_id=request.user.pk)
+        upload = uploads.filter(pk=upload_id).first()
+        if upload is None:
+            raise Http404(_("Not found."))
+        return Response(ImportSerializer(upload).data)
+
+
+def check_may_import(user: Any) -> None:
+    """Raise PermissionDenied unless `user` is staff that may add positions, or operates a fleet."""
+    if user.is_staff and user.has_perm("tasks_app.add_position"):
+        return
+    if user.is_staff or not visible_fleets(user, FleetRole.OPERATOR).exists():
+        raise PermissionDenied(role_too_low(FleetRole.OPERATOR))

@@ -1,0 +1,43 @@
+"""What making, changing and deleting rows through the API has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import ValidationError as InvalidRow
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from rest_framework import serializers, status
+from rest_framework.response import Response
+
+from tasks_app.api.errors import Conflict
+from tasks_app.services.fleet_rows import RowInUse, delete_row, save_row
+
+M = TypeVar("M", bound=Model)
+
+
+def saved(row: M, values: Mapping[str, Any]) -> M:
+    """The row with these values, stored. Raises ValidationError that names each field as the API does."""
+    try:
+        return save_row(row, values)
+    except InvalidRow as error:
+        problems: dict[str, Any] = error.message_dict if hasattr(error, "error_dict") else {}
+        problems = {_api_name(name): texts for name, texts in problems.items()}
+        raise serializers.ValidationError(problems or {"non_field_errors": error.messages}) from error
+
+
+def deleted(row: Model) -> Response:
+    """The 204 of a row that is gone. Raises Conflict when something needs it."""
+    try:
+        delete_row(row)
+    except RowInUse as error:
+        raise Conflict(
+            "in_use", _("Something else belongs to it; delete or move that first."), state="in_use"
+        ) from error
+    return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _api_name(name: str) -> str:
+    return {NON_FIELD_ERRORS: "non_field_errors", "fleet": "fleet_id"}.get(name, name)

@@ -1,0 +1,49 @@
+"""One message of one device, as the parsers of single fixes return it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks_app.ingest.errors import BodyError
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.validate import InvalidFix, check_device_id
+
+# 1 knot is 1 852 m in an hour, 1 mile is 1 609.344 m.
+KPH_PER = {"knots": 1.852, "kmh": 1.0, "mps": 3.6, "mph": 1.609344}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMessage:
+    """What a device said: a good fix, one that cannot be right, or None for a sign of life without any location.
+
+    `device_name` is what the sender calls it, "" where the format has no such thing. `is_from_device` is False for news
+    about a device that may be silent itself.
+    """
+
+    device_id: str
+    content: Fix | RejectedFix | None
+    device_name: str = ""
+    is_from_device: bool = True
+
+
+def stated_device_id(value: object) -> str:
+    """The identifier in a message. Raises BodyError missing_device_id or invalid_device_id."""
+    try:
+        return check_device_id(None if value == "" else value)
+    except InvalidFix as error:
+        raise BodyError(error.code, error.detail) from error
+
+
+def to_kph(speed: object, unit: str) -> object:
+    """A speed in km/h; what is no number stays as it is, for `make_fix` to refuse."""
+    if isinstance(speed, bool) or not isinstance(speed, int | float):
+        return speed
+    try:
+        return float(speed) * KPH_PER[unit]
+    except OverflowError:
+        return speed
+
+
+def known(value: object) -> object:
+    """None for the negative numbers with which phones say that they do not know."""
+    return None if isinstance(value, int | float) and not isinstance(value, bool) and value < 0 else value

@@ -1,0 +1,28 @@
+"""Driving figures that were computed before and still hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.cache import cache
+
+from tasks_app.queries.devices import state_version
+
+# Their period moves on with the clock: after so long they are of another one.
+STATISTICS_SECONDS = 300
+
+
+def statistics_key(device_id: int, period: str) -> str:
+    """The cache key of the last figures of a device (primary key)."""
+    return f"device-statistics:{device_id}:{period}"
+
+
+def cached_statistics(device_id: int, period: str) -> dict[str, Any] | None:
+    """The figures of a device (primary key) as `services.statistics` computed them up to five minutes ago.
+
+    None where there are none, or where anything came of the device since.
+    """
+    found = cache.get(statistics_key(device_id, period))
+    if found is None or found.pop("version") != state_version(device_id):
+        return None
+    return found

@@ -1,0 +1,84 @@
+"""Telling live viewers what changed: one message per fleet and batch over the Redis channel layer, and none unheard.
+
+The message of a fleet's group, as the channel layer carries it:
+    {"type": "live.batch", "fleet_id": 1, "devices": [[device id, [age, age], JSON of its state], ...],
+     "events": [[event id, JSON of the event], ...]}      (`queries.live` says what the JSON holds)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from tasks_app.engine.connection import client
+from tasks_app.models import Event
+from tasks_app.queries.live import device_now, fleets_of_devices, recent_event
+
+logger = logging.getLogger(__name__)
+
+
+def fleet_group(fleet_id: int) -> str:
+    """The group of those who may see a fleet; only the server says who joins it."""
+    return f"fleet.{fleet_id}"
+
+
+def announce(states: Iterable[Any], events: Iterable[Event], fleet_of: Mapping[int, int] | None = None) -> None:
+    """Tell live viewers of these states (DeviceState or the pipeline's State) and events. Call it after the commit.
+
+    `fleet_of` maps device ids to fleets where the caller knows them. Two round trips to Redis, the second only where
+    somebody listens. A Redis that is away is logged, never raised: viewers read again from the database by themselves.
+    """
+    states, events = list(states), list(events)
+    if not states and not events:
+        return
+    try:
+        _announce(states, events, fleet_of)
+    except RedisError as error:
+        logger.warning("Live viewers were not told of %d states, %d events: %s", len(states), len(events), error)
+
+
+def _announce(states: list[Any], events: list[Event], fleet_of: Mapping[int, int] | None) -> None:
+    if fleet_of is None:
+        fleet_of = fleets_of_devices({one.device_id for one in (*states, *events)})
+    listened = _listened(set(fleet_of.values()))
+    if not listened:
+        return
+    batches: dict[int, dict[str, Any]] = {
+        fleet_id: {"type": "live.batch", "fleet_id": fleet_id, "devices": [], "events": []} for fleet_id in listened
+    }
+    for state in states:
+        if (batch := batches.get(fleet_of.get(state.device_id, 0))) is not None:
+            now = device_now(state)
+            batch["devices"].append((now.device_id, now.age, now.state))
+    for event in events:
+        if (batch := batches.get(fleet_of.get(event.device_id, 0))) is not None:
+            told = recent_event(event)
+            batch["events"].append((told.event_id, told.event))
+    _publish(batch for batch in batches.values() if batch["devices"] or batch["events"])
+
+
+def _listened(fleet_ids: set[int]) -> list[int]:
+    """The fleets somebody watches now; nothing is encoded for the others."""
+    by_channel = {_channel(fleet_id).encode(): fleet_id for fleet_id in fleet_ids}
+    if not by_channel:
+        return []
+    return [by_channel[channel] for channel, listeners in client().pubsub_numsub(*by_channel) if listeners]
+
+
+def _publish(batches: Iterable[dict[str, Any]]) -> None:
+    """What `group_send` of the layer does, without an event loop and a new connection for each call."""
+    layer = get_channel_layer()
+    pipeline = client().pipeline(transaction=False)
+    for batch in batches:
+        pipeline.publish(_channel(batch["fleet_id"]), layer.serialize(batch))
+    pipeline.execute()
+
+
+def _channel(fleet_id: int) -> str:
+    layer: Any = settings.CHANNEL_LAYERS["default"]
+    return f"{layer['CONFIG']['prefix']}__group__{fleet_group(fleet_id)}"

@@ -1,0 +1,27 @@
+"""Keys with which devices prove who they are: shown once, stored as a hash."""
+
+from __future__ import annotations
+
+import secrets
+
+from tasks_app.models import Device
+from tasks_app.queries.senders import hash_key
+
+
+class KeyExists(Exception):
+    """The device has a key already; a new one would end it."""
+
+
+def issue_key(*, device: Device, rotate: bool = False) -> str:
+    """A new key of the device, which nobody can be shown again. Raises KeyExists unless `rotate`.
+
+    A former key is refused from now on.
+    """
+    key = secrets.token_urlsafe(24)
+    found = Device.objects.filter(pk=device.pk)
+    if not rotate:
+        found = found.filter(ingest_key_hash="")
+    if not found.update(ingest_key_hash=hash_key(key)):
+        raise KeyExists(KeyExists.__doc__)
+    device.ingest_key_hash = hash_key(key)
+    return key

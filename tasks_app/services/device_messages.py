@@ -1,0 +1,35 @@
+"""Messages of devices that may send: good fixes go to the inbox, bad ones to the quarantine, both are signs of life."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.message import DeviceMessage
+from tasks_app.models import Device, FixSource
+from tasks_app.services.heartbeats import hear_from
+from tasks_app.services.inbox import add_to_inbox
+from tasks_app.services.quarantine import Suspect, quarantine
+
+
+def take_in(
+    message: DeviceMessage, *, device: Device, source: FixSource, body: bytes | str, received_at: datetime
+) -> None:
+    """Take in one message whose sender is entitled to speak for `device`; `body` is it as it came.
+
+    Raises InboxFull, redis.RedisError: the sender must try again.
+    """
+    match message.content:
+        case Fix():
+            add_to_inbox([message.content], received_at=received_at)
+        case RejectedFix(code=code, detail=detail):
+            suspect = Suspect(code, detail, body, device.unique_id)
+            take_in_suspects([suspect], device=device, source=source, received_at=received_at)
+        case None if message.is_from_device:
+            hear_from(device_pk=device.pk, now=received_at)
+
+
+def take_in_suspects(suspects: list[Suspect], *, device: Device, source: FixSource, received_at: datetime) -> None:
+    """Keep what a known device sent that cannot be right; it is not silent, though."""
+    quarantine(suspects, source=source, device_pk=device.pk, received_at=received_at)
+    hear_from(device_pk=device.pk, now=received_at)

@@ -1,0 +1,70 @@
+"""Keeping what could not be right: shortened, without secrets, and no more than a bounded number for each device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from tasks_app.models import FixSource, QuarantinedFix
+from tasks_app.models.quarantine import MAX_BODY_CHARACTERS, MAX_CODE_CHARACTERS, MAX_DETAIL_CHARACTERS
+from tasks_app.services.transactions import run_in_transaction
+
+# One request may hold thousands of bad fixes, and the first hundred tell as much.
+MAX_PER_CALL = 100
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+# As a query parameter or as a member of JSON.
+_SECRET = re.compile(r"""((?:^|[?&])(?:key|token|notificationToken)=)[^&\s"]*|("(?:key|token)"\s*:\s*")[^"]*""")
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One fix that cannot be right: why, and as it came. `unique_id` is what the device called itself."""
+
+    code: str
+    detail: str
+    body: bytes | str
+    unique_id: str = ""
+
+
+def quarantine(suspects: Sequence[Suspect], *, source: FixSource, device_pk: int | None, received_at: datetime) -> None:
+    """Keep the first hundred of these; of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS stay."""
+    rows = [_row(suspect, source, device_pk, received_at) for suspect in suspects[:MAX_PER_CALL]]
+    if rows:
+        run_in_transaction(lambda: _save(rows, device_pk))
+
+
+def printable(body: bytes | str) -> str:
+    """A body as text PostgreSQL can store: shortened, what is no text replaced, the values of secrets left out."""
+    # Cut with some room before looking for secrets, so that none is cut to something that is no longer recognised.
+    text = body[: 4 * MAX_BODY_CHARACTERS]
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", errors="replace")
+    text = _SECRET.sub(lambda found: f"{found[1] or found[2]}***", _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return text if len(text) <= MAX_BODY_CHARACTERS else text[: MAX_BODY_CHARACTERS - 1] + "…"
+
+
+def _row(suspect: Suspect, source: FixSource, device_pk: int | None, received_at: datetime) -> QuarantinedFix:
+    return QuarantinedFix(
+        device_id=device_pk,
+        unique_id=printable(suspect.unique_id)[:128],
+        source=source,
+        code=suspect.code[:MAX_CODE_CHARACTERS],
+        detail=printable(suspect.detail)[:MAX_DETAIL_CHARACTERS],
+        body=printable(suspect.body),
+        received_at=received_at,
+    )
+
+
+def _save(rows: list[QuarantinedFix], device_pk: int | None) -> None:
+    QuarantinedFix.objects.bulk_create(rows)
+    same = (
+        QuarantinedFix.objects.filter(device_id=device_pk) if device_pk else QuarantinedFix.objects.filter(device=None)
+    )
+    kept = settings.QUARANTINE_MAX_ROWS
+    oldest_over = same.order_by("-id").values_list("id", flat=True)[kept : kept + 1].first()
+    if oldest_over is not None:
+        same.filter(id__lte=oldest_over).delete()

@@ -1,0 +1,63 @@
+"""Overspeed episodes of devices that fell silent: they ended with the last fix, which no later fix may ever tell."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from tasks_app.geo.speed import DEFAULT_RULES
+from tasks_app.models import DeviceState, Event
+from tasks_app.services.transactions import run_in_transaction
+
+_SILENCE = timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
+
+
+def episode_end(*, peak_kph: float, ended_at: datetime, duration_seconds: float) -> dict[str, Any]:
+    """What an overspeed event's data gets when its episode is over."""
+    return {
+        "peak_kph": round(peak_kph, 1),
+        "ended_at": ended_at.isoformat(),
+        "duration_seconds": round(duration_seconds, 1),
+    }
+
+
+def end_silent_episodes(*, now: datetime) -> int:
+    """End the episodes of devices nothing came from for half an hour; how many. One still too short leaves no trace.
+
+    Server time decides: a device that delivers what it buffered is not silent, however old its fixes are.
+    """
+    return run_in_transaction(lambda: _end_silent(now))
+
+
+def _end_silent(now: datetime) -> int:
+    states = list(_speeding().filter(last_seen_at__lt=now - _SILENCE))
+    events = Event.objects.in_bulk([state.overspeed_event_id for state in states if state.overspeed_event_id])
+    for state in states:
+        event = events.get(state.overspeed_event_id or 0)
+        if event is not None:
+            event.data |= _end_of(state)
+        state.overspeed_event_id = state.overspeed_since = None
+        state.overspeed_limit_kph = state.overspeed_peak_kph = None
+    Event.objects.bulk_update(events.values(), ["data"])
+    DeviceState.objects.bulk_update(
+        states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph"]
+    )
+    return len(events)
+
+
+def _speeding() -> QuerySet[DeviceState]:
+    """A state the pipeline holds right now belongs to a device that is just being heard of."""
+    speeding = DeviceState.objects.filter(overspeed_since__isnull=False, fix_time__isnull=False)
+    return speeding.order_by("device_id").select_for_update(skip_locked=True)
+
+
+def _end_of(state: DeviceState) -> dict[str, Any]:
+    assert state.fix_time is not None
+    assert state.overspeed_since is not None
+    return episode_end(
+        peak_kph=state.overspeed_peak_kph or 0.0,
+        ended_at=state.fix_time,
+        duration_seconds=(state.fix_time - state.overspeed_since).total_seconds(),
+    )

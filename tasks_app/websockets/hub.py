@@ -1,0 +1,247 @@
+"""The live traffic of one web process: it listens to Redis once for all of its viewers, and checks on all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from channels.db import database_sync_to_async
+from channels.layers import channel_layers
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent, devices_of, recent_events_of
+from tasks_app.services.broadcast import fleet_group
+from tasks_app.websockets.identity import Access, Credential, current_access
+from tasks_app.websockets.messages import NOT_AUTHENTICATED, TRY_AGAIN_LATER
+from tasks_app.websockets.slots import renew_slots
+from tasks_app.websockets.views import FleetView
+
+logger = logging.getLogger(__name__)
+
+# What may be away for a while without ending the process's live traffic.
+TROUBLES = (DatabaseError, RedisError, OSError)
+# Whoever's access could not be confirmed for so long is disconnected.
+UNCONFIRMED_SECONDS = 60.0
+# Beats sent to ourselves through Redis that may be missing before we subscribe anew.
+MISSED_BEATS = 3
+
+_Loaded = tuple[dict[int, list[tuple[DeviceInfo, DeviceNow]]], dict[int, list[RecentEvent]]]
+
+
+class Viewer(Protocol):
+    """A connection, as the hub sees it."""
+
+    id: str
+    credential: Credential
+    access: Access
+
+    def wake(self) -> None: ...
+    def admit(self, access: Access) -> None: ...
+    def end(self, code: int) -> None: ...
+
+
+class Hub:
+    """Views of the fleets that are watched here, and who watches. Lives on one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.views: dict[int, FleetView] = {}
+        self.viewers: dict[int, set[Viewer]] = {}
+        self.connections: set[Viewer] = set()
+        # Connections that have yet to say who they are.
+        self.waiting = 0
+        # An instance of our own: flushing it must not touch other users of the default layer.
+        self._layer: Any = channel_layers.make_backend("default")
+        self._channel = ""
+        self._lock = asyncio.Lock()
+        self._receiver: asyncio.Task[None] | None = None
+        self._minder: asyncio.Task[None] | None = None
+        self._beats_sent = self._beats_heard = 0
+        self._is_subscribed = True
+        self._reread_at = 0.0
+
+    # --- Who watches what ---
+
+    async def join(self, viewer: Viewer) -> None:
+        """Watch the fleets of the viewer's access; on return their views are complete. Raises one of TROUBLES."""
+        self.connections.add(viewer)
+        try:
+            await self._watch(viewer.access.fleets)
+        except TROUBLES:
+            self.leave(viewer)
+            raise
+        if viewer not in self.connections:
+            return  # It ended meanwhile.
+        for fleet_id in viewer.access.fleets:
+            self.viewers.setdefault(fleet_id, set()).add(viewer)
+        if self._minder is None or self._minder.done():
+            self._minder = asyncio.create_task(self._mind())
+
+    def leave(self, viewer: Viewer) -> None:
+        """It gets nothing any more. Its fleets stay open until the next round: a page that is reloaded comes back."""
+        self.connections.discard(viewer)
+        for viewers in self.viewers.values():
+            viewers.discard(viewer)
+
+    async def _watch(self, fleet_ids: Iterable[int]) -> None:
+        async with self._lock:
+            await self._connect()
+            missing = [fleet_id for fleet_id in fleet_ids if fleet_id not in self.views]
+            for fleet_id in missing:
+                await self._layer.group_add(fleet_group(fleet_id), self._channel)
+            if not missing:
+                return
+            # Listening first, then reading: what is told while we read is not missed.
+            fresh = {fleet_id: FleetView() for fleet_id in missing}
+            self.views |= fresh
+            try:
+                await self._reread(fresh)
+            except TROUBLES:
+                for fleet_id in fresh:
+                    del self.views[fleet_id]
+                raise
+
+    async def _close_unwatched(self) -> None:
+        async with self._lock:
+            for fleet_id in [one for one in self.views if not self.viewers.get(one)]:
+                del self.views[fleet_id]
+                self.viewers.pop(fleet_id, None)
+                await self._layer.group_discard(fleet_group(fleet_id), self._channel)
+
+    # --- What workers tell ---
+
+    async def _connect(self) -> None:
+        if self._receiver is None or self._receiver.done():
+            self._channel = await self._layer.new_channel()
+            self._receiver = asyncio.create_task(self._receive(self._channel))
+            self._beats_sent = self._beats_heard = 0
+
+    async def _subscribe_anew(self) -> None:
+        """Redis was away and the layer did not find back: new connections, the same fleets."""
+        async with self._lock:
+            self._is_subscribed = False
+            await self._disconnect()
+            await self._connect()
+            for fleet_id in self.views:
+                await self._layer.group_add(fleet_group(fleet_id), self._channel)
+            self._is_subscribed = True
+
+    async def _disconnect(self) -> None:
+        if self._receiver is not None:
+            self._receiver.cancel()
+            await asyncio.wait([self._receiver])
+            self._receiver = None
+        await self._layer.flush()
+
+    async def _receive(self, channel: str) -> None:
+        while True:
+            message = await self._layer.receive(channel)
+            if message["type"] == "live.beat":
+                self._beats_heard = max(self._beats_heard, message["number"])
+            elif (view := self.views.get(message["fleet_id"])) is not None:
+                devices = (DeviceNow(one, tuple(age), state) for one, age, state in message["devices"])
+                view.tell(devices, (RecentEvent(*event) for event in message["events"]))
+                self._wake(message["fleet_id"])
+
+    def _wake(self, fleet_id: int) -> None:
+        for viewer in self.viewers.get(fleet_id, ()):
+            viewer.wake()
+
+    # --- Every few seconds ---
+
+    async def _mind(self) -> None:
+        """Until nobody is left: who may still watch, is Redis heard, does the database know something we were not told."""
+        confirmed_at = time.monotonic()
+        while self.connections or self.views:
+            await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
+            try:
+                await self._check_access()
+                confirmed_at = time.monotonic()
+            except TROUBLES as error:
+                logger.warning("The access of live viewers could not be checked: %s", error)
+                if time.monotonic() - confirmed_at > UNCONFIRMED_SECONDS:
+                    self._end_all()
+            try:
+                await self._check_news()
+                await self._close_unwatched()
+            except TROUBLES as error:
+                self._reread_at = 0.0
+                logger.warning("Live viewers wait for what is away: %s", error)
+        async with self._lock:
+            if not self.connections:
+                await self._disconnect()
+
+    async def _check_access(self) -> None:
+        checked = list(self.connections)
+        found = await _access_of(checked)
+        for viewer in checked:
+            if viewer not in self.connections:
+                continue
+            access = found.get(viewer.credential)
+            if access is None or access.user_id != viewer.access.user_id:
+                viewer.end(NOT_AUTHENTICATED)
+            elif access.fleets != viewer.access.fleets:
+                await self._change_access(viewer, access)
+
+    async def _change_access(self, viewer: Viewer, access: Access) -> None:
+        for fleet_id in viewer.access.fleets.keys() - access.fleets.keys():
+            self.viewers.get(fleet_id, set()).discard(viewer)
+        # What was taken is gone at once, whatever happens while the rest is fetched.
+        kept = {fleet_id: name for fleet_id, name in access.fleets.items() if fleet_id in viewer.access.fleets}
+        viewer.admit(Access(access.user_id, kept))
+        await self._watch(access.fleets)
+        if viewer in self.connections:
+            for fleet_id in access.fleets:
+                self.viewers.setdefault(fleet_id, set()).add(viewer)
+            viewer.admit(access)
+
+    def _end_all(self) -> None:
+        for viewer in list(self.connections):
+            viewer.end(TRY_AGAIN_LATER)
+
+    async def _check_news(self) -> None:
+        """Send a beat to ourselves, and read again from the database whenever something may have been missed."""
+        missed = self._beats_sent - self._beats_heard
+        if missed >= MISSED_BEATS or not self._is_subscribed:
+            await self._subscribe_anew()
+        self._beats_sent += 1
+        await self._layer.send(self._channel, {"type": "live.beat", "number": self._beats_sent})
+        is_due = time.monotonic() - self._reread_at >= settings.LIVE_REREAD_SECONDS
+        if missed > 1 or is_due or any(view.has_unknown for view in self.views.values()):
+            await self._reread(self.views)
+            self._reread_at = time.monotonic()
+
+    async def _reread(self, views: dict[int, FleetView]) -> None:
+        views = dict(views)
+        devices, events = await _load(list(views))
+        for fleet_id, view in views.items():
+            view.reread(devices[fleet_id], events[fleet_id])
+            self._wake(fleet_id)
+
+
+@database_sync_to_async
+def _load(fleet_ids: list[int]) -> _Loaded:
+    return devices_of(fleet_ids), recent_events_of(fleet_ids, timezone.now())
+
+
+@database_sync_to_async
+def _access_of(viewers: list[Viewer]) -> dict[Credential, Access]:
+    renew_slots(((viewer.access.user_id, viewer.id) for viewer in viewers), now=time.time())
+    return current_access({viewer.credential for viewer in viewers})
+
+
+_hub: Hub | None = None
+
+
+def current_hub() -> Hub:
+    """The hub of the running event loop; a web process has one."""
+    global _hub
+    if _hub is None or _hub.loop is not asyncio.get_running_loop():
+        _hub = Hub()
+    return _hub

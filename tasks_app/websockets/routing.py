@@ -1,0 +1,23 @@
+"""The WebSockets there are; any other address is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from tasks_app.websockets.consumer import LiveConsumer
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> Any:
+    """Answer the handshake with 403."""
+    await send({"type": "websocket.close"})
+
+
+websocket_application = URLRouter(
+    [
+        path("ws/live/", LiveConsumer.as_asgi()),
+        re_path(r"", refuse),
+    ]
+)

@@ -1,0 +1,147 @@
+"""What one web process knows of a fleet somebody watches, and how far each viewer has been told.
+
+A change gives a device a new version and moves it to the end; a viewer remembers a version. What to tell a viewer is
+then what stands behind it: each device once, as it is now. So a slow viewer costs nothing and always gets the newest.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent
+
+# A viewer who fell behind by more than so many events of a fleet is told how many were left out.
+KEPT_EVENTS = 1000
+KEPT_REMOVALS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A device as last told; `info` is None until the database was asked about it."""
+
+    device_id: int
+    info: DeviceInfo | None
+    now: DeviceNow | None
+    version: int
+    info_version: int
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far a viewer has been told: versions of devices, number of events."""
+
+    version: int = 0
+    events: int = 0
+
+
+@dataclass(slots=True)
+class News:
+    """What a viewer has not been told yet. `devices` marks those whose info is new to the viewer."""
+
+    devices: list[tuple[Known, bool]] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+    events: list[RecentEvent] = field(default_factory=list)
+    dropped_events: int = 0
+
+    def add(self, other: News) -> None:
+        """The news of one more fleet."""
+        self.devices += other.devices
+        self.removed += other.removed
+        self.events += other.events
+        self.dropped_events += other.dropped_events
+
+    def keep_latest_events(self, number: int) -> None:
+        """Of several fleets' events the latest so many, in order."""
+        self.events = sorted(self.events, key=lambda event: event.event_id)[-number:]
+
+    def __bool__(self) -> bool:
+        return bool(self.devices or self.removed or self.events or self.dropped_events)
+
+
+class FleetView:
+    """One fleet. Changed by `tell` (a message of a worker) and `reread` (the database), read by `news_after`."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.told_events = 0
+        self._known: dict[int, Known] = {}
+        self._removed: dict[int, int] = {}
+        self._events: deque[RecentEvent] = deque(maxlen=KEPT_EVENTS)
+        self._event_ids: dict[int, None] = {}
+        # Whether a device was told of that the database was not asked about yet: a new one.
+        self.has_unknown = False
+
+    def tell(self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent]) -> None:
+        """What a worker says. Messages of two workers may cross: the newer state stays."""
+        for now in devices:
+            before = self._known.get(now.device_id)
+            if before is None or before.now is None or now.age >= before.now.age:
+                self._put(before, now, before.info if before else None)
+                self.has_unknown |= before is None
+        self._tell_events(events)
+
+    def reread(self, devices: Sequence[tuple[DeviceInfo, DeviceNow]], events: Iterable[RecentEvent]) -> None:
+        """What the database says: every device of the fleet, and recent events. What is the same is not news."""
+        for info, now in devices:
+            before = self._known.get(info.id)
+            if before is not None and before.now is not None and before.now.age > now.age:
+                now = before.now
+            if before is None or before.info != info or before.now is None or before.now.state != now.state:
+                self._put(before, now, info)
+        for device_id in self._known.keys() - {info.id for info, _now in devices}:
+            del self._known[device_id]
+            self._removed[device_id] = self._next_version()
+        _drop_oldest(self._removed, KEPT_REMOVALS)
+        self.has_unknown = False
+        self._tell_events(events)
+
+    def news_after(self, cursor: Cursor) -> News:
+        """What was told since `cursor`, which moves to now."""
+        news = News(
+            [(known, known.info_version > cursor.version) for known in self._known_after(cursor.version)],
+            [device_id for device_id, version in self._removed.items() if version > cursor.version],
+        )
+        missed = self.told_events - cursor.events
+        if missed:
+            kept = min(missed, len(self._events))
+            news.events = list(self._events)[-kept:]
+            news.dropped_events = missed - kept
+        cursor.version, cursor.events = self.version, self.told_events
+        return news
+
+    def snapshot(self, cursor: Cursor, events: int) -> News:
+        """All devices and the latest so many events; `cursor` moves to now."""
+        cursor.version, cursor.events = self.version, self.told_events
+        return News([(known, True) for known in self._known.values()], [], list(self._events)[-events:])
+
+    def _known_after(self, version: int) -> Iterator[Known]:
+        return takewhile(lambda known: known.version > version, reversed(self._known.values()))
+
+    def _put(self, before: Known | None, now: DeviceNow, info: DeviceInfo | None) -> None:
+        version = self._next_version()
+        same_info = before is not None and before.info == info
+        info_version = before.info_version if same_info and before is not None else version
+        self._known.pop(now.device_id, None)
+        self._removed.pop(now.device_id, None)
+        self._known[now.device_id] = Known(now.device_id, info, now, version, info_version)
+
+    def _tell_events(self, events: Iterable[RecentEvent]) -> None:
+        for event in events:
+            if event.event_id not in self._event_ids:
+                self._event_ids[event.event_id] = None
+                self._events.append(event)
+                self.told_events += 1
+        _drop_oldest(self._event_ids, 2 * KEPT_EVENTS)
+
+    def _next_version(self) -> int:
+        self.version += 1
+        return self.version
+
+
+def _drop_oldest(kept: dict[int, Any], limit: int) -> None:
+    while len(kept) > limit:
+        del kept[next(iter(kept))]

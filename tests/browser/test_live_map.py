@@ -1,0 +1,171 @@
+"""The live map in a real browser: what moves is seen to move, by those who may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Browser, Page, expect
+
+from tasks_app.ingest.fix import Fix
+from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetMembership
+from tasks_app.services import broadcast
+from tasks_app.services.positions import store_fixes
+from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
+from tests.support.web import WebServer, running_web, session_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LISTEN = """() => {
+    window.told = [];
+    const socket = new WebSocket(`ws://${location.host}/ws/live/`);
+    socket.onmessage = (event) => window.told.push(event.data);
+}"""
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup, tmp_path_factory) -> Iterator[WebServer]:
+    with running_web(tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
+def enter(visit: Visit, user: object) -> Visit:
+    """This user has a session in the visitor's browser."""
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(user), "url": visit.base_url}
+    visit.page.context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Lax"}])
+    return visit
+
+
+@pytest.fixture
+def desk(browser: Browser, web, staff) -> Iterator[Visit]:  # noqa: F811
+    for visit in visit_of(browser, web.url, width=1440):
+        yield enter(visit, staff)
+
+
+@pytest.fixture
+def phone(browser: Browser, web, staff) -> Iterator[Visit]:  # noqa: F811
+    for visit in visit_of(browser, web.url, width=360, color_scheme="dark"):
+        yield enter(visit, staff)
+
+
+def drive(*devices: Device, latitude: float = -23.55, speed_kph: float = 40.0) -> None:
+    now = datetime.now(UTC)
+    fixes = [
+        Fix(one.unique_id, now, latitude + n / 500, -46.63 + n / 300, speed_kph=speed_kph, course_degrees=40.0 * n)
+        for n, one in enumerate(devices)
+    ]
+    store_fixes(fixes, now)
+
+
+def row(page: Page, name: str):
+    return page.get_by_role("region", name="Devices").get_by_role("button", name=name)
+
+
+def test_what_moves_is_seen_to_move_without_reloading(desk, device, make_device):
+    drive(device)
+    parked = make_device(name="Parked")
+    desk.page.goto(desk.base_url + "/admin/")
+    desk.choose("Live map")
+    expect(desk.page.get_by_role("status")).to_have_text("Live")
+    expect(row(desk.page, "Van 1")).to_contain_text("40 km/h")
+    expect(row(desk.page, "Parked")).to_contain_text("Unknown")
+    drive(device, latitude=-23.56, speed_kph=72)
+    expect(row(desk.page, "Van 1")).to_contain_text("72 km/h")
+    drive(parked)
+    expect(row(desk.page, "Parked")).to_contain_text("Online")
+
+
+def test_an_event_appears_when_it_happens(desk, device):
+    DeviceState.objects.create(device=device, status="offline")
+    desk.open("live_map")
+    expect(desk.page.get_by_text("Nothing happened in the last day.")).to_be_visible()
+    drive(device)
+    events = desk.page.get_by_role("region", name="Events")
+    expect(events.get_by_role("listitem")).to_contain_text(["Device back online"])
+    expect(events.get_by_role("listitem")).to_contain_text(["Van 1"])
+
+
+def test_a_device_is_chosen_and_the_map_moved_with_the_keyboard(desk, device, make_device):
+    other = make_device(name="Truck 2")
+    drive(device, other)
+    desk.open("live_map")
+    search = desk.page.get_by_label("Find a device")
+    expect(row(desk.page, "Truck 2")).to_be_visible()
+    search.fill("truck")
+    expect(row(desk.page, "Van 1")).to_have_count(0)
+    search.press("Tab")
+    expect(row(desk.page, "Truck 2")).to_be_focused()
+    desk.page.keyboard.press("Enter")
+    expect(row(desk.page, "Truck 2")).to_have_attribute("aria-pressed", "true")
+    expect(desk.page.get_by_text("-23.54800, -46.62667")).to_be_visible()
+    canvas = desk.page.locator("canvas")
+    canvas.focus()
+    before = canvas.screenshot()
+    desk.page.keyboard.press("ArrowRight")
+    desk.page.keyboard.press("+")
+    expect(canvas).to_be_focused()
+    desk.page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert canvas.screenshot() != before
+
+
+def test_it_fits_a_phone_in_the_dark(phone, device, make_device):
+    drive(device, *(make_device(name=f"A vehicle with a rather long name, number {n}") for n in range(5)))
+    phone.open("live_map")
+    expect(phone.page.get_by_role("status")).to_have_text("Live")
+    row(phone.page, "Van 1").click()
+    extra = phone.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert extra == 0
+
+
+def test_it_says_when_its_user_is_logged_out(desk, device):
+    desk.open("live_map")
+    expect(desk.page.get_by_role("status")).to_have_text("Live")
+    Session.objects.all().delete()
+    expect(desk.page.get_by_role("status")).to_have_text("You are logged out.")
+    desk.page.get_by_role("link", name="Log in", exact=True).click()
+    expect(desk.page.locator("[name=password]")).to_be_visible()
+
+
+def test_it_finds_back_when_the_server_was_away(browser, staff, device, tmp_path: Path):  # noqa: F811
+    with running_web(tmp_path) as first:
+        context = browser.new_context()
+        visit = enter(Visit(context.new_page(), first.url), staff)
+        visit.open("live_map")
+        expect(visit.page.get_by_role("status")).to_have_text("Live")
+    expect(visit.page.get_by_role("status")).to_have_text("Connection lost, trying again …")
+    drive(device, speed_kph=55)
+    with running_web(tmp_path, port=int(first.url.rsplit(":", 1)[1])):
+        expect(visit.page.get_by_role("status")).to_have_text("Live", timeout=40_000)
+        expect(row(visit.page, "Van 1")).to_contain_text("55 km/h")
+        context.close()
+
+
+def test_two_people_see_their_own_fleet_and_not_the_others(browser, web, operator, device, make_user):  # noqa: F811
+    south = Fleet.objects.create(name="Depot South")
+    bruno = make_user(username="bruno")
+    FleetMembership.objects.create(user=bruno, fleet=south, role="viewer")
+    truck = Device.objects.create(fleet=south, unique_id="truck-9", name="Truck 9")
+    with_ana, with_bruno = visit_of(browser, web.url), visit_of(browser, web.url)
+    ana, other = enter(next(with_ana), operator), enter(next(with_bruno), bruno)
+    for visit in (ana, other):
+        visit.open("admin:login")
+        visit.page.evaluate(LISTEN)
+        visit.page.wait_for_function("() => window.told.length > 0")
+    drive(device, truck)
+    event = Event.objects.create(device=truck, kind=EventKind.OVERSPEED, occurred_at=datetime.now(UTC))
+    broadcast.announce([], [event])
+    ana.page.wait_for_function("() => window.told.join().includes('-23.55')")
+    other.page.wait_for_function("() => window.told.join().includes('overspeed')")
+    of_ana, of_bruno = (visit.page.evaluate("() => window.told.join()") for visit in (ana, other))
+    assert "Van 1" in of_ana
+    assert "Depot North" in of_ana
+    assert "Truck 9" in of_bruno
+    assert "Depot South" in of_bruno
+    assert not [word for word in ("Truck 9", "truck-9", "Depot South", "overspeed") if word in of_ana]
+    assert not [word for word in ("Van 1", "van-1", "Depot North") if word in of_bruno]
+    for visits in (with_ana, with_bruno):
+        next(visits, None)

@@ -1,0 +1,146 @@
+"""Caches that are never stale: latest positions and statistics, whoever writes last."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.utils import timezone
+
+from tasks_app.cache import set_newest
+from tasks_app.ingest.fix import Fix
+from tasks_app.models import DeviceState, DeviceStatus
+from tasks_app.queries.devices import latest_position, state_version
+from tasks_app.queries.statistics import cached_statistics
+from tasks_app.services import position_cache
+from tasks_app.services.offline import check_offline
+from tasks_app.services.positions import store_fixes
+from tasks_app.services.statistics import calculate_statistics
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def fix(seconds=0.0, latitude=-23.5, moment=NOON):
+    return Fix("van-1", moment + timedelta(seconds=seconds), latitude, -46.63)
+
+
+def queries_of(call):
+    with connection.execute_wrapper(lambda execute, *rest: seen.append(rest[0]) or execute(*rest)):
+        seen: list[str] = []
+        found = call()
+    return found, len(seen)
+
+
+def test_the_latest_position_comes_from_the_cache_and_is_the_stored_one(device):
+    store_fixes([fix(0), fix(5, -23.51)], NOON)
+    found, queries = queries_of(lambda: latest_position(device.pk))
+    assert (found["latitude"], found["version"], queries) == (-23.51, 1, 0)
+
+
+@pytest.mark.parametrize(("order", "expected"), [((1, 2), 2), ((2, 1), 2), ((2, 2), 2), ((3, 1), 3)])
+def test_of_two_versions_the_newer_stays_in_whatever_order_they_are_written(order, expected):
+    for version in order:
+        set_newest({"some": (version, {"value": version})}, seconds=60)
+    assert cache.get("some") == {"version": expected, "value": expected}
+
+
+def test_two_workers_that_reach_the_cache_in_the_other_order_leave_the_newer_position(device, monkeypatch):
+    held = []
+    monkeypatch.setattr(position_cache, "set_newest", lambda entries, seconds: held.append(entries))
+    store_fixes([fix(0, -23.5)], NOON)
+    store_fixes([fix(10, -23.6)], NOON)
+    monkeypatch.undo()
+    for entries in (held[0], held[2], held[3], held[1]):
+        set_newest(entries, seconds=60)
+    assert latest_position(device.pk)["latitude"] == -23.6
+
+
+def test_a_process_that_dies_after_the_commit_leaves_nothing_stale(device, monkeypatch):
+    store_fixes([fix(0, -23.5)], NOON)
+    before_commit = []
+
+    def die_after_commit(entries, seconds):
+        if not before_commit:
+            before_commit.append(entries)
+            set_newest(entries, seconds=seconds)
+
+    monkeypatch.setattr(position_cache, "set_newest", die_after_commit)
+    store_fixes([fix(10, -23.6)], NOON)
+    monkeypatch.undo()
+    assert latest_position(device.pk)["latitude"] == -23.6
+
+
+def test_what_is_rolled_back_is_never_shown_and_does_not_stop_what_follows(device):
+    store_fixes([fix(0, -23.5)], NOON)
+    with transaction.atomic():
+        store_fixes([fix(10, -23.6)], NOON)
+        transaction.set_rollback(True)
+    assert latest_position(device.pk)["latitude"] == -23.5
+    store_fixes([fix(20, -23.7)], NOON)
+    assert latest_position(device.pk)["latitude"] == -23.7
+
+
+def test_a_reader_who_asked_the_database_does_not_write_over_what_is_newer(device):
+    store_fixes([fix(0, -23.5)], NOON)
+    set_newest({f"latest-position:{device.pk}": (2, {"fix_time": "later", "latitude": 7})}, seconds=60)
+    set_newest({f"latest-position:{device.pk}": (1, {"fix_time": "before", "latitude": 6})}, seconds=60)
+    assert latest_position(device.pk)["latitude"] == 7
+
+
+def test_an_entry_that_is_gone_is_filled_from_the_database(device):
+    store_fixes([fix(0)], NOON)
+    cache.delete(f"latest-position:{device.pk}")
+    assert queries_of(lambda: latest_position(device.pk))[1] == 1
+    assert queries_of(lambda: latest_position(device.pk))[1] == 0
+
+
+def test_going_offline_shows_at_once_though_a_batch_writes_its_entry_late(device, monkeypatch):
+    now = timezone.now()
+    held = []
+    monkeypatch.setattr(position_cache, "set_newest", lambda entries, seconds: held.append(entries))
+    store_fixes([fix(0, moment=now - timedelta(hours=2))], now - timedelta(hours=2))
+    monkeypatch.undo()
+    assert check_offline(now=now) == {"offline": 1}
+    set_newest(held[-1], seconds=60)
+    assert latest_position(device.pk)["status"] == DeviceStatus.OFFLINE
+
+
+def test_statistics_hold_until_the_next_position_even_a_late_one(device):
+    now = timezone.now()
+    assert cached_statistics(device.pk, "24h") is None
+    store_fixes([fix(-100, moment=now), fix(-90, -23.501, now)], now)
+    found = calculate_statistics(device_id=device.pk, period="24h", now=now)
+    assert cached_statistics(device.pk, "24h") == found
+    assert cached_statistics(device.pk, "7d") is None
+    store_fixes([fix(-95, -23.5005, now)], now)
+    assert cached_statistics(device.pk, "24h") is None
+    found = calculate_statistics(device_id=device.pk, period="24h", now=now)
+    assert (found["positions"], cached_statistics(device.pk, "24h")) == (3, found)
+
+
+def test_statistics_computed_while_positions_arrive_do_not_hold(device, monkeypatch):
+    now = timezone.now()
+    store_fixes([fix(-100, moment=now)], now)
+    from tasks_app.services import statistics
+
+    def track_then_more(*arguments):
+        found = real(*arguments)
+        store_fixes([fix(-50, -23.501, now)], now)
+        return found
+
+    real = statistics.track
+    monkeypatch.setattr(statistics, "track", track_then_more)
+    calculate_statistics(device_id=device.pk, period="24h", now=now)
+    assert cached_statistics(device.pk, "24h") is None
+
+
+def test_the_version_grows_with_each_change_and_not_with_a_doubled_batch(device):
+    versions = [state_version(device.pk)]
+    for seconds in (0, 10, 10, 5):
+        store_fixes([fix(seconds)], NOON)
+        versions.append(state_version(device.pk))
+    assert versions == [0, 1, 2, 2, 3]
+    assert DeviceState.objects.get().version == 3

@@ -1,0 +1,369 @@
+"""Files of positions by upload: in the admin and through the API, imported by a job, and gone afterwards."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from tasks_app.engine import PermanentError
+from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Position, PositionUpload
+from tasks_app.services import import_files, position_uploads
+from tasks_app.services.position_uploads import create_upload, import_upload, sweep_stuck_uploads
+from tasks_app.signals import events_recorded
+
+URL = "/api/positions/import"
+CSV = b"device_id,timestamp,latitude,longitude\n" + b"".join(
+    b"van-1,2020-01-01T00:00:%02dZ,45.%04d,13.0\n" % (number, number) for number in range(30)
+)
+
+
+@pytest.fixture(autouse=True)
+def storage(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+def file(content: bytes = CSV, name: str = "history.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content)
+
+
+def stored_files(storage: Path) -> list[Path]:
+    return [path for path in storage.rglob("*") if path.is_file()] if storage.is_dir() else []
+
+
+def send(client: APIClient, content: bytes = CSV, name: str = "history.csv", **fields):
+    return client.post(URL, {"file": file(content, name), **fields}, format="multipart")
+
+
+def client_of(user) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def test_an_operator_sends_a_file_and_reads_what_became_of_it(run_jobs, api, device, storage):
+    content = (
+        CSV + b"van-1,2020-01-01T00:00:00Z,45,13\nvan-1,2020-01-01T00:00:00Z,95,13\nwho,2020-01-01T00:00:00Z,1,2\n"
+    )
+    answer = send(api, content)
+    body = answer.json()
+    assert (answer.status_code, body["task"], body["queue"]) == (202, "import_positions_file", "reports"), body
+    assert len(stored_files(storage)) == 1
+    run_jobs("reports")
+    result = api.get(f"{URL}/{body['import_id']}").json()
+    counts = result["counts"]
+    assert (result["state"], result["error"], result["name"]) == ("done", "", "history.csv")
+    assert (counts["read"], counts["stored"], counts["doubled"]) == (33, 30, 1)
+    assert counts["rejected"] == {"invalid_latitude": 1, "unknown_device": 1}
+    assert set(counts["examples"]) == set(counts["rejected"])
+    job = api.get(body["status_url"]).json()
+    assert (job["state"], job["progress"]["current"], job["result"]["stored"]) == ("succeeded", 33, 30)
+    assert Position.objects.count() == 30
+    assert stored_files(storage) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fields"),
+    [
+        ("a.csv.gz", gzip.compress(CSV), {}),
+        ("a.txt", CSV, {"format": "csv"}),
+        (
+            "van-1.gpx",
+            b'<gpx><trk><trkseg><trkpt lat="1" lon="2"><time>2020-01-01T00:00:00Z</time></trkpt></trkseg></trk></gpx>',
+            {},
+        ),
+        (
+            "t.geojson",
+            json.dumps(
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "Point", "coordinates": [2, 1]},
+                    "properties": {"time": "2020-01-01T00:00:00", "device_id": "van-1"},
+                }
+            ).encode(),
+            {"time_zone": "America/Sao_Paulo"},
+        ),
+        (
+            "traccar.csv",
+            b"id,deviceId,fixTime,latitude,longitude,speed\n1,7,2020-01-01 00:00:00,1,2,21.6\n",
+            {"time_zone": "Asia/Tokyo", "device": "van-1"},
+        ),
+    ],
+)
+def test_every_format_can_be_uploaded(run_jobs, api, device, name, content, fields):
+    fields = {**fields, "device": device.pk} if "device" in fields else fields
+    answer = send(api, content, name, **fields)
+    run_jobs("reports")
+    upload = PositionUpload.objects.get(pk=answer.json()["import_id"])
+    assert (upload.state, upload.error) == ("done", "")
+    assert upload.counts["stored"] == Position.objects.filter(device=device).count() > 0
+
+
+def test_history_alerts_nobody(run_jobs, api, device):
+    told = []
+    events_recorded.connect(told.append)
+    send(api)
+    run_jobs("reports")
+    events_recorded.disconnect(told.append)
+    assert told == []
+
+
+def test_positions_of_devices_one_does_not_operate_are_rejected(run_jobs, api, make_device):
+    make_device(unique_id="van-1", fleet=Fleet.objects.create(name="Another"))
+    answer = send(api)
+    run_jobs("reports")
+    upload = PositionUpload.objects.get(pk=answer.json()["import_id"])
+    assert upload.counts["rejected"] == {"unknown_device": 30}
+    assert not Position.objects.exists()
+
+
+def test_who_manages_a_fleet_may_create_devices_in_it(run_jobs, api, operator, fleet, device, make_user, charlie):
+    content = CSV.replace(b"van-1", b"new-1")
+    assert send(api, content, fleet=fleet.pk).status_code == 403
+    assert send(client_of(charlie), content, fleet=fleet.pk).status_code == 403
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
+    assert send(api, content, fleet=Fleet.objects.create(name="Another").pk).status_code == 404
+    answer = send(api, content, fleet=fleet.pk)
+    run_jobs("reports")
+    assert PositionUpload.objects.get(pk=answer.json()["import_id"]).counts["devices_created"] == 1
+    assert Device.objects.get(unique_id="new-1").fleet == fleet
+
+
+def test_staff_need_the_permission_to_add_positions(make_user, device, fleet):
+    helper = make_user(is_staff=True)
+    assert send(client_of(helper)).status_code == 403
+    helper.user_permissions.add(Permission.objects.get(codename="add_position"))
+    assert send(client_of(type(helper).objects.get(pk=helper.pk))).status_code == 202
+
+
+def test_viewers_may_not_and_foreign_imports_are_not_found(api, make_user, fleet, device, charlie, staff_api):
+    viewer = make_user()
+    FleetMembership.objects.create(user=viewer, fleet=fleet, role=FleetRole.VIEWER)
+    assert send(client_of(viewer)).status_code == 403
+    assert send(client_of(charlie)).status_code == 403
+    number = send(api).json()["import_id"]
+    assert [client.get(f"{URL}/{number}").status_code for client in (api, staff_api, client_of(charlie))] == [
+        200,
+        200,
+        404,
+    ]
+    foreign = Device.objects.create(fleet=Fleet.objects.create(name="Other"), unique_id="f", name="F")
+    assert send(api, device=foreign.pk).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "fields", "field"),
+    [
+        (CSV, "a.xyz", {}, "file"),
+        (CSV, "noextension", {}, "file"),
+        (b"", "a.csv", {}, "file"),
+        (CSV, "a.csv", {"format": "kml"}, "format"),
+        (CSV, "a.csv", {"time_zone": "Mars/Base"}, "time_zone"),
+        (CSV, "a.csv", {"time_zone": "\x00"}, "time_zone"),
+        (CSV, "a.csv", {"device": "x"}, "device"),
+        (CSV, "a.csv", {"device": "0"}, "device"),
+        (CSV, "a.csv", {"fleet": "9" * 30}, "fleet"),
+        (CSV, "a.csv", {"colour": "red"}, "colour"),
+        (CSV, "x" * 220 + ".csv", {}, "file"),
+    ],
+)
+def test_a_bad_form_is_refused_by_the_name_of_its_field(api, device, storage, content, name, fields, field):
+    answer = send(api, content, name, **fields)
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+    assert not PositionUpload.objects.exists()
+    assert stored_files(storage) == []
+
+
+def test_a_form_without_a_file_or_of_another_type_is_refused(api, device):
+    assert api.post(URL, {"device": device.pk}, format="multipart").status_code == 400
+    assert api.post(URL, {"file": "text"}, format="multipart").status_code == 400
+    assert api.post(URL, {"a": 1}, format="json").status_code == 415
+    broken = api.generic("POST", URL, b"x", content_type="multipart/form-data; boundary=")
+    assert broken.status_code == 400
+
+
+def test_a_file_above_the_limit_is_refused(api, device, settings, storage):
+    settings.MAX_UPLOAD_BYTES = 1000
+    assert send(api).status_code == 400
+    answer = send(api, CSV * 60)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert stored_files(storage) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", b"a,b\n1,2\n", "missing"),
+        ("a.csv.gz", b"no gzip", "damaged"),
+        ("a.gpx", b"<html/>", "GPX"),
+        ("a.geojson", b"{}", "GeoJSON"),
+        ("a.json", b"[", "JSON"),
+        ("a.csv", b"\xff\xfe\x00", "damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_read_fails_once_and_says_why(run_jobs, api, device, storage, name, content, reason):
+    body = send(api, content, name).json()
+    assert run_jobs("reports") == 1
+    upload = PositionUpload.objects.get(pk=body["import_id"])
+    assert (upload.state, reason in upload.error) == ("failed", True), upload.error
+    job = api.get(body["status_url"]).json()
+    assert (job["state"], job["error"]["class"] if isinstance(job.get("error"), dict) else "PermanentError") == (
+        "failed",
+        "PermanentError",
+    )
+    assert stored_files(storage) == []
+
+
+@pytest.fixture
+def upload(operator, device, db):
+    return create_upload(file=file(), requested_by=operator)
+
+
+def test_an_import_that_broke_goes_on_where_it_was(upload, monkeypatch, storage):
+    monkeypatch.setattr(import_files, "FIXES_PER_TRANSACTION", 10)
+    real, calls = import_files.store_fixes, []
+
+    def fail_at_the_third(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 3:
+            raise ConnectionError("gone")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(import_files, "store_fixes", fail_at_the_third)
+    # The same job, as it would be on a second attempt.
+    monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(upload.job_id))
+    with pytest.raises(ConnectionError):
+        import_upload(upload_id=upload.pk, now=timezone.now())
+    upload.refresh_from_db()
+    assert (upload.state, upload.counts["read"], len(stored_files(storage))) == ("failed", 20, 1)
+    result = import_upload(upload_id=upload.pk, now=timezone.now())
+    assert (result["state"], result["read"], result["stored"], result["doubled"]) == ("done", 30, 30, 0)
+    assert len(calls) == 4
+    assert stored_files(storage) == []
+
+
+class _Job:
+    """The current job's part that an import asks for."""
+
+    def __init__(self, job_id):
+        self.id = job_id
+
+    def progress(self, *args):
+        pass
+
+    def raise_if_cancelled(self):
+        pass
+
+
+def test_an_import_is_done_once(upload):
+    first = import_upload(upload_id=upload.pk, now=timezone.now())
+    assert import_upload(upload_id=upload.pk, now=timezone.now()) == first
+    with pytest.raises(PermanentError):
+        import_upload(upload_id=10**9, now=timezone.now())
+
+
+def test_an_import_whose_sender_is_gone_stores_nothing(upload, operator):
+    operator.delete()
+    with pytest.raises(PermanentError):
+        import_upload(upload_id=upload.pk, now=timezone.now())
+    assert not Position.objects.exists()
+    upload.refresh_from_db()
+    assert upload.state == "failed"
+
+
+def test_a_lost_file_is_an_error_of_its_own(upload, storage):
+    for path in stored_files(storage):
+        path.unlink()
+    with pytest.raises(PermanentError, match="gone"):
+        import_upload(upload_id=upload.pk, now=timezone.now())
+
+
+def test_the_sweep_brings_back_what_redis_lost_and_ends_what_failed(run_jobs, operator, device, storage):
+    lost = create_upload(file=file(), requested_by=operator)
+    run_jobs("reports")
+    PositionUpload.objects.filter(pk=lost.pk).update(state="running")
+    fresh = create_upload(file=file(), requested_by=operator)
+    forgotten = PositionUpload.objects.create(
+        name="history.csv", file=fresh.file.name, size_bytes=1, requested_by=operator, job_id=uuid4()
+    )
+    later = timezone.now() + timedelta(minutes=11)
+    PositionUpload.objects.filter(pk=fresh.pk).update(state="done")
+    assert sweep_stuck_uploads(now=timezone.now()) == {"enqueued": 0, "failed": 0}
+    assert sweep_stuck_uploads(now=later) == {"enqueued": 1, "failed": 1}
+    run_jobs("reports")
+    forgotten.refresh_from_db()
+    lost.refresh_from_db()
+    assert (forgotten.state, lost.state) == ("done", "failed")
+
+
+# --- The admin ---
+
+
+@pytest.fixture
+def page(staff) -> Client:
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+def form(**fields):
+    return {"file": file(), "format": "", "device": "", "fleet": "", "time_zone": "UTC", **fields}
+
+
+def test_staff_upload_a_file_in_the_admin_and_see_its_counts(run_jobs, page, device, storage):
+    add = reverse("admin:tasks_app_positionupload_add")
+    assert page.get(add).status_code == 200
+    answer = page.post(add, form())
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    run_jobs("reports")
+    upload = PositionUpload.objects.get()
+    assert (upload.state, upload.counts["stored"]) == ("done", 30)
+    text = page.get(reverse("admin:tasks_app_positionupload_changelist")).content.decode()
+    assert "history.csv" in text
+    text = page.get(reverse("admin:tasks_app_positionupload_change", args=[upload.pk])).content.decode()
+    assert "Done" in text
+    assert str(upload.job_id) in text
+    assert stored_files(storage) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [({"file": ""}, "file"), ({"file": file(name="a.xyz")}, "file"), ({"time_zone": "Mars"}, "time_zone")],
+)
+def test_the_admin_names_what_is_wrong(page, db, fields, field):
+    answer = page.post(reverse("admin:tasks_app_positionupload_add"), form(**fields))
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].form.errors
+    assert not PositionUpload.objects.exists()
+
+
+def test_the_admin_page_asks_for_the_permission(make_user, db):
+    add = reverse("admin:tasks_app_positionupload_add")
+    user = make_user(is_staff=True)
+    client = Client()
+    client.force_login(user)
+    assert client.get(add).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="add_position"))
+    client.force_login(type(user).objects.get(pk=user.pk))
+    answer = client.get(add)
+    assert answer.status_code == 200
+    assert "fleet" not in answer.context["adminform"].form.fields
+    assert client.get(reverse("admin:tasks_app_positionupload_changelist")).status_code == 200
+
+
+def test_a_finished_import_is_only_looked_at(page, staff, device, run_jobs):
+    upload = create_upload(file=file(), requested_by=staff)
+    path = reverse("admin:tasks_app_positionupload_change", args=[upload.pk])
+    assert page.post(path, form()).status_code == 403
+    assert page.post(reverse("admin:tasks_app_positionupload_delete", args=[upload.pk])).status_code == 403

@@ -1,0 +1,92 @@
+"""The quarantine: bounded, without secrets, readable by staff."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks_app.models import FixSource, QuarantinedFix
+from tasks_app.services.quarantine import Suspect, printable, quarantine
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def keep(*bodies, device=None, **fields) -> None:
+    suspects = [Suspect("invalid_latitude", "too far north", body, **fields) for body in bodies]
+    quarantine(suspects, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=NOON)
+
+
+def bodies(**which) -> list[str]:
+    return list(QuarantinedFix.objects.filter(**which).order_by("id").values_list("body", flat=True))
+
+
+def test_of_each_device_the_newest_are_kept(make_device, settings):
+    settings.QUARANTINE_MAX_ROWS = 3
+    one, other = make_device(), make_device()
+    keep("other", device=other)
+    for number in range(7):
+        keep(str(number), device=one)
+        keep(f"unknown {number}")
+    keep("7", "8", "9", "10", device=one)
+    assert bodies(device=one) == ["8", "9", "10"]
+    assert bodies(device=other) == ["other"]
+    assert bodies(device=None) == ["unknown 4", "unknown 5", "unknown 6"]
+
+
+def test_of_one_request_a_hundred_are_kept(device):
+    keep(*map(str, range(500)), device=device)
+    assert QuarantinedFix.objects.count() == 100
+
+
+def test_a_large_body_is_shortened(device):
+    keep(b"x" * 5_000_000, device=device, unique_id="y" * 5000)
+    row = QuarantinedFix.objects.get()
+    assert (len(row.body), len(row.unique_id)) == (2000, 128)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("key=SECRET&id=7", "key=***&id=7"),
+        ("id=7&token=SECRET", "id=7&token=***"),
+        ("id=7&notificationToken=SECRET&lat=1", "id=7&notificationToken=***&lat=1"),
+        ('{"key": "SECRET", "monkey": "shown"}', '{"key": "***", "monkey": "shown"}'),
+        (b"monkey=shown", "monkey=shown"),
+        (b"a\x00\xff", "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"),
+        ("\ud800", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_a_body_is_kept_as_text_without_secrets(given, kept):
+    assert printable(given) == kept
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.one_of(st.binary(max_size=50), st.text(st.characters(), max_size=50)))
+def test_any_body_can_be_kept(body, device):
+    keep(body, device=device)
+
+
+def test_it_goes_with_its_device(device):
+    keep("x", device=device)
+    device.delete()
+    assert QuarantinedFix.objects.count() == 0
+
+
+def test_staff_read_it_and_change_nothing(staff, device):
+    keep("<script>alert(1)</script>", device=device, unique_id="van-1")
+    client = Client()
+    client.force_login(staff)
+    listed = client.get(reverse("admin:tasks_app_quarantinedfix_changelist") + "?source__exact=osmand&q=van-1")
+    assert "invalid_latitude" in listed.content.decode()
+    address = reverse("admin:tasks_app_quarantinedfix_change", args=[QuarantinedFix.objects.get().pk])
+    page = client.get(address).content.decode()
+    assert "&lt;script&gt;" in page
+    assert "<script>alert(1)" not in page
+    assert client.post(address, {"code": "changed"}).status_code == 403
+    assert client.get(reverse("admin:tasks_app_quarantinedfix_add")).status_code == 403

@@ -1,0 +1,169 @@
+"""Filters as pure decisions: what is kept out, why, and that nobody is locked out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from tasks_app.ingest.fix import Fix
+from tasks_app.services.filter_rules import (
+    DEFAULT_FILTERS,
+    KEEP,
+    REASONS,
+    Chain,
+    FilterRules,
+    Jumps,
+    Seen,
+    jumps_from,
+    marks_of,
+    memory_of,
+    own_reasons,
+    resolve_rules,
+)
+from tasks_app.services.fix_columns import to_columns
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+# 0.01 degrees of latitude are 1.112 km: a step of it in 10 s is 400 km/h, in 60 s 67 km/h.
+
+
+def own(rules, *, seconds=0.0, latitude=-23.5, longitude=-46.6, accuracy=None, attributes=None, is_history=False):
+    moment = NOON + timedelta(seconds=seconds)
+    fix = Fix("van-1", moment, latitude, longitude, accuracy_meters=accuracy, attributes=attributes or {})
+    number = own_reasons(to_columns([fix], [1], [NOON]), [rules], is_history=is_history)[0]
+    return None if number == KEEP else REASONS[number].value
+
+
+@pytest.mark.parametrize(
+    ("rules", "fix", "reason"),
+    [
+        ({}, {}, None),
+        ({}, {"latitude": 0.0, "longitude": 0.0}, "zero"),
+        ({}, {"latitude": 0.0}, None),
+        ({}, {"seconds": 86_400}, None),
+        ({}, {"seconds": 86_401}, "future"),
+        ({"max_future_seconds": 60}, {"seconds": 60}, None),
+        ({"max_future_seconds": 60}, {"seconds": 61}, "future"),
+        ({}, {"seconds": -1e8}, None),
+        ({"max_past_seconds": 3600}, {"seconds": -3600}, None),
+        ({"max_past_seconds": 3600}, {"seconds": -3601}, "past"),
+        ({"max_past_seconds": 3600}, {"seconds": -3601, "is_history": True}, None),
+        ({"max_accuracy_meters": 50}, {"accuracy": 50}, None),
+        ({"max_accuracy_meters": 50}, {"accuracy": 50.1}, "accuracy"),
+        ({"max_accuracy_meters": 50}, {}, None),
+        ({}, {"accuracy": 1e6}, None),
+        ({}, {"attributes": {"valid": False}}, None),
+        ({"drop_invalid": True}, {"attributes": {"valid": False}}, "invalid"),
+        ({"drop_invalid": True}, {"attributes": {"valid": True}}, None),
+        ({"drop_invalid": True}, {}, None),
+        ({"drop_invalid": True}, {"latitude": 0.0, "longitude": 0.0, "attributes": {"valid": False}}, "zero"),
+    ],
+)
+def test_a_fix_by_itself(rules, fix, reason):
+    assert own(FilterRules(**rules), **fix) == reason
+
+
+def test_each_device_of_a_batch_has_its_own_limits():
+    fixes = [Fix(f"van-{n}", NOON, -23.5, -46.6, accuracy_meters=80) for n in (1, 2, 3)]
+    rules = [DEFAULT_FILTERS, FilterRules(max_accuracy_meters=50), FilterRules(max_accuracy_meters=100)]
+    reasons = own_reasons(to_columns(fixes, [1, 2, 3], [NOON] * 3), rules)
+    assert [REASONS[n].value if n != KEEP else None for n in reasons.tolist()] == [None, "accuracy", None]
+    assert reasons.dtype == np.int8
+
+
+def follow(rules, *fixes, last=None, jumps=None):
+    """The reasons of (seconds, degrees north[, speed[, attributes]]) in turn."""
+    chain = Chain(FilterRules(**rules), last, jumps)
+    reasons = []
+    for seconds, north, *more in fixes:
+        speed, attributes = (*more, None, None)[:2]
+        alarm = (attributes or {}).get("alarm") is not None
+        reason = chain.decide(Seen(seconds, north, 0.0, speed, marks_of(attributes), alarm))
+        reasons.append(reason and reason.value)
+    return reasons
+
+
+JUMP = {"max_jump_kph": 300}
+STATIC = {"static_meters": 20, "static_silence_seconds": 300}
+PERIOD = {"min_period_seconds": 10}
+ON, OFF = {"ignition": True}, {"ignition": False}
+
+
+@pytest.mark.parametrize(
+    ("rules", "fixes", "reasons"),
+    [
+        # off
+        ({}, [(0, 0), (1, 50), (2, 0)], [None, None, None]),
+        # one fix that jumped away
+        (JUMP, [(0, 0), (10, 0.01), (20, 0)], [None, "jump", None]),
+        (JUMP, [(0, 0), (60, 0.01), (70, 0.011)], [None, None, None]),
+        # the scatter of a receiver is no jump
+        (JUMP, [(0, 0), (1, 0.0008)], [None, None]),
+        # the third that agrees is believed, and what follows is compared with it
+        (JUMP, [(0, 0), (10, 5), (20, 5), (30, 5), (40, 5)], [None, "jump", "jump", None, None]),
+        # a fix at the old place begins the count anew
+        (JUMP, [(0, 0), (10, 5), (20, 5), (30, 0), (40, 5), (50, 5)], [None, "jump", "jump", None, "jump", "jump"]),
+        # jumps to ever other places do not confirm each other
+        (JUMP, [(0, 0), (10, 5), (20, -5), (30, 15), (40, -15)], [None, "jump", "jump", "jump", "jump"]),
+        # but nothing is refused for longer than ten minutes
+        (JUMP, [(0, 0), (300, 5), (599, -5), (600, 15)], [None, "jump", "jump", None]),
+        ({**JUMP, "jump_confirmations": 2}, [(0, 0), (10, 5), (20, 5)], [None, "jump", None]),
+        ({**JUMP, "jump_timeout_seconds": 30}, [(0, 0), (10, 5), (30, -5)], [None, "jump", None]),
+        # the same fix twice does not confirm itself
+        ({**JUMP, "jump_confirmations": 2}, [(0, 0), (10, 5), (10, 5), (10, 5)], [None, "jump", "jump", "jump"]),
+        # period
+        (PERIOD, [(0, 0), (4, 0), (9.9, 0), (10, 0), (15, 0)], [None, "period", "period", None, "period"]),
+        (PERIOD, [(0, 0, 0, ON), (1, 0, 0, OFF), (2, 0, 0, OFF)], [None, None, "period"]),
+        (PERIOD, [(0, 0, 0, ON), (1, 0, 0)], [None, "period"]),
+        (PERIOD, [(0, 0), (1, 0, 0, {"alarm": "sos"}), (2, 0, 0, {"alarm": "sos"})], [None, None, None]),
+        # static
+        (STATIC, [(0, 0), (60, 0.0001), (120, 0.0001)], [None, "static", "static"]),
+        (STATIC, [(0, 0), (60, 0.0002)], [None, None]),
+        (STATIC, [(0, 0), (299, 0), (300, 0), (310, 0)], [None, "static", None, "static"]),
+        (STATIC, [(0, 0, 0), (60, 0, 5), (120, 0, 5.1)], [None, "static", None]),
+        (STATIC, [(0, 0, 0, OFF), (60, 0, 0, ON), (70, 0, 0, ON)], [None, None, "static"]),
+        # a slow drift is seen, since each is compared with the last one kept
+        (STATIC, [(0, 0), (60, 0.0001), (120, 0.0002), (180, 0.0003)], [None, "static", None, "static"]),
+    ],
+)
+def test_a_fix_compared_with_the_one_kept_before(rules, fixes, reasons):
+    assert follow(rules, *fixes) == reasons
+
+
+def test_a_wild_first_fix_does_not_lock_its_device_out():
+    reasons = follow(JUMP, (0, 50), *((10 * n, 0) for n in range(1, 8)))
+    assert reasons == [None, "jump", "jump", None, None, None, None, None]
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_jumps_are_remembered_between_batches(cut):
+    fixes = [(0, 0), (10, 5), (20, 5), (30, 5), (40, 9), (50, 5)]
+    whole = follow(JUMP, *fixes)
+    chain = Chain(FilterRules(**JUMP))
+    found = []
+    for part in (fixes[:cut], fixes[cut:]):
+        chain = Chain(chain.rules, chain.last, jumps_from(memory_of(chain.jumps)))
+        found += [chain.decide(Seen(seconds, north, 0.0)) for seconds, north in part]
+    assert [one and one.value for one in found] == whole
+
+
+def test_what_is_remembered_are_json_values():
+    assert memory_of(None) is None
+    assert jumps_from(None) is None
+    assert memory_of(Jumps(2, 10.0, 5.0, 0.0)) == {
+        "count": 2,
+        "time_seconds": 10.0,
+        "latitude": 5.0,
+        "longitude": 0.0,
+    }
+
+
+def test_the_devices_setting_comes_before_the_fleets_and_the_default():
+    none = dict.fromkeys(FilterRules.__dataclass_fields__)
+    device = {**none, "max_accuracy_meters": 30.0, "drop_invalid": False}
+    fleet = {**none, "max_accuracy_meters": 90.0, "min_period_seconds": 5, "drop_invalid": True}
+    assert resolve_rules(device, fleet) == FilterRules(max_accuracy_meters=30.0, min_period_seconds=5)
+    assert resolve_rules(None, fleet).drop_invalid is True
+    assert resolve_rules(none, None) is DEFAULT_FILTERS
+    assert resolve_rules(None, None).max_future_seconds == 86_400

@@ -1,0 +1,157 @@
+"""What a viewer is told of a fleet: each device once and as it is now, every event, nothing twice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent
+from tasks_app.websockets import views
+from tasks_app.websockets.messages import InvalidMessage, news_messages, parse_incoming
+from tasks_app.websockets.views import Cursor, FleetView, News
+
+
+def info(device_id, name="Van"):
+    return DeviceInfo(device_id, 1, f"van-{device_id}", name, "van", True)
+
+
+def now(device_id, fix=1, seen=1, **state):
+    return DeviceNow(device_id, (fix, seen), json.dumps(state).encode())
+
+
+def event(event_id):
+    return RecentEvent(event_id, json.dumps({"id": event_id}).encode())
+
+
+def told(news):
+    return [(known.device_id, json.loads(known.now.state), with_info) for known, with_info in news.devices]
+
+
+@pytest.fixture
+def view():
+    view = FleetView()
+    view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=0))], [event(1)])
+    return view
+
+
+def test_a_snapshot_holds_everything_and_what_follows_only_news(view):
+    cursor = Cursor()
+    assert told(view.snapshot(cursor, 20)) == [(1, {"x": 0}, True), (2, {"x": 0}, True)]
+    assert not view.news_after(cursor)
+    view.tell([now(2, fix=2, x=1)], [])
+    assert told(view.news_after(cursor)) == [(2, {"x": 1}, False)]
+    assert not view.news_after(cursor)
+
+
+def test_a_device_that_moved_often_is_told_once_with_the_newest(view):
+    cursor = Cursor()
+    view.snapshot(cursor, 20)
+    for number in range(1, 50):
+        view.tell([now(1, fix=1 + number, x=number)], [])
+    view.tell([now(2, fix=2, x=7)], [])
+    assert sorted(told(view.news_after(cursor))) == [(1, {"x": 49}, False), (2, {"x": 7}, False)]
+
+
+def test_each_viewer_has_a_pace_of_their_own(view):
+    quick, slow = Cursor(), Cursor()
+    view.snapshot(quick, 20)
+    view.snapshot(slow, 20)
+    view.tell([now(1, fix=2, x=1)], [event(2)])
+    assert told(view.news_after(quick)) == [(1, {"x": 1}, False)]
+    view.tell([now(1, fix=3, x=2)], [event(3)])
+    assert told(view.news_after(quick)) == [(1, {"x": 2}, False)]
+    news = view.news_after(slow)
+    assert told(news) == [(1, {"x": 2}, False)]
+    assert [one.event_id for one in news.events] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("age", "is_told"),
+    [
+        ((5, 5), True),  # the same fix with another status
+        ((6, 6), True),
+        ((5, 6), True),  # a sign of life without a newer fix
+        ((4, 9), False),  # an older fix that arrived later by another worker
+        ((5, 4), False),
+    ],
+)
+def test_an_older_state_never_replaces_a_newer_one(view, age, is_told):
+    cursor = Cursor()
+    view.tell([now(1, fix=5, seen=5, x=1)], [])
+    view.snapshot(cursor, 20)
+    view.tell([now(1, *age, x=2)], [])
+    assert bool(view.news_after(cursor)) is is_told
+
+
+def test_what_the_database_says_is_news_only_where_it_differs(view):
+    cursor = Cursor()
+    view.snapshot(cursor, 20)
+    view.tell([now(1, fix=9, x=9)], [event(5)])
+    view.news_after(cursor)
+    # Read before the message above was stored: the older state of 1, a new name of 2, the events again.
+    view.reread([(info(1), now(1, x=0)), (info(2, "Truck"), now(2, x=0))], [event(1), event(5)])
+    news = view.news_after(cursor)
+    assert told(news) == [(2, {"x": 0}, True)]
+    assert news.devices[0][0].info.name == "Truck"
+    assert news.events == []
+
+
+def test_a_device_that_left_the_fleet_is_told_as_removed_until_it_is_back(view):
+    cursor, late = Cursor(), Cursor()
+    view.snapshot(cursor, 20)
+    view.snapshot(late, 20)
+    view.reread([(info(1), now(1, x=0))], [])
+    assert view.news_after(cursor).removed == [2]
+    assert view.news_after(cursor).removed == []
+    view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=3))], [])
+    news = view.news_after(late)
+    assert (news.removed, told(news)) == ([], [(2, {"x": 3}, True)])
+
+
+def test_an_unknown_device_waits_for_the_database(view):
+    cursor = Cursor()
+    view.snapshot(cursor, 20)
+    view.tell([now(3, x=1)], [])
+    assert view.has_unknown
+    [message] = news_messages("update", view.news_after(cursor), None)
+    assert "devices" not in json.loads(message)
+    view.reread([(info(n), now(n, x=1)) for n in (1, 2, 3)], [])
+    assert not view.has_unknown
+    assert (3, {"x": 1}, True) in told(view.news_after(cursor))
+
+
+def test_events_beyond_what_is_kept_are_counted(view, monkeypatch):
+    cursor = Cursor()
+    view.snapshot(cursor, 20)
+    for number in range(10, 10 + views.KEPT_EVENTS + 7):
+        view.tell([], [event(number)])
+    news = view.news_after(cursor)
+    assert len(news.events) == views.KEPT_EVENTS
+    assert news.dropped_events == 7
+    assert news.events[-1].event_id == 10 + views.KEPT_EVENTS + 6
+
+
+def test_memory_of_what_was_told_is_bounded(view):
+    for start in range(0, 5000, 500):
+        view.reread([(info(n), now(n)) for n in range(start, start + 500)], [])
+        view.tell([], [event(n) for n in range(start, start + 500)])
+    assert len(view._removed) <= views.KEPT_REMOVALS
+    assert len(view._event_ids) <= 2 * views.KEPT_EVENTS
+    assert len(view._known) == 500
+
+
+def test_the_latest_events_of_several_fleets_are_in_order():
+    news = News(events=[event(3), event(1)])
+    news.add(News(events=[event(2), event(4)]))
+    news.keep_latest_events(3)
+    assert [one.event_id for one in news.events] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "null", "[]", "{}", '{"type": "subscribe"}', '{"type": 1}', '{"type":"ping","token":{}}', "[" * 4000, "\x00"],
+)
+def test_what_is_no_message_of_ours_is_refused(text):
+    with pytest.raises(InvalidMessage):
+        parse_incoming(text)

@@ -1,0 +1,45 @@
+"""Logs tell no key of a device."""
+
+from __future__ import annotations
+
+import io
+import logging
+import logging.config
+
+import pytest
+
+from trackerproject.logs import logging_config
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    ("logger", "line"),
+    [
+        ("django.server", '"POST /ingest/osmand?key=SECRET&id=7 HTTP/1.1" 200 0'),
+        ("uvicorn.access", '127.0.0.1:5 - "POST /ingest/osmand?id=7&token=SECRET HTTP/1.1" 200'),
+        ("django.request", "Unauthorized: /ingest/osmand/SECRET"),
+        ("django.request", "Unauthorized: /ingest/osmand/SECRET/?id=7"),
+    ],
+)
+def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json, monkeypatch):
+    stream = io.StringIO()
+    config = logging_config(level="INFO", as_json=as_json)
+    formatter = logging.config.DictConfigurator(config).configure_formatter(config["formatters"]["line"])
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    handler.handle(logging.LogRecord(logger, logging.INFO, __file__, 1, line, None, None))
+    assert "SECRET" not in stream.getvalue()
+    assert "/ingest/osmand" in stream.getvalue()
+    assert "***" in stream.getvalue()
+
+
+@pytest.mark.parametrize("logger", ["django.server", "uvicorn.access"])
+def test_nothing_but_that_handler_writes_the_addresses(logger):
+    """Both servers bring a handler of their own, which would write them as they came."""
+    found = logging_config(level="INFO", as_json=True)["loggers"][logger]
+    assert (found["handlers"], found["propagate"]) == (["stderr"], False)
+
+
+def test_django_s_own_handler_is_gone():
+    handlers = logging.getLogger("django").handlers
+    assert [handler for handler in handlers if handler.formatter is None] == []
