@@ -1,7 +1,7 @@
 """Tracks written down as text and driven through the pipeline's decisions, without a database.
 
-A track is a line of `time:place` words, seconds and meters east of one place on the equator, each with what else the fix says behind a
-slash: `a500` accuracy in meters, `v90` speed in km/h, `ign1`/`ign0`, `alarm=sos`, `bat15`.
+A track is a line of `time:place` words, seconds and meters east of one place on the equator, each with what else the fix
+says behind a slash: `a500` accuracy in meters, `v90` speed in km/h, `ign1`/`ign0`, `alarm=sos`, `bat15`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("unique_id")
-        parser.add_argument("--rotate", action="store_true", help="Replace the device's key: the former one is refused.")
+        parser.add_argument(
+            "--rotate", action="store_true", help="Replace the device's key: the former one is refused."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         device = device_named(options["unique_id"])
