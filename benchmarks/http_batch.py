@@ -20,14 +20,12 @@ import django
 django.setup()
 
 import msgspec  # noqa: E402
-from django.contrib.auth import get_user_model  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
-from benchmarks.sample_fleet import DEVICES, batches, make_fixes, make_fleet, yesterday  # noqa: E402
+from benchmarks.sample_fleet import DEVICES, batches, make_fixes, make_operator, yesterday  # noqa: E402
 from tasks_app.engine.connection import client as redis_client  # noqa: E402
 from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
-from tasks_app.models import FleetMembership, FleetRole  # noqa: E402
 from tasks_app.services.api_tokens import issue_token  # noqa: E402
 from trackerproject.embedded import start_child, stop_children  # noqa: E402
 
@@ -55,9 +53,7 @@ def main(requests: int) -> None:
 
 
 def operator_token() -> str:
-    """A user who operates the fleet, not one who sees everything anyway."""
-    user, _ = get_user_model().objects.get_or_create(username="bench")
-    FleetMembership.objects.get_or_create(user=user, fleet=make_fleet(), defaults={"role": FleetRole.OPERATOR})
+    user = make_operator()
     AuthToken.objects.filter(user=user).delete()
     return issue_token(user=user, now=timezone.now() - timedelta(seconds=1))[0]
 

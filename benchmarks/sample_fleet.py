@@ -6,8 +6,11 @@ import math
 import random
 from datetime import UTC, datetime, timedelta
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, Fleet, Geofence
+from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Geofence
 
 FLEET = "Benchmark"
 DEVICES = 500
@@ -27,6 +30,13 @@ def make_fleet() -> Fleet:
     areas = [Geofence(fleet=fleet, name=f"Area {n}", area=polygon(chance)) for n in range(GEOFENCES)]
     Geofence.objects.bulk_create(areas, ignore_conflicts=True)
     return fleet
+
+
+def make_operator() -> User:
+    """A user who operates the fleet, not one who sees everything anyway."""
+    user, _ = get_user_model().objects.get_or_create(username="bench")
+    FleetMembership.objects.get_or_create(user=user, fleet=make_fleet(), defaults={"role": FleetRole.OPERATOR})
+    return user
 
 
 def unique_id(number: int) -> str:
