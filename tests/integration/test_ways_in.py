@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from urllib.parse import urlencode
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -26,8 +28,10 @@ from tasks_app.queries.inbox import inbox_size
 from tasks_app.services.device_keys import issue_key
 from tasks_app.services.import_files import ImportSummary, import_file
 from tasks_app.services.inbox import drain_inbox
-from tests.support.ingest import FORM, OSMAND, POSITIONS, TRACCAR, send_json
+from tests.support.ingest import FORM, OSMAND, POSITIONS, TRACCAR
 
+# One for all: each loads the middleware anew, which takes longer than a request.
+WIRE = Client()
 TOKEN = "the-server-s-own-secret-0123456789"
 CSV_ROWS = 600
 CSV_ROWS_SINGLY = 60
@@ -159,6 +163,11 @@ def forwarded(fix: Fix) -> dict[str, Any]:
 # --- The ways ---------------------------------------------------------------------------------------------------------
 
 
+def send_json(path: str, body: Any, key: str = "") -> HttpResponse:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return WIRE.generic("POST", path, json.dumps(body).encode(), "application/json", headers=headers)
+
+
 def batches(fixes: Sequence[Fix]) -> Iterator[Sequence[Fix]]:
     return (fixes[begin : begin + BATCH] for begin in range(0, len(fixes), BATCH))
 
@@ -210,10 +219,10 @@ def upload(sender: Sender, track: Track) -> None:
 
 
 SINGLE_WAYS: dict[str, Callable[[Sender, Track], None]] = {
-    "osmand by GET": one_by_one(lambda to, fix: Client().get(f"{OSMAND}?key={to.key}&{parameters(fix)}")),
-    "osmand by query": one_by_one(lambda to, fix: Client().post(f"{OSMAND}?key={to.key}&{parameters(fix)}")),
+    "osmand by GET": one_by_one(lambda to, fix: WIRE.get(f"{OSMAND}?key={to.key}&{parameters(fix)}")),
+    "osmand by query": one_by_one(lambda to, fix: WIRE.post(f"{OSMAND}?key={to.key}&{parameters(fix)}")),
     "osmand by form": one_by_one(
-        lambda to, fix: Client().generic("POST", f"{OSMAND}?key={to.key}", parameters(fix), content_type=FORM)
+        lambda to, fix: WIRE.generic("POST", f"{OSMAND}?key={to.key}", parameters(fix), content_type=FORM)
     ),
     "osmand by JSON": one_by_one(lambda to, fix: send_json(f"{OSMAND}?key={to.key}", client_9(fix))),
     "traccar": one_by_one(lambda to, fix: send_json(TRACCAR, forwarded(fix), TOKEN)),
