@@ -45,9 +45,9 @@ def main(stored: int, count: int) -> None:
     # In the middle of a day, whose partition is filled like the others up to there.
     first_at = yesterday() + timedelta(hours=12)
     work = batches(make_fixes((count + WARM_UP_BATCHES) * BATCH // DEVICES, first_at), BATCH)
-    took = [microseconds_per_position(rows, first_at, work) for rows in (FEW, stored, FEW)]
+    before, many, after = (microseconds_per_position(rows, first_at, work) for rows in (FEW, stored, FEW))
     clear()
-    print(json.dumps({"few": mean((took[0], took[2])), "many": took[1]}))
+    print(json.dumps({"few": mean((before, after)), "few_before": before, "few_after": after, "many": many}))
 
 
 def microseconds_per_position(stored: int, until: datetime, work: list[list[Fix]]) -> float:

@@ -67,5 +67,6 @@ def growth_figure(setting: Setting) -> Figure:
     """With ten million rows stored; "theirs" is ours with a hundred thousand."""
     stored = QUICK_STORED_ROWS if setting.quick else STORED_ROWS
     took = setting.measure("benchmarks.growth", stored, GROWTH_BATCHES)
-    setting.console.print(f"{stored:,} rows stored: {took['many']:.1f}, few: {took['few']:.1f} us/position")
+    few = f"{took['few_before']:.1f} before and {took['few_after']:.1f} after"
+    setting.console.print(f"{stored:,} rows stored: {took['many']:.1f} us/position, few: {few}")
     return Figure("ingest", "growth", took["many"], "100 000 rows", took["few"], "us/position")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from django.db import connection
 from django.utils import timezone
 
@@ -39,7 +40,7 @@ def insert_events(events: Sequence[Event]) -> None:
         event.created_at = now
     rows = [{"number": number, **_row(event)} for number, event in enumerate(events)]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [msgspec.json.encode(rows).decode()])
+        cursor.execute(_INSERT, [msgspec.json.encode(rows, enc_hook=_plain).decode()])
         for number, pk in cursor.fetchall():
             events[number].pk = pk
             events[number]._state.adding = False
@@ -50,7 +51,14 @@ def complete_episodes(ended: Iterable[tuple[int, dict[str, Any]]]) -> None:
     rows = [{"id": event_id, "data": data} for event_id, data in ended]
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(_COMPLETE, [msgspec.json.encode(rows).decode()])
+            cursor.execute(_COMPLETE, [msgspec.json.encode(rows, enc_hook=_plain).decode()])
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that come from an array, as Python's own."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not a JSON type.")
 
 
 def _row(event: Event) -> dict[str, Any]:
