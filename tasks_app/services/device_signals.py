@@ -79,7 +79,10 @@ def _battery(forward: Forward, telling: Telling) -> Found:
     for state, is_low in zip(forward.states, now[forward.lasts].tolist(), strict=True):
         state.is_battery_low = bool(is_low)
     return [
-        (position, forward.event(EventKind.BATTERY_LOW, position, data={"battery_percent": round(float(levels[position]), 1)}))
+        (
+            position,
+            forward.event(EventKind.BATTERY_LOW, position, data={"battery_percent": round(float(levels[position]), 1)}),
+        )
         for position in derivation.switched(now, forward.starts, before).tolist()
         if now[position]
     ]
