@@ -47,10 +47,15 @@ class NotificationKind(models.TextChoices):
     MAINTENANCE = "maintenance", _("Maintenance")
     DAILY_SUMMARY = "daily_summary", _("Daily summary")
     SYSTEM = "system", _("System")
+    REPORT_READY = "report_ready", _("Report ready")
+    REPORT_FAILED = "report_failed", _("Report failed")
 
 
 class Notification(models.Model):
-    """One message to one person. `dedupe_key` makes writing it idempotent: the same news reaches a person once."""
+    """One message to one person. `dedupe_key` makes writing it idempotent: the same news reaches a person once.
+
+    `on_behalf_to` is set for a message that goes to somebody without an account: `user` is then who answers for it.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", verbose_name=_("user")
@@ -66,6 +71,7 @@ class Notification(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     body_text = models.TextField(_("text"))
     body_html = models.TextField(_("HTML"), blank=True)
+    on_behalf_to = models.EmailField(_("sent on behalf to"), blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
 
@@ -80,6 +86,25 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class NotificationAttachment(models.Model):
+    """A file that goes with a notification. It stays where it is stored, and belongs to whoever put it there."""
+
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("notification")
+    )
+    storage_name = models.CharField(_("name in the storage"), max_length=255)
+    file_name = models.CharField(_("file name"), max_length=200)
+    content_type = models.CharField(_("content type"), max_length=100)
+
+    class Meta:
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attachments")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 class DeliveryState(models.TextChoices):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
 from django.core.mail import BadHeaderError, EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from notifications_app.texts import one_line
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
-    from notifications_app.models import Delivery
+    from notifications_app.models import Delivery, NotificationAttachment
 
 # These are about the server or our account on it, not about the message: somebody will repair it.
 _OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
@@ -63,7 +64,21 @@ def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
     )
     if notification.body_html:
         message.attach_alternative(notification.body_html, "text/html")
+    for attachment in notification.attachments.all():
+        message.attach(attachment.file_name, _content_of(attachment), attachment.content_type)
     return message
+
+
+def _content_of(attachment: NotificationAttachment) -> bytes:
+    """The bytes of an attachment. Raises DeliveryError: for good when the file is gone, else to be tried again."""
+    try:
+        with default_storage.open(attachment.storage_name) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        reason = _("The attached file %(name)s is no longer there.") % {"name": attachment.file_name}
+        raise DeliveryError(reason, permanent=True) from error
+    except OSError as error:
+        raise DeliveryError(_reason(error), permanent=False) from error
 
 
 def message_id(delivery: Delivery) -> str:

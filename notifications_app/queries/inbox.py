@@ -17,7 +17,11 @@ def visible_notifications(user: Any) -> QuerySet[Notification]:
     """The notifications of `user`, newest first. Nobody sees those of others here, staff neither."""
     if not user.is_authenticated or not user.is_active:
         return Notification.objects.none()
-    return Notification.objects.filter(user=user).select_related("device", "event").order_by("-created_at", "-id")
+    return (
+        Notification.objects.filter(user=user, on_behalf_to="")
+        .select_related("device", "event")
+        .order_by("-created_at", "-id")
+    )
 
 
 def unread_count(user: Any) -> int:
@@ -26,7 +30,7 @@ def unread_count(user: Any) -> int:
         return 0
     count = cache.get(unread_key(user.pk))
     if count is None:
-        count = Notification.objects.filter(user_id=user.pk, read_at__isnull=True).count()
+        count = Notification.objects.filter(user_id=user.pk, on_behalf_to="", read_at__isnull=True).count()
         cache.set(unread_key(user.pk), count, UNREAD_TTL_SECONDS)
     return count
 

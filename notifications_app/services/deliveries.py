@@ -43,7 +43,7 @@ def _send(delivery: Delivery) -> str:
     """Send and return the address it went to. Raises DeliveryError."""
     _refuse_if_not_entitled(delivery)
     channel = _channel(delivery.channel)
-    address = channel.address_of(delivery.notification.user)
+    address = delivery.notification.on_behalf_to or channel.address_of(delivery.notification.user)
     channel.send(delivery, address)
     return address
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -12,7 +13,7 @@ from django.utils import timezone
 from notifications_app.models import ChannelKind
 from notifications_app.queries.audience import reader_of, readers_of
 from notifications_app.rendering import Message, Reader, Rendered, render
-from notifications_app.services.outbox import Draft, write_notifications
+from notifications_app.services.outbox import Attachment, Draft, write_notifications
 from notifications_app.texts import body, one_line
 
 ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})
@@ -51,6 +52,8 @@ def notify_with_message(
     now: datetime,
     fallback_zone: str = "",
     device_id: int | None = None,
+    channels: Collection[str] = ALL_CHANNELS,
+    attachments: tuple[Attachment, ...] = (),
 ) -> list[int]:
     """Write a message for each of these people in their language and time zone, through all channels."""
     render_for = MessageRenderer()
@@ -62,10 +65,41 @@ def notify_with_message(
             kind=message.kind,
             dedupe_key=dedupe_key,
             rendered=render_for(message, reader_of(readers[person.pk], zone)),
-            channels=ALL_CHANNELS,
+            channels=channels,
             device_id=device_id,
+            attachments=attachments,
         )
         for person in people
+    ]
+    return write_notifications(drafts, now=now)
+
+
+def send_on_behalf(
+    message: Message,
+    *,
+    owner: AbstractUser,
+    addresses: Collection[str],
+    dedupe_key: str,
+    now: datetime,
+    fallback_zone: str = "",
+    attachments: tuple[Attachment, ...] = (),
+) -> list[int]:
+    """E-mail a message to addresses of people without an account, in the language of `owner`, who answers for it.
+
+    Nothing is sent once the owner is not active any more. `dedupe_key` leaves room for an address (100 characters).
+    """
+    rendered = render(message, reader_of(readers_of([owner])[owner.pk], fallback_zone or settings.TIME_ZONE))
+    drafts = [
+        Draft(
+            user_id=owner.pk,
+            kind=message.kind,
+            dedupe_key=f"{dedupe_key}:{uuid5(NAMESPACE_URL, f'mailto:{address}')}",
+            rendered=rendered,
+            channels=frozenset({ChannelKind.EMAIL.value}),
+            attachments=attachments,
+            on_behalf_to=address,
+        )
+        for address in addresses
     ]
     return write_notifications(drafts, now=now)
 

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 
 from notifications_app.channels.registry import CHANNELS
-from notifications_app.models import Delivery, DeliveryState, Notification
+from notifications_app.models import Delivery, DeliveryState, Notification, NotificationAttachment
 from notifications_app.queries.inbox import unread_key
 from notifications_app.rendering import Rendered
 from notifications_app.services.dispatch import enqueue_deliveries
@@ -20,9 +20,10 @@ from notifications_app.services.dispatch import enqueue_deliveries
 # One row of arrays instead of one set of parameters per row; RETURNING gives only what was not there yet, and
 # everything else follows from the returned rows, so the same news written again has no second effect.
 _INSERT = """
-    INSERT INTO {table} (user_id, kind, event_id, device_id, dedupe_key, subject, body_text, body_html, created_at)
-    SELECT *, %s::timestamptz FROM unnest(
-        %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+    INSERT INTO {table}
+        (user_id, kind, event_id, device_id, dedupe_key, subject, body_text, body_html, on_behalf_to, created_at)
+    SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+        %s::text[], %s::text[], %s::text[])
     ON CONFLICT (user_id, dedupe_key) DO NOTHING
     RETURNING id, user_id, dedupe_key
 """
@@ -30,8 +31,20 @@ _ROWS_PER_INSERT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of Django's default storage that goes with a message, under the name its reader sees."""
+
+    storage_name: str
+    file_name: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """One message to one person, ready to be written. (user, dedupe_key) is its identity."""
+    """One message to one person, ready to be written. (user, dedupe_key) is its identity.
+
+    With `on_behalf_to` (an e-mail address) it goes there instead of to the user, who answers for it.
+    """
 
     user_id: int
     kind: str
@@ -40,6 +53,8 @@ class Draft:
     channels: Collection[str]
     event_id: int | None = None
     device_id: int | None = None
+    attachments: tuple[Attachment, ...] = ()
+    on_behalf_to: str = ""
 
 
 def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
@@ -56,7 +71,9 @@ def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
             new_ids |= _insert(ordered[start : start + _ROWS_PER_INSERT], now)
         if not new_ids:
             return []
-        to_send = _write_deliveries([(new_id, unique[key]) for key, new_id in new_ids.items()], now)
+        written = [(new_id, unique[key]) for key, new_id in new_ids.items()]
+        _write_attachments(written)
+        to_send = _write_deliveries(written, now)
         transaction.on_commit(partial(forget_unread_counts, {user_id for user_id, _key in new_ids}), robust=True)
         if to_send:
             transaction.on_commit(partial(enqueue_deliveries, to_send))
@@ -78,6 +95,7 @@ def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int
         [draft.rendered.subject for draft in drafts],
         [draft.rendered.text for draft in drafts],
         [draft.rendered.html for draft in drafts],
+        [draft.on_behalf_to for draft in drafts],
     ]
     if not drafts:
         return {}
@@ -85,6 +103,21 @@ def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int
     with connection.cursor() as cursor:
         cursor.execute(_INSERT.format(table=table), [now, *columns])
         return {(user_id, key): new_id for new_id, user_id, key in cursor.fetchall()}
+
+
+def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
+    rows = [
+        NotificationAttachment(
+            notification_id=notification_id,
+            storage_name=attachment.storage_name,
+            file_name=attachment.file_name,
+            content_type=attachment.content_type,
+        )
+        for notification_id, draft in written
+        for attachment in draft.attachments
+    ]
+    if rows:
+        NotificationAttachment.objects.bulk_create(rows)
 
 
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import smtplib
 import socket
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.email import is_permanent, message_id
+from notifications_app.messages import Spot
 from notifications_app.models import Delivery, DeliveryState, Notification
+from notifications_app.queries.inbox import visible_notifications
+from notifications_app.rendering import Message
 from notifications_app.services.deliveries import DeliveryBusy, deliver
 from notifications_app.services.dispatch import sweep_stuck_deliveries
 from notifications_app.services.lease import LEASE, Claim, claim_delivery
-from notifications_app.services.notify import notify
+from notifications_app.services.notify import notify, notify_with_message, send_on_behalf
+from notifications_app.services.outbox import Attachment
 from notifications_app.tasks import deliver_notification
 from tasks_app.engine import JobState, PermanentError
 from tasks_app.models import EventKind, FleetMembership, Job
@@ -274,3 +280,46 @@ def test_the_sweeper_finds_exactly_what_nobody_works_on(fields, swept, email_del
 )
 def test_it_knows_which_smtp_errors_are_for_good(error, permanent):
     assert is_permanent(error) is permanent
+
+
+def news(people, **options) -> list[int]:
+    message = Message(
+        "report_ready", {"heading": "Trips", "first_day": date(2026, 3, 1), "last_day": date(2026, 3, 1), "files": []}
+    )
+    return notify_with_message(message, people=people, dedupe_key="r", now=timezone.now(), **options)
+
+
+@pytest.fixture
+def stored_file(settings, tmp_path) -> Attachment:
+    settings.MEDIA_ROOT = tmp_path
+    name = default_storage.save("reports/trips.csv", ContentFile("km\r\nção\r\n".encode()))
+    return Attachment(name, "Trips ção.csv", "text/csv")
+
+
+def test_an_email_carries_the_files_attached_to_its_notification(sink, operator, stored_file, run_jobs):
+    news([operator], attachments=(stored_file,))
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    (part,) = mail.iter_attachments()
+    assert (part.get_filename(), part.get_content_type()) == ("Trips ção.csv", "text/csv")
+    assert part.get_payload(decode=True) == "km\r\nção\r\n".encode()
+
+
+def test_a_file_that_is_gone_fails_its_delivery_with_the_reason(sink, operator, stored_file, run_jobs):
+    news([operator], attachments=(stored_file,))
+    default_storage.delete(stored_file.storage_name)
+    run_jobs("notifications")
+    delivery = Delivery.objects.get(channel="email")
+    assert (delivery.state, sink.messages) == ("failed", [])
+    assert "Trips ção.csv" in delivery.last_error
+
+
+def test_it_sends_to_an_address_without_an_account_as_long_as_its_owner_is_active(sink, operator, make_user, run_jobs):
+    message = Message("system", {"title": "Hello", "message": "Hi", "level": "info", "spot": Spot(timezone.now())})
+    gone = make_user(is_active=False)
+    for owner in (operator, gone):
+        addresses = ["depot@example.net", "boss@example.net"]
+        send_on_behalf(message, owner=owner, addresses=addresses, dedupe_key="n", now=timezone.now())
+    run_jobs("notifications")
+    assert sorted(mail["To"] for mail in sink.messages) == ["boss@example.net", "depot@example.net"]
+    assert visible_notifications(operator).count() == 0

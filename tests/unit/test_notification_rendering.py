@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -39,6 +39,10 @@ def a_summary(name: str = "Depot North") -> FleetSummary:
     )
 
 
+def about_report(name: str) -> dict[str, object]:
+    return {"heading": "Trips", "about": name, "first_day": date(2026, 11, 1), "last_day": date(2026, 11, 2)}
+
+
 def message_of(kind: str, name: str = "Van 1") -> Message:
     device = a_device(name)
     return {
@@ -53,6 +57,10 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
         ),
         "daily_summary": lambda: Message("daily_summary", {"spot": Spot(AT), "fleets": [a_summary(name)]}),
         "system": lambda: messages.system_message(subject=name, message=name, level="warning", at=AT),
+        "report_ready": lambda: Message(
+            "report_ready", {**about_report(name), "files": [{"label": name, "url": "/x"}], "expires_at": AT}
+        ),
+        "report_failed": lambda: Message("report_failed", {**about_report(name), "error": name, "spot": Spot(AT)}),
     }[kind]()
 
 
