@@ -1,0 +1,5 @@
+"""Reports people asked for, and the files written from them."""
+
+from reports_app.models.reports import Report, ReportFile, ReportFormat, ReportKind, ReportState
+
+__all__ = ["Report", "ReportFile", "ReportFormat", "ReportKind", "ReportState"]
