@@ -17,7 +17,7 @@ export ARGS NAME PORT SOAK_SECONDS SOAK_SEED SOAK_STOPS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev setup-bench demo test soak run bench lint clean
+.PHONY: help setup setup-dev setup-bench demo test soak run bench lint messages clean
 
 help:
 	@echo "make demo    a fleet's day from HTTP to reports on local servers, in a few minutes"
@@ -26,6 +26,7 @@ help:
 	@echo "make run     web server, clusters and a live fleet until Ctrl-C   PORT=8000"
 	@echo "make bench   measurements   NAME=... for one"
 	@echo "make lint    format, style, types, imports, migrations, deployment check"
+	@echo "make messages  translations: new texts in, old ones out, compiled"
 	@echo "make clean   remove .venv, local data and caches"
 	@echo "Local servers by hand: DEBUG=1 .venv/bin/python manage.py services start, status, stop"
 
@@ -55,6 +56,9 @@ bench: setup-bench
 
 lint: setup-dev
 	@.venv/bin/python -m trackerproject.lint
+
+messages: setup-dev
+	@.venv/bin/python -m trackerproject.translations
 
 clean:
 	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py clean

@@ -1,0 +1,142 @@
+"""`make messages`: brings the translations up to date with the sources, and compiles them. Needs no gettext programs.
+
+Each app keeps its own `locale/<language>/LC_MESSAGES/django.po`; texts of `templates/<app>/` belong to that app, other
+templates to this one. New texts come in untranslated, nothing is guessed ("fuzzy"), texts that are gone are dropped.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import django
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+APPS = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
+LANGUAGES = ("pt_BR",)
+_NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
+_KEYWORDS = {
+    **DEFAULT_KEYWORDS,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext_lazy": (1, 2),
+    "pgettext_lazy": ((1, "c"), 2),
+    "npgettext_lazy": ((1, "c"), 2, 3),
+}
+
+
+def main() -> int:
+    django.setup()
+    for app in APPS:
+        sources = source_catalog(app)
+        for language in LANGUAGES:
+            if not sources and not po_file(app, language).is_file():
+                continue
+            catalog = updated(read(app, language), sources)
+            write(app, language, catalog)
+            missing = sum(not is_translated(message) for message in catalog if message.id)
+            print(f"{app} {language}: {len(catalog)} texts, {missing} not translated yet")
+    return 0
+
+
+def source_catalog(app: str) -> Catalog:
+    """The texts of an app's sources and templates, with the files they are in."""
+    catalog = Catalog(project="tracker")
+    for path in source_files(app):
+        for _line, texts, comments, context in _texts_of(path):
+            location = [(path.relative_to(BASE_DIR).as_posix(), 0)]
+            catalog.add(texts, locations=location, auto_comments=comments, context=context)
+    return catalog
+
+
+def source_files(app: str) -> Iterator[Path]:
+    """Python files and templates whose texts are this app's, in order."""
+    python = (BASE_DIR / app).rglob("*.py")
+    yield from sorted(path for path in python if "migrations" not in path.parts)
+    folders = (BASE_DIR / "templates").iterdir()
+    ours = [folder for folder in folders if (folder.name if folder.name in APPS else APPS[0]) == app]
+    yield from sorted(path for folder in ours for path in folder.rglob("*") if path.suffix in (".html", ".txt"))
+
+
+def _texts_of(path: Path) -> Iterator[tuple[Any, ...]]:
+    source = path.read_text()
+    if path.suffix != ".py":
+        # Django makes something like Python of a template; in brackets its indentation means nothing.
+        source = f"({templatize(source, origin=str(path))})"
+    return extract("python", io.BytesIO(source.encode()), keywords=_KEYWORDS, comment_tags=["Translators:"])
+
+
+def po_file(app: str, language: str) -> Path:
+    return BASE_DIR / app / "locale" / language / "LC_MESSAGES" / "django.po"
+
+
+def read(app: str, language: str) -> Catalog:
+    """The catalogue as it is on disk; an empty one where there is none."""
+    path = po_file(app, language)
+    if not path.is_file():
+        return Catalog(locale=language, project="tracker", fuzzy=False)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def updated(catalog: Catalog, sources: Catalog) -> Catalog:
+    """`catalog` with exactly the texts of `sources`, keeping what is translated."""
+    catalog.update(sources, no_fuzzy_matching=True, update_creation_date=False)
+    catalog.obsolete.clear()
+    return catalog
+
+
+def write(app: str, language: str, catalog: Catalog) -> None:
+    """Write the .po file and the .mo file beside it."""
+    path = po_file(app, language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = io.BytesIO()
+    write_po(body, catalog, width=120, sort_output=True, include_lineno=False, omit_header=True)
+    # A header of our own: without dates, so that a run that changes nothing changes no file.
+    path.write_bytes(f'msgid ""\nmsgstr ""\n{_header(catalog)}\n'.encode() + body.getvalue())
+    path.with_suffix(".mo").write_bytes(compiled(catalog))
+
+
+def _header(catalog: Catalog) -> str:
+    fields = {
+        "Project-Id-Version": "tracker",
+        "Language": str(catalog.locale),
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Plural-Forms": catalog.plural_forms,
+    }
+    return "".join(f'"{name}: {value}\\n"\n' for name, value in fields.items())
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """The .mo file of a catalogue: what is not translated is not in it, so that it shows in English."""
+    done = Catalog(
+        locale=catalog.locale, project="tracker", fuzzy=False, creation_date=_NO_DATE, revision_date=_NO_DATE
+    )
+    for message in catalog:
+        if message.id and is_translated(message) and not message.fuzzy:
+            done[message.id] = message
+    output = io.BytesIO()
+    write_mo(output, done)
+    return output.getvalue()
+
+
+def is_translated(message: Message) -> bool:
+    """Whether every form of a text has its translation."""
+    return all(message.string) if isinstance(message.string, tuple | list) else bool(message.string)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
+    sys.exit(main())
