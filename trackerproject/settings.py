@@ -35,6 +35,8 @@ def required(name: str, development_default: str) -> str:
 
 SECRET_KEY = required("SECRET_KEY", "development-only-key-never-used-in-production-0123456789")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# The first encrypts secrets of channels, all decrypt (docs/channels.md); a list of its own survives a new SECRET_KEY.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY, *SECRET_KEY_FALLBACKS])
 ALLOWED_HOSTS = [host for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if host]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATABASE_URL = required("DATABASE_URL", default_database_url(BASE_DIR))

@@ -1,4 +1,4 @@
-"""Rules (who wants to hear of what), notifications (one message to one person), deliveries (sending it once)."""
+"""Rules (who wants to hear of what) and notifications (one message to one person)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from notifications_app.models.kinds import ChannelKind, NotificationKind
 from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
 from tasks_app.models.fleets import validate_time_zone
-
-
-class ChannelKind(models.TextChoices):
-    IN_APP = "in_app", _("In the application")
-    EMAIL = "email", _("E-mail")
 
 
 class Rule(models.Model):
@@ -35,20 +31,6 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class NotificationKind(models.TextChoices):
-    GEOFENCE = "geofence", _("Geofence")
-    OFFLINE = "offline", _("Offline")
-    SPEED = "speed", _("Speed")
-    IGNITION = "ignition", _("Ignition")
-    ALARM = "alarm", _("Alarm")
-    BATTERY = "battery", _("Battery")
-    MAINTENANCE = "maintenance", _("Maintenance")
-    DAILY_SUMMARY = "daily_summary", _("Daily summary")
-    SYSTEM = "system", _("System")
-    REPORT_READY = "report_ready", _("Report ready")
-    REPORT_FAILED = "report_failed", _("Report failed")
 
 
 class Notification(models.Model):
@@ -105,49 +87,6 @@ class NotificationAttachment(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
-
-
-class DeliveryState(models.TextChoices):
-    PENDING = "pending", _("Pending")
-    SENDING = "sending", _("Sending")
-    SENT = "sent", _("Sent")
-    FAILED = "failed", _("Failed")
-
-
-class Delivery(models.Model):
-    """The sending of one notification through one channel, with how often it was tried and what came back."""
-
-    notification = models.ForeignKey(
-        Notification, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("notification")
-    )
-    channel = models.CharField(_("channel"), max_length=16, choices=ChannelKind)
-    address = models.CharField(_("address"), max_length=320, blank=True)
-    state = models.CharField(_("state"), max_length=8, choices=DeliveryState, default=DeliveryState.PENDING)
-    attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
-    last_error = models.TextField(_("last error"), blank=True)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-    claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
-    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
-        ordering = ["-created_at", "-id"]
-        indexes = [
-            models.Index(
-                fields=["created_at"],
-                name="delivery_not_yet_sent",
-                condition=models.Q(state__in=["pending", "sending"]),
-            )
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["notification", "channel"], name="one_delivery_per_notification_and_channel"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_channel_display()} · {self.get_state_display()}"
 
 
 class NotificationPreference(models.Model):

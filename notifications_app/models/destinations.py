@@ -1,0 +1,67 @@
+"""Where channels reach people: a person's own webhooks and chats, switched off when they stop working."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from notifications_app import encryption
+from notifications_app.models.kinds import ChannelKind, NotificationKind
+
+
+class Destination(models.Model):
+    """Where a channel reaches one person. What is secret (addresses with tokens, signing keys) is stored encrypted.
+
+    For e-mail, which goes to the address of the account, a row exists only while that address is switched off.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="destinations", verbose_name=_("user")
+    )
+    kind = models.CharField(_("channel"), max_length=16, choices=ChannelKind)
+    name = models.CharField(_("name"), max_length=100)
+    address = models.CharField(_("address"), max_length=320, editable=False)
+    encrypted_secrets = models.TextField(editable=False)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    disabled_reason = models.CharField(_("why it is off"), max_length=500, blank=True, editable=False)
+    disabled_at = models.DateTimeField(_("off since"), null=True, blank=True, editable=False)
+    tested_at = models.DateTimeField(_("last test that arrived"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+        ordering = ["kind", "name", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "kind", "name"], name="one_destination_per_name")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.name}"
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What is secret, in clear. Raises encryption.Unreadable when no key opens it."""
+        return encryption.decrypt(self.encrypted_secrets)
+
+    @secrets.setter
+    def secrets(self, values: dict[str, str]) -> None:
+        self.encrypted_secrets = encryption.encrypt(values)
+
+
+class EmailOptOut(models.Model):
+    """Somebody unsubscribed from the e-mails of one kind of news. Elsewhere they still see it."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="email_opt_outs", verbose_name=_("user")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("unsubscribed e-mail")
+        verbose_name_plural = _("unsubscribed e-mails")
+        ordering = ["user_id", "kind"]
+        constraints = [models.UniqueConstraint(fields=["user", "kind"], name="one_opt_out_per_user_and_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_kind_display()}"

@@ -1,0 +1,32 @@
+"""The kinds of channels and of news."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ChannelKind(models.TextChoices):
+    IN_APP = "in_app", _("In the application")
+    EMAIL = "email", _("E-mail")
+    WEBHOOK = "webhook", _("Webhook")
+    APPRISE = "apprise", _("Chat, SMS, push")
+    WEBSOCKET = "websocket", _("Open pages")
+
+
+# Of these a person may have several, each with an address of its own; the others reach everybody by themselves.
+KINDS_WITH_DESTINATIONS = [ChannelKind.WEBHOOK.value, ChannelKind.APPRISE.value]
+
+
+class NotificationKind(models.TextChoices):
+    GEOFENCE = "geofence", _("Geofence")
+    OFFLINE = "offline", _("Offline")
+    SPEED = "speed", _("Speed")
+    IGNITION = "ignition", _("Ignition")
+    ALARM = "alarm", _("Alarm")
+    BATTERY = "battery", _("Battery")
+    MAINTENANCE = "maintenance", _("Maintenance")
+    DAILY_SUMMARY = "daily_summary", _("Daily summary")
+    SYSTEM = "system", _("System")
+    REPORT_READY = "report_ready", _("Report ready")
+    REPORT_FAILED = "report_failed", _("Report failed")
