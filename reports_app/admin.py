@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -17,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from reports_app.models import Report, ReportFile, ReportState
+from reports_app.queries import preview_sections, report_zone
+from reports_app.table import Column, ColumnKind, Row, translated
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge, format_bytes
 
 STATE_BADGES: dict[str, str] = {
@@ -66,7 +69,7 @@ class ReportAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         report = self.get_object(request, object_id)
-        sections = preview(report.content) if report and self.has_view_permission(request, report) else []
+        sections = preview(report) if self.has_view_permission(request, report) else []
         context = {**(extra_context or {}), "sections": sections, "preview_rows": PREVIEW_ROWS}
         return super().change_view(request, object_id, form_url, context)
 
@@ -106,22 +109,29 @@ def _download_url(found: ReportFile) -> str:
     return reverse("admin:reports_app_report_download", args=[found.report_id, found.pk])
 
 
-def preview(content: Any) -> list[dict[str, Any]]:
+def preview(report: Report | None) -> list[dict[str, Any]]:
     """The first rows of each section of a report, as the template shows them."""
-    sections = content.get("sections", []) if isinstance(content, dict) else []
+    if report is None or report.content is None:
+        return []
+    zone = report_zone(report)
     return [
         {
-            "name": section.get("name", ""),
-            "columns": [_column_title(column) for column in section.get("columns", [])],
-            "rows": list(islice(section.get("rows", []), PREVIEW_ROWS)),
-            "total": len(section.get("rows", [])),
+            "name": translated(found["section"].name),
+            "columns": [translated(column.title) for column in found["section"].columns],
+            "rows": [_shown_row(found["section"].columns, row, zone) for row in found["rows"]],
+            "total": found["row_count"],
         }
-        for section in sections
-        if isinstance(section, dict)
+        for found in preview_sections(report.content, report.pk, PREVIEW_ROWS)
     ]
 
 
-def _column_title(column: Any) -> str:
-    if isinstance(column, dict):
-        return str(column.get("title") or column.get("label") or column.get("name") or "")
-    return str(column)
+def _shown_row(columns: Sequence[Column], row: Row, zone: ZoneInfo) -> list[Any]:
+    return [_shown_cell(column.kind, cell, zone) for column, cell in zip(columns, row, strict=True)]
+
+
+def _shown_cell(kind: ColumnKind, cell: Any, zone: ZoneInfo) -> Any:
+    if cell is None:
+        return ""
+    if kind is ColumnKind.DATETIME:
+        return f"{cell.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    return translated(cell) if kind is ColumnKind.LABEL else cell

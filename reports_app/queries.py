@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, Func, JSONField, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from reports_app.chunk_codec import decode_chunk
+from reports_app.chunks import Chunk, first_rows
 from reports_app.exceptions import InvalidReport
-from reports_app.models import Report
-from reports_app.table import ReportTable, Row, section_from_content, table_from_header
+from reports_app.models import Report, ReportChunk
+from reports_app.table import ReportTable, section_from_content, table_from_header
 from tasks_app.queries.access import visible_devices, visible_fleets
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def find_report(report_id: int) -> Report:
     """The report without its content. Raises InvalidReport (unknown_report)."""
     report = Report.objects.defer("content").select_related("device__fleet", "fleet").filter(pk=report_id).first()
     if report is None:
-        raise InvalidReport("unknown_report", _("There is no report %(id)s.") % {"id": report_id}, field="report_id")
+        raise _unknown_report(report_id)
     return report
 
 
@@ -49,47 +49,48 @@ def report_zone(report: Report) -> ZoneInfo:
 
 
 def stored_table(report_id: int) -> ReportTable:
-    """The table of a ready report. Its sections' rows are read from the database in chunks while they are iterated.
+    """The table of a ready report. Its sections' rows are read chunk by chunk while they are iterated.
 
-    Raises InvalidReport (unknown_report, report_without_content).
+    Raises InvalidReport (unknown_report, report_without_content), also while it is read if the report is deleted then.
     """
-    report = Report.objects.filter(pk=report_id).values(header=_without_rows(F("content"))).first()
+    report = Report.objects.filter(pk=report_id).values("content").first()
     if report is None:
-        raise InvalidReport("unknown_report", _("There is no report %(id)s.") % {"id": report_id}, field="report_id")
-    if report["header"] is None:
+        raise _unknown_report(report_id)
+    if report["content"] is None:
         raise InvalidReport("report_without_content", _("Report %(id)s has no content.") % {"id": report_id})
     sections = [
-        section_from_content(section, _StoredRows(report_id, number))
-        for number, section in enumerate(report["header"]["sections"])
+        section_from_content(section, _StoredChunks(report_id, number, section))
+        for number, section in enumerate(report["content"]["sections"])
     ]
-    return table_from_header(report["header"], sections)
+    return table_from_header(report["content"], sections)
+
+
+def preview_sections(content: dict[str, Any], report_id: int, limit: int) -> list[dict[str, Any]]:
+    """The first `limit` rows of each section of a report's content: [{"section", "rows", "row_count"}]. Reads at most
+    one chunk of each."""
+    found = []
+    for number, part in enumerate(content["sections"]):
+        section = section_from_content(part, _StoredChunks(report_id, number, part))
+        rows = first_rows(section.columns, section.chunks(), limit)
+        found.append({"section": section, "rows": rows, "row_count": part["row_count"]})
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _StoredRows:
+class _StoredChunks:
     report_id: int
-    section: int
+    number: int
+    section: dict[str, Any]
 
-    def __iter__(self) -> Iterator[Row]:
-        with transaction.atomic(), connection.chunked_cursor() as cursor:
-            cursor.execute(
-                "SELECT cells.value::text FROM reports_app_report AS report,"
-                " jsonb_array_elements(report.content #> ARRAY['sections', %s, 'rows']) AS cells WHERE report.id = %s",
-                [str(self.section), self.report_id],
-            )
-            for (text,) in cursor:
-                yield msgspec.json.decode(text)
+    def __iter__(self) -> Iterator[Chunk]:
+        columns = section_from_content(self.section, ()).columns
+        for number in range(self.section["chunk_count"]):
+            chunks = ReportChunk.objects.filter(report_id=self.report_id, section=self.number, number=number)
+            found = chunks.values_list("row_count", "data").first()
+            if found is None:
+                raise _unknown_report(self.report_id)
+            yield decode_chunk(columns, *found)
 
 
-def _without_rows(content: Any) -> Func:
-    """`content` with the rows of every section taken away, so that a report of any size has a small header."""
-    return Func(
-        content,
-        template=(
-            "(SELECT jsonb_set(source.content, '{sections}',"
-            " coalesce((SELECT jsonb_agg(part.value - 'rows' ORDER BY part.ordinality)"
-            " FROM jsonb_array_elements(source.content -> 'sections') WITH ORDINALITY AS part), '[]'::jsonb))"
-            " FROM (SELECT %(expressions)s) AS source(content))"
-        ),
-        output_field=JSONField(),
-    )
+def _unknown_report(report_id: int) -> InvalidReport:
+    return InvalidReport("unknown_report", _("There is no report %(id)s.") % {"id": report_id}, field="report_id")

@@ -3,86 +3,60 @@
 A table is language-neutral: titles and the cells of a `label` column are message ids of gettext, translated when the
 table is written for somebody. `subject` and text cells are people's own words and are never translated.
 
-Cells by kind: text and label hold str; integer int; datetime aware datetimes; date dates; every other kind finite
-floats or ints in the unit the kind names. None is an empty cell in any column.
+The rows of a section may be given one by one, or as chunks of columns (`reports_app.chunks`) where there are many.
+Cells of a row by kind: text and label hold str; integer int; datetime aware datetimes; date dates; every other kind
+finite floats or ints in the unit the kind names. None is an empty cell in any column.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy, override
+from django.utils.translation import gettext, gettext_lazy
 
-Text = str | Promise
-Cell = str | Promise | int | float | date | datetime | None
-Row = Sequence[Cell]
+from reports_app.chunks import Cell, Chunk, Row, as_chunks, as_rows, chunk_of, coded
+from reports_app.columns import DECIMALS, TEXT_KINDS, TIME_KINDS, Column, ColumnKind, Text
+
+__all__ = ["Cell", "Chunk", "Column", "ColumnKind", "ReportTable", "Row", "Section", "Text", "chunk_of", "coded"]
+
 JsonCell = str | int | float | None
 
-
-class ColumnKind(StrEnum):
-    """What a column holds, and in which unit."""
-
-    TEXT = "text"
-    LABEL = "label"
-    INTEGER = "integer"
-    NUMBER = "number"
-    DISTANCE_KM = "distance_km"
-    SPEED_KPH = "speed_kph"
-    ALTITUDE_METERS = "altitude_meters"
-    COURSE_DEGREES = "course_degrees"
-    DURATION_SECONDS = "duration_seconds"
-    PERCENT = "percent"
-    LATITUDE = "latitude"
-    LONGITUDE = "longitude"
-    DATETIME = "datetime"
-    DATE = "date"
-
-
-TEXT_KINDS = frozenset({ColumnKind.TEXT, ColumnKind.LABEL})
 # What exporters write into the first cell of a row of totals, where builders leave it empty.
 TOTAL = gettext_lazy("Total")
-TIME_KINDS = frozenset({ColumnKind.DATETIME, ColumnKind.DATE})
-
-# Decimals kept of each kind: what the measurement can carry (a sixth decimal of a degree is 11 cm).
-DECIMALS = {
-    ColumnKind.NUMBER: 3,
-    ColumnKind.DISTANCE_KM: 3,
-    ColumnKind.SPEED_KPH: 1,
-    ColumnKind.ALTITUDE_METERS: 1,
-    ColumnKind.COURSE_DEGREES: 1,
-    ColumnKind.DURATION_SECONDS: 0,
-    ColumnKind.PERCENT: 1,
-    ColumnKind.LATITUDE: 6,
-    ColumnKind.LONGITUDE: 6,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. `key` is its stable name for machines, `title` for people."""
-
-    key: str
-    title: Text
-    kind: ColumnKind = ColumnKind.TEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows of one shape, with an optional row of totals. `rows` may be any iterable and is read once."""
+    """Rows of one shape, with an optional row of totals.
+
+    `rows` may be any iterable of rows or of chunks and is read once, as it is written. Totals that are known only after
+    the last row are a function without arguments, called then.
+    """
 
     key: str
     name: Text
     columns: Sequence[Column]
-    rows: Iterable[Row]
-    totals: Row | None = None
+    rows: Iterable[Row | Chunk]
+    totals: Row | Callable[[], Row | None] | None = None
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows by column, some thousands at a time."""
+        return as_chunks(self.columns, self.rows)
+
+    def row_lists(self) -> Iterator[list[Cell]]:
+        """The rows one by one, as Python values."""
+        return as_rows(self.columns, self.chunks())
+
+    def total_row(self) -> Row | None:
+        """The row of totals; ask after the rows were read."""
+        return self.totals() if callable(self.totals) else self.totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +82,6 @@ def translated(text: Text) -> str:
     return gettext(plain) if plain and not isinstance(text, Promise) else plain
 
 
-def to_content(table: ReportTable) -> dict[str, Any]:
-    """The table as JSON-ready values for `Report.content`. Reads every row."""
-    with override(None):
-        return {**header_content(table), "sections": [_section_content(section) for section in table.sections]}
-
-
 def header_content(table: ReportTable) -> dict[str, Any]:
     """Everything of the table but its sections, JSON-ready."""
     return {
@@ -124,15 +92,6 @@ def header_content(table: ReportTable) -> dict[str, Any]:
         "range_end": instant(table.range_end),
         "time_zone": table.time_zone,
     }
-
-
-def from_content(content: dict[str, Any]) -> ReportTable:
-    """The table a `to_content` was made of. Raises ValueError when it is not one."""
-    try:
-        sections = [section_from_content(section, section["rows"]) for section in content["sections"]]
-        return table_from_header(content, sections)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"Not the content of a report: {error!r}") from error
 
 
 def table_from_header(content: dict[str, Any], sections: Sequence[Section]) -> ReportTable:
@@ -148,17 +107,24 @@ def table_from_header(content: dict[str, Any], sections: Sequence[Section]) -> R
     )
 
 
-def section_from_content(content: dict[str, Any], rows: Iterable[Row]) -> Section:
-    """A section with the columns of `content` and `rows`, whose cells are still JSON values; they are read lazily."""
+def section_from_content(content: dict[str, Any], rows: Iterable[Row | Chunk]) -> Section:
+    """A section with the columns and totals of `section_content`, and these rows."""
     columns = [Column(column["key"], column["title"], ColumnKind(column["kind"])) for column in content["columns"]]
     totals = content.get("totals")
-    return Section(
-        key=content["key"],
-        name=content["name"],
-        columns=columns,
-        rows=_parsed_rows(columns, rows),
-        totals=None if totals is None else next(iter(_parsed_rows(columns, [totals]))),
-    )
+    if totals is not None:
+        totals = [_parsed(column.kind, cell) for column, cell in zip(columns, totals, strict=True)]
+    return Section(content["key"], content["name"], columns, rows, totals)
+
+
+def section_content(section: Section) -> dict[str, Any]:
+    """Everything of a section but its rows, JSON-ready. Ask after the rows were read: totals may need them."""
+    totals = section.total_row()
+    return {
+        "key": section.key,
+        "name": str(section.name),
+        "columns": columns_content(section),
+        "totals": None if totals is None else _row_content(section.columns, totals),
+    }
 
 
 def instant(moment: datetime) -> str:
@@ -188,46 +154,17 @@ def label_writer() -> Callable[[Any], str]:
     return lru_cache(maxsize=256)(lambda cell: translated(str(cell)))
 
 
-def _section_content(section: Section) -> dict[str, Any]:
-    writers = [json_writer(column.kind) for column in section.columns]
-    return {
-        "key": section.key,
-        "name": str(section.name),
-        "columns": columns_content(section),
-        "rows": [_row_content(writers, row) for row in section.rows],
-        "totals": None if section.totals is None else _row_content(writers, section.totals),
-    }
-
-
 def columns_content(section: Section) -> list[dict[str, str]]:
     """The columns of a section, JSON-ready."""
     return [{"key": column.key, "title": str(column.title), "kind": column.kind.value} for column in section.columns]
 
 
-def _row_content(writers: Sequence[Callable[[Any], JsonCell]], row: Row) -> list[JsonCell]:
-    return [None if cell is None else write(cell) for write, cell in zip(writers, row, strict=True)]
+def _row_content(columns: Sequence[Column], row: Row) -> list[JsonCell]:
+    cells = zip(columns, row, strict=True)
+    return [None if cell is None else json_writer(column.kind)(cell) for column, cell in cells]
 
 
-def _parsed_rows(columns: Sequence[Column], rows: Iterable[Row]) -> Iterable[Row]:
-    """Rows whose time cells are datetimes again; the very same rows where no column holds a time."""
-    times = [(index, column.kind) for index, column in enumerate(columns) if column.kind in TIME_KINDS]
-    return _TimedRows(rows, times) if times else rows
-
-
-@dataclass(frozen=True, slots=True)
-class _TimedRows:
-    rows: Iterable[Row]
-    times: Sequence[tuple[int, ColumnKind]]
-
-    def __iter__(self) -> Any:
-        for row in self.rows:
-            cells = list(row)
-            for index, kind in self.times:
-                text = cells[index]
-                if text is not None:
-                    cells[index] = _moment(kind, str(text))
-            yield cells
-
-
-def _moment(kind: ColumnKind, text: str) -> date | datetime:
-    return datetime.fromisoformat(text) if kind is ColumnKind.DATETIME else date.fromisoformat(text)
+def _parsed(kind: ColumnKind, cell: Any) -> Cell:
+    if cell is None or kind not in TIME_KINDS:
+        return cell
+    return datetime.fromisoformat(cell) if kind is ColumnKind.DATETIME else date.fromisoformat(cell)

@@ -55,9 +55,10 @@ def guarded(text: str) -> str:
 def _write_section(writer: Any, section: Section, zone: ZoneInfo) -> None:
     formats = [_format(column, zone) for column in section.columns]
     writer.writerow([guarded(_heading(column)) for column in section.columns])
-    writer.writerows(_cells(formats, row) for row in section.rows)
-    if section.totals is not None:
-        cells = _cells(formats, section.totals)
+    writer.writerows(_cells(formats, row) for row in section.row_lists())
+    totals = section.total_row()
+    if totals is not None:
+        cells = _cells(formats, totals)
         writer.writerow([cells[0] or guarded(translated(TOTAL)), *cells[1:]])
 
 

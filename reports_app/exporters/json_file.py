@@ -55,9 +55,10 @@ def _write_section(file: BinaryIO, section: Section) -> None:
     file.write(
         _open_object({"key": section.key, "name": translated(section.name), "columns": columns}) + b',\n"rows":['
     )
-    for number, row in enumerate(section.rows):
+    for number, row in enumerate(section.row_lists()):
         file.write((b",\n" if number else b"\n") + _encode(_row_object(writers, row)))
-    totals = None if section.totals is None else _row_object(writers, section.totals)
+    total_row = section.total_row()
+    totals = None if total_row is None else _row_object(writers, total_row)
     file.write(b'\n],\n"totals":' + _encode(totals) + b"}")
 
 

@@ -93,14 +93,15 @@ class _WorkbookWriter:
         bold = [self._cell_format(column, {"bold": True, "top": 1}) for column in section.columns]
         typed = [_typed(column.kind, self.zone) for column in section.columns]
         sheet, line = self._new_sheet(section), 1
-        for row in section.rows:
+        for row in section.row_lists():
             if line == MAX_ROWS - 1:  # the last line stays free for the totals
                 sheet, line = self._new_sheet(section), 1
             _write_row(sheet, line, typed, row, plain)
             line += 1
-        if section.totals is not None:
-            _write_row(sheet, line, typed, section.totals, bold)
-            if section.totals[0] is None:
+        totals = section.total_row()
+        if totals is not None:
+            _write_row(sheet, line, typed, totals, bold)
+            if totals[0] is None:
                 sheet.write_string(line, 0, translated(TOTAL), bold[0])
 
     def _new_sheet(self, section: Section) -> Any:

@@ -1,5 +1,5 @@
 """Reports people asked for, and the files written from them."""
 
-from reports_app.models.reports import Report, ReportFile, ReportFormat, ReportKind, ReportState
+from reports_app.models.reports import Report, ReportChunk, ReportFile, ReportFormat, ReportKind, ReportState
 
-__all__ = ["Report", "ReportFile", "ReportFormat", "ReportKind", "ReportState"]
+__all__ = ["Report", "ReportChunk", "ReportFile", "ReportFormat", "ReportKind", "ReportState"]

@@ -35,7 +35,8 @@ class ReportFormat(models.TextChoices):
 class Report(models.Model):
     """One report: its parameters, its state and, once ready, its content. `[range_start, range_end)` in UTC.
 
-    `content` is the table of `reports_app.table` as JSON: {"title", "sections": [{"name", "columns", "rows", "totals"}]}.
+    `content` is the table of `reports_app.table` without its rows: {"title", "sections": [{"name", "columns", "totals",
+    "row_count", "chunk_count"}]}; the rows of a section are the `ReportChunk`s under its number.
     A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device.
     """
 
@@ -86,6 +87,26 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} · {self.range_start:%Y-%m-%d}"
+
+
+class ReportChunk(models.Model):
+    """Some thousands of rows of a report's section, by column, as bytes of `reports_app.chunk_codec`."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="chunks", verbose_name=_("report"))
+    section = models.PositiveSmallIntegerField(_("section"))
+    number = models.PositiveIntegerField(_("number"))
+    row_count = models.PositiveIntegerField(_("rows"))
+    data = models.BinaryField(_("data"))
+
+    class Meta:
+        verbose_name = _("report chunk")
+        verbose_name_plural = _("report chunks")
+        constraints = [
+            models.UniqueConstraint(fields=["report", "section", "number"], name="one_chunk_per_section_and_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report_id} · {self.section}.{self.number}"
 
 
 class ReportFile(models.Model):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from reports_app.models import Report, ReportKind, ReportState
 from reports_app.queries import find_report
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import check_kind, create_report
-from reports_app.table import to_content
+from reports_app.services.rows import store_rows
 from tasks_app.engine import JobCancelled, JobTimeout, PermanentError, current_job
 from tasks_app.models import Device
 from tasks_app.queries.access import visible_devices
@@ -55,10 +56,18 @@ def generate_report(report_id: int) -> dict[str, Any]:
     if not _claim(report_id, owner):
         return _outcome(report_id)
     with _FailureRecorder(report_id, owner):
-        content = to_content(build_table(report))
+        content = _build_and_store(report, owner)
+    return _outcome(report_id, rows=sum(section["row_count"] for section in content["sections"]))
+
+
+def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
+    """Rows are stored while they are built; they stay only if the report is still this job's when the last one is."""
+    with transaction.atomic():
+        content = store_rows(report.pk, build_table(report))
         values = {"state": ReportState.READY, "content": content, "error": "", "finished_at": timezone.now()}
-        _owned(report_id, owner).update(**values)
-    return _outcome(report_id, rows=sum(len(section["rows"]) for section in content["sections"]))
+        if not _owned(report.pk, owner).update(**values):
+            transaction.set_rollback(True)
+    return content
 
 
 def _claim(report_id: int, owner: UUID | None) -> bool:

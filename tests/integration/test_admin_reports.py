@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.files.base import ContentFile
@@ -11,21 +11,25 @@ from django.urls import reverse
 from django.utils import timezone
 
 from reports_app.models import Report, ReportFile
+from reports_app.services.rows import store_rows
+from reports_app.table import Column, ColumnKind, ReportTable, Section
 
 
 @pytest.fixture
 def report_file(device, settings, tmp_path) -> ReportFile:
     settings.MEDIA_ROOT = tmp_path
     now = timezone.now()
-    content = {"title": "x", "sections": [{"name": "Days", "columns": ["day", "km"], "rows": [["2026-01-01", 12.5]]}]}
+    columns = [Column("day", "Day", ColumnKind.DATE), Column("km", "Distance", ColumnKind.DISTANCE_KM)]
+    section = Section("days", "Days", columns, [[date(2026, 1, 1), 12.5]])
+    table = ReportTable("summary", "x", "Van 1", now - timedelta(days=1), now, "UTC", [section])
     report = Report.objects.create(
         kind="summary",
         device=device,
         range_start=now - timedelta(days=1),
         range_end=now,
         state="ready",
-        content=content,
     )
+    Report.objects.filter(pk=report.pk).update(content=store_rows(report.pk, table))
     return ReportFile.objects.create(
         report=report, format="csv", size_bytes=4, file=ContentFile(b"a,b\n", name="van.csv")
     )

@@ -82,12 +82,12 @@ def build(kind, **fields):
 def rows_of(report, key) -> list[dict]:
     section = next(section for section in stored_table(report.pk).sections if section.key == key)
     keys = [column.key for column in section.columns]
-    return [dict(zip(keys, row, strict=True)) for row in section.rows]
+    return [dict(zip(keys, row, strict=True)) for row in section.row_lists()]
 
 
 def totals_of(report, key) -> dict:
     section = next(section for section in stored_table(report.pk).sections if section.key == key)
-    return dict(zip((column.key for column in section.columns), section.totals, strict=True))
+    return dict(zip((column.key for column in section.columns), section.total_row(), strict=True))
 
 
 # --- each kind
@@ -132,7 +132,7 @@ def test_a_device_that_never_sent_anything_has_a_report_of_zeros(device):
     assert (summary["distance_km"], summary["odometer_end_km"], summary["first_fix_at"]) == (0, None, None)
     assert totals_of(report, "days")["fixes"] == 0
     for kind in ("route", "trips", "stops", "events"):
-        assert [list(section.rows) for section in stored_table(build(kind, device=device).pk).sections] == [[]]
+        assert [list(section.row_lists()) for section in stored_table(build(kind, device=device).pk).sections] == [[]]
 
 
 def test_days_begin_at_the_fleets_midnight(device):

@@ -61,7 +61,8 @@ class Command(BaseCommand):
         start, end = (f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (report.range_start, report.range_end))
         self.stdout.write(f"{report.get_kind_display()} · {table.subject} · {start} - {end} ({zone})")
         for section in table.sections:
-            self.stdout.write(f"  {_(str(section.name)):<24} {sum(1 for _row in section.rows):>9,} {_('rows')}")
+            section_rows = sum(chunk.row_count for chunk in section.chunks())
+            self.stdout.write(f"  {_(str(section.name)):<24} {section_rows:>9,} {_('rows')}")
         self.stdout.write(self.style.SUCCESS(f"{path} ({size_bytes:,} {_('bytes')})"))
 
 
