@@ -8,6 +8,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models.kinds import ChannelKind, NotificationKind
+from notifications_app.models.unit_choices import ALTITUDE_UNITS, DISTANCE_UNITS, SPEED_UNITS, VOLUME_UNITS
+from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, VolumeUnit
 from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
 from tasks_app.models.fleets import validate_time_zone
 
@@ -90,7 +92,7 @@ class NotificationAttachment(models.Model):
 
 
 class NotificationPreference(models.Model):
-    """How one person wants to be told: language, time zone, and whether the daily summary comes."""
+    """How one person reads: language, time zone and units; and whether the daily summary comes."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -101,6 +103,14 @@ class NotificationPreference(models.Model):
     )
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="en")
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    distance_unit = models.CharField(
+        _("distances in"), max_length=3, choices=DISTANCE_UNITS, default=DistanceUnit.KM.value
+    )
+    speed_unit = models.CharField(_("speeds in"), max_length=3, choices=SPEED_UNITS, default=SpeedUnit.KPH.value)
+    altitude_unit = models.CharField(
+        _("altitudes in"), max_length=2, choices=ALTITUDE_UNITS, default=AltitudeUnit.METERS.value
+    )
+    volume_unit = models.CharField(_("volumes in"), max_length=3, choices=VOLUME_UNITS, default=VolumeUnit.LITERS.value)
     daily_summary = models.BooleanField(_("daily summary"), default=False)
 
     class Meta:
@@ -109,3 +119,12 @@ class NotificationPreference(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+    @property
+    def units(self) -> Units:
+        return Units(
+            DistanceUnit(self.distance_unit),
+            SpeedUnit(self.speed_unit),
+            AltitudeUnit(self.altitude_unit),
+            VolumeUnit(self.volume_unit),
+        )
