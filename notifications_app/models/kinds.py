@@ -28,5 +28,7 @@ class NotificationKind(models.TextChoices):
     MAINTENANCE = "maintenance", _("Maintenance")
     DAILY_SUMMARY = "daily_summary", _("Daily summary")
     SYSTEM = "system", _("System")
+    EVENT = "event", _("Event")
+    DIGEST = "digest", _("Digest")
     REPORT_READY = "report_ready", _("Report ready")
     REPORT_FAILED = "report_failed", _("Report failed")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 from django.core.cache import cache
 from django.db import connection, transaction
 
@@ -21,9 +22,10 @@ from notifications_app.services.dispatch import enqueue_deliveries
 # everything else follows from the returned rows, so the same news written again has no second effect.
 _INSERT = """
     INSERT INTO {table}
-        (user_id, kind, event_id, device_id, dedupe_key, subject, body_text, body_html, on_behalf_to, created_at)
-    SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::text[])
+        (user_id, kind, event_id, device_id, rule_id, dedupe_key, subject, body_text, body_html, on_behalf_to, event_data,
+        created_at)
+    SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
     ON CONFLICT (user_id, dedupe_key) DO NOTHING
     RETURNING id, user_id, dedupe_key
 """
@@ -55,6 +57,8 @@ class Draft:
     device_id: int | None = None
     attachments: tuple[Attachment, ...] = ()
     on_behalf_to: str = ""
+    rule_id: int | None = None
+    event_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
@@ -91,11 +95,13 @@ def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int
         [str(draft.kind) for draft in drafts],
         [draft.event_id for draft in drafts],
         [draft.device_id for draft in drafts],
+        [draft.rule_id for draft in drafts],
         [draft.dedupe_key for draft in drafts],
         [draft.rendered.subject for draft in drafts],
         [draft.rendered.text for draft in drafts],
         [draft.rendered.html for draft in drafts],
         [draft.on_behalf_to for draft in drafts],
+        [msgspec.json.encode(draft.event_data).decode() for draft in drafts],
     ]
     if not drafts:
         return {}

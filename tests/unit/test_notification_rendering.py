@@ -57,6 +57,8 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
         ),
         "daily_summary": lambda: Message("daily_summary", {"spot": Spot(AT), "fleets": [a_summary(name)]}),
         "system": lambda: messages.system_message(subject=name, message=name, level="warning", at=AT),
+        "event": lambda: Message("event", {"vehicle": name, "fleet": name, "spot": SPOT, "what": name}),
+        "digest": lambda: messages.digest_message([messages.DigestLine(name, EventKind.OVERSPEED.label, 3, AT)], at=AT),
         "report_ready": lambda: Message(
             "report_ready", {**about_report(name), "files": [{"label": name, "url": "/x"}], "expires_at": AT}
         ),
