@@ -10,3 +10,7 @@ events_recorded = Signal()
 # nothing any more, in bounded batches. Arguments: now (aware datetime), dry_run (bool: count only).
 # A receiver returns how much it removed, or would: {"name of the kind": count}.
 orphans_cleanup_requested = Signal()
+
+# Sent after the rows of jobs were stored that did not succeed, whoever stored them (a worker, the scheduler, a request).
+# It may be sent again for the same jobs. Arguments: jobs (list[FinishedJob], each failed or cancelled).
+jobs_not_done = Signal()

@@ -200,6 +200,14 @@ FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
 # Partitions for so many days ahead are made daily; anything else is made when its first fix arrives.
 PARTITION_DAYS_AHEAD = env.int("PARTITION_DAYS_AHEAD", default=7)
 MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
+# A report's content and files go after so long; what was asked for stays.
+REPORT_KEEP_DAYS = env.int("REPORT_KEEP_DAYS", default=30)
+# A report as young as this answers the same request again, even if data came in since.
+REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
+# A report of more rows than this is written to a file by a job, not while somebody waits for the download.
+REPORT_INLINE_ROWS = env.int("REPORT_INLINE_ROWS", default=20_000)
+# Who asked for a report that took longer than this is told that it is ready.
+REPORT_NOTICE_AFTER_SECONDS = env.int("REPORT_NOTICE_AFTER_SECONDS", default=120)
 # How devices send (docs/devices.md). Unsigned: knowing a device's identifier is enough, unless it holds a key.
 INGEST_ALLOW_UNSIGNED = env.bool("INGEST_ALLOW_UNSIGNED", default=False)
 INGEST_REGISTER_UNKNOWN = env.str("INGEST_REGISTER_UNKNOWN", default="")
