@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -19,7 +19,7 @@ from tasks_app.engine import EngineError
 
 
 @require_safe
-def shared_report(request: HttpRequest, token: str) -> HttpResponse:
+def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpResponse:
     """The file a link names, or a page that offers the report in every format, or says why there is none."""
     shared = read_link(token)
     if shared is None or (shared.format and shared.format not in EXPORTERS):
@@ -36,7 +36,7 @@ def shared_report(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, shared, _("The file cannot be written at present; try again later."), status=503)
 
 
-def _answer(request: HttpRequest, shared: SharedReport) -> HttpResponse:
+def _answer(request: HttpRequest, shared: SharedReport) -> FileResponse | HttpResponse:
     if not shared.format:
         check_ready(shared.report)
         return _page(request, shared)

@@ -17,7 +17,8 @@ from reports_app.exceptions import InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.registry import get_exporter
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.queries import find_report, report_zone, stored_table
+from reports_app.queries import find_report, report_zone, stored_row_count, stored_table
+from reports_app.services.watched import watched
 
 PARTIAL_FOLDER = "reports-partial"
 
@@ -25,7 +26,8 @@ PARTIAL_FOLDER = "reports-partial"
 def export_report(report_id: int, format: str) -> ReportFile:
     """The report's file in `format` (json, csv, xlsx), written now unless it is there already.
 
-    Raises InvalidReport (unknown_format, unknown_report, report_failed) and ReportNotReady.
+    Stops between two chunks of rows when its job is cancelled. Raises InvalidReport (unknown_format, unknown_report,
+    report_failed, report_cancelled), ReportExpired and ReportNotReady.
     """
     exporter, report = get_exporter(format), find_report(report_id)
     check_ready(report)
@@ -34,7 +36,8 @@ def export_report(report_id: int, format: str) -> ReportFile:
     ReportFile.objects.filter(report=report, format=exporter.format).delete()
     with partial_folder(default_storage) as folder:
         path = Path(folder) / f"report.{exporter.extension}"
-        exporter.write(stored_table(report_id), path)
+        table = watched(stored_table(report_id), row_count=stored_row_count(report_id), format=exporter.format)
+        exporter.write(table, path)
         return _publish(report, exporter, path)
 
 

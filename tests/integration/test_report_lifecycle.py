@@ -18,7 +18,7 @@ from reports_app.services.generate import generate_report
 from reports_app.services.lifecycle import expire_reports
 from reports_app.services.links import report_link
 from reports_app.services.request import request_report
-from tasks_app.engine import get_task
+from tasks_app.engine import JobCancelled, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import FleetMembership, FleetRole, Job
@@ -348,6 +348,21 @@ def test_files_live_in_any_storage_of_django(api, device, run_jobs, settings, me
 
 
 # --- large reports
+
+
+def test_an_export_tells_how_far_it_is_and_stops_when_cancelled(device, run_jobs, media):
+    report = wanted(device)
+    run_jobs("reports")
+    answers = iter([False, False, True])
+    job = CurrentJob(is_cancelled=lambda: next(answers))
+    set_current_job(job)
+    try:
+        with pytest.raises(JobCancelled):
+            export_report(report.pk, "csv")
+    finally:
+        set_current_job(None)
+    assert (job.last_progress["current"], job.last_progress["message"]) == (2, "writing CSV")
+    assert [path for path in media.rglob("*") if path.is_file()] == []
 
 
 def test_a_large_report_is_written_by_a_job_that_is_shared(api, staff_api, device, run_jobs, settings):
