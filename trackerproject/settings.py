@@ -12,7 +12,9 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from trackerproject.embedded import default_database_url, default_redis_url
+from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
+from trackerproject.theme import PRIMARY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -348,19 +350,13 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 # With a bucket, files live in S3-compatible storage: pip install "django-storages[s3]" (docs/production.md).
-S3_BUCKET = env.str("S3_BUCKET", default="")
-S3_STORAGE = {
-    "BACKEND": "storages.backends.s3.S3Storage",
-    "OPTIONS": {
-        "bucket_name": S3_BUCKET,
-        "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
-        "region_name": env.str("S3_REGION", default="") or None,
-        "location": env.str("S3_PREFIX", default=""),
-        "file_overwrite": False,
-    },
-}
 STORAGES = {
-    "default": S3_STORAGE if S3_BUCKET else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": file_storage(
+        bucket=env.str("S3_BUCKET", default=""),
+        endpoint_url=env.str("S3_ENDPOINT_URL", default=""),
+        region=env.str("S3_REGION", default=""),
+        prefix=env.str("S3_PREFIX", default=""),
+    ),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -383,22 +379,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
     "SITE_URL": None,
-    "COLORS": {
-        # Teal, dark enough from 600 on for white text (4.5:1).
-        "primary": {
-            "50": "oklch(98% .014 181)",
-            "100": "oklch(95% .04 181)",
-            "200": "oklch(91% .08 181)",
-            "300": "oklch(85% .11 182)",
-            "400": "oklch(78% .12 182)",
-            "500": "oklch(70% .12 183)",
-            "600": "oklch(52% .095 185)",
-            "700": "oklch(46% .085 186)",
-            "800": "oklch(40% .07 188)",
-            "900": "oklch(35% .06 189)",
-            "950": "oklch(25% .05 193)",
-        },
-    },
+    "COLORS": {"primary": PRIMARY},
     "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},
 }
 
