@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from notifications_app.models import NotificationKind
+from notifications_app.models import ChannelKind, NotificationKind
 from notifications_app.rendering import Message
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
 from tasks_app.services.maintenance_due import maintenance_due
@@ -81,6 +81,15 @@ def maintenance_message(
 
 def system_message(*, subject: str, message: str, level: str, at: datetime) -> Message:
     return Message(NotificationKind.SYSTEM, {"title": subject, "message": message, "level": level, "spot": Spot(at)})
+
+
+def channel_off_message(*, channel: ChannelKind, name: str, reason: str, at: datetime) -> Message:
+    context = {"channel": channel.label, "name": name, "why": reason, "spot": Spot(at)}
+    return Message(NotificationKind.CHANNEL_OFF, context)
+
+
+def channel_test_message(*, channel: ChannelKind, name: str, at: datetime) -> Message:
+    return Message(NotificationKind.TEST, {"channel": channel.label, "name": name, "spot": Spot(at)})
 
 
 def event_message(event: Event, *, device: Device, geofence_name: str) -> Message:

@@ -1,7 +1,7 @@
 """Rules, notifications, deliveries with their attempts, people's destinations and preferences, staff's own texts."""
 
 from notifications_app.models.deliveries import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
-from notifications_app.models.destinations import Destination, EmailOptOut
+from notifications_app.models.destinations import Destination
 from notifications_app.models.dispatch import (
     Escalation,
     EventDispatch,
@@ -13,6 +13,7 @@ from notifications_app.models.dispatch import (
 )
 from notifications_app.models.kinds import ChannelKind, NotificationKind
 from notifications_app.models.notifications import Notification, NotificationAttachment
+from notifications_app.models.opt_outs import EmailOptOut
 from notifications_app.models.preferences import NotificationPreference
 from notifications_app.models.rules import EscalationStep, Rule
 from notifications_app.models.templates import MessageTemplate

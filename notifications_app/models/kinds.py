@@ -32,3 +32,5 @@ class NotificationKind(models.TextChoices):
     DIGEST = "digest", _("Digest")
     REPORT_READY = "report_ready", _("Report ready")
     REPORT_FAILED = "report_failed", _("Report failed")
+    CHANNEL_OFF = "channel_off", _("Channel switched off")
+    TEST = "test", _("Test")

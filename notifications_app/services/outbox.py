@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationAttachment
 from notifications_app.queries.inbox import unread_key
+from notifications_app.queries.ways import read_ways
 from notifications_app.rendering import Rendered
 from notifications_app.services.dispatch import enqueue_deliveries
 
@@ -127,20 +128,19 @@ def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
 
 
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
-    """Write one delivery per notification and channel; return the ids of those that are still to be sent."""
+    """Write one delivery per notification and way to reach its person; return the ids of those still to be sent."""
+    ways = read_ways((draft.user_id, draft.channels) for _id, draft in written)
     deliveries = [
-        _delivery(notification_id, channel, now)
+        _delivery(notification_id, channel, destination_id, now)
         for notification_id, draft in written
-        for channel in sorted(draft.channels)
-        # A channel that a newer release put into a rule is not ours to send.
-        if channel in CHANNELS
+        for channel, destination_id in ways.of(draft)
     ]
     Delivery.objects.bulk_create(deliveries)
     return [delivery.pk for delivery in deliveries if delivery.state == DeliveryState.PENDING]
 
 
-def _delivery(notification_id: int, channel: str, now: datetime) -> Delivery:
-    delivery = Delivery(notification_id=notification_id, channel=channel)
+def _delivery(notification_id: int, channel: str, destination_id: int | None, now: datetime) -> Delivery:
+    delivery = Delivery(notification_id=notification_id, channel=channel, destination_id=destination_id)
     if CHANNELS[channel].sent_by_writing:
         delivery.state, delivery.attempt_count, delivery.sent_at = DeliveryState.SENT, 1, now
     return delivery
