@@ -43,9 +43,14 @@ class CurrentJob:
             self._reported_at = now
             self._report_progress(self.last_progress)
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether someone cancelled this job. May be asked from another thread."""
+        return bool(self._is_cancelled and self._is_cancelled())
+
     def raise_if_cancelled(self) -> None:
         """Call at every chunk of work. Raises JobCancelled once someone cancelled this job."""
-        if self._is_cancelled and self._is_cancelled():
+        if self.is_cancelled:
             raise JobCancelled("Cancelled while running.")
 
 

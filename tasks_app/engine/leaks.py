@@ -1,0 +1,67 @@
+"""What nothing in a queue leads to any more: jobs without a place, unique keys without a job, consumers without a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.engine.scripts import script
+from tasks_app.engine.streams import JobQueue
+
+KEYS_AT_ONCE = 500
+STALE_SECONDS = 3600.0
+
+
+def repair_queue(name: str, *, apply: bool, has_time: Callable[[], bool] = lambda: True) -> dict[str, int]:
+    """Look through one queue's keys; with `apply` put back the jobs and remove the rest.
+
+    Returns {"lost_jobs": live ones, now queued again, "job_remains", "unique_keys", "consumers"}. Everything is looked
+    at and changed in single steps, so it may run beside workers. Raises redis.RedisError.
+    """
+    queue = JobQueue(name, client())
+    counts = {"lost_jobs": 0, "job_remains": 0, "unique_keys": 0, "consumers": 0}
+    for keys in _batches(queue.keys.job_prefix):
+        if not has_time():
+            return counts
+        ids = [key.decode()[len(queue.keys.job_prefix) :] for key in keys]
+        places = [*queue.keys.streams, queue.keys.delayed, queue.keys.ended]
+        lost, remains = script(queue.client, "leaks")(keys=places, args=[queue.keys.job_prefix, int(apply), *ids])
+        counts["lost_jobs"] += lost
+        counts["job_remains"] += remains
+    for keys in _batches(queue.keys.tag + "unique:"):
+        counts["unique_keys"] += sum(_is_free(queue, key, apply) for key in keys)
+    counts["consumers"] = _stale_consumers(queue, apply)
+    return counts
+
+
+def _batches(prefix: str) -> Iterator[list[bytes]]:
+    """Keys under a prefix, some at a time. A key may come twice."""
+    pattern = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in prefix) + "*"
+    found = client().scan_iter(pattern, count=KEYS_AT_ONCE)
+    while keys := list(islice(found, KEYS_AT_ONCE)):
+        yield keys
+
+
+def _is_free(queue: JobQueue, key: bytes, apply: bool) -> bool:
+    """Whether a unique key names a job that is no more; with `apply` remove it."""
+    job_id = queue.client.get(key)
+    if not isinstance(job_id, bytes) or queue.client.exists(queue.keys.job(job_id.decode())):
+        return False
+    if apply:
+        # Only while it still names that job: another one may have taken the key just now.
+        compare = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
+        queue.client.eval(compare, 1, key, job_id)
+    return True
+
+
+def _stale_consumers(queue: JobQueue, apply: bool) -> int:
+    stale = queue.consumers_without_beat(idle_seconds=STALE_SECONDS)
+    described = [name.decode() for name in queue.client.hkeys(queue.keys.consumers)]
+    stale += [name for name in described if queue.client.zscore(queue.keys.beats, name) is None]
+    names = sorted(set(stale))
+    for name in names if apply else []:
+        dead_after = engine_config().dead_after_seconds
+        queue.recover(name, "it has no heartbeat", dead_after_seconds=dead_after, job_id="")
+    return len(names)

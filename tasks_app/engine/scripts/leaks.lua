@@ -1,0 +1,44 @@
+#!lua flags=allow-oom
+-- Finds jobs that nothing leads to any more: no entry of a stream, no place among the delayed or the ended. No step of ours
+-- leaves one; a key that somebody deleted by hand does. With apply=1 a job that lives goes back to its queue, one that
+-- ended is put where its row will be written, and what has no payload left is removed.
+-- KEYS high, normal, low, delayed, ended   ARGV job_prefix, apply, job ids...
+-- Returns {jobs that live and lost their place, remains of others}
+local streams = {high = KEYS[1], normal = KEYS[2], low = KEYS[3]}
+local lost, remains = 0, 0
+
+local function has_place(state, stream, sid, id)
+  if state == 'queued' or state == 'running' then
+    return sid and #redis.call('XRANGE', stream, sid, sid) > 0
+  end
+  if state == 'scheduled' or state == 'retrying' then
+    return redis.call('ZSCORE', KEYS[4], id)
+  end
+  return redis.call('ZSCORE', KEYS[5], id)
+end
+
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local key = ARGV[1] .. id
+  local job = redis.call('HMGET', key, 'st', 'sid', 'pri', 'p')
+  local stream = streams[job[3] or 'normal']
+  -- What has a time to live goes by itself.
+  if redis.call('PTTL', key) == -1 and not has_place(job[1], stream, job[2], id) then
+    local lives = job[1] == 'queued' or job[1] == 'running' or job[1] == 'scheduled' or job[1] == 'retrying'
+    if lives and job[4] then
+      lost = lost + 1
+      if ARGV[2] == '1' then
+        redis.call('HDEL', key, 'own', 't0')
+        redis.call('HSET', key, 'st', 'queued', 'sid', redis.call('XADD', stream, '*', 'i', id))
+      end
+    else
+      remains = remains + 1
+      if ARGV[2] == '1' and job[4] then
+        redis.call('ZADD', KEYS[5], redis.call('TIME')[1], id)
+      elseif ARGV[2] == '1' then
+        redis.call('DEL', key)
+      end
+    end
+  end
+end
+return {lost, remains}
