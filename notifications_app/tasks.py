@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
-from notifications_app.services import alerts, daily_summary, deliveries, dispatch, system_alerts
+from notifications_app.services import alerts, daily_summary, deliveries, dispatch, retention, system_alerts
 from tasks_app.engine import task
 
 
@@ -74,8 +74,7 @@ def send_system_alert(
     return {"notifications": len(told)}
 
 
-# 5 s doubling to an hour: over four hours of trying.
-@task(queue="notifications", max_attempts=14)
+@task(queue="notifications")
 def deliver_notification(delivery_id: int) -> dict[str, str]:
     """Send one delivery through its channel."""
     return {"state": deliveries.deliver(delivery_id, now=timezone.now())}
@@ -85,3 +84,13 @@ def deliver_notification(delivery_id: int) -> dict[str, str]:
 def sweep_stuck_deliveries() -> dict[str, int]:
     """Enqueue deliveries that were left behind."""
     return {"enqueued": dispatch.sweep_stuck_deliveries(now=timezone.now())}
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_notifications(
+    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove notifications older than so many days with their deliveries, except what is still being sent."""
+    return retention.remove_old_notifications(
+        now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds
+    )

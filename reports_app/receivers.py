@@ -7,10 +7,9 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from reports_app.models import Report, ReportState
 from reports_app.services.retention import delete_orphaned_files
-from reports_app.services.sweep import follow_jobs
-from tasks_app.engine.records import FinishedJob
-from tasks_app.signals import jobs_not_done, orphans_cleanup_requested
+from tasks_app.signals import needed_positions_asked, orphans_cleanup_requested
 
 
 @receiver(orphans_cleanup_requested)
@@ -20,7 +19,8 @@ def remove_orphaned_files(sender: Any, *, now: datetime, dry_run: bool, **kwargs
     return {f"report_{name}": count for name, count in counts.items()}
 
 
-@receiver(jobs_not_done)
-def end_reports_of_jobs(sender: Any, *, jobs: list[FinishedJob], **kwargs: Any) -> None:
-    """A report whose job was cancelled while it waited, or lost its workers, ends with it at once."""
-    follow_jobs(jobs)
+@receiver(needed_positions_asked)
+def name_times_of_unfinished_reports(sender: Any, **kwargs: Any) -> list[tuple[datetime, datetime]]:
+    """A finished report holds its rows itself; one that is yet to be written needs the positions of its time."""
+    unfinished = Report.objects.filter(state__in=[ReportState.PENDING, ReportState.RUNNING])
+    return list(unfinished.values_list("range_start", "range_end"))

@@ -1,7 +1,7 @@
-"""Colours of the admin."""
+"""The admin's own colour."""
 
-# Teal, dark enough from 600 on for white text (4.5:1).
-PRIMARY = {
+# Dark enough from 600 on for white text (4.5:1).
+TEAL = {
     "50": "oklch(98% .014 181)",
     "100": "oklch(95% .04 181)",
     "200": "oklch(91% .08 181)",

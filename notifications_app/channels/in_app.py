@@ -14,6 +14,5 @@ class InAppChannel(Channel):
     kind = "in_app"
     sent_by_writing = True
 
-    def send(self, delivery: Delivery, address: str) -> str:
+    def send(self, delivery: Delivery, address: str) -> None:
         """Nothing is left to do: whoever lists their notifications sees it."""
-        return ""

@@ -18,12 +18,17 @@ MAX_TITLE_LENGTH = 150
 MAX_MESSAGE_LENGTH = 10_000
 
 
-def alert_administrators(*, subject: str, message: str, level: str, now: datetime) -> list[int]:
-    """Tell every active administrator, in the application and by e-mail; return the notification ids."""
+def alert_administrators(
+    *, subject: str, message: str, level: str, now: datetime, dedupe_key: str | None = None
+) -> list[int]:
+    """Tell every active administrator, in the application and by e-mail; return the notification ids.
+
+    Whoever was told under this `dedupe_key` (one of the job, where none is given) is not told again.
+    """
     if level not in LEVELS:
         raise PermanentError(_("level must be one of %(levels)s.") % {"levels": ", ".join(LEVELS)})
     title = one_line(subject, MAX_TITLE_LENGTH)
     if not title:
         raise PermanentError(_("A system alert needs a subject."))
     news = system_message(subject=title, message=body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
-    return notify_with_message(news, people=administrators(), dedupe_key=job_dedupe_key(), now=now)
+    return notify_with_message(news, people=administrators(), dedupe_key=dedupe_key or job_dedupe_key(), now=now)

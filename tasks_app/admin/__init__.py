@@ -10,7 +10,9 @@ from tasks_app.admin import (
     maintenance,
     position_uploads,
     quarantine,
+    retention,
     schedules,
+    storage,
     users,
 )
 
@@ -24,6 +26,8 @@ __all__ = [
     "maintenance",
     "position_uploads",
     "quarantine",
+    "retention",
     "schedules",
+    "storage",
     "users",
 ]

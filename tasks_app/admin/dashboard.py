@@ -7,14 +7,18 @@ from typing import Any
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
+from tasks_app.admin.common import format_bytes
 from tasks_app.admin.job_rows import job_rows
 from tasks_app.admin.queues import queue_context
+from tasks_app.admin.storage import days_text, urgency
 from tasks_app.engine import JobState, QueueUnavailable
 from tasks_app.models import Device, DeviceStatus
 from tasks_app.queries.jobs import JobFilters, job_counts, list_jobs
+from tasks_app.queries.storage import storage_forecast
 
 RECENT_FAILURES = 5
 
@@ -23,6 +27,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK: add what this user may see."""
     if request.user.has_perm("tasks_app.view_device"):
         context["device_cards"] = device_cards()
+    if request.user.has_perm("tasks_app.view_storagesample"):
+        context["storage_card"] = storage_card()
     if request.user.has_perm("tasks_app.view_job"):
         context |= job_context(request)
     context["title"] = _("Overview")
@@ -40,6 +46,14 @@ def device_cards() -> list[dict[str, Any]]:
         {"label": status.label, "count": counts.get(status, 0), "kind": kind, "url": f"{url}?status={status}"}
         for status, kind in kinds
     ]
+
+
+def storage_card() -> dict[str, Any]:
+    """How large the database is and how long its budget lasts."""
+    found = storage_forecast(now=timezone.now())
+    label = _("Database: budget %(left)s") % {"left": days_text(found)} if found.budget_bytes else _("Database")
+    url = reverse("admin:tasks_app_storagesample_changelist")
+    return {"label": label, "text": format_bytes(found.size_bytes), "kind": urgency(found), "url": url}
 
 
 def job_context(request: HttpRequest) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class DeviceAdmin(DeviceKeysMixin, ModelAdmin):
                 )
             },
         ),
+        (_("Retention"), {"fields": (("positions_days_to_keep", "keep_positions_forever"),)}),
         (_("Now"), {"fields": STATE_ROWS}),
     )
     readonly_fields = (
@@ -109,7 +110,7 @@ class DeviceAdmin(DeviceKeysMixin, ModelAdmin):
         return DeviceChangeList
 
     def get_fieldsets(self, request: HttpRequest, obj: Device | None = None) -> Any:
-        return self.fieldsets if obj else self.fieldsets[:2]
+        return self.fieldsets if obj else self.fieldsets[:3]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
         return super().get_queryset(request).select_related("fleet", "state")

@@ -56,6 +56,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "title": _("Storage"),
+            "items": [
+                _page(_("Sizes and forecast"), "database", "tasks_app", "storagesample"),
+                _page(_("Archives of positions"), "inventory_2", "tasks_app", "positionarchive"),
+                _retention_item(),
+            ],
+        },
+        {
             "title": _("Access"),
             "items": [
                 _page(_("Users"), "person", "auth", "user"),
@@ -96,6 +104,15 @@ def _imports_item() -> Item:
         "permission": lambda request: (
             request.user.has_perm("tasks_app.add_position") or request.user.has_perm("tasks_app.view_positionupload")
         ),
+    }
+
+
+def _retention_item() -> Item:
+    return {
+        "title": _("Retention"),
+        "icon": "auto_delete",
+        "link": reverse("admin:tasks_app_retentionsettings_change", args=[1]),
+        "permission": lambda request: request.user.is_superuser,
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.views import View
 from drf_spectacular.utils import extend_schema_view
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +16,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, start
 from tasks_app.api.fields import (
     FiniteFloatField,
+    IdField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
@@ -21,8 +24,10 @@ from tasks_app.api.fields import (
 )
 from tasks_app.api.permissions import StaffWithPermission
 from tasks_app.api.schema import describe
+from tasks_app.models import Device
+from tasks_app.models.retention import MAX_DAYS
+from tasks_app.services.cleanup.runs import MAX_WINDOW_SECONDS
 
-MAX_DAYS_TO_KEEP = 36_500
 MAX_AGE_HOURS = 24 * 366
 
 
@@ -30,19 +35,46 @@ class CleanupBody(StrictSerializer):
     """What every clean-up takes."""
 
     dry_run = StrictBooleanField(default=False, help_text="Only count what would go.")
+    max_seconds = FiniteFloatField(
+        min_value=1,
+        max_value=MAX_WINDOW_SECONDS,
+        required=False,
+        help_text="It stops by itself after this long; the next run goes on.",
+    )
 
 
 class RetentionBody(CleanupBody):
-    """How much history stays; the task's own default when not said."""
+    """How much history stays; the retention settings decide when not said."""
 
-    days_to_keep = StrictIntegerField(min_value=1, max_value=MAX_DAYS_TO_KEEP, required=False)
+    days_to_keep = StrictIntegerField(min_value=1, max_value=MAX_DAYS, required=False)
+
+
+class DeviceBody(CleanupBody):
+    """Of which device; of all when not said."""
+
+    device_id = IdField(required=False, help_text="The number of one device; all when not said.")
+
+    def validate_device_id(self, value: int) -> int:
+        if not Device.objects.filter(pk=value).exists():
+            raise serializers.ValidationError(_("There is no device %(id)s.") % {"id": value})
+        return value
+
+
+class PositionsBody(DeviceBody, RetentionBody):
+    """How many days of positions stay where neither device nor fleet says otherwise, and of which device."""
+
+
+class OptimizeBody(CleanupBody):
+    """When the database is optimized."""
+
+    force = StrictBooleanField(default=False, help_text="Also in business hours.")
 
 
 class JobHistoryBody(CleanupBody):
     """How long finished jobs stay."""
 
-    succeeded_days = StrictIntegerField(min_value=1, max_value=MAX_DAYS_TO_KEEP, required=False)
-    failed_days = StrictIntegerField(min_value=1, max_value=MAX_DAYS_TO_KEEP, required=False)
+    succeeded_days = StrictIntegerField(min_value=1, max_value=MAX_DAYS, required=False)
+    failed_days = StrictIntegerField(min_value=1, max_value=MAX_DAYS, required=False)
 
 
 class CacheBody(CleanupBody):
@@ -62,14 +94,16 @@ class Cleanup:
 
 
 CLEANUPS = {
-    "positions": Cleanup("cleanup_old_positions", "tasks_app.delete_position", RetentionBody),
+    "positions": Cleanup("cleanup_old_positions", "tasks_app.delete_position", PositionsBody),
     "events": Cleanup("cleanup_old_events", "tasks_app.delete_event", RetentionBody),
     "sessions": Cleanup("cleanup_expired_sessions", "sessions.delete_session"),
     "cache": Cleanup("cleanup_cache", None, CacheBody),
-    "duplicates": Cleanup("cleanup_duplicate_positions", "tasks_app.delete_position"),
+    "duplicates": Cleanup("cleanup_duplicate_positions", "tasks_app.delete_position", DeviceBody),
     "orphans": Cleanup("cleanup_orphaned_data", "tasks_app.delete_position"),
     "jobs": Cleanup("cleanup_job_history", "tasks_app.delete_job", JobHistoryBody),
-    "optimize": Cleanup("optimize_database", None),
+    "history": Cleanup("cleanup_history", None),
+    "notifications": Cleanup("cleanup_notifications", "notifications_app.delete_notification", RetentionBody),
+    "optimize": Cleanup("optimize_database", None, OptimizeBody),
 }
 
 

@@ -16,6 +16,7 @@ from tasks_app.api.schema import describe
 from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.job_stats import MAX_HOURS, task_stats, throughput
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
+from tasks_app.queries.storage import storage_forecast
 
 
 class QueueSerializer(serializers.Serializer[Any]):
@@ -106,6 +107,26 @@ class ThroughputSerializer(serializers.Serializer[Any]):
     cancelled = serializers.IntegerField()
 
 
+class TableForecastSerializer(serializers.Serializer[Any]):
+    """One table with its indexes, all partitions together."""
+
+    table = serializers.CharField()
+    rows = serializers.IntegerField(help_text="As PostgreSQL last counted them.")
+    size_bytes = serializers.IntegerField()
+    rows_per_day = serializers.FloatField(allow_null=True)
+    bytes_per_day = serializers.FloatField(allow_null=True, help_text="Null before the second day.")
+
+
+class StorageSerializer(serializers.Serializer[Any]):
+    """How large the database is, and how long its budget lasts."""
+
+    size_bytes = serializers.IntegerField()
+    budget_bytes = serializers.IntegerField(help_text="0: none.")
+    bytes_per_day = serializers.FloatField(allow_null=True)
+    days_left = serializers.FloatField(allow_null=True, help_text="Null: no budget, or no growth. 0: it is reached.")
+    tables = TableForecastSerializer(many=True)
+
+
 class StatsSerializer(serializers.Serializer[Any]):
     """Figures over the last hours."""
 
@@ -113,6 +134,7 @@ class StatsSerializer(serializers.Serializer[Any]):
     step_seconds = serializers.IntegerField()
     tasks = TaskStatsSerializer(many=True)
     throughput = ThroughputSerializer(many=True)
+    storage = StorageSerializer()
 
 
 class StatsQuery(StrictSerializer):
@@ -175,5 +197,6 @@ class StatsView(ApiView):
             "step_seconds": step_seconds,
             "tasks": task_stats(hours=hours, now=now),
             "throughput": series,
+            "storage": storage_forecast(now=now),
         }
         return Response(StatsSerializer(body).data)

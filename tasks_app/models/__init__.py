@@ -9,6 +9,7 @@ from tasks_app.models.jobs import Job, JobAction, QueueAction, ScheduleState
 from tasks_app.models.maintenance import MaintenancePlan, MaintenanceStatus
 from tasks_app.models.positions import Position
 from tasks_app.models.quarantine import FixSource, QuarantinedFix
+from tasks_app.models.retention import PositionArchive, RetentionSettings, StorageSample
 from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
@@ -32,8 +33,11 @@ __all__ = [
     "MaintenancePlan",
     "MaintenanceStatus",
     "Position",
+    "PositionArchive",
     "PositionUpload",
     "QuarantinedFix",
     "QueueAction",
+    "RetentionSettings",
     "ScheduleState",
+    "StorageSample",
 ]

@@ -13,6 +13,7 @@ from tasks_app.models.fleets import (
     SPEED_TOLERANCE_VALIDATORS,
     Fleet,
 )
+from tasks_app.models.retention import DAYS_VALIDATORS
 
 
 class DeviceKind(models.TextChoices):
@@ -63,6 +64,16 @@ class Device(models.Model):
     offline_after_minutes = models.PositiveIntegerField(
         _("offline after (minutes)"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    positions_days_to_keep = models.PositiveIntegerField(
+        _("keep positions (days)"),
+        null=True,
+        blank=True,
+        validators=DAYS_VALIDATORS,
+        help_text=_("Empty uses the fleet's."),
+    )
+    keep_positions_forever = models.BooleanField(
+        _("keep positions for ever"), default=False, help_text=_("Retention removes none of them.")
+    )
     ingest_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
@@ -78,6 +89,11 @@ class Device(models.Model):
                 name="device_speed_limit_sane",
                 condition=models.Q(speed_limit_kph__isnull=True)
                 | models.Q(speed_limit_kph__gt=0, speed_limit_kph__lte=500),
+            ),
+            models.CheckConstraint(
+                name="device_keeps_positions_for_days_or_ever",
+                condition=models.Q(keep_positions_forever=False) | models.Q(positions_days_to_keep__isnull=True),
+                violation_error_message=_("Keep positions for a number of days or for ever, not both."),
             ),
         ]
 

@@ -10,6 +10,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app.models.retention import DAYS_VALIDATORS
+
 
 def validate_time_zone(value: str) -> None:
     """Raise ValidationError unless `value` names a zone of the tz database."""
@@ -74,6 +76,16 @@ class Fleet(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Silence after which a device counts as offline; empty uses the system's setting."),
     )
+    positions_days_to_keep = models.PositiveIntegerField(
+        _("keep positions (days)"),
+        null=True,
+        blank=True,
+        validators=DAYS_VALIDATORS,
+        help_text=_("Empty uses the system's setting."),
+    )
+    keep_positions_forever = models.BooleanField(
+        _("keep positions for ever"), default=False, help_text=_("Retention removes none of them.")
+    )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="FleetMembership", related_name="fleets", verbose_name=_("members")
     )
@@ -88,7 +100,12 @@ class Fleet(models.Model):
                 name="fleet_speed_limit_sane",
                 condition=models.Q(speed_limit_kph__isnull=True)
                 | models.Q(speed_limit_kph__gt=0, speed_limit_kph__lte=500),
-            )
+            ),
+            models.CheckConstraint(
+                name="fleet_keeps_positions_for_days_or_ever",
+                condition=models.Q(keep_positions_forever=False) | models.Q(positions_days_to_keep__isnull=True),
+                violation_error_message=_("Keep positions for a number of days or for ever, not both."),
+            ),
         ]
 
     def __str__(self) -> str:

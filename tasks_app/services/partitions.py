@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from tasks_app.engine import current_job
 from tasks_app.models import Position
 from tasks_app.services.transactions import run_in_transaction
 
@@ -25,6 +27,10 @@ _NAME = re.compile(rf"{_PARENT}_(\d{{8}})")
 _LOCK_ID = 0x905_9A47
 # Each new partition holds some ten locks until the commit; PostgreSQL's lock table has room for a few thousand.
 _PER_TRANSACTION = 100
+# Writers wait behind whoever waits for the whole table, so nobody waits for it longer than this.
+LOCK_TIMEOUT_MS = 50
+LOCK_ATTEMPTS = 12
+_GOING, _REPLACEMENT = "_going", "_kept"
 
 _known_days: set[date] = set()
 
@@ -87,31 +93,124 @@ def list_partitions() -> list[tuple[str, date]]:
             [_PARENT],
         )
         names = [name for (name,) in cursor.fetchall()]
-    return [(name, datetime.strptime(found[1], "%Y%m%d").date()) for name in names if (found := _NAME.fullmatch(name))]
+    return [(name, _day_of(name)) for name in names if _NAME.fullmatch(name)]
 
 
 def drop_partition(name: str) -> None:
-    """Drop one partition with all its fixes. Raises ValueError for a name that is not a partition's.
+    """Drop one partition with all its fixes. Raises ValueError for a name that is not a partition's, and as below."""
+    if going := detach_partition(name):
+        drop_going(going)
 
-    Dropping needs the whole table for an instant. Behind a long read it gives up after a second and tries again, since
-    every writer would queue up behind it; raises OperationalError after five tries.
+
+def detach_partition(
+    name: str, *, may_go: Callable[[], bool] = lambda: True, replacement: str | None = None
+) -> str | None:
+    """Take a partition out of the table, in one transaction; return its new name, or None where it may not go.
+
+    `may_go` is asked once nobody writes any more. `replacement` is a table for the same day, with what stays of it. This
+    needs the whole table for an instant. Behind a long read or write it gives up after LOCK_TIMEOUT_MS and tries again,
+    since every writer queues up behind it meanwhile; raises OperationalError (55P03) after LOCK_ATTEMPTS, ValueError for
+    a name that is not a partition's.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a partition of {_PARENT}.")
-    run_in_transaction(lambda: _drop(name), backoff_seconds=0.25)
-    _known_days.discard(datetime.strptime(name[-8:], "%Y%m%d").date())
+
+    def work() -> str | None:
+        current_job().raise_if_cancelled()
+        with connection.cursor() as cursor:
+            return _detach(cursor, name, may_go, replacement)
+
+    going = run_in_transaction(work, max_attempts=LOCK_ATTEMPTS, backoff_seconds=0.02)
+    if going and not replacement:
+        _known_days.discard(_day_of(name))
+    return going
+
+
+def make_replacement(name: str) -> str:
+    """Make an empty table that can take a partition's place, with its key and its bounds; return the name."""
+    fresh, day = f"{name}{_REPLACEMENT}", _day_of(name)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'DROP TABLE IF EXISTS "{fresh}"; CREATE TABLE "{fresh}" (LIKE {_PARENT} INCLUDING ALL);'
+            # Attaching a table that proves its bounds need not read it.
+            f'ALTER TABLE "{fresh}" ADD CONSTRAINT bounds CHECK (fix_time >= {_midnight(day)}'
+            f" AND fix_time < {_midnight(day + timedelta(days=1))})"
+        )
+    return fresh
+
+
+def drop_replacements() -> None:
+    """Drop replacements that took nobody's place. Only for whoever makes them: nobody else may be at it."""
+    for name, _day in _tables_like(_REPLACEMENT):
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP TABLE "{name}"')
+
+
+def going_name(name: str) -> str:
+    """What a partition is called once it is none any more, until it is dropped."""
+    return f"{name}{_GOING}"
+
+
+def list_going() -> list[tuple[str, date]]:
+    """(table name, UTC day) of what was taken out and not dropped yet: a run was killed in between, or goes on now."""
+    return _tables_like(_GOING)
+
+
+def drop_going(name: str) -> None:
+    """Drop what was taken out of the table: no lock of the table is needed."""
+    if not name.endswith(_GOING) or not _NAME.match(name):
+        raise ValueError(f"{name!r} was not a partition of {_PARENT}.")
+    with connection.cursor() as cursor:
+        cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
 
 
 def _utc_day(value: date | datetime) -> date:
     return value.astimezone(UTC).date() if isinstance(value, datetime) else value
 
 
-def _drop(name: str) -> None:
+def _day_of(name: str) -> date:
+    return datetime.strptime(name[len(_PARENT) + 1 :][:8], "%Y%m%d").date()
+
+
+def _tables_like(suffix: str) -> list[tuple[str, date]]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
-        cursor.execute("SET LOCAL lock_timeout = '1s'")
-        cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
-        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            " AND relname ~ %s ORDER BY relname",
+            [f"^{_PARENT}_[0-9]{{8}}{suffix}$"],
+        )
+        return [(name, _day_of(name)) for (name,) in cursor.fetchall()]
+
+
+def _midnight(day: date) -> str:
+    return f"'{day} 00:00:00+00'"
+
+
+def _detach(cursor: Any, name: str, may_go: Callable[[], bool], replacement: str | None) -> str | None:
+    going = going_name(name)
+    cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
+    # The parent first, as writers do. Who has it before us commits rows and states together, so that a look after it
+    # sees both.
+    cursor.execute(f'LOCK TABLE ONLY {_PARENT}, ONLY "{name}" IN ACCESS EXCLUSIVE MODE')
+    cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    if not may_go():
+        return None
+    statements = [
+        f'ALTER TABLE {_PARENT} DETACH PARTITION "{name}"',
+        f'ALTER TABLE "{name}" RENAME TO "{going}"',
+        # So that the names are free for whatever takes this day's place.
+        f'ALTER INDEX IF EXISTS "{name}_pkey" RENAME TO "{going}_pkey"',
+    ]
+    if replacement:
+        statements += [
+            f'ALTER TABLE "{replacement}" RENAME TO "{name}"',
+            f'ALTER INDEX IF EXISTS "{replacement}_pkey" RENAME TO "{name}_pkey"',
+            _attach_statement(_day_of(name)),
+            f'ALTER TABLE "{name}" DROP CONSTRAINT bounds',
+        ]
+    cursor.execute(";".join(statements))
+    return going
 
 
 def _create(days: list[date]) -> list[date]:
@@ -131,9 +230,14 @@ def _create(days: list[date]) -> list[date]:
 
 def _create_statements(day: date) -> str:
     """Names and dates come from `date` values, never from outside, so they may stand in the statement."""
-    name, until = partition_name(day), day + timedelta(days=1)
     return (
-        f'CREATE TABLE "{name}" (LIKE {_PARENT} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);'
-        f'ALTER TABLE {_PARENT} ATTACH PARTITION "{name}"'
-        f" FOR VALUES FROM ('{day} 00:00:00+00') TO ('{until} 00:00:00+00')"
+        f'CREATE TABLE "{partition_name(day)}" (LIKE {_PARENT} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);'
+        + _attach_statement(day)
+    )
+
+
+def _attach_statement(day: date) -> str:
+    return (
+        f'ALTER TABLE {_PARENT} ATTACH PARTITION "{partition_name(day)}"'
+        f" FOR VALUES FROM ({_midnight(day)}) TO ({_midnight(day + timedelta(days=1))})"
     )

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 R = TypeVar("R")
 
 DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, FOREIGN_KEY = "40P01", "40001", "55P03", "23503"
+_MAX_BACKOFF_SECONDS = 0.5
 RETRYABLE = frozenset({DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, FOREIGN_KEY})
 
 
@@ -44,4 +45,4 @@ def run_in_transaction(
             transient = not nested and sqlstate(error) in RETRYABLE
             if attempt == max_attempts or not (wanted or transient):
                 raise
-        time.sleep(random.uniform(0, backoff_seconds * 2**attempt))  # noqa: S311 - jitter, not a secret
+        time.sleep(random.uniform(0, min(_MAX_BACKOFF_SECONDS, backoff_seconds * 2**attempt)))  # noqa: S311 - jitter, not a secret

@@ -1,4 +1,8 @@
-"""Tasks of the cleanup queue. Each takes `dry_run`, which reports and removes nothing, and returns what it did."""
+"""Tasks of the cleanup queue. Each takes `dry_run`, which reports and removes nothing, and returns what it did.
+
+What is not said comes from the retention settings. A run that reaches its `max_seconds` says `finished: false`, and the
+next one goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,58 +14,96 @@ from tasks_app.engine import task
 from tasks_app.services.cleanup.cache_entries import remove_unused_cache_entries
 from tasks_app.services.cleanup.duplicates import remove_duplicate_positions
 from tasks_app.services.cleanup.events import remove_old_events
+from tasks_app.services.cleanup.history import remove_old_history
 from tasks_app.services.cleanup.job_history import remove_job_history
 from tasks_app.services.cleanup.optimize import optimize_tables
 from tasks_app.services.cleanup.orphans import remove_orphaned_data
 from tasks_app.services.cleanup.positions import remove_old_positions
 from tasks_app.services.cleanup.sessions import remove_expired_sessions
+from tasks_app.services.storage import sample_storage
 
 
 @task(queue="cleanup", schedulable=True)
-def cleanup_old_positions(days_to_keep: int = 30, dry_run: bool = False) -> dict[str, Any]:
-    """Remove positions older than `days_to_keep` whole UTC days; each device's last known one stays."""
-    return remove_old_positions(days_to_keep=days_to_keep, now=timezone.now(), dry_run=dry_run)
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_old_events(days_to_keep: int = 90, dry_run: bool = False) -> dict[str, Any]:
-    """Remove events older than `days_to_keep` days, except an overspeed that still goes on."""
-    return remove_old_events(days_to_keep=days_to_keep, now=timezone.now(), dry_run=dry_run)
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_expired_sessions(dry_run: bool = False) -> dict[str, Any]:
-    """Remove web sessions and API tokens that have expired."""
-    return remove_expired_sessions(now=timezone.now(), dry_run=dry_run)
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_cache(pattern: str = "*", max_age_hours: float = 24, dry_run: bool = False) -> dict[str, Any]:
-    """Remove entries of our cache that fit `pattern` and were not used (OBJECT IDLETIME) for `max_age_hours`."""
-    return remove_unused_cache_entries(pattern=pattern, max_age_hours=max_age_hours, dry_run=dry_run)
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_duplicate_positions(dry_run: bool = False) -> dict[str, Any]:
-    """Remove positions of the last days that repeat one less than a second before, within a meter."""
-    return remove_duplicate_positions(now=timezone.now(), dry_run=dry_run)
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_orphaned_data(dry_run: bool = False) -> dict[str, Any]:
-    """Remove positions of deleted devices, and what other packages hold for things that are gone."""
-    return remove_orphaned_data(now=timezone.now(), dry_run=dry_run)
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_job_history(succeeded_days: int = 7, failed_days: int = 30, dry_run: bool = False) -> dict[str, Any]:
-    """Remove jobs that succeeded `succeeded_days` ago, and that failed or were cancelled `failed_days` ago."""
-    return remove_job_history(
-        succeeded_days=succeeded_days, failed_days=failed_days, now=timezone.now(), dry_run=dry_run
+def cleanup_old_positions(
+    days_to_keep: int | None = None,
+    dry_run: bool = False,
+    device_id: int | None = None,
+    max_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Remove positions older than so many whole UTC days; last known ones, those of events and what is kept for ever stay."""
+    return remove_old_positions(
+        now=timezone.now(), days_to_keep=days_to_keep, device_id=device_id, dry_run=dry_run, max_seconds=max_seconds
     )
 
 
 @task(queue="cleanup", schedulable=True)
-def optimize_database(dry_run: bool = False) -> dict[str, Any]:
-    """VACUUM tables with many dead rows and ANALYZE those that changed much."""
-    return optimize_tables(dry_run=dry_run)
+def cleanup_old_events(
+    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove events older than so many days, except an overspeed that still goes on."""
+    return remove_old_events(now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds)
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_expired_sessions(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+    """Remove web sessions and API tokens that have expired."""
+    return remove_expired_sessions(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_cache(
+    pattern: str = "*", max_age_hours: float = 24, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove entries of our cache that fit `pattern` and were not used (OBJECT IDLETIME) for `max_age_hours`."""
+    return remove_unused_cache_entries(
+        pattern=pattern, max_age_hours=max_age_hours, dry_run=dry_run, max_seconds=max_seconds
+    )
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_duplicate_positions(
+    dry_run: bool = False, device_id: int | None = None, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove positions of the last days that repeat one just before at the same place."""
+    return remove_duplicate_positions(now=timezone.now(), device_id=device_id, dry_run=dry_run, max_seconds=max_seconds)
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_orphaned_data(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+    """Remove positions of deleted devices, files without a row, and what leaked in Redis."""
+    return remove_orphaned_data(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_job_history(
+    succeeded_days: int | None = None,
+    failed_days: int | None = None,
+    dry_run: bool = False,
+    max_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Remove jobs that succeeded, and jobs that failed or were cancelled, so many days ago."""
+    return remove_job_history(
+        now=timezone.now(),
+        succeeded_days=succeeded_days,
+        failed_days=failed_days,
+        dry_run=dry_run,
+        max_seconds=max_seconds,
+    )
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_history(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+    """Remove quarantined and filtered fixes, audit rows, imports and archives as the retention settings say."""
+    return remove_old_history(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
+
+
+@task(queue="cleanup", schedulable=True)
+def optimize_database(dry_run: bool = False, force: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+    """VACUUM, ANALYZE and REINDEX where needed; in business hours only with `force`."""
+    return optimize_tables(now=timezone.now(), dry_run=dry_run, force=force, max_seconds=max_seconds)
+
+
+@task(queue="cleanup", schedulable=True)
+def sample_table_sizes() -> dict[str, Any]:
+    """Note the size of every table once a day, and warn administrators before the storage budget is reached."""
+    return sample_storage(now=timezone.now())

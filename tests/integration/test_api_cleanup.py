@@ -16,10 +16,12 @@ ALL = {
     "events": {"days_to_keep": 10},
     "sessions": {},
     "cache": {"pattern": "x*", "max_age_hours": 0.5},
-    "duplicates": {},
+    "duplicates": {"max_seconds": 30},
     "orphans": {},
     "jobs": {"succeeded_days": 3, "failed_days": 4},
-    "optimize": {},
+    "history": {},
+    "notifications": {"days_to_keep": 10},
+    "optimize": {"force": True},
 }
 
 
@@ -54,6 +56,11 @@ def test_it_removes_what_is_old_unless_it_runs_dry(staff_api, device, run_jobs):
         ("cache", {"pattern": "x" * 1000}, "pattern"),
         ("cache", {"max_age_hours": -1}, "max_age_hours"),
         ("optimize", {"dry_run": "yes"}, "dry_run"),
+        ("optimize", {"force": 1}, "force"),
+        ("positions", {"device_id": 10**9}, "device_id"),
+        ("duplicates", {"device_id": -1}, "device_id"),
+        ("history", {"max_seconds": 0}, "max_seconds"),
+        ("orphans", {"max_seconds": 10**9}, "max_seconds"),
     ],
 )
 def test_it_names_what_is_wrong(staff_api, kind, body, field):

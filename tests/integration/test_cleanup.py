@@ -18,14 +18,13 @@ from tasks_app.engine import JobCancelled, PermanentError, enqueue, get_task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import DeviceState, Event, Job, Position
-from tasks_app.services.cleanup import positions as positions_module
-from tasks_app.services.cleanup import runs
+from tasks_app.services.cleanup import position_days, runs
 from tasks_app.services.cleanup.duplicates import remove_duplicate_positions
 from tasks_app.services.cleanup.events import remove_old_events
 from tasks_app.services.cleanup.optimize import optimize_tables
 from tasks_app.services.cleanup.orphans import remove_orphaned_data
 from tasks_app.services.cleanup.positions import remove_old_positions
-from tasks_app.services.cleanup.runs import run_exclusively
+from tasks_app.services.cleanup.runs import Run, run_exclusively
 from tasks_app.services.partitions import (
     drop_partition,
     ensure_partitions,
@@ -36,6 +35,7 @@ from tasks_app.services.partitions import (
 from tasks_app.signals import orphans_cleanup_requested
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+NIGHT = datetime(2026, 3, 10, 3, tzinfo=UTC)
 CLEANUPS = {
     "old_positions": get_task("cleanup_old_positions"),
     "old_events": get_task("cleanup_old_events"),
@@ -99,7 +99,7 @@ def test_old_days_of_positions_are_dropped_whole_and_newer_ones_stay(device):
 
 
 def test_the_last_known_position_of_every_device_survives_any_setting(make_device, monkeypatch):
-    monkeypatch.setattr(positions_module, "BATCH_ROWS", 3)
+    monkeypatch.setattr(position_days, "BATCH_PAGES", 1)
     silent, lively = make_device(), make_device()
     old = days_ago(400)
     store(silent.pk, *[old + timedelta(seconds=second) for second in range(10)])
@@ -176,7 +176,7 @@ def test_deleting_goes_in_bounded_batches_and_stops_between_them_when_cancelled(
     set_current_job(job)
     try:
         with pytest.raises(JobCancelled):
-            runs.delete_in_batches(Event.objects.all(), order_by="occurred_at", batch_rows=10)
+            runs.delete_in_batches(Event.objects.all(), Run(dry_run=False), order_by="occurred_at", batch_rows=10)
     finally:
         set_current_job(None)
     assert Event.objects.count() == 5
@@ -326,7 +326,7 @@ def test_a_second_run_beside_the_first_declines(name):
     is_running, may_end = threading.Event(), threading.Event()
 
     def first() -> None:
-        def work() -> dict:
+        def work(run: Run) -> dict:
             is_running.set()
             may_end.wait(30)
             return {}
@@ -347,7 +347,7 @@ def test_a_second_run_beside_the_first_declines(name):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_lock_is_given_back_after_a_failure():
-    def fail() -> dict:
+    def fail(run: Run) -> dict:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1/0")
         return {}
@@ -357,7 +357,7 @@ def test_the_lock_is_given_back_after_a_failure():
     outcomes = []
 
     def again() -> None:
-        outcomes.append(run_exclusively("failing", lambda: {"rows": 0}))
+        outcomes.append(run_exclusively("failing", lambda run: {"rows": 0}))
         connections.close_all()
 
     other = threading.Thread(target=again)
@@ -381,16 +381,16 @@ def test_optimizing_gives_dead_rows_back_and_says_so(device):
         Event.objects.bulk_create([Event(device=device, kind="overspeed", occurred_at=NOW) for _ in range(3000)])
         Event.objects.all().delete()
         wait_until(lambda: dead_rows(table) >= 3000)
-        would = optimize_tables(dry_run=True)
+        would = optimize_tables(now=NOW, dry_run=True)
         assert dead_rows(table) >= 3000
-        done = optimize_tables()
-        report = next(entry for entry in done["tables"] if entry["table"] == table)
-        assert next(entry for entry in would["tables"] if entry["table"] == table)["did"] == "vacuum"
+        done = optimize_tables(now=NIGHT)
+        report = next(entry for entry in done["optimized"] if entry["table"] == table)
+        assert next(entry for entry in would["optimized"] if entry["table"] == table)["did"] == "vacuum"
         assert report["did"] == "vacuum"
         assert report["dead_rows_before"] >= 3000
         assert report["dead_rows_after"] == 0
         assert report["bytes_after"] <= report["bytes_before"]
-        assert table not in {entry["table"] for entry in optimize_tables()["tables"]}
+        assert table not in {entry["table"] for entry in optimize_tables(now=NIGHT)["optimized"]}
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
@@ -413,11 +413,11 @@ def test_a_table_that_someone_holds_is_skipped_and_reported_so(device):
     holder.start()
     assert is_held.wait(30)
     try:
-        done = _with_lock_timeout(optimize_tables)
+        done = _with_lock_timeout(lambda: optimize_tables(now=NIGHT))
     finally:
         may_end.set()
         holder.join()
-    assert next(entry for entry in done["tables"] if entry["table"] == name)["did"] == "skipped"
+    assert next(entry for entry in done["optimized"] if entry["table"] == name)["did"] == "skipped"
 
 
 def _with_lock_timeout(work):
@@ -434,8 +434,8 @@ def _with_lock_timeout(work):
 @pytest.mark.django_db(transaction=True)
 def test_optimizing_analyzes_what_never_was_and_the_parent_of_the_partitions(device):
     store(device.pk, NOW)
-    done = optimize_tables()
-    assert partition_name(NOW.date()) in {entry["table"] for entry in done["tables"]}
+    done = optimize_tables(now=NIGHT)
+    assert partition_name(NOW.date()) in {entry["table"] for entry in done["optimized"]}
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [Position._meta.db_table])
         assert cursor.fetchone()[0] == 1
@@ -443,7 +443,7 @@ def test_optimizing_analyzes_what_never_was_and_the_parent_of_the_partitions(dev
 
 def test_optimizing_inside_a_transaction_fails_clearly():
     with pytest.raises(PermanentError, match="transaction"):
-        optimize_tables()
+        optimize_tables(now=NIGHT)
 
 
 def wait_until(is_true, seconds: float = 20) -> None:

@@ -12,24 +12,30 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
-from tasks_app.services.cleanup.runs import InvalidLimit, run_exclusively
+from tasks_app.services.cleanup.runs import InvalidLimit, Run, run_exclusively
 
 MAX_HOURS = 87_600
 _SCAN_KEYS = 500
 _GLOB = re.compile(r"([*?\[\]\\])")
 
 
-def remove_unused_cache_entries(*, pattern: str, max_age_hours: float, dry_run: bool = False) -> dict[str, Any]:
+def remove_unused_cache_entries(
+    *, pattern: str, max_age_hours: float, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
     """Remove entries whose cache key fits the glob `pattern` and that were not read or written for `max_age_hours`.
 
     Only keys under settings.CACHE_KEY_PREFIX are looked at, by SCAN. The server knows when a key was last used, not when
     it was made (OBJECT IDLETIME), so an entry in use stays; one with a time to live goes by itself anyway. 0 hours
-    removes all that fit. Returns scanned, rows, bytes, seconds. Raises InvalidLimit, JobCancelled.
+    removes all that fit. Returns scanned and the figures of the run. Raises InvalidLimit, JobCancelled.
     """
     match = _redis_pattern(pattern)
     if isinstance(max_age_hours, bool) or not 0 <= max_age_hours <= MAX_HOURS:
         raise InvalidLimit(_("max_age_hours must be from 0 to %(most)d.") % {"most": MAX_HOURS})
-    return run_exclusively("cache", lambda: _remove(match, max_age_hours * 3600, dry_run))
+
+    def work(run: Run) -> dict[str, Any]:
+        return {"scanned": _remove(match, max_age_hours * 3600, run)}
+
+    return run_exclusively("cache", work, dry_run=dry_run, max_seconds=max_seconds)
 
 
 def _redis_pattern(pattern: str) -> str:
@@ -42,19 +48,21 @@ def _redis_pattern(pattern: str) -> str:
     return _GLOB.sub(r"\\\1", cache.make_key("")) + pattern
 
 
-def _remove(match: str, idle_seconds: float, dry_run: bool) -> dict[str, Any]:
-    done = {"dry_run": dry_run, "scanned": 0, "rows": 0, "bytes": 0}
+def _remove(match: str, idle_seconds: float, run: Run) -> int:
+    """How many keys were looked at."""
+    scanned = 0
+    run.add("cache", 0)
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         for keys in _scan(client, match):
-            current_job().raise_if_cancelled()
+            if not run.has_time():
+                break
             unused = _unused(client, keys, idle_seconds)
-            done["scanned"] += len(keys)
-            done["rows"] += len(unused)
-            done["bytes"] += sum(unused.values())
-            if unused and not dry_run:
+            scanned += len(keys)
+            if unused and not run.dry_run:
                 client.unlink(*unused)
-            current_job().progress(done["scanned"])
-    return done
+            run.add("cache", len(unused), sum(unused.values()))
+            current_job().progress(scanned)
+    return scanned
 
 
 def _scan(client: redis.Redis, match: str) -> Iterator[list[bytes]]:

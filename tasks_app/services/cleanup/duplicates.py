@@ -1,90 +1,154 @@
-"""The same fix told twice: by two sources whose clocks or roundings differ a little.
+"""The same fix told twice, by two sources whose clocks or roundings differ a little; and, where wished, fixes of standing.
 
 Exactly equal ones cannot be stored (device and fix time are the key).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from tasks_app.engine import current_job
-from tasks_app.models import Device, DeviceState, Position
+from tasks_app.models import Device, DeviceState, Event, Position
+from tasks_app.queries.retention import retention_settings
 from tasks_app.services.cleanup.near_duplicates import Neighbours, pick_near_duplicates
-from tasks_app.services.cleanup.runs import BATCH_ROWS, run_exclusively
+from tasks_app.services.cleanup.runs import BATCH_ROWS, InvalidLimit, Run, bytes_per_row, run_exclusively
 from tasks_app.services.partitions import list_partitions
 
-TOLERANCE_METERS = 1.0
-WITHIN = timedelta(seconds=1)
 # What came in lately may still be in somebody's hands (derivation, a report being written).
 SETTLED_AFTER = timedelta(hours=1)
 LOOK_BACK_DAYS = 3
-_DEVICES_AT_ONCE = 50
-# A degree of latitude is at least 110.5 km: nothing nearer than the tolerance is missed by this.
-_TOLERANCE_DEGREES = TOLERANCE_METERS / 110_500
+# A receiver that stands still wanders about so far, and calls it no more than so fast.
+STANDING_METERS = 25.0
+STANDING_KPH = 2.0
+_DEVICES_AT_ONCE = 20
 
-_POSITIONS, _STATES = Position._meta.db_table, DeviceState._meta.db_table
+_POSITIONS, _STATES, _EVENTS = Position._meta.db_table, DeviceState._meta.db_table, Event._meta.db_table
+_IS_REFERENCED = f"""(
+    EXISTS (SELECT FROM {_STATES} s WHERE s.device_id = p.device_id AND s.fix_time = p.fix_time)
+    OR EXISTS (SELECT FROM {_EVENTS} e WHERE e.device_id = p.device_id AND e.occurred_at = p.fix_time)
+)"""  # noqa: S608 - constant table names, here and below
 _PAIRS = f"""
-    SELECT f.device_id, previous_time, previous_latitude, previous_longitude, f.fix_time, f.latitude, f.longitude,
-           EXISTS (SELECT FROM {_STATES} s WHERE s.device_id = f.device_id AND s.fix_time = f.fix_time)
+    SELECT p.device_id, previous_time, previous_latitude, previous_longitude, p.fix_time, p.latitude, p.longitude,
+           {_IS_REFERENCED}
     FROM (
-        SELECT device_id, fix_time, latitude, longitude, lag(fix_time) OVER earlier AS previous_time,
-               lag(latitude) OVER earlier AS previous_latitude, lag(longitude) OVER earlier AS previous_longitude
+        SELECT device_id, fix_time, latitude, longitude, speed_kph, attributes ->> 'ignition' AS ignition,
+               attributes ->> 'alarm' AS alarm, lag(fix_time) OVER earlier AS previous_time,
+               lag(latitude) OVER earlier AS previous_latitude, lag(longitude) OVER earlier AS previous_longitude,
+               lag(attributes ->> 'ignition') OVER earlier AS previous_ignition
         FROM {_POSITIONS}
-        WHERE device_id = ANY(%s) AND fix_time >= %s AND fix_time < %s AND received_at < %s
+        WHERE device_id = ANY(%(devices)s) AND fix_time >= %(start)s AND fix_time < %(end)s
+          AND received_at < %(settled)s
         WINDOW earlier AS (PARTITION BY device_id ORDER BY fix_time)
-    ) f
-    WHERE f.fix_time - previous_time < %s AND abs(f.latitude - previous_latitude) <= %s
-    ORDER BY f.device_id, f.fix_time
-"""  # noqa: S608 - constant table names
+    ) p
+    WHERE p.fix_time - previous_time < %(within)s AND abs(p.latitude - previous_latitude) <= %(degrees)s
+      AND (%(kph)s IS NULL OR (coalesce(p.speed_kph, 0) <= %(kph)s AND p.alarm IS NULL
+                               AND p.ignition IS NOT DISTINCT FROM previous_ignition))
+    ORDER BY p.device_id, p.fix_time
+"""  # noqa: S608
 _DELETE = f"""
     DELETE FROM {_POSITIONS} p USING unnest(%s::bigint[], %s::timestamptz[]) AS d (device_id, fix_time)
     WHERE p.device_id = d.device_id AND p.fix_time = d.fix_time AND p.fix_time >= %s AND p.fix_time < %s
-      AND NOT EXISTS (SELECT FROM {_STATES} s WHERE s.device_id = p.device_id AND s.fix_time = p.fix_time)
-"""  # noqa: S608 - constant table names
+      AND NOT {_IS_REFERENCED}
+"""  # noqa: S608
 
 
-def remove_duplicate_positions(*, now: datetime, dry_run: bool = False) -> dict[str, Any]:
-    """Remove positions of the last LOOK_BACK_DAYS days that repeat one less than a second before, within a meter.
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What is one too many: within so many meters and less than so long after one that stays."""
 
-    A device's last known position survives. Returns rows, days, seconds. Raises JobCancelled.
+    meters: float
+    within: timedelta
+    # Of fixes no faster than this, whose ignition did not change; None: of all.
+    standing_kph: float | None = None
+
+    @property
+    def degrees(self) -> float:
+        """A degree of latitude is at least 110.5 km: nothing nearer than the meters is missed by this."""
+        return self.meters / 110_500
+
+
+def likenesses() -> list[Likeness]:
+    """Near duplicates and, where it is switched on, standing devices, as the settings say."""
+    wished = retention_settings()
+    meters, seconds = wished.duplicate_meters, wished.duplicate_seconds
+    found = [
+        Likeness(
+            settings.DUPLICATE_POSITION_METERS if meters is None else meters,
+            timedelta(seconds=settings.DUPLICATE_POSITION_SECONDS if seconds is None else seconds),
+        )
+    ]
+    if wished.thin_standing_seconds:
+        found.append(Likeness(STANDING_METERS, timedelta(seconds=wished.thin_standing_seconds), STANDING_KPH))
+    return found
+
+
+def remove_duplicate_positions(
+    *, now: datetime, device_id: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove positions of the last LOOK_BACK_DAYS days that repeat one just before at the same place (see `likenesses`).
+
+    A device's last known position and those of events survive. Returns days and the figures of the run. Raises
+    InvalidLimit for an unknown device, JobCancelled.
     """
-    return run_exclusively("duplicate_positions", lambda: _remove(now, dry_run))
-
-
-def _remove(now: datetime, dry_run: bool) -> dict[str, Any]:
-    first_day = (now - timedelta(days=LOOK_BACK_DAYS)).astimezone(UTC).date()
-    days = [day for _name, day in list_partitions() if first_day <= day <= now.astimezone(UTC).date()]
     device_ids = list(Device.objects.order_by("pk").values_list("pk", flat=True))
+    if device_id is not None:
+        if device_id not in device_ids:
+            raise InvalidLimit(_("There is no device %(id)s.") % {"id": device_id})
+        device_ids = [device_id]
+
+    def work(run: Run) -> dict[str, Any]:
+        return _remove(run, now, device_ids)
+
+    return run_exclusively("duplicate_positions", work, dry_run=dry_run, max_seconds=max_seconds)
+
+
+def _remove(run: Run, now: datetime, device_ids: list[int]) -> dict[str, Any]:
+    first_day = (now - timedelta(days=LOOK_BACK_DAYS)).astimezone(UTC).date()
+    days = [(name, day) for name, day in list_partitions() if first_day <= day <= now.astimezone(UTC).date()]
     chunks = [device_ids[start : start + _DEVICES_AT_ONCE] for start in range(0, len(device_ids), _DEVICES_AT_ONCE)]
-    work = [(day, chunk) for day in days for chunk in chunks]
-    rows = 0
-    for number, (day, chunk) in enumerate(work, start=1):
-        current_job().raise_if_cancelled()
-        rows += _remove_of_day(day, chunk, now, dry_run)
+    work = [(name, day, chunk, like) for name, day in days for chunk in chunks for like in likenesses()]
+    run.add(_POSITIONS, 0)
+    for number, (name, day, chunk, like) in enumerate(work, start=1):
+        if not run.has_time():
+            break
+        rows = _remove_of_day(day, chunk, now, like, run)
+        run.add(_POSITIONS, rows, int(rows * bytes_per_row(name)) if rows else 0)
         current_job().progress(number, len(work), str(day))
-    return {"dry_run": dry_run, "rows": rows, "days": len(days)}
+    return {"days": len(days)}
 
 
-def _remove_of_day(day: date, device_ids: list[int], now: datetime, dry_run: bool) -> int:
+def _remove_of_day(day: date, device_ids: list[int], now: datetime, like: Likeness, run: Run) -> int:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     until = start + timedelta(days=1)
-    # From a second earlier, so that the first fix of the day meets the last of the day before.
-    bounds: list[Any] = [device_ids, start - WITHIN, until, now - SETTLED_AFTER, WITHIN, _TOLERANCE_DEGREES]
+    values: dict[str, Any] = {
+        "devices": device_ids,
+        # From a little earlier, so that the first fix of the day meets the last of the day before.
+        "start": start - like.within,
+        "end": until,
+        "settled": now - SETTLED_AFTER,
+        "within": like.within,
+        "degrees": like.degrees,
+        "kph": like.standing_kph,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_PAIRS, bounds)
+        cursor.execute(_PAIRS, values)
         pairs = [Neighbours(*row) for row in cursor.fetchall()]
-    found = pick_near_duplicates(pairs, tolerance_meters=TOLERANCE_METERS, within=WITHIN)
-    if dry_run:
+    found = pick_near_duplicates(
+        pairs, tolerance_meters=like.meters, within=like.within, keeps_last=like.standing_kph is not None
+    )
+    if run.dry_run:
         return len(found)
     batches = [found[first : first + BATCH_ROWS] for first in range(0, len(found), BATCH_ROWS)]
-    return sum(_delete(batch, start - WITHIN, until) for batch in batches)
+    return sum(_delete(batch, start - like.within, until) for batch in batches if run.has_time())
 
 
 def _delete(batch: list[tuple[int, datetime]], start: datetime, until: datetime) -> int:
-    current_job().raise_if_cancelled()
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [[key[0] for key in batch], [key[1] for key in batch], start, until])
         return int(cursor.rowcount)

@@ -7,23 +7,31 @@ from typing import Any
 
 from tasks_app.engine import JobState
 from tasks_app.models import Job
-from tasks_app.services.cleanup.runs import cutoff, delete_in_batches, run_exclusively
+from tasks_app.queries.retention import days_to_keep
+from tasks_app.services.cleanup.runs import Run, cutoff, delete_in_batches, run_exclusively
 
 
 def remove_job_history(
-    *, succeeded_days: int, failed_days: int, now: datetime, dry_run: bool = False
+    *,
+    now: datetime,
+    succeeded_days: int | None = None,
+    failed_days: int | None = None,
+    dry_run: bool = False,
+    max_seconds: float | None = None,
 ) -> dict[str, Any]:
     """Remove jobs that succeeded before `succeeded_days`, and that failed or were cancelled before `failed_days`.
 
-    Returns succeeded, failed (with the cancelled), rows (their sum), seconds. Raises InvalidLimit, JobCancelled.
+    Returns succeeded, failed (with the cancelled) and the figures of the run. Raises InvalidLimit, JobCancelled.
     """
+    succeeded_days = days_to_keep("jobs_succeeded") if succeeded_days is None else succeeded_days
+    failed_days = days_to_keep("jobs_failed") if failed_days is None else failed_days
     is_success = Job.objects.filter(state=JobState.SUCCEEDED)
     succeeded = is_success.filter(finished_at__lt=cutoff(now, succeeded_days, name="succeeded_days"))
     others = Job.objects.filter(state__in=[JobState.FAILED, JobState.CANCELLED])
     failed = others.filter(finished_at__lt=cutoff(now, failed_days, name="failed_days"))
 
-    def work() -> dict[str, Any]:
-        counts = [delete_in_batches(rows, order_by="finished_at", dry_run=dry_run) for rows in (succeeded, failed)]
-        return {"dry_run": dry_run, "succeeded": counts[0], "failed": counts[1], "rows": sum(counts)}
+    def work(run: Run) -> dict[str, Any]:
+        counts = [delete_in_batches(rows, run, order_by="finished_at") for rows in (succeeded, failed)]
+        return {"succeeded": counts[0], "failed": counts[1]}
 
-    return run_exclusively("job_history", work)
+    return run_exclusively("job_history", work, dry_run=dry_run, max_seconds=max_seconds)

@@ -1,8 +1,9 @@
-"""Fresh planner statistics where much changed, and space of dead rows given back for use."""
+"""Fresh planner statistics where much changed, space of dead rows given back for use, bloated indexes built anew."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -10,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
 from tasks_app.models import Position
-from tasks_app.services.cleanup.runs import run_exclusively
+from tasks_app.queries.retention import is_business_time
+from tasks_app.services.cleanup.index_bloat import IndexFigures, bloated_indexes, unfinished_indexes
+from tasks_app.services.cleanup.runs import Run, run_exclusively, scalar
 
 # Autovacuum waits for a fifth of a table to be dead; once a week, off hours, we can be tidier.
 MIN_ROWS = 1000
@@ -46,45 +49,94 @@ class TableFigures:
         return self.was_never_analyzed or self.changed_rows >= max(MIN_ROWS, SHARE * self.live_rows)
 
 
-def optimize_tables(*, dry_run: bool = False) -> dict[str, Any]:
-    """VACUUM (with ANALYZE) the tables with many dead rows, ANALYZE those that changed much, and nothing else.
+def optimize_tables(
+    *, now: datetime, dry_run: bool = False, force: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """VACUUM (with ANALYZE) the tables with many dead rows, ANALYZE those that changed much, REINDEX what is bloated.
 
-    Neither holds up reading or writing; a table that someone has locked (autovacuum, say) is skipped. Returns vacuum,
-    analyze, skipped (counts of tables), tables (each: what was done, dead rows and bytes before and after), seconds.
+    None of it holds up reading or writing; a table that someone has locked (autovacuum, say) is skipped. In business
+    hours nothing is done unless `force`. Returns vacuum, analyze, reindex, skipped (counts), `optimized` (each: what was
+    done, dead rows and bytes before and after) and the figures of the run, whose bytes are those that became free.
     Raises PermanentError inside a transaction, where PostgreSQL cannot VACUUM; JobCancelled.
     """
     if connection.in_atomic_block:
         raise PermanentError(_("The database cannot be optimized inside a transaction."))
-    return run_exclusively("optimize_database", lambda: _optimize(dry_run))
+    if not force and not dry_run and is_business_time(now):
+        return {"skipped": "business hours"}
+    return run_exclusively("optimize_database", _optimize, dry_run=dry_run, max_seconds=max_seconds)
 
 
-def _optimize(dry_run: bool) -> dict[str, Any]:
+def _optimize(run: Run) -> dict[str, Any]:
+    if not run.dry_run:
+        _drop_unfinished(run)
+    reports = _tend_tables(run) + _rebuild_indexes(run)
+    for report in reports:
+        after = report["bytes_before"] if report["bytes_after"] is None else report["bytes_after"]
+        run.add(report["table"], 0, max(0, report["bytes_before"] - after))
+    verbs = ("vacuum", "analyze", "reindex", "skipped")
+    return {**{verb: sum(report["did"] == verb for report in reports) for verb in verbs}, "optimized": reports}
+
+
+def _tend_tables(run: Run) -> list[dict[str, Any]]:
     before = _figures()
     chosen = [table for table in before.values() if table.needs_vacuum or table.needs_analyze]
     for number, table in enumerate(chosen, start=1):
-        current_job().raise_if_cancelled()
-        if not dry_run:
-            _run(table)
+        if not run.has_time():
+            break
+        if not run.dry_run:
+            _tend(table, run)
         current_job().progress(number, len(chosen), table.name)
-    if chosen and not dry_run:
+    if chosen and not run.dry_run and run.has_time():
         # Nobody else ever analyzes the parent of the partitions, which the planner asks about queries across days.
-        _execute(f"ANALYZE (SKIP_LOCKED) {connection.ops.quote_name(Position._meta.db_table)}")
+        _execute(f"ANALYZE (SKIP_LOCKED) {connection.ops.quote_name(Position._meta.db_table)}", run)
     after = _figures()
-    tables = [_report(table, after.get(table.name), dry_run) for table in chosen]
-    counts = {verb: sum(table["did"] == verb for table in tables) for verb in ("vacuum", "analyze", "skipped")}
-    return {"dry_run": dry_run, **counts, "tables": tables}
+    return [_report(table, after.get(table.name), run.dry_run) for table in chosen]
 
 
-def _run(table: TableFigures) -> None:
+def _tend(table: TableFigures, run: Run) -> None:
     # A partition may be dropped while we work: VACUUM and ANALYZE of a name that is gone would fail the whole job.
-    if table.name not in connection.introspection.table_names():
+    if not _exists(table.name):
         return
     command = "VACUUM (ANALYZE, SKIP_LOCKED)" if table.needs_vacuum else "ANALYZE (SKIP_LOCKED)"
-    _execute(f"{command} {connection.ops.quote_name(table.name)}")
+    _execute(f"{command} {connection.ops.quote_name(table.name)}", run)
 
 
-def _execute(sql: str) -> None:
-    with connection.cursor() as cursor:
+def _rebuild_indexes(run: Run) -> list[dict[str, Any]]:
+    reports, chosen = [], bloated_indexes()
+    for number, index in enumerate(chosen, start=1):
+        if not run.has_time():
+            break
+        if not run.dry_run:
+            _execute(f"REINDEX INDEX CONCURRENTLY {connection.ops.quote_name(index.name)}", run)
+            _drop_unfinished(run)
+        reports.append(_index_report(index, run))
+        current_job().progress(number, len(chosen), index.name)
+    return reports
+
+
+def _index_report(index: IndexFigures, run: Run) -> dict[str, Any]:
+    size = scalar("SELECT pg_relation_size(to_regclass(%s))", connection.ops.quote_name(index.name))
+    return {
+        "table": index.table,
+        "index": index.name,
+        "did": "reindex",
+        "bloat_percent": round(index.bloat * 100),
+        "bytes_before": index.size_bytes,
+        "bytes_after": None if run.dry_run else size,
+    }
+
+
+def _drop_unfinished(run: Run) -> None:
+    for name in unfinished_indexes():
+        _execute(f"DROP INDEX CONCURRENTLY IF EXISTS {connection.ops.quote_name(name)}", run)
+
+
+def _exists(name: str) -> bool:
+    return scalar("SELECT to_regclass(%s)", connection.ops.quote_name(name)) is not None
+
+
+def _execute(sql: str, run: Run) -> None:
+    with run.interruptible(), connection.cursor() as cursor:
         cursor.execute(sql)
 
 

@@ -1,119 +1,217 @@
-"""Retention of positions: whole days are dropped with their partition, so that it costs the same for any number."""
+"""Retention of positions: whole days are dropped with their partition, so that it costs the same for any number.
+
+A day of which little is kept gets a small new partition in its place; only of a day of which much is kept the rest is
+deleted in batches. What was taken out of the table is called ..._going until it is archived (where that is wanted) and
+dropped, so that a run that was killed is taken up by the next.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
 
 from tasks_app.engine import current_job
-from tasks_app.models import DeviceState, Position
-from tasks_app.services.cleanup.runs import BATCH_ROWS, cutoff, run_exclusively
-from tasks_app.services.partitions import drop_partition, list_partitions
-from tasks_app.services.transactions import LOCK_TIMEOUT, run_in_transaction, sqlstate
+from tasks_app.models import Device, Position, PositionArchive
+from tasks_app.queries.retention import archives_positions
+from tasks_app.queries.retention import days_to_keep as days_from_settings
+from tasks_app.services.cleanup.position_archives import archive_table, is_archived
+from tasks_app.services.cleanup.position_days import (
+    DayPlan,
+    copy_going,
+    copy_kept,
+    delete_going,
+    lacks_kept,
+    plan_day,
+    stored_device_ids,
+)
+from tasks_app.services.cleanup.position_policy import PositionPolicy, Wish, make_policy
+from tasks_app.services.cleanup.runs import InvalidLimit, Run, cutoff, run_exclusively
+from tasks_app.services.partitions import (
+    detach_partition,
+    drop_going,
+    drop_replacements,
+    going_name,
+    list_going,
+    list_partitions,
+    make_replacement,
+)
+from tasks_app.services.transactions import LOCK_TIMEOUT, sqlstate
+from tasks_app.signals import needed_positions_asked
 
-# Dropping locks the whole table for an instant. Rather than let writers queue up behind us we give up and try again.
-_LOCK_TIMEOUT_MS = 100
-_DROP_ATTEMPTS = 8
+# So few kept positions are compared under the lock in some milliseconds.
+MAX_COPIED_ROWS = 20_000
 
-_POSITIONS, _STATES = Position._meta.db_table, DeviceState._meta.db_table
-_IS_KEPT = f"EXISTS (SELECT FROM {_STATES} s WHERE s.device_id = p.device_id AND s.fix_time = p.fix_time)"
-_COUNT = f'SELECT count(*) FROM "{{name}}" p WHERE NOT {_IS_KEPT}'  # noqa: S608 - as below
-_HAS_KEPT = 'SELECT EXISTS (SELECT FROM {states} s JOIN "{name}" p USING (device_id, fix_time))'
-_DELETE_BATCH = f"""
-    WITH batch AS (
-        SELECT device_id, fix_time FROM "{{name}}" p
-        WHERE (device_id, fix_time) > (%s, %s) AND NOT {_IS_KEPT}
-        ORDER BY device_id, fix_time LIMIT %s
-    ), gone AS (
-        DELETE FROM "{{name}}" p USING batch b
-        WHERE p.device_id = b.device_id AND p.fix_time = b.fix_time
-        RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM gone), device_id, fix_time FROM batch ORDER BY device_id DESC, fix_time DESC LIMIT 1
-"""  # noqa: S608 - constant table names; {name} is a partition's, from the catalogue
+_TABLE = Position._meta.db_table
 
 
-def remove_old_positions(*, days_to_keep: int, now: datetime, dry_run: bool = False) -> dict[str, Any]:
+def remove_old_positions(
+    *,
+    now: datetime,
+    days_to_keep: int | None = None,
+    device_id: int | None = None,
+    dry_run: bool = False,
+    max_seconds: float | None = None,
+) -> dict[str, Any]:
     """Remove the positions of UTC days that ended `days_to_keep` days ago or earlier.
 
-    Each device's last known position survives. Returns rows, bytes, partitions_dropped, positions_kept, postponed (names
-    of partitions that were too busy to drop: next time), seconds. Raises InvalidLimit, JobCancelled.
+    What a device, or else its fleet, says of its own retention counts before `days_to_keep`, which replaces the system's
+    setting. Each device's last known position survives, and those an event happened at; days that an unfinished report
+    or a restored archive needs are left alone. Returns, beside the figures of every run, partitions_dropped,
+    positions_kept, postponed (names of partitions that were too busy: next time). Raises InvalidLimit (also for an
+    unknown device), ArchiveFailed, JobCancelled.
     """
-    oldest_kept_day = cutoff(now, days_to_keep).astimezone(UTC).date()
-    return run_exclusively("old_positions", lambda: _remove_days_before(oldest_kept_day, dry_run))
+    days = days_from_settings("positions") if days_to_keep is None else days_to_keep
+    cutoff(now, days)
+    if device_id is not None and not Device.objects.filter(pk=device_id).exists():
+        raise InvalidLimit(_("There is no device %(id)s.") % {"id": device_id})
+
+    def work(run: Run) -> dict[str, Any]:
+        return _Removal(run, now, days, device_id).remove()
+
+    return run_exclusively("old_positions", work, dry_run=dry_run, max_seconds=max_seconds)
 
 
-def _remove_days_before(oldest_kept_day: date, dry_run: bool) -> dict[str, Any]:
-    names = [name for name, day in list_partitions() if day < oldest_kept_day]
-    done: dict[str, Any] = {"dry_run": dry_run, "rows": 0, "bytes": 0, "partitions_dropped": 0, "postponed": []}
-    done["positions_kept"] = 0
-    for number, name in enumerate(names, start=1):
-        current_job().raise_if_cancelled()
-        _remove_day(name, done, dry_run)
-        current_job().progress(number, len(names), name)
-    return done
-
-
-def _remove_day(name: str, done: dict[str, Any], dry_run: bool) -> None:
-    rows, size, has_kept = (
-        _number(_COUNT, name),
-        _number("SELECT pg_total_relation_size('{name}')", name),
-        _has_kept(name),
+def read_policy(default_days: int, *, only_device: int | None = None) -> PositionPolicy:
+    """What fleets and devices ask for now."""
+    rows = Device.objects.values_list(
+        "pk",
+        "positions_days_to_keep",
+        "keep_positions_forever",
+        "fleet__positions_days_to_keep",
+        "fleet__keep_positions_forever",
+    ).exclude(
+        positions_days_to_keep=None,
+        keep_positions_forever=False,
+        fleet__positions_days_to_keep=None,
+        fleet__keep_positions_forever=False,
     )
-    if has_kept:
-        done["rows"] += rows if dry_run else _delete_rows(name)
-        done["positions_kept"] += _number('SELECT count(*) FROM "{name}"', name) - (rows if dry_run else 0)
-        return
-    if not dry_run and not _drop(name):
-        done["postponed"].append(name)
-        return
-    done["rows"] += rows
-    done["bytes"] += size
-    done["partitions_dropped"] += 1
+    wishes = ((pk, Wish(days, forever), Wish(fleet_days, ever)) for pk, days, forever, fleet_days, ever in rows)
+    return make_policy(default_days, wishes, only_device=only_device)
 
 
-def _number(sql: str, name: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(name=name))
-        return int(cursor.fetchone()[0])
+class _Removal:
+    """One run over all days."""
 
+    def __init__(self, run: Run, now: datetime, days: int, only_device: int | None) -> None:
+        self.run = run
+        self.now = now
+        self.days = days
+        self.only_device = only_device
+        self.policy = self._read_policy()
+        self.archives = archives_positions()
+        self.done: dict[str, Any] = {"partitions_dropped": 0, "positions_kept": 0, "postponed": []}
 
-def _has_kept(name: str) -> bool:
-    return bool(_number(_HAS_KEPT.format(states=_STATES, name="{name}"), name))
+    def remove(self) -> dict[str, Any]:
+        self.run.add(_TABLE, 0)
+        if not self.run.dry_run:
+            drop_replacements()
+            for name, day in list_going():
+                self._finish(name, day)
+        until = self.policy.newest_day_to_look_at(self.now)
+        needed = _needed_ranges(self.now)
+        days = [(name, day) for name, day in list_partitions() if day < until and not _is_needed(day, needed)]
+        for number, (name, day) in enumerate(days, start=1):
+            if not self.run.has_time() or not self._remove_day(name, day):
+                break
+            current_job().progress(number, len(days), str(day))
+        return self.done
 
+    def _remove_day(self, name: str, day: date) -> bool:
+        """False when the table is too busy to take anything out of it now."""
+        stored = stored_device_ids(name)
+        going = [device_id for device_id in stored if self.policy.goes(device_id, day, self.now)]
+        is_whole = len(going) == len(stored)
+        if not going and (stored or self.only_device is not None):
+            return True
+        plan = plan_day(name, day, going, is_whole=is_whole)
+        self.done["positions_kept"] += plan.kept_rows
+        if not plan.rows and plan.kept_rows:
+            return True
+        if plan.kept_rows > min(MAX_COPIED_ROWS, plan.rows):
+            self._delete(plan)
+            return True
+        return self._take_out(plan)
 
-def _drop(name: str) -> bool:
-    """Drop the partition unless a last known position came into it meanwhile, or writers keep us from its lock."""
-
-    def work() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
-            # The parent first, as writers do. Who has it before us commits rows and states together, so the look after
-            # it sees both.
-            cursor.execute(f"LOCK TABLE ONLY {_POSITIONS} IN ACCESS EXCLUSIVE MODE")
-        if _has_kept(name):
-            return False
-        drop_partition(name)
+    def _take_out(self, plan: DayPlan) -> bool:
+        """Drop the partition, or put one with what is kept in its place."""
+        if not self.run.dry_run:
+            going = self._detach(plan)
+            if going is None:
+                self.done["postponed"].append(plan.name)
+                self.run.is_finished = False
+                return False
+            self._finish(going, plan.day)
+        self.run.add(_TABLE, plan.rows, plan.going_bytes)
+        self.done["partitions_dropped"] += not plan.kept_rows
         return True
 
-    try:
-        return run_in_transaction(work, max_attempts=_DROP_ATTEMPTS, backoff_seconds=0.05)
-    except DatabaseError as error:
-        if sqlstate(error) != LOCK_TIMEOUT:
-            raise
-        return False
+    def _detach(self, plan: DayPlan) -> str | None:
+        if self.archives:
+            archive_table(plan.name, plan.day, now=self.now)
+        replacement = None
+        if plan.kept_rows:
+            replacement = make_replacement(plan.name)
+            copy_kept(plan, replacement)
+        try:
+            return detach_partition(
+                plan.name,
+                may_go=lambda: not lacks_kept(plan, self._staying(plan.day), replacement),
+                replacement=replacement,
+            )
+        except DatabaseError as error:
+            if sqlstate(error) != LOCK_TIMEOUT:
+                raise
+            return None
+
+    def _delete(self, plan: DayPlan) -> None:
+        if self.run.dry_run:
+            self.run.add(_TABLE, plan.rows, plan.going_bytes)
+            return
+        copied = None
+        if self.archives:
+            copied = going_name(plan.name)
+            copy_going(plan, copied)
+            archive_table(copied, plan.day, now=self.now)
+        deleted = delete_going(plan, self.run, copied_to=copied)
+        if copied:
+            drop_going(copied)
+        self.run.add(_TABLE, deleted, int(plan.going_bytes * deleted / max(1, plan.rows)))
+
+    def _finish(self, going: str, day: date) -> None:
+        """Archive (once more, where rows came in after the first time) and drop what is no part of the table any more."""
+        if self.archives and not is_archived(going, day):
+            archive_table(going, day, now=self.now)
+        drop_going(going)
+
+    def _staying(self, day: date) -> Sequence[int]:
+        """Devices whose positions of this day stay by policy, as it is at this moment."""
+        self.policy = self._read_policy()
+        if self.policy.only_device is None and self.policy.default_days and self._default_goes(day):
+            known: Any = self.policy.by_device
+        else:
+            known = Device.objects.values_list("pk", flat=True)
+        return [device_id for device_id in known if not self.policy.goes(device_id, day, self.now)]
+
+    def _default_goes(self, day: date) -> bool:
+        return day < cutoff(self.now, self.policy.default_days).date()
+
+    def _read_policy(self) -> PositionPolicy:
+        return read_policy(self.days, only_device=self.only_device)
 
 
-def _delete_rows(name: str) -> int:
-    """Delete all but the last known positions, in key order, one short transaction per batch."""
-    deleted, device_id, fix_time = 0, 0, datetime.min.replace(tzinfo=UTC)
-    while True:
-        current_job().raise_if_cancelled()
-        with connection.cursor() as cursor:
-            cursor.execute(_DELETE_BATCH.format(name=name), [device_id, fix_time, BATCH_ROWS])
-            row = cursor.fetchone()
-        if row is None:
-            return deleted
-        deleted, device_id, fix_time = deleted + row[0], row[1], row[2]
+def _needed_ranges(now: datetime) -> list[tuple[date, date]]:
+    """First and last UTC day of what somebody still needs: unfinished reports, and archives that were restored."""
+    restored = PositionArchive.objects.filter(restored_until__gt=now).values_list("day", flat=True)
+    answers: list[Any] = needed_positions_asked.send(sender="tasks_app")
+    ranges = [span for _receiver, spans in answers for span in spans or ()]
+    # An end is exclusive; a moment before it is the last that is needed.
+    days = [(start.date(), (end - timedelta(microseconds=1)).date()) for start, end in ranges]
+    return days + [(day, day) for day in restored]
+
+
+def _is_needed(day: date, needed: list[tuple[date, date]]) -> bool:
+    return any(first <= day <= last for first, last in needed)

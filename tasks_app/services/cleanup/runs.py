@@ -1,22 +1,29 @@
-"""What every cleanup shares: never twice at once, checked limits, bounded batches that can be cancelled in between."""
+"""What every cleanup shares: never twice at once, checked limits, bounded batches, a time window, cancelled at once."""
 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+import psycopg2
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
+from tasks_app.models.retention import MAX_DAYS
+from tasks_app.services.transactions import sqlstate
 
 BATCH_ROWS = 5000
-MAX_DAYS = 36_500
+MAX_WINDOW_SECONDS = 7 * 24 * 3600
+_QUERY_CANCELED = "57014"
+_LOOK_SECONDS = 0.1
 
 
 class InvalidLimit(PermanentError, ValueError):
@@ -25,31 +32,105 @@ class InvalidLimit(PermanentError, ValueError):
     code = "invalid_limit"
 
 
-def run_exclusively(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what `work` did with the `seconds` it took, or `{"skipped": "already running"}` beside another run."""
+class Run:
+    """One run of one cleanup: its time window, and what it removed (with `dry_run`: would remove) of each table."""
+
+    def __init__(self, *, dry_run: bool, max_seconds: float | None = None) -> None:
+        self.dry_run = dry_run
+        self.is_finished = True
+        self.tables: dict[str, dict[str, int]] = {}
+        self._started_at = time.monotonic()
+        self._ends_at = self._started_at + window_seconds(max_seconds)
+        self._job = current_job()
+
+    def has_time(self) -> bool:
+        """Call before every chunk of work; False once the window is over: the next run goes on. Raises JobCancelled."""
+        self._job.raise_if_cancelled()
+        if time.monotonic() < self._ends_at:
+            return True
+        self.is_finished = False
+        return False
+
+    def add(self, table: str, rows: int, size_bytes: int = 0) -> None:
+        """Count what went of a table."""
+        entry = self.tables.setdefault(table, {"rows": 0, "bytes": 0})
+        entry["rows"] += rows
+        entry["bytes"] += size_bytes
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Around one statement that may take long: PostgreSQL is told to stop it on cancellation and at the window's end.
+
+        Then the block ends early without an error of its own. Raises JobCancelled.
+        """
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(connection.connection, done), daemon=True)
+        watcher.start()
+        try:
+            yield
+        except OperationalError as error:
+            if sqlstate(error) != _QUERY_CANCELED or self.has_time():
+                raise
+        finally:
+            done.set()
+            watcher.join()
+
+    def _watch(self, raw: Any, done: threading.Event) -> None:
+        while not done.wait(_LOOK_SECONDS):
+            if self._job.is_cancelled or time.monotonic() >= self._ends_at:
+                try:
+                    raw.cancel()
+                except psycopg2.Error:  # the connection is gone, and the statement with it
+                    return
+
+    def result(self) -> dict[str, Any]:
+        """rows and bytes in all and per table, whether it is finished, and how long it took."""
+        totals = {name: sum(table[name] for table in self.tables.values()) for name in ("rows", "bytes")}
+        seconds = round(time.monotonic() - self._started_at, 3)
+        return {**totals, "tables": self.tables, "finished": self.is_finished, "seconds": seconds}
+
+
+def run_exclusively(
+    name: str, work: Callable[[Run], dict[str, Any]], *, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Do `work` unless a run of that name goes on anywhere; return what it says, with the figures of its Run.
+
+    Beside another run it is {"skipped": "already running"}. Raises InvalidLimit for an impossible `max_seconds`.
+    """
+    window_seconds(max_seconds)
     with _advisory_lock(name) as is_ours:
         if not is_ours:
             return {"skipped": "already running"}
-        started = time.monotonic()
-        done = work()
-        return {**done, "seconds": round(time.monotonic() - started, 3)}
+        run = Run(dry_run=dry_run, max_seconds=max_seconds)
+        said = work(run)
+        return {"dry_run": dry_run, **said, **run.result()}
+
+
+def window_seconds(max_seconds: float | None) -> float:
+    """How long a run may take, settings.CLEANUP_MAX_SECONDS by default. Raises InvalidLimit."""
+    if max_seconds is None:
+        return settings.CLEANUP_MAX_SECONDS
+    if isinstance(max_seconds, bool) or not 0 < max_seconds <= MAX_WINDOW_SECONDS:
+        raise InvalidLimit(_("max_seconds must be more than 0 and at most %(most)d.") % {"most": MAX_WINDOW_SECONDS})
+    return max_seconds
 
 
 @contextmanager
 def _advisory_lock(name: str) -> Iterator[bool]:
     """Hold PostgreSQL's session lock of that name if it is free: it goes with the connection, so no crash leaves it."""
     lock_id = int.from_bytes(hashlib.sha256(f"tasks_app.cleanup.{name}".encode()).digest()[:8], signed=True)
-    is_ours = bool(_scalar("SELECT pg_try_advisory_lock(%s)", lock_id))
+    is_ours = bool(scalar("SELECT pg_try_advisory_lock(%s)", lock_id))
     try:
         yield is_ours
     finally:
         if is_ours and connection.is_usable():
-            _scalar("SELECT pg_advisory_unlock(%s)", lock_id)
+            scalar("SELECT pg_advisory_unlock(%s)", lock_id)
 
 
-def _scalar(sql: str, value: int) -> Any:
+def scalar(sql: str, *values: Any) -> Any:
+    """The one value a query answers."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, [value])
+        cursor.execute(sql, values or None)
         return cursor.fetchone()[0]
 
 
@@ -63,21 +144,33 @@ def cutoff(now: datetime, days: int, *, name: str = "days_to_keep") -> datetime:
     return now - timedelta(days=days)
 
 
-def delete_in_batches(
-    queryset: QuerySet[Any], *, order_by: str = "pk", dry_run: bool = False, batch_rows: int = BATCH_ROWS
-) -> int:
+def delete_in_batches(queryset: QuerySet[Any], run: Run, *, order_by: str = "pk", batch_rows: int = BATCH_ROWS) -> int:
     """Delete these rows, oldest in `order_by` first, one transaction per batch; return how many went (or would).
 
     What refers to them follows its own `on_delete`. Raises JobCancelled between two batches.
     """
-    total = queryset.count()
-    if dry_run:
-        return total
-    model, deleted = queryset.model, 0
-    while keys := list(queryset.order_by(order_by).values_list("pk", flat=True)[:batch_rows]):
-        current_job().raise_if_cancelled()
+    model, total, deleted = queryset.model, queryset.count(), 0
+    row_bytes = bytes_per_row(model._meta.db_table)
+    while not run.dry_run and run.has_time():
+        keys = list(queryset.order_by(order_by).values_list("pk", flat=True)[:batch_rows])
+        if not keys:
+            break
         with transaction.atomic():
             model._default_manager.filter(pk__in=keys).delete()
         deleted += len(keys)
         current_job().progress(min(deleted, total), total, model._meta.label)
-    return deleted
+    rows = total if run.dry_run else deleted
+    run.add(model._meta.db_table, rows, int(rows * row_bytes))
+    return rows
+
+
+def bytes_per_row(table: str) -> float:
+    """What a row of this table takes with its share of the indexes, as far as PostgreSQL has counted the rows."""
+    return float(
+        scalar(
+            "SELECT pg_total_relation_size(c.oid) / greatest(c.reltuples, pg_stat_get_live_tuples(c.oid),"
+            " pg_total_relation_size(c.oid) / 8192.0, 1) FROM pg_class c WHERE c.oid = to_regclass(%s)",
+            f'"{table}"',
+        )
+        or 0
+    )

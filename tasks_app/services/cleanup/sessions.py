@@ -1,4 +1,4 @@
-"""Log-ins that are over: web sessions and API tokens."""
+"""What nobody can log in with any more."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 from django.contrib.sessions.models import Session
 from knox.models import AuthToken
 
-from tasks_app.services.cleanup.runs import delete_in_batches, run_exclusively
+from tasks_app.services.cleanup.runs import Run, delete_in_batches, run_exclusively
 
 
-def remove_expired_sessions(*, now: datetime, dry_run: bool = False) -> dict[str, Any]:
-    """Remove web sessions and API tokens that expired before `now`. Returns sessions, tokens, rows (their sum), seconds."""
+def remove_expired_sessions(
+    *, now: datetime, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove web sessions and API tokens that expired before `now`; return sessions, tokens, the figures of the run."""
 
-    def work() -> dict[str, Any]:
-        sessions = delete_in_batches(
-            Session.objects.filter(expire_date__lt=now), order_by="expire_date", dry_run=dry_run
-        )
-        tokens = delete_in_batches(AuthToken.objects.filter(expiry__lt=now), dry_run=dry_run)
-        return {"dry_run": dry_run, "sessions": sessions, "tokens": tokens, "rows": sessions + tokens}
+    def work(run: Run) -> dict[str, Any]:
+        sessions = delete_in_batches(Session.objects.filter(expire_date__lt=now), run, order_by="expire_date")
+        return {"sessions": sessions, "tokens": delete_in_batches(AuthToken.objects.filter(expiry__lt=now), run)}
 
-    return run_exclusively("expired_sessions", work)
+    return run_exclusively("expired_sessions", work, dry_run=dry_run, max_seconds=max_seconds)

@@ -1,0 +1,122 @@
+"""How long things are kept: one page, for superusers. And the archives of positions, for those who may see positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from tasks_app.admin.common import ReadOnlyAdmin, format_bytes, moment
+from tasks_app.models import PositionArchive, RetentionSettings
+from tasks_app.queries.retention import GIGABYTE, retention_settings
+
+
+def setting_behind(field: str) -> Any:
+    """What holds while this field is empty."""
+    if field.endswith("_days") and field.removesuffix("_days") in settings.RETENTION_DAYS:
+        return settings.RETENTION_DAYS[field.removesuffix("_days")]
+    behind = {
+        "duplicate_meters": settings.DUPLICATE_POSITION_METERS,
+        "duplicate_seconds": settings.DUPLICATE_POSITION_SECONDS,
+        "business_hours": settings.BUSINESS_HOURS,
+        "storage_alert_days": settings.STORAGE_ALERT_DAYS,
+        "storage_budget_gigabytes": settings.STORAGE_BUDGET_BYTES / GIGABYTE or None,
+    }
+    return behind.get(field)
+
+
+@admin.register(RetentionSettings)
+class RetentionSettingsAdmin(ModelAdmin):
+    """The list is skipped: there is one row, which is made when it is first saved."""
+
+    fieldsets = (
+        (
+            gettext_lazy("Positions"),
+            {"fields": (("positions_days", "archive_positions"), ("archives_days", "device_days_days"))},
+        ),
+        (
+            gettext_lazy("History"),
+            {
+                "fields": (
+                    ("events_days", "notifications_days", "reports_days"),
+                    ("jobs_succeeded_days", "jobs_failed_days", "audit_days"),
+                    ("quarantine_days", "filtered_days", "filter_counts_days"),
+                    ("uploads_days", "storage_samples_days"),
+                )
+            },
+        ),
+        (
+            gettext_lazy("Duplicates"),
+            {"fields": (("duplicate_meters", "duplicate_seconds", "thin_standing_seconds"),)},
+        ),
+        (
+            gettext_lazy("Database"),
+            {"fields": (("business_hours", "storage_budget_gigabytes", "storage_alert_days"),)},
+        ),
+    )
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> RetentionSettings | None:
+        return retention_settings() if object_id == "1" else None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:tasks_app_retentionsettings_change", args=[1]))
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        for name, field in form.base_fields.items():
+            behind = setting_behind(name)
+            if behind not in (None, ""):
+                field.widget.attrs["placeholder"] = _("%(value)s unless set") % {
+                    "value": behind if isinstance(behind, str) else number_format(behind)
+                }
+        return form
+
+
+@admin.register(PositionArchive)
+class PositionArchiveAdmin(ReadOnlyAdmin):
+    list_display = ("day", "row_count", "size", "created", "restored", "file")
+    date_hierarchy = "day"
+    fields: Any = (("day", "row_count"), ("size", "sha256"), "file", ("created", "restored_at", "restored_until"))
+    readonly_fields = ("row_count", "size", "created")
+
+    @display(description=gettext_lazy("rows"), ordering="rows")
+    def row_count(self, archive: PositionArchive) -> str:
+        return number_format(archive.rows)
+
+    @display(description=gettext_lazy("size"), ordering="size_bytes")
+    def size(self, archive: PositionArchive) -> str:
+        return format_bytes(archive.size_bytes)
+
+    @display(description=gettext_lazy("created"), ordering="created_at")
+    def created(self, archive: PositionArchive) -> Any:
+        return moment(archive.created_at)
+
+    @display(description=gettext_lazy("restored"), ordering="restored_at")
+    def restored(self, archive: PositionArchive) -> Any:
+        return moment(archive.restored_at)

@@ -1,0 +1,76 @@
+"""`manage.py cleanup NAME`: runs one cleanup here and now, without a job, and prints what it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+from rich.table import Table
+
+from tasks_app.engine import InvalidArguments, PermanentError, Task, get_task
+from tasks_app.management.output import console_of, print_json, telling_errors
+from tasks_app.services.cleanup.position_archives import ArchiveFailed
+
+TASKS = {
+    "positions": "cleanup_old_positions",
+    "events": "cleanup_old_events",
+    "sessions": "cleanup_expired_sessions",
+    "cache": "cleanup_cache",
+    "duplicates": "cleanup_duplicate_positions",
+    "orphans": "cleanup_orphaned_data",
+    "jobs": "cleanup_job_history",
+    "notifications": "cleanup_notifications",
+    "history": "cleanup_history",
+    "optimize": "optimize_database",
+}
+
+
+class Command(BaseCommand):
+    help = _("Removes what is no longer kept, here and now. The retention settings decide what is not said.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", choices=sorted(TASKS))
+        parser.add_argument("--dry-run", action="store_true", help=_("Only count what would go."))
+        parser.add_argument("--days", type=int, help=_("Days to keep (positions, events, notifications)."))
+        parser.add_argument("--device", type=int, help=_("The number of one device (positions, duplicates)."))
+        parser.add_argument("--max-seconds", type=float, help=_("Stop by itself after this long."))
+        parser.add_argument("--force", action="store_true", help=_("Also in business hours (optimize)."))
+        parser.add_argument("--json", action="store_true", help=_("Print one JSON document."))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wishes = {
+            "dry_run": options["dry_run"] or None,
+            "days_to_keep": options["days"],
+            "device_id": options["device"],
+            "max_seconds": options["max_seconds"],
+            "force": options["force"] or None,
+        }
+        done = self._run(
+            get_task(TASKS[options["name"]]), {name: value for name, value in wishes.items() if value is not None}
+        )
+        if options["json"]:
+            print_json(self, done)
+        else:
+            self._print(done)
+
+    def _run(self, task: Task[Any, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        with telling_errors():
+            try:
+                task.arguments.check([], kwargs)
+                return task(**kwargs)
+            except (InvalidArguments, PermanentError, ArchiveFailed) as error:
+                raise CommandError(str(error)) from error
+
+    def _print(self, done: dict[str, Any]) -> None:
+        if "skipped" in done and "tables" not in done:
+            self.stdout.write(_("Skipped: %(reason)s") % {"reason": done["skipped"]})
+            return
+        table = Table(_("What"), _("Rows"), _("Bytes"))
+        for name, figures in sorted(done["tables"].items()):
+            table.add_row(name, f"{figures['rows']:,}", f"{figures['bytes']:,}")
+        console_of(self).print(table)
+        said = {"dry_run", "rows", "bytes", "tables"}
+        for name, value in done.items():
+            if name not in said and not isinstance(value, list | dict):
+                self.stdout.write(f"{name}: {value}")

@@ -1,0 +1,69 @@
+"""Retention of everything that is only looked back at: what was kept out, what staff did, imports, archives, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.admin.models import LogEntry
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+
+from tasks_app.models import (
+    FilterCount,
+    FilteredFix,
+    JobAction,
+    PositionArchive,
+    PositionUpload,
+    QuarantinedFix,
+    QueueAction,
+    StorageSample,
+)
+from tasks_app.models.uploads import UploadState
+from tasks_app.queries.retention import days_to_keep
+from tasks_app.services.cleanup.runs import Run, cutoff, delete_in_batches, run_exclusively
+
+_ENDED = [UploadState.DONE, UploadState.FAILED]
+# Kind of retention -> the rows of it that are older than a moment, oldest first in a field.
+_Rows = Callable[[datetime], QuerySet[Any]]
+_KINDS: tuple[tuple[str, str, _Rows], ...] = (
+    ("quarantine", "received_at", lambda at: QuarantinedFix.objects.filter(received_at__lt=at)),
+    ("filtered", "pk", lambda at: FilteredFix.objects.filter(received_at__lt=at)),
+    ("filter_counts", "pk", lambda at: FilterCount.objects.filter(day__lt=at.date())),
+    ("uploads", "pk", lambda at: PositionUpload.objects.filter(created_at__lt=at, state__in=_ENDED, file="")),
+    ("audit", "pk", lambda at: JobAction.objects.filter(created_at__lt=at)),
+    ("audit", "pk", lambda at: QueueAction.objects.filter(created_at__lt=at)),
+    ("audit", "pk", lambda at: LogEntry.objects.filter(action_time__lt=at)),
+    ("audit", "pk", lambda at: AccessAttempt.objects.filter(attempt_time__lt=at)),
+    ("audit", "pk", lambda at: AccessLog.objects.filter(attempt_time__lt=at)),
+    ("audit", "pk", lambda at: AccessFailureLog.objects.filter(attempt_time__lt=at)),
+    ("storage_samples", "pk", lambda at: StorageSample.objects.filter(day__lt=at.date())),
+)
+
+
+def remove_old_history(*, now: datetime, dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+    """Remove what is older than its retention setting; archives of positions with their files.
+
+    Returns the figures of the run. Raises JobCancelled.
+    """
+
+    def work(run: Run) -> dict[str, Any]:
+        for kind, order_by, rows_before in _KINDS:
+            delete_in_batches(rows_before(cutoff(now, days_to_keep(kind))), run, order_by=order_by)
+        _remove_archives(cutoff(now, days_to_keep("archives")), run)
+        return {}
+
+    return run_exclusively("old_history", work, dry_run=dry_run, max_seconds=max_seconds)
+
+
+def _remove_archives(before: datetime, run: Run) -> None:
+    """The row first: a file without a row is found by cleanup_orphaned_data, a row without a file promises too much."""
+    for archive in PositionArchive.objects.filter(created_at__lt=before).order_by("pk"):
+        if not run.has_time():
+            return
+        if not run.dry_run:
+            archive.delete()
+            default_storage.delete(str(archive.file.name))
+        run.add(PositionArchive._meta.db_table, 1, archive.size_bytes)

@@ -1,0 +1,444 @@
+"""Which positions go, which must stay, and what happens on the way: archives, busy tables, interruptions."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
+from django.db import connection, connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports_app.models import Report
+from tasks_app.engine import JobCancelled
+from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.models import Device, Fleet, Position, PositionArchive, RetentionSettings
+from tasks_app.services.cleanup import position_archives, position_days, positions
+from tasks_app.services.cleanup.position_archives import ArchiveDamaged, ArchiveFailed, restore_archive
+from tasks_app.services.cleanup.positions import remove_old_positions
+from tasks_app.services.cleanup.runs import InvalidLimit
+from tasks_app.services.partitions import (
+    detach_partition,
+    ensure_partitions,
+    list_going,
+    list_partitions,
+    partition_name,
+)
+from tests.support.retention import (
+    NOW,
+    days_ago,
+    drop_all_partitions,
+    make_event,
+    missing_references,
+    set_state,
+    store,
+    store_day,
+    stored_times,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_partitions(db):
+    drop_all_partitions()
+    yield
+    if not connection.in_atomic_block:
+        drop_all_partitions()
+
+
+@pytest.fixture
+def archiving(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    settings.ARCHIVE_POSITIONS = True
+    return tmp_path
+
+
+@pytest.fixture
+def cancellable():
+    """Run inside a job that is cancelled once the test says so."""
+    asked = threading.Event()
+    set_current_job(CurrentJob(is_cancelled=asked.is_set))
+    yield asked
+    set_current_job(None)
+
+
+def names() -> list[str]:
+    return [name for name, _day in list_partitions()]
+
+
+# --- What stays ---
+
+
+def test_the_positions_of_events_stay_as_long_as_the_event(make_device):
+    device, other = make_device(), make_device()
+    times = store_day(device, 40)
+    store_day(other, 40)
+    event = make_event(device, times[3])
+    make_event(other, days_ago(40.5))  # at a time at which no position is stored
+    done = remove_old_positions(now=NOW)
+    assert stored_times(device) == [times[3]]
+    assert stored_times(other) == []
+    assert (done["rows"], done["positions_kept"], done["partitions_dropped"]) == (19, 1, 0)
+    event.delete()
+    assert remove_old_positions(now=NOW)["partitions_dropped"] == 1
+    assert names() == []
+
+
+def test_a_day_of_which_little_stays_gets_a_small_partition_that_takes_late_fixes(make_device):
+    device = make_device()
+    times = store_day(device, 40, 500)
+    set_state(device, times[-1])
+    size = "SELECT pg_relation_size(%s::regclass)"
+    name = partition_name(times[0].date())
+    with connection.cursor() as cursor:
+        cursor.execute(size, [name])
+        before = cursor.fetchone()[0]
+        remove_old_positions(now=NOW)
+        cursor.execute(size, [name])
+        assert cursor.fetchone()[0] < before
+    assert names() == [name]
+    assert list_going() == []
+    store(device, days_ago(39.9))
+    assert Position.objects.filter(device=device).count() == 2
+    with pytest.raises(Exception, match="unique"), transaction.atomic():
+        store(device, times[-1])
+
+
+@pytest.mark.parametrize("copied", [20_000, 0])
+def test_fleets_and_devices_keep_longer_shorter_or_for_ever(make_device, monkeypatch, copied):
+    monkeypatch.setattr(positions, "MAX_COPIED_ROWS", copied)
+    monkeypatch.setattr(position_days, "BATCH_PAGES", 1)
+    archive = Fleet.objects.create(name="Archive", keep_positions_forever=True)
+    short = Fleet.objects.create(name="Short", positions_days_to_keep=5)
+    devices = {
+        "usual": make_device(),
+        "ever": make_device(keep_positions_forever=True),
+        "long": make_device(positions_days_to_keep=90),
+        "of_archive": make_device(fleet=archive),
+        "short_of_archive": make_device(fleet=archive, positions_days_to_keep=35),
+        "of_short": make_device(fleet=short),
+        "ever_of_short": make_device(fleet=short, keep_positions_forever=True),
+    }
+    for device in devices.values():
+        for days in (100, 40, 10, 1):
+            store_day(device, days, 20)
+    remove_old_positions(now=NOW)
+    kept = {
+        name: [round((NOW - at).total_seconds() / 86400) for at in stored_times(device)[::20]]
+        for name, device in devices.items()
+    }
+    assert kept == {
+        "usual": [10, 1],
+        "ever": [100, 40, 10, 1],
+        "long": [40, 10, 1],
+        "of_archive": [100, 40, 10, 1],
+        "short_of_archive": [10, 1],
+        "of_short": [1],
+        "ever_of_short": [100, 40, 10, 1],
+    }
+    again = remove_old_positions(now=NOW)
+    assert (again["rows"], again["finished"]) == (0, True)
+
+
+def test_keeping_for_ever_and_for_days_cannot_both_be_asked_for(fleet):
+    fleet.keep_positions_forever, fleet.positions_days_to_keep = True, 5
+    with pytest.raises(ValidationError, match="not both"):
+        fleet.full_clean()
+
+
+def test_the_setting_of_the_admin_counts_and_an_argument_before_it(device, settings):
+    store_day(device, 8)
+    RetentionSettings.objects.create(pk=1, positions_days=10)
+    assert remove_old_positions(now=NOW, dry_run=True)["rows"] == 0
+    assert remove_old_positions(now=NOW, days_to_keep=7, dry_run=True)["rows"] == 10
+    RetentionSettings.objects.update(positions_days=None)
+    settings.RETENTION_DAYS = {**settings.RETENTION_DAYS, "positions": 7}
+    assert remove_old_positions(now=NOW, dry_run=True)["rows"] == 10
+
+
+def test_one_device_alone_can_be_cleaned(make_device):
+    one, other = make_device(), make_device()
+    for device in (one, other):
+        store_day(device, 40)
+    assert remove_old_positions(now=NOW, device_id=one.pk)["rows"] == 10
+    assert (len(stored_times(one)), len(stored_times(other))) == (0, 10)
+    with pytest.raises(InvalidLimit, match="no device 999999"):
+        remove_old_positions(now=NOW, device_id=999_999)
+
+
+def test_positions_that_an_unfinished_report_will_read_stay_until_it_is_written(device, fleet):
+    for days in (40, 41, 45):
+        store_day(device, days)
+    span = {"range_start": days_ago(41), "range_end": days_ago(40)}
+    report = Report.objects.create(kind="fleet", fleet=fleet, state="running", **span)
+    assert remove_old_positions(now=NOW)["rows"] == 10
+    assert len(stored_times(device)) == 20
+    Report.objects.filter(pk=report.pk).update(state="ready")
+    assert remove_old_positions(now=NOW)["rows"] == 20
+
+
+WISHES = st.one_of(
+    st.just({}),
+    st.just({"keep_positions_forever": True}),
+    st.builds(lambda days: {"positions_days_to_keep": days}, st.sampled_from([1, 5, 39, 41, 36_500])),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    default=st.sampled_from([None, 1, 2, 30, 100, 36_500]),
+    setting=st.sampled_from([None, 1, 45, 36_500]),
+    fleet_wish=WISHES,
+    device_wishes=st.tuples(WISHES, WISHES, WISHES),
+    days=st.lists(st.sampled_from([400, 60, 40, 40.2, 6, 2, 1]), min_size=1, max_size=4, unique=True),
+    event_at=st.integers(0, 9),
+    copied=st.sampled_from([0, 5, 20_000]),
+    runs=st.integers(1, 2),
+)
+def test_no_setting_can_remove_a_last_position_or_one_of_an_event(
+    make_device, fleet, default, setting, fleet_wish, device_wishes, days, event_at, copied, runs
+):
+    with transaction.atomic(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(positions, "MAX_COPIED_ROWS", copied)
+        RetentionSettings.objects.create(pk=1, positions_days=setting)
+        Fleet.objects.filter(pk=fleet.pk).update(**fleet_wish)
+        for number, wish in enumerate(device_wishes):
+            device = make_device(**wish)
+            times = [at for day in days for at in store_day(device, day)]
+            set_state(device, max(times) if number else min(times))
+            make_event(device, times[event_at])
+        for _ in range(runs):
+            remove_old_positions(now=NOW, days_to_keep=default)
+        assert missing_references() == []
+        remaining = Device.objects.filter(keep_positions_forever=True)
+        for device in remaining:
+            assert len(stored_times(device)) == 10 * len(days)
+        transaction.set_rollback(True)
+    drop_all_partitions()
+
+
+# --- While others work ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fix_that_comes_in_while_its_day_is_copied_is_not_lost(make_device, monkeypatch):
+    device, newcomer = make_device(), make_device()
+    times = store_day(device, 40, 200)
+    set_state(device, times[0])
+    real = positions.copy_kept
+
+    def copy_then_be_overtaken(plan, target):
+        real(plan, target)
+        late = threading.Thread(target=overtake)
+        late.start()
+        late.join()
+
+    def overtake():
+        with transaction.atomic():
+            store(newcomer, days_ago(40))
+            set_state(newcomer, days_ago(40))
+        connections.close_all()
+
+    monkeypatch.setattr(positions, "copy_kept", copy_then_be_overtaken)
+    done = remove_old_positions(now=NOW)
+    assert (done["postponed"], done["finished"]) == ([partition_name(times[0].date())], False)
+    assert missing_references() == []
+    monkeypatch.undo()
+    assert remove_old_positions(now=NOW)["finished"] is True
+    assert stored_times(device) == [times[0]]
+    assert stored_times(newcomer) == [days_ago(40)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_go_on_while_a_long_read_keeps_a_day_from_going(make_device):
+    """Writers queue up behind whoever waits for the whole table, so the retention must give up, and again."""
+    device = make_device()
+    for days in range(31, 35):
+        store_day(device, days)
+    ensure_partitions([NOW])
+    is_reading, may_end, stop, written = threading.Event(), threading.Event(), threading.Event(), []
+
+    def read() -> None:
+        with transaction.atomic():
+            Position.objects.count()
+            is_reading.set()
+            may_end.wait(60)
+        connections.close_all()
+
+    def write() -> None:
+        while not stop.wait(0.005):
+            store(device, NOW + timedelta(seconds=len(written)))
+            written.append(stop.is_set())
+        connections.close_all()
+
+    others = [threading.Thread(target=work) for work in (read, write)]
+    for other in others:
+        other.start()
+    try:
+        assert is_reading.wait(30)
+        before = len(written)
+        busy = remove_old_positions(now=NOW)
+        during = len(written) - before
+        may_end.set()
+        while not remove_old_positions(now=NOW)["finished"]:
+            pass
+    finally:
+        may_end.set()
+        stop.set()
+        for other in others:
+            other.join()
+    assert (busy["finished"], busy["rows"], len(busy["postponed"])) == (False, 0, 1)
+    assert during > 0
+    assert len(stored_times(device)) == len(written)
+
+
+@pytest.mark.parametrize("phase", ["archive", "delete"])
+def test_it_stops_when_it_is_cancelled_and_nothing_is_half_done(
+    make_device, archiving, cancellable, monkeypatch, phase
+):
+    device, kept = make_device(), make_device(keep_positions_forever=True)
+    store_day(device, 40, 3000)
+    store_day(kept, 40, 3000)
+    monkeypatch.setattr(positions, "MAX_COPIED_ROWS", 0)
+    monkeypatch.setattr(position_days, "BATCH_PAGES", 4)
+    if phase == "archive":
+        cancellable.set()
+    else:
+        monkeypatch.setattr(position_days.time, "sleep", lambda _seconds: cancellable.set())
+    with pytest.raises(JobCancelled):
+        remove_old_positions(now=NOW)
+    left = len(stored_times(device))
+    assert left == 3000 if phase == "archive" else 0 < left < 3000
+    assert len(stored_times(kept)) == 3000
+    cancellable.clear()
+    monkeypatch.undo()
+    remove_old_positions(now=NOW)
+    assert (len(stored_times(device)), len(stored_times(kept)), list_going()) == (0, 3000, [])
+
+
+def test_it_stops_past_its_time_and_the_next_run_goes_on(make_device):
+    device = make_device()
+    for days in range(40, 46):
+        store_day(device, days)
+    first = remove_old_positions(now=NOW, max_seconds=1e-6)
+    assert (first["finished"], first["rows"]) == (False, 0)
+    assert remove_old_positions(now=NOW)["rows"] == 60
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**9, True])
+def test_a_time_that_cannot_be_meant_is_refused(seconds):
+    with pytest.raises(InvalidLimit, match="max_seconds"):
+        remove_old_positions(now=NOW, max_seconds=seconds)
+
+
+# --- Archives ---
+
+
+@pytest.mark.parametrize("kept_rows", [0, 2, 50])
+def test_what_goes_is_archived_first_and_comes_back_as_it_was(make_device, archiving, monkeypatch, kept_rows):
+    monkeypatch.setattr(positions, "MAX_COPIED_ROWS", 10)
+    device, kept = make_device(), make_device(keep_positions_forever=True)
+    times = store_day(device, 40, 30)
+    Position.objects.filter(device=device, fix_time=times[0]).update(attributes={"note": 'a "quoted",\nline'})
+    store(kept, *[days_ago(40) + timedelta(seconds=second) for second in range(kept_rows)])
+    before = sorted(Position.objects.values_list())
+    remove_old_positions(now=NOW)
+    assert stored_times(device) == []
+    (archive,) = PositionArchive.objects.all()
+    assert archive.rows == 30 + (kept_rows if kept_rows <= 10 else 0)
+    assert default_storage.size(archive.file.name) == archive.size_bytes
+    counts = restore_archive(archive, keep_days=3, now=NOW)
+    assert (counts["restored"], counts["read"]) == (30, archive.rows)
+    assert sorted(Position.objects.values_list()) == before
+    assert restore_archive(archive, keep_days=3, now=NOW)["restored"] == 0
+    assert remove_old_positions(now=NOW)["rows"] == 0
+    assert remove_old_positions(now=NOW + timedelta(days=4))["rows"] == 30
+
+
+def test_a_device_made_anew_gets_its_positions_back_and_a_deleted_one_is_counted(make_device, archiving):
+    device, deleted = make_device(), make_device()
+    for each in (device, deleted):
+        store_day(each, 40)
+    remove_old_positions(now=NOW)
+    for each in (device, deleted):
+        each.delete()
+    anew = make_device(unique_id=device.unique_id)
+    counts = restore_archive(PositionArchive.objects.get(), keep_days=3, now=NOW)
+    assert (counts["restored"], counts["unknown_devices"]) == (10, 10)
+    assert len(stored_times(anew)) == 10
+
+
+def test_nothing_is_removed_when_the_disk_is_full(make_device, archiving, monkeypatch):
+    device = make_device()
+    store_day(device, 40)
+    real = default_storage.save
+
+    def fail_halfway(name, content):
+        real(name, content)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(default_storage, "save", fail_halfway)
+    with pytest.raises(ArchiveFailed, match="No space left"):
+        remove_old_positions(now=NOW)
+    assert len(stored_times(device)) == 10
+    assert PositionArchive.objects.count() == 0
+    assert [path for path in archiving.rglob("*") if path.is_file()] == []
+    monkeypatch.undo()
+    assert remove_old_positions(now=NOW)["partitions_dropped"] == 1
+
+
+def test_a_really_full_disk_is_noticed(make_device, archiving, settings):
+    """/dev/full is a disk that is full."""
+    device = make_device()
+    store_day(device, 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(position_archives.tempfile, "NamedTemporaryFile", lambda **_: open("/dev/full", "w+b"))  # noqa: SIM115
+        with pytest.raises(ArchiveFailed):
+            remove_old_positions(now=NOW)
+    assert len(stored_times(device)) == 10
+
+
+def test_a_damaged_or_missing_archive_restores_nothing(make_device, archiving):
+    device = make_device()
+    store_day(device, 40)
+    remove_old_positions(now=NOW)
+    archive = PositionArchive.objects.get()
+    path = archiving / archive.file.name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    with pytest.raises(ArchiveDamaged, match="not what was written"):
+        restore_archive(archive, keep_days=3, now=NOW)
+    path.unlink()
+    with pytest.raises(ArchiveDamaged, match="is gone"):
+        restore_archive(archive, keep_days=3, now=NOW)
+    assert stored_times(device) == []
+
+
+def test_what_a_killed_run_took_out_is_archived_and_dropped_by_the_next(make_device, archiving):
+    device = make_device()
+    times = store_day(device, 40)
+    detach_partition(partition_name(times[0].date()))
+    store_day(device, 40.1, 5)  # a late fix made the day's partition anew
+    assert len(list_going()) == 1
+    remove_old_positions(now=NOW)
+    assert (list_going(), stored_times(device)) == ([], [])
+    assert sorted(PositionArchive.objects.values_list("rows", flat=True)) == [5, 10]
+
+
+def test_rows_that_came_in_after_the_archive_are_archived_too(make_device, archiving, monkeypatch):
+    device = make_device()
+    store_day(device, 40)
+    real = positions.detach_partition
+
+    def be_overtaken(name, **options):
+        store(device, days_ago(40.2))
+        return real(name, **options)
+
+    monkeypatch.setattr(positions, "detach_partition", be_overtaken)
+    remove_old_positions(now=NOW)
+    assert PositionArchive.objects.order_by("pk").last().rows == 11
+    assert stored_times(device) == []

@@ -1,0 +1,27 @@
+"""How long things are kept unless the environment or the admin's retention settings say otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DEFAULT_DAYS = {
+    "positions": 30,
+    "archives": 3650,
+    "device_days": 1100,
+    "events": 90,
+    "jobs_succeeded": 7,
+    "jobs_failed": 30,
+    "notifications": 90,
+    "reports": 90,
+    "uploads": 90,
+    "quarantine": 30,
+    "filtered": 30,
+    "filter_counts": 400,
+    "audit": 400,
+    "storage_samples": 400,
+}
+
+
+def retention_days(env: Any) -> dict[str, int]:
+    """Kind -> days, from a variable RETENTION_..._DAYS each."""
+    return {kind: env.int(f"RETENTION_{kind.upper()}_DAYS", default=days) for kind, days in DEFAULT_DAYS.items()}
