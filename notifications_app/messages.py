@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from notifications_app.models import NotificationKind
+from notifications_app.models import ChannelKind, NotificationKind
 from notifications_app.rendering import Message
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
 from tasks_app.services.maintenance_due import maintenance_due
@@ -29,6 +29,19 @@ class Spot:
             return ""
         place = f"{self.latitude:.6f}", f"{self.longitude:.6f}"
         return f"https://www.openstreetmap.org/?mlat={place[0]}&mlon={place[1]}#map=16/{place[0]}/{place[1]}"
+
+
+MAX_DIGEST_LINES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class DigestLine:
+    """So many events of one kind (`what`, its label) of one vehicle."""
+
+    vehicle: str
+    what: Any
+    count: int
+    last_at: datetime
 
 
 def geofence_message(device: Device, *, geofence_name: str, entered: bool, spot: Spot) -> Message:
@@ -70,6 +83,15 @@ def system_message(*, subject: str, message: str, level: str, at: datetime) -> M
     return Message(NotificationKind.SYSTEM, {"title": subject, "message": message, "level": level, "spot": Spot(at)})
 
 
+def channel_off_message(*, channel: ChannelKind, name: str, reason: str, at: datetime) -> Message:
+    context = {"channel": channel.label, "name": name, "why": reason, "spot": Spot(at)}
+    return Message(NotificationKind.CHANNEL_OFF, context)
+
+
+def channel_test_message(*, channel: ChannelKind, name: str, at: datetime) -> Message:
+    return Message(NotificationKind.TEST, {"channel": channel.label, "name": name, "spot": Spot(at)})
+
+
 def event_message(event: Event, *, device: Device, geofence_name: str) -> Message:
     """The message of a stored event; `device` has its fleet and state at hand."""
     spot = Spot(event.occurred_at, event.latitude, event.longitude)
@@ -94,7 +116,23 @@ def event_message(event: Event, *, device: Device, geofence_name: str) -> Messag
         return alarm_message(device, alarm=str(event.data.get("alarm", "")), spot=spot)
     if event.kind == EventKind.BATTERY_LOW:
         return battery_message(device, percent=_number(event.data, "battery_percent"), spot=spot)
-    return _maintenance_event_message(event, device)
+    if event.kind in (EventKind.MAINTENANCE_DUE_SOON, EventKind.MAINTENANCE_DUE):
+        return _maintenance_event_message(event, device)
+    return Message(NotificationKind.EVENT, {**_about(device, spot), "what": kind_label(event.kind)})
+
+
+def kind_label(kind: str) -> Any:
+    """The name of an event kind for people, in the language in which it is read."""
+    return EventKind(kind).label if kind in EventKind.values else kind
+
+
+def digest_message(lines: Sequence[DigestLine], *, at: datetime) -> Message:
+    """What was held back, most first."""
+    ordered = sorted(lines, key=lambda line: (-line.count, line.vehicle))
+    listed = ordered[:MAX_DIGEST_LINES]
+    total = sum(line.count for line in lines)
+    context = {"lines": listed, "total": total, "not_listed": total - sum(line.count for line in listed)}
+    return Message(NotificationKind.DIGEST, {**context, "spot": Spot(at)})
 
 
 def _maintenance_event_message(event: Event, device: Device) -> Message:

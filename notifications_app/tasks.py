@@ -74,7 +74,8 @@ def send_system_alert(
     return {"notifications": len(told)}
 
 
-@task(queue="notifications")
+# 5 s doubling to an hour: over four hours of trying.
+@task(queue="notifications", max_attempts=14)
 def deliver_notification(delivery_id: int) -> dict[str, str]:
     """Send one delivery through its channel."""
     return {"state": deliveries.deliver(delivery_id, now=timezone.now())}

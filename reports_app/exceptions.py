@@ -20,3 +20,15 @@ class InvalidReport(PermanentError, ValueError):
 
 class ReportNotReady(RuntimeError):
     """The report is still pending or running: ask again later."""
+
+
+class ReportExpired(InvalidReport):
+    """The content and the files of the report are gone: ask for it anew."""
+
+
+class ReportStateConflict(Exception):
+    """The step is not allowed in the state the report is in. `state` names it, the text is for people."""
+
+    def __init__(self, detail: object, *, state: str) -> None:
+        self.state = state
+        super().__init__(str(detail))

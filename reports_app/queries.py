@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from reports_app.chunk_codec import decode_chunk
@@ -16,6 +16,7 @@ from reports_app.chunks import Chunk, first_rows
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportChunk
 from reports_app.table import ReportTable, section_from_content, table_from_header
+from tasks_app.models import Device, FleetRole
 from tasks_app.queries.access import visible_devices, visible_fleets
 
 if TYPE_CHECKING:
@@ -23,15 +24,38 @@ if TYPE_CHECKING:
 
 
 def visible_reports(user: AbstractBaseUser | AnonymousUser | Any) -> QuerySet[Report]:
-    """Reports `user` asked for, and those of a fleet or device they see; staff see all. Content is not loaded."""
+    """Reports of a fleet or device `user` sees, and those of neither that they asked for; staff see all.
+
+    Content is not loaded. Who lost a fleet no longer sees its reports, those they asked for among them.
+    """
     if not user.is_authenticated or not user.is_active:
         return Report.objects.none()
     reports = Report.objects.defer("content").select_related("device__fleet", "fleet", "requested_by")
     if getattr(user, "is_staff", False):
         return reports
     return reports.filter(
-        Q(requested_by=user) | Q(fleet__in=visible_fleets(user)) | Q(device__in=visible_devices(user))
+        Q(requested_by=user, fleet__isnull=True, device__isnull=True)
+        | Q(fleet__in=visible_fleets(user))
+        | Q(device__in=visible_devices(user))
     )
+
+
+def visible_report(user: Any, report_id: int) -> Report | None:
+    """The report if `user` may see it: for a report of chosen devices, every one of them that is still there."""
+    report = visible_reports(user).filter(pk=report_id).first()
+    if report is None or report.device_ids is None or user.is_staff:
+        return report
+    chosen = Device.objects.filter(pk__in=report.device_ids)
+    return None if chosen.exclude(pk__in=visible_devices(user)).exists() else report
+
+
+def may_change_report(user: Any, report: Report) -> bool:
+    """Whether `user`, who sees it, may cancel, retry and delete it: its requester, managers of its fleet, and staff that
+    hold the permission."""
+    if report.requested_by_id == user.pk or (user.is_staff and user.has_perm("reports_app.change_report")):
+        return True
+    fleet = report.device.fleet if report.device else report.fleet
+    return fleet is not None and visible_fleets(user, FleetRole.MANAGER).filter(pk=fleet.pk).exists()
 
 
 def find_report(report_id: int) -> Report:
@@ -74,6 +98,12 @@ def preview_sections(content: dict[str, Any], report_id: int, limit: int) -> lis
         rows = first_rows(section.columns, section.chunks(), limit)
         found.append({"section": section, "rows": rows, "row_count": part["row_count"]})
     return found
+
+
+def stored_row_count(report_id: int) -> int:
+    """How many rows a stored report has, in all its sections."""
+    rows = ReportChunk.objects.filter(report_id=report_id).aggregate(count=Sum("row_count"))
+    return rows["count"] or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from django.dispatch import receiver
 
 from reports_app.models import Report, ReportState
 from reports_app.services.retention import delete_orphaned_files
-from tasks_app.signals import needed_positions_asked, orphans_cleanup_requested
+from reports_app.services.sweep import follow_jobs
+from tasks_app.engine.records import FinishedJob
+from tasks_app.signals import jobs_not_done, needed_positions_asked, orphans_cleanup_requested
 
 
 @receiver(orphans_cleanup_requested)
@@ -17,6 +19,12 @@ def remove_orphaned_files(sender: Any, *, now: datetime, dry_run: bool, **kwargs
     """Report files without a row, rows without a file, and files nobody finished."""
     counts = delete_orphaned_files(now=now, dry_run=dry_run)
     return {f"report_{name}": count for name, count in counts.items()}
+
+
+@receiver(jobs_not_done)
+def end_reports_of_jobs(sender: Any, *, jobs: list[FinishedJob], **kwargs: Any) -> None:
+    """A report whose job was cancelled while it waited, or lost its workers, ends with it at once."""
+    follow_jobs(jobs)
 
 
 @receiver(needed_positions_asked)

@@ -11,6 +11,10 @@ events_recorded = Signal()
 # A receiver returns how much it removed, or would: {"name of the kind": count}.
 orphans_cleanup_requested = Signal()
 
+# Sent after the rows of jobs were stored that did not succeed, whoever stored them (a worker, the scheduler, a request).
+# It may be sent again for the same jobs. Arguments: jobs (list[FinishedJob], each failed or cancelled).
+jobs_not_done = Signal()
+
 # Sent before positions go, outside of any transaction: retention leaves the UTC days alone that a receiver returns, as
 # [(start, end), ...] of aware datetimes, the end exclusive. Whoever will still read positions of a time says so here.
 needed_positions_asked = Signal()

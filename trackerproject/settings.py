@@ -12,9 +12,11 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from trackerproject.embedded import default_database_url, default_redis_url
+from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
+from trackerproject.openapi import OPENAPI
 from trackerproject.retention import retention_days
-from trackerproject.theme import TEAL
+from trackerproject.theme import PRIMARY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -214,6 +216,14 @@ BUSINESS_HOURS = env.str("BUSINESS_HOURS", default="07:00-19:00")
 STORAGE_BUDGET_BYTES = env.int("STORAGE_BUDGET_BYTES", default=0)
 STORAGE_ALERT_DAYS = env.int("STORAGE_ALERT_DAYS", default=30)
 MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
+# A report's content and files go after so long; what was asked for stays.
+REPORT_KEEP_DAYS = env.int("REPORT_KEEP_DAYS", default=30)
+# A report as young as this answers the same request again, even if data came in since.
+REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
+# A report of more rows than this is written to a file by a job, not while somebody waits for the download.
+REPORT_INLINE_ROWS = env.int("REPORT_INLINE_ROWS", default=20_000)
+# Who asked for a report that took longer than this is told that it is ready.
+REPORT_NOTICE_AFTER_SECONDS = env.int("REPORT_NOTICE_AFTER_SECONDS", default=120)
 # How devices send (docs/devices.md). Unsigned: knowing a device's identifier is enough, unless it holds a key.
 INGEST_ALLOW_UNSIGNED = env.bool("INGEST_ALLOW_UNSIGNED", default=False)
 INGEST_REGISTER_UNKNOWN = env.str("INGEST_REGISTER_UNKNOWN", default="")
@@ -304,22 +314,7 @@ REST_KNOX = {
     "AUTO_REFRESH": False,
     "TOKEN_LIMIT_PER_USER": 20,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Tracker task API",
-    "DESCRIPTION": "Positions in, jobs, reports, notifications and clean-up of a GPS fleet backend.",
-    "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {
-            "deviceKey": {"type": "apiKey", "in": "header", "name": "X-Device-Key"},
-            "deviceBearer": {"type": "http", "scheme": "bearer"},
-            "deviceKeyInQuery": {"type": "apiKey", "in": "query", "name": "key"},
-        }
-    },
-}
+SPECTACULAR_SETTINGS = OPENAPI
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
 
@@ -333,6 +328,14 @@ EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="tracker@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Webhooks, chat, SMS, push ----------------------------------------------------------------------------------------
+
+WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
+# Networks of our own that people's destinations may reach all the same, as CIDR: 10.1.2.0/24.
+OUTGOING_ALLOWED_NETWORKS = env.list("OUTGOING_ALLOWED_NETWORKS", default=[])
+# Tests of channels one person may send in ten minutes.
+CHANNEL_TESTS_PER_10_MINUTES = env.int("CHANNEL_TESTS_PER_10_MINUTES", default=10)
 
 # --- Languages, time --------------------------------------------------------------------------------------------------
 
@@ -353,8 +356,14 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+# With a bucket, files live in S3-compatible storage: pip install "django-storages[s3]" (docs/production.md).
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": file_storage(
+        bucket=env.str("S3_BUCKET", default=""),
+        endpoint_url=env.str("S3_ENDPOINT_URL", default=""),
+        region=env.str("S3_REGION", default=""),
+        prefix=env.str("S3_PREFIX", default=""),
+    ),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -377,7 +386,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
     "SITE_URL": None,
-    "COLORS": {"primary": TEAL},
+    "COLORS": {"primary": PRIMARY},
     "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},
 }
 

@@ -1,7 +1,7 @@
-"""The admin's own colour."""
+"""Colours of the admin."""
 
-# Dark enough from 600 on for white text (4.5:1).
-TEAL = {
+# Teal, dark enough from 600 on for white text (4.5:1).
+PRIMARY = {
     "50": "oklch(98% .014 181)",
     "100": "oklch(95% .04 181)",
     "200": "oklch(91% .08 181)",

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from notifications_app.api.urls import api_urls as notification_urls
 from reports_app.api.urls import api_urls as report_urls
+from reports_app.urls import page_urls as report_pages
 from tasks_app.admin.live_map import live_map
 from tasks_app.api.ingest.urls import ingest_urls
 from tasks_app.api.unknown import unknown_address
@@ -24,6 +25,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
+    *report_pages,
     path("ingest/", include((ingest_urls, "ingest"))),
     re_path(r"^(?:api|ingest)/.*$", unknown_address),
 ]

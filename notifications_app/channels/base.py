@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -14,11 +15,27 @@ MAX_REASON_LENGTH = 500
 
 
 class DeliveryError(Exception):
-    """A delivery did not get through. `permanent`: trying again cannot help. The text is for people and is stored."""
+    """A delivery did not get through. The text is for people and is stored.
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+    `permanent`: trying again cannot help. `disables`: nothing will get through there until somebody repairs it.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool, disables: bool = False) -> None:
         super().__init__(reason[:MAX_REASON_LENGTH])
         self.permanent = permanent
+        self.disables = disables
+
+
+class InvalidDestination(ValueError):
+    """What a person gave as an address cannot be one; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A destination as it is stored: `address` may be read by people, `secrets` are encrypted."""
+
+    address: str
+    secrets: dict[str, str]
 
 
 class Channel(ABC):
@@ -27,14 +44,21 @@ class Channel(ABC):
     kind: ClassVar[str]
     # True where the stored notification is the message itself: nothing is left to send.
     sent_by_writing: ClassVar[bool] = False
+    # True where people set up their own addresses (models.Destination), each of which gets its delivery.
+    has_destinations: ClassVar[bool] = False
 
     def address_of(self, user: AbstractUser) -> str:
-        """Where this channel reaches `user`. Raises DeliveryError where it cannot."""
+        """Where this channel reaches `user`, for channels without destinations. Raises DeliveryError where it cannot."""
         return ""
 
-    @abstractmethod
-    def send(self, delivery: Delivery, address: str) -> None:
-        """Send the notification of `delivery`. Repeating it must be recognisable as the same message to the receiver.
+    def configure(self, url: str) -> Configured:
+        """A new destination with this address. Raises InvalidDestination."""
+        raise InvalidDestination(self.kind)
 
-        Raises DeliveryError.
+    @abstractmethod
+    def send(self, delivery: Delivery, address: str) -> str:
+        """Send the notification of `delivery`; return what the other side answered, for people, without secrets.
+
+        Repeating it must be recognisable as the same message to the receiver, where the channel can say so. Bounded in
+        time well below the task's limit. Raises DeliveryError.
         """

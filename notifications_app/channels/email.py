@@ -15,6 +15,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import Channel, DeliveryError
+from notifications_app.models import Destination
 from notifications_app.texts import one_line
 
 if TYPE_CHECKING:
@@ -37,16 +38,23 @@ class EmailChannel(Channel):
         except ValidationError as error:
             reason = _("%(address)s is not an e-mail address.") % {"address": ascii(user.email)}
             raise DeliveryError(reason, permanent=True) from error
+        off = Destination.objects.filter(user=user.pk, kind=self.kind, address=user.email, is_enabled=False).first()
+        if off is not None:
+            reason = _("The address is switched off: %(reason)s") % {"reason": off.disabled_reason}
+            raise DeliveryError(reason, permanent=True)
         return user.email
 
-    def send(self, delivery: Delivery, address: str) -> None:
+    def send(self, delivery: Delivery, address: str) -> str:
         message = build_email(delivery, address)
         try:
             message.send()
         except BadHeaderError as error:
             raise DeliveryError(str(error), permanent=True) from error
         except OSError as error:  # smtplib's errors are OSErrors too
-            raise DeliveryError(_reason(error), permanent=is_permanent(error)) from error
+            permanent = is_permanent(error)
+            disables = permanent and isinstance(error, smtplib.SMTPRecipientsRefused)
+            raise DeliveryError(_reason(error), permanent=permanent, disables=disables) from error
+        return _("taken by the mail server")
 
 
 def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from notifications_app.channels.apprise import AppriseChannel
 from notifications_app.channels.base import Channel
 from notifications_app.channels.email import EmailChannel
 from notifications_app.channels.in_app import InAppChannel
+from notifications_app.channels.webhook import WebhookChannel
+from notifications_app.channels.websocket import WebSocketChannel
 
-CHANNELS: dict[str, Channel] = {channel.kind: channel for channel in (InAppChannel(), EmailChannel())}
+CHANNELS: dict[str, Channel] = {
+    channel.kind: channel
+    for channel in (InAppChannel(), EmailChannel(), WebhookChannel(), AppriseChannel(), WebSocketChannel())
+}

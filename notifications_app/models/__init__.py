@@ -1,14 +1,21 @@
 """Rules, notifications, deliveries with their attempts, people's destinations and preferences, staff's own texts."""
 
 from notifications_app.models.deliveries import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
-from notifications_app.models.destinations import Destination, EmailOptOut
-from notifications_app.models.kinds import ChannelKind, NotificationKind
-from notifications_app.models.notifications import (
-    Notification,
-    NotificationAttachment,
-    NotificationPreference,
-    Rule,
+from notifications_app.models.destinations import Destination
+from notifications_app.models.dispatch import (
+    Escalation,
+    EventDispatch,
+    HeldAlert,
+    HoldReason,
+    RuleCooldown,
+    SystemTrouble,
+    WaitingAlert,
 )
+from notifications_app.models.kinds import ChannelKind, NotificationKind
+from notifications_app.models.notifications import Notification, NotificationAttachment
+from notifications_app.models.opt_outs import EmailOptOut
+from notifications_app.models.preferences import NotificationPreference
+from notifications_app.models.rules import EscalationStep, Rule
 from notifications_app.models.templates import MessageTemplate
 
 __all__ = [
@@ -19,10 +26,18 @@ __all__ = [
     "DeliveryState",
     "Destination",
     "EmailOptOut",
+    "Escalation",
+    "EscalationStep",
+    "EventDispatch",
+    "HeldAlert",
+    "HoldReason",
     "MessageTemplate",
     "Notification",
     "NotificationAttachment",
     "NotificationKind",
     "NotificationPreference",
     "Rule",
+    "RuleCooldown",
+    "SystemTrouble",
+    "WaitingAlert",
 ]

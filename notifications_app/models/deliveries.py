@@ -38,6 +38,8 @@ class Delivery(models.Model):
     address = models.CharField(_("address"), max_length=320, blank=True)
     state = models.CharField(_("state"), max_length=8, choices=DeliveryState, default=DeliveryState.PENDING)
     attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
+    # Attempts before somebody asked for the delivery to be tried again: these do not count towards the limit.
+    attempts_forgiven = models.PositiveIntegerField(default=0, editable=False)
     last_error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)

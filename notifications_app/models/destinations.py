@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app import encryption
-from notifications_app.models.kinds import ChannelKind, NotificationKind
+from notifications_app.models.kinds import ChannelKind
 
 
 class Destination(models.Model):
@@ -46,22 +46,3 @@ class Destination(models.Model):
     @secrets.setter
     def secrets(self, values: dict[str, str]) -> None:
         self.encrypted_secrets = encryption.encrypt(values)
-
-
-class EmailOptOut(models.Model):
-    """Somebody unsubscribed from the e-mails of one kind of news. Elsewhere they still see it."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="email_opt_outs", verbose_name=_("user")
-    )
-    kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("unsubscribed e-mail")
-        verbose_name_plural = _("unsubscribed e-mails")
-        ordering = ["user_id", "kind"]
-        constraints = [models.UniqueConstraint(fields=["user", "kind"], name="one_opt_out_per_user_and_kind")]
-
-    def __str__(self) -> str:
-        return f"{self.user} · {self.get_kind_display()}"

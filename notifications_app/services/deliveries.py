@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import Channel, DeliveryError
 from notifications_app.channels.registry import CHANNELS
-from notifications_app.models import Delivery, DeliveryState
+from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
+from notifications_app.services.destinations import record_test, switch_off
+from notifications_app.services.dispatch import enqueue_deliveries
 from notifications_app.services.lease import Claim, claim_delivery, give_up_delivery
 from tasks_app.engine import PermanentError, get_task
 from tasks_app.queries.access import visible_devices
@@ -17,6 +21,10 @@ from tasks_app.queries.access import visible_devices
 
 class DeliveryBusy(Exception):
     """Another attempt is sending this delivery right now, or died doing so less than two minutes ago."""
+
+
+class NotRetryable(Exception):
+    """Only a delivery that failed can be tried again."""
 
 
 def deliver(delivery_id: int, *, now: datetime) -> str:
@@ -29,23 +37,41 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
     claim = claim_delivery(delivery_id, max_attempts=max_attempts, now=now)
     if claim is None:
         return _settled_state(delivery_id, max_attempts=max_attempts, now=now)
-    delivery = Delivery.objects.select_related("notification__user", "notification__device").get(pk=delivery_id)
+    delivery = Delivery.objects.select_related(
+        "notification__user__notification_preference", "notification__device", "notification__event", "destination"
+    ).get(pk=delivery_id)
+    address = ""
     try:
-        address = _send(delivery)
+        channel = _channel(delivery.channel)
+        _refuse_if_not_entitled(delivery)
+        address = _address(delivery, channel)
+        answer = channel.send(delivery, address)
     except DeliveryError as error:
-        _record_failure(claim, error, is_last=claim.attempt >= max_attempts)
+        _record_failure(claim, delivery, error, address)
         raise
-    claim.release(state=DeliveryState.SENT, sent_at=timezone.now(), address=address, last_error="")
+    _record_success(claim, delivery, answer, address)
     return DeliveryState.SENT.value
 
 
-def _send(delivery: Delivery) -> str:
-    """Send and return the address it went to. Raises DeliveryError."""
-    _refuse_if_not_entitled(delivery)
-    channel = _channel(delivery.channel)
-    address = delivery.notification.on_behalf_to or channel.address_of(delivery.notification.user)
-    channel.send(delivery, address)
-    return address
+def retry_delivery(delivery: Delivery) -> None:
+    """Have a failed delivery tried again, with a full set of attempts. Raises NotRetryable."""
+    with transaction.atomic():
+        failed = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.FAILED)
+        if not failed.update(state=DeliveryState.PENDING, attempts_forgiven=F("attempt_count")):
+            raise NotRetryable(NotRetryable.__doc__)
+        transaction.on_commit(lambda: enqueue_deliveries([delivery.pk]))
+
+
+def _address(delivery: Delivery, channel: Channel) -> str:
+    """Where it goes, as people may read it. Raises DeliveryError."""
+    if not channel.has_destinations:
+        return delivery.notification.on_behalf_to or channel.address_of(delivery.notification.user)
+    destination = delivery.destination
+    if destination is None:
+        raise DeliveryError(_("The destination was removed."), permanent=True)
+    if not destination.is_enabled and delivery.notification.kind != NotificationKind.TEST:
+        raise DeliveryError(_("The destination is switched off."), permanent=True)
+    return destination.address
 
 
 def _refuse_if_not_entitled(delivery: Delivery) -> None:
@@ -63,10 +89,26 @@ def _channel(kind: str) -> Channel:
     return CHANNELS[kind]
 
 
-def _record_failure(claim: Claim, error: DeliveryError, *, is_last: bool) -> None:
+def _record_success(claim: Claim, delivery: Delivery, answer: str, address: str) -> None:
+    now = timezone.now()
+    claim.finish(state=DeliveryState.SENT, outcome=AttemptOutcome.SENT, answer=answer, address=address, now=now)
+    if delivery.notification.kind == NotificationKind.TEST and delivery.destination is not None:
+        record_test(delivery.destination, now=now)
+
+
+def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, address: str) -> None:
     """Write the reason down; a failure for good becomes a PermanentError, so that the job is not tried again."""
-    for_good = error.permanent or is_last
-    claim.release(state=DeliveryState.FAILED if for_good else DeliveryState.PENDING, last_error=str(error))
+    for_good, now = error.permanent or claim.is_last, timezone.now()
+    with transaction.atomic():
+        claim.finish(
+            state=DeliveryState.FAILED if for_good else DeliveryState.PENDING,
+            outcome=AttemptOutcome.FAILED if for_good else AttemptOutcome.RETRY,
+            answer=str(error),
+            address=address,
+            now=now,
+        )
+        if error.disables:
+            switch_off(delivery, reason=str(error), now=now)
     if for_good:
         raise PermanentError(str(error)) from error
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 from django.core.cache import cache
 from django.db import connection, transaction
 
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationAttachment
 from notifications_app.queries.inbox import unread_key
+from notifications_app.queries.ways import read_ways
 from notifications_app.rendering import Rendered
 from notifications_app.services.dispatch import enqueue_deliveries
 
@@ -21,9 +23,10 @@ from notifications_app.services.dispatch import enqueue_deliveries
 # everything else follows from the returned rows, so the same news written again has no second effect.
 _INSERT = """
     INSERT INTO {table}
-        (user_id, kind, event_id, device_id, dedupe_key, subject, body_text, body_html, on_behalf_to, created_at)
-    SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::text[])
+        (user_id, kind, event_id, device_id, rule_id, dedupe_key, subject, body_text, body_html, on_behalf_to, event_data,
+        created_at)
+    SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
     ON CONFLICT (user_id, dedupe_key) DO NOTHING
     RETURNING id, user_id, dedupe_key
 """
@@ -55,6 +58,8 @@ class Draft:
     device_id: int | None = None
     attachments: tuple[Attachment, ...] = ()
     on_behalf_to: str = ""
+    rule_id: int | None = None
+    event_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
@@ -91,11 +96,13 @@ def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int
         [str(draft.kind) for draft in drafts],
         [draft.event_id for draft in drafts],
         [draft.device_id for draft in drafts],
+        [draft.rule_id for draft in drafts],
         [draft.dedupe_key for draft in drafts],
         [draft.rendered.subject for draft in drafts],
         [draft.rendered.text for draft in drafts],
         [draft.rendered.html for draft in drafts],
         [draft.on_behalf_to for draft in drafts],
+        [msgspec.json.encode(draft.event_data).decode() for draft in drafts],
     ]
     if not drafts:
         return {}
@@ -121,20 +128,19 @@ def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
 
 
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
-    """Write one delivery per notification and channel; return the ids of those that are still to be sent."""
+    """Write one delivery per notification and way to reach its person; return the ids of those still to be sent."""
+    ways = read_ways((draft.user_id, draft.channels) for _id, draft in written)
     deliveries = [
-        _delivery(notification_id, channel, now)
+        _delivery(notification_id, channel, destination_id, now)
         for notification_id, draft in written
-        for channel in sorted(draft.channels)
-        # A channel that a newer release put into a rule is not ours to send.
-        if channel in CHANNELS
+        for channel, destination_id in ways.of(draft)
     ]
     Delivery.objects.bulk_create(deliveries)
     return [delivery.pk for delivery in deliveries if delivery.state == DeliveryState.PENDING]
 
 
-def _delivery(notification_id: int, channel: str, now: datetime) -> Delivery:
-    delivery = Delivery(notification_id=notification_id, channel=channel)
+def _delivery(notification_id: int, channel: str, destination_id: int | None, now: datetime) -> Delivery:
+    delivery = Delivery(notification_id=notification_id, channel=channel, destination_id=destination_id)
     if CHANNELS[channel].sent_by_writing:
         delivery.state, delivery.attempt_count, delivery.sent_at = DeliveryState.SENT, 1, now
     return delivery

@@ -1,27 +1,38 @@
-"""Reports that were asked for, and their files."""
+"""Reports that were asked for: listed, read, cancelled, retried, deleted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import FileResponse, Http404
-from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
-from rest_framework import serializers
+from django.http import Http404
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from reports_app.exceptions import ReportNotReady
+from reports_app.exceptions import ReportStateConflict
 from reports_app.exporters.registry import EXPORTERS
-from reports_app.models import Report, ReportKind, ReportState
-from reports_app.queries import visible_reports
-from reports_app.services.export import export_report, file_name
+from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
+from reports_app.queries import may_change_report, visible_report, visible_reports
+from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import MomentField, StrictSerializer
+from tasks_app.api.fields import MomentField
+from tasks_app.api.jobs import ReasonBody
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import find_job
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """How far a report is."""
+
+    current = serializers.IntegerField()
+    total = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField(allow_blank=True)
 
 
 class ReportSerializer(serializers.ModelSerializer[Report]):
@@ -32,11 +43,17 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
     range_start = MomentField()
     range_end = MomentField()
     created_at = MomentField()
+    started_at = MomentField(allow_null=True)
     finished_at = MomentField(allow_null=True)
+    expires_at = MomentField(allow_null=True)
     device_ids = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
     requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
     task_id = serializers.UUIDField(source="job_id", allow_null=True)
+    status_url = serializers.SerializerMethodField()
+    report_id = serializers.IntegerField(source="id")
+    report_url = serializers.SerializerMethodField()
     download_url = serializers.SerializerMethodField()
+    formats = serializers.SerializerMethodField()
 
     class Meta:
         model = Report
@@ -52,17 +69,54 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
             "error",
             "requested_by",
             "task_id",
+            "status_url",
             "created_at",
+            "started_at",
             "finished_at",
+            "expires_at",
+            "report_id",
+            "report_url",
             "download_url",
+            "formats",
         ]
         read_only_fields = fields
 
+    def get_status_url(self, report: Report) -> str | None:
+        """The job that makes or made it."""
+        return self._url("task-detail", task_id=report.job_id) if report.job_id else None
+
+    def get_report_url(self, report: Report) -> str:
+        """Where its state is."""
+        return self._url("report-detail", report_id=report.pk)
+
     def get_download_url(self, report: Report) -> str | None:
-        """Once it is ready; add ?format=csv or ?format=xlsx."""
-        if report.state != ReportState.READY:
+        """Once it is ready; add ?format=csv or another of `formats`."""
+        return self._url("report-download", report_id=report.pk) if report.state == ReportState.READY else None
+
+    def get_formats(self, report: Report) -> list[str]:
+        """What a ready report can be downloaded as."""
+        return sorted(EXPORTERS) if report.state == ReportState.READY else []
+
+    def _url(self, name: str, **kwargs: Any) -> str:
+        return reverse(f"api:{name}", kwargs=kwargs, request=self.context["request"])
+
+
+class ReportDetailSerializer(ReportSerializer):
+    """A report with how far it is."""
+
+    progress = serializers.SerializerMethodField()
+
+    class Meta(ReportSerializer.Meta):
+        fields = [*ReportSerializer.Meta.fields, "progress"]
+        read_only_fields = fields
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, report: Report) -> dict[str, Any] | None:
+        """While its job runs: what is being read, how many rows are written."""
+        if report.state not in UNFINISHED or report.job_id is None:
             return None
-        return reverse("api:report-download", kwargs={"report_id": report.pk}, request=self.context["request"])
+        job = find_job(report.job_id, user=SHELL)
+        return job.progress if job is not None else None
 
 
 class ReportListQuery(PageQuery):
@@ -72,14 +126,8 @@ class ReportListQuery(PageQuery):
     state = serializers.ChoiceField(choices=ReportState.choices, required=False)
 
 
-class DownloadQuery(StrictSerializer):
-    """Which format."""
-
-    format = serializers.ChoiceField(choices=sorted(EXPORTERS), default="json")
-
-
 class ReportListView(ApiView):
-    """Reports the caller asked for, and those of fleets and devices the caller sees."""
+    """Reports of fleets and devices the caller sees, and those of neither that the caller asked for."""
 
     @describe(
         "List reports",
@@ -102,54 +150,81 @@ class ReportListView(ApiView):
 class ReportDetailView(ApiView):
     """One report."""
 
-    @describe("One report", name="report_read", tag="reports", answers={200: ReportSerializer}, errors=(404,))
+    @describe("One report", name="report_read", tag="reports", answers={200: ReportDetailSerializer}, errors=(404,))
     def get(self, request: Request, report_id: int) -> Response:
-        report = report_for(request.user, report_id)
-        return Response(ReportSerializer(report, context={"request": request}).data)
-
-
-class ReportDownloadView(ApiView):
-    """The file of a ready report, written now where it is not there yet."""
+        return Response(report_data(request, report_for(request.user, report_id)))
 
     @describe(
-        "Download a report",
-        name="report_download",
+        "Delete a report",
+        name="report_delete",
         tag="reports",
-        parameters=[DownloadQuery],
-        answers={
-            (200, "application/json"): OpenApiTypes.BINARY,
-            (200, "text/csv"): OpenApiTypes.BINARY,
-            (200, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"): OpenApiTypes.BINARY,
-        },
-        errors=(404, 409),
+        answers={204: None},
+        errors=(404,),
+        description="With its content and files; one that is being made is cancelled. Its requester, and managers.",
     )
-    def get(self, request: Request, report_id: int) -> FileResponse:
-        wanted = self.parameters(DownloadQuery)["format"]
-        report = report_for(request.user, report_id)
-        if report.state != ReportState.READY:
-            raise _not_ready(report)
+    def delete(self, request: Request, report_id: int) -> Response:
+        delete_report(changeable_report(request.user, report_id), user=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ReportCancelView(ApiView):
+    """Stops the making of a report."""
+
+    @describe(
+        "Cancel a report",
+        name="report_cancel",
+        tag="reports",
+        request=ReasonBody,
+        answers={200: ReportDetailSerializer},
+        errors=(404, 409),
+        description="At once while it waits; a running one ends within a moment. Its requester, and managers.",
+    )
+    def post(self, request: Request, report_id: int) -> Response:
+        reason = self.body(ReasonBody)["reason"] if request.body else ""
+        report = changeable_report(request.user, report_id)
         try:
-            written = export_report(report.pk, wanted)
-        except ReportNotReady as error:
-            raise _not_ready(report) from error
-        return _file_response(report, written.file.open("rb"), wanted)
+            cancel_report(report, user=request.user, reason=reason)
+        except ReportStateConflict as error:
+            raise Conflict("report_not_running", str(error), state=error.state) from error
+        return Response(report_data(request, report))
+
+
+class ReportRetryView(ApiView):
+    """Makes a report again that ended without a result."""
+
+    @describe(
+        "Retry a report",
+        name="report_retry",
+        tag="reports",
+        answers={202: ReportDetailSerializer},
+        errors=(404, 409),
+        description="A failed, cancelled or expired one, with the same parameters. Its requester, and managers.",
+    )
+    def post(self, request: Request, report_id: int) -> Response:
+        report = changeable_report(request.user, report_id)
+        try:
+            retry_report(report)
+        except ReportStateConflict as error:
+            raise Conflict("report_not_repeatable", str(error), state=error.state) from error
+        return Response(report_data(request, report), status=status.HTTP_202_ACCEPTED)
+
+
+def report_data(request: Request, report: Report) -> Any:
+    """One report as the API shows it."""
+    return ReportDetailSerializer(report, context={"request": request}).data
 
 
 def report_for(user: Any, report_id: int) -> Report:
     """The report, if `user` may see it. Raises Http404."""
-    report = visible_reports(user).filter(pk=report_id).first()
+    report = visible_report(user, report_id)
     if report is None:
         raise Http404
     return report
 
 
-def _file_response(report: Report, opened: Any, wanted: str) -> FileResponse:
-    exporter = EXPORTERS[wanted]
-    name = file_name(report, exporter.extension)
-    return FileResponse(opened, as_attachment=True, filename=name, content_type=exporter.content_type)
-
-
-def _not_ready(report: Report) -> Conflict:
-    if report.state == ReportState.FAILED:
-        return Conflict("report_failed", report.error or _("The report failed."), state=report.state)
-    return Conflict("report_not_ready", _("The report is not ready yet."), state=report.state)
+def changeable_report(user: Any, report_id: int) -> Report:
+    """The report, if `user` may cancel, retry and delete it. Raises Http404, PermissionDenied."""
+    report = report_for(user, report_id)
+    if not may_change_report(user, report):
+        raise PermissionDenied
+    return report

@@ -14,23 +14,34 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from reports_app.api.downloads import refuse_unless_ready
 from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.days import day_range, last_ended_day
 from reports_app.exporters.registry import EXPORTERS
-from reports_app.models import Report, ReportKind, ReportState
+from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.services.moments import parse_moment
-from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report
+from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, start
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import EARLIEST_YEAR, LATEST_YEAR, IdField, StrictCharField, StrictSerializer
+from tasks_app.api.fields import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
+    IdField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictSerializer,
+)
 from tasks_app.api.permissions import device_for, devices_for, fleet_for, role_too_low
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import visible_fleets
 
 TIME_HELP = "ISO-8601 with a zone, or a date: its midnight in the fleet's time zone."
-TASK_OF_KIND = dict.fromkeys(DEVICE_KINDS, "generate_device_report")
+REUSE_HELP = (
+    "The same request again is answered by the report there is, as long as no data came in that it does not contain; "
+    "asked for twice at once it is made once."
+)
 
 
 class RangeBody(StrictSerializer):
@@ -38,6 +49,8 @@ class RangeBody(StrictSerializer):
 
     start = StrictCharField(max_length=40, help_text=TIME_HELP)
     end = StrictCharField(max_length=40, help_text=TIME_HELP)
+    fresh = StrictBooleanField(default=False, help_text="Make it anew, even if a fresh one is there.")
+    notify = StrictBooleanField(default=False, help_text="Tell me when it is ready, in the application and by e-mail.")
 
 
 class DeviceReportBody(RangeBody):
@@ -61,6 +74,9 @@ class DailyReportBody(StrictSerializer):
     day = serializers.DateField(
         required=False, help_text="YYYY-MM-DD in the fleet's time zone; yesterday when not said."
     )
+
+    fresh = StrictBooleanField(default=False, help_text="Make it anew, even if it is there.")
+    notify = StrictBooleanField(default=False, help_text="Tell me when it is ready.")
 
     def validate_day(self, day: date) -> date:
         if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
@@ -90,17 +106,24 @@ class DeviceReportView(ApiView):
         name="report_device",
         tag="reports",
         request=DeviceReportBody,
-        answers={202: ReportEnqueuedSerializer},
+        answers={200: ReportSerializer, 202: ReportEnqueuedSerializer},
         errors=(404,),
+        description=REUSE_HELP,
     )
     def post(self, request: Request) -> Response:
         body = self.body(DeviceReportBody)
         device = device_for(request.user, body["device_id"])
         start_at, end_at = _range(body, device.fleet.zone)
         report = request_report(
-            kind=body["kind"], range_start=start_at, range_end=end_at, device=device, requested_by=request.user
+            kind=body["kind"],
+            range_start=start_at,
+            range_end=end_at,
+            device=device,
+            requested_by=request.user,
+            fresh=body["fresh"],
+            wants_notice=body["notify"],
         )
-        return report_accepted(request, report)
+        return report_answer(request, report)
 
 
 class FleetReportView(ApiView):
@@ -111,8 +134,9 @@ class FleetReportView(ApiView):
         name="report_fleet",
         tag="reports",
         request=FleetReportBody,
-        answers={202: ReportEnqueuedSerializer},
+        answers={200: ReportSerializer, 202: ReportEnqueuedSerializer},
         errors=(404,),
+        description=REUSE_HELP,
     )
     def post(self, request: Request) -> Response:
         body = self.body(FleetReportBody)
@@ -130,8 +154,10 @@ class FleetReportView(ApiView):
             fleet=fleet,
             device_ids=device_ids,
             requested_by=request.user,
+            fresh=body["fresh"],
+            wants_notice=body["notify"],
         )
-        return report_accepted(request, report)
+        return report_answer(request, report)
 
 
 class DailyReportView(ApiView):
@@ -144,7 +170,7 @@ class DailyReportView(ApiView):
         request=DailyReportBody,
         answers={200: ReportSerializer, 202: EnqueuedSerializer},
         errors=(404, 409),
-        description="A fleet's day is written once: asked for again, the answer is the job that writes it, or the report.",
+        description=REUSE_HELP,
     )
     def post(self, request: Request) -> Response:
         body = self.body(DailyReportBody)
@@ -158,11 +184,15 @@ class DailyReportView(ApiView):
         if end_at > timezone.now():
             raise ValidationError({"day": [_("The day is not over in %(zone)s.") % {"zone": fleet.time_zone}]})
         report = request_report(
-            kind=ReportKind.DAILY, range_start=start_at, range_end=end_at, fleet=fleet, requested_by=request.user
+            kind=ReportKind.DAILY,
+            range_start=start_at,
+            range_end=end_at,
+            fleet=fleet,
+            requested_by=request.user,
+            fresh=body["fresh"],
+            wants_notice=body["notify"],
         )
-        if report.state == ReportState.READY:
-            return Response(ReportSerializer(report, context={"request": request}).data)
-        return report_accepted(request, report)
+        return report_answer(request, report)
 
 
 class ExportView(ApiView):
@@ -174,21 +204,24 @@ class ExportView(ApiView):
         tag="reports",
         request=ExportBody,
         answers={202: EnqueuedSerializer},
-        errors=(404,),
+        errors=(404, 409, 410),
     )
     def post(self, request: Request) -> Response:
         body = self.body(ExportBody)
         report = report_for(request.user, body["report_id"])
+        if report.state not in UNFINISHED:
+            refuse_unless_ready(report)
         return start(request, "export_report_data", report.pk, body["format"])
 
 
-def report_accepted(request: Request, report: Report) -> Response:
-    """The 202 of a report that was asked for. Raises Conflict for one that somebody writes without a job."""
+def report_answer(request: Request, report: Report) -> Response:
+    """The report that is there already (200), or the job that makes it (202). Raises Conflict where neither is."""
+    if report.state == ReportState.READY:
+        return Response(ReportSerializer(report, context={"request": request}).data)
     if report.job_id is None:
         raise Conflict("report_not_ready", _("The report is being written already."), state=report.state)
-    task_name = TASK_OF_KIND.get(ReportKind(report.kind), "generate_fleet_report")
     url = reverse("api:report-detail", kwargs={"report_id": report.pk}, request=request)
-    return accepted(request, report.job_id, task_name, report_id=report.pk, report_url=url)
+    return accepted(request, report.job_id, task_name_of(report), report_id=report.pk, report_url=url)
 
 
 def _range(body: dict[str, Any], zone: Any) -> tuple[datetime, datetime]:

@@ -10,12 +10,12 @@ from itertools import pairwise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from reports_app.builders.figures import Figures
 from reports_app.days import DayPart, day_parts
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind
 from reports_app.queries import report_zone
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.figures import Figures
 from tasks_app.models import Device
 
 Builder = Callable[[Report], ReportTable]

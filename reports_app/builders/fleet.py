@@ -22,15 +22,15 @@ from reports_app.builders.base import (
     report_days,
     report_table,
 )
-from reports_app.builders.drive import read_drive
 from reports_app.builders.events import number
-from reports_app.builders.figures import Figures, total
 from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.engine import current_job
+from tasks_app.geo.figures import Figures, total
 from tasks_app.models import Device, Event, EventKind
 from tasks_app.queries.access import visible_devices
+from tasks_app.queries.drives import read_drive
 
 TOP = 10
 NAMES_IN_SUBJECT = 3
@@ -182,7 +182,7 @@ def _device_row(
     job = current_job()
     job.raise_if_cancelled()
     job.progress(done, of, device.name)
-    drive = read_drive(device.pk, edges[0], edges[-1])
+    drive = read_drive(device, edges[0], edges[-1])
     trips = [drive.trips_started(start, end) for start, end in pairwise(edges)]
     return DeviceRow(device, drive.figures(edges), trips, counts.get(device.pk, Counter()))
 

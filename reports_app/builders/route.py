@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from reports_app.builders.base import check_row_count, report_device, report_table
-from reports_app.builders.drive import moment_of
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
+from tasks_app.queries.drives import moment_of
 from tasks_app.queries.positions import Track, track
 
 COLUMNS = [

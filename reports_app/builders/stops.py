@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from reports_app.builders.base import report_device, report_table
-from reports_app.builders.drive import Drive, moment_of, read_drive
-from reports_app.builders.figures import figures_of_parts
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
+from tasks_app.geo.figures import figures_of_parts
 from tasks_app.geo.motion import Stop
+from tasks_app.queries.drives import Drive, columns_of, moment_of, read_drive
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
@@ -24,7 +24,7 @@ COLUMNS = [
 def build(report: Report) -> ReportTable:
     """The stops of one device."""
     device = report_device(report)
-    drive = read_drive(device.pk, report.range_start, report.range_end)
+    drive = read_drive(device, report.range_start, report.range_end)
     idle_seconds = [_idle_seconds(stop, drive) for stop in drive.stops]
     rows = [_row(stop, idle) for stop, idle in zip(drive.stops, idle_seconds, strict=True)]
     totals = [None, None, sum(stop.duration_seconds for stop in drive.stops), sum(idle_seconds), None, None]
@@ -32,7 +32,7 @@ def build(report: Report) -> ReportTable:
 
 
 def _idle_seconds(stop: Stop, drive: Drive) -> float:
-    fixes = drive.columns.part(slice(stop.start_index, stop.end_index + 1))
+    fixes = columns_of(drive.fixes).part(slice(stop.start_index, stop.end_index + 1))
     return figures_of_parts(fixes, [stop.started_seconds, stop.ended_seconds])[0].idle_seconds
 
 

@@ -16,12 +16,12 @@ from reports_app.builders.base import (
     report_device,
     report_table,
 )
-from reports_app.builders.drive import Drive, moment_of, odometer_at, read_drive
-from reports_app.builders.figures import METERS_PER_KM, Figures, total
 from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.figures import METERS_PER_KM, Figures, total
 from tasks_app.models import Device, Event, EventKind
+from tasks_app.queries.drives import Drive, moment_of, odometer_at, read_drive
 
 COUNTS = [
     Column("trips", _("Trips"), ColumnKind.INTEGER),
@@ -34,7 +34,7 @@ def build(report: Report) -> ReportTable:
     """The summary of one device."""
     device, days = report_device(report), report_days(report)
     edges = day_edges(days)
-    drive = read_drive(device.pk, report.range_start, report.range_end)
+    drive = read_drive(device, report.range_start, report.range_end)
     found = Event.objects.filter(device=device, occurred_at__gte=edges[0], occurred_at__lt=edges[-1])
     events = list(found.values_list("kind", "occurred_at"))
     moments = [occurred_at for _kind, occurred_at in events]
@@ -75,19 +75,19 @@ def _overview(device: Device, report: Report, drive: Drive, figures: Figures, tr
         Column("last_fix_at", _("Last position"), ColumnKind.DATETIME),
     ]
     row = [device.name, device.unique_id, *figure_cells(figures), trips]
-    row += _odometer_km(device.pk, report.range_end, figures.distance_meters)
+    row += _odometer_km(device, report.range_end, figures.distance_meters)
     return Section("summary", _("Summary"), columns, [[*row, *_first_and_last(drive)]])
 
 
-def _odometer_km(device_id: int, end: datetime, distance_meters: float) -> list[Cell]:
-    at_end = odometer_at(device_id, end)
+def _odometer_km(device: Device, end: datetime, distance_meters: float) -> list[Cell]:
+    at_end = odometer_at(device, end)
     if at_end is None:
         return [None, None]
     return [max(0.0, at_end - distance_meters) / METERS_PER_KM, at_end / METERS_PER_KM]
 
 
 def _first_and_last(drive: Drive) -> list[Cell]:
-    times = drive.columns.times
+    times = drive.fixes.times_seconds
     times = times[(times >= drive.start.timestamp()) & (times < drive.end.timestamp())]
     return [moment_of(times[0]), moment_of(times[-1])] if len(times) else [None, None]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from reports_app.builders.base import report_device, report_table
-from reports_app.builders.drive import Drive, moment_of, read_drive
-from reports_app.builders.figures import KPH_PER_MPS, METERS_PER_KM
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
+from tasks_app.geo.figures import KPH_PER_MPS, METERS_PER_KM
 from tasks_app.geo.motion import Trip
+from tasks_app.queries.drives import Drive, moment_of, read_drive
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
@@ -28,7 +28,7 @@ COLUMNS = [
 def build(report: Report) -> ReportTable:
     """The trips of one device."""
     device = report_device(report)
-    drive = read_drive(device.pk, report.range_start, report.range_end)
+    drive = read_drive(device, report.range_start, report.range_end)
     rows = [_row(trip, drive) for trip in drive.trips]
     return report_table(report, device.name, [Section("trips", _("Trips"), COLUMNS, rows, totals(drive.trips))])
 
@@ -42,7 +42,7 @@ def totals(trips: list[Trip]) -> list[Cell]:
 
 
 def _row(trip: Trip, drive: Drive) -> Row:
-    columns = drive.columns
+    fixes = drive.fixes
     return [
         moment_of(trip.started_seconds),
         moment_of(trip.ended_seconds),
@@ -50,8 +50,8 @@ def _row(trip: Trip, drive: Drive) -> Row:
         trip.distance_meters / METERS_PER_KM,
         trip.average_speed_kph,
         trip.max_speed_kph,
-        float(columns.latitudes[trip.start_index]),
-        float(columns.longitudes[trip.start_index]),
-        float(columns.latitudes[trip.end_index]),
-        float(columns.longitudes[trip.end_index]),
+        float(fixes.latitudes[trip.start_index]),
+        float(fixes.longitudes[trip.start_index]),
+        float(fixes.latitudes[trip.end_index]),
+        float(fixes.longitudes[trip.end_index]),
     ]

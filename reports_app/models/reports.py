@@ -24,6 +24,11 @@ class ReportState(models.TextChoices):
     RUNNING = "running", _("Running")
     READY = "ready", _("Ready")
     FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    EXPIRED = "expired", _("Expired")
+
+
+UNFINISHED = (ReportState.PENDING, ReportState.RUNNING)
 
 
 class ReportFormat(models.TextChoices):
@@ -37,7 +42,8 @@ class Report(models.Model):
 
     `content` is the table of `reports_app.table` without its rows: {"title", "sections": [{"name", "columns", "totals",
     "row_count", "chunk_count"}]}; the rows of a section are the `ReportChunk`s under its number.
-    A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device.
+    A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device. `request_key` is equal
+    for requests that one report can answer. At `expires_at` the content and the files go, and the row says "expired".
     """
 
     kind = models.CharField(_("kind"), max_length=12, choices=ReportKind)
@@ -50,7 +56,7 @@ class Report(models.Model):
     device_ids = models.JSONField(_("devices"), null=True, blank=True)
     range_start = models.DateTimeField(_("from"))
     range_end = models.DateTimeField(_("to"))
-    state = models.CharField(_("state"), max_length=8, choices=ReportState, default=ReportState.PENDING)
+    state = models.CharField(_("state"), max_length=10, choices=ReportState, default=ReportState.PENDING)
     error = models.TextField(_("error"), blank=True)
     content = models.JSONField(_("content"), null=True, blank=True)
     requested_by = models.ForeignKey(
@@ -62,8 +68,11 @@ class Report(models.Model):
         verbose_name=_("requested by"),
     )
     job_id = models.UUIDField(_("job"), null=True, blank=True)
+    request_key = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("report")
@@ -82,7 +91,14 @@ class Report(models.Model):
         indexes = [
             models.Index(
                 fields=["created_at"], name="report_not_finished", condition=models.Q(state__in=["pending", "running"])
-            )
+            ),
+            models.Index(fields=["expires_at"], name="report_to_expire", condition=models.Q(state="ready")),
+            models.Index(
+                fields=["request_key"],
+                name="report_to_reuse",
+                condition=models.Q(state__in=["pending", "running", "ready"]) & ~models.Q(request_key=""),
+            ),
+            models.Index(fields=["job_id"], name="report_by_job"),
         ]
 
     def __str__(self) -> str:
@@ -125,3 +141,21 @@ class ReportFile(models.Model):
 
     def __str__(self) -> str:
         return str(self.file.name)
+
+
+class ReportFollower(models.Model):
+    """Somebody who asked for a report: told when it fails and, if wanted or if it took long, when it is ready."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="followers", verbose_name=_("report"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user")
+    )
+    wants_notice = models.BooleanField(_("tell when ready"), default=False)
+
+    class Meta:
+        verbose_name = _("follower of a report")
+        verbose_name_plural = _("followers of reports")
+        constraints = [models.UniqueConstraint(fields=["report", "user"], name="one_follower_per_report_and_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.report_id}"

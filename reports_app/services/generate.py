@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +16,12 @@ from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind, ReportState
 from reports_app.queries import find_report
 from reports_app.services.moments import parse_moment
-from reports_app.services.request import check_kind, create_report
+from reports_app.services.outcome import FailureRecorder, ready_values, report_is_ready
+from reports_app.services.request import REPEATABLE, check_kind, create_report
 from reports_app.services.rows import store_rows
-from tasks_app.engine import JobCancelled, JobTimeout, PermanentError, current_job
+from tasks_app.engine import current_job
 from tasks_app.models import Device
 from tasks_app.queries.access import visible_devices
-
-MAX_ERROR_LENGTH = 1000
 
 
 def run_device_report(
@@ -55,7 +53,7 @@ def generate_report(report_id: int) -> dict[str, Any]:
     report, owner = find_report(report_id), current_job().id
     if not _claim(report_id, owner):
         return _outcome(report_id)
-    with _FailureRecorder(report_id, owner):
+    with FailureRecorder(report, owner):
         content = _build_and_store(report, owner)
     return _outcome(report_id, rows=sum(section["row_count"] for section in content["sections"]))
 
@@ -64,21 +62,22 @@ def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
     """Rows are stored while they are built; they stay only if the report is still this job's when the last one is."""
     with transaction.atomic():
         content = store_rows(report.pk, build_table(report))
-        values = {"state": ReportState.READY, "content": content, "error": "", "finished_at": timezone.now()}
-        if not _owned(report.pk, owner).update(**values):
+        now = timezone.now()
+        if _owned(report.pk, owner).update(content=content, **ready_values(now)):
+            report_is_ready(report.pk, now=now)
+        else:
             transaction.set_rollback(True)
     return content
 
 
 def _claim(report_id: int, owner: UUID | None) -> bool:
-    """Take the row for this job: a new one, a failed one, or one this very job held when its worker died."""
-    free = Q(state__in=[ReportState.PENDING, ReportState.FAILED])
-    if owner is None:
-        return bool(Report.objects.filter(free, pk=report_id).update(state=ReportState.RUNNING, error=""))
-    mine = Q(state=ReportState.RUNNING, job_id=owner)
-    return bool(
-        Report.objects.filter(free | mine, pk=report_id).update(state=ReportState.RUNNING, error="", job_id=owner)
-    )
+    """Take the row for this job: one that waits or may be repeated, or one this very job held when its worker died."""
+    mine = Q(state__in=[ReportState.PENDING, *REPEATABLE])
+    values: dict[str, Any] = {"state": ReportState.RUNNING, "error": "", "started_at": timezone.now()}
+    if owner is not None:
+        mine |= Q(state=ReportState.RUNNING, job_id=owner)
+        values["job_id"] = owner
+    return bool(Report.objects.filter(mine, pk=report_id).update(**values))
 
 
 def _owned(report_id: int, owner: UUID | None) -> Any:
@@ -90,33 +89,6 @@ def _owned(report_id: int, owner: UUID | None) -> Any:
 def _outcome(report_id: int, **more: int) -> dict[str, Any]:
     state = Report.objects.filter(pk=report_id).values_list("state", flat=True).first()
     return {"report_id": report_id, "state": state or "deleted", **more}
-
-
-class _FailureRecorder:
-    """Writes on the report why it failed, whatever the reason, and lets the error go on."""
-
-    def __init__(self, report_id: int, owner: UUID | None) -> None:
-        self.report_id, self.owner = report_id, owner
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is not None:
-            values = {"state": ReportState.FAILED, "error": describe_error(error), "finished_at": timezone.now()}
-            _owned(self.report_id, self.owner).update(**values)
-
-
-def describe_error(error: BaseException) -> str:
-    """One sentence for the requester."""
-    if isinstance(error, JobCancelled):
-        return _("The report was cancelled.")
-    if isinstance(error, JobTimeout):
-        return _("The report took longer than its time limit.")
-    text = str(error) if isinstance(error, PermanentError) else f"{type(error).__name__}: {error}"
-    return text.replace("\x00", "")[:MAX_ERROR_LENGTH]
 
 
 def _row_of_this_job() -> int | None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports_app.exceptions import InvalidReport
-from reports_app.models import Report, ReportKind, ReportState
+from reports_app.models import Report, ReportFollower, ReportKind, ReportState
+from reports_app.services.reuse import ReportRequest, find_reusable, lock_request, request_key
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
 from tasks_app.models import Device, Fleet
 from tasks_app.queries.access import visible_devices
@@ -21,7 +24,10 @@ from tasks_app.queries.access import visible_devices
 logger = logging.getLogger(__name__)
 
 DEVICE_KINDS = frozenset({ReportKind.SUMMARY, ReportKind.ROUTE, ReportKind.TRIPS, ReportKind.STOPS, ReportKind.EVENTS})
+REPORT_TASKS = frozenset({"generate_device_report", "generate_fleet_report"})
 MAX_DEVICES = 5000
+# What ended in one of these may be tried again.
+REPEATABLE = (ReportState.FAILED, ReportState.CANCELLED, ReportState.EXPIRED)
 FIRST_YEAR, LAST_YEAR = 1980, 2200
 
 
@@ -34,51 +40,101 @@ def request_report(
     fleet: Fleet | None = None,
     device_ids: Sequence[int] | None = None,
     requested_by: Any = None,
+    fresh: bool = False,
+    wants_notice: bool = False,
 ) -> Report:
-    """Write a pending report over `[range_start, range_end)` and enqueue its job after the commit.
+    """The report of this over `[range_start, range_end)`: one that is being made, a ready one that is still fresh, or
+    a new one, whose job is enqueued after the commit. With `fresh` nothing that was begun before answers it.
 
-    `device` and `fleet` must come from what the requester may see; `device_ids` are checked here. A fleet's day that
-    exists already is returned as it is, or tried again if it had failed. Raises InvalidReport.
+    `device` and `fleet` must come from what the requester may see; `device_ids` are checked here. The requester is told
+    when it fails and, with `wants_notice`, when it is ready. A fleet's day has one row: it is made again in its place.
+    Raises InvalidReport.
     """
+    request = checked_request(
+        kind=kind,
+        range_start=range_start,
+        range_end=range_end,
+        device=device,
+        fleet=fleet,
+        device_ids=device_ids,
+        requested_by=requested_by,
+    )
     with transaction.atomic():
-        report, is_due = create_report(
-            kind=kind,
-            range_start=range_start,
-            range_end=range_end,
-            device=device,
-            fleet=fleet,
-            device_ids=device_ids,
-            requested_by=requested_by,
-            job_id=uuid4(),
-        )
+        report, is_due = _find_or_write(request, fresh=fresh)
+        if requested_by is not None:
+            _follow(report, requested_by, wants_notice)
         if is_due:
             transaction.on_commit(lambda: enqueue_report(report))
     return report
 
 
-def create_report(
-    *,
-    kind: str,
-    range_start: datetime,
-    range_end: datetime,
-    device: Device | None = None,
-    fleet: Fleet | None = None,
-    device_ids: Sequence[int] | None = None,
-    requested_by: Any = None,
-    job_id: UUID | None = None,
-) -> tuple[Report, bool]:
-    """Write the row only. Return it and whether it still has to be generated. Raises InvalidReport."""
-    check_kind(kind, device, fleet)
-    check_range(range_start, range_end)
-    chosen = None if device_ids is None else check_device_ids(device_ids, fleet, requested_by)
-    values = {"requested_by": requested_by, "job_id": job_id, "device": device, "device_ids": chosen}
-    if kind != ReportKind.DAILY:
-        report = Report.objects.create(kind=kind, fleet=fleet, range_start=range_start, range_end=range_end, **values)
-        return report, True
-    report, created = Report.objects.get_or_create(
-        kind=kind, fleet=fleet, range_start=range_start, range_end=range_end, defaults=values
+def checked_request(*, device_ids: Sequence[int] | None = None, **asked: Any) -> ReportRequest:
+    """The request, once everything in it is possible and allowed. Raises InvalidReport."""
+    request = ReportRequest(**asked)
+    check_kind(request.kind, request.device, request.fleet)
+    check_range(request.range_start, request.range_end)
+    if device_ids is None:
+        return request
+    return replace(request, device_ids=tuple(check_device_ids(device_ids, request.fleet, request.requested_by)))
+
+
+def create_report(*, job_id: UUID | None = None, **asked: Any) -> tuple[Report, bool]:
+    """Write the row only, for a job or command that generates it itself; arguments as `request_report` has them.
+
+    Return it and whether it still has to be generated. Raises InvalidReport.
+    """
+    request = checked_request(**asked)
+    with transaction.atomic():
+        return _write_row(request, request_key(request), job_id)
+
+
+def _find_or_write(request: ReportRequest, *, fresh: bool) -> tuple[Report, bool]:
+    key = request_key(request)
+    lock_request(key)
+    found = find_reusable(request, key, now=timezone.now())
+    if found is not None and not (fresh and found.state != ReportState.PENDING):
+        return found, False
+    return _write_row(request, key, uuid4(), again=True)
+
+
+def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: bool = False) -> tuple[Report, bool]:
+    """A new row; for a fleet's day the one there is, made pending where it is not ready (with `again` even then)."""
+    values = {
+        "requested_by": request.requested_by,
+        "job_id": job_id,
+        "device": request.device,
+        "device_ids": None if request.device_ids is None else list(request.device_ids),
+        "request_key": key,
+    }
+    identity: dict[str, Any] = {
+        "kind": request.kind,
+        "fleet": request.fleet,
+        "range_start": request.range_start,
+        "range_end": request.range_end,
+    }
+    if request.kind != ReportKind.DAILY:
+        return Report.objects.create(**identity, **values), True
+    report, created = Report.objects.get_or_create(**identity, defaults=values)
+    ended = [*REPEATABLE, ReportState.READY] if again else REPEATABLE
+    return report, created or revive_report(report, job_id, among=ended)
+
+
+def revive_report(report: Report, job_id: UUID | None, *, among: Collection[str]) -> bool:
+    """Make a report that ended in one of these states pending again, for whoever asks first; return whether it was."""
+    values = {"state": ReportState.PENDING, "error": "", "job_id": job_id, "finished_at": None, "expires_at": None}
+    if not Report.objects.filter(pk=report.pk, state__in=among).update(**values):
+        return False
+    report.refresh_from_db(fields=list(values))
+    return True
+
+
+def _follow(report: Report, user: Any, wants_notice: bool) -> None:
+    follower, created = ReportFollower.objects.get_or_create(
+        report=report, user=user, defaults={"wants_notice": wants_notice}
     )
-    return report, created or _revive(report, job_id)
+    if not created and wants_notice > follower.wants_notice:
+        follower.wants_notice = wants_notice
+        follower.save(update_fields=["wants_notice"])
 
 
 def enqueue_report(report: Report) -> None:
@@ -86,17 +142,22 @@ def enqueue_report(report: Report) -> None:
     the row is safe, and the sweep of stuck reports enqueues it later."""
     start, end = report.range_start.isoformat(), report.range_end.isoformat()
     if report.kind in DEVICE_KINDS:
-        name, kwargs = "generate_device_report", {"device_id": report.device_id, "kind": report.kind}
+        kwargs: dict[str, Any] = {"device_id": report.device_id, "kind": report.kind}
     else:
-        name, kwargs = "generate_fleet_report", {"device_ids": report.device_ids}
+        kwargs = {"device_ids": report.device_ids}
     try:
-        get_task(name).apply_async(
+        get_task(task_name_of(report)).apply_async(
             kwargs={**kwargs, "start": start, "end": end, "report_id": report.pk},
             job_id=report.job_id,
             requested_by=report.requested_by_id,
         )
     except (QueueFull, QueueUnavailable) as error:
         logger.warning("Report %s waits for the next sweep: %s", report.pk, error)
+
+
+def task_name_of(report: Report) -> str:
+    """The task that makes a report of this kind."""
+    return "generate_device_report" if report.kind in DEVICE_KINDS else "generate_fleet_report"
 
 
 def check_kind(kind: str, device: Device | None, fleet: Fleet | None) -> None:
@@ -146,12 +207,3 @@ def check_device_ids(device_ids: Sequence[int], fleet: Fleet | None, requested_b
         detail = _("Unknown devices: %(ids)s.") % {"ids": ", ".join(map(str, unknown[:10]))}
         raise InvalidReport("unknown_device", detail, field="device_ids")
     return wanted
-
-
-def _revive(report: Report, job_id: UUID | None) -> bool:
-    """Make a failed report pending again, for whoever asks first."""
-    failed = Report.objects.filter(pk=report.pk, state=ReportState.FAILED)
-    if not failed.update(state=ReportState.PENDING, error="", job_id=job_id):
-        return False
-    report.refresh_from_db(fields=["state", "error", "job_id"])
-    return True

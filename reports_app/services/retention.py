@@ -11,7 +11,7 @@ from django.core.files.storage import Storage, default_storage
 from django.utils import timezone
 
 from reports_app.models import ReportFile
-from reports_app.services.export import PARTIAL_FOLDER
+from reports_app.services.export import PARTIAL_FOLDER, is_local
 
 FILES_FOLDER = "reports"
 # A file younger than this may be waiting for its row, an unfinished one still be written.
@@ -59,7 +59,7 @@ def _delete_rows_without_file(storage: Storage, dry_run: bool) -> int:
 
 def _delete_partials(storage: Storage, now: datetime, dry_run: bool) -> int:
     """Folders a killed worker left behind; only a local storage has them."""
-    parent = Path(storage.path(PARTIAL_FOLDER)) if hasattr(storage, "base_location") else None
+    parent = Path(storage.path(PARTIAL_FOLDER)) if is_local(storage) else None
     if parent is None or not parent.is_dir():
         return 0
     limit = (now - PARTIAL_GRACE).timestamp()

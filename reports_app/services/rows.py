@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from reports_app.chunk_codec import encode_chunk
 from reports_app.models import ReportChunk
-from reports_app.table import ReportTable, Section, header_content, section_content
+from reports_app.table import ReportTable, Section, header_content, section_content, translated
 from tasks_app.engine import current_job
 
 
@@ -34,5 +35,6 @@ def _store_section(report_id: int, place: int, section: Section) -> dict[str, An
             data=encode_chunk(section.columns, chunk),
         )
         chunk_count, row_count = chunk_count + 1, row_count + chunk.row_count
+        current_job().progress(row_count, None, _("rows written: %(section)s") % {"section": translated(section.name)})
     with override(None):
         return {**section_content(section), "row_count": row_count, "chunk_count": chunk_count}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from reports_app.services.daily import run_daily_reports
 from reports_app.services.export import run_export
 from reports_app.services.generate import run_device_report, run_fleet_report
+from reports_app.services.lifecycle import expire_reports as expire
 from reports_app.services.sweep import sweep_stuck_reports as sweep
 from tasks_app.engine import task
 
@@ -43,3 +46,9 @@ def export_report_data(report_id: int, format: str) -> dict[str, Any]:
 def sweep_stuck_reports() -> dict[str, int]:
     """Bring back reports whose job was lost."""
     return sweep()
+
+
+@task(queue="cleanup", schedulable=True)
+def expire_reports(dry_run: bool = False) -> dict[str, int]:
+    """Take content and files from reports that are older than they are kept."""
+    return expire(now=timezone.now(), dry_run=dry_run)

@@ -10,29 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import FloatArray, haversine_meters, step_distances_meters
-from tasks_app.geo.speed import (
-    DEFAULT_RULES,
-    MPS_TO_KPH,
-    MotionRules,
-    derive_speeds_kph,
-    floats,
-    impossible,
-    outliers,
-)
+from tasks_app.geo.distance import FloatArray, haversine_meters
+from tasks_app.geo.motion_rules import DEFAULT_RULES, MotionRules
+from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
+from tasks_app.geo.steps import Steps, read_steps
 
 __all__ = [
     "MotionRules",
     "SegmentMetrics",
     "Stop",
+    "Timeline",
     "Trip",
     "derive_speeds_kph",
     "detect_stops",
     "detect_trips",
     "segment_metrics",
+    "timeline",
 ]
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,23 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """Trips and stops of a part of a track, in time order, and how much of it is certain (see `timeline`).
+
+    What lies within `[certain_from_seconds, certain_to_seconds]` is what the whole track says, whatever comes before and
+    after the part; where the two are in the wrong order, nothing is. `open_from_seconds` is where a later read has to
+    begin to find every trip that is not certain yet. `open_trip` is one that certainly began, and may go on.
+    """
+
+    trips: list[Trip]
+    stops: list[Stop]
+    certain_from_seconds: float
+    certain_to_seconds: float
+    open_from_seconds: float
+    open_trip: Trip | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentMetrics:
     """Figures of a stretch of fixes. Idle is standing with the ignition on and is part of stopped."""
 
@@ -95,9 +106,7 @@ def detect_trips(
     last fix before. Shorter drives than the rules ask for, or ones that stay within half that distance of their start
     (the scatter of a parked receiver), are none.
     """
-    drive = _drive(times_seconds, latitudes, longitudes, speeds_kph, rules)
-    trips = [_trip(drive, first, last) for first, last in _merged_runs(drive, rules)]
-    return [trip for trip in trips if _is_trip(trip, drive, rules)]
+    return timeline(read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)).trips
 
 
 def detect_stops(
@@ -109,17 +118,39 @@ def detect_stops(
     rules: MotionRules = DEFAULT_RULES,
 ) -> list[Stop]:
     """Stops in time order: what lies between the trips, cut where the vehicle was moved during a silence."""
-    drive = _drive(times_seconds, latitudes, longitudes, speeds_kph, rules)
-    trips = [_trip(drive, first, last) for first, last in _merged_runs(drive, rules)]
-    edges = [(trip.start_index, trip.end_index) for trip in trips if _is_trip(trip, drive, rules)]
-    begins = [0, *(last for _, last in edges)]
-    ends = [*(first for first, _ in edges), len(drive.times) - 1]
-    stops = [
-        _stop(drive, first, last)
-        for begin, end in zip(begins, ends, strict=True)
-        for first, last in _unmoved(drive, begin, end, rules)
-    ]
-    return [stop for stop in stops if stop.duration_seconds >= rules.min_stop_seconds]
+    return timeline(read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)).stops
+
+
+def timeline(steps: Steps, *, is_first: bool = True, is_last: bool = True) -> Timeline:
+    """Trips and stops of `steps`, and what of them would still be the same with more fixes before and after.
+
+    `is_first` says that nothing before these fixes can matter: there are none, or the device stood there for a stop's
+    length. `is_last` the same for what comes after.
+
+    Why it works: drives are cut at gaps and by long enough standing only, both of which fixes elsewhere cannot undo.
+    So every drive is certain but the first, unless it follows such a cut, and the last, unless one follows it. A stop
+    lies between the ends of two trips, or of a silence in which the vehicle was moved.
+    """
+    runs = _merged_runs(steps)
+    found = [(run, _trip(steps, *run)) for run in runs]
+    trips = [(run, trip) for run, trip in found if _is_trip(trip, steps, *run)]
+    begins_certain = is_first or not runs or _rests(steps, 0, runs[0][0])
+    ends_certain = is_last or not runs or _rests(steps, runs[-1][1], len(steps) - 1)
+    is_open = bool(trips) and not ends_certain and trips[-1][0] == runs[-1]
+    certain = trips if begins_certain else [pair for pair in trips if pair[0] != runs[0]]
+    closed = certain[:-1] if is_open else certain
+    moved = np.flatnonzero(steps.moved_gap)
+    begins = [steps.times[run[1]] for run, _ in closed[:1]] + steps.times[moved[:1] + 1].tolist()
+    ends = [steps.times[run[0]] for run, _ in certain[-1:]] + [steps.times[run[1]] for run, _ in closed[-1:]]
+    ends += steps.times[moved[-1:]].tolist()
+    return Timeline(
+        trips=[trip for _, trip in trips],
+        stops=_stops(steps, [run for run, _ in trips]),
+        certain_from_seconds=-np.inf if is_first else float(min(begins, default=np.inf)),
+        certain_to_seconds=np.inf if is_last else float(max(ends, default=-np.inf)),
+        open_from_seconds=_open_from(steps, runs, ends_certain),
+        open_trip=certain[-1][1] if is_open and certain else None,
+    )
 
 
 def segment_metrics(
@@ -137,125 +168,107 @@ def segment_metrics(
     standing when the vehicle is still where it was, else as a gap whose straight line is distance but no driving time.
     The average is distance driven per hour of moving.
     """
-    drive = _drive(times_seconds, latitudes, longitudes, speeds_kph, rules)
-    if not len(drive.seconds):
-        return SegmentMetrics(max_speed_kph=_max_speed(drive.speeds, rules))
-    moved_gap = drive.gap & (drive.meters >= rules.min_trip_meters)
-    still = ~drive.moving & ~moved_gap
-    distance_meters = float(drive.driven_meters.sum())
-    moving_seconds = float(drive.seconds[drive.moving].sum())
-    burning = np.zeros(len(drive.times)) if ignition is None else floats(ignition)[drive.index]
+    steps = read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)
+    if len(steps) < 2:
+        return SegmentMetrics(max_speed_kph=max_speed_kph(steps.speeds_kph, rules))
+    still = ~steps.moving & ~steps.moved_gap
+    driven_meters = float(steps.driven_meters.sum())
+    moving_seconds = float(steps.seconds[steps.moving].sum())
+    burning = np.zeros(len(steps)) if ignition is None else floats(ignition)[steps.index]
     return SegmentMetrics(
-        distance_meters=distance_meters + float(drive.meters[moved_gap & ~drive.jump].sum()),
+        distance_meters=driven_meters + float(steps.meters[steps.moved_gap & ~steps.jump].sum()),
         moving_seconds=moving_seconds,
-        stopped_seconds=float(drive.seconds[still].sum()),
-        idle_seconds=float(drive.seconds[still & ~drive.gap & (burning[:-1] == 1.0)].sum()),
-        gap_seconds=float(drive.seconds[moved_gap].sum()),
-        max_speed_kph=_max_speed(drive.speeds, rules),
-        average_speed_kph=distance_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0,
+        stopped_seconds=float(steps.seconds[still].sum()),
+        idle_seconds=float(steps.seconds[still & ~steps.gap & (burning[:-1] == 1.0)].sum()),
+        gap_seconds=float(steps.seconds[steps.moved_gap].sum()),
+        max_speed_kph=max_speed_kph(steps.speeds_kph, rules),
+        average_speed_kph=driven_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Drive:
-    """The believable fixes, shape (k,), and the steps between them, shape (k - 1,)."""
-
-    index: npt.NDArray[np.intp]
-    times: FloatArray
-    latitudes: FloatArray
-    longitudes: FloatArray
-    speeds: FloatArray
-    seconds: FloatArray
-    meters: FloatArray
-    driven_meters: FloatArray
-    moving: BoolArray
-    gap: BoolArray
-    jump: BoolArray
+def max_speed_kph(speeds_kph: FloatArray, rules: MotionRules) -> float:
+    """The highest believable speed, 0 for none."""
+    return float(np.max(speeds_kph, initial=0.0, where=speeds_kph <= rules.max_implied_kph))
 
 
-def _drive(
-    times_seconds: npt.ArrayLike,
-    latitudes: npt.ArrayLike,
-    longitudes: npt.ArrayLike,
-    speeds_kph: npt.ArrayLike | None,
-    rules: MotionRules,
-) -> _Drive:
-    times, latitudes, longitudes = floats(times_seconds), floats(latitudes), floats(longitudes)
-    speeds = derive_speeds_kph(times, latitudes, longitudes, speeds_kph, rules=rules)
-    index = np.flatnonzero(~outliers(times, latitudes, longitudes, rules=rules))
-    times, latitudes, longitudes, speeds = times[index], latitudes[index], longitudes[index], speeds[index]
-    seconds, meters = np.diff(times), step_distances_meters(latitudes, longitudes)
-    gap, jump = seconds > rules.max_gap_seconds, impossible(seconds, meters, rules)
-    fast = speeds > rules.moving_above_kph
-    either, both = fast[:-1] | fast[1:], fast[:-1] & fast[1:]
-    # A long step from standing to driving is standing time, unless the way itself shows the driving.
-    gone = meters * MPS_TO_KPH > rules.moving_above_kph * seconds
-    moving = ~gap & (both | (either & gone))
-    driven_meters = np.where(either & ~gap & ~jump, meters, 0.0)
-    return _Drive(index, times, latitudes, longitudes, speeds, seconds, meters, driven_meters, moving, gap, jump)
-
-
-def _merged_runs(drive: _Drive, rules: MotionRules) -> list[tuple[int, int]]:
+def _merged_runs(steps: Steps) -> list[tuple[int, int]]:
     """First and last fix of each drive, short stops bridged, gaps never."""
-    if not len(drive.moving):
+    if not len(steps.moving):
         return []
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], drive.moving, [False]]).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], steps.moving, [False]]).astype(np.int8)))
     firsts, lasts = edges[0::2], edges[1::2]
     if not len(firsts):
         return []
-    gaps_before = np.concatenate([[0], np.cumsum(drive.gap)])
-    long_stop = drive.times[firsts[1:]] - drive.times[lasts[:-1]] >= rules.min_stop_seconds
+    gaps_before = np.concatenate([[0], np.cumsum(steps.gap)])
+    long_stop = steps.times[firsts[1:]] - steps.times[lasts[:-1]] >= steps.rules.min_stop_seconds
     cut = long_stop | (gaps_before[firsts[1:]] != gaps_before[lasts[:-1]])
     kept_firsts, kept_lasts = firsts[np.concatenate([[True], cut])], lasts[np.concatenate([cut, [True]])]
     return list(zip(kept_firsts.tolist(), kept_lasts.tolist(), strict=True))
 
 
-def _trip(drive: _Drive, first: int, last: int) -> Trip:
-    seconds = float(drive.times[last] - drive.times[first])
-    meters = float(drive.driven_meters[first:last].sum())
+def _rests(steps: Steps, first: int, last: int) -> bool:
+    """Do the fixes between two drives, or before or after one, cut them apart for good?"""
+    is_long = steps.times[last] - steps.times[first] >= steps.rules.min_stop_seconds
+    return bool(is_long or steps.gap[first:last].any())
+
+
+def _open_from(steps: Steps, runs: list[tuple[int, int]], ends_certain: bool) -> float:
+    if runs and not ends_certain:
+        return float(steps.times[runs[-1][0]])
+    return float(steps.times[-1]) if len(steps) else -np.inf
+
+
+def _trip(steps: Steps, first: int, last: int) -> Trip:
+    seconds = float(steps.times[last] - steps.times[first])
+    meters = float(steps.driven_meters[first:last].sum())
     return Trip(
-        start_index=int(drive.index[first]),
-        end_index=int(drive.index[last]),
-        started_seconds=float(drive.times[first]),
-        ended_seconds=float(drive.times[last]),
+        start_index=int(steps.index[first]),
+        end_index=int(steps.index[last]),
+        started_seconds=float(steps.times[first]),
+        ended_seconds=float(steps.times[last]),
         distance_meters=meters,
-        max_speed_kph=float(drive.speeds[first : last + 1].max()),
+        max_speed_kph=max_speed_kph(steps.speeds_kph[first : last + 1], steps.rules),
         average_speed_kph=meters / seconds * MPS_TO_KPH if seconds else 0.0,
     )
 
 
-def _is_trip(trip: Trip, drive: _Drive, rules: MotionRules) -> bool:
+def _is_trip(trip: Trip, steps: Steps, first: int, last: int) -> bool:
+    """A drive that began stays one however much longer it gets: none of what is asked for can shrink."""
+    rules, part = steps.rules, slice(first, last + 1)
     if trip.distance_meters < rules.min_trip_meters or trip.duration_seconds < rules.min_trip_seconds:
         return False
-    first, last = np.searchsorted(drive.index, [trip.start_index, trip.end_index])
-    part = slice(int(first), int(last) + 1)
     away = haversine_meters(
-        drive.latitudes[first], drive.longitudes[first], drive.latitudes[part], drive.longitudes[part]
+        steps.latitudes[first], steps.longitudes[first], steps.latitudes[part], steps.longitudes[part]
     )
     return bool(away.max() >= rules.min_trip_meters / 2.0)
 
 
-def _unmoved(drive: _Drive, begin: int, end: int, rules: MotionRules) -> list[tuple[int, int]]:
-    """The stretch between two original fix indices, as positions in the drive, cut at gaps that moved the vehicle."""
-    if not len(drive.index):
+def _stops(steps: Steps, runs: list[tuple[int, int]]) -> list[Stop]:
+    if not len(steps):
         return []
-    first, last = (int(place) for place in np.searchsorted(drive.index, [begin, end]))
-    last = min(last, len(drive.index) - 1)
-    cuts = first + np.flatnonzero(drive.gap[first:last] & (drive.meters[first:last] >= rules.min_trip_meters))
+    begins = [0, *(last for _, last in runs)]
+    ends = [*(first for first, _ in runs), len(steps) - 1]
+    stops = [
+        _stop(steps, first, last)
+        for begin, end in zip(begins, ends, strict=True)
+        for first, last in _unmoved(steps, begin, end)
+    ]
+    return [stop for stop in stops if stop.duration_seconds >= steps.rules.min_stop_seconds]
+
+
+def _unmoved(steps: Steps, first: int, last: int) -> list[tuple[int, int]]:
+    """The stretch from one fix to another, cut at gaps that moved the vehicle."""
+    cuts = first + np.flatnonzero(steps.moved_gap[first:last])
     return list(zip([first, *(cuts + 1).tolist()], [*cuts.tolist(), last], strict=True))
 
 
-def _stop(drive: _Drive, first: int, last: int) -> Stop:
+def _stop(steps: Steps, first: int, last: int) -> Stop:
     part = slice(first, last + 1)
     return Stop(
-        start_index=int(drive.index[first]),
-        end_index=int(drive.index[last]),
-        started_seconds=float(drive.times[first]),
-        ended_seconds=float(drive.times[last]),
-        latitude=float(np.median(drive.latitudes[part])),
-        longitude=float(np.median(drive.longitudes[part])),
+        start_index=int(steps.index[first]),
+        end_index=int(steps.index[last]),
+        started_seconds=float(steps.times[first]),
+        ended_seconds=float(steps.times[last]),
+        latitude=float(np.median(steps.latitudes[part])),
+        longitude=float(np.median(steps.longitudes[part])),
     )
-
-
-def _max_speed(speeds_kph: FloatArray, rules: MotionRules) -> float:
-    return float(np.max(speeds_kph, initial=0.0, where=speeds_kph <= rules.max_implied_kph))

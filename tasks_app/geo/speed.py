@@ -5,31 +5,25 @@ All arrays have shape (n,): times in epoch seconds (ascending), degrees, km/h wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import FloatArray, haversine_meters, step_distances_meters
+from tasks_app.geo.motion_rules import DEFAULT_RULES, MotionRules
+
+__all__ = [
+    "DEFAULT_RULES",
+    "MPS_TO_KPH",
+    "MotionRules",
+    "derive_speeds_kph",
+    "floats",
+    "impossible",
+    "outliers",
+]
 
 BoolArray = npt.NDArray[np.bool_]
 
 MPS_TO_KPH = 3.6
-
-
-@dataclass(frozen=True, slots=True)
-class MotionRules:
-    """What counts as moving, as a trip and as a stop."""
-
-    moving_above_kph: float = 5.0
-    min_trip_meters: float = 200.0
-    min_trip_seconds: float = 120.0
-    min_stop_seconds: float = 180.0
-    max_gap_seconds: float = 1800.0
-    max_implied_kph: float = 300.0
-
-
-DEFAULT_RULES = MotionRules()
 
 
 def derive_speeds_kph(
@@ -42,7 +36,7 @@ def derive_speeds_kph(
 ) -> FloatArray:
     """The sent speeds, NaN ones replaced by the speed implied by the way from the last believable fix.
 
-    The first fix takes the speed of the step after it. Over a gap, and at a single fix that jumped away, it is 0.
+    The first fix, and the first after a gap, takes the speed of the step after it. A single fix that jumped away has 0.
     """
     times, latitudes, longitudes = floats(times_seconds), floats(latitudes), floats(longitudes)
     sent = np.full(len(times), np.nan) if speeds_kph is None else floats(speeds_kph)
@@ -52,11 +46,13 @@ def derive_speeds_kph(
     keep = np.flatnonzero(~outliers(times, latitudes, longitudes, rules=rules))
     seconds = np.diff(times[keep])
     meters = step_distances_meters(latitudes[keep], longitudes[keep])
-    usable = (seconds > 0) & (seconds <= rules.max_gap_seconds) & ~impossible(seconds, meters, rules)
+    is_gap = seconds > rules.max_gap_seconds
+    usable = (seconds > 0) & ~is_gap & ~impossible(seconds, meters, rules)
     implied = np.where(usable, meters / np.where(usable, seconds, 1.0) * MPS_TO_KPH, 0.0)
+    before, after = np.concatenate([[0.0], implied]), np.concatenate([implied, [0.0]])
+    is_first = np.concatenate([[True], is_gap])
     derived = np.zeros(len(times))
-    derived[keep[1:]] = implied
-    derived[keep[:1]] = implied[:1] if len(implied) else 0.0
+    derived[keep] = np.where(is_first, after, before)[: len(keep)]
     return np.where(missing, derived, sent)
 
 
@@ -67,14 +63,24 @@ def outliers(
     *,
     rules: MotionRules = DEFAULT_RULES,
 ) -> BoolArray:
-    """Single fixes that jumped away: no vehicle can go there or back, yet it can go past them."""
+    """Single fixes that jumped away: no vehicle can go there or back, yet it can go past them.
+
+    Whether a fix is one depends on the two fixes before and after it only, and on none beyond a gap.
+    """
     times, latitudes, longitudes = floats(times_seconds), floats(latitudes), floats(longitudes)
     result = np.zeros(len(times), dtype=np.bool_)
     if len(times) < 3:
         return result
-    jump = impossible(np.diff(times), step_distances_meters(latitudes, longitudes), rules)
-    past = haversine_meters(latitudes[:-2], longitudes[:-2], latitudes[2:], longitudes[2:])
-    result[1:-1] = jump[:-1] & jump[1:] & ~impossible(times[2:] - times[:-2], past, rules)
+    seconds = np.diff(times)
+    jump = impossible(seconds, step_distances_meters(latitudes, longitudes), rules)
+    jump &= seconds <= rules.max_gap_seconds
+    middles = np.flatnonzero(jump[:-1] & jump[1:]) + 1
+    past = haversine_meters(
+        latitudes[middles - 1], longitudes[middles - 1], latitudes[middles + 1], longitudes[middles + 1]
+    )
+    result[middles] = ~impossible(times[middles + 1] - times[middles - 1], past, rules)
+    # Two places in turn, as of two devices with one id: neither is the wrong one.
+    result[1:-1] &= ~(result[:-2] | result[2:])
     return result
 
 

@@ -7,8 +7,10 @@ import logging
 import msgspec
 from django.db import DataError, connection, transaction
 
+from tasks_app.engine import JobState
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Job
+from tasks_app.signals import jobs_not_done
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,15 @@ def store_finished(jobs: list[FinishedJob]) -> None:
         # One value PostgreSQL cannot take must not keep the others from being stored, nor be tried for ever.
         for job in jobs:
             _insert_readable_part(job)
+    if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED]:
+        _tell(not_done)
+
+
+def _tell(jobs: list[FinishedJob]) -> None:
+    """Let other packages know. What goes wrong there is theirs: the rows are stored, and their sweepers find them."""
+    for receiver, answer in jobs_not_done.send_robust(sender=None, jobs=jobs):
+        if isinstance(answer, Exception):
+            logger.error("%s failed for jobs that ended", receiver, exc_info=answer)
 
 
 def stored_states(job_ids: list[str]) -> dict[str, str]:

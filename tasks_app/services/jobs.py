@@ -37,12 +37,13 @@ def start_task(
     return job_id
 
 
-def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
+def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "", seen_by: Any = None) -> JobState:
     """Cancel a waiting job at once, or ask a running one to stop; return the state after it (cancelled or running).
 
-    Cancelling a cancelled job again is fine. Raises JobNotFound, JobAlreadyFinished.
+    Cancelling a cancelled job again is fine. `seen_by` (SHELL) is for callers that checked themselves that `user` may.
+    Raises JobNotFound, JobAlreadyFinished.
     """
-    view, state = stop_job(job_id=job_id, user=user, reason=reason)
+    view, state = stop_job(job_id=job_id, user=user, reason=reason, seen_by=seen_by)
     if view.state != JobState.CANCELLED:
         if state == JobState.CANCELLED:
             record_all_ended(JobQueue(view.queue, client()), RECORD_SECONDS)
@@ -50,20 +51,20 @@ def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
     return state
 
 
-def stop_job(*, job_id: UUID | str, user: Any, reason: str) -> tuple[JobView, JobState]:
+def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None) -> tuple[JobView, JobState]:
     """The engine's part of `cancel_job`, for callers that write rows and audit of many at once.
 
     Return the job as it was, and the state after it. Raises JobNotFound, JobAlreadyFinished.
     """
-    view = _visible(job_id, user)
+    view = _visible(job_id, seen_by or user)
     if view.state == JobState.CANCELLED:
         return view, view.state
     live = inspect.find_live_job(client(), str(job_id))
     if live is None:
-        raise JobAlreadyFinished(_visible(job_id, user).state)
+        raise JobAlreadyFinished(_visible(job_id, seen_by or user).state)
     state = JobQueue(live.queue, client()).cancel(str(job_id), {"by": user.pk, "reason": reason})
     if state not in (JobState.CANCELLED, JobState.RUNNING):
-        raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, user).state)
+        raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, seen_by or user).state)
     return view, JobState(state)
 
 

@@ -21,7 +21,7 @@ def make_rule(
     users: Iterable[User],
     *,
     kinds: Iterable[str] = EventKind.values,
-    channels: Iterable[str] = ChannelKind.values,
+    channels: Iterable[str] = (ChannelKind.IN_APP, ChannelKind.EMAIL),
     devices: Iterable[Device] = (),
     geofences: Iterable[Geofence] = (),
     **fields,

@@ -3,7 +3,9 @@ import pytest
 
 from tasks_app.geo.distance import METERS_PER_DEGREE
 from tasks_app.geo.motion import derive_speeds_kph, detect_stops, detect_trips, segment_metrics
+from tasks_app.geo.motion_rules import DEFAULT_RULES, RULES_BY_KIND, motion_rules
 from tasks_app.geo.speed import outliers
+from tasks_app.models.devices import DeviceKind
 
 NAN = float("nan")
 PLACE = (-23.55, -46.63)
@@ -141,3 +143,66 @@ def test_it_measures_nothing_without_two_fixes(count):
     assert metrics.distance_meters == 0
     assert metrics.max_speed_kph == 50 * count
     assert detect_stops(*track([0] * count, [0] * count)) == []
+
+
+def scatter(count, meters, every_seconds=2.0):
+    """A standing receiver whose fixes scatter normally around its place."""
+    random = np.random.default_rng(3)
+    times, latitudes, longitudes, _ = track(np.arange(count) * every_seconds, np.zeros(count))
+    return times, latitudes + random.normal(0, meters, count) / METERS_PER_DEGREE, longitudes, None
+
+
+def test_the_scatter_of_a_parked_receiver_is_no_driving_time_and_no_distance():
+    metrics = segment_metrics(*scatter(5000, meters=5))
+    assert metrics.moving_seconds < 60
+    assert metrics.distance_meters < 300  # of 28 km from fix to fix
+
+
+def test_a_tunnel_is_part_of_the_trip():
+    # no fix for 20 minutes and 15 km, then on as before
+    seconds = [0, 60, 120, 1320, 1380, 1440, 1500, 1800]
+    meters = [0, 900, 1800, 16_800, 17_700, 18_600, 18_600, 18_600]
+    trips = detect_trips(*track(seconds, meters, [54, 54, 54, 54, 54, 0, 0, 0]))
+    assert spans(trips) == [(0, 5)]
+    assert trips[0].distance_meters == pytest.approx(18_600)
+
+
+def test_a_ferry_crossing_without_fixes_ends_one_trip_and_begins_another():
+    # standing on the deck, silent for two hours, ashore 40 km away
+    seconds = [0, 60, 120, 180, 600, 600 + 7200, 8100, 8160, 8220, 8280]
+    meters = [0, 900, 1800, 1800, 1800, 41_800, 41_800, 42_700, 43_600, 44_500]
+    speeds = [54, 54, 0, 0, 0, 0, 54, 54, 54, 54]
+    sent = track(seconds, meters, speeds)
+    assert spans(detect_trips(*sent)) == [(0, 2), (6, 9)]
+    assert spans(detect_stops(*sent)) == [(2, 4), (5, 6)]
+
+
+def test_two_devices_with_one_id_make_no_trips():
+    places = [0.0, 400_000.0] * 100
+    sent = track(np.arange(200) * 10.0, places, [0.0] * 200)
+    assert not outliers(*sent[:3]).any()
+    assert detect_trips(*sent) == []
+    assert segment_metrics(*sent).distance_meters == 0
+
+
+# A walk of 20 minutes at 4 km/h with a fix every 10 s.
+WALK = track(np.arange(121) * 10.0, np.arange(121) * 10.0 / 0.9)
+
+
+def test_a_phone_goes_for_a_walk_where_a_car_stands():
+    assert detect_trips(*WALK, rules=motion_rules("car")) == []
+    (walk,) = detect_trips(*WALK, rules=motion_rules("phone"))
+    assert (walk.start_index, walk.end_index) == (0, 120)
+
+
+@pytest.mark.parametrize(("kind", "trips"), [("motorcycle", 2), ("car", 1), ("truck", 1)])
+def test_how_long_a_stop_ends_a_trip_depends_on_the_kind(kind, trips):
+    seconds = [0, 60, 120, 180, 330, 390, 450, 510]
+    way = [0, 600, 1200, 1800, 1800, 2400, 3000, 3600]
+    found = detect_trips(*track(seconds, way, [36, 36, 36, 0, 0, 36, 36, 0]), rules=motion_rules(kind))
+    assert len(found) == trips
+
+
+def test_every_kind_with_rules_of_its_own_is_a_kind_of_device():
+    assert RULES_BY_KIND.keys() <= set(DeviceKind.values)
+    assert motion_rules("unheard of") is DEFAULT_RULES

@@ -9,7 +9,7 @@ import pytest
 
 from notifications_app import messages
 from notifications_app.messages import Spot
-from notifications_app.models import NotificationKind
+from notifications_app.models import ChannelKind, NotificationKind
 from notifications_app.queries.summary import FleetSummary
 from notifications_app.rendering import Message, Reader, render
 from notifications_app.templatetags.notification_texts import duration, left
@@ -56,7 +56,13 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
             device, plan_name=name, is_due=True, at=AT, left={"kilometers": -1512.3, "engine_hours": 20, "days": 1}
         ),
         "daily_summary": lambda: Message("daily_summary", {"spot": Spot(AT), "fleets": [a_summary(name)]}),
+        "channel_off": lambda: messages.channel_off_message(
+            channel=ChannelKind.WEBHOOK, name=name, reason="410 Gone", at=AT
+        ),
+        "test": lambda: messages.channel_test_message(channel=ChannelKind.WEBHOOK, name=name, at=AT),
         "system": lambda: messages.system_message(subject=name, message=name, level="warning", at=AT),
+        "event": lambda: Message("event", {"vehicle": name, "fleet": name, "spot": SPOT, "what": name}),
+        "digest": lambda: messages.digest_message([messages.DigestLine(name, EventKind.OVERSPEED.label, 3, AT)], at=AT),
         "report_ready": lambda: Message(
             "report_ready", {**about_report(name), "files": [{"label": name, "url": "/x"}], "expires_at": AT}
         ),

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from reports_app.builders.base import in_parts
-from reports_app.builders.figures import Columns, Figures, figures_of_parts, total
 from reports_app.builders.fleet import DeviceRow, days_section, devices_section, ranking_sections, utilisation_percent
 from reports_app.days import day_parts, day_range, last_ended_day
 from reports_app.exceptions import InvalidReport
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import check_range
+from tasks_app.geo.figures import Columns, Figures, figures_of_parts, total
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
 # On the equator, 0.01 degrees of longitude are 1111.95 m: 66.717 km/h when it takes a minute.
@@ -73,10 +73,25 @@ def test_it_counts_standing_with_the_engine_on_as_idle_within_stopped():
     assert figures.engine_seconds == 540
 
 
-def test_a_vehicle_parked_over_days_without_a_fix_is_stopped_all_day():
-    parked = columns([0.0, 3 * 86_400.0], [0.0, 0.0], [0.0, 0.0])
-    parts = figures_of_parts(parked, [86_400.0, 2 * 86_400.0])
-    assert (parts[0].stopped_seconds, parts[0].distance_meters, parts[0].fix_count) == (86_400, 0, 0)
+def test_a_parked_vehicle_is_stopped_on_the_days_it_was_heard_of_and_a_silent_day_is_zeros():
+    parked = columns([43_200.0, 3 * 86_400.0 - 3600], [0.0, 0.0], [0.0, 0.0])
+    parts = figures_of_parts(parked, [0.0, 86_400.0, 2 * 86_400.0, 3 * 86_400.0])
+    assert [part.stopped_seconds for part in parts] == [43_200, 0, 86_400 - 3600]
+    assert parts[1] == Figures()
+
+
+def test_the_way_made_in_a_silence_over_midnight_belongs_to_the_day_it_was_heard_of():
+    moved = columns([82_800.0, 90_000.0], [0.0, 0.05], [0.0, 0.0])
+    parts = figures_of_parts(moved, [0.0, 86_400.0, 2 * 86_400.0])
+    assert [part.distance_meters for part in parts] == pytest.approx([0, 5 * STEP_METERS], rel=1e-4)
+    assert [part.stopped_seconds + part.moving_seconds for part in parts] == [0, 0]
+
+
+def test_a_silence_stays_one_wherever_midnight_cuts_it():
+    # 40 minutes of silence between two fast fixes, midnight in the middle: no driving time on either day
+    moved = columns([85_200.0, 87_600.0], [0.0, 0.05], [80.0, 80.0])
+    parts = figures_of_parts(moved, [0.0, 86_400.0, 2 * 86_400.0])
+    assert [part.moving_seconds for part in parts] == [0, 0]
 
 
 @pytest.mark.parametrize("count", [0, 1])

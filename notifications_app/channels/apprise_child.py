@@ -1,0 +1,155 @@
+"""One message through Apprise, in a process of its own: `python -m notifications_app.channels.apprise_child`.
+
+More than a hundred plugins, none of them ours, get an address that somebody typed in. Here they can reach no private
+network, start no program, read no file of ours, write none, and are killed by our parent when they hang. stdin holds
+{"action": "check" or "send", "url", "title", "body", "type", "allowed_networks"}; stdout is one JSON answer:
+{"ok": true, "address": "tgram://1...p/"} or {"ok": false, "reason": "..."}. No Django in here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import mimetypes
+import os
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apprise
+
+from notifications_app.channels.addresses import IPNetwork, is_public, networks
+
+# These tell the machine itself, not a person: its log, its desktop, its USB lights.
+LOCAL_SCHEMAS = {
+    "syslog", "rsyslog", "dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "blink1", "file", "config",
+}  # fmt: skip
+MAX_MEMORY_BYTES = 1024 * 1024 * 1024
+MAX_CPU_SECONDS = 20
+CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
+_PROGRAMS = {
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "os.forkpty",
+    "pty.spawn",
+}
+_READABLE = ("/usr/lib/", "/usr/local/lib/", "/usr/share/", "/etc/ssl/", "/etc/pki/", "/dev/null", "/dev/urandom")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+class Log(logging.Handler):
+    """What Apprise says about a failure, which it only logs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage()[:300])
+
+
+def main() -> None:
+    order = json.loads(sys.stdin.buffer.read())
+    answer = check(order) if order["action"] == "check" else send(order)
+    print(json.dumps(answer))
+
+
+def check(order: dict[str, Any]) -> dict[str, Any]:
+    """Whether the address is one, and how it reads without its secrets."""
+    schema = order["url"].partition("://")[0].strip().lower()
+    if schema in LOCAL_SCHEMAS:
+        return {"ok": False, "reason": "local"}
+    plugin = instantiate(order["url"])
+    if plugin is None:
+        return {"ok": False, "reason": "unknown"}
+    return {"ok": True, "address": f"{schema}://{_host_of(plugin)}"}
+
+
+def send(order: dict[str, Any]) -> dict[str, Any]:
+    checked = check(order)
+    if not checked["ok"]:
+        return checked
+    log = Log()
+    logging.getLogger("apprise").addHandler(log)
+    sender, plugin = apprise.Apprise(), instantiate(order["url"])
+    sender.add(plugin)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
+    guard = Guard(networks(order["allowed_networks"]))
+    sys.addaudithook(guard)
+    ok = sender.notify(title=order["title"], body=order["body"], notify_type=order["type"], body_format="text")
+    if guard.refused:
+        return {"ok": False, "reason": "private", "detail": guard.refused}
+    return {"ok": True} if ok else {"ok": False, "reason": "refused", "detail": " ".join(log.lines)[:1000]}
+
+
+def instantiate(url: str) -> Any:
+    """Apprise's plugin of an address; None where there is none. The address cannot ask for more patience."""
+    asset = apprise.AppriseAsset(storage_mode="memory", async_mode=False)
+    plugin: Any = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if plugin is not None:
+        plugin.socket_connect_timeout, plugin.socket_read_timeout = CONNECT_SECONDS, READ_SECONDS
+    return plugin
+
+
+class Guard:
+    """An audit hook (PEP 578): it sees every connection, program and file, whichever library asks for it."""
+
+    def __init__(self, allowed: Sequence[IPNetwork]) -> None:
+        self._allowed = allowed
+        self._readable = (
+            *(os.path.realpath(path) for path in (sys.prefix, sys.base_prefix)),
+            *_READABLE,
+            *_certificates(),
+        )
+        self.refused = ""
+        mimetypes.init()
+        self._checks: dict[str, Callable[[tuple[Any, ...]], None]] = {
+            "socket.connect": lambda arguments: self._address(arguments[1]),
+            "socket.sendto": lambda arguments: self._address(arguments[1]),
+            "socket.sendmsg": lambda arguments: self._address(arguments[1]),
+            "open": self._file,
+            **dict.fromkeys(_PROGRAMS, self._program),
+        }
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if (check := self._checks.get(event)) is not None:
+            check(arguments)
+
+    def _address(self, address: Any) -> None:
+        """Only what was resolved already can be judged: a name could resolve to something else a moment later."""
+        if address is None:
+            return  # On a connection that exists.
+        host = address[0] if isinstance(address, tuple) else ""
+        if not isinstance(host, str) or not is_public(host, self._allowed):
+            self.refused = str(host)[:100] or "local socket"
+            raise ConnectionRefusedError(f"{self.refused} is not reachable from here")
+
+    def _file(self, arguments: tuple[Any, ...]) -> None:
+        path, _mode, flags = arguments
+        is_ours = isinstance(path, str | bytes) and os.path.realpath(os.fsdecode(path)).startswith(self._readable)
+        if not isinstance(path, int) and (not is_ours or flags & _WRITING):
+            raise PermissionError("files are out of reach here")
+
+    def _program(self, _arguments: tuple[Any, ...]) -> None:
+        raise PermissionError("programs are out of reach here")
+
+
+def _certificates() -> tuple[str, ...]:
+    named = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"))
+    return tuple(name for name in named if name)
+
+
+def _host_of(plugin: Any) -> str:
+    """The host of a service of one's own; of the public ones, whose address holds only tokens, an ellipsis."""
+    host = getattr(plugin, "host", "") or ""
+    return host if "." in host and not any(character in host for character in "@:/") else "…"
+
+
+if __name__ == "__main__":
+    main()

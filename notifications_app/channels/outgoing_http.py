@@ -1,0 +1,145 @@
+"""One POST to a server nobody vouches for: to the address that was checked, bounded in time and bytes, no redirects."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from notifications_app.channels.addresses import IPNetwork, resolve
+
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 15.0
+MAX_ANSWER_BYTES = 64 * 1024
+MAX_URL_LENGTH = 2000
+MAX_ADDRESSES_TRIED = 3
+# Whatever listens on these is no web server; above them anything may be one.
+_WEB_PORTS = {80, 443}
+_FIRST_FREE_PORT = 1024
+
+
+class InvalidUrl(ValueError):
+    """The text is no address we would ever post to; says why, in a word for code: scheme, host, port, user, form."""
+
+
+class NoAnswer(OSError):
+    """The server did not answer in time, or closed the connection before it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said; `body` is at most its first 64 KiB."""
+
+    status: int
+    body: bytes
+
+
+def parse_url(url: str, *, allow_http: bool) -> SplitResult:
+    """The parts of an http(s) address with a host, without user and fragment. Raises InvalidUrl."""
+    if len(url) > MAX_URL_LENGTH or any(character <= " " or character == "\x7f" for character in url):
+        raise InvalidUrl("form")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except (ValueError, UnicodeError) as error:
+        raise InvalidUrl("form") from error
+    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not allow_http):
+        raise InvalidUrl("scheme")
+    if not host:
+        raise InvalidUrl("host")
+    if "@" in parts.netloc or parts.fragment:
+        raise InvalidUrl("user")
+    if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
+        raise InvalidUrl("port")
+    return parts
+
+
+def post(
+    parts: SplitResult,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allowed: Sequence[IPNetwork] = (),
+    total_seconds: float = TOTAL_SECONDS,
+) -> Answer:
+    """Send and return the answer, a redirect as it is. Raises addresses.Refused, NoAnswer or another OSError."""
+    host = (parts.hostname or "").encode("idna").decode()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    deadline = time.monotonic() + total_seconds
+    # Resolved once: what is connected to is what was checked, whatever the name says a moment later.
+    connection = _Connection(_connect(resolve(host, port, allowed), port), deadline)
+    try:
+        if parts.scheme == "https":
+            connection.start_tls(host)
+        return connection.post(parts, host, port, body, headers)
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        if connection.is_out_of_time:
+            raise NoAnswer(f"no answer within {total_seconds:.0f} s") from error
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+            raise
+        raise NoAnswer(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+
+
+def _connect(addresses: Sequence[str], port: int) -> socket.socket:
+    failure: OSError = NoAnswer("the name has no address")
+    for address in addresses[:MAX_ADDRESSES_TRIED]:
+        try:
+            return socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+class _Connection:
+    """A connection that is cut at its deadline, however busily the other end drips bytes into it."""
+
+    def __init__(self, connected: socket.socket, deadline: float) -> None:
+        self._socket = connected
+        self.is_out_of_time = False
+        self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def start_tls(self, host: str) -> None:
+        context = ssl.create_default_context()
+        self._socket = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
+        self._socket.do_handshake()
+
+    def post(self, parts: SplitResult, host: str, port: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+        sender = http.client.HTTPConnection(host, port)
+        sender.sock = self._socket
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        sender.request("POST", target, body, {**headers, "Host": _host_header(parts), "Connection": "close"})
+        response = sender.getresponse()
+        if self.is_out_of_time:
+            raise NoAnswer("cut in the middle of its first lines")
+        try:
+            return Answer(response.status, response.read(MAX_ANSWER_BYTES))
+        except (http.client.HTTPException, OSError):
+            # It said what it thinks of the message; the rest of its answer matters to nobody.
+            return Answer(response.status, b"")
+
+    def close(self) -> None:
+        self._timer.cancel()
+        self._socket.close()
+
+    def _cut(self) -> None:
+        self.is_out_of_time = True
+        try:
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            return  # Closed already.
+
+
+def _host_header(parts: SplitResult) -> str:
+    host = (parts.hostname or "").encode("idna").decode()
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port else host

@@ -1,0 +1,56 @@
+"""To the pages a person has open: over the channel layer to every web process that holds one (/ws/notifications/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
+
+from notifications_app.channels.base import Channel, DeliveryError
+from tasks_app.api.fields import iso_utc
+from tasks_app.engine.connection import client
+
+if TYPE_CHECKING:
+    from notifications_app.models import Delivery, Notification
+
+
+class WebSocketChannel(Channel):
+    kind = "websocket"
+
+    def send(self, delivery: Delivery, address: str) -> str:
+        """Nobody listening is no failure: the notification waits in the inbox."""
+        notification = delivery.notification
+        layer: Any = get_channel_layer()
+        message = {"type": "notification.told", "notification": as_json(notification)}
+        try:
+            listeners = client().publish(_group_channel(notification.user_id), layer.serialize(message))
+        except RedisError as error:
+            raise DeliveryError(str(error), permanent=False) from error
+        return _("told to %(number)d web processes") % {"number": listeners} if listeners else _("no page is open")
+
+
+def user_group(user_id: int) -> str:
+    """The group of a user's open pages; only the server says who joins it."""
+    return f"notifications.{user_id}"
+
+
+def as_json(notification: Notification) -> dict[str, Any]:
+    """What a page is told."""
+    return {
+        "id": notification.pk,
+        "kind": notification.kind,
+        "subject": notification.subject,
+        "text": notification.body_text,
+        "device_id": notification.device_id,
+        "event_id": notification.event_id,
+        "created_at": iso_utc(notification.created_at),
+    }
+
+
+def _group_channel(user_id: int) -> str:
+    """The name under which the channel layer carries the group."""
+    layer: Any = settings.CHANNEL_LAYERS["default"]
+    return f"{layer['CONFIG']['prefix']}__group__{user_group(user_id)}"

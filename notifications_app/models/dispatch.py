@@ -1,0 +1,123 @@
+"""What stands between an event and its messages: events to be matched, and what is told later."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from notifications_app.models.rules import Rule
+from tasks_app.models import Device, Event
+
+
+class EventDispatch(models.Model):
+    """Events that rules have not been asked about yet. Written with the events; deleted with what follows from them."""
+
+    event_ids = ArrayField(models.BigIntegerField())
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("event dispatch")
+        verbose_name_plural = _("event dispatches")
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class WaitingAlert(models.Model):
+    """A rule tells of this event at `due_at`, if what happened still lasts then."""
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
+    due_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("waiting alert")
+        verbose_name_plural = _("waiting alerts")
+        constraints = [models.UniqueConstraint(fields=["rule", "event"], name="one_waiting_alert_per_rule_and_event")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} · {self.event_id}"
+
+
+class HoldReason(models.TextChoices):
+    QUIET_HOURS = "quiet_hours", _("Quiet hours")
+    DIGEST = "digest", _("Digest")
+    BACKLOG = "backlog", _("Arrived late")
+    FLOOD = "flood", _("Many at once")
+
+
+class HeldAlert(models.Model):
+    """What one person hears of later, in one digest: so many events of one kind of one device, so it stays bounded."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=24)
+    reason = models.CharField(max_length=12, choices=HoldReason)
+    channels = ArrayField(models.CharField(max_length=16))
+    event_count = models.PositiveIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("held alert")
+        verbose_name_plural = _("held alerts")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "device", "kind", "reason"], name="one_held_alert_per_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} · {self.device_id} · {self.kind}"
+
+
+class RuleCooldown(models.Model):
+    """When a rule last told of a kind of event of a device."""
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=24)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("cooldown")
+        verbose_name_plural = _("cooldowns")
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "device", "kind"], name="one_cooldown_per_rule_and_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} · {self.device_id} · {self.kind}"
+
+
+class Escalation(models.Model):
+    """News that nobody has acknowledged yet: at `due_at` the rule's next step is told. Deleted when it ends."""
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
+    told_at = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("escalation")
+        verbose_name_plural = _("escalations")
+        constraints = [models.UniqueConstraint(fields=["rule", "event"], name="one_escalation_per_rule_and_event")]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} · {self.event_id}"
+
+
+class SystemTrouble(models.Model):
+    """Trouble of the system that administrators were told of; deleted when it is over."""
+
+    key = models.CharField(max_length=100, primary_key=True)
+    since = models.DateTimeField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("system trouble")
+        verbose_name_plural = _("system troubles")
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,166 @@
+"""Rules: who wants to hear of what, under which conditions, when and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from notifications_app.models.kinds import ChannelKind
+from tasks_app.models import Device, EventKind, Fleet, FleetRole, Geofence
+from tasks_app.models.geofences import validate_windows_field
+
+MAX_MINUTES = 30 * 24 * 60
+
+
+def validate_event_kinds(values: Sequence[str]) -> None:
+    """Raise ValidationError unless these are different kinds of events. A validator, so that a new kind is no migration."""
+    _check_choices(values, EventKind.values)
+
+
+def validate_channels(values: Sequence[str]) -> None:
+    """Raise ValidationError unless these are different channels."""
+    _check_choices(values, ChannelKind.values)
+
+
+def validate_roles(values: Sequence[str]) -> None:
+    """Raise ValidationError unless these are different roles in a fleet."""
+    _check_choices(values, FleetRole.values)
+
+
+def _check_choices(values: Sequence[str], allowed: Sequence[str]) -> None:
+    if unknown := sorted(set(values) - set(allowed)):
+        raise ValidationError(_("Unknown: %(values)s."), params={"values": ", ".join(unknown)})
+    if len(set(values)) != len(values):
+        raise ValidationError(_("Name each only once."))
+
+
+class Rule(models.Model):
+    """Tell these people of these kinds of events through these channels.
+
+    What is left empty does not narrow anything down: no fleet is every fleet, no devices are all of the fleet. `windows`
+    (see geo.windows) are on the clocks of the event's fleet. `geofences` narrow down entering and leaving;
+    `within_geofences` is about where any event happened.
+    """
+
+    fleet = models.ForeignKey(
+        Fleet,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="rules",
+        verbose_name=_("fleet"),
+        help_text=_("Empty: every fleet. Only staff may make such rules."),
+    )
+    name = models.CharField(_("name"), max_length=100)
+    is_active = models.BooleanField(_("active"), default=True)
+    event_kinds = ArrayField(
+        models.CharField(max_length=24), verbose_name=_("event kinds"), validators=[validate_event_kinds]
+    )
+    alarms = ArrayField(
+        models.CharField(max_length=40),
+        verbose_name=_("alarms"),
+        default=list,
+        blank=True,
+        help_text=_("Only these alarms, as the devices call them, such as sos. Empty: all."),
+    )
+    devices = models.ManyToManyField(Device, related_name="rules", blank=True, verbose_name=_("devices"))
+    geofences = models.ManyToManyField(
+        Geofence,
+        related_name="rules",
+        blank=True,
+        verbose_name=_("geofences"),
+        help_text=_("Only entering and leaving these. Empty: all."),
+    )
+    min_speed_kph = models.FloatField(
+        _("speed above (km/h)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(500)],
+        help_text=_("Events whose speed is unknown are then not told."),
+    )
+    within_geofences = models.ManyToManyField(
+        Geofence,
+        related_name="+",
+        blank=True,
+        verbose_name=_("only inside"),
+        help_text=_("Only what happens inside one of these."),
+    )
+    min_duration_minutes = models.FloatField(
+        _("lasting at least (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_MINUTES)],
+        help_text=_("For overspeed and offline: told once it has lasted that long."),
+    )
+    windows = models.JSONField(
+        _("only at these times"),
+        default=list,
+        blank=True,
+        validators=[validate_windows_field],
+        help_text=_('Weekly, in the fleet\'s time zone: [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}].'),
+    )
+    users = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="rules", blank=True, verbose_name=_("people"))
+    roles = ArrayField(
+        models.CharField(max_length=10),
+        verbose_name=_("everyone who is"),
+        default=list,
+        blank=True,
+        validators=[validate_roles],
+        help_text=_("Everyone with one of these roles in the event's fleet."),
+    )
+    channels = ArrayField(models.CharField(max_length=16), verbose_name=_("channels"), validators=[validate_channels])
+    cooldown_minutes = models.PositiveIntegerField(
+        _("at most every (minutes)"),
+        default=0,
+        validators=[MaxValueValidator(MAX_MINUTES)],
+        help_text=_("Per device and kind of event; 0 tells every one."),
+    )
+    digest_every_minutes = models.PositiveIntegerField(
+        _("together every (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 60)],
+    )
+    digest_daily_at = models.TimeField(
+        _("together daily at"), null=True, blank=True, help_text=_("On the reader's clock.")
+    )
+
+    class Meta:
+        verbose_name = _("rule")
+        verbose_name_plural = _("rules")
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="rule_has_one_kind_of_digest",
+                condition=models.Q(digest_every_minutes__isnull=True) | models.Q(digest_daily_at__isnull=True),
+                violation_error_message=_("Choose one: together every so many minutes, or daily."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EscalationStep(models.Model):
+    """Whom a rule tells when nobody has acknowledged its news so many minutes after it was told."""
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="escalation_steps", verbose_name=_("rule"))
+    after_minutes = models.PositiveIntegerField(
+        _("after (minutes)"), validators=[MinValueValidator(1), MaxValueValidator(MAX_MINUTES)]
+    )
+    users = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", verbose_name=_("people"))
+
+    class Meta:
+        verbose_name = _("escalation step")
+        verbose_name_plural = _("escalation steps")
+        ordering = ["rule_id", "after_minutes"]
+        constraints = [models.UniqueConstraint(fields=["rule", "after_minutes"], name="one_escalation_step_per_time")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} · {self.after_minutes}"

@@ -1,0 +1,79 @@
+"""By which ways news reach each person: their destinations, and what they unsubscribed from. Two queries for all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from notifications_app.channels.registry import CHANNELS
+from notifications_app.models import ChannelKind, Destination, EmailOptOut
+
+
+class News(Protocol):
+    """What is asked of a message to one person."""
+
+    @property
+    def user_id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def channels(self) -> Collection[str]: ...
+    @property
+    def rule_id(self) -> int | None: ...
+    @property
+    def on_behalf_to(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """`destinations` are ids of those switched on, by (user, channel); `opt_outs` are (user, rule id or kind of news)."""
+
+    destinations: dict[tuple[int, str], list[int]]
+    opt_outs: frozenset[tuple[int, int | str]]
+
+    def of(self, news: News) -> Iterator[tuple[str, int | None]]:
+        """(channel, destination id or None) of every delivery that this news gets."""
+        for channel in sorted(news.channels):
+            # A channel that a newer release put into a rule is not ours to send.
+            if channel not in CHANNELS:
+                continue
+            if CHANNELS[channel].has_destinations:
+                yield from ((channel, one) for one in self.destinations.get((news.user_id, channel), ()))
+            elif channel != ChannelKind.EMAIL or not self._is_unwanted(news):
+                yield channel, None
+
+    def _is_unwanted(self, news: News) -> bool:
+        if news.on_behalf_to or not self.opt_outs:
+            return False
+        return (news.user_id, news.kind) in self.opt_outs or (news.user_id, news.rule_id or 0) in self.opt_outs
+
+
+def read_ways(wanted: Iterable[tuple[int, Collection[str]]]) -> Ways:
+    """The ways of these people through these channels."""
+    users: defaultdict[str, set[int]] = defaultdict(set)
+    for user_id, channels in wanted:
+        for channel in channels:
+            users[channel].add(user_id)
+    with_own = {
+        channel: ids for channel, ids in users.items() if channel in CHANNELS and CHANNELS[channel].has_destinations
+    }
+    return Ways(_destinations(with_own), _opt_outs(users.get(ChannelKind.EMAIL.value, set())))
+
+
+def _destinations(users: dict[str, set[int]]) -> dict[tuple[int, str], list[int]]:
+    if not users:
+        return {}
+    found: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    rows = Destination.objects.filter(kind__in=users, user__in=set().union(*users.values()), is_enabled=True)
+    for pk, user_id, kind in rows.order_by("pk").values_list("pk", "user_id", "kind"):
+        found[user_id, kind].append(pk)
+    return dict(found)
+
+
+def _opt_outs(user_ids: set[int]) -> frozenset[tuple[int, int | str]]:
+    if not user_ids:
+        return frozenset()
+    rows = EmailOptOut.objects.filter(user__in=user_ids).values_list("user_id", "rule_id", "kind")
+    return frozenset((user_id, rule_id or kind) for user_id, rule_id, kind in rows)

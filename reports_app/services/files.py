@@ -1,0 +1,33 @@
+"""Files of reports that are not wanted any more: first the rows go, and once that is committed, the files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import partial
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from reports_app.models import ReportFile
+
+logger = logging.getLogger(__name__)
+
+
+def delete_files(report_ids: Collection[int]) -> int:
+    """Delete the files of these reports; return how many. Part of the caller's transaction."""
+    rows = ReportFile.objects.filter(report__in=report_ids)
+    names = list(rows.values_list("file", flat=True))
+    if names:
+        rows.delete()
+        transaction.on_commit(partial(_delete_stored, names), robust=True)
+    return len(names)
+
+
+def _delete_stored(names: list[str]) -> None:
+    """A file that cannot be deleted now has no row any more: the cleanup of orphans finds it."""
+    for name in names:
+        try:
+            default_storage.delete(name)
+        except OSError as error:
+            logger.warning("Report file %s is left to the cleanup of orphans: %s", name, error)

@@ -1,0 +1,101 @@
+"""One report for equal requests: which requests are equal, and until when a report answers them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from reports_app.models import UNFINISHED, Report, ReportState
+from tasks_app.models import Device, DirtyDay, Fleet, Position
+from tasks_app.queries.access import visible_devices
+
+# A fix is received before it is stored: a report begun in between does not contain it.
+LONGEST_WAY_IN = timedelta(hours=1)
+# Looking through more device days than this for late fixes would cost more than it saves.
+MAX_LOOKED_THROUGH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What somebody asked for, checked: over `[range_start, range_end)`."""
+
+    kind: str
+    range_start: datetime
+    range_end: datetime
+    device: Device | None = None
+    fleet: Fleet | None = None
+    device_ids: tuple[int, ...] | None = None
+    requested_by: Any = None
+
+    @property
+    def devices(self) -> list[int]:
+        """The devices it is about, as the requester sees them now."""
+        if self.device is not None:
+            return [self.device.pk]
+        if self.device_ids is not None:
+            return list(self.device_ids)
+        devices = Device.objects.all() if self.requested_by is None else visible_devices(self.requested_by)
+        devices = devices if self.fleet is None else devices.filter(fleet=self.fleet)
+        return list(devices.order_by("pk").values_list("pk", flat=True))
+
+
+def request_key(request: ReportRequest) -> str:
+    """Equal for requests that one report answers: same parameters, same devices, and whoever may see the one may see
+    the other. A report of no fleet and no device is seen by its requester only, and so belongs to its key."""
+    named = request.device is not None or request.fleet is not None
+    parts = [
+        request.kind,
+        request.range_start.astimezone(UTC).isoformat(),
+        request.range_end.astimezone(UTC).isoformat(),
+        request.fleet.pk if request.fleet else None,
+        None if request.device_ids is None else list(request.device_ids),
+        request.devices,
+        None if named or request.requested_by is None else request.requested_by.pk,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def lock_request(key: str) -> None:
+    """Let equal requests wait for each other until this transaction ends, so that two at once share one job."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def find_reusable(request: ReportRequest, key: str, *, now: datetime) -> Report | None:
+    """The newest report that answers this request: one being made, or a ready one that is still fresh."""
+    found = Report.objects.defer("content").filter(request_key=key, state__in=[*UNFINISHED, ReportState.READY])
+    report = found.select_related("device__fleet", "fleet").order_by("-created_at", "-pk").first()
+    if report is None or report.state in UNFINISHED:
+        return report
+    return report if is_fresh(report, request.devices, now=now) else None
+
+
+def is_fresh(report: Report, device_ids: Sequence[int], *, now: datetime) -> bool:
+    """Whether a ready report still says what one made now would say: it is younger than REPORT_REUSE_SECONDS, or all
+    of its time was over when it was begun and no fix of that time came in since."""
+    if report.expires_at is not None and report.expires_at <= now:
+        return False
+    if report.finished_at is not None and now - report.finished_at < timedelta(seconds=settings.REPORT_REUSE_SECONDS):
+        return True
+    if report.started_at is None or report.range_end > report.started_at:
+        return False
+    return not _fixes_came_in(report, device_ids, report.started_at)
+
+
+def _fixes_came_in(report: Report, device_ids: Sequence[int], since: datetime) -> bool:
+    """Whether fixes of the report's time were stored since; yes where finding out would be costly."""
+    day_before, day_after = report.range_start - timedelta(days=1), report.range_end + timedelta(days=1)
+    days = DirtyDay.objects.filter(device__in=device_ids, marked_at__gt=since)
+    if days.filter(day__gte=day_before.date(), day__lte=day_after.date()).exists():
+        return True
+    if len(device_ids) * ((report.range_end - report.range_start).days + 1) > MAX_LOOKED_THROUGH:
+        return True
+    fixes = Position.objects.filter(device__in=device_ids, received_at__gt=since - LONGEST_WAY_IN)
+    return fixes.filter(fix_time__gte=report.range_start, fix_time__lt=report.range_end).exists()

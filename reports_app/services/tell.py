@@ -1,0 +1,94 @@
+"""Telling people that their report is ready or failed, in the application and by e-mail, each in their language."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.utils.translation import gettext_lazy
+
+from notifications_app.messages import Spot
+from notifications_app.models import NotificationKind
+from notifications_app.queries.audience import read_people
+from notifications_app.rendering import Message
+from notifications_app.services.notify import notify_with_message
+from reports_app.models import Report, ReportFollower, ReportKind, ReportState
+from reports_app.queries import find_report, report_zone, visible_report
+from reports_app.services.links import report_link
+
+KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
+
+
+def tell_ready(report_id: int, *, now: datetime) -> list[int]:
+    """Tell those who wanted to hear of it, and all who asked if it took long; return the notification ids."""
+    report = find_report(report_id)
+    if report.state != ReportState.READY:
+        return []
+    followers = ReportFollower.objects.filter(report=report)
+    if not took_long(report):
+        followers = followers.filter(wants_notice=True)
+    told: list[int] = []
+    for person in _who_may_see(report, followers):
+        message = Message(
+            NotificationKind.REPORT_READY,
+            {
+                **about_report(report),
+                "files": [{"label": _heading(report), "url": report_link(report, person)}],
+                "expires_at": report.expires_at,
+            },
+        )
+        told += _tell(report, [person], message, "ready", now)
+    return told
+
+
+def tell_failed(report_id: int, *, now: datetime) -> list[int]:
+    """Tell all who asked for it why it could not be made; return the notification ids."""
+    report = find_report(report_id)
+    if report.state != ReportState.FAILED:
+        return []
+    people = _who_may_see(report, ReportFollower.objects.filter(report=report))
+    context = {**about_report(report), "error": report.error, "spot": Spot(report.finished_at or now)}
+    return _tell(report, people, Message(NotificationKind.REPORT_FAILED, context), "failed", now)
+
+
+def took_long(report: Report) -> bool:
+    """Whether people have turned to something else meanwhile."""
+    if report.finished_at is None:
+        return False
+    return report.finished_at - report.created_at >= timedelta(seconds=settings.REPORT_NOTICE_AFTER_SECONDS)
+
+
+def about_report(report: Report) -> dict[str, Any]:
+    """What the templates say of any report: its title, what it is about, and its local days."""
+    first_day, last_day = report_days_of(report)
+    return {"heading": _heading(report), "about": subject_of(report), "first_day": first_day, "last_day": last_day}
+
+
+def subject_of(report: Report) -> str:
+    """The name of its device or fleet; empty for one about several devices."""
+    return str(report.device or report.fleet or "")
+
+
+def report_days_of(report: Report) -> tuple[date, date]:
+    """The first and the last local day of its range."""
+    zone, last_moment = report_zone(report), report.range_end - timedelta(microseconds=1)
+    return report.range_start.astimezone(zone).date(), last_moment.astimezone(zone).date()
+
+
+def _heading(report: Report) -> Any:
+    return KIND_LABELS.get(report.kind, gettext_lazy("Report"))
+
+
+def _who_may_see(report: Report, followers: Any) -> list[AbstractUser]:
+    """Rights may have been lost since the report was asked for."""
+    people = read_people(list(followers.values_list("user_id", flat=True)))
+    return [person for person in people if visible_report(person, report.pk) is not None]
+
+
+def _tell(report: Report, people: list[AbstractUser], message: Message, outcome: str, now: datetime) -> list[int]:
+    # A report that is made again is news again: its job is another.
+    key = f"report:{report.pk}:{report.job_id}:{outcome}"
+    zone = str(report_zone(report))
+    return notify_with_message(message, people=people, dedupe_key=key, now=now, fallback_zone=zone)

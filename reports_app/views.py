@@ -1,0 +1,55 @@
+"""The pages behind the links of e-mails: a report for whoever the link was written for, without logging in."""
+
+from __future__ import annotations
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from reports_app.api.files import file_response
+from reports_app.exceptions import InvalidReport, ReportExpired, ReportNotReady
+from reports_app.exporters.registry import EXPORTERS
+from reports_app.models import ReportFile
+from reports_app.services.download import find_or_start_export
+from reports_app.services.export import check_ready
+from reports_app.services.links import SharedReport, read_link, report_link
+from reports_app.services.tell import about_report
+from tasks_app.engine import EngineError
+
+
+@require_safe
+def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpResponse:
+    """The file a link names, or a page that offers the report in every format, or says why there is none."""
+    shared = read_link(token)
+    if shared is None or (shared.format and shared.format not in EXPORTERS):
+        raise Http404(_("This link is not valid any more."))
+    try:
+        return _answer(request, shared)
+    except ReportNotReady as error:
+        return _page(request, shared, str(error), status=409)
+    except ReportExpired as error:
+        return _page(request, shared, str(error), status=410)
+    except InvalidReport as error:
+        return _page(request, shared, str(error), status=409)
+    except EngineError:
+        return _page(request, shared, _("The file cannot be written at present; try again later."), status=503)
+
+
+def _answer(request: HttpRequest, shared: SharedReport) -> FileResponse | HttpResponse:
+    if not shared.format:
+        check_ready(shared.report)
+        return _page(request, shared)
+    found = find_or_start_export(shared.report, shared.format, user=shared.user)
+    if isinstance(found, ReportFile):
+        return file_response(request, found)
+    return _page(request, shared, _("The file is being written; load this page again in a moment."), status=202)
+
+
+def _page(request: HttpRequest, shared: SharedReport, problem: str = "", *, status: int = 200) -> HttpResponse:
+    formats = [] if problem else [(name, report_link(shared.report, shared.user, name)) for name in EXPORTERS]
+    context = {**about_report(shared.report), "report": shared.report, "formats": formats, "problem": problem}
+    response = render(request, "reports_app/shared_report.html", context, status=status)
+    response["Cache-Control"] = "private, no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response

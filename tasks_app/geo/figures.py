@@ -1,0 +1,129 @@
+"""Figures of a device over parts of a range (days). Pure: arrays in, numbers out.
+
+A step that crosses the border between two parts is split there by time: the way and the time between the last fix of one
+day and the first of the next are lost by nobody, and the sum over the parts is the figure of the whole. Two things are
+not split: the straight line over a silence belongs to the part in which it ended, and a part without any fix of its own
+has none of the standing time of the silence around it, since nobody knows what happened there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from tasks_app.geo.distance import FloatArray
+from tasks_app.geo.motion import max_speed_kph
+from tasks_app.geo.motion_rules import DEFAULT_RULES, MotionRules
+from tasks_app.geo.speed import MPS_TO_KPH, BoolArray
+from tasks_app.geo.steps import Steps, read_steps
+
+# Ignition "on" before and after a longer silence does not prove that the engine ran all the time.
+MAX_ENGINE_STEP_SECONDS = 3600.0
+METERS_PER_KM = 1000.0
+KPH_PER_MPS = MPS_TO_KPH
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a device did. Idle (standing with the engine on) is part of stopped; `driven_meters` leaves out silences."""
+
+    distance_meters: float = 0.0
+    driven_meters: float = 0.0
+    moving_seconds: float = 0.0
+    stopped_seconds: float = 0.0
+    idle_seconds: float = 0.0
+    engine_seconds: float = 0.0
+    max_speed_kph: float = 0.0
+    fix_count: int = 0
+
+    @property
+    def average_speed_kph(self) -> float:
+        """Mean speed while moving."""
+        return self.driven_meters / self.moving_seconds * KPH_PER_MPS if self.moving_seconds else 0.0
+
+    @property
+    def distance_km(self) -> float:
+        return self.distance_meters / METERS_PER_KM
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Fixes of one device in time order, arrays of shape (n,): epoch seconds, degrees, km/h, and ignition 1, 0 or NaN."""
+
+    times: FloatArray
+    latitudes: FloatArray
+    longitudes: FloatArray
+    speeds_kph: FloatArray
+    ignition: FloatArray
+
+    def part(self, chosen: slice | BoolArray) -> Columns:
+        """The chosen fixes."""
+        return Columns(
+            self.times[chosen],
+            self.latitudes[chosen],
+            self.longitudes[chosen],
+            self.speeds_kph[chosen],
+            self.ignition[chosen],
+        )
+
+
+def total(figures: Iterable[Figures]) -> Figures:
+    """The figures of several parts, or devices, together."""
+    found = list(figures)
+    return Figures(
+        distance_meters=sum(each.distance_meters for each in found),
+        driven_meters=sum(each.driven_meters for each in found),
+        moving_seconds=sum(each.moving_seconds for each in found),
+        stopped_seconds=sum(each.stopped_seconds for each in found),
+        idle_seconds=sum(each.idle_seconds for each in found),
+        engine_seconds=sum(each.engine_seconds for each in found),
+        max_speed_kph=max((each.max_speed_kph for each in found), default=0.0),
+        fix_count=sum(each.fix_count for each in found),
+    )
+
+
+def figures_of_parts(
+    columns: Columns, edges: Sequence[float], *, rules: MotionRules = DEFAULT_RULES, steps: Steps | None = None
+) -> list[Figures]:
+    """Figures of each part `[edges[i], edges[i + 1])` in epoch seconds. `columns` may reach beyond the edges and should,
+    by the neighbourhood of `geo.steps` on either side. `steps` are those of `columns` where they are known already."""
+    borders = np.asarray(edges, dtype=np.float64)
+    if steps is None:
+        steps = read_steps(columns.times, columns.latitudes, columns.longitudes, columns.speeds_kph, rules=rules)
+    counts = np.diff(np.searchsorted(columns.times, borders))
+    if len(steps) == 0:
+        return [Figures(fix_count=int(count)) for count in counts]
+    ignition = columns.ignition[steps.index]
+    on_before, on_after = ignition[:-1] == 1.0, ignition[1:] == 1.0
+    still = ~steps.moving & ~steps.gap
+    silent = np.where(counts > 0, _split(steps, steps.seconds * (steps.gap & ~steps.moved_gap), borders), 0.0)
+    driven = _split(steps, steps.driven_meters, borders)
+    engine = on_before & on_after & (steps.seconds <= MAX_ENGINE_STEP_SECONDS)
+    bounds = np.searchsorted(steps.times, borders)
+    tops = [max_speed_kph(steps.speeds_kph[first:end], rules) for first, end in pairwise(bounds.tolist())]
+    columns_of_parts = [
+        driven + _at_end(steps, steps.meters * (steps.moved_gap & ~steps.jump), borders),
+        driven,
+        _split(steps, steps.seconds * steps.moving, borders),
+        silent + _split(steps, steps.seconds * still, borders),
+        _split(steps, steps.seconds * (still & on_before), borders),
+        _split(steps, steps.seconds * engine, borders),
+        np.array(tops),
+        counts,
+    ]
+    return [Figures(*part) for part in zip(*(column.tolist() for column in columns_of_parts), strict=True)]
+
+
+def _split(steps: Steps, values: FloatArray, borders: FloatArray) -> FloatArray:
+    """Sums of what each step is worth over the parts, steps split by time at the borders."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return np.diff(np.interp(borders, steps.times, sums))
+
+
+def _at_end(steps: Steps, values: FloatArray, borders: FloatArray) -> FloatArray:
+    """Sums of what each step is worth over the parts, each in the part in which it ended."""
+    sums = np.concatenate([[0.0, 0.0], np.cumsum(values)])
+    return np.diff(sums[np.searchsorted(steps.times, borders)])

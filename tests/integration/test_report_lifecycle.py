@@ -1,0 +1,388 @@
+"""A report's life: asked for twice, cancelled, failed, told of, expired, deleted; in any storage."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.utils import timezone
+
+from notifications_app.models import Notification
+from reports_app.exceptions import ReportExpired
+from reports_app.models import Report, ReportFile, ReportFollower, ReportState
+from reports_app.services.export import export_report
+from reports_app.services.generate import generate_report
+from reports_app.services.lifecycle import expire_reports
+from reports_app.services.links import report_link
+from reports_app.services.request import request_report
+from tasks_app.engine import JobCancelled, get_task
+from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.ingest.fix import Fix
+from tasks_app.models import FleetMembership, FleetRole, Job
+from tasks_app.services.positions import store_fixes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DAY, NEXT_DAY = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3))  # midnights in São Paulo
+BODY = {"start": "2026-03-02", "end": "2026-03-03"}
+MEMORY = {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+def ask(api, device, **more):
+    return api.post("/api/tasks/report/device", {"device_id": device.pk, **BODY, **more}, format="json")
+
+
+def wanted(device, user=None, **more) -> Report:
+    return request_report(kind="summary", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=user, **more)
+
+
+def late_fix(device) -> None:
+    store_fixes([Fix(device.unique_id, DAY + timedelta(hours=8), -23.5, -46.6)], received_at=timezone.now())
+
+
+@pytest.fixture
+def aged(settings):
+    """No report is young enough to be reused for its age alone."""
+    settings.REPORT_REUSE_SECONDS = 0
+
+
+# --- reuse
+
+
+def test_two_who_ask_at_once_share_one_job(api, device, staff_api, run_jobs):
+    first, second = ask(api, device).json(), ask(staff_api, device).json()
+    assert (first["report_id"], first["task_id"]) == (second["report_id"], second["task_id"])
+    assert run_jobs("reports") == 1
+    assert ReportFollower.objects.filter(report=first["report_id"]).count() == 2
+
+
+def test_requests_in_the_very_same_moment_make_one_report(device, operator):
+    def request() -> None:
+        try:
+            wanted(device, operator)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=request) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert Report.objects.count() == 1
+
+
+def test_a_day_that_was_over_is_read_again_only_when_a_fix_came_in(api, device, run_jobs, aged):
+    number = ask(api, device).json()["report_id"]
+    run_jobs("reports")
+    again = ask(api, device)
+    assert (again.status_code, again.json()["report_id"], again.json()["state"]) == (200, number, "ready")
+    late_fix(device)
+    renewed = ask(api, device)
+    assert renewed.status_code == 202
+    assert renewed.json()["report_id"] != number
+
+
+def test_a_day_that_goes_on_is_read_again_once_its_report_is_old(api, device, run_jobs, settings):
+    today = {"start": (timezone.now() - timedelta(hours=1)).isoformat(), "end": "2099-01-01T00:00:00Z"}
+    body = {**today, "end": (timezone.now() + timedelta(hours=1)).isoformat()}
+    number = ask(api, device, **body).json()["report_id"]
+    run_jobs("reports")
+    assert ask(api, device, **body).json()["report_id"] == number
+    settings.REPORT_REUSE_SECONDS = 0
+    assert ask(api, device, **body).json()["report_id"] != number
+
+
+def test_fresh_makes_it_anew_but_not_twice_while_it_waits(api, device, run_jobs):
+    first = ask(api, device).json()["report_id"]
+    assert ask(api, device, fresh=True).json()["report_id"] == first
+    run_jobs("reports")
+    assert ask(api, device, fresh=True).json()["report_id"] != first
+
+
+def test_other_parameters_make_another_report(api, device, make_device, run_jobs):
+    numbers = [
+        ask(api, device).json()["report_id"],
+        ask(api, device, kind="trips").json()["report_id"],
+        ask(api, device, end="2026-03-04").json()["report_id"],
+        ask(api, make_device()).json()["report_id"],
+    ]
+    assert len(set(numbers)) == 4
+
+
+def test_a_report_of_all_one_sees_is_shared_with_nobody(api, staff_api, device):
+    body = {"start": "2026-03-02", "end": "2026-03-03"}
+    mine, theirs = (each.post("/api/tasks/report/fleet", body, format="json").json() for each in (api, staff_api))
+    assert mine["report_id"] != theirs["report_id"]
+
+
+def test_a_fleet_that_got_another_device_is_read_again(api, fleet, device, make_device, run_jobs):
+    body = {"fleet_id": fleet.pk, **BODY}
+    first = api.post("/api/tasks/report/fleet", body, format="json").json()["report_id"]
+    run_jobs("reports")
+    make_device()
+    assert api.post("/api/tasks/report/fleet", body, format="json").json()["report_id"] != first
+
+
+def test_a_fleets_day_is_made_again_in_its_place_and_loses_its_old_files(api, fleet, device, run_jobs, aged):
+    body = {"fleet_id": fleet.pk, "day": "2026-03-02"}
+    number = api.post("/api/tasks/report/daily", body, format="json").json()["report_id"]
+    run_jobs("reports")
+    old = export_report(number, "csv")
+    late_fix(device)
+    again = api.post("/api/tasks/report/daily", body, format="json")
+    assert (again.status_code, again.json()["report_id"]) == (202, number)
+    run_jobs("reports")
+    assert not default_storage.exists(old.file.name)
+    assert not ReportFile.objects.exists()
+
+
+# --- cancel, retry, delete
+
+
+def test_a_report_that_waits_is_cancelled_at_once(api, device):
+    asked = ask(api, device).json()
+    answer = api.post(f"/api/reports/{asked['report_id']}/cancel", {"reason": "Wrong day"}, format="json")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert api.get(asked["status_url"]).json()["state"] == "cancelled"
+    assert api.post(f"/api/reports/{asked['report_id']}/cancel").status_code == 200
+    assert not Notification.objects.exists()
+
+
+def test_a_report_follows_its_job_that_somebody_cancelled(api, device):
+    asked = ask(api, device).json()
+    api.post(f"/api/tasks/task/{asked['task_id']}/cancel", {}, format="json")
+    assert api.get(asked["report_url"]).json()["state"] == "cancelled"
+    download = api.get(f"/api/reports/{asked['report_id']}/download")
+    assert (download.status_code, download.json()["code"]) == (409, "report_cancelled")
+
+
+def test_a_cancelled_report_can_be_retried(api, device, run_jobs):
+    number = ask(api, device).json()["report_id"]
+    api.post(f"/api/reports/{number}/cancel")
+    again = api.post(f"/api/reports/{number}/retry")
+    assert (again.status_code, again.json()["state"], again.json()["error"]) == (202, "pending", "")
+    run_jobs("reports")
+    assert api.get(f"/api/reports/{number}").json()["state"] == "ready"
+    conflict = api.post(f"/api/reports/{number}/retry")
+    assert (conflict.status_code, conflict.json()["state"]) == (409, "ready")
+    assert api.post(f"/api/reports/{number}/cancel").status_code == 409
+
+
+def test_a_deleted_report_takes_its_files_along(api, device, run_jobs, media):
+    number = ask(api, device).json()["report_id"]
+    run_jobs("reports")
+    export_report(number, "csv")
+    assert api.delete(f"/api/reports/{number}").status_code == 204
+    assert api.get(f"/api/reports/{number}").status_code == 404
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+def test_deleting_a_report_that_is_being_made_cancels_its_job(api, device):
+    asked = ask(api, device).json()
+    assert api.delete(f"/api/reports/{asked['report_id']}").status_code == 204
+    assert Job.objects.get(pk=asked["task_id"]).state == "cancelled"
+
+
+@pytest.mark.parametrize("step", ["cancel", "retry", "delete"])
+def test_only_its_requester_and_managers_change_a_report(api, device, fleet, make_user, operator, step):
+    report = wanted(device, make_user())
+    if step == "retry":
+        Report.objects.filter(pk=report.pk).update(state="failed")
+
+    def attempt() -> int:
+        if step == "delete":
+            return api.delete(f"/api/reports/{report.pk}").status_code
+        return api.post(f"/api/reports/{report.pk}/{step}").status_code
+
+    assert attempt() == 403
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
+    assert attempt() in (200, 202, 204)
+
+
+# --- told
+
+
+def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, monkeypatch):
+    monkeypatch.setattr("reports_app.builders.base.MAX_ROWS", 0)
+    late_fix(device)
+    report = request_report(kind="route", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=operator)
+    run_jobs("reports")
+    report.refresh_from_db()
+    told = Notification.objects.get()
+    assert (told.user, told.kind, report.state) == (operator, "report_failed", "failed")
+    assert "choose a shorter range" in told.body_text
+    assert "Route: Van 1, 2 March 2026" in told.subject
+
+
+def test_nobody_is_told_while_its_job_will_try_again(device, operator, monkeypatch):
+    report = wanted(device, operator)
+    monkeypatch.setattr("reports_app.services.generate.build_table", lambda report: 1 / 0)
+    for attempt, state in ((1, "pending"), (2, "failed")):
+        set_current_job(CurrentJob(job_id=report.job_id, attempt=attempt))
+        try:
+            with pytest.raises(ZeroDivisionError):
+                generate_report(report.pk)
+        finally:
+            set_current_job(None)
+        report.refresh_from_db()
+        assert (report.state, "ZeroDivisionError" in report.error) == (state, True)
+        assert Notification.objects.count() == attempt - 1
+
+
+def test_it_tells_that_it_is_ready_whoever_asked_for_that_or_waited_long(
+    api, device, operator, staff, settings, run_jobs, client
+):
+    wanted(device, operator, wants_notice=True)
+    wanted(device, staff)
+    run_jobs("reports")
+    told = Notification.objects.get()
+    assert (told.user, told.kind) == (operator, "report_ready")
+    settings.REPORT_NOTICE_AFTER_SECONDS = 0
+    wanted(device, staff, fresh=True)
+    run_jobs("reports")
+    assert Notification.objects.filter(user=staff, kind="report_ready").count() == 1
+
+
+def test_it_tells_nobody_who_lost_the_fleet(device, operator, run_jobs):
+    wanted(device, operator, wants_notice=True)
+    FleetMembership.objects.all().delete()
+    run_jobs("reports")
+    assert not Notification.objects.exists()
+
+
+# --- links
+
+
+def path_of(url: str) -> str:
+    return url[url.index("/reports/") :]
+
+
+def test_a_link_works_without_logging_in_until_its_reader_loses_the_fleet(device, operator, run_jobs, client):
+    report = wanted(device, operator)
+    link = path_of(report_link(report, operator))
+    assert client.get(link).status_code == 409
+    run_jobs("reports")
+    page = client.get(link)
+    assert (page.status_code, page["Referrer-Policy"]) == (200, "no-referrer")
+    assert "Device summary: Van 1" in page.content.decode()
+    file = client.get(path_of(report_link(report, operator, "csv")))
+    assert b"Van 1" in b"".join(file.streaming_content)
+    assert client.get(link[:-1] + ("A" if link[-1] != "A" else "B")).status_code == 404
+    FleetMembership.objects.all().delete()
+    assert client.get(link).status_code == 404
+
+
+# --- expiry
+
+
+def test_an_expired_report_loses_content_and_files_and_says_so(api, device, run_jobs, media, client, operator):
+    report = wanted(device, operator)
+    run_jobs("reports")
+    export_report(report.pk, "csv")
+    report.refresh_from_db()
+    assert report.expires_at - report.finished_at == timedelta(days=30)
+    assert expire_reports(now=report.expires_at - timedelta(seconds=1)) == {"reports": 0, "files": 0}
+    assert expire_reports(now=report.expires_at, dry_run=True) == {"reports": 1, "files": 1}
+    assert expire_reports(now=report.expires_at) == {"reports": 1, "files": 1}
+    report.refresh_from_db()
+    assert (report.state, report.content) == (ReportState.EXPIRED, None)
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+    download = api.get(f"/api/reports/{report.pk}/download")
+    assert (download.status_code, download.json()["code"]) == (410, "report_expired")
+    export = api.post("/api/tasks/report/export", {"report_id": report.pk, "format": "csv"}, format="json")
+    assert export.status_code == 410
+    assert client.get(path_of(report_link(report, operator))).status_code == 410
+    with pytest.raises(ReportExpired):
+        export_report(report.pk, "csv")
+    assert ask(api, device).json()["report_id"] != report.pk
+
+
+def test_the_task_expires_reports(device, run_jobs):
+    report = wanted(device)
+    run_jobs("reports")
+    Report.objects.update(expires_at=timezone.now())
+    job_id = get_task("expire_reports").delay()
+    run_jobs("cleanup")
+    assert Job.objects.get(pk=job_id).result == {"reports": 1, "files": 0}
+    report.refresh_from_db()
+    assert report.state == ReportState.EXPIRED
+
+
+def test_a_file_written_while_its_report_expired_goes_again(device, run_jobs, media, monkeypatch):
+    report = wanted(device)
+    run_jobs("reports")
+    monkeypatch.setattr(
+        "reports_app.services.export._MovableFile.temporary_file_path",
+        lambda self: (expire_reports(now=timezone.now() + timedelta(days=99)), str(self.path))[1],
+    )
+    with pytest.raises(ReportExpired):
+        export_report(report.pk, "csv")
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+# --- another storage
+
+
+def test_files_live_in_any_storage_of_django(api, device, run_jobs, settings, media):
+    settings.STORAGES = {**settings.STORAGES, **MEMORY}
+    number = ask(api, device).json()["report_id"]
+    run_jobs("reports")
+    file = api.get(f"/api/reports/{number}/download", {"format": "csv"})
+    assert b"Van 1" in b"".join(file.streaming_content)
+    name = ReportFile.objects.get().file.name
+    assert (default_storage.exists(name), media.exists()) == (True, False)
+    job_id = get_task("cleanup_orphaned_data").delay()
+    run_jobs("cleanup")
+    assert Job.objects.get(pk=job_id).state == "succeeded"
+    assert default_storage.exists(name)
+    api.delete(f"/api/reports/{number}")
+    assert not default_storage.exists(name)
+
+
+# --- large reports
+
+
+def test_an_export_tells_how_far_it_is_and_stops_when_cancelled(device, run_jobs, media):
+    report = wanted(device)
+    run_jobs("reports")
+    answers = iter([False, False, True])
+    job = CurrentJob(is_cancelled=lambda: next(answers))
+    set_current_job(job)
+    try:
+        with pytest.raises(JobCancelled):
+            export_report(report.pk, "csv")
+    finally:
+        set_current_job(None)
+    assert (job.last_progress["current"], job.last_progress["message"]) == (2, "writing CSV")
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+def test_a_large_report_is_written_by_a_job_that_is_shared(api, staff_api, device, run_jobs, settings):
+    settings.REPORT_INLINE_ROWS = 0
+    number = ask(api, device).json()["report_id"]
+    run_jobs("reports")
+    url = f"/api/reports/{number}/download"
+    first, second = (each.get(url, {"format": "csv"}) for each in (api, staff_api))
+    assert (first.status_code, first.json()["task_id"]) == (202, second.json()["task_id"])
+    run_jobs("reports")
+    file = api.get(url, {"format": "csv"})
+    assert file.status_code == 200
+    assert file["Cache-Control"] == "private, no-store"
+    assert api.get(url, {"format": "csv"}, HTTP_IF_NONE_MATCH=file["ETag"]).status_code == 304
+
+
+def test_who_lost_the_fleet_no_longer_sees_the_report(api, device, fleet, operator, run_jobs):
+    number = ask(api, device).json()["report_id"]
+    chosen = api.post("/api/tasks/report/fleet", {"device_ids": [device.pk], **BODY}, format="json").json()["report_id"]
+    assert api.get(f"/api/reports/{chosen}").status_code == 200
+    FleetMembership.objects.all().delete()
+    assert api.get(f"/api/reports/{number}").status_code == 404
+    assert api.get(f"/api/reports/{chosen}").status_code == 404

@@ -1,0 +1,18 @@
+"""How the API describes itself (drf-spectacular)."""
+
+OPENAPI = {
+    "TITLE": "Tracker task API",
+    "DESCRIPTION": "Positions in, jobs, reports, notifications and clean-up of a GPS fleet backend.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "deviceKey": {"type": "apiKey", "in": "header", "name": "X-Device-Key"},
+            "deviceBearer": {"type": "http", "scheme": "bearer"},
+            "deviceKeyInQuery": {"type": "apiKey", "in": "query", "name": "key"},
+        }
+    },
+}
