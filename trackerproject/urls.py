@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from notifications_app.api.urls import api_urls as notification_urls
+from notifications_app.views import unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
 from reports_app.urls import page_urls as report_pages
 from tasks_app.admin.live_map import live_map
@@ -23,6 +24,7 @@ schema_urls = [
 urlpatterns = [
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
     path("admin/", admin.site.urls),
+    path("unsubscribe/<str:token>", unsubscribe_page, name="unsubscribe"),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
     *report_pages,

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import smtplib
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
-from django.core.mail import BadHeaderError, EmailMultiAlternatives
+from django.core.mail import BadHeaderError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import Channel, DeliveryError
+from notifications_app.channels.email_message import build_email
 from notifications_app.models import Destination
 from notifications_app.texts import one_line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
-    from notifications_app.models import Delivery, NotificationAttachment
+    from notifications_app.models import Delivery
 
 # These are about the server or our account on it, not about the message: somebody will repair it.
 _OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
@@ -45,9 +42,8 @@ class EmailChannel(Channel):
         return user.email
 
     def send(self, delivery: Delivery, address: str) -> str:
-        message = build_email(delivery, address)
         try:
-            message.send()
+            build_email(delivery, address).send()
         except BadHeaderError as error:
             raise DeliveryError(str(error), permanent=True) from error
         except OSError as error:  # smtplib's errors are OSErrors too
@@ -55,44 +51,6 @@ class EmailChannel(Channel):
             disables = permanent and isinstance(error, smtplib.SMTPRecipientsRefused)
             raise DeliveryError(_reason(error), permanent=permanent, disables=disables) from error
         return _("taken by the mail server")
-
-
-def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
-    """The e-mail of a delivery: always the same Message-ID, so that a repeated one is recognised as the same."""
-    notification = delivery.notification
-    message = EmailMultiAlternatives(
-        subject=one_line(notification.subject),
-        body=notification.body_text,
-        to=[address],
-        headers={
-            "Message-ID": message_id(delivery),
-            "Auto-Submitted": "auto-generated",
-            "X-Auto-Response-Suppress": "All",
-        },
-    )
-    if notification.body_html:
-        message.attach_alternative(notification.body_html, "text/html")
-    for attachment in notification.attachments.all():
-        message.attach(attachment.file_name, _content_of(attachment), attachment.content_type)
-    return message
-
-
-def _content_of(attachment: NotificationAttachment) -> bytes:
-    """The bytes of an attachment. Raises DeliveryError: for good when the file is gone, else to be tried again."""
-    try:
-        with default_storage.open(attachment.storage_name) as file:
-            return file.read()
-    except FileNotFoundError as error:
-        reason = _("The attached file %(name)s is no longer there.") % {"name": attachment.file_name}
-        raise DeliveryError(reason, permanent=True) from error
-    except OSError as error:
-        raise DeliveryError(_reason(error), permanent=False) from error
-
-
-def message_id(delivery: Delivery) -> str:
-    """`<delivery-ID.TIME@HOST>`; the time keeps ids apart after a database was set up anew under the same host."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "-", urlsplit(settings.SITE_URL).hostname or "localhost")
-    return f"<delivery-{delivery.pk}.{delivery.created_at.timestamp():.0f}@{host}>"
 
 
 def is_permanent(error: OSError) -> bool:

@@ -12,7 +12,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from notifications_app.channels.base import DeliveryError
-from notifications_app.channels.email import is_permanent, message_id
+from notifications_app.channels.email import is_permanent
+from notifications_app.channels.email_message import message_id
 from notifications_app.messages import Spot
 from notifications_app.models import Delivery, DeliveryState, Notification
 from notifications_app.queries.inbox import visible_notifications

@@ -1,0 +1,118 @@
+"""What an e-mail of a delivery looks like: text, HTML with a sketch of the place, files, and the way to unsubscribe."""
+
+from __future__ import annotations
+
+import re
+from email.mime.image import MIMEImage
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.mail import EmailMultiAlternatives
+from django.utils import translation
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from notifications_app.channels.base import DeliveryError
+from notifications_app.channels.map_sketch import draw
+from notifications_app.queries.sketch import sketch_of
+from notifications_app.texts import one_line
+from notifications_app.unsubscribe import unsubscribe_url
+
+if TYPE_CHECKING:
+    from notifications_app.models import Delivery, Notification, NotificationAttachment
+
+# Where the templates let us put what is not the same for every reader.
+MAP_PLACE, UNSUBSCRIBE_PLACE = "<!--map-->", "<!--unsubscribe-->"
+_MAP_ID = "map"
+
+
+def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
+    """The e-mail of a delivery: always the same Message-ID, so that a repeated one is recognised as the same.
+
+    Raises DeliveryError when a file that belongs to it cannot be read.
+    """
+    notification = delivery.notification
+    picture = _picture(notification)
+    leave_url = unsubscribe_url(notification)
+    with translation.override(_language(notification)):
+        text, html = _texts(notification, with_map=picture is not None, leave_url=leave_url)
+    message = EmailMultiAlternatives(
+        subject=one_line(notification.subject), body=text, to=[address], headers=_headers(delivery, leave_url)
+    )
+    if html:
+        message.attach_alternative(html, "text/html")
+    if picture is not None:
+        # RFC 2387: the HTML and what it shows belong together.
+        message.mixed_subtype = "related"  # type: ignore[attr-defined]
+        message.attach(picture)
+    for attachment in notification.attachments.all():
+        message.attach(attachment.file_name, _content_of(attachment), attachment.content_type)
+    return message
+
+
+def message_id(delivery: Delivery) -> str:
+    """`<delivery-ID.TIME@HOST>`; the time keeps ids apart after a database was set up anew under the same host."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", urlsplit(settings.SITE_URL).hostname or "localhost")
+    return f"<delivery-{delivery.pk}.{delivery.created_at.timestamp():.0f}@{host}>"
+
+
+def _headers(delivery: Delivery, leave_url: str) -> dict[str, str]:
+    headers = {
+        "Message-ID": message_id(delivery),
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+    }
+    if leave_url:
+        # RFC 2369, and RFC 8058 for the button of mail programs that needs no page.
+        headers |= {"List-Unsubscribe": f"<{leave_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return headers
+
+
+def _texts(notification: Notification, *, with_map: bool, leave_url: str) -> tuple[str, str]:
+    text, html = notification.body_text, notification.body_html
+    if with_map:
+        html = html.replace(MAP_PLACE, _map_html(), 1)
+    if leave_url:
+        text += "\n" + _("No more e-mails of this kind:") + f" {leave_url}\n"
+        html = html.replace(UNSUBSCRIBE_PLACE, _unsubscribe_html(leave_url), 1)
+    return text, html
+
+
+def _map_html() -> str:
+    style = "display:block;width:100%;max-width:504px;height:auto;margin:16px 0 0;border-radius:6px;border:0;"
+    alt = _("A sketch of the place and the way there.")
+    return format_html('<img src="cid:{}" alt="{}" width="504" style="{}">', _MAP_ID, alt, style)
+
+
+def _unsubscribe_html(url: str) -> str:
+    return format_html('<a href="{}">{}</a>', url, _("No more e-mails of this kind"))
+
+
+def _picture(notification: Notification) -> MIMEImage | None:
+    """The sketch, where the HTML has room for one and something is known to draw."""
+    sketch = sketch_of(notification) if MAP_PLACE in notification.body_html else None
+    if sketch is None:
+        return None
+    picture = MIMEImage(draw(sketch), "png")
+    picture.add_header("Content-ID", f"<{_MAP_ID}>")
+    picture.add_header("Content-Disposition", "inline", filename="map.png")
+    return picture
+
+
+def _language(notification: Notification) -> str:
+    preference = getattr(notification.user, "notification_preference", None)
+    return preference.language if preference else settings.LANGUAGE_CODE
+
+
+def _content_of(attachment: NotificationAttachment) -> bytes:
+    """The bytes of an attachment. Raises DeliveryError: for good when the file is gone, else to be tried again."""
+    try:
+        with default_storage.open(attachment.storage_name) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        reason = _("The attached file %(name)s is no longer there.") % {"name": attachment.file_name}
+        raise DeliveryError(reason, permanent=True) from error
+    except OSError as error:
+        raise DeliveryError(one_line(f"{type(error).__name__}: {error}"), permanent=False) from error

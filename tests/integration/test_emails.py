@@ -1,0 +1,128 @@
+"""What arrives in a mailbox: the sketch of the place, and a way to unsubscribe that needs no login."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from PIL import Image
+
+from notifications_app.models import EmailOptOut, Notification, NotificationPreference
+from notifications_app.unsubscribe import Subscription, token_of
+from tasks_app.models import EventKind
+from tests.support.mail import running_mail_sink
+from tests.support.notifications import make_geofence, make_rule, record_events
+
+
+@pytest.fixture
+def sink(settings):
+    with running_mail_sink() as mail_sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
+        settings.SITE_URL = "https://tracker.example.org"
+        yield mail_sink
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def rule(fleet, operator):
+    return make_rule(fleet, [operator], channels=["email"], name="Depot by night")
+
+
+def leave_path(mail) -> str:
+    return re.fullmatch(r"<https://tracker\.example\.org(/unsubscribe/\S+)>", mail["List-Unsubscribe"].strip())[1]
+
+
+def test_it_shows_a_sketch_of_the_place_inside_the_email(sink, rule, device, fleet, run_jobs):
+    geofence = make_geofence(fleet)
+    record_events(device, EventKind.GEOFENCE_ENTER, geofence=geofence, latitude=-23.55, longitude=-46.63)
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    assert mail.get_content_type() == "multipart/related"
+    picture = next(part for part in mail.walk() if part.get_content_type() == "image/png")
+    assert picture["Content-ID"] == "<map>"
+    assert Image.open(io.BytesIO(picture.get_content())).size == (756, 315)
+    html = mail.get_body(("html",)).get_content()
+    assert re.findall(r'\bsrc="([^"]*)"', html) == ["cid:map"]
+    assert 'alt="A sketch of the place' in html
+
+
+def test_it_sends_no_picture_of_a_mere_point_or_of_nothing(sink, rule, device, run_jobs):
+    record_events(device, EventKind.OVERSPEED, latitude=-23.55, longitude=-46.63)
+    record_events(device, EventKind.IGNITION_ON)
+    run_jobs("notifications")
+    assert len(sink.messages) == 2
+    for mail in sink.messages:
+        assert [part for part in mail.walk() if part.get_content_maintype() == "image"] == []
+        assert "cid:" not in mail.get_body(("html",)).get_content()
+
+
+def test_every_email_says_how_to_unsubscribe(sink, rule, device, run_jobs, browser, operator):
+    record_events(device, EventKind.OVERSPEED)
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    path = leave_path(mail)
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert path in mail.get_body(("plain",)).get_content()
+    assert path in mail.get_body(("html",)).get_content()
+    # A mail program's button: one POST, without cookies.
+    assert browser.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    record_events(device, EventKind.OVERSPEED)
+    run_jobs("notifications")
+    assert len(sink.messages) == 1
+    assert Notification.objects.filter(user=operator, kind="speed").count() == 2
+
+
+def subscription_of(user: User, rule_id: int = 0) -> Subscription:
+    return Subscription(user.pk, rule_id, "speed")
+
+
+def test_looking_at_the_page_changes_nothing_and_its_button_does(browser, operator):
+    path = f"/unsubscribe/{token_of(subscription_of(operator))}"
+    page = browser.get(path)
+    assert "No more of these e-mails?" in page.content.decode()
+    assert not EmailOptOut.objects.exists()
+    for _ in range(2):
+        assert "You get no more of these e-mails" in browser.post(path).content.decode()
+    assert EmailOptOut.objects.get().user == operator
+    assert "Send them again" in browser.get(path).content.decode()
+    browser.post(path, {"action": "subscribe"})
+    assert not EmailOptOut.objects.exists()
+
+
+def test_the_page_speaks_the_language_of_the_person(browser, operator):
+    NotificationPreference.objects.create(user=operator, language="pt-br")
+    page = browser.get(f"/unsubscribe/{token_of(subscription_of(operator))}", headers={"accept-language": "en"})
+    assert '<html lang="pt-br">' in page.content.decode()
+
+
+@pytest.mark.parametrize("change", ["", "x", "cut", "other"])
+def test_a_link_that_is_not_ours_changes_nothing(change, browser, operator):
+    token = token_of(subscription_of(operator))
+    wrong = {"": "", "x": "x", "cut": token[:-3], "other": token.replace(token[3], "A" if token[3] != "A" else "B", 1)}
+    for answer in (browser.get(f"/unsubscribe/{wrong[change]}"), browser.post(f"/unsubscribe/{wrong[change]}")):
+        assert answer.status_code == 404
+    assert not EmailOptOut.objects.exists()
+
+
+def test_a_link_of_somebody_or_something_that_is_gone_is_harmless(browser, operator, rule):
+    paths = [f"/unsubscribe/{token_of(one)}" for one in (subscription_of(operator), subscription_of(operator, 987_654))]
+    operator.delete()
+    for path in paths:
+        assert browser.post(path).status_code == 200
+    assert not EmailOptOut.objects.exists()
+
+
+def test_unsubscribing_from_a_rule_leaves_its_kind_of_other_rules(browser, operator, rule, device, run_jobs, fleet):
+    browser.post(f"/unsubscribe/{token_of(subscription_of(operator, rule.pk))}")
+    assert EmailOptOut.objects.get().rule == rule
+    assert (
+        "Depot by night" in browser.get(f"/unsubscribe/{token_of(subscription_of(operator, rule.pk))}").content.decode()
+    )
