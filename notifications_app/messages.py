@@ -108,7 +108,7 @@ def event_message(event: Event, *, device: Device, geofence_name: str) -> Messag
             device,
             offline_minutes=_number(event.data, "offline_minutes"),
             is_back=is_back,
-            spot=last_spot(device) or (spot if spot.map_url else None),
+            spot=_last_spot_then(event) or last_spot(device) or (spot if spot.map_url else None),
         )
     if event.kind in (EventKind.IGNITION_ON, EventKind.IGNITION_OFF):
         return ignition_message(device, is_on=event.kind == EventKind.IGNITION_ON, spot=spot)
@@ -166,6 +166,12 @@ def last_spot(device: Device) -> Spot | None:
     if state is None or state.fix_time is None:
         return None
     return Spot(state.fix_time, state.latitude, state.longitude)
+
+
+def _last_spot_then(event: Event) -> Spot | None:
+    """Where the vehicle was last when it was told, as noted with its notification; it may have moved on since."""
+    noted = event.data.get("last_fix")
+    return Spot(datetime.fromisoformat(noted["at"]), noted["latitude"], noted["longitude"]) if noted else None
 
 
 def _about(device: Device, spot: Spot | None) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,18 +45,34 @@ class Rendered:
 
 def render(message: Message, reader: Reader) -> Rendered:
     """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `reader`."""
-    context = {
-        **message.context,
-        "site_url": settings.SITE_URL,
-        "zone": reader.time_zone,
-        "language": reader.language,
-    }
-    with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
-        context["dir"] = "rtl" if translation.get_language_bidi() else "ltr"
+    with _reading_as(reader):
+        context = _context(message, reader)
         subject = one_line(_template(message.kind, "subject.txt", context))
         context["subject"] = subject
         text = _BLANK_LINES.sub("\n\n", body(_template(message.kind, "txt", context)))
         return Rendered(subject, text, _template(message.kind, "html", context).strip())
+
+
+def render_subject(message: Message, reader: Reader) -> str:
+    """The subject alone, which costs a twentieth of the whole."""
+    with _reading_as(reader):
+        return one_line(_template(message.kind, "subject.txt", _context(message, reader)))
+
+
+@contextmanager
+def _reading_as(reader: Reader) -> Iterator[None]:
+    with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
+        yield
+
+
+def _context(message: Message, reader: Reader) -> dict[str, Any]:
+    return {
+        **message.context,
+        "site_url": settings.SITE_URL,
+        "zone": reader.time_zone,
+        "language": reader.language,
+        "dir": "rtl" if translation.get_language_bidi() else "ltr",
+    }
 
 
 def _template(kind: str, ending: str, context: dict[str, Any]) -> str:

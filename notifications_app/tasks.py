@@ -6,7 +6,18 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
-from notifications_app.services import alerts, daily_summary, deliveries, dispatch, retention, system_alerts
+from notifications_app.services import (
+    alerts,
+    daily_summary,
+    deliveries,
+    digests,
+    dispatch,
+    escalation,
+    event_dispatch,
+    retention,
+    system_alerts,
+    waiting,
+)
 from tasks_app.engine import task
 
 
@@ -81,17 +92,28 @@ def deliver_notification(delivery_id: int) -> dict[str, str]:
     return {"state": deliveries.deliver(delivery_id, now=timezone.now())}
 
 
+@task(queue="notifications")
+def dispatch_events(dispatch_id: int) -> dict[str, int]:
+    """Ask the rules about noted events and write what follows."""
+    return event_dispatch.dispatch(dispatch_id, now=timezone.now())
+
+
+@task(queue="notifications", schedulable=True)
+def send_due_alerts() -> dict[str, int]:
+    """Send what is due: what has lasted long enough, digests, and what nobody acknowledged."""
+    now = timezone.now()
+    return {
+        "lasted": waiting.tell_what_lasted(now=now),
+        "digests": digests.send_due_digests(now=now),
+        "escalated": escalation.escalate_due(now=now),
+    }
+
+
 @task(queue="notifications", schedulable=True)
 def sweep_stuck_deliveries() -> dict[str, int]:
-    """Enqueue deliveries that were left behind."""
-    return {"enqueued": dispatch.sweep_stuck_deliveries(now=timezone.now())}
-
-
-@task(queue="cleanup", schedulable=True)
-def cleanup_notifications(
-    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
-) -> dict[str, Any]:
-    """Remove notifications older than so many days with their deliveries, except what is still being sent."""
-    return retention.remove_old_notifications(
-        now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds
-    )
+    """Enqueue deliveries, and events on their way to the rules, that were left behind."""
+    now = timezone.now()
+    return {
+        "enqueued": dispatch.sweep_stuck_deliveries(now=now),
+        "dispatches": event_dispatch.sweep_dispatches(now=now),
+    }

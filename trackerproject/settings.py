@@ -199,6 +199,10 @@ MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=256 * 1024 * 1024)
 OFFLINE_AFTER_MINUTES = env.int("OFFLINE_AFTER_MINUTES", default=15)
 ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
+# Nobody is told of more events than this within ten minutes: the others come in one digest.
+ALERT_FLOOD_EVENTS = env.int("ALERT_FLOOD_EVENTS", default=100)
+# Late events of the last day become one digest from this many on; fewer are only recorded. 0: never.
+ALERT_BACKLOG_EVENTS = env.int("ALERT_BACKLOG_EVENTS", default=10)
 # Of the fixes that filters keep out, so many of each device are kept with their reason.
 FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
 # Partitions for so many days ahead are made daily; anything else is made when its first fix arrives.

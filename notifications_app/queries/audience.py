@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import zoneinfo
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Q
 
-from notifications_app.matching import Access, RuleValue
-from notifications_app.models import Rule
+from notifications_app.matching import Access, Context, RuleValue, ToldAt
+from notifications_app.models import RuleCooldown
 from notifications_app.rendering import Reader
+from notifications_app.timing import Digest, Person
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 
 # A null language falls back to the system's, a null zone to that of the fleet the news is about.
@@ -24,52 +25,83 @@ Readers = dict[int, tuple[str | None, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Rules with the active people they name, how those read, and which fleets they may see."""
+    """Rules with what deciding needs of the people they may name, and how those read."""
 
     rules: list[RuleValue]
-    access: Access
+    context: Context
     readers: Readers
 
     def reader(self, user_id: int, fleet: Fleet) -> Reader:
         return reader_of(self.readers[user_id], fleet.time_zone)
 
 
-def read_audience(*, fleet_ids: Collection[int], event_kinds: Collection[str]) -> Audience:
-    """The active rules of these fleets that want any of these kinds. At most six queries."""
-    rows = list(
-        Rule.objects.filter(is_active=True, fleet__in=fleet_ids, event_kinds__overlap=list(event_kinds))
-        .order_by("id")
-        .values_list("id", "fleet_id", "event_kinds", "channels")
+def read_audience(
+    rules: list[RuleValue],
+    *,
+    fleets: Mapping[int, Fleet],
+    now: datetime,
+    max_age: timedelta,
+    device_ids: Collection[int] = (),
+    expressly: bool = False,
+) -> Audience:
+    """What is to be known of everybody these rules may tell about these fleets and devices. At most three queries.
+
+    Cooldowns count for `device_ids`; none are read for what is asked for `expressly`.
+    """
+    named = set[int]().union(*(rule.user_ids for rule in rules))
+    members = _members(fleets, named, set[str]().union(*(rule.roles for rule in rules)))
+    people = read_people(named.union(*members.values()))
+    context = Context(
+        now=now,
+        max_age=max_age,
+        access=Access(frozenset(user.pk for user in people if user.is_staff), members),
+        people={user.pk: person_of(user) for user in people},
+        zones={fleet.pk: zone_of(fleet.time_zone) for fleet in fleets.values()},
+        told_at={} if expressly else _told_at([rule.id for rule in rules if rule.cooldown], device_ids),
+        expressly=expressly,
     )
-    if not rows:
-        return Audience([], Access(), {})
-    rule_ids = [row[0] for row in rows]
-    users = _ids_by_rule(Rule.users.through, "user_id", rule_ids)
-    devices = _ids_by_rule(Rule.devices.through, "device_id", rule_ids)
-    geofences = _ids_by_rule(Rule.geofences.through, "geofence_id", rule_ids)
-    rules = [
-        RuleValue(
-            rule_id, fleet_id, frozenset(kinds), frozenset(channels), users[rule_id], devices[rule_id],
-            geofences[rule_id],
-        )
-        for rule_id, fleet_id, kinds, channels in rows
-    ]  # fmt: skip
-    people = read_people(set().union(*users.values()))
-    return Audience(rules, read_access(people, fleet_ids), readers_of(people))
+    return Audience(rules, context, readers_of(people))
+
+
+def _members(fleet_ids: Iterable[int], user_ids: set[int], roles: set[str]) -> dict[int, dict[int, str]]:
+    """Fleet -> user -> role, of these users and of whoever has one of these roles."""
+    if not user_ids and not roles:
+        return {}
+    wanted = Q(user__in=user_ids) | Q(role__in=roles)
+    rows = FleetMembership.objects.filter(wanted, fleet__in=list(fleet_ids)).values_list("fleet_id", "user_id", "role")
+    members: defaultdict[int, dict[int, str]] = defaultdict(dict)
+    for fleet_id, user_id, role in rows:
+        members[fleet_id][user_id] = role
+    return dict(members)
+
+
+def _told_at(rule_ids: list[int], device_ids: Collection[int]) -> ToldAt:
+    if not rule_ids:
+        return {}
+    rows = RuleCooldown.objects.filter(rule__in=rule_ids, device__in=device_ids)
+    return {
+        (rule, device, kind): at for rule, device, kind, at in rows.values_list("rule", "device", "kind", "told_at")
+    }
+
+
+def person_of(user: AbstractUser) -> Person:
+    """When a user, read with their preference, wants to be told."""
+    preference = getattr(user, "notification_preference", None)
+    if preference is None:
+        return Person(user.pk, zone_of(settings.TIME_ZONE))
+    return Person(
+        user.pk,
+        zone_of(preference.time_zone),
+        preference.quiet_from,
+        preference.quiet_to,
+        Digest(preference.digest_every_minutes, preference.digest_daily_at),
+    )
 
 
 def read_people(user_ids: Collection[int]) -> list[AbstractUser]:
     """The active ones of these users, with their preference. One query."""
     users = get_user_model().objects.filter(pk__in=user_ids, is_active=True)
     return list(users.select_related("notification_preference").order_by("pk"))
-
-
-def read_access(people: Iterable[AbstractUser], fleet_ids: Collection[int]) -> Access:
-    """Which of these fleets these (active) people may see. One query."""
-    everywhere = frozenset(user.pk for user in people if user.is_staff)
-    others = [user.pk for user in people if not user.is_staff]
-    rows = FleetMembership.objects.filter(user__in=others, fleet__in=fleet_ids).values_list("user_id", "fleet_id")
-    return Access(everywhere, frozenset(rows))
 
 
 def fleet_managers(fleet: Fleet) -> list[AbstractUser]:
@@ -104,15 +136,13 @@ def reader_of(preference: tuple[str | None, str | None], fallback_zone: str) -> 
     return Reader(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE)
 
 
+def zone_of(name: str) -> zoneinfo.ZoneInfo:
+    """The zone of this name, or the system's where there is no such zone (any more)."""
+    return zoneinfo.ZoneInfo(name if _is_zone(name) else settings.TIME_ZONE)
+
+
 def _is_zone(name: str) -> bool:
     try:
         return bool(zoneinfo.ZoneInfo(name).key)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return False
-
-
-def _ids_by_rule(through: Any, column: str, rule_ids: list[int]) -> defaultdict[int, frozenset[int]]:
-    ids: defaultdict[int, set[int]] = defaultdict(set)
-    for rule_id, other_id in through.objects.filter(rule__in=rule_ids).values_list("rule_id", column):
-        ids[rule_id].add(other_id)
-    return defaultdict(frozenset, {rule_id: frozenset(found) for rule_id, found in ids.items()})

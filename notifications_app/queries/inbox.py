@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from notifications_app.models import Notification
 
@@ -22,6 +24,12 @@ def visible_notifications(user: Any) -> QuerySet[Notification]:
         .select_related("device", "event")
         .order_by("-created_at", "-id")
     )
+
+
+def told_since(moment: datetime, user_ids: Iterable[int]) -> dict[int, int]:
+    """How many notifications of events each of these users was sent since then; users without any are left out."""
+    sent = Notification.objects.filter(user__in=list(user_ids), created_at__gte=moment, event__isnull=False)
+    return dict(sent.order_by().values_list("user_id").annotate(count=Count("pk")))
 
 
 def unread_count(user: Any) -> int:

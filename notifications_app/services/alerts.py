@@ -1,19 +1,22 @@
 """Alerts that somebody asks for by name: the services behind the alert tasks.
 
 They tell the users of the rules that would want such an event, or the fleet's managers where the fleet has no rule at
-all. Asked for expressly, they tell however old the position is. Called again by the same job they tell nobody twice.
+all. Asked for expressly, they tell at once and however old the position is: no digest, quiet hours or cooldown. Called
+again by the same job they tell nobody twice.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from notifications_app.matching import EventValue, match_events
+from notifications_app.matching import EventValue, Outcome, match
 from notifications_app.messages import (
     Spot,
     geofence_message,
@@ -23,8 +26,10 @@ from notifications_app.messages import (
     speed_message,
 )
 from notifications_app.models import Rule
-from notifications_app.queries.audience import fleet_managers, read_audience
+from notifications_app.queries.audience import fleet_managers
+from notifications_app.queries.rules import rule_values, rules_about
 from notifications_app.rendering import Message
+from notifications_app.services.event_alerts import audience_of
 from notifications_app.services.notify import MessageRenderer, notify_with_message
 from notifications_app.services.outbox import Draft, write_notifications
 from tasks_app.engine import PermanentError, current_job
@@ -62,7 +67,7 @@ def alert_speed(
         limit_kph=_number("speed", limit_kph),
         spot=_spot(position_data, now),
     )
-    return _tell(message, device, EventKind.OVERSPEED, now=now)
+    return _tell(message, device, EventKind.OVERSPEED, now=now, speed_kph=speed_kph)
 
 
 def alert_offline(*, device_id: int, offline_minutes: float, now: datetime) -> list[int]:
@@ -91,9 +96,15 @@ def job_dedupe_key() -> str:
 
 
 def _tell(
-    message: Message, device: Device, kind: EventKind, *, now: datetime, geofence_id: int | None = None
+    message: Message,
+    device: Device,
+    kind: EventKind,
+    *,
+    now: datetime,
+    geofence_id: int | None = None,
+    speed_kph: float | None = None,
 ) -> list[int]:
-    if not Rule.objects.filter(fleet=device.fleet_id).exists():
+    if not Rule.objects.filter(Q(fleet=device.fleet_id) | Q(fleet__isnull=True)).exists():
         return notify_with_message(
             message,
             people=fleet_managers(device.fleet),
@@ -102,20 +113,28 @@ def _tell(
             fallback_zone=device.fleet.time_zone,
             device_id=device.pk,
         )
-    event = EventValue(None, kind.value, device.fleet_id, device.pk, now, geofence_id)
-    audience = read_audience(fleet_ids=[device.fleet_id], event_kinds=[kind.value])
-    matches = match_events(audience.rules, [event], access=audience.access, now=now, max_age=timedelta(0))
+    rules = rule_values(
+        rules_about(
+            fleet_ids=[device.fleet_id], kinds=[kind.value], device_ids=[device.pk], geofence_ids=[geofence_id or 0]
+        )
+    )
+    audience = audience_of(rules, {device.pk: device}, now=now, max_age=timedelta(0), expressly=True)
+    event = EventValue(None, kind.value, device.fleet_id, device.pk, now, geofence_id, speed_kph=speed_kph)
+    channels: defaultdict[int, set[str]] = defaultdict(set)
+    for decision in match(event, rules, audience.context):
+        if decision.outcome in (Outcome.TELL, Outcome.HOLD) and decision.user_id is not None:
+            channels[decision.user_id] |= decision.rule.channels
     render_for, dedupe_key = MessageRenderer(), job_dedupe_key()
     drafts = [
         Draft(
-            user_id=match.user_id,
+            user_id=user_id,
             kind=message.kind,
             dedupe_key=dedupe_key,
-            rendered=render_for(message, audience.reader(match.user_id, device.fleet)),
-            channels=match.channels,
+            rendered=render_for(message, audience.reader(user_id, device.fleet)),
+            channels=channels[user_id],
             device_id=device.pk,
         )
-        for match in matches
+        for user_id in sorted(channels)
     ]
     return write_notifications(drafts, now=now)
 

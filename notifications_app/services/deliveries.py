@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifications_app.channels.base import Channel, DeliveryError
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
+from notifications_app.services.bodies import fill_bodies
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.dispatch import enqueue_deliveries
 from notifications_app.services.lease import Claim, claim_delivery, give_up_delivery
@@ -45,6 +46,7 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
         channel = _channel(delivery.channel)
         _refuse_if_not_entitled(delivery)
         address = _address(delivery, channel)
+        fill_bodies([delivery.notification])
         answer = channel.send(delivery, address)
     except DeliveryError as error:
         _record_failure(claim, delivery, error, address)

@@ -1,79 +1,212 @@
-"""From events to notifications, inside the transaction that wrote the events."""
+"""From events to what their rules ask for: messages now, messages later, or none."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from notifications_app.matching import EventValue, Match, is_news, match_events
-from notifications_app.messages import event_message
-from notifications_app.models import NotificationKind
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+
+from notifications_app.matching import (
+    BACKLOG_MAX_AGE,
+    KINDS_THAT_DO_NOT_AGE,
+    LASTING_KINDS,
+    EventValue,
+    RuleIndex,
+    RuleValue,
+)
+from notifications_app.messages import event_message, state_of
+from notifications_app.models import NotificationKind, Rule
+from notifications_app.outcomes import Tell, collect
 from notifications_app.queries.audience import Audience, read_audience
-from notifications_app.rendering import Message
-from notifications_app.services.notify import MessageRenderer
+from notifications_app.queries.inbox import told_since
+from notifications_app.queries.places import inside_of
+from notifications_app.queries.rules import rules_for_events
+from notifications_app.rendering import Message, Reader, Rendered, render_subject
+from notifications_app.services.later import remember
 from notifications_app.services.outbox import Draft, write_notifications
-from tasks_app.models import Device, Event, Geofence
+from notifications_app.texts import one_line
+from tasks_app.models import Device, Event, EventKind, Geofence
+
+FLOOD_WINDOW = timedelta(minutes=10)
 
 
 def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedelta) -> list[int]:
-    """Write the notifications that the rules ask for; return their ids. Nobody hears of fixes' events over `max_age`.
+    """Write what the rules ask for; return the ids of the notifications that are told now.
 
-    The number of queries does not grow with the number of events.
+    Events of fixes older than `max_age` alert nobody: those of the last day are gathered into digests. The number of
+    queries does not grow with the number of events.
     """
-    devices = _devices({event.device_id for event in events})
-    values = {event.pk: _value(event, devices[event.device_id]) for event in events if event.device_id in devices}
-    news = [value for value in values.values() if is_news(value, now=now, max_age=max_age)]
-    if not news:
+    fresh = [event for event in events if _may_be_told(event, now, max_age)]
+    devices = devices_of(fresh)
+    known = [event for event in fresh if event.pk and event.device_id in devices]
+    if not known:
         return []
-    audience = read_audience(fleet_ids={value.fleet_id for value in news}, event_kinds={value.kind for value in news})
-    matches = match_events(audience.rules, news, access=audience.access, now=now, max_age=max_age)
-    if not matches:
+    rules = rules_for_events(known, {device.pk: device.fleet_id for device in devices.values()})
+    if not rules:
         return []
-    messages = _messages(matches, events, devices)
-    return write_notifications(_drafts(matches, messages, devices, audience), now=now)
+    with transaction.atomic():
+        return _tell(known, devices, rules, now=now, max_age=max_age)
 
 
-def _devices(device_ids: set[int]) -> dict[int, Device]:
-    return Device.objects.select_related("fleet", "state").in_bulk(device_ids)
+def _tell(
+    events: Sequence[Event], devices: dict[int, Device], rules: list[RuleValue], *, now: datetime, max_age: timedelta
+) -> list[int]:
+    _lock([rule.id for rule in rules if rule.cooldown])
+    audience = audience_of(rules, devices, now=now, max_age=max_age)
+    outcomes = collect(
+        event_values(events, devices, rules),
+        RuleIndex(rules),
+        audience.context,
+        told_lately=told_since(now - FLOOD_WINDOW, audience.context.people),
+        flood_at=settings.ALERT_FLOOD_EVENTS,
+    )
+    remember(outcomes, now=now)
+    return write_tells(outcomes.tells, events, devices, audience, now=now)
 
 
-def _value(event: Event, device: Device) -> EventValue:
-    return EventValue(event.pk, event.kind, device.fleet_id, device.pk, event.occurred_at, event.geofence_id)
+def audience_of(
+    rules: list[RuleValue], devices: Mapping[int, Device], *, now: datetime, max_age: timedelta, expressly: bool = False
+) -> Audience:
+    """Everybody these rules may tell about these devices."""
+    fleets = {device.fleet_id: device.fleet for device in devices.values()}
+    return read_audience(rules, fleets=fleets, now=now, max_age=max_age, device_ids=list(devices), expressly=expressly)
 
 
-def _messages(
-    matches: Sequence[Match], events: Sequence[Event], devices: dict[int, Device]
-) -> dict[int | None, Message]:
-    wanted = {match.event.id for match in matches}
-    told = [event for event in events if event.pk in wanted]
-    names = dict(Geofence.objects.filter(pk__in={event.geofence_id for event in told}).values_list("pk", "name"))
-    return {
-        event.pk: event_message(
-            event,
-            device=devices[event.device_id],
-            geofence_name=names.get(event.geofence_id or 0, ""),
+def write_tells(
+    tells: Sequence[Tell],
+    events: Iterable[Event],
+    devices: Mapping[int, Device],
+    audience: Audience,
+    *,
+    now: datetime,
+    dedupe: str = "event:{event}",
+    event_data: Mapping[str, Any] | None = None,
+    subject: Any = "%(subject)s",
+) -> list[int]:
+    """Write one notification per tell; return the new ids. Their texts, beside the subject, are made when first wanted."""
+    if not tells:
+        return []
+    messages = event_messages([event for event in events if event.pk in {tell.event.id for tell in tells}], devices)
+    subject_for = SubjectRenderer(subject)
+    drafts = []
+    for tell in tells:
+        device, (event, message) = devices[tell.event.device_id], messages[tell.event.id or 0]
+        reader = audience.reader(tell.user_id, device.fleet)
+        drafts.append(
+            Draft(
+                user_id=tell.user_id,
+                kind=NotificationKind(message.kind).value,
+                dedupe_key=dedupe.format(event=event.pk, rule=tell.rule_id),
+                rendered=Rendered(subject_for(message, reader), "", ""),
+                channels=tell.channels,
+                event_id=event.pk,
+                device_id=device.pk,
+                rule_id=tell.rule_id,
+                event_data={**_as_it_is_now(event, device), **(event_data or {})},
+            )
         )
-        for event in told
+    return write_notifications(drafts, now=now)
+
+
+def event_messages(events: Sequence[Event], devices: Mapping[int, Device]) -> dict[int, tuple[Event, Message]]:
+    """What each event says, by its id."""
+    names = geofence_names(event.geofence_id for event in events)
+    return {
+        event.pk: (
+            event,
+            event_message(event, device=devices[event.device_id], geofence_name=names.get(event.geofence_id or 0, "")),
+        )
+        for event in events
     }
 
 
-def _drafts(
-    matches: Sequence[Match], messages: dict[int | None, Message], devices: dict[int, Device], audience: Audience
-) -> list[Draft]:
-    render_for = MessageRenderer()
-    drafts = []
-    for match in matches:
-        message, device = messages[match.event.id], devices[match.event.device_id]
-        rendered = render_for(message, audience.reader(match.user_id, device.fleet))
-        drafts.append(
-            Draft(
-                user_id=match.user_id,
-                kind=NotificationKind(message.kind).value,
-                dedupe_key=f"event:{match.event.id}",
-                rendered=rendered,
-                channels=match.channels,
-                event_id=match.event.id,
-                device_id=device.pk,
-            )
-        )
-    return drafts
+def geofence_names(ids: Iterable[int | None]) -> dict[int, str]:
+    wanted = {one for one in ids if one}
+    return dict(Geofence.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+
+
+def devices_of(events: Iterable[Event]) -> dict[int, Device]:
+    """The devices of these events, with fleet and state at hand."""
+    return Device.objects.select_related("fleet", "state").in_bulk({event.device_id for event in events})
+
+
+def event_values(
+    events: Sequence[Event], devices: Mapping[int, Device], rules: Iterable[RuleValue]
+) -> list[EventValue]:
+    """What rules ask of these events; where they happened only if a rule asks for that."""
+    wanted = set[int]().union(*(rule.within_geofence_ids for rule in rules))
+    inside = inside_of(events, devices, wanted) if wanted else {}
+    return [event_value(event, devices[event.device_id], inside.get(event.pk, frozenset())) for event in events]
+
+
+def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset()) -> EventValue:
+    """What rules ask of one event."""
+    speed = event.data.get("speed_kph")
+    began_at, ended_at = _span(event)
+    return EventValue(
+        id=event.pk,
+        kind=str(event.kind),
+        fleet_id=device.fleet_id,
+        device_id=device.pk,
+        occurred_at=event.occurred_at,
+        geofence_id=event.geofence_id,
+        alarm=str(event.data.get("alarm", "")),
+        speed_kph=speed if isinstance(speed, int | float) else None,
+        began_at=began_at,
+        ended_at=ended_at,
+        inside=inside,
+    )
+
+
+def _span(event: Event) -> tuple[datetime | None, datetime | None]:
+    """When what lasts began and, where it is over, ended."""
+    if event.kind not in LASTING_KINDS:
+        return None, None
+    if event.kind == EventKind.OVERSPEED:
+        seconds = event.data.get("duration_seconds")
+        is_over = isinstance(seconds, int | float)
+        return event.occurred_at, event.occurred_at + timedelta(seconds=seconds) if is_over else None
+    minutes = event.data.get("offline_minutes")
+    silent_minutes = minutes if isinstance(minutes, int | float) else 0
+    ended_at = event.occurred_at if event.kind == EventKind.DEVICE_ONLINE else None
+    return event.occurred_at - timedelta(minutes=silent_minutes), ended_at
+
+
+class SubjectRenderer:
+    """Renders each subject once per kind of reader, however many people read alike."""
+
+    def __init__(self, pattern: Any) -> None:
+        self._pattern = pattern
+        self._done: dict[tuple[int, Reader], tuple[Message, str]] = {}
+
+    def __call__(self, message: Message, reader: Reader) -> str:
+        key = id(message), reader
+        if key not in self._done:
+            subject = render_subject(message, reader)
+            with translation.override(reader.language):
+                self._done[key] = message, one_line(self._pattern % {"subject": subject})
+        return self._done[key][1]
+
+
+def _may_be_told(event: Event, now: datetime, max_age: timedelta) -> bool:
+    return event.kind in KINDS_THAT_DO_NOT_AGE or now - event.occurred_at <= max(BACKLOG_MAX_AGE, max_age)
+
+
+def _as_it_is_now(event: Event, device: Device) -> dict[str, Any]:
+    """Where a silent vehicle was last is in its state, which has moved on by the time somebody reads."""
+    state = state_of(device)
+    if event.kind not in (EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE) or state is None or not state.fix_time:
+        return {}
+    place = {"latitude": state.latitude, "longitude": state.longitude}
+    return {"last_fix": {"at": state.fix_time.isoformat(), **place}}
+
+
+def _lock(rule_ids: list[int]) -> None:
+    """Two dispatches at once must not both find that a cooldown is over."""
+    if rule_ids:
+        rows = Rule.objects.filter(pk__in=rule_ids).order_by("pk").select_for_update(no_key=True)
+        list(rows.values_list("pk", flat=True))

@@ -24,6 +24,7 @@ from tasks_app.models import Device, DeviceState, DirtyDay, Event, EventKind, Fl
 from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import store_fixes
 from tests.support.cluster import ROOT, environment
+from tests.support.notifications import tell_noted_events
 from tests.support.tracks import START, circle, east, read_track, told
 
 
@@ -125,6 +126,7 @@ def test_a_rule_on_alarms_sends_a_message_that_names_it(device, fleet, operator)
     rule = Rule.objects.create(fleet=fleet, name="SOS", event_kinds=[EventKind.ALARM], channels=[ChannelKind.IN_APP])
     rule.users.add(operator)
     send(device, "0:0 10:0/alarm=hardBraking", timezone.now())
+    tell_noted_events()
     assert Notification.objects.get().subject == "Van 1: alarm, hard braking"
 
 

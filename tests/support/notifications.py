@@ -9,7 +9,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from notifications_app.models import ChannelKind, Rule
+from notifications_app.models import ChannelKind, EventDispatch, Notification, Rule
+from notifications_app.services.bodies import fill_bodies
+from notifications_app.services.event_dispatch import dispatch
 from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
 from tasks_app.signals import events_recorded
 
@@ -45,4 +47,18 @@ def record_events(device: Device, *kinds: str, occurred_at: datetime | None = No
     with transaction.atomic():
         events = Event.objects.bulk_create(Event(device=device, kind=kind, occurred_at=at, **fields) for kind in kinds)
         events_recorded.send(sender=Event, events=events)
+    tell_noted_events()
     return events
+
+
+def tell_noted_events(now: datetime | None = None) -> None:
+    """Do at once what the jobs that ask the rules about noted events would do."""
+    for dispatch_id in list(EventDispatch.objects.order_by("pk").values_list("pk", flat=True)):
+        dispatch(dispatch_id, now=now or timezone.now())
+
+
+def written() -> list[Notification]:
+    """All notifications, oldest first, with their texts."""
+    found = list(Notification.objects.order_by("pk"))
+    fill_bodies(found)
+    return found

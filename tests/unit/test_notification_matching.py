@@ -1,27 +1,45 @@
-"""Who hears of what: one row per case."""
+"""Who hears of what, when, and why not: one row per case."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifications_app.matching import Access, EventValue, RuleValue, is_news, match_events, wants
+from notifications_app.matching import (
+    GATHERING,
+    Access,
+    Context,
+    EventValue,
+    Reason,
+    RuleIndex,
+    RuleValue,
+    is_news,
+    match,
+)
+from notifications_app.outcomes import collect
+from notifications_app.timing import Digest, Person, digest_due, is_due_daily, quiet_until
 
+# A Monday, 07:00 in São Paulo.
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 MAX_AGE = timedelta(minutes=15)
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 FLEET, OTHER_FLEET = 1, 2
 VAN, TRUCK = 11, 12
 DEPOT, YARD = 21, 22
-ANA, BEN = 31, 32
-EVERYONE = Access(memberships=frozenset({(ANA, FLEET), (BEN, FLEET), (ANA, OTHER_FLEET)}))
+ANA, BEN, CHARLIE = 31, 32, 33
+EVERYONE = Access(members={FLEET: {ANA: "operator", BEN: "manager"}, OTHER_FLEET: {ANA: "viewer"}})
+PEOPLE = {user_id: Person(user_id, SAO_PAULO) for user_id in (ANA, BEN, CHARLIE)}
+NIGHTS = [{"days": [0, 1, 2, 3, 4, 5, 6], "from": "22:00", "to": "06:00"}]
+MORNINGS = [{"days": [0], "from": "06:00", "to": "08:00"}]
 
 
 def rule(**fields) -> RuleValue:
     defaults = {
         "id": 1,
         "fleet_id": FLEET,
-        "event_kinds": frozenset({"geofence_enter", "overspeed"}),
+        "event_kinds": frozenset({"geofence_enter", "overspeed", "alarm", "device_offline", "device_online"}),
         "channels": frozenset({"email"}),
         "user_ids": frozenset({ANA}),
     }
@@ -33,37 +51,169 @@ def event(kind="geofence_enter", **fields) -> EventValue:
     return EventValue(kind=kind, **{**defaults, **fields})
 
 
-def told(rules, events, access=EVERYONE) -> list[tuple[int, int, set[str]]]:
-    matches = match_events(rules, events, access=access, now=NOW, max_age=MAX_AGE)
-    return [(match.event.id, match.user_id, set(match.channels)) for match in matches]
+def context(**fields) -> Context:
+    defaults = {"now": NOW, "max_age": MAX_AGE, "access": EVERYONE, "people": PEOPLE, "zones": {FLEET: SAO_PAULO}}
+    return Context(**{**defaults, **fields})
+
+
+def decided(wanting: RuleValue, happening: EventValue, **fields) -> list[tuple[int | None, str, str]]:
+    decisions = match(happening, [wanting], context(**fields))
+    return [(one.user_id, one.outcome.value, one.reason.value) for one in decisions]
+
+
+def told(rules, events, *, flood_at=100, told_lately=(), **fields):
+    found = collect(events, RuleIndex(rules), context(**fields), told_lately=dict(told_lately), flood_at=flood_at)
+    return [(tell.event.id, tell.user_id, set(tell.channels)) for tell in found.tells]
+
+
+def ids(*values) -> frozenset:
+    return frozenset(values)
+
+
+AN_HOUR = timedelta(hours=1)
+OFFLINE = {"kind": "device_offline", "geofence_id": None}
 
 
 @pytest.mark.parametrize(
-    ("wanting", "happening", "expected"),
+    ("wanting", "happening", "reason"),
     [
         # The kind is among the rule's, the fleet is its fleet, nothing is narrowed down.
-        (rule(), event(), True),
-        (rule(), event("overspeed"), True),
-        # Another kind, another fleet.
-        (rule(), event("geofence_exit"), False),
-        (rule(), event(fleet_id=OTHER_FLEET), False),
+        (rule(), event(), Reason.TOLD),
+        (rule(), event("overspeed"), Reason.TOLD),
+        # Another kind, another fleet; no fleet is every fleet.
+        (rule(), event("geofence_exit"), Reason.OTHER_KIND),
+        (rule(), event(fleet_id=OTHER_FLEET), Reason.OTHER_FLEET),
+        (rule(fleet_id=None), event(fleet_id=OTHER_FLEET), Reason.TOLD),
         # Named devices narrow down every kind.
-        (rule(device_ids=frozenset({VAN})), event(), True),
-        (rule(device_ids=frozenset({TRUCK})), event(), False),
-        (rule(device_ids=frozenset({TRUCK})), event("overspeed"), False),
+        (rule(device_ids=ids(VAN)), event(), Reason.TOLD),
+        (rule(device_ids=ids(TRUCK)), event("overspeed"), Reason.OTHER_DEVICE),
         # Named geofences narrow down geofence events only.
-        (rule(geofence_ids=frozenset({DEPOT})), event(), True),
-        (rule(geofence_ids=frozenset({YARD})), event(), False),
-        (rule(geofence_ids=frozenset({YARD})), event(geofence_id=None), False),
-        (rule(geofence_ids=frozenset({YARD})), event("overspeed", geofence_id=None), True),
+        (rule(geofence_ids=ids(DEPOT)), event(), Reason.TOLD),
+        (rule(geofence_ids=ids(YARD)), event(), Reason.OTHER_GEOFENCE),
+        (rule(geofence_ids=ids(YARD)), event(geofence_id=None), Reason.OTHER_GEOFENCE),
+        (rule(geofence_ids=ids(YARD)), event("overspeed", geofence_id=None), Reason.TOLD),
         # Both at once: each must allow it.
-        (rule(device_ids=frozenset({VAN}), geofence_ids=frozenset({YARD})), event(), False),
-        (rule(device_ids=frozenset({VAN}), geofence_ids=frozenset({DEPOT})), event(), True),
+        (rule(device_ids=ids(VAN), geofence_ids=ids(YARD)), event(), Reason.OTHER_GEOFENCE),
+        (rule(device_ids=ids(VAN), geofence_ids=ids(DEPOT)), event(), Reason.TOLD),
+        # Alarms by name, however the device writes them; other kinds have none.
+        (rule(alarms=ids("sos")), event("alarm", alarm="SOS"), Reason.TOLD),
+        (rule(alarms=ids("sos")), event("alarm", alarm="tow"), Reason.OTHER_ALARM),
+        (rule(alarms=ids("sos")), event("overspeed"), Reason.TOLD),
+        # Above a speed: equal is not above, unknown is not known to be.
+        (rule(min_speed_kph=80), event(speed_kph=80.1), Reason.TOLD),
+        (rule(min_speed_kph=80), event(speed_kph=80.0), Reason.TOO_SLOW),
+        (rule(min_speed_kph=80), event(speed_kph=None), Reason.TOO_SLOW),
+        # Only inside a geofence, whatever happened.
+        (rule(within_geofence_ids=ids(DEPOT, YARD)), event("overspeed", inside=ids(YARD)), Reason.TOLD),
+        (rule(within_geofence_ids=ids(DEPOT)), event("overspeed", inside=ids(YARD)), Reason.NOT_INSIDE),
+        # Windows are on the fleet's clocks, where it is seven in the morning.
+        (rule(windows=MORNINGS), event(), Reason.TOLD),
+        (rule(windows=NIGHTS), event(), Reason.OUTSIDE_WINDOWS),
+        (rule(windows=NIGHTS), event(occurred_at=NOW - timedelta(hours=2), **{"kind": "device_offline"}), Reason.TOLD),
+        # Late, and very late.
+        (rule(), event(occurred_at=NOW - timedelta(hours=2)), Reason.BACKLOG),
+        (rule(), event(occurred_at=NOW - timedelta(hours=25)), Reason.TOO_OLD),
+        # Nobody to tell, no way to tell.
+        (rule(user_ids=ids()), event(), Reason.NOBODY),
+        (rule(channels=ids()), event(), Reason.NO_CHANNEL),
     ],
 )
-def test_it_knows_whether_a_rule_wants_an_event(wanting, happening, expected):
-    assert wants(wanting, happening) is expected
-    assert bool(told([wanting], [happening], Access(everywhere=frozenset({ANA})))) is expected
+def test_it_gives_the_reason_for_each_yes_and_no(wanting, happening, reason):
+    (decision,) = match(happening, [wanting], context())
+    assert decision.reason is reason
+    # The index finds whatever would be told, and nothing else is told.
+    assert bool(told([wanting], [happening])) is (reason is Reason.TOLD)
+
+
+@pytest.mark.parametrize(
+    ("happening", "expected"),
+    [
+        # Silent for 15 minutes when noticed: the rule waits until it is an hour.
+        (event(**OFFLINE, began_at=NOW - timedelta(minutes=15)), ("wait", NOW + timedelta(minutes=45))),
+        (event(**OFFLINE, began_at=NOW - timedelta(minutes=60)), ("tell", None)),
+        # Overspeed that still goes on; that is over and was too short; that is over and was long.
+        (event("overspeed", began_at=NOW), ("wait", NOW + AN_HOUR)),
+        (event("overspeed", began_at=NOW, ended_at=NOW + timedelta(minutes=59)), ("no", None)),
+        (event("overspeed", began_at=NOW - AN_HOUR, ended_at=NOW), ("tell", None)),
+        # The return is told of those silences of which was told.
+        (event("device_online", began_at=NOW - timedelta(minutes=20), ended_at=NOW), ("no", None)),
+        (event("device_online", began_at=NOW - timedelta(minutes=60), ended_at=NOW), ("tell", None)),
+        # What does not last is not asked to.
+        (event("geofence_enter"), ("tell", None)),
+    ],
+)
+def test_it_waits_until_something_has_lasted_as_long_as_the_rule_wants(happening, expected):
+    (decision,) = match(happening, [rule(min_duration=AN_HOUR)], context())
+    assert (decision.outcome.value, decision.due_at) == expected
+
+
+@pytest.mark.parametrize(
+    ("user_ids", "roles", "access", "expected"),
+    [
+        ((ANA, BEN), (), Access(), [(ANA, "no", "no_access"), (BEN, "no", "no_access")]),
+        ((ANA,), (), EVERYONE, [(ANA, "tell", "told")]),
+        # A member of another fleet sees nothing of this one; staff need no membership.
+        ((ANA,), (), Access(members={OTHER_FLEET: {ANA: "manager"}}), [(ANA, "no", "no_access")]),
+        ((BEN,), (), Access(everywhere=ids(BEN)), [(BEN, "tell", "told")]),
+        # Roles, and who is named beside them, each once.
+        ((), ("manager",), EVERYONE, [(BEN, "tell", "told")]),
+        ((), ("manager", "operator"), EVERYONE, [(ANA, "tell", "told"), (BEN, "tell", "told")]),
+        ((BEN,), ("manager",), EVERYONE, [(BEN, "tell", "told")]),
+        ((), ("viewer",), EVERYONE, [(None, "no", "nobody")]),
+        # Somebody who is not active (any more).
+        ((99,), (), Access(everywhere=ids(99)), [(99, "no", "inactive")]),
+    ],
+)
+def test_it_tells_those_named_and_those_with_a_role_who_may_see_the_fleet(user_ids, roles, access, expected):
+    assert decided(rule(user_ids=ids(*user_ids), roles=ids(*roles)), event(), access=access) == expected
+
+
+@pytest.mark.parametrize(
+    ("person", "wanting", "happening", "expected"),
+    [
+        # Quiet until eight in the morning: held until then, except what is urgent.
+        ({"quiet": ("22:00", "08:00")}, rule(), event(), ("hold", "quiet_hours", NOW + AN_HOUR)),
+        ({"quiet": ("22:00", "08:00")}, rule(), event("alarm"), ("tell", "told", None)),
+        ({"quiet": ("22:00", "07:00")}, rule(), event(), ("tell", "told", None)),
+        # The person's digest, the rule's own digest, which comes first and holds the urgent too: it was asked for.
+        ({"every": 30}, rule(), event(), ("hold", "digest", NOW + timedelta(minutes=30))),
+        ({"every": 30}, rule(), event("alarm"), ("tell", "told", None)),
+        ({"every": 30}, rule(digest=Digest(10)), event(), ("hold", "digest", NOW + timedelta(minutes=10))),
+        ({}, rule(digest=Digest(10)), event("alarm"), ("hold", "digest", NOW + timedelta(minutes=10))),
+        # A digest that is due in quiet hours waits for their end.
+        ({"quiet": ("07:05", "09:00")}, rule(digest=Digest(10)), event(), ("hold", "digest", NOW + 2 * AN_HOUR)),
+        ({"daily": "18:00"}, rule(), event(), ("hold", "digest", NOW + 11 * AN_HOUR)),
+    ],
+)
+def test_it_holds_back_what_a_person_wants_later(person, wanting, happening, expected):
+    quiet = [time.fromisoformat(clock) for clock in person.get("quiet", ())] or [None, None]
+    daily = time.fromisoformat(person["daily"]) if "daily" in person else None
+    people = {ANA: Person(ANA, SAO_PAULO, *quiet, Digest(person.get("every"), daily))}
+    (decision,) = match(happening, [wanting], context(people=people))
+    assert (decision.outcome.value, decision.reason.value, decision.due_at) == expected
+
+
+@pytest.mark.parametrize(
+    ("told_ago", "happening", "reason"),
+    [
+        (timedelta(minutes=29), event(), Reason.COOLDOWN),
+        (timedelta(minutes=30), event(), Reason.TOLD),
+        # Another kind, another device.
+        (timedelta(minutes=5), event("overspeed"), Reason.TOLD),
+        (timedelta(minutes=5), event(device_id=TRUCK), Reason.TOLD),
+    ],
+)
+def test_it_is_silent_for_a_while_after_it_told(told_ago, happening, reason):
+    told_at = {(1, VAN, "geofence_enter"): NOW - told_ago}
+    (decision,) = match(happening, [rule(cooldown=timedelta(minutes=30))], context(told_at=told_at))
+    assert decision.reason is reason
+
+
+def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
+    events = [event(id=2, occurred_at=NOW), event(id=1, occurred_at=NOW - timedelta(minutes=1)), event("alarm", id=3)]
+    found = collect(events, RuleIndex([rule(cooldown=timedelta(minutes=30))]), context(), told_lately={}, flood_at=100)
+    assert [tell.event.id for tell in found.tells] == [1, 3]
+    assert found.cooldowns == {(1, VAN, "geofence_enter"), (1, VAN, "alarm")}
 
 
 @pytest.mark.parametrize(
@@ -89,33 +239,106 @@ def test_it_tells_nobody_of_events_of_late_fixes(kind, age, expected):
 
 def test_it_tells_a_person_once_through_the_channels_of_all_matching_rules():
     rules = [
-        rule(id=1, user_ids=frozenset({ANA, BEN}), channels=frozenset({"in_app"})),
-        rule(id=2, user_ids=frozenset({ANA}), channels=frozenset({"email"})),
-        rule(id=3, user_ids=frozenset({BEN}), channels=frozenset({"email"}), device_ids=frozenset({TRUCK})),
+        rule(id=1, user_ids=ids(ANA, BEN), channels=ids("in_app")),
+        rule(id=2, user_ids=ids(ANA), channels=ids("email")),
+        rule(id=3, user_ids=ids(BEN), channels=ids("email"), device_ids=ids(TRUCK)),
     ]
     assert told(rules, [event()]) == [(1, ANA, {"in_app", "email"}), (1, BEN, {"in_app"})]
 
 
+def test_what_one_rule_tells_at_once_another_does_not_hold_as_well():
+    rules = [
+        rule(id=1, channels=ids("in_app")),
+        rule(id=2, channels=ids("in_app", "email"), digest=Digest(10)),
+        rule(id=3, channels=ids("email"), digest=Digest(60)),
+    ]
+    found = collect([event()], RuleIndex(rules), context(), told_lately={}, flood_at=100)
+    assert [tell.channels for tell in found.tells] == [{"in_app"}]
+    (held,) = found.held.values()
+    assert (held.channels, held.event_count, held.due_at) == ({"email"}, 1, NOW + timedelta(minutes=10))
+
+
+def test_it_gathers_the_events_of_a_flood_except_urgent_ones():
+    events = [event(id=number, occurred_at=NOW + timedelta(seconds=number)) for number in range(6)]
+    found = collect([*events, event("alarm", id=9)], RuleIndex([rule()]), context(), told_lately={ANA: 1}, flood_at=3)
+    assert [tell.event.id for tell in found.tells] == [0, 9]
+    (held,) = found.held.values()
+    assert (held.reason, held.event_count, held.due_at) == ("flood", 5, NOW + GATHERING)
+
+
+def test_late_events_become_one_entry_however_many_they_are():
+    late = [event(id=number, occurred_at=NOW - timedelta(hours=3, minutes=number)) for number in range(50)]
+    found = collect(late, RuleIndex([rule(cooldown=AN_HOUR)]), context(), told_lately={}, flood_at=100)
+    assert found.tells == []
+    assert found.cooldowns == set()
+    (held,) = found.held.values()
+    assert (held.user_id, held.reason, held.event_count, held.last_at) == (ANA, "backlog", 50, late[0].occurred_at)
+
+
+def test_it_watches_what_a_rule_with_steps_told_and_waits_for_what_has_to_last():
+    rules = [rule(id=1, escalates=True), rule(id=2), rule(id=3, min_duration=AN_HOUR)]
+    found = collect(
+        [event(id=5), event("overspeed", id=6, began_at=NOW)],
+        RuleIndex(rules),
+        context(),
+        told_lately={},
+        flood_at=100,
+    )
+    assert found.escalations == [(1, 5), (1, 6)]
+    assert found.waits == {(3, 6): NOW + AN_HOUR}
+
+
+def test_it_keeps_each_fleets_rules_apart():
+    rules = [rule(id=1), rule(id=2, fleet_id=OTHER_FLEET, channels=ids("in_app")), rule(id=3, fleet_id=None)]
+    events = [event(id=7, fleet_id=OTHER_FLEET), event(id=5), event("device_online", id=6)]
+    assert told(rules, events) == [(7, ANA, {"in_app", "email"}), (5, ANA, {"email"}), (6, ANA, {"email"})]
+
+
+def at(clock: str, day: int = 23) -> datetime:
+    return datetime.combine(datetime(2026, 11, day), time.fromisoformat(clock), tzinfo=SAO_PAULO)
+
+
 @pytest.mark.parametrize(
-    ("access", "expected"),
+    ("begin", "end", "moment", "expected"),
     [
-        (Access(), []),
-        (Access(memberships=frozenset({(ANA, FLEET)})), [(1, ANA, {"email"})]),
-        # A member of another fleet sees nothing of this one.
-        (Access(memberships=frozenset({(ANA, OTHER_FLEET)})), []),
-        # Staff need no membership.
-        (Access(everywhere=frozenset({BEN})), [(1, BEN, {"email"})]),
+        ("22:00", "06:00", at("21:59"), None),
+        ("22:00", "06:00", at("22:00"), at("06:00", 24)),
+        ("22:00", "06:00", at("05:59"), at("06:00")),
+        ("22:00", "06:00", at("06:00"), None),
+        ("12:00", "13:00", at("12:30"), at("13:00")),
+        ("12:00", "13:00", at("13:00"), None),
+        # Nothing at all rather than always.
+        ("12:00", "12:00", at("12:00"), None),
     ],
 )
-def test_it_tells_only_those_who_may_see_the_fleet(access, expected):
-    assert told([rule(user_ids=frozenset({ANA, BEN}))], [event()], access) == expected
+def test_quiet_hours_end_on_the_persons_clock(begin, end, moment, expected):
+    person = Person(ANA, SAO_PAULO, time.fromisoformat(begin), time.fromisoformat(end))
+    assert quiet_until(person, moment.astimezone(UTC)) == expected
 
 
-def test_it_tells_nothing_through_no_channel():
-    assert told([rule(channels=frozenset())], [event()]) == []
+def test_a_daily_digest_is_due_the_next_time_the_clock_shows_its_hour():
+    person, daily = Person(ANA, SAO_PAULO), Digest(daily_at=time(18))
+    assert digest_due(daily, person, at("17:59")) == at("18:00")
+    assert digest_due(daily, person, at("18:00")) == at("18:00", 24)
 
 
-def test_it_keeps_the_order_of_events_and_each_fleets_rules_apart():
-    rules = [rule(id=1), rule(id=2, fleet_id=OTHER_FLEET, channels=frozenset({"in_app"}))]
-    events = [event(id=7, fleet_id=OTHER_FLEET), event(id=5), event("device_online", id=6)]
-    assert told(rules, events) == [(7, ANA, {"in_app"}), (5, ANA, {"email"})]
+def test_quiet_hours_across_the_change_of_clocks_end_when_the_wall_says_so():
+    berlin = ZoneInfo("Europe/Berlin")
+    person = Person(ANA, berlin, time(22), time(6))
+    # The night in which clocks go forward has 7 hours between 22:00 and 06:00.
+    evening = datetime(2026, 3, 28, 22, 0, tzinfo=berlin)
+    until = quiet_until(person, evening.astimezone(UTC))
+    assert until.astimezone(UTC) - evening.astimezone(UTC) == timedelta(hours=7)
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (at("06:59"), None),
+        (at("07:00"), at("07:00")),
+        (at("09:59"), at("07:00")),
+        (at("10:01"), None),
+    ],
+)
+def test_a_daily_time_is_due_for_a_while_after_the_clock_showed_it(moment, expected):
+    assert is_due_daily(time(7), SAO_PAULO, moment, within=timedelta(hours=3)) == expected

@@ -1,0 +1,66 @@
+"""When a person hears of something: quiet hours and digests on their own clock. Pure: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What is told together: every so many minutes, or daily at a local time; neither means at once."""
+
+    every_minutes: int | None = None
+    daily_at: time | None = None
+
+    def __bool__(self) -> bool:
+        return self.every_minutes is not None or self.daily_at is not None
+
+
+NO_DIGEST = Digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An active user, as far as it matters to when they are told."""
+
+    user_id: int
+    zone: tzinfo
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+    digest: Digest = NO_DIGEST
+
+
+def quiet_until(person: Person, moment: datetime) -> datetime | None:
+    """When the quiet hours end that `moment` is in; None outside of them. Hours that begin when they end are none."""
+    begin, end = person.quiet_from, person.quiet_to
+    if begin is None or end is None or begin == end:
+        return None
+    local = moment.astimezone(person.zone)
+    clock = local.time().replace(tzinfo=None)
+    is_quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
+    return _next(end, local) if is_quiet else None
+
+
+def digest_due(digest: Digest, person: Person, moment: datetime) -> datetime:
+    """When a digest goes out whose first event came at `moment`; one that would come in quiet hours waits for their end."""
+    if digest.daily_at is not None:
+        due = _next(digest.daily_at, moment.astimezone(person.zone))
+    else:
+        due = moment + timedelta(minutes=digest.every_minutes or 0)
+    return quiet_until(person, due) or due
+
+
+def is_due_daily(at: time, zone: tzinfo, moment: datetime, *, within: timedelta) -> datetime | None:
+    """The latest time the clocks of `zone` showed `at`, if that is no longer ago than `within`."""
+    local = moment.astimezone(zone)
+    last = datetime.combine(local.date(), at, tzinfo=zone)
+    if last > local:
+        last = datetime.combine(local.date() - timedelta(days=1), at, tzinfo=zone)
+    return last if moment - last <= within else None
+
+
+def _next(clock: time, local: datetime) -> datetime:
+    """The next time after `local` at which its zone's clocks show `clock`."""
+    found = datetime.combine(local.date(), clock, tzinfo=local.tzinfo)
+    return found if found > local else datetime.combine(local.date() + timedelta(days=1), clock, tzinfo=local.tzinfo)
