@@ -21,6 +21,7 @@ from notifications_app.models import (
     NotificationPreference,
     Rule,
 )
+from notifications_app.services.bodies import fill_bodies
 from tasks_app.admin.common import ReadOnlyAdmin, badge
 from tasks_app.models import EventKind
 
@@ -106,8 +107,13 @@ class NotificationAdmin(ReadOnlyAdmin):
     search_fields = ("subject", "user__username", "device__name")
     date_hierarchy = "created_at"
     show_full_result_count = False
-    fields = ("user", "kind", "subject", "body_text", "device", "event", "created_at", "read_at")
+    fields = ("user", "kind", "subject", "text", "device", "event", "created_at", "read_at", "acknowledged_at")
     inlines = (DeliveryInline,)
+
+    @display(description=_("text"))
+    def text(self, notification: Notification) -> str:
+        fill_bodies([notification])
+        return notification.body_text
 
 
 @admin.register(Delivery)

@@ -115,7 +115,7 @@ class Access:
         return {user_id for user_id, role in self.members.get(fleet_id, {}).items() if role in roles}
 
 
-# Rule, device, kind -> when the rule last told of it.
+# Rule, device, kind -> when the event was of which the rule last told: cooldowns go by the time of events.
 ToldAt = dict[tuple[int, int, str], datetime]
 
 
@@ -164,7 +164,7 @@ def decide(rule: RuleValue, event: EventValue, context: Context) -> list[Decisio
         return [Decision(rule, None, Outcome.NO, Reason.NOBODY)]
     is_late = not _is_news(event, context)
     if rule.cooldown and not is_late:
-        context.told_at[rule.id, event.device_id, event.kind] = context.now
+        context.told_at[rule.id, event.device_id, event.kind] = event.occurred_at
     return [_for_person(rule, event, user_id, is_late, context) for user_id in sorted(named)]
 
 
@@ -197,7 +197,7 @@ def _refusal_in_time(rule: RuleValue, event: EventValue, context: Context) -> Re
     if _is_over(event) and rule.min_duration and not context.expressly and _duration(event) < rule.min_duration:
         return Reason.TOO_SHORT
     told_at = context.told_at.get((rule.id, event.device_id, event.kind)) if rule.cooldown else None
-    if told_at is not None and context.now - told_at < rule.cooldown:
+    if told_at is not None and event.occurred_at - told_at < rule.cooldown:
         return Reason.COOLDOWN
     return None
 

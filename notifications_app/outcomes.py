@@ -15,6 +15,7 @@ from notifications_app.matching import (
     Outcome,
     Reason,
     RuleIndex,
+    ToldAt,
     decide,
     gathered_at,
 )
@@ -52,7 +53,7 @@ class Outcomes:
     tells: list[Tell] = field(default_factory=list)
     held: dict[tuple[int, int, str, str], Held] = field(default_factory=dict)
     waits: dict[tuple[int, int], datetime] = field(default_factory=dict)
-    cooldowns: set[tuple[int, int, str]] = field(default_factory=set)
+    cooldowns: ToldAt = field(default_factory=dict)
     escalations: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -89,7 +90,7 @@ def _note_rules(decisions: Iterable[Decision], event: EventValue, outcomes: Outc
             wanting[one.rule.id] = one.rule
     for rule in wanting.values():
         if rule.cooldown:
-            outcomes.cooldowns.add((rule.id, event.device_id, event.kind))
+            outcomes.cooldowns[rule.id, event.device_id, event.kind] = event.occurred_at
         if rule.escalates and event.id is not None:
             outcomes.escalations.append((rule.id, event.id))
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from notifications_app.models import Notification, NotificationKind
 from notifications_app.queries.inbox import visible_notifications
+from notifications_app.services.bodies import fill_bodies
 from notifications_app.services.inbox import mark_read
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, MomentField, StrictSerializer
@@ -72,6 +73,7 @@ class NotificationListView(ApiView):
         rows, cursor = keyset_page(
             notifications, order=("created_at", "id"), limit=query["limit"], cursor=query.get("cursor")
         )
+        fill_bodies(rows)
         return Response(page_body(request, cursor, NotificationSerializer(rows, many=True).data))
 
 

@@ -28,9 +28,9 @@ _HOLD = """
         due_at = least(h.due_at, excluded.due_at)
 """
 _COOL_DOWN = """
-    INSERT INTO notifications_app_rulecooldown (rule_id, device_id, kind, told_at)
-    SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::bigint[], %s::text[])
-    ON CONFLICT (rule_id, device_id, kind) DO UPDATE SET told_at = excluded.told_at
+    INSERT INTO notifications_app_rulecooldown AS c (rule_id, device_id, kind, told_at)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[])
+    ON CONFLICT (rule_id, device_id, kind) DO UPDATE SET told_at = greatest(c.told_at, excluded.told_at)
 """
 
 
@@ -38,7 +38,7 @@ def remember(outcomes: Outcomes, *, now: datetime) -> None:
     """Write what of these outcomes is for later, in the caller's transaction."""
     hold(outcomes.held.values())
     if outcomes.cooldowns:
-        _execute(_COOL_DOWN, [now, *_columns(sorted(outcomes.cooldowns))])
+        _execute(_COOL_DOWN, _columns([(*key, at) for key, at in sorted(outcomes.cooldowns.items())]))
     waits = [WaitingAlert(rule_id=rule, event_id=event, due_at=due) for (rule, event), due in outcomes.waits.items()]
     WaitingAlert.objects.bulk_create(waits, ignore_conflicts=True)
     watch(outcomes.escalations, now=now)

@@ -77,6 +77,7 @@ def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict
         "DEBUG": "1",
         "SITE_URL": url,
         "ALERT_MAX_AGE_MINUTES": str(3 * 24 * 60),
+        "ALERT_FLOOD_EVENTS": "100000",
         "MEDIA_ROOT": str(servers.places.home / "media"),
         "PYTHONUNBUFFERED": "1",
         "LOG_LEVEL": "WARNING",
