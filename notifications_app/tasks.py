@@ -14,7 +14,6 @@ from notifications_app.services import (
     dispatch,
     escalation,
     event_dispatch,
-    retention,
     system_alerts,
     waiting,
 )
