@@ -91,7 +91,7 @@ def as_chunks(columns: Sequence[Column], rows: Iterable[Row | Chunk]) -> Iterato
         if pending and (isinstance(item, Chunk) or len(pending) == CHUNK_ROWS):
             yield _chunk_of_rows(columns, pending)
             pending = []
-        if isinstance(item, Chunk):
+        if isinstance(item, Chunk) and item.row_count:
             yield item
     if pending:
         yield _chunk_of_rows(columns, pending)
@@ -106,7 +106,16 @@ def as_rows(columns: Sequence[Column], chunks: Iterable[Chunk]) -> Iterator[list
 
 def first_rows(columns: Sequence[Column], chunks: Iterable[Chunk], limit: int) -> list[list[Cell]]:
     """At most `limit` rows; reads no chunk that it does not need."""
-    return list(islice(as_rows(columns, (_head(chunk, limit) for chunk in chunks)), limit))
+    return list(islice(as_rows(columns, (part_of(chunk, 0, limit) for chunk in chunks)), limit))
+
+
+def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
+    """Rows `[start, stop)` of a chunk, as far as it has them. Copies nothing."""
+
+    def cut(data: Any) -> Any:
+        return Coded(data.codes[start:stop], data.values) if isinstance(data, Coded) else data[start:stop]
+
+    return Chunk(max(0, min(stop, chunk.row_count) - start), [cut(data) for data in chunk.data])
 
 
 def microseconds(moment: datetime) -> int:
@@ -169,10 +178,3 @@ _TIMES: dict[ColumnKind, Callable[[int], date | datetime]] = {
     ColumnKind.DATETIME: lambda value: _EPOCH + value * _MICROSECOND,
     ColumnKind.DATE: lambda value: date.fromordinal(value + _EPOCH_ORDINAL),
 }
-
-
-def _head(chunk: Chunk, limit: int) -> Chunk:
-    def cut(data: Any) -> Any:
-        return Coded(data.codes[:limit], data.values) if isinstance(data, Coded) else data[:limit]
-
-    return Chunk(min(limit, chunk.row_count), [cut(data) for data in chunk.data])

@@ -22,6 +22,10 @@ class ReportNotReady(RuntimeError):
     """The report is still pending or running: ask again later."""
 
 
+class FileNotWritten(RuntimeError):
+    """The file of a report could not be stored; nothing of it was left behind. Trying again later may help."""
+
+
 class ReportExpired(InvalidReport):
     """The content and the files of the report are gone: ask for it anew."""
 

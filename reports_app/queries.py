@@ -15,6 +15,7 @@ from reports_app.chunk_codec import decode_chunk
 from reports_app.chunks import Chunk, first_rows
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportChunk
+from reports_app.reader import Reader, reader_of
 from reports_app.table import ReportTable, section_from_content, table_from_header
 from tasks_app.models import Device, FleetRole
 from tasks_app.queries.access import visible_devices, visible_fleets
@@ -70,6 +71,11 @@ def report_zone(report: Report) -> ZoneInfo:
     """The zone a report's days and times are shown in: its fleet's, else the installation's."""
     fleet = report.device.fleet if report.device else report.fleet
     return ZoneInfo(settings.TIME_ZONE) if fleet is None else fleet.zone
+
+
+def reader_for(user: Any, report: Report) -> Reader:
+    """How `user` (None: nobody in particular) reads this report."""
+    return reader_of(user, str(report_zone(report)))
 
 
 def stored_table(report_id: int) -> ReportTable:

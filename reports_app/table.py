@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -37,7 +37,7 @@ class Section:
     """Rows of one shape, with an optional row of totals.
 
     `rows` may be any iterable of rows or of chunks and is read once, as it is written. Totals that are known only after
-    the last row are a function without arguments, called then.
+    the last row are a function without arguments, called then. `row_count` where it is known before.
     """
 
     key: str
@@ -45,6 +45,7 @@ class Section:
     columns: Sequence[Column]
     rows: Iterable[Row | Chunk]
     totals: Row | Callable[[], Row | None] | None = None
+    row_count: int | None = None
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows by column, some thousands at a time."""
@@ -113,7 +114,15 @@ def section_from_content(content: dict[str, Any], rows: Iterable[Row | Chunk]) -
     totals = content.get("totals")
     if totals is not None:
         totals = [_parsed(column.kind, cell) for column, cell in zip(columns, totals, strict=True)]
-    return Section(content["key"], content["name"], columns, rows, totals)
+    return Section(content["key"], content["name"], columns, rows, totals, content.get("row_count"))
+
+
+def counted(section: Section) -> Section:
+    """The section with its row count: as it is where that is known, else with its rows read into memory."""
+    if section.row_count is not None:
+        return section
+    chunks, totals = list(section.chunks()), section.total_row()
+    return replace(section, rows=chunks, totals=totals, row_count=sum(chunk.row_count for chunk in chunks))
 
 
 def section_content(section: Section) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from reports_app.api.files import file_response
-from reports_app.exceptions import InvalidReport, ReportExpired, ReportNotReady
-from reports_app.exporters.registry import EXPORTERS
+from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
+from reports_app.exporters.registry import EXPORTERS, formats_of
 from reports_app.models import ReportFile
 from reports_app.services.download import find_or_start_export
 from reports_app.services.export import check_ready
@@ -32,6 +32,8 @@ def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpRespon
         return _page(request, shared, str(error), status=410)
     except InvalidReport as error:
         return _page(request, shared, str(error), status=409)
+    except FileNotWritten as error:
+        return _page(request, shared, str(error), status=507)
     except EngineError:
         return _page(request, shared, _("The file cannot be written at present; try again later."), status=503)
 
@@ -47,7 +49,8 @@ def _answer(request: HttpRequest, shared: SharedReport) -> FileResponse | HttpRe
 
 
 def _page(request: HttpRequest, shared: SharedReport, problem: str = "", *, status: int = 200) -> HttpResponse:
-    formats = [] if problem else [(name, report_link(shared.report, shared.user, name)) for name in EXPORTERS]
+    names = [] if problem else formats_of(shared.report.kind)
+    formats = [(name, report_link(shared.report, shared.user, name)) for name in names]
     context = {**about_report(shared.report), "report": shared.report, "formats": formats, "problem": problem}
     response = render(request, "reports_app/shared_report.html", context, status=status)
     response["Cache-Control"] = "private, no-store"

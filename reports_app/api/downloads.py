@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from reports_app.api.files import file_response
 from reports_app.api.reports import report_for
-from reports_app.exceptions import InvalidReport, ReportExpired, ReportNotReady
+from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters.registry import EXPORTERS
 from reports_app.models import Report, ReportFile
 from reports_app.services.download import find_or_start_export
@@ -47,7 +47,10 @@ class ReportDownloadView(ApiView):
         wanted = self.parameters(DownloadQuery)["format"]
         report = report_for(request.user, report_id)
         refuse_unless_ready(report)
-        found = find_or_start_export(report, wanted, user=request.user)
+        try:
+            found = find_or_start_export(report, wanted, user=request.user)
+        except FileNotWritten as error:
+            raise ApiError(status.HTTP_507_INSUFFICIENT_STORAGE, "file_not_written", str(error)) from error
         if isinstance(found, ReportFile):
             return file_response(request, found)
         return accepted(request, found, "export_report_data")

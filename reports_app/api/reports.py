@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from reports_app.exceptions import ReportStateConflict
-from reports_app.exporters.registry import EXPORTERS
+from reports_app.exporters.registry import formats_of
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.queries import may_change_report, visible_report, visible_reports
 from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
@@ -95,7 +95,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
 
     def get_formats(self, report: Report) -> list[str]:
         """What a ready report can be downloaded as."""
-        return sorted(EXPORTERS) if report.state == ReportState.READY else []
+        return formats_of(report.kind) if report.state == ReportState.READY else []
 
     def _url(self, name: str, **kwargs: Any) -> str:
         return reverse(f"api:{name}", kwargs=kwargs, request=self.context["request"])

@@ -17,7 +17,7 @@ from rest_framework.reverse import reverse
 from reports_app.api.downloads import refuse_unless_ready
 from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.days import day_range, last_ended_day
-from reports_app.exporters.registry import EXPORTERS
+from reports_app.exporters.registry import EXPORTERS, check_format
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
@@ -211,6 +211,7 @@ class ExportView(ApiView):
         report = report_for(request.user, body["report_id"])
         if report.state not in UNFINISHED:
             refuse_unless_ready(report)
+        check_format(report.kind, body["format"])
         return start(request, "export_report_data", report.pk, body["format"])
 
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from reports_app.reader import Reader
 from reports_app.table import ReportTable
 
 
 class Exporter(ABC):
-    """Writes one format. Stateless; knows tables, never a report's kind."""
+    """Writes one format. Stateless; knows tables, never a report's kind.
+
+    `is_for_people`: the file is in the reader's units, zone and language; without it every reader gets the same file.
+    `needs_places`: only tables with coordinates can be written.
+    """
 
     format: str
     extension: str
     content_type: str
+    is_for_people: bool = False
+    needs_places: bool = False
 
     @abstractmethod
-    def write(self, table: ReportTable, target: Path) -> None:
-        """Write `table` to the new file `target`, row by row, in memory that does not grow with the rows.
+    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+        """Write `table` to the new file `target`, chunk by chunk, in memory that does not grow with the rows.
 
         Anything else it needs on the way stays in the folder of `target`, which the caller deletes. Texts are written
-        in the active language. Raises OSError when the disk refuses; the caller then throws `target` away.
+        in the active language. Raises OSError when the disk refuses; the caller then throws `target` away. Raises
+        InvalidReport (no_places) when the format needs coordinates and the table has none.
         """

@@ -7,44 +7,41 @@ sections is written as blocks, each under a line with its name, an empty line be
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
-from datetime import datetime
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
+from reports_app.chunks import Chunk, as_chunks
+from reports_app.columns import Column, ColumnKind
 from reports_app.exporters.base import Exporter
-from reports_app.table import (
-    TOTAL,
-    Column,
-    ColumnKind,
-    ReportTable,
-    Row,
-    Section,
-    json_writer,
-    label_writer,
-    translated,
-)
+from reports_app.exporters.shown import ShownColumn, shown_cells, shown_columns
+from reports_app.reader import Reader
+from reports_app.table import TOTAL, ReportTable, Section, translated
 
-UNITS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
+SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+_LINE_END = b"\r\n"
+_NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
 class CsvExporter(Exporter):
-    """Comma separated, CRLF line ends, UTF-8 with a byte order mark, times in the report's zone with their offset."""
+    """Comma separated, CRLF line ends, UTF-8 with a byte order mark, times on the reader's clock with their offset."""
 
     format = "csv"
     extension = "csv"
     content_type = "text/csv; charset=utf-8"
+    is_for_people = True
 
-    def write(self, table: ReportTable, target: Path) -> None:
-        with target.open("w", encoding="utf-8-sig", errors="replace", newline="") as file:
-            writer = csv.writer(file)
+    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+        with target.open("wb") as file:
+            file.write(b"\xef\xbb\xbf")
             for number, section in enumerate(table.sections):
                 if len(table.sections) > 1:
-                    writer.writerows([[]] * bool(number) + [[guarded(translated(section.name))]])
-                _write_section(writer, section, table.zone)
+                    file.write(_LINE_END * bool(number) + _text(translated(section.name)) + _LINE_END)
+                _write_section(file, section, reader)
 
 
 def guarded(text: str) -> str:
@@ -52,36 +49,29 @@ def guarded(text: str) -> str:
     return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
-def _write_section(writer: Any, section: Section, zone: ZoneInfo) -> None:
-    formats = [_format(column, zone) for column in section.columns]
-    writer.writerow([guarded(_heading(column)) for column in section.columns])
-    writer.writerows(_cells(formats, row) for row in section.row_lists())
+def _write_section(file: BinaryIO, section: Section, reader: Reader) -> None:
+    shown = shown_columns(section, reader, symbols=SYMBOLS)
+    file.write(b",".join(_text(column.title) for column in shown) + _LINE_END)
+    for chunk in section.chunks():
+        file.write(_lines(shown, chunk, reader.zone))
     totals = section.total_row()
     if totals is not None:
-        cells = _cells(formats, totals)
-        writer.writerow([cells[0] or guarded(translated(TOTAL)), *cells[1:]])
+        file.write(_total_line(section.columns, shown, totals, reader.zone))
 
 
-def _heading(column: Column) -> str:
-    """The title, with the unit where the title itself leaves it to the format of a spreadsheet."""
-    unit = UNITS.get(column.kind)
-    return f"{translated(column.title)} ({unit})" if unit else translated(column.title)
+def _lines(shown: Sequence[ShownColumn], chunk: Chunk, zone: ZoneInfo) -> bytes:
+    cells = [shown_cells(column, data, zone, _text) for column, data in zip(shown, chunk.data, strict=True)]
+    return _LINE_END.join([*map(b",".join, zip(*cells, strict=True)), b""])
 
 
-def _cells(formats: list[Callable[[Any], object]], row: Row) -> list[object]:
-    return ["" if cell is None else formatted(cell) for formatted, cell in zip(formats, row, strict=True)]
+def _total_line(columns: Sequence[Column], shown: Sequence[ShownColumn], totals: Any, zone: ZoneInfo) -> bytes:
+    (chunk,) = as_chunks(columns, [totals])
+    cells = [shown_cells(column, data, zone, _text)[0] for column, data in zip(shown, chunk.data, strict=True)]
+    return b",".join([cells[0] or _text(translated(TOTAL)), *cells[1:]]) + _LINE_END
 
 
-def _format(column: Column, zone: ZoneInfo) -> Callable[[Any], object]:
-    if column.kind is ColumnKind.LABEL:
-        shown = label_writer()
-        return lambda cell: guarded(shown(cell))
-    if column.kind is ColumnKind.TEXT:
-        return lambda cell: guarded(str(cell))
-    if column.kind is ColumnKind.DATETIME:
-        return lambda cell: _local(cell, zone)
-    return json_writer(column.kind)
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+def _text(text: str) -> bytes:
+    shown = guarded(text)
+    if _NEEDS_QUOTES.search(shown):
+        shown = '"' + shown.replace('"', '""') + '"'
+    return shown.encode(errors="replace")

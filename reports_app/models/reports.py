@@ -35,6 +35,10 @@ class ReportFormat(models.TextChoices):
     JSON = "json", "JSON"
     CSV = "csv", "CSV"
     XLSX = "xlsx", "XLSX"
+    GEOJSON = "geojson", "GeoJSON"
+    GPX = "gpx", "GPX"
+    KML = "kml", "KML"
+    PDF = "pdf", "PDF"
 
 
 class Report(models.Model):
@@ -126,10 +130,12 @@ class ReportChunk(models.Model):
 
 
 class ReportFile(models.Model):
-    """One report written in one format. The file appears whole or not at all."""
+    """One report written in one format for readers of one language, time zone and units (`reads_as`; empty for a format
+    that reads the same for everybody). The file appears whole or not at all."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="files", verbose_name=_("report"))
     format = models.CharField(_("format"), max_length=8, choices=ReportFormat)
+    reads_as = models.CharField(_("reads as"), max_length=100, blank=True, default="")
     file = models.FileField(_("file"), upload_to="reports/%Y/%m/")
     size_bytes = models.PositiveBigIntegerField(_("size (bytes)"))
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -137,7 +143,11 @@ class ReportFile(models.Model):
     class Meta:
         verbose_name = _("report file")
         verbose_name_plural = _("report files")
-        constraints = [models.UniqueConstraint(fields=["report", "format"], name="one_file_per_report_and_format")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["report", "format", "reads_as"], name="one_file_per_report_format_and_reading"
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.file.name)

@@ -7,26 +7,27 @@ from uuid import UUID
 
 from django.conf import settings
 
-from reports_app.exporters.registry import get_exporter
+from reports_app.exporters.registry import check_format
 from reports_app.models import Report, ReportFile
-from reports_app.queries import stored_row_count
+from reports_app.queries import reader_for, stored_row_count
 from reports_app.services.export import check_ready, export_report, stored_file
 from tasks_app.engine import get_task
 
 
 def find_or_start_export(report: Report, format: str, *, user: Any) -> ReportFile | UUID:
-    """The report's file in `format`, or the id of the job that writes it where the report is large.
+    """The report's file in `format` as `user` reads it, or the id of the job that writes it where the report is large.
 
-    Raises InvalidReport (unknown_format, report_failed, report_cancelled), ReportExpired, ReportNotReady, and the
-    engine's errors.
+    Raises InvalidReport (unknown_format, format_without_places, report_failed, report_cancelled), ReportExpired,
+    ReportNotReady, FileNotWritten, and the engine's errors.
     """
-    get_exporter(format)
+    check_format(report.kind, format)
     check_ready(report)
-    found = stored_file(report, format)
+    reader = reader_for(user, report)
+    found = stored_file(report, format, reader)
     if found is not None:
         return found
     if stored_row_count(report.pk) <= settings.REPORT_INLINE_ROWS:
-        return export_report(report.pk, format)
+        return export_report(report.pk, format, reader=reader)
     return get_task("export_report_data").apply_async(
-        (report.pk, format), requested_by=user, unique_key=f"export:{report.pk}:{format}"
+        (report.pk, format), requested_by=user, unique_key=f"export:{report.pk}:{format}:{reader.reads_as}"
     )

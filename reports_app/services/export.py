@@ -3,53 +3,64 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
-from reports_app.exceptions import InvalidReport, ReportExpired, ReportNotReady
+from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters.base import Exporter
-from reports_app.exporters.registry import get_exporter
+from reports_app.exporters.registry import check_format, get_exporter
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.queries import find_report, report_zone, stored_row_count, stored_table
+from reports_app.queries import find_report, reader_for, report_zone, stored_row_count, stored_table
+from reports_app.reader import Reader
 from reports_app.services.watched import watched
+from tasks_app.engine import current_job
 
 PARTIAL_FOLDER = "reports-partial"
 
 
-def export_report(report_id: int, format: str) -> ReportFile:
-    """The report's file in `format` (json, csv, xlsx), written now unless it is there already.
+def export_report(report_id: int, format: str, *, reader: Reader | None = None) -> ReportFile:
+    """The report's file in `format`, as `reader` reads it (None: nobody in particular), written now unless it is there.
 
-    Stops between two chunks of rows when its job is cancelled. Raises InvalidReport (unknown_format, unknown_report,
-    report_failed, report_cancelled), ReportExpired and ReportNotReady.
+    Stops between two chunks of rows when its job is cancelled. Raises InvalidReport (unknown_format,
+    format_without_places, unknown_report, report_failed, report_cancelled), ReportExpired, ReportNotReady and
+    FileNotWritten.
     """
     exporter, report = get_exporter(format), find_report(report_id)
+    check_format(report.kind, format)
     check_ready(report)
-    if (existing := stored_file(report, exporter.format)) is not None:
+    reader = reader or reader_for(None, report)
+    if (existing := stored_file(report, format, reader)) is not None:
         return existing
-    ReportFile.objects.filter(report=report, format=exporter.format).delete()
-    with partial_folder(default_storage) as folder:
-        path = Path(folder) / f"report.{exporter.extension}"
-        table = watched(stored_table(report_id), row_count=stored_row_count(report_id), format=exporter.format)
-        exporter.write(table, path)
-        return _publish(report, exporter, path)
+    _files_for(report, exporter, reader).delete()
+    with _whole_or_not_at_all(report), partial_folder(default_storage) as folder:
+        path = _write(report, exporter, reader, Path(folder))
+        return _publish(report, exporter, reader, path)
 
 
-def stored_file(report: Report, format: str) -> ReportFile | None:
-    """The file that is there already; a row whose file was lost does not count."""
-    found = ReportFile.objects.filter(report=report, format=format).first()
+def stored_file(report: Report, format: str, reader: Reader) -> ReportFile | None:
+    """The file for this reader that is there already; a row whose file was lost does not count."""
+    found = _files_for(report, get_exporter(format), reader).first()
     return found if found is not None and found.file.storage.exists(str(found.file.name)) else None
 
 
 def run_export(*, report_id: int, format: str) -> dict[str, Any]:
-    """The job behind export_report_data: {"report_id", "format", "file", "size_bytes"}. Errors as in `export_report`."""
-    written = export_report(report_id, format)
+    """The job behind export_report_data, for its requester: {"report_id", "format", "file", "size_bytes"}. Errors as in
+    `export_report`."""
+    user_id = current_job().requested_by_id
+    user = get_user_model()._default_manager.filter(pk=user_id).first() if user_id else None
+    get_exporter(format)
+    written = export_report(report_id, format, reader=reader_for(user, find_report(report_id)))
     return {
         "report_id": report_id,
         "format": written.format,
@@ -58,15 +69,16 @@ def run_export(*, report_id: int, format: str) -> dict[str, Any]:
     }
 
 
-def write_report(report_id: int, exporter: Exporter, target: Path) -> int:
+def write_report(report_id: int, exporter: Exporter, target: Path, *, reader: Reader | None = None) -> int:
     """Write a ready report to `target` in the local file system, replacing it at once; return its size in bytes.
 
-    Raises InvalidReport, ReportNotReady, OSError.
+    Raises InvalidReport, ReportNotReady, FileNotWritten.
     """
-    check_ready(find_report(report_id))
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".report-") as folder:
-        path = Path(folder) / f"report.{exporter.extension}"
-        exporter.write(stored_table(report_id), path)
+    report = find_report(report_id)
+    check_format(report.kind, exporter.format)
+    check_ready(report)
+    with _whole_or_not_at_all(report), tempfile.TemporaryDirectory(dir=target.parent, prefix=".report-") as folder:
+        path = _write(report, exporter, reader or reader_for(None, report), Path(folder))
         size_bytes = path.stat().st_size
         path.replace(target)
     return size_bytes
@@ -120,9 +132,38 @@ def check_ready(report: Report) -> None:
         raise ReportNotReady(_("Report %(id)s is not ready yet.") % {"id": report.pk})
 
 
-def _publish(report: Report, exporter: Exporter, path: Path) -> ReportFile:
+def _files_for(report: Report, exporter: Exporter, reader: Reader) -> QuerySet[ReportFile]:
+    """The file that reads the same for this reader: one at most."""
+    return ReportFile.objects.filter(report=report, format=exporter.format, reads_as=_reads_as(exporter, reader))
+
+
+def _reads_as(exporter: Exporter, reader: Reader) -> str:
+    return reader.reads_as if exporter.is_for_people else ""
+
+
+def _write(report: Report, exporter: Exporter, reader: Reader, folder: Path) -> Path:
+    path = folder / f"report.{exporter.extension}"
+    table = watched(stored_table(report.pk), row_count=stored_row_count(report.pk), format=exporter.format)
+    with override(reader.language):
+        exporter.write(table, path, reader)
+    return path
+
+
+@contextmanager
+def _whole_or_not_at_all(report: Report) -> Iterator[None]:
+    """Says of a disk or storage that refuses what happened; the unfinished file went with its folder."""
+    try:
+        yield
+    except OSError as error:
+        detail = _("The file of report %(id)s could not be written: %(reason)s.")
+        reason = error.strerror or str(error) or type(error).__name__
+        raise FileNotWritten(detail % {"id": report.pk, "reason": reason}) from error
+
+
+def _publish(report: Report, exporter: Exporter, reader: Reader, path: Path) -> ReportFile:
     """Move the finished file into storage and give it its row; when the row cannot be written, the file goes again."""
-    written = ReportFile(report=report, format=exporter.format, size_bytes=path.stat().st_size)
+    reads_as, size_bytes = _reads_as(exporter, reader), path.stat().st_size
+    written = ReportFile(report=report, format=exporter.format, reads_as=reads_as, size_bytes=size_bytes)
     with path.open("rb") as opened:
         written.file.save(file_name(report, exporter.extension), _MovableFile(path, opened), save=False)
     with ExitStack() as undo:
@@ -132,7 +173,7 @@ def _publish(report: Report, exporter: Exporter, path: Path) -> ReportFile:
                 _check_still_there(report)
                 written.save(force_insert=True)
         except IntegrityError as error:
-            return _other_file(report, exporter, error)
+            return _other_file(report, exporter, reader, error)
         undo.pop_all()
     return written
 
@@ -146,9 +187,9 @@ def _check_still_there(report: Report) -> None:
             raise ReportNotReady(_("Report %(id)s was made again meanwhile.") % {"id": report.pk})
 
 
-def _other_file(report: Report, exporter: Exporter, error: IntegrityError) -> ReportFile:
+def _other_file(report: Report, exporter: Exporter, reader: Reader, error: IntegrityError) -> ReportFile:
     """The file another job wrote meanwhile; without one the report itself was deleted."""
-    found = ReportFile.objects.filter(report_id=report.pk, format=exporter.format).first()
+    found = _files_for(report, exporter, reader).first()
     if found is None:
         detail = _("There is no report %(id)s.") % {"id": report.pk}
         raise InvalidReport("unknown_report", detail, field="report_id") from error

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import resource
+import signal
 import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
@@ -16,10 +18,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from reports_app.exceptions import InvalidReport, ReportNotReady
+from notifications_app.models import NotificationPreference
+from reports_app.exceptions import FileNotWritten, InvalidReport, ReportNotReady
 from reports_app.exporters.json_file import JsonExporter
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.queries import stored_table, visible_reports
+from reports_app.queries import reader_for, stored_table, visible_reports
 from reports_app.services.daily import generate_daily_reports
 from reports_app.services.export import PARTIAL_FOLDER, export_report
 from reports_app.services.generate import generate_report
@@ -338,7 +341,7 @@ def test_a_fleet_report_without_devices_is_about_those_the_requester_sees(device
         ("generate_fleet_report", ["2026-03-02", "2026-03-03", [999]], "Unknown devices: 999"),
         ("generate_daily_reports", ["soon"], "not a date"),
         ("export_report_data", [999, "json"], "no report 999"),
-        ("export_report_data", [999, "pdf"], "Unknown format"),
+        ("export_report_data", [999, "exe"], "Unknown format"),
     ],
 )
 def test_a_job_that_can_never_succeed_fails_once_and_says_why(device, run_jobs, name, args, message):
@@ -450,6 +453,51 @@ def test_the_same_export_twice_is_one_file(device, media):
     assert len([path for path in media.rglob("*") if path.is_file()]) == 1
 
 
+def test_people_who_read_differently_do_not_get_each_others_file(device, operator, staff):
+    drive(device)
+    report = build("trips", device=device)
+    NotificationPreference.objects.create(user=operator, language="pt-br", time_zone="UTC", distance_unit="mi")
+    files = {user: export_report(report.pk, "csv", reader=reader_for(user, report)) for user in (operator, staff, None)}
+    assert files[staff] == files[None] != files[operator]
+    headers = [next(csv.reader(io.StringIO(files[user].file.read().decode("utf-8-sig")))) for user in (operator, staff)]
+    assert [[title for title in header if "(mi)" in title or "(km)" in title] != [] for header in headers] == [
+        True,
+        True,
+    ]
+    assert any("(mi)" in title for title in headers[0])
+    assert any("(km)" in title for title in headers[1])
+    machine = [export_report(report.pk, "json", reader=reader_for(user, report)) for user in (operator, staff)]
+    assert machine[0] == machine[1]
+
+
+def test_an_export_job_writes_for_whoever_asked(device, operator, run_jobs):
+    drive(device)
+    report = build("trips", device=device)
+    NotificationPreference.objects.create(user=operator, distance_unit="nmi")
+    get_task("export_report_data").apply_async((report.pk, "csv"), requested_by=operator)
+    run_jobs("reports")
+    assert "(nmi)" in ReportFile.objects.get().file.read().decode("utf-8-sig")
+
+
+def test_a_disk_that_fills_up_half_way_leaves_nothing_behind(device, media, monkeypatch):
+    drive(device)
+    report = build("route", device=device)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        for format in ("json", "csv", "xlsx", "geojson", "gpx", "kml"):
+            with pytest.raises(FileNotWritten, match="File too large"):
+                export_report(report.pk, format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+    assert list((media / PARTIAL_FOLDER).iterdir()) == []
+    assert not ReportFile.objects.exists()
+    assert export_report(report.pk, "xlsx").size_bytes > 500
+
+
 def test_a_file_that_vanished_is_written_again(device):
     report = build("summary", device=device)
     first = export_report(report.pk, "json")
@@ -466,7 +514,7 @@ def test_an_export_that_fails_half_way_leaves_nothing_behind(device, media, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("reports_app.exporters.json_file._write_section", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(FileNotWritten, match="could not be written: No space left on device"):
         export_report(report.pk, "json")
     assert [path for path in media.rglob("*") if path.is_file()] == []
     assert list((media / PARTIAL_FOLDER).iterdir()) == []
@@ -477,10 +525,10 @@ def test_a_file_whose_row_another_job_wrote_first_is_thrown_away(device, media, 
     report = build("summary", device=device)
     write = JsonExporter.write
 
-    def slow(self, table, target):
+    def slow(self, table, target, reader):
         monkeypatch.undo()
         export_report(report.pk, "json")
-        write(self, table, target)
+        write(self, table, target, reader)
 
     monkeypatch.setattr("reports_app.exporters.json_file.JsonExporter.write", slow)
     written = export_report(report.pk, "json")

@@ -6,13 +6,17 @@ import csv
 import json
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import openpyxl
 import pytest
+from openpyxl.utils.escape import unescape
 
 from reports_app.exceptions import InvalidReport
-from reports_app.exporters.registry import EXPORTERS, get_exporter
-from reports_app.exporters.xlsx_file import sheet_name
-from reports_app.table import Column, ColumnKind, ReportTable, Section
+from reports_app.exporters.registry import EXPORTERS, check_format, formats_of, get_exporter
+from reports_app.exporters.xlsx_skeleton import sheet_name
+from reports_app.reader import Reader
+from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
+from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, VolumeUnit
 
 START, END = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
 COLUMNS = [
@@ -26,6 +30,8 @@ COLUMNS = [
 ]
 ROW = [START, date(2026, 3, 1), 'Rua "A", 1\nSão Paulo', -46.633308, 93_600.0, 12.5, 3]
 TOTALS = [None, None, None, None, 93_600.0, None, 3]
+READER = Reader("en", "America/Sao_Paulo")
+IMPERIAL = Reader("en", "Asia/Tokyo", Units(DistanceUnit.MI, SpeedUnit.MPH, AltitudeUnit.FEET, VolumeUnit.GALLONS))
 INJECTIONS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://evil")']
 
 
@@ -37,9 +43,9 @@ def days(rows, totals=None, name="Days", columns=COLUMNS) -> Section:
     return Section(name.lower(), name, columns, rows, totals)
 
 
-def write(format: str, table: ReportTable, tmp_path):
+def write(format: str, table: ReportTable, tmp_path, reader=READER):
     path = tmp_path / f"report.{format}"
-    get_exporter(format).write(table, path)
+    get_exporter(format).write(table, path, reader)
     return path
 
 
@@ -57,7 +63,7 @@ def test_json_rows_are_objects_with_times_in_utc(tmp_path):
             "day": "2026-03-01",
             "note": 'Rua "A", 1\nSão Paulo',
             "longitude": -46.633308,
-            "moving_seconds": 93600.0,
+            "moving_seconds": 93600,
             "share": 12.5,
             "trips": 3,
         }
@@ -73,9 +79,9 @@ def test_csv_keeps_quotes_commas_line_ends_and_letters(tmp_path):
     units = {"Moving": "Moving (s)", "Share": "Share (%)"}
     assert header == [units.get(column.title, column.title) for column in COLUMNS]
     assert row == [
-        "2026-03-01T00:00:00-03:00", "2026-03-01", 'Rua "A", 1\nSão Paulo', "-46.633308", "93600.0", "12.5", "3"
+        "2026-03-01T00:00:00-03:00", "2026-03-01", 'Rua "A", 1\nSão Paulo', "-46.633308", "93600", "12.5", "3"
     ]  # fmt: skip
-    assert totals == ["Total", "", "", "", "93600.0", "", "3"]
+    assert totals == ["Total", "", "", "", "93600", "", "3"]
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
@@ -140,7 +146,7 @@ def test_xlsx_has_a_sheet_per_section_and_leaves_nothing_else_behind(tmp_path):
 
 
 def test_xlsx_continues_a_long_section_on_another_sheet(tmp_path, monkeypatch):
-    monkeypatch.setattr("reports_app.exporters.xlsx_file.MAX_ROWS", 4)
+    monkeypatch.setattr("reports_app.exporters.xlsx_skeleton.MAX_ROWS", 4)
     columns = [Column("n", "N", ColumnKind.INTEGER)]
     book = openpyxl.load_workbook(write("xlsx", table_of(days([[1], [2], [3]], [6], columns=columns)), tmp_path))
     values = [[cell.value for cell in sheet["A"]] for sheet in book.worksheets]
@@ -171,10 +177,154 @@ def test_sheet_names_differ_by_more_than_case():
 
 @pytest.mark.parametrize("format", sorted(EXPORTERS))
 def test_every_format_writes_an_empty_report(format, tmp_path):
-    assert write(format, table_of(days([])), tmp_path).stat().st_size > 0
+    columns = [
+        Column("latitude", "Latitude", ColumnKind.LATITUDE),
+        Column("longitude", "Longitude", ColumnKind.LONGITUDE),
+    ]
+    path = write(format, table_of(days([], columns=columns)), tmp_path)
+    assert path.stat().st_size > 0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("kind", "formats"),
+    [
+        ("route", ["json", "csv", "xlsx", "geojson", "gpx", "kml"]),
+        ("events", ["json", "csv", "xlsx", "geojson", "gpx", "kml"]),
+        ("summary", ["json", "csv", "xlsx"]),
+    ],
+)
+def test_a_kind_has_the_formats_it_can_be_written_in(kind, formats):
+    assert [format for format in formats_of(kind) if format != "pdf"] == formats
+
+
+def test_a_format_a_kind_cannot_have_is_refused_before_any_work():
+    with pytest.raises(InvalidReport, match="choose json, csv, xlsx") as caught:
+        check_format("summary", "gpx")
+    assert (caught.value.code, caught.value.field) == ("format_without_places", "format")
+
+
+@pytest.mark.parametrize("format", ["geojson", "gpx", "kml"])
+def test_a_table_without_coordinates_is_refused_by_geographic_formats(format, tmp_path):
+    with pytest.raises(InvalidReport, match="no places"):
+        write(format, table_of(days([ROW])), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_names_the_known_formats_when_asked_for_another():
     with pytest.raises(InvalidReport, match=r"json, csv, xlsx") as caught:
-        get_exporter("pdf")
+        get_exporter("exe")
     assert (caught.value.code, caught.value.field) == ("unknown_format", "format")
+
+
+# --- the reader's units, zone and language
+
+MEASURED = [
+    Column("at", "Time", ColumnKind.DATETIME),
+    Column("distance_km", "Distance (km)", ColumnKind.DISTANCE_KM),  # a title of an earlier version
+    Column("speed_kph", "Speed", ColumnKind.SPEED_KPH),
+    Column("altitude_meters", "Altitude", ColumnKind.ALTITUDE_METERS),
+    Column("fuel_liters", "Fuel", ColumnKind.VOLUME_LITERS),
+]
+MEASURED_ROW = [START, 16.09344, 80.4672, 304.8, 37.85411784]
+
+
+def measured() -> ReportTable:
+    return table_of(days([MEASURED_ROW], [None, 16.09344, None, None, None], columns=MEASURED))
+
+
+def test_csv_is_in_the_units_and_on_the_clock_of_its_reader(tmp_path):
+    header, row, totals = read_csv(write("csv", measured(), tmp_path, IMPERIAL))
+    assert header == ["Time", "Distance (mi)", "Speed (mph)", "Altitude (ft)", "Fuel (gal)"]
+    assert row == ["2026-03-01T12:00:00+09:00", "10.0", "50.0", "1000", "10.0"]
+    assert totals == ["Total", "10.0", "", "", ""]
+
+
+def test_xlsx_is_in_the_units_and_on_the_clock_of_its_reader(tmp_path):
+    sheet = openpyxl.load_workbook(write("xlsx", measured(), tmp_path, IMPERIAL)).active
+    header, row, totals = ([cell.value for cell in line] for line in sheet.iter_rows())
+    assert header == ["Time (Asia/Tokyo)", "Distance (mi)", "Speed (mph)", "Altitude (ft)", "Fuel (gal)"]
+    assert row == [datetime(2026, 3, 1, 12), 10, 50, 1000, 10]
+    assert totals == ["Total", 10, None, None, None]
+
+
+def test_json_keeps_the_units_its_keys_name_for_every_reader(tmp_path):
+    (row,) = json.loads(write("json", measured(), tmp_path, IMPERIAL).read_bytes())["sections"][0]["rows"]
+    assert row == {
+        "at": "2026-03-01T03:00:00Z",
+        "distance_km": 16.093,
+        "speed_kph": 80.5,
+        "altitude_meters": 304.8,
+        "fuel_liters": 37.85,
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("Asia/Kathmandu", ["05:45:00+05:45", "06:45:00+05:45"]),
+        ("America/New_York", ["01:00:00-05:00", "03:00:00-04:00"]),  # the clocks go forward at 2
+        ("UTC", ["00:00:00+00:00", "01:00:00+00:00"]),
+    ],
+)
+def test_csv_times_follow_the_zone_through_its_changes(zone, expected, tmp_path):
+    start = datetime(2026, 3, 8, 6, tzinfo=UTC) if zone == "America/New_York" else datetime(2026, 3, 8, tzinfo=UTC)
+    columns = [Column("at", "Time", ColumnKind.DATETIME)]
+    table = table_of(days([[start], [start + timedelta(hours=1)]], columns=columns))
+    _header, *rows = read_csv(write("csv", table, tmp_path, Reader("en", zone)))
+    assert [row[0].partition("T")[2] for row in rows] == expected
+
+
+def test_times_with_milliseconds_before_1900_and_without_value(tmp_path):
+    columns = [Column("at", "Time", ColumnKind.DATETIME), Column("n", "N", ColumnKind.INTEGER)]
+    moments = [datetime(2026, 3, 1, 3, 0, 0, 250_000, tzinfo=UTC), datetime(1890, 1, 1, 12, tzinfo=UTC), None]
+    table = table_of(days([[moment, 1] for moment in moments], columns=columns))
+    _header, *rows = read_csv(write("csv", table, tmp_path))
+    assert [datetime.fromisoformat(row[0]) if row[0] else None for row in rows] == moments
+    assert rows[0][0] == "2026-03-01T00:00:00.250-03:00"
+
+
+NAMES = [
+    "Van 🚚",
+    "عربة التوصيل",
+    "a\x00b\x0b\x1fc",
+    "_x0041_",
+    " spaces ",
+    "x" * 300,
+    "<b>&amp;</b>",
+    "emoji\ud83d alone",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_letters_survive_in_every_format(name, tmp_path):
+    columns = [Column("a", "A")]
+    table = table_of(days([[name]], columns=columns))
+    clean = name.encode(errors="replace").decode()
+    assert read_csv(write("csv", table, tmp_path))[1] == [clean]
+    (row,) = json.loads(write("json", table, tmp_path).read_bytes())["sections"][0]["rows"]
+    assert row["a"] == clean
+    value = openpyxl.load_workbook(write("xlsx", table, tmp_path)).active["A2"].value
+    assert unescape(value) == clean
+
+
+def test_xlsx_has_a_chart_of_distances_per_day_and_of_the_speed_along_a_track(tmp_path):
+    per_day = [Column("day", "Day", ColumnKind.DATE), Column("distance_km", "Distance", ColumnKind.DISTANCE_KM)]
+    track = [Column("fix_time", "Time", ColumnKind.DATETIME), Column("speed_kph", "Speed", ColumnKind.SPEED_KPH)]
+    sections = [
+        days([[date(2026, 3, 1), 5.0], [date(2026, 3, 2), None]], columns=per_day),
+        days([[START, 5.0], [END, 6.0]], name="Route", columns=track),
+        days([[START, 5.0]], name="One", columns=track),
+    ]
+    book = openpyxl.load_workbook(write("xlsx", table_of(*sections), tmp_path))
+    charts = {sheet.title: [chart.series[0].val.numRef.f for chart in sheet._charts] for sheet in book.worksheets}
+    assert charts == {"Days": ["Days!$B$2:$B$3"], "Route": ["Route!$B$2:$B$3"], "One": []}
+
+
+def test_xlsx_rows_of_many_chunks_are_numbered_through(tmp_path):
+    columns = [Column("n", "N", ColumnKind.INTEGER)]
+    chunks = [chunk_of(columns, [np.arange(start, start + 10_000)]) for start in (0, 10_000)]
+    path = write("xlsx", table_of(days(chunks, [19_999], columns=columns)), tmp_path)
+    sheet = openpyxl.load_workbook(path, read_only=True).active
+    assert sheet.calculate_dimension() == "A1:A20002"
+    assert [row[0] for row in sheet.iter_rows(min_row=2, values_only=True)] == [*range(20_000), 19_999]

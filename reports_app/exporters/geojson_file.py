@@ -1,0 +1,115 @@
+"""GeoJSON (RFC 7946): a feature per row with all of its values, and the line of a track before its points.
+
+It reads the same for everybody: values as in the JSON format, longitude before latitude, WGS 84.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from django.utils.translation import override
+
+from reports_app.chunks import Chunk
+from reports_app.columns import ColumnKind
+from reports_app.exporters.base import Exporter
+from reports_app.exporters.json_file import json_cells, row_objects
+from reports_app.exporters.places import Geometry, Placed, placed_sections, rows_with_places, track_segments
+from reports_app.reader import Reader
+from reports_app.table import ReportTable, header_content
+
+_encode = msgspec.json.Encoder().encode
+
+
+class GeoJsonExporter(Exporter):
+    """A FeatureCollection; properties name the `section` of each feature."""
+
+    format = "geojson"
+    extension = "geojson"
+    content_type = "application/geo+json"
+    needs_places = True
+
+    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+        found = placed_sections(table)
+        with override(None), target.open("wb") as file:
+            file.write(b'{"type":"FeatureCollection","report":' + _encode(header_content(table)) + b',"features":[')
+            writer = _Features(file)
+            for placed in found:
+                if placed.geometry is Geometry.TRACK:
+                    _write_track(writer, placed, target.with_suffix(".points"))
+                else:
+                    _write_rows(writer, placed)
+            file.write(b"\n]}\n")
+
+
+class _Features:
+    """Writes features with commas between them."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self._separator = file, b"\n"
+
+    def write(self, features: list[bytes]) -> None:
+        if features:
+            self.file.write(self._separator + b",\n".join(features))
+            self._separator = b",\n"
+
+    def open(self, start: bytes) -> None:
+        """The start of a feature that is written piece by piece."""
+        self.file.write(self._separator + start)
+        self._separator = b",\n"
+
+
+def _write_rows(writer: _Features, placed: Placed) -> None:
+    for chunk in rows_with_places(placed):
+        writer.write(_row_features(placed, chunk))
+
+
+def _write_track(writer: _Features, placed: Placed, spool: Path) -> None:
+    """The line goes to the file while the points, which come after it, wait in a file of their own."""
+    properties = _encode({"section": placed.section.key, "name": str(placed.section.name)})
+    line_is_open, is_alone, last = False, False, b""
+    with spool.open("w+b") as waiting:
+        points = _Features(waiting)
+        for chunk, starts in track_segments(placed):
+            points.write(_row_features(placed, chunk))
+            for position, is_start in zip(_positions(placed, chunk), starts.tolist(), strict=True):
+                if not line_is_open:
+                    writer.open(b'{"type":"Feature","geometry":{"type":"MultiLineString","coordinates":[[' + position)
+                elif is_start:  # a line has two positions at least
+                    writer.file.write((b"," + last if is_alone else b"") + b"],\n[" + position)
+                else:
+                    writer.file.write(b"," + position)
+                line_is_open, is_alone, last = True, is_start, position
+        if line_is_open:
+            end = (b"," + last if is_alone else b"") + b']]},"properties":' + properties + b"}"
+            waiting.seek(0)
+            writer.file.write(end + b",")
+            shutil.copyfileobj(waiting, writer.file)
+    spool.unlink()
+
+
+def _row_features(placed: Placed, chunk: Chunk) -> list[bytes]:
+    start = b'},"properties":{"section":' + _encode(placed.section.key) + b","
+    geometries = _geometries(placed, chunk)
+    rows = row_objects(placed.section.columns, chunk)
+    return [
+        b'{"type":"Feature","geometry":{' + geometry + start + row[1:] + b"}"
+        for geometry, row in zip(geometries, rows, strict=True)
+    ]
+
+
+def _geometries(placed: Placed, chunk: Chunk) -> list[bytes]:
+    if placed.geometry is not Geometry.LINES:
+        return [b'"type":"Point","coordinates":' + position for position in _positions(placed, chunk)]
+    ends = zip(_positions(placed, chunk, "start_"), _positions(placed, chunk, "end_"), strict=True)
+    return [b'"type":"LineString","coordinates":[' + start + b"," + end + b"]" for start, end in ends]
+
+
+def _positions(placed: Placed, chunk: Chunk, prefix: str = "") -> list[bytes]:
+    longitudes = json_cells(ColumnKind.LONGITUDE, placed.column(chunk, f"{prefix}longitude"))
+    latitudes = json_cells(ColumnKind.LATITUDE, placed.column(chunk, f"{prefix}latitude"))
+    return [
+        b"[" + longitude + b"," + latitude + b"]" for longitude, latitude in zip(longitudes, latitudes, strict=True)
+    ]

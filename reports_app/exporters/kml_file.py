@@ -1,0 +1,124 @@
+"""KML 2.2 (OGC 07-147r2) for Google Earth and the like: a folder per section, values in the reader's units and language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, Any
+
+from reports_app.chunks import Chunk
+from reports_app.columns import ColumnKind
+from reports_app.exporters.base import Exporter
+from reports_app.exporters.cells import Cells, number_cells, text_cells, time_cells
+from reports_app.exporters.places import Geometry, Placed, placed_sections, rows_with_places, track_segments
+from reports_app.exporters.shown import shown_cells, shown_columns
+from reports_app.exporters.xml_text import xml_text
+from reports_app.reader import Reader
+from reports_app.table import ReportTable, translated
+
+_SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
+_HEAD = b"""<?xml version="1.0" encoding="UTF-8"?>
+<kml xmlns="http://www.opengis.net/kml/2.2"><Document>
+<Style id="track"><LineStyle><color>ffd8641f</color><width>4</width></LineStyle></Style>
+"""
+
+
+class KmlExporter(Exporter):
+    """A track is a line, cut where the device was silent for long; other rows are placemarks with their values."""
+
+    format = "kml"
+    extension = "kml"
+    content_type = "application/vnd.google-earth.kml+xml"
+    is_for_people = True
+    needs_places = True
+
+    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+        found = placed_sections(table)
+        with target.open("wb") as file:
+            file.write(_HEAD + b"<name>" + xml_text(f"{table.subject} · {translated(table.title)}") + b"</name>\n")
+            for placed in found:
+                file.write(b"<Folder><name>" + xml_text(translated(placed.section.name)) + b"</name>\n")
+                _write_track(file, placed) if placed.geometry is Geometry.TRACK else _write_rows(file, placed, reader)
+                file.write(b"</Folder>\n")
+            file.write(b"</Document></kml>\n")
+
+
+def _write_track(file: IO[bytes], placed: Placed) -> None:
+    name = xml_text(translated(placed.section.name))
+    start = b"<Placemark><name>" + name + b"</name><styleUrl>#track</styleUrl><MultiGeometry>\n"
+    line, close = b"<LineString><tessellate>1</tessellate><coordinates>", b"</coordinates></LineString>\n"
+    end = b""
+    for chunk, starts in track_segments(placed):
+        for position, is_start in zip(_positions(placed, chunk), starts.tolist(), strict=True):
+            if is_start:
+                file.write((close if end else start) + line)
+                end = close + b"</MultiGeometry></Placemark>\n"
+            file.write(position)
+    file.write(end)
+
+
+def _write_rows(file: IO[bytes], placed: Placed, reader: Reader) -> None:
+    for chunk in rows_with_places(placed):
+        parts = [
+            _names(placed, chunk),
+            _times(placed, chunk),
+            _values(placed, chunk, reader),
+            _geometries(placed, chunk),
+        ]
+        for name, times, values, geometry in zip(*parts, strict=True):
+            file.write(b"<Placemark><name>" + name + b"</name>" + times + values + geometry + b"</Placemark>\n")
+
+
+def _names(placed: Placed, chunk: Chunk) -> Cells:
+    place = placed.first_of_kind(ColumnKind.LABEL)
+    section_name = xml_text(translated(placed.section.name))
+    if place is None:
+        return [section_name] * chunk.row_count
+    labels: Any = chunk.data[place]
+    return text_cells(labels, lambda label: xml_text(translated(label)), empty=section_name)
+
+
+def _times(placed: Placed, chunk: Chunk) -> Cells:
+    """The time of a row, or the span it took, for the time slider."""
+    first = placed.first_of_kind(ColumnKind.DATETIME)
+    if first is None:
+        return [b""] * chunk.row_count
+    moments: Any = chunk.data[first]
+    begins = time_cells(moments, None)
+    ended = placed.column(chunk, "ended_at")
+    if ended is None:
+        return [b"<TimeStamp><when>" + when + b"</when></TimeStamp>" if when else b"" for when in begins]
+    ends = time_cells(ended, None, before=b"<end>", after=b"</end>")
+    both = zip(begins, ends, strict=True)
+    return [b"<TimeSpan><begin>" + begin + b"</begin>" + end + b"</TimeSpan>" if begin else b"" for begin, end in both]
+
+
+def _values(placed: Placed, chunk: Chunk, reader: Reader) -> Cells:
+    columns = []
+    for column, shown, data in zip(
+        placed.section.columns, shown_columns(placed.section, reader, symbols=_SYMBOLS), chunk.data, strict=True
+    ):
+        start = (
+            b'<Data name="'
+            + xml_text(column.key)
+            + b'"><displayName>'
+            + xml_text(shown.title)
+            + b"</displayName><value>"
+        )
+        cells = shown_cells(shown, data, reader.zone, xml_text)
+        columns.append([start + cell + b"</value></Data>" if cell else b"" for cell in cells])
+    return [b"<ExtendedData>" + b"".join(row) + b"</ExtendedData>" for row in zip(*columns, strict=True)]
+
+
+def _geometries(placed: Placed, chunk: Chunk) -> Cells:
+    if placed.geometry is Geometry.POINTS:
+        start, end = b"<Point><coordinates>", b"</coordinates></Point>"
+        return [start + position + end for position in _positions(placed, chunk)]
+    start, end = b"<LineString><tessellate>1</tessellate><coordinates>", b"</coordinates></LineString>"
+    ends = zip(_positions(placed, chunk, "start_"), _positions(placed, chunk, "end_"), strict=True)
+    return [start + first + last + end for first, last in ends]
+
+
+def _positions(placed: Placed, chunk: Chunk, prefix: str = "") -> list[bytes]:
+    longitudes = number_cells(placed.column(chunk, f"{prefix}longitude"), 6, after=b",")
+    latitudes = number_cells(placed.column(chunk, f"{prefix}latitude"), 6, after=b" ")
+    return list(map(b"".join, zip(longitudes, latitudes, strict=True)))

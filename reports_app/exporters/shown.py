@@ -1,0 +1,82 @@
+"""Columns as a reader sees them: titles with units, numbers in the reader's units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from reports_app.columns import DECIMALS, Column, ColumnKind
+from reports_app.exporters.cells import Cells, date_cells, number_cells, text_cells, time_cells
+from reports_app.reader import Reader
+from reports_app.table import Cell, Section, translated
+from tasks_app.geo.units import AltitudeUnit, AnyUnit, in_unit, unit_symbol
+
+_FIXED_SYMBOLS = {ColumnKind.COURSE_DEGREES: "°"}
+# Titles of reports of earlier versions name the unit they are stored in.
+_STORED_SYMBOLS = ("km", "km/h", "m", "l", "°")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownColumn:
+    """One column for one reader. `decimals` are those shown, of the unit shown."""
+
+    kind: ColumnKind
+    title: str
+    decimals: int
+    unit: AnyUnit | None
+
+    def numbers(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Stored numbers in the unit shown."""
+        return values if self.unit is None else in_unit(values, self.unit)
+
+    def number(self, value: Cell) -> float | None:
+        """One stored number in the unit shown, rounded; None for an empty cell, NaN or an infinity."""
+        if not isinstance(value, int | float) or not np.isfinite(value):
+            return None
+        return round(float(value if self.unit is None else in_unit(float(value), self.unit)), self.decimals) + 0.0
+
+
+def shown_columns(
+    section: Section, reader: Reader, *, symbols: dict[ColumnKind, str] | None = None
+) -> list[ShownColumn]:
+    """The columns for this reader, in the active language. `symbols` are units that this format must name besides."""
+    return [_shown(column, reader, symbols or {}) for column in section.columns]
+
+
+def shown_cells(column: ShownColumn, data: Any, zone: ZoneInfo, write: Callable[[str], bytes]) -> Cells:
+    """The cells of a column of a chunk as text for the reader; `write` writes texts and translated labels."""
+    match column.kind:
+        case ColumnKind.TEXT:
+            return text_cells(data, write)
+        case ColumnKind.LABEL:
+            return text_cells(data, lambda label: write(translated(label)))
+        case ColumnKind.DATETIME:
+            return time_cells(data, zone)
+        case ColumnKind.DATE:
+            return date_cells(data)
+    return number_cells(column.numbers(data), column.decimals)
+
+
+def _shown(column: Column, reader: Reader, symbols: dict[ColumnKind, str]) -> ShownColumn:
+    unit = reader.unit_of(column.kind)
+    symbol = unit_symbol(unit) if unit else {**_FIXED_SYMBOLS, **symbols}.get(column.kind)
+    title = _without_unit(translated(column.title))
+    return ShownColumn(column.kind, f"{title} ({symbol})" if symbol else title, _decimals(column.kind, unit), unit)
+
+
+def _decimals(kind: ColumnKind, unit: AnyUnit | None) -> int:
+    """Those of the kind; a foot needs none, where a meter has one."""
+    if unit is AltitudeUnit.FEET:
+        return 0
+    return DECIMALS.get(kind, 0)
+
+
+def _without_unit(title: str) -> str:
+    for symbol in _STORED_SYMBOLS:
+        title = title.removesuffix(f" ({symbol})")
+    return title
