@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from reports_app.builders.base import (
-    check_row_count,
-    day_edges,
-    figure_cells,
-    figure_columns,
-    in_parts,
-    report_days,
-    report_table,
-)
+from reports_app.builders.base import check_row_count, figure_cells, figure_columns, report_days, report_table
 from reports_app.builders.events import number
 from reports_app.days import DayPart
 from reports_app.models import Report
@@ -30,7 +20,8 @@ from tasks_app.engine import current_job
 from tasks_app.geo.figures import Figures, total
 from tasks_app.models import Device, Event, EventKind
 from tasks_app.queries.access import visible_devices
-from tasks_app.queries.drives import read_drive
+from tasks_app.queries.device_days import DayTotals, day_totals
+from tasks_app.services.device_days import refresh_days
 
 TOP = 10
 NAMES_IN_SUBJECT = 3
@@ -41,39 +32,43 @@ EVENT_COUNTS: dict[str, tuple[str, ...]] = {
 }
 
 
+# How many devices are brought up to date between two looks at whether the job was cancelled.
+DEVICES_AT_ONCE = 50
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """What one device did: figures and trips started, per day part; events per kind."""
+    """What one device did, per day part and altogether."""
 
     device: Device
-    days: list[Figures]
-    trips: list[int]
-    events: Counter[str] = field(default_factory=Counter)
+    days: list[DayTotals]
+    figures: Figures = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "figures", total(day.figures for day in self.days))
 
     @property
-    def figures(self) -> Figures:
-        return total(self.days)
+    def trips(self) -> int:
+        return sum(day.trips for day in self.days)
 
     def event_count(self, key: str) -> int:
-        return sum(self.events[kind] for kind in EVENT_COUNTS[key])
+        """Events of a group of EVENT_COUNTS."""
+        return sum(day.events.get(kind, 0) for day in self.days if day.events for kind in EVENT_COUNTS[key])
 
 
 def build(report: Report) -> ReportTable:
     """The report of a fleet, of `device_ids`, or of all the requester sees. Stops between devices when cancelled."""
-    days, devices = report_days(report), list(report_devices(report).order_by("name", "pk"))
-    edges = day_edges(days)
+    days, now = report_days(report), timezone.now()
+    devices = list(report_devices(report).select_related("fleet").order_by("name", "pk"))
     events = Event.objects.filter(
         device__in=devices, occurred_at__gte=report.range_start, occurred_at__lt=report.range_end
     )
     check_row_count(events.filter(kind=EventKind.OVERSPEED).count())
-    counts = _event_counts(events)
-    rows = [_device_row(device, edges, counts, done, len(devices)) for done, device in enumerate(devices)]
-    current_job().progress(len(devices), len(devices))
-    elapsed_seconds = max(0.0, (min(report.range_end, timezone.now()) - report.range_start) / timedelta(seconds=1))
-    event_times = list(events.values_list("occurred_at", flat=True))
+    rows = list(_device_rows(devices, days, now))
+    elapsed_seconds = max(0.0, (min(report.range_end, now) - report.range_start) / timedelta(seconds=1))
     sections = [
         devices_section(rows, elapsed_seconds),
-        days_section(days, rows, event_times),
+        days_section(days, rows),
         *ranking_sections(rows, elapsed_seconds),
         _violations(events),
     ]
@@ -109,13 +104,13 @@ def devices_section(rows: Sequence[DeviceRow], elapsed_seconds: float) -> Sectio
     ]
     whole = total(row.figures for row in rows)
     totals: list[Cell] = [None, None, *figure_cells(whole), utilisation_percent(whole, elapsed_seconds * len(rows))]
-    totals += [sum(sum(row.trips) for row in rows)]
+    totals += [sum(row.trips for row in rows)]
     totals += [sum(row.event_count(key) for row in rows) for key in EVENT_COUNTS]
     cells = [_device_cells(row, elapsed_seconds) for row in rows]
     return Section("devices", _("Devices"), columns, cells, [*totals, whole.fix_count])
 
 
-def days_section(days: Sequence[DayPart], rows: Sequence[DeviceRow], event_times: Sequence[datetime]) -> Section:
+def days_section(days: Sequence[DayPart], rows: Sequence[DeviceRow]) -> Section:
     """A row per local day over all devices, and the totals."""
     columns = [
         Column("day", _("Day"), ColumnKind.DATE),
@@ -124,16 +119,17 @@ def days_section(days: Sequence[DayPart], rows: Sequence[DeviceRow], event_times
         Column("events", _("Events"), ColumnKind.INTEGER),
         Column("active_devices", _("Active devices"), ColumnKind.INTEGER),
     ]
-    events = in_parts(event_times, day_edges(days))
     cells: list[list[Cell]] = []
+    trips = events = 0
     for index, (day, _start, _end) in enumerate(days):
-        figures = total(row.days[index] for row in rows)
-        trips = sum(row.trips[index] for row in rows)
-        active = sum(row.days[index].distance_meters > 0 for row in rows)
-        cells.append([day, *figure_cells(figures), trips, events[index], active])
-    trips = sum(sum(row.trips) for row in rows)
+        found = [row.days[index] for row in rows]
+        day_trips = sum(each.trips for each in found)
+        day_events = sum(sum(each.events.values()) for each in found if each.events)
+        active = sum(each.figures.distance_meters > 0 for each in found)
+        cells.append([day, *figure_cells(total(each.figures for each in found)), day_trips, day_events, active])
+        trips, events = trips + day_trips, events + day_events
     active = sum(row.figures.distance_meters > 0 for row in rows)
-    totals: list[Cell] = [None, *figure_cells(total(row.figures for row in rows)), trips, len(event_times), active]
+    totals: list[Cell] = [None, *figure_cells(total(row.figures for row in rows)), trips, events, active]
     return Section("days", _("Days"), columns, cells, totals)
 
 
@@ -176,15 +172,16 @@ def _ranking(
     )
 
 
-def _device_row(
-    device: Device, edges: Sequence[datetime], counts: dict[int, Counter[str]], done: int, of: int
-) -> DeviceRow:
+def _device_rows(devices: Sequence[Device], days: Sequence[DayPart], now: datetime) -> Iterator[DeviceRow]:
     job = current_job()
-    job.raise_if_cancelled()
-    job.progress(done, of, device.name)
-    drive = read_drive(device, edges[0], edges[-1])
-    trips = [drive.trips_started(start, end) for start, end in pairwise(edges)]
-    return DeviceRow(device, drive.figures(edges), trips, counts.get(device.pk, Counter()))
+    for done in range(0, len(devices), DEVICES_AT_ONCE):
+        job.raise_if_cancelled()
+        job.progress(done, len(devices), devices[done].name)
+        refresh_days(devices[done : done + DEVICES_AT_ONCE], days[0][0], days[-1][0], now=now)
+    for device, totals in day_totals(devices, days, now=now):
+        job.raise_if_cancelled()
+        yield DeviceRow(device, totals)
+    job.progress(len(devices), len(devices))
 
 
 def _device_cells(row: DeviceRow, elapsed_seconds: float) -> list[Cell]:
@@ -194,17 +191,10 @@ def _device_cells(row: DeviceRow, elapsed_seconds: float) -> list[Cell]:
         row.device.unique_id,
         *figure_cells(figures),
         utilisation_percent(figures, elapsed_seconds),
-        sum(row.trips),
+        row.trips,
         *(row.event_count(key) for key in EVENT_COUNTS),
         figures.fix_count,
     ]
-
-
-def _event_counts(events: QuerySet[Event]) -> dict[int, Counter[str]]:
-    counts: dict[int, Counter[str]] = {}
-    for device_id, kind in events.values_list("device_id", "kind").iterator():
-        counts.setdefault(device_id, Counter())[kind] += 1
-    return counts
 
 
 def _violations(events: QuerySet[Event]) -> Section:

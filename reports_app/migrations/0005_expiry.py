@@ -3,7 +3,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import migrations, models
 
-from reports_app.migrations._default_schedules import add_schedule
+from tasks_app.migrations._default_schedules import add_schedule
 
 
 def let_old_reports_expire(apps, schema_editor):

@@ -59,9 +59,13 @@ def generate_report(report_id: int) -> dict[str, Any]:
 
 
 def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
-    """Rows are stored while they are built; they stay only if the report is still this job's when the last one is."""
+    """Rows are stored while they are built; they stay only if the report is still this job's when the last one is.
+
+    The table itself is made before: bringing roll-ups up to date must not hold their locks while the rows are written.
+    """
+    table = build_table(report)
     with transaction.atomic():
-        content = store_rows(report.pk, build_table(report))
+        content = store_rows(report.pk, table)
         now = timezone.now()
         if _owned(report.pk, owner).update(content=content, **ready_values(now)):
             report_is_ready(report.pk, now=now)

@@ -1,5 +1,6 @@
 """Everything the system stores about fleets and background work, one module per noun."""
 
+from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
 from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, FilterSettings
@@ -14,6 +15,7 @@ from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
     "Device",
+    "DeviceDay",
     "DeviceState",
     "DeviceStatus",
     "DirtyDay",

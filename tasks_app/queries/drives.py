@@ -25,6 +25,7 @@ class Drive:
     """Fixes of a device around `[start, end)`, and its trips and stops that touch it, whole.
 
     `steps` are those of `fixes`, made with the rules of the device's kind; the places in trips and stops are of `fixes`.
+    `is_settled` says that later fixes cannot change any of it, unless they come late.
     """
 
     start: datetime
@@ -33,6 +34,7 @@ class Drive:
     steps: Steps
     trips: list[Trip]
     stops: list[Stop]
+    is_settled: bool
 
     def figures(self, edges: Sequence[datetime]) -> list[Figures]:
         """Figures between each edge and the next."""
@@ -66,7 +68,8 @@ def read_drive(device: Device, start: datetime, end: datetime) -> Drive:
         after *= WIDER_FACTOR if late and not is_last else 1
     found = _timeline(steps, is_first, is_last)
     trips = [trip for trip in found.trips if _touches(trip, start, end)]
-    return Drive(start, end, fixes, steps, trips, [stop for stop in found.stops if _touches(stop, start, end)])
+    stops = [stop for stop in found.stops if _touches(stop, start, end)]
+    return Drive(start, end, fixes, steps, trips, stops, is_settled=not is_last)
 
 
 def odometer_at(device: Device, moment: datetime) -> float | None:

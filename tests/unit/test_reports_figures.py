@@ -16,6 +16,7 @@ from reports_app.days import day_parts, day_range, last_ended_day
 from reports_app.exceptions import InvalidReport
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import check_range
+from tasks_app.queries.device_days import DayTotals
 from tasks_app.geo.figures import Columns, Figures, figures_of_parts, total
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
@@ -202,7 +203,7 @@ def test_it_refuses_a_range_that_cannot_be_meant(start, end, code):
 def device_row(name, meters=0.0, moving_seconds=0.0, overspeeds=0) -> DeviceRow:
     figures = Figures(distance_meters=meters, driven_meters=meters, moving_seconds=moving_seconds, max_speed_kph=80.0)
     device = SimpleNamespace(name=name, unique_id=f"id-{name}")
-    return DeviceRow(device, [figures, Figures()], [1, 0], Counter({"overspeed": overspeeds}))
+    return DeviceRow(device, [DayTotals(figures, trips=1, events={"overspeed": overspeeds}), DayTotals()])
 
 
 def cells(section, number=0) -> dict:

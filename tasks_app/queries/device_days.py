@@ -1,0 +1,140 @@
+"""What devices did per local day, from roll-ups wherever a whole day is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+
+from tasks_app.geo.days import DayPart, is_whole_day
+from tasks_app.geo.figures import Figures
+from tasks_app.models import Device, DeviceDay, DeviceState, Event
+from tasks_app.queries.drives import moment_of, odometer_at, read_drive
+
+_FIELDS = (
+    "device_id",
+    "day",
+    "distance_meters",
+    "driven_meters",
+    "moving_seconds",
+    "stopped_seconds",
+    "idle_seconds",
+    "engine_seconds",
+    "max_speed_kph",
+    "fix_count",
+    "trip_count",
+    "stop_count",
+    "first_fix_at",
+    "last_fix_at",
+    "event_counts",
+)
+_FIGURES = slice(2, 10)
+_EVENTS = """
+    SELECT e.device_id, (e.occurred_at AT TIME ZONE f.time_zone)::date, e.kind, count(*)
+    FROM tasks_app_event e
+    JOIN tasks_app_device d ON d.id = e.device_id JOIN tasks_app_fleet f ON f.id = d.fleet_id
+    WHERE e.device_id = ANY(%s) AND e.occurred_at >= %s AND e.occurred_at < %s
+    GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """What a device did in one day, or a part of it. Trips and stops count where they started."""
+
+    figures: Figures = field(default_factory=Figures)
+    trips: int = 0
+    stops: int = 0
+    first_fix_at: datetime | None = None
+    last_fix_at: datetime | None = None
+    events: Mapping[str, int] = field(default_factory=dict)
+
+
+NOTHING = DayTotals()
+
+
+def day_totals(
+    devices: Sequence[Device], days: Sequence[DayPart], *, now: datetime
+) -> Iterator[tuple[Device, list[DayTotals]]]:
+    """The totals of each device (with its fleet loaded) for each of the consecutive day parts; zeros where it was silent.
+
+    A part that is a whole day of the device's zone, or today so far, comes from its roll-up, others from positions.
+    Roll-ups are only as fresh as `services.device_days.refresh_days` left them: call it before. Events are counted anew
+    where that finds more than the roll-up knows: old ones are dropped, new ones need no new fix.
+    """
+    rows = _rolled_up(devices, days)
+    events = _event_counts(devices, days)
+    for device in devices:
+        zone = device.fleet.zone
+        found = [
+            _of_day(rows.get((device.pk, part[0])), events.get((device.pk, part[0])))
+            if is_whole_day(part, zone, now)
+            else part_totals(device, part)
+            for part in days
+        ]
+        yield device, found
+
+
+def part_totals(device: Device, part: DayPart) -> DayTotals:
+    """The totals of any stretch of time, from positions and events."""
+    _day, start, end = part
+    drive = read_drive(device, start, end)
+    times = drive.fixes.times_seconds
+    times = times[(times >= start.timestamp()) & (times < end.timestamp())]
+    kinds = Event.objects.filter(device=device, occurred_at__gte=start, occurred_at__lt=end).values_list("kind")
+    return DayTotals(
+        figures=drive.figures([start, end])[0],
+        trips=drive.trips_started(start, end),
+        stops=drive.stops_started(start, end),
+        first_fix_at=moment_of(times[0]) if len(times) else None,
+        last_fix_at=moment_of(times[-1]) if len(times) else None,
+        events=Counter(kind for (kind,) in kinds),
+    )
+
+
+def most(*counts: Mapping[str, int]) -> dict[str, int]:
+    """By key, the highest of several counts."""
+    return {
+        kind: max(each.get(kind, 0) for each in counts) for kind in sorted({kind for each in counts for kind in each})
+    }
+
+
+def odometer_after(device: Device, day_part: DayPart, *, now: datetime) -> float | None:
+    """The odometer in meters at the end of a day part: its newest reading less the way made since, by the roll-ups."""
+    day, _start, end = day_part
+    if not is_whole_day(day_part, device.fleet.zone, now):
+        return odometer_at(device, end)
+    state = DeviceState.objects.filter(device=device, fix_time__isnull=False).first()
+    if state is None:
+        return None
+    since = DeviceDay.objects.filter(device=device, day__gt=day).aggregate(meters=Sum("distance_meters"))["meters"]
+    return max(0.0, state.odometer_meters - (since or 0.0))
+
+
+def _rolled_up(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], tuple[Any, ...]]:
+    rows = DeviceDay.objects.filter(device__in=[device.pk for device in devices])
+    rows = rows.filter(day__gte=days[0][0], day__lte=days[-1][0]).order_by()
+    return {(row[0], row[1]): row for row in rows.values_list(*_FIELDS).iterator(chunk_size=10_000)}
+
+
+def _event_counts(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], dict[str, int]]:
+    """Events by (device, local day of its fleet) and kind."""
+    around = timedelta(days=1)
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS, [[device.pk for device in devices], days[0][1] - around, days[-1][2] + around])
+        rows = sorted(cursor.fetchall())
+    return {key: {row[2]: row[3] for row in group} for key, group in groupby(rows, key=lambda row: (row[0], row[1]))}
+
+
+def _of_day(row: tuple[Any, ...] | None, counted: dict[str, int] | None) -> DayTotals:
+    if row is None:
+        return NOTHING if counted is None else DayTotals(events=counted)
+    *_, trips, stops, first_fix_at, last_fix_at, stored = row
+    events = stored if counted is None or counted == stored else most(stored, counted)
+    return DayTotals(Figures(*row[_FIGURES]), trips, stops, first_fix_at, last_fix_at, events)

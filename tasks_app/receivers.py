@@ -1,0 +1,39 @@
+"""What follows, inside this package, from a change of a row that people keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.signals import post_save, pre_save
+from django.dispatch import receiver
+
+from tasks_app.models import Device, Fleet
+from tasks_app.services.device_days import mark_all_days
+
+
+@receiver(pre_save, sender=Fleet, dispatch_uid="tasks_app.remember_zone")
+def remember_zone(instance: Fleet, raw: bool = False, **_signal: Any) -> None:
+    """Note whether the fleet gets another time zone."""
+    known = Fleet.objects.filter(pk=instance.pk).exclude(time_zone=instance.time_zone)
+    instance._gets_other_days = not raw and instance.pk is not None and known.exists()  # type: ignore[attr-defined]
+
+
+@receiver(pre_save, sender=Device, dispatch_uid="tasks_app.remember_fleet_and_kind")
+def remember_fleet_and_kind(instance: Device, raw: bool = False, **_signal: Any) -> None:
+    """Note whether the device moves to another fleet or becomes another kind."""
+    known = Device.objects.filter(pk=instance.pk).exclude(fleet_id=instance.fleet_id, kind=instance.kind)
+    instance._gets_other_days = not raw and instance.pk is not None and known.exists()  # type: ignore[attr-defined]
+
+
+@receiver(post_save, sender=Fleet, dispatch_uid="tasks_app.mark_days_of_fleet")
+def mark_days_of_fleet(instance: Fleet, **_signal: Any) -> None:
+    """Other midnights: the days of its devices are computed again."""
+    if instance.__dict__.pop("_gets_other_days", False):
+        mark_all_days(Device.objects.filter(fleet=instance))
+
+
+@receiver(post_save, sender=Device, dispatch_uid="tasks_app.mark_days_of_device")
+def mark_days_of_device(instance: Device, **_signal: Any) -> None:
+    """Another fleet may have other midnights, another kind has other rules."""
+    if instance.__dict__.pop("_gets_other_days", False):
+        mark_all_days(Device.objects.filter(pk=instance.pk))

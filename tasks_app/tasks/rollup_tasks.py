@@ -1,0 +1,14 @@
+"""Tasks that keep what reports read up to date. They use the cleanup queue: nobody waits for them."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from tasks_app.engine import task
+from tasks_app.services.device_days import refresh_due_days
+
+
+@task(queue="cleanup", schedulable=True)
+def update_device_days() -> dict[str, int]:
+    """Compute the roll-ups of days that got new fixes; at most 500 days, the others next time."""
+    return refresh_due_days(now=timezone.now())

@@ -1,0 +1,219 @@
+"""Roll-ups: what they say is what the positions say, computed for dirty days only, and kept when positions go."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tasks_app.geo.days import day_parts, day_range
+from tasks_app.ingest.fix import Fix
+from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Fleet, Position
+from tasks_app.queries.device_days import day_totals, odometer_after, part_totals
+from tasks_app.queries.drives import odometer_at
+from tasks_app.services.device_days import SETTLE, mark_all_days, refresh_days, refresh_due_days
+from tasks_app.services.positions import store_fixes
+
+pytestmark = pytest.mark.django_db
+
+# The fleet is in São Paulo, three hours behind UTC.
+MIDNIGHT = datetime(2026, 3, 2, 3, tzinfo=UTC)
+NOW = datetime(2026, 3, 20, tzinfo=UTC)
+DAY = date(2026, 3, 2)
+KM = 1 / 111.195
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def fixes(device, start, minutes, kph=60.0, longitude=-46.0, every=MINUTE, ignition=True) -> list[Fix]:
+    step = kph * (every / HOUR) * KM
+    return [
+        Fix(
+            device.unique_id,
+            start + n * every,
+            0.1,
+            longitude + n * step,
+            speed_kph=kph,
+            attributes={"ignition": ignition},
+        )
+        for n in range(int(minutes * MINUTE / every) + 1)
+    ]
+
+
+def store(*tracks) -> None:
+    store_fixes([fix for one in tracks for fix in one], NOW, announce=False)
+
+
+def later() -> datetime:
+    return datetime.now(UTC) + SETTLE + MINUTE
+
+
+def refreshed(device, first=DAY, last=date(2026, 3, 12)) -> dict[date, DeviceDay]:
+    refresh_days([device], first, last, now=NOW)
+    return {row.day: row for row in DeviceDay.objects.filter(device=device)}
+
+
+def some_days(device) -> None:
+    """Two drives on Monday, one over the midnight to Tuesday, silence, and a drive on Friday from elsewhere."""
+    store(
+        fixes(device, MIDNIGHT + 8 * HOUR, 30),
+        fixes(device, MIDNIGHT + 9.2 * HOUR, 20, longitude=-45.7),
+        fixes(device, MIDNIGHT + 10 * HOUR, 20, kph=0.0, longitude=-45.5),
+        fixes(device, MIDNIGHT + 23.5 * HOUR, 60, longitude=-45.5),
+        fixes(device, MIDNIGHT + 24.6 * HOUR, 30, kph=0.0, longitude=-44.6, ignition=False),
+        fixes(device, MIDNIGHT + 4 * 24 * HOUR + 5 * HOUR, 45, longitude=-40.0),
+    )
+
+
+def test_roll_ups_say_what_the_positions_say(device):
+    some_days(device)
+    Event.objects.create(device=device, kind="overspeed", occurred_at=MIDNIGHT + 9 * HOUR)
+    parts = day_parts(MIDNIGHT - 24 * HOUR, MIDNIGHT + 6 * 24 * HOUR, device.fleet.zone)
+    refresh_days([device], parts[0][0], parts[-1][0], now=NOW)
+    ((_device, rolled_up),) = day_totals([device], parts, now=NOW)
+    assert rolled_up == [part_totals(device, part) for part in parts]
+    assert [each.trips for each in rolled_up] == [0, 3, 0, 0, 0, 1, 0]
+    assert [each.figures.fix_count > 0 for each in rolled_up] == [False, True, True, False, False, True, False]
+    assert rolled_up[1].events["overspeed"] == 1
+
+
+def test_a_day_is_the_same_however_its_fixes_arrived(device, make_device):
+    other = make_device()
+    some_days(device)
+    at_once = refreshed(device)
+    everything = [
+        *fixes(other, MIDNIGHT + 23.5 * HOUR, 60, longitude=-45.5),
+        *fixes(other, MIDNIGHT + 24.6 * HOUR, 30, kph=0.0, longitude=-44.6, ignition=False),
+    ]
+    # first Friday, then the night in pieces of which some come late, then Monday morning
+    store(fixes(other, MIDNIGHT + 4 * 24 * HOUR + 5 * HOUR, 45, longitude=-40.0))
+    refreshed(other)
+    for offset in (2, 0, 3, 1):
+        store(everything[offset::4])
+        refreshed(other)
+    store(
+        fixes(other, MIDNIGHT + 8 * HOUR, 30),
+        fixes(other, MIDNIGHT + 9.2 * HOUR, 20, longitude=-45.7),
+        fixes(other, MIDNIGHT + 10 * HOUR, 20, kph=0.0, longitude=-45.5),
+    )
+    piecewise = refreshed(other)
+    # late fixes raise no events
+    others = {"id", "device", "computed_at", "event_counts"}
+    names = [field.name for field in DeviceDay._meta.fields if field.name not in others]
+    for day, row in at_once.items():
+        for name in names:
+            found, expected = getattr(piecewise[day], name), getattr(row, name)
+            assert found == (pytest.approx(expected) if isinstance(expected, float) else expected), name
+    assert piecewise.keys() == at_once.keys()
+
+
+def test_only_dirty_days_are_computed(device):
+    some_days(device)
+    refreshed(device)
+    assert not DirtyDay.objects.exists()
+    before = dict(DeviceDay.objects.values_list("day", "computed_at"))
+    store(fixes(device, MIDNIGHT + 5 * 24 * HOUR - 2 * HOUR, 30))
+    refresh_due_days(now=later())
+    changed = [day for day, at in DeviceDay.objects.values_list("day", "computed_at") if before.get(day) != at]
+    assert changed == [date(2026, 3, 6)]
+
+
+def test_the_task_leaves_a_day_that_got_dirty_just_now_for_later(device):
+    some_days(device)
+    assert refresh_due_days(now=datetime.now(UTC))["days"] == 0
+    assert refresh_due_days(now=later()) == {"days": 3, "devices": 1, "failed": 0, "left": 0}
+
+
+def test_a_fix_stored_while_its_day_is_computed_leaves_it_dirty(device, monkeypatch):
+    some_days(device)
+    module = "tasks_app.services.device_days"
+    from tasks_app.services import device_days
+
+    original = device_days.read_drive
+
+    def read_and_be_overtaken(*args):
+        drive = original(*args)
+        if not Position.objects.filter(device=device, fix_time=MIDNIGHT + 12 * HOUR).exists():
+            store(fixes(device, MIDNIGHT + 12 * HOUR, 0))
+        return drive
+
+    monkeypatch.setattr(f"{module}.read_drive", read_and_be_overtaken)
+    refresh_due_days(now=later())
+    assert list(DirtyDay.objects.values_list("day", "claimed_at")) == [(DAY, None)]
+    assert (
+        refreshed(device)[DAY].fix_count
+        == Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 24 * HOUR).count()
+    )
+
+
+def test_one_device_that_fails_does_not_keep_the_others_from_being_computed(device, make_device, monkeypatch):
+    other = make_device()
+    some_days(device)
+    some_days(other)
+    from tasks_app.services import device_days
+
+    original = device_days.read_drive
+
+    def fail_for_one(one, *args):
+        if one.pk == device.pk:
+            raise ValueError("broken")
+        return original(one, *args)
+
+    monkeypatch.setattr(device_days, "read_drive", fail_for_one)
+    counts = refresh_due_days(now=later())
+    assert (counts["devices"], counts["failed"]) == (1, 1)
+    assert set(DirtyDay.objects.values_list("device_id", flat=True)) == {device.pk}
+
+
+def test_dropping_positions_leaves_their_roll_ups(device):
+    some_days(device)
+    before = refreshed(device)
+    Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 9 * HOUR).delete()
+    Event.objects.all().delete()
+    DirtyDay.objects.create(device=device, day=DAY)
+    mark_all_days(Device.objects.filter(pk=device.pk))
+    after = refreshed(device)
+    assert after[DAY].distance_meters == before[DAY].distance_meters > 0
+    assert after[DAY].trip_count == before[DAY].trip_count
+
+
+def test_another_time_zone_moves_the_days(device, fleet):
+    some_days(device)
+    refreshed(device)
+    fleet.time_zone = "Asia/Tokyo"
+    fleet.save()
+    assert DirtyDay.objects.exists()
+    tokyo = Fleet.objects.get(pk=fleet.pk).zone
+    moved = Device.objects.select_related("fleet").get(pk=device.pk)
+    parts = [(day, *day_range(day, tokyo)) for day in (date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 5))]
+    refresh_days([moved], parts[0][0], parts[-1][0], now=NOW)
+    ((_device, rolled_up),) = day_totals([moved], parts, now=NOW)
+    assert rolled_up == [part_totals(moved, part) for part in parts]
+
+
+@pytest.mark.parametrize("change", [{"kind": "phone"}, {"fleet": None}])
+def test_another_kind_or_fleet_makes_the_days_dirty(device, change):
+    some_days(device)
+    refreshed(device)
+    device.name = "renamed"
+    device.save()
+    assert not DirtyDay.objects.exists()
+    for name, value in change.items():
+        setattr(device, name, value or Fleet.objects.create(name="Elsewhere", time_zone="UTC"))
+    device.save()
+    assert DirtyDay.objects.filter(device=device, day=date(2026, 3, 6)).exists()
+
+
+def test_an_event_without_a_fix_counts_in_its_day(device):
+    some_days(device)
+    refreshed(device)
+    Event.objects.create(device=device, kind="device_offline", occurred_at=MIDNIGHT + 3 * 24 * HOUR)
+    parts = day_parts(MIDNIGHT, MIDNIGHT + 5 * 24 * HOUR, device.fleet.zone)
+    ((_device, found),) = day_totals([device], parts, now=NOW)
+    assert [each.events.get("device_offline", 0) for each in found] == [0, 0, 0, 1, 0]
+
+
+def test_the_odometer_at_the_end_of_a_day_is_what_the_positions_say(device):
+    some_days(device)
+    refreshed(device)
+    part = (DAY, *day_range(DAY, device.fleet.zone))
+    assert odometer_after(device, part, now=NOW) == pytest.approx(odometer_at(device, part[2]), abs=5)
