@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from itertools import pairwise
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -47,18 +44,6 @@ def report_device(report: Report) -> Device:
 def report_days(report: Report) -> list[DayPart]:
     """The local days of the report's range."""
     return day_parts(report.range_start, report.range_end, report_zone(report))
-
-
-def day_edges(days: Sequence[DayPart]) -> list[datetime]:
-    """Borders of consecutive day parts: one more than there are days."""
-    return [days[0][1], *(end for _, _, end in days)]
-
-
-def in_parts(moments: Sequence[datetime], edges: Sequence[datetime]) -> list[int]:
-    """How many of the moments lie in each part `[edges[i], edges[i + 1])`."""
-    ordered = sorted(moments)
-    places = [bisect_left(ordered, edge) for edge in edges]
-    return [last - first for first, last in pairwise(places)]
 
 
 def check_row_count(count: int) -> None:

@@ -44,10 +44,28 @@ _CLAIM = """
     WHERE id IN (SELECT id FROM tasks_app_dirtyday WHERE id = ANY(%s) ORDER BY device_id, day FOR UPDATE)
     RETURNING id
 """
-_COMPUTED = ("distance_meters", "driven_meters", "moving_seconds", "stopped_seconds", "idle_seconds", "engine_seconds")
-_COMPUTED += ("max_speed_kph", "fix_count")
-_OTHERS = ("time_zone", "trip_count", "stop_count", "first_fix_at", "last_fix_at", "event_counts", "computed_at")
-_OTHERS += ("previous_fix_at", "next_fix_at", "is_settled")
+_COMPUTED = [
+    "distance_meters",
+    "driven_meters",
+    "moving_seconds",
+    "stopped_seconds",
+    "idle_seconds",
+    "engine_seconds",
+    "max_speed_kph",
+    "fix_count",
+]
+_OTHERS = [
+    "time_zone",
+    "trip_count",
+    "stop_count",
+    "first_fix_at",
+    "last_fix_at",
+    "event_counts",
+    "previous_fix_at",
+    "next_fix_at",
+    "is_settled",
+    "computed_at",
+]
 
 
 def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -10,14 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from reports_app.builders.base import in_parts
 from reports_app.builders.fleet import DeviceRow, days_section, devices_section, ranking_sections, utilisation_percent
 from reports_app.days import day_parts, day_range, last_ended_day
 from reports_app.exceptions import InvalidReport
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import check_range
-from tasks_app.queries.device_days import DayTotals
 from tasks_app.geo.figures import Columns, Figures, figures_of_parts, total
+from tasks_app.queries.device_days import DayTotals
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
 # On the equator, 0.01 degrees of longitude are 1111.95 m: 66.717 km/h when it takes a minute.
@@ -144,11 +142,6 @@ def test_yesterday_is_what_the_fleet_calls_yesterday():
     assert last_ended_day(datetime(2026, 3, 2, 1, tzinfo=UTC), BERLIN) == date(2026, 3, 1)
 
 
-def test_moments_on_an_edge_belong_to_the_part_they_begin():
-    edges = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2, 3)]
-    assert in_parts([edges[1], edges[0], edges[2], edges[1] - timedelta(seconds=1)], edges) == [2, 1]
-
-
 # --- times as people write them
 
 
@@ -222,7 +215,9 @@ def test_the_devices_section_has_a_row_per_device_and_adds_up():
 
 def test_the_days_section_has_a_row_for_a_silent_day():
     days = day_parts(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC), ZoneInfo("UTC"))
-    section = days_section(days, [device_row("A", 10_000, 3600)], [datetime(2026, 3, 2, 5, tzinfo=UTC)])
+    row = device_row("A", 10_000, 3600)
+    row.days[1] = DayTotals(events={"device_offline": 1})
+    section = days_section(days, [row])
     assert (cells(section)["distance_km"], cells(section)["active_devices"], cells(section)["events"]) == (10.0, 1, 0)
     assert (cells(section, 1)["distance_km"], cells(section, 1)["active_devices"], cells(section, 1)["events"]) == (
         0,

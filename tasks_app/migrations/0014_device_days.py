@@ -9,7 +9,7 @@ from tasks_app.migrations._default_schedules import add_schedule
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks_app', '0011_position_uploads'),
+        ('tasks_app', '0013_retention_schedules'),
     ]
 
     operations = [
