@@ -12,6 +12,14 @@ from notifications_app.api.alerts import (
     SpeedAlertView,
     SystemAlertView,
 )
+from notifications_app.api.deliveries import DeliveryListView, DeliveryRetryView, DeliveryView
+from notifications_app.api.destinations import (
+    ChannelTestView,
+    DestinationListView,
+    DestinationTestView,
+    DestinationView,
+    SigningSecretView,
+)
 from notifications_app.api.inbox import MarkOneReadView, MarkReadView, NotificationListView
 
 api_urls = [
@@ -24,4 +32,12 @@ api_urls = [
     path("notifications", NotificationListView.as_view(), name="notifications"),
     path("notifications/mark-read", MarkReadView.as_view(), name="notifications-mark-read"),
     path("notifications/<int:notification_id>/read", MarkOneReadView.as_view(), name="notification-read"),
+    path("deliveries", DeliveryListView.as_view(), name="deliveries"),
+    path("deliveries/<int:delivery_id>", DeliveryView.as_view(), name="delivery"),
+    path("deliveries/<int:delivery_id>/retry", DeliveryRetryView.as_view(), name="delivery-retry"),
+    path("destinations", DestinationListView.as_view(), name="destinations"),
+    path("destinations/<int:destination_id>", DestinationView.as_view(), name="destination"),
+    path("destinations/<int:destination_id>/test", DestinationTestView.as_view(), name="destination-test"),
+    path("destinations/<int:destination_id>/signing-secret", SigningSecretView.as_view(), name="destination-secret"),
+    path("channels/<slug:kind>/test", ChannelTestView.as_view(), name="channel-test"),
 ]

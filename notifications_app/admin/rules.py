@@ -1,4 +1,4 @@
-"""Who is told of what, what was said, and whether it arrived."""
+"""Who is told of what, and what was said."""
 
 from __future__ import annotations
 
@@ -6,31 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from notifications_app.models import (
-    ChannelKind,
-    Delivery,
-    DeliveryState,
-    Notification,
-    NotificationPreference,
-    Rule,
-)
+from notifications_app.admin.deliveries import DeliveryInline
+from notifications_app.models import ChannelKind, Notification, NotificationPreference, Rule
 from notifications_app.services.bodies import fill_bodies
-from tasks_app.admin.common import ReadOnlyAdmin, badge
+from tasks_app.admin.common import ReadOnlyAdmin
 from tasks_app.models import EventKind
-
-DELIVERY_BADGES: dict[str, str] = {
-    DeliveryState.PENDING: "info",
-    DeliveryState.SENDING: "primary",
-    DeliveryState.SENT: "success",
-    DeliveryState.FAILED: "danger",
-}
 
 
 class RuleForm(forms.ModelForm):
@@ -84,20 +69,6 @@ def _labels(choices: Any, values: list[str]) -> list[str]:
     return [str(choices(value).label) if value in choices.values else value for value in values]
 
 
-class DeliveryInline(TabularInline):
-    model = Delivery
-    extra = 0
-    fields = ("channel", "address", "state", "attempt_count", "sent_at", "last_error")
-    readonly_fields = fields
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "user", "kind", "subject", "device", "read_at")
@@ -114,24 +85,6 @@ class NotificationAdmin(ReadOnlyAdmin):
     def text(self, notification: Notification) -> str:
         fill_bodies([notification])
         return notification.body_text
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "subject", "channel", "address", "state_badge", "attempt_count", "sent_at")
-    list_filter = ("state", "channel")
-    list_filter_sheet = False
-    list_select_related = ("notification",)
-    search_fields = ("address", "notification__subject")
-    show_full_result_count = False
-
-    @display(description=_("subject"))
-    def subject(self, delivery: Delivery) -> str:
-        return delivery.notification.subject
-
-    @display(description=_("state"), ordering="state")
-    def state_badge(self, delivery: Delivery) -> SafeString:
-        return badge(DELIVERY_BADGES.get(delivery.state, ""), delivery.get_state_display())
 
 
 @admin.register(NotificationPreference)

@@ -1,0 +1,143 @@
+"""The delivery log: what was sent to whom, how often it was tried, and what the other side answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_app.models import ChannelKind, Delivery, DeliveryAttempt, DeliveryState
+from notifications_app.queries.deliveries import visible_deliveries
+from notifications_app.services.deliveries import NotRetryable, retry_delivery
+from tasks_app.api.base import ApiView
+from tasks_app.api.errors import Conflict
+from tasks_app.api.fields import IdField, MomentField
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.schema import describe, page_of
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """One delivery. `address` and `last_error` hold no secrets."""
+
+    channel = serializers.CharField()
+    state = serializers.CharField()
+    user = serializers.CharField(source="notification.user.username")
+    kind = serializers.CharField(source="notification.kind")
+    subject = serializers.CharField(source="notification.subject")
+    created_at = MomentField()
+    sent_at = MomentField(allow_null=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id", "notification_id", "user", "kind", "subject", "channel", "destination_id", "address", "state",
+            "attempt_count", "last_error", "created_at", "sent_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
+    """One attempt; `sending` without an end is running, or its sender died."""
+
+    outcome = serializers.CharField()
+    started_at = MomentField()
+    finished_at = MomentField(allow_null=True)
+    duration_seconds = serializers.FloatField(allow_null=True)
+
+    class Meta:
+        model = DeliveryAttempt
+        fields = ["number", "outcome", "address", "answer", "started_at", "finished_at", "duration_seconds"]
+        read_only_fields = fields
+
+
+class DeliveryDetailSerializer(DeliverySerializer):
+    """One delivery with its attempts."""
+
+    attempts = AttemptSerializer(many=True)
+
+    class Meta(DeliverySerializer.Meta):
+        fields = [*DeliverySerializer.Meta.fields, "attempts"]
+        read_only_fields = fields
+
+
+class DeliveryListQuery(PageQuery):
+    """Filters of the delivery log."""
+
+    state = serializers.ChoiceField(choices=DeliveryState.choices, required=False)
+    channel = serializers.ChoiceField(choices=ChannelKind.choices, required=False)
+    notification_id = serializers.IntegerField(min_value=1, required=False)
+    destination_id = serializers.IntegerField(min_value=1, required=False)
+    user_id = serializers.IntegerField(min_value=1, required=False, help_text="For staff: deliveries to this user.")
+
+
+class DeliveryListView(ApiView):
+    """The caller's deliveries, newest first; staff with the permission see everybody's."""
+
+    @describe(
+        "List deliveries",
+        name="deliveries_list",
+        tag="notifications",
+        parameters=[DeliveryListQuery],
+        answers={200: page_of(DeliverySerializer, "DeliveryPage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(DeliveryListQuery)
+        deliveries = visible_deliveries(request.user)
+        for name in ("state", "channel", "notification_id", "destination_id"):
+            if name in query:
+                deliveries = deliveries.filter(**{name: query[name]})
+        if "user_id" in query:
+            deliveries = deliveries.filter(notification__user=query["user_id"])
+        rows, cursor = keyset_page(deliveries, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, DeliverySerializer(rows, many=True).data))
+
+
+class DeliveryView(ApiView):
+    """One delivery."""
+
+    @describe(
+        "A delivery with every attempt",
+        name="deliveries_retrieve",
+        tag="notifications",
+        answers={200: DeliveryDetailSerializer},
+        errors=(404,),
+    )
+    def get(self, request: Request, delivery_id: int) -> Response:
+        return Response(DeliveryDetailSerializer(delivery_for(request.user, delivery_id)).data)
+
+
+class DeliveryRetryView(ApiView):
+    """Tries a failed delivery again."""
+
+    @describe(
+        "Try a failed delivery again",
+        name="deliveries_retry",
+        tag="notifications",
+        answers={202: DeliveryDetailSerializer},
+        errors=(404, 409),
+    )
+    def post(self, request: Request, delivery_id: int) -> Response:
+        delivery = delivery_for(request.user, delivery_id)
+        try:
+            retry_delivery(delivery)
+        except NotRetryable as error:
+            raise Conflict("not_failed", str(error), state=delivery.state) from error
+        delivery.refresh_from_db()
+        return Response(DeliveryDetailSerializer(delivery).data, status=status.HTTP_202_ACCEPTED)
+
+
+class DeliveryQueuedSerializer(serializers.Serializer[Any]):
+    """Where to look for what becomes of a test."""
+
+    delivery_id = IdField()
+
+
+def delivery_for(user: Any, delivery_id: int) -> Delivery:
+    """Raises Http404 for one that the user may not see."""
+    delivery = visible_deliveries(user).filter(pk=delivery_id).first()
+    if delivery is None:
+        raise Http404
+    return delivery

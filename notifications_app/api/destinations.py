@@ -1,0 +1,242 @@
+"""Where a person is reached: their own webhooks and chats, and tests of every channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as InvalidRow
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_app.api.deliveries import DeliveryQueuedSerializer
+from notifications_app.channels.base import InvalidDestination
+from notifications_app.channels.registry import CHANNELS
+from notifications_app.channels.webhook import WebhookChannel
+from notifications_app.models import Destination
+from notifications_app.queries.deliveries import own_destinations
+from notifications_app.services.destinations import (
+    TooManyDestinations,
+    TooManyTests,
+    add_destination,
+    rotate_signing_secret,
+    send_test,
+    set_address,
+    switch_on,
+)
+from tasks_app.api.base import ApiView
+from tasks_app.api.errors import Conflict
+from tasks_app.api.fields import MomentField, StrictBooleanField, StrictCharField, StrictSerializer
+from tasks_app.api.schema import describe
+
+KINDS = [kind for kind, channel in CHANNELS.items() if channel.has_destinations]
+TESTABLE = [kind for kind, channel in CHANNELS.items() if not channel.has_destinations and not channel.sent_by_writing]
+
+
+class TestsExhausted(APIException):
+    """A 429 that says when to come back."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "throttled"
+    wait = 600
+
+
+class DestinationSerializer(serializers.ModelSerializer[Destination]):
+    """A destination; `address` is readable and holds no secret."""
+
+    kind = serializers.CharField()
+    disabled_at = MomentField(allow_null=True)
+    tested_at = MomentField(allow_null=True)
+    created_at = MomentField()
+
+    class Meta:
+        model = Destination
+        fields = [
+            "id", "kind", "name", "address", "is_enabled", "disabled_reason", "disabled_at", "tested_at", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class NewDestinationBody(StrictSerializer):
+    """A new destination; `url` is a web address for a webhook, an Apprise address (tgram://...) for apprise."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    name = StrictCharField(max_length=100)
+    url = StrictCharField(max_length=2000)
+
+
+class DestinationBody(StrictSerializer):
+    """What may be changed."""
+
+    name = StrictCharField(max_length=100, required=False)
+    url = StrictCharField(max_length=2000, required=False)
+    is_enabled = StrictBooleanField(required=False)
+
+
+class CreatedDestinationSerializer(DestinationSerializer):
+    """With the secret of a webhook, which is shown this once."""
+
+    signing_secret = serializers.CharField(allow_null=True)
+
+    class Meta(DestinationSerializer.Meta):
+        fields = [*DestinationSerializer.Meta.fields, "signing_secret"]
+        read_only_fields = fields
+
+
+class SigningSecretSerializer(serializers.Serializer[Any]):
+    """The new secret, shown this once."""
+
+    signing_secret = serializers.CharField()
+
+
+class DestinationListView(ApiView):
+    """The caller's destinations."""
+
+    @describe(
+        "List own destinations",
+        name="destinations_list",
+        tag="notifications",
+        answers={200: DestinationSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(DestinationSerializer(own_destinations(request.user), many=True).data)
+
+    @describe(
+        "Add a destination",
+        name="destinations_create",
+        tag="notifications",
+        request=NewDestinationBody,
+        answers={201: CreatedDestinationSerializer},
+        errors=(409,),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(NewDestinationBody)
+        try:
+            destination = add_destination(user=request.user, **body)
+        except TooManyDestinations as error:
+            raise Conflict("too_many", str(error), state="full") from error
+        except (InvalidDestination, InvalidRow) as error:
+            raise _as_fields(error) from error
+        shown = DestinationSerializer(destination).data
+        secret = destination.secrets.get("signing_secret")
+        return Response({**shown, "signing_secret": secret}, status=status.HTTP_201_CREATED)
+
+
+class DestinationView(ApiView):
+    """One of them."""
+
+    @describe(
+        "A destination",
+        name="destinations_retrieve",
+        tag="notifications",
+        answers={200: DestinationSerializer},
+        errors=(404,),
+    )
+    def get(self, request: Request, destination_id: int) -> Response:
+        return Response(DestinationSerializer(destination_for(request.user, destination_id)).data)
+
+    @describe(
+        "Change a destination, or switch it on or off",
+        name="destinations_update",
+        tag="notifications",
+        request=DestinationBody,
+        answers={200: DestinationSerializer},
+        errors=(404,),
+    )
+    def patch(self, request: Request, destination_id: int) -> Response:
+        destination = destination_for(request.user, destination_id)
+        body = self.body(DestinationBody)
+        try:
+            destination.name = body.get("name", destination.name)
+            if "url" in body:
+                set_address(destination, body["url"])
+            destination.is_enabled = body.get("is_enabled", destination.is_enabled)
+            destination.full_clean(exclude=["encrypted_secrets", "address"])
+        except (InvalidDestination, InvalidRow) as error:
+            raise _as_fields(error) from error
+        destination.save()
+        if body.get("is_enabled"):
+            switch_on(destination)
+        return Response(DestinationSerializer(destination).data)
+
+    @describe(
+        "Delete a destination", name="destinations_delete", tag="notifications", answers={204: None}, errors=(404,)
+    )
+    def delete(self, request: Request, destination_id: int) -> Response:
+        destination_for(request.user, destination_id).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DestinationTestView(ApiView):
+    """Sends a test to one of them."""
+
+    @describe(
+        "Send a test to a destination",
+        name="destinations_test",
+        tag="notifications",
+        answers={202: DeliveryQueuedSerializer},
+        errors=(404, 429),
+    )
+    def post(self, request: Request, destination_id: int) -> Response:
+        destination = destination_for(request.user, destination_id)
+        return _sent_test(request, destination.kind, destination)
+
+
+class SigningSecretView(ApiView):
+    """Replaces the secret of a webhook."""
+
+    @describe(
+        "Replace a webhook's signing secret",
+        name="destinations_signing_secret",
+        tag="notifications",
+        answers={200: SigningSecretSerializer},
+        errors=(404, 409),
+    )
+    def post(self, request: Request, destination_id: int) -> Response:
+        destination = destination_for(request.user, destination_id)
+        if destination.kind != WebhookChannel.kind:
+            raise Conflict("no_secret", _("Only webhooks are signed."), state=destination.kind)
+        return Response({"signing_secret": rotate_signing_secret(destination)})
+
+
+class ChannelTestView(ApiView):
+    """Sends a test through a channel that reaches everybody by itself."""
+
+    @describe(
+        "Send a test by e-mail, or to the open pages",
+        name="channels_test",
+        tag="notifications",
+        answers={202: DeliveryQueuedSerializer},
+        errors=(404, 429),
+    )
+    def post(self, request: Request, kind: str) -> Response:
+        if kind not in TESTABLE:
+            raise Http404
+        return _sent_test(request, kind, None)
+
+
+def destination_for(user: Any, destination_id: int) -> Destination:
+    """Raises Http404 for one that is not the user's."""
+    destination = own_destinations(user).filter(pk=destination_id).first()
+    if destination is None:
+        raise Http404
+    return destination
+
+
+def _sent_test(request: Request, kind: str, destination: Destination | None) -> Response:
+    try:
+        delivery_id = send_test(user=request.user, kind=kind, destination=destination, now=timezone.now())
+    except TooManyTests as error:
+        raise TestsExhausted(_("Too many tests were sent; wait some minutes.")) from error
+    return Response({"delivery_id": delivery_id}, status=status.HTTP_202_ACCEPTED)
+
+
+def _as_fields(error: InvalidDestination | InvalidRow) -> serializers.ValidationError:
+    if isinstance(error, InvalidDestination):
+        return serializers.ValidationError({"url": [str(error)]})
+    problems = error.message_dict
+    return serializers.ValidationError({"name" if name == "__all__" else name: problems[name] for name in problems})

@@ -1,0 +1,26 @@
+"""Who may see which deliveries and destinations: everybody their own, staff with the permission all deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from notifications_app.models import Delivery, Destination
+
+
+def visible_deliveries(user: Any) -> QuerySet[Delivery]:
+    """The deliveries `user` may see, with their notification and its person."""
+    if not user.is_authenticated or not user.is_active:
+        return Delivery.objects.none()
+    found = Delivery.objects.select_related("notification__user")
+    if user.is_staff and user.has_perm("notifications_app.view_delivery"):
+        return found
+    return found.filter(notification__user=user)
+
+
+def own_destinations(user: Any) -> QuerySet[Destination]:
+    """The destinations of `user`. Nobody uses those of others, staff neither: they hold secrets."""
+    if not user.is_authenticated or not user.is_active:
+        return Destination.objects.none()
+    return Destination.objects.filter(user=user)
