@@ -29,12 +29,14 @@ class WebServer:
         self.url = url
         self.log = log
 
-    def live(self, *, session: str = "", origin: str | None = "", token: str = "", **options: Any) -> Live:
-        """Connect to /ws/live/ with a session cookie, or with a token as the first message; a browser's Origin unless None."""
+    def live(
+        self, *, session: str = "", origin: str | None = "", token: str = "", path: str = "/ws/live/", **options: Any
+    ) -> Live:
+        """Connect to `path` with a session cookie, or with a token as the first message; a browser's Origin unless None."""
         headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session}"} if session else {}
         if origin is not None:
             headers["Origin"] = origin or self.url
-        address = self.url.replace("http://", "ws://") + "/ws/live/"
+        address = self.url.replace("http://", "ws://") + path
         live = Live(connect(address, additional_headers=headers, proxy=None, max_size=None, **options))
         if token:
             live.send({"type": "authenticate", "token": token})
