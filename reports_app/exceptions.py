@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tasks_app.engine import PermanentError
 
+# What is kept of a reason for which a report or a run failed.
+MAX_ERROR_LENGTH = 1000
+
 
 class InvalidReport(PermanentError, ValueError):
     """The report cannot be made as asked, and trying again cannot help.

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from reports_app.chunk_codec import decode_chunk
 from reports_app.chunks import Chunk, first_rows
 from reports_app.exceptions import InvalidReport
-from reports_app.models import Report, ReportChunk
+from reports_app.models import Report, ReportChunk, ReportSchedule
 from reports_app.reader import Reader, reader_of
 from reports_app.table import ReportTable, section_from_content, table_from_header
 from tasks_app.models import Device, FleetRole
@@ -57,6 +57,18 @@ def may_change_report(user: Any, report: Report) -> bool:
         return True
     fleet = report.device.fleet if report.device else report.fleet
     return fleet is not None and visible_fleets(user, FleetRole.MANAGER).filter(pk=fleet.pk).exists()
+
+
+def visible_report_schedules(user: Any) -> QuerySet[ReportSchedule]:
+    """The report schedules of the fleets `user` sees."""
+    schedules = ReportSchedule.objects.filter(fleet__in=visible_fleets(user))
+    return schedules.select_related("fleet", "owner").prefetch_related("devices", "recipients")
+
+
+def may_change_schedule(user: Any, schedule: ReportSchedule) -> bool:
+    """Whether `user` may change and run it: its owner as long as they operate the fleet, and the fleet's managers."""
+    role = FleetRole.OPERATOR if schedule.owner_id == user.pk else FleetRole.MANAGER
+    return visible_fleets(user, role).filter(pk=schedule.fleet_id).exists()
 
 
 def find_report(report_id: int) -> Report:

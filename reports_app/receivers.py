@@ -9,6 +9,7 @@ from django.dispatch import receiver
 
 from reports_app.models import Report, ReportState
 from reports_app.services.retention import delete_orphaned_files
+from reports_app.services.schedule_failures import follow_deliveries
 from reports_app.services.sweep import follow_jobs
 from tasks_app.engine.records import FinishedJob
 from tasks_app.signals import jobs_not_done, needed_positions_asked, orphans_cleanup_requested
@@ -23,8 +24,9 @@ def remove_orphaned_files(sender: Any, *, now: datetime, dry_run: bool, **kwargs
 
 @receiver(jobs_not_done)
 def end_reports_of_jobs(sender: Any, *, jobs: list[FinishedJob], **kwargs: Any) -> None:
-    """A report whose job was cancelled while it waited, or lost its workers, ends with it at once."""
+    """A report whose job was cancelled while it waited, or lost its workers, ends with it at once; so does a run."""
     follow_jobs(jobs)
+    follow_deliveries(jobs)
 
 
 @receiver(needed_positions_asked)

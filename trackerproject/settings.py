@@ -228,6 +228,12 @@ REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
 REPORT_INLINE_ROWS = env.int("REPORT_INLINE_ROWS", default=20_000)
 # Who asked for a report that took longer than this is told that it is ready.
 REPORT_NOTICE_AFTER_SECONDS = env.int("REPORT_NOTICE_AFTER_SECONDS", default=120)
+# Of the scheduled reports missed while the system was down the latest is made up for, if it is not older than this.
+REPORT_CATCH_UP_DAYS = env.int("REPORT_CATCH_UP_DAYS", default=7)
+# So many failures in a row switch a report schedule off.
+REPORT_SCHEDULE_MAX_FAILURES = env.int("REPORT_SCHEDULE_MAX_FAILURES", default=5)
+# Scheduled reports larger than this are sent as links.
+REPORT_MAX_ATTACHMENT_BYTES = env.int("REPORT_MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
 # How devices send (docs/devices.md). Unsigned: knowing a device's identifier is enough, unless it holds a key.
 INGEST_ALLOW_UNSIGNED = env.bool("INGEST_ALLOW_UNSIGNED", default=False)
 INGEST_REGISTER_UNKNOWN = env.str("INGEST_REGISTER_UNKNOWN", default="")

@@ -1,4 +1,4 @@
-"""Reports people asked for, and the files written from them."""
+"""Reports people asked for, the files written from them, and reports that come by themselves."""
 
 from reports_app.models.reports import (
     UNFINISHED,
@@ -10,6 +10,14 @@ from reports_app.models.reports import (
     ReportKind,
     ReportState,
 )
+from reports_app.models.schedules import (
+    ReportSchedule,
+    ReportScheduleRun,
+    RunState,
+    ScheduleDelivery,
+    SchedulePeriod,
+    Weekday,
+)
 
 __all__ = [
     "UNFINISHED",
@@ -19,5 +27,11 @@ __all__ = [
     "ReportFollower",
     "ReportFormat",
     "ReportKind",
+    "ReportSchedule",
+    "ReportScheduleRun",
     "ReportState",
+    "RunState",
+    "ScheduleDelivery",
+    "SchedulePeriod",
+    "Weekday",
 ]

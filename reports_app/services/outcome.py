@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -12,14 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from reports_app.exceptions import MAX_ERROR_LENGTH
 from reports_app.models import UNFINISHED, Report, ReportState
 from reports_app.services.files import delete_files
 from reports_app.services.request import task_name_of
+from reports_app.services.schedule_runs import advance_runs
 from reports_app.services.tell import tell_failed, tell_ready
 from tasks_app.engine import JobCancelled, JobState, JobTimeout, PermanentError, current_job, get_task
 from tasks_app.engine.retry import retry_delay_seconds
-
-MAX_ERROR_LENGTH = 1000
 
 
 def ready_values(now: datetime) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def report_is_ready(report_id: int, *, now: datetime) -> None:
     of it."""
     delete_files([report_id])
     tell_ready(report_id, now=now)
+    transaction.on_commit(partial(advance_runs, report_id), robust=True)
 
 
 def end_report(report_id: int, state: str, error: str, *, held_by: UUID | None, now: datetime) -> bool:
@@ -44,6 +46,7 @@ def end_report(report_id: int, state: str, error: str, *, held_by: UUID | None, 
         if not held.update(**values):
             return False
         tell_failed(report_id, now=now)
+        transaction.on_commit(partial(advance_runs, report_id), robust=True)
     return True
 
 

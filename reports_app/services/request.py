@@ -42,13 +42,14 @@ def request_report(
     requested_by: Any = None,
     fresh: bool = False,
     wants_notice: bool = False,
+    follow: bool = True,
 ) -> Report:
     """The report of this over `[range_start, range_end)`: one that is being made, a ready one that is still fresh, or
     a new one, whose job is enqueued after the commit. With `fresh` nothing that was begun before answers it.
 
     `device` and `fleet` must come from what the requester may see; `device_ids` are checked here. The requester is told
-    when it fails and, with `wants_notice`, when it is ready. A fleet's day has one row: it is made again in its place.
-    Raises InvalidReport.
+    when it fails and, with `wants_notice`, when it is ready; without `follow` never. A fleet's day has one row: it is
+    made again in its place. Raises InvalidReport.
     """
     request = checked_request(
         kind=kind,
@@ -61,7 +62,7 @@ def request_report(
     )
     with transaction.atomic():
         report, is_due = _find_or_write(request, fresh=fresh)
-        if requested_by is not None:
+        if requested_by is not None and follow:
             _follow(report, requested_by, wants_notice)
         if is_due:
             transaction.on_commit(lambda: enqueue_report(report))

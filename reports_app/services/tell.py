@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -73,8 +74,12 @@ def subject_of(report: Report) -> str:
 
 def report_days_of(report: Report) -> tuple[date, date]:
     """The first and the last local day of its range."""
-    zone, last_moment = report_zone(report), report.range_end - timedelta(microseconds=1)
-    return report.range_start.astimezone(zone).date(), last_moment.astimezone(zone).date()
+    return local_days(report.range_start, report.range_end, report_zone(report))
+
+
+def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date]:
+    """The first and the last local day of `[start, end)`."""
+    return start.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone).date()
 
 
 def _heading(report: Report) -> Any:

@@ -10,6 +10,8 @@ from reports_app.services.daily import run_daily_reports
 from reports_app.services.export import run_export
 from reports_app.services.generate import run_device_report, run_fleet_report
 from reports_app.services.lifecycle import expire_reports as expire
+from reports_app.services.schedule_delivery import deliver_run
+from reports_app.services.schedule_runs import run_due_report_schedules as run_due
 from reports_app.services.sweep import sweep_stuck_reports as sweep
 from tasks_app.engine import task
 
@@ -52,3 +54,15 @@ def sweep_stuck_reports() -> dict[str, int]:
 def expire_reports(dry_run: bool = False) -> dict[str, int]:
     """Take content and files from reports that are older than they are kept."""
     return expire(now=timezone.now(), dry_run=dry_run)
+
+
+@task(queue="reports", schedulable=True)
+def run_report_schedules() -> dict[str, int]:
+    """Start the scheduled reports that are due."""
+    return run_due(now=timezone.now())
+
+
+@task(queue="reports")
+def deliver_report_run(run_id: int) -> dict[str, Any]:
+    """Write the files of a run of a report schedule and tell its recipients."""
+    return deliver_run(run_id, now=timezone.now())

@@ -1,0 +1,373 @@
+"""Report schedules: made, changed, run now, switched on and off, and what became of their runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError as InvalidRow
+from django.db.models import Q
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_app.models import Delivery
+from reports_app.models import (
+    ReportSchedule,
+    ReportScheduleRun,
+    RunState,
+    ScheduleDelivery,
+    SchedulePeriod,
+)
+from reports_app.queries import may_change_schedule, visible_report_schedules
+from reports_app.services.report_schedules import MAX_RECIPIENTS, save_report_schedule, switch
+from reports_app.services.request import MAX_DEVICES
+from reports_app.services.schedule_runs import run_now
+from reports_app.services.schedule_text import describe_schedule
+from tasks_app.api.base import ApiView
+from tasks_app.api.fields import (
+    IdField,
+    MomentField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.permissions import fleet_for
+from tasks_app.api.schema import describe, page_of
+from tasks_app.models import Fleet
+from tasks_app.queries.access import visible_devices
+
+ROW_FIELDS = (
+    "name",
+    "kinds",
+    "formats",
+    "period",
+    "local_time",
+    "weekday",
+    "month_day",
+    "time_zone",
+    "extra_emails",
+    "delivery",
+    "is_active",
+)
+
+
+class ReportScheduleBody(StrictSerializer):
+    """A report schedule as it is made or changed."""
+
+    name = StrictCharField(max_length=100)
+    fleet_id = IdField()
+    device_ids = serializers.ListField(
+        child=IdField(), max_length=MAX_DEVICES, required=False, help_text="None: every device of the fleet."
+    )
+    kinds = serializers.ListField(child=StrictCharField(max_length=16), min_length=1, max_length=20)
+    formats = serializers.ListField(child=StrictCharField(max_length=8), min_length=1, max_length=10)
+    period = serializers.ChoiceField(choices=SchedulePeriod.choices, required=False)
+    local_time = serializers.TimeField(required=False, help_text="HH:MM in `time_zone`.")
+    weekday = StrictIntegerField(min_value=0, max_value=6, required=False, help_text="0 is Monday; of weekly ones.")
+    month_day = StrictIntegerField(min_value=1, max_value=31, required=False, help_text="Of monthly ones.")
+    time_zone = StrictCharField(max_length=64, required=False, help_text="The fleet's, unless said otherwise.")
+    recipient_ids = serializers.ListField(
+        child=IdField(), max_length=MAX_RECIPIENTS, required=False, help_text="Members of the fleet, or staff."
+    )
+    extra_emails = serializers.ListField(
+        child=serializers.EmailField(max_length=254), max_length=MAX_RECIPIENTS, required=False
+    )
+    delivery = serializers.ChoiceField(choices=ScheduleDelivery.choices, required=False)
+    is_active = StrictBooleanField(required=False)
+
+
+class ReportScheduleSerializer(serializers.ModelSerializer[ReportSchedule]):
+    """A report schedule."""
+
+    device_ids = serializers.SerializerMethodField()
+    recipient_ids = serializers.SerializerMethodField()
+    kinds = serializers.ListField(child=serializers.CharField())
+    formats = serializers.ListField(child=serializers.CharField())
+    period = serializers.CharField()
+    delivery = serializers.CharField()
+    weekday = serializers.IntegerField()
+    local_time = serializers.TimeField(format="%H:%M")
+    extra_emails = serializers.ListField(child=serializers.EmailField())
+    description = serializers.SerializerMethodField()
+    next_run_at = MomentField(source="next_due_at", allow_null=True)
+    created_at = MomentField()
+
+    class Meta:
+        model = ReportSchedule
+        fields = [
+            "id",
+            *ROW_FIELDS,
+            "fleet_id",
+            "device_ids",
+            "recipient_ids",
+            "owner_id",
+            "description",
+            "next_run_at",
+            "failure_count",
+            "last_error",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_device_ids(self, schedule: ReportSchedule) -> list[int]:
+        """None: every device of the fleet."""
+        return [device.pk for device in schedule.devices.all()]
+
+    def get_recipient_ids(self, schedule: ReportSchedule) -> list[int]:
+        """Users."""
+        return [user.pk for user in schedule.recipients.all()]
+
+    def get_description(self, schedule: ReportSchedule) -> str:
+        """The schedule in a sentence."""
+        return describe_schedule(schedule)
+
+
+class RunDeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """One message of a run."""
+
+    user_id = serializers.IntegerField(source="notification.user_id")
+    channel = serializers.CharField()
+    state = serializers.CharField()
+    sent_at = MomentField(allow_null=True)
+
+    class Meta:
+        model = Delivery
+        fields = ["user_id", "channel", "state", "sent_at", "last_error"]
+        read_only_fields = fields
+
+
+class ReportScheduleRunSerializer(serializers.ModelSerializer[ReportScheduleRun]):
+    """One run of a schedule."""
+
+    due_at = MomentField()
+    range_start = MomentField()
+    range_end = MomentField()
+    started_at = MomentField()
+    finished_at = MomentField(allow_null=True)
+    state = serializers.CharField(help_text=", ".join(RunState.values))
+    report_ids = serializers.SerializerMethodField()
+    deliveries = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ReportScheduleRun
+        fields = [
+            "id",
+            "due_at",
+            "range_start",
+            "range_end",
+            "state",
+            "error",
+            "report_ids",
+            "deliveries",
+            "started_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+    def get_report_ids(self, run: ReportScheduleRun) -> list[int]:
+        """Its reports."""
+        return [report.pk for report in run.reports.all()]
+
+    @extend_schema_field(RunDeliverySerializer(many=True))
+    def get_deliveries(self, run: ReportScheduleRun) -> Any:
+        """Whom it reached, by which channel."""
+        found = [delivery for notification in run.notifications.all() for delivery in notification.deliveries.all()]
+        return RunDeliverySerializer(found, many=True).data
+
+
+class ReportScheduleListView(ApiView):
+    """The report schedules of the fleets the caller sees."""
+
+    @describe(
+        "List report schedules",
+        name="report_schedules_list",
+        tag="reports",
+        parameters=[PageQuery],
+        answers={200: page_of(ReportScheduleSerializer, "ReportSchedulePage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(PageQuery)
+        schedules = visible_report_schedules(request.user)
+        rows, cursor = keyset_page(schedules, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, ReportScheduleSerializer(rows, many=True).data))
+
+    @describe(
+        "Make a report schedule",
+        name="report_schedules_create",
+        tag="reports",
+        request=ReportScheduleBody,
+        answers={201: ReportScheduleSerializer},
+        errors=(404,),
+        description="For operators of the fleet; only managers may name addresses of people without an account.",
+    )
+    def post(self, request: Request) -> Response:
+        values = self.body(ReportScheduleBody)
+        fleet = fleet_for(request.user, values["fleet_id"])
+        schedule = ReportSchedule(owner=request.user, fleet=fleet, time_zone=fleet.time_zone)
+        return Response(_stored(request.user, schedule, values), status=status.HTTP_201_CREATED)
+
+
+class ReportScheduleView(ApiView):
+    """One report schedule."""
+
+    @describe(
+        "A report schedule",
+        name="report_schedules_retrieve",
+        tag="reports",
+        answers={200: ReportScheduleSerializer},
+        errors=(404,),
+    )
+    def get(self, request: Request, schedule_id: int) -> Response:
+        return Response(ReportScheduleSerializer(_schedule_for(request.user, schedule_id)).data)
+
+    @describe(
+        "Change a report schedule",
+        name="report_schedules_update",
+        tag="reports",
+        request=ReportScheduleBody(partial=True),
+        answers={200: ReportScheduleSerializer},
+        errors=(404,),
+    )
+    def patch(self, request: Request, schedule_id: int) -> Response:
+        schedule = _changeable(request.user, schedule_id)
+        values = self.body(ReportScheduleBody, partial=True)
+        if "fleet_id" in values:
+            schedule.fleet = fleet_for(request.user, values["fleet_id"])
+        return Response(_stored(request.user, schedule, values))
+
+    @describe(
+        "Delete a report schedule", name="report_schedules_delete", tag="reports", answers={204: None}, errors=(404,)
+    )
+    def delete(self, request: Request, schedule_id: int) -> Response:
+        _changeable(request.user, schedule_id).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ReportScheduleRunsView(ApiView):
+    """What became of a schedule's runs."""
+
+    @describe(
+        "List the runs of a report schedule",
+        name="report_schedule_runs_list",
+        tag="reports",
+        parameters=[PageQuery],
+        answers={200: page_of(ReportScheduleRunSerializer, "ReportScheduleRunPage")},
+        errors=(404,),
+    )
+    def get(self, request: Request, schedule_id: int) -> Response:
+        query = self.parameters(PageQuery)
+        runs = _schedule_for(request.user, schedule_id).runs.prefetch_related(
+            "reports", "notifications__deliveries__notification"
+        )
+        rows, cursor = keyset_page(runs, order=("due_at", "id"), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, ReportScheduleRunSerializer(rows, many=True).data))
+
+
+class ReportScheduleRunNowView(ApiView):
+    """Runs a schedule at once."""
+
+    @describe(
+        "Run a report schedule now",
+        name="report_schedule_run_now",
+        tag="reports",
+        answers={202: ReportScheduleRunSerializer},
+        errors=(404,),
+        description="Over the period that is the last whole one now; its own times stay as they are.",
+    )
+    def post(self, request: Request, schedule_id: int) -> Response:
+        run = run_now(_changeable(request.user, schedule_id), now=timezone.now())
+        return Response(ReportScheduleRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class ReportScheduleEnableView(ApiView):
+    """Switches a schedule on."""
+
+    @describe(
+        "Enable a report schedule",
+        name="report_schedule_enable",
+        tag="reports",
+        answers={200: ReportScheduleSerializer},
+        errors=(404,),
+        description="What it missed meanwhile is not made up for.",
+    )
+    def post(self, request: Request, schedule_id: int) -> Response:
+        return _switched(request, schedule_id, on=True)
+
+
+class ReportScheduleDisableView(ApiView):
+    """Switches a schedule off."""
+
+    @describe(
+        "Disable a report schedule",
+        name="report_schedule_disable",
+        tag="reports",
+        answers={200: ReportScheduleSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request, schedule_id: int) -> Response:
+        return _switched(request, schedule_id, on=False)
+
+
+def _schedule_for(user: Any, schedule_id: int) -> ReportSchedule:
+    schedule = visible_report_schedules(user).filter(pk=schedule_id).first()
+    if schedule is None:
+        raise Http404
+    return schedule
+
+
+def _changeable(user: Any, schedule_id: int) -> ReportSchedule:
+    schedule = _schedule_for(user, schedule_id)
+    if not may_change_schedule(user, schedule):
+        raise PermissionDenied
+    return schedule
+
+
+def _switched(request: Request, schedule_id: int, *, on: bool) -> Response:
+    schedule = _changeable(request.user, schedule_id)
+    switch(schedule, on=on, now=timezone.now())
+    return Response(ReportScheduleSerializer(schedule).data)
+
+
+def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
+    """The schedule with these values, stored. Raises ValidationError that names each field as the API does."""
+    is_new = schedule.pk is None
+    for name in ROW_FIELDS:
+        if name in values:
+            setattr(schedule, name, values[name])
+    devices = [] if is_new else list(schedule.devices.all())
+    recipients = [] if is_new else list(schedule.recipients.all())
+    if "device_ids" in values:
+        devices = _chosen(visible_devices(user), values["device_ids"], "device_ids")
+    if "recipient_ids" in values:
+        recipients = _chosen(_people_of(schedule.fleet), values["recipient_ids"], "recipient_ids")
+    try:
+        save_report_schedule(schedule, devices=devices, recipients=recipients, editor=user, now=timezone.now())
+    except InvalidRow as error:
+        raise serializers.ValidationError(_api_names(error)) from error
+    return ReportScheduleSerializer(_schedule_for(user, schedule.pk)).data
+
+
+def _people_of(fleet: Fleet) -> Any:
+    """Who may be named as a recipient: others do not exist for whoever asks."""
+    return get_user_model()._default_manager.filter(Q(memberships__fleet=fleet) | Q(is_staff=True)).distinct()
+
+
+def _chosen(rows: Any, ids: list[int], field: str) -> list[Any]:
+    found = list(rows.filter(pk__in=ids))
+    if unknown := set(ids) - {row.pk for row in found}:
+        text = ", ".join(map(str, sorted(unknown)[:10]))
+        raise serializers.ValidationError({field: [_("Unknown: %(ids)s.") % {"ids": text}]})
+    return found
+
+
+def _api_names(error: InvalidRow) -> dict[str, Any]:
+    names = {"fleet": "fleet_id", "devices": "device_ids", "recipients": "recipient_ids", "__all__": "non_field_errors"}
+    return {names.get(name, name): texts for name, texts in error.message_dict.items()}

@@ -1,0 +1,194 @@
+"""The end of a run: its files are written, and its recipients are told, each in their language, with files or links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+
+from notifications_app.models import NotificationKind
+from notifications_app.queries.audience import read_people
+from notifications_app.rendering import Message
+from notifications_app.services.notify import notify_with_message, send_on_behalf
+from notifications_app.services.outbox import Attachment
+from reports_app.exporters.registry import EXPORTERS, formats_of
+from reports_app.models import (
+    UNFINISHED,
+    Report,
+    ReportFile,
+    ReportScheduleRun,
+    ReportState,
+    RunState,
+    ScheduleDelivery,
+)
+from reports_app.queries import reader_for
+from reports_app.services.export import export_report, file_name
+from reports_app.services.links import report_link
+from reports_app.services.report_schedules import manages
+from reports_app.services.schedule_failures import days_of_run, run_failed, run_succeeded
+from reports_app.services.tell import KIND_LABELS, subject_of
+from tasks_app.engine import current_job
+from tasks_app.models import FleetRole
+from tasks_app.queries.access import visible_fleets
+
+MAX_ATTACHMENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What one reader gets: files, either attached or linked."""
+
+    files: list[tuple[Report, ReportFile]]
+    is_attached: bool
+
+
+def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
+    """Tell the recipients of a run whose reports have all ended; return {"run_id", "state"}. Done twice it is done once.
+
+    Who may not see the fleet now gets nothing; without its owner, or without a single report, the run has failed.
+    """
+    run = ReportScheduleRun.objects.select_related("schedule__owner", "schedule__fleet").filter(pk=run_id).first()
+    if run is None or run.state != RunState.RUNNING or run.reports.filter(state__in=UNFINISHED).exists():
+        return {"run_id": run_id, "state": run.state if run else "deleted"}
+    reports = list(run.reports.defer("content").select_related("device__fleet", "fleet").order_by("kind", "pk"))
+    ready = [report for report in reports if report.state == ReportState.READY]
+    if problem := _why_nobody_hears(run, ready, reports):
+        run_failed(run.schedule_id, run.pk, problem, now=now)
+        return {"run_id": run_id, "state": RunState.FAILED.value}
+    _send(run, ready, [report for report in reports if report not in ready], now)
+    return {"run_id": run_id, "state": RunState.DELIVERED.value}
+
+
+def _why_nobody_hears(run: ReportScheduleRun, ready: Sequence[Report], reports: Sequence[Report]) -> str:
+    owner, fleet = run.schedule.owner, run.schedule.fleet
+    if not owner.is_active or not visible_fleets(owner, FleetRole.OPERATOR).filter(pk=fleet.pk).exists():
+        return _("Its owner is no longer an operator of the fleet.")
+    if not ready:
+        return next((report.error for report in reports if report.error), "") or _("It has no report.")
+    if not _recipients(run) and not _addresses(run):
+        return _("None of its recipients may see the fleet any more.")
+    return ""
+
+
+def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Report], now: datetime) -> None:
+    """Write every file first: that takes time, and must not happen in the transaction that tells."""
+    people, addresses = _recipients(run), _addresses(run)
+    owner = run.schedule.owner
+    parcels = {person.pk: _parcel(run, ready, person) for person in [*people, *([owner] if addresses else [])]}
+    with transaction.atomic():
+        going_on = ReportScheduleRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state=RunState.RUNNING)
+        if not going_on.exists():
+            return
+        told: list[int] = []
+        for person in people:
+            told += _tell(run, person, parcels[person.pk], failed, now)
+        if addresses:
+            told += _tell_outsiders(run, owner, addresses, parcels[owner.pk], failed, now)
+        errors = " ".join(f"{_title(report)}: {report.error}" for report in failed)
+        going_on.update(state=RunState.DELIVERED, error=errors, finished_at=now)
+        run.notifications.set(told)
+        run_succeeded(run.schedule_id)
+
+
+def _recipients(run: ReportScheduleRun) -> list[AbstractUser]:
+    """The active recipients who may see the fleet now."""
+    people = read_people(list(run.schedule.recipients.values_list("pk", flat=True)))
+    members = set(run.schedule.fleet.memberships.values_list("user_id", flat=True))
+    return [person for person in people if person.is_staff or person.pk in members]
+
+
+def _addresses(run: ReportScheduleRun) -> list[str]:
+    """Addresses without an account, as long as its owner may name any."""
+    schedule = run.schedule
+    return list(schedule.extra_emails) if manages(schedule.owner, schedule.fleet) else []
+
+
+def _parcel(run: ReportScheduleRun, ready: Sequence[Report], reader: Any) -> Parcel:
+    wanted = [
+        (report, format) for report in ready for format in run.schedule.formats if format in formats_of(report.kind)
+    ]
+    files = []
+    for report, format in wanted:
+        current_job().raise_if_cancelled()
+        current_job().progress(len(files), len(wanted), str(_title(report)))
+        files.append((report, export_report(report.pk, format, reader=reader_for(reader, report))))
+    size_bytes = sum(file.size_bytes for _report, file in files)
+    fits = len(files) <= MAX_ATTACHMENTS and size_bytes <= settings.REPORT_MAX_ATTACHMENT_BYTES
+    return Parcel(files, fits and run.schedule.delivery == ScheduleDelivery.ATTACHMENT)
+
+
+def _tell(
+    run: ReportScheduleRun, person: AbstractUser, parcel: Parcel, failed: Sequence[Report], now: datetime
+) -> list[int]:
+    return notify_with_message(
+        _message(run, parcel, failed, person),
+        people=[person],
+        dedupe_key=f"report-run:{run.pk}",
+        now=now,
+        fallback_zone=run.schedule.time_zone,
+        attachments=_attachments(parcel),
+    )
+
+
+def _tell_outsiders(
+    run: ReportScheduleRun,
+    owner: AbstractUser,
+    addresses: Sequence[str],
+    parcel: Parcel,
+    failed: Sequence[Report],
+    now: datetime,
+) -> list[int]:
+    return send_on_behalf(
+        _message(run, parcel, failed, owner),
+        owner=owner,
+        addresses=addresses,
+        dedupe_key=f"report-run:{run.pk}:to",
+        now=now,
+        fallback_zone=run.schedule.time_zone,
+        attachments=_attachments(parcel),
+    )
+
+
+def _message(run: ReportScheduleRun, parcel: Parcel, failed: Sequence[Report], reader: Any) -> Message:
+    files = [
+        {
+            "label": format_lazy("{title} ({format})", title=_title(report), format=file.format.upper()),
+            "url": "" if parcel.is_attached else report_link(report, reader, file.format),
+        }
+        for report, file in parcel.files
+    ]
+    context = {
+        **days_of_run(run),
+        "heading": run.schedule.name,
+        "about": run.schedule.fleet.name,
+        "schedule": run.schedule.name,
+        "attached": parcel.is_attached,
+        "files": files,
+        "problems": [{"label": _title(report), "reason": report.error} for report in failed],
+        "expires_at": None if parcel.is_attached else min(report.expires_at for report, _file in parcel.files),
+    }
+    return Message(NotificationKind.REPORT_READY, context)
+
+
+def _title(report: Report) -> Any:
+    return format_lazy("{kind} · {about}", kind=KIND_LABELS.get(report.kind, report.kind), about=subject_of(report))
+
+
+def _attachments(parcel: Parcel) -> tuple[Attachment, ...]:
+    if not parcel.is_attached:
+        return ()
+    return tuple(
+        Attachment(
+            str(file.file.name),
+            file_name(report, EXPORTERS[file.format].extension),
+            EXPORTERS[file.format].content_type,
+        )
+        for report, file in parcel.files
+    )

@@ -1,0 +1,57 @@
+"""A report schedule in words, for its readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils.formats import time_format
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from reports_app.models import ReportKind, ReportSchedule, SchedulePeriod, Weekday
+
+NAMES_SHOWN = 5
+
+
+def describe_schedule(schedule: ReportSchedule) -> str:
+    """Such as: Every Monday 07:00 (America/Sao_Paulo): trips and stops of Depot North as XLSX and PDF to Ana, Bruno."""
+    return _("%(when)s (%(zone)s): %(kinds)s of %(subject)s as %(formats)s to %(recipients)s") % {
+        "when": when(schedule),
+        "zone": schedule.time_zone,
+        "kinds": _list([str(ReportKind(kind).label).lower() for kind in schedule.kinds if kind in ReportKind.values]),
+        "subject": _subject(schedule),
+        "formats": _list([format.upper() for format in schedule.formats]),
+        "recipients": _names([*map(_name, schedule.recipients.all()), *schedule.extra_emails]),
+    }
+
+
+def when(schedule: ReportSchedule) -> str:
+    """Such as: Every Monday 07:00."""
+    clock = time_format(schedule.local_time, "H:i")
+    if schedule.period == SchedulePeriod.WEEKLY:
+        return _("Every %(weekday)s %(time)s") % {"weekday": Weekday(schedule.weekday).label, "time": clock}
+    if schedule.period == SchedulePeriod.MONTHLY:
+        day = _("last day") if schedule.month_day == 31 else str(schedule.month_day)
+        return pgettext("day of the month", "Every month on day %(day)s, %(time)s") % {"day": day, "time": clock}
+    return _("Every day %(time)s") % {"time": clock}
+
+
+def _subject(schedule: ReportSchedule) -> str:
+    devices = [device.name for device in schedule.devices.all()]
+    return _names(devices) if devices else schedule.fleet.name
+
+
+def _name(user: Any) -> str:
+    return user.get_full_name() or user.get_username()
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMES_SHOWN])
+    more = len(names) - NAMES_SHOWN
+    return _("%(names)s and %(more)s more") % {"names": shown, "more": more} if more > 0 else shown
+
+
+def _list(words: Iterable[str]) -> str:
+    return get_text_list(list(words), _("and"))

@@ -1,0 +1,395 @@
+"""Scheduled reports: due, made, delivered by e-mail, caught up, refused, switched off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone, translation
+
+from notifications_app.models import Notification
+from reports_app.models import Report, ReportSchedule, ReportScheduleRun
+from reports_app.services.lifecycle import cancel_report
+from reports_app.services.report_schedules import save_report_schedule, switch
+from reports_app.services.schedule_runs import run_due_report_schedules, run_now
+from reports_app.services.schedule_text import describe_schedule
+from tasks_app.engine import get_task
+from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Job
+from tests.support.mail import running_mail_sink
+
+pytestmark = pytest.mark.django_db
+# Monday 2 March 2026, 07:00 in São Paulo, and the week before it.
+DUE = datetime(2026, 3, 2, 10, tzinfo=UTC)
+WEEK = datetime(2026, 2, 23, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+@pytest.fixture
+def sink(settings):
+    with running_mail_sink() as mail_sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
+        settings.SITE_URL = "https://tracker.example.org"
+        yield mail_sink
+
+
+@pytest.fixture
+def manager(operator):
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
+    return operator
+
+
+@pytest.fixture
+def make_schedule(device, fleet, operator):
+    def make(*, devices=(), recipients=None, now=DUE - timedelta(days=3), owner=operator, **fields) -> ReportSchedule:
+        values = {
+            "name": "Monday letter",
+            "owner": owner,
+            "fleet": fleet,
+            "kinds": ["trips", "fleet"],
+            "formats": ["xlsx", "csv"],
+            "period": "weekly",
+            "local_time": time(7, 0),
+            "time_zone": "America/Sao_Paulo",
+            **fields,
+        }
+        chosen = [operator] if recipients is None else recipients
+        return save_report_schedule(ReportSchedule(**values), devices=devices, recipients=chosen, editor=owner, now=now)
+
+    return make
+
+
+def tick(now=DUE):
+    return run_due_report_schedules(now=now)
+
+
+def attachments(mail) -> dict[str, bytes]:
+    return {part.get_filename(): part.get_payload(decode=True) for part in mail.iter_attachments()}
+
+
+# --- running
+
+
+def test_a_due_schedule_is_made_and_delivered_with_its_files(make_schedule, sink, run_jobs, operator):
+    schedule = make_schedule()
+    assert schedule.next_due_at == DUE
+    assert tick(DUE - timedelta(seconds=1))["started"] == 0
+    assert tick()["started"] == 1
+    run_jobs("reports", "notifications")
+    run = ReportScheduleRun.objects.get()
+    assert (run.state, run.error, (run.range_start, run.range_end)) == ("delivered", "", WEEK)
+    assert sorted(report.kind for report in run.reports.all()) == ["fleet", "trips"]
+    (mail,) = sink.messages
+    assert mail["To"] == operator.email
+    assert mail["Subject"].strip() == "Monday letter: Depot North, 23 February 2026 – 1 March 2026"
+    files = attachments(mail)
+    assert sorted(name.split("-")[0] + name[name.rindex(".") :] for name in files) == [
+        "fleet.csv", "fleet.xlsx", "trips.csv", "trips.xlsx",
+    ]  # fmt: skip
+    assert all(content[:2] == b"PK" for name, content in files.items() if name.endswith("xlsx"))
+    assert "Trips · Van 1 (XLSX)" in mail.get_body(("plain",)).get_content()
+    schedule.refresh_from_db()
+    assert schedule.next_due_at == DUE + timedelta(days=7)
+    assert Notification.objects.get().kind == "report_ready"
+
+
+def test_a_tick_that_is_repeated_starts_nothing_twice(make_schedule, run_jobs):
+    schedule = make_schedule()
+    tick()
+    ReportSchedule.objects.update(next_due_at=DUE)  # as if the tick had died before its commit
+    assert tick() == {"started": 0, "failed": 0, "delivering": 0}
+    run_jobs("reports")
+    assert (schedule.runs.count(), Report.objects.count()) == (1, 2)
+
+
+def test_a_run_whose_delivery_was_lost_is_delivered_at_the_next_tick(make_schedule, run_jobs, monkeypatch):
+    make_schedule()
+    tick()
+    monkeypatch.setattr("reports_app.services.outcome.advance_runs", lambda report_id: None)
+    run_jobs("reports")
+    assert ReportScheduleRun.objects.get().state == "running"
+    assert tick(DUE + timedelta(minutes=1))["delivering"] == 1
+    run_jobs("reports")
+    assert ReportScheduleRun.objects.get().state == "delivered"
+
+
+def test_of_what_was_missed_while_all_was_down_the_latest_is_made_up_for(make_schedule):
+    daily = make_schedule(period="daily")
+    back = DUE + timedelta(days=4, hours=3)
+    assert tick(back)["started"] == 1
+    assert tick(back + timedelta(minutes=1))["started"] == 0
+    run = daily.runs.get()
+    assert run.due_at == DUE + timedelta(days=4)
+    daily.refresh_from_db()
+    assert daily.next_due_at == DUE + timedelta(days=5)
+
+
+def test_what_was_missed_too_long_ago_is_left_out(make_schedule, settings):
+    schedule = make_schedule()
+    settings.REPORT_CATCH_UP_DAYS = 2
+    assert tick(DUE + timedelta(days=3))["started"] == 0
+    schedule.refresh_from_db()
+    assert (schedule.runs.count(), schedule.next_due_at) == (0, DUE + timedelta(days=7))
+
+
+def test_a_broken_schedule_never_stops_the_others_and_is_switched_off(make_schedule, operator):
+    broken, whole = make_schedule(name="Broken"), make_schedule(name="Whole")
+    ReportSchedule.objects.filter(pk=broken.pk).update(time_zone="Mars/Olympus")
+    assert tick() == {"started": 1, "failed": 1, "delivering": 0}
+    broken.refresh_from_db()
+    assert (broken.is_active, whole.runs.count()) == (False, 1)
+    assert "Mars/Olympus" in broken.last_error
+    told = Notification.objects.get(kind="report_failed")
+    assert (told.user, told.subject) == (operator, "Scheduled report “Broken” is switched off")
+
+
+def test_failures_in_a_row_switch_it_off_and_one_success_forgets_them(make_schedule, run_jobs, settings, monkeypatch):
+    settings.REPORT_SCHEDULE_MAX_FAILURES = 2
+    schedule = make_schedule(kinds=["fleet"])
+
+    def fail(report):
+        raise RuntimeError("The disk was full.")
+
+    for number, (is_broken, failures, active) in enumerate([(1, 1, True), (0, 0, True), (1, 1, True), (1, 2, False)]):
+        with monkeypatch.context() as patch:
+            if is_broken:
+                patch.setattr("reports_app.services.generate.build_table", fail)
+                patch.setattr("reports_app.services.outcome.FailureRecorder._is_tried_again", lambda *args: False)
+            tick(DUE + timedelta(days=7 * number))
+            run_jobs("reports")
+        schedule.refresh_from_db()
+        assert (schedule.failure_count, schedule.is_active) == (failures, active), number
+    assert "The disk was full." in schedule.last_error
+    assert schedule.next_due_at is None
+    switch(schedule, on=True, now=DUE)
+    assert (schedule.is_active, schedule.failure_count, schedule.last_error) == (True, 0, "")
+
+
+def test_what_could_be_made_is_delivered_and_the_rest_named(make_schedule, sink, run_jobs, operator):
+    make_schedule()
+    tick()
+    cancel_report(Report.objects.get(kind="trips"), user=operator)
+    run_jobs("reports", "notifications")
+    run = ReportScheduleRun.objects.get()
+    assert (run.state, run.error) == ("delivered", "Trips · Van 1: The report was cancelled.")
+    (mail,) = sink.messages
+    assert len(attachments(mail)) == 2
+    assert "Trips · Van 1 could not be made: The report was cancelled." in mail.get_body(("plain",)).get_content()
+
+
+def test_an_owner_who_lost_the_fleet_gets_nothing(make_schedule, sink, run_jobs):
+    make_schedule()
+    FleetMembership.objects.all().delete()
+    assert tick()["failed"] == 1
+    run_jobs("reports", "notifications")
+    run = ReportScheduleRun.objects.get()
+    assert (run.state, run.reports.count()) == ("failed", 0)
+    assert "no longer an operator" in run.error
+    assert not any(list(mail.iter_attachments()) for mail in sink.messages)
+
+
+def test_access_is_looked_at_again_when_it_is_delivered(make_schedule, sink, run_jobs, fleet, make_user):
+    viewer = make_user(username="bruno")
+    membership = FleetMembership.objects.create(user=viewer, fleet=fleet, role=FleetRole.VIEWER)
+    make_schedule(recipients=[viewer])
+    tick()
+    membership.delete()
+    run_jobs("reports", "notifications")
+    run = ReportScheduleRun.objects.get()
+    assert (run.state, "None of its recipients" in run.error) == ("failed", True)
+    assert not any(mail["To"] == viewer.email for mail in sink.messages)
+
+
+def test_people_without_an_account_get_it_while_the_owner_manages_the_fleet(make_schedule, sink, run_jobs, manager):
+    make_schedule(recipients=[], extra_emails=["boss@example.net"], owner=manager)
+    tick()
+    run_jobs("reports", "notifications")
+    (mail,) = sink.messages
+    assert (mail["To"], len(attachments(mail))) == ("boss@example.net", 4)
+    FleetMembership.objects.update(role=FleetRole.OPERATOR)
+    tick(DUE + timedelta(days=7))
+    run_jobs("reports", "notifications")
+    assert [mail["To"] for mail in sink.messages if attachments(mail)] == ["boss@example.net"]
+
+
+@pytest.mark.parametrize("why", ["asked for", "too large"])
+def test_links_are_sent_where_they_are_wanted_or_files_are_too_large(
+    make_schedule, sink, run_jobs, settings, client, why
+):
+    settings.REPORT_MAX_ATTACHMENT_BYTES = 10 if why == "too large" else 10**9
+    make_schedule(kinds=["fleet"], formats=["csv"], delivery="link" if why == "asked for" else "attachment")
+    tick()
+    run_jobs("reports", "notifications")
+    (mail,) = sink.messages
+    assert attachments(mail) == {}
+    text = mail.get_body(("plain",)).get_content()
+    link = next(word for word in text.split() if "/reports/shared/" in word)
+    answer = client.get(link.removeprefix("https://tracker.example.org"))
+    assert b"Van 1" in b"".join(answer.streaming_content)
+    assert "The links work until" in text
+
+
+def test_only_chosen_devices_that_are_still_in_the_fleet_are_reported(make_schedule, make_device, run_jobs, device):
+    other, moved = make_device(), make_device()
+    schedule = make_schedule(devices=[other, moved])
+    elsewhere = Fleet.objects.create(name="Elsewhere")
+    Device.objects.filter(pk=moved.pk).update(fleet=elsewhere)
+    tick()
+    (trips,) = schedule.runs.get().reports.filter(kind="trips")
+    assert trips.device == other
+    assert schedule.runs.get().reports.get(kind="fleet").device_ids == [other.pk]
+    Device.objects.filter(pk=other.pk).update(fleet=elsewhere)
+    tick(DUE + timedelta(days=7))
+    assert "None of its devices" in schedule.runs.first().error
+
+
+def test_run_now_leaves_the_times_of_the_schedule_alone(make_schedule, sink, run_jobs):
+    schedule = make_schedule()
+    run_now(schedule, now=DUE + timedelta(days=2))
+    run_jobs("reports", "notifications")
+    schedule.refresh_from_db()
+    assert (schedule.next_due_at, len(sink.messages)) == (DUE, 1)
+    assert (schedule.runs.get().range_start, schedule.runs.get().range_end) == WEEK
+
+
+def test_the_task_runs_what_is_due(make_schedule, run_jobs):
+    make_schedule(now=timezone.now() - timedelta(days=8))
+    job_id = get_task("run_report_schedules").delay()
+    run_jobs("reports")
+    assert Job.objects.get(pk=job_id).result["started"] == 1
+
+
+# --- rules
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kinds": []}, "kinds"),
+        ({"kinds": ["daily"]}, "kinds"),
+        ({"kinds": ["trips", "trips"]}, "kinds"),
+        ({"formats": ["exe"]}, "formats"),
+        ({"recipients": []}, "recipients"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"month_day": 32}, "month_day"),
+        ({"name": ""}, "name"),
+        ({"extra_emails": ["boss@example.net"]}, "extra_emails"),
+        ({"extra_emails": ["boss"]}, "extra_emails"),
+    ],
+)
+def test_it_names_what_is_wrong(make_schedule, changes, field):
+    with pytest.raises(ValidationError) as raised:
+        make_schedule(**changes)
+    assert field in raised.value.message_dict
+    assert not ReportSchedule.objects.exists()
+
+
+def test_strangers_foreign_devices_and_too_many_reports_are_refused(make_schedule, charlie, make_device, monkeypatch):
+    elsewhere = Fleet.objects.create(name="Elsewhere")
+    for changes, field in [
+        ({"recipients": [charlie]}, "recipients"),
+        ({"devices": [make_device(fleet=elsewhere)]}, "devices"),
+        ({"fleet": elsewhere}, "fleet"),
+    ]:
+        with pytest.raises(ValidationError) as raised:
+            make_schedule(**changes)
+        assert field in raised.value.message_dict
+    monkeypatch.setattr("reports_app.services.report_schedules.MAX_REPORTS_PER_RUN", 1)
+    with pytest.raises(ValidationError, match="2 reports"):
+        make_schedule()
+
+
+def test_it_is_told_in_a_sentence(make_schedule, make_user, fleet, operator):
+    bruno = make_user(username="bruno", first_name="Bruno")
+    FleetMembership.objects.create(user=bruno, fleet=fleet)
+    schedule = make_schedule(kinds=["trips", "stops"], formats=["xlsx", "csv"], recipients=[operator, bruno])
+    assert describe_schedule(schedule) == (
+        "Every Monday 07:00 (America/Sao_Paulo): trips and stops of Depot North as XLSX and CSV to ana, Bruno"
+    )
+    with translation.override("pt-br"):
+        assert "Depot North" in describe_schedule(schedule)
+
+
+# --- REST
+
+
+@pytest.fixture
+def body(fleet, operator, device):
+    return {
+        "name": "Monday letter",
+        "fleet_id": fleet.pk,
+        "kinds": ["trips"],
+        "formats": ["csv"],
+        "period": "weekly",
+        "local_time": "07:00",
+        "recipient_ids": [operator.pk],
+    }
+
+
+def test_a_schedule_is_made_changed_run_switched_and_deleted(api, body, run_jobs, operator):
+    made = api.post("/api/report-schedules", body, format="json")
+    assert made.status_code == 201, made.content
+    schedule = made.json()
+    assert (schedule["time_zone"], schedule["local_time"], schedule["owner_id"]) == (
+        "America/Sao_Paulo", "07:00", operator.pk,
+    )  # fmt: skip
+    assert schedule["description"].startswith("Every Monday 07:00")
+    url = f"/api/report-schedules/{schedule['id']}"
+    assert api.get("/api/report-schedules").json()["results"][0]["id"] == schedule["id"]
+    changed = api.patch(url, {"period": "monthly", "month_day": 15}, format="json").json()
+    assert (changed["period"], changed["recipient_ids"]) == ("monthly", [operator.pk])
+    assert api.post(f"{url}/disable").json()["next_run_at"] is None
+    assert api.post(f"{url}/enable").json()["next_run_at"] is not None
+    run = api.post(f"{url}/run-now")
+    assert (run.status_code, run.json()["state"]) == (202, "running")
+    run_jobs("reports")
+    (done,) = api.get(f"{url}/runs").json()["results"]
+    assert (done["state"], len(done["report_ids"])) == ("delivered", 1)
+    assert sorted(each["channel"] for each in done["deliveries"]) == ["email", "in_app"]
+    assert api.delete(url).status_code == 204
+    assert api.get(url).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kinds": ["nonsense"]}, "kinds"),
+        ({"formats": ["exe"]}, "formats"),
+        ({"local_time": "25:00"}, "local_time"),
+        ({"weekday": 7}, "weekday"),
+        ({"recipient_ids": [10**9]}, "recipient_ids"),
+        ({"device_ids": [10**9]}, "device_ids"),
+        ({"device_ids": list(range(1, 10_001))}, "device_ids"),
+        ({"extra_emails": ["boss@example.net"]}, "extra_emails"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_the_api_names_what_is_wrong(api, body, changes, field):
+    answer = api.post("/api/report-schedules", {**body, **changes}, format="json")
+    assert (answer.status_code, field in answer.json()["fields"]) == (400, True), answer.content
+
+
+def test_viewers_see_schedules_owners_and_managers_change_them_and_strangers_know_of_none(
+    api, body, fleet, operator, make_user, charlie
+):
+    url = f"/api/report-schedules/{api.post('/api/report-schedules', body, format='json').json()['id']}"
+    other = make_user()
+    membership = FleetMembership.objects.create(user=other, fleet=fleet, role=FleetRole.OPERATOR)
+    api.force_authenticate(other)
+    assert (api.get(url).status_code, api.delete(url).status_code) == (200, 403)
+    membership.role = FleetRole.VIEWER
+    membership.save()
+    assert api.post("/api/report-schedules", body, format="json").status_code == 403
+    membership.role = FleetRole.MANAGER
+    membership.save()
+    assert api.post(f"{url}/disable").status_code == 200
+    api.force_authenticate(charlie)
+    assert [api.get(url).status_code, api.post(f"{url}/run-now").status_code] == [404, 404]
+    assert api.post("/api/report-schedules", body, format="json").status_code == 404
