@@ -15,6 +15,7 @@ from trackerproject.embedded import default_database_url, default_redis_url
 from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
+from trackerproject.queues import alt_clusters
 from trackerproject.retention import retention_days
 from trackerproject.theme import PRIMARY
 
@@ -147,39 +148,12 @@ Q_CLUSTER: dict[str, Any] = {
     "timeout": 60,
     "catch_up": False,
     "label": _("Background work"),
-    "ALT_CLUSTERS": {
-        # timeout in seconds; attempts and backoff_* are ours (the retry policy of a queue, a task may override it)
-        "positions": {
-            "timeout": 60,
-            # One worker keeps batches in the order in which they were accepted; two may store a device's later batch
-            # first, whose earlier fixes then count as late (stored, but no event): see docs/adr/0003.
-            "workers": env.int("POSITIONS_WORKERS", default=1),
-            "attempts": 5,
-            "backoff_seconds": 1,
-            "backoff_cap_seconds": 60,
-        },
-        "reports": {
-            "timeout": 900,
-            "workers": env.int("REPORTS_WORKERS", default=1),
-            "attempts": 2,
-            "backoff_seconds": 30,
-            "backoff_cap_seconds": 30,
-        },
-        "cleanup": {
-            "timeout": 3600,
-            "workers": env.int("CLEANUP_WORKERS", default=1),
-            "attempts": 2,
-            "backoff_seconds": 60,
-            "backoff_cap_seconds": 60,
-        },
-        "notifications": {
-            "timeout": 60,
-            "workers": env.int("NOTIFICATIONS_WORKERS", default=1),
-            "attempts": 8,
-            "backoff_seconds": 5,
-            "backoff_cap_seconds": 3600,
-        },
-    },
+    "ALT_CLUSTERS": alt_clusters(
+        positions=env.int("POSITIONS_WORKERS", default=1),
+        reports=env.int("REPORTS_WORKERS", default=1),
+        cleanup=env.int("CLEANUP_WORKERS", default=1),
+        notifications=env.int("NOTIFICATIONS_WORKERS", default=1),
+    ),
 }
 TASK_ENGINE = {
     # Where the engine hands finished jobs over, asks for stored ones and lets due schedules run: it knows no model.

@@ -211,7 +211,7 @@ class ReportScheduleListView(ApiView):
     def post(self, request: Request) -> Response:
         values = self.body(ReportScheduleBody)
         fleet = fleet_for(request.user, values["fleet_id"])
-        schedule = ReportSchedule(owner=request.user, fleet=fleet, time_zone=fleet.time_zone)
+        schedule = ReportSchedule(owner_id=request.user.pk, fleet=fleet, time_zone=fleet.time_zone)
         return Response(_stored(request.user, schedule, values), status=status.HTTP_201_CREATED)
 
 

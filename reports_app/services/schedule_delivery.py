@@ -114,7 +114,7 @@ def _parcel(run: ReportScheduleRun, ready: Sequence[Report], reader: Any) -> Par
     wanted = [
         (report, format) for report in ready for format in run.schedule.formats if format in formats_of(report.kind)
     ]
-    files = []
+    files: list[tuple[Report, ReportFile]] = []
     for report, format in wanted:
         current_job().raise_if_cancelled()
         current_job().progress(len(files), len(wanted), str(_title(report)))
@@ -172,9 +172,13 @@ def _message(run: ReportScheduleRun, parcel: Parcel, failed: Sequence[Report], r
         "attached": parcel.is_attached,
         "files": files,
         "problems": [{"label": _title(report), "reason": report.error} for report in failed],
-        "expires_at": None if parcel.is_attached else min(report.expires_at for report, _file in parcel.files),
+        "expires_at": None if parcel.is_attached else _first_expiry(parcel),
     }
     return Message(NotificationKind.REPORT_READY, context)
+
+
+def _first_expiry(parcel: Parcel) -> datetime | None:
+    return min((report.expires_at for report, _file in parcel.files if report.expires_at), default=None)
 
 
 def _title(report: Report) -> Any:

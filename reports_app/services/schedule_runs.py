@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
@@ -113,7 +114,7 @@ def _request_reports(run: ReportScheduleRun) -> list[Report]:
     schedule = run.schedule
     if not visible_fleets(schedule.owner, FleetRole.OPERATOR).filter(pk=schedule.fleet_id).exists():
         raise InvalidReport("owner_without_fleet", _("Its owner is no longer an operator of the fleet."))
-    span = {"range_start": run.range_start, "range_end": run.range_end, "requested_by": schedule.owner}
+    span: dict[str, Any] = {"range_start": run.range_start, "range_end": run.range_end, "requested_by": schedule.owner}
     devices = list(schedule.devices.filter(fleet=schedule.fleet).order_by("name", "pk"))
     if not devices and schedule.devices.exists():
         raise InvalidReport("no_devices", _("None of its devices is in the fleet any more."))

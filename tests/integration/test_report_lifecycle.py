@@ -22,6 +22,8 @@ from tasks_app.engine import JobCancelled, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import FleetMembership, FleetRole, Job
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import find_job
 from tasks_app.services.positions import store_fixes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -341,7 +343,8 @@ def test_files_live_in_any_storage_of_django(api, device, run_jobs, settings, me
     assert (default_storage.exists(name), media.exists()) == (True, False)
     job_id = get_task("cleanup_orphaned_data").delay()
     run_jobs("cleanup")
-    assert Job.objects.get(pk=job_id).state == "succeeded"
+    job = find_job(job_id, user=SHELL)
+    assert job.state == "succeeded", job.attempts
     assert default_storage.exists(name)
     api.delete(f"/api/reports/{number}")
     assert not default_storage.exists(name)
