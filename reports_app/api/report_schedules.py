@@ -211,8 +211,9 @@ class ReportScheduleListView(ApiView):
     def post(self, request: Request) -> Response:
         values = self.body(ReportScheduleBody)
         fleet = fleet_for(request.user, values["fleet_id"])
-        schedule = ReportSchedule(owner_id=request.user.pk, fleet=fleet, time_zone=fleet.time_zone)
-        return Response(_stored(request.user, schedule, values), status=status.HTTP_201_CREATED)
+        user: Any = request.user
+        schedule = ReportSchedule(owner=user, fleet=fleet, time_zone=fleet.time_zone)
+        return Response(_stored(user, schedule, values), status=status.HTTP_201_CREATED)
 
 
 class ReportScheduleView(ApiView):

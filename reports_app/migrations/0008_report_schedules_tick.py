@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from reports_app.migrations._default_schedules import add_schedule
+from tasks_app.migrations._default_schedules import add_schedule
 
 
 class Migration(migrations.Migration):

@@ -13,13 +13,8 @@ from django.conf import settings
 from django.db import connection
 
 from reports_app.models import UNFINISHED, Report, ReportState
-from tasks_app.models import Device, DirtyDay, Fleet, Position
+from tasks_app.models import Device, DeviceDay, DirtyDay, Fleet
 from tasks_app.queries.access import visible_devices
-
-# A fix is received before it is stored: a report begun in between does not contain it.
-LONGEST_WAY_IN = timedelta(hours=1)
-# Looking through more device days than this for late fixes would cost more than it saves.
-MAX_LOOKED_THROUGH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +85,7 @@ def is_fresh(report: Report, device_ids: Sequence[int], *, now: datetime) -> boo
 
 
 def _fixes_came_in(report: Report, device_ids: Sequence[int], since: datetime) -> bool:
-    """Whether fixes of the report's time were stored since; yes where finding out would be costly."""
-    day_before, day_after = report.range_start - timedelta(days=1), report.range_end + timedelta(days=1)
-    days = DirtyDay.objects.filter(device__in=device_ids, marked_at__gt=since)
-    if days.filter(day__gte=day_before.date(), day__lte=day_after.date()).exists():
-        return True
-    if len(device_ids) * ((report.range_end - report.range_start).days + 1) > MAX_LOOKED_THROUGH:
-        return True
-    fixes = Position.objects.filter(device__in=device_ids, received_at__gt=since - LONGEST_WAY_IN)
-    return fixes.filter(fix_time__gte=report.range_start, fix_time__lt=report.range_end).exists()
+    """Whether fixes of the report's days may have been stored since: their roll-ups wait for it, or contain it."""
+    first, last = report.range_start - timedelta(days=1), report.range_end + timedelta(days=1)  # whatever the zone
+    days = {"device__in": device_ids, "day__gte": first.date(), "day__lte": last.date()}
+    return DirtyDay.objects.filter(**days).exists() or DeviceDay.objects.filter(**days, computed_at__gt=since).exists()

@@ -31,7 +31,7 @@ def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetim
     error = error.replace("\x00", "")[:MAX_ERROR_LENGTH]
     with transaction.atomic():
         schedule = ReportSchedule.objects.select_for_update(of=("self",)).select_related("owner").get(pk=schedule_id)
-        ReportScheduleRun.objects.filter(pk=run_id).update(state=RunState.FAILED, error=error, finished_at=now)
+        ReportScheduleRun.objects.filter(pk__in=[run_id]).update(state=RunState.FAILED, error=error, finished_at=now)
         schedule.failure_count += 1
         schedule.last_error = error
         if run_id is None:  # it did not come as far as a run, which would have planned the next one
@@ -75,7 +75,7 @@ def _next_try(schedule: ReportSchedule, now: datetime) -> datetime | None:
 
 
 def _tell_owner(schedule: ReportSchedule, run_id: int | None, now: datetime) -> None:
-    run = ReportScheduleRun.objects.select_related("schedule").filter(pk=run_id).first()
+    run = ReportScheduleRun.objects.select_related("schedule").filter(pk__in=[run_id]).first()
     days = days_of_run(run) if run else {}
     context = {
         **days,

@@ -90,6 +90,14 @@ def test_a_day_that_was_over_is_read_again_only_when_a_fix_came_in(api, device, 
     renewed = ask(api, device)
     assert renewed.status_code == 202
     assert renewed.json()["report_id"] != number
+    run_jobs("reports")
+    assert ask(api, device).status_code == 202  # the fix is not in the roll-up of its day yet
+    run_jobs("reports")
+    get_task("update_device_days").delay()
+    run_jobs()
+    ask(api, device)
+    run_jobs("reports")
+    assert ask(api, device).status_code == 200
 
 
 def test_a_day_that_goes_on_is_read_again_once_its_report_is_old(api, device, run_jobs, settings):
