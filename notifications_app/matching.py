@@ -49,6 +49,8 @@ class Reason(StrEnum):
     COOLDOWN = "cooldown"
     NO_CHANNEL = "no_channel"
     NOBODY = "nobody"
+    RULE_OFF = "rule_off"
+    NOT_NAMED = "not_named"
     INACTIVE = "inactive"
     NO_ACCESS = "no_access"
     BACKLOG = "backlog"

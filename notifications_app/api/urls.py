@@ -21,6 +21,7 @@ from notifications_app.api.destinations import (
     SigningSecretView,
 )
 from notifications_app.api.inbox import MarkOneReadView, MarkReadView, NotificationListView
+from notifications_app.api.rules import DryRunView, RuleListView, RuleView
 
 api_urls = [
     path("tasks/notification/geofence", GeofenceAlertView.as_view(), name="notification-geofence"),
@@ -29,6 +30,9 @@ api_urls = [
     path("tasks/notification/maintenance", MaintenanceReminderView.as_view(), name="notification-maintenance"),
     path("tasks/notification/daily-summary", DailySummaryView.as_view(), name="notification-daily-summary"),
     path("tasks/notification/system", SystemAlertView.as_view(), name="notification-system"),
+    path("rules", RuleListView.as_view(), name="rules"),
+    path("rules/dry-run", DryRunView.as_view(), name="rules-dry-run"),
+    path("rules/<int:rule_id>", RuleView.as_view(), name="rule"),
     path("notifications", NotificationListView.as_view(), name="notifications"),
     path("notifications/mark-read", MarkReadView.as_view(), name="notifications-mark-read"),
     path("notifications/<int:notification_id>/read", MarkOneReadView.as_view(), name="notification-read"),

@@ -8,8 +8,8 @@ from copy import copy
 from notifications_app.messages import event_message
 from notifications_app.models import Notification
 from notifications_app.queries.audience import read_people, reader_of, readers_of
+from notifications_app.queries.events import devices_of, geofence_names
 from notifications_app.rendering import render
-from notifications_app.services.event_alerts import devices_of, geofence_names
 from tasks_app.models import Event
 
 

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models import Escalation, EscalationStep, Notification, Rule
 from notifications_app.outcomes import Tell
+from notifications_app.queries.events import devices_of, event_value
 from notifications_app.queries.rules import rule_values
-from notifications_app.services.event_alerts import audience_of, devices_of, event_value, write_tells
+from notifications_app.services.event_alerts import audience_of, write_tells
 from notifications_app.services.later import minutes_after
 from tasks_app.engine import current_job
 

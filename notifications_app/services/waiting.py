@@ -12,8 +12,9 @@ from django.db import transaction
 from notifications_app.matching import RuleIndex
 from notifications_app.models import Rule, WaitingAlert
 from notifications_app.outcomes import collect
+from notifications_app.queries.events import devices_of, event_values
 from notifications_app.queries.rules import rule_values
-from notifications_app.services.event_alerts import audience_of, devices_of, event_values, write_tells
+from notifications_app.services.event_alerts import audience_of, write_tells
 from notifications_app.services.later import remember
 from tasks_app.engine import current_job
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind

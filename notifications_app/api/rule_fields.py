@@ -1,0 +1,158 @@
+"""Rules and dry runs as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from notifications_app.models import ChannelKind, Rule
+from notifications_app.models.rules import MAX_MINUTES
+from notifications_app.sentences import REASONS, rule_sentence
+from notifications_app.services.rules import MAX_NAMED, MAX_STEPS
+from tasks_app.api.fields import (
+    FiniteFloatField,
+    IdField,
+    MomentField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictModelSerializer,
+    StrictSerializer,
+    editable_fields,
+)
+from tasks_app.models import EventKind, FleetRole
+
+
+class ClockField(serializers.TimeField):
+    """A time of day, as 07:30."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", input_formats=["%H:%M"], **kwargs)
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            self.fail("invalid", format="HH:MM")
+        return super().to_internal_value(value)
+
+
+class IdsField(serializers.ListField):
+    """Row numbers; each counts once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=IdField(), max_length=MAX_NAMED, **kwargs)
+
+    def to_representation(self, data: Any) -> list[int]:
+        return sorted(row.pk for row in data.all())
+
+
+class ChoicesField(serializers.ListField):
+    """Some of some names, each once."""
+
+    def __init__(self, *, choices: Any, **kwargs: Any) -> None:
+        super().__init__(child=serializers.ChoiceField(choices=choices), max_length=len(choices), **kwargs)
+
+
+class EscalationStepSerializer(StrictSerializer):
+    """Whom to tell when nobody has acknowledged in time."""
+
+    after_minutes = StrictIntegerField(min_value=1, max_value=MAX_MINUTES)
+    user_ids = IdsField(source="users", min_length=1)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = super().to_internal_value(data)
+        return {"after_minutes": values["after_minutes"], "user_ids": values["users"]}
+
+
+class RuleSerializer(StrictModelSerializer):
+    """A rule. What is left empty narrows nothing down; `sentence` says it in words."""
+
+    fleet_id = IdField(required=False, allow_null=True, help_text="null: every fleet, for staff.")
+    event_kinds = ChoicesField(choices=EventKind.choices)
+    channels = ChoicesField(choices=ChannelKind.choices)
+    roles = ChoicesField(choices=FleetRole.choices, required=False)
+    alarms = serializers.ListField(child=StrictCharField(max_length=40), max_length=50, required=False)
+    min_speed_kph = FiniteFloatField(min_value=0, max_value=500, required=False, allow_null=True)
+    min_duration_minutes = FiniteFloatField(min_value=0, max_value=MAX_MINUTES, required=False, allow_null=True)
+    digest_daily_at = ClockField(required=False, allow_null=True)
+    user_ids = IdsField(source="users", required=False)
+    device_ids = IdsField(source="devices", required=False)
+    geofence_ids = IdsField(source="geofences", required=False)
+    within_geofence_ids = IdsField(source="within_geofences", required=False)
+    escalation_steps = EscalationStepSerializer(many=True, required=False, max_length=MAX_STEPS)
+    sentence = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Rule
+        fields = [
+            "id",
+            "fleet_id",
+            *editable_fields(Rule),
+            "user_ids",
+            "device_ids",
+            "geofence_ids",
+            "within_geofence_ids",
+            "escalation_steps",
+            "sentence",
+        ]
+        read_only_fields = ["id"]
+
+    def get_sentence(self, rule: Rule) -> str:
+        return rule_sentence(rule)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The values under the names of the API, as services.rules takes them."""
+        values = super().to_internal_value(data)
+        names = {"users": "user_ids", "devices": "device_ids", "geofences": "geofence_ids"}
+        names["within_geofences"] = "within_geofence_ids"
+        return {names.get(name, name): value for name, value in values.items()}
+
+
+class DryRunBody(StrictSerializer):
+    """An event that happened, or the description of one; `occurred_at` is now when not said."""
+
+    event_id = IdField(required=False)
+    device_id = IdField(required=False)
+    kind = serializers.ChoiceField(choices=EventKind.choices, required=False)
+    occurred_at = MomentField(required=False)
+    geofence_id = IdField(required=False)
+    latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
+    longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
+    speed_kph = FiniteFloatField(min_value=0, max_value=2000, required=False)
+    alarm = StrictCharField(max_length=40, required=False)
+    offline_minutes = FiniteFloatField(min_value=0, max_value=MAX_MINUTES, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "event_id" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"event_id": [_("Give an event, or the description of one, not both.")]})
+        missing = [name for name in ("device_id", "kind") if name not in attrs]
+        if "event_id" not in attrs and missing:
+            raise serializers.ValidationError({name: [_("This field is required.")] for name in missing})
+        if ("latitude" in attrs) != ("longitude" in attrs):
+            raise serializers.ValidationError({"latitude": [_("Give both coordinates, or none.")]})
+        return attrs
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """What one rule means for one person."""
+
+    rule_id = serializers.IntegerField(allow_null=True, help_text="null: no rule names this person.")
+    rule = serializers.CharField()
+    user_id = serializers.IntegerField(allow_null=True, help_text="null: for nobody, whoever the rule names.")
+    user = serializers.CharField()
+    outcome = serializers.CharField(help_text="tell, hold (later, with others), wait (until it has lasted), no")
+    reason = serializers.CharField(help_text="For machines.")
+    detail = serializers.SerializerMethodField()
+    channels = serializers.ListField(child=serializers.CharField())
+    due_at = MomentField(allow_null=True)
+
+    @extend_schema_field({"type": "string", "description": "The reason in words."})
+    def get_detail(self, verdict: Any) -> str:
+        return str(REASONS[verdict.reason])
+
+
+class DryRunSerializer(serializers.Serializer[Any]):
+    """Those who would be told come first."""
+
+    results = VerdictSerializer(many=True)

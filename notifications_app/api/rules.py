@@ -1,0 +1,174 @@
+"""Rules: looked at by the members of their fleet, kept by its managers; and what would follow from an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError as InvalidRow
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications_app.api.rule_fields import DryRunBody, DryRunSerializer, RuleSerializer
+from notifications_app.models import Rule
+from notifications_app.queries.dry_run import dry_run
+from notifications_app.queries.rule_rows import visible_rules
+from notifications_app.services.rules import save_rule
+from tasks_app.api.base import ApiView
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.permissions import check_manages, device_for, fleet_for, geofence_for
+from tasks_app.api.rows import deleted
+from tasks_app.api.schema import describe, page_of
+from tasks_app.models import Device, Event, FleetRole
+from tasks_app.queries.access import visible_events
+
+
+class RuleListQuery(PageQuery):
+    """Filters of the list."""
+
+    fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+
+class RuleListView(ApiView):
+    """The rules of the caller's fleets."""
+
+    @describe(
+        "List rules",
+        name="rules_list",
+        tag="notifications",
+        parameters=[RuleListQuery],
+        answers={200: page_of(RuleSerializer, "RulePage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(RuleListQuery)
+        rules = visible_rules(request.user)
+        if "fleet" in query:
+            rules = rules.filter(fleet_id=query["fleet"])
+        rows, cursor = keyset_page(rules, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, RuleSerializer(rows, many=True).data))
+
+    @describe(
+        "Make a rule",
+        name="rules_create",
+        tag="notifications",
+        request=RuleSerializer,
+        answers={201: RuleSerializer},
+        errors=(404,),
+        description="For managers of its fleet. A rule without a fleet is about every fleet, and for staff.",
+    )
+    def post(self, request: Request) -> Response:
+        values = self.body(RuleSerializer)
+        _check_may(request.user, values.get("fleet_id"), "notifications_app.add_rule")
+        rule = _saved(Rule(), values)
+        return Response(RuleSerializer(_shown(request.user, rule.pk)).data, status=status.HTTP_201_CREATED)
+
+
+class RuleView(ApiView):
+    """One rule."""
+
+    @describe("A rule", name="rules_retrieve", tag="notifications", answers={200: RuleSerializer}, errors=(404,))
+    def get(self, request: Request, rule_id: int) -> Response:
+        return Response(RuleSerializer(_shown(request.user, rule_id)).data)
+
+    @describe(
+        "Change a rule",
+        name="rules_update",
+        tag="notifications",
+        request=RuleSerializer(partial=True),
+        answers={200: RuleSerializer},
+        errors=(404,),
+        description="For managers of its fleet; its fleet cannot be changed.",
+    )
+    def patch(self, request: Request, rule_id: int) -> Response:
+        rule = _shown(request.user, rule_id)
+        _check_may(request.user, rule.fleet_id, "notifications_app.change_rule")
+        values = self.body(RuleSerializer, partial=True)
+        if values.get("fleet_id", rule.fleet_id) != rule.fleet_id:
+            raise serializers.ValidationError({"fleet_id": [_("A rule stays in its fleet.")]})
+        _saved(rule, values)
+        return Response(RuleSerializer(_shown(request.user, rule_id)).data)
+
+    @describe("Delete a rule", name="rules_delete", tag="notifications", answers={204: None}, errors=(404, 409))
+    def delete(self, request: Request, rule_id: int) -> Response:
+        rule = _shown(request.user, rule_id)
+        _check_may(request.user, rule.fleet_id, "notifications_app.delete_rule")
+        return deleted(rule)
+
+
+class DryRunView(ApiView):
+    """What would follow from an event."""
+
+    @describe(
+        "Who would hear of an event, and why not the others",
+        name="rules_dry_run",
+        tag="notifications",
+        request=DryRunBody,
+        answers={200: DryRunSerializer},
+        errors=(404,),
+        description=(
+            "For managers of the device's fleet. Nothing is written, nobody is told. Give the `event_id` of an event that "
+            "happened, or describe one."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(DryRunBody)
+        event, device = _event_of(request.user, body)
+        check_manages(request.user, device.fleet, "notifications_app.change_rule")
+        verdicts = dry_run(event, device, now=timezone.now())
+        return Response(DryRunSerializer({"results": verdicts}).data)
+
+
+def _event_of(user: Any, body: Mapping[str, Any]) -> tuple[Event, Device]:
+    if "event_id" in body:
+        event = visible_events(user).filter(pk=body["event_id"]).select_related("device__fleet").first()
+        if event is None:
+            raise Http404
+        return event, event.device
+    device = device_for(user, body["device_id"], FleetRole.VIEWER)
+    if "geofence_id" in body and geofence_for(user, body["geofence_id"], FleetRole.VIEWER).fleet_id != device.fleet_id:
+        raise Http404
+    told = {
+        "speed_kph": body.get("speed_kph"),
+        "alarm": body.get("alarm"),
+        "offline_minutes": body.get("offline_minutes"),
+    }
+    return (
+        Event(
+            device=device,
+            kind=body["kind"],
+            occurred_at=body.get("occurred_at") or timezone.now(),
+            latitude=body.get("latitude"),
+            longitude=body.get("longitude"),
+            geofence_id=body.get("geofence_id"),
+            data={name: value for name, value in told.items() if value is not None},
+        ),
+        device,
+    )
+
+
+def _shown(user: Any, rule_id: int) -> Rule:
+    rule = visible_rules(user).filter(pk=rule_id).first()
+    if rule is None:
+        raise Http404
+    return rule
+
+
+def _check_may(user: Any, fleet_id: int | None, permission: str) -> None:
+    if fleet_id is not None:
+        check_manages(user, fleet_for(user, fleet_id, FleetRole.VIEWER), permission)
+    elif not (user.is_staff and user.has_perm(permission)):
+        raise PermissionDenied(_("Rules about every fleet are for staff."))
+
+
+def _saved(rule: Rule, values: Mapping[str, Any]) -> Rule:
+    try:
+        return save_rule(rule, values)
+    except InvalidRow as error:
+        problems: dict[str, Any] = error.message_dict if hasattr(error, "error_dict") else {}
+        problems = {{"__all__": "non_field_errors", "fleet": "fleet_id"}.get(k, k): v for k, v in problems.items()}
+        raise serializers.ValidationError(problems or {"non_field_errors": error.messages}) from error

@@ -1,0 +1,62 @@
+"""Events with what rules ask of them, and what messages say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from notifications_app.matching import LASTING_KINDS, EventValue, RuleValue
+from notifications_app.queries.places import inside_of
+from tasks_app.models import Device, Event, EventKind, Geofence
+
+
+def geofence_names(ids: Iterable[int | None]) -> dict[int, str]:
+    wanted = {one for one in ids if one}
+    return dict(Geofence.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+
+
+def devices_of(events: Iterable[Event]) -> dict[int, Device]:
+    """The devices of these events, with fleet and state at hand."""
+    return Device.objects.select_related("fleet", "state").in_bulk({event.device_id for event in events})
+
+
+def event_values(
+    events: Sequence[Event], devices: Mapping[int, Device], rules: Iterable[RuleValue]
+) -> list[EventValue]:
+    """What rules ask of these events; where they happened only if a rule asks for that."""
+    wanted = set[int]().union(*(rule.within_geofence_ids for rule in rules))
+    inside = inside_of(events, devices, wanted) if wanted else {}
+    return [event_value(event, devices[event.device_id], inside.get(event.pk, frozenset())) for event in events]
+
+
+def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset()) -> EventValue:
+    """What rules ask of one event."""
+    speed = event.data.get("speed_kph")
+    began_at, ended_at = _span(event)
+    return EventValue(
+        id=event.pk,
+        kind=str(event.kind),
+        fleet_id=device.fleet_id,
+        device_id=device.pk,
+        occurred_at=event.occurred_at,
+        geofence_id=event.geofence_id,
+        alarm=str(event.data.get("alarm", "")),
+        speed_kph=speed if isinstance(speed, int | float) else None,
+        began_at=began_at,
+        ended_at=ended_at,
+        inside=inside,
+    )
+
+
+def _span(event: Event) -> tuple[datetime | None, datetime | None]:
+    """When what lasts began and, where it is over, ended."""
+    if event.kind not in LASTING_KINDS:
+        return None, None
+    if event.kind == EventKind.OVERSPEED:
+        seconds = event.data.get("duration_seconds")
+        is_over = isinstance(seconds, int | float)
+        return event.occurred_at, event.occurred_at + timedelta(seconds=seconds) if is_over else None
+    minutes = event.data.get("offline_minutes")
+    silent_minutes = minutes if isinstance(minutes, int | float) else 0
+    ended_at = event.occurred_at if event.kind == EventKind.DEVICE_ONLINE else None
+    return event.occurred_at - timedelta(minutes=silent_minutes), ended_at

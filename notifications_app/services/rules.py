@@ -1,0 +1,90 @@
+"""Making and changing rules: everything they name belongs to their fleet, and whoever they tell may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from notifications_app.models import EscalationStep, Rule
+from tasks_app.models import Device, Fleet, Geofence
+from tasks_app.services.fleet_rows import save_row
+
+MAX_STEPS = 10
+MAX_NAMED = 1000
+# What a rule names, by the name under which it is given: (relation, which rows belong to a fleet).
+_OF_THE_FLEET = {
+    "device_ids": ("devices", Device),
+    "geofence_ids": ("geofences", Geofence),
+    "within_geofence_ids": ("within_geofences", Geofence),
+}
+
+
+@transaction.atomic
+def save_rule(rule: Rule, values: Mapping[str, Any]) -> Rule:
+    """Give a rule these values, its lists of ids and its escalation steps included; what is left out stays.
+
+    Raises Django's ValidationError naming the field: what is named is unknown, of another fleet, may not see the fleet.
+    """
+    own = {
+        name: value for name, value in values.items() if name not in (*_OF_THE_FLEET, "user_ids", "escalation_steps")
+    }
+    _check_not_empty(rule, own)
+    save_row(rule, own)
+    for name, (relation, model) in _OF_THE_FLEET.items():
+        if name in values:
+            getattr(rule, relation).set(_rows_of_fleet(model, rule.fleet, values[name], name))
+    if "user_ids" in values:
+        rule.users.set(_people(rule.fleet, values["user_ids"], "user_ids"))
+    if "escalation_steps" in values:
+        _set_steps(rule, values["escalation_steps"])
+    if not rule.roles and not rule.users.exists():
+        raise ValidationError({"user_ids": _("Name at least one person or role.")})
+    return rule
+
+
+def permitted_people(fleet: Fleet | None) -> Any:
+    """The active users whom a rule of this fleet (None: of every fleet) may name."""
+    active = get_user_model().objects.filter(is_active=True)
+    return active if fleet is None else active.filter(Q(is_staff=True) | Q(memberships__fleet=fleet)).distinct()
+
+
+def _check_not_empty(rule: Rule, values: Mapping[str, Any]) -> None:
+    for name in ("event_kinds", "channels"):
+        if not values.get(name, getattr(rule, name)):
+            raise ValidationError({name: _("Choose at least one.")})
+
+
+def _rows_of_fleet(model: Any, fleet: Fleet | None, ids: Sequence[int], name: str) -> list[Any]:
+    rows = model.objects.filter(pk__in=ids)
+    return _all_of(rows if fleet is None else rows.filter(fleet=fleet), ids, name)
+
+
+def _people(fleet: Fleet | None, ids: Sequence[int], name: str) -> list[Any]:
+    return _all_of(permitted_people(fleet).filter(pk__in=ids), ids, name)
+
+
+def _all_of(rows: Iterable[Any], ids: Collection[int], name: str) -> list[Any]:
+    """Unknown ones and those of other fleets look alike: whether they exist is nobody's business."""
+    found = {row.pk: row for row in rows}
+    if missing := sorted(set(ids) - set(found)):
+        listed = ", ".join(map(str, missing[:5]))
+        raise ValidationError({name: _("Not in the rule's fleet: %(ids)s.") % {"ids": listed}})
+    return list(found.values())
+
+
+def _set_steps(rule: Rule, steps: Sequence[Mapping[str, Any]]) -> None:
+    times = [step["after_minutes"] for step in steps]
+    if len(set(times)) != len(times):
+        raise ValidationError({"escalation_steps": _("Each step needs a time of its own.")})
+    rule.escalation_steps.all().delete()
+    for step in steps:
+        people = _people(rule.fleet, step["user_ids"], "escalation_steps")
+        EscalationStep.objects.create(rule=rule, after_minutes=step["after_minutes"]).users.set(people)
+    # What was prefetched, or asked for before, is no longer so.
+    getattr(rule, "_prefetched_objects_cache", {}).clear()
