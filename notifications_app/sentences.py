@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.utils.formats import number_format
+from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -72,7 +72,7 @@ def rule_sentence(rule: Rule) -> str:
     """The rule in the language of the moment. Prefetch what it names where there are many rules."""
     sentence = _("Tell %(who)s %(how)s when %(what)s %(does)s") % {
         "who": _who(rule),
-        "how": _and([str(HOW[one]) if one in HOW else one for one in rule.channels]) or _("in no way"),
+        "how": _and([str(HOW[ChannelKind(one)]) for one in rule.channels if one in HOW]) or _("in no way"),
         "what": _what(rule),
         "does": _does(rule),
     }
@@ -111,7 +111,7 @@ def _verb(kind: str, areas: str, alarms: Sequence[str]) -> str:
 def _conditions(rule: Rule) -> list[str]:
     found = []
     if rule.min_speed_kph is not None:
-        found.append(_("above %(speed)s km/h") % {"speed": number_format(rule.min_speed_kph)})
+        found.append(_("above %(speed)s km/h") % {"speed": floatformat(rule.min_speed_kph, -1)})
     if within := _names([geofence.name for geofence in rule.within_geofences.all()]):
         found.append(_("inside %(areas)s") % {"areas": _or(within)})
     if rule.min_duration_minutes:

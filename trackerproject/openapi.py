@@ -8,6 +8,11 @@ OPENAPI = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "EventKindEnum": "tasks_app.models.EventKind",
+        "ChannelKindEnum": "notifications_app.models.ChannelKind",
+        "NotificationKindEnum": "notifications_app.models.NotificationKind",
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "deviceKey": {"type": "apiKey", "in": "header", "name": "X-Device-Key"},

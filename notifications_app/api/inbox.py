@@ -12,8 +12,9 @@ from rest_framework.response import Response
 
 from notifications_app.models import Notification, NotificationKind
 from notifications_app.queries.inbox import visible_notifications
+from notifications_app.queries.recent import recent_notifications, unread_count
 from notifications_app.services.bodies import fill_bodies
-from notifications_app.services.inbox import mark_read
+from notifications_app.services.inbox import acknowledge, mark_read
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, MomentField, StrictSerializer
 from tasks_app.api.pagination import MAX_LIMIT, PageQuery, keyset_page, page_body
@@ -27,11 +28,35 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
     text = serializers.CharField(source="body_text")
     created_at = MomentField()
     read_at = MomentField(allow_null=True)
+    acknowledged_at = MomentField(allow_null=True)
 
     class Meta:
         model = Notification
-        fields = ["id", "kind", "subject", "text", "device_id", "event_id", "created_at", "read_at"]
+        fields = ["id", "kind", "subject", "text", "device_id", "event_id", "created_at", "read_at", "acknowledged_at"]
         read_only_fields = fields
+
+
+class RecentNotificationSerializer(NotificationSerializer):
+    """One message without its text."""
+
+    class Meta(NotificationSerializer.Meta):
+        fields = [name for name in NotificationSerializer.Meta.fields if name != "text"]
+        read_only_fields = fields
+
+    text = None  # type: ignore[assignment]
+
+
+class RecentSerializer(serializers.Serializer[Any]):
+    """The newest."""
+
+    unread = serializers.IntegerField(help_text="How many of all are unread.")
+    results = RecentNotificationSerializer(many=True)
+
+
+class UnreadSerializer(serializers.Serializer[Any]):
+    """A number."""
+
+    unread = serializers.IntegerField()
 
 
 class NotificationListQuery(PageQuery):
@@ -75,6 +100,50 @@ class NotificationListView(ApiView):
         )
         fill_bodies(rows)
         return Response(page_body(request, cursor, NotificationSerializer(rows, many=True).data))
+
+
+class RecentView(ApiView):
+    """What a page shows at its bell, fast enough to be asked for often."""
+
+    @describe(
+        "The newest 50 own notifications and how many are unread",
+        name="notifications_recent",
+        tag="notifications",
+        answers={200: RecentSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(recent_notifications(request.user))
+
+
+class UnreadCountView(ApiView):
+    """How many are unread."""
+
+    @describe(
+        "Count own unread notifications",
+        name="notifications_unread_count",
+        tag="notifications",
+        answers={200: UnreadSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"unread": unread_count(request.user)})
+
+
+class AcknowledgeView(ApiView):
+    """Says that somebody looks after it; again is fine."""
+
+    @describe(
+        "Acknowledge one notification",
+        name="notification_acknowledge",
+        tag="notifications",
+        answers={200: MarkedSerializer},
+        errors=(404,),
+        description="It counts as read, and what it tells of is not escalated any further.",
+    )
+    def post(self, request: Request, notification_id: int) -> Response:
+        if not visible_notifications(request.user).filter(pk=notification_id).exists():
+            raise Http404
+        changed = acknowledge(user=request.user, now=timezone.now(), notification_ids=[notification_id])
+        return Response({"changed": changed})
 
 
 class MarkReadView(ApiView):

@@ -80,7 +80,7 @@ class RuleSerializer(StrictModelSerializer):
     device_ids = IdsField(source="devices", required=False)
     geofence_ids = IdsField(source="geofences", required=False)
     within_geofence_ids = IdsField(source="within_geofences", required=False)
-    escalation_steps = EscalationStepSerializer(many=True, required=False, max_length=MAX_STEPS)
+    escalation_steps = EscalationStepSerializer(many=True, required=False, max_length=MAX_STEPS)  # type: ignore[call-arg]
     sentence = serializers.SerializerMethodField()
 
     class Meta:

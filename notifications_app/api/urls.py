@@ -20,7 +20,15 @@ from notifications_app.api.destinations import (
     DestinationView,
     SigningSecretView,
 )
-from notifications_app.api.inbox import MarkOneReadView, MarkReadView, NotificationListView
+from notifications_app.api.inbox import (
+    AcknowledgeView,
+    MarkOneReadView,
+    MarkReadView,
+    NotificationListView,
+    RecentView,
+    UnreadCountView,
+)
+from notifications_app.api.preferences import PreferenceView
 from notifications_app.api.rules import DryRunView, RuleListView, RuleView
 
 api_urls = [
@@ -34,6 +42,10 @@ api_urls = [
     path("rules/dry-run", DryRunView.as_view(), name="rules-dry-run"),
     path("rules/<int:rule_id>", RuleView.as_view(), name="rule"),
     path("notifications", NotificationListView.as_view(), name="notifications"),
+    path("notifications/recent", RecentView.as_view(), name="notifications-recent"),
+    path("notifications/unread-count", UnreadCountView.as_view(), name="notifications-unread-count"),
+    path("notifications/<int:notification_id>/acknowledge", AcknowledgeView.as_view(), name="notification-acknowledge"),
+    path("preferences", PreferenceView.as_view(), name="preferences"),
     path("notifications/mark-read", MarkReadView.as_view(), name="notifications-mark-read"),
     path("notifications/<int:notification_id>/read", MarkOneReadView.as_view(), name="notification-read"),
     path("deliveries", DeliveryListView.as_view(), name="deliveries"),

@@ -6,13 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, QuerySet
 
 from notifications_app.models import Notification
-
-# Short, because a count read while a notification is being committed may be stored just after its invalidation.
-UNREAD_TTL_SECONDS = 60
 
 
 def visible_notifications(user: Any) -> QuerySet[Notification]:
@@ -30,18 +26,3 @@ def told_since(moment: datetime, user_ids: Iterable[int]) -> dict[int, int]:
     """How many notifications of events each of these users was sent since then; users without any are left out."""
     sent = Notification.objects.filter(user__in=list(user_ids), created_at__gte=moment, event__isnull=False)
     return dict(sent.order_by().values_list("user_id").annotate(count=Count("pk")))
-
-
-def unread_count(user: Any) -> int:
-    """How many notifications `user` has not read; from the cache for up to a minute, renewed by every write."""
-    if not user.is_authenticated or not user.is_active:
-        return 0
-    count = cache.get(unread_key(user.pk))
-    if count is None:
-        count = Notification.objects.filter(user_id=user.pk, on_behalf_to="", read_at__isnull=True).count()
-        cache.set(unread_key(user.pk), count, UNREAD_TTL_SECONDS)
-    return count
-
-
-def unread_key(user_id: int) -> str:
-    return f"notifications:unread:{user_id}"

@@ -9,15 +9,14 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.core.cache import cache
 from django.db import connection, transaction
 
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationAttachment
-from notifications_app.queries.inbox import unread_key
 from notifications_app.queries.ways import read_ways
 from notifications_app.rendering import Rendered
 from notifications_app.services.dispatch import enqueue_deliveries
+from notifications_app.services.recent import note_change
 
 # One row of arrays instead of one set of parameters per row; RETURNING gives only what was not there yet, and
 # everything else follows from the returned rows, so the same news written again has no second effect.
@@ -79,15 +78,10 @@ def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
         written = [(new_id, unique[key]) for key, new_id in new_ids.items()]
         _write_attachments(written)
         to_send = _write_deliveries(written, now)
-        transaction.on_commit(partial(forget_unread_counts, {user_id for user_id, _key in new_ids}), robust=True)
+        note_change({user_id for user_id, _key in new_ids})
         if to_send:
             transaction.on_commit(partial(enqueue_deliveries, to_send))
     return list(new_ids.values())
-
-
-def forget_unread_counts(user_ids: Collection[int]) -> None:
-    """Have the unread counts of these users counted anew."""
-    cache.delete_many([unread_key(user_id) for user_id in user_ids])
 
 
 def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int]:
