@@ -1,0 +1,252 @@
+"""What is told later or not at all: quiet hours, digests, cooldowns, waiting, escalation, backlog, floods; nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from notifications_app.models import (
+    Escalation,
+    EscalationStep,
+    EventDispatch,
+    HeldAlert,
+    Notification,
+    NotificationPreference,
+    WaitingAlert,
+)
+from notifications_app.services.digests import send_due_digests
+from notifications_app.services.escalation import escalate_due
+from notifications_app.services.event_dispatch import EVENTS_PER_DISPATCH, dispatch, sweep_dispatches
+from notifications_app.services.inbox import acknowledge
+from notifications_app.services.waiting import tell_what_lasted
+from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, FleetMembership, FleetRole
+from tasks_app.signals import events_recorded
+from tests.support.notifications import make_geofence, make_rule, record_events, tell_noted_events, written
+
+pytestmark = pytest.mark.django_db
+
+
+def told() -> list[tuple[str, str]]:
+    return list(Notification.objects.order_by("pk").values_list("user__username", "subject"))
+
+
+@pytest.fixture
+def boss(make_user, fleet):
+    user = make_user(username="boss")
+    FleetMembership.objects.create(user=user, fleet=fleet, role=FleetRole.MANAGER)
+    return user
+
+
+@pytest.fixture
+def quiet(operator):
+    """Ana wants quiet from an hour ago until an hour from now, on clocks of UTC."""
+    now = timezone.now()
+    begin, end = ((now + timedelta(hours=hours)).time().replace(microsecond=0, second=0) for hours in (-1, 1))
+    return NotificationPreference.objects.create(user=operator, quiet_from=begin, quiet_to=end)
+
+
+def test_quiet_hours_hold_back_all_but_urgent_kinds_and_end_with_one_digest(
+    device, make_device, fleet, operator, quiet
+):
+    make_rule(fleet, [operator], channels=["in_app", "email"])
+    record_events(device, EventKind.OVERSPEED, EventKind.OVERSPEED, EventKind.ALARM, EventKind.IGNITION_ON)
+    record_events(make_device(name="Van 2"), EventKind.OVERSPEED)
+    assert told() == [("ana", "Van 1: alarm, unknown")]
+    now = timezone.now()
+    assert send_due_digests(now=now) == 0
+    assert send_due_digests(now=now + timedelta(hours=2)) == 1
+    assert send_due_digests(now=now + timedelta(hours=3)) == 0
+    digest = written()[-1]
+    assert (digest.kind, digest.subject) == ("digest", "4 events gathered for you")
+    assert "Van 1: Overspeed, 2×" in digest.body_text
+    assert "Van 2: Overspeed, 1×" in digest.body_text
+    assert sorted(digest.deliveries.values_list("channel", flat=True)) == ["email", "in_app"]
+    assert not HeldAlert.objects.exists()
+
+
+def test_a_digest_leaves_out_what_its_reader_may_no_longer_see(device, fleet, operator):
+    make_rule(fleet, [operator], digest_every_minutes=10)
+    record_events(device, EventKind.OVERSPEED)
+    FleetMembership.objects.all().delete()
+    assert send_due_digests(now=timezone.now() + timedelta(minutes=11)) == 0
+    assert told() == []
+    assert not HeldAlert.objects.exists()
+
+
+def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_device, fleet, operator):
+    make_rule(fleet, [operator], cooldown_minutes=30)
+    start = timezone.now() - timedelta(minutes=14)
+    for minutes in (0, 5, 10):
+        record_events(device, EventKind.OVERSPEED, occurred_at=start + timedelta(minutes=minutes))
+    record_events(device, EventKind.IGNITION_ON)
+    record_events(make_device(), EventKind.OVERSPEED)
+    record_events(device, EventKind.OVERSPEED, occurred_at=start + timedelta(minutes=31))
+    assert len(told()) == 4
+
+
+def test_a_rule_may_want_silence_to_last_and_tells_then_how_long_it_has(device, fleet, operator):
+    make_rule(fleet, [operator], kinds=["device_offline"], min_duration_minutes=60)
+    now = timezone.now()
+    DeviceState.objects.create(device=device, status=DeviceStatus.OFFLINE)
+    record_events(device, EventKind.DEVICE_OFFLINE, data={"offline_minutes": 15.0})
+    assert told() == []
+    assert tell_what_lasted(now=now + timedelta(minutes=44)) == 0
+    assert tell_what_lasted(now=now + timedelta(minutes=46)) == 1
+    assert written()[0].subject == "Van 1 has been silent for 15 min"
+    assert "1 h 1 min" in written()[0].body_text
+    assert not WaitingAlert.objects.exists()
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(59, 0), (61, 1)])
+def test_what_ended_in_time_is_not_told_and_what_did_not_is(device, fleet, operator, minutes, expected):
+    make_rule(fleet, [operator], kinds=["device_offline"], min_duration_minutes=60)
+    now = timezone.now()
+    DeviceState.objects.create(device=device, status=DeviceStatus.ONLINE)
+    record_events(device, EventKind.DEVICE_OFFLINE, data={"offline_minutes": 15.0})
+    record_events(device, EventKind.DEVICE_ONLINE, data={"offline_minutes": minutes})
+    assert tell_what_lasted(now=now + timedelta(minutes=50)) == expected
+
+
+def test_overspeed_that_ended_too_early_is_not_told(device, fleet, operator):
+    make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=2)
+    now = timezone.now()
+    short, long = record_events(device, EventKind.OVERSPEED, EventKind.OVERSPEED, data={"speed_kph": 120})
+    Event.objects.filter(pk=short.pk).update(data={"ended_at": "x", "duration_seconds": 30})
+    assert WaitingAlert.objects.count() == 2
+    assert tell_what_lasted(now=now + timedelta(minutes=3)) == 1
+    assert Notification.objects.get().event == long
+
+
+@pytest.fixture
+def escalating(fleet, operator, boss, staff):
+    rule = make_rule(fleet, [operator], kinds=["alarm"])
+    for minutes, user in ((10, boss), (30, staff)):
+        EscalationStep.objects.create(rule=rule, after_minutes=minutes).users.add(user)
+    return rule
+
+
+def test_what_nobody_acknowledges_goes_on_step_by_step_each_once(device, escalating, quiet):
+    record_events(device, EventKind.ALARM, data={"alarm": "sos"})
+    now = timezone.now()
+    assert [escalate_due(now=now + timedelta(minutes=minutes)) for minutes in (9, 11, 12, 31, 32, 99)] == [
+        0, 1, 0, 1, 0, 0
+    ]  # fmt: skip
+    assert told() == [
+        ("ana", "Van 1: alarm, SOS"),
+        ("boss", "Not acknowledged: Van 1: alarm, SOS"),
+        ("staff", "Not acknowledged: Van 1: alarm, SOS"),
+    ]
+    assert not Escalation.objects.exists()
+
+
+def test_an_acknowledgement_ends_the_escalation(device, escalating, operator, boss, api):
+    record_events(device, EventKind.ALARM)
+    now = timezone.now()
+    assert escalate_due(now=now + timedelta(minutes=11)) == 1
+    number = Notification.objects.get(user=boss).pk
+    assert api.post(f"/api/notifications/{number}/acknowledge").status_code == 404
+    assert acknowledge(user=boss, now=now, notification_ids=[number]) == 1
+    assert escalate_due(now=now + timedelta(minutes=31)) == 0
+    assert not Escalation.objects.exists()
+    assert Notification.objects.get(pk=number).read_at is not None
+
+
+def test_nobody_who_may_not_see_the_fleet_is_escalated_to(device, escalating, boss):
+    record_events(device, EventKind.ALARM)
+    FleetMembership.objects.filter(user=boss).delete()
+    assert escalate_due(now=timezone.now() + timedelta(minutes=11)) == 0
+    assert Escalation.objects.count() == 1
+
+
+@pytest.mark.parametrize(("count", "expected"), [(9, []), (10, [("ana", "10 events gathered for you")])])
+def test_what_an_outage_left_behind_is_one_digest_and_a_few_late_events_are_none(
+    device, fleet, operator, count, expected
+):
+    make_rule(fleet, [operator])
+    for number in range(count):
+        record_events(device, EventKind.OVERSPEED, occurred_at=timezone.now() - timedelta(hours=3, minutes=number))
+    assert told() == []
+    send_due_digests(now=timezone.now() + timedelta(minutes=6))
+    assert told() == expected
+    assert not HeldAlert.objects.exists()
+
+
+def test_a_flood_is_told_in_part_and_the_rest_together_while_others_get_theirs(
+    make_device, device, fleet, operator, boss, settings
+):
+    settings.ALERT_FLOOD_EVENTS = 5
+    make_rule(fleet, [operator], kinds=["overspeed"])
+    make_rule(fleet, [boss], kinds=["device_online"])
+    flooding = make_device(name="Van 2")
+    with transaction.atomic():
+        count = EVENTS_PER_DISPATCH * 2 + 10
+        now = timezone.now()
+        many = Event.objects.bulk_create(
+            Event(device=flooding, kind="overspeed", occurred_at=now) for _ in range(count)
+        )
+        events_recorded.send(sender=Event, events=many)
+    assert EventDispatch.objects.count() == 3
+    record_events(device, EventKind.DEVICE_ONLINE)
+    assert Notification.objects.filter(user=operator).count() == 5
+    assert Notification.objects.filter(user=boss).count() == 1
+    (held,) = HeldAlert.objects.all()
+    assert (held.reason, held.event_count) == ("flood", count - 5)
+
+
+def test_rules_about_every_fleet_and_roles_reach_whoever_may_see_it(device, operator, boss, charlie, fleet):
+    make_rule(None, [charlie], kinds=["overspeed"], roles=["manager"])
+    record_events(device, EventKind.OVERSPEED)
+    assert [user for user, _subject in told()] == ["boss"]
+
+
+def test_a_rule_about_the_inside_of_a_geofence_asks_where_it_happened(device, fleet, operator):
+    depot = make_geofence(fleet)
+    make_rule(fleet, [operator], kinds=["overspeed"]).within_geofences.set([depot])
+    record_events(device, EventKind.OVERSPEED, latitude=0.0, longitude=0.0)
+    record_events(device, EventKind.OVERSPEED)
+    assert told() == []
+    record_events(device, EventKind.OVERSPEED, latitude=-23.55, longitude=-46.63)
+    assert len(told()) == 1
+
+
+def test_events_whose_job_never_came_are_found_by_the_sweeper(device, fleet, operator, run_jobs):
+    make_rule(fleet, [operator], channels=["in_app"])
+    # The process dies between its commit and the enqueueing: the row is all there is.
+    events = [Event.objects.create(device=device, kind="overspeed", occurred_at=timezone.now())]
+    EventDispatch.objects.create(event_ids=[events[0].pk], created_at=timezone.now())
+    assert run_jobs("notifications") == 0
+    assert sweep_dispatches(now=timezone.now()) == 0
+    assert sweep_dispatches(now=timezone.now() + timedelta(minutes=2)) == 1
+    run_jobs("notifications")
+    assert len(told()) == 1
+    assert not EventDispatch.objects.exists()
+
+
+def test_a_dispatch_that_fails_halfway_leaves_nothing_and_is_done_whole_later(device, fleet, operator, monkeypatch):
+    make_rule(fleet, [operator], cooldown_minutes=5)
+    with transaction.atomic():
+        events = Event.objects.bulk_create([Event(device=device, kind="overspeed", occurred_at=timezone.now())])
+        events_recorded.send(sender=Event, events=events)
+    number = EventDispatch.objects.get().pk
+    with monkeypatch.context() as broken:
+        broken.setattr("notifications_app.services.event_alerts.write_tells", lambda *_args, **_kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            dispatch(number, now=timezone.now())
+    assert EventDispatch.objects.count() == 1
+    assert dispatch(number, now=timezone.now()) == {"events": 1, "notifications": 1}
+    assert dispatch(number, now=timezone.now()) == {"events": 0, "notifications": 0}
+
+
+def test_recorded_events_are_told_by_jobs_of_their_own(device, fleet, operator, run_jobs):
+    make_rule(fleet, [operator], channels=["in_app"])
+    with transaction.atomic():
+        events = Event.objects.bulk_create([Event(device=device, kind="alarm", occurred_at=timezone.now())])
+        events_recorded.send(sender=Event, events=events)
+    assert told() == []
+    run_jobs("notifications")
+    assert len(told()) == 1
+    tell_noted_events()
+    assert len(told()) == 1
