@@ -24,7 +24,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from notifications_app.channels.websocket import user_group
-from notifications_app.queries.inbox import unread_count
+from notifications_app.queries.recent import unread_count
 from tasks_app.websockets import messages
 from tasks_app.websockets.identity import Credential, current_access, session_credential, token_credential
 from tasks_app.websockets.limits import RateLimit
