@@ -15,6 +15,7 @@ from notifications_app.services import (
     escalation,
     event_dispatch,
     system_alerts,
+    system_checks,
     waiting,
 )
 from tasks_app.engine import task
@@ -106,6 +107,18 @@ def send_due_alerts() -> dict[str, int]:
         "digests": digests.send_due_digests(now=now),
         "escalated": escalation.escalate_due(now=now),
     }
+
+
+@task(queue="notifications", schedulable=True)
+def send_due_daily_summaries() -> dict[str, int]:
+    """Start a job for each subscriber on whose clock it is time for the daily summary."""
+    return {"jobs": daily_summary.start_due_summaries(now=timezone.now())}
+
+
+@task(queue="notifications", schedulable=True)
+def check_system() -> dict[str, int]:
+    """Tell administrators of queues that are behind, failing jobs, missing workers, a full disk, disabled schedules."""
+    return system_checks.check_system(now=timezone.now())
 
 
 @task(queue="notifications", schedulable=True)

@@ -177,6 +177,10 @@ ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
 ALERT_FLOOD_EVENTS = env.int("ALERT_FLOOD_EVENTS", default=100)
 # Late events of the last day become one digest from this many on; fewer are only recorded. 0: never.
 ALERT_BACKLOG_EVENTS = env.int("ALERT_BACKLOG_EVENTS", default=10)
+# When administrators are told that something is wrong: a job that waits too long, many failures of a task within an hour.
+SYSTEM_ALERT_QUEUE_AGE_MINUTES = env.int("SYSTEM_ALERT_QUEUE_AGE_MINUTES", default=10)
+SYSTEM_ALERT_FAILED_JOBS = env.int("SYSTEM_ALERT_FAILED_JOBS", default=50)
+SYSTEM_ALERT_DISK_PERCENT = env.int("SYSTEM_ALERT_DISK_PERCENT", default=90)
 # Of the fixes that filters keep out, so many of each device are kept with their reason.
 FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
 # Partitions for so many days ahead are made daily; anything else is made when its first fix arrives.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from uuid import UUID, uuid4, uuid5
+from datetime import datetime, timedelta
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from notifications_app.messages import Spot
-from notifications_app.models import NotificationKind, NotificationPreference
-from notifications_app.queries.audience import read_people
+from notifications_app.models import Notification, NotificationKind, NotificationPreference
+from notifications_app.queries.audience import read_people, zone_of
 from notifications_app.queries.summary import fleet_summaries
 from notifications_app.rendering import Message
 from notifications_app.services.alerts import job_dedupe_key
 from notifications_app.services.notify import notify_with_message
+from notifications_app.timing import is_due_daily
 from tasks_app.engine import PermanentError, current_job, get_task
+
+CATCH_UP = timedelta(hours=3)
 
 
 def fan_out_daily_summaries() -> int:
@@ -26,6 +29,29 @@ def fan_out_daily_summaries() -> int:
     for user_id in user_ids:
         get_task("send_daily_summary").apply_async((user_id,), job_id=uuid5(parent, f"daily-summary:{user_id}"))
     return len(user_ids)
+
+
+def start_due_summaries(*, now: datetime) -> int:
+    """Enqueue the summary of each active subscriber whose clock has shown their hour lately; return how many.
+
+    The job's id names person and day, so a summary is sent once a day however often this runs, and after an outage of
+    up to CATCH_UP it is sent late rather than not at all.
+    """
+    subscribers = NotificationPreference.objects.filter(daily_summary=True, user__is_active=True).order_by("user_id")
+    started = 0
+    for user_id, at, zone in subscribers.values_list("user_id", "daily_summary_at", "time_zone"):
+        due_at = is_due_daily(at, zone_of(zone), now, within=CATCH_UP)
+        if due_at is None or _was_sent(user_id, due_at):
+            continue
+        job_id = uuid5(NAMESPACE_URL, f"daily-summary:{user_id}:{due_at:%Y-%m-%d}")
+        get_task("send_daily_summary").apply_async((user_id,), job_id=job_id)
+        started += 1
+    return started
+
+
+def _was_sent(user_id: int, due_at: datetime) -> bool:
+    sent = Notification.objects.filter(user=user_id, kind=NotificationKind.DAILY_SUMMARY)
+    return sent.filter(created_at__gte=due_at).exists()
 
 
 def send_summary(*, user_id: int, now: datetime) -> list[int]:

@@ -1,0 +1,100 @@
+"""What is wrong with the system right now, as administrators should hear of it. Each trouble has a key that stays the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Count
+from django.utils.translation import gettext as _
+
+from tasks_app.engine import JobState
+from tasks_app.models import Job, ScheduleState
+from tasks_app.queries.jobs import queue_stats
+
+FAILURES_WINDOW = timedelta(hours=1)
+WORKER_LOST = "JobLost"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`level` as in send_system_alert."""
+
+    key: str
+    subject: str
+    message: str
+    level: str
+
+
+def troubles(*, now: datetime) -> list[Trouble]:
+    """Everything that is wrong at `now`. A few queries, and one look at Redis."""
+    return [*_queues(), *_failures(now), *_schedules(), *_disk()]
+
+
+def _queues() -> Iterator[Trouble]:
+    limit_minutes = settings.SYSTEM_ALERT_QUEUE_AGE_MINUTES
+    for queue in queue_stats():
+        name, waits_minutes = queue.name, (queue.oldest_age_seconds or 0) / 60
+        if not queue.workers:
+            message = _("No worker of the queue %(queue)s sends heartbeats; %(count)d jobs wait.")
+            yield Trouble(
+                f"no-workers:{name}",
+                _("Queue %(queue)s has no workers") % {"queue": name},
+                message % {"queue": name, "count": queue.depth},
+                "critical",
+            )
+        elif waits_minutes > limit_minutes and not queue.paused:
+            message = _(
+                "The oldest job of the queue %(queue)s has waited for %(minutes)d minutes; %(count)d jobs wait."
+            )
+            yield Trouble(
+                f"queue-age:{name}",
+                _("Queue %(queue)s is behind") % {"queue": name},
+                message % {"queue": name, "minutes": waits_minutes, "count": queue.depth},
+                "error",
+            )
+
+
+def _failures(now: datetime) -> Iterator[Trouble]:
+    """Tasks of which many jobs failed, and jobs given up because their workers died."""
+    recent = Job.objects.filter(state=JobState.FAILED, finished_at__gt=now - FAILURES_WINDOW).order_by()
+    for task, count in recent.values_list("task").annotate(count=Count("pk")).order_by("task"):
+        if count >= settings.SYSTEM_ALERT_FAILED_JOBS:
+            message = _("%(count)d jobs of the task %(task)s failed within the last hour.")
+            yield Trouble(
+                f"failed-jobs:{task}",
+                _("Many jobs of %(task)s fail") % {"task": task},
+                message % {"task": task, "count": count},
+                "error",
+            )
+    lost = recent.filter(error_class=WORKER_LOST).values_list("task", flat=True).distinct().order_by("task")
+    for task in lost:
+        message = _("A job of the task %(task)s was given up because its worker died several times while running it.")
+        yield Trouble(f"worker-lost:{task}", _("A job killed its workers"), message % {"task": task}, "error")
+
+
+def _schedules() -> Iterator[Trouble]:
+    """Schedules that were switched off because they cannot be run; those that a person switched off are no trouble."""
+    off = ScheduleState.objects.filter(is_enabled=False).exclude(last_error="").select_related("schedule")
+    for state in off.order_by("pk"):
+        yield Trouble(
+            f"schedule-off:{state.pk}",
+            _("Schedule %(name)s was switched off") % {"name": state.schedule.name},
+            state.last_error,
+            "error",
+        )
+
+
+def _disk() -> Iterator[Trouble]:
+    """The disk that reports and uploads are written to."""
+    place = Path(settings.MEDIA_ROOT)
+    usage = shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists()))
+    percent = 100 * usage.used / usage.total
+    if percent >= settings.SYSTEM_ALERT_DISK_PERCENT:
+        message = _("%(percent)d %% of the disk of %(place)s are used, %(free)d MiB are free.")
+        values = {"percent": percent, "place": place, "free": usage.free // 2**20}
+        yield Trouble("disk", _("The disk is nearly full"), message % values, "critical")

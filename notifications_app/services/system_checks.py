@@ -1,0 +1,44 @@
+"""Looking after the system: administrators are told of each trouble once, and again when it lasts another day."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from notifications_app.models import SystemTrouble
+from notifications_app.queries.system_health import Trouble, troubles
+from notifications_app.services.system_alerts import alert_administrators
+
+TOLD_AGAIN_AFTER = timedelta(days=1)
+# What comes and goes is not told each time it comes.
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+def check_system(*, now: datetime) -> dict[str, int]:
+    """Tell of what is wrong and was not told lately, forget what is over."""
+    found = troubles(now=now)
+    told = sum(_tell_once(trouble, now=now) for trouble in found)
+    over = SystemTrouble.objects.exclude(key__in=[trouble.key for trouble in found])
+    forgotten, _per_model = over.filter(told_at__lt=now - FORGOTTEN_AFTER).delete()
+    return {"troubles": len(found), "told": told, "over": forgotten}
+
+
+def _tell_once(trouble: Trouble, *, now: datetime) -> int:
+    """1 if it was told now. Row and notifications commit together, so that two checks at once tell once."""
+    with transaction.atomic():
+        row, is_new = SystemTrouble.objects.select_for_update().get_or_create(
+            key=trouble.key, defaults={"since": now, "told_at": now}
+        )
+        if not is_new and now - row.told_at < TOLD_AGAIN_AFTER:
+            return 0
+        row.told_at = now
+        row.save(update_fields=["told_at"])
+        alert_administrators(
+            subject=trouble.subject,
+            message=trouble.message,
+            level=trouble.level,
+            now=now,
+            dedupe_key=f"trouble:{trouble.key}:{now.timestamp():.0f}",
+        )
+    return 1

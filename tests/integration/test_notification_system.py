@@ -1,0 +1,116 @@
+"""What the system notices by itself: its own trouble, the hour of a person's daily summary."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from django_q.models import Schedule
+
+from notifications_app.models import Notification, NotificationPreference, SystemTrouble
+from notifications_app.queries import system_health
+from notifications_app.services.daily_summary import start_due_summaries
+from notifications_app.services.system_checks import check_system
+from tasks_app.models import Job, ScheduleState
+from tasks_app.queries.jobs import queue_stats
+
+pytestmark = pytest.mark.django_db
+
+
+def failed_job(**fields) -> Job:
+    now = timezone.now()
+    defaults = {"id": uuid4(), "task": "export_report_data", "queue": "reports", "state": "failed", "finished_at": now}
+    return Job.objects.create(**{**defaults, "created_at": now, **fields})
+
+
+def keys() -> set[str]:
+    return {trouble.key for trouble in system_health.troubles(now=timezone.now())}
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Every queue has a worker, and its jobs wait as long as is said."""
+    from dataclasses import replace
+
+    ages: dict[str, float] = {}
+    stats = queue_stats()
+    monkeypatch.setattr(
+        system_health,
+        "queue_stats",
+        lambda: [replace(one, workers=1, oldest_age_seconds=ages.get(one.name)) for one in stats],
+    )
+    return ages
+
+
+def test_it_finds_queues_without_workers():
+    assert {f"no-workers:{name}" for name in ("positions", "reports", "cleanup", "notifications")} <= keys()
+
+
+def test_it_finds_what_is_wrong_and_nothing_else(workers, settings):
+    settings.SYSTEM_ALERT_FAILED_JOBS = 2
+    settings.SYSTEM_ALERT_DISK_PERCENT = 101
+    assert keys() == set()
+    workers["reports"] = 601
+    workers["cleanup"] = 599
+    failed_job()
+    failed_job(task="cleanup_cache", queue="cleanup", error_class="JobLost")
+    failed_job(finished_at=timezone.now() - timedelta(hours=2))
+    schedule = Schedule.objects.create(name="bad", func="nothing", schedule_type="O")
+    ScheduleState.objects.create(schedule=schedule, is_enabled=False, last_error="No task is registered as 'nothing'.")
+    by_hand = Schedule.objects.create(name="off", func="cleanup_cache", schedule_type="O")
+    ScheduleState.objects.create(schedule=by_hand, is_enabled=False)
+    assert keys() == {"queue-age:reports", "worker-lost:cleanup_cache", f"schedule-off:{schedule.pk}"}
+    failed_job()
+    settings.SYSTEM_ALERT_DISK_PERCENT = 0
+    assert {"failed-jobs:export_report_data", "disk"} <= keys()
+
+
+def test_administrators_hear_of_the_same_trouble_once_a_day_and_again_when_it_comes_back(staff, workers, settings):
+    settings.SYSTEM_ALERT_DISK_PERCENT = 101
+    workers["reports"] = 3600
+    now = timezone.now()
+    assert check_system(now=now)["told"] == 1
+    assert Notification.objects.get().user == staff
+    assert "Queue reports is behind" in Notification.objects.get().subject
+    assert check_system(now=now + timedelta(minutes=5))["told"] == 0
+    assert check_system(now=now + timedelta(hours=25))["told"] == 1
+    workers.clear()
+    # What comes and goes within an hour is not told each time.
+    assert check_system(now=now + timedelta(hours=25, minutes=5)) == {"troubles": 0, "told": 0, "over": 0}
+    assert check_system(now=now + timedelta(hours=27))["over"] == 1
+    assert not SystemTrouble.objects.exists()
+    workers["reports"] = 3600
+    assert check_system(now=now + timedelta(hours=28))["told"] == 1
+
+
+def test_the_daily_summary_goes_to_each_at_their_hour_once_a_day(operator, make_user, staff, run_jobs):
+    asleep, late = make_user(username="kenji"), make_user(username="nora", is_active=False)
+    for user, zone, hour in ((operator, "America/Sao_Paulo", 7), (asleep, "Asia/Tokyo", 7), (late, "UTC", 10)):
+        NotificationPreference.objects.create(
+            user=user, time_zone=zone, daily_summary=True, daily_summary_at=time(hour)
+        )
+    # 07:05 in São Paulo, 19:05 in Tokyo.
+    at = datetime(2026, 11, 23, 10, 5, tzinfo=UTC)
+    assert start_due_summaries(now=at) == 1
+    assert start_due_summaries(now=at + timedelta(minutes=15)) == 1
+    run_jobs("notifications")
+    assert [(row.user, row.kind) for row in Notification.objects.all()] == [(operator, "daily_summary")]
+    assert start_due_summaries(now=at + timedelta(minutes=30)) == 0
+    assert start_due_summaries(now=at - timedelta(minutes=30)) == 0
+
+
+@pytest.mark.parametrize("name", ["send_due_alerts", "send_due_daily_summaries", "check_system"])
+def test_what_looks_after_it_is_on_a_schedule_by_itself(name):
+    from importlib import import_module
+
+    from django.apps import apps
+
+    Schedule.objects.all().delete()
+    import_module("notifications_app.migrations.0009_due_alerts_schedule").create_schedule(apps, None)
+    import_module("notifications_app.migrations.0010_schedules_per_person").create_schedules(apps, None)
+    schedule = Schedule.objects.get(name=name)
+    assert schedule.func == name
+    assert schedule.next_run > timezone.now()
+    assert ScheduleState.objects.get(schedule=schedule).is_enabled
