@@ -54,7 +54,7 @@ class Placed:
 
 def placed_sections(table: ReportTable) -> list[Placed]:
     """The sections that have places. Raises InvalidReport (no_places) when there is none."""
-    found = [placed for section in table.sections if (placed := _placed(section))]
+    found = [placed for section in table.sections if (placed := placed_section(section))]
     if not found:
         raise InvalidReport("no_places", _("This report has no places to draw."), field="format")
     return found
@@ -87,7 +87,8 @@ def track_segments(placed: Placed) -> Iterator[tuple[Chunk, npt.NDArray[np.bool_
         yield chunk, starts
 
 
-def _placed(section: Section) -> Placed | None:
+def placed_section(section: Section) -> Placed | None:
+    """The section with where its places are, None for one without."""
     places = {column.key: index for index, column in enumerate(section.columns)}
     if places.keys() >= set(POINT):
         return Placed(section, Geometry.TRACK if "fix_time" in places else Geometry.POINTS, places)

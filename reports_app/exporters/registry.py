@@ -11,11 +11,20 @@ from reports_app.exporters.geojson_file import GeoJsonExporter
 from reports_app.exporters.gpx_file import GpxExporter
 from reports_app.exporters.json_file import JsonExporter
 from reports_app.exporters.kml_file import KmlExporter
+from reports_app.exporters.pdf_file import PdfExporter
 from reports_app.exporters.xlsx_file import XlsxExporter
 
 EXPORTERS: dict[str, Exporter] = {
     exporter.format: exporter
-    for exporter in (JsonExporter(), CsvExporter(), XlsxExporter(), GeoJsonExporter(), GpxExporter(), KmlExporter())
+    for exporter in (
+        JsonExporter(),
+        CsvExporter(),
+        XlsxExporter(),
+        PdfExporter(),
+        GeoJsonExporter(),
+        GpxExporter(),
+        KmlExporter(),
+    )
 }
 # Kinds whose tables have no coordinates: geographic formats do not exist for them.
 WITHOUT_PLACES = frozenset({"summary", "fuel"})

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.formats import get_format, number_format
 
-from reports_app.columns import DECIMALS, Column, ColumnKind
+from reports_app.columns import DECIMALS, TEXT_KINDS, Column, ColumnKind
 from reports_app.exporters.cells import Cells, date_cells, number_cells, text_cells, time_cells
 from reports_app.reader import Reader
 from reports_app.table import Cell, Section, translated
 from tasks_app.geo.units import AltitudeUnit, AnyUnit, in_unit, unit_symbol
 
+# Where a person needs fewer decimals than are kept.
+_PEOPLE_DECIMALS = {ColumnKind.DISTANCE_KM: 1, ColumnKind.COURSE_DEGREES: 0, ColumnKind.VOLUME_LITERS: 1}
 _FIXED_SYMBOLS = {ColumnKind.COURSE_DEGREES: "°"}
 # Titles of reports of earlier versions name the unit they are stored in.
 _STORED_SYMBOLS = ("km", "km/h", "m", "l", "°")
@@ -60,6 +64,42 @@ def shown_cells(column: ShownColumn, data: Any, zone: ZoneInfo, write: Callable[
         case ColumnKind.DATE:
             return date_cells(data)
     return number_cells(column.numbers(data), column.decimals)
+
+
+def people_text(column: ShownColumn, cell: Cell, zone: ZoneInfo) -> str:
+    """One cell as a person writes it, in the active language: 1.234,5 and 31/12/2026 in Portuguese."""
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return cell.astimezone(zone).strftime(first_format("DATETIME_INPUT_FORMATS"))
+    if isinstance(cell, date):
+        return cell.strftime(first_format("DATE_INPUT_FORMATS"))
+    if column.kind in TEXT_KINDS:
+        return translated(str(cell)) if column.kind is ColumnKind.LABEL else str(cell)
+    number = column.number(cell)
+    if number is None:
+        return ""
+    if column.kind is ColumnKind.DURATION_SECONDS:
+        return duration_text(number)
+    text = number_format(number, _PEOPLE_DECIMALS.get(column.kind, column.decimals), use_l10n=True, force_grouping=True)
+    return f"{text}%" if column.kind is ColumnKind.PERCENT else text
+
+
+def minute_text(moment: datetime, zone: ZoneInfo) -> str:
+    """A time without its seconds, in the active language."""
+    return moment.astimezone(zone).strftime(first_format("DATETIME_INPUT_FORMATS").replace(":%S", ""))
+
+
+def duration_text(seconds: float) -> str:
+    """Hours, minutes and seconds: 26:00:00."""
+    whole = round(abs(seconds))
+    sign = "-" if seconds < 0 and whole else ""
+    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def first_format(name: str) -> str:
+    """How the active language writes dates or times, for strftime."""
+    return str(get_format(name)[0])
 
 
 def _shown(column: Column, reader: Reader, symbols: dict[ColumnKind, str]) -> ShownColumn:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from textwrap import wrap
 from typing import Any
 
 import xlsxwriter
 
-from reports_app.columns import ColumnKind
-from reports_app.exporters.shown import ShownColumn, shown_columns
+from reports_app.columns import TEXT_KINDS, TIME_KINDS, ColumnKind
+from reports_app.exporters.shown import ShownColumn, first_format, shown_columns
 from reports_app.reader import Reader
 from reports_app.table import ReportTable, Section, translated
 
@@ -31,9 +32,10 @@ _NUMBER_FORMATS = {
     ColumnKind.PERCENT: "0.0%",
     ColumnKind.LATITUDE: "0.000000",
     ColumnKind.LONGITUDE: "0.000000",
-    ColumnKind.DATETIME: "yyyy-mm-dd hh:mm:ss",
-    ColumnKind.DATE: "yyyy-mm-dd",
 }
+_DATE_PARTS = {"%Y": "yyyy", "%m": "mm", "%d": "dd", "%H": "hh", "%M": "mm", "%S": "ss"}
+_LEFT = {"align": "left", "indent": 1}  # so that a text does not touch the number on its left
+_LINE_HEIGHT = 15.0
 _WIDTHS = {ColumnKind.TEXT: 28, ColumnKind.LABEL: 24, ColumnKind.DATETIME: 20, ColumnKind.DATE: 12}
 _DEFAULT_WIDTH = 12
 MAX_BARS, MAX_CHART_POINTS = 400, 10_000
@@ -64,11 +66,10 @@ def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], reader: Reader) -
     target = BytesIO()
     with xlsxwriter.Workbook(target, options) as workbook:
         workbook.set_properties({"title": translated(table.title), "subject": table.subject})
-        header = workbook.add_format(
-            {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF7"}
-        )
+        look = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF7"}
+        headers = {True: workbook.add_format({**look, **_LEFT}), False: workbook.add_format({**look, "align": "right"})}
         for sheet in sheets:
-            _add_sheet(workbook, sheet, header, _page_header(table, reader))
+            _add_sheet(workbook, sheet, headers, _page_header(table, reader))
     return target
 
 
@@ -94,7 +95,7 @@ def _sheets_of(section: Section, reader: Reader, taken: set[str]) -> Iterator[Sh
         yield Sheet(name, section, columns, first, count, is_last and section.totals is not None)
 
 
-def _add_sheet(workbook: Any, sheet: Sheet, header: Any, page_header: str) -> None:
+def _add_sheet(workbook: Any, sheet: Sheet, headers: dict[bool, Any], page_header: str) -> None:
     found = workbook.add_worksheet(sheet.name)
     found.freeze_panes(1, 0)
     found.set_landscape()
@@ -103,45 +104,54 @@ def _add_sheet(workbook: Any, sheet: Sheet, header: Any, page_header: str) -> No
     found.set_paper(9)  # A4
     found.set_header(page_header)
     found.set_footer("&C&P / &N")
+    lines = 1
     for index, column in enumerate(sheet.columns):
-        longest_word = max((len(word) for word in column.title.split()), default=0)
-        found.set_column(index, index, max(_WIDTHS.get(column.kind, _DEFAULT_WIDTH), longest_word + 2))
-        found.write_string(0, index, column.title, header)
+        words = [len(word) + 3 for word in column.title.split()]
+        width = max([_WIDTHS.get(column.kind, _DEFAULT_WIDTH), *words])
+        lines = max(lines, len(wrap(column.title, width - 3)))  # room for the filter's button
+        found.set_column(index, index, width)
+        found.write_string(0, index, column.title, headers[column.kind in TEXT_KINDS | TIME_KINDS])
         found.write_blank(1, index, None, _cell_format(workbook, column, {}))
         found.write_blank(2, index, None, _cell_format(workbook, column, {"bold": True, "top": 1}))
+    found.set_row(0, lines * _LINE_HEIGHT + 3)
     found.autofilter(0, 0, sheet.row_count, len(sheet.columns) - 1)
     _add_chart(workbook, found, sheet)
 
 
 def _cell_format(workbook: Any, column: ShownColumn, properties: dict[str, object]) -> Any:
-    number_format = _NUMBER_FORMATS.get(column.kind)
-    return workbook.add_format({**properties, **({"num_format": number_format} if number_format else {})})
+    number_format = _date_format(column.kind) if column.kind in TIME_KINDS else _NUMBER_FORMATS.get(column.kind)
+    align = _LEFT if column.kind in TEXT_KINDS | TIME_KINDS else {}
+    return workbook.add_format({**properties, **align, **({"num_format": number_format} if number_format else {})})
+
+
+def _date_format(kind: ColumnKind) -> str:
+    """How the active language writes times or dates, as a number format: yyyy-mm-dd, or dd/mm/yyyy in Portuguese."""
+    found = first_format("DATETIME_INPUT_FORMATS" if kind is ColumnKind.DATETIME else "DATE_INPUT_FORMATS")
+    for part, letters in _DATE_PARTS.items():
+        found = found.replace(part, letters)
+    return found
 
 
 def _add_chart(workbook: Any, found: Any, sheet: Sheet) -> None:
     """A column per day of the first distance, or the speed along a track; no chart for other sheets and long ones."""
     kinds = [column.kind for column in sheet.columns]
+    look: dict[str, Any]
     if kinds[0] is ColumnKind.DATE and ColumnKind.DISTANCE_KM in kinds and 1 < sheet.row_count <= MAX_BARS:
-        chart_type, shown = "column", kinds.index(ColumnKind.DISTANCE_KM)
-    elif kinds[0] is ColumnKind.DATETIME and ColumnKind.SPEED_KPH in kinds and _is_short_track(sheet):
-        chart_type, shown = "line", kinds.index(ColumnKind.SPEED_KPH)
+        chart, shown = workbook.add_chart({"type": "column"}), kinds.index(ColumnKind.DISTANCE_KM)
+        look, axis = {"gap": 40}, {"date_axis": True, "num_format": _date_format(ColumnKind.DATE).strip("y-/.")}
+    elif _is_short_track(sheet) and ColumnKind.SPEED_KPH in kinds:
+        chart, shown = workbook.add_chart({"type": "scatter", "subtype": "straight"}), kinds.index(ColumnKind.SPEED_KPH)
+        look, axis = {"line": {"width": 1.25}}, {"num_format": "hh:mm"}
     else:
         return
-    chart = workbook.add_chart({"type": chart_type})
-    last = sheet.row_count
-    series = {"categories": [sheet.name, 1, 0, last, 0], "values": [sheet.name, 1, shown, last, shown], "gap": 40}
-    title = sheet.columns[shown].title
-    chart.add_series(
-        {**series, "name": title, "line": {"width": 1.25}} if chart_type == "line" else {**series, "name": title}
-    )
+    last, title = sheet.row_count, sheet.columns[shown].title
+    places = {"categories": [sheet.name, 1, 0, last, 0], "values": [sheet.name, 1, shown, last, shown]}
+    chart.add_series({**places, **look, "name": title})
     chart.set_title({"name": title, "name_font": {"size": 12}})
     chart.set_legend({"none": True})
-    chart.set_x_axis({"num_font": {"size": 8}, "date_axis": chart_type == "column", "num_format": _AXIS[chart_type]})
+    chart.set_x_axis({"num_font": {"size": 8}, **axis})
     chart.set_size({"width": 720, "height": 320})
     found.insert_chart(1, len(kinds) + 1, chart)
-
-
-_AXIS = {"column": "dd/mm", "line": "hh:mm"}
 
 
 def _is_short_track(sheet: Sheet) -> bool:

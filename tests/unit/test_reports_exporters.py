@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import openpyxl
 import pytest
+from django.utils.translation import override
 from openpyxl.utils.escape import unescape
 
 from reports_app.exceptions import InvalidReport
@@ -189,17 +190,17 @@ def test_every_format_writes_an_empty_report(format, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "formats"),
     [
-        ("route", ["json", "csv", "xlsx", "geojson", "gpx", "kml"]),
-        ("events", ["json", "csv", "xlsx", "geojson", "gpx", "kml"]),
-        ("summary", ["json", "csv", "xlsx"]),
+        ("route", ["json", "csv", "xlsx", "pdf", "geojson", "gpx", "kml"]),
+        ("events", ["json", "csv", "xlsx", "pdf", "geojson", "gpx", "kml"]),
+        ("summary", ["json", "csv", "xlsx", "pdf"]),
     ],
 )
 def test_a_kind_has_the_formats_it_can_be_written_in(kind, formats):
-    assert [format for format in formats_of(kind) if format != "pdf"] == formats
+    assert formats_of(kind) == formats
 
 
 def test_a_format_a_kind_cannot_have_is_refused_before_any_work():
-    with pytest.raises(InvalidReport, match="choose json, csv, xlsx") as caught:
+    with pytest.raises(InvalidReport, match="choose json, csv, xlsx, pdf") as caught:
         check_format("summary", "gpx")
     assert (caught.value.code, caught.value.field) == ("format_without_places", "format")
 
@@ -308,6 +309,10 @@ def test_names_of_any_letters_survive_in_every_format(name, tmp_path):
     assert unescape(value) == clean
 
 
+def _values_of(series) -> str:
+    return (series.val or series.yVal).numRef.f
+
+
 def test_xlsx_has_a_chart_of_distances_per_day_and_of_the_speed_along_a_track(tmp_path):
     per_day = [Column("day", "Day", ColumnKind.DATE), Column("distance_km", "Distance", ColumnKind.DISTANCE_KM)]
     track = [Column("fix_time", "Time", ColumnKind.DATETIME), Column("speed_kph", "Speed", ColumnKind.SPEED_KPH)]
@@ -317,7 +322,7 @@ def test_xlsx_has_a_chart_of_distances_per_day_and_of_the_speed_along_a_track(tm
         days([[START, 5.0]], name="One", columns=track),
     ]
     book = openpyxl.load_workbook(write("xlsx", table_of(*sections), tmp_path))
-    charts = {sheet.title: [chart.series[0].val.numRef.f for chart in sheet._charts] for sheet in book.worksheets}
+    charts = {sheet.title: [_values_of(chart.series[0]) for chart in sheet._charts] for sheet in book.worksheets}
     assert charts == {"Days": ["Days!$B$2:$B$3"], "Route": ["Route!$B$2:$B$3"], "One": []}
 
 
@@ -328,3 +333,11 @@ def test_xlsx_rows_of_many_chunks_are_numbered_through(tmp_path):
     sheet = openpyxl.load_workbook(path, read_only=True).active
     assert sheet.calculate_dimension() == "A1:A20002"
     assert [row[0] for row in sheet.iter_rows(min_row=2, values_only=True)] == [*range(20_000), 19_999]
+
+
+def test_xlsx_dates_look_as_the_readers_language_writes_them(tmp_path):
+    table = table_of(days([ROW]))
+    with override("pt-br"):
+        sheet = openpyxl.load_workbook(write("xlsx", table, tmp_path)).active
+    assert (sheet["A2"].number_format, sheet["B2"].number_format) == ("dd/mm/yyyy hh:mm:ss", "dd/mm/yyyy")
+    assert sheet["A2"].value == datetime(2026, 3, 1)

@@ -1,0 +1,27 @@
+"""PDF: pages a manager would forward. Key figures, a map sketch or a chart, then the tables.
+
+Bounded: a table shows its first rows and says how many were left out, since nobody reads ten thousand pages. The sketch is
+drawn from all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports_app.exporters.base import Exporter
+from reports_app.reader import Reader
+from reports_app.table import ReportTable
+
+
+class PdfExporter(Exporter):
+    """A4, landscape."""
+
+    format = "pdf"
+    extension = "pdf"
+    content_type = "application/pdf"
+    is_for_people = True
+
+    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+        from reports_app.exporters.pdf_document import write_pdf
+
+        write_pdf(table, target, reader)

@@ -1,0 +1,117 @@
+"""Tables of a PDF: headers repeated on every page, numbers to the right, totals in bold, long ones cut with a note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from reports_app.columns import TEXT_KINDS, TIME_KINDS
+from reports_app.exporters.pdf_pen import INK, LINE, MARGIN, SUBTLE, TINT, WIDTH, Pen, fitted, text_width, wrapped
+from reports_app.exporters.shown import ShownColumn
+
+SIZE, HEADER_SIZE, ROW_HEIGHT, PADDING = 7.5, 7.0, 13.0, 4.0
+_MEASURED_ROWS = 200
+_MAX_COLUMN_WIDTH = 170.0
+_MOST_AIR = 1.8  # times what a column needs
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A section as text: what of it is shown, and how many rows it has in all."""
+
+    name: str
+    columns: Sequence[ShownColumn]
+    rows: Sequence[Sequence[str]]
+    totals: Sequence[str] | None
+    row_count: int
+
+
+def draw_table(pen: Pen, table: TextTable) -> None:
+    """The table from the pen's place on, over as many pages as it takes."""
+    widths = _widths(table)
+    if not pen.room(70):
+        pen.new_page()
+    pen.y -= 20
+    pen.text(MARGIN, pen.y, table.name, 11, bold=True)
+    pen.y -= 8
+    _draw_header(pen, table, widths)
+    for index, row in enumerate(table.rows):
+        if not pen.room(ROW_HEIGHT):
+            pen.new_page()
+            _draw_header(pen, table, widths)
+        _draw_row(pen, table, widths, row, tint=index % 2 == 1)
+    _draw_end(pen, table, widths)
+
+
+def _draw_end(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
+    left_out = table.row_count - len(table.rows)
+    if not pen.room(3 * ROW_HEIGHT):
+        pen.new_page()
+    if left_out > 0:
+        pen.y -= ROW_HEIGHT
+        note = _("%(count)s more rows are left out here; the other formats have all of them.") % {
+            "count": f"{left_out:,}"
+        }
+        pen.text(MARGIN, pen.y + 3, note, SIZE, bold=True, color="#9a4b00")
+    if not table.row_count:
+        pen.y -= ROW_HEIGHT
+        pen.text(MARGIN + PADDING, pen.y + 3, _("Nothing in this period."), SIZE, color=SUBTLE)
+    if table.totals is not None:
+        pen.line(MARGIN, pen.y, MARGIN + sum(widths), pen.y, INK, 0.8)
+        _draw_row(pen, table, widths, table.totals, bold=True)
+
+
+def _draw_header(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
+    titles = [
+        wrapped(column.title, width - 2 * PADDING, HEADER_SIZE, bold=True)
+        for column, width in zip(table.columns, widths, strict=True)
+    ]
+    height = max(len(lines) for lines in titles) * (HEADER_SIZE + 2) + 5
+    pen.y -= height
+    pen.box(MARGIN, pen.y, sum(widths), height, TINT)
+    x = MARGIN
+    for column, width, lines in zip(table.columns, widths, titles, strict=True):
+        for index, line in enumerate(reversed(lines)):
+            y = pen.y + 4 + index * (HEADER_SIZE + 2)
+            _draw_cell(pen, x, y, width, column, line, HEADER_SIZE, bold=True)
+        x += width
+    pen.line(MARGIN, pen.y, x, pen.y, LINE, 0.8)
+
+
+def _draw_row(
+    pen: Pen, table: TextTable, widths: Sequence[float], row: Sequence[str], *, bold: bool = False, tint: bool = False
+) -> None:
+    pen.y -= ROW_HEIGHT
+    if tint:
+        pen.box(MARGIN, pen.y, sum(widths), ROW_HEIGHT, "#f7f9fc")
+    x = MARGIN
+    for column, width, text in zip(table.columns, widths, row, strict=True):
+        if text:
+            shown = fitted(text, width - 2 * PADDING, SIZE, bold=bold)
+            _draw_cell(pen, x, pen.y + 4, width, column, shown, SIZE, bold=bold)
+        x += width
+
+
+def _draw_cell(
+    pen: Pen, x: float, y: float, width: float, column: ShownColumn, text: str, size: float, *, bold: bool
+) -> None:
+    if column.kind in TEXT_KINDS | TIME_KINDS:
+        pen.text(x + PADDING, y, text, size, bold=bold)
+    else:
+        pen.text(x + width - PADDING, y, text, size, bold=bold, align="right")
+
+
+def _widths(table: TextTable) -> list[float]:
+    """What the cells need, made smaller in proportion where the page is too narrow, and a little wider where it is not."""
+    sample = [*table.rows[:_MEASURED_ROWS], *([table.totals] if table.totals is not None else [])]
+    wanted = []
+    for index, column in enumerate(table.columns):
+        words = [text_width(word, HEADER_SIZE, bold=True) for word in column.title.split()]
+        cells = [text_width(row[index][:80], SIZE, bold=row is table.totals) for row in sample]
+        widest = max([*words, *cells, 24.0])
+        wanted.append(min(widest, _MAX_COLUMN_WIDTH) + 2 * PADDING + 1)
+    room = WIDTH - 2 * MARGIN
+    scale = min(_MOST_AIR, room / sum(wanted))
+    return [width * scale for width in wanted]

@@ -1,0 +1,158 @@
+"""PDF reports, opened again by another reader."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from django.utils.translation import override
+from pypdf import PdfReader
+
+from reports_app.exporters.pdf_document import MAX_ROWS
+from reports_app.exporters.pdf_drawings import MAX_POINTS, Sketch
+from reports_app.exporters.pdf_pen import fitted, text_width, visual, wrapped
+from reports_app.exporters.registry import get_exporter
+from reports_app.reader import Reader
+from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
+from tasks_app.geo.units import DistanceUnit, SpeedUnit, Units
+
+START = datetime(2026, 3, 1, 3, tzinfo=UTC)
+READER = Reader("en", "America/Sao_Paulo")
+MILES = Reader("en", "UTC", Units(DistanceUnit.MI, SpeedUnit.MPH))
+DAYS = [
+    Column("day", "Day", ColumnKind.DATE),
+    Column("distance_km", "Distance", ColumnKind.DISTANCE_KM),
+    Column("moving_seconds", "Moving", ColumnKind.DURATION_SECONDS),
+    Column("share", "Share", ColumnKind.PERCENT),
+    Column("fixes", "Positions", ColumnKind.INTEGER),
+]
+DAY_ROWS = [[date(2026, 3, 1) + timedelta(days=day), 1609.344 * day, 90_061.0, 12.5, 1_234_567] for day in range(3)]
+TRACK = [
+    Column("fix_time", "Time", ColumnKind.DATETIME),
+    Column("latitude", "Latitude", ColumnKind.LATITUDE),
+    Column("longitude", "Longitude", ColumnKind.LONGITUDE),
+]
+
+
+def table_of(*sections: Section, subject: str = "Van São João") -> ReportTable:
+    return ReportTable(
+        "summary", "Device summary", subject, START, START + timedelta(days=3), "America/Sao_Paulo", sections
+    )
+
+
+def days_table(**options) -> ReportTable:
+    return table_of(Section("days", "Days", DAYS, DAY_ROWS, [None, 4828.032, 270_183.0, None, 3_703_701]), **options)
+
+
+def pages_of(table: ReportTable, tmp_path, reader=READER) -> list[str]:
+    path = tmp_path / "report.pdf"
+    with override(reader.language):
+        get_exporter("pdf").write(table, path, reader)
+    assert list(tmp_path.iterdir()) == [path]
+    return [page.extract_text() for page in PdfReader(path).pages]
+
+
+def test_a_page_has_title_period_key_figures_table_and_number(tmp_path):
+    (page,) = pages_of(days_table(), tmp_path)
+    for text in (
+        "Van São João",
+        "Device summary",
+        "2026-03-01 00:00 – 2026-03-04 00:00 (America/Sao_Paulo)",
+        "Distance (km)",
+        "2026-03-02",
+        "1,609.3",
+        "25:01:01",
+        "12.5%",
+        "1,234,567",
+        "Total",
+        "Page 1 of 1",
+    ):
+        assert text in page
+    assert page.count("4,828.0") == 2, "among the key figures and in the totals"
+
+
+def test_numbers_dates_and_units_are_the_readers(tmp_path):
+    (page,) = pages_of(days_table(), tmp_path, Reader("pt-br", "America/Sao_Paulo"))
+    for text in ("01/03/2026 00:00", "02/03/2026", "1.609,3", "1.234.567"):
+        assert text in page
+    (page,) = pages_of(days_table(), tmp_path, MILES)
+    for text in ("2026-03-01 03:00", "(UTC)", "Distance (mi)", "1,000.0"):
+        assert text in page
+
+
+def test_headers_are_repeated_and_pages_numbered(tmp_path):
+    rows = [[date(2026, 3, 1), float(number), None, None, number] for number in range(120)]
+    pages = pages_of(table_of(Section("days", "Days", DAYS, rows)), tmp_path)
+    assert len(pages) > 2
+    assert all("Distance (km)" in page for page in pages)
+    assert [f"Page {number} of {len(pages)}" in page for number, page in enumerate(pages, 1)] == [True] * len(pages)
+
+
+def test_a_long_table_is_cut_and_says_how_much_was_left_out(tmp_path):
+    count = 25_000
+    arrays = [
+        1_772_334_000_000_000 + np.arange(count) * 1_000_000,
+        np.linspace(-23, -24, count),
+        np.linspace(-46, -47, count),
+    ]
+    pages = pages_of(table_of(Section("route", "Route", TRACK, [chunk_of(TRACK, arrays)])), tmp_path)
+    assert f"{count - MAX_ROWS:,} more rows are left out here" in pages[-1]
+    assert len(pages) < 20
+
+
+def test_a_section_of_one_row_is_shown_as_figures_and_an_empty_one_says_so(tmp_path):
+    (page,) = pages_of(
+        table_of(Section("summary", "Summary", DAYS, DAY_ROWS[1:2]), Section("e", "Events", DAYS, [])), tmp_path
+    )
+    assert "1,609.3" in page
+    assert "Summary" not in page.replace("Device summary", "")
+    assert "Nothing in this period." in page
+
+
+def test_a_track_is_sketched_with_its_scale(tmp_path):
+    rows = [[START + timedelta(minutes=minute), -23.5 + minute / 100, -46.6] for minute in range(60)]
+    (page, *_rest) = pages_of(table_of(Section("route", "Route", TRACK, rows)), tmp_path, MILES)
+    assert "10 mi" in page
+    points = [
+        Column("latitude", "Latitude", ColumnKind.LATITUDE),
+        Column("longitude", "Longitude", ColumnKind.LONGITUDE),
+    ]
+    (page,) = pages_of(table_of(Section("events", "Events", points, [[0.0, 0.0], [None, None]])), tmp_path)
+    assert " km" in page
+
+
+def test_a_sketch_keeps_few_points_of_many_and_its_ends():
+    sketch = Sketch()
+    for first in range(0, 200_000, 10_000):
+        latitudes = np.arange(first, first + 10_000, dtype=float)
+        starts = np.zeros(10_000, dtype=bool)
+        starts[0] = first == 0
+        sketch.add_track(latitudes, latitudes, starts)
+    assert MAX_POINTS / 4 < len(sketch.points) <= MAX_POINTS + 20
+    assert (sketch.lines[0][0], sketch.lines[-1][-1]) == ((0.0, 0.0), (199_999.0, 199_999.0))
+
+
+@pytest.mark.parametrize(
+    "name", ["Van 🚚", "עברית", "عربة", "Фургон", "रथ", "x" * 300, "a\x00b\x1fc", "emoji\ud83d", "한국", ""]
+)
+def test_names_of_any_letters_are_drawn(name, tmp_path):
+    columns = [Column("a", name), Column("b", "B"), Column("c", "C")]
+    pages = pages_of(
+        table_of(Section("s", name, columns, [[name, name, "c"], [name, None, "d"]]), subject=name), tmp_path
+    )
+    assert "Page 1 of 1" in pages[0]
+
+
+def test_right_to_left_words_are_turned_and_control_characters_gone():
+    assert visual("abc \x07 שלום") == "abc   םולש"
+    assert visual("plain") == "plain"
+
+
+def test_texts_are_cut_to_their_room():
+    assert fitted("short", 200, 8) == "short"
+    cut = fitted("long " * 100, 100, 8)
+    assert cut.endswith("…")
+    assert text_width(cut, 8) <= 100
+    assert wrapped("one two three four five", 40, 8, lines=2)[-1].endswith("…")
+    assert wrapped("", 40, 8) == [""]
