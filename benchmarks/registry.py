@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import engine, ingest
+from benchmarks import cleanup, engine, ingest
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
 BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "engine": engine.run,
     "ingest": ingest.run,
+    "cleanup": cleanup.run,
 }
