@@ -12,7 +12,6 @@ DEFAULT_DAYS = {
     "jobs_succeeded": 7,
     "jobs_failed": 30,
     "notifications": 90,
-    "reports": 90,
     "uploads": 90,
     "quarantine": 30,
     "filtered": 30,
@@ -23,5 +22,6 @@ DEFAULT_DAYS = {
 
 
 def retention_days(env: Any) -> dict[str, int]:
-    """Kind -> days, from a variable RETENTION_..._DAYS each."""
-    return {kind: env.int(f"RETENTION_{kind.upper()}_DAYS", default=days) for kind, days in DEFAULT_DAYS.items()}
+    """Kind -> days, from a variable RETENTION_..._DAYS each; that of reports is called REPORT_KEEP_DAYS."""
+    days = {kind: env.int(f"RETENTION_{kind.upper()}_DAYS", default=days) for kind, days in DEFAULT_DAYS.items()}
+    return {**days, "reports": env.int("REPORT_KEEP_DAYS", default=30)}

@@ -187,6 +187,7 @@ FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
 PARTITION_DAYS_AHEAD = env.int("PARTITION_DAYS_AHEAD", default=7)
 # How long things are kept where the admin's retention settings say nothing; a variable RETENTION_..._DAYS each.
 RETENTION_DAYS = retention_days(env)
+REPORT_KEEP_DAYS = RETENTION_DAYS["reports"]
 ARCHIVE_POSITIONS = env.bool("ARCHIVE_POSITIONS", default=False)
 DUPLICATE_POSITION_METERS = env.float("DUPLICATE_POSITION_METERS", default=1.0)
 DUPLICATE_POSITION_SECONDS = env.float("DUPLICATE_POSITION_SECONDS", default=1.0)
@@ -198,8 +199,6 @@ BUSINESS_HOURS = env.str("BUSINESS_HOURS", default="07:00-19:00")
 STORAGE_BUDGET_BYTES = env.int("STORAGE_BUDGET_BYTES", default=0)
 STORAGE_ALERT_DAYS = env.int("STORAGE_ALERT_DAYS", default=30)
 MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
-# A report's content and files go after so long; what was asked for stays.
-REPORT_KEEP_DAYS = env.int("REPORT_KEEP_DAYS", default=30)
 # A report as young as this answers the same request again, even if data came in since.
 REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
 # A report of more rows than this is written to a file by a job, not while somebody waits for the download.

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from reports_app.models import Report
 from reports_app.queries import visible_report
+from tasks_app.queries.retention import days_to_keep
 
 SALT = "reports_app.links"
 
@@ -38,7 +39,7 @@ def report_link(report: Report, user: Any, format: str = "") -> str:
 
 def read_link(token: str) -> SharedReport | None:
     """What a link leads to; None when it is not ours, too old, or its user may not see the report."""
-    max_age = timedelta(days=settings.REPORT_KEEP_DAYS)
+    max_age = timedelta(days=days_to_keep("reports"))
     try:
         report_id, user_id, format = signing.loads(token, salt=SALT, max_age=max_age)
     except signing.BadSignature:

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,11 +20,12 @@ from reports_app.services.schedule_runs import advance_runs
 from reports_app.services.tell import tell_failed, tell_ready
 from tasks_app.engine import JobCancelled, JobState, JobTimeout, PermanentError, current_job, get_task
 from tasks_app.engine.retry import retry_delay_seconds
+from tasks_app.queries.retention import days_to_keep
 
 
 def ready_values(now: datetime) -> dict[str, Any]:
     """What a report's row holds once it is ready, beside its content."""
-    expires_at = now + timedelta(days=settings.REPORT_KEEP_DAYS)
+    expires_at = now + timedelta(days=days_to_keep("reports"))
     return {"state": ReportState.READY, "error": "", "finished_at": now, "expires_at": expires_at}
 
 

@@ -12,6 +12,7 @@ from reports_app.services.generate import run_device_report, run_fleet_report
 from reports_app.services.lifecycle import expire_reports as expire
 from reports_app.services.schedule_delivery import deliver_run
 from reports_app.services.schedule_runs import run_due_report_schedules as run_due
+from reports_app.services.row_retention import remove_old_reports
 from reports_app.services.sweep import sweep_stuck_reports as sweep
 from tasks_app.engine import task
 
@@ -66,3 +67,11 @@ def run_report_schedules() -> dict[str, int]:
 def deliver_report_run(run_id: int) -> dict[str, Any]:
     """Write the files of a run of a report schedule and tell its recipients."""
     return deliver_run(run_id, now=timezone.now())
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_reports(
+    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove what was asked for of reports that ended so long ago; what is ready or being made stays."""
+    return remove_old_reports(now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds)

@@ -103,6 +103,7 @@ CLEANUPS = {
     "jobs": Cleanup("cleanup_job_history", "tasks_app.delete_job", JobHistoryBody),
     "history": Cleanup("cleanup_history", None),
     "notifications": Cleanup("cleanup_notifications", "notifications_app.delete_notification", RetentionBody),
+    "reports": Cleanup("cleanup_reports", "reports_app.delete_report", RetentionBody),
     "optimize": Cleanup("optimize_database", None, OptimizeBody),
 }
 

@@ -21,6 +21,7 @@ TASKS = {
     "orphans": "cleanup_orphaned_data",
     "jobs": "cleanup_job_history",
     "notifications": "cleanup_notifications",
+    "reports": "cleanup_reports",
     "history": "cleanup_history",
     "optimize": "optimize_database",
 }
