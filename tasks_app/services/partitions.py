@@ -98,19 +98,22 @@ def list_partitions() -> list[tuple[str, date]]:
 
 def drop_partition(name: str) -> None:
     """Drop one partition with all its fixes. Raises ValueError for a name that is not a partition's, and as below."""
-    if going := detach_partition(name):
-        drop_going(going)
+    detach_partition(name, keep_table=False)
 
 
 def detach_partition(
-    name: str, *, may_go: Callable[[], bool] = lambda: True, replacement: str | None = None
+    name: str,
+    *,
+    may_go: Callable[[], bool] = lambda: True,
+    replacement: str | None = None,
+    keep_table: bool = True,
 ) -> str | None:
     """Take a partition out of the table, in one transaction; return its new name, or None where it may not go.
 
-    `may_go` is asked once nobody writes any more. `replacement` is a table for the same day, with what stays of it. This
-    needs the whole table for an instant. Behind a long read or write it gives up after LOCK_TIMEOUT_MS and tries again,
-    since every writer queues up behind it meanwhile; raises OperationalError (55P03) after LOCK_ATTEMPTS, ValueError for
-    a name that is not a partition's.
+    Without `keep_table` it is dropped at once. `may_go` is asked once nobody writes any more. `replacement` is a table for
+    the same day, with what stays of it. This needs the whole table for an instant. Behind a long read or write it gives
+    up after LOCK_TIMEOUT_MS and tries again, since every writer queues up behind it meanwhile; raises OperationalError
+    (55P03) after LOCK_ATTEMPTS, ValueError for a name that is not a partition's.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a partition of {_PARENT}.")
@@ -118,7 +121,7 @@ def detach_partition(
     def work() -> str | None:
         current_job().raise_if_cancelled()
         with connection.cursor() as cursor:
-            return _detach(cursor, name, may_go, replacement)
+            return _detach(cursor, name, may_go, replacement, keep_table)
 
     going = run_in_transaction(work, max_attempts=LOCK_ATTEMPTS, backoff_seconds=0.02)
     if going and not replacement:
@@ -186,7 +189,9 @@ def _midnight(day: date) -> str:
     return f"'{day} 00:00:00+00'"
 
 
-def _detach(cursor: Any, name: str, may_go: Callable[[], bool], replacement: str | None) -> str | None:
+def _detach(
+    cursor: Any, name: str, may_go: Callable[[], bool], replacement: str | None, keep_table: bool
+) -> str | None:
     going = going_name(name)
     cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
@@ -196,12 +201,14 @@ def _detach(cursor: Any, name: str, may_go: Callable[[], bool], replacement: str
     cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     if not may_go():
         return None
-    statements = [
-        f'ALTER TABLE {_PARENT} DETACH PARTITION "{name}"',
-        f'ALTER TABLE "{name}" RENAME TO "{going}"',
-        # So that the names are free for whatever takes this day's place.
-        f'ALTER INDEX IF EXISTS "{name}_pkey" RENAME TO "{going}_pkey"',
-    ]
+    statements = [f'DROP TABLE "{name}"']
+    if keep_table:
+        statements = [
+            f'ALTER TABLE {_PARENT} DETACH PARTITION "{name}"',
+            f'ALTER TABLE "{name}" RENAME TO "{going}"',
+            # So that the names are free for whatever takes this day's place.
+            f'ALTER INDEX IF EXISTS "{name}_pkey" RENAME TO "{going}_pkey"',
+        ]
     if replacement:
         statements += [
             f'ALTER TABLE "{replacement}" RENAME TO "{name}"',

@@ -42,7 +42,7 @@ _COUNT_REFERENCED = f"""
     WHERE device_id = ANY(%(going)s)
 """  # noqa: S608 - {name} is a partition's, from the catalogue; as below
 _COPY_KEPT = f"""
-    INSERT INTO "{{target}}" SELECT p.* FROM "{{name}}" p WHERE p.device_id <> ALL(%(going)s)
+    INSERT INTO "{{target}}" SELECT p.* FROM "{{name}}" p WHERE p.device_id = ANY(%(staying)s)
     UNION ALL SELECT p.* FROM ({_REFERENCES}) r JOIN "{{name}}" p USING (device_id, fix_time)
     WHERE p.device_id = ANY(%(going)s)
 """  # noqa: S608
@@ -75,11 +75,12 @@ _DELETE_COPIED = f"""
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """What is to become of one partition. `going` are the devices whose positions go, all others' stay."""
+    """What is to become of one partition: of its devices those of `going` lose their positions, those of `staying` not."""
 
     name: str
     day: date
     going: list[int]
+    staying: list[int]
     rows: int
     kept_rows: int
     size_bytes: int
@@ -92,7 +93,7 @@ class DayPlan:
     def bounds(self) -> dict[str, Any]:
         """Parameters of the statements above."""
         start = datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC)
-        return {"start": start, "end": start + timedelta(days=1), "going": self.going}
+        return {"start": start, "end": start + timedelta(days=1), "going": self.going, "staying": self.staying}
 
 
 def stored_device_ids(name: str) -> list[int]:
@@ -102,16 +103,18 @@ def stored_device_ids(name: str) -> list[int]:
         return [device_id for (device_id,) in cursor.fetchall()]
 
 
-def plan_day(name: str, day: date, going: list[int], *, is_whole: bool) -> DayPlan:
-    """Count what goes and what stays; with `is_whole` `going` are all devices of the day."""
+def plan_day(name: str, day: date, going: list[int], staying: list[int]) -> DayPlan:
+    """Count what goes and what stays."""
     total = count_rows(name)
-    plan = DayPlan(name, day, going, 0, 0, int(scalar("SELECT pg_total_relation_size(%s::regclass)", f'"{name}"')))
+    plan = DayPlan(
+        name, day, going, staying, 0, 0, int(scalar("SELECT pg_total_relation_size(%s::regclass)", f'"{name}"'))
+    )
     referenced = _one(_COUNT_REFERENCED.format(name=name), plan.bounds)
     of_going = total
-    if not is_whole:
+    if staying:
         of_going = scalar(f'SELECT count(*) FROM "{name}" WHERE device_id = ANY(%s)', going)  # noqa: S608
     rows = max(0, of_going - referenced)
-    return DayPlan(name, day, going, rows, referenced + max(0, total - of_going), plan.size_bytes)
+    return DayPlan(name, day, going, staying, rows, referenced + max(0, total - of_going), plan.size_bytes)
 
 
 def count_rows(name: str) -> int:
@@ -142,7 +145,7 @@ def copy_going(plan: DayPlan, target: str) -> None:
 
 
 def delete_going(plan: DayPlan, run: Run, *, copied_to: str | None = None) -> int:
-    """Delete what goes of the day page range by page range, with a pause after each as long as the batch took.
+    """Delete what goes of the day page range by page range, with a pause after each half as long as it took.
 
     With `copied_to` exactly the rows that are in that table. Returns how many went; raises JobCancelled in between.
     """
@@ -157,7 +160,7 @@ def delete_going(plan: DayPlan, run: Run, *, copied_to: str | None = None) -> in
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql, {**plan.bounds, **places})
             deleted += cursor.rowcount
-        time.sleep(min(0.25, time.monotonic() - began))
+        time.sleep(min(0.25, (time.monotonic() - began) / 2))
     return deleted
 
 

@@ -124,10 +124,9 @@ class _Removal:
         """False when the table is too busy to take anything out of it now."""
         stored = stored_device_ids(name)
         going = [device_id for device_id in stored if self.policy.goes(device_id, day, self.now)]
-        is_whole = len(going) == len(stored)
         if not going and (stored or self.only_device is not None):
             return True
-        plan = plan_day(name, day, going, is_whole=is_whole)
+        plan = plan_day(name, day, going, sorted({*stored} - {*going}))
         self.done["positions_kept"] += plan.kept_rows
         if not plan.rows and plan.kept_rows:
             return True
@@ -144,7 +143,8 @@ class _Removal:
                 self.done["postponed"].append(plan.name)
                 self.run.is_finished = False
                 return False
-            self._finish(going, plan.day)
+            if self.archives:
+                self._finish(going, plan.day)
         self.run.add(_TABLE, plan.rows, plan.going_bytes)
         self.done["partitions_dropped"] += not plan.kept_rows
         return True
@@ -161,6 +161,7 @@ class _Removal:
                 plan.name,
                 may_go=lambda: not lacks_kept(plan, self._staying(plan.day), replacement),
                 replacement=replacement,
+                keep_table=self.archives,
             )
         except DatabaseError as error:
             if sqlstate(error) != LOCK_TIMEOUT:
