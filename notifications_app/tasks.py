@@ -18,6 +18,7 @@ from notifications_app.services import (
     system_checks,
     waiting,
 )
+from notifications_app.services.retention import remove_old_notifications
 from tasks_app.engine import task
 
 
@@ -129,3 +130,13 @@ def sweep_stuck_deliveries() -> dict[str, int]:
         "enqueued": dispatch.sweep_stuck_deliveries(now=now),
         "dispatches": event_dispatch.sweep_dispatches(now=now),
     }
+
+
+@task(queue="cleanup", schedulable=True)
+def cleanup_notifications(
+    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+) -> dict[str, Any]:
+    """Remove notifications older than so many days with their deliveries, except what is still being sent."""
+    return remove_old_notifications(
+        now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds
+    )

@@ -9,17 +9,20 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.db import connection, connections, transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports_app.models import Report
 from tasks_app.engine import JobCancelled
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.models import Device, Fleet, Position, PositionArchive, RetentionSettings
+from tasks_app.ingest.fix import Fix
+from tasks_app.models import Device, DeviceDay, Fleet, Position, PositionArchive, RetentionSettings
 from tasks_app.services.cleanup import position_archives, position_days, positions
 from tasks_app.services.cleanup.position_archives import ArchiveDamaged, ArchiveFailed, restore_archive
 from tasks_app.services.cleanup.positions import remove_old_positions
 from tasks_app.services.cleanup.runs import InvalidLimit
+from tasks_app.services.device_days import refresh_due_days
 from tasks_app.services.partitions import (
     detach_partition,
     ensure_partitions,
@@ -27,6 +30,7 @@ from tasks_app.services.partitions import (
     list_partitions,
     partition_name,
 )
+from tasks_app.services.positions import store_fixes
 from tests.support.retention import (
     NOW,
     days_ago,
@@ -179,6 +183,20 @@ def test_positions_that_an_unfinished_report_will_read_stay_until_it_is_written(
     assert len(stored_times(device)) == 20
     Report.objects.filter(pk=report.pk).update(state="ready")
     assert remove_old_positions(now=NOW)["rows"] == 20
+
+
+def test_positions_stay_until_their_day_is_rolled_up_and_the_roll_up_outlives_them(device, fleet):
+    times = [days_ago(40) + timedelta(minutes=minute) for minute in range(30)]
+    fixes = [Fix(device.unique_id, at, -23.5 + n * 0.01, -46.6, 60.0) for n, at in enumerate(times)]
+    store_fixes(fixes, NOW, announce=False)
+    assert remove_old_positions(now=timezone.now())["rows"] == 0
+    refresh_due_days(now=timezone.now() + timedelta(hours=1))
+    rolled_up = DeviceDay.objects.get(device=device)
+    assert rolled_up.fix_count == 30
+    assert remove_old_positions(now=timezone.now())["rows"] == 29
+    store_fixes([Fix(device.unique_id, times[5] + timedelta(seconds=1), -23.45, -46.6, 60.0)], NOW, announce=False)
+    refresh_due_days(now=timezone.now() + timedelta(hours=1))
+    assert DeviceDay.objects.get(device=device).distance_meters == rolled_up.distance_meters
 
 
 WISHES = st.one_of(

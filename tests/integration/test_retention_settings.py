@@ -19,6 +19,7 @@ from django.utils import timezone
 from notifications_app.models import Delivery, Notification
 from tasks_app.engine import get_task
 from tasks_app.models import (
+    DeviceDay,
     Event,
     FilterCount,
     FilteredFix,
@@ -51,6 +52,16 @@ def ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
+def make_device_day(device, at: datetime) -> DeviceDay:
+    figures = {"distance_meters": 0, "driven_meters": 0}
+    seconds = {f"{name}_seconds": 0 for name in ("moving", "stopped", "idle", "engine")}
+    counts = {"trip_count": 0, "stop_count": 0, "fix_count": 1, "max_speed_kph": 0}
+    moments = {"first_fix_at": at, "last_fix_at": at, "computed_at": at}
+    return DeviceDay.objects.create(
+        device=device, day=at.date(), time_zone="UTC", **figures, **seconds, **counts, **moments
+    )
+
+
 def make_history(device, staff, at: datetime) -> dict[type, object]:
     """One row of each kind, of that time."""
     job = {"job_id": uuid4(), "task": "t", "verb": "cancel", "user": staff}
@@ -62,12 +73,13 @@ def make_history(device, staff, at: datetime) -> dict[type, object]:
         JobAction.objects.create(**job),
         QueueAction.objects.create(queue="cleanup", verb="pause", created_at=at),
         PositionUpload.objects.create(name="a.csv", size_bytes=1, state="done", job_id=uuid4()),
+        make_device_day(device, at),
         StorageSample.objects.create(day=at.date(), table="t", rows=1, size_bytes=1),
         LogEntry.objects.create(
             user=staff, content_type=ContentType.objects.get_for_model(Job), object_id="1", action_flag=CHANGE
         ),
     ]
-    for row, field in ((made[3], "created_at"), (made[5], "created_at"), (made[7], "action_time")):
+    for row, field in ((made[3], "created_at"), (made[5], "created_at"), (made[8], "action_time")):
         type(row).objects.filter(pk=row.pk).update(**{field: at})
     return {type(row): row for row in made}
 
@@ -80,6 +92,7 @@ def test_each_kind_of_history_goes_by_its_own_setting(device, staff):
         JobAction: "audit",
         QueueAction: "audit",
         PositionUpload: "uploads",
+        DeviceDay: "device_days",
         StorageSample: "storage_samples",
         LogEntry: "audit",
     }

@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
 from tasks_app.models import (
+    DeviceDay,
     FilterCount,
     FilteredFix,
     JobAction,
@@ -32,6 +33,7 @@ _KINDS: tuple[tuple[str, str, _Rows], ...] = (
     ("quarantine", "received_at", lambda at: QuarantinedFix.objects.filter(received_at__lt=at)),
     ("filtered", "pk", lambda at: FilteredFix.objects.filter(received_at__lt=at)),
     ("filter_counts", "pk", lambda at: FilterCount.objects.filter(day__lt=at.date())),
+    ("device_days", "pk", lambda at: DeviceDay.objects.filter(day__lt=at.date())),
     ("uploads", "pk", lambda at: PositionUpload.objects.filter(created_at__lt=at, state__in=_ENDED, file="")),
     ("audit", "pk", lambda at: JobAction.objects.filter(created_at__lt=at)),
     ("audit", "pk", lambda at: QueueAction.objects.filter(created_at__lt=at)),

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import current_job
-from tasks_app.models import Device, Position, PositionArchive
+from tasks_app.models import Device, DirtyDay, Position, PositionArchive
 from tasks_app.queries.retention import archives_positions
 from tasks_app.queries.retention import days_to_keep as days_from_settings
 from tasks_app.services.cleanup.position_archives import archive_table, is_archived
@@ -44,6 +44,8 @@ from tasks_app.signals import needed_positions_asked
 
 # So few kept positions are compared under the lock in some milliseconds.
 MAX_COPIED_ROWS = 20_000
+# Positions stay until the roll-up of their day is computed, which takes minutes; one that fails does not keep them for ever.
+ROLL_UP_WITHIN = timedelta(days=2)
 
 _TABLE = Position._meta.db_table
 
@@ -59,10 +61,10 @@ def remove_old_positions(
     """Remove the positions of UTC days that ended `days_to_keep` days ago or earlier.
 
     What a device, or else its fleet, says of its own retention counts before `days_to_keep`, which replaces the system's
-    setting. Each device's last known position survives, and those an event happened at; days that an unfinished report
-    or a restored archive needs are left alone. Returns, beside the figures of every run, partitions_dropped,
-    positions_kept, postponed (names of partitions that were too busy: next time). Raises InvalidLimit (also for an
-    unknown device), ArchiveFailed, JobCancelled.
+    setting. Each device's last known position survives, and those an event happened at; days that an unfinished report,
+    a roll-up that is not computed yet or a restored archive needs are left alone. Returns, beside the figures of every
+    run, partitions_dropped, positions_kept, postponed (names of partitions that were too busy: next time). Raises
+    InvalidLimit (also for an unknown device), ArchiveFailed, JobCancelled.
     """
     days = days_from_settings("positions") if days_to_keep is None else days_to_keep
     cutoff(now, days)
@@ -205,12 +207,14 @@ class _Removal:
 
 
 def _needed_ranges(now: datetime) -> list[tuple[date, date]]:
-    """First and last UTC day of what somebody still needs: unfinished reports, and archives that were restored."""
+    """First and last UTC day of what somebody still needs: reports and roll-ups to be made, archives that were restored."""
+    dirty = DirtyDay.objects.filter(marked_at__gt=now - ROLL_UP_WITHIN).values_list("day", flat=True).distinct()
     restored = PositionArchive.objects.filter(restored_until__gt=now).values_list("day", flat=True)
     answers: list[Any] = needed_positions_asked.send(sender="tasks_app")
     ranges = [span for _receiver, spans in answers for span in spans or ()]
     # An end is exclusive; a moment before it is the last that is needed.
     days = [(start.date(), (end - timedelta(microseconds=1)).date()) for start, end in ranges]
+    days += [(day - timedelta(days=1), day + timedelta(days=1)) for day in dirty]
     return days + [(day, day) for day in restored]
 
 
