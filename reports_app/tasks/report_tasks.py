@@ -10,9 +10,9 @@ from reports_app.services.daily import run_daily_reports
 from reports_app.services.export import run_export
 from reports_app.services.generate import run_device_report, run_fleet_report
 from reports_app.services.lifecycle import expire_reports as expire
+from reports_app.services.row_retention import remove_old_reports
 from reports_app.services.schedule_delivery import deliver_run
 from reports_app.services.schedule_runs import run_due_report_schedules as run_due
-from reports_app.services.row_retention import remove_old_reports
 from reports_app.services.sweep import sweep_stuck_reports as sweep
 from tasks_app.engine import task
 
