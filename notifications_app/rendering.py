@@ -14,7 +14,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from notifications_app.texts import body, one_line
+from tasks_app.geo.units import Units
 
+METRIC = Units()
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 
@@ -32,6 +34,7 @@ class Reader:
 
     language: str
     time_zone: str
+    units: Units = METRIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def _context(message: Message, reader: Reader) -> dict[str, Any]:
         **message.context,
         "site_url": settings.SITE_URL,
         "zone": reader.time_zone,
+        "units": reader.units,
         "language": reader.language,
         "dir": "rtl" if translation.get_language_bidi() else "ltr",
     }

@@ -17,10 +17,13 @@ from notifications_app.matching import Access, Context, RuleValue, ToldAt
 from notifications_app.models import RuleCooldown
 from notifications_app.rendering import Reader
 from notifications_app.timing import Digest, Person
+from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 
 # A null language falls back to the system's, a null zone to that of the fleet the news is about.
-Readers = dict[int, tuple[str | None, str | None]]
+Preference = tuple[str | None, str | None, Units]
+Readers = dict[int, Preference]
+NO_PREFERENCE: Preference = (None, None, Units())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +124,21 @@ def readers_of(people: Iterable[AbstractUser]) -> Readers:
     readers: Readers = {}
     for user in people:
         preference = getattr(user, "notification_preference", None)
-        readers[user.pk] = (preference.language, preference.time_zone) if preference else (None, None)
+        readers[user.pk] = (
+            (preference.language, preference.time_zone, preference.units) if preference else NO_PREFERENCE
+        )
     return readers
 
 
-def reader_of(preference: tuple[str | None, str | None], fallback_zone: str) -> Reader:
+def reader_of(preference: Preference, fallback_zone: str) -> Reader:
     """The reader of a preference; without one the system's language and `fallback_zone`.
 
     A zone that this system does not know (any more) never keeps news, nor the positions it came with, from being
     written: then times are in the system's zone.
     """
-    language, zone = preference
+    language, zone, units = preference
     wanted = zone or fallback_zone
-    return Reader(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE)
+    return Reader(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE, units)
 
 
 def zone_of(name: str) -> zoneinfo.ZoneInfo:

@@ -7,7 +7,7 @@ from copy import copy
 
 from notifications_app.messages import event_message
 from notifications_app.models import Notification
-from notifications_app.queries.audience import read_people, reader_of, readers_of
+from notifications_app.queries.audience import NO_PREFERENCE, read_people, reader_of, readers_of
 from notifications_app.queries.events import devices_of, geofence_names
 from notifications_app.rendering import render
 from tasks_app.models import Event
@@ -33,7 +33,7 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
         device = devices[event.device_id]
         told = _as_told(event, one)
         message = event_message(told, device=device, geofence_name=names.get(event.geofence_id or 0, ""))
-        reader = reader_of(readers.get(one.user_id, (None, None)), device.fleet.time_zone)
+        reader = reader_of(readers.get(one.user_id, NO_PREFERENCE), device.fleet.time_zone)
         rendered = render(message, reader)
         one.body_text, one.body_html = rendered.text, rendered.html
     Notification.objects.bulk_update(lacking, ["body_text", "body_html"], batch_size=500)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
 
 from django import template
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+
+from tasks_app.geo.units import Units, in_unit, unit_symbol
 
 register = template.Library()
 
@@ -38,20 +42,61 @@ def alarm_words(alarm: str) -> str:
 
 
 @register.filter
+def moment(at: datetime) -> str:
+    """Day and time as the language writes them, in the zone that is active: `23 November 2026, 10:00`."""
+    # Translators: a date with a time, in the letters of Django's `date` filter
+    return _dated(at, pgettext("date format", "j F Y, H:i"))
+
+
+@register.filter
+def day(at: date) -> str:
+    """The day as the language writes it: `23 November 2026`."""
+    # Translators: a date, in the letters of Django's `date` filter
+    return _dated(at, pgettext("date format", "j F Y"))
+
+
+def _dated(at: date, pattern: str) -> str:
+    text = date_format(localtime(at) if isinstance(at, datetime) else at, pattern)
+    # Months of Portuguese are written small, Django's have a capital.
+    return text.lower() if (get_language() or "").startswith("pt") else text
+
+
+@register.filter
+def speed(kph: float, units: Units) -> str:
+    """A speed in the reader's unit: `101 km/h`, `63 mph`."""
+    return f"{_number(in_unit(kph, units.speed))} {unit_symbol(units.speed)}"
+
+
+@register.filter
+def distance(kilometers: float, units: Units) -> str:
+    """A distance in the reader's unit: `1,235 km`, `767 mi`."""
+    return f"{_number(in_unit(kilometers, units.distance))} {unit_symbol(units.distance)}"
+
+
+@register.filter
+def distance_left(kilometers: float, units: Units) -> str:
+    """What is left of an interval of distance, or by how much it is exceeded."""
+    words = _("%(amount)s over") if kilometers <= 0 else _("%(amount)s left")
+    return words % {"amount": distance(abs(kilometers), units)}
+
+
+@register.filter
 def left(number: float, unit: str) -> str:
-    """What is left of an interval, or by how much it is exceeded; `unit` is km, h or days."""
+    """What is left of an interval, or by how much it is exceeded; `unit` is h or days."""
     amount = abs(round(number))
     words = _WORDS_OVER[unit](amount) if number <= 0 else _WORDS_LEFT[unit](amount)
-    return words % {"n": number_format(amount, use_l10n=True, force_grouping=True)}
+    return words % {"n": _number(amount)}
+
+
+def _number(value: float) -> str:
+    return number_format(round(value), use_l10n=True, force_grouping=True)
 
 
 _WORDS_LEFT: dict[str, Callable[[int], str]] = {
-    "km": lambda n: ngettext("%(n)s km left", "%(n)s km left", n),
     "h": lambda n: ngettext("%(n)s hour left", "%(n)s hours left", n),
     "days": lambda n: ngettext("%(n)s day left", "%(n)s days left", n),
 }
 _WORDS_OVER: dict[str, Callable[[int], str]] = {
-    "km": lambda n: ngettext("%(n)s km over", "%(n)s km over", n),
     "h": lambda n: ngettext("%(n)s hour over", "%(n)s hours over", n),
     "days": lambda n: ngettext("%(n)s day over", "%(n)s days over", n),
 }

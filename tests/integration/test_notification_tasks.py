@@ -83,7 +83,7 @@ def test_send_device_offline_alert_tells_how_long_and_where_last(device, manager
 def test_send_speed_alert_tells_speed_and_limit(device, manager, run_jobs):
     tasks.send_speed_alert.delay(device.pk, 101.4, 90, POSITION)
     run_jobs("notifications")
-    assert told() == [("mia", "Van 1 is driving 101 km/h (limit 90)")]
+    assert told() == [("mia", "Van 1 is driving 101 km/h (limit 90 km/h)")]
 
 
 def test_send_maintenance_reminder_tells_what_is_due(device, plan, manager, run_jobs):

@@ -14,6 +14,7 @@ from notifications_app.queries.summary import FleetSummary
 from notifications_app.rendering import Message, Reader, render
 from notifications_app.templatetags.notification_texts import duration, left
 from notifications_app.texts import body, one_line
+from tasks_app.geo.units import DistanceUnit, SpeedUnit, Units
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -99,7 +100,8 @@ def test_it_shows_times_in_the_readers_zone(kind, zone, shown):
 
 def test_it_writes_in_the_readers_language():
     rendered = render(message_of("geofence"), Reader("pt-br", "UTC"))
-    assert "novembro" in rendered.text.lower()
+    assert "23 de novembro de 2026, 10:00" in rendered.text
+    assert rendered.subject == "Van 1 entrou em Van 1"
     assert 'lang="pt-br"' in rendered.html
 
 
@@ -111,7 +113,7 @@ def test_it_writes_in_the_readers_language():
             messages.geofence_message(a_device(), geofence_name="Depot", entered=False, spot=SPOT),
             "Van 1 left Depot",
         ),
-        (message_of("speed"), "Van 1 is driving 102 km/h (limit 90)"),
+        (message_of("speed"), "Van 1 is driving 102 km/h (limit 90 km/h)"),
         (
             messages.speed_message(a_device(), speed_kph=None, limit_kph=None, spot=SPOT),
             "Van 1 is driving too fast",
@@ -128,6 +130,14 @@ def test_it_writes_in_the_readers_language():
 )
 def test_it_says_the_news_in_the_subject(message, subject):
     assert render(message, SAO_PAULO).subject == subject
+
+
+def test_it_writes_in_the_readers_units():
+    imperial = Reader("en", "UTC", Units(DistanceUnit.MI, SpeedUnit.MPH))
+    assert render(message_of("speed"), imperial).subject == "Van 1 is driving 63 mph (limit 56 mph)"
+    assert "Speed limit: 56 mph" in render(message_of("speed"), imperial).text
+    assert "Distance: 940 mi over" in render(message_of("maintenance"), imperial).text
+    assert "Distance driven: 767 mi" in render(message_of("daily_summary"), imperial).text
 
 
 def test_it_says_what_is_left_of_a_maintenance_interval():
@@ -204,8 +214,6 @@ def test_it_says_durations_in_words(minutes, words):
 @pytest.mark.parametrize(
     ("number", "unit", "words"),
     [
-        (500, "km", "500 km left"),
-        (-0.4, "km", "0 km over"),
         (1.2, "h", "1 hour left"),
         (1, "days", "1 day left"),
         (-12.0, "days", "12 days over"),
