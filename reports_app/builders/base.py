@@ -13,12 +13,14 @@ from reports_app.models import Report, ReportKind
 from reports_app.queries import report_zone
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import Figures
-from tasks_app.models import Device
+from tasks_app.models import Device, Position
 
 Builder = Callable[[Report], ReportTable]
 
-# What one report stores at most; PostgreSQL takes 256 MB in one JSON array.
-MAX_ROWS = 500_000
+# What one report stores at most.
+MAX_ROWS = 10_000_000
+# What a report that needs the whole track at once may read: some 250 bytes of memory each.
+MAX_FIXES_AT_ONCE = 4_000_000
 
 
 def report_table(report: Report, subject: str, sections: Sequence[Section]) -> ReportTable:
@@ -51,6 +53,15 @@ def check_row_count(count: int) -> None:
     if count > MAX_ROWS:
         detail = _("The report would have %(count)s rows, and at most %(most)s fit: choose a shorter range.")
         raise InvalidReport("too_many_rows", detail % {"count": count, "most": MAX_ROWS}, field="end")
+
+
+def check_fix_count(report: Report, device: Device) -> None:
+    """Raise InvalidReport (too_many_positions) for a range with more positions than fit into memory at once."""
+    stored = Position.objects.filter(device=device, fix_time__gte=report.range_start, fix_time__lt=report.range_end)
+    if (count := stored.count()) > MAX_FIXES_AT_ONCE:
+        detail = _("The range has %(count)s positions, and at most %(most)s can be read at once: choose a shorter one.")
+        values = {"count": count, "most": MAX_FIXES_AT_ONCE}
+        raise InvalidReport("too_many_positions", detail % values, field="end")
 
 
 def figure_columns() -> list[Column]:

@@ -1,47 +1,58 @@
-"""Stops: every stop that touches the range, whole; idle is the part of it with the engine on."""
+"""Stops: every stop that touches the range, whole; idle where the engine ran for most of it, else parked."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
-from reports_app.builders.base import report_device, report_table
+from reports_app.builders.base import check_fix_count, report_device, report_table
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
-from tasks_app.geo.figures import figures_of_parts
+from tasks_app.geo.figures import Figures
 from tasks_app.geo.motion import Stop
-from tasks_app.queries.drives import Drive, columns_of, moment_of, read_drive
+from tasks_app.queries.drives import Drive, moment_of, read_drive
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
     Column("ended_at", _("End"), ColumnKind.DATETIME),
+    Column("kind", _("Kind"), ColumnKind.LABEL),
     Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
     Column("idle_seconds", _("of it idle"), ColumnKind.DURATION_SECONDS),
+    Column("engine_seconds", _("Engine on"), ColumnKind.DURATION_SECONDS),
     Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
     Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
 ]
 
 
+IDLE, PARKED = gettext_noop("Idle"), gettext_noop("Parked")
+
+
 def build(report: Report) -> ReportTable:
     """The stops of one device."""
     device = report_device(report)
+    check_fix_count(report, device)
     drive = read_drive(device, report.range_start, report.range_end)
-    idle_seconds = [_idle_seconds(stop, drive) for stop in drive.stops]
-    rows = [_row(stop, idle) for stop, idle in zip(drive.stops, idle_seconds, strict=True)]
-    totals = [None, None, sum(stop.duration_seconds for stop in drive.stops), sum(idle_seconds), None, None]
+    figures = _figures(drive)
+    rows = [_row(stop, each) for stop, each in zip(drive.stops, figures, strict=True)]
+    idle, engine = sum(each.idle_seconds for each in figures), sum(each.engine_seconds for each in figures)
+    totals = [None, None, None, sum(stop.duration_seconds for stop in drive.stops), idle, engine, None, None]
     return report_table(report, device.name, [Section("stops", _("Stops"), COLUMNS, rows, totals)])
 
 
-def _idle_seconds(stop: Stop, drive: Drive) -> float:
-    fixes = columns_of(drive.fixes).part(slice(stop.start_index, stop.end_index + 1))
-    return figures_of_parts(fixes, [stop.started_seconds, stop.ended_seconds])[0].idle_seconds
+def _figures(drive: Drive) -> list[Figures]:
+    """The figures of each stop: of every second part, the others being what lies between the stops."""
+    edges = [moment_of(second) for stop in drive.stops for second in (stop.started_seconds, stop.ended_seconds)]
+    return drive.figures(edges)[::2] if edges else []
 
 
-def _row(stop: Stop, idle_seconds: float) -> Row:
+def _row(stop: Stop, figures: Figures) -> Row:
     return [
         moment_of(stop.started_seconds),
         moment_of(stop.ended_seconds),
+        IDLE if figures.idle_seconds * 2 > stop.duration_seconds else PARKED,
         stop.duration_seconds,
-        idle_seconds,
+        figures.idle_seconds,
+        figures.engine_seconds,
         stop.latitude,
         stop.longitude,
     ]

@@ -15,7 +15,7 @@ from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import METERS_PER_KM, Figures, total
 from tasks_app.models import Device, EventKind
-from tasks_app.queries.device_days import DayTotals, day_totals, odometer_after
+from tasks_app.queries.device_days import DayTotals, day_totals, odometer_at
 from tasks_app.services.device_days import refresh_days
 
 COUNTS = [
@@ -37,7 +37,9 @@ def build(report: Report) -> ReportTable:
     rows = [_day_row(part, each) for part, each in zip(days, found, strict=True)]
     totals: list[Cell] = [None, *figure_cells(figures), trips, stops, events.total(), figures.fix_count]
     sections = [
-        _overview(device, found, [*figure_cells(figures), trips, stops], _odometers_km(device, days[-1], figures, now)),
+        _overview(
+            device, found, [*figure_cells(figures), trips, stops], _odometers_km(device, report.range_end, figures)
+        ),
         Section("days", _("Days"), _day_columns(), rows, totals),
         _events_by_kind(events),
     ]
@@ -71,9 +73,9 @@ def _overview(device: Device, days: Sequence[DayTotals], cells: list[Cell], odom
     return Section("summary", _("Summary"), columns, [row])
 
 
-def _odometers_km(device: Device, last_day: DayPart, figures: Figures, now: datetime) -> list[Cell]:
+def _odometers_km(device: Device, end: datetime, figures: Figures) -> list[Cell]:
     """The odometer at both ends of the range."""
-    at_end = odometer_after(device, last_day, now=now)
+    at_end = odometer_at(device, end)
     if at_end is None:
         return [None, None]
     return [max(0.0, at_end - figures.distance_meters) / METERS_PER_KM, at_end / METERS_PER_KM]

@@ -11,10 +11,14 @@ from tasks_app.models import Device, Fleet
 
 class ReportKind(models.TextChoices):
     SUMMARY = "summary", _("Device summary")
+    DETAILED = "detailed", _("Positions in detail")
     ROUTE = "route", _("Route")
     TRIPS = "trips", _("Trips")
     STOPS = "stops", _("Stops")
     EVENTS = "events", _("Events")
+    VISITS = "visits", _("Geofence visits")
+    OVERSPEED = "overspeed", _("Overspeed")
+    FUEL = "fuel", _("Fuel")
     FLEET = "fleet", _("Fleet")
     DAILY = "daily", _("Fleet's day")
 

@@ -23,7 +23,7 @@ from tasks_app.queries.access import visible_devices
 
 logger = logging.getLogger(__name__)
 
-DEVICE_KINDS = frozenset({ReportKind.SUMMARY, ReportKind.ROUTE, ReportKind.TRIPS, ReportKind.STOPS, ReportKind.EVENTS})
+DEVICE_KINDS = frozenset(ReportKind) - {ReportKind.FLEET, ReportKind.DAILY}
 REPORT_TASKS = frozenset({"generate_device_report", "generate_fleet_report"})
 MAX_DEVICES = 5000
 # What ended in one of these may be tried again.

@@ -21,7 +21,8 @@ from tasks_app.engine import task
 def generate_device_report(
     device_id: int, start: str, end: str, kind: str = "summary", report_id: int | None = None
 ) -> dict[str, Any]:
-    """Write a report of one device over [start, end): summary, route, trips, stops or events."""
+    """Write a report of one device over [start, end): summary, detailed, route, trips, stops, events, visits,
+    overspeed or fuel."""
     return run_device_report(device_id=device_id, start=start, end=end, kind=kind, report_id=report_id)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -60,6 +60,13 @@ class Device(models.Model):
         blank=True,
         validators=SECONDS_VALIDATORS,
         help_text=_("Empty uses the fleet's."),
+    )
+    tank_liters = models.FloatField(
+        _("tank (liters)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(10_000)],
+        help_text=_("Turns fuel levels sent as a percentage into liters."),
     )
     offline_after_minutes = models.PositiveIntegerField(
         _("offline after (minutes)"), null=True, blank=True, validators=[MinValueValidator(1)]

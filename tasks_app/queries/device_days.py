@@ -12,10 +12,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Sum
 
-from tasks_app.geo.days import DayPart, is_whole_day
+from tasks_app.geo.days import DayPart, day_range, is_whole_day
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
-from tasks_app.queries.drives import moment_of, odometer_at, read_drive
+from tasks_app.queries.drives import moment_of, read_drive
 
 _FIELDS = (
     "device_id",
@@ -105,16 +105,23 @@ def most(*counts: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def odometer_after(device: Device, day_part: DayPart, *, now: datetime) -> float | None:
-    """The odometer in meters at the end of a day part: its newest reading less the way made since, by the roll-ups."""
-    day, _start, end = day_part
-    if not is_whole_day(day_part, device.fleet.zone, now):
-        return odometer_at(device, end)
+def odometer_at(device: Device, moment: datetime) -> float | None:
+    """The odometer in meters at `moment`: its newest reading less the way made since, by the roll-ups of whole days.
+
+    None for a device never seen.
+    """
     state = DeviceState.objects.filter(device=device, fix_time__isnull=False).first()
-    if state is None:
+    if state is None or state.fix_time is None:
         return None
-    since = DeviceDay.objects.filter(device=device, day__gt=day).aggregate(meters=Sum("distance_meters"))["meters"]
-    return max(0.0, state.odometer_meters - (since or 0.0))
+    if state.fix_time <= moment:
+        return state.odometer_meters
+    day = moment.astimezone(device.fleet.zone).date()
+    later = (
+        DeviceDay.objects.filter(device=device, day__gt=day).aggregate(meters=Sum("distance_meters"))["meters"] or 0.0
+    )
+    _start, end = day_range(day, device.fleet.zone)
+    rest = read_drive(device, moment, end).figures([moment, end])[0].distance_meters if moment < end else 0.0
+    return max(0.0, state.odometer_meters - later - rest)
 
 
 def _rolled_up(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], tuple[Any, ...]]:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from tasks_app.geo.figures import Columns, Figures, figures_of_parts
 from tasks_app.geo.motion import Stop, Timeline, Trip, timeline
-from tasks_app.geo.motion_rules import motion_rules
-from tasks_app.geo.steps import Steps, read_steps
-from tasks_app.models import Device, DeviceState, Position
+from tasks_app.geo.motion_rules import MotionRules, motion_rules
+from tasks_app.geo.steps import NEIGHBOURS, Steps, read_steps
+from tasks_app.models import Device, Position
 from tasks_app.queries.positions import Track, track
 
 # How far beyond a range is read at first, and how much farther each time that was not far enough.
@@ -72,17 +72,14 @@ def read_drive(device: Device, start: datetime, end: datetime) -> Drive:
     return Drive(start, end, fixes, steps, trips, stops, is_settled=not is_last)
 
 
-def odometer_at(device: Device, moment: datetime) -> float | None:
-    """The odometer in meters at `moment`: its newest reading less the way made since. None for a device never seen."""
-    state = DeviceState.objects.filter(device_id=device.pk, fix_time__isnull=False).first()
-    if state is None or state.fix_time is None:
-        return None
-    if state.fix_time <= moment:
-        return state.odometer_meters
-    later = track(device.pk, moment - FIRST_MARGIN, state.fix_time + timedelta(microseconds=1))
-    edges = [moment.timestamp(), state.fix_time.timestamp()]
-    since = figures_of_parts(columns_of(later), edges, rules=motion_rules(device.kind))
-    return max(0.0, state.odometer_meters - since[0].distance_meters)
+def context_of(device_id: int, start: datetime, end: datetime, rules: MotionRules) -> tuple[datetime, datetime]:
+    """A wider range, whose fixes suffice to tell of each step within `[start, end)` what the whole track tells."""
+    around = timedelta(seconds=2.0 * rules.lookaround_seconds)
+    fixes = Position.objects.filter(device_id=device_id)
+    before = fixes.filter(fix_time__lt=start - around).order_by("-fix_time").values_list("fix_time", flat=True)
+    after = fixes.filter(fix_time__gt=end + around).order_by("fix_time").values_list("fix_time", flat=True)
+    low = min([start - around, *before[:NEIGHBOURS]])
+    return low, max([end + around, *after[:NEIGHBOURS]]) + timedelta(microseconds=1)
 
 
 def steps_of(fixes: Track, device: Device) -> Steps:

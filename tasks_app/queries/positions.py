@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +17,25 @@ FloatArray = npt.NDArray[np.float64]
 _POSTGRES_EPOCH_SECONDS = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 # https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format": 19 bytes before the rows, 2 after them.
 _HEADER_BYTES, _TRAILER_BYTES = 19, 2
-_QUANTITIES = ("latitude", "longitude", "speed_kph", "course_degrees", "altitude_meters", "accuracy_meters", "ignition")
-_ROW = np.dtype(
-    [("count", ">i2"), ("fix_time_length", ">i4"), ("fix_time", ">i8")]
-    + [part for name in _QUANTITIES for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
-)
+# Each column as an expression that is NaN where the quantity is not known.
+_QUANTITIES = {
+    "latitude": "latitude",
+    "longitude": "longitude",
+    "speed_kph": "COALESCE(speed_kph, 'NaN')",
+    "course_degrees": "COALESCE(course_degrees, 'NaN')",
+    "altitude_meters": "COALESCE(altitude_meters, 'NaN')",
+    "accuracy_meters": "COALESCE(accuracy_meters, 'NaN')",
+    "ignition": """CASE attributes -> 'ignition' WHEN 'true' THEN 1.0::float8 WHEN 'false' THEN 0.0::float8
+        ELSE 'NaN'::float8 END""",
+}
+# Numbers that devices send beside their place, under the names of Traccar: percent, liters, percent, liters.
+ATTRIBUTES = {"battery_percent": "batteryLevel", "fuel": "fuel", "fuel_level": "fuelLevel", "fuel_used": "fuelUsed"}
+_ATTRIBUTE = """CASE WHEN jsonb_typeof(attributes -> '{key}') = 'number' THEN (attributes ->> '{key}')::float8
+    ELSE 'NaN'::float8 END"""
 _COPY = """
     COPY (
-        SELECT fix_time, latitude, longitude, COALESCE(speed_kph, 'NaN'), COALESCE(course_degrees, 'NaN'),
-               COALESCE(altitude_meters, 'NaN'), COALESCE(accuracy_meters, 'NaN'),
-               CASE attributes -> 'ignition' WHEN 'true' THEN 1.0::float8 WHEN 'false' THEN 0.0::float8
-                    ELSE 'NaN'::float8 END
-        FROM tasks_app_position
-        WHERE device_id = %s AND fix_time >= %s AND fix_time < %s
-        ORDER BY fix_time
+        SELECT fix_time, {columns} FROM tasks_app_position
+        WHERE device_id = %s AND fix_time >= %s AND fix_time < %s {condition} ORDER BY fix_time
     ) TO STDOUT (FORMAT binary)
 """
 
@@ -58,9 +65,43 @@ def track(device_id: int, start: datetime, end: datetime) -> Track:
 
     Takes some 100 bytes of memory per fix while reading, 64 afterwards.
     """
+    times, columns = _read(_QUANTITIES, device_id, start, end)
+    return Track(times, *columns)
+
+
+def track_with(device_id: int, start: datetime, end: datetime, name: str) -> tuple[Track, FloatArray]:
+    """As `track`, with one of the ATTRIBUTES, NaN where it was not sent."""
+    times, columns = _read({**_QUANTITIES, name: _ATTRIBUTE.format(key=ATTRIBUTES[name])}, device_id, start, end)
+    return Track(times, *columns[:-1]), columns[-1]
+
+
+def sent_numbers(
+    device_id: int, start: datetime, end: datetime, names: Sequence[str]
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """The times of the fixes that say any of these ATTRIBUTES, and what they say, NaN where one of them was not sent."""
+    keys = [ATTRIBUTES[name] for name in names]
+    quantities = {name: _ATTRIBUTE.format(key=ATTRIBUTES[name]) for name in names}
+    times, columns = _read(quantities, device_id, start, end, "AND attributes ?| %s", [keys])
+    return times, dict(zip(names, columns, strict=True))
+
+
+def _read(
+    quantities: Mapping[str, str],
+    device_id: int,
+    start: datetime,
+    end: datetime,
+    condition: str = "",
+    parameters: Sequence[Any] = (),
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Times in seconds since 1970 and these quantities of a device's fixes. The expressions are constants of this module."""
+    row = np.dtype(
+        [("count", ">i2"), ("fix_time_length", ">i4"), ("fix_time", ">i8")]
+        + [part for name in quantities for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
+    )
+    copy = _COPY.format(columns=", ".join(quantities.values()), condition=condition)
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
-        cursor.copy_expert(cursor.mogrify(_COPY, [device_id, start, end]), buffer)
-    rows = np.frombuffer(buffer.getbuffer()[_HEADER_BYTES:-_TRAILER_BYTES], dtype=_ROW)
+        cursor.copy_expert(cursor.mogrify(copy, [device_id, start, end, *parameters]), buffer)
+    rows = np.frombuffer(buffer.getbuffer()[_HEADER_BYTES:-_TRAILER_BYTES], dtype=row)
     times = rows["fix_time"].astype(np.float64) / 1e6 + _POSTGRES_EPOCH_SECONDS
-    return Track(times, *(rows[name].astype(np.float64) for name in _QUANTITIES))
+    return times, [rows[name].astype(np.float64) for name in quantities]

@@ -8,9 +8,8 @@ import pytest
 
 from tasks_app.geo.days import day_parts, day_range
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Fleet, Position
-from tasks_app.queries.device_days import day_totals, odometer_after, part_totals
-from tasks_app.queries.drives import odometer_at
+from tasks_app.models import Device, DeviceDay, DeviceState, DirtyDay, Event, Fleet, Position
+from tasks_app.queries.device_days import day_totals, odometer_at, part_totals
 from tasks_app.services.device_days import SETTLE, mark_all_days, refresh_days, refresh_due_days
 from tasks_app.services.positions import store_fixes
 
@@ -212,8 +211,17 @@ def test_an_event_without_a_fix_counts_in_its_day(device):
     assert [each.events.get("device_offline", 0) for each in found] == [0, 0, 0, 1, 0]
 
 
-def test_the_odometer_at_the_end_of_a_day_is_what_the_positions_say(device):
+def test_the_odometer_of_a_moment_in_the_past_is_the_newest_one_less_the_way_since(device):
     some_days(device)
     refreshed(device)
-    part = (DAY, *day_range(DAY, device.fleet.zone))
-    assert odometer_after(device, part, now=NOW) == pytest.approx(odometer_at(device, part[2]), abs=5)
+    newest = DeviceState.objects.get(device=device).odometer_meters
+    friday = part_totals(device, (DAY, MIDNIGHT + 4 * 24 * HOUR, NOW)).figures.distance_meters
+    assert odometer_at(device, NOW) == newest
+    assert odometer_at(device, MIDNIGHT + 4 * 24 * HOUR) == pytest.approx(newest - friday)
+    # half an hour into the drive of the night
+    night = part_totals(device, (DAY, MIDNIGHT + 24 * HOUR, NOW)).figures.distance_meters
+    assert odometer_at(device, MIDNIGHT + 24 * HOUR) == pytest.approx(newest - night)
+
+
+def test_a_device_never_seen_has_no_odometer(device):
+    assert odometer_at(device, NOW) is None

@@ -1,0 +1,151 @@
+"""Detailed: every position of one device, with what follows from the way from one to the next.
+
+Read and computed a day at a time, so that a report of any length takes the memory of its busiest day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from reports_app.builders.base import check_row_count, report_days, report_device, report_table
+from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of
+from reports_app.models import Report
+from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.figures import METERS_PER_KM
+from tasks_app.geo.motion_rules import DEFAULT_RULES, motion_rules
+from tasks_app.geo.speed import MPS_TO_KPH
+from tasks_app.models import Device, Position
+from tasks_app.queries.device_days import odometer_at
+from tasks_app.queries.drives import context_of, steps_of
+from tasks_app.queries.positions import FloatArray, Track, track_with
+from tasks_app.services.fleet_geofences import FleetGeofences, geofences_of
+
+COLUMNS = [
+    Column("fix_time", _("Time"), ColumnKind.DATETIME),
+    Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
+    Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
+    Column("altitude_meters", _("Altitude"), ColumnKind.ALTITUDE_METERS),
+    Column("speed_kph", _("Speed"), ColumnKind.SPEED_KPH),
+    Column("mean_speed_kph", _("Speed since the last position"), ColumnKind.SPEED_KPH),
+    Column("course_degrees", _("Course"), ColumnKind.COURSE_DEGREES),
+    Column("distance_km", _("Distance since the last position"), ColumnKind.DISTANCE_KM),
+    Column("odometer_km", _("Odometer"), ColumnKind.DISTANCE_KM),
+    Column("motion", _("Motion"), ColumnKind.LABEL),
+    Column("ignition", _("Ignition"), ColumnKind.LABEL),
+    Column("geofences", _("Geofences")),
+    Column("battery_percent", _("Battery"), ColumnKind.PERCENT),
+    Column("accuracy_meters", _("Accuracy (m)"), ColumnKind.NUMBER),
+]
+MOTIONS = [gettext_noop("Standing"), gettext_noop("Moving"), gettext_noop("Not believable")]
+STANDING, MOVING, OUTLIER = 0, 1, 2
+IGNITIONS = [gettext_noop("Off"), gettext_noop("On")]
+
+
+@dataclass
+class _Sums:
+    """What the totals row needs, known after the last position."""
+
+    odometer_meters: float
+    distance_meters: float = 0.0
+    max_speed_kph: float = 0.0
+
+    def add(self, meters: FloatArray, speeds_kph: FloatArray) -> None:
+        self.distance_meters += float(meters.sum())
+        self.odometer_meters += float(meters.sum())
+        believable = speeds_kph <= DEFAULT_RULES.max_implied_kph
+        self.max_speed_kph = float(np.max(speeds_kph, initial=self.max_speed_kph, where=believable))
+
+    def totals(self) -> list[Cell]:
+        known = {"distance_km": self.distance_meters / METERS_PER_KM, "speed_kph": self.max_speed_kph}
+        return [known.get(column.key) for column in COLUMNS]
+
+
+def build(report: Report) -> ReportTable:
+    """The positions of one device."""
+    device = report_device(report)
+    stored = Position.objects.filter(device=device, fix_time__gte=report.range_start, fix_time__lt=report.range_end)
+    check_row_count(stored.count())
+    sums = _Sums(odometer_at(device, report.range_start) or 0.0)
+    rows = _chunks(report, device, sums)
+    return report_table(report, device.name, [Section("positions", _("Positions"), COLUMNS, rows, sums.totals)])
+
+
+def _chunks(report: Report, device: Device, sums: _Sums) -> Iterator[Chunk]:
+    fences = geofences_of([device.fleet_id])[device.fleet_id]
+    for _day, start, end in report_days(report):
+        columns = _columns(device, start, end, fences, sums)
+        for first in range(0, len(columns[0]), CHUNK_ROWS):
+            part = slice(first, first + CHUNK_ROWS)
+            yield chunk_of(COLUMNS, [_cut(column, part) for column in columns])
+
+
+def _columns(device: Device, start: datetime, end: datetime, fences: FleetGeofences, sums: _Sums) -> list[ColumnData]:
+    """The columns of the positions in `[start, end)`; adds them to the sums."""
+    low, high = context_of(device.pk, start, end, motion_rules(device.kind))
+    fixes, battery = track_with(device.pk, low, high, "battery_percent")
+    meters, mean_kph, motion = _since_the_last(fixes, device)
+    part = slice(*np.searchsorted(fixes.times_seconds, [start.timestamp(), end.timestamp()]).tolist())
+    way = _within(fixes, meters, part, start)
+    odometer = sums.odometer_meters + np.cumsum(way)
+    sums.add(way, fixes.speeds_kph[part])
+    latitudes, longitudes = fixes.latitudes[part], fixes.longitudes[part]
+    return [
+        np.rint(fixes.times_seconds[part] * 1e6).astype(np.int64),
+        latitudes,
+        longitudes,
+        fixes.altitudes_meters[part],
+        fixes.speeds_kph[part],
+        mean_kph[part],
+        fixes.courses_degrees[part],
+        meters[part] / METERS_PER_KM,
+        odometer / METERS_PER_KM,
+        Coded(motion[part], MOTIONS),
+        Coded(np.nan_to_num(fixes.ignition[part], nan=-1.0).astype(np.int8), IGNITIONS),
+        _inside(fences, latitudes, longitudes),
+        battery[part],
+        fixes.accuracies_meters[part],
+    ]
+
+
+def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]:
+    """At each fix, of the step that led there: the way that counts, the mean speed, and whether it was driving."""
+    steps = steps_of(fixes, device)
+    meters, mean_kph = np.zeros(len(fixes)), np.full(len(fixes), np.nan)
+    motion = np.full(len(fixes), OUTLIER, dtype=np.int8)
+    motion[steps.index[:1]] = STANDING
+    motion[steps.index[1:]] = steps.moving
+    meters[steps.index[1:]] = steps.driven_meters + steps.meters * (steps.moved_gap & ~steps.jump)
+    usable = ~steps.gap & ~steps.jump & (steps.seconds > 0)
+    mean_kph[steps.index[1:]] = np.where(usable, steps.meters / np.where(usable, steps.seconds, 1.0), np.nan)
+    return meters, mean_kph * MPS_TO_KPH, motion
+
+
+def _within(fixes: Track, meters: FloatArray, part: slice, start: datetime) -> FloatArray:
+    """The ways of a part; of the one that began before `start` only what was made since, unless nobody knows (a gap)."""
+    way = meters[part].copy()
+    if len(way) and part.start > 0:
+        before, first = fixes.times_seconds[part.start - 1], fixes.times_seconds[part.start]
+        if first - before <= DEFAULT_RULES.max_gap_seconds:
+            way[0] *= (first - start.timestamp()) / (first - before)
+    return way
+
+
+def _inside(fences: FleetGeofences, latitudes: FloatArray, longitudes: FloatArray) -> Coded:
+    """The names of the geofences each fix is in."""
+    inside = fences.index.inside(latitudes, longitudes)
+    anywhere = np.flatnonzero(inside.any(axis=1))
+    codes = np.full(len(latitudes), -1, dtype=np.int32)
+    sets, codes[anywhere] = np.unique(np.packbits(inside[anywhere], axis=1), axis=0, return_inverse=True)
+    members = np.unpackbits(sets, axis=1, count=len(fences.names)) if len(sets) else sets
+    return Coded(codes, [", ".join(fences.names[column] for column in np.flatnonzero(row)) for row in members])
+
+
+def _cut(column: ColumnData, part: slice) -> ColumnData:
+    return Coded(column.codes[part], column.values) if isinstance(column, Coded) else column[part]
