@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +16,8 @@ from reports_app.queries import report_zone
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, Position
+from tasks_app.queries.device_days import odometer_at
+from tasks_app.services.device_days import refresh_days
 
 Builder = Callable[[Report], ReportTable]
 
@@ -64,16 +68,23 @@ def check_fix_count(report: Report, device: Device) -> None:
         raise InvalidReport("too_many_positions", detail % values, field="end")
 
 
+def odometer_meters(device: Device, moment: datetime) -> float | None:
+    """The odometer at a moment, None for a device never seen. Brings the roll-ups it is made of up to date."""
+    now = timezone.now()
+    refresh_days([device], moment.date(), now.date(), now=now)
+    return odometer_at(device, moment)
+
+
 def figure_columns() -> list[Column]:
     """The columns of `figure_cells`."""
     return [
-        Column("distance_km", gettext_lazy("Distance (km)"), ColumnKind.DISTANCE_KM),
+        Column("distance_km", gettext_lazy("Distance"), ColumnKind.DISTANCE_KM),
         Column("moving_seconds", gettext_lazy("Moving"), ColumnKind.DURATION_SECONDS),
         Column("stopped_seconds", gettext_lazy("Stopped"), ColumnKind.DURATION_SECONDS),
         Column("idle_seconds", gettext_lazy("of it idle"), ColumnKind.DURATION_SECONDS),
         Column("engine_seconds", gettext_lazy("Engine on"), ColumnKind.DURATION_SECONDS),
-        Column("average_speed_kph", gettext_lazy("Average speed (km/h)"), ColumnKind.SPEED_KPH),
-        Column("max_speed_kph", gettext_lazy("Top speed (km/h)"), ColumnKind.SPEED_KPH),
+        Column("average_speed_kph", gettext_lazy("Average speed"), ColumnKind.SPEED_KPH),
+        Column("max_speed_kph", gettext_lazy("Top speed"), ColumnKind.SPEED_KPH),
     ]
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from reports_app.builders.base import check_row_count, report_days, report_device, report_table
+from reports_app.builders.base import check_row_count, odometer_meters, report_days, report_device, report_table
 from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
@@ -22,7 +22,6 @@ from tasks_app.geo.figures import METERS_PER_KM
 from tasks_app.geo.motion_rules import DEFAULT_RULES, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.models import Device, Position
-from tasks_app.queries.device_days import odometer_at
 from tasks_app.queries.drives import context_of, steps_of
 from tasks_app.queries.positions import FloatArray, Track, track_with
 from tasks_app.services.fleet_geofences import FleetGeofences, geofences_of
@@ -72,7 +71,7 @@ def build(report: Report) -> ReportTable:
     device = report_device(report)
     stored = Position.objects.filter(device=device, fix_time__gte=report.range_start, fix_time__lt=report.range_end)
     check_row_count(stored.count())
-    sums = _Sums(odometer_at(device, report.range_start) or 0.0)
+    sums = _Sums(odometer_meters(device, report.range_start) or 0.0)
     rows = _chunks(report, device, sums)
     return report_table(report, device.name, [Section("positions", _("Positions"), COLUMNS, rows, sums.totals)])
 

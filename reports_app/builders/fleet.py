@@ -139,7 +139,7 @@ def ranking_sections(rows: Sequence[DeviceRow], elapsed_seconds: float) -> list[
         _ranking(
             "ranking_distance",
             _("Longest distance"),
-            Column("distance_km", _("Distance (km)"), ColumnKind.DISTANCE_KM),
+            Column("distance_km", _("Distance"), ColumnKind.DISTANCE_KM),
             rows,
             lambda row: row.figures.distance_km,
         ),
@@ -201,8 +201,8 @@ def _violations(events: QuerySet[Event]) -> Section:
     columns = [
         Column("occurred_at", _("Time"), ColumnKind.DATETIME),
         Column("device", _("Device")),
-        Column("speed_limit_kph", _("Speed limit (km/h)"), ColumnKind.SPEED_KPH),
-        Column("peak_kph", _("Peak speed (km/h)"), ColumnKind.SPEED_KPH),
+        Column("speed_limit_kph", _("Speed limit"), ColumnKind.SPEED_KPH),
+        Column("peak_kph", _("Peak speed"), ColumnKind.SPEED_KPH),
         Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
         Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
         Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),

@@ -14,7 +14,7 @@ from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.distance import FloatArray
-from tasks_app.geo.figures import METERS_PER_KM, Figures, total
+from tasks_app.geo.figures import Figures, total
 from tasks_app.geo.fuel import FuelChange, FuelUse, counted_liters, fuel_use, levels_in_liters, min_change_liters
 from tasks_app.models import Device
 from tasks_app.queries.drives import Drive, moment_of, read_drive

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -11,7 +9,9 @@ from django.utils.translation import gettext_noop
 from reports_app.builders.base import check_fix_count, report_device, report_table
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
+from tasks_app.geo.motion import Stop
 from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.queries.positions import Track
 from tasks_app.queries.routes import simplified_route
 
 MAX_POINTS = 5_000
@@ -25,7 +25,7 @@ PATH = [
 ]
 KEY_POINTS = [
     Column("point", _("Point"), ColumnKind.LABEL),
-    Column("fix_time", _("Time"), ColumnKind.DATETIME),
+    Column("passed_at", _("Time"), ColumnKind.DATETIME),
     Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
     Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
     Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
@@ -33,13 +33,6 @@ KEY_POINTS = [
     Column("altitude_meters", _("Altitude"), ColumnKind.ALTITUDE_METERS),
 ]
 START, END, STOP = gettext_noop("Start"), gettext_noop("End"), gettext_noop("Stop")
-FASTEST, HIGHEST = gettext_noop("Top speed"), gettext_noop("Highest point")
-FARTHEST = {
-    "northernmost": gettext_noop("Northernmost point"),
-    "southernmost": gettext_noop("Southernmost point"),
-    "easternmost": gettext_noop("Easternmost point"),
-    "westernmost": gettext_noop("Westernmost point"),
-}
 
 
 def build(report: Report) -> ReportTable:
@@ -54,33 +47,41 @@ def build(report: Report) -> ReportTable:
     drive = read_drive(device, report.range_start, report.range_end)
     sections = [
         Section("route", _("Route"), PATH, path),
-        Section("key_points", _("Key points"), KEY_POINTS, sorted(_key_points(drive), key=lambda row: row[1])),  # type: ignore[arg-type, return-value]
+        Section("key_points", _("Key points"), KEY_POINTS, _key_points(drive)),
     ]
     return report_table(report, device.name, sections)
 
 
-def _key_points(drive: Drive) -> Iterator[Row]:
-    """Where it began and ended, stood, and was farthest, highest and fastest."""
+def _key_points(drive: Drive) -> list[Row]:
+    """Where it began and ended, stood, and was farthest, highest and fastest, in time order."""
     first, end = np.searchsorted(drive.steps.times, [drive.start.timestamp(), drive.end.timestamp()]).tolist()
     places = drive.steps.index[first:end]
     if not len(places):
-        return
+        return []
     fixes = drive.fixes
-    yield _point(drive, START, int(places[0]))
-    yield _point(drive, END, int(places[-1]))
-    for stop in drive.stops:
-        yield [STOP, moment_of(stop.started_seconds), stop.latitude, stop.longitude, stop.duration_seconds, None, None]
     latitudes, longitudes = fixes.latitudes[places], np.unwrap(fixes.longitudes[places], period=360.0)
-    extremes = (latitudes.argmax(), latitudes.argmin(), longitudes.argmax(), longitudes.argmin())
-    for label, place in zip(FARTHEST.values(), extremes, strict=True):
-        yield _point(drive, label, int(places[place]))
-    for label, values in ((FASTEST, drive.steps.speeds_kph[first:end]), (HIGHEST, fixes.altitudes_meters[places])):
-        if not np.isnan(values).all():
-            yield _point(drive, label, int(places[np.nanargmax(values)]))
+    speeds, altitudes = drive.steps.speeds_kph[first:end], fixes.altitudes_meters[places]
+    named: dict[str, int] = {
+        START: 0,
+        END: -1,
+        gettext_noop("Northernmost point"): int(latitudes.argmax()),
+        gettext_noop("Southernmost point"): int(latitudes.argmin()),
+        gettext_noop("Easternmost point"): int(longitudes.argmax()),
+        gettext_noop("Westernmost point"): int(longitudes.argmin()),
+        gettext_noop("Top speed"): int(speeds.argmax()),
+    }
+    if not np.isnan(altitudes).all():
+        named[gettext_noop("Highest point")] = int(np.nanargmax(altitudes))
+    points = [(float(fixes.times_seconds[places[at]]), _point(fixes, label, places[at])) for label, at in named.items()]
+    points += [(stop.started_seconds, _stop(stop)) for stop in drive.stops]
+    return [row for _seconds, row in sorted(points, key=lambda point: point[0])]
 
 
-def _point(drive: Drive, label: str, place: int) -> Row:
-    fixes = drive.fixes
+def _stop(stop: Stop) -> Row:
+    return [STOP, moment_of(stop.started_seconds), stop.latitude, stop.longitude, stop.duration_seconds, None, None]
+
+
+def _point(fixes: Track, label: str, place: int) -> Row:
     return [
         label,
         moment_of(fixes.times_seconds[place]),

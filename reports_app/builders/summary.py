@@ -9,13 +9,20 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from reports_app.builders.base import figure_cells, figure_columns, report_days, report_device, report_table
+from reports_app.builders.base import (
+    figure_cells,
+    figure_columns,
+    odometer_meters,
+    report_days,
+    report_device,
+    report_table,
+)
 from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import METERS_PER_KM, Figures, total
 from tasks_app.models import Device, EventKind
-from tasks_app.queries.device_days import DayTotals, day_totals, odometer_at
+from tasks_app.queries.device_days import DayTotals, day_totals
 from tasks_app.services.device_days import refresh_days
 
 COUNTS = [
@@ -75,7 +82,7 @@ def _overview(device: Device, days: Sequence[DayTotals], cells: list[Cell], odom
 
 def _odometers_km(device: Device, end: datetime, figures: Figures) -> list[Cell]:
     """The odometer at both ends of the range."""
-    at_end = odometer_at(device, end)
+    at_end = odometer_meters(device, end)
     if at_end is None:
         return [None, None]
     return [max(0.0, at_end - figures.distance_meters) / METERS_PER_KM, at_end / METERS_PER_KM]

@@ -86,7 +86,7 @@ class DeviceAdmin(DeviceKeysMixin, ModelAdmin):
             {
                 "fields": (
                     ("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),
-                    "offline_after_minutes",
+                    ("offline_after_minutes", "tank_liters"),
                 )
             },
         ),

@@ -135,8 +135,14 @@ def test_a_device_that_never_sent_anything_has_a_report_of_zeros(device):
     (summary,) = rows_of(report, "summary")
     assert (summary["distance_km"], summary["odometer_end_km"], summary["first_fix_at"]) == (0, None, None)
     assert totals_of(report, "days")["fixes"] == 0
-    for kind in ("route", "trips", "stops", "events"):
-        assert [list(section.row_lists()) for section in stored_table(build(kind, device=device).pk).sections] == [[]]
+    for kind in ("detailed", "route", "trips", "stops", "events", "visits"):
+        sections = stored_table(build(kind, device=device).pk).sections
+        assert not any(list(section.row_lists()) for section in sections), kind
+    for kind in ("overspeed", "fuel"):
+        assert [set(row.values()) - {0, None} for row in rows_of(build(kind, device=device), "days")] == [
+            {date(2026, 3, 2)},
+            {date(2026, 3, 3)},
+        ]
 
 
 def test_days_begin_at_the_fleets_midnight(device):
@@ -154,22 +160,6 @@ def test_events_are_counted_by_kind_and_day(device):
     report = build("summary", device=device)
     assert {row["kind"]: row["count"] for row in rows_of(report, "events") if row["count"]} == {"Overspeed": 3}
     assert [row["events"] for row in rows_of(report, "days")] == [2, 1]
-
-
-def test_the_route_holds_every_fix_of_the_range(device):
-    store_fixes(fixes(device), received_at=ELEVEN)
-    report = build("route", device=device, range_end=ELEVEN + timedelta(minutes=10))
-    rows = rows_of(report, "route")
-    assert len(rows) == 10  # the fix at the end is not in [start, end)
-    assert rows[1] == {
-        "fix_time": ELEVEN + timedelta(minutes=1),
-        "latitude": 0.0,
-        "longitude": -45.99,
-        "altitude_meters": None,
-        "speed_kph": 66.7,
-        "course_degrees": 90.0,
-        "ignition": "On",
-    }
 
 
 def test_a_trip_starts_where_the_vehicle_left_and_ends_where_it_came_to_rest(device):
@@ -388,7 +378,7 @@ def test_a_report_another_job_works_on_is_left_alone(device):
 def test_a_failure_is_kept_on_the_report_and_raised(device, monkeypatch):
     monkeypatch.setattr("reports_app.builders.base.MAX_ROWS", 3)
     store_fixes(fixes(device), received_at=ELEVEN)
-    report, _is_due = create_report(kind="route", device=device, range_start=DAY, range_end=LATER)
+    report, _is_due = create_report(kind="detailed", device=device, range_start=DAY, range_end=LATER)
     with pytest.raises(PermanentError, match="11 rows"):
         generate_report(report.pk)
     report.refresh_from_db()
