@@ -27,7 +27,7 @@ EXPORTERS: dict[str, Exporter] = {
     )
 }
 # Kinds whose tables have no coordinates: geographic formats do not exist for them.
-WITHOUT_PLACES = frozenset({"summary", "fuel"})
+WITHOUT_PLACES = frozenset({"summary", "visits"})
 
 
 def get_exporter(format: str) -> Exporter:

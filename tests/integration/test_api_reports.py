@@ -47,7 +47,9 @@ def body_of(response) -> bytes:
     return b"".join(response.streaming_content)
 
 
-@pytest.mark.parametrize("kind", ["summary", "detailed", "route", "trips", "stops", "events", "visits", "overspeed", "fuel"])
+@pytest.mark.parametrize(
+    "kind", ["summary", "detailed", "route", "trips", "stops", "events", "visits", "overspeed", "fuel"]
+)
 def test_it_writes_a_device_report_in_every_format(api, driven, run_jobs, kind):
     body = {"device_id": driven.pk, "start": "2026-03-01", "end": "2026-03-02", "kind": kind}
     accepted = api.post("/api/tasks/report/device", body, format="json")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks_app', '0014_device_days'),
+        ('tasks_app', '0015_report_rows_schedule'),
     ]
 
     operations = [
