@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import cleanup, engine, ingest
+from benchmarks import cleanup, engine, ingest, notifications
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -12,4 +12,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "engine": engine.run,
     "ingest": ingest.run,
     "cleanup": cleanup.run,
+    "notifications": notifications.run,
 }

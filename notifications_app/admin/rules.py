@@ -5,17 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.postgres.forms import SimpleArrayField
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
-from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from notifications_app.admin.deliveries import DeliveryInline
-from notifications_app.models import ChannelKind, Notification, NotificationPreference, Rule
+from notifications_app.admin.dry_run import dry_run_page
+from notifications_app.models import ChannelKind, EscalationStep, Notification, NotificationPreference, Rule
+from notifications_app.queries.rule_rows import NAMED
+from notifications_app.sentences import rule_sentence
 from notifications_app.services.bodies import fill_bodies
-from tasks_app.admin.common import ReadOnlyAdmin
-from tasks_app.models import EventKind
+from notifications_app.services.rules import permitted_people
+from tasks_app.admin.common import MISSING, ReadOnlyAdmin
+from tasks_app.admin.fields import StrictJSONField
+from tasks_app.models import EventKind, FleetRole
 
 
 class RuleForm(forms.ModelForm):
@@ -25,48 +34,109 @@ class RuleForm(forms.ModelForm):
     channels = forms.MultipleChoiceField(
         label=_("Channels"), choices=ChannelKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
+    roles = forms.MultipleChoiceField(
+        label=_("Everyone who is"),
+        choices=FleetRole.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    alarms = SimpleArrayField(
+        forms.CharField(max_length=40),
+        label=_("Alarms"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Only these alarms, as the devices call them, with commas between them. Empty: all."),
+    )
+    windows = StrictJSONField(
+        label=_("Only at these times"),
+        required=False,
+        initial=list,
+        help_text=_(
+            'Weekly, on the clocks of the fleet; empty: always. [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}] '
+            "are the nights that begin on Monday (0) to Friday (4)."
+        ),
+    )
 
     class Meta:
         model = Rule
-        fields = ("name", "fleet", "is_active", "event_kinds", "channels", "users", "devices", "geofences")
+        fields = "__all__"  # noqa: DJ007 - every column of a rule is for staff to edit
+
+    def clean_windows(self) -> Any:
+        """A field left empty means always."""
+        return self.cleaned_data["windows"] or []
 
     def clean(self) -> dict[str, Any] | None:
-        """Devices and geofences named in a rule belong to the rule's fleet."""
+        """What is named in a rule belongs to its fleet, and whoever it tells may see it."""
         cleaned = super().clean() or self.cleaned_data
-        fleet = cleaned.get("fleet")
-        for name in ("devices", "geofences"):
+        fleet, users = cleaned.get("fleet"), cleaned.get("users")
+        for name in ("devices", "geofences", "within_geofences"):
             chosen = cleaned.get(name)
             if fleet and chosen is not None and chosen.exclude(fleet=fleet).exists():
                 self.add_error(name, _("Choose only from the rule's fleet."))
+        if users is not None and set(users) - set(permitted_people(fleet).filter(pk__in=users)):
+            self.add_error("users", _("Choose only people who may see the fleet."))
+        if not users and not cleaned.get("roles"):
+            self.add_error("users", _("Name at least one person or role."))
         return cleaned
+
+
+class EscalationStepInline(TabularInline):
+    model = EscalationStep
+    extra = 0
+    autocomplete_fields = ("users",)
+    verbose_name_plural = _("If nobody acknowledges")
 
 
 @admin.register(Rule)
 class RuleAdmin(ModelAdmin):
     form = RuleForm
-    list_display = ("name", "fleet", "event_kind_labels", "channel_labels", "is_active")
+    list_display = ("name", "sentence", "fleet", "is_active")
     list_filter = ("fleet", "is_active")
     list_filter_sheet = False
     list_select_related = ("fleet",)
     search_fields = ("name",)
-    autocomplete_fields = ("fleet", "users", "devices", "geofences")
+    autocomplete_fields = ("fleet", "users", "devices", "geofences", "within_geofences")
+    readonly_fields = ("sentence",)
+    inlines = (EscalationStepInline,)
+    actions = ("switch_on", "switch_off")
+    actions_list = ("try_out",)
     fieldsets = (
-        (None, {"fields": (("name", "fleet"), "is_active")}),
-        (_("When"), {"fields": ("event_kinds", ("devices", "geofences"))}),
-        (_("Tell"), {"fields": ("users", "channels")}),
+        (None, {"fields": (("name", "fleet"), "is_active", "sentence")}),
+        (_("When"), {"fields": ("event_kinds", "alarms", ("devices", "geofences"))}),
+        (
+            _("Only if"),
+            {"fields": (("min_speed_kph", "min_duration_minutes"), "within_geofences", "windows")},
+        ),
+        (_("Tell"), {"fields": ("users", "roles", "channels")}),
+        (_("How often"), {"fields": ("cooldown_minutes", ("digest_every_minutes", "digest_daily_at"))}),
     )
 
-    @display(description=_("event kinds"))
-    def event_kind_labels(self, rule: Rule) -> str:
-        return ", ".join(_labels(EventKind, rule.event_kinds))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
+        return super().get_queryset(request).prefetch_related(*NAMED)
 
-    @display(description=_("channels"))
-    def channel_labels(self, rule: Rule) -> str:
-        return ", ".join(_labels(ChannelKind, rule.channels))
+    @display(description=_("rule in words"))
+    def sentence(self, rule: Rule) -> str:
+        return rule_sentence(rule) if rule.pk else MISSING
 
+    @action(description=_("Switch on"), permissions=["change"])
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
+        self._switch(request, queryset, is_active=True)
 
-def _labels(choices: Any, values: list[str]) -> list[str]:
-    return [str(choices(value).label) if value in choices.values else value for value in values]
+    @action(description=_("Switch off"), permissions=["change"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
+        self._switch(request, queryset, is_active=False)
+
+    @action(description=_("Who would hear of an event?"), url_path="dry-run", permissions=["change"])
+    def try_out(self, request: HttpRequest) -> HttpResponse:
+        return dry_run_page(request)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Rule], *, is_active: bool) -> None:
+        changed = list(queryset.exclude(is_active=is_active))
+        Rule.objects.filter(pk__in=[rule.pk for rule in changed]).update(is_active=is_active)
+        for rule in changed:
+            self.log_change(request, rule, str(_("Switched on.") if is_active else _("Switched off.")))
+        count = len(changed)
+        self.message_user(request, ngettext("%d rule changed.", "%d rules changed.", count) % count, messages.SUCCESS)
 
 
 @admin.register(Notification)
@@ -89,7 +159,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 @admin.register(NotificationPreference)
 class NotificationPreferenceAdmin(ModelAdmin):
-    list_display = ("user", "language", "time_zone", "daily_summary")
+    list_display = ("user", "language", "time_zone", "quiet_from", "quiet_to", "daily_summary")
     list_filter = ("daily_summary", "language")
     list_filter_sheet = False
     list_select_related = ("user",)
