@@ -9,18 +9,26 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
+from tests.support.database import empty_tables
 
 _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Passwords of tests need no costly hash."""
+    """Passwords of tests need no costly hash, and an emptied database need not be migrated anew."""
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    TransactionTestCase._fixture_teardown = lambda self: empty_tables()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for real processes begins first, so that no process of the suite is left alone with it at the end."""
+    items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 
 def _delete_keys(*patterns: str) -> None:

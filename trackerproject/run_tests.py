@@ -1,13 +1,19 @@
-"""`make test`: the whole suite against real servers of its own. ARGS in the environment are pytest's arguments."""
+"""`make test`: the whole suite against real servers of its own. ARGS in the environment are pytest's arguments.
+
+The whole suite runs in several processes, each with servers of its own (`test_servers`); much of it waits for clusters that
+were killed, so there are more of them than cores. A selection (any ARGS) runs in this one process.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +23,13 @@ import pytest
 from trackerproject.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
 from trackerproject.local_servers.children import CODE_DIR
 from trackerproject.local_servers.processes import adopt_orphans
+
+PROCESSES = 3
+# File by file, in their order: those of tests/acceptance, which wait most, come first.
+IN_PARALLEL = [
+    *("-p", "trackerproject.test_servers"),
+    *("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"),
+]
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -29,12 +42,19 @@ def main() -> int:
         signal.signal(number, _interrupt)
     adopt_orphans()
     install_chromium()
+    arguments = shlex.split(os.environ.get("ARGS", ""))
     try:
-        with embedded_servers("test") as servers, smtp_sink(servers.places.mail) as mail:
-            os.environ |= servers.environment() | mail.environment() | {"SMTP_SINK_DIRECTORY": str(mail.directory)}
+        with ExitStack() as running:
+            os.environ |= start_servers(running, "test")
+            if not arguments:
+                arguments = IN_PARALLEL
+                names = [f"gw{number}" for number in range(PROCESSES)]
+                os.environ["TEST_SERVERS"] = json.dumps(
+                    {name: start_servers(running, f"test-{name}") for name in names}
+                )
             before = {child.pid for child in psutil.Process().children(recursive=True)}
             try:
-                return int(pytest.main(shlex.split(os.environ.get("ARGS", ""))))
+                return int(pytest.main(arguments))
             finally:
                 end_leftovers(before)
     except LocalServersError as error:
@@ -42,6 +62,13 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def start_servers(running: ExitStack, name: str) -> dict[str, str]:
+    """Start PostgreSQL, Valkey and an SMTP server until `running` ends; return the environment of those who use them."""
+    servers = running.enter_context(embedded_servers(name))
+    mail = running.enter_context(smtp_sink(servers.places.mail))
+    return {**servers.environment(), **mail.environment(), "SMTP_SINK_DIRECTORY": str(mail.directory)}
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from tasks_app.models import Job, JobAction, QueueAction, ScheduleState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+UNKNOWN_ID = "5ad0f1a6-8b7f-4f0e-9d6c-1f2f63b2f5a1"
 CLEANUP = "cleanup_expired_sessions"
 DAILY = {"name": "Tidy up", "task": "cleanup_old_events", "kwargs": {"days_to_keep": 30}, "type": "daily"}
 QUEUE_STEPS = {"pause": "change_job", "resume": "change_job", "purge": "delete_job"}
@@ -308,9 +309,9 @@ def redis_down(settings):
         ("get", "/api/tasks/status"),
         ("get", "/api/tasks/queues"),
         ("get", "/api/tasks/workers"),
-        ("get", f"/api/tasks/task/{uuid4()}"),
-        ("post", f"/api/tasks/task/{uuid4()}/cancel"),
-        ("post", f"/api/tasks/task/{uuid4()}/run-now"),
+        ("get", f"/api/tasks/task/{UNKNOWN_ID}"),
+        ("post", f"/api/tasks/task/{UNKNOWN_ID}/cancel"),
+        ("post", f"/api/tasks/task/{UNKNOWN_ID}/run-now"),
         ("post", "/api/tasks/queues/cleanup/pause"),
         ("post", "/api/tasks/queues/cleanup/purge"),
     ],

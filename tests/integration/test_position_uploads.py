@@ -76,7 +76,7 @@ def test_an_operator_sends_a_file_and_reads_what_became_of_it(run_jobs, api, dev
 @pytest.mark.parametrize(
     ("name", "content", "fields"),
     [
-        ("a.csv.gz", gzip.compress(CSV), {}),
+        ("a.csv.gz", gzip.compress(CSV, mtime=0), {}),
         ("a.txt", CSV, {"format": "csv"}),
         (
             "van-1.gpx",
