@@ -46,11 +46,11 @@ class Rendered:
     html: str
 
 
-def render(message: Message, reader: Reader) -> Rendered:
-    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `reader`."""
-    with _reading_as(reader):
-        context = _context(message, reader)
-        subject = one_line(_template(message.kind, "subject.txt", context))
+def render(message: Message, reader: Reader, *, subject: str = "") -> Rendered:
+    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `reader`; with another `subject`."""
+    with reading_as(reader):
+        context = context_of(message, reader)
+        subject = subject or one_line(_template(message.kind, "subject.txt", context))
         context["subject"] = subject
         text = _BLANK_LINES.sub("\n\n", body(_template(message.kind, "txt", context)))
         return Rendered(subject, text, _template(message.kind, "html", context).strip())
@@ -58,17 +58,19 @@ def render(message: Message, reader: Reader) -> Rendered:
 
 def render_subject(message: Message, reader: Reader) -> str:
     """The subject alone, which costs a twentieth of the whole."""
-    with _reading_as(reader):
-        return one_line(_template(message.kind, "subject.txt", _context(message, reader)))
+    with reading_as(reader):
+        return one_line(_template(message.kind, "subject.txt", context_of(message, reader)))
 
 
 @contextmanager
-def _reading_as(reader: Reader) -> Iterator[None]:
+def reading_as(reader: Reader) -> Iterator[None]:
+    """Language and time zone of `reader` are the active ones."""
     with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
         yield
 
 
-def _context(message: Message, reader: Reader) -> dict[str, Any]:
+def context_of(message: Message, reader: Reader) -> dict[str, Any]:
+    """What the built-in templates may name."""
     return {
         **message.context,
         "site_url": settings.SITE_URL,

@@ -1,5 +1,5 @@
 """The admin pages of notifications: who is told, by which way, with which words, and whether it arrived."""
 
-from notifications_app.admin import deliveries, destinations, rules
+from notifications_app.admin import deliveries, destinations, message_templates, rules
 
-__all__ = ["deliveries", "destinations", "rules"]
+__all__ = ["deliveries", "destinations", "message_templates", "rules"]

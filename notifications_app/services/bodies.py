@@ -9,7 +9,7 @@ from notifications_app.messages import event_message
 from notifications_app.models import Notification
 from notifications_app.queries.audience import NO_PREFERENCE, read_people, reader_of, readers_of
 from notifications_app.queries.events import devices_of, geofence_names
-from notifications_app.rendering import render
+from notifications_app.services.wording import render
 from tasks_app.models import Event
 
 

@@ -19,10 +19,10 @@ from notifications_app.encryption import Unreadable, reencrypt
 from notifications_app.messages import channel_off_message, channel_test_message
 from notifications_app.models import ChannelKind, Delivery, Destination, Notification, NotificationKind
 from notifications_app.queries.audience import reader_of, readers_of
-from notifications_app.rendering import render
 from notifications_app.services.dispatch import enqueue_deliveries
 from notifications_app.services.notify import notify_with_message
 from notifications_app.services.outbox import Draft, write_notifications
+from notifications_app.services.wording import render
 
 MAX_DESTINATIONS_PER_USER = 50
 TEST_WINDOW = timedelta(minutes=10)

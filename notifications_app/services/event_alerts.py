@@ -23,9 +23,10 @@ from notifications_app.queries.audience import Audience, read_audience
 from notifications_app.queries.events import devices_of, event_values, geofence_names
 from notifications_app.queries.inbox import told_since
 from notifications_app.queries.rules import rules_for_events
-from notifications_app.rendering import Message, Reader, Rendered, render_subject
+from notifications_app.rendering import Message, Reader, Rendered
 from notifications_app.services.later import remember
 from notifications_app.services.outbox import Draft, write_notifications
+from notifications_app.services.wording import render_subject
 from notifications_app.texts import one_line
 from tasks_app.models import Device, Event, EventKind
 

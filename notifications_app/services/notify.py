@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from notifications_app.models import ChannelKind
 from notifications_app.queries.audience import reader_of, readers_of
-from notifications_app.rendering import Message, Reader, Rendered, render
+from notifications_app.rendering import Message, Reader, Rendered
 from notifications_app.services.outbox import Attachment, Draft, write_notifications
+from notifications_app.services.wording import render
 from notifications_app.texts import body, one_line
 
 ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})

@@ -53,6 +53,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _page(_("Notifications"), "notifications", "notifications_app", "notification"),
                 _page(_("Deliveries"), "send", "notifications_app", "delivery"),
                 _page(_("Destinations"), "webhook", "notifications_app", "destination"),
+                _page(_("Message templates"), "article", "notifications_app", "messagetemplate"),
                 _page(_("Unsubscribed"), "unsubscribe", "notifications_app", "emailoptout"),
                 _page(_("Preferences"), "tune", "notifications_app", "notificationpreference"),
             ],

@@ -1,0 +1,126 @@
+"""Staff's own texts in place of the built-in ones, from the admin to the message."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from notifications_app.models import MessageTemplate, Notification, NotificationPreference
+from notifications_app.rendering import Reader
+from notifications_app.services import wording
+from notifications_app.services.bodies import fill_bodies
+from notifications_app.template_values import SAMPLES
+from tasks_app.models import EventKind
+from tests.support.notifications import make_rule, record_events
+
+READER = Reader("en", "America/Sao_Paulo")
+
+
+@pytest.fixture(autouse=True)
+def no_memory():
+    wording.forget()
+    yield
+    wording.forget()
+
+
+@pytest.fixture
+def admin_page(staff) -> Client:
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+def own(**fields) -> MessageTemplate:
+    return MessageTemplate.objects.create(**{"kind": "speed", "language": "en", **fields})
+
+
+def test_people_read_the_own_texts_of_their_language(device, fleet, operator, make_user, run_jobs):
+    own(subject="{{ vehicle }} too fast: {{ speed }}", text="Slow down, {{ vehicle }}!", html="<p>Slow <b>down</b></p>")
+    bruno = make_user(username="bruno", is_staff=True)
+    NotificationPreference.objects.create(user=bruno, language="pt-br")
+    make_rule(fleet, [operator, bruno], channels=["in_app"])
+    record_events(device, EventKind.OVERSPEED, data={"speed_kph": 101, "speed_limit_kph": 90})
+    run_jobs("notifications")
+    written = {one.user.username: one for one in Notification.objects.all()}
+    fill_bodies(written.values())
+    assert written["ana"].subject == "Van 1 too fast: 101 km/h"
+    assert written["ana"].body_text == "Slow down, Van 1!"
+    assert "<p>Slow <b>down</b></p>" in written["ana"].body_html
+    assert 'name="color-scheme"' in written["ana"].body_html
+    assert written["bruno"].subject == "Van 1 está a 101 km/h (limite 90 km/h)"
+
+
+def test_empty_parts_and_texts_that_are_off_are_the_built_in_ones(db):
+    built_in = wording.render(SAMPLES["speed"], READER)
+    own(subject="{{ vehicle }}!")
+    wording.forget()
+    with_subject = wording.render(SAMPLES["speed"], READER)
+    assert with_subject.subject == "Van 12!"
+    assert "Speed limit: 90 km/h" in with_subject.text
+    MessageTemplate.objects.update(is_active=False)
+    wording.forget()
+    assert wording.render(SAMPLES["speed"], READER) == built_in
+
+
+def test_a_value_adds_no_header_and_no_html(db):
+    own(subject="{{ vehicle }}", html="<p>{{ vehicle }}</p>")
+    message = SAMPLES["speed"]
+    nasty = type(message)(message.kind, {**message.context, "vehicle": "<script>\r\nBcc: eve@example.org"})
+    rendered = wording.render(nasty, READER)
+    assert rendered.subject == "<script> Bcc: eve@example.org"
+    assert "<script>" not in rendered.html
+
+
+def test_a_broken_text_is_replaced_by_the_built_in_one_and_administrators_are_told_once(staff, run_jobs):
+    template = own(subject="{{ of_an_older_release }}")
+    for _ in range(2):
+        assert wording.render(SAMPLES["speed"], READER).subject.startswith("Van 12 is driving")
+        assert wording.render_subject(SAMPLES["speed"], READER).startswith("Van 12 is driving")
+    run_jobs("notifications")
+    told = Notification.objects.get(kind="system")
+    assert told.user == staff
+    assert "of_an_older_release" in told.body_text
+    template.refresh_from_db()
+    assert "of_an_older_release" in template.last_error
+
+
+def test_staff_save_and_look_at_a_text(admin_page):
+    form = {
+        "kind": "speed",
+        "language": "en",
+        "subject": "{{ vehicle }} at {{ speed }}",
+        "text": "",
+        "html": "<p>Hi</p>",
+    }
+    admin_page.post(reverse("admin:notifications_app_messagetemplate_add"), form)
+    template = MessageTemplate.objects.get()
+    assert not template.is_active
+    page = admin_page.get(
+        reverse("admin:notifications_app_messagetemplate_change", args=[template.pk])
+    ).content.decode()
+    assert "Van 12 at 102 km/h" in page
+    assert "<iframe sandbox srcdoc=" in page
+    assert "{{ speed_limit }}" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("subject", "{{ password }}", "There is no password"),
+        ("text", "{% load x %}", "not understood"),
+        ("html", "<script>", "cannot contain"),
+        ("kind", "daily_summary", "not one of the available choices"),
+    ],
+)
+def test_staff_are_told_what_is_wrong_with_a_text(field, value, told, admin_page):
+    form = {"kind": "speed", "language": "en", "subject": "", "text": "", "html": "", field: value}
+    page = admin_page.post(reverse("admin:notifications_app_messagetemplate_add"), form)
+    assert told in page.content.decode()
+    assert not MessageTemplate.objects.exists()
+
+
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_every_sample_renders_in_the_built_in_words(kind, language, db):
+    assert wording.render(SAMPLES[kind], Reader(language, "America/Sao_Paulo")).subject
