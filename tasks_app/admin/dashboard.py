@@ -51,7 +51,9 @@ def device_cards() -> list[dict[str, Any]]:
 def storage_card() -> dict[str, Any]:
     """How large the database is and how long its budget lasts."""
     found = storage_forecast(now=timezone.now())
-    label = _("Database: budget %(left)s") % {"left": days_text(found)} if found.budget_bytes else _("Database")
+    label = (
+        _("Database · to its budget: %(left)s") % {"left": days_text(found)} if found.budget_bytes else _("Database")
+    )
     url = reverse("admin:tasks_app_storagesample_changelist")
     return {"label": label, "text": format_bytes(found.size_bytes), "kind": urgency(found), "url": url}
 

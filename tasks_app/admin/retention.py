@@ -41,26 +41,31 @@ class RetentionSettingsAdmin(ModelAdmin):
     fieldsets = (
         (
             gettext_lazy("Positions"),
-            {"fields": (("positions_days", "archive_positions"), ("archives_days", "device_days_days"))},
+            {
+                "fields": (("positions_days", "archive_positions"), ("archives_days", "device_days_days")),
+                "description": gettext_lazy("While a field is empty, what is shown in grey holds (the environment)."),
+            },
         ),
         (
             gettext_lazy("History"),
             {
                 "fields": (
-                    ("events_days", "notifications_days", "reports_days"),
-                    ("jobs_succeeded_days", "jobs_failed_days", "audit_days"),
-                    ("quarantine_days", "filtered_days", "filter_counts_days"),
-                    ("uploads_days", "storage_samples_days"),
+                    ("events_days", "notifications_days"),
+                    ("reports_days", "audit_days"),
+                    ("jobs_succeeded_days", "jobs_failed_days"),
+                    ("filtered_days", "filter_counts_days"),
+                    ("quarantine_days", "uploads_days"),
+                    "storage_samples_days",
                 )
             },
         ),
         (
             gettext_lazy("Duplicates"),
-            {"fields": (("duplicate_meters", "duplicate_seconds", "thin_standing_seconds"),)},
+            {"fields": (("duplicate_meters", "duplicate_seconds"), "thin_standing_seconds")},
         ),
         (
             gettext_lazy("Database"),
-            {"fields": (("business_hours", "storage_budget_gigabytes", "storage_alert_days"),)},
+            {"fields": (("storage_budget_gigabytes", "storage_alert_days"), "business_hours")},
         ),
     )
 
@@ -92,9 +97,11 @@ class RetentionSettingsAdmin(ModelAdmin):
         for name, field in form.base_fields.items():
             behind = setting_behind(name)
             if behind not in (None, ""):
-                field.widget.attrs["placeholder"] = _("%(value)s unless set") % {
-                    "value": behind if isinstance(behind, str) else number_format(behind)
-                }
+                field.widget.attrs["placeholder"] = behind if isinstance(behind, str) else number_format(behind)
+        default = _("As the environment says: %(value)s") % {
+            "value": _("yes") if settings.ARCHIVE_POSITIONS else _("no")
+        }
+        form.base_fields["archive_positions"].widget.choices[0] = ("unknown", default)
         return form
 
 
@@ -107,7 +114,7 @@ class PositionArchiveAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("rows"), ordering="rows")
     def row_count(self, archive: PositionArchive) -> str:
-        return number_format(archive.rows)
+        return number_format(archive.rows, force_grouping=True)
 
     @display(description=gettext_lazy("size"), ordering="size_bytes")
     def size(self, archive: PositionArchive) -> str:

@@ -21,6 +21,8 @@ from tasks_app.queries.storage import storage_forecast
 from tasks_app.queries.storage_forecast import StorageForecast, TableForecast
 
 FAR_DAYS = 3650
+# The largest tables have a line each, all others one together.
+LINES = 15
 
 
 @admin.register(StorageSample)
@@ -37,7 +39,7 @@ class StorageSampleAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "cards": storage_cards(found),
             "chart": storage_svg(found),
-            "rows": [table_row(table) for table in found.tables],
+            "rows": [table_row(table) for table in shortened(found.tables)],
             "settings_url": reverse("admin:tasks_app_retentionsettings_changelist")
             if request.user.is_superuser
             else "",
@@ -78,6 +80,18 @@ def signed_bytes(size: float | None) -> str:
         return MISSING
     text = format_bytes(round(abs(size)))
     return f"+{text}" if size >= 0 else f"−{text}"
+
+
+def shortened(tables: list[TableForecast]) -> list[TableForecast]:
+    """The largest tables, and the others as one."""
+    others = tables[LINES:]
+    if len(others) < 2:
+        return tables
+    name = _("%d smaller tables") % len(others)
+    growth = [sum(getattr(table, field) or 0 for table in others) for field in ("rows_per_day", "bytes_per_day")]
+    is_known = any(table.bytes_per_day is not None for table in others)
+    rows, size_bytes = (sum(getattr(table, field) for table in others) for field in ("rows", "size_bytes"))
+    return [*tables[:LINES], TableForecast(name, rows, size_bytes, *(growth if is_known else (None, None)))]
 
 
 def table_row(table: TableForecast) -> dict[str, str]:

@@ -40,6 +40,8 @@ PAGES = [
     "admin:tasks_app_geofence_add",
     "admin:notifications_app_rule_add",
     "admin:reports_app_report_changelist",
+    "admin:tasks_app_storagesample_changelist",
+    "admin:tasks_app_retentionsettings_changelist",
 ]
 
 

@@ -160,7 +160,7 @@ def test_only_superusers_see_and_change_the_settings(client, make_user, staff):
     client.force_login(staff)
     assert client.get(reverse("admin:tasks_app_retentionsettings_changelist")).url == url
     page = client.get(url).content.decode()
-    assert 'placeholder="90 unless set"' in page
+    assert 'placeholder="90"' in page
     assert client.post(url, {"events_days": "5", "archive_positions": "unknown"}).status_code == 302
     assert (days_to_keep("events"), days_to_keep("positions")) == (5, 30)
     assert LogEntry.objects.filter(object_id="1", content_type__model="retentionsettings").count() == 1
@@ -236,8 +236,8 @@ def test_the_forecast_is_in_the_api_and_in_the_admin(growing, staff_api, client,
     client.force_login(staff)
     page = client.get(reverse("admin:tasks_app_storagesample_changelist")).content.decode()
     assert "<svg" in page
-    assert "tasks_app_event" in page
-    assert "Database: budget" in client.get(reverse("admin:index")).content.decode()
+    assert "smaller tables" in page
+    assert "Database · to its budget" in client.get(reverse("admin:index")).content.decode()
     client.force_login(make_user(is_staff=True))
     assert client.get(reverse("admin:tasks_app_storagesample_changelist")).status_code == 403
 
@@ -286,3 +286,14 @@ def test_archives_are_listed_and_restored_from_the_shell(media, settings, device
     for wrong in (["999999"], ["--day", "1999-01-01"], ["--day", str(times[0].date()), "--keep-days", "0"]):
         with pytest.raises(CommandError):
             call_command("restore_positions", *wrong)
+
+
+def test_fleets_and_devices_say_through_the_api_how_long_their_positions_stay(staff_api, fleet, device):
+    url = f"/api/fleets/{fleet.pk}"
+    assert staff_api.patch(url, {"keep_positions_forever": True}, format="json").status_code == 200
+    fleet.refresh_from_db()
+    assert fleet.keep_positions_forever
+    for wrong in ({"positions_days_to_keep": 5}, {"positions_days_to_keep": 0}, {"keep_positions_forever": "yes"}):
+        assert staff_api.patch(url, wrong, format="json").status_code == 400, wrong
+    answer = staff_api.patch(f"/api/devices/{device.pk}", {"positions_days_to_keep": 7}, format="json")
+    assert (answer.status_code, answer.json()["positions_days_to_keep"]) == (200, 7)
