@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action, display
 
 from tasks_app.admin.common import badge
-from tasks_app.models import MaintenancePlan, MaintenanceStatus
+from tasks_app.models import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
+from tasks_app.services.maintenance import mark_done
 
 STATUS_BADGES = {
     MaintenanceStatus.OK: "success",
     MaintenanceStatus.DUE_SOON: "warning",
     MaintenanceStatus.DUE: "danger",
 }
+
+
+class MaintenanceRecordInline(TabularInline):
+    model = MaintenanceRecord
+    extra = 0
+    fields = ("done_at", "odometer_meters", "engine_seconds", "note", "marked_by")
+    readonly_fields = fields
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(MaintenancePlan)
@@ -35,6 +56,8 @@ class MaintenancePlanAdmin(ModelAdmin):
     search_fields = ("name", "device__name", "device__unique_id")
     autocomplete_fields = ("device",)
     readonly_fields = ("status_badge",)
+    inlines = (MaintenanceRecordInline,)
+    actions = ("mark_as_done",)
     fieldsets = (
         (None, {"fields": (("name", "device"), ("is_active", "status_badge"))}),
         (_("Interval"), {"fields": (("every_kilometers", "every_engine_hours"), ("every_days", "due_soon_percent"))}),
@@ -47,3 +70,12 @@ class MaintenancePlanAdmin(ModelAdmin):
     @display(description=_("status"), ordering="status")
     def status_badge(self, plan: MaintenancePlan) -> SafeString:
         return badge(STATUS_BADGES[MaintenanceStatus(plan.status)], plan.get_status_display())
+
+    @action(description=_("Mark the work as done now"), permissions=["change"])
+    def mark_as_done(self, request: HttpRequest, queryset: QuerySet[MaintenancePlan]) -> None:
+        plans = list(queryset.order_by("pk"))
+        for plan in plans:
+            mark_done(plan, now=timezone.now(), user=request.user)
+            self.log_change(request, plan, str(_("Marked the work as done.")))
+        text = ngettext("The work of %d plan is done.", "The work of %d plans is done.", len(plans)) % len(plans)
+        self.message_user(request, text, messages.SUCCESS)

@@ -15,6 +15,12 @@ from tasks_app.api.geofences import GeofenceDevicesView, GeofenceListView, Geofe
 from tasks_app.api.health import HealthView, LiveView, ReadyView
 from tasks_app.api.job_run_now import JobRunNowView
 from tasks_app.api.jobs import JobCancelView, JobDetailView, JobListView, JobRetryView
+from tasks_app.api.maintenance import (
+    MaintenanceDoneView,
+    MaintenanceHistoryView,
+    MaintenanceListView,
+    MaintenanceView,
+)
 from tasks_app.api.metrics import MetricsView
 from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
 from tasks_app.api.position_imports import ImportPositionsView, ImportView
@@ -73,6 +79,10 @@ api_urls = [
     path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
     path("fleets", FleetListView.as_view(), name="fleets"),
     path("fleets/<int:fleet_id>", FleetView.as_view(), name="fleet"),
+    path("maintenance", MaintenanceListView.as_view(), name="maintenance"),
+    path("maintenance/<int:plan_id>", MaintenanceView.as_view(), name="maintenance-plan"),
+    path("maintenance/<int:plan_id>/done", MaintenanceDoneView.as_view(), name="maintenance-done"),
+    path("maintenance/<int:plan_id>/history", MaintenanceHistoryView.as_view(), name="maintenance-history"),
     path("geofences", GeofenceListView.as_view(), name="geofences"),
     path("geofences/<int:geofence_id>", GeofenceView.as_view(), name="geofence"),
     path("geofences/<int:geofence_id>/devices", GeofenceDevicesView.as_view(), name="geofence-devices"),

@@ -7,7 +7,7 @@ from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, Fil
 from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
 from tasks_app.models.geofences import Geofence
 from tasks_app.models.jobs import Job, JobAction, QueueAction, ScheduleState
-from tasks_app.models.maintenance import MaintenancePlan, MaintenanceStatus
+from tasks_app.models.maintenance import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.models.positions import Position
 from tasks_app.models.quarantine import FixSource, QuarantinedFix
 from tasks_app.models.retention import PositionArchive, RetentionSettings, StorageSample
@@ -33,6 +33,7 @@ __all__ = [
     "Job",
     "JobAction",
     "MaintenancePlan",
+    "MaintenanceRecord",
     "MaintenanceStatus",
     "Position",
     "PositionArchive",

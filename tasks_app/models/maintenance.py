@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -61,3 +62,31 @@ class MaintenancePlan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} · {self.device}"
+
+
+class MaintenanceRecord(models.Model):
+    """The work of a plan was done: when, at which figures of the vehicle, and by whom it was marked."""
+
+    plan = models.ForeignKey(
+        MaintenancePlan, on_delete=models.CASCADE, related_name="records", verbose_name=_("maintenance plan")
+    )
+    done_at = models.DateTimeField(_("done at"))
+    odometer_meters = models.FloatField(_("odometer (m)"))
+    engine_seconds = models.FloatField(_("engine time (s)"))
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    marked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("marked by"),
+    )
+
+    class Meta:
+        verbose_name = _("maintenance record")
+        verbose_name_plural = _("maintenance records")
+        ordering = ["-done_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.plan} · {self.done_at:%Y-%m-%d}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from tasks_app.models import DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
+from tasks_app.models import DeviceState, Event, EventKind, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.services.broadcast import announce
 from tasks_app.services.maintenance_due import MaintenanceDue, is_worse, maintenance_due
 from tasks_app.services.transactions import run_in_transaction
@@ -23,16 +25,37 @@ def check_plans(*, now: datetime) -> dict[str, int]:
     return run_in_transaction(lambda: _check_plans(now))
 
 
+@transaction.atomic
 def mark_done(
-    plan: MaintenancePlan, *, now: datetime, odometer_meters: float | None = None, engine_seconds: float | None = None
-) -> None:
-    """Start the plan's intervals anew at `now`, at the vehicle's present figures unless others are given."""
+    plan: MaintenancePlan,
+    *,
+    now: datetime,
+    odometer_meters: float | None = None,
+    engine_seconds: float | None = None,
+    note: str = "",
+    user: Any = None,
+) -> MaintenanceRecord:
+    """Start the plan's intervals anew at `now`, at the vehicle's present figures unless others are given; keep a record.
+
+    Work done at a figure the vehicle has long passed leaves the plan as due as that makes it.
+    """
+    plan = MaintenancePlan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
     state = DeviceState.objects.filter(device_id=plan.device_id).first() or DeviceState()
     plan.last_done_at = now
     plan.last_done_odometer_meters = state.odometer_meters if odometer_meters is None else odometer_meters
     plan.last_done_engine_seconds = state.engine_seconds if engine_seconds is None else engine_seconds
-    plan.status = MaintenanceStatus.OK
+    plan.status = maintenance_due(
+        plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=timezone.now()
+    ).status
     plan.save(update_fields=["last_done_at", "last_done_odometer_meters", "last_done_engine_seconds", "status"])
+    return MaintenanceRecord.objects.create(
+        plan=plan,
+        done_at=now,
+        odometer_meters=plan.last_done_odometer_meters,
+        engine_seconds=plan.last_done_engine_seconds,
+        note=note,
+        marked_by=user,
+    )
 
 
 def _check_plans(now: datetime) -> dict[str, int]:

@@ -1,0 +1,212 @@
+"""Maintenance plans: looked at by the members of the fleet, kept by its managers, marked as done by its operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.fields import (
+    FiniteFloatField,
+    IdField,
+    MomentField,
+    StrictCharField,
+    StrictModelSerializer,
+    StrictSerializer,
+    editable_fields,
+)
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.permissions import check_manages, device_for
+from tasks_app.api.rows import deleted, saved
+from tasks_app.api.schema import describe, page_of
+from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord
+from tasks_app.queries.access import visible_devices
+from tasks_app.services.maintenance import mark_done
+from tasks_app.services.maintenance_due import maintenance_due
+
+MAX_METERS, MAX_SECONDS = 1e10, 1e10
+
+
+class MaintenanceSerializer(StrictModelSerializer):
+    """A plan, how it stands now, and what is left of its intervals (negative: by how much they are exceeded)."""
+
+    device_id = IdField()
+    last_done_at = MomentField(required=False)
+    status = serializers.CharField(read_only=True)
+    remaining = serializers.SerializerMethodField()
+
+    class Meta:
+        model = MaintenancePlan
+        fields = ["id", "device_id", *editable_fields(MaintenancePlan), "status", "remaining"]
+        read_only_fields = ["id"]
+
+    def get_remaining(self, plan: MaintenancePlan) -> dict[str, float]:
+        state = getattr(plan.device, "state", None) or DeviceState()
+        return maintenance_due(
+            plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=timezone.now()
+        ).remaining
+
+
+class MaintenanceListQuery(PageQuery):
+    """Filters of the list."""
+
+    device = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    status = serializers.ChoiceField(choices=["ok", "due_soon", "due"], required=False)
+
+
+class DoneBody(StrictSerializer):
+    """The work was done: now, at the vehicle's present figures, unless said otherwise."""
+
+    done_at = MomentField(required=False)
+    odometer_meters = FiniteFloatField(min_value=0, max_value=MAX_METERS, required=False)
+    engine_seconds = FiniteFloatField(min_value=0, max_value=MAX_SECONDS, required=False)
+    note = StrictCharField(max_length=500, required=False, allow_blank=True)
+
+    def validate_done_at(self, value: Any) -> Any:
+        """Nobody has done it in the future."""
+        if value > timezone.now():
+            raise serializers.ValidationError(_("This is in the future."))
+        return value
+
+
+class RecordSerializer(serializers.ModelSerializer[MaintenanceRecord]):
+    """One time the work was done."""
+
+    done_at = MomentField()
+
+    class Meta:
+        model = MaintenanceRecord
+        fields = ["id", "done_at", "odometer_meters", "engine_seconds", "note", "marked_by_id"]
+        read_only_fields = fields
+
+
+class MaintenanceListView(ApiView):
+    """The maintenance plans of the caller's fleets."""
+
+    @describe(
+        "List maintenance plans",
+        name="maintenance_list",
+        tag="fleet",
+        parameters=[MaintenanceListQuery],
+        answers={200: page_of(MaintenanceSerializer, "MaintenancePage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(MaintenanceListQuery)
+        plans = _visible(request.user)
+        if "device" in query:
+            plans = plans.filter(device_id=query["device"])
+        if "status" in query:
+            plans = plans.filter(status=query["status"])
+        rows, cursor = keyset_page(plans, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, MaintenanceSerializer(rows, many=True).data))
+
+    @describe(
+        "Make a maintenance plan",
+        name="maintenance_create",
+        tag="fleet",
+        request=MaintenanceSerializer,
+        answers={201: MaintenanceSerializer},
+        errors=(404,),
+        description="For managers of the device's fleet. It counts from now on unless `last_done_at` says otherwise.",
+    )
+    def post(self, request: Request) -> Response:
+        values = self.body(MaintenanceSerializer)
+        device = device_for(request.user, values["device_id"], FleetRole.VIEWER)
+        check_manages(request.user, device.fleet, "tasks_app.add_maintenanceplan")
+        plan = saved(MaintenancePlan(), {"last_done_at": timezone.now(), **values})
+        return Response(MaintenanceSerializer(plan).data, status=status.HTTP_201_CREATED)
+
+
+class MaintenanceView(ApiView):
+    """One maintenance plan."""
+
+    @describe(
+        "A maintenance plan",
+        name="maintenance_retrieve",
+        tag="fleet",
+        answers={200: MaintenanceSerializer},
+        errors=(404,),
+    )
+    def get(self, request: Request, plan_id: int) -> Response:
+        return Response(MaintenanceSerializer(_plan_for(request.user, plan_id)).data)
+
+    @describe(
+        "Change a maintenance plan",
+        name="maintenance_update",
+        tag="fleet",
+        request=MaintenanceSerializer(partial=True),
+        answers={200: MaintenanceSerializer},
+        errors=(404,),
+        description="For managers of the device's fleet; its device cannot be changed.",
+    )
+    def patch(self, request: Request, plan_id: int) -> Response:
+        plan = _plan_for(request.user, plan_id)
+        check_manages(request.user, plan.device.fleet, "tasks_app.change_maintenanceplan")
+        values = self.body(MaintenanceSerializer, partial=True)
+        if values.get("device_id", plan.device_id) != plan.device_id:
+            raise serializers.ValidationError({"device_id": [_("A plan stays with its device.")]})
+        return Response(MaintenanceSerializer(saved(plan, values)).data)
+
+    @describe(
+        "Delete a maintenance plan", name="maintenance_delete", tag="fleet", answers={204: None}, errors=(404, 409)
+    )
+    def delete(self, request: Request, plan_id: int) -> Response:
+        plan = _plan_for(request.user, plan_id)
+        check_manages(request.user, plan.device.fleet, "tasks_app.delete_maintenanceplan")
+        return deleted(plan)
+
+
+class MaintenanceDoneView(ApiView):
+    """The work of a plan was done."""
+
+    @describe(
+        "Mark the work of a plan as done",
+        name="maintenance_done",
+        tag="fleet",
+        request=DoneBody,
+        answers={201: RecordSerializer},
+        errors=(404,),
+        description="For operators of the device's fleet. The plan's intervals start anew.",
+    )
+    def post(self, request: Request, plan_id: int) -> Response:
+        plan = _plan_for(request.user, plan_id)
+        device_for(request.user, plan.device_id, FleetRole.OPERATOR)
+        body = self.body(DoneBody)
+        record = mark_done(plan, now=body.pop("done_at", timezone.now()), user=request.user, **body)
+        return Response(RecordSerializer(record).data, status=status.HTTP_201_CREATED)
+
+
+class MaintenanceHistoryView(ApiView):
+    """When the work of a plan was done."""
+
+    @describe(
+        "When the work of a plan was done",
+        name="maintenance_history",
+        tag="fleet",
+        parameters=[PageQuery],
+        answers={200: page_of(RecordSerializer, "MaintenanceRecordPage")},
+        errors=(404,),
+    )
+    def get(self, request: Request, plan_id: int) -> Response:
+        query = self.parameters(PageQuery)
+        records = _plan_for(request.user, plan_id).records.all()
+        rows, cursor = keyset_page(records, order=("done_at", "id"), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(page_body(request, cursor, RecordSerializer(rows, many=True).data))
+
+
+def _visible(user: Any) -> Any:
+    plans = MaintenancePlan.objects.filter(device__in=visible_devices(user))
+    return plans.select_related("device__fleet", "device__state")
+
+
+def _plan_for(user: Any, plan_id: int) -> MaintenancePlan:
+    plan = _visible(user).filter(pk=plan_id).first()
+    if plan is None:
+        raise Http404
+    return plan

@@ -1,0 +1,109 @@
+"""Maintenance plans through the API: who keeps them, how they stand, and the work that was done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from notifications_app.models import Notification
+from tasks_app.models import DeviceState, FleetMembership, FleetRole, MaintenancePlan, MaintenanceRecord
+from tasks_app.services.maintenance import check_plans
+from tests.support.notifications import make_rule, tell_noted_events
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def managing(make_user, fleet) -> APIClient:
+    user = make_user(username="mia")
+    FleetMembership.objects.create(user=user, fleet=fleet, role=FleetRole.MANAGER)
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def plan(device) -> MaintenancePlan:
+    return MaintenancePlan.objects.create(
+        device=device, name="Oil", every_kilometers=10_000, every_days=90, last_done_at=timezone.now()
+    )
+
+
+def test_a_manager_makes_changes_and_deletes_a_plan(managing, device):
+    made = managing.post("/api/maintenance", {"device_id": device.pk, "name": "Oil", "every_days": 90}, format="json")
+    assert made.status_code == 201, made.content
+    assert (made.json()["status"], made.json()["remaining"]) == ("ok", {"days": 90.0})
+    url = f"/api/maintenance/{made.json()['id']}"
+    changed = managing.patch(url, {"every_engine_hours": 250}, format="json")
+    assert changed.json()["remaining"] == {"days": 90.0, "engine_hours": 250.0}
+    assert [row["id"] for row in managing.get("/api/maintenance?status=ok").json()["results"]] == [made.json()["id"]]
+    assert managing.delete(url).status_code == 204
+
+
+def test_done_starts_the_intervals_anew_keeps_history_and_ends_the_reminders(api, operator, fleet, device, plan):
+    make_rule(fleet, [operator], kinds=["maintenance_due", "maintenance_due_soon"])
+    DeviceState.objects.create(device=device, odometer_meters=11_000_000)
+    for _ in range(2):
+        check_plans(now=timezone.now())
+        tell_noted_events()
+    assert [row.subject for row in Notification.objects.all()] == ["Van 1: Oil is due"]
+    done = api.post(f"/api/maintenance/{plan.pk}/done", {"note": "5 l of oil"}, format="json")
+    assert done.status_code == 201, done.content
+    assert (done.json()["odometer_meters"], done.json()["marked_by_id"]) == (11_000_000, operator.pk)
+    assert api.get(f"/api/maintenance/{plan.pk}").json()["status"] == "ok"
+    earlier = (timezone.now() - timedelta(days=30)).isoformat()
+    api.post(f"/api/maintenance/{plan.pk}/done", {"done_at": earlier, "odometer_meters": 500_000}, format="json")
+    # Work entered afterwards at a figure that is long passed leaves the plan due.
+    assert api.get(f"/api/maintenance/{plan.pk}").json()["status"] == "due"
+    history = api.get(f"/api/maintenance/{plan.pk}/history").json()["results"]
+    assert [row["note"] for row in history] == ["5 l of oil", ""]
+
+
+def test_others_find_nothing_and_members_may_not_change_plans(api, charlie, device, plan):
+    assert api.patch(f"/api/maintenance/{plan.pk}", {"name": "x"}, format="json").status_code == 403
+    assert api.post("/api/maintenance", {"device_id": device.pk, "name": "x"}, format="json").status_code == 403
+    stranger = APIClient()
+    stranger.force_authenticate(charlie)
+    assert stranger.get("/api/maintenance").json()["results"] == []
+    for path in ("", "/history"):
+        assert stranger.get(f"/api/maintenance/{plan.pk}{path}").status_code == 404
+    assert stranger.post(f"/api/maintenance/{plan.pk}/done", {}, format="json").status_code == 404
+    FleetMembership.objects.create(user=charlie, fleet=device.fleet, role=FleetRole.VIEWER)
+    assert stranger.post(f"/api/maintenance/{plan.pk}/done", {}, format="json").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"done_at": "2099-01-01T00:00:00Z"}, "done_at"),
+        ({"done_at": "yesterday"}, "done_at"),
+        ({"odometer_meters": -1}, "odometer_meters"),
+        ({"odometer_meters": "far"}, "odometer_meters"),
+        ({"note": "x" * 501}, "note"),
+        ({"who": 1}, "who"),
+    ],
+)
+def test_it_names_what_is_wrong_with_a_record(api, plan, body, wrong):
+    answer = api.post(f"/api/maintenance/{plan.pk}/done", body, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [wrong])
+    assert not MaintenanceRecord.objects.exists()
+
+
+def test_a_plan_needs_an_interval(managing, device):
+    answer = managing.post("/api/maintenance", {"device_id": device.pk, "name": "Oil"}, format="json")
+    assert answer.status_code == 400
+    assert "Give at least one interval" in answer.content.decode()
+
+
+def test_plans_are_marked_as_done_in_the_admin(staff, plan):
+    page = Client()
+    page.force_login(staff)
+    url = reverse("admin:tasks_app_maintenanceplan_changelist")
+    assert page.post(url, {"action": "mark_as_done", "_selected_action": [plan.pk]}).status_code == 302
+    assert MaintenanceRecord.objects.get().marked_by == staff
+    assert page.get(reverse("admin:tasks_app_maintenanceplan_change", args=[plan.pk])).status_code == 200
