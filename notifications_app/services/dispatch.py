@@ -16,6 +16,7 @@ from tasks_app.engine import QueueFull, QueueUnavailable, get_task
 log = structlog.get_logger(__name__)
 
 MAX_DELIVERIES_PER_SWEEP = 20_000
+DELIVERIES_PER_CALL = 500
 
 
 def enqueue_deliveries(delivery_ids: Iterable[int]) -> int:
@@ -23,12 +24,14 @@ def enqueue_deliveries(delivery_ids: Iterable[int]) -> int:
 
     Where the queue takes no more, the rest is left to the sweeper: the rows are safe.
     """
+    ids = list(delivery_ids)
     enqueued = 0
-    for delivery_id in delivery_ids:
+    for start in range(0, len(ids), DELIVERIES_PER_CALL):
+        chunk = ids[start : start + DELIVERIES_PER_CALL]
         try:
-            enqueued += _enqueue_one(delivery_id)
+            enqueued += _enqueue(chunk)
         except (QueueFull, QueueUnavailable) as error:
-            log.warning("deliveries_left_to_the_sweeper", first_delivery_id=delivery_id, reason=str(error))
+            log.warning("deliveries_left_to_the_sweeper", first_delivery_id=chunk[0], reason=str(error))
             break
     return enqueued
 
@@ -44,9 +47,12 @@ def sweep_stuck_deliveries(*, now: datetime) -> int:
     return enqueue_deliveries(list(stuck.values_list("pk", flat=True)[:MAX_DELIVERIES_PER_SWEEP]))
 
 
-def _enqueue_one(delivery_id: int) -> bool:
-    job_id = uuid4()
-    holder = get_task("deliver_notification").apply_async(
-        (delivery_id,), job_id=job_id, unique_key=f"delivery:{delivery_id}"
+def _enqueue(delivery_ids: list[int]) -> int:
+    """Enqueue these; return how many had no living job."""
+    job_ids = [uuid4() for _ in delivery_ids]
+    holders = get_task("deliver_notification").enqueue_many(
+        [(delivery_id,) for delivery_id in delivery_ids],
+        job_ids=job_ids,
+        unique_keys=[f"delivery:{delivery_id}" for delivery_id in delivery_ids],
     )
-    return holder == job_id
+    return len(set(holders) & set(job_ids))

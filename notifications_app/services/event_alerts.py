@@ -89,7 +89,8 @@ def write_tells(
     """Write one notification per tell; return the new ids. Their texts, beside the subject, are made when first wanted."""
     if not tells:
         return []
-    messages = event_messages([event for event in events if event.pk in {tell.event.id for tell in tells}], devices)
+    told = {tell.event.id for tell in tells}
+    messages = event_messages([event for event in events if event.pk in told], devices)
     subject_for = SubjectRenderer(subject)
     drafts = []
     for tell in tells:

@@ -25,6 +25,8 @@ UNIQUE_TTL_MS = 24 * 3600 * 1000
 MAX_DELAY_SECONDS = 366 * 24 * 3600
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
+# Job id, message, and the Redis key of its unique key ("" for none).
+Sealed = tuple[str, bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class JobOptions:
     eta: datetime | None = None
     job_id: UUID | None = None
     unique_key: str | None = None
+    # One for each call, where many are made at once.
+    unique_keys: Sequence[str] | None = None
     requested_by_id: int | None = None
     schedule_id: int | None = None
     retry_of: UUID | None = None
@@ -86,7 +90,7 @@ def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]]
         schedule_id=options.schedule_id,
         retry_of=str(options.retry_of) if options.retry_of else None,
     )
-    unique = keys.unique(options.unique_key) if options.unique_key else ""
+    uniques = [keys.unique(key) if key else "" for key in unique_keys_of(options, len(calls))]
     common = [
         keys.job_prefix,
         task_name,
@@ -97,19 +101,25 @@ def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]]
         known_priority(options.priority),
         UNIQUE_TTL_MS,
     ]
-    sealed = [(str(job_id), _seal_within(config, queue, str(job_id), envelope, call)) for job_id, call in calls]
+    sealed = [
+        (str(job_id), _seal_within(config, queue, str(job_id), envelope, call), unique)
+        for (job_id, call), unique in zip(calls, uniques, strict=True)
+    ]
     ids: list[UUID] = []
     for chunk in batched(sealed):
-        ids += _write(queue, keys, common, chunk, unique)
+        ids += _write(queue, keys, common, chunk)
     return ids
 
 
-def _write(
-    queue: str, keys: QueueKeys, common: list[Any], chunk: Sequence[tuple[str, bytes]], unique: str
-) -> list[UUID]:
+def unique_keys_of(options: JobOptions, count: int) -> Sequence[str]:
+    """The unique key of each of so many calls, empty for none."""
+    return options.unique_keys or [options.unique_key or ""] * count
+
+
+def _write(queue: str, keys: QueueKeys, common: list[Any], chunk: Sequence[Sealed]) -> list[UUID]:
     arguments = list(common)
-    for job_id, message in chunk:
-        arguments += (job_id, message, unique)
+    for one in chunk:
+        arguments += one
     try:
         outcomes = script(client(), "enqueue")(keys=[*keys.streams, keys.delayed], args=arguments)
     except redis.RedisError as error:
@@ -133,9 +143,9 @@ def known_priority(priority: str) -> str:
     return priority
 
 
-def batched(sealed: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+def batched(sealed: list[Sealed]) -> Iterator[list[Sealed]]:
     """Split so that no script call carries more than CHUNK_JOBS jobs or about CHUNK_BYTES: Redis runs one at a time."""
-    chunk: list[tuple[str, bytes]] = []
+    chunk: list[Sealed] = []
     size = 0
     for entry in sealed:
         if chunk and (len(chunk) >= CHUNK_JOBS or size + len(entry[1]) > CHUNK_BYTES):

@@ -122,19 +122,25 @@ class Task(Generic[P, R]):
         calls: Iterable[Sequence[Any]],
         *,
         job_ids: Sequence[UUID] | None = None,
+        unique_keys: Sequence[str] | None = None,
         priority: str = "normal",
         requested_by: Any = None,
     ) -> list[UUID]:
         """Enqueue one call for each sequence of positional arguments; return the job ids in the same order.
 
-        With `job_ids` (as many as calls) an interrupted call may be repeated: nothing is made twice. All arguments are
+        With `job_ids` (as many as calls) an interrupted call may be repeated: nothing is made twice. With `unique_keys`
+        (as many) a call whose key is taken makes no job, and the holder's id is returned for it. All arguments are
         checked before the first job is made. Errors as in `apply_async`.
         """
         checked = [self.arguments.check(args, {}) for args in calls]
         ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
         if len(ids) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
-        options = JobOptions(priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by))
+        if unique_keys is not None and len(unique_keys) != len(checked):
+            raise InvalidArguments(f"{len(checked)} calls, but {len(unique_keys)} unique keys.")
+        options = JobOptions(
+            priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), unique_keys=unique_keys
+        )
         return enqueue_many_checked(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
 
 

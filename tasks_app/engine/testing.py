@@ -25,7 +25,7 @@ import msgspec
 from tasks_app.engine import enqueueing
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.engine.enqueueing import JobOptions, due_ms, known_priority
+from tasks_app.engine.enqueueing import JobOptions, due_ms, known_priority, unique_keys_of
 from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, seal
@@ -52,7 +52,11 @@ class InlineJobs:
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Take the place of the queue: same arguments, same answer as `enqueue_many_checked`."""
-        return [self._enqueue_one(queue, task_name, job_id, call_json, options) for job_id, call_json in calls]
+        own = [replace(options, unique_key=key or None) for key in unique_keys_of(options, len(calls))]
+        return [
+            self._enqueue_one(queue, task_name, job_id, call_json, one)
+            for (job_id, call_json), one in zip(calls, own, strict=True)
+        ]
 
     def _enqueue_one(self, queue: str, task_name: str, job_id: UUID, call_json: str, options: JobOptions) -> UUID:
         key = (queue, options.unique_key or "")

@@ -22,6 +22,7 @@ from notifications_app.services.escalation import escalate_due
 from notifications_app.services.event_dispatch import EVENTS_PER_DISPATCH, dispatch, sweep_dispatches
 from notifications_app.services.inbox import acknowledge
 from notifications_app.services.waiting import tell_what_lasted
+from tasks_app.engine import InvalidArguments, get_task
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, FleetMembership, FleetRole
 from tasks_app.signals import events_recorded
 from tests.support.notifications import make_geofence, make_rule, record_events, tell_noted_events, written
@@ -250,3 +251,13 @@ def test_recorded_events_are_told_by_jobs_of_their_own(device, fleet, operator, 
     assert len(told()) == 1
     tell_noted_events()
     assert len(told()) == 1
+
+
+def test_many_calls_with_unique_keys_make_no_job_where_one_lives(run_jobs):
+    task = get_task("deliver_notification")
+    first = task.apply_async((1,), unique_key="delivery:1")
+    again, other = task.enqueue_many([(1,), (2,)], unique_keys=["delivery:1", "delivery:2"])
+    assert (again, other == first) == (first, False)
+    assert run_jobs("notifications") == 2
+    with pytest.raises(InvalidArguments):
+        task.enqueue_many([(1,), (2,)], unique_keys=["delivery:1"])
