@@ -243,7 +243,7 @@ def test_no_setting_can_remove_a_last_position_or_one_of_an_event(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fix_that_comes_in_while_its_day_is_copied_is_not_lost(make_device, monkeypatch):
+def test_a_fix_that_comes_in_while_its_day_is_copied_is_not_lost(make_device, archiving, monkeypatch):
     device, newcomer = make_device(), make_device()
     times = store_day(device, 40, 200)
     set_state(device, times[0])
@@ -265,6 +265,8 @@ def test_a_fix_that_comes_in_while_its_day_is_copied_is_not_lost(make_device, mo
     done = remove_old_positions(now=NOW)
     assert (done["postponed"], done["finished"]) == ([partition_name(times[0].date())], False)
     assert missing_references() == []
+    assert PositionArchive.objects.count() == 0
+    assert [path for path in archiving.rglob("*") if path.is_file()] == []
     monkeypatch.undo()
     assert remove_old_positions(now=NOW)["finished"] is True
     assert stored_times(device) == [times[0]]
@@ -336,6 +338,22 @@ def test_it_stops_when_it_is_cancelled_and_nothing_is_half_done(
     monkeypatch.undo()
     remove_old_positions(now=NOW)
     assert (len(stored_times(device)), len(stored_times(kept)), list_going()) == (0, 3000, [])
+
+
+def test_it_stops_in_the_middle_of_a_long_statement_when_it_is_cancelled(make_device, cancellable, monkeypatch):
+    device = make_device()
+    times = store_day(device, 40)
+    set_state(device, times[0])
+
+    def take_long(_plan, _target) -> None:
+        cancellable.set()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(600)")
+
+    monkeypatch.setattr(positions, "copy_kept", take_long)
+    with pytest.raises(JobCancelled):
+        remove_old_positions(now=NOW)
+    assert stored_times(device) == times
 
 
 def test_it_stops_past_its_time_and_the_next_run_goes_on(make_device):

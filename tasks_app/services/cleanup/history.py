@@ -8,7 +8,6 @@ from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.admin.models import LogEntry
-from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
 from tasks_app.models import (
@@ -24,6 +23,7 @@ from tasks_app.models import (
 )
 from tasks_app.models.uploads import UploadState
 from tasks_app.queries.retention import days_to_keep
+from tasks_app.services.cleanup.position_archives import discard_archive
 from tasks_app.services.cleanup.runs import Run, cutoff, delete_in_batches, run_exclusively
 
 _ENDED = [UploadState.DONE, UploadState.FAILED]
@@ -61,11 +61,9 @@ def remove_old_history(*, now: datetime, dry_run: bool = False, max_seconds: flo
 
 
 def _remove_archives(before: datetime, run: Run) -> None:
-    """The row first: a file without a row is found by cleanup_orphaned_data, a row without a file promises too much."""
     for archive in PositionArchive.objects.filter(created_at__lt=before).order_by("pk"):
         if not run.has_time():
             return
         if not run.dry_run:
-            archive.delete()
-            default_storage.delete(str(archive.file.name))
+            discard_archive(archive)
         run.add(PositionArchive._meta.db_table, 1, archive.size_bytes)

@@ -106,7 +106,7 @@ def _rebuild_indexes(run: Run) -> list[dict[str, Any]]:
     for number, index in enumerate(chosen, start=1):
         if not run.has_time():
             break
-        if not run.dry_run:
+        if not run.dry_run and _exists(index.name):
             _execute(f"REINDEX INDEX CONCURRENTLY {connection.ops.quote_name(index.name)}", run)
             _drop_unfinished(run)
         reports.append(_index_report(index, run))

@@ -126,6 +126,16 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def discard_archive(archive: PositionArchive) -> None:
+    """Take an archive off the list and out of the storage.
+
+    In this order: a file without a row is found by cleanup_orphaned_data, a row without a file promises too much.
+    """
+    name = str(archive.file.name)
+    archive.delete()
+    default_storage.delete(name)
+
+
 def is_archived(table: str, day: date) -> bool:
     """Whether an archive of the day holds as many rows as the table, to which nothing is added any more."""
     rows = scalar(f'SELECT count(*) FROM "{table}"')  # noqa: S608 - a partition's name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from tasks_app.services.cleanup.runs import cutoff
 
@@ -48,7 +48,7 @@ class PositionPolicy:
 
 def oldest_kept_day(now: datetime, days: int) -> date:
     """The first UTC day that is kept whole."""
-    return cutoff(now, days).date()
+    return cutoff(now, days).astimezone(UTC).date()
 
 
 def make_policy(

@@ -18,7 +18,7 @@ from tasks_app.engine import current_job
 from tasks_app.models import Device, DirtyDay, Position, PositionArchive
 from tasks_app.queries.retention import archives_positions
 from tasks_app.queries.retention import days_to_keep as days_from_settings
-from tasks_app.services.cleanup.position_archives import archive_table, is_archived
+from tasks_app.services.cleanup.position_archives import archive_table, discard_archive, is_archived
 from tasks_app.services.cleanup.position_days import (
     DayPlan,
     copy_going,
@@ -28,7 +28,7 @@ from tasks_app.services.cleanup.position_days import (
     plan_day,
     stored_device_ids,
 )
-from tasks_app.services.cleanup.position_policy import PositionPolicy, Wish, make_policy
+from tasks_app.services.cleanup.position_policy import PositionPolicy, Wish, make_policy, oldest_kept_day
 from tasks_app.services.cleanup.runs import InvalidLimit, Run, cutoff, run_exclusively
 from tasks_app.services.partitions import (
     detach_partition,
@@ -117,8 +117,11 @@ class _Removal:
         needed = _needed_ranges(self.now)
         days = [(name, day) for name, day in list_partitions() if day < until and not _is_needed(day, needed)]
         for number, (name, day) in enumerate(days, start=1):
-            if not self.run.has_time() or not self._remove_day(name, day):
+            if not self.run.has_time():
                 break
+            with self.run.interruptible(at_window_end=False):
+                if not self._remove_day(name, day):
+                    break
             current_job().progress(number, len(days), str(day))
         return self.done
 
@@ -152,8 +155,14 @@ class _Removal:
         return True
 
     def _detach(self, plan: DayPlan) -> str | None:
-        if self.archives:
-            archive_table(plan.name, plan.day, now=self.now)
+        """The name of what was taken out, archived where that is wished; None, and no archive, where it may not go now."""
+        archive = archive_table(plan.name, plan.day, now=self.now) if self.archives else None
+        going = self._detach_archived(plan)
+        if going is None and archive is not None:
+            discard_archive(archive)
+        return going
+
+    def _detach_archived(self, plan: DayPlan) -> str | None:
         replacement = None
         if plan.kept_rows:
             replacement = make_replacement(plan.name)
@@ -193,14 +202,14 @@ class _Removal:
     def _staying(self, day: date) -> Sequence[int]:
         """Devices whose positions of this day stay by policy, as it is at this moment."""
         self.policy = self._read_policy()
-        if self.policy.only_device is None and self.policy.default_days and self._default_goes(day):
+        if self.policy.only_device is None and self._default_goes(day):
             known: Any = self.policy.by_device
         else:
             known = Device.objects.values_list("pk", flat=True)
         return [device_id for device_id in known if not self.policy.goes(device_id, day, self.now)]
 
     def _default_goes(self, day: date) -> bool:
-        return day < cutoff(self.now, self.policy.default_days).date()
+        return day < oldest_kept_day(self.now, self.policy.default_days)
 
     def _read_policy(self) -> PositionPolicy:
         return read_policy(self.days, only_device=self.only_device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -58,26 +59,29 @@ class Run:
         entry["bytes"] += size_bytes
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Around one statement that may take long: PostgreSQL is told to stop it on cancellation and at the window's end.
+    def interruptible(self, *, at_window_end: bool = True) -> Iterator[None]:
+        """Around statements that may take long: PostgreSQL is told to stop them on cancellation and at the window's end.
 
-        Then the block ends early without an error of its own. Raises JobCancelled.
+        At the window's end the block ends early, without an error. Raises JobCancelled.
         """
         done = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(connection.connection, done), daemon=True)
+        ends_at = self._ends_at if at_window_end else math.inf
+        watcher = threading.Thread(target=self._watch, args=(connection.connection, done, ends_at), daemon=True)
         watcher.start()
         try:
             yield
-        except OperationalError as error:
-            if sqlstate(error) != _QUERY_CANCELED or self.has_time():
+        except (OperationalError, psycopg2.OperationalError) as error:
+            # A COPY gives the driver's error itself.
+            code = sqlstate(error) if isinstance(error, OperationalError) else error.pgcode
+            if code != _QUERY_CANCELED or self.has_time():
                 raise
         finally:
             done.set()
             watcher.join()
 
-    def _watch(self, raw: Any, done: threading.Event) -> None:
+    def _watch(self, raw: Any, done: threading.Event, ends_at: float) -> None:
         while not done.wait(_LOOK_SECONDS):
-            if self._job.is_cancelled or time.monotonic() >= self._ends_at:
+            if self._job.is_cancelled or time.monotonic() >= ends_at:
                 try:
                     raw.cancel()
                 except psycopg2.Error:  # the connection is gone, and the statement with it
