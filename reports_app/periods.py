@@ -80,3 +80,19 @@ def covered_days(period: Period, today: date) -> tuple[date, date]:
         return monday - timedelta(days=7), monday
     first = today.replace(day=1)
     return (first - timedelta(days=1)).replace(day=1), first
+
+
+PRESETS = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month")
+
+
+def preset_days(preset: str, today: date) -> tuple[date, date]:
+    """The first day of one of PRESETS and the day after its last. Weeks begin on Monday. Raises KeyError."""
+    monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
+    return {
+        "today": (today, today + timedelta(days=1)),
+        "yesterday": covered_days(Period.DAILY, today),
+        "this_week": (monday, monday + timedelta(days=7)),
+        "last_week": covered_days(Period.WEEKLY, today),
+        "this_month": (first, (first + timedelta(days=31)).replace(day=1)),
+        "last_month": covered_days(Period.MONTHLY, today),
+    }[preset]

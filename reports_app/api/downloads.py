@@ -7,14 +7,18 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers, status
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from reports_app.api.files import file_response
 from reports_app.api.reports import report_for
+from reports_app.columns import Column
 from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters.registry import EXPORTERS
 from reports_app.models import Report, ReportFile
+from reports_app.preview import SectionPreview, Series, preview_of
 from reports_app.services.download import find_or_start_export
 from reports_app.services.export import check_ready
+from reports_app.table import json_writer, translated
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.errors import ApiError, Conflict
@@ -66,3 +70,99 @@ def refuse_unless_ready(report: Report) -> None:
         raise Conflict(error.code, report.error or error.detail, state=report.state) from error
     except ReportNotReady as error:
         raise Conflict("report_not_ready", str(error), state=report.state) from error
+
+
+class PreviewQuery(StrictSerializer):
+    """How much to show."""
+
+    rows = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="Of each section.")
+
+
+class PreviewColumnSerializer(serializers.Serializer[Any]):
+    """One column."""
+
+    key = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.CharField(help_text="What it holds, and in which unit.")
+
+
+class PreviewSectionSerializer(serializers.Serializer[Any]):
+    """The first rows of a section."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    columns = PreviewColumnSerializer(many=True)
+    rows = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)))
+    row_count = serializers.IntegerField()
+
+
+class ChartSerializer(serializers.Serializer[Any]):
+    """One column by what names each row, for a chart."""
+
+    section = serializers.CharField()
+    x = PreviewColumnSerializer()
+    y = PreviewColumnSerializer()
+    names = serializers.ListField(child=serializers.JSONField())
+    values = serializers.ListField(child=serializers.FloatField())
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """A look at a report."""
+
+    sections = PreviewSectionSerializer(many=True)
+    chart = ChartSerializer(allow_null=True)
+
+
+class ReportPreviewView(ApiView):
+    """The first rows of a ready report."""
+
+    @describe(
+        "Look at a report",
+        name="report_preview",
+        tag="reports",
+        parameters=[PreviewQuery],
+        answers={200: PreviewSerializer},
+        errors=(404, 409, 410),
+        description="The first rows of each section, and the figures of a chart where the report has one.",
+    )
+    def get(self, request: Request, report_id: int) -> Response:
+        wanted = self.parameters(PreviewQuery)["rows"]
+        report = report_for(request.user, report_id)
+        refuse_unless_ready(report)
+        sections, series = preview_of(report, rows=wanted)
+        body = {
+            "sections": [_section_data(section) for section in sections],
+            "chart": _chart_data(series) if series else None,
+        }
+        return Response(body, headers={"Cache-Control": "private, no-store"})
+
+
+def _section_data(preview: SectionPreview) -> dict[str, Any]:
+    section = preview.section
+    writers = [json_writer(column.kind) for column in section.columns]
+    rows = [
+        [None if cell is None else write(cell) for write, cell in zip(writers, row, strict=True)]
+        for row in preview.rows
+    ]
+    return {
+        "key": section.key,
+        "name": preview.name,
+        "columns": [_column_data(column) for column in section.columns],
+        "rows": rows,
+        "row_count": preview.row_count,
+    }
+
+
+def _chart_data(series: Series) -> dict[str, Any]:
+    write_name, write_value = json_writer(series.x.kind), json_writer(series.y.kind)
+    return {
+        "section": series.section,
+        "x": _column_data(series.x),
+        "y": _column_data(series.y),
+        "names": [None if name is None else write_name(name) for name in series.names],
+        "values": [write_value(value) for value in series.values],
+    }
+
+
+def _column_data(column: Column) -> dict[str, str]:
+    return {"key": column.key, "title": translated(column.title), "kind": column.kind.value}

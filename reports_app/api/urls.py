@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reports_app.api.downloads import ReportDownloadView
+from reports_app.api.downloads import ReportDownloadView, ReportPreviewView
 from reports_app.api.report_schedules import (
     ReportScheduleDisableView,
     ReportScheduleEnableView,
@@ -26,6 +26,7 @@ api_urls = [
     path("reports/<int:report_id>/cancel", ReportCancelView.as_view(), name="report-cancel"),
     path("reports/<int:report_id>/retry", ReportRetryView.as_view(), name="report-retry"),
     path("reports/<int:report_id>/download", ReportDownloadView.as_view(), name="report-download"),
+    path("reports/<int:report_id>/preview", ReportPreviewView.as_view(), name="report-preview"),
     path("report-schedules", ReportScheduleListView.as_view(), name="report-schedules"),
     path("report-schedules/<int:schedule_id>", ReportScheduleView.as_view(), name="report-schedule"),
     path("report-schedules/<int:schedule_id>/runs", ReportScheduleRunsView.as_view(), name="report-schedule-runs"),

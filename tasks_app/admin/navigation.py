@@ -44,6 +44,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
                 _imports_item(),
                 _page(_("Reports"), "summarize", "reports_app", "report"),
+                _page(_("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
             ],
         },
         {

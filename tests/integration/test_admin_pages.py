@@ -38,7 +38,7 @@ NOUNS = [
     ("axes", "accesslog"),
 ]
 # Rows that only the system writes.
-READ_ONLY = {"event", "quarantinedfix", "notification", "delivery", "report", "authtoken", "accessattempt", "accesslog"}
+READ_ONLY = {"event", "quarantinedfix", "notification", "delivery", "authtoken", "accessattempt", "accesslog"}
 
 
 @pytest.fixture

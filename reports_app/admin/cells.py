@@ -1,0 +1,49 @@
+"""Cells of a report as a page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format, number_format
+
+from reports_app.columns import DECIMALS, ColumnKind
+from reports_app.preview import SectionPreview
+from reports_app.table import translated
+from tasks_app.admin.common import MISSING, format_seconds
+
+SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
+    ColumnKind.LABEL: lambda cell: translated(str(cell)),
+    ColumnKind.DATE: lambda cell: date_format(cell, "Y-m-d"),
+    ColumnKind.DURATION_SECONDS: lambda cell: format_seconds(float(cell)) if cell else "0",
+    ColumnKind.INTEGER: lambda cell: number_format(int(cell), use_l10n=True),
+}
+MOST_DECIMALS = 2
+
+
+def shown_cell(kind: ColumnKind, cell: Any, zone: ZoneInfo) -> str:
+    """One cell in the reader's language, times in the report's zone."""
+    if cell is None:
+        return MISSING
+    if isinstance(cell, datetime):
+        return f"{cell.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    if kind in SHOWN:
+        return SHOWN[kind](cell)
+    if kind in (ColumnKind.LATITUDE, ColumnKind.LONGITUDE):
+        return f"{cell:.6f}"
+    if kind in DECIMALS:
+        return number_format(round(float(cell), min(MOST_DECIMALS, DECIMALS[kind])), use_l10n=True)
+    return str(cell)
+
+
+def shown_section(preview: SectionPreview, zone: ZoneInfo) -> dict[str, Any]:
+    """A section's first rows as the template prints them."""
+    kinds = [column.kind for column in preview.section.columns]
+    return {
+        "name": preview.name,
+        "columns": [translated(column.title) for column in preview.section.columns],
+        "rows": [[shown_cell(kind, cell, zone) for kind, cell in zip(kinds, row, strict=True)] for row in preview.rows],
+        "total": preview.row_count,
+    }

@@ -1,0 +1,279 @@
+"""Reports: asked for, followed while they are made, looked at, downloaded, retried, cancelled, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from reports_app.admin.cells import shown_section
+from reports_app.admin.chart import chart_of
+from reports_app.admin.request_form import ReportRequestForm
+from reports_app.api.files import file_response
+from reports_app.exceptions import FileNotWritten, InvalidReport, ReportNotReady, ReportStateConflict
+from reports_app.exporters.registry import formats_of
+from reports_app.models import UNFINISHED, Report, ReportFile, ReportFormat, ReportState
+from reports_app.preview import preview_of
+from reports_app.queries import report_zone
+from reports_app.services.download import find_or_start_export
+from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
+from reports_app.services.request import REPEATABLE, request_report
+from tasks_app.admin.common import MISSING, badge, format_seconds, moment
+from tasks_app.admin.job_rows import job_url, progress_of
+from tasks_app.admin.job_steps import ReasonForm
+from tasks_app.engine import EngineError
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import find_job
+
+STATE_BADGES: dict[str, str] = {
+    ReportState.PENDING: "info",
+    ReportState.RUNNING: "primary",
+    ReportState.READY: "success",
+    ReportState.FAILED: "danger",
+}
+PREVIEW_ROWS = 25
+DOWNLOAD_PROBLEMS = (InvalidReport, ReportNotReady, FileNotWritten, EngineError)
+
+
+@admin.register(Report)
+class ReportAdmin(ModelAdmin):
+    """To ask needs add_report, to cancel or retry change_report, to delete delete_report, to look view_report."""
+
+    form = ReportRequestForm
+    add_fieldsets = (
+        (None, {"fields": ("kind", ("device", "fleet"), "days", ("first_day", "last_day"), ("fresh", "notify"))}),
+    )
+    fieldsets = add_fieldsets
+    autocomplete_fields = ("device", "fleet")
+    change_list_template = "reports_app/admin/report_list.html"
+    list_display = ("heading", "subject", "period", "state_badge", "progress", "requested_by", "created", "downloads")
+    list_filter = ("state", "kind", "fleet")
+    list_filter_sheet = False
+    list_select_related = ("device__fleet", "fleet", "requested_by")
+    search_fields = ("device__name", "device__unique_id", "fleet__name", "requested_by__username")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("content")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:report_id>/files/<int:file_id>/", view(self.file_view), name="reports_app_report_download"),
+            path("<int:report_id>/download/<str:format>/", view(self.download_view), name="reports_app_report_as"),
+            path("<int:report_id>/cancel/", view(self.cancel_view), name="reports_app_report_cancel"),
+            path("<int:report_id>/retry/", view(self.retry_view), name="reports_app_report_retry"),
+            *super().get_urls(),
+        ]
+
+    # --- Asking ---
+
+    def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
+        data = form.cleaned_data
+        report = request_report(
+            **data["asked"], requested_by=request.user, fresh=data["fresh"], wants_notice=data["notify"]
+        )
+        obj.pk, obj.range_start, obj.state = report.pk, report.range_start, report.state
+
+    def response_add(self, request: HttpRequest, obj: Report, post_url_continue: str | None = None) -> HttpResponse:
+        told = _("The same report is there already.") if obj.state == ReportState.READY else _("It is being made.")
+        messages.success(request, told)
+        return redirect("admin:reports_app_report_change", obj.pk)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_addition(request, Report.objects.get(pk=obj.pk), message)
+
+    # --- Looking ---
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if not object_id.isdecimal() or len(object_id) > 18:
+            raise Http404
+        report = get_object_or_404(
+            Report.objects.select_related("device__fleet", "fleet", "requested_by"), pk=int(object_id)
+        )
+        context = {**self._report_context(request, report), **(extra_context or {})}
+        return self._page(request, "reports_app/admin/report.html", context)
+
+    def _report_context(self, request: HttpRequest, report: Report) -> dict[str, Any]:
+        sections, series = preview_of(report, rows=PREVIEW_ROWS)
+        zone = report_zone(report)
+        is_live, may_change = report.state in UNFINISHED, request.user.has_perm("reports_app.change_report")
+        job = find_job(report.job_id, user=request.user) if report.job_id and is_live else None
+        return {
+            "title": str(report),
+            "report": report,
+            "badge": STATE_BADGES.get(report.state, ""),
+            "facts": _facts(report),
+            "progress": progress_of(job) if job else None,
+            "is_live": is_live,
+            "formats": _format_links(report),
+            "sections": [shown_section(section, zone) for section in sections],
+            "preview_rows": PREVIEW_ROWS,
+            "chart": chart_of(series, zone) if series else None,
+            "may_cancel": may_change and is_live,
+            "may_retry": may_change and report.state in REPEATABLE,
+            "may_delete": self.has_delete_permission(request),
+        }
+
+    def file_view(self, request: HttpRequest, report_id: int, file_id: int) -> HttpResponseBase:
+        """Send one file to whoever may view reports; files are never served from a public address."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = get_object_or_404(ReportFile.objects.select_related("report"), pk=file_id, report_id=report_id)
+        try:
+            return file_response(request, found)
+        except FileNotFoundError as error:
+            raise Http404(_("The file is no longer there.")) from error
+
+    def download_view(self, request: HttpRequest, report_id: int, format: str) -> HttpResponseBase:
+        """Send the report in a format, as the user reads it; a large one is written by a job first."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        report = get_object_or_404(Report.objects.defer("content"), pk=report_id)
+        try:
+            found = find_or_start_export(report, format, user=request.user)
+        except DOWNLOAD_PROBLEMS as error:
+            messages.error(request, str(error))
+            return redirect("admin:reports_app_report_change", report.pk)
+        if isinstance(found, ReportFile):
+            return file_response(request, found)
+        messages.info(request, _("The file is being written; download it again once this job has succeeded."))
+        return redirect(job_url(found))
+
+    # --- Cancelling, retrying, deleting ---
+
+    def cancel_view(self, request: HttpRequest, report_id: int) -> HttpResponse:
+        return self._confirmed(request, report_id, _("Cancel this report?"), _("Cancel the report"), "danger")
+
+    def retry_view(self, request: HttpRequest, report_id: int) -> HttpResponse:
+        return self._confirmed(request, report_id, _("Make this report again?"), _("Retry"), "primary")
+
+    def _confirmed(self, request: HttpRequest, report_id: int, title: str, button: str, variant: str) -> HttpResponse:
+        """Ask on GET, act on POST."""
+        if not request.user.has_perm("reports_app.change_report"):
+            raise PermissionDenied
+        report = get_object_or_404(Report.objects.defer("content"), pk=report_id)
+        back_url = reverse("admin:reports_app_report_change", args=[report.pk])
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                if variant == "danger":
+                    cancel_report(report, user=request.user, reason=form.cleaned_data["reason"])
+                else:
+                    retry_report(report)
+            except (ReportStateConflict, EngineError) as error:
+                messages.warning(request, str(error))
+            return redirect(back_url)
+        context = {
+            "title": title,
+            "form": form,
+            "facts": _facts(report)[:4],
+            "button": button,
+            "variant": variant,
+            "back_url": back_url,
+        }
+        return self._page(request, "tasks_app/admin/confirm.html", context)
+
+    def delete_model(self, request: HttpRequest, obj: Report) -> None:
+        delete_report(obj, user=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for report in queryset:
+            delete_report(report, user=request.user)
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> TemplateResponse:
+        request.current_app = self.admin_site.name
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, template, whole)
+
+    # --- Columns ---
+
+    @display(description=gettext_lazy("report"), ordering="kind")
+    def heading(self, report: Report) -> str:
+        return report.get_kind_display()
+
+    @display(description=gettext_lazy("about"))
+    def subject(self, report: Report) -> str:
+        return _subject(report)
+
+    @display(description=gettext_lazy("period"), ordering="range_start")
+    def period(self, report: Report) -> str:
+        return _period(report)
+
+    @display(description=gettext_lazy("state"), ordering="state")
+    def state_badge(self, report: Report) -> SafeString:
+        return badge(STATE_BADGES.get(report.state, ""), report.get_state_display())
+
+    @display(description=gettext_lazy("progress"))
+    def progress(self, report: Report) -> str:
+        if report.state not in UNFINISHED or report.job_id is None:
+            return ""
+        # The view decided who may look at this page; the job says nothing that the report does not.
+        job = find_job(report.job_id, user=SHELL)
+        told = progress_of(job) if job else None
+        return f"{told.text} {told.message}".strip() if told else ""
+
+    @display(description=gettext_lazy("created"), ordering="created_at")
+    def created(self, report: Report) -> SafeString | str:
+        return moment(report.created_at)
+
+    @display(description=gettext_lazy("download"))
+    def downloads(self, report: Report) -> SafeString | str:
+        links = [(link["url"], link["label"]) for link in _format_links(report)]
+        return format_html_join(" ", '<a class="tk-link" href="{}">{}</a>', links) or MISSING
+
+
+def _subject(report: Report) -> str:
+    if report.device_ids is not None:
+        return _("%(count)d devices") % {"count": len(report.device_ids)}
+    return str(report.device or report.fleet or _("All devices"))
+
+
+def _period(report: Report) -> str:
+    zone = report_zone(report)
+    start, end = (f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (report.range_start, report.range_end))
+    return f"{start} – {end}"
+
+
+def _facts(report: Report) -> list[tuple[str, Any]]:
+    ran = None
+    if report.started_at and report.finished_at:
+        ran = (report.finished_at - report.started_at).total_seconds()
+    return [
+        (_("Report"), report.get_kind_display()),
+        (_("About"), _subject(report)),
+        (_("Period"), f"{_period(report)} ({report_zone(report)})"),
+        (_("State"), report.get_state_display()),
+        (_("Requested by"), str(report.requested_by or MISSING)),
+        (_("Created"), moment(report.created_at)),
+        (_("Took"), format_seconds(ran)),
+        (_("Kept until"), f"{report.expires_at:%Y-%m-%d}" if report.expires_at else MISSING),
+    ]
+
+
+def _format_links(report: Report) -> list[dict[str, str]]:
+    """Where a ready report can be downloaded, by format."""
+    if report.state != ReportState.READY:
+        return []
+    return [
+        {
+            "label": str(ReportFormat(name).label) if name in ReportFormat.values else name.upper(),
+            "url": reverse("admin:reports_app_report_as", args=[report.pk, name]),
+        }
+        for name in formats_of(report.kind)
+    ]

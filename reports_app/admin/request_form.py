@@ -1,0 +1,106 @@
+"""The form that asks for a report."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from reports_app.days import day_start
+from reports_app.exceptions import InvalidReport
+from reports_app.models import Report
+from reports_app.periods import PRESETS, preset_days
+from reports_app.services.request import DEVICE_KINDS, checked_request
+
+PRESET_LABELS = {
+    "today": gettext_lazy("Today"),
+    "yesterday": gettext_lazy("Yesterday"),
+    "this_week": gettext_lazy("This week"),
+    "last_week": gettext_lazy("Last week"),
+    "this_month": gettext_lazy("This month"),
+    "last_month": gettext_lazy("Last month"),
+    "custom": gettext_lazy("Days of my choice"),
+}
+FIELD_OF = {"device_id": "device", "fleet_id": "fleet", "device_ids": "fleet", "start": "first_day", "end": "last_day"}
+
+
+def _day_field(label: Any) -> forms.DateField:
+    widget = UnfoldAdminTextInputWidget(attrs={"type": "date"})
+    return forms.DateField(label=label, required=False, widget=widget, help_text=gettext_lazy("For days of my choice."))
+
+
+class ReportRequestForm(forms.ModelForm):
+    """Days are those of the fleet's time zone; without device and fleet the report is about every device."""
+
+    days = forms.ChoiceField(
+        label=gettext_lazy("Days"),
+        choices=[(name, PRESET_LABELS[name]) for name in (*PRESETS, "custom")],
+        initial="yesterday",
+        widget=UnfoldAdminSelectWidget,
+    )
+    first_day = _day_field(gettext_lazy("First day"))
+    last_day = _day_field(gettext_lazy("Last day"))
+    fresh = forms.BooleanField(
+        label=gettext_lazy("Make it anew"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=gettext_lazy("Even if the same report is there and nothing came in since."),
+    )
+    notify = forms.BooleanField(
+        label=gettext_lazy("Tell me when it is ready"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
+
+    class Meta:
+        model = Report
+        fields = ("kind", "device", "fleet")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if self.errors:
+            return data
+        span = self._span(data)
+        if span is None:
+            return data
+        data["asked"] = {"kind": data["kind"], **self._subject(data), "range_start": span[0], "range_end": span[1]}
+        try:
+            checked_request(**data["asked"])
+        except InvalidReport as error:
+            name = FIELD_OF.get(error.field, error.field)
+            self.add_error(name if name in self.fields else None, str(error))
+        return data
+
+    def _subject(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A report of one device needs no fleet; any other is about a fleet, or all."""
+        return (
+            {"device": data.get("device")}
+            if data["kind"] in DEVICE_KINDS
+            else {"device": data.get("device"), "fleet": data.get("fleet")}
+        )
+
+    def _span(self, data: dict[str, Any]) -> tuple[datetime, datetime] | None:
+        """The range in UTC; None when the chosen days are no range, which is then said."""
+        zone = _zone(data)
+        if data["days"] != "custom":
+            first, end = preset_days(data["days"], timezone.now().astimezone(zone).date())
+            return day_start(first, zone), day_start(end, zone)
+        first_day, last_day = data.get("first_day"), data.get("last_day")
+        for name, day in (("first_day", first_day), ("last_day", last_day)):
+            if day is None:
+                self.add_error(name, _("Choose a day."))
+        if first_day is None or last_day is None:
+            return None
+        if last_day < first_day or last_day.year > date.max.year - 1:
+            self.add_error("last_day", _("The last day must not be before the first."))
+            return None
+        return day_start(first_day, zone), day_start(last_day + timedelta(days=1), zone)
+
+
+def _zone(data: dict[str, Any]) -> ZoneInfo | Any:
+    fleet = data["device"].fleet if data.get("device") else data.get("fleet")
+    return fleet.zone if fleet else timezone.get_default_timezone()
