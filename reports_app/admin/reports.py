@@ -43,6 +43,7 @@ STATE_BADGES: dict[str, str] = {
     ReportState.FAILED: "danger",
 }
 PREVIEW_ROWS = 25
+LISTED_FORMATS = ("csv", "xlsx", "pdf")
 DOWNLOAD_PROBLEMS = (InvalidReport, ReportNotReady, FileNotWritten, EngineError)
 
 
@@ -78,6 +79,11 @@ class ReportAdmin(ModelAdmin):
         ]
 
     # --- Asking ---
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        one_button = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        context = {"title": _("Ask for a report"), **one_button, **(extra_context or {})}
+        return super().add_view(request, form_url, context)
 
     def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
         data = form.cleaned_data
@@ -234,7 +240,7 @@ class ReportAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("download"))
     def downloads(self, report: Report) -> SafeString | str:
-        links = [(link["url"], link["label"]) for link in _format_links(report)]
+        links = [(link["url"], link["label"]) for link in _format_links(report) if link["format"] in LISTED_FORMATS]
         return format_html_join(" ", '<a class="tk-link" href="{}">{}</a>', links) or MISSING
 
 
@@ -272,6 +278,7 @@ def _format_links(report: Report) -> list[dict[str, str]]:
         return []
     return [
         {
+            "format": name,
             "label": str(ReportFormat(name).label) if name in ReportFormat.values else name.upper(),
             "url": reverse("admin:reports_app_report_as", args=[report.pk, name]),
         }

@@ -16,7 +16,9 @@ from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, moment
 from tasks_app.admin.device_keys import DeviceKeysMixin
+from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.filters import DeviceFiltersInline
+from tasks_app.admin.resources import DeviceResource
 from tasks_app.models import Device, DeviceState, DeviceStatus, Geofence, Position
 
 LATEST_POSITIONS = 50
@@ -68,7 +70,8 @@ def state_of(device: Device) -> DeviceState | None:
 
 
 @admin.register(Device)
-class DeviceAdmin(DeviceKeysMixin, ModelAdmin):
+class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
+    resource_classes = (DeviceResource,)
     list_display = ("heading", "fleet", "status_badge", "last_fix", "speed", "geofences", "is_active")
     list_display_links = ("heading",)
     list_filter = (StatusFilter, "fleet", "kind", "is_active")

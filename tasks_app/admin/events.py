@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge
+from tasks_app.admin.exchange import ExportAdmin
+from tasks_app.admin.resources import EventResource
 from tasks_app.models import Event, EventKind
 
 KIND_BADGES: dict[str, str] = {
@@ -26,7 +28,8 @@ KIND_BADGES: dict[str, str] = {
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
+class EventAdmin(ExportAdmin, ReadOnlyAdmin):
+    resource_classes = (EventResource,)
     list_display = ("occurred_at", "kind_badge", "device", "geofence", "details")
     list_filter = ("kind", "device__fleet")
     list_filter_sheet = False

@@ -11,8 +11,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from tasks_app.admin.common import MISSING
+from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.fields import StrictJSONField
 from tasks_app.admin.geofence_sketch import area_svg
+from tasks_app.admin.resources import GeofenceResource
 from tasks_app.models import Geofence
 
 AREA_KINDS = {
@@ -46,7 +48,8 @@ class GeofenceForm(forms.ModelForm):
 
 
 @admin.register(Geofence)
-class GeofenceAdmin(ModelAdmin):
+class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
+    resource_classes = (GeofenceResource,)
     form = GeofenceForm
     list_display = ("name", "fleet", "area_kind", "speed_limit_kph", "is_active", "updated_at")
     list_filter = ("fleet", "is_active")

@@ -20,12 +20,14 @@ from redis.exceptions import RedisError
 from unfold.admin import ModelAdmin
 
 from tasks_app.admin.bulk import bulk_context, change_and_tell, list_query, selection_of
+from tasks_app.admin.exchange import FORMATS, MAX_EXPORT_ROWS
 from tasks_app.admin.job_filters import JobFilterForm, state_tabs
 from tasks_app.admin.job_rows import job_context, job_rows, job_url
 from tasks_app.admin.job_start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
 from tasks_app.admin.job_steps import ReasonForm, cancel_and_tell, retry_and_tell, run_now_and_tell
 from tasks_app.admin.queue_steps import STEPS, step_and_tell, waiting_count
 from tasks_app.admin.queues import queue_context
+from tasks_app.admin.resources import JobResource
 from tasks_app.engine import (
     FINAL_STATES,
     LIVE_STATES,
@@ -37,7 +39,7 @@ from tasks_app.engine import (
     registered_tasks,
 )
 from tasks_app.models import Job, QueueAction
-from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs, queue_stats
+from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs, matching_ended, queue_stats
 from tasks_app.services.jobs import start_task
 
 PAGE_SIZE = 50
@@ -70,6 +72,7 @@ class JobAdmin(ModelAdmin):
             path("start/", view(self.tasks_view), name="tasks_app_job_start"),
             path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
             path("<uuid:job_id>/cancel/", view(self.cancel_view), name="tasks_app_job_cancel"),
+            path("export/<str:name>/", view(self.export_view), name="tasks_app_job_export"),
             path("bulk/<str:verb>/", view(self.bulk_view), name="tasks_app_job_bulk"),
             path("queues/<str:name>/<str:verb>/", view(self.queue_view), name="tasks_app_queue_step"),
             path("<uuid:job_id>/run-now/", view(self.run_now_view), name="tasks_app_job_run_now"),
@@ -86,6 +89,18 @@ class JobAdmin(ModelAdmin):
         context = {"filter_form": form, "cursor": request.GET.get("cursor", ""), "title": _("Jobs")}
         context |= self._list_context(request, form)
         return self._page(request, "tasks_app/admin/jobs.html", context)
+
+    def export_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """The newest ended jobs that match the list's filters, as a file; secrets in arguments are redacted in the rows."""
+        self._require(self.has_view_permission(request))
+        file_format = next((each() for each in FORMATS if each().get_extension() == name), None)
+        if file_format is None:
+            raise Http404
+        jobs = matching_ended(request.user, JobFilterForm(request.GET).filters())
+        dataset = JobResource(user=request.user).export(jobs[:MAX_EXPORT_ROWS])
+        response = HttpResponse(file_format.export_data(dataset), content_type=file_format.get_content_type())
+        response["Content-Disposition"] = f'attachment; filename="jobs.{name}"'
+        return response
 
     def _list_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
         try:
@@ -116,6 +131,7 @@ class JobAdmin(ModelAdmin):
             "filters": list(chosen.items()),
             "filter_query": urlencode(chosen),
             "has_state": state is not None,
+            "export_formats": [each().get_extension() for each in FORMATS],
             "may_cancel_all": state is None or state in LIVE_STATES,
             "may_retry_all": state is None or state in FINAL_STATES,
         }

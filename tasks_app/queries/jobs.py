@@ -86,7 +86,7 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
     if filters.state in LIVE_STATES:
         return _live_page(user, filters, filters.state, limit, cursor)
     live = _matching_live(user, filters) if cursor is None else []
-    rows = list(_after_cursor(_matching_ended(user, filters), cursor)[: limit + 1])
+    rows = list(_after_cursor(matching_ended(user, filters), cursor)[: limit + 1])
     more = len(rows) > limit
     next_cursor = _make_cursor(rows[limit - 1]) if more else None
     return JobPage(live + [ended_view(row) for row in rows[:limit]], next_cursor)
@@ -185,7 +185,7 @@ def _mentions(view: JobView, text: str) -> bool:
 # --- Ended jobs ---
 
 
-def _matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
+def matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
     jobs = Job.objects.order_by("-finished_at", "-pk")
     if not user.is_staff:
         jobs = jobs.filter(requested_by_id=user.pk) if user.pk is not None else jobs.none()

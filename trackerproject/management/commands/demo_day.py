@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
-from functools import partial
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,13 @@ from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
 from tasks_app.queries.jobs import queue_stats
 from trackerproject.api_client import ApiClient, ApiError
+from trackerproject.demo_reports import deliver_schedule, write_reports
 from trackerproject.demo_summary import DemoRun, print_summary
+from trackerproject.demo_wait import wait_until
 from trackerproject.sample_fleet import SampleFleet, ensure_sample_fleet, new_token
 
 BATCH_FIXES = 500
 QUEUES_EMPTY_SECONDS = 240
-REPORT_SECONDS = 60
-LOOK_SECONDS = 0.1
-FORMATS = ("json", "csv", "xlsx")
 
 
 class Command(BaseCommand):
@@ -56,6 +53,7 @@ class Command(BaseCommand):
         done_seconds = time.monotonic() - began
         files = write_reports(console, api, sample, day, folder / "reports")
         wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
+        files += deliver_schedule(console, api, sample, folder)
         run = DemoRun(sample.fleet, day, sent, sent_seconds, done_seconds, folder / "mail", files)
         print_summary(console, run)
 
@@ -76,42 +74,3 @@ def send_day(console: Console, api: ApiClient, sample: SampleFleet, day: date, v
 def queues_are_empty() -> bool:
     """Whether no job waits, runs or is to be tried again (those scheduled for later do not count)."""
     return not any(queue.depth + queue.running + queue.retrying for queue in queue_stats())
-
-
-def wait_until(console: Console, what: str, condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for `condition`. Raises CommandError when it takes longer than `seconds`."""
-    deadline = time.monotonic() + seconds
-    with console.status(what):
-        while not condition():
-            if time.monotonic() > deadline:
-                raise CommandError(_("%(what)s took longer than %(seconds)d s.") % {"what": what, "seconds": seconds})
-            time.sleep(LOOK_SECONDS)
-
-
-def write_reports(console: Console, api: ApiClient, sample: SampleFleet, day: date, folder: Path) -> list[Path]:
-    """Ask for the fleet's day, and one vehicle's summary, through the API; download them in every format."""
-    folder.mkdir(parents=True, exist_ok=True)
-    device = sample.fleet.devices.order_by("pk")[0]
-    midnight = datetime.combine(day, datetime.min.time(), sample.fleet.zone)
-    span = {"start": midnight.isoformat(), "end": (midnight + timedelta(days=1)).isoformat()}
-    asked: dict[str, tuple[str, dict[str, Any]]] = {
-        f"fleet-day-{day}": ("daily", {"fleet_id": sample.fleet.pk, "day": day.isoformat()}),
-        f"{device.unique_id}-{day}": ("device", {"device_id": device.pk, "kind": "summary", **span}),
-    }
-    files: list[Path] = []
-    for name, (kind, body) in asked.items():
-        report_id = api.post(f"/api/tasks/report/{kind}", body)["report_id"]
-        wait_until(console, _("Waiting for the report"), partial(is_ready, api, report_id), REPORT_SECONDS)
-        for file_format in FORMATS:
-            path = folder / f"{name}.{file_format}"
-            path.write_bytes(api.download(f"/api/reports/{report_id}/download?format={file_format}"))
-            files.append(path)
-    return files
-
-
-def is_ready(api: ApiClient, report_id: int) -> bool:
-    """Whether the report can be downloaded. Raises CommandError when it failed."""
-    report = api.get(f"/api/reports/{report_id}")
-    if report["state"] == "failed":
-        raise CommandError(_("The report failed: %(error)s") % {"error": report["error"]})
-    return report["state"] == "ready"

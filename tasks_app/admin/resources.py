@@ -1,0 +1,182 @@
+"""What django-import-export reads and writes of devices, geofences, events and jobs.
+
+Text that a spreadsheet would run as a formula (OWASP, "CSV Injection") leaves with an apostrophe in front, which is taken
+off again when it comes back. Every row is checked by the rules of its model; a fleet is named, never made.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from import_export import fields, resources
+from import_export.widgets import ForeignKeyWidget, Widget
+
+from tasks_app.geo.areas import InvalidArea, validate_area
+from tasks_app.geo.wkt import area_from_wkt
+from tasks_app.models import Device, Event, Fleet, Geofence, Job
+from tasks_app.queries.access import visible_fleets
+
+MAX_IMPORT_ROWS = 5000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def guarded(text: str) -> str:
+    """`text` as a spreadsheet shows it, never run as a formula."""
+    return "'" + text if text.startswith(FORMULA_STARTS) else text
+
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
+
+
+class GuardedResource(resources.ModelResource):
+    """Writes no formula, and takes at most MAX_IMPORT_ROWS rows, of fleets that `user` sees."""
+
+    def __init__(self, user: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user = user
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        value = super().export_field(field, instance, **kwargs)
+        return guarded(value) if isinstance(value, str) and not _is_number(value) else value
+
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        if len(dataset) > MAX_IMPORT_ROWS:
+            raise ValidationError(
+                _("The file has %(count)d rows, and at most %(most)d are taken at once.")
+                % {"count": len(dataset), "most": MAX_IMPORT_ROWS}
+            )
+        if "fleet" in self.fields:
+            self.fields["fleet"].widget.user = self.user
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        for name, value in row.items():
+            if isinstance(value, str):
+                row[name] = unguarded(value.strip())
+
+
+class FleetWidget(ForeignKeyWidget):
+    """A fleet by its name, among those the user sees."""
+
+    user: Any = None
+
+    def __init__(self) -> None:
+        super().__init__(Fleet, field="name")
+
+    def get_queryset(self, value: Any, row: Any, *args: Any, **kwargs: Any) -> Any:
+        return visible_fleets(self.user) if self.user is not None else Fleet.objects.none()
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        try:
+            return super().clean(value, row, **kwargs)
+        except Fleet.DoesNotExist as error:
+            raise ValueError(_("There is no fleet “%(name)s”.") % {"name": str(value)[:100]}) from error
+
+
+class AreaWidget(Widget):
+    """An area as GeoJSON text, or as WKT in longitude, latitude order."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        text = str(value or "")
+        try:
+            if not text.lstrip().startswith("{"):
+                return area_from_wkt(text, order="lonlat")
+            area = json.loads(text)
+            validate_area(area)
+        except (InvalidArea, json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(str(error)) from error
+        return area
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return json.dumps(value)
+
+
+class DeviceResource(GuardedResource):
+    fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
+
+    class Meta:
+        model = Device
+        import_id_fields = ("unique_id",)
+        fields = (
+            "unique_id",
+            "name",
+            "fleet",
+            "kind",
+            "is_active",
+            "speed_limit_kph",
+            "overspeed_tolerance_kph",
+            "overspeed_min_seconds",
+            "offline_after_minutes",
+        )
+        export_order = fields
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+
+
+class GeofenceResource(GuardedResource):
+    fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
+    area = fields.Field("area", "area", widget=AreaWidget())
+
+    class Meta:
+        model = Geofence
+        import_id_fields = ("fleet", "name")
+        fields = ("fleet", "name", "area", "is_active", "speed_limit_kph", "tolerance_meters", "dwell_seconds")
+        export_order = fields
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+
+
+class EventResource(GuardedResource):
+    class Meta:
+        model = Event
+        fields = (
+            "occurred_at",
+            "kind",
+            "device__unique_id",
+            "device__name",
+            "geofence__name",
+            "latitude",
+            "longitude",
+            "data",
+        )
+        export_order = fields
+
+
+class JobResource(GuardedResource):
+    """Ended jobs. Secrets among their arguments were redacted when the rows were written."""
+
+    class Meta:
+        model = Job
+        fields = (
+            "id",
+            "task",
+            "queue",
+            "state",
+            "args",
+            "kwargs",
+            "requested_by_id",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "wait_seconds",
+            "run_seconds",
+            "attempt_count",
+            "worker_host",
+            "error_class",
+            "error_message",
+        )
+        export_order = fields
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""The reports of the demo: asked for through the API, downloaded in every format, and sent by e-mail by a schedule."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from email.message import EmailMessage
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from rich.console import Console
+
+from trackerproject.api_client import ApiClient
+from trackerproject.demo_wait import wait_until
+from trackerproject.sample_fleet import SampleFleet
+
+WAIT_SECONDS = 60
+SCHEDULE_NAME = "Fleet of yesterday"
+
+
+def write_reports(console: Console, api: ApiClient, sample: SampleFleet, day: date, folder: Path) -> list[Path]:
+    """Ask for the fleet's day, and one vehicle's trips, through the API; download them in every format they have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    device = sample.fleet.devices.order_by("pk")[0]
+    midnight = datetime.combine(day, datetime.min.time(), sample.fleet.zone)
+    span = {"start": midnight.isoformat(), "end": (midnight + timedelta(days=1)).isoformat()}
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
+        f"fleet-day-{day}": ("daily", {"fleet_id": sample.fleet.pk, "day": day.isoformat()}),
+        f"{device.unique_id}-trips-{day}": ("device", {"device_id": device.pk, "kind": "trips", **span}),
+    }
+    files: list[Path] = []
+    for name, (kind, body) in asked.items():
+        report_id = api.post(f"/api/tasks/report/{kind}", body)["report_id"]
+        wait_until(console, _("Waiting for the report"), partial(is_ready, api, report_id), WAIT_SECONDS)
+        for file_format in api.get(f"/api/reports/{report_id}")["formats"]:
+            path = folder / f"{name}.{file_format}"
+            path.write_bytes(api.download(f"/api/reports/{report_id}/download?format={file_format}"))
+            files.append(path)
+    return files
+
+
+def is_ready(api: ApiClient, report_id: int) -> bool:
+    """Whether the report can be downloaded. Raises CommandError when it failed."""
+    report = api.get(f"/api/reports/{report_id}")
+    if report["state"] == "failed":
+        raise CommandError(_("The report failed: %(error)s") % {"error": report["error"]})
+    return report["state"] == "ready"
+
+
+def deliver_schedule(console: Console, api: ApiClient, sample: SampleFleet, folder: Path) -> list[Path]:
+    """Make a daily schedule, run it now, and take the files out of the e-mail the mail server received."""
+    body = {
+        "name": SCHEDULE_NAME,
+        "fleet_id": sample.fleet.pk,
+        "kinds": ["fleet"],
+        "formats": ["xlsx", "pdf"],
+        "period": "daily",
+        "recipient_ids": [sample.operator.pk],
+    }
+    url = f"/api/report-schedules/{api.post('/api/report-schedules', body)['id']}"
+    api.post(f"{url}/run-now", {})
+    wait_until(console, _("Waiting for the scheduled report"), partial(is_delivered, api, url), WAIT_SECONDS)
+    found: list[Path] = []
+    mails = partial(_save_attachments, folder / "mail", folder / "reports", found)
+    wait_until(console, _("Waiting for its e-mail"), mails, WAIT_SECONDS)
+    return found
+
+
+def is_delivered(api: ApiClient, url: str) -> bool:
+    """Whether the schedule's latest run was delivered. Raises CommandError when it failed."""
+    run = api.get(f"{url}/runs")["results"][0]
+    if run["state"] == "failed":
+        raise CommandError(_("The scheduled report failed: %(error)s") % {"error": run["error"]})
+    return run["state"] == "delivered"
+
+
+def _save_attachments(mail_folder: Path, target: Path, found: list[Path]) -> bool:
+    """Whether the e-mail is there: its path and those of its files are then in `found`."""
+    for path, mail in _mails_of_schedule(mail_folder):
+        found.append(path)
+        for part in mail.iter_attachments():
+            saved = target / f"e-mail-{Path(part.get_filename() or 'file').name}"
+            content: Any = part.get_payload(decode=True)
+            saved.write_bytes(content)
+            found.append(saved)
+        return True
+    return False
+
+
+def _mails_of_schedule(mail_folder: Path) -> Iterator[tuple[Path, EmailMessage]]:
+    for path in sorted(mail_folder.glob("*.eml"), reverse=True):
+        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        if SCHEDULE_NAME in str(mail["Subject"]):
+            yield path, mail
