@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import cleanup, engine, ingest, notifications
+from benchmarks import cleanup, engine, ingest, notifications, reports
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -13,4 +13,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "ingest": ingest.run,
     "cleanup": cleanup.run,
     "notifications": notifications.run,
+    "reports": reports.run,
 }

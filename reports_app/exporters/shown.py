@@ -105,8 +105,9 @@ def first_format(name: str) -> str:
 def _shown(column: Column, reader: Reader, symbols: dict[ColumnKind, str]) -> ShownColumn:
     unit = reader.unit_of(column.kind)
     symbol = unit_symbol(unit) if unit else {**_FIXED_SYMBOLS, **symbols}.get(column.kind)
-    title = _without_unit(translated(column.title))
-    return ShownColumn(column.kind, f"{title} ({symbol})" if symbol else title, _decimals(column.kind, unit), unit)
+    title = translated(column.title)
+    title = f"{_without_unit(title)} ({symbol})" if symbol else title
+    return ShownColumn(column.kind, title, _decimals(column.kind, unit), unit)
 
 
 def _decimals(kind: ColumnKind, unit: AnyUnit | None) -> int:
