@@ -19,6 +19,7 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
 from notifications_app.models import NotificationPreference
+from reports_app.builders.registry import BUILDERS
 from reports_app.exceptions import FileNotWritten, InvalidReport, ReportNotReady
 from reports_app.exporters.json_file import JsonExporter
 from reports_app.exporters.registry import formats_of
@@ -685,3 +686,15 @@ def test_the_command_covers_one_day_unless_told_otherwise(fleet, capsys):
 def test_the_command_says_what_is_wrong(device, arguments, message):
     with pytest.raises(CommandError, match=message):
         call_command("report", *arguments)
+
+
+@pytest.mark.parametrize("kind", sorted({*BUILDERS} - {"daily"}))
+def test_every_kind_is_written_in_every_format_it_has(kind, device, fleet):
+    drive(device)
+    subject = {"fleet": fleet} if kind == "fleet" else {"device": device}
+    report = build(kind, **subject)
+    places = {key for section in stored_table(report.pk).sections for key in (c.key for c in section.columns)}
+    has_places = bool(places & {"latitude", "start_latitude"})
+    assert ("gpx" in formats_of(kind)) == has_places
+    for format in formats_of(kind):
+        assert export_report(report.pk, format).size_bytes > 0
