@@ -22,6 +22,8 @@ KIND_BADGES: dict[str, str] = {
     EventKind.IGNITION_OFF: "",
     EventKind.ALARM: "danger",
     EventKind.BATTERY_LOW: "warning",
+    EventKind.TRIP_START: "",
+    EventKind.TRIP_END: "",
     EventKind.MAINTENANCE_DUE_SOON: "warning",
     EventKind.MAINTENANCE_DUE: "danger",
 }

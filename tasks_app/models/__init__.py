@@ -11,6 +11,7 @@ from tasks_app.models.maintenance import MaintenancePlan, MaintenanceRecord, Mai
 from tasks_app.models.positions import Position
 from tasks_app.models.quarantine import FixSource, QuarantinedFix
 from tasks_app.models.retention import PositionArchive, RetentionSettings, StorageSample
+from tasks_app.models.trips import TripState
 from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "RetentionSettings",
     "ScheduleState",
     "StorageSample",
+    "TripState",
 ]

@@ -19,6 +19,8 @@ class EventKind(models.TextChoices):
     IGNITION_OFF = "ignition_off", _("Ignition off")
     ALARM = "alarm", _("Alarm")
     BATTERY_LOW = "battery_low", _("Battery low")
+    TRIP_START = "trip_start", _("Trip started")
+    TRIP_END = "trip_end", _("Trip ended")
     MAINTENANCE_DUE_SOON = "maintenance_due_soon", _("Maintenance due soon")
     MAINTENANCE_DUE = "maintenance_due", _("Maintenance due")
 
@@ -29,7 +31,8 @@ class Event(models.Model):
     overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
     began, its place is where it had lasted long enough to be told. geofence_*: geofence (its name), speed_kph.
     alarm: alarm (the device's name for it). battery_low: battery_percent.
-    device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
+    trip_end: started_at, distance_meters, duration_seconds, max_speed_kph, average_speed_kph, start_latitude,
+    start_longitude. device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
     """
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="events", verbose_name=_("device"))

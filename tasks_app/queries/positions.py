@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +36,14 @@ _COPY = """
     COPY (
         SELECT fix_time, {columns} FROM tasks_app_position
         WHERE device_id = %s AND fix_time >= %s AND fix_time < %s {condition} ORDER BY fix_time
+    ) TO STDOUT (FORMAT binary)
+"""
+# The last condition is known before the plan is made, and leaves out whole partitions.
+_COPY_SEVERAL = """
+    COPY (
+        SELECT device_id, fix_time, {columns} FROM tasks_app_position
+        JOIN unnest(%s::bigint[], %s::timestamptz[]) AS wanted (pk, since) ON device_id = pk AND fix_time >= since
+        WHERE fix_time >= %s ORDER BY device_id, fix_time
     ) TO STDOUT (FORMAT binary)
 """
 
@@ -85,6 +93,20 @@ def sent_numbers(
     return times, dict(zip(names, columns, strict=True))
 
 
+def tracks_since(wanted: Sequence[tuple[int, datetime]]) -> dict[int, Track]:
+    """The fixes of several devices (primary keys) from a moment of each on, in one read. Devices without any are absent."""
+    if not wanted:
+        return {}
+    names = list(_QUANTITIES)
+    row = np.dtype([("count", ">i2"), *_field("device_id", ">i8"), *_field("fix_time", ">i8"), *_fields(names)])
+    devices, moments = [pk for pk, _ in wanted], [moment for _, moment in wanted]
+    copy = _COPY_SEVERAL.format(columns=", ".join(_QUANTITIES.values()))
+    rows = _copied(copy, [devices, moments, min(moments)], row)
+    pks, starts = np.unique(rows["device_id"], return_index=True)
+    parts = zip(pks.tolist(), np.split(rows, starts[1:]), strict=True)
+    return {pk: Track(_seconds(part), *(part[name].astype(np.float64) for name in names)) for pk, part in parts}
+
+
 def _read(
     quantities: Mapping[str, str],
     device_id: int,
@@ -94,14 +116,29 @@ def _read(
     parameters: Sequence[Any] = (),
 ) -> tuple[FloatArray, list[FloatArray]]:
     """Times in seconds since 1970 and these quantities of a device's fixes. The expressions are constants of this module."""
-    row = np.dtype(
-        [("count", ">i2"), ("fix_time_length", ">i4"), ("fix_time", ">i8")]
-        + [part for name in quantities for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
-    )
+    row = np.dtype([("count", ">i2"), *_field("fix_time", ">i8"), *_fields(quantities)])
     copy = _COPY.format(columns=", ".join(quantities.values()), condition=condition)
+    rows = _copied(copy, [device_id, start, end, *parameters], row)
+    return _seconds(rows), [rows[name].astype(np.float64) for name in quantities]
+
+
+def _copied(copy: str, parameters: Sequence[Any], row: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """The rows of a COPY in binary format."""
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
-        cursor.copy_expert(cursor.mogrify(copy, [device_id, start, end, *parameters]), buffer)
-    rows = np.frombuffer(buffer.getbuffer()[_HEADER_BYTES:-_TRAILER_BYTES], dtype=row)
-    times = rows["fix_time"].astype(np.float64) / 1e6 + _POSTGRES_EPOCH_SECONDS
-    return times, [rows[name].astype(np.float64) for name in quantities]
+        cursor.copy_expert(cursor.mogrify(copy, parameters), buffer)
+    return np.frombuffer(buffer.getbuffer()[_HEADER_BYTES:-_TRAILER_BYTES], dtype=row)
+
+
+def _field(name: str, kind: str) -> list[tuple[str, str]]:
+    """A column of the format: its length in bytes, then its value."""
+    return [(f"{name}_length", ">i4"), (name, kind)]
+
+
+def _fields(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [part for name in names for part in _field(name, ">f8")]
+
+
+def _seconds(rows: npt.NDArray[np.void]) -> FloatArray:
+    """Their times in seconds since 1970."""
+    return rows["fix_time"].astype(np.float64) / 1e6 + _POSTGRES_EPOCH_SECONDS

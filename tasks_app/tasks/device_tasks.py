@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import task
+from tasks_app.services import live_trips
 from tasks_app.services.devices import update_status
 from tasks_app.services.maintenance import check_plans
 from tasks_app.services.offline import check_offline
@@ -29,6 +30,12 @@ def update_device_status(device_id: int, status: str | None = None) -> dict[str,
 def check_offline_devices() -> dict[str, int]:
     """Find devices that fell silent; one event per episode."""
     return check_offline(now=timezone.now())
+
+
+@task(queue="notifications", schedulable=True)
+def tell_trips() -> dict[str, int]:
+    """Find trips that began or ended; one event for each start and each end."""
+    return live_trips.tell_trips(now=timezone.now())
 
 
 @task(queue="notifications", schedulable=True)
