@@ -16,6 +16,7 @@ from rich.table import Table
 from notifications_app.models import Delivery, Notification
 from reports_app.models import Report
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, Job, Position
+from trackerproject.local_servers.webhook_receiver import WebhookReceiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class DemoRun:
     sent_seconds: float
     done_seconds: float
     mail_folder: Path
+    receiver: WebhookReceiver
     files: list[Path]
 
 
@@ -66,6 +68,8 @@ def _rows(run: DemoRun) -> list[tuple[str, str]]:
         (_("Notifications"), f"{Notification.objects.count():,}"),
         (_("E-mails sent"), f"{Delivery.objects.filter(channel='email', state='sent').count():,}"),
         (_("E-mails received by the mail server"), f"{len(list(run.mail_folder.glob('*.eml'))):,}"),
+        (_("Webhooks sent"), f"{Delivery.objects.filter(channel='webhook', state='sent').count():,}"),
+        (_("Webhooks received, signature right"), f"{len(run.receiver.message_ids):,}"),
         (_("Reports ready"), f"{Report.objects.filter(state='ready').count():,}"),
     ]
     states = dict(Job._meta.get_field("state").flatchoices)

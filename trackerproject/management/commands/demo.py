@@ -78,6 +78,9 @@ def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict
         "SITE_URL": url,
         "ALERT_MAX_AGE_MINUTES": str(3 * 24 * 60),
         "ALERT_FLOOD_EVENTS": "100000",
+        # Its webhook receiver is on this machine.
+        "WEBHOOK_ALLOW_HTTP": "1",
+        "OUTGOING_ALLOWED_NETWORKS": "127.0.0.0/8",
         "MEDIA_ROOT": str(servers.places.home / "media"),
         "PYTHONUNBUFFERED": "1",
         "LOG_LEVEL": "WARNING",

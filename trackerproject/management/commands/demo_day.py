@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from notifications_app.models import ChannelKind, Rule
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
 from tasks_app.queries.jobs import queue_stats
@@ -20,6 +21,7 @@ from trackerproject.api_client import ApiClient, ApiError
 from trackerproject.demo_reports import deliver_schedule, write_reports
 from trackerproject.demo_summary import DemoRun, print_summary
 from trackerproject.demo_wait import wait_until
+from trackerproject.local_servers.webhook_receiver import WebhookReceiver, webhook_receiver
 from trackerproject.sample_fleet import SampleFleet, ensure_sample_fleet, new_token
 
 BATCH_FIXES = 500
@@ -38,13 +40,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._run(Console(), options["url"], options["folder"], options["vehicles"])
+            with webhook_receiver() as receiver:
+                self._run(Console(), options["url"], options["folder"], options["vehicles"], receiver)
         except ApiError as error:
             raise CommandError(str(error)) from error
 
-    def _run(self, console: Console, url: str, folder: Path, vehicles: int) -> None:
+    def _run(self, console: Console, url: str, folder: Path, vehicles: int, receiver: WebhookReceiver) -> None:
         sample = ensure_sample_fleet(vehicles)
         api = ApiClient(url, new_token(sample.operator))
+        send_alerts_to(receiver, api)
         day = timezone.now().astimezone(sample.fleet.zone).date() - timedelta(days=1)
         began = time.monotonic()
         sent = send_day(console, api, sample, day, vehicles)
@@ -54,8 +58,17 @@ class Command(BaseCommand):
         files = write_reports(console, api, sample, day, folder / "reports")
         wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
         files += deliver_schedule(console, api, sample, folder)
-        run = DemoRun(sample.fleet, day, sent, sent_seconds, done_seconds, folder / "mail", files)
+        run = DemoRun(sample.fleet, day, sent, sent_seconds, done_seconds, folder / "mail", receiver, files)
         print_summary(console, run)
+
+
+def send_alerts_to(receiver: WebhookReceiver, api: ApiClient) -> None:
+    """Have every rule tell the operator's webhook too, which only this process knows."""
+    made = api.post("/api/destinations", {"kind": "webhook", "name": "Demo", "url": receiver.url})
+    receiver.signing_secret = made["signing_secret"]
+    for rule in Rule.objects.all():
+        rule.channels = [*rule.channels, ChannelKind.WEBHOOK.value]
+        rule.save(update_fields=["channels"])
 
 
 def send_day(console: Console, api: ApiClient, sample: SampleFleet, day: date, vehicles: int) -> int:

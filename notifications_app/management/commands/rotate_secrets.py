@@ -1,0 +1,23 @@
+"""`manage.py rotate_secrets`: encrypts the secrets of all destinations with the first of ENCRYPTION_KEYS again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from notifications_app.services.destinations import reencrypt_all
+
+
+class Command(BaseCommand):
+    help = _("Encrypts the secrets of all destinations with the first key again, so that older keys can be dropped.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        counts = reencrypt_all()
+        self.stdout.write(_("%(count)d secrets were encrypted anew.") % {"count": counts["reencrypted"]})
+        if counts["unreadable"]:
+            raise CommandError(
+                _("%(count)d secrets cannot be opened by any key; their owners have to enter them again.")
+                % {"count": counts["unreadable"]}
+            )
