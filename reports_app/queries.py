@@ -17,7 +17,7 @@ from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportChunk, ReportSchedule
 from reports_app.reader import Reader, reader_of
 from reports_app.table import ReportTable, section_from_content, table_from_header
-from tasks_app.models import Device, FleetRole
+from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import visible_devices, visible_fleets
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def may_change_report(user: Any, report: Report) -> bool:
     if report.requested_by_id == user.pk or (user.is_staff and user.has_perm("reports_app.change_report")):
         return True
     fleet = report.device.fleet if report.device else report.fleet
-    return fleet is not None and visible_fleets(user, FleetRole.MANAGER).filter(pk=fleet.pk).exists()
+    return fleet is not None and _is_member(user, fleet, FleetRole.MANAGER)
 
 
 def visible_report_schedules(user: Any) -> QuerySet[ReportSchedule]:
@@ -66,9 +66,17 @@ def visible_report_schedules(user: Any) -> QuerySet[ReportSchedule]:
 
 
 def may_change_schedule(user: Any, schedule: ReportSchedule) -> bool:
-    """Whether `user` may change and run it: its owner as long as they operate the fleet, and the fleet's managers."""
-    role = FleetRole.OPERATOR if schedule.owner_id == user.pk else FleetRole.MANAGER
-    return visible_fleets(user, role).filter(pk=schedule.fleet_id).exists()
+    """Whether `user` may change and run it: its owner as long as they operate the fleet, the fleet's managers, and staff
+    that hold the permission."""
+    if schedule.owner_id == user.pk:
+        return visible_fleets(user, FleetRole.OPERATOR).filter(pk=schedule.fleet_id).exists()
+    if user.is_staff and user.has_perm("reports_app.change_reportschedule"):
+        return True
+    return _is_member(user, schedule.fleet, FleetRole.MANAGER)
+
+
+def _is_member(user: Any, fleet: Fleet, role: FleetRole) -> bool:
+    return fleet.memberships.filter(user=user, role=role).exists()
 
 
 def find_report(report_id: int) -> Report:

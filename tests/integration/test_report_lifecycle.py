@@ -13,6 +13,7 @@ from django.utils import timezone
 from notifications_app.models import Notification
 from reports_app.exceptions import ReportExpired
 from reports_app.models import Report, ReportFile, ReportFollower, ReportState
+from reports_app.queries import may_change_report
 from reports_app.services.export import export_report
 from reports_app.services.generate import generate_report
 from reports_app.services.lifecycle import expire_reports
@@ -215,6 +216,12 @@ def test_only_its_requester_and_managers_change_a_report(api, device, fleet, mak
     assert attempt() == 403
     FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
     assert attempt() in (200, 202, 204)
+
+
+def test_staff_change_reports_of_others_only_with_the_permission(device, operator, make_user):
+    report = wanted(device, operator)
+    assert not may_change_report(make_user(is_staff=True), report)
+    assert may_change_report(make_user(is_staff=True, is_superuser=True), report)
 
 
 # --- told
