@@ -27,10 +27,11 @@ def write_pdf(table: ReportTable, target: Path, reader: Reader) -> None:
     """Write the table to the new file `target`."""
     sketch = Sketch()
     parts = [_read(section, reader, sketch) for section in table.sections]
-    tables = [part for part in parts if not part.is_figures]
+    figures = parts[:1] if parts and parts[0].is_figures else []
+    tables = parts[len(figures) :]
     pen = Pen(target, translated(table.title), table.subject)
     _draw_title(pen, table, reader)
-    _draw_figures(pen, _key_figures(parts, reader))
+    _draw_figures(pen, _key_figures(figures, tables, reader))
     _draw_pictures(pen, tables, sketch, reader)
     for part in tables:
         draw_table(pen, _text_table(part, reader))
@@ -49,7 +50,7 @@ class _Part:
 
     @property
     def is_figures(self) -> bool:
-        """One row alone is figures rather than a table."""
+        """One row alone is figures rather than a table, where a report begins with it."""
         return self.row_count == 1 and self.totals is None and len(self.columns) > 2
 
     def index_of(self, kind: ColumnKind) -> int | None:
@@ -111,10 +112,10 @@ def _texts(columns: Sequence[ShownColumn], row: Sequence[Cell], reader: Reader) 
     return [people_text(column, cell, reader.zone) for column, cell in zip(columns, row, strict=True)]
 
 
-def _key_figures(parts: Sequence[_Part], reader: Reader) -> list[tuple[str, str]]:
-    """(title, value) of the sections of one row, else of the first totals there are."""
-    chosen = [(part.columns, part.rows[0]) for part in parts if part.is_figures]
-    chosen = chosen or [(part.columns, part.totals) for part in parts if part.totals is not None][:1]
+def _key_figures(figures: Sequence[_Part], tables: Sequence[_Part], reader: Reader) -> list[tuple[str, str]]:
+    """(title, value) of the section of figures, else of the first totals there are."""
+    chosen = [(part.columns, part.rows[0]) for part in figures]
+    chosen = chosen or [(part.columns, part.totals) for part in tables if part.totals is not None][:1]
     return [
         (column.title, text)
         for columns, row in chosen

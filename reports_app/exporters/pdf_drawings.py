@@ -15,6 +15,7 @@ from reports_app.exporters.pdf_pen import ACCENT, INK, LINE, SUBTLE, TINT, Pen
 from tasks_app.geo.units import DistanceUnit, in_unit, unit_symbol
 
 MAX_POINTS = 4_000
+_MAX_BAR_WIDTH = 48.0
 _KM_PER_DEGREE = 111.195  # of latitude, on a sphere of 6 371 km
 _START_COLOR, _END_COLOR = "#178a4c", "#c62f3b"
 
@@ -90,7 +91,8 @@ def draw_bars(
     for index, (label, value) in enumerate(zip(labels, values, strict=True)):
         left = x + index * step
         bar = (top - floor) * value / highest
-        pen.box(left + step * 0.15, floor, step * 0.7, bar, ACCENT)
+        thick = min(step * 0.7, _MAX_BAR_WIDTH)
+        pen.box(left + (step - thick) / 2, floor, thick, bar, ACCENT)
         if value == highest:
             pen.text(left + step / 2, floor + bar + 4, number_format(value, 1, force_grouping=True), 7, align="center")
         if index % every == 0:

@@ -65,7 +65,7 @@ def _draw_end(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
 
 def _draw_header(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
     titles = [
-        wrapped(column.title, width - 2 * PADDING, HEADER_SIZE, bold=True)
+        wrapped(column.title, width - 2 * PADDING, HEADER_SIZE, bold=True, lines=4)
         for column, width in zip(table.columns, widths, strict=True)
     ]
     height = max(len(lines) for lines in titles) * (HEADER_SIZE + 2) + 5

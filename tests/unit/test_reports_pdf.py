@@ -108,6 +108,9 @@ def test_a_section_of_one_row_is_shown_as_figures_and_an_empty_one_says_so(tmp_p
     assert "1,609.3" in page
     assert "Summary" not in page.replace("Device summary", "")
     assert "Nothing in this period." in page
+    ranking = Section("ranking", "Ranking", DAYS, DAY_ROWS[1:2])
+    (page,) = pages_of(table_of(Section("days", "Days", DAYS, DAY_ROWS), ranking), tmp_path)
+    assert "Ranking" in page, "a table of one row further down stays a table"
 
 
 def test_a_track_is_sketched_with_its_scale(tmp_path):
