@@ -52,7 +52,10 @@ def ensure_sample_fleet(vehicles: int) -> SampleFleet:
 def _ensure_rules(fleet: Fleet, operator: User) -> None:
     channels = [ChannelKind.IN_APP, ChannelKind.EMAIL]
     speeding, created = Rule.objects.get_or_create(
-        fleet=fleet, name="Speeding", defaults={"event_kinds": [EventKind.OVERSPEED], "channels": channels}
+        fleet=fleet,
+        name="Speeding",
+        # At most one an hour of each vehicle: a driver in a hurry is one piece of news.
+        defaults={"event_kinds": [EventKind.OVERSPEED], "channels": channels, "cooldown_minutes": 60},
     )
     if created:
         speeding.users.add(operator)
