@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from notifications_app.models import Notification
-from reports_app.exceptions import ReportExpired
+from reports_app.exceptions import InvalidReport, ReportExpired
 from reports_app.models import Report, ReportFile, ReportFollower, ReportState
 from reports_app.queries import may_change_report
 from reports_app.services.export import export_report
@@ -228,8 +228,10 @@ def test_staff_change_reports_of_others_only_with_the_permission(device, operato
 
 
 def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, monkeypatch):
-    monkeypatch.setattr("reports_app.builders.base.MAX_ROWS", 0)
-    late_fix(device)
+    def refuse(report):
+        raise InvalidReport("too_many_rows", "The report would be too long: choose a shorter range.", field="end")
+
+    monkeypatch.setattr("reports_app.services.generate.build_table", refuse)
     report = request_report(kind="route", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=operator)
     run_jobs("reports")
     report.refresh_from_db()
