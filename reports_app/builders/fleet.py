@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,9 +44,13 @@ class DeviceRow:
     device: Device
     days: list[DayTotals]
     figures: Figures = field(init=False)
+    events: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "figures", total(day.figures for day in self.days))
+        object.__setattr__(self, "events", Counter())
+        for day in self.days:
+            self.events.update(day.events)
 
     @property
     def trips(self) -> int:
@@ -53,7 +58,7 @@ class DeviceRow:
 
     def event_count(self, key: str) -> int:
         """Events of a group of EVENT_COUNTS."""
-        return sum(day.events.get(kind, 0) for day in self.days if day.events for kind in EVENT_COUNTS[key])
+        return sum(self.events[kind] for kind in EVENT_COUNTS[key])
 
 
 def build(report: Report) -> ReportTable:

@@ -70,13 +70,16 @@ def day_totals(
     """
     rows = _rolled_up(devices, days)
     events = _event_counts(devices, days)
+    whole_by_zone: dict[str, list[bool]] = {}
     for device in devices:
-        zone = device.fleet.zone
+        name = device.fleet.time_zone
+        if name not in whole_by_zone:
+            whole_by_zone[name] = [is_whole_day(part, device.fleet.zone, now) for part in days]
         found = [
             _of_day(rows.get((device.pk, part[0])), events.get((device.pk, part[0])))
-            if is_whole_day(part, zone, now)
+            if is_whole
             else part_totals(device, part)
-            for part in days
+            for part, is_whole in zip(days, whole_by_zone[name], strict=True)
         ]
         yield device, found
 
