@@ -73,8 +73,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     show_full_result_count = False
     fields = (
-        ("notification", "channel", "destination"),
-        ("address", "state_badge", "attempt_count"),
+        "notification",
+        ("channel", "destination"),
+        "address",
+        ("state_badge", "attempt_count"),
         ("created_at", "sent_at"),
         "last_error",
     )
