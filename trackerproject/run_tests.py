@@ -45,13 +45,13 @@ def main() -> int:
     arguments = shlex.split(os.environ.get("ARGS", ""))
     try:
         with ExitStack() as running:
-            os.environ |= start_servers(running, "test")
-            if not arguments:
+            if arguments:
+                os.environ |= start_servers(running, "test")
+            else:
                 arguments = IN_PARALLEL
                 names = [f"gw{number}" for number in range(PROCESSES)]
-                os.environ["TEST_SERVERS"] = json.dumps(
-                    {name: start_servers(running, f"test-{name}") for name in names}
-                )
+                servers = {name: start_servers(running, f"test-{name}") for name in names}
+                os.environ["TEST_SERVERS"] = json.dumps(servers)
             before = {child.pid for child in psutil.Process().children(recursive=True)}
             try:
                 return int(pytest.main(arguments))

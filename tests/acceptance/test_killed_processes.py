@@ -11,7 +11,7 @@ import pytest
 
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
-from tests.support.cluster import running_cluster, wait_until
+from tests.support.cluster import allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS
 from tests.support.probe import tasks as probe
 from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
@@ -62,7 +62,7 @@ def assert_restarted_in_time(note: str, killed_at: float) -> None:
     first, second = wait_until(lambda: len(marks := read_marks("started", note)) == 2 and marks, what="a restart")
     assert (first.attempt, second.attempt) == (1, 2)
     assert second.pid != first.pid
-    assert second.at.timestamp() - killed_at < RESTART_SECONDS
+    assert second.at.timestamp() - killed_at < allowed(RESTART_SECONDS)
 
 
 def test_the_job_of_a_killed_worker_starts_again_within_two_seconds(cluster):
@@ -94,7 +94,7 @@ def test_killed_idle_workers_stall_nobody(cluster):
             jobs = ledger_job.enqueue_many([(0.0, "quick")] * 20)
             wait_until(lambda jobs=jobs: Job.objects.filter(pk__in=jobs).count() == 20, RESTART_SECONDS, "20 results")
             wait_until(lambda pid=pid: len(now := worker_pids()) == 2 and pid not in now, 10, "another worker")
-            assert time.monotonic() - before < 10
+            assert time.monotonic() - before < allowed(10)
     assert count_effects() == 80
 
 
@@ -113,10 +113,10 @@ def test_without_its_maintenance_process_for_a_moment_nobody_is_declared_dead(cl
     os.kill(maintenance, signal.SIGKILL)
     killed_at = time.monotonic()
     wait_until(lambda: len(now := pids(cluster)) == 4 and maintenance not in now, what="another one")
-    assert time.monotonic() - killed_at < 1
+    assert time.monotonic() - killed_at < allowed(1)
     assert ended(delayed).state == ended(long).state == "succeeded"
     (mark,) = read_marks("started", "delayed")
-    assert mark.at.timestamp() - due_at < 3
+    assert mark.at.timestamp() - due_at < allowed(3)
     assert len(read_marks("started", "long")) == 1
     assert b"silent" not in cluster.log.read_bytes()
 
@@ -167,12 +167,12 @@ def test_a_job_that_passes_its_time_limit_without_ending_is_killed_five_seconds_
         wait_until(lambda: not any(map(psutil.pid_exists, pids)), 15, "the workers to be killed")
         # Not before the limit of the first, nor more than a moment after that of the last: 1 s, and 5 s of patience.
         assert time.monotonic() - enqueued_at > 6
-        assert time.monotonic() - started_at < 8
+        assert time.monotonic() - started_at < allowed(8)
         (mark,) = read_marks("finished", "quick")
         assert ended(quick).state == "succeeded"
         assert mark.attempt == 1
         # The one free worker took it: it waited for none of the three to be killed.
-        assert mark.at.timestamp() - quick_at < 4
+        assert mark.at.timestamp() - quick_at < allowed(4)
         wait_until(
             lambda: cluster.log.read_bytes().count(b"was killed; starting another") == 3, 5, "the reason in the log"
         )

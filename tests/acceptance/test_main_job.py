@@ -13,6 +13,8 @@ import openpyxl
 import psutil
 import pytest
 
+from tests.support.cluster import allowed
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,7 +24,9 @@ def demo() -> subprocess.CompletedProcess[str]:
     own = ("DATABASE_URL", "REDIS_URL", "QUEUE_PREFIX", "CACHE_KEY_PREFIX", "EMAIL_HOST", "EMAIL_PORT", "MEDIA_ROOT")
     environment = {key: value for key, value in os.environ.items() if key not in own} | {"DEBUG": "1"}
     command = [sys.executable, "manage.py", "demo", "--vehicles", "2", "--name", "demo-test"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=allowed(240), check=False
+    )
 
 
 def figure(demo: subprocess.CompletedProcess[str], label: str) -> int:
@@ -39,12 +43,9 @@ def files(demo: subprocess.CompletedProcess[str]) -> dict[str, Path]:
 def test_it_ends_well_and_leaves_no_process(demo):
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "Everything is stopped." in demo.stdout
-    left = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if "demo-test" in " ".join(process.info["cmdline"] or [])
-    ]
-    assert left == []
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    # Another clone on this machine may run the same test.
+    assert [command for command in commands if "demo-test" in command and str(ROOT) in command] == []
 
 
 def test_every_distinct_fix_is_stored_once(demo):

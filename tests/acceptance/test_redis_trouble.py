@@ -16,7 +16,7 @@ from tasks_app.engine.keys import GROUP
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
-from tests.support.cluster import running_cluster, wait_until
+from tests.support.cluster import allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, script_hash, use_redis, wire_to
 from tests.support.probe.tasks import probe_fail
 from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
@@ -93,7 +93,7 @@ def test_it_goes_on_by_itself_after_redis_was_restarted(cluster, valkey, number)
     wait_until(Job.objects.exists, RESUME_SECONDS, "a first result")
     fresh = ledger_job.delay(0.0, "fresh")
     wait_for_success([*running, *waiting, *delayed, fresh])
-    assert time.monotonic() - back_at < RESUME_SECONDS
+    assert time.monotonic() - back_at < allowed(RESUME_SECONDS)
     assert len(read_marks("started")) == len(read_marks("finished")) == 304
     assert {child.pid for child in cluster.children()} == pids
     assert_nothing_is_left()
@@ -105,7 +105,7 @@ def test_enqueueing_fails_soon_and_clearly_while_redis_is_away(cluster, valkey):
         before = time.monotonic()
         with pytest.raises(QueueUnavailable):
             ledger_job.delay()
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < allowed(2)
     finally:
         valkey.start()
 
@@ -183,7 +183,7 @@ def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(clu
             before = time.monotonic()
             with pytest.raises(QueueUnavailable):
                 ledger_job.delay(0.0, "refused")
-            assert time.monotonic() - before < 5
+            assert time.monotonic() - before < allowed(5)
             wait_until(lambda: time.monotonic() - frozen_at > 20, seconds=30, what="20 s to pass")
         finally:
             valkey.signal(signal.SIGCONT)

@@ -12,7 +12,7 @@ from tasks_app.engine.connection import client
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
-from tests.support.cluster import ClusterProcess, running_cluster, wait_until
+from tests.support.cluster import ClusterProcess, allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS
 from tests.support.probe import tasks as probe
 from trackerproject.soak.faults import listens
@@ -48,7 +48,7 @@ def signal_all(cluster: ClusterProcess, number: int) -> None:
 
 
 def assert_stopped_in_order(cluster: ClusterProcess, pids: list[int]) -> None:
-    assert cluster.process.wait(STOP_SECONDS) == 0, cluster.log.read_text()
+    assert cluster.process.wait(allowed(STOP_SECONDS)) == 0, cluster.log.read_text()
     assert cluster.alive(pids) == []
     assert list_workers() == []
     for stream in JobQueue("positions", client()).keys.streams:
@@ -155,6 +155,6 @@ def test_a_scheduler_or_maintenance_process_killed_during_the_stop_does_not_hold
         cluster.process.send_signal(signal.SIGTERM)
         for pid in sorted(pids)[:2]:
             psutil.Process(pid).kill()
-        assert cluster.process.wait(STOP_SECONDS) == 0
+        assert cluster.process.wait(allowed(STOP_SECONDS)) == 0
         assert cluster.alive(pids) == []
     assert Job.objects.get(pk=job).state == "succeeded"

@@ -16,7 +16,7 @@ from django.test import Client
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.cluster import ROOT, environment, wait_until
+from tests.support.cluster import ROOT, allowed, environment, wait_until
 from trackerproject.management.commands.demo import free_port
 from trackerproject.management.commands.run_local import web_command
 
@@ -62,13 +62,13 @@ class Live:
 
     def next(self, seconds: float = 10) -> dict[str, Any]:
         """The next message."""
-        message = json.loads(self.socket.recv(seconds))
+        message = json.loads(self.socket.recv(allowed(seconds)))
         self.messages.append(message)
         return message
 
     def until(self, condition: Callable[[dict[str, Any]], object], seconds: float = 15) -> dict[str, Any]:
         """The first message from now on that fulfils the condition."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + allowed(seconds)
         while (left := deadline - time.monotonic()) > 0:
             if condition(message := self.next(left)):
                 return message
@@ -85,7 +85,7 @@ class Live:
 
     def close_code(self, seconds: float = 15) -> int:
         """The code with which the server closes it."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + allowed(seconds)
         while True:
             try:
                 self.next(max(0.01, deadline - time.monotonic()))
