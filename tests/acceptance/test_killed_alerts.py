@@ -14,7 +14,7 @@ from django.utils import timezone
 from notifications_app.models import EventDispatch, Notification
 from notifications_app.services.event_dispatch import sweep_dispatches
 from tasks_app.models import Event
-from tests.support.cluster import ROOT, environment
+from tests.support.cluster import ROOT, allowed, environment
 from tests.support.notifications import make_geofence, make_rule
 
 STORE_AND_DIE = """
@@ -45,7 +45,7 @@ def test_events_of_a_process_killed_after_its_commit_are_told_once(device, fleet
         for minute in range(5)
     ]
     command = [sys.executable, "-c", STORE_AND_DIE, json.dumps(fixes)]
-    died = subprocess.run(command, cwd=ROOT, env=environment(), timeout=60, check=False)
+    died = subprocess.run(command, cwd=ROOT, env=environment(), timeout=allowed(60), check=False)
     assert died.returncode == -signal.SIGKILL
     assert Event.objects.filter(kind="geofence_enter").count() == 1
     assert EventDispatch.objects.count() == 1

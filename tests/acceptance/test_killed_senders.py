@@ -15,7 +15,7 @@ from notifications_app.services.deliveries import DeliveryBusy, deliver
 from notifications_app.services.destinations import add_destination
 from notifications_app.services.dispatch import sweep_stuck_deliveries
 from notifications_app.services.lease import LEASE
-from tests.support.cluster import ROOT, environment
+from tests.support.cluster import ROOT, allowed, environment
 from tests.support.mail import running_mail_sink
 from tests.support.receiver import running_receiver
 
@@ -50,7 +50,7 @@ def kill_sender_at(step: str, delivery: Delivery, **extra: str) -> None:
         [sys.executable, "-m", "tests.support.delivery_child", step, str(delivery.pk)],
         cwd=ROOT,
         env=environment(WEBHOOK_ALLOW_HTTP="1", OUTGOING_ALLOWED_NETWORKS="127.0.0.0/8", **extra),
-        timeout=60,
+        timeout=allowed(60),
         check=False,
         capture_output=True,
     )

@@ -23,7 +23,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, DirtyDay, Event, EventKind, Fleet, Geofence, Position
 from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import store_fixes
-from tests.support.cluster import ROOT, environment
+from tests.support.cluster import ROOT, allowed, environment
 from tests.support.notifications import tell_noted_events
 from tests.support.tracks import START, circle, east, read_track, told
 
@@ -170,7 +170,7 @@ def pipeline_process() -> Iterator[subprocess.Popen]:
         yield process
     finally:
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=allowed(20)) == 0
 
 
 @pytest.mark.django_db(transaction=True)

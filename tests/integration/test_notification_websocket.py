@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from notifications_app.models import Delivery
 from tasks_app.models import EventKind
 from tasks_app.services.api_tokens import issue_token
+from tests.support.cluster import allowed
 from tests.support.notifications import make_rule, record_events
 from tests.support.web import running_web, session_of
 
@@ -25,7 +26,7 @@ def web(django_db_setup, tmp_path_factory):
 
 
 def next_of(page) -> dict:
-    return json.loads(page.socket.recv(timeout=10))
+    return json.loads(page.socket.recv(timeout=allowed(10)))
 
 
 def test_an_open_page_is_told_at_once_and_nobody_else(web, operator, charlie, device, fleet, run_jobs):
@@ -59,7 +60,7 @@ def test_a_token_opens_it_too_and_nothing_else_does(web, operator):
             next_of(page)
             page.send(message)
             with pytest.raises(ConnectionClosed):
-                page.socket.recv(timeout=10)
+                page.socket.recv(timeout=allowed(10))
 
 
 def test_a_page_of_another_site_is_refused(web, operator):

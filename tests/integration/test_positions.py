@@ -25,6 +25,7 @@ from tasks_app.services.partitions import (
 )
 from tasks_app.services.positions import process_batch, store_fixes
 from tasks_app.signals import events_recorded
+from tests.support.cluster import allowed
 
 partition_schedule = importlib.import_module("tasks_app.migrations.0010_partition_schedule")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -305,7 +306,7 @@ def in_threads(*calls):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=allowed(60))
     assert failures == []
     assert not any(thread.is_alive() for thread in threads)
 

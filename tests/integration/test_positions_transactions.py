@@ -11,6 +11,7 @@ from django.utils import timezone
 from tasks_app.models import Device, Job, Position
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.tasks.position_tasks import process_position_batch
+from tests.support.cluster import allowed
 
 
 def lock(device):
@@ -20,7 +21,7 @@ def lock(device):
 @pytest.mark.django_db(transaction=True)
 def test_after_a_deadlock_the_whole_transaction_runs_again(make_device):
     one, two = make_device(), make_device()
-    both_hold_one = threading.Barrier(2, timeout=20)
+    both_hold_one = threading.Barrier(2, timeout=allowed(20))
     attempts, failures = [], []
 
     def run(first, second):
@@ -48,7 +49,7 @@ def test_after_a_deadlock_the_whole_transaction_runs_again(make_device):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=allowed(60))
     assert failures == []
     assert len(attempts) >= 3
     assert all(Device.objects.get(pk=device.pk).name.endswith(".") for device in (one, two))
