@@ -164,8 +164,7 @@ def _publish(report: Report, exporter: Exporter, reader: Reader, path: Path) -> 
     """Move the finished file into storage and give it its row; when the row cannot be written, the file goes again."""
     reads_as, size_bytes = _reads_as(exporter, reader), path.stat().st_size
     written = ReportFile(report=report, format=exporter.format, reads_as=reads_as, size_bytes=size_bytes)
-    with path.open("rb") as opened:
-        written.file.save(file_name(report, exporter.extension), _MovableFile(path, opened), save=False)
+    _save(written, file_name(report, exporter.extension), path)
     with ExitStack() as undo:
         undo.callback(written.file.storage.delete, str(written.file.name))
         try:
@@ -176,6 +175,17 @@ def _publish(report: Report, exporter: Exporter, reader: Reader, path: Path) -> 
             return _other_file(report, exporter, reader, error)
         undo.pop_all()
     return written
+
+
+def _save(written: ReportFile, name: str, path: Path) -> None:
+    """Hand the finished file to the storage. Raises OSError, whatever the storage itself raises."""
+    try:
+        with path.open("rb") as opened:
+            written.file.save(name, _MovableFile(path, opened), save=False)
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _check_still_there(report: Report) -> None:

@@ -367,6 +367,17 @@ def test_files_live_in_any_storage_of_django(api, device, run_jobs, settings, me
     assert not default_storage.exists(name)
 
 
+def test_a_storage_that_refuses_is_told_and_leaves_nothing(api, device, run_jobs, settings):
+    backend = {"default": {"BACKEND": "tests.support.storage.UnreachableStorage"}}
+    settings.STORAGES = {**settings.STORAGES, **backend}
+    number = ask(api, device).json()["report_id"]
+    run_jobs("reports")
+    answer = api.get(f"/api/reports/{number}/download", {"format": "csv"})
+    assert (answer.status_code, answer.json()["code"]) == (507, "file_not_written")
+    assert "the bucket does not answer" in answer.json()["detail"]
+    assert not ReportFile.objects.exists()
+
+
 # --- large reports
 
 
