@@ -49,7 +49,8 @@ def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds:
     arguments: list[Any] = [seconds]
     for version, values in entries.values():
         arguments += (version, msgspec.json.encode({"version": version, **values}))
+    make_key = cache.make_key  # looked up once: `cache` finds the thread's own backend anew at each attribute
     try:
-        client().register_script(_SET_NEWEST)([cache.make_key(key) for key in entries], arguments)
+        client().register_script(_SET_NEWEST)([make_key(key) for key in entries], arguments)
     except redis.RedisError as error:
         logger.warning("The cache was not written: %s", error)

@@ -1,8 +1,7 @@
-"""Taking in positions: quick, one query, and every fix that is refused is named with its reason."""
+"""Taking in positions: quick, two queries, and every fix that is refused is named with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.json_batch import BodyError, decode_body, parse_batch
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import visible_devices
+from tasks_app.queries.devices import operated_devices
 
 MAX_REJECTED_SHOWN = 100
 TOO_LARGE_CODES = {"body_too_large", "too_many_fixes"}
@@ -145,7 +145,7 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     """
     parsed = parse_batch(items, now=timezone.now())
     sent_ids = {fix.device_id for fix in parsed.fixes}
-    operated = _operated_devices(user, sent_ids)
+    operated = operated_devices(user, sent_ids)
     good, rejected = [], list(parsed.rejected)
     for fix, index in zip(parsed.fixes, parsed.indexes, strict=True):
         is_active = operated.get(fix.device_id)
@@ -168,12 +168,6 @@ def nothing_accepted(rejected: list[RejectedFix]) -> ApiError:
 def rejected_body(rejected: list[RejectedFix]) -> dict[str, Any]:
     """How many, and the first of them."""
     return {"rejected_count": len(rejected), "rejected": msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])}
-
-
-def _operated_devices(user: Any, unique_ids: Iterable[str]) -> dict[str, bool]:
-    """Which of these devices `user` operates, and whether each is active."""
-    devices = visible_devices(user, FleetRole.OPERATOR).filter(unique_id__in=list(unique_ids))
-    return dict(devices.values_list("unique_id", "is_active"))
 
 
 def _known_part(item: dict[str, Any]) -> dict[str, Any]:

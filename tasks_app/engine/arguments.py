@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from tasks_app.engine.errors import InvalidArguments
 
 # An escaped NUL in encoded JSON (an even number of backslashes before it belongs to the text itself).
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -23,16 +24,23 @@ class ArgumentChecker:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.signature = inspect.signature(function)
         self._hints = typing.get_type_hints(function)
+        self._parameters = tuple(self.signature.parameters.values())
 
     def check(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
         """Return `[args, kwargs]` as JSON text. Raises InvalidArguments with the reason."""
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise InvalidArguments(str(error)) from error
-        for name, value in bound.arguments.items():
+        for name, value in self._named(args, kwargs):
             self._check_one(name, value)
         return encode_json([list(args), kwargs])
+
+    def _named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+        """Each argument with the name of its parameter. Raises InvalidArguments for too few, too many or unknown ones."""
+        if not kwargs and len(args) == len(self._parameters) and all(map(_takes_one, self._parameters)):
+            # What nearly every call looks like; `bind` takes longer than all the rest.
+            return zip((one.name for one in self._parameters), args, strict=True)
+        try:
+            return self.signature.bind(*args, **kwargs).arguments.items()
+        except TypeError as error:
+            raise InvalidArguments(str(error)) from error
 
     def _check_one(self, name: str, value: Any) -> None:
         kind = self.signature.parameters[name].kind
@@ -44,16 +52,35 @@ class ArgumentChecker:
             raise InvalidArguments(f"{name}: {error}") from error
 
 
+def _takes_one(parameter: inspect.Parameter) -> bool:
+    """Whether it is given by place, and takes just one value."""
+    return parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
 def encode_json(value: Any) -> str:
     """Return `value` as JSON text that PostgreSQL's jsonb takes too.
 
     Raises InvalidArguments for other types, NaN, infinities, NUL characters, lone surrogates and endless nesting.
     """
+    text = _encode_plain(value) or _encode_strictly(value)
+    if "\\u0000" in text and _ESCAPED_NUL.search(text):
+        raise InvalidArguments("Not storable: text with a NUL character.")
+    return text
+
+
+def _encode_plain(value: Any) -> str | None:
+    """A value that reads back as itself, ten times as fast as json does it; None for any other (NaN, dates, tuples)."""
     try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        encoded = msgspec.json.encode(value)
+        return encoded.decode() if msgspec.json.decode(encoded) == value else None
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _encode_strictly(value: Any) -> str:
+    try:
+        text = _ENCODER.encode(value)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArguments(f"Not JSON: {error}") from error
-    if "\\u0000" in text and _ESCAPED_NUL.search(text):
-        raise InvalidArguments("Not storable: text with a NUL character.")
     return text

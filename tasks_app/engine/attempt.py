@@ -86,9 +86,9 @@ class Attempt:
         created_at = from_ms(self.delivery.created_ms) if self.delivery.created_ms else self.started_at
         args, kwargs = self.payload.call if self.payload else unreadable(self.delivery.message)
         if args or kwargs:
-            args, kwargs = redact([args, kwargs])
             if self.error is None:
                 args, kwargs = shorten([args, kwargs])
+            args, kwargs = redact([args, kwargs])
         return FinishedJob(
             job_id=self.delivery.job_id,
             task=self.delivery.task,

@@ -17,7 +17,7 @@ from tasks_app.engine.config import EngineConfig, engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
-from tasks_app.engine.payload import Payload, seal
+from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.scripts import script
 
 # A unique key outlives no forgotten job by more than this.
@@ -82,7 +82,7 @@ def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]]
     config = engine_config()
     keys = QueueKeys(config.prefix, config.queue(queue).name)
     now_ms = time.time_ns() // 1_000_000
-    envelope = Payload(
+    payload = Payload(
         task=task_name,
         call=([], {}),
         created_ms=now_ms,
@@ -101,14 +101,17 @@ def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]]
         known_priority(options.priority),
         UNIQUE_TTL_MS,
     ]
+    envelope = Envelope(queue, payload)
+    named = [(str(job_id), call) for job_id, call in calls]
     sealed = [
-        (str(job_id), _seal_within(config, queue, str(job_id), envelope, call), unique)
-        for (job_id, call), unique in zip(calls, uniques, strict=True)
+        (job_id, _seal_within(config, envelope, job_id, call), unique)
+        for (job_id, call), unique in zip(named, uniques, strict=True)
     ]
-    ids: list[UUID] = []
+    ids = dict(zip((job_id for job_id, _ in named), (job_id for job_id, _ in calls), strict=True))
+    made: list[UUID] = []
     for chunk in batched(sealed):
-        ids += _write(queue, keys, common, chunk)
-    return ids
+        made += [ids.get(job_id) or UUID(job_id) for job_id in _write(queue, keys, common, chunk)]
+    return made
 
 
 def unique_keys_of(options: JobOptions, count: int) -> Sequence[str]:
@@ -116,7 +119,7 @@ def unique_keys_of(options: JobOptions, count: int) -> Sequence[str]:
     return options.unique_keys or [options.unique_key or ""] * count
 
 
-def _write(queue: str, keys: QueueKeys, common: list[Any], chunk: Sequence[Sealed]) -> list[UUID]:
+def _write(queue: str, keys: QueueKeys, common: list[Any], chunk: Sequence[Sealed]) -> list[str]:
     arguments = list(common)
     for one in chunk:
         arguments += one
@@ -126,11 +129,11 @@ def _write(queue: str, keys: QueueKeys, common: list[Any], chunk: Sequence[Seale
         raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
     if outcomes[-1][0] == b"full":
         raise QueueFull(f"Queue {queue!r} holds {outcomes[-1][1]} jobs, which is its limit.")
-    return [UUID(job_id.decode()) for _, job_id in outcomes]
+    return [job_id.decode() for _, job_id in outcomes]
 
 
-def _seal_within(config: EngineConfig, queue: str, job_id: str, envelope: Payload, call_json: str) -> bytes:
-    message = seal(queue, job_id, envelope, call_json)
+def _seal_within(config: EngineConfig, envelope: Envelope, job_id: str, call_json: str) -> bytes:
+    message = envelope.seal(job_id, call_json)
     if len(message) > config.max_payload_bytes:
         raise PayloadTooLarge(f"{len(message)} bytes of arguments; at most {config.max_payload_bytes} are allowed.")
     return message

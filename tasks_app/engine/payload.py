@@ -44,10 +44,20 @@ def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
     return hmac.digest(_derived_key(secret), bound, hashlib.sha256).hex().encode()
 
 
-def seal(queue: str, job_id: str, payload: Payload, call_json: str) -> bytes:
-    """Return the signed message; `call_json` is the already encoded `payload.call`, so that it is encoded once."""
-    body = msgspec.json.encode(payload).replace(b'"call":[[],{}]', b'"call":' + call_json.encode(), 1)
-    return _mac(settings.SECRET_KEY, queue, job_id, body) + b"." + body
+class Envelope:
+    """What the messages of one call of enqueue have in common, encoded once; `payload.call` is left out."""
+
+    def __init__(self, queue: str, payload: Payload) -> None:
+        self._queue = queue
+        encoded = msgspec.json.encode(msgspec.structs.replace(payload, call=([], {})))
+        before, call, self._tail = encoded.partition(b'"call":[[],{}]')  # in a name, quotes would be escaped
+        self._head = before + call.removesuffix(b"[[],{}]")
+        self._secret = settings.SECRET_KEY
+
+    def seal(self, job_id: str, call_json: str) -> bytes:
+        """Return the signed message with this call, which is encoded already."""
+        body = b"".join((self._head, call_json.encode(), self._tail))
+        return _mac(self._secret, self._queue, job_id, body) + b"." + body
 
 
 def unseal(queue: str, job_id: str, message: bytes) -> Payload:

@@ -28,7 +28,7 @@ from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.enqueueing import JobOptions, due_ms, known_priority, unique_keys_of
 from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.keys import PRIORITIES
-from tasks_app.engine.payload import Payload, seal
+from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.streams import Delivery
@@ -73,7 +73,7 @@ class InlineJobs:
             schedule_id=options.schedule_id,
             retry_of=str(options.retry_of) if options.retry_of else None,
         )
-        message = seal(queue, str(job_id), payload, call_json)
+        message = Envelope(queue, payload).seal(str(job_id), call_json)
         delivery = Delivery(priority, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
         if options.unique_key:
             self._unique[key] = job_id

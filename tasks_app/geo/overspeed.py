@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.speed import DEFAULT_RULES
 
 BoolArray = npt.NDArray[np.bool_]
@@ -88,62 +87,42 @@ def overspeed_episodes(
     speeding after it is another one. `previous_seconds` is the time of the device's last fix before these.
     """
     times = np.asarray(times_seconds, dtype=np.float64)
-    speeds = np.asarray(speeds_kph, dtype=np.float64)
-    limits = np.broadcast_to(np.asarray(limits_kph, dtype=np.float64), speeds.shape)
-    starts_here = is_overspeed(speeds, limits, tolerance_kph)
-    if state is None and not starts_here.any():
-        return OverspeedResult([], None)
-    earlier = _shifted(times, np.nan if previous_seconds is None else previous_seconds)
-    after_silence = times - earlier > max_gap_seconds
-    ends_here = (speeds <= limits) | np.isnan(limits) | (after_silence & ~starts_here)
-    active = _active(starts_here, ends_here, state is not None)
-    was_active = _shifted(active, state is not None)
+    limits = np.broadcast_to(np.asarray(limits_kph, dtype=np.float64), times.shape).tolist()
+    speeds = np.asarray(speeds_kph, dtype=np.float64).tolist()
     events: list[OverspeedStart | OverspeedEnd] = []
-    cursor = 0
-    for edge in np.flatnonzero((active != was_active) | (active & was_active & after_silence)).tolist():
-        if state is not None:
-            state = _advance(state, cursor, edge, times, speeds, min_duration_seconds, events)
+    previous = math.nan if previous_seconds is None else previous_seconds
+    # A loop: of one device a batch has a handful of fixes, for which each call of numpy would take longer.
+    for index, (time_seconds, speed, limit) in enumerate(zip(times.tolist(), speeds, limits, strict=True)):
+        after_silence = time_seconds - previous > max_gap_seconds
+        starts = speed > limit + tolerance_kph
+        ends = not starts and (speed <= limit or math.isnan(limit) or after_silence)
+        if state is not None and (ends or after_silence):
             if state.announced:
-                events.append(_end(state, edge, float(earlier[edge] if after_silence[edge] else times[edge])))
+                events.append(_end(state, index, previous if after_silence else time_seconds))
             state = None
-        if active[edge]:
-            state = OverspeedState(float(limits[edge]), _moment(times[edge]), float(speeds[edge]), announced=False)
-        cursor = edge
-    if state is not None:
-        state = _advance(state, cursor, len(times), times, speeds, min_duration_seconds, events)
+        if state is None and starts:
+            state = OverspeedState(limit, _moment(time_seconds), speed, announced=False)
+        if state is not None:
+            state = _advance(state, index, time_seconds, speed, min_duration_seconds, events)
+        previous = time_seconds
     return OverspeedResult(events, state)
-
-
-def _shifted(values: npt.NDArray[Any], first: Any) -> npt.NDArray[Any]:
-    """Each value moved one place on, with `first` before them."""
-    shifted = np.empty_like(values)
-    shifted[:1], shifted[1:] = first, values[:-1]
-    return shifted
-
-
-def _active(starts_here: BoolArray, ends_here: BoolArray, was_active: bool) -> BoolArray:
-    """Hysteresis: each fix keeps the verdict of the last fix that had one."""
-    decided = starts_here | ends_here
-    last = np.maximum.accumulate(np.where(decided, np.arange(len(decided)), -1))
-    return np.where(last >= 0, starts_here[np.maximum(last, 0)], was_active)
 
 
 def _advance(
     state: OverspeedState,
-    begin: int,
-    end: int,
-    times: FloatArray,
-    speeds: FloatArray,
+    index: int,
+    time_seconds: float,
+    speed_kph: float,
     min_duration_seconds: float,
     events: list[OverspeedStart | OverspeedEnd],
 ) -> OverspeedState:
-    """The episode after its fixes `begin:end`: peak raised, and its start told once it lasted long enough."""
-    peak_kph = float(np.fmax.reduce(speeds[begin:end], initial=state.peak_kph))
+    """The episode after one more fix: peak raised, and its start told once it lasted long enough."""
+    peak_kph = max(state.peak_kph, speed_kph)  # that of a fix without a speed is NaN, and not greater
     announced = state.announced
-    due = begin + int(np.searchsorted(times[begin:end], state.started_at.timestamp() + min_duration_seconds))
-    if not announced and due < end:
-        speed_kph = peak_kph if np.isnan(speeds[due]) else float(speeds[due])
-        events.append(OverspeedStart(due, state.limit_kph, speed_kph, state.started_at))
+    if not announced and time_seconds >= state.started_at.timestamp() + min_duration_seconds:
+        events.append(
+            OverspeedStart(index, state.limit_kph, peak_kph if math.isnan(speed_kph) else speed_kph, state.started_at)
+        )
         announced = True
     return OverspeedState(state.limit_kph, state.started_at, peak_kph, announced)
 
@@ -155,4 +134,4 @@ def _end(state: OverspeedState, index: int, ended_seconds: float) -> OverspeedEn
 
 
 def _moment(time_seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(time_seconds), tz=UTC)
+    return datetime.fromtimestamp(time_seconds, tz=UTC)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+
+class Fix(msgspec.Struct, frozen=True, gc=False):
     """One GPS measurement of one device, in the product's own units.
 
     `device_id` is the device's unique identifier as the device states it (not a primary key); `fix_time` is
-    aware and in UTC. Optional quantities are None when the device did not send them.
+    aware and in UTC. Optional quantities are None when the device did not send them. A struct because a frozen dataclass
+    takes five times as long to make, and here are thousands a second.
     """
 
     device_id: str
@@ -23,7 +25,7 @@ class Fix:
     course_degrees: float | None = None
     altitude_meters: float | None = None
     accuracy_meters: float | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)

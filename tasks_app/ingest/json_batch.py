@@ -6,6 +6,7 @@ A position is `{"device_id", "timestamp", "latitude", "longitude", "speed" (km/h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -65,9 +66,9 @@ def parse_batch(items: list[object], *, now: datetime) -> ParsedBatch:
     batch = ParsedBatch([], [], [])
     known_ids: set[str] = set()
     latest = now + MAX_AHEAD
-    for index, item in enumerate(items):
+    for index, (item, position) in enumerate(zip(items, _well_shaped(items), strict=True)):
         try:
-            fix = _fast(item, known_ids, latest) or _slow(item, now)
+            fix = (position and _fast(position, known_ids, latest)) or _slow(item, now)
         except InvalidFix as error:
             batch.rejected.append(RejectedFix(index, error.code, error.detail))
         else:
@@ -94,12 +95,23 @@ def _positions(decoded: object) -> list[object]:
     return decoded
 
 
-def _fast(item: object, known_ids: set[str], latest: datetime) -> Fix | None:
-    """The Fix of an ordinary good position; None when only the slow way can tell."""
+def _well_shaped(items: list[object]) -> Sequence[_Position | None]:
+    """Each item as a _Position, None for one that does not fit; mostly all fit, and are converted at once."""
     try:
-        position = msgspec.convert(item, _Position)
+        return msgspec.convert(items, list[_Position])
+    except (ValueError, OverflowError, RecursionError):
+        return [_one_well_shaped(item) for item in items]
+
+
+def _one_well_shaped(item: object) -> _Position | None:
+    try:
+        return msgspec.convert(item, _Position)
     except (ValueError, OverflowError, RecursionError):
         return None
+
+
+def _fast(position: _Position, known_ids: set[str], latest: datetime) -> Fix | None:
+    """The Fix of an ordinary good position; None when only the slow way can tell."""
     device_id = position.device_id
     if device_id not in known_ids:
         known_ids.add(check_device_id(device_id))

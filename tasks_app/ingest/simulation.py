@@ -6,11 +6,11 @@ Everything follows from the seed. The movement itself is made in `tasks_app.geo.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from tasks_app.geo.simulated_city import DEVICE_LIMIT_KPH, NamedArea, named_areas
 from tasks_app.geo.simulated_day import DAY_SECONDS, VehicleDay, vehicle_day

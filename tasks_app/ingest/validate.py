@@ -149,8 +149,10 @@ def check_attributes(value: object) -> dict[str, Any]:
         raise InvalidFix("invalid_attributes", f"attributes must be a JSON object, not {shown(value)}.")
     if len(value) > MAX_ATTRIBUTES:
         raise InvalidFix("invalid_attributes", f"attributes may have at most {MAX_ATTRIBUTES} keys.")
-    if not _is_flat(value):
+    if (flat_bytes := _flat_bytes(value)) is None:
         _check_json(value, MAX_ATTRIBUTES_DEPTH)
+    elif flat_bytes <= MAX_ATTRIBUTES_BYTES:
+        return value
     try:
         size_bytes = len(msgspec.json.encode(value))
     except (ValueError, OverflowError, TypeError) as error:
@@ -209,21 +211,25 @@ def _from_epoch(value: float) -> datetime:
         raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(value)}.") from error
 
 
-def _is_flat(attributes: dict[Any, Any]) -> bool:
-    """True for the ordinary case, clean strings and small numbers: most fixes need no deeper look."""
+def _flat_bytes(attributes: dict[Any, Any]) -> int | None:
+    """What clean strings and small numbers take at most as JSON; None for anything else, which needs a deeper look."""
+    characters = 0
     for key, value in attributes.items():
         if not isinstance(key, str) or _UNSTORABLE.search(key):
-            return False
+            return None
+        characters += len(key)
         kind = type(value)
         if kind is float or kind is int:
             if not -1e15 < value < 1e15:
-                return False
+                return None
         elif kind is str:
             if _UNSTORABLE.search(value):
-                return False
+                return None
+            characters += len(value)
         elif kind is not bool and value is not None:
-            return False
-    return True
+            return None
+    # An escaped character takes six bytes, a number no more than 25, quotes and the rest eight.
+    return 6 * characters + 33 * len(attributes) + 2
 
 
 def _check_json(value: object, depth_left: int) -> None:

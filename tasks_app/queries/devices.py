@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.core.cache import cache
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from tasks_app.cache import set_newest
 from tasks_app.geo.distance import haversine_meters
 from tasks_app.geo.geofence import boxes_around
-from tasks_app.models import Device, DeviceState
+from tasks_app.models import Device, DeviceState, FleetRole
+from tasks_app.queries.access import AnyUser, visible_fleets
 
 # Every newer fix writes the entry anew; this bounds how long an entry of a silent device can stay wrong.
 LATEST_POSITION_SECONDS = 3600
@@ -61,6 +64,17 @@ def state_version(device_id: int) -> int:
     if cached is not None:
         return cached["version"]
     return DeviceState.objects.filter(device_id=device_id).values_list("version", flat=True).first() or 0
+
+
+def operated_devices(user: AnyUser, unique_ids: Iterable[str]) -> dict[str, bool]:
+    """Which of these devices `user` operates, and whether each is active. In SQL: the ORM takes longer to write it."""
+    fleet_ids = list(visible_fleets(user, FleetRole.OPERATOR).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT unique_id, is_active FROM tasks_app_device WHERE unique_id = ANY(%s) AND fleet_id = ANY(%s)",
+            [list(unique_ids), fleet_ids],
+        )
+        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from django.db import connection
 
 from tasks_app.models import DeviceStatus
+from tasks_app.services.binary_copy import POSTGRES_EPOCH_US, copy_stream
 from tasks_app.services.derivation import Before
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(slots=True)
-class KnownDevice:
+class KnownDevice(msgspec.Struct, frozen=True, gc=False):
     """What the pipeline needs to know of a device that may send. Limits are its own or its fleet's."""
 
     pk: int
@@ -33,14 +36,14 @@ class KnownDevice:
     has_state: bool
 
 
-@dataclass(slots=True)
-class State:
-    """One row of DeviceState while the pipeline works on it. `attributes` None leaves the stored ones."""
+class State(msgspec.Struct):
+    """One row of DeviceState while the pipeline works on it. `attributes` None leaves the stored ones.
+
+    Values are replaced, never changed in place: whether one of `_SETTLED` did is seen by comparing.
+    """
 
     device_id: int
-    status: str
     last_seen_at: datetime | None
-    offline_since: datetime | None
     fix_time: datetime | None
     latitude: float | None
     longitude: float | None
@@ -52,13 +55,15 @@ class State:
     ignition: bool | None
     odometer_meters: float
     engine_seconds: float
+    version: int
+    status: str
+    offline_since: datetime | None
     geofence_ids: list[int]
     overspeed_event_id: int | None
     overspeed_since: datetime | None
     overspeed_limit_kph: float | None
     overspeed_peak_kph: float | None
     filter_memory: dict[str, Any] | None
-    version: int
     # By geofence id, what crossed its border and has not stayed long enough: since (epoch seconds) and the place.
     pending_geofences: dict[str, dict[str, float]]
     alarms: list[str]
@@ -68,7 +73,11 @@ class State:
     attributes: dict[str, Any] | None = None
 
 
-_COLUMNS = tuple(name for name in State.__dataclass_fields__ if name != "attributes")
+_COLUMNS = State.__struct_fields__[:-1]
+# What each fix changes; the rest, `_SETTLED`, stays as it is for most devices of a batch.
+_MOVED = _COLUMNS[: _COLUMNS.index("status")]
+_SETTLED = attrgetter(*_COLUMNS[len(_MOVED) :])
+_FLOATS = _MOVED[3:9]
 _SELECT = (
     f"SELECT {', '.join(_COLUMNS)} FROM tasks_app_devicestate WHERE device_id = ANY(%s) ORDER BY device_id FOR UPDATE"  # noqa: S608
 )
@@ -78,6 +87,25 @@ _UPDATE = (
     + ", attributes = COALESCE(n.attributes, s.attributes), updated_at = now()"
     " FROM json_populate_recordset(NULL::tasks_app_devicestate, %s) n WHERE s.device_id = n.device_id"
 )
+# One staging table per connection, as for positions.
+_STAGING = """
+    CREATE TEMP TABLE IF NOT EXISTS state_staging (
+        device_id bigint, last_seen_at timestamptz, fix_time timestamptz, latitude float8, longitude float8,
+        altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8, is_moving bool,
+        ignition int, odometer_meters float8, engine_seconds float8, version bigint, attributes jsonb
+    ) ON COMMIT DELETE ROWS;
+    DELETE FROM state_staging
+"""
+_COPY = "COPY state_staging FROM STDIN (FORMAT binary)"
+_UPDATE_MOVED = (
+    "UPDATE tasks_app_devicestate s SET last_seen_at = NULLIF(n.last_seen_at, 'infinity'),"  # noqa: S608 - as above
+    " fix_time = n.fix_time, is_moving = n.is_moving, ignition = NULLIF(n.ignition, -1)::bool,"
+    " odometer_meters = n.odometer_meters, engine_seconds = n.engine_seconds, version = n.version, "
+    + ", ".join(f"{name} = NULLIF(n.{name}, 'NaN')" for name in _FLOATS)
+    + ", attributes = COALESCE(n.attributes, s.attributes), updated_at = now()"
+    " FROM state_staging n WHERE s.device_id = n.device_id"
+)
+_INFINITY_US = 2**63 - 1
 _CREATE = """
     INSERT INTO tasks_app_devicestate (device_id, status, attributes, is_moving, odometer_meters, engine_seconds,
                                        geofence_ids, pending_geofences, alarms, is_battery_low, updated_at)
@@ -103,7 +131,15 @@ def find_devices(unique_ids: Iterable[str]) -> dict[str, KnownDevice]:
         return {row[1]: KnownDevice(*row) for row in cursor.fetchall()}
 
 
-def lock_states(devices: Iterable[KnownDevice]) -> list[State]:
+@dataclass(frozen=True, slots=True)
+class LockedStates:
+    """States in id order, locked until the transaction ends, and what of them was settled before."""
+
+    states: list[State]
+    settled: dict[int, tuple[Any, ...]]
+
+
+def lock_states(devices: Iterable[KnownDevice]) -> LockedStates:
     """The states of these devices in id order, locked until the transaction ends; missing ones are made first."""
     devices = list(devices)
     missing = [device.pk for device in devices if not device.has_state]
@@ -113,20 +149,56 @@ def lock_states(devices: Iterable[KnownDevice]) -> list[State]:
         cursor.execute(_SELECT, [[device.pk for device in devices]])
         states = [State(*row) for row in cursor.fetchall()]
     for state in states:
-        # The connection hands jsonb over as text.
-        state.pending_geofences = msgspec.json.decode(cast(str, state.pending_geofences))
+        # The connection hands jsonb over as text, which is mostly that of nothing.
+        text = cast(str, state.pending_geofences)
+        state.pending_geofences = {} if text == "{}" else msgspec.json.decode(text)
         if state.filter_memory is not None:
             state.filter_memory = msgspec.json.decode(cast(str, state.filter_memory))
-    return states
+    return LockedStates(states, {state.device_id: _SETTLED(state) for state in states})
 
 
-def save_states(states: list[State]) -> None:
-    """Write states that `lock_states` returned, each as the next version of its row."""
+def save_states(states: Sequence[State], settled: Mapping[int, tuple[Any, ...]]) -> None:
+    """Write states that `lock_states` returned, each as the next version of its row; `settled` is what it returned.
+
+    Most devices only moved: those are written without a value becoming text.
+    """
     for state in states:
         state.version += 1
-    if states:
-        with connection.cursor() as cursor:
-            cursor.execute(_UPDATE, [msgspec.json.encode(states).decode()])
+    moved = [state for state in states if state.fix_time is not None and _SETTLED(state) == settled[state.device_id]]
+    only_moved = {state.device_id for state in moved}
+    others = [state for state in states if state.device_id not in only_moved]
+    with connection.cursor() as cursor:
+        if moved:
+            cursor.execute(_STAGING)
+            cursor.copy_expert(_COPY, io.BytesIO(_copy_moved(moved)))
+            cursor.execute(_UPDATE_MOVED)
+        if others:
+            cursor.execute(_UPDATE, [msgspec.json.encode(others).decode()])
+
+
+def _copy_moved(states: Sequence[State]) -> bytes:
+    """A binary COPY stream of _MOVED and the attributes: NaN, -1 and infinity for NULL."""
+    encode = msgspec.json.Encoder().encode
+    columns = [
+        np.array([state.device_id for state in states], dtype=np.int64),
+        _postgres_us([state.last_seen_at for state in states]),
+        _postgres_us([state.fix_time for state in states]),
+        *(np.array([getattr(state, name) for state in states], dtype=np.float64) for name in _FLOATS),
+        np.array([state.is_moving for state in states], dtype=np.bool_),
+        np.array([-1 if state.ignition is None else state.ignition for state in states], dtype=np.int32),
+        np.array([state.odometer_meters for state in states], dtype=np.float64),
+        np.array([state.engine_seconds for state in states], dtype=np.float64),
+        np.array([state.version for state in states], dtype=np.int64),
+    ]
+    return copy_stream(columns, [None if state.attributes is None else encode(state.attributes) for state in states])
+
+
+def _postgres_us(moments: Sequence[datetime | None]) -> npt.NDArray[np.int64]:
+    # Exact to the microsecond, which a float of seconds is for any sensible year after rounding.
+    known_us = [
+        _INFINITY_US if moment is None else round(moment.timestamp() * 1e6) - POSTGRES_EPOCH_US for moment in moments
+    ]
+    return np.array(known_us, dtype=np.int64)
 
 
 def before_arrays(states: Sequence[State]) -> Before:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import compress
 from typing import Any
 
@@ -13,24 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.ingest.fix import Fix
+from tasks_app.services.binary_copy import POSTGRES_EPOCH_US, copy_stream
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_POSTGRES_EPOCH_US = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-# https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format": signature, flags, length of the extension.
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
-_NO_ATTRIBUTES = b"\xff\xff\xff\xff"
-_FLOATS = ("latitude", "longitude", "altitude_meters", "speed_kph", "course_degrees", "accuracy_meters")
-_INTEGERS = ("device_id", "fix_time", "received_at")
-_ROW = np.dtype(
-    [("count", ">i2")]
-    + [part for name in _INTEGERS for part in ((f"{name}_length", ">i4"), (name, ">i8"))]
-    + [part for name in _FLOATS for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
-)
 # The columns of a row in the order of `copy_rows`; absent quantities are NaN there.
-COPY_COLUMNS = (*_INTEGERS, *_FLOATS, "attributes")
+COPY_COLUMNS = (
+    *("device_id", "fix_time", "received_at"),
+    *("latitude", "longitude", "altitude_meters", "speed_kph", "course_degrees", "accuracy_meters"),
+    "attributes",
+)
 
 
 @dataclass(slots=True)
@@ -113,26 +106,15 @@ def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Seq
 
 def copy_rows(columns: FixColumns) -> bytes:
     """The rows as a binary COPY stream of COPY_COLUMNS: NaN where a quantity is absent, NULL for empty attributes."""
-    rows = np.zeros(len(columns), dtype=_ROW)
-    rows["count"] = len(COPY_COLUMNS)
-    for name in (*_INTEGERS, *_FLOATS):
-        rows[f"{name}_length"] = 8
-    rows["device_id"] = columns.device_pks[columns.device]
-    rows["fix_time"] = columns.times_us - _POSTGRES_EPOCH_US
-    rows["received_at"] = columns.received_us - _POSTGRES_EPOCH_US
-    floats = (columns.latitudes, columns.longitudes, columns.altitudes, columns.speeds, columns.courses)
-    for name, values in zip(_FLOATS, (*floats, columns.accuracies), strict=True):
-        rows[name] = values
-    raw, size = rows.tobytes(), _ROW.itemsize
     encode = msgspec.json.Encoder().encode
-    parts = [b""] * (2 * len(columns))
-    parts[0::2] = [raw[start : start + size] for start in range(0, len(raw), size)]
-    parts[1::2] = [_jsonb_field(encode(one)) if one else _NO_ATTRIBUTES for one in columns.attributes]
-    return b"".join((_HEADER, *parts, _TRAILER))
-
-
-def _jsonb_field(text: bytes) -> bytes:
-    return (len(text) + 1).to_bytes(4, "big") + b"\x01" + text
+    integers = (
+        columns.device_pks[columns.device],
+        columns.times_us - POSTGRES_EPOCH_US,
+        columns.received_us - POSTGRES_EPOCH_US,
+    )
+    floats = (columns.latitudes, columns.longitudes, columns.altitudes, columns.speeds, columns.courses)
+    texts = [encode(one) if one else None for one in columns.attributes]
+    return copy_stream((*integers, *floats, columns.accuracies), texts)
 
 
 def _microseconds(moments: Sequence[datetime]) -> IntArray:

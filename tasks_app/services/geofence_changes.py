@@ -55,8 +55,7 @@ def cross_geofences(
         dwell_seconds=fences.dwell_seconds,
         pending_since={place: one["since"] for place, one in pending.items()},
     )
-    for state, inside_now in zip(states, crossed.members, strict=True):
-        state.geofence_ids, state.pending_geofences = ids[inside_now].tolist(), {}
+    _keep_members(states, ids, members, crossed.members)
     for device, column, row in crossed.pending:
         kept = pending[device, column] if row < 0 else _place(forward, int(positions[row]))
         states[device].pending_geofences[str(fences.index.ids[column])] = kept
@@ -79,11 +78,22 @@ def _members(states: list[State], ids: tuple[int, ...]) -> tuple[BoolArray, Pend
     members = np.zeros((len(states), len(ids)), dtype=np.bool_)
     pending: Pending = {}
     for number, state in enumerate(states):
-        members[number, [columns[one] for one in state.geofence_ids if one in columns]] = True
+        for geofence_id in state.geofence_ids:
+            if geofence_id in columns:
+                members[number, columns[geofence_id]] = True
         for key, began in state.pending_geofences.items():
             if int(key) in columns:
                 pending[number, columns[int(key)]] = began
     return members, pending
+
+
+def _keep_members(states: list[State], ids: npt.NDArray[np.int64], before: BoolArray, now: BoolArray) -> None:
+    """Write the geofences of each device where they changed; one that is gone is in neither `before` nor `now`."""
+    changed, counts = (before != now).any(axis=1).tolist(), now.sum(axis=1).tolist()
+    for state, is_changed, count, inside in zip(states, changed, counts, now, strict=True):
+        state.pending_geofences = {}
+        if is_changed or count != len(state.geofence_ids):
+            state.geofence_ids = ids[inside].tolist()
 
 
 def _possible(members: BoolArray, pending: Pending) -> BoolArray:

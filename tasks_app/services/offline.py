@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
 from tasks_app.services.broadcast import announce
-from tasks_app.services.position_cache import cache_latest_positions
+from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.silent_overspeed import end_silent_episodes
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
@@ -69,7 +69,7 @@ def record_status_changes(states: list[DeviceState], events: list[Event]) -> Non
         state.version += 1
     DeviceState.objects.bulk_update(states, ["status", "offline_since", "version", "updated_at"], batch_size=1000)
     Event.objects.bulk_create(events)
-    cache_latest_positions(states)
+    invalidate_latest_positions(states)
     transaction.on_commit(lambda: announce(states, events), robust=True)
     if events:
         events_recorded.send(sender=Event, events=events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -16,7 +16,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.ingest.validate import shown
 from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
-from tasks_app.queries.access import visible_devices
+from tasks_app.queries.access import visible_fleets
 from tasks_app.services import broadcast, derivation, device_states
 from tasks_app.services.device_states import KnownDevice, State
 from tasks_app.services.dirty_days import mark_dirty_days
@@ -34,7 +34,7 @@ from tasks_app.services.fix_columns import FixColumns, IntArray, to_columns
 from tasks_app.services.fleet_geofences import geofences_of
 from tasks_app.services.forward_rows import Changes, forward_rows
 from tasks_app.services.live_changes import derive_changes
-from tasks_app.services.position_cache import cache_latest_positions
+from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.position_rows import (
     StoredFix,
     fixes_before,
@@ -110,24 +110,23 @@ def store_fixes(
     told, and no device counts as seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
     """
     received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
-    allowed = None if user_id is None else _allowed_pks(user_id, {fix.device_id for fix in fixes})
+    operated_fleets = None if user_id is None else _operated_fleets(user_id)
 
     def work() -> StoreResult:
-        return _store(fixes, received, announce, allowed)
+        return _store(fixes, received, announce, operated_fleets)
 
     return run_in_transaction(work, should_retry=is_missing_partition)
 
 
-def _allowed_pks(user_id: int, unique_ids: set[str]) -> set[int]:
+def _operated_fleets(user_id: int) -> set[int]:
     user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
-    if user is None:
-        return set()
-    devices = visible_devices(user, FleetRole.OPERATOR).filter(unique_id__in=unique_ids)
-    return set(devices.values_list("pk", flat=True))
+    return set() if user is None else set(visible_fleets(user, FleetRole.OPERATOR).values_list("pk", flat=True))
 
 
-def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allowed: set[int] | None) -> StoreResult:
-    accepted = _accept(fixes, received, allowed)
+def _store(
+    fixes: Sequence[Fix], received: list[datetime], announce: bool, operated_fleets: set[int] | None
+) -> StoreResult:
+    accepted = _accept(fixes, received, operated_fleets)
     result = StoreResult(rejected=accepted.rejected)
     if not accepted.fixes:
         return result
@@ -136,7 +135,8 @@ def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allow
     out: list[FilteredPart] = []
     columns = take_out(everything, own_reasons(everything, rules, is_history=not announce), out)
     prepare_partitions(columns.times_us)
-    states = device_states.lock_states(accepted.devices)
+    locked = device_states.lock_states(accepted.devices)
+    states = locked.states
     earlier = _fixes_before_late_ones(columns, everything.device_pks, rules, states)
     columns = take_out(columns, compared_reasons(columns, everything.device_pks, rules, states, earlier), out)
     new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices, earlier)
@@ -147,7 +147,7 @@ def _store(fixes: Sequence[Fix], received: list[datetime], announce: bool, allow
     if announce:
         changes.events = _seen(heard_us, states) + changes.events
     result.events = len(changes.events)
-    _save(changes, touched, announce)
+    _save(changes, touched, locked.settled, announce)
     fleet_of = {device.pk: device.fleet_id for device in accepted.devices}
     told = changes.events if announce else []
     transaction.on_commit(lambda: broadcast.announce(touched, told, fleet_of), robust=True)
@@ -210,10 +210,10 @@ def _heard_us(
     return heard_us
 
 
-def _accept(fixes: Sequence[Fix], received: list[datetime], allowed: set[int] | None) -> _Accepted:
+def _accept(fixes: Sequence[Fix], received: list[datetime], operated_fleets: set[int] | None) -> _Accepted:
     known = device_states.find_devices({fix.device_id for fix in fixes})
-    if allowed is not None:
-        known = {unique_id: device for unique_id, device in known.items() if device.pk in allowed}
+    if operated_fleets is not None:
+        known = {unique_id: device for unique_id, device in known.items() if device.fleet_id in operated_fleets}
     active = {unique_id: device.pk for unique_id, device in known.items() if device.is_active}
     devices = sorted((device for device in known.values() if device.is_active), key=lambda device: device.pk)
     pks = [active.get(fix.device_id) for fix in fixes]
@@ -258,12 +258,12 @@ def _back_online(state: State, seen_at: datetime) -> Event:
     return Event(device_id=state.device_id, kind=EventKind.DEVICE_ONLINE, occurred_at=seen_at, data=data, **place)
 
 
-def _save(changes: Changes, touched: list[State], announce: bool) -> None:
+def _save(changes: Changes, touched: list[State], settled: Mapping[int, tuple[Any, ...]], announce: bool) -> None:
     insert_events(changes.events)
     for state, event in changes.open_episodes:
         state.overspeed_event_id = event.pk
     complete_episodes(changes.ended_episodes)
-    device_states.save_states(touched)
-    cache_latest_positions(touched)
+    device_states.save_states(touched, settled)
+    invalidate_latest_positions(touched)
     if changes.events and announce:
         events_recorded.send(sender=Event, events=changes.events)

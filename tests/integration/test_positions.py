@@ -277,12 +277,12 @@ def test_history_is_recorded_without_telling_anyone(device, square, told):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_latest_position_is_cached_after_the_commit(device):
+def test_the_latest_position_is_cached_once_it_was_read(device):
     assert latest_position(device.pk) is None
     process_batch([item(seconds=0, latitude=-23.5), item(seconds=5, latitude=-23.51)], received_at=NOON)
-    Position.objects.all().delete()
-    DeviceState.objects.all().update(latitude=1.0)
     found = latest_position(device.pk)
+    DeviceState.objects.all().update(latitude=1.0)
+    assert latest_position(device.pk) == found
     assert (found["latitude"], found["fix_time"]) == (-23.51, (NOON + timedelta(seconds=5)).isoformat())
 
 

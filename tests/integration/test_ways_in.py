@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -251,7 +252,7 @@ def odometer_of(device: Device) -> float:
 
 def send_by(way: str, sender: Sender, track: Track) -> list[dict[str, Any]]:
     """The rows that are there after the track went this way under the device's name."""
-    mine = [replace(fix, device_id=sender.device.unique_id) for fix in track.fixes]
+    mine = [msgspec.structs.replace(fix, device_id=sender.device.unique_id) for fix in track.fixes]
     WAYS[way](sender, replace(track, fixes=mine))
     assert (inbox_size(), QuarantinedFix.objects.count(), FilteredFix.objects.count()) == (0, 0, 0)
     return rows_of(sender.device)
@@ -288,7 +289,7 @@ def test_every_way_in_leaves_the_rows_of_the_file_s_import(track, make_sender, i
 def test_every_way_in_keeps_the_speed_and_the_course_that_were_sent(track, make_sender):
     """The wires want knots (query, form, Traccar), m/s (Client 9) and km/h (own JSON)."""
     said = [
-        replace(fix, speed_kph=(number * 37 % 1200) / 10, course_degrees=(number * 71 % 3600) / 10)
+        msgspec.structs.replace(fix, speed_kph=(number * 37 % 1200) / 10, course_degrees=(number * 71 % 3600) / 10)
         for number, fix in enumerate(track.fixes[:HANDFUL])
     ]
     speeds = [fix.speed_kph for fix in said]

@@ -123,7 +123,7 @@ def drive(
 
 
 def new_state() -> State:
-    nothing = dict.fromkeys(State.__dataclass_fields__)
+    nothing = dict.fromkeys(State.__struct_fields__)
     known = {"device_id": 1, "status": "unknown", "is_moving": False, "odometer_meters": 0.0, "engine_seconds": 0.0}
     kept = {"version": 0, "geofence_ids": [], "pending_geofences": {}, "alarms": [], "is_battery_low": False}
     return State(**{**nothing, **known, **kept})  # type: ignore[arg-type]

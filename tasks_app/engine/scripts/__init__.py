@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from redis import Redis
@@ -11,6 +12,7 @@ from redis.commands.core import Script
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.lua"))}
 
 
+@lru_cache(maxsize=128)
 def script(client: Redis, name: str) -> Script:
     """Return script `name` bound to `client`; it is loaded on first use and again after SCRIPT FLUSH."""
     return client.register_script(SOURCES[name])
