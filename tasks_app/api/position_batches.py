@@ -1,4 +1,4 @@
-"""Taking in positions: quick, two queries, and every fix that is refused is named with its reason."""
+"""Taking in positions: quick, one query, and every fix that is refused is named with its reason."""
 
 from __future__ import annotations
 

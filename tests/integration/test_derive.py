@@ -31,7 +31,7 @@ from tests.support.tracks import START, circle, east, read_track, told
 def send(device: Device, track: str, start: datetime = START) -> None:
     """Store the fixes of a track, one batch each."""
     for fix in read_track(track, start):
-        named = Fix(device.unique_id, *(getattr(fix, name) for name in Fix.__dataclass_fields__ if name != "device_id"))
+        named = Fix(device.unique_id, *(getattr(fix, name) for name in Fix.__struct_fields__ if name != "device_id"))
         store_fixes([named], start)
 
 
