@@ -9,6 +9,7 @@ nobody asks for is never encoded.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from tasks_app.cache import set_newest
 from tasks_app.models import DeviceState
@@ -18,5 +19,5 @@ from tasks_app.services.device_states import State
 
 def invalidate_latest_positions(states: Iterable[State | DeviceState]) -> None:
     """Forget the latest positions of these devices, whose states were saved in the transaction that is open."""
-    coming = {latest_position_key(state.device_id): (state.version, {}) for state in states}
+    coming = {latest_position_key(state.device_id): (state.version, dict[str, Any]()) for state in states}
     set_newest(coming, seconds=LATEST_POSITION_SECONDS)
