@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -86,7 +87,9 @@ class DestinationAdmin(ModelAdmin):
 
     @display(description=_("state"), ordering="is_enabled")
     def state(self, destination: Destination) -> SafeString:
-        return badge("success", _("On")) if destination.is_enabled else badge("danger", _("Off"))
+        if destination.is_enabled:
+            return badge("success", pgettext("destination", "On"))
+        return badge("danger", pgettext("destination", "Off"))
 
     @display(description=_("last test that arrived"), ordering="tested_at")
     def tested(self, destination: Destination) -> SafeString | str:

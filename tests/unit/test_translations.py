@@ -44,6 +44,17 @@ def test_it_asks_for_the_same_values_in_every_translation(app, language):
             assert ("\n" in string) == any("\n" in text for text in texts), string
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_translates_a_text_alike_in_every_app(language):
+    """Django shows the translation of one app only: where the meanings differ, the texts need a context."""
+    found: dict[tuple, set] = {}
+    for app in APPS:
+        for message in read(app, language):
+            if message.id and is_translated(message):
+                found.setdefault((message.context, message.id), set()).add(message.string)
+    assert {text: strings for text, strings in found.items() if len(strings) > 1} == {}
+
+
 def test_it_finds_texts_of_python_files_and_templates():
     texts = source_catalog("notifications_app")
     assert "Delivery" not in texts
