@@ -33,8 +33,10 @@ def when(schedule: ReportSchedule) -> str:
     if schedule.period == SchedulePeriod.WEEKLY:
         return _("Every %(weekday)s %(time)s") % {"weekday": Weekday(schedule.weekday).label, "time": clock}
     if schedule.period == SchedulePeriod.MONTHLY:
-        day = _("last day") if schedule.month_day == 31 else str(schedule.month_day)
-        return pgettext("day of the month", "Every month on day %(day)s, %(time)s") % {"day": day, "time": clock}
+        if schedule.month_day == 31:
+            return _("Every month on its last day, %(time)s") % {"time": clock}
+        values = {"day": schedule.month_day, "time": clock}
+        return pgettext("day of the month", "Every month on day %(day)s, %(time)s") % values
     return _("Every day %(time)s") % {"time": clock}
 
 
