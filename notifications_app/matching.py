@@ -13,7 +13,7 @@ from tasks_app.geo.windows import Windows, is_open
 
 GEOFENCE_KINDS = frozenset({"geofence_enter", "geofence_exit"})
 # What lasts, and so may be asked to last some time before it is told.
-LASTING_KINDS = frozenset({"overspeed", "device_offline", "device_online"})
+LASTING_KINDS = frozenset({"overspeed", "overspeed_end", "device_offline", "device_online"})
 # Quiet hours and a person's own digest do not hold these back.
 URGENT_KINDS = frozenset({"alarm"})
 # What the server itself notices (silence, a maintenance that is due) is about the present even when it began long ago:

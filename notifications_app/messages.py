@@ -52,6 +52,28 @@ def speed_message(device: Device, *, speed_kph: float | None, limit_kph: float |
     return Message(NotificationKind.SPEED, {**_about(device, spot), "speed_kph": speed_kph, "limit_kph": limit_kph})
 
 
+def speed_end_message(
+    device: Device, *, limit_kph: float | None, peak_kph: float | None, minutes: float | None, spot: Spot
+) -> Message:
+    """It was too fast for so many minutes, `peak_kph` at its fastest."""
+    values = {"limit_kph": limit_kph, "peak_kph": peak_kph, "lasted_minutes": minutes}
+    return Message(NotificationKind.SPEED_END, {**_about(device, spot), **values})
+
+
+def trip_message(
+    device: Device,
+    *,
+    is_end: bool,
+    spot: Spot,
+    start: Spot | None = None,
+    driven_meters: float | None = None,
+    minutes: float | None = None,
+) -> Message:
+    """A trip began at `spot`; or it ended there, having begun at `start`."""
+    values = {"is_end": is_end, "start": start, "driven_meters": driven_meters, "lasted_minutes": minutes}
+    return Message(NotificationKind.TRIP, {**_about(device, spot), **values})
+
+
 def offline_message(device: Device, *, offline_minutes: float | None, is_back: bool, spot: Spot | None) -> Message:
     """`spot` is the last known place and time, None where the device never sent a fix."""
     context = {**_about(device, spot), "offline_minutes": offline_minutes, "is_back": is_back}
@@ -101,6 +123,23 @@ def event_message(event: Event, *, device: Device, geofence_name: str) -> Messag
     if event.kind == EventKind.OVERSPEED:
         speed_kph, limit_kph = _number(event.data, "speed_kph"), _number(event.data, "speed_limit_kph")
         return speed_message(device, speed_kph=speed_kph, limit_kph=limit_kph, spot=spot)
+    if event.kind == EventKind.OVERSPEED_END:
+        return speed_end_message(
+            device,
+            limit_kph=_number(event.data, "speed_limit_kph"),
+            peak_kph=_number(event.data, "peak_kph"),
+            minutes=_minutes(event.data),
+            spot=spot,
+        )
+    if event.kind in (EventKind.TRIP_START, EventKind.TRIP_END):
+        return trip_message(
+            device,
+            is_end=event.kind == EventKind.TRIP_END,
+            spot=spot,
+            start=_trip_start(event),
+            driven_meters=_number(event.data, "distance_meters"),
+            minutes=_minutes(event.data),
+        )
     if event.kind in (EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE):
         is_back = event.kind == EventKind.DEVICE_ONLINE
         # The event carries the time it was noticed; where the vehicle was, and when, its state knows.
@@ -172,6 +211,20 @@ def _last_spot_then(event: Event) -> Spot | None:
     """Where the vehicle was last when it was told, as noted with its notification; it may have moved on since."""
     noted = event.data.get("last_fix")
     return Spot(datetime.fromisoformat(noted["at"]), noted["latitude"], noted["longitude"]) if noted else None
+
+
+def _trip_start(event: Event) -> Spot | None:
+    """When and where the trip that ended began."""
+    started_at = event.data.get("started_at")
+    if not isinstance(started_at, str):
+        return None
+    place = _number(event.data, "start_latitude"), _number(event.data, "start_longitude")
+    return Spot(datetime.fromisoformat(started_at), *place)
+
+
+def _minutes(data: Mapping[str, Any]) -> float | None:
+    seconds = _number(data, "duration_seconds")
+    return None if seconds is None else seconds / 60
 
 
 def _about(device: Device, spot: Spot | None) -> dict[str, Any]:

@@ -31,6 +31,7 @@ WHO = {
 }
 VERBS = {
     "overspeed": gettext_lazy("is too fast"),
+    "overspeed_end": gettext_lazy("is no longer too fast"),
     "device_offline": gettext_lazy("falls silent"),
     "device_online": gettext_lazy("is back online"),
     "ignition_on": gettext_lazy("switches its ignition on"),

@@ -10,7 +10,15 @@ from django.utils.translation import gettext_noop
 from notifications_app.messages import Spot
 from notifications_app.models.kinds import NotificationKind
 from notifications_app.rendering import Message
-from notifications_app.templatetags.notification_texts import alarm_words, distance_left, duration, left, moment, speed
+from notifications_app.templatetags.notification_texts import (
+    alarm_words,
+    distance_left,
+    driven,
+    duration,
+    left,
+    moment,
+    speed,
+)
 from tasks_app.geo.units import Units
 
 _SAMPLE_SPOT = Spot(datetime(2026, 11, 23, 13, 0, tzinfo=UTC), -23.55, -46.63)
@@ -21,6 +29,17 @@ SAMPLES: dict[str, Message] = {
     for kind, context in (
         ("geofence", {**_SAMPLE_VEHICLE, "geofence": "Depot", "entered": True}),
         ("speed", {**_SAMPLE_VEHICLE, "speed_kph": 101.6, "limit_kph": 90.0}),
+        ("speed_end", {**_SAMPLE_VEHICLE, "limit_kph": 90.0, "peak_kph": 112.3, "lasted_minutes": 6.4}),
+        (
+            "trip",
+            {
+                **_SAMPLE_VEHICLE,
+                "is_end": True,
+                "start": Spot(datetime(2026, 11, 23, 12, 12, tzinfo=UTC), -23.61, -46.70),
+                "driven_meters": 17_300.0,
+                "lasted_minutes": 48.0,
+            },
+        ),
         ("offline", {**_SAMPLE_VEHICLE, "offline_minutes": 75.0, "is_back": False}),
         ("ignition", {**_SAMPLE_VEHICLE, "is_on": True}),
         ("alarm", {**_SAMPLE_VEHICLE, "alarm": "sos"}),
@@ -63,10 +82,14 @@ def _texts(name: str, value: Any, units: Units) -> dict[str, str]:
             "engine_hours_left": "" if value.get("engine_hours") is None else left(value["engine_hours"], "h"),
             "days_left": "" if value.get("days") is None else left(value["days"], "days"),
         }
-    if name in ("speed_kph", "limit_kph"):
-        shown = {"speed_kph": "speed", "limit_kph": "speed_limit"}[name]
+    if name in ("speed_kph", "limit_kph", "peak_kph"):
+        shown = {"speed_kph": "speed", "limit_kph": "speed_limit", "peak_kph": "top_speed"}[name]
         return {shown: "" if value is None else speed(value, units)}
-    if name == "offline_minutes":
+    if name == "driven_meters":
+        return {"distance": "" if value is None else driven(value, units)}
+    if name == "start":
+        return {"started": "" if value is None else moment(value.at)}
+    if name in ("offline_minutes", "lasted_minutes"):
         return {"duration": "" if value is None else duration(value)}
     if name == "percent":
         return {"battery": "" if value is None else f"{value:.0f} %"}

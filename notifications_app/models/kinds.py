@@ -22,6 +22,8 @@ class NotificationKind(models.TextChoices):
     GEOFENCE = "geofence", _("Geofence")
     OFFLINE = "offline", _("Offline")
     SPEED = "speed", _("Speed")
+    SPEED_END = "speed_end", _("End of overspeed")
+    TRIP = "trip", _("Trip")
     IGNITION = "ignition", _("Ignition")
     ALARM = "alarm", _("Alarm")
     BATTERY = "battery", _("Battery")

@@ -31,7 +31,8 @@ def event_values(
 
 def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset()) -> EventValue:
     """What rules ask of one event."""
-    speed = event.data.get("speed_kph")
+    # An overspeed that is over is as fast as it was at its fastest.
+    speed = event.data.get("peak_kph" if event.kind == EventKind.OVERSPEED_END else "speed_kph")
     began_at, ended_at = _span(event)
     return EventValue(
         id=event.pk,
@@ -52,10 +53,12 @@ def _span(event: Event) -> tuple[datetime | None, datetime | None]:
     """When what lasts began and, where it is over, ended."""
     if event.kind not in LASTING_KINDS:
         return None, None
+    seconds = event.data.get("duration_seconds")
+    lasted = timedelta(seconds=seconds) if isinstance(seconds, int | float) else None
     if event.kind == EventKind.OVERSPEED:
-        seconds = event.data.get("duration_seconds")
-        is_over = isinstance(seconds, int | float)
-        return event.occurred_at, event.occurred_at + timedelta(seconds=seconds) if is_over else None
+        return event.occurred_at, event.occurred_at + lasted if lasted is not None else None
+    if event.kind == EventKind.OVERSPEED_END:
+        return event.occurred_at - (lasted or timedelta(0)), event.occurred_at
     minutes = event.data.get("offline_minutes")
     silent_minutes = minutes if isinstance(minutes, int | float) else 0
     ended_at = event.occurred_at if event.kind == EventKind.DEVICE_ONLINE else None

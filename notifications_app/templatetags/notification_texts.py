@@ -21,7 +21,9 @@ _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 @register.filter
 def duration(minutes: float) -> str:
-    """Minutes as words: `3 days 4 h`, `2 h 15 min`, `12 min`."""
+    """Minutes as words: `3 days 4 h`, `2 h 15 min`, `12 min`, `40 s`."""
+    if 0 < minutes < 1:
+        return _("%(n)d s") % {"n": round(60 * minutes)}
     total = max(0, round(minutes))
     days, hours, rest = total // 1440, total % 1440 // 60, total % 60
     if days:
@@ -71,6 +73,13 @@ def speed(kph: float, units: Units) -> str:
 def distance(kilometers: float, units: Units) -> str:
     """A distance in the reader's unit: `1,235 km`, `767 mi`."""
     return f"{_number(in_unit(kilometers, units.distance))} {unit_symbol(units.distance)}"
+
+
+@register.filter
+def driven(meters: float, units: Units) -> str:
+    """The distance of one trip in the reader's unit: `0.4 km`, `17.3 km`, `10.7 mi`."""
+    value = number_format(in_unit(meters / 1000, units.distance), 1, use_l10n=True, force_grouping=True)
+    return f"{value} {unit_symbol(units.distance)}"
 
 
 @register.filter

@@ -16,6 +16,7 @@ KIND_BADGES: dict[str, str] = {
     EventKind.GEOFENCE_ENTER: "info",
     EventKind.GEOFENCE_EXIT: "info",
     EventKind.OVERSPEED: "danger",
+    EventKind.OVERSPEED_END: "",
     EventKind.DEVICE_OFFLINE: "warning",
     EventKind.DEVICE_ONLINE: "success",
     EventKind.IGNITION_ON: "",

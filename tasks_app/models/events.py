@@ -13,6 +13,7 @@ class EventKind(models.TextChoices):
     GEOFENCE_ENTER = "geofence_enter", _("Geofence entered")
     GEOFENCE_EXIT = "geofence_exit", _("Geofence left")
     OVERSPEED = "overspeed", _("Overspeed")
+    OVERSPEED_END = "overspeed_end", _("Overspeed ended")
     DEVICE_OFFLINE = "device_offline", _("Device offline")
     DEVICE_ONLINE = "device_online", _("Device back online")
     IGNITION_ON = "ignition_on", _("Ignition on")
@@ -29,8 +30,9 @@ class Event(models.Model):
     """One thing that happened. `data` holds what is particular to the kind, quantities with their unit in the key.
 
     overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
-    began, its place is where it had lasted long enough to be told. geofence_*: geofence (its name), speed_kph.
-    alarm: alarm (the device's name for it). battery_low: battery_percent.
+    began, its place is where it had lasted long enough to be told. overspeed_end: speed_limit_kph, peak_kph, started_at,
+    duration_seconds; written with the end of the overspeed event, at the time and place of that end.
+    geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it). battery_low: battery_percent.
     trip_end: started_at, distance_meters, duration_seconds, max_speed_kph, average_speed_kph, start_latitude,
     start_longitude. device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
     """

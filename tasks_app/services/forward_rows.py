@@ -51,10 +51,19 @@ class Forward:
 
     def event(self, kind: EventKind, position: int, **fields: Any) -> Event:
         """An unsaved event at the place of a row, and at its time unless `occurred_at` says otherwise."""
-        row = self.rows[position]
-        place = {"latitude": float(self.columns.latitudes[row]), "longitude": float(self.columns.longitudes[row])}
-        fields = {"occurred_at": self.moment(position), **place, **fields}
+        fields = {"occurred_at": self.moment(position), **self._place(position), **fields}
         return Event(device_id=self.states[self.device[position]].device_id, kind=kind, **fields)
+
+    def place_before(self, position: int) -> dict[str, float | None]:
+        """Where the device was at its fix before this row; only before the states are moved."""
+        number = int(self.device[position])
+        if position > self.starts[number]:
+            return self._place(position - 1)
+        return {"latitude": self.states[number].latitude, "longitude": self.states[number].longitude}
+
+    def _place(self, position: int) -> dict[str, float | None]:
+        row = self.rows[position]
+        return {"latitude": float(self.columns.latitudes[row]), "longitude": float(self.columns.longitudes[row])}
 
 
 def forward_rows(

@@ -15,7 +15,7 @@ from tasks_app.services.fix_columns import FixColumns
 from tasks_app.services.fleet_geofences import FleetGeofences
 from tasks_app.services.forward_rows import Changes, Forward, Found
 from tasks_app.services.geofence_changes import cross_geofences
-from tasks_app.services.silent_overspeed import episode_end
+from tasks_app.services.silent_overspeed import SILENCE, end_event_data, episode_end
 
 
 def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeofences]) -> Changes:
@@ -42,7 +42,7 @@ def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeo
 def _overspeed(
     forward: Forward, limits: npt.NDArray[np.float64], limit_geofences: npt.NDArray[np.int64], changes: Changes
 ) -> Found:
-    """Events of the episodes that began; ends of older ones go to `changes`."""
+    """Events of the episodes that began and ended; what older ones' events lack goes to `changes`."""
     speeds = forward.columns.speeds[forward.rows]
     tolerances = np.array([device.overspeed_tolerance_kph for device in forward.devices], dtype=np.float64)
     fast = np.logical_or.reduceat(is_overspeed(speeds, limits, tolerances[forward.device]), forward.starts)
@@ -68,6 +68,7 @@ def _overspeed(
                 found.append((start + told.index, current))
             else:
                 _end_episode(state, current, told, changes)
+                found.append((start + told.index, _end_event(forward, start + told.index, told)))
                 current = None
         _keep_episode(state, result.state, current, changes)
     return found
@@ -91,6 +92,16 @@ def _episode_event(
         occurred_at=told.started_at,
         geofence_id=geofence_id if geofence_id >= 0 else None,
         data={"speed_kph": round(told.speed_kph, 1), "speed_limit_kph": told.limit_kph},
+    )
+
+
+def _end_event(forward: Forward, position: int, told: OverspeedEnd) -> Event:
+    """After a silence the episode ended at the last fix before it, not where the device was heard of again."""
+    place: dict[str, float | None] = {}
+    if forward.moment(position) - told.ended_at >= SILENCE:
+        place = forward.place_before(position)
+    return forward.event(
+        EventKind.OVERSPEED_END, position, occurred_at=told.ended_at, data=end_event_data(told), **place
     )
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
+from tasks_app.geo.overspeed import OverspeedEnd
 from tasks_app.geo.speed import DEFAULT_RULES
-from tasks_app.models import DeviceState, Event
+from tasks_app.models import DeviceState, Event, EventKind
+from tasks_app.services.broadcast import announce
+from tasks_app.services.event_rows import insert_events
 from tasks_app.services.transactions import run_in_transaction
+from tasks_app.signals import events_recorded
 
-_SILENCE = timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
+SILENCE = timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
 
 
 def episode_end(*, peak_kph: float, ended_at: datetime, duration_seconds: float) -> dict[str, Any]:
@@ -20,6 +25,16 @@ def episode_end(*, peak_kph: float, ended_at: datetime, duration_seconds: float)
         "peak_kph": round(peak_kph, 1),
         "ended_at": ended_at.isoformat(),
         "duration_seconds": round(duration_seconds, 1),
+    }
+
+
+def end_event_data(end: OverspeedEnd) -> dict[str, Any]:
+    """The data of the event of an episode's end."""
+    return {
+        "speed_limit_kph": end.limit_kph,
+        "peak_kph": round(end.peak_kph, 1),
+        "started_at": end.started_at.isoformat(),
+        "duration_seconds": round(end.duration_seconds, 1),
     }
 
 
@@ -32,19 +47,32 @@ def end_silent_episodes(*, now: datetime) -> int:
 
 
 def _end_silent(now: datetime) -> int:
-    states = list(_speeding().filter(last_seen_at__lt=now - _SILENCE))
-    events = Event.objects.in_bulk([state.overspeed_event_id for state in states if state.overspeed_event_id])
+    states = list(_speeding().filter(last_seen_at__lt=now - SILENCE))
+    begun = Event.objects.in_bulk([state.overspeed_event_id for state in states if state.overspeed_event_id])
+    ends = []
     for state in states:
-        event = events.get(state.overspeed_event_id or 0)
+        event = begun.get(state.overspeed_event_id or 0)
         if event is not None:
-            event.data |= _end_of(state)
+            end = _end_of(state)
+            event.data |= episode_end(
+                peak_kph=end.peak_kph, ended_at=end.ended_at, duration_seconds=end.duration_seconds
+            )
+            ends.append(_end_event(state, end))
         state.overspeed_event_id = state.overspeed_since = None
         state.overspeed_limit_kph = state.overspeed_peak_kph = None
-    Event.objects.bulk_update(events.values(), ["data"])
+    Event.objects.bulk_update(begun.values(), ["data"])
     DeviceState.objects.bulk_update(
         states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph"]
     )
-    return len(events)
+    _record(ends)
+    return len(ends)
+
+
+def _record(ends: list[Event]) -> None:
+    insert_events(ends)
+    if ends:
+        events_recorded.send(sender=Event, events=ends)
+        transaction.on_commit(lambda: announce([], ends), robust=True)
 
 
 def _speeding() -> QuerySet[DeviceState]:
@@ -53,11 +81,25 @@ def _speeding() -> QuerySet[DeviceState]:
     return speeding.order_by("device_id").select_for_update(skip_locked=True)
 
 
-def _end_of(state: DeviceState) -> dict[str, Any]:
+def _end_of(state: DeviceState) -> OverspeedEnd:
     assert state.fix_time is not None
     assert state.overspeed_since is not None
-    return episode_end(
+    return OverspeedEnd(
+        index=-1,
+        limit_kph=state.overspeed_limit_kph or 0.0,
         peak_kph=state.overspeed_peak_kph or 0.0,
+        started_at=state.overspeed_since,
         ended_at=state.fix_time,
         duration_seconds=(state.fix_time - state.overspeed_since).total_seconds(),
+    )
+
+
+def _end_event(state: DeviceState, end: OverspeedEnd) -> Event:
+    return Event(
+        device_id=state.device_id,
+        kind=EventKind.OVERSPEED_END,
+        occurred_at=end.ended_at,
+        latitude=state.latitude,
+        longitude=state.longitude,
+        data=end_event_data(end),
     )

@@ -86,14 +86,37 @@ def test_overspeed_that_lasts_over_batches_is_told_once_and_completed(device, fl
     send(device, "40:0/v110 60:0/v130")
     assert events() == ["overspeed 0-"]
     send(device, "70:0/v80")
-    assert events() == ["overspeed 0-70 peak 130"]
+    assert events() == ["overspeed 0-70 peak 130", "overspeed_end 70 after 70 peak 130"]
     send(device, "80:0/v100 90:0/v80")
-    assert events() == ["overspeed 0-70 peak 130"]
+    assert events() == ["overspeed 0-70 peak 130", "overspeed_end 70 after 70 peak 130"]
 
 
 def test_a_device_that_falls_silent_while_speeding_was_speeding_until_then(device):
     send(device, "0:0/v100 10:0/v120 3610:0/v100 3620:0/v80")
-    assert events() == ["overspeed 0-10 peak 120", "overspeed 3610-3620 peak 100"]
+    assert events() == [
+        "overspeed 0-10 peak 120",
+        "overspeed_end 10 after 10 peak 120",
+        "overspeed 3610-3620 peak 100",
+        "overspeed_end 3620 after 10 peak 100",
+    ]
+
+
+@pytest.mark.parametrize("batches", [["0:0/v100 10:50/v120", "3610:900/v80"], ["0:0/v100 10:50/v120 3610:900/v80"]])
+def test_an_overspeed_that_ended_in_silence_ended_at_the_last_place_before_it(device, batches):
+    for batch in batches:
+        fixes = [
+            Fix(device.unique_id, *(getattr(fix, name) for name in Fix.__struct_fields__ if name != "device_id"))
+            for fix in read_track(batch, START)
+        ]
+        store_fixes(fixes, START)
+    end = Event.objects.get(kind=EventKind.OVERSPEED_END)
+    assert (end.occurred_at, end.longitude) == (START + timedelta(seconds=10), pytest.approx(east(50)))
+
+
+def test_an_overspeed_too_short_to_be_told_has_no_end_either(device, fleet):
+    Fleet.objects.filter(pk=fleet.pk).update(overspeed_min_seconds=30)
+    send(device, "0:0/v100 20:0/v80")
+    assert events() == []
 
 
 def test_the_overspeed_of_a_device_that_is_never_heard_of_again_ends_with_its_last_fix(device):
@@ -101,7 +124,9 @@ def test_the_overspeed_of_a_device_that_is_never_heard_of_again_ends_with_its_la
     check_offline(now=START + timedelta(minutes=29))
     assert events()[0] == "overspeed 0-"
     check_offline(now=START + timedelta(minutes=31))
-    assert events()[0] == "overspeed 0-20 peak 120"
+    check_offline(now=START + timedelta(minutes=32))
+    assert events()[:2] == ["overspeed 0-20 peak 120", "overspeed_end 20 after 20 peak 120"]
+    assert Event.objects.filter(kind=EventKind.OVERSPEED_END).count() == 1
     state = DeviceState.objects.get()
     assert (state.overspeed_event_id, state.overspeed_since, state.overspeed_peak_kph) == (None, None, None)
 

@@ -9,12 +9,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notifications_app.models import Delivery, DeliveryState, Notification, NotificationPreference
+from notifications_app.models import Delivery, DeliveryState, Notification, NotificationPreference, Rule
 from notifications_app.queries import unread_count, visible_notifications
 from notifications_app.services.event_alerts import notify_of_events
 from notifications_app.services.inbox import mark_read
 from notifications_app.services.notify import notify
-from tasks_app.models import EventKind, Fleet, FleetMembership, MaintenancePlan
+from tasks_app.models import Device, EventKind, Fleet, FleetMembership, MaintenancePlan
 from tasks_app.services.maintenance import check_plans
 from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import process_batch
@@ -95,6 +95,41 @@ def test_it_tells_of_what_the_position_pipeline_finds_in_live_fixes_only(device,
     assert Notification.objects.count() == 0
     drive_in(timedelta(minutes=5))
     assert "Van 1 entered Depot" in Notification.objects.values_list("subject", flat=True)
+
+
+def drive_fast(device: Device, *speeds: float, ago_seconds: int = 60) -> None:
+    now = timezone.now()
+    for seconds, speed in enumerate(speeds):
+        at = (now + timedelta(seconds=seconds - ago_seconds)).isoformat()
+        fix = {"device_id": device.unique_id, "timestamp": at, "latitude": -23.55, "longitude": -46.63, "speed": speed}
+        process_batch([fix], received_at=now)
+    tell_noted_events()
+
+
+def test_it_tells_of_the_end_of_an_overspeed_with_limit_peak_duration_and_place(device, rule, db):
+    Rule.objects.update(event_kinds=[EventKind.OVERSPEED_END])
+    drive_fast(device, 100, 130, 120)
+    assert Notification.objects.count() == 0
+    drive_fast(device, 80, ago_seconds=18)
+    (one,) = written()
+    assert (one.kind, one.event.kind) == ("speed_end", EventKind.OVERSPEED_END)
+    assert one.subject == "Van 1 is no longer too fast, after 42 s (up to 130 km/h, limit 90 km/h)"
+    for line in ("Top speed: 130 km/h", "Speed limit: 90 km/h", "Duration: 42 s", "mlat=-23.550000&mlon=-46.630000"):
+        assert line in one.body_text
+
+
+@pytest.mark.parametrize(("condition", "expected"), [({"min_speed_kph": 110}, 1), ({"min_speed_kph": 140}, 0)])
+def test_the_end_of_an_overspeed_is_as_fast_as_its_peak(condition, expected, device, rule, db):
+    Rule.objects.update(event_kinds=[EventKind.OVERSPEED_END], **condition)
+    drive_fast(device, 100, 130, 80)
+    assert Notification.objects.count() == expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(59, 0), (61, 1)])
+def test_the_end_of_an_overspeed_is_told_if_it_lasted_as_long_as_the_rule_wants(seconds, expected, device, rule, db):
+    Rule.objects.update(event_kinds=[EventKind.OVERSPEED_END], min_duration_minutes=1)
+    record_events(device, EventKind.OVERSPEED_END, data={"duration_seconds": seconds, "peak_kph": 100.0})
+    assert Notification.objects.count() == expected
 
 
 def test_it_rolls_back_with_the_events(device, rule, run_jobs):

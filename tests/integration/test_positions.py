@@ -228,17 +228,26 @@ def test_overspeed_is_one_event_per_episode_completed_when_it_ends(device, told)
     assert event.data == {"speed_kph": 100, "speed_limit_kph": 90}
     assert state_of(device).overspeed_event_id == event.pk
     process_batch([item(seconds=3, speed=130), item(seconds=5, speed=85)], received_at=NOON)
-    event = Event.objects.get()
+    event = Event.objects.get(kind=EventKind.OVERSPEED)
     assert (event.data["peak_kph"], event.data["duration_seconds"]) == (130, 4)
     assert datetime.fromisoformat(event.data["ended_at"]) == NOON + timedelta(seconds=5)
+    end = Event.objects.get(kind=EventKind.OVERSPEED_END)
+    assert (end.occurred_at, end.latitude) == (NOON + timedelta(seconds=5), -23.5)
+    assert end.data == {
+        "speed_limit_kph": 90,
+        "peak_kph": 130,
+        "started_at": event.occurred_at.isoformat(),
+        "duration_seconds": 4,
+    }
     state = state_of(device)
     assert (state.overspeed_event_id, state.overspeed_since, state.overspeed_limit_kph) == (None, None, None)
-    assert len(told) == 1
+    assert [(event.pk, in_transaction) for event, in_transaction in told] == [(event.pk, True), (end.pk, True)]
 
 
 def test_an_episode_inside_one_batch_is_complete_at_once(device):
     process_batch([item(seconds=n, speed=v) for n, v in enumerate((100, 110, 50, 120))], received_at=NOON)
-    first, second = Event.objects.order_by("occurred_at")
+    first, end, second = Event.objects.order_by("occurred_at")
+    assert end.kind == EventKind.OVERSPEED_END
     assert (first.data["peak_kph"], first.data["duration_seconds"]) == (110, 2)
     assert "peak_kph" not in second.data
     assert state_of(device).overspeed_event_id == second.pk

@@ -136,6 +136,8 @@ def told(event: Event, start: datetime = START) -> str:
         return f"{event.kind.removeprefix('geofence_')} {event.data['geofence']} {seconds}"
     if event.kind == "overspeed":
         return f"overspeed {seconds}-{_end(event, start)}"
+    if event.kind == "overspeed_end":
+        return f"overspeed_end {seconds} after {event.data['duration_seconds']:.0f} peak {event.data['peak_kph']:.0f}"
     detail = event.data.get("alarm") or event.data.get("battery_percent")
     return f"{event.kind} {detail} {seconds}" if detail is not None else f"{event.kind} {seconds}"
 

@@ -49,6 +49,15 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
     return {
         "geofence": lambda: messages.geofence_message(device, geofence_name=name, entered=True, spot=SPOT),
         "speed": lambda: messages.speed_message(device, speed_kph=101.6, limit_kph=90, spot=SPOT),
+        "speed_end": lambda: messages.speed_end_message(device, limit_kph=90, peak_kph=131.8, minutes=0.7, spot=SPOT),
+        "trip": lambda: messages.trip_message(
+            device,
+            is_end=True,
+            spot=SPOT,
+            start=Spot(AT - timedelta(minutes=65), -23.61, -46.7),
+            driven_meters=17_310,
+            minutes=65,
+        ),
         "offline": lambda: messages.offline_message(device, offline_minutes=75, is_back=False, spot=SPOT),
         "ignition": lambda: messages.ignition_message(device, is_on=True, spot=SPOT),
         "alarm": lambda: messages.alarm_message(device, alarm="hardBraking", spot=SPOT),
@@ -118,6 +127,9 @@ def test_it_writes_in_the_readers_language():
             messages.speed_message(a_device(), speed_kph=None, limit_kph=None, spot=SPOT),
             "Van 1 is driving too fast",
         ),
+        (message_of("speed_end"), "Van 1 is no longer too fast, after 42 s (up to 132 km/h, limit 90 km/h)"),
+        (message_of("trip"), "Van 1 ended a trip: 17.3 km in 1 h 5 min"),
+        (messages.trip_message(a_device(), is_end=False, spot=SPOT), "Van 1 started a trip"),
         (message_of("offline"), "Van 1 has been silent for 1 h 15 min"),
         (
             messages.offline_message(a_device(), offline_minutes=75, is_back=True, spot=None),
@@ -138,6 +150,17 @@ def test_it_writes_in_the_readers_units():
     assert "Speed limit: 56 mph" in render(message_of("speed"), imperial).text
     assert "Distance: 940 mi over" in render(message_of("maintenance"), imperial).text
     assert "Distance driven: 767 mi" in render(message_of("daily_summary"), imperial).text
+
+
+def test_it_says_where_a_trip_began_and_ended():
+    text = render(message_of("trip"), SAO_PAULO).text
+    assert "Distance driven: 17.3 km\nDuration: 1 h 5 min\nStarted: 23 November 2026, 05:55\nMap: " in text
+    assert "mlat=-23.610000&mlon=-46.700000" in text
+    assert "Ended: 23 November 2026, 07:00\nMap: " in text
+    began = render(messages.trip_message(a_device(), is_end=False, spot=SPOT), SAO_PAULO).text
+    assert "Started: 23 November 2026, 07:00" in began
+    assert "Ended" not in began
+    assert "Distance" not in began
 
 
 def test_it_says_what_is_left_of_a_maintenance_interval():

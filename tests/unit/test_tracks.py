@@ -5,6 +5,7 @@ Every track is driven as one batch, fix by fix, and in threes: where batches end
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
@@ -20,8 +21,15 @@ def yard(**settings):
     return {"yard": {"area": circle(100), **settings}}
 
 
+def ends_of(expected):
+    """Every overspeed that is over has an event of its end: `overspeed 0-40 peak 110` -> `overspeed_end 40 after 40 ...`."""
+    for began, ended, peak in re.findall(r"overspeed (\d+)-(\d+) peak (\d+)", "\n".join(expected)):
+        yield f"overspeed_end {ended} after {int(ended) - int(began)} peak {peak}"
+
+
 def check(track, expected, *, geofences=YARD, fleet=None, device=None, limit_kph=None, start=START):
     owner = Fleet(pk=1, name="Depot", time_zone="America/Sao_Paulo", **(fleet or {}))
+    expected = [*expected, *ends_of(expected)]
     fixes = read_track(track, start)
     for batch_size in (len(fixes), 1, 3):
         fences = make_fences(owner, geofences)
