@@ -1,7 +1,7 @@
 """XLSX for people: typed numbers, dates and durations, one sheet per section, the header frozen, totals in bold.
 
 XlsxWriter makes the workbook; the rows are written into its sheets by us, as XML a chunk at a time, straight into the
-compressed file: ten times as fast as a call per cell (docs/adr/0004-xlsx-rows-as-xml.md). Text is only ever written as a
+compressed file: ten times as fast as a call per cell (docs/adr/0005-xlsx-rows-as-xml.md). Text is only ever written as a
 string, so nothing a person typed can become a formula or a link.
 """
 
