@@ -33,11 +33,13 @@ RULES_BY_KIND = {
     "van": replace(DEFAULT_RULES, max_implied_kph=250.0),
     # A courier is back on the road after two minutes.
     "motorcycle": replace(DEFAULT_RULES, min_stop_seconds=120.0),
-    # Walks at 3 to 6 km/h, rides buses that wait at lights, and may sit in an aeroplane.
+    # Walks at 3 to 6 km/h, rides buses that wait at lights, and may sit in an aeroplane. Indoors its position wanders
+    # about by 20 to 40 m within a minute, which a walk of a minute and a half tells from getting away.
     "phone": replace(
         DEFAULT_RULES,
         moving_above_kph=1.5,
-        standing_radius_meters=20.0,
+        standing_radius_meters=50.0,
+        lookaround_seconds=90.0,
         min_trip_meters=150.0,
         min_stop_seconds=300.0,
         max_implied_kph=1200.0,

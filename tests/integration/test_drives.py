@@ -118,3 +118,19 @@ def test_real_trips_are_the_same_whatever_part_is_read(traces_dir):
                 assert found == expected
                 compared += len(found)
     assert compared > 1000
+
+
+@pytest.mark.parametrize(
+    ("person", "begin", "end"),
+    [
+        # half an hour within 56 m of its first fix, whose fixes lie up to 40 m apart within a minute
+        (8, "2008-10-29T08:20:00Z", "2008-10-29T08:40:00Z"),
+        (5, "2008-10-29T02:40:00Z", "2008-10-29T03:00:00Z"),
+    ],
+)
+def test_the_wandering_position_of_a_phone_indoors_is_a_stop(traces_dir, person, begin, end):
+    times, *places = geolife_tracks(traces_dir)[person]
+    drive = timeline(read_steps(times, *places, rules=motion_rules("phone")))
+    low, high = (datetime.fromisoformat(moment).timestamp() for moment in (begin, end))
+    assert any(stop.started_seconds <= low and stop.ended_seconds >= high for stop in drive.stops)
+    assert not any(trip.started_seconds < high and trip.ended_seconds > low for trip in drive.trips)

@@ -195,6 +195,19 @@ def test_a_phone_goes_for_a_walk_where_a_car_stands():
     assert (walk.start_index, walk.end_index) == (0, 120)
 
 
+def test_a_phone_that_is_carried_indoors_stands_there_however_its_position_wanders():
+    # ten minutes of walking at 4 km/h, then half an hour at a desk, where fixes stray by 12 m and slowly, as real ones do
+    walked, seconds = np.arange(120) * 5.0 / 0.9, np.arange(480) * 5.0
+    random, strayed = np.random.default_rng(1), [0.0]
+    for step in random.normal(0.0, 12.0 * np.sqrt(1 - 0.9**2), 359):
+        strayed.append(strayed[-1] * 0.9 + step)
+    sent = track(seconds, np.concatenate([walked, walked[-1] + np.array(strayed)]))
+    (walk,) = detect_trips(*sent, rules=motion_rules("phone"))
+    assert walk.start_index == 0
+    assert walk.end_index == pytest.approx(120, abs=18)  # 90 s
+    assert len(detect_stops(*sent, rules=motion_rules("phone"))) == 1
+
+
 @pytest.mark.parametrize(("kind", "trips"), [("motorcycle", 2), ("car", 1), ("truck", 1)])
 def test_how_long_a_stop_ends_a_trip_depends_on_the_kind(kind, trips):
     seconds = [0, 60, 120, 180, 330, 390, 450, 510]
