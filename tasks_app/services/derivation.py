@@ -123,7 +123,8 @@ def driven_meters(
 ) -> FloatArray:
     """The ways that count as driven, else 0: where either end moves, and over a gap where the vehicle is elsewhere.
 
-    The same rule as `geo.motion.segment_metrics`, so that the scatter of a parked receiver is not mileage.
+    As near to `geo.motion.segment_metrics` as one can be without the fixes to come, so that the scatter of a parked receiver
+    is not mileage. That is why phones have no lower threshold here, as they do there: it would count what they stray indoors.
     """
     moving = speeds_kph > DEFAULT_RULES.moving_above_kph
     previous_kph = _shifted(speeds_kph, starts)
