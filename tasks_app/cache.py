@@ -41,8 +41,7 @@ class JSONSerializer:
 def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds: int) -> None:
     """Write entries (cache key -> version, values) for so long, but never over a newer version of the same key.
 
-    Read one with `cache.get`: its values and "version". Redis that cannot be reached is only noted: a cache is no reason
-    to fail.
+    Read one with `get_newest`. Redis that cannot be reached is only noted: a cache is no reason to fail.
     """
     if not entries:
         return
@@ -54,3 +53,13 @@ def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds:
         client().register_script(_SET_NEWEST)([make_key(key) for key in entries], arguments)
     except redis.RedisError as error:
         logger.warning("The cache was not written: %s", error)
+
+
+def get_newest(key: str) -> dict[str, Any] | None:
+    """The values and "version" that `set_newest` wrote; None where there are none, or Redis cannot be reached."""
+    try:
+        found = client().get(cache.make_key(key))
+        return msgspec.json.decode(found) if found else None
+    except redis.RedisError as error:
+        logger.warning("The cache was not read: %s", error)
+        return None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, start
-from tasks_app.api.fields import IdField, StrictSerializer
+from tasks_app.api.fields import IdField, MomentField, StrictSerializer
 from tasks_app.api.permissions import device_for
 from tasks_app.api.schema import describe
 from tasks_app.models import DeviceStatus
+from tasks_app.queries.statistics import cached_statistics
 from tasks_app.services.statistics import PERIODS
 
 
@@ -29,20 +32,41 @@ class DeviceStatusBody(StrictSerializer):
     status = serializers.ChoiceField(choices=DeviceStatus.choices, required=False)
 
 
+class StatisticsSerializer(serializers.Serializer[Any]):
+    """A device's figures over a period."""
+
+    device_id = serializers.IntegerField()
+    period = serializers.CharField(help_text=", ".join(PERIODS))
+    start = MomentField()
+    end = MomentField()
+    positions = serializers.IntegerField()
+    distance_meters = serializers.FloatField()
+    moving_seconds = serializers.FloatField()
+    idle_seconds = serializers.FloatField(help_text="Standing with the ignition on; part of stopped.")
+    stopped_seconds = serializers.FloatField()
+    gap_seconds = serializers.FloatField(help_text="Without news of where it was.")
+    max_speed_kph = serializers.FloatField()
+    average_speed_kph = serializers.FloatField()
+
+
 class DeviceStatisticsView(ApiView):
-    """Computes a device's figures."""
+    """Tells a device's figures, or computes them."""
 
     @describe(
         "Compute a device's statistics",
         name="position_statistics",
         tag="positions",
         request=StatisticsBody,
-        answers={202: EnqueuedSerializer},
+        answers={200: StatisticsSerializer, 202: EnqueuedSerializer},
         errors=(404,),
+        description="200 with the figures where they were computed before and nothing came of the device since; else a job "
+        "computes them, and they are its result.",
     )
     def post(self, request: Request) -> Response:
         body = self.body(StatisticsBody)
         device = device_for(request.user, body["device_id"])
+        if (found := cached_statistics(device.pk, body["period"])) is not None:
+            return Response(found)
         return start(request, "calculate_device_statistics", device.pk, body["period"])
 
 

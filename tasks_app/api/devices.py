@@ -23,7 +23,7 @@ from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Device, DeviceState, FleetRole
 from tasks_app.queries.access import visible_devices
-from tasks_app.queries.devices import nearest_devices
+from tasks_app.queries.devices import latest_position, nearest_devices
 
 # Half way round the Earth: the farthest two places can be from each other.
 FARTHEST_METERS = 20_037_508.0
@@ -190,8 +190,10 @@ class DeviceStateView(ApiView):
     )
     def get(self, request: Request, device_id: int) -> Response:
         device = device_for(request.user, device_id, FleetRole.VIEWER)
-        state = DeviceState.objects.filter(device=device).first()
-        return Response(DeviceStateSerializer(state or DeviceState(device=device)).data)
+        state = latest_position(device.pk)
+        if state is None:
+            return Response(DeviceStateSerializer(DeviceState(device=device)).data)
+        return Response({name: state[name] for name in DeviceStateSerializer.Meta.fields})
 
 
 class NearestDevicesView(ApiView):

@@ -6,23 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
-from django.core.cache import cache
 from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from tasks_app.cache import set_newest
+from tasks_app.cache import get_newest, set_newest
 from tasks_app.geo.distance import haversine_meters
 from tasks_app.geo.geofence import boxes_around
 from tasks_app.models import Device, DeviceState, FleetRole
 from tasks_app.queries.access import AnyUser, visible_devices
 
-# Every newer fix writes the entry anew; this bounds how long an entry of a silent device can stay wrong.
-LATEST_POSITION_SECONDS = 3600
+# Each write of a state invalidates its entry. This bounds how stale one is whose invalidation was lost: Redis out of reach
+# at that moment, a database restored from a backup.
+LATEST_POSITION_SECONDS = 1
 
 _FIELDS = (
     "version",
     "device_id",
+    "status",
+    "last_seen_at",
+    "offline_since",
     "fix_time",
     "latitude",
     "longitude",
@@ -30,10 +34,19 @@ _FIELDS = (
     "speed_kph",
     "course_degrees",
     "accuracy_meters",
+    "attributes",
     "is_moving",
     "ignition",
     "odometer_meters",
-    "status",
+    "engine_seconds",
+    "sent_odometer_meters",
+    "sent_engine_seconds",
+    "alarms",
+    "is_battery_low",
+    "geofence_ids",
+    "overspeed_since",
+    "overspeed_limit_kph",
+    "overspeed_peak_kph",
 )
 
 
@@ -43,24 +56,26 @@ def latest_position_key(device_id: int) -> str:
 
 
 def latest_position(device_id: int) -> dict[str, Any] | None:
-    """Where a device (primary key) was last: JSON values under the names of DeviceState, `fix_time` as ISO text.
+    """Where a device (primary key) was last, and all else that is known of it: JSON values under the names of DeviceState.
 
-    From the cache, else from the database. None for a device that never sent a fix. `version` grows with each change.
+    From the cache, else from the database; times are ISO-8601 in UTC. None for a device that was never heard of. `version`
+    grows with each change.
     """
     key = latest_position_key(device_id)
-    cached = cache.get(key)
+    cached = get_newest(key)
     if cached is not None and "fix_time" in cached:
         return cached
-    found = DeviceState.objects.filter(device_id=device_id, fix_time__isnull=False).values(*_FIELDS).first()
-    if found is not None:
-        found["fix_time"] = found["fix_time"].isoformat()
-        set_newest({key: (found["version"], found)}, seconds=LATEST_POSITION_SECONDS)
+    state = DeviceState.objects.filter(device_id=device_id).values(*_FIELDS).first()
+    if state is None:
+        return None
+    found: dict[str, Any] = msgspec.to_builtins(state)
+    set_newest({key: (found["version"], found)}, seconds=LATEST_POSITION_SECONDS)
     return found
 
 
 def state_version(device_id: int) -> int:
     """The version of what is known of a device (primary key): another one after each change, 0 before the first."""
-    cached = cache.get(latest_position_key(device_id))
+    cached = get_newest(latest_position_key(device_id))
     if cached is not None:
         return cached["version"]
     return DeviceState.objects.filter(device_id=device_id).values_list("version", flat=True).first() or 0

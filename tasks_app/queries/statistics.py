@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.cache import cache
-
+from tasks_app.cache import get_newest
 from tasks_app.queries.devices import state_version
 
-# Their period moves on with the clock: after so long they are of another one.
+# Their period moves on with the clock: after so long it is another one, even where all its fixes are the same.
 STATISTICS_SECONDS = 300
 
 
@@ -22,7 +21,7 @@ def cached_statistics(device_id: int, period: str) -> dict[str, Any] | None:
 
     None where there are none, or where anything came of the device since.
     """
-    found = cache.get(statistics_key(device_id, period))
+    found = get_newest(statistics_key(device_id, period))
     if found is None or found.pop("version") != state_version(device_id):
         return None
     return found

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tasks_app.models import DeviceState, DeviceStatus
 from tasks_app.services.offline import change_status, record_status_changes
+from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.transactions import run_in_transaction
 
 
@@ -21,7 +22,9 @@ def _hear(device_pk: int, now: datetime) -> None:
     if state is None:
         return
     state.last_seen_at = max(state.last_seen_at, now) if state.last_seen_at else now
-    state.save(update_fields=["last_seen_at", "updated_at"])
+    state.version += 1
+    state.save(update_fields=["last_seen_at", "version", "updated_at"])
+    invalidate_latest_positions([state])
     if state.status != DeviceStatus.ONLINE:
         event = change_status(state, DeviceStatus.ONLINE, now=now)
         record_status_changes([state], [event] if event else [])

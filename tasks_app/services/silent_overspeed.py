@@ -13,6 +13,7 @@ from tasks_app.geo.speed import DEFAULT_RULES
 from tasks_app.models import DeviceState, Event, EventKind
 from tasks_app.services.broadcast import announce
 from tasks_app.services.event_rows import insert_events
+from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.signals import events_recorded
 
@@ -60,10 +61,12 @@ def _end_silent(now: datetime) -> int:
             ends.append(_end_event(state, end))
         state.overspeed_event_id = state.overspeed_since = None
         state.overspeed_limit_kph = state.overspeed_peak_kph = None
+        state.version += 1
     Event.objects.bulk_update(begun.values(), ["data"])
     DeviceState.objects.bulk_update(
-        states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph"]
+        states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph", "version"]
     )
+    invalidate_latest_positions(states)
     _record(ends)
     return len(ends)
 

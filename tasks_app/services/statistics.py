@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from tasks_app.cache import set_newest
 from tasks_app.engine import PermanentError
 from tasks_app.geo.motion import segment_metrics
 from tasks_app.queries.devices import state_version
-from tasks_app.queries.positions import track
+from tasks_app.queries.positions import Track, track
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
 from tasks_app.services.devices import find_device
 
@@ -19,8 +21,8 @@ PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta
 def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[str, Any]:
     """Distance, times and speeds of the `period` (24h, 7d, 30d) before `now`; also kept in the cache.
 
-    The cache has them (`queries.statistics`) until the device's next position. Idle is standing with the ignition on and
-    part of stopped. Raises PermanentError for an unknown device or period.
+    The cache has them (`queries.statistics`) until something comes of the device or its first fix leaves the period. Idle
+    is standing with the ignition on and part of stopped. Raises PermanentError for an unknown device or period.
     """
     if period not in PERIODS:
         raise PermanentError(f"The period must be one of {', '.join(PERIODS)}, not {period[:50]!r}.")
@@ -46,5 +48,12 @@ def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[
         "max_speed_kph": round(metrics.max_speed_kph, 1),
         "average_speed_kph": round(metrics.average_speed_kph, 1),
     }
-    set_newest({statistics_key(device.pk, period): (version, result)}, seconds=STATISTICS_SECONDS)
+    set_newest({statistics_key(device.pk, period): (version, result)}, seconds=_lasting_seconds(fixes, start))
     return result
+
+
+def _lasting_seconds(fixes: Track, start: datetime) -> int:
+    """For how long the period, which moves on with the clock, contains the same fixes; at least the one second of a cache."""
+    if not len(fixes):
+        return STATISTICS_SECONDS
+    return int(np.clip(fixes.times_seconds[0] - start.timestamp(), 1, STATISTICS_SECONDS))

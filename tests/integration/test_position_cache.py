@@ -6,26 +6,40 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 
+from tasks_app.api.devices import DeviceStateSerializer
 from tasks_app.cache import set_newest
+from tasks_app.engine.connection import client
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, DeviceStatus
+from tasks_app.queries import devices
 from tasks_app.queries.devices import latest_position, state_version
-from tasks_app.queries.statistics import cached_statistics
+from tasks_app.queries.statistics import cached_statistics, statistics_key
 from tasks_app.services import position_cache
+from tasks_app.services.heartbeats import hear_from
 from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import store_fixes
+from tasks_app.services.silent_overspeed import end_silent_episodes
 from tasks_app.services.statistics import calculate_statistics
+from tests.support.cluster import wait_until
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lasting")]
 
 
-def fix(seconds=0.0, latitude=-23.5, moment=NOON):
-    return Fix("van-1", moment + timedelta(seconds=seconds), latitude, -46.63)
+@pytest.fixture
+def lasting(monkeypatch):
+    """Entries that do not end by themselves while a test looks at who writes them."""
+    monkeypatch.setattr(devices, "LATEST_POSITION_SECONDS", 600)
+    monkeypatch.setattr(position_cache, "LATEST_POSITION_SECONDS", 600)
+
+
+def fix(seconds=0.0, latitude=-23.5, moment=NOON, **said):
+    return Fix("van-1", moment + timedelta(seconds=seconds), latitude, -46.63, **said)
 
 
 def read_and_close(device_pk):
@@ -148,3 +162,73 @@ def test_the_version_grows_with_each_change_and_not_with_a_doubled_batch(device)
         versions.append(state_version(device.pk))
     assert versions == [0, 1, 2, 2, 3]
     assert DeviceState.objects.get().version == 3
+
+
+def state_of(api, device):
+    answer = api.get(f"/api/devices/{device.pk}/state")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_the_api_tells_a_state_from_the_cache_as_from_the_database(api, device):
+    store_fixes([fix(0.25, attributes={"ignition": True})], NOON)
+    found, queries = queries_of(lambda: state_of(api, device))
+    assert (found["fix_time"], found["ignition"]) == ("2026-11-20T12:00:00.250000Z", True)
+    assert queries_of(lambda: state_of(api, device)) == (found, queries - 1)
+    assert set(found) == set(DeviceStateSerializer().fields)
+    assert found == DeviceStateSerializer(DeviceState.objects.get()).data
+
+
+def test_a_state_that_was_told_is_never_an_old_one(api, device):
+    for seconds in (0, 10, 20):
+        store_fixes([fix(seconds, -23.5 - seconds / 100)], NOON)
+        assert state_of(api, device)["latitude"] == -23.5 - seconds / 100
+
+
+def test_a_sign_of_life_shows_at_once(api, device):
+    store_fixes([fix(0)], NOON)
+    state_of(api, device)
+    hear_from(device_pk=device.pk, now=NOON + timedelta(minutes=5))
+    assert state_of(api, device)["last_seen_at"] == "2026-11-20T12:05:00Z"
+
+
+def test_the_end_of_an_overspeed_episode_shows_at_once(api, device):
+    store_fixes([fix(0), fix(10, -23.51, speed_kph=120.0)], NOON)
+    assert state_of(api, device)["overspeed_since"] == "2026-11-20T12:00:10Z"
+    end_silent_episodes(now=NOON + timedelta(hours=2))
+    assert state_of(api, device)["overspeed_since"] is None
+
+
+def test_an_entry_whose_invalidation_was_lost_lasts_a_second(device, monkeypatch):
+    monkeypatch.setattr(devices, "LATEST_POSITION_SECONDS", 1)
+    store_fixes([fix(0, -23.5)], NOON)
+    latest_position(device.pk)
+    monkeypatch.setattr(position_cache, "set_newest", lambda entries, seconds: None)
+    store_fixes([fix(10, -23.6)], NOON)
+    wait_until(lambda: latest_position(device.pk)["latitude"] == -23.6, 5)
+
+
+def test_a_state_is_told_without_redis(api, device, monkeypatch):
+    store_fixes([fix(0)], NOON)
+    nobody_listens = redis.Redis(port=1, socket_connect_timeout=1)
+    monkeypatch.setattr("tasks_app.cache.client", lambda: nobody_listens)
+    assert state_of(api, device)["latitude"] == -23.5
+
+
+def test_the_api_tells_statistics_that_hold_and_computes_them_again_otherwise(api, device, run_jobs):
+    now = timezone.now()
+    ask = lambda: api.post("/api/tasks/position/statistics", {"device_id": device.pk, "period": "7d"}, format="json")  # noqa: E731
+    store_fixes([fix(-100, moment=now), fix(-90, -23.501, now)], now)
+    assert ask().status_code == 202
+    run_jobs("positions")
+    answer = ask()
+    assert (answer.status_code, answer.json()["positions"]) == (200, 2)
+    store_fixes([fix(-80, -23.502, now)], now)
+    assert ask().status_code == 202
+
+
+def test_statistics_hold_no_longer_than_their_first_fix_is_in_the_period(device):
+    now = timezone.now()
+    store_fixes([fix(20 - 86_400, moment=now), fix(-90, -23.501, now)], now)
+    calculate_statistics(device_id=device.pk, period="24h", now=now)
+    assert 0 < client().ttl(cache.make_key(statistics_key(device.pk, "24h"))) <= 20
