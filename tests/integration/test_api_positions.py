@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from tasks_app.models import Event, Fleet, FleetMembership, FleetRole, Position
 from tasks_app.queries.jobs import find_job
-from tasks_app.services.partitions import ensure_partitions
+from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
 
 pytestmark = pytest.mark.django_db
 BATCH = "/api/tasks/position/process-batch"
@@ -178,6 +178,9 @@ def test_it_takes_a_batch_in_few_queries(api, device, django_assert_num_queries)
 
 @pytest.fixture
 def stored(device):
+    """Store so many positions of the last hour; the partitions go with the test's transaction."""
+    forget_known_partitions()
+
     def store(count: int) -> None:
         start = timezone.now() - timedelta(hours=1)
         rows = [
@@ -193,7 +196,8 @@ def stored(device):
         ensure_partitions(row.fix_time for row in rows)
         Position.objects.bulk_create(rows)
 
-    return store
+    yield store
+    forget_known_partitions()
 
 
 def test_it_lists_positions_of_a_device_page_by_page(api, device, stored):
