@@ -131,6 +131,13 @@ def test_it_tells_how_many_wait_and_for_how_long(device):
     assert 89 <= stats.oldest_age_seconds < 120
 
 
+def test_the_queues_show_the_inbox_beside_them(api, device):
+    add_to_inbox([fix(), fix(seconds=1)], received_at=NOON)
+    shown = api.get("/api/tasks/queues").json()["inbox"]
+    assert (shown["size"], shown["limit"]) == (2, 100_000)
+    assert 0 <= shown["oldest_age_seconds"] < 60
+
+
 def test_what_is_refused_on_the_way_is_kept_with_its_reason(device):
     device.is_active = False
     device.save()
