@@ -22,6 +22,7 @@ STATE_BADGES: dict[str, str] = {
     DeliveryState.SENDING: "primary",
     DeliveryState.SENT: "success",
     DeliveryState.FAILED: "danger",
+    DeliveryState.MERGED: "",
 }
 OUTCOME_BADGES: dict[str, str] = {
     AttemptOutcome.SENDING: "primary",
@@ -78,6 +79,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "address",
         ("state_badge", "attempt_count"),
         ("created_at", "sent_at"),
+        "merged_into",
         "last_error",
     )
     readonly_fields = ("state_badge",)

@@ -34,7 +34,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         model = Delivery
         fields = [
             "id", "notification_id", "user", "kind", "subject", "channel", "destination_id", "address", "state",
-            "attempt_count", "last_error", "created_at", "sent_at",
+            "attempt_count", "last_error", "created_at", "sent_at", "merged_into_id",
         ]  # fmt: skip
         read_only_fields = fields
 

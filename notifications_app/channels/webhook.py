@@ -35,6 +35,7 @@ _ANSWER_LENGTH = 200
 class WebhookChannel(Channel):
     kind = "webhook"
     has_destinations = True
+    merges_backlog = False
 
     def configure(self, url: str) -> Configured:
         parts = _parsed(url)

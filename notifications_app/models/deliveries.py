@@ -15,12 +15,14 @@ class DeliveryState(models.TextChoices):
     SENDING = "sending", _("Sending")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
+    MERGED = "merged", _("Merged")
 
 
 class Delivery(models.Model):
     """The sending of one notification through one channel, with how often it was tried and what came back.
 
     `destination` is which of the person's own, for channels that have any. `address` is readable, without secrets.
+    `merged_into` is the digest that told this one together with others, after an outage.
     """
 
     notification = models.ForeignKey(
@@ -44,6 +46,15 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="merged",
+        verbose_name=_("merged into"),
+    )
 
     class Meta:
         verbose_name = _("delivery")
@@ -54,7 +65,10 @@ class Delivery(models.Model):
                 fields=["created_at"],
                 name="delivery_not_yet_sent",
                 condition=models.Q(state__in=["pending", "sending"]),
-            )
+            ),
+            models.Index(
+                fields=["merged_into"], name="delivery_merged_into", condition=models.Q(merged_into__isnull=False)
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifications_app.channels.base import Channel, DeliveryError
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
+from notifications_app.services.backlog import is_backlog_before, merge_backlog
 from notifications_app.services.bodies import fill_bodies
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.dispatch import enqueue_deliveries
@@ -31,11 +32,16 @@ class NotRetryable(Exception):
 def deliver(delivery_id: int, *, now: datetime) -> str:
     """Send a delivery; return its state: `sent`, or what it was already when there was nothing to do.
 
+    One that waited too long may be told together with others that did: then it is `merged`.
+
     Raises DeliveryError when trying again may help, DeliveryBusy when someone else is at it, and PermanentError when
     the delivery failed for good or does not exist.
     """
     max_attempts = get_task("deliver_notification").retry_policy.max_attempts
-    claim = claim_delivery(delivery_id, max_attempts=max_attempts, now=now)
+    claim = claim_delivery(delivery_id, max_attempts=max_attempts, now=now, not_before=is_backlog_before(now))
+    if claim is None:
+        merge_backlog(delivery_id, now=now)
+        claim = claim_delivery(delivery_id, max_attempts=max_attempts, now=now)
     if claim is None:
         return _settled_state(delivery_id, max_attempts=max_attempts, now=now)
     delivery = Delivery.objects.select_related(

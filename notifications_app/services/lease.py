@@ -42,11 +42,17 @@ class Claim:
         return changed
 
 
-def claim_delivery(delivery_id: int, *, max_attempts: int, now: datetime) -> Claim | None:
-    """Claim a delivery that waits, or whose sender died, with attempts left; None where there is nothing to claim."""
+def claim_delivery(
+    delivery_id: int, *, max_attempts: int, now: datetime, not_before: datetime | None = None
+) -> Claim | None:
+    """Claim a delivery that waits, or whose sender died, with attempts left; None where there is nothing to claim.
+
+    With `not_before` only one that was written since.
+    """
     limit = F("attempts_forgiven") + max_attempts
     with transaction.atomic():
-        claimed = Delivery.objects.filter(_free(now), pk=delivery_id, attempt_count__lt=limit).update(
+        free = Delivery.objects.filter(_free(now), pk=delivery_id, attempt_count__lt=limit)
+        claimed = (free.filter(created_at__gte=not_before) if not_before else free).update(
             state=DeliveryState.SENDING, attempt_count=F("attempt_count") + 1, claimed_at=now
         )
         if not claimed:

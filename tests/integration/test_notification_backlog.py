@@ -1,0 +1,151 @@
+"""Deliveries that an outage left unsent: one digest per person and way, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from notifications_app.models import ChannelKind, Delivery, DeliveryState, EmailOptOut, Notification
+from notifications_app.services.backlog import merge_backlog
+from notifications_app.services.deliveries import deliver
+from notifications_app.services.destinations import add_destination
+from notifications_app.services.dispatch import sweep_stuck_deliveries
+from tasks_app.models import EventKind
+from tests.support.mail import running_mail_sink
+from tests.support.notifications import make_rule, record_events
+
+OLD = timedelta(hours=2)
+
+
+@pytest.fixture
+def sink(settings):
+    with running_mail_sink() as mail_sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
+        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
+        yield mail_sink
+
+
+@pytest.fixture
+def rule(fleet, operator):
+    return make_rule(fleet, [operator])
+
+
+def leave_unsent(device, count: int, kind: str = EventKind.OVERSPEED, age: timedelta = OLD) -> list[Delivery]:
+    """So many e-mails of events, written that long ago."""
+    known = set(Delivery.objects.values_list("pk", flat=True))
+    record_events(device, *[kind] * count)
+    new = Delivery.objects.exclude(pk__in=known)
+    new.update(created_at=timezone.now() - age)
+    return list(new.filter(channel="email").order_by("pk"))
+
+
+def states() -> list[tuple[str, str]]:
+    found = Delivery.objects.filter(channel="email").order_by("pk")
+    return [(one.notification.kind, one.state) for one in found.select_related("notification")]
+
+
+def test_what_waited_too_long_is_one_digest(sink, device, rule, operator, run_jobs):
+    waiting = leave_unsent(device, 12)
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    assert "12×" in mail.get_body(("plain",)).get_content()
+    assert states() == [("speed", "merged")] * 12 + [("digest", "sent")]
+    digest = Delivery.objects.get(notification__kind="digest")
+    assert set(digest.merged.all()) == set(waiting)
+    assert digest.notification.read_at is not None
+    assert deliver(waiting[0].pk, now=timezone.now()) == "merged"
+    assert len(sink.messages) == 1
+
+
+def test_a_few_and_fresh_ones_go_one_by_one(sink, device, rule, operator, run_jobs):
+    leave_unsent(device, 9)
+    leave_unsent(device, 3, age=timedelta(minutes=1))
+    run_jobs("notifications")
+    assert len(sink.messages) == 12
+    assert states() == [("speed", "sent")] * 12
+
+
+def test_alarms_go_one_by_one(sink, device, rule, operator, run_jobs):
+    leave_unsent(device, 11, EventKind.ALARM)
+    leave_unsent(device, 10)
+    run_jobs("notifications")
+    assert len(sink.messages) == 12
+    assert set(states()) == {("alarm", "sent"), ("speed", "merged"), ("digest", "sent")}
+
+
+def test_programs_get_every_event(device, rule, operator, settings):
+    settings.WEBHOOK_ALLOW_HTTP = True
+    rule.channels = [ChannelKind.WEBHOOK]
+    rule.save()
+    add_destination(user=operator, kind="webhook", name="Office", url="http://example.org/")
+    record_events(device, *[EventKind.OVERSPEED] * 12)
+    Delivery.objects.update(created_at=timezone.now() - OLD)
+    assert merge_backlog(Delivery.objects.first().pk, now=timezone.now()) == 0
+
+
+def test_while_the_mail_server_is_away_all_of_it_joins_one_digest(sink, device, rule, operator):
+    now = timezone.now()
+    first = leave_unsent(device, 10)
+    assert merge_backlog(first[0].pk, now=now) == 10
+    later = leave_unsent(device, 3, EventKind.IGNITION_ON)
+    assert merge_backlog(later[0].pk, now=now) == 3
+    digest = Delivery.objects.get(notification__kind="digest")
+    assert digest.merged.count() == 13
+    assert deliver(digest.pk, now=now) == "sent"
+    text = sink.messages[0].get_body(("plain",)).get_content()
+    assert ("10×" in text, "3×" in text, len(sink.messages)) == (True, True, 1)
+
+
+def test_who_wants_no_digests_by_email_gets_each(sink, device, rule, operator, run_jobs):
+    EmailOptOut.objects.create(user=operator, kind="digest")
+    leave_unsent(device, 10)
+    run_jobs("notifications")
+    assert len(sink.messages) == 10
+    assert not Notification.objects.filter(kind="digest").exists()
+
+
+def test_what_may_not_be_seen_any_more_is_in_no_digest(sink, device, fleet, rule, operator, run_jobs):
+    leave_unsent(device, 10)
+    fleet.memberships.all().delete()
+    run_jobs("notifications")
+    assert sink.messages == []
+    assert states() == [("speed", "failed")] * 10
+
+
+def test_a_digest_whose_job_was_lost_with_its_writer_is_swept_up(sink, device, rule, operator, run_jobs, monkeypatch):
+    waiting = leave_unsent(device, 10)
+    monkeypatch.setattr("notifications_app.services.backlog.enqueue_deliveries", lambda ids: 0)
+    merge_backlog(waiting[0].pk, now=timezone.now())
+    run_jobs("notifications")
+    assert sink.messages == []
+    assert sweep_stuck_deliveries(now=timezone.now() + timedelta(minutes=3)) == 1
+    run_jobs("notifications")
+    assert len(sink.messages) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_senders_at_once_make_one_digest(sink, device, rule, operator):
+    waiting = leave_unsent(device, 20)
+    start, answers = threading.Barrier(6), []
+
+    def send(delivery: Delivery) -> None:
+        start.wait()
+        try:
+            answers.append(deliver(delivery.pk, now=timezone.now()))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=(delivery,)) for delivery in waiting[:6]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["merged"] * 6
+    digest = Delivery.objects.get(notification__kind="digest")
+    assert (digest.merged.count(), digest.state) == (20, DeliveryState.PENDING)
+    assert sink.messages == []
