@@ -116,7 +116,8 @@ def send_due_daily_summaries() -> dict[str, int]:
     return {"jobs": daily_summary.start_due_summaries(now=timezone.now())}
 
 
-@task(queue="notifications", schedulable=True)
+# In another queue than the one that sends the messages, so that it can tell of that one being stuck.
+@task(queue="cleanup", schedulable=True)
 def check_system() -> dict[str, int]:
     """Tell administrators of queues that are behind, failing jobs, missing workers, a full disk, disabled schedules."""
     return system_checks.check_system(now=timezone.now())

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from tasks_app.engine import JobState
+from tasks_app.engine import JobState, get_task
 from tasks_app.models import Job, ScheduleState
 from tasks_app.queries.jobs import queue_stats
 
@@ -22,12 +22,13 @@ WORKER_LOST = "JobLost"
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`level` as in send_system_alert."""
+    """`level` as in send_system_alert. With `stops_messages` the queue that sends messages is the one in trouble."""
 
     key: str
     subject: str
     message: str
     level: str
+    stops_messages: bool = False
 
 
 def troubles(*, now: datetime) -> list[Trouble]:
@@ -36,7 +37,7 @@ def troubles(*, now: datetime) -> list[Trouble]:
 
 
 def _queues() -> Iterator[Trouble]:
-    limit_minutes = settings.SYSTEM_ALERT_QUEUE_AGE_MINUTES
+    limit_minutes, sends_messages = settings.SYSTEM_ALERT_QUEUE_AGE_MINUTES, get_task("deliver_notification").queue
     for queue in queue_stats():
         name, waits_minutes = queue.name, (queue.oldest_age_seconds or 0) / 60
         if not queue.workers:
@@ -46,6 +47,7 @@ def _queues() -> Iterator[Trouble]:
                 _("Queue %(queue)s has no workers") % {"queue": name},
                 message % {"queue": name, "count": queue.depth},
                 "critical",
+                stops_messages=name == sends_messages,
             )
         elif waits_minutes > limit_minutes and not queue.paused:
             message = _(
@@ -56,6 +58,7 @@ def _queues() -> Iterator[Trouble]:
                 _("Queue %(queue)s is behind") % {"queue": name},
                 message % {"queue": name, "minutes": waits_minutes, "count": queue.depth},
                 "error",
+                stops_messages=name == sends_messages,
             )
 
 

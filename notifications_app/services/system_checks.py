@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import transaction
 
-from notifications_app.models import SystemTrouble
+from notifications_app.channels.base import DeliveryError
+from notifications_app.models import ChannelKind, Delivery, DeliveryState, SystemTrouble
 from notifications_app.queries.system_health import Trouble, troubles
+from notifications_app.services.deliveries import DeliveryBusy, deliver
 from notifications_app.services.system_alerts import alert_administrators
+from tasks_app.engine import PermanentError
+
+log = structlog.get_logger(__name__)
 
 TOLD_AGAIN_AFTER = timedelta(days=1)
 # What comes and goes is not told each time it comes.
@@ -34,11 +40,29 @@ def _tell_once(trouble: Trouble, *, now: datetime) -> int:
             return 0
         row.told_at = now
         row.save(update_fields=["told_at"])
-        alert_administrators(
+        log.error("system_trouble", key=trouble.key, subject=trouble.subject, reason=trouble.message)
+        told = alert_administrators(
             subject=trouble.subject,
             message=trouble.message,
             level=trouble.level,
             now=now,
             dedupe_key=f"trouble:{trouble.key}:{now.timestamp():.0f}",
         )
+    if trouble.stops_messages:
+        _send_at_once(told, now=now)
     return 1
+
+
+def _send_at_once(notification_ids: list[int], *, now: datetime) -> None:
+    """Send these e-mails here: the queue that would send them is the one in trouble. What fails is left to it."""
+    waiting = Delivery.objects.filter(
+        notification__in=notification_ids, channel=ChannelKind.EMAIL, state=DeliveryState.PENDING
+    )
+    for delivery_id in waiting.order_by("pk").values_list("pk", flat=True):
+        try:
+            deliver(delivery_id, now=now)
+        except (PermanentError, DeliveryBusy) as error:
+            log.warning("system_trouble_not_sent", delivery_id=delivery_id, reason=str(error))
+        except DeliveryError as error:
+            log.warning("system_trouble_not_sent", delivery_id=delivery_id, reason=str(error))
+            return

@@ -9,12 +9,14 @@ import pytest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from notifications_app.models import Notification, NotificationPreference, SystemTrouble
+from notifications_app.models import Delivery, Notification, NotificationPreference, SystemTrouble
 from notifications_app.queries import system_health
 from notifications_app.services.daily_summary import start_due_summaries
 from notifications_app.services.system_checks import check_system
+from tasks_app.engine import get_task
 from tasks_app.models import Job, ScheduleState
 from tasks_app.queries.jobs import queue_stats
+from tests.support.mail import running_mail_sink
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +85,36 @@ def test_administrators_hear_of_the_same_trouble_once_a_day_and_again_when_it_co
     assert not SystemTrouble.objects.exists()
     workers["reports"] = 3600
     assert check_system(now=now + timedelta(hours=28))["told"] == 1
+
+
+@pytest.fixture
+def sink(settings):
+    with running_mail_sink() as mail_sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
+        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
+        settings.SYSTEM_ALERT_DISK_PERCENT = 101
+        yield mail_sink
+
+
+@pytest.mark.parametrize(("queue", "sent"), [("notifications", 1), ("reports", 0)])
+def test_the_check_sends_itself_what_the_stuck_queue_would_have_to_send(queue, sent, sink, staff, workers):
+    workers[queue] = 3600
+    assert check_system(now=timezone.now())["told"] == 1
+    assert [mail["To"] for mail in sink.messages] == [staff.email] * sent
+    expected = "sent" if sent else "pending"
+    assert Delivery.objects.get(channel="email").state == expected
+
+
+def test_a_stuck_queue_and_a_mail_server_that_is_away_lose_no_alert(staff, workers, settings, sink):
+    settings.EMAIL_PORT = 1
+    workers["notifications"] = 3600
+    assert check_system(now=timezone.now())["told"] == 1
+    assert Delivery.objects.get(channel="email").state == "pending"
+
+
+def test_the_check_does_not_wait_behind_the_messages_it_tells_of():
+    assert get_task("check_system").queue != get_task("deliver_notification").queue
 
 
 def test_the_daily_summary_goes_to_each_at_their_hour_once_a_day(operator, make_user, staff, run_jobs):
