@@ -76,8 +76,11 @@ def latest_position(device_id: int) -> dict[str, Any] | None:
 def state_version(device_id: int) -> int:
     """The version of what is known of a device (primary key): another one after each change, 0 before the first."""
     cached = get_newest(latest_position_key(device_id))
-    if cached is not None:
-        return cached["version"]
+    return committed_version(device_id) if cached is None else cached["version"]
+
+
+def committed_version(device_id: int) -> int:
+    """The version of what the database has of a device; that of the cache may be of a write still to be committed."""
     return DeviceState.objects.filter(device_id=device_id).values_list("version", flat=True).first() or 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tasks_app.cache import set_newest
 from tasks_app.engine import PermanentError
 from tasks_app.geo.motion import segment_metrics
-from tasks_app.queries.devices import state_version
+from tasks_app.queries.devices import committed_version
 from tasks_app.queries.positions import Track, track
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
 from tasks_app.services.devices import find_device
@@ -28,7 +28,7 @@ def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[
         raise PermanentError(f"The period must be one of {', '.join(PERIODS)}, not {period[:50]!r}.")
     device = find_device(device_id)
     # Asked for before the positions are read: what arrives meanwhile makes the figures old at once.
-    version = state_version(device.pk)
+    version = committed_version(device.pk)
     start = now - PERIODS[period]
     fixes = track(device.pk, start, now)
     metrics = segment_metrics(

@@ -155,6 +155,23 @@ def test_statistics_computed_while_positions_arrive_do_not_hold(device, monkeypa
     assert cached_statistics(device.pk, "24h") is None
 
 
+def test_statistics_computed_before_a_write_is_committed_do_not_hold_afterwards(device):
+    now = timezone.now()
+    store_fixes([fix(-100, moment=now)], now)
+
+    def compute_and_close():
+        try:
+            return calculate_statistics(device_id=device.pk, period="24h", now=now)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        store_fixes([fix(-50, -23.501, now)], now)
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(compute_and_close).result()["positions"] == 1
+    assert cached_statistics(device.pk, "24h") is None
+
+
 def test_the_version_grows_with_each_change_and_not_with_a_doubled_batch(device):
     versions = [state_version(device.pk)]
     for seconds in (0, 10, 10, 5):
