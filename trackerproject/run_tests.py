@@ -38,7 +38,8 @@ def main() -> int:
     os.chdir(CODE_DIR)
     end_with_make()
     # pytest unwinds its fixtures on KeyboardInterrupt; SystemExit inside a test would be one failed test.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell's background job ignores it, and so would every process of the tests.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     adopt_orphans()
     install_chromium()

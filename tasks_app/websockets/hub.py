@@ -213,7 +213,7 @@ class Hub:
         self._beats_sent += 1
         await self._layer.send(self._channel, {"type": "live.beat", "number": self._beats_sent})
         is_due = time.monotonic() - self._reread_at >= settings.LIVE_REREAD_SECONDS
-        if missed > 1 or is_due or any(view.has_unknown for view in self.views.values()):
+        if missed or is_due or any(view.has_unknown for view in self.views.values()):
             await self._reread(self.views)
             self._reread_at = time.monotonic()
 

@@ -148,6 +148,6 @@ def test_importing_needs_the_rights_to_add_and_to_change(client, make_user, flee
 
 def test_the_page_of_a_device_leads_to_the_export_of_its_positions(page, device):
     shown = page.get(reverse("admin:tasks_app_device_change", args=[device.pk])).content.decode()
-    assert f"?kind=route&amp;device={device.pk}" in shown
-    form = page.get(reverse("admin:reports_app_report_add"), {"kind": "route", "device": device.pk}).content.decode()
+    assert f"?kind=detailed&amp;device={device.pk}" in shown
+    form = page.get(reverse("admin:reports_app_report_add"), {"kind": "detailed", "device": device.pk}).content.decode()
     assert "Van 1" in form
