@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, FloatField, Q, QuerySet, Window
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, RowNumber
 
+from notifications_app.messages import Spot
 from notifications_app.queries.distance import fleet_distance_meters
 from tasks_app.models import Device, DeviceStatus, Event, EventKind
 from tasks_app.queries.access import visible_fleets
@@ -18,7 +21,18 @@ if TYPE_CHECKING:
 
 WINDOW = timedelta(hours=24)
 TOP_DEVICES = 5
+TOP_EVENTS = 5
 MAX_OFFLINE_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TopEvent:
+    """An alarm, under the device's name for it, or an overspeed (`alarm` is None) with its top speed so far."""
+
+    vehicle: str
+    spot: Spot
+    alarm: str | None = None
+    speed_kph: float | None = None
 
 
 @dataclass(slots=True)
@@ -32,6 +46,7 @@ class FleetSummary:
     distance_meters: float | None = None  # None: not measured
     event_counts: list[tuple[Any, int]] = field(default_factory=list)  # (label of the kind, events), most first
     top_devices: list[tuple[str, int]] = field(default_factory=list)  # (name, events), most first
+    top_events: list[TopEvent] = field(default_factory=list)  # alarms, then the fastest overspeeds
     offline_devices: list[tuple[str, datetime | None]] = field(default_factory=list)  # (name, since), longest first
 
     @property
@@ -50,7 +65,7 @@ class FleetSummary:
 def fleet_summaries(user: AbstractUser, *, now: datetime) -> list[FleetSummary]:
     """One summary per fleet that `user` sees, by name.
 
-    The distance costs one read per device, once an hour and fleet; everything else five queries in all.
+    The distance costs one read per device, once an hour and fleet; everything else six queries in all.
     """
     offline, online = Q(devices__state__status=DeviceStatus.OFFLINE), Q(devices__state__status=DeviceStatus.ONLINE)
     in_service = Q(devices__is_active=True)
@@ -92,6 +107,30 @@ def _add_events(summaries: dict[int, FleetSummary], *, since: datetime, until: d
     for fleet_id, name, _device_id, count in by_device.order_by("-count", "device__name", "device_id"):
         if len(summaries[fleet_id].top_devices) < TOP_DEVICES:
             summaries[fleet_id].top_devices.append((name, count))
+    _add_top_events(summaries, events)
+
+
+def _add_top_events(summaries: dict[int, FleetSummary], events: QuerySet[Event]) -> None:
+    speed_kph = Cast(Coalesce(KT("data__peak_kph"), KT("data__speed_kph")), FloatField())
+    ranked = events.filter(kind__in=[EventKind.ALARM, EventKind.OVERSPEED]).annotate(
+        top_kph=speed_kph,
+        rank=Window(
+            RowNumber(),
+            partition_by="device__fleet_id",
+            # "alarm" comes before "overspeed".
+            order_by=[F("kind"), F("top_kph").desc(nulls_last=True), F("occurred_at").desc(), F("pk")],
+        ),
+    )
+    top = ranked.filter(rank__lte=TOP_EVENTS).select_related("device").order_by("device__fleet_id", "rank")
+    for event in top:
+        is_alarm = event.kind == EventKind.ALARM
+        one = TopEvent(
+            event.device.name,
+            Spot(event.occurred_at, event.latitude, event.longitude),
+            alarm=str(event.data.get("alarm", "")) if is_alarm else None,
+            speed_kph=None if is_alarm else event.top_kph,
+        )
+        summaries[event.device.fleet_id].top_events.append(one)
 
 
 def _add_offline(summaries: dict[int, FleetSummary]) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from notifications_app import tasks
 from notifications_app.models import Delivery, Notification, NotificationPreference
+from notifications_app.queries.summary import fleet_summaries
 from tasks_app.engine import InvalidArguments, PermanentError, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import (
@@ -132,6 +133,28 @@ def test_send_daily_summary_tells_the_figures_of_the_persons_own_fleets(
     assert "Depot South" not in text
     tasks.send_daily_summary(staff.pk)
     assert "Depot South" in Notification.objects.get(user=staff).body_text
+
+
+def test_the_daily_summary_lists_alarms_and_then_the_fastest_overspeeds_of_each_fleet(device, fleet, operator):
+    now = timezone.now()
+    for minutes, (kind, data) in enumerate(
+        [
+            ("ignition_on", {}),
+            ("alarm", {"alarm": "sos"}),
+            *[("overspeed", {"speed_kph": 95.0, "peak_kph": 100.0 + n}) for n in range(5)],
+            ("overspeed", {"speed_kph": 130.0}),
+        ]
+    ):
+        Event.objects.create(device=device, kind=kind, occurred_at=now - timedelta(minutes=1 + minutes), data=data)
+    Event.objects.create(device=device, kind="alarm", occurred_at=now - timedelta(hours=25), data={"alarm": "old"})
+    (summary,) = fleet_summaries(operator, now=now)
+    assert [(one.alarm, one.speed_kph) for one in summary.top_events] == [
+        ("sos", None),
+        (None, 130.0),
+        (None, 104.0),
+        (None, 103.0),
+        (None, 102.0),
+    ]
 
 
 def test_send_daily_summary_without_a_user_makes_a_job_per_subscriber(operator, make_user, run_jobs):

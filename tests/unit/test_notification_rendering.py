@@ -10,7 +10,7 @@ import pytest
 from notifications_app import messages
 from notifications_app.messages import Spot
 from notifications_app.models import ChannelKind, NotificationKind
-from notifications_app.queries.summary import FleetSummary
+from notifications_app.queries.summary import FleetSummary, TopEvent
 from notifications_app.rendering import Message, Reader, render
 from notifications_app.templatetags.notification_texts import duration, left
 from notifications_app.texts import body, one_line
@@ -36,6 +36,7 @@ def a_summary(name: str = "Depot North") -> FleetSummary:
         distance_meters=1_234_567.0,
         event_counts=[(EventKind.OVERSPEED.label, 9)],
         top_devices=[(name, 7)],
+        top_events=[TopEvent(name, SPOT, alarm="hardBraking"), TopEvent(name, Spot(AT), speed_kph=131.2)],
         offline_devices=[(name, AT), ("Van 9", None)],
     )
 
@@ -182,6 +183,13 @@ def test_it_puts_the_figures_of_each_fleet_into_the_summary():
         "  Van 9\n",
     ):
         assert line in text
+
+
+def test_it_lists_the_top_events_with_links_to_their_places():
+    rendered = render(message_of("daily_summary"), SAO_PAULO)
+    assert "Van 1: alarm: hard braking, 23 November 2026, 07:00, https://www.openstreetmap.org/" in rendered.text
+    assert "Van 1: overspeed, 131 km/h, 23 November 2026, 07:00\n" in rendered.text
+    assert f'<a href="{SPOT.map_url.replace("&", "&amp;")}">Map</a>' in rendered.html
 
 
 def test_it_says_so_when_a_summary_has_no_fleet():
