@@ -103,17 +103,17 @@ def _rendered(rows: Sequence[Delivery], person: AbstractUser, now: datetime) -> 
 
 def _lines(told: Sequence[Notification]) -> list[DigestLine]:
     """One line per vehicle and kind."""
-    together: defaultdict[tuple[str, str], list[Notification]] = defaultdict(list)
+    together: defaultdict[tuple[int | None, str], list[Notification]] = defaultdict(list)
     for one in told:
-        together[one.device.name if one.device else "", one.event.kind if one.event else one.kind].append(one)
+        together[one.device_id, one.event.kind if one.event else one.kind].append(one)
     return [
         DigestLine(
-            vehicle=vehicle,
+            vehicle=same[0].device.name if same[0].device else "",
             what=kind_label(kind) if same[0].event else NotificationKind(kind).label,
             count=len(same),
             last_at=max(one.event.occurred_at if one.event else one.created_at for one in same),
         )
-        for (vehicle, kind), same in together.items()
+        for (_device, kind), same in together.items()
     ]
 
 

@@ -62,6 +62,15 @@ def test_what_waited_too_long_is_one_digest(sink, device, rule, operator, run_jo
     assert len(sink.messages) == 1
 
 
+def test_vehicles_of_one_name_are_told_apart_and_kinds_too(sink, device, make_device, rule, operator, run_jobs):
+    leave_unsent(device, 6)
+    leave_unsent(make_device(unique_id="namesake", name=device.name, fleet=device.fleet), 5)
+    leave_unsent(device, 4, EventKind.IGNITION_ON)
+    run_jobs("notifications")
+    text = sink.messages[0].get_body(("plain",)).get_content()
+    assert [f"{count}×" in text for count in (6, 5, 4, 11)] == [True, True, True, False]
+
+
 def test_a_few_and_fresh_ones_go_one_by_one(sink, device, rule, operator, run_jobs):
     leave_unsent(device, 9)
     leave_unsent(device, 3, age=timedelta(minutes=1))
