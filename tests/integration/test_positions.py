@@ -292,7 +292,7 @@ def test_the_latest_position_is_cached_once_it_was_read(device):
     found = latest_position(device.pk)
     DeviceState.objects.all().update(latitude=1.0)
     assert latest_position(device.pk) == found
-    assert (found["latitude"], found["fix_time"]) == (-23.51, (NOON + timedelta(seconds=5)).isoformat())
+    assert (found["latitude"], datetime.fromisoformat(found["fix_time"])) == (-23.51, NOON + timedelta(seconds=5))
 
 
 def test_the_latest_position_comes_from_the_database_where_the_cache_has_none(device):
