@@ -36,7 +36,8 @@ ROUNDS = 3
 _POSITIONS = """
     INSERT INTO tasks_app_position (device_id, fix_time, received_at, latitude, longitude, altitude_meters, speed_kph,
                                     course_degrees, accuracy_meters, attributes)
-    SELECT %s, %s + n * make_interval(secs => %s), now(), -23.5 + sin(n / 4000.0) * 0.4, -46.6 + abs(driven %% 360000 - 180000) / 9000.0,
+    SELECT %s, %s + n * make_interval(secs => %s), now(), -23.5 + sin(n / 4000.0) * 0.4,
+           -46.6 + abs(driven %% 360000 - 180000) / 9000.0,
            700 + sin(n / 500.0) * 50, CASE WHEN n %% 240 < 180 THEN 42.0 ELSE 0.0 END, n %% 360, 5,
            CASE WHEN n %% 240 < 200 THEN '{"ignition": true}'::jsonb ELSE '{"ignition": false}'::jsonb END
     FROM (SELECT n, n / 240 * 180 + least(n %% 240, 180) AS driven FROM generate_series(0, %s - 1) AS n) AS steps
