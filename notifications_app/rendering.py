@@ -56,10 +56,9 @@ def render(message: Message, reader: Reader, *, subject: str = "") -> Rendered:
         return Rendered(subject, text, _template(message.kind, "html", context).strip())
 
 
-def render_subject(message: Message, reader: Reader) -> str:
-    """The subject alone, which costs a twentieth of the whole."""
-    with reading_as(reader):
-        return one_line(_template(message.kind, "subject.txt", context_of(message, reader)))
+def subject_of(message: Message, reader: Reader) -> str:
+    """The subject alone, which costs a twentieth of the whole. Call it while reading as `reader`."""
+    return one_line(_template(message.kind, "subject.txt", context_of(message, reader)))
 
 
 @contextmanager

@@ -25,8 +25,13 @@ class Delivery(models.Model):
     `merged_into` is the digest that told this one together with others, after an outage.
     """
 
+    # The constraint of destinations below begins with the notification: an index of its own would only cost.
     notification = models.ForeignKey(
-        Notification, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("notification")
+        Notification,
+        on_delete=models.CASCADE,
+        db_index=False,
+        related_name="deliveries",
+        verbose_name=_("notification"),
     )
     channel = models.CharField(_("channel"), max_length=16, choices=ChannelKind)
     destination = models.ForeignKey(
@@ -34,6 +39,7 @@ class Delivery(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
+        db_index=False,
         related_name="deliveries",
         verbose_name=_("destination"),
     )
@@ -65,6 +71,9 @@ class Delivery(models.Model):
                 fields=["created_at"],
                 name="delivery_not_yet_sent",
                 condition=models.Q(state__in=["pending", "sending"]),
+            ),
+            models.Index(
+                fields=["destination"], name="delivery_destination", condition=models.Q(destination__isnull=False)
             ),
             models.Index(
                 fields=["merged_into"], name="delivery_merged_into", condition=models.Q(merged_into__isnull=False)

@@ -15,12 +15,17 @@ class Notification(models.Model):
     """One message to one person. `dedupe_key` makes writing it idempotent: the same news reaches a person once.
 
     `on_behalf_to` is set for a message that goes to somebody without an account: `user` is then who answers for it.
-    The texts of an event's message may be empty until somebody reads or sends it (services.texts puts them there);
+    The texts of an event's message may be empty until somebody reads or sends it (services.bodies puts them there);
     `event_data` is what then replaces values of the event's own data.
     """
 
+    # Each index below begins with the user: one of its own would only cost.
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", verbose_name=_("user")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        db_index=False,
+        related_name="notifications",
+        verbose_name=_("user"),
     )
     kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind)
     event = models.ForeignKey(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
 
 from notifications_app.matching import GEOFENCE_KINDS, RuleValue
 from notifications_app.models import EscalationStep, Rule
@@ -15,6 +15,12 @@ from notifications_app.timing import Digest
 from tasks_app.models import Event
 
 _DEVICES, _GEOFENCES = Rule.devices.through.objects, Rule.geofences.through.objects
+
+
+def wanted_kinds() -> list[str]:
+    """The kinds of events that any active rule asks for."""
+    kinds = Func(F("event_kinds"), function="unnest")
+    return list(Rule.objects.filter(is_active=True).order_by().values_list(kinds, flat=True).distinct())
 
 
 def rules_about(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import translation
 
 from notifications_app.matching import (
     BACKLOG_MAX_AGE,
@@ -23,10 +23,10 @@ from notifications_app.queries.audience import Audience, read_audience
 from notifications_app.queries.events import devices_of, event_values, geofence_names
 from notifications_app.queries.inbox import told_since
 from notifications_app.queries.rules import rules_for_events
-from notifications_app.rendering import Message, Reader, Rendered
+from notifications_app.rendering import Message, Reader, Rendered, reading_as
 from notifications_app.services.later import remember
 from notifications_app.services.outbox import Draft, write_notifications
-from notifications_app.services.wording import render_subject
+from notifications_app.services.wording import subject_of
 from notifications_app.texts import one_line
 from tasks_app.models import Device, Event, EventKind
 
@@ -91,17 +91,19 @@ def write_tells(
         return []
     told = {tell.event.id for tell in tells}
     messages = event_messages([event for event in events if event.pk in told], devices)
-    subject_for = SubjectRenderer(subject)
+    readers = [audience.reader(tell.user_id, devices[tell.event.device_id].fleet) for tell in tells]
+    subjects = _subjects(
+        ((tell.event.id or 0, reader) for tell, reader in zip(tells, readers, strict=True)), messages, subject
+    )
     drafts = []
-    for tell in tells:
+    for tell, reader in zip(tells, readers, strict=True):
         device, (event, message) = devices[tell.event.device_id], messages[tell.event.id or 0]
-        reader = audience.reader(tell.user_id, device.fleet)
         drafts.append(
             Draft(
                 user_id=tell.user_id,
                 kind=NotificationKind(message.kind).value,
                 dedupe_key=dedupe.format(event=event.pk, rule=tell.rule_id),
-                rendered=Rendered(subject_for(message, reader), "", ""),
+                rendered=Rendered(subjects[event.pk, reader], "", ""),
                 channels=tell.channels,
                 event_id=event.pk,
                 device_id=device.pk,
@@ -124,20 +126,20 @@ def event_messages(events: Sequence[Event], devices: Mapping[int, Device]) -> di
     }
 
 
-class SubjectRenderer:
-    """Renders each subject once per kind of reader, however many people read alike."""
-
-    def __init__(self, pattern: Any) -> None:
-        self._pattern = pattern
-        self._done: dict[tuple[int, Reader], tuple[Message, str]] = {}
-
-    def __call__(self, message: Message, reader: Reader) -> str:
-        key = id(message), reader
-        if key not in self._done:
-            subject = render_subject(message, reader)
-            with translation.override(reader.language):
-                self._done[key] = message, one_line(self._pattern % {"subject": subject})
-        return self._done[key][1]
+def _subjects(
+    wanted: Iterable[tuple[int, Reader]], messages: Mapping[int, tuple[Event, Message]], pattern: Any
+) -> dict[tuple[int, Reader], str]:
+    """The subject of each event for each reader, once however many people read alike."""
+    by_reader: defaultdict[Reader, set[int]] = defaultdict(set)
+    for event_id, reader in wanted:
+        by_reader[reader].add(event_id)
+    subjects = {}
+    for reader, event_ids in by_reader.items():
+        with reading_as(reader):
+            for event_id in event_ids:
+                subject = subject_of(messages[event_id][1], reader)
+                subjects[event_id, reader] = one_line(pattern % {"subject": subject})
+    return subjects
 
 
 def _may_be_told(event: Event, now: datetime, max_age: timedelta) -> bool:

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from notifications_app.matching import URGENT_KINDS
 from notifications_app.models import EventDispatch
+from notifications_app.queries.rules import wanted_kinds
 from notifications_app.services.event_alerts import notify_of_events
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
 from tasks_app.models import Event
@@ -61,10 +62,12 @@ def dispatch(dispatch_id: int, *, now: datetime) -> dict[str, int]:
         row = EventDispatch.objects.select_for_update(skip_locked=True).filter(pk=dispatch_id).first()
         if row is None:
             return {"events": 0, "notifications": 0}
-        events = list(Event.objects.filter(pk__in=row.event_ids).order_by("occurred_at", "pk"))
+        # Most of what happens nobody wants to hear of: that is not even read.
+        wanted = Event.objects.filter(pk__in=row.event_ids, kind__in=wanted_kinds())
+        events = list(wanted.order_by("occurred_at", "pk"))
         told = notify_of_events(events, now=now, max_age=timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES))
         row.delete()
-    return {"events": len(events), "notifications": len(told)}
+    return {"events": len(row.event_ids), "notifications": len(told)}
 
 
 def sweep_dispatches(*, now: datetime) -> int:

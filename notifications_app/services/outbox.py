@@ -12,22 +12,32 @@ import msgspec
 from django.db import connection, transaction
 
 from notifications_app.channels.registry import CHANNELS
-from notifications_app.models import Delivery, DeliveryState, Notification, NotificationAttachment
+from notifications_app.models import DeliveryState, NotificationAttachment
 from notifications_app.queries.ways import read_ways
 from notifications_app.rendering import Rendered
 from notifications_app.services.dispatch import enqueue_deliveries
 from notifications_app.services.recent import note_change
 
-# One row of arrays instead of one set of parameters per row; RETURNING gives only what was not there yet, and
-# everything else follows from the returned rows, so the same news written again has no second effect.
+# Arrays instead of one set of parameters per row; RETURNING gives only what was not there yet, and everything else
+# follows from the returned rows, so the same news written again has no second effect.
 _INSERT = """
-    INSERT INTO {table}
+    INSERT INTO notifications_app_notification
         (user_id, kind, event_id, device_id, rule_id, dedupe_key, subject, body_text, body_html, on_behalf_to, event_data,
         created_at)
     SELECT *, %s::timestamptz FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
         %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
     ON CONFLICT (user_id, dedupe_key) DO NOTHING
     RETURNING id, user_id, dedupe_key
+"""
+_INSERT_DELIVERIES = """
+    INSERT INTO notifications_app_delivery
+        (notification_id, channel, destination_id, state, attempt_count, sent_at, created_at, attempts_forgiven, address,
+        last_error)
+    SELECT notification_id, channel, destination_id, state, (state = 'sent')::int,
+        CASE WHEN state = 'sent' THEN %(now)s::timestamptz END, %(now)s, 0, '', ''
+    FROM unnest(%(notification_ids)s::bigint[], %(channels)s::text[], %(destination_ids)s::bigint[], %(states)s::text[])
+        AS n(notification_id, channel, destination_id, state)
+    RETURNING id, state
 """
 _ROWS_PER_INSERT = 10_000
 
@@ -100,9 +110,8 @@ def _insert(drafts: Sequence[Draft], now: datetime) -> dict[tuple[int, str], int
     ]
     if not drafts:
         return {}
-    table = connection.ops.quote_name(Notification._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT.format(table=table), [now, *columns])
+        cursor.execute(_INSERT, [now, *columns])
         return {(user_id, key): new_id for new_id, user_id, key in cursor.fetchall()}
 
 
@@ -124,17 +133,17 @@ def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
     """Write one delivery per notification and way to reach its person; return the ids of those still to be sent."""
     ways = read_ways((draft.user_id, draft.channels) for _id, draft in written)
-    deliveries = [
-        _delivery(notification_id, channel, destination_id, now)
-        for notification_id, draft in written
-        for channel, destination_id in ways.of(draft)
-    ]
-    Delivery.objects.bulk_create(deliveries)
-    return [delivery.pk for delivery in deliveries if delivery.state == DeliveryState.PENDING]
+    rows = [(pk, channel, destination) for pk, draft in written for channel, destination in ways.of(draft)]
+    columns = {
+        "notification_ids": [pk for pk, _channel, _destination in rows],
+        "channels": [channel for _pk, channel, _destination in rows],
+        "destination_ids": [destination for _pk, _channel, destination in rows],
+        "states": [_first_state(channel) for _pk, channel, _destination in rows],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_DELIVERIES, {"now": now, **columns})
+        return [pk for pk, state in cursor if state == DeliveryState.PENDING]
 
 
-def _delivery(notification_id: int, channel: str, destination_id: int | None, now: datetime) -> Delivery:
-    delivery = Delivery(notification_id=notification_id, channel=channel, destination_id=destination_id)
-    if CHANNELS[channel].sent_by_writing:
-        delivery.state, delivery.attempt_count, delivery.sent_at = DeliveryState.SENT, 1, now
-    return delivery
+def _first_state(channel: str) -> str:
+    return (DeliveryState.SENT if CHANNELS[channel].sent_by_writing else DeliveryState.PENDING).value

@@ -39,24 +39,23 @@ def render(message: Message, reader: Reader) -> Rendered:
         return rendering.render(message, reader)
 
 
-def render_subject(message: Message, reader: Reader) -> str:
-    """The subject alone."""
+def subject_of(message: Message, reader: Reader) -> str:
+    """The subject alone. Call it while reading as `reader`."""
     own = _own(message, reader)
     if own is None or not own.subject:
-        return rendering.render_subject(message, reader)
+        return rendering.subject_of(message, reader)
     try:
-        with rendering.reading_as(reader):
-            return one_line(fill(own.subject, _values(message, reader)))
+        return one_line(fill(own.subject, _values(message, reader)))
     except TemplateProblem as error:
         _tell(own, str(error))
-        return rendering.render_subject(message, reader)
+        return rendering.subject_of(message, reader)
 
 
 def render_own(own: MessageTemplate, message: Message, reader: Reader) -> Rendered:
     """With these own texts; parts that are empty are the built-in ones. Raises TemplateProblem."""
     with rendering.reading_as(reader):
         values = _values(message, reader)
-        subject = one_line(fill(own.subject, values)) if own.subject else rendering.render_subject(message, reader)
+        subject = one_line(fill(own.subject, values)) if own.subject else rendering.subject_of(message, reader)
         built_in = rendering.render(message, reader, subject=subject)
         text = body(fill(own.text, values)) if own.text else built_in.text
         html = built_in.html

@@ -234,13 +234,23 @@ def test_its_queries_do_not_grow_with_events_rules_or_people(make_device, fleet,
         user = make_user()
         FleetMembership.objects.create(user=user, fleet=fleet)
         make_rule(fleet, [operator, user])
-    assert measure(40) == few <= 16
+    assert measure(40) == few <= 17
 
 
-def test_it_costs_two_queries_where_nobody_made_a_rule(device, db, django_assert_num_queries):
+def test_it_costs_three_queries_where_nobody_made_a_rule(device, db, django_assert_num_queries):
     events = record_events(device, EventKind.OVERSPEED)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         notify_of_events(events, now=timezone.now(), max_age=MAX_AGE)
+
+
+def test_what_no_rule_asks_for_is_not_even_read(device, fleet, operator, db):
+    make_rule(fleet, [operator], kinds=[EventKind.ALARM])
+    make_rule(fleet, [operator], kinds=[EventKind.IGNITION_ON], is_active=False)
+    with CaptureQueriesContext(connection) as queries:
+        record_events(device, EventKind.OVERSPEED, EventKind.IGNITION_ON)
+    assert not [query for query in queries if 'FROM "tasks_app_device"' in query["sql"]]
+    record_events(device, EventKind.OVERSPEED, EventKind.ALARM)
+    assert [one.kind for one in written()] == ["alarm"]
 
 
 def test_it_counts_the_unread_from_the_cache_and_forgets_on_every_write(device, rule, operator, charlie, run_jobs):
