@@ -134,14 +134,15 @@ def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> li
     """Write one delivery per notification and way to reach its person; return the ids of those still to be sent."""
     ways = read_ways((draft.user_id, draft.channels) for _id, draft in written)
     rows = [(pk, channel, destination) for pk, draft in written for channel, destination in ways.of(draft)]
-    columns = {
+    columns: dict[str, Any] = {
+        "now": now,
         "notification_ids": [pk for pk, _channel, _destination in rows],
         "channels": [channel for _pk, channel, _destination in rows],
         "destination_ids": [destination for _pk, _channel, destination in rows],
         "states": [_first_state(channel) for _pk, channel, _destination in rows],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT_DELIVERIES, {"now": now, **columns})
+        cursor.execute(_INSERT_DELIVERIES, columns)
         return [pk for pk, state in cursor if state == DeliveryState.PENDING]
 
 
