@@ -65,6 +65,8 @@ def time_cells(
 ) -> Cells:
     """Microseconds since 1970 as ISO 8601: in UTC with a Z, or the wall clock of `zone` with its offset. Milliseconds
     are written where there are any."""
+    if not len(moments):
+        return []
     is_empty, seconds = moments == NO_TIME, moments // MICROSECONDS_PER_SECOND
     seconds = np.where(is_empty, 0, seconds)
     offsets = np.zeros(len(seconds), dtype=np.int64) if zone is None else utc_offsets(seconds, zone)

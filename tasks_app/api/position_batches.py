@@ -22,6 +22,7 @@ from tasks_app.api.permissions import role_too_low
 from tasks_app.api.schema import ErrorSerializer, describe
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.json_batch import BodyError, decode_body, parse_batch
+from tasks_app.ingest.serialise import news_to_item
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import visible_devices
 from tasks_app.queries.devices import operated_devices
@@ -94,7 +95,8 @@ class ProcessBatchView(ApiView):
         request=BatchBody,
         answers={202: BatchAcceptedSerializer, 400: NothingAcceptedSerializer},
         errors=(413, 415),
-        description="Bad fixes do not cost the good ones. Fixes of devices that the caller does not operate are refused.",
+        description="Bad fixes do not cost the good ones. Fixes of devices that the caller does not operate are refused. "
+        "An alarm (attributes.alarm) needs no place.",
     )
     def post(self, request: Request) -> Response:
         items = read_batch(request)
@@ -144,13 +146,17 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     Raises PermissionDenied when every good fix is of a device that `user` may only look at.
     """
     parsed = parse_batch(items, now=timezone.now())
-    sent_ids = {fix.device_id for fix in parsed.fixes}
+    sent = {index: (fix.device_id, items[index]) for fix, index in zip(parsed.fixes, parsed.indexes, strict=True)}
+    # Written anew: the rest of such an item may be what made it no fix.
+    sent |= {index: (news.device_id, news_to_item(news)) for index, news in parsed.news.items()}
+    sent_ids = {device_id for device_id, _ in sent.values()}
     operated = operated_devices(user, sent_ids)
     good, rejected = [], list(parsed.rejected)
-    for fix, index in zip(parsed.fixes, parsed.indexes, strict=True):
-        is_active = operated.get(fix.device_id)
+    for index in sorted(sent):
+        device_id, item = sent[index]
+        is_active = operated.get(device_id)
         if is_active:
-            good.append(_known_part(items[index]))
+            good.append(_known_part(item))
         else:
             rejected.append(_refused_device(index, is_known=is_active is not None))
     if sent_ids and not operated:

@@ -35,12 +35,3 @@ class RejectedFix:
     index: int
     code: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedBatch:
-    """What a parser made of one body: `fixes[i]` came from item `indexes[i]`; the others are in `rejected`."""
-
-    fixes: list[Fix]
-    indexes: list[int]
-    rejected: list[RejectedFix]

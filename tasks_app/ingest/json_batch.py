@@ -1,19 +1,22 @@
 """The product's own JSON: a list of positions, or an object with the list under `positions`.
 
 A position is `{"device_id", "timestamp", "latitude", "longitude", "speed" (km/h), "course" (degrees), "altitude" (m),
-"accuracy" (m), "attributes"}`; the first four are required, other keys are ignored.
+"accuracy" (m), "attributes"}`; the first four are required, other keys are ignored. An alarm (`attributes.alarm`) needs no
+place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.fix import Fix, ParsedBatch, RejectedFix
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.placeless import PlacelessNews, placeless_news
 from tasks_app.ingest.validate import (
     EARLIEST,
     LIMITS,
@@ -27,7 +30,17 @@ from tasks_app.ingest.validate import (
     shown,
 )
 
-__all__ = ["BodyError", "decode_body", "decode_json", "parse_batch"]
+__all__ = ["BodyError", "ParsedBatch", "decode_body", "decode_json", "parse_batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBatch:
+    """What became of the items: `fixes[i]` came from item `indexes[i]`, `news` is by item, the others are in `rejected`."""
+
+    fixes: list[Fix] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    rejected: list[RejectedFix] = field(default_factory=list)
+    news: dict[int, PlacelessNews] = field(default_factory=dict)
 
 
 def _within(name: str) -> msgspec.Meta:
@@ -61,16 +74,22 @@ def decode_body(body: bytes, *, max_bytes: int, max_fixes: int) -> list[object]:
     return items
 
 
-def parse_batch(items: list[object], *, now: datetime) -> ParsedBatch:
-    """Fixes and rejections of raw positions with their index in `items`; one bad position never costs a good one."""
-    batch = ParsedBatch([], [], [])
+def parse_batch(items: list[object], *, now: datetime, is_history: bool = False) -> ParsedBatch:
+    """Fixes, news and rejections of raw positions with their index in `items`; one bad position never costs a good one.
+
+    What makes no fix but carries an alarm is news without a place; in history, where nobody is alerted, it is refused.
+    """
+    batch = ParsedBatch()
     known_ids: set[str] = set()
     latest = now + MAX_AHEAD
     for index, (item, position) in enumerate(zip(items, _well_shaped(items), strict=True)):
         try:
             fix = (position and _fast(position, known_ids, latest)) or _slow(item, now)
         except InvalidFix as error:
-            batch.rejected.append(RejectedFix(index, error.code, error.detail))
+            if not is_history and (news := _news(item, now)):
+                batch.news[index] = news
+            else:
+                batch.rejected.append(RejectedFix(index, error.code, error.detail))
         else:
             batch.fixes.append(fix)
             batch.indexes.append(index)
@@ -158,3 +177,10 @@ def _slow(item: object, now: datetime) -> Fix:
         accuracy_meters=item.get("accuracy"),
         attributes=item.get("attributes"),
     )
+
+
+def _news(item: object, now: datetime) -> PlacelessNews | None:
+    if not isinstance(item, dict):
+        return None
+    told = {name: item.get(name) for name in ("device_id", "timestamp", "attributes")}
+    return placeless_news(**told, now=now)

@@ -29,7 +29,7 @@ def iter_fixes(
     for index, item in enumerate(_items(path)):
         if device_id and isinstance(item, dict):
             item = {**item, "device_id": device_id}
-        batch = parse_batch([item], now=now)
+        batch = parse_batch([item], now=now, is_history=True)
         yield from batch.fixes
         yield from (RejectedFix(index, bad.code, bad.detail) for bad in batch.rejected)
 

@@ -18,9 +18,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.json_batch import decode_json
-from tasks_app.ingest.message import DeviceMessage, known, stated_device_id, to_kph
+from tasks_app.ingest.message import DeviceMessage, known, refused_or_news, stated_device_id, to_kph
+from tasks_app.ingest.placeless import PlacelessNews, placeless_news
 from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
 
 Parameters = Mapping[str, Sequence[str]]
@@ -52,28 +53,31 @@ def parse_parameters(
     """The message in a query string or a form; of a parameter that comes twice the last counts.
 
     `zone` is that of times like "2026-01-31 12:00:00", `speed_unit` one of message.KPH_PER. Raises BodyError without a
-    usable id; whatever else is wrong makes a RejectedFix.
+    usable id; whatever else is wrong makes a RejectedFix, or news where it carries an alarm.
     """
     device_id = stated_device_id(_last(parameters, "id") or _last(parameters, "deviceid"))
     latitude, longitude = _place(parameters)
     # A heartbeat of a phone that stands still; an alarm, though, must not get lost for want of a place.
     if not latitude and not longitude and not _last(parameters, "alarm"):
         return DeviceMessage(device_id, None)
+    timestamp = _timestamp(_last(parameters, "timestamp"), now, zone)
+    attributes = _attributes(parameters)
     try:
         fix = make_fix(
             now=now,
             device_id=device_id,
-            timestamp=_timestamp(_last(parameters, "timestamp"), now, zone),
+            timestamp=timestamp,
             latitude=_number(latitude),
             longitude=_number(longitude),
             speed_kph=to_kph(_number(_last(parameters, "speed")), speed_unit),
             course_degrees=_number(_last(parameters, "bearing") or _last(parameters, "heading")),
             altitude_meters=_number(_last(parameters, "altitude")),
             accuracy_meters=_number(_last(parameters, "accuracy")),
-            attributes=_attributes(parameters),
+            attributes=attributes,
         )
     except InvalidFix as error:
-        return DeviceMessage(device_id, RejectedFix(0, error.code, error.detail))
+        news = placeless_news(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
+        return refused_or_news(device_id, error, news)
     return DeviceMessage(device_id, fix)
 
 
@@ -83,10 +87,11 @@ def parse_json(body: bytes, *, now: datetime) -> DeviceMessage:
     if not isinstance(decoded, dict):
         raise BodyError("wrong_shape", f"The body must be a JSON object, not {shown(decoded)}.")
     device_id = stated_device_id(decoded.get("device_id"))
+    location = decoded.get("location")
     try:
-        return DeviceMessage(device_id, _location(device_id, decoded.get("location"), now))
+        return DeviceMessage(device_id, _location(device_id, location, now))
     except InvalidFix as error:
-        return DeviceMessage(device_id, RejectedFix(0, error.code, error.detail))
+        return refused_or_news(device_id, error, _news(device_id, location, now))
 
 
 # --- Query and form ---------------------------------------------------------------------------------------------------
@@ -178,7 +183,8 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
     if not isinstance(location, dict):
         raise InvalidFix("missing_location", f"location must be a JSON object, not {shown(location)}.")
     coords = location.get("coords")
-    if coords is None and not location.get("alarm"):
+    attributes = _json_attributes(location)
+    if coords is None and not attributes.get("alarm"):
         return None
     if coords is not None and not isinstance(coords, dict):
         raise InvalidFix("invalid_coords", f"coords must be a JSON object, not {shown(coords)}.")
@@ -193,8 +199,15 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
         course_degrees=known(coords.get("heading")),
         altitude_meters=coords.get("altitude"),
         accuracy_meters=known(coords.get("accuracy")),
-        attributes=_json_attributes(location),
+        attributes=attributes,
     )
+
+
+def _news(device_id: str, location: object, now: datetime) -> PlacelessNews | None:
+    if not isinstance(location, dict):
+        return None
+    timestamp, attributes = location.get("timestamp"), _json_attributes(location)
+    return placeless_news(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
 
 
 def _json_attributes(location: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,19 @@
-"""A Fix as the JSON position the ingest API accepts: the inverse of `json_batch.parse_batch`."""
+"""A Fix, or news, as the JSON position the ingest API accepts: the inverse of `json_batch.parse_batch`."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.placeless import PlacelessNews
 
 
 def fix_to_item(fix: Fix) -> dict[str, Any]:
     """JSON-ready position (degrees, km/h, meters, ISO-8601 UTC); what the device did not send is left out."""
     item: dict[str, Any] = {
         "device_id": fix.device_id,
-        "timestamp": fix.fix_time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": _text(fix.fix_time),
         "latitude": fix.latitude,
         "longitude": fix.longitude,
     }
@@ -24,3 +25,16 @@ def fix_to_item(fix: Fix) -> dict[str, Any]:
         "attributes": fix.attributes or None,
     }
     return item | {key: value for key, value in optional.items() if value is not None}
+
+
+def news_to_item(news: PlacelessNews) -> dict[str, Any]:
+    """JSON-ready position without a place."""
+    return {
+        "device_id": news.device_id,
+        "timestamp": _text(news.told_at),
+        "attributes": {"alarm": list(news.alarms)},
+    }
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

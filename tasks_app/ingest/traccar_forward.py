@@ -3,6 +3,9 @@
 Format of Traccar 6 with forward.type=json and event.forward.type=json (https://www.traccar.org/forward/): speed in
 knots, course in degrees, altitude and accuracy in meters, 0 for an unknown accuracy, times in ISO-8601 with an offset.
 The device is who its `uniqueId` says; Traccar's own row numbers (id, deviceId, geofenceIds) mean nothing here.
+
+For a message without a fix Traccar forwards a copy of the last one it knows, with that one's `fixTime` and the message's own
+`deviceTime`; for a device that never had one, the place 0, 0 in 1980 (its OutdatedHandler).
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.message import DeviceMessage, stated_device_id, to_kph
-from tasks_app.ingest.validate import InvalidFix, make_fix, shown
+from tasks_app.ingest.placeless import PlacelessNews, placeless_news
+from tasks_app.ingest.validate import InvalidFix, make_fix, parse_timestamp, shown
 
 
 def parse_forward(body: bytes, *, now: datetime) -> DeviceMessage:
@@ -29,14 +33,17 @@ def parse_forward(body: bytes, *, now: datetime) -> DeviceMessage:
     if not isinstance(device, dict):
         raise BodyError("missing_device_id", "The body must have a member device with its uniqueId.")
     device_id = stated_device_id(device.get("uniqueId"))
-    name = device.get("name")
     content: Fix | RejectedFix | None
     try:
         content = _content(device_id, decoded, now)
     except InvalidFix as error:
         content = RejectedFix(0, error.code, error.detail)
-    is_from_device = content is not None or _event_type(decoded) == "deviceOnline"
-    return DeviceMessage(device_id, content, name if isinstance(name, str) else "", is_from_device)
+    news = _news(device_id, decoded, content, now)
+    if news is not None and isinstance(content, RejectedFix):
+        content = None
+    name = device.get("name")
+    is_from_device = content is not None or news is not None or _event_type(decoded) == "deviceOnline"
+    return DeviceMessage(device_id, content, news, name if isinstance(name, str) else "", is_from_device)
 
 
 def _event_type(decoded: dict[str, Any]) -> str | None:
@@ -64,6 +71,31 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
         accuracy_meters=None if accuracy == 0 and not isinstance(accuracy, bool) else accuracy,
         attributes=_attributes(position, _event_type(decoded)),
     )
+
+
+def _news(
+    device_id: str, decoded: dict[str, Any], content: Fix | RejectedFix | None, now: datetime
+) -> PlacelessNews | None:
+    """What the message tells beside a fix that is none, or that is a copy of an older one."""
+    position, event = (part if isinstance(part := decoded.get(name), dict) else {} for name in ("position", "event"))
+    own_time = position.get("deviceTime") or event.get("eventTime")
+    fix_time = content.fix_time if isinstance(content, Fix) else None
+    if fix_time is not None and not _is_after(own_time, fix_time, now):
+        return None
+    for attributes in (position.get("attributes"), event.get("attributes")):
+        news = placeless_news(
+            device_id=device_id, timestamp=own_time, attributes=attributes, now=now, copied_fix_time=fix_time
+        )
+        if news is not None:
+            return news
+    return None
+
+
+def _is_after(timestamp: object, fix_time: datetime, now: datetime) -> bool:
+    try:
+        return parse_timestamp(timestamp, now=now) > fix_time
+    except InvalidFix:
+        return False
 
 
 def _attributes(position: dict[str, Any], event_type: str | None) -> dict[str, Any]:

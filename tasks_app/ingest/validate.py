@@ -35,7 +35,8 @@ MAX_AHEAD = timedelta(days=1)
 # As seconds this is the year 5138, as milliseconds 1973: no sensible time is on the wrong side.
 MILLISECONDS_ABOVE = 1e11
 
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+# PostgreSQL stores neither in a text.
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -215,7 +216,7 @@ def _flat_bytes(attributes: dict[Any, Any]) -> int | None:
     """What clean strings and small numbers take at most as JSON; None for anything else, which needs a deeper look."""
     characters = 0
     for key, value in attributes.items():
-        if not isinstance(key, str) or _UNSTORABLE.search(key):
+        if not isinstance(key, str) or UNSTORABLE.search(key):
             return None
         characters += len(key)
         kind = type(value)
@@ -223,7 +224,7 @@ def _flat_bytes(attributes: dict[Any, Any]) -> int | None:
             if not -1e15 < value < 1e15:
                 return None
         elif kind is str:
-            if _UNSTORABLE.search(value):
+            if UNSTORABLE.search(value):
                 return None
             characters += len(value)
         elif kind is not bool and value is not None:
@@ -236,7 +237,7 @@ def _check_json(value: object, depth_left: int) -> None:
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
-        if _UNSTORABLE.search(value):
+        if UNSTORABLE.search(value):
             raise InvalidFix("invalid_attributes", "attributes must not contain NUL characters or lone surrogates.")
     elif isinstance(value, int | float):
         # An integer beyond 64 bits would not survive the way through JSON tools; infinity and NaN are not JSON.

@@ -132,7 +132,7 @@ class DeviceState(models.Model):
     sent_odometer_meters = models.FloatField(_("odometer the device sent (m)"), null=True, blank=True)
     sent_engine_seconds = models.FloatField(_("engine time the device sent (s)"), null=True, blank=True)
     alarms = ArrayField(
-        models.CharField(max_length=50), default=list, blank=True, verbose_name=_("alarms of the newest fix")
+        models.CharField(max_length=50), default=list, blank=True, verbose_name=_("alarms of the newest message")
     )
     is_battery_low = models.BooleanField(_("battery low"), default=False)
     geofence_ids = ArrayField(models.BigIntegerField(), default=list, blank=True, verbose_name=_("inside geofences"))

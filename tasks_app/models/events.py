@@ -32,7 +32,8 @@ class Event(models.Model):
     overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
     began, its place is where it had lasted long enough to be told. overspeed_end: speed_limit_kph, peak_kph, started_at,
     duration_seconds; written with the end of the overspeed event, at the time and place of that end.
-    geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it). battery_low: battery_percent.
+    geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it), last_fix_at where it came without a
+    place and has the last known one. battery_low: battery_percent.
     trip_end: started_at, distance_meters, duration_seconds, max_speed_kph, average_speed_kph, start_latitude,
     start_longitude. device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
     """

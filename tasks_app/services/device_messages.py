@@ -1,10 +1,10 @@
-"""Messages of devices that may send: good fixes go to the inbox, bad ones to the quarantine, both are signs of life."""
+"""Messages of devices that may send: good fixes and news go to the inbox, bad ones to the quarantine; all are signs of life."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.models import Device, FixSource
 from tasks_app.services.heartbeats import hear_from
@@ -19,14 +19,15 @@ def take_in(
 
     Raises InboxFull, redis.RedisError: the sender must try again.
     """
-    match message.content:
-        case Fix():
-            add_to_inbox([message.content], received_at=received_at)
-        case RejectedFix(code=code, detail=detail):
-            suspect = Suspect(code, detail, body, device.unique_id)
-            take_in_suspects([suspect], device=device, source=source, received_at=received_at)
-        case None if message.is_from_device:
-            hear_from(device_pk=device.pk, now=received_at)
+    content, news = message.content, message.news
+    if isinstance(content, RejectedFix):
+        suspect = Suspect(content.code, content.detail, body, device.unique_id)
+        take_in_suspects([suspect], device=device, source=source, received_at=received_at)
+    elif content is not None or news is not None:
+        fixes, told = [content] if content else [], [news] if news else []
+        add_to_inbox(fixes, told, received_at=received_at)
+    elif message.is_from_device:
+        hear_from(device_pk=device.pk, now=received_at)
 
 
 def take_in_suspects(suspects: list[Suspect], *, device: Device, source: FixSource, received_at: datetime) -> None:

@@ -1,7 +1,7 @@
 """What devices say beside their place: ignition, alarms, battery, their own odometer and engine hours.
 
-Attribute names and units are Traccar's: `alarm` (a name or several with commas), `batteryLevel` (percent), `odometer`
-(meters), `hours` (milliseconds). Its `battery` is volts, so it is not looked at.
+Attribute names and units are Traccar's: `alarm` (`ingest.placeless`), `batteryLevel` (percent), `odometer` (meters), `hours`
+(milliseconds). Its `battery` is volts, so it is not looked at.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.ingest.placeless import alarm_names
 from tasks_app.models import EventKind
 from tasks_app.services import derivation
 from tasks_app.services.forward_rows import Forward, Found
 
 BATTERY_MARGIN_PERCENT = 10.0
-MAX_ALARMS = 20
-MAX_ALARM_LENGTH = 50
 
 # The attributes, by position in the batch, of the fixes that say any of this.
 Telling = dict[int, dict[str, Any]]
@@ -32,13 +31,6 @@ def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_befo
     telling = {position: attributes[row] for position, row in rows if not has_none(attributes[row])}
     _keep_counters(forward, telling)
     return [*_ignition(forward, ignition, ignition_before), *_alarms(forward, telling), *_battery(forward, telling)]
-
-
-def alarm_names(value: Any) -> list[str]:
-    """The alarms of an attribute, a text with commas or a list of texts: each once, in its order."""
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    names = [part.strip()[:MAX_ALARM_LENGTH] for part in parts[: 10 * MAX_ALARMS] if isinstance(part, str)]
-    return list(dict.fromkeys(name for name in names if name))[:MAX_ALARMS]
 
 
 def _ignition(forward: Forward, now: npt.NDArray[np.int8], before: npt.NDArray[np.int8]) -> Found:

@@ -1,7 +1,7 @@
-"""The inbox of single fixes: phones send one at a time, the pipeline is quickest with many at once.
+"""The inbox of single fixes and news: phones send one at a time, the pipeline is quickest with many at once.
 
-An entry is deleted after its fix is stored. A crash in between, or two drains at once, store nothing twice: the pipeline
-keeps each (device, time) once. The keys are described in `queries.inbox`.
+An entry is deleted after it is stored. A crash in between, or two drains at once, store nothing twice: the pipeline keeps
+each (device, time) once. The keys are described in `queries.inbox`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import msgspec
 from tasks_app.engine import QueueFull, current_job, get_task
 from tasks_app.engine.connection import client
 from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.placeless import PlacelessNews
 from tasks_app.models import FixSource
 from tasks_app.queries.inbox import MAX_INBOX_FIXES, drain_key, inbox_key, inbox_size
+from tasks_app.services.placeless_news import record_news
 from tasks_app.services.positions import StoreResult, store_fixes
 from tasks_app.services.quarantine import Suspect, quarantine
 
@@ -53,18 +55,22 @@ class InboxFull(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    fix: Fix
+    """A fix or news, with when it was received."""
+
     received_at: datetime
+    fix: Fix | None = None
+    news: PlacelessNews | None = None
 
 
 _decoder = msgspec.json.Decoder(_Entry)
 
 
-def add_to_inbox(fixes: Sequence[Fix], *, received_at: datetime) -> None:
-    """Put all of the fixes into the inbox; a drain follows within a second. Raises InboxFull, redis.RedisError."""
-    if not fixes:
+def add_to_inbox(fixes: Sequence[Fix], news: Sequence[PlacelessNews] = (), *, received_at: datetime) -> None:
+    """Put all of it into the inbox; a drain follows within a second. Raises InboxFull, redis.RedisError."""
+    if not fixes and not news:
         return
-    entries = [msgspec.json.encode(_Entry(fix, received_at)) for fix in fixes]
+    entries = [msgspec.json.encode(_Entry(received_at, fix=fix)) for fix in fixes]
+    entries += [msgspec.json.encode(_Entry(received_at, news=one)) for one in news]
     added = client().register_script(_ADD)([inbox_key(), drain_key()], [MAX_INBOX_FIXES, DRAIN_NOTE_MS, *entries])
     if added < 0:
         raise InboxFull(f"The inbox holds {MAX_INBOX_FIXES} fixes.")
@@ -83,7 +89,8 @@ def _ask_for_drain() -> None:
 
 def drain_inbox() -> dict[str, int]:
     """Store what waits in the inbox, in rounds of 5 000, and remove it; counts of what became of the fixes."""
-    totals = {"read": 0, "stored": 0, "doubled": 0, "filtered": 0, "rejected": 0, "events": 0}
+    names = ("read", "stored", "doubled", "filtered", "without_place", "rejected", "events")
+    totals = dict.fromkeys(names, 0)
     client().delete(drain_key())
     for _ in range(MAX_INBOX_FIXES // FIXES_PER_ROUND):
         current_job().raise_if_cancelled()
@@ -99,37 +106,45 @@ def _drain_round(totals: dict[str, int]) -> int:
     if not entries:
         return 0
     readable = [entry for _, fields in entries if (entry := _read(fields)) is not None]
-    result = store_fixes([entry.fix for entry in readable], [entry.received_at for entry in readable])
-    _keep_refused(readable, result.rejected)
+    fixes = [(entry.fix, entry.received_at) for entry in readable if entry.fix]
+    news = [(entry.news, entry.received_at) for entry in readable if entry.news]
+    # The fixes first: the place of news without one may be among them.
+    stored = store_fixes([fix for fix, _ in fixes], [received_at for _, received_at in fixes])
+    recorded = record_news([one for one, _ in news], [received_at for _, received_at in news])
+    _keep_refused(fixes, stored.rejected)
+    _keep_refused(news, recorded.rejected)
     client().xdel(inbox_key(), *(entry_id for entry_id, _ in entries))
-    _count(totals, len(entries), len(entries) - len(readable), result)
+    _count(totals, stored)
+    totals["read"] += len(entries)
+    totals["without_place"] += len(news) - len(recorded.rejected)
+    totals["rejected"] += len(entries) - len(readable) + len(recorded.rejected)
+    totals["events"] += recorded.events
     return len(entries)
 
 
 def _read(fields: dict[bytes, Any]) -> _Entry | None:
     try:
-        return _decoder.decode(fields.get(b"f", b""))
+        entry = _decoder.decode(fields.get(b"f", b""))
     except ValueError as error:
         logger.warning("An inbox entry cannot be read and is dropped: %s", error)
         return None
+    return entry if entry.fix or entry.news else None
 
 
-def _keep_refused(entries: list[_Entry], rejected: Sequence[RejectedFix]) -> None:
+def _keep_refused(sent: Sequence[tuple[Fix | PlacelessNews, datetime]], rejected: Sequence[RejectedFix]) -> None:
     """Their senders were told that all is well, and then the device was switched off or deleted."""
     if not rejected:
         return
-    refused = [(bad, entries[bad.index].fix) for bad in rejected]
-    suspects = [Suspect(bad.code, bad.detail, msgspec.json.encode(fix), fix.device_id) for bad, fix in refused]
-    received_at = max(entries[bad.index].received_at for bad in rejected)
+    logger.info("%d entries of the inbox were rejected, first: %s", len(rejected), rejected[0].detail)
+    refused = [(bad, *sent[bad.index]) for bad in rejected]
+    suspects = [Suspect(bad.code, bad.detail, msgspec.json.encode(one), one.device_id) for bad, one, _ in refused]
+    received_at = max(moment for _, _, moment in refused)
     quarantine(suspects, source=FixSource.INBOX, device_pk=None, received_at=received_at)
 
 
-def _count(totals: dict[str, int], read: int, unreadable: int, result: StoreResult) -> None:
-    totals["read"] += read
+def _count(totals: dict[str, int], result: StoreResult) -> None:
     totals["stored"] += result.stored
     totals["doubled"] += result.doubled
     totals["filtered"] += sum(result.filtered.values())
-    totals["rejected"] += unreadable + len(result.rejected)
+    totals["rejected"] += len(result.rejected)
     totals["events"] += result.events
-    if result.rejected:
-        logger.info("%d fixes of the inbox were rejected, first: %s", len(result.rejected), result.rejected[0].detail)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.contrib.auth import get_user_model
-from django.db import transaction
 
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
-from tasks_app.ingest.validate import shown
-from tasks_app.models import DeviceStatus, Event, EventKind, FleetRole
-from tasks_app.queries.access import visible_fleets
-from tasks_app.services import broadcast, derivation, device_states
+from tasks_app.services import derivation, device_states
+from tasks_app.services.accepting import accept, operated_fleets
 from tasks_app.services.device_states import KnownDevice, State
 from tasks_app.services.dirty_days import mark_dirty_days
-from tasks_app.services.event_rows import complete_episodes, insert_events
 from tasks_app.services.filter_rules import FilterRules, own_reasons
 from tasks_app.services.filters import (
     FilteredPart,
@@ -34,7 +29,7 @@ from tasks_app.services.fix_columns import FixColumns, IntArray, to_columns
 from tasks_app.services.fleet_geofences import geofences_of
 from tasks_app.services.forward_rows import Changes, forward_rows
 from tasks_app.services.live_changes import derive_changes
-from tasks_app.services.position_cache import invalidate_latest_positions
+from tasks_app.services.placeless_news import record_news
 from tasks_app.services.position_rows import (
     StoredFix,
     fixes_before,
@@ -43,8 +38,8 @@ from tasks_app.services.position_rows import (
     prepare_partitions,
     stored_arrays,
 )
+from tasks_app.services.state_changes import save_changes
 from tasks_app.services.transactions import run_in_transaction
-from tasks_app.signals import events_recorded
 
 # A job's result has a size limit, and nobody reads more reasons than these.
 MAX_LISTED = 500
@@ -62,36 +57,29 @@ class StoreResult:
     events: int = 0
 
 
-@dataclass(slots=True)
-class _Accepted:
-    """Fixes of devices that may send, the devices by primary key ascending."""
-
-    fixes: list[Fix]
-    pks: list[int]
-    received_at: list[datetime]
-    devices: list[KnownDevice]
-    rejected: list[RejectedFix]
-
-
 def process_batch(items: list[Any], *, received_at: datetime, user_id: int | None = None) -> dict[str, Any]:
     """Store a batch of positions in the product's JSON; one bad position never costs a good one.
 
     With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns `{"received",
-    "stored", "doubled", "filtered": {reason: count}, "rejected_count", "rejected": [{"index", "code", "detail"}] (the
-    first 500), "events"}`.
+    "stored", "doubled", "filtered": {reason: count}, "without_place" (alarms), "rejected_count", "rejected": [{"index",
+    "code", "detail"}] (the first 500), "events"}`.
     """
     parsed = parse_batch(items, now=received_at)
     result = store_fixes(parsed.fixes, received_at, user_id=user_id)
+    # After the fixes: the place of an alarm that has none of its own may be among them.
+    news = record_news(list(parsed.news.values()), received_at, user_id=user_id)
     refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
+    refused += [RejectedFix(list(parsed.news)[r.index], r.code, r.detail) for r in news.rejected]
     rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
     return {
         "received": len(items),
         "stored": result.stored,
         "doubled": result.doubled,
         "filtered": result.filtered,
+        "without_place": len(parsed.news) - len(news.rejected),
         "rejected_count": len(rejected),
         "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
-        "events": result.events,
+        "events": result.events + news.events,
     }
 
 
@@ -110,27 +98,22 @@ def store_fixes(
     told, and no device counts as seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
     """
     received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
-    operated_fleets = None if user_id is None else _operated_fleets(user_id)
+    allowed_fleets = None if user_id is None else operated_fleets(user_id)
 
     def work() -> StoreResult:
-        return _store(fixes, received, announce, operated_fleets)
+        return _store(fixes, received, announce, allowed_fleets)
 
     return run_in_transaction(work, should_retry=is_missing_partition)
 
 
-def _operated_fleets(user_id: int) -> set[int]:
-    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
-    return set() if user is None else set(visible_fleets(user, FleetRole.OPERATOR).values_list("pk", flat=True))
-
-
 def _store(
-    fixes: Sequence[Fix], received: list[datetime], announce: bool, operated_fleets: set[int] | None
+    fixes: Sequence[Fix], received: list[datetime], announce: bool, allowed_fleets: set[int] | None
 ) -> StoreResult:
-    accepted = _accept(fixes, received, operated_fleets)
+    accepted = accept(fixes, received, allowed_fleets)
     result = StoreResult(rejected=accepted.rejected)
-    if not accepted.fixes:
+    if not accepted.items:
         return result
-    everything = to_columns(accepted.fixes, accepted.pks, accepted.received_at)
+    everything = to_columns(accepted.items, accepted.pks, accepted.received_at)
     rules = rules_of(accepted.devices)
     out: list[FilteredPart] = []
     columns = take_out(everything, own_reasons(everything, rules, is_history=not announce), out)
@@ -142,15 +125,8 @@ def _store(
     new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices, earlier)
     heard_us = _heard_us(everything.device_pks, columns, new, record_filtered(out))
     result.stored, result.filtered = int(new.sum()), count_by_reason(out)
-    result.doubled = len(accepted.fixes) - result.stored - sum(result.filtered.values())
-    touched = [state for state, moment_us in zip(states, heard_us.tolist(), strict=True) if moment_us]
-    if announce:
-        changes.events = _seen(heard_us, states) + changes.events
-    result.events = len(changes.events)
-    _save(changes, touched, locked.settled, announce)
-    fleet_of = {device.pk: device.fleet_id for device in accepted.devices}
-    told = changes.events if announce else []
-    transaction.on_commit(lambda: broadcast.announce(touched, told, fleet_of), robust=True)
+    result.doubled = len(accepted.items) - result.stored - sum(result.filtered.values())
+    result.events = save_changes(changes, locked, accepted.devices, heard_us, announce=announce)
     return result
 
 
@@ -208,62 +184,3 @@ def _heard_us(
     np.maximum.at(heard_us, numbers[columns.device[new]], columns.received_us[new])
     np.maximum.at(heard_us, np.searchsorted(all_pks, filtered[:, 0]), filtered[:, 1])
     return heard_us
-
-
-def _accept(fixes: Sequence[Fix], received: list[datetime], operated_fleets: set[int] | None) -> _Accepted:
-    known = device_states.find_devices({fix.device_id for fix in fixes})
-    if operated_fleets is not None:
-        known = {unique_id: device for unique_id, device in known.items() if device.fleet_id in operated_fleets}
-    active = {unique_id: device.pk for unique_id, device in known.items() if device.is_active}
-    devices = sorted((device for device in known.values() if device.is_active), key=lambda device: device.pk)
-    pks = [active.get(fix.device_id) for fix in fixes]
-    if None not in pks:
-        return _Accepted(list(fixes), cast(list[int], pks), received, devices, [])
-    accepted = _Accepted([], [], [], devices, [])
-    for index, (fix, pk) in enumerate(zip(fixes, pks, strict=True)):
-        if pk is None:
-            accepted.rejected.append(_refusal(index, fix, known.get(fix.device_id)))
-            continue
-        accepted.fixes.append(fix)
-        accepted.pks.append(pk)
-        accepted.received_at.append(received[index])
-    return accepted
-
-
-def _refusal(index: int, fix: Fix, device: KnownDevice | None) -> RejectedFix:
-    if device is None:
-        return RejectedFix(index, "unknown_device", f"No device has the id {shown(fix.device_id)}.")
-    return RejectedFix(index, "inactive_device", f"The device {shown(fix.device_id)} is not active.")
-
-
-def _seen(heard_us: IntArray, states: list[State]) -> list[Event]:
-    """Devices that sent something new are online; the ones that were offline get an event of being back."""
-    back: list[Event] = []
-    for state, seen_us in zip(states, heard_us.tolist(), strict=True):
-        if not seen_us:
-            continue
-        seen_at = device_states.from_microseconds(seen_us)
-        if state.status == DeviceStatus.OFFLINE:
-            back.append(_back_online(state, seen_at))
-        state.status, state.offline_since = DeviceStatus.ONLINE.value, None
-        state.last_seen_at = max(state.last_seen_at, seen_at) if state.last_seen_at else seen_at
-    return back
-
-
-def _back_online(state: State, seen_at: datetime) -> Event:
-    data = {}
-    if state.offline_since is not None:
-        data["offline_minutes"] = round((seen_at - state.offline_since).total_seconds() / 60, 1)
-    place = {"latitude": state.latitude, "longitude": state.longitude}
-    return Event(device_id=state.device_id, kind=EventKind.DEVICE_ONLINE, occurred_at=seen_at, data=data, **place)
-
-
-def _save(changes: Changes, touched: list[State], settled: Mapping[int, tuple[Any, ...]], announce: bool) -> None:
-    insert_events(changes.events)
-    for state, event in changes.open_episodes:
-        state.overspeed_event_id = event.pk
-    complete_episodes(changes.ended_episodes)
-    device_states.save_states(touched, settled)
-    invalidate_latest_positions(touched)
-    if changes.events and announce:
-        events_recorded.send(sender=Event, events=changes.events)

@@ -9,13 +9,13 @@ from datetime import datetime
 
 from django.conf import settings
 
+from tasks_app.ingest.validate import UNSTORABLE
 from tasks_app.models import FixSource, QuarantinedFix
 from tasks_app.models.quarantine import MAX_BODY_CHARACTERS, MAX_CODE_CHARACTERS, MAX_DETAIL_CHARACTERS
 from tasks_app.services.transactions import run_in_transaction
 
 # One request may hold thousands of bad fixes, and the first hundred tell as much.
 MAX_PER_CALL = 100
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 # As a query parameter or as a member of JSON.
 _SECRET = re.compile(r"""((?:^|[?&])(?:key|token|notificationToken)=)[^&\s"]*|("(?:key|token)"\s*:\s*")[^"]*""")
 
@@ -43,7 +43,7 @@ def printable(body: bytes | str) -> str:
     text = body[: 4 * MAX_BODY_CHARACTERS]
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
-    text = _SECRET.sub(lambda found: f"{found[1] or found[2]}***", _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+    text = _SECRET.sub(lambda found: f"{found[1] or found[2]}***", UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text))
     return text if len(text) <= MAX_BODY_CHARACTERS else text[: MAX_BODY_CHARACTERS - 1] + "…"
 
 

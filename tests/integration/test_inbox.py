@@ -32,7 +32,8 @@ def delayed_jobs():
 def test_it_stores_what_waits_and_empties_the_inbox(device):
     add_to_inbox([fix(seconds=0, attributes={"ignition": True})], received_at=NOON)
     add_to_inbox([fix(seconds=1), fix("stranger")], received_at=NOON + timedelta(seconds=2))
-    assert drain_position_inbox() == {"read": 3, "stored": 2, "doubled": 0, "filtered": 0, "rejected": 1, "events": 0}
+    found = {name: count for name, count in drain_position_inbox().items() if count}
+    assert found == {"read": 3, "stored": 2, "rejected": 1}
     assert inbox_size() == 0
     assert list(Position.objects.order_by("fix_time").values_list("received_at", flat=True)) == [
         NOON,

@@ -90,7 +90,7 @@ def test_every_way_in_gives_the_same_row(way, device, key, server):
 def test_a_phone_that_repeats_itself_is_stored_once(device, key):
     for _ in range(3):
         assert send_query(key).status_code == 200
-    assert drain_inbox() == {"read": 3, "stored": 1, "doubled": 2, "filtered": 0, "rejected": 0, "events": 0}
+    assert {name: count for name, count in drain_inbox().items() if count} == {"read": 3, "stored": 1, "doubled": 2}
 
 
 def test_an_answer_to_a_phone_is_200_without_a_body(device, key):

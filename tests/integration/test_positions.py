@@ -77,7 +77,15 @@ def test_it_stores_each_fix_once_and_moves_the_state_to_the_newest(device):
         ],
         received_at=NOON,
     )
-    counts = {"received": 2, "stored": 2, "doubled": 0, "filtered": {}, "rejected_count": 0, "events": 0}
+    counts = {
+        "received": 2,
+        "stored": 2,
+        "doubled": 0,
+        "filtered": {},
+        "without_place": 0,
+        "rejected_count": 0,
+        "events": 0,
+    }
     assert result == {**counts, "rejected": []}
     assert [p.speed_kph for p in Position.objects.order_by("fix_time")] == [30, 40]
     assert Position.objects.order_by("fix_time").first().attributes == {"ignition": True}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks_app.ingest.fix import Fix, ParsedBatch
-from tasks_app.ingest.json_batch import BodyError, decode_body, parse_batch
+from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.json_batch import BodyError, ParsedBatch, decode_body, parse_batch
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.validate import InvalidFix, make_fix
 

@@ -205,10 +205,6 @@ def test_a_message_without_a_place_is_a_sign_of_life(query):
     assert (message.device_id, message.content, message.is_from_device) == ("7", None, True)
 
 
-def test_an_alarm_without_a_place_is_not_passed_over():
-    assert refusal_of(read("id=7&alarm=sos")) == "missing_latitude"
-
-
 @pytest.mark.parametrize(
     ("query", "code"),
     [
@@ -319,7 +315,6 @@ def test_the_app_s_other_members_become_attributes(given, attributes):
         ({"coords": {**COORDS, "speed": True}}, "invalid_speed"),
         ({"coords": {**COORDS, "speed": 10**400}}, "invalid_speed"),
         ({"coords": []}, "invalid_coords"),
-        ({"coords": None, "alarm": "sos"}, "missing_latitude"),
         ({"extras": {"note": "\x00"}}, "invalid_attributes"),
         ({"extras": {"note": "x" * 5000}}, "invalid_attributes"),
     ],

@@ -54,7 +54,8 @@ class IngestPositionsView(IngestView):
         ),
         answers={200: TakenInSerializer, 202: TakenInSerializer},
         errors=(413, 429),
-        description="An object, a list, or a list under `positions`; device_id may be left out, the key says it. 202 when "
+        description="An object, a list, or a list under `positions`; device_id may be left out, the key says it, "
+        "and the place of an alarm. 202 when "
         "something was accepted, 200 when nothing was: neither has to be sent again.",
         auth=DEVICE_AUTH,
     )
@@ -65,12 +66,13 @@ class IngestPositionsView(IngestView):
         device = _sender(request, holder, items, received_at)
         mine = [_of_device(item, device) for item in items]
         parsed = parse_batch([item for item in mine if not isinstance(item, RejectedFix)], now=received_at)
-        add_to_inbox(parsed.fixes, received_at=received_at)
+        add_to_inbox(parsed.fixes, list(parsed.news.values()), received_at=received_at)
         rejected = _rejected(mine, parsed.rejected)
         _keep(items, rejected, device, received_at)
-        code = status.HTTP_202_ACCEPTED if parsed.fixes else status.HTTP_200_OK
+        accepted = len(parsed.fixes) + len(parsed.news)
+        code = status.HTTP_202_ACCEPTED if accepted else status.HTTP_200_OK
         shown = msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])
-        body = {"accepted": len(parsed.fixes), "rejected_count": len(rejected), "rejected": shown}
+        body = {"accepted": accepted, "rejected_count": len(rejected), "rejected": shown}
         return Response(body, status=code)
 
 
@@ -104,9 +106,9 @@ def _sender(request: Request, holder: Device | None, items: list[object], now: d
     except BodyError as error:
         raise bad_body(error) from error
     parsed = parse_batch(items[:1], now=now)
-    content = parsed.fixes[0] if parsed.fixes else parsed.rejected[0]
     device = sender_named(request, None, unique_id)
-    return known_or_registered(request, device, DeviceMessage(unique_id, content))
+    message = DeviceMessage(unique_id, parsed.rejected[0] if parsed.rejected else None)
+    return known_or_registered(request, device, message)
 
 
 def _of_device(item: object, device: Device) -> object:

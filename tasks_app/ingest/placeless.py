@@ -1,0 +1,63 @@
+"""What a message tells though its fix is of no use: an SOS button is often pressed before the receiver knows where it is.
+
+Attribute names are Traccar's: `alarm` is a name or several with commas (https://www.traccar.org/, model Position).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tasks_app.ingest.validate import UNSTORABLE, InvalidFix, check_device_id, parse_timestamp
+
+MAX_ALARMS = 20
+MAX_ALARM_LENGTH = 50
+
+
+class PlacelessNews(msgspec.Struct, frozen=True, gc=False):
+    """Alarms of a device (unique id as it states it) that came without a usable fix.
+
+    `told_at` is the device's own time (aware, UTC), that of the arrival where its clock says nothing that can be right.
+    `copied_fix_time` is that of the older fix a Traccar server sent in place of the missing one.
+    """
+
+    device_id: str
+    told_at: datetime
+    alarms: tuple[str, ...]
+    copied_fix_time: datetime | None = None
+
+
+def placeless_news(
+    *,
+    device_id: object,
+    timestamp: object,
+    attributes: object,
+    now: datetime,
+    copied_fix_time: datetime | None = None,
+) -> PlacelessNews | None:
+    """The news in a message that makes no fix, None where it tells none or does not say of whom. Raises nothing."""
+    if not isinstance(attributes, Mapping) or not (alarms := alarm_names(attributes.get("alarm"))):
+        return None
+    try:
+        checked_id = check_device_id(device_id)
+    except InvalidFix:
+        return None
+    return PlacelessNews(checked_id, _own_time(timestamp, now), tuple(alarms), copied_fix_time)
+
+
+def alarm_names(value: Any) -> list[str]:
+    """The alarms of an attribute, a text with commas or a list of texts: each once, in its order."""
+    parts = value.split(",", 10 * MAX_ALARMS) if isinstance(value, str) else value if isinstance(value, list) else []
+    names = [part.strip()[:MAX_ALARM_LENGTH] for part in parts[: 10 * MAX_ALARMS] if isinstance(part, str)]
+    return list(dict.fromkeys(UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", name) for name in names if name))[:MAX_ALARMS]
+
+
+def _own_time(timestamp: object, now: datetime) -> datetime:
+    """A receiver without a fix has often no clock either, and an alarm is of now unless somebody knows better."""
+    try:
+        return parse_timestamp(timestamp, now=now)
+    except InvalidFix:
+        return now
