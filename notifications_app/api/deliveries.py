@@ -70,6 +70,9 @@ class DeliveryListQuery(PageQuery):
     channel = serializers.ChoiceField(choices=ChannelKind.choices, required=False)
     notification_id = serializers.IntegerField(min_value=1, required=False)
     destination_id = serializers.IntegerField(min_value=1, required=False)
+    merged_into_id = serializers.IntegerField(
+        min_value=1, required=False, help_text="Those that this digest told together."
+    )
     user_id = serializers.IntegerField(min_value=1, required=False, help_text="For staff: deliveries to this user.")
 
 
@@ -86,7 +89,7 @@ class DeliveryListView(ApiView):
     def get(self, request: Request) -> Response:
         query = self.parameters(DeliveryListQuery)
         deliveries = visible_deliveries(request.user)
-        for name in ("state", "channel", "notification_id", "destination_id"):
+        for name in ("state", "channel", "notification_id", "destination_id", "merged_into_id"):
             if name in query:
                 deliveries = deliveries.filter(**{name: query[name]})
         if "user_id" in query:

@@ -46,8 +46,6 @@ class Channel(ABC):
     sent_by_writing: ClassVar[bool] = False
     # True where people set up their own addresses (models.Destination), each of which gets its delivery.
     has_destinations: ClassVar[bool] = False
-    # True where people read the messages: what an outage left behind reaches them together. Programs want every event.
-    merges_backlog: ClassVar[bool] = True
 
     def address_of(self, user: AbstractUser) -> str:
         """Where this channel reaches `user`, for channels without destinations. Raises DeliveryError where it cannot."""

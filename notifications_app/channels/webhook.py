@@ -8,6 +8,7 @@ import hmac
 import json
 import secrets
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
@@ -18,8 +19,10 @@ from notifications_app.channels.addresses import Refused, networks
 from notifications_app.channels.base import Channel, Configured, DeliveryError, InvalidDestination
 from notifications_app.channels.outgoing_http import Answer, InvalidUrl, parse_url, post
 from notifications_app.encryption import Unreadable
+from notifications_app.models.kinds import NotificationKind
+from notifications_app.queries.merged import merged_counts, merged_into
 from notifications_app.texts import one_line
-from tasks_app.api.fields import iso_utc
+from tasks_app.iso_times import iso_utc
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery
@@ -30,12 +33,13 @@ _LATER = {408, 425, 429}
 # The address itself is wrong, not this one message.
 _NOT_THERE = {401, 403, 404, 405, 410}
 _ANSWER_LENGTH = 200
+# So many of what a digest stands for are in its body, some 400 KB; the log of deliveries has all of it.
+MAX_LISTED = 1000
 
 
 class WebhookChannel(Channel):
     kind = "webhook"
     has_destinations = True
-    merges_backlog = False
 
     def configure(self, url: str) -> Configured:
         parts = _parsed(url)
@@ -76,14 +80,20 @@ def judged(answer: Answer) -> str:
 
 
 def payload(delivery: Delivery) -> bytes:
-    """The body: the same at every attempt."""
+    """The body: the same at every attempt, unless more was merged into a digest meanwhile."""
+    content = {**_told(delivery), "text": delivery.notification.body_text}
+    if delivery.notification.kind == NotificationKind.DIGEST and (merged := _merged(delivery)):
+        content["merged"] = merged
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _told(delivery: Delivery) -> dict[str, Any]:
     notification = delivery.notification
     device, event = notification.device, notification.event
-    content: dict[str, Any] = {
+    return {
         "id": notification.pk,
         "kind": notification.kind,
         "subject": notification.subject,
-        "text": notification.body_text,
         "created_at": iso_utc(notification.created_at),
         "device": device and {"id": device.pk, "unique_id": device.unique_id, "name": device.name},
         "event": event
@@ -97,7 +107,19 @@ def payload(delivery: Delivery) -> bytes:
             "data": event.data,
         },
     }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _merged(digest: Delivery) -> dict[str, Any] | None:
+    """What an outage left, each with the key under which it may have come before; None for a digest of something else."""
+    by_kind: Counter[str] = Counter()
+    for one in merged_counts(digest):
+        by_kind[one.kind] += one.count
+    if not by_kind:
+        return None
+    newest = reversed(merged_into(digest).reverse()[:MAX_LISTED])
+    listed = [{**_told(one), "idempotency_key": idempotency_key(one)} for one in newest]
+    total = by_kind.total()
+    return {"total": total, "by_kind": by_kind, "not_listed": total - len(listed), "notifications": listed}
 
 
 def signature_headers(signing_secret: str, message_id: str, timestamp_seconds: int, body: bytes) -> dict[str, str]:
@@ -117,8 +139,13 @@ def new_signing_secret() -> str:
 
 
 def idempotency_key(delivery: Delivery) -> str:
-    """The same at every attempt; the time keeps keys apart after a database was set up anew."""
-    return f"delivery-{delivery.pk}-{delivery.created_at.timestamp():.0f}"
+    """The same at every attempt; the time keeps keys apart after a database was set up anew.
+
+    A digest that more was merged into since its last attempt is another message: nobody may take it for the smaller one.
+    """
+    key = f"delivery-{delivery.pk}-{delivery.created_at.timestamp():.0f}"
+    count = delivery.merged.count() if delivery.notification.kind == NotificationKind.DIGEST else 0
+    return f"{key}-{count}" if count else key
 
 
 def readable(parts: SplitResult) -> str:

@@ -11,7 +11,6 @@ While a change is being committed nothing is cached, so that a process killed af
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from django.core.cache import cache
 
 from notifications_app.models import Notification
 from notifications_app.queries.inbox import visible_notifications
+from tasks_app.iso_times import iso_utc
 
 logger = logging.getLogger(__name__)
 
@@ -82,11 +82,7 @@ def _as_json(row: Notification) -> dict[str, Any]:
         "subject": row.subject,
         "device_id": row.device_id,
         "event_id": row.event_id,
-        "created_at": _iso(row.created_at),
-        "read_at": row.read_at and _iso(row.read_at),
-        "acknowledged_at": row.acknowledged_at and _iso(row.acknowledged_at),
+        "created_at": iso_utc(row.created_at),
+        "read_at": row.read_at and iso_utc(row.read_at),
+        "acknowledged_at": row.acknowledged_at and iso_utc(row.acknowledged_at),
     }
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from notifications_app.channels.registry import CHANNELS
 from notifications_app.matching import URGENT_KINDS
 from notifications_app.messages import DigestLine, digest_message, kind_label
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationKind
 from notifications_app.queries.audience import read_people, reader_of, readers_of
+from notifications_app.queries.merged import merged_counts
 from notifications_app.queries.ways import read_ways
 from notifications_app.rendering import Rendered
 from notifications_app.services.dispatch import enqueue_deliveries
@@ -49,22 +48,21 @@ def merge_backlog(delivery_id: int, *, now: datetime) -> int:
         people = read_people([one.notification.user_id]) if one and _may_be_merged(one) else []
         if one is None or not people:
             return 0
-        rows = list(_waiting(one, people[0], now))
+        waiting = list(_waiting(one, people[0], now).values_list("pk", flat=True))
         digest = _waiting_digest(one)
-        if not rows or (digest is None and len(rows) < settings.ALERT_BACKLOG_EVENTS):
+        if not waiting or (digest is None and len(waiting) < settings.ALERT_BACKLOG_EVENTS):
             return 0
-        before = list(_about(digest.merged.all())) if digest else []
-        rendered = _rendered([*before, *rows], people[0], now)
-        digest = _rewritten(digest, rendered) if digest else _written(rows, rendered, now)
+        digest = digest or _written(one, waiting[0], now)
         if digest is None:
             return 0
-        free = Delivery.objects.filter(pk__in=[row.pk for row in rows], state=DeliveryState.PENDING)
-        return free.update(state=DeliveryState.MERGED, merged_into=digest)
+        free = Delivery.objects.filter(pk__in=waiting, state=DeliveryState.PENDING)
+        merged = free.update(state=DeliveryState.MERGED, merged_into=digest)
+        _put_into_words(digest, people[0], now)
+        return merged
 
 
 def _may_be_merged(delivery: Delivery) -> bool:
-    is_known = delivery.channel in CHANNELS and CHANNELS[delivery.channel].merges_backlog
-    return is_known and not delivery.notification.on_behalf_to and settings.ALERT_BACKLOG_EVENTS > 0
+    return not delivery.notification.on_behalf_to and settings.ALERT_BACKLOG_EVENTS > 0
 
 
 def _waiting(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
@@ -75,7 +73,8 @@ def _waiting(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Del
         notification__device__in=visible_devices(person).order_by().values("pk"),
     )
     urgent = found.filter(notification__kind__in=URGENT_KINDS)
-    return _about(found.exclude(pk__in=urgent.values("pk"))).select_for_update(of=("self",))[:MAX_PER_MERGE]
+    rest = found.exclude(pk__in=urgent.values("pk")).order_by("pk")
+    return rest.select_for_update(of=("self",))[:MAX_PER_MERGE]
 
 
 def _waiting_digest(one: Delivery) -> Delivery | None:
@@ -92,53 +91,35 @@ def _same_way(one: Delivery) -> QuerySet[Delivery]:
     )
 
 
-def _about(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    return deliveries.select_related("notification__device", "notification__event").order_by("pk")
-
-
-def _rendered(rows: Sequence[Delivery], person: AbstractUser, now: datetime) -> Rendered:
-    reader = reader_of(readers_of([person])[person.pk], settings.TIME_ZONE)
-    return render(digest_message(_lines([row.notification for row in rows]), at=now), reader)
-
-
-def _lines(told: Sequence[Notification]) -> list[DigestLine]:
-    """One line per vehicle and kind."""
-    together: defaultdict[tuple[int | None, str], list[Notification]] = defaultdict(list)
-    for one in told:
-        together[one.device_id, one.event.kind if one.event else one.kind].append(one)
-    return [
-        DigestLine(
-            vehicle=same[0].device.name if same[0].device else "",
-            what=kind_label(kind) if same[0].event else NotificationKind(kind).label,
-            count=len(same),
-            last_at=max(one.event.occurred_at if one.event else one.created_at for one in same),
-        )
-        for (_device, kind), same in together.items()
-    ]
-
-
-def _rewritten(digest: Delivery, rendered: Rendered) -> Delivery:
-    news = Notification.objects.filter(pk=digest.notification_id)
-    news.update(subject=rendered.subject, body_text=rendered.text, body_html=rendered.html)
-    note_change({digest.notification.user_id})
-    return digest
-
-
-def _written(rows: Sequence[Delivery], rendered: Rendered, now: datetime) -> Delivery | None:
+def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
     """A digest by the way its parts would have gone; None where the person wants no digests there."""
-    first = rows[0]
     draft = Draft(
-        user_id=first.notification.user_id,
+        user_id=one.notification.user_id,
         kind=NotificationKind.DIGEST.value,
-        dedupe_key=f"merged:{first.pk}",
-        rendered=rendered,
-        channels=frozenset({first.channel}),
+        dedupe_key=f"merged:{first_id}",
+        rendered=Rendered("", "", ""),
+        channels=frozenset({one.channel}),
     )
-    if (first.channel, first.destination_id) not in set(read_ways([(draft.user_id, draft.channels)]).of(draft)):
+    if (one.channel, one.destination_id) not in set(read_ways([(draft.user_id, draft.channels)]).of(draft)):
         return None
     (pk,) = write_notifications([replace(draft, channels=frozenset())], now=now)
     # In the application all of it has been told one by one.
     Notification.objects.filter(pk=pk).update(read_at=now)
-    digest = Delivery.objects.create(notification_id=pk, channel=first.channel, destination_id=first.destination_id)
+    digest = Delivery.objects.create(notification_id=pk, channel=one.channel, destination_id=one.destination_id)
     transaction.on_commit(partial(enqueue_deliveries, [digest.pk]))
     return digest
+
+
+def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> None:
+    """Of all that is merged into it by now, one line per vehicle and kind."""
+    lines = [DigestLine(one.vehicle, _label(one.kind), one.count, one.last_at) for one in merged_counts(digest)]
+    reader = reader_of(readers_of([person])[person.pk], settings.TIME_ZONE)
+    rendered = render(digest_message(lines, at=now), reader)
+    news = Notification.objects.filter(pk=digest.notification_id)
+    news.update(subject=rendered.subject, body_text=rendered.text, body_html=rendered.html)
+    note_change({person.pk})
+
+
+def _label(kind: str) -> Any:
+    """Of an event's kind or, where the event is gone, of the notification's."""
+    return NotificationKind(kind).label if kind in NotificationKind.values else kind_label(kind)

@@ -15,6 +15,7 @@ from rest_framework.validators import UniqueValidator
 
 from tasks_app.engine import InvalidArguments, JobState, parse_state
 from tasks_app.engine.arguments import encode_json
+from tasks_app.iso_times import iso_utc
 
 MAX_ID = 2**63 - 1
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
@@ -223,8 +224,3 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def iso_utc(moment: datetime) -> str:
-    """`moment` as ISO-8601 in UTC, ending in Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -14,10 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import IdListField, MomentField, iso_utc
+from tasks_app.api.fields import IdListField, MomentField
 from tasks_app.api.pagination import PageQuery, merged_page, page_body
 from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
+from tasks_app.iso_times import iso_utc
 from tasks_app.models import Device, FleetRole, Position
 from tasks_app.queries.routes import simplified_route
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
 
@@ -9,14 +10,18 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from notifications_app.channels.base import DeliveryError
+from notifications_app.channels.webhook import idempotency_key, signature_headers
 from notifications_app.models import ChannelKind, Delivery, DeliveryState, EmailOptOut, Notification
 from notifications_app.services.backlog import merge_backlog
 from notifications_app.services.deliveries import deliver
 from notifications_app.services.destinations import add_destination
 from notifications_app.services.dispatch import sweep_stuck_deliveries
-from tasks_app.models import EventKind
+from tasks_app.models import Device, EventKind, Fleet
+from tests.support import receiver as answers
 from tests.support.mail import running_mail_sink
 from tests.support.notifications import make_rule, record_events
+from tests.support.receiver import Receiver, running_receiver
 
 OLD = timedelta(hours=2)
 
@@ -87,14 +92,92 @@ def test_alarms_go_one_by_one(sink, device, rule, operator, run_jobs):
     assert set(states()) == {("alarm", "sent"), ("speed", "merged"), ("digest", "sent")}
 
 
-def test_programs_get_every_event(device, rule, operator, settings):
-    settings.WEBHOOK_ALLOW_HTTP = True
+@pytest.fixture
+def receiver(settings):
+    settings.WEBHOOK_ALLOW_HTTP, settings.OUTGOING_ALLOWED_NETWORKS = True, ["127.0.0.0/8"]
+    with running_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def hook(receiver, operator, rule):
     rule.channels = [ChannelKind.WEBHOOK]
     rule.save()
-    add_destination(user=operator, kind="webhook", name="Office", url="http://example.org/")
-    record_events(device, *[EventKind.OVERSPEED] * 12)
-    Delivery.objects.update(created_at=timezone.now() - OLD)
-    assert merge_backlog(Delivery.objects.first().pk, now=timezone.now()) == 0
+    return add_destination(user=operator, kind="webhook", name="Office", url=receiver.url)
+
+
+def leave_unposted(device, count: int, kind: str = EventKind.OVERSPEED) -> list[Delivery]:
+    known = set(Delivery.objects.values_list("pk", flat=True))
+    record_events(device, *[kind] * count, latitude=-23.55, longitude=-46.63, data={"speed_kph": 101})
+    new = Delivery.objects.exclude(pk__in=known)
+    new.update(created_at=timezone.now() - OLD)
+    return list(new.order_by("pk"))
+
+
+def test_a_program_gets_one_digest_with_the_data_of_every_event(receiver, hook, device, run_jobs):
+    waiting = leave_unposted(device, 9) + leave_unposted(device, 2, EventKind.IGNITION_ON)
+    run_jobs("notifications")
+    (got,) = receiver.received
+    digest = Delivery.objects.get(notification__kind="digest")
+    assert (digest.state, digest.destination, digest.merged.count()) == ("sent", hook, 11)
+    key, at = got.headers["Webhook-Id"], int(got.headers["Webhook-Timestamp"])
+    expected = signature_headers(hook.secrets["signing_secret"], key, at, got.body)
+    assert (got.headers["Idempotency-Key"], got.headers["Webhook-Signature"]) == (key, expected["Webhook-Signature"])
+    content = json.loads(got.body)
+    assert (content["kind"], content["device"], content["event"]) == ("digest", None, None)
+    merged = content["merged"]
+    assert {name: merged[name] for name in ("total", "by_kind", "not_listed")} == {
+        "total": 11,
+        "by_kind": {"overspeed": 9, "ignition_on": 2},
+        "not_listed": 0,
+    }
+    assert [one["id"] for one in merged["notifications"]] == [one.notification_id for one in waiting]
+    first = merged["notifications"][0]
+    assert first["idempotency_key"] == idempotency_key(waiting[0])
+    assert first["device"]["unique_id"] == "van-1"
+    assert (first["event"]["kind"], first["event"]["data"], first["event"]["latitude"]) == (
+        "overspeed",
+        {"speed_kph": 101},
+        -23.55,
+    )
+
+
+def test_of_very_many_a_program_gets_the_newest_and_how_many_there_were(receiver, hook, device, run_jobs, monkeypatch):
+    monkeypatch.setattr("notifications_app.channels.webhook.MAX_LISTED", 3)
+    waiting = leave_unposted(device, 12)
+    run_jobs("notifications")
+    merged = json.loads(receiver.received[0].body)["merged"]
+    assert [one["id"] for one in merged["notifications"]] == [one.notification_id for one in waiting[-3:]]
+    assert (merged["total"], merged["not_listed"]) == (12, 9)
+
+
+def test_a_digest_that_grew_is_another_message_and_one_that_did_not_the_same(receiver, hook, device):
+    now = timezone.now()
+    first = leave_unposted(device, 10)
+    merge_backlog(first[0].pk, now=now)
+    digest = Delivery.objects.get(notification__kind="digest")
+    receiver.answer = answers.status(503)
+    for _ in range(2):
+        with pytest.raises(DeliveryError):
+            deliver(digest.pk, now=now)
+    later = leave_unposted(device, 1)
+    assert deliver(later[0].pk, now=now) == "merged"
+    receiver.answer = Receiver.answer
+    assert deliver(digest.pk, now=now) == "sent"
+    once, again, grown = receiver.received
+    assert once.headers["Idempotency-Key"] == again.headers["Idempotency-Key"] != grown.headers["Idempotency-Key"]
+    assert once.body == again.body
+    assert json.loads(grown.body)["merged"]["total"] == 11
+
+
+def test_a_program_hears_nothing_of_what_its_owner_may_not_see_any_more(receiver, hook, device, fleet, make_device):
+    leave_unposted(make_device(unique_id="other", fleet=fleet), 4)
+    waiting = leave_unposted(device, 10)
+    merge_backlog(waiting[0].pk, now=timezone.now())
+    Device.objects.filter(pk=device.pk).update(fleet=Fleet.objects.create(name="Sold to"))
+    deliver(Delivery.objects.get(notification__kind="digest").pk, now=timezone.now())
+    merged = json.loads(receiver.received[0].body)["merged"]
+    assert (merged["total"], {one["device"]["unique_id"] for one in merged["notifications"]}) == (4, {"other"})
 
 
 def test_while_the_mail_server_is_away_all_of_it_joins_one_digest(sink, device, rule, operator):

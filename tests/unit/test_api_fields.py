@@ -17,10 +17,10 @@ from tasks_app.api.fields import (
     StrictBooleanField,
     StrictCharField,
     StrictSerializer,
-    iso_utc,
 )
 from tasks_app.api.parsers import decode_json, read_bounded
 from tasks_app.engine import InvalidArguments, JobState, PayloadTooLarge, QueueFull, QueueUnavailable, UnknownTask
+from tasks_app.iso_times import iso_utc
 from tasks_app.queries.job_stats import MAX_HOURS, MAX_POINTS, step_for
 
 
