@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.test import TransactionTestCase
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
@@ -36,6 +37,13 @@ def _delete_keys(*patterns: str) -> None:
     for pattern in patterns:
         for key in redis.scan_iter(pattern, count=1000):
             redis.unlink(key)
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_settings() -> Iterator[None]:
+    """A request leaves its language behind in the thread, which a server sets anew for the next one."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
+from tasks_app.engine.registry import registered_tasks
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 APPS = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
 LANGUAGES = ("pt_BR",)
@@ -56,6 +58,10 @@ def source_catalog(app: str) -> Catalog:
         for _line, texts, comments, context in _texts_of(path):
             location = [(path.relative_to(BASE_DIR).as_posix(), 0)]
             catalog.add(texts, locations=location, auto_comments=comments, context=context)
+    for task in registered_tasks():
+        # What the admin tells of a task is in its docstring.
+        if task.summary and task.function.__module__.startswith(f"{app}."):
+            catalog.add(task.summary, locations=[(f"{task.function.__module__.replace('.', '/')}.py", 0)])
     return catalog
 
 

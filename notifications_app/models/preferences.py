@@ -14,6 +14,16 @@ from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, Vo
 from tasks_app.models.fleets import validate_time_zone
 
 
+def default_language() -> str:
+    """That of the server: whoever chose only units goes on reading as before."""
+    return settings.LANGUAGE_CODE
+
+
+def default_time_zone() -> str:
+    """That of the server."""
+    return settings.TIME_ZONE
+
+
 class NotificationPreference(models.Model):
     """How one person reads (language, zone, units), when they want quiet, and whether the daily summary comes.
 
@@ -28,8 +38,16 @@ class NotificationPreference(models.Model):
         related_name="notification_preference",
         verbose_name=_("user"),
     )
-    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="en")
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        choices=settings.LANGUAGES,
+        default=default_language,
+        help_text=_("Of messages, reports and these pages."),
+    )
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
+    )
     distance_unit = models.CharField(
         _("distances in"), max_length=3, choices=DISTANCE_UNITS, default=DistanceUnit.KM.value
     )

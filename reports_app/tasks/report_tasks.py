@@ -42,7 +42,7 @@ def generate_daily_reports(day: str | None = None) -> dict[str, Any]:
 
 @task(queue="reports", schedulable=True)
 def export_report_data(report_id: int, format: str) -> dict[str, Any]:
-    """Write a ready report to a file: json, csv or xlsx."""
+    """Write a ready report to a file of the format that is named (json, csv, xlsx, pdf, geojson, gpx, kml)."""
     return run_export(report_id=report_id, format=format)
 
 

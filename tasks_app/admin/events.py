@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge
+from tasks_app.admin.event_details import event_details
 from tasks_app.admin.exchange import ExportAdmin
 from tasks_app.admin.resources import EventResource
 from tasks_app.models import Event, EventKind
 
+EXACT = "Y-m-d H:i:s"
 KIND_BADGES: dict[str, str] = {
     EventKind.GEOFENCE_ENTER: "info",
     EventKind.GEOFENCE_EXIT: "info",
@@ -33,7 +38,7 @@ KIND_BADGES: dict[str, str] = {
 @admin.register(Event)
 class EventAdmin(ExportAdmin, ReadOnlyAdmin):
     resource_classes = (EventResource,)
-    list_display = ("occurred_at", "kind_badge", "device", "geofence", "details")
+    list_display = ("when", "kind_badge", "device", "geofence", "details")
     list_filter = ("kind", "device__fleet")
     list_filter_sheet = False
     list_select_related = ("device", "geofence")
@@ -48,5 +53,8 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
 
     @display(description=_("details"))
     def details(self, event: Event) -> str:
-        pairs = (f"{key} {round(value, 1) if isinstance(value, float) else value}" for key, value in event.data.items())
-        return " · ".join(pairs) or MISSING
+        return " · ".join(event_details(event.data)) or MISSING
+
+    @display(description=_("occurred at"), ordering="occurred_at")
+    def when(self, event: Event) -> SafeString:
+        return format_html('<span class="tk-nowrap">{}</span>', date_format(localtime(event.occurred_at), EXACT))

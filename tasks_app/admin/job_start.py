@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -38,7 +39,8 @@ class TaskFacts:
 
 
 def task_facts(task: Task[Any, Any]) -> TaskFacts:
-    return TaskFacts(task.name, task.queue, task.summary, format_seconds(task.timeout_seconds))
+    summary = gettext(task.summary) if task.summary else ""
+    return TaskFacts(task.name, task.queue, summary, format_seconds(task.timeout_seconds))
 
 
 class StartTaskForm(forms.Form):

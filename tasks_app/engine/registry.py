@@ -58,8 +58,8 @@ class Task(Generic[P, R]):
 
     @property
     def summary(self) -> str:
-        """The first line of the docstring, for lists of tasks."""
-        return (self.function.__doc__ or "").strip().split("\n")[0]
+        """The first paragraph of the docstring on one line, for lists of tasks."""
+        return " ".join((self.function.__doc__ or "").strip().split("\n\n")[0].split())
 
     @property
     def timeout_seconds(self) -> float:

@@ -261,3 +261,12 @@ def test_it_runs_a_scheduled_job_now_on_a_phone(phone, staff):
     phone.page.get_by_role("button", name="Run now").click()
     expect(phone.page.get_by_text("as soon as a worker is free")).to_be_visible()
     assert find_job(job_id, user=staff).state is JobState.QUEUED
+
+
+def test_it_names_every_control_for_screen_readers(visit, fleet):
+    visit.log_in()
+    visit.open("admin:reports_app_report_add")
+    expect(visit.page.get_by_role("combobox", name="Fleet")).to_be_visible()
+    visit.open("admin:tasks_app_fleet_change", fleet.pk)
+    visit.page.get_by_role("link", name="Add another Fleet membership").click()
+    expect(visit.page.get_by_role("combobox", name="Role").first).to_be_visible()

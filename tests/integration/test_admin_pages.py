@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib import admin
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from knox.models import AuthToken
 
+from notifications_app.models import NotificationPreference
 from tasks_app.models import DeviceState, Event, EventKind, Geofence, MaintenancePlan, Position
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
 
@@ -228,3 +229,23 @@ def test_it_links_to_no_other_host(page):
     text = page.get(reverse("admin:index")).content.decode()
     for attribute in ('src="http', 'href="http', 'src="//', 'href="//'):
         assert attribute not in text
+
+
+def test_it_shows_events_in_words_on_the_clock_and_in_the_language_of_the_reader(page, staff, device):
+    NotificationPreference.objects.create(user=staff, language="pt-br", time_zone="America/Sao_Paulo")
+    Event.objects.create(
+        device=device,
+        kind=EventKind.OVERSPEED,
+        occurred_at=datetime(2026, 11, 25, 2, 5, 9, tzinfo=UTC),
+        data={"speed_kph": 105.8, "speed_limit_kph": 90.0},
+    )
+    answer = page.get(reverse("admin:tasks_app_event_changelist"))
+    text = answer.content.decode()
+    assert "2026-11-24 23:05:09" in text
+    assert "106 km/h · limite de 90 km/h" in text
+    assert answer.headers["Content-Language"] == "pt-br"
+
+
+def test_it_speaks_the_browsers_language_to_whoever_chose_none(page):
+    answer = page.get(reverse("admin:index"), headers={"Accept-Language": "pt-BR"})
+    assert answer.headers["Content-Language"] == "pt-br"

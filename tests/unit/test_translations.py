@@ -79,3 +79,20 @@ def test_an_update_keeps_translations_and_drops_what_is_gone():
     assert "no longer anywhere" not in renewed
     assert renewed.get("delivery").string == "entrega"
     assert not is_translated(renewed.get("quite new"))
+
+
+@pytest.mark.parametrize(("app", "language"), CATALOGS)
+def test_it_has_translated_every_text_of_the_sources(app, language):
+    catalog = read(app, language)
+    found = {(message.context, message.id): message for message in catalog if message.id}
+    missing = [
+        message.id
+        for message in source_catalog(app)
+        if message.id
+        and ((message.context, message.id) not in found or not is_translated(found[message.context, message.id]))
+    ]
+    assert missing == []
+
+
+def test_it_finds_what_the_admin_tells_of_a_task():
+    assert "Store one position, like a batch of one." in source_catalog("tasks_app")

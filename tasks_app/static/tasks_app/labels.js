@@ -1,0 +1,34 @@
+// Names for screen readers where the theme leaves controls without: autocompletes, whose box is not the labelled
+// <select>, and the cells of inline tables, whose label is the head of the column.
+(() => {
+  const labelOf = (field) => {
+    const label = field.labels && field.labels[0];
+    if (label) return label.textContent;
+    const cell = field.closest("td");
+    const head = cell && cell.closest("table").querySelectorAll("thead th")[cell.cellIndex];
+    return head ? head.textContent : "";
+  };
+
+  const nameOne = (select) => {
+    const name = labelOf(select).replace("*", "").trim();
+    if (!name) return;
+    if (!select.labels.length) select.setAttribute("aria-label", name);
+    const box = select.parentElement.querySelector(".select2-selection");
+    if (!box) return;
+    const chosen = box.querySelector(".select2-selection__rendered");
+    // Both, as "Fleet: North": an aria-labelledby that names the chosen value alone hides what is being chosen.
+    box.removeAttribute("aria-labelledby");
+    box.setAttribute("aria-label", [name, chosen && chosen.textContent.trim()].filter(Boolean).join(": "));
+    if (chosen) chosen.setAttribute("aria-label", name);
+    const search = box.querySelector("input");
+    if (search) search.setAttribute("aria-label", name);
+  };
+
+  const nameAll = () => document.querySelectorAll("#content-main select, form select").forEach(nameOne);
+
+  window.addEventListener("load", () => {
+    nameAll();
+    document.addEventListener("formset:added", () => setTimeout(nameAll));
+    if (window.django && django.jQuery) django.jQuery(document).on("change", "select", nameAll);
+  });
+})();
