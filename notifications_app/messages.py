@@ -93,6 +93,11 @@ def battery_message(device: Device, *, percent: float | None, spot: Spot) -> Mes
     return Message(NotificationKind.BATTERY, {**_about(device, spot), "percent": percent})
 
 
+def command_message(device: Device, *, result: str, spot: Spot) -> Message:
+    """`result` is what the device answered to a command."""
+    return Message(NotificationKind.COMMAND, {**_about(device, spot), "result": result})
+
+
 def maintenance_message(
     device: Device, *, plan_name: str, is_due: bool, at: datetime, left: Mapping[str, float | None]
 ) -> Message:
@@ -155,6 +160,8 @@ def event_message(event: Event, *, device: Device, geofence_name: str) -> Messag
         return alarm_message(device, alarm=str(event.data.get("alarm", "")), spot=spot)
     if event.kind == EventKind.BATTERY_LOW:
         return battery_message(device, percent=_number(event.data, "battery_percent"), spot=spot)
+    if event.kind == EventKind.COMMAND_RESULT:
+        return command_message(device, result=str(event.data.get("result", "")), spot=spot)
     if event.kind in (EventKind.MAINTENANCE_DUE_SOON, EventKind.MAINTENANCE_DUE):
         return _maintenance_event_message(event, device)
     return Message(NotificationKind.EVENT, {**_about(device, spot), "what": kind_label(event.kind)})

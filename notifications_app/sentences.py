@@ -37,6 +37,7 @@ VERBS = {
     "ignition_on": gettext_lazy("switches its ignition on"),
     "ignition_off": gettext_lazy("switches its ignition off"),
     "battery_low": gettext_lazy("has a low battery"),
+    "command_result": gettext_lazy("answers a command"),
     "maintenance_due_soon": gettext_lazy("is due for maintenance soon"),
     "maintenance_due": gettext_lazy("is due for maintenance"),
     "trip_start": gettext_lazy("starts a trip"),

@@ -44,6 +44,7 @@ SAMPLES: dict[str, Message] = {
         ("ignition", {**_SAMPLE_VEHICLE, "is_on": True}),
         ("alarm", {**_SAMPLE_VEHICLE, "alarm": "sos"}),
         ("battery", {**_SAMPLE_VEHICLE, "percent": 14.0}),
+        ("command", {**_SAMPLE_VEHICLE, "result": "OK"}),
         (
             "maintenance",
             {

@@ -27,6 +27,7 @@ class NotificationKind(models.TextChoices):
     IGNITION = "ignition", _("Ignition")
     ALARM = "alarm", _("Alarm")
     BATTERY = "battery", _("Battery")
+    COMMAND = "command", _("Command")
     MAINTENANCE = "maintenance", _("Maintenance")
     DAILY_SUMMARY = "daily_summary", _("Daily summary")
     SYSTEM = "system", _("System")

@@ -28,6 +28,7 @@ KIND_BADGES: dict[str, str] = {
     EventKind.IGNITION_OFF: "",
     EventKind.ALARM: "danger",
     EventKind.BATTERY_LOW: "warning",
+    EventKind.COMMAND_RESULT: "",
     EventKind.TRIP_START: "",
     EventKind.TRIP_END: "",
     EventKind.MAINTENANCE_DUE_SOON: "warning",

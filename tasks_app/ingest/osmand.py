@@ -21,7 +21,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.message import DeviceMessage, known, refused_or_news, stated_device_id, to_kph
-from tasks_app.ingest.placeless import PlacelessNews, placeless_news
+from tasks_app.ingest.placeless import PlacelessNews, placeless_news, tells_news
 from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
 
 Parameters = Mapping[str, Sequence[str]]
@@ -30,10 +30,12 @@ MAX_PARAMETERS = 200
 MAX_NETWORK_ENTRIES = 20
 _POSITION_KEYS = {
     *("id", "deviceid", "lat", "lon", "location", "timestamp", "valid", "speed", "bearing", "heading", "altitude"),
-    *("accuracy", "batt", "charge", "driverUniqueId", "cell", "wifi"),
+    *("accuracy", "batt", "charge", "cell", "wifi"),
     # For sending commands to the phone, which is a secret of the phone's and no business of the map.
     "notificationToken",
 }
+# Attributes that stay as they are written, also where they look like a number.
+_TEXTS = ("driverUniqueId", "result")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "false": False}
@@ -53,15 +55,15 @@ def parse_parameters(
     """The message in a query string or a form; of a parameter that comes twice the last counts.
 
     `zone` is that of times like "2026-01-31 12:00:00", `speed_unit` one of message.KPH_PER. Raises BodyError without a
-    usable id; whatever else is wrong makes a RejectedFix, or news where it carries an alarm.
+    usable id; whatever else is wrong makes a RejectedFix, or news where it tells any.
     """
     device_id = stated_device_id(_last(parameters, "id") or _last(parameters, "deviceid"))
     latitude, longitude = _place(parameters)
+    attributes = _attributes(parameters)
     # A heartbeat of a phone that stands still; an alarm, though, must not get lost for want of a place.
-    if not latitude and not longitude and not _last(parameters, "alarm"):
+    if not latitude and not longitude and not tells_news(attributes):
         return DeviceMessage(device_id, None)
     timestamp = _timestamp(_last(parameters, "timestamp"), now, zone)
-    attributes = _attributes(parameters)
     try:
         fix = make_fix(
             now=now,
@@ -131,14 +133,14 @@ def _number(text: str) -> float | str | None:
 
 def _attributes(parameters: Parameters) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: _typed(text) for name in parameters if name not in _POSITION_KEYS and (text := _last(parameters, name))
+        name: text if name in _TEXTS else _typed(text)
+        for name in parameters
+        if name not in _POSITION_KEYS and (text := _last(parameters, name))
     }
     if isinstance(level := _number(_last(parameters, "batt")), float) and level >= 0:
         found["batteryLevel"] = level
     if charge := _last(parameters, "charge"):
         found["charge"] = charge.lower() == "true"
-    if driver := _last(parameters, "driverUniqueId"):
-        found["driverUniqueId"] = driver
     if (valid := _last(parameters, "valid").lower()) and valid not in ("true", "1"):
         found["valid"] = False
     if network := _network(parameters):
@@ -184,7 +186,7 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
         raise InvalidFix("missing_location", f"location must be a JSON object, not {shown(location)}.")
     coords = location.get("coords")
     attributes = _json_attributes(location)
-    if coords is None and not attributes.get("alarm"):
+    if coords is None and not tells_news(attributes):
         return None
     if coords is not None and not isinstance(coords, dict):
         raise InvalidFix("invalid_coords", f"coords must be a JSON object, not {shown(coords)}.")

@@ -1,6 +1,7 @@
 """What a message tells though its fix is of no use: an SOS button is often pressed before the receiver knows where it is.
 
-Attribute names are Traccar's: `alarm` is a name or several with commas (https://www.traccar.org/, model Position).
+Attribute names are Traccar's (its model Position): `alarm` is a name or several with commas, `result` what the device answered
+to a command.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from tasks_app.ingest.validate import UNSTORABLE, InvalidFix, check_device_id, p
 
 MAX_ALARMS = 20
 MAX_ALARM_LENGTH = 50
+MAX_RESULT_LENGTH = 500
 
 
 class PlacelessNews(msgspec.Struct, frozen=True, gc=False):
-    """Alarms of a device (unique id as it states it) that came without a usable fix.
+    """Alarms of a device (unique id as it states it), and its answer to a command, that came without a usable fix.
 
     `told_at` is the device's own time (aware, UTC), that of the arrival where its clock says nothing that can be right.
     `copied_fix_time` is that of the older fix a Traccar server sent in place of the missing one.
@@ -28,6 +30,12 @@ class PlacelessNews(msgspec.Struct, frozen=True, gc=False):
     told_at: datetime
     alarms: tuple[str, ...]
     copied_fix_time: datetime | None = None
+    result: str = ""
+
+
+def tells_news(attributes: Mapping[str, Any]) -> bool:
+    """Do these attributes say anything that counts without a place?"""
+    return bool(alarm_names(attributes.get("alarm")) or result_text(attributes.get("result")))
 
 
 def placeless_news(
@@ -39,20 +47,30 @@ def placeless_news(
     copied_fix_time: datetime | None = None,
 ) -> PlacelessNews | None:
     """The news in a message that makes no fix, None where it tells none or does not say of whom. Raises nothing."""
-    if not isinstance(attributes, Mapping) or not (alarms := alarm_names(attributes.get("alarm"))):
+    if not isinstance(attributes, Mapping) or not tells_news(attributes):
         return None
     try:
         checked_id = check_device_id(device_id)
     except InvalidFix:
         return None
-    return PlacelessNews(checked_id, _own_time(timestamp, now), tuple(alarms), copied_fix_time)
+    alarms, result = tuple(alarm_names(attributes.get("alarm"))), result_text(attributes.get("result"))
+    return PlacelessNews(checked_id, _own_time(timestamp, now), alarms, copied_fix_time, result)
 
 
 def alarm_names(value: Any) -> list[str]:
     """The alarms of an attribute, a text with commas or a list of texts: each once, in its order."""
     parts = value.split(",", 10 * MAX_ALARMS) if isinstance(value, str) else value if isinstance(value, list) else []
     names = [part.strip()[:MAX_ALARM_LENGTH] for part in parts[: 10 * MAX_ALARMS] if isinstance(part, str)]
-    return list(dict.fromkeys(UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", name) for name in names if name))[:MAX_ALARMS]
+    return list(dict.fromkeys(_storable(name) for name in names if name))[:MAX_ALARMS]
+
+
+def result_text(value: Any) -> str:
+    """What a device answered to a command, shortened; "" for anything but a text."""
+    return _storable(value.strip()[:MAX_RESULT_LENGTH]) if isinstance(value, str) else ""
+
+
+def _storable(text: str) -> str:
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _own_time(timestamp: object, now: datetime) -> datetime:

@@ -29,11 +29,9 @@ def fix_to_item(fix: Fix) -> dict[str, Any]:
 
 def news_to_item(news: PlacelessNews) -> dict[str, Any]:
     """JSON-ready position without a place."""
-    return {
-        "device_id": news.device_id,
-        "timestamp": _text(news.told_at),
-        "attributes": {"alarm": list(news.alarms)},
-    }
+    told = {"alarm": list(news.alarms), "result": news.result}
+    attributes = {name: value for name, value in told.items() if value}
+    return {"device_id": news.device_id, "timestamp": _text(news.told_at), "attributes": attributes}
 
 
 def _text(moment: datetime) -> str:

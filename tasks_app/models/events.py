@@ -20,6 +20,7 @@ class EventKind(models.TextChoices):
     IGNITION_OFF = "ignition_off", _("Ignition off")
     ALARM = "alarm", _("Alarm")
     BATTERY_LOW = "battery_low", _("Battery low")
+    COMMAND_RESULT = "command_result", _("Command result")
     TRIP_START = "trip_start", _("Trip started")
     TRIP_END = "trip_end", _("Trip ended")
     MAINTENANCE_DUE_SOON = "maintenance_due_soon", _("Maintenance due soon")
@@ -33,7 +34,7 @@ class Event(models.Model):
     began, its place is where it had lasted long enough to be told. overspeed_end: speed_limit_kph, peak_kph, started_at,
     duration_seconds; written with the end of the overspeed event, at the time and place of that end.
     geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it), last_fix_at where it came without a
-    place and has the last known one. battery_low: battery_percent.
+    place and has the last known one. battery_low: battery_percent. command_result: result (a text), last_fix_at.
     trip_end: started_at, distance_meters, duration_seconds, max_speed_kph, average_speed_kph, start_latitude,
     start_longitude. device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
     """

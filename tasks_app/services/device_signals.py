@@ -1,7 +1,7 @@
-"""What devices say beside their place: ignition, alarms, battery, their own odometer and engine hours.
+"""What devices say beside their place: ignition, alarms, answers to commands, battery, own odometer and engine hours.
 
-Attribute names and units are Traccar's: `alarm` (`ingest.placeless`), `batteryLevel` (percent), `odometer` (meters), `hours`
-(milliseconds). Its `battery` is volts, so it is not looked at.
+Attribute names and units are Traccar's: `alarm` and `result` (`ingest.placeless`), `batteryLevel` (percent), `odometer`
+(meters), `hours` (milliseconds). Its `battery` is volts, so it is not looked at.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.ingest.placeless import alarm_names
-from tasks_app.models import EventKind
+from tasks_app.ingest.placeless import alarm_names, result_text
+from tasks_app.models import Event, EventKind
 from tasks_app.services import derivation
+from tasks_app.services.device_states import from_microseconds
+from tasks_app.services.fix_columns import FixColumns
 from tasks_app.services.forward_rows import Forward, Found
 
 BATTERY_MARGIN_PERCENT = 10.0
@@ -31,6 +33,23 @@ def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_befo
     telling = {position: attributes[row] for position, row in rows if not has_none(attributes[row])}
     _keep_counters(forward, telling)
     return [*_ignition(forward, ignition, ignition_before), *_alarms(forward, telling), *_battery(forward, telling)]
+
+
+def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Event]:
+    """An event for each row stored now that carries a command's result, late ones too: no other event tells it."""
+    events = []
+    for row in np.flatnonzero(new).tolist():
+        if result := result_text(columns.attributes[row].get("result")):
+            event = Event(
+                device_id=int(columns.device_pks[columns.device[row]]),
+                kind=EventKind.COMMAND_RESULT,
+                occurred_at=from_microseconds(int(columns.times_us[row])),
+                latitude=float(columns.latitudes[row]),
+                longitude=float(columns.longitudes[row]),
+                data={"result": result},
+            )
+            events.append(event)
+    return events
 
 
 def _ignition(forward: Forward, now: npt.NDArray[np.int8], before: npt.NDArray[np.int8]) -> Found:

@@ -1,4 +1,4 @@
-"""Alarms that came without a place of their own: events at the device's last known place, told like any other.
+"""Alarms and command results that came without a place of their own: events at the device's last known place.
 
 A message that comes again makes no second event: the same alarm of the same moment is known. Nor does an alarm that goes
 on: trackers send an SOS every few seconds until somebody answers it.
@@ -6,7 +6,7 @@ on: trackers send an SOS every few seconds until somebody answers it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from django.db import connection
 
 from tasks_app.ingest.fix import RejectedFix
-from tasks_app.ingest.placeless import PlacelessNews, alarm_names
+from tasks_app.ingest.placeless import PlacelessNews, alarm_names, result_text
 from tasks_app.models import Event, EventKind
 from tasks_app.services.accepting import accept, operated_fleets
 from tasks_app.services.device_states import State, lock_states
@@ -30,14 +30,14 @@ GOES_ON = timedelta(minutes=5)
 PLACE_MAX_AGE = timedelta(days=1)
 
 _KNOWN = """
-    SELECT w.number, e.occurred_at, e.data ->> 'alarm'
+    SELECT w.number, e.kind, COALESCE(e.data ->> 'alarm', e.data ->> 'result'), e.occurred_at
     FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[]) w(number, device_id, told_at)
     JOIN tasks_app_event e
       ON e.device_id = w.device_id AND e.occurred_at BETWEEN w.told_at - make_interval(secs => %s) AND w.told_at
-     AND e.kind = %s
+     AND e.kind IN ('alarm', 'command_result')
 """
 _NEWEST_FIX = """
-    SELECT w.number, p.fix_time, p.latitude, p.longitude, p.attributes -> 'alarm'
+    SELECT w.number, p.fix_time, p.latitude, p.longitude, p.attributes
     FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[]) w(number, device_id, moment)
     CROSS JOIN LATERAL (
         SELECT * FROM tasks_app_position p
@@ -56,17 +56,21 @@ class NewsResult:
     rejected: list[RejectedFix] = field(default_factory=list)
 
 
+# What a device says: an event kind, with the name of the alarm or the text of the result.
+_Saying = tuple[EventKind, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a device was, when, and the alarms it sent from there."""
+    """Where a device was, when, and what it said from there."""
 
     fix_time: datetime
     latitude: float | None
     longitude: float | None
-    alarms: Sequence[str] = ()
+    said: frozenset[_Saying] = frozenset()
 
 
-# News with its number, the device's primary key, and its state.
+# News with its number and the state of its device.
 _Told = tuple[int, PlacelessNews, State]
 
 
@@ -104,36 +108,41 @@ def _record(news: Sequence[PlacelessNews], received: list[datetime], allowed_fle
 
 
 def _events(told: Sequence[_Told]) -> list[Event]:
-    """One event for each alarm that is not known; moves `alarms` of the states on."""
-    known, places = _known_alarms(told), _stored_places(told)
+    """One event for each saying that is not known; moves `alarms` of the states on."""
+    known, places = _known_sayings(told), _stored_places(told)
     events: list[Event] = []
     for number, news, state in told:
         is_newest = state.fix_time is None or news.told_at >= state.fix_time
         place = places.get(number) or (_newest_place(state) if is_newest else None)
-        seen, going_on = known.setdefault(state.device_id, {}), state.alarms if is_newest else []
-        for name in [name for name in news.alarms if name not in _sent_from(place, news)]:
-            times = seen.setdefault(name, set())
-            if not _is_known(times, news.told_at, goes_on=name in going_on):
-                events.append(_event(news, name, state, place))
+        going_on = {(EventKind.ALARM, name) for name in state.alarms} if is_newest else set()
+        for saying in _sayings(news.alarms, news.result):
+            times = known.setdefault((state.device_id, *saying), set())
+            if not _is_from(place, news, saying) and not _is_known(times, news.told_at, goes_on=saying in going_on):
+                events.append(_event(news, saying, state, place))
                 times.add(news.told_at)
-        if is_newest:
+        if is_newest and news.alarms:
             state.alarms = list(news.alarms)
     return events
 
 
+def _sayings(alarms: Iterable[str], result: str) -> list[_Saying]:
+    return [(EventKind.ALARM, name) for name in alarms] + ([(EventKind.COMMAND_RESULT, result)] if result else [])
+
+
 def _is_known(times: set[datetime], told_at: datetime, *, goes_on: bool) -> bool:
-    """Was this alarm told of this moment; or, where the device has said nothing else since, a short while ago?"""
+    """Was this said of this moment; or, where the device has said nothing else since, a short while ago?"""
     return told_at in times or (goes_on and any(told_at - GOES_ON <= time <= told_at for time in times))
 
 
-def _sent_from(place: _Place | None, news: PlacelessNews) -> Sequence[str]:
-    """The alarms that the fix which came with the news carries: whoever stored it has told of them."""
-    return place.alarms if place is not None and place.fix_time == news.copied_fix_time else ()
+def _is_from(place: _Place | None, news: PlacelessNews, saying: _Saying) -> bool:
+    """Does the fix that came with the news say it? Then whoever stored that has told of it."""
+    return place is not None and place.fix_time == news.copied_fix_time and saying in place.said
 
 
-def _event(news: PlacelessNews, alarm: str, state: State, place: _Place | None) -> Event:
-    data: dict[str, Any] = {"alarm": alarm}
-    event = Event(device_id=state.device_id, kind=EventKind.ALARM, occurred_at=news.told_at, data=data)
+def _event(news: PlacelessNews, saying: _Saying, state: State, place: _Place | None) -> Event:
+    kind, text = saying
+    data: dict[str, Any] = {"alarm" if kind == EventKind.ALARM else "result": text}
+    event = Event(device_id=state.device_id, kind=kind, occurred_at=news.told_at, data=data)
     if place is not None:
         event.latitude, event.longitude = place.latitude, place.longitude
         data["last_fix_at"] = place.fix_time.isoformat()
@@ -144,16 +153,15 @@ def _newest_place(state: State) -> _Place | None:
     return None if state.fix_time is None else _Place(state.fix_time, state.latitude, state.longitude)
 
 
-def _known_alarms(told: Sequence[_Told]) -> dict[int, dict[str, set[datetime]]]:
-    """By device and alarm, the times it was told in the minutes before and at the time of this news."""
+def _known_sayings(told: Sequence[_Told]) -> dict[tuple[int, str, str], set[datetime]]:
+    """By device, kind and text, when it was said in the minutes before and at the time of this news."""
     numbers, pks = [number for number, _, _ in told], [state.device_id for _, _, state in told]
-    device_of = dict(zip(numbers, pks, strict=True))
-    known: dict[int, dict[str, set[datetime]]] = {}
+    device_of, moments = dict(zip(numbers, pks, strict=True)), [news.told_at for _, news, _ in told]
+    known: dict[tuple[int, str, str], set[datetime]] = {}
     with connection.cursor() as cursor:
-        moments = [news.told_at for _, news, _ in told]
-        cursor.execute(_KNOWN, [numbers, pks, moments, GOES_ON.total_seconds(), EventKind.ALARM.value])
-        for number, occurred_at, alarm in cursor.fetchall():
-            known.setdefault(device_of[number], {}).setdefault(alarm, set()).add(occurred_at)
+        cursor.execute(_KNOWN, [numbers, pks, moments, GOES_ON.total_seconds()])
+        for number, kind, text, occurred_at in cursor.fetchall():
+            known.setdefault((device_of[number], kind, text), set()).add(occurred_at)
     return known
 
 
@@ -172,7 +180,10 @@ def _stored_places(told: Sequence[_Told]) -> dict[int, _Place]:
             _NEWEST_FIX,
             [numbers, pks, moments, PLACE_MAX_AGE.total_seconds(), min(moments) - PLACE_MAX_AGE, max(moments)],
         )
-        return {
-            number: _Place(fix_time, latitude, longitude, alarm_names(msgspec.json.decode(alarm or "null")))
-            for number, fix_time, latitude, longitude, alarm in cursor.fetchall()
-        }
+        return {number: _place(*fix) for number, *fix in cursor.fetchall()}
+
+
+def _place(fix_time: datetime, latitude: float, longitude: float, attributes: str | None) -> _Place:
+    said = msgspec.json.decode(attributes or "{}")
+    sayings = _sayings(alarm_names(said.get("alarm")), result_text(said.get("result")))
+    return _Place(fix_time, latitude, longitude, frozenset(sayings))

@@ -14,6 +14,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.services import derivation, device_states
 from tasks_app.services.accepting import accept, operated_fleets
+from tasks_app.services.device_signals import command_results
 from tasks_app.services.device_states import KnownDevice, State
 from tasks_app.services.dirty_days import mark_dirty_days
 from tasks_app.services.filter_rules import FilterRules, own_reasons
@@ -172,7 +173,9 @@ def _insert_and_derive(
         return new, Changes()
     mark_dirty_days(columns, new, devices)
     forward = forward_rows(columns, new, states, devices, before.times)
-    return new, derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
+    changes = derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
+    changes.events += command_results(columns, new)
+    return new, changes
 
 
 def _heard_us(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.ingest.osmand import parse_json, parse_parameters
-from tasks_app.ingest.placeless import PlacelessNews, alarm_names, placeless_news
+from tasks_app.ingest.placeless import MAX_RESULT_LENGTH, PlacelessNews, alarm_names, placeless_news, result_text
 from tasks_app.ingest.serialise import news_to_item
 from tasks_app.ingest.traccar_forward import parse_forward
 
@@ -140,6 +140,31 @@ def test_an_alarm_without_a_time_in_a_query_is_of_now():
     assert query("alarm=sos").news.told_at == NOW
 
 
+def test_a_command_s_result_is_news_too():
+    news = PlacelessNews("van-1", AT, (), result="1234")
+    assert query(f"timestamp={int(AT.timestamp())}&result=1234").news == news
+    assert client_9(alarm=None, extras={"result": "1234"}).news == news
+    assert own(attributes={"result": "1234"}).news == {0: news}
+    assert traccar(position={"attributes": {"result": "1234"}}).news == news
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (" OK ", "OK"),
+        ("x" * 5000, "x" * MAX_RESULT_LENGTH),
+        ("a\x00b", "a\ufffdb"),
+        ("", ""),
+        (5, ""),
+        (None, ""),
+        ({}, ""),
+        (True, ""),
+    ],
+)
+def test_a_command_s_result_is_a_text_that_can_be_stored(value, text):
+    assert result_text(value) == text
+
+
 @pytest.mark.parametrize("alarm", [None, "", " , ", [], {}, 5, True, [None, 3]])
 def test_what_names_no_alarm_is_no_news(alarm):
     batch = own(attributes={"alarm": alarm})
@@ -168,7 +193,7 @@ def test_names_of_alarms_are_bounded_and_can_be_stored(value, names):
 
 
 def test_news_written_as_a_position_is_read_as_the_same_news():
-    news = PlacelessNews("van-1", AT, ("sos", "fall, down"))
+    news = PlacelessNews("van-1", AT, ("sos", "fall, down"), result="1234")
     assert parse_batch([news_to_item(news)], now=NOW).news == {0: news}
 
 

@@ -63,6 +63,7 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
         "ignition": lambda: messages.ignition_message(device, is_on=True, spot=SPOT),
         "alarm": lambda: messages.alarm_message(device, alarm="hardBraking", spot=SPOT),
         "battery": lambda: messages.battery_message(device, percent=14.6, spot=SPOT),
+        "command": lambda: messages.command_message(device, result=name, spot=SPOT),
         "maintenance": lambda: messages.maintenance_message(
             device, plan_name=name, is_due=True, at=AT, left={"kilometers": -1512.3, "engine_hours": 20, "days": 1}
         ),
@@ -136,6 +137,8 @@ def test_it_writes_in_the_readers_language():
             messages.offline_message(a_device(), offline_minutes=75, is_back=True, spot=None),
             "Van 1 is back online",
         ),
+        (messages.command_message(a_device(), result="OK", spot=SPOT), "Van 1 answered: OK"),
+        (messages.command_message(a_device(), result="x" * 500, spot=SPOT), f"Van 1 answered: {'x' * 59}…"),
         (message_of("maintenance"), "Van 1: Van 1 is due"),
         (message_of("daily_summary"), "Your fleets, 23 November 2026"),
         (message_of("system"), "[Warning] Van 1"),
