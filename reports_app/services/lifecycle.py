@@ -1,8 +1,7 @@
-"""What people do to a report after they asked for it: cancel, retry, delete; and what time does: expire."""
+"""What people do to a report after they asked for it: cancel, retry, delete."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,16 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports_app.exceptions import ReportStateConflict
-from reports_app.models import UNFINISHED, Report, ReportChunk, ReportFile, ReportState
+from reports_app.models import UNFINISHED, Report, ReportState
 from reports_app.services.files import delete_files
 from reports_app.services.outcome import cancelled_text, end_report
 from reports_app.services.request import REPEATABLE, enqueue_report, revive_report
-from tasks_app.engine import current_job
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound
 from tasks_app.queries.access import SHELL
 from tasks_app.services.jobs import cancel_job
-
-EXPIRE_BATCH = 200
 
 
 def cancel_report(report: Report, *, user: Any, reason: str = "") -> str:
@@ -63,25 +59,3 @@ def delete_report(report: Report, *, user: Any) -> None:
     with transaction.atomic():
         delete_files([report.pk])
         Report.objects.filter(pk=report.pk).delete()
-
-
-def expire_reports(*, now: datetime, dry_run: bool = False) -> dict[str, int]:
-    """Take content and files from the reports whose time is over; return {"reports", "files"}: how many of each."""
-    due = Report.objects.filter(state=ReportState.READY, expires_at__lte=now)
-    if dry_run:
-        return {"reports": due.count(), "files": ReportFile.objects.filter(report__in=due).count()}
-    counts = {"reports": 0, "files": 0}
-    while ids := list(due.order_by("expires_at").values_list("pk", flat=True)[:EXPIRE_BATCH]):
-        current_job().raise_if_cancelled()
-        with transaction.atomic():
-            counts["reports"] += forget_content(ids)
-            counts["files"] += delete_files(ids)
-    return counts
-
-
-def forget_content(report_ids: list[int]) -> int:
-    """Leave of these ready reports only what was asked for and that it was made; return how many there were."""
-    ready = Report.objects.filter(pk__in=report_ids, state=ReportState.READY)
-    changed = ready.update(state=ReportState.EXPIRED, content=None)
-    ReportChunk.objects.filter(report__in=report_ids, report__state=ReportState.EXPIRED).delete()
-    return changed

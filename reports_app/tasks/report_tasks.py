@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from reports_app.services.daily import run_daily_reports
+from reports_app.services.expiry import expire_reports as expire
 from reports_app.services.export import run_export
 from reports_app.services.generate import run_device_report, run_fleet_report
-from reports_app.services.lifecycle import expire_reports as expire
 from reports_app.services.row_retention import remove_old_reports
 from reports_app.services.schedule_delivery import deliver_run
 from reports_app.services.schedule_runs import run_due_report_schedules as run_due
@@ -53,9 +53,9 @@ def sweep_stuck_reports() -> dict[str, int]:
 
 
 @task(queue="cleanup", schedulable=True)
-def expire_reports(dry_run: bool = False) -> dict[str, int]:
+def expire_reports(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
     """Take content and files from reports that are older than they are kept."""
-    return expire(now=timezone.now(), dry_run=dry_run)
+    return expire(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
 
 
 @task(queue="reports", schedulable=True)

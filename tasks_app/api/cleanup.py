@@ -104,6 +104,7 @@ CLEANUPS = {
     "history": Cleanup("cleanup_history", None),
     "notifications": Cleanup("cleanup_notifications", "notifications_app.delete_notification", RetentionBody),
     "reports": Cleanup("cleanup_reports", "reports_app.delete_report", RetentionBody),
+    "expiry": Cleanup("expire_reports", "reports_app.delete_report"),
     "optimize": Cleanup("optimize_database", None, OptimizeBody),
 }
 

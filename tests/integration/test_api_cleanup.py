@@ -21,6 +21,8 @@ ALL = {
     "jobs": {"succeeded_days": 3, "failed_days": 4},
     "history": {},
     "notifications": {"days_to_keep": 10},
+    "reports": {"days_to_keep": 10},
+    "expiry": {},
     "optimize": {"force": True},
 }
 

@@ -33,18 +33,10 @@ from tasks_app.services.partitions import (
     partition_name,
 )
 from tasks_app.signals import orphans_cleanup_requested
+from tests.support.cleanup_cases import CASES
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 NIGHT = datetime(2026, 3, 10, 3, tzinfo=UTC)
-CLEANUPS = {
-    "old_positions": get_task("cleanup_old_positions"),
-    "old_events": get_task("cleanup_old_events"),
-    "expired_sessions": get_task("cleanup_expired_sessions"),
-    "cache": get_task("cleanup_cache"),
-    "duplicate_positions": get_task("cleanup_duplicate_positions"),
-    "orphaned_data": get_task("cleanup_orphaned_data"),
-    "job_history": get_task("cleanup_job_history"),
-}
 
 pytestmark = pytest.mark.django_db
 
@@ -171,8 +163,10 @@ def test_old_events_go_and_their_notifications_stay(device, staff):
 
 def test_deleting_goes_in_bounded_batches_and_stops_between_them_when_cancelled(device):
     Event.objects.bulk_create([Event(device=device, kind="overspeed", occurred_at=days_ago(100)) for _ in range(25)])
-    reports, answers = [], iter([False, False, True])
-    job = CurrentJob(report_progress=reports.append, is_cancelled=lambda: next(answers))
+    reports = []
+    job = CurrentJob(
+        report_progress=reports.append, is_cancelled=lambda: (job.last_progress or {}).get("current") == 20
+    )
     set_current_job(job)
     try:
         with pytest.raises(JobCancelled):
@@ -321,31 +315,6 @@ def test_positions_of_deleted_devices_go_and_other_packages_are_asked(make_devic
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("name", sorted(CLEANUPS))
-def test_a_second_run_beside_the_first_declines(name):
-    is_running, may_end = threading.Event(), threading.Event()
-
-    def first() -> None:
-        def work(run: Run) -> dict:
-            is_running.set()
-            may_end.wait(30)
-            return {}
-
-        run_exclusively(name, work)
-        connections.close_all()
-
-    other = threading.Thread(target=first)
-    other.start()
-    assert is_running.wait(30)
-    try:
-        assert CLEANUPS[name]() == {"skipped": "already running"}
-    finally:
-        may_end.set()
-        other.join()
-    assert "skipped" not in CLEANUPS[name]()
-
-
-@pytest.mark.django_db(transaction=True)
 def test_the_lock_is_given_back_after_a_failure():
     def fail(run: Run) -> dict:
         with connection.cursor() as cursor:
@@ -458,7 +427,7 @@ def wait_until(is_true, seconds: float = 20) -> None:
 
 def test_cleanups_run_as_jobs(run_jobs, device, staff):
     store(device.pk, datetime.now(UTC) - timedelta(days=40), datetime.now(UTC))
-    job_ids = [enqueue(f"cleanup_{name}") for name in CLEANUPS] + [enqueue("optimize_database", dry_run=True)]
+    job_ids = [enqueue(name) for name in CASES] + [enqueue("optimize_database", dry_run=True)]
     run_jobs("cleanup")
     jobs = Job.objects.in_bulk(job_ids)
     assert {job.task: job.state for job in jobs.values() if job.state != "succeeded"} == {}

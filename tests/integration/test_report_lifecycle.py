@@ -14,9 +14,9 @@ from notifications_app.models import Notification
 from reports_app.exceptions import InvalidReport, ReportExpired
 from reports_app.models import Report, ReportFile, ReportFollower, ReportState
 from reports_app.queries import may_change_report
+from reports_app.services.expiry import expire_reports
 from reports_app.services.export import export_report
 from reports_app.services.generate import generate_report
-from reports_app.services.lifecycle import expire_reports
 from reports_app.services.links import report_link
 from reports_app.services.request import request_report
 from tasks_app.engine import JobCancelled, get_task
@@ -308,9 +308,13 @@ def test_an_expired_report_loses_content_and_files_and_says_so(api, device, run_
     export_report(report.pk, "csv")
     report.refresh_from_db()
     assert report.expires_at - report.finished_at == timedelta(days=30)
-    assert expire_reports(now=report.expires_at - timedelta(seconds=1)) == {"reports": 0, "files": 0}
-    assert expire_reports(now=report.expires_at, dry_run=True) == {"reports": 1, "files": 1}
-    assert expire_reports(now=report.expires_at) == {"reports": 1, "files": 1}
+    for at, dry_run, count in (
+        (report.expires_at - timedelta(seconds=1), False, 0),
+        (report.expires_at, True, 1),
+        (report.expires_at, False, 1),
+    ):
+        done = expire_reports(now=at, dry_run=dry_run)
+        assert (done["reports"], done["files"]) == (count, count)
     report.refresh_from_db()
     assert (report.state, report.content) == (ReportState.EXPIRED, None)
     assert [path for path in media.rglob("*") if path.is_file()] == []
@@ -330,7 +334,8 @@ def test_the_task_expires_reports(device, run_jobs):
     Report.objects.update(expires_at=timezone.now())
     job_id = get_task("expire_reports").delay()
     run_jobs("cleanup")
-    assert Job.objects.get(pk=job_id).result == {"reports": 1, "files": 0}
+    result = Job.objects.get(pk=job_id).result
+    assert (result["reports"], result["files"], result["finished"]) == (1, 0, True)
     report.refresh_from_db()
     assert report.state == ReportState.EXPIRED
 

@@ -22,6 +22,7 @@ TASKS = {
     "jobs": "cleanup_job_history",
     "notifications": "cleanup_notifications",
     "reports": "cleanup_reports",
+    "expiry": "expire_reports",
     "history": "cleanup_history",
     "optimize": "optimize_database",
 }

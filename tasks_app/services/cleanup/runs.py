@@ -153,19 +153,26 @@ def delete_in_batches(queryset: QuerySet[Any], run: Run, *, order_by: str = "pk"
 
     What refers to them follows its own `on_delete`. Raises JobCancelled between two batches.
     """
-    model, total, deleted = queryset.model, queryset.count(), 0
+    model, total = queryset.model, 0
+    with run.interruptible():
+        total = queryset.count() if run.has_time() else 0
     row_bytes = bytes_per_row(model._meta.db_table)
-    while not run.dry_run and run.has_time():
-        keys = list(queryset.order_by(order_by).values_list("pk", flat=True)[:batch_rows])
+    rows = total if run.dry_run else _delete(queryset.order_by(order_by), total, batch_rows, run)
+    run.add(model._meta.db_table, rows, int(rows * row_bytes))
+    return rows
+
+
+def _delete(ordered: QuerySet[Any], total: int, batch_rows: int, run: Run) -> int:
+    model, deleted = ordered.model, 0
+    while deleted < total and run.has_time():
+        keys = list(ordered.values_list("pk", flat=True)[:batch_rows])
         if not keys:
             break
-        with transaction.atomic():
+        with run.interruptible(at_window_end=False), transaction.atomic():
             model._default_manager.filter(pk__in=keys).delete()
         deleted += len(keys)
         current_job().progress(min(deleted, total), total, model._meta.label)
-    rows = total if run.dry_run else deleted
-    run.add(model._meta.db_table, rows, int(rows * row_bytes))
-    return rows
+    return deleted
 
 
 def bytes_per_row(table: str) -> float:

@@ -1,0 +1,64 @@
+"""What time does to reports: content and files go, what was asked for stays."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Length
+
+from reports_app.models import Report, ReportChunk, ReportFile, ReportState
+from reports_app.services.files import delete_files
+from tasks_app.engine import current_job
+from tasks_app.services.cleanup.runs import Run, run_exclusively
+
+# One with a million rows has hundreds of chunks.
+BATCH_REPORTS = 20
+
+
+def expire_reports(*, now: datetime, dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+    """Take content and files from the reports whose time is over; they stay as rows that say so.
+
+    Returns reports and files (how many of each) and the figures of the run. Raises InvalidLimit, JobCancelled.
+    """
+    due = Report.objects.filter(state=ReportState.READY, expires_at__lte=now)
+
+    def work(run: Run) -> dict[str, Any]:
+        return _expire_all(list(due.order_by("expires_at").values_list("pk", flat=True)), run)
+
+    return run_exclusively("expired_reports", work, dry_run=dry_run, max_seconds=max_seconds)
+
+
+def _expire_all(report_ids: list[int], run: Run) -> dict[str, int]:
+    counts = {"reports": 0, "files": 0}
+    for start in range(0, len(report_ids), BATCH_REPORTS):
+        if not run.has_time():
+            break
+        reports, files = _expire(report_ids[start : start + BATCH_REPORTS], run)
+        counts["reports"] += reports
+        counts["files"] += files
+        current_job().progress(min(start + BATCH_REPORTS, len(report_ids)), len(report_ids), Report._meta.label)
+    return counts
+
+
+def _expire(report_ids: list[int], run: Run) -> tuple[int, int]:
+    """How many reports and files there were."""
+    chunks = ReportChunk.objects.filter(report__in=report_ids)
+    files = ReportFile.objects.filter(report__in=report_ids)
+    chunk_bytes = chunks.aggregate(sum=Sum(Length("data")))["sum"] or 0
+    file_bytes = files.aggregate(sum=Sum("size_bytes"))["sum"] or 0
+    if run.dry_run:
+        reports, chunk_count, file_count = len(report_ids), chunks.count(), files.count()
+    else:
+        with transaction.atomic():
+            reports = Report.objects.filter(pk__in=report_ids, state=ReportState.READY).update(
+                state=ReportState.EXPIRED, content=None
+            )
+            chunk_count, _per_model = chunks.filter(report__state=ReportState.EXPIRED).delete()
+            file_count = delete_files(report_ids)
+    run.add(Report._meta.db_table, reports)
+    run.add(ReportChunk._meta.db_table, chunk_count, chunk_bytes)
+    run.add(ReportFile._meta.db_table, file_count, file_bytes)
+    return reports, file_count
