@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+from rich.bar import Bar
+from rich.table import Table
+
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -15,6 +18,7 @@ FLEET_DEVICES, FLEET_DAYS, FLEET_LIMIT_SECONDS = 1_000, 31, 1.0
 PEER_ROWS = 60_000
 FORMATS = ("json", "csv", "xlsx", "pdf", "geojson", "gpx", "kml")
 MEMORY_LIMIT_MB = 150.0
+PLOT_WIDTH = 40
 
 
 def run(setting: Setting) -> Iterator[Figure]:
@@ -25,14 +29,41 @@ def run(setting: Setting) -> Iterator[Figure]:
 
 def build_figures(setting: Setting) -> Iterator[Figure]:
     """Seconds for the positions of one device in detail, as they become more, and for a fleet's month from roll-ups."""
-    for rows in QUICK_POSITIONS if setting.quick else POSITIONS:
-        took = setting.measure("benchmarks.report_build", "detailed", rows)
-        copy = took["copy_seconds"]
-        for case in ("computed", "stored"):
-            name = "detailed" if case == "computed" else "detailed_stored"
-            yield Figure("reports", f"{name}_{rows}", took[f"{case}_seconds"], "copy", copy, "s")
-    took = setting.measure("benchmarks.report_build", "fleet", FLEET_DEVICES, FLEET_DAYS)
-    yield Figure("reports", "fleet_month", took["seconds"], "limit", FLEET_LIMIT_SECONDS, "s")
+    took = measure_detailed(setting)
+    for rows, measured in took.items():
+        for name, case in (("detailed", "computed"), ("detailed_stored", "stored")):
+            seconds = (measured[f"{case}_seconds"], "copy", measured["copy_seconds"])
+            yield Figure("reports", f"{name}_{rows}", *seconds, "s")
+    few = min(took)
+    for rows, measured in took.items():
+        memory = (measured["megabytes"], f"{few:,} positions", took[few]["megabytes"])
+        yield Figure("reports", f"detailed_memory_{rows}", *memory, "MB")
+    month = setting.measure("benchmarks.report_build", "fleet", FLEET_DEVICES, FLEET_DAYS)
+    yield Figure("reports", "fleet_month", month["seconds"], "limit", FLEET_LIMIT_SECONDS, "s")
+
+
+def measure_detailed(setting: Setting) -> dict[int, dict[str, float]]:
+    """What `report_build detailed` says, by the number of positions; also plotted. No positions are there before or after."""
+    setting.measure("benchmarks.report_build", "clear")
+    took = {
+        rows: setting.measure("benchmarks.report_build", "detailed", rows)
+        for rows in (QUICK_POSITIONS if setting.quick else POSITIONS)
+    }
+    setting.measure("benchmarks.report_build", "clear")
+    setting.console.print(cost_plot({rows: measured["stored_seconds"] for rows, measured in took.items()}))
+    return took
+
+
+def cost_plot(seconds: dict[int, float]) -> Table:
+    """What one position costs in a stored detailed report, as a bar for each number of positions."""
+    table = Table(title="Detailed report made and stored: cost of one position")
+    for name in ("positions", "microseconds"):
+        table.add_column(name, justify="right")
+    table.add_column("", width=PLOT_WIDTH)
+    costs = {rows: taken / rows * 1e6 for rows, taken in seconds.items()}
+    for rows, cost in costs.items():
+        table.add_row(f"{rows:,}", f"{cost:.2f}", Bar(max(costs.values()), 0, cost, width=PLOT_WIDTH))
+    return table
 
 
 def export_figures(setting: Setting) -> Iterator[Figure]:
