@@ -29,6 +29,10 @@ class FileNotWritten(RuntimeError):
     """The file of a report could not be stored; nothing of it was left behind. Trying again later may help."""
 
 
+class FilesOutOfReach(RuntimeError):
+    """The storage of files does not answer, or refuses: asking again later may help."""
+
+
 class ReportExpired(InvalidReport):
     """The content and the files of the report are gone: ask for it anew."""
 

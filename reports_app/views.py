@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from reports_app.api.files import file_response
-from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
+from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters.registry import EXPORTERS, formats_of
 from reports_app.models import ReportFile
 from reports_app.services.download import find_or_start_export
@@ -34,6 +34,8 @@ def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpRespon
         return _page(request, shared, str(error), status=409)
     except FileNotWritten as error:
         return _page(request, shared, str(error), status=507)
+    except FilesOutOfReach as error:
+        return _page(request, shared, str(error), status=503)
     except EngineError:
         return _page(request, shared, _("The file cannot be written at present; try again later."), status=503)
 

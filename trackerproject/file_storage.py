@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+# A request waits for its file: a bucket that is away should be told of within half a minute, not after botocore's five.
+CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, MAX_ATTEMPTS = 5, 20, 3
+# Of a file that is read; what is larger goes through the disk.
+MAX_MEMORY_BYTES = 4 * 1024 * 1024
+
 
 def file_storage(*, bucket: str, endpoint_url: str, region: str, prefix: str) -> dict[str, Any]:
     """An entry of STORAGES: S3-compatible storage where a bucket is named, else the folder MEDIA_ROOT."""
     if not bucket:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    from botocore.config import Config  # needed with a bucket only (requirements-s3.txt)
+
     options = {
         "bucket_name": bucket,
         "endpoint_url": endpoint_url or None,
         "region_name": region or None,
         "location": prefix,
         "file_overwrite": False,
+        "max_memory_size": MAX_MEMORY_BYTES,
+        "client_config": Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
+            # Newer checksums than these are Amazon's alone; others refuse what carries them.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
     }
-    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    return {"BACKEND": "trackerproject.s3_storage.BucketStorage", "OPTIONS": options}

@@ -344,7 +344,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
-# With a bucket, files live in S3-compatible storage: pip install "django-storages[s3]" (docs/production.md).
+# With a bucket, files live in S3-compatible storage: pip install -r requirements-s3.txt (docs/production.md).
 STORAGES = {
     "default": file_storage(
         bucket=env.str("S3_BUCKET", default=""),

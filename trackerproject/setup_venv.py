@@ -26,7 +26,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well be what
 
 PROJECT_DIR = Path(os.path.realpath(__file__)).parent.parent
 RUNTIME = ("requirements.txt", "requirements-embedded.txt")
-DEVELOPMENT = ("requirements-dev.txt",)
+DEVELOPMENT = ("requirements-s3.txt", "requirements-dev.txt")
 BENCHMARKS = ("requirements-bench.txt",)
 # What can be asked for, by name. Each is complete in itself; several may have been added to one `.venv`.
 GROUPS = {"runtime": RUNTIME, "dev": RUNTIME + DEVELOPMENT, "bench": RUNTIME + BENCHMARKS}

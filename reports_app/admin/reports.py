@@ -21,7 +21,7 @@ from reports_app.admin.cells import shown_section
 from reports_app.admin.chart import chart_of
 from reports_app.admin.request_form import ReportRequestForm
 from reports_app.api.files import file_response
-from reports_app.exceptions import FileNotWritten, InvalidReport, ReportNotReady, ReportStateConflict
+from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportNotReady, ReportStateConflict
 from reports_app.exporters.registry import formats_of
 from reports_app.models import UNFINISHED, Report, ReportFile, ReportFormat, ReportState
 from reports_app.preview import preview_of
@@ -44,7 +44,7 @@ STATE_BADGES: dict[str, str] = {
 }
 PREVIEW_ROWS = 25
 LISTED_FORMATS = ("csv", "xlsx", "pdf")
-DOWNLOAD_PROBLEMS = (InvalidReport, ReportNotReady, FileNotWritten, EngineError)
+DOWNLOAD_PROBLEMS = (InvalidReport, ReportNotReady, FileNotWritten, FilesOutOfReach, EngineError)
 
 
 @admin.register(Report)
@@ -143,8 +143,9 @@ class ReportAdmin(ModelAdmin):
         found = get_object_or_404(ReportFile.objects.select_related("report"), pk=file_id, report_id=report_id)
         try:
             return file_response(request, found)
-        except FileNotFoundError as error:
-            raise Http404(_("The file is no longer there.")) from error
+        except FilesOutOfReach as error:
+            messages.error(request, str(error))
+            return redirect("admin:reports_app_report_change", report_id)
 
     def download_view(self, request: HttpRequest, report_id: int, format: str) -> HttpResponseBase:
         """Send the report in a format, as the user reads it; a large one is written by a job first."""
@@ -153,11 +154,11 @@ class ReportAdmin(ModelAdmin):
         report = get_object_or_404(Report.objects.defer("content"), pk=report_id)
         try:
             found = find_or_start_export(report, format, user=request.user)
+            if isinstance(found, ReportFile):
+                return file_response(request, found)
         except DOWNLOAD_PROBLEMS as error:
             messages.error(request, str(error))
             return redirect("admin:reports_app_report_change", report.pk)
-        if isinstance(found, ReportFile):
-            return file_response(request, found)
         messages.info(request, _("The file is being written; download it again once this job has succeeded."))
         return redirect(job_url(found))
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from reports_app.api.files import file_response
 from reports_app.api.reports import report_for
 from reports_app.columns import Column
-from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
+from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters.registry import EXPORTERS
 from reports_app.models import Report, ReportFile
 from reports_app.preview import SectionPreview, Series, preview_of
@@ -53,10 +53,12 @@ class ReportDownloadView(ApiView):
         refuse_unless_ready(report)
         try:
             found = find_or_start_export(report, wanted, user=request.user)
+            if isinstance(found, ReportFile):
+                return file_response(request, found)
         except FileNotWritten as error:
             raise ApiError(status.HTTP_507_INSUFFICIENT_STORAGE, "file_not_written", str(error)) from error
-        if isinstance(found, ReportFile):
-            return file_response(request, found)
+        except FilesOutOfReach as error:
+            raise ApiError(status.HTTP_503_SERVICE_UNAVAILABLE, "files_out_of_reach", str(error)) from error
         return accepted(request, found, "export_report_data")
 
 

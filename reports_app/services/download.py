@@ -18,7 +18,7 @@ def find_or_start_export(report: Report, format: str, *, user: Any) -> ReportFil
     """The report's file in `format` as `user` reads it, or the id of the job that writes it where the report is large.
 
     Raises InvalidReport (unknown_format, format_without_places, report_failed, report_cancelled), ReportExpired,
-    ReportNotReady, FileNotWritten, and the engine's errors.
+    ReportNotReady, FileNotWritten, FilesOutOfReach, and the engine's errors.
     """
     check_format(report.kind, format)
     check_ready(report)

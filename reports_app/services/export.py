@@ -23,6 +23,7 @@ from reports_app.exporters.registry import check_format, get_exporter
 from reports_app.models import Report, ReportFile, ReportState
 from reports_app.queries import find_report, reader_for, report_zone, stored_row_count, stored_table
 from reports_app.reader import Reader
+from reports_app.services.files import files_in_reach
 from reports_app.services.watched import watched
 from tasks_app.engine import current_job
 
@@ -33,8 +34,8 @@ def export_report(report_id: int, format: str, *, reader: Reader | None = None) 
     """The report's file in `format`, as `reader` reads it (None: nobody in particular), written now unless it is there.
 
     Stops between two chunks of rows when its job is cancelled. Raises InvalidReport (unknown_format,
-    format_without_places, unknown_report, report_failed, report_cancelled), ReportExpired, ReportNotReady and
-    FileNotWritten.
+    format_without_places, unknown_report, report_failed, report_cancelled), ReportExpired, ReportNotReady,
+    FilesOutOfReach and FileNotWritten.
     """
     exporter, report = get_exporter(format), find_report(report_id)
     check_format(report.kind, format)
@@ -49,9 +50,12 @@ def export_report(report_id: int, format: str, *, reader: Reader | None = None) 
 
 
 def stored_file(report: Report, format: str, reader: Reader) -> ReportFile | None:
-    """The file for this reader that is there already; a row whose file was lost does not count."""
+    """The file for this reader that is there already; a row whose file was lost does not count. Raises FilesOutOfReach."""
     found = _files_for(report, get_exporter(format), reader).first()
-    return found if found is not None and found.file.storage.exists(str(found.file.name)) else None
+    if found is None:
+        return None
+    with files_in_reach():
+        return found if found.file.storage.exists(str(found.file.name)) else None
 
 
 def run_export(*, report_id: int, format: str) -> dict[str, Any]:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from reports_app.exceptions import FilesOutOfReach
 from reports_app.models import ReportFile
 
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def files_in_reach() -> Iterator[None]:
+    """Raises FilesOutOfReach where the storage fails, but FileNotFoundError where only a file is missing."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise FilesOutOfReach(
+            _("The files of reports cannot be reached at present: %(reason)s.") % {"reason": reason}
+        ) from error
 
 
 def delete_files(report_ids: Collection[int]) -> int:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports_app.days import day_range, last_ended_day
-from reports_app.exceptions import FileNotWritten, InvalidReport
+from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport
 from reports_app.exporters.registry import EXPORTERS, get_exporter
 from reports_app.models import Report, ReportKind
 from reports_app.queries import report_zone, stored_table
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         try:
             report = self._generate(options)
             path, size_bytes = _write(report, options["format"], options["output"])
-        except (InvalidReport, FileNotWritten, OSError) as error:
+        except (InvalidReport, FileNotWritten, FilesOutOfReach, OSError) as error:
             raise CommandError(str(error)) from error
         self._print_summary(report, path, size_bytes)
 
