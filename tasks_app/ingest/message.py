@@ -51,8 +51,3 @@ def to_kph(speed: object, unit: str) -> object:
         return float(speed) * KPH_PER[unit]
     except OverflowError:
         return speed
-
-
-def known(value: object) -> object:
-    """None for the negative numbers with which phones say that they do not know."""
-    return None if isinstance(value, int | float) and not isinstance(value, bool) and value < 0 else value

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.json_batch import decode_json
-from tasks_app.ingest.message import DeviceMessage, known, refused_or_news, stated_device_id, to_kph
+from tasks_app.ingest.message import DeviceMessage, refused_or_news, stated_device_id, to_kph
 from tasks_app.ingest.placeless import PlacelessNews, placeless_news, tells_news
 from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
 
@@ -197,10 +197,10 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
         timestamp=location.get("timestamp"),
         latitude=coords.get("latitude"),
         longitude=coords.get("longitude"),
-        speed_kph=to_kph(known(coords.get("speed")), "mps"),
-        course_degrees=known(coords.get("heading")),
+        speed_kph=to_kph(coords.get("speed"), "mps"),
+        course_degrees=coords.get("heading"),
         altitude_meters=coords.get("altitude"),
-        accuracy_meters=known(coords.get("accuracy")),
+        accuracy_meters=coords.get("accuracy"),
         attributes=attributes,
     )
 

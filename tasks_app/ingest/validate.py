@@ -61,7 +61,10 @@ def make_fix(
     accuracy_meters: object = None,
     attributes: object = None,
 ) -> Fix:
-    """A Fix of raw JSON values; None means not sent. Raises InvalidFix naming the first value that cannot be right."""
+    """A Fix of raw JSON values; None means not sent, and so does a speed, course or accuracy below 0: phones say -1 then.
+
+    Raises InvalidFix naming the first value that cannot be right.
+    """
     checked_id = check_device_id(device_id)
     fix_time = parse_timestamp(timestamp, now=now)
     checked_latitude = check_number("latitude", _required("latitude", latitude))
@@ -72,10 +75,10 @@ def make_fix(
         fix_time,
         checked_latitude,
         checked_longitude,
-        _optional("speed", speed_kph),
-        _course(_optional("course", course_degrees)),
+        _optional("speed", _known(speed_kph)),
+        _course(_optional("course", _known(course_degrees))),
         _optional("altitude", altitude_meters),
-        _optional("accuracy", accuracy_meters),
+        _optional("accuracy", _known(accuracy_meters)),
         check_attributes(attributes),
     )
 
@@ -181,6 +184,11 @@ def _required(name: str, value: object) -> object:
 
 def _optional(name: str, value: object) -> float | None:
     return None if value is None else check_number(name, value)
+
+
+def _known(value: object) -> object:
+    is_negative = isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < 0
+    return None if is_negative else value
 
 
 def _course(course_degrees: float | None) -> float | None:
