@@ -53,8 +53,15 @@ def placeless_news(
         checked_id = check_device_id(device_id)
     except InvalidFix:
         return None
+    return news_from(checked_id, _own_time(timestamp, now), attributes, copied_fix_time)
+
+
+def news_from(
+    device_id: str, told_at: datetime, attributes: Mapping[str, Any], copied_fix_time: datetime | None = None
+) -> PlacelessNews:
+    """The news that these attributes tell."""
     alarms, result = tuple(alarm_names(attributes.get("alarm"))), result_text(attributes.get("result"))
-    return PlacelessNews(checked_id, _own_time(timestamp, now), alarms, copied_fix_time, result)
+    return PlacelessNews(device_id, told_at, alarms, copied_fix_time, result)
 
 
 def alarm_names(value: Any) -> list[str]:

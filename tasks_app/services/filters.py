@@ -14,6 +14,7 @@ import numpy.typing as npt
 from django.conf import settings
 from django.db import connection
 
+from tasks_app.ingest.placeless import PlacelessNews, news_from, tells_news
 from tasks_app.models import FilterReason
 from tasks_app.services.device_states import KnownDevice, State, from_microseconds
 from tasks_app.services.filter_rules import (
@@ -130,6 +131,22 @@ def record_filtered(parts: Sequence[FilteredPart]) -> npt.NDArray[np.int64]:
             cursor.execute(_FORGET_OLDEST, [devices, settings.FILTERED_FIXES_KEPT])
     heard = [(row["device_id"], round(row["received_at"].timestamp() * 1e6)) for row in new]
     return np.array(heard, dtype=np.int64).reshape(-1, 2)
+
+
+def news_of_filtered(
+    parts: Sequence[FilteredPart], devices: Sequence[KnownDevice]
+) -> list[tuple[PlacelessNews, datetime]]:
+    """What filtered fixes tell all the same, with their arrival: an alarm counts also where its place does not."""
+    unique_ids = {device.pk: device.unique_id for device in devices}
+    found = []
+    for part in parts:
+        columns = part.columns
+        for row in np.flatnonzero(part.reasons != KEEP).tolist():
+            if tells_news(attributes := columns.attributes[row]):
+                pk, moment = int(columns.device_pks[columns.device[row]]), from_microseconds(int(columns.times_us[row]))
+                news = news_from(unique_ids[pk], moment, attributes)
+                found.append((news, from_microseconds(int(columns.received_us[row]))))
+    return found
 
 
 def count_by_reason(parts: Sequence[FilteredPart]) -> dict[str, int]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
+from tasks_app.ingest.placeless import PlacelessNews
 from tasks_app.services import derivation, device_states
 from tasks_app.services.accepting import accept, operated_fleets
 from tasks_app.services.device_signals import command_results
@@ -22,6 +23,7 @@ from tasks_app.services.filters import (
     FilteredPart,
     compared_reasons,
     count_by_reason,
+    news_of_filtered,
     record_filtered,
     rules_of,
     take_out,
@@ -56,6 +58,8 @@ class StoreResult:
     filtered: dict[str, int] = field(default_factory=dict)
     rejected: list[RejectedFix] = field(default_factory=list)
     events: int = 0
+    # What filtered fixes tell all the same, with when it was received.
+    filtered_news: list[tuple[PlacelessNews, datetime]] = field(default_factory=list)
 
 
 def process_batch(items: list[Any], *, received_at: datetime, user_id: int | None = None) -> dict[str, Any]:
@@ -95,8 +99,9 @@ def store_fixes(
 
     A fix that is stored already (same device and time), or late, has no effect on states and events. `received_at` is
     the server's time, one for all or one per fix. What the filters of its fleet or device keep out is counted, kept with
-    its reason, and not stored; its device counts as seen. With `announce=False` (history) events are recorded but nobody is
-    told, and no device counts as seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
+    its reason, and not stored; its device counts as seen, and an alarm it carries is told as one without a place (in a
+    transaction of its own). With `announce=False` (history) events are recorded but nobody is told, and no device counts as
+    seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
     """
     received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
     allowed_fleets = None if user_id is None else operated_fleets(user_id)
@@ -104,7 +109,10 @@ def store_fixes(
     def work() -> StoreResult:
         return _store(fixes, received, announce, allowed_fleets)
 
-    return run_in_transaction(work, should_retry=is_missing_partition)
+    result = run_in_transaction(work, should_retry=is_missing_partition)
+    news = [one for one, _ in result.filtered_news]
+    result.events += record_news(news, [moment for _, moment in result.filtered_news], user_id=user_id).events
+    return result
 
 
 def _store(
@@ -127,6 +135,7 @@ def _store(
     heard_us = _heard_us(everything.device_pks, columns, new, record_filtered(out))
     result.stored, result.filtered = int(new.sum()), count_by_reason(out)
     result.doubled = len(accepted.items) - result.stored - sum(result.filtered.values())
+    result.filtered_news = news_of_filtered(out, accepted.devices) if announce else []
     result.events = save_changes(changes, locked, accepted.devices, heard_us, announce=announce)
     return result
 

@@ -11,7 +11,17 @@ from django.utils import timezone
 
 from notifications_app.models import Notification
 from reports_app.models import Report
-from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind, Position, QuarantinedFix
+from tasks_app.models import (
+    Device,
+    DeviceState,
+    DeviceStatus,
+    Event,
+    EventKind,
+    FilteredFix,
+    FilterSettings,
+    Position,
+    QuarantinedFix,
+)
 from tasks_app.queries.inbox import inbox_size
 from tasks_app.services.device_keys import issue_key
 from tasks_app.services.inbox import drain_inbox
@@ -226,6 +236,22 @@ def test_a_forwarded_position_and_its_forwarded_event_are_one_alarm(device, key)
     forward({**body, "event": event})
     forward({"event": event, "device": body["device"]})
     assert len(alarms()) == 1
+
+
+# --- Filters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("filters", [{"max_accuracy_meters": 50}, {"max_jump_kph": 200}])
+def test_an_alarm_of_a_fix_that_a_filter_keeps_out_is_told_at_the_last_known_place(filters, device, key, fleet):
+    FilterSettings.objects.create(fleet=fleet, **filters)
+    send_place(key, moment(30))
+    pressed_at = moment(29)
+    for _ in range(2):
+        send_json(POSITIONS, own(pressed_at, latitude=-20.5, longitude=-46.6, accuracy=5000), key)
+        drain_inbox()
+    assert (alarms(), Position.objects.count()) == ([(pressed_at, -23.5)], 1)
+    assert FilteredFix.objects.count() == 1
 
 
 # --- Who may ----------------------------------------------------------------------------------------------------------
