@@ -13,7 +13,11 @@ RETRY_SECONDS = 60.0
 
 
 class ApiError(Exception):
-    """The server answered with an error, or did not answer at all."""
+    """The server answered with an error, or did not answer at all (`status` 503)."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ApiClient:
@@ -56,5 +60,5 @@ class ApiClient:
             if status < 400:
                 return answer
             if status != 503 or time.monotonic() > deadline:
-                raise ApiError(f"{method} {path}: {status} {answer[:500].decode(errors='replace')}")
+                raise ApiError(f"{method} {path}: {status} {answer[:500].decode(errors='replace')}", status)
             time.sleep(0.5)

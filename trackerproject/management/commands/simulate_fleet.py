@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -56,6 +57,14 @@ class Command(BaseCommand):
             batch.append(fix)
 
     def _send(self, api: ApiClient, batch: list[Fix]) -> None:
-        if batch:
+        """A batch that is refused (somebody switched its vehicle off) is reported; the others drive on."""
+        if not batch:
+            return
+        try:
             answer = api.post("/api/tasks/position/process-batch", [fix_to_item(fix) for fix in batch])
-            self.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {len(batch)} -> {answer['task_id']}")
+        except ApiError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            self.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {len(batch)} {error}")
+            return
+        self.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {len(batch)} -> {answer['task_id']}")

@@ -1,0 +1,33 @@
+"""The simulated fleet of `make run`, on a server where people change things."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from tasks_app.models import Device
+from trackerproject.sample_fleet import ensure_sample_fleet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def drive(url: str) -> str:
+    output = io.StringIO()
+    call_command("simulate_fleet", "--url", url, "--vehicles", "3", "--minutes", "0.1", stdout=output)
+    return output.getvalue()
+
+
+def test_it_drives_on_when_somebody_switches_its_vehicles_off(live_server):
+    ensure_sample_fleet(3)
+    Device.objects.update(is_active=False)
+    assert "inactive_device" in drive(live_server.url)
+
+
+def test_it_ends_with_the_reason_when_its_operator_may_not_log_in(live_server):
+    ensure_sample_fleet(3)
+    User.objects.update(is_active=False)
+    with pytest.raises(CommandError, match="401"):
+        drive(live_server.url)
