@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -158,6 +159,8 @@ class DailySummaryView(ApiView):
         user_id = None if body["everyone"] else body.get("user_id", request.user.pk)
         if user_id != request.user.pk and not request.user.is_staff:
             raise PermissionDenied(_("Only staff may send the summary of others."))
+        if user_id is not None and not get_user_model().objects.filter(pk=user_id, is_active=True).exists():
+            raise Http404
         return start(request, "send_daily_summary", user_id)
 
 

@@ -122,6 +122,14 @@ def test_a_summary_of_others_is_for_staff(operator, charlie, staff):
         assert client_of(staff).post(path, body, format="json").status_code == 202
 
 
+def test_a_summary_of_nobody_is_a_404(staff, charlie):
+    charlie.is_active = False
+    charlie.save()
+    for user_id in (charlie.pk, 2**63 - 1):
+        answer = client_of(staff).post("/api/tasks/notification/daily-summary", {"user_id": user_id}, format="json")
+        assert answer.status_code == 404
+
+
 def test_charlie_sees_nothing(things, device, charlie, operator):
     report = Report.objects.create(
         kind="summary",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def drive(url: str) -> str:
     output = io.StringIO()
-    call_command("simulate_fleet", "--url", url, "--vehicles", "3", "--minutes", "0.1", stdout=output)
+    call_command("simulate_fleet", "--url", url, "--vehicles", "3", "--minutes", "0.05", stdout=output)
     return output.getvalue()
 
 
