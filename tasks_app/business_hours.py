@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from django.utils.translation import gettext as _
 
@@ -27,6 +27,14 @@ class BusinessHours:
         if now >= self.start:
             return local.weekday() < _SATURDAY
         return now < self.end and (local.weekday() - 1) % 7 < _SATURDAY
+
+    def seconds_until(self, local: datetime) -> float:
+        """How long it is until they next begin, also over a change of clocks; `local` is aware."""
+        days = (local.date() + timedelta(days=ahead) for ahead in range(8))
+        starts = (datetime.combine(day, self.start, local.tzinfo) for day in days if day.weekday() < _SATURDAY)
+        # Across a change of clocks only times in UTC can be subtracted.
+        now = local.astimezone(UTC)
+        return min(left for start in starts if (left := (start.astimezone(UTC) - now).total_seconds()) > 0)
 
 
 def parse_business_hours(text: str) -> BusinessHours | None:

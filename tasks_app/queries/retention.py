@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from tasks_app.business_hours import parse_business_hours
+from tasks_app.business_hours import BusinessHours, parse_business_hours
 from tasks_app.models import RetentionSettings
 
 GIGABYTE = 1_000_000_000
@@ -44,5 +45,19 @@ def storage_alert_days() -> int:
 
 def is_business_time(now: datetime) -> bool:
     """Whether people work now, in TIME_ZONE."""
-    hours = parse_business_hours(retention_settings().business_hours or settings.BUSINESS_HOURS)
-    return hours is not None and hours.contain(now.astimezone(ZoneInfo(settings.TIME_ZONE)))
+    hours = _business_hours()
+    return hours is not None and hours.contain(_local(now))
+
+
+def seconds_until_business(now: datetime) -> float:
+    """How long it is until people next begin to work, infinite where no hours are set."""
+    hours = _business_hours()
+    return math.inf if hours is None else hours.seconds_until(_local(now))
+
+
+def _business_hours() -> BusinessHours | None:
+    return parse_business_hours(retention_settings().business_hours or settings.BUSINESS_HOURS)
+
+
+def _local(now: datetime) -> datetime:
+    return now.astimezone(ZoneInfo(settings.TIME_ZONE))

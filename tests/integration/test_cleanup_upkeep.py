@@ -90,6 +90,16 @@ def test_the_database_is_not_optimized_in_business_hours_unless_asked(settings):
     assert optimize_tables(now=tuesday_in_brazil)["finished"] is True
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_began_at_night_ends_when_people_begin_to_work(settings, device):
+    settings.BUSINESS_HOURS, settings.TIME_ZONE = "08:00-18:00", "America/Sao_Paulo"
+    drop_all_partitions()
+    store(device, NOW)  # a table that nobody has analyzed yet
+    nearly_eight = datetime(2026, 3, 10, 10, 59, 59, 999_999, tzinfo=UTC)
+    assert optimize_tables(now=nearly_eight)["finished"] is False
+    assert optimize_tables(now=nearly_eight, force=True)["finished"] is True
+
+
 # --- Stopping at once ---
 
 

@@ -10,14 +10,12 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.db import connection, connections, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from reports_app.models import Report
 from tasks_app.engine import JobCancelled
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, DeviceDay, Fleet, Position, PositionArchive, RetentionSettings
+from tasks_app.models import DeviceDay, Fleet, Position, PositionArchive, RetentionSettings
 from tasks_app.services.cleanup import position_archives, position_days, positions
 from tasks_app.services.cleanup.position_archives import ArchiveDamaged, ArchiveFailed, restore_archive
 from tasks_app.services.cleanup.positions import remove_old_positions
@@ -185,6 +183,22 @@ def test_positions_that_an_unfinished_report_will_read_stay_until_it_is_written(
     assert remove_old_positions(now=NOW)["rows"] == 20
 
 
+@pytest.mark.parametrize("moment", ["plan_day", "copy_kept"])
+def test_a_report_asked_for_while_its_day_is_looked_at_still_gets_it(device, fleet, monkeypatch, moment):
+    times = store_day(device, 40)
+    set_state(device, times[0])
+    real = getattr(positions, moment)
+
+    def be_overtaken(*args):
+        span = {"range_start": days_ago(41), "range_end": days_ago(39)}
+        Report.objects.create(kind="fleet", fleet=fleet, state="pending", **span)
+        return real(*args)
+
+    monkeypatch.setattr(positions, moment, be_overtaken)
+    done = remove_old_positions(now=NOW)
+    assert (done["rows"], done["postponed"], stored_times(device)) == (0, [partition_name(times[0].date())], times)
+
+
 def test_positions_stay_until_their_day_is_rolled_up_and_the_roll_up_outlives_them(device, fleet):
     times = [days_ago(40) + timedelta(minutes=minute) for minute in range(30)]
     fixes = [Fix(device.unique_id, at, -23.5 + n * 0.01, -46.6, 60.0) for n, at in enumerate(times)]
@@ -197,46 +211,6 @@ def test_positions_stay_until_their_day_is_rolled_up_and_the_roll_up_outlives_th
     store_fixes([Fix(device.unique_id, times[5] + timedelta(seconds=1), -23.45, -46.6, 60.0)], NOW, announce=False)
     refresh_due_days(now=timezone.now() + timedelta(hours=1))
     assert DeviceDay.objects.get(device=device).distance_meters == rolled_up.distance_meters
-
-
-WISHES = st.one_of(
-    st.just({}),
-    st.just({"keep_positions_forever": True}),
-    st.builds(lambda days: {"positions_days_to_keep": days}, st.sampled_from([1, 5, 39, 41, 36_500])),
-)
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    default=st.sampled_from([None, 1, 2, 30, 100, 36_500]),
-    setting=st.sampled_from([None, 1, 45, 36_500]),
-    fleet_wish=WISHES,
-    device_wishes=st.tuples(WISHES, WISHES, WISHES),
-    days=st.lists(st.sampled_from([400, 60, 40, 40.2, 6, 2, 1]), min_size=1, max_size=4, unique=True),
-    event_at=st.integers(0, 9),
-    copied=st.sampled_from([0, 5, 20_000]),
-    runs=st.integers(1, 2),
-)
-def test_no_setting_can_remove_a_last_position_or_one_of_an_event(
-    make_device, fleet, default, setting, fleet_wish, device_wishes, days, event_at, copied, runs
-):
-    with transaction.atomic(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(positions, "MAX_COPIED_ROWS", copied)
-        RetentionSettings.objects.create(pk=1, positions_days=setting)
-        Fleet.objects.filter(pk=fleet.pk).update(**fleet_wish)
-        for number, wish in enumerate(device_wishes):
-            device = make_device(**wish)
-            times = [at for day in days for at in store_day(device, day)]
-            set_state(device, max(times) if number else min(times))
-            make_event(device, times[event_at])
-        for _ in range(runs):
-            remove_old_positions(now=NOW, days_to_keep=default)
-        assert missing_references() == []
-        remaining = Device.objects.filter(keep_positions_forever=True)
-        for device in remaining:
-            assert len(stored_times(device)) == 10 * len(days)
-        transaction.set_rollback(True)
-    drop_all_partitions()
 
 
 # --- While others work ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,3 +40,18 @@ def test_no_text_means_no_business_hours():
 def test_it_refuses_what_is_no_range_of_hours(text):
     with pytest.raises(ValueError, match="07:00-19:00"):
         parse_business_hours(text)
+
+
+@pytest.mark.parametrize(
+    ("local", "hours"),
+    [
+        ("2026-03-10 06:30", 0.5),  # a Tuesday
+        ("2026-03-10 07:00", 24),
+        ("2026-03-13 12:00", 67),  # Friday: Monday comes next
+        ("2026-03-27 12:00", 66),  # the clocks go forward on Sunday
+        ("2026-10-24 12:00", 44),  # and back
+    ],
+)
+def test_it_says_how_long_it_is_until_they_begin(local, hours):
+    now = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    assert parse_business_hours("07:00-19:00").seconds_until(now) == hours * 3600

@@ -112,7 +112,8 @@ def _remove(run: Run, now: datetime, device_ids: list[int]) -> dict[str, Any]:
     first_day = (now - timedelta(days=LOOK_BACK_DAYS)).astimezone(UTC).date()
     days = [(name, day) for name, day in list_partitions() if first_day <= day <= now.astimezone(UTC).date()]
     chunks = [device_ids[start : start + _DEVICES_AT_ONCE] for start in range(0, len(device_ids), _DEVICES_AT_ONCE)]
-    work = [(name, day, chunk, like) for name, day in days for chunk in chunks for like in likenesses()]
+    wished = likenesses()
+    work = [(name, day, chunk, like) for name, day in days for chunk in chunks for like in wished]
     run.add(_POSITIONS, 0)
     for number, (name, day, chunk, like) in enumerate(work, start=1):
         if not run.has_time():

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
 from tasks_app.models import Position
-from tasks_app.queries.retention import is_business_time
+from tasks_app.queries.retention import is_business_time, seconds_until_business
 from tasks_app.services.cleanup.index_bloat import IndexFigures, bloated_indexes, unfinished_indexes
-from tasks_app.services.cleanup.runs import Run, run_exclusively, scalar
+from tasks_app.services.cleanup.runs import Run, run_exclusively, scalar, window_seconds
 
 # Autovacuum waits for a fifth of a table to be dead; once a week, off hours, we can be tidier.
 MIN_ROWS = 1000
@@ -55,15 +55,19 @@ def optimize_tables(
     """VACUUM (with ANALYZE) the tables with many dead rows, ANALYZE those that changed much, REINDEX what is bloated.
 
     None of it holds up reading or writing; a table that someone has locked (autovacuum, say) is skipped. In business
-    hours nothing is done unless `force`. Returns vacuum, analyze, reindex, skipped (counts), `optimized` (each: what was
-    done, dead rows and bytes before and after) and the figures of the run, whose bytes are those that became free.
-    Raises PermanentError inside a transaction, where PostgreSQL cannot VACUUM; JobCancelled.
+    hours nothing is done unless `force`, and a run ends when they begin. Returns vacuum, analyze, reindex, skipped
+    (counts), `optimized` (each: what was done, dead rows and bytes before and after) and the figures of the run, whose
+    bytes are those that became free. Raises PermanentError inside a transaction, where PostgreSQL cannot VACUUM;
+    JobCancelled.
     """
     if connection.in_atomic_block:
         raise PermanentError(_("The database cannot be optimized inside a transaction."))
     if not force and not dry_run and is_business_time(now):
         return {"skipped": "business hours"}
-    return run_exclusively("optimize_database", _optimize, dry_run=dry_run, max_seconds=max_seconds)
+    window = window_seconds(max_seconds)
+    if not force:
+        window = min(window, seconds_until_business(now))
+    return run_exclusively("optimize_database", _optimize, dry_run=dry_run, max_seconds=window)
 
 
 def _optimize(run: Run) -> dict[str, Any]:

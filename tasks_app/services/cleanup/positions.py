@@ -114,8 +114,7 @@ class _Removal:
             for name, day in list_going():
                 self._finish(name, day)
         until = self.policy.newest_day_to_look_at(self.now)
-        needed = _needed_ranges(self.now)
-        days = [(name, day) for name, day in list_partitions() if day < until and not _is_needed(day, needed)]
+        days = [(name, day) for name, day in list_partitions() if day < until]
         for number, (name, day) in enumerate(days, start=1):
             if not self.run.has_time():
                 break
@@ -127,6 +126,8 @@ class _Removal:
 
     def _remove_day(self, name: str, day: date) -> bool:
         """False when the table is too busy to take anything out of it now."""
+        if self._is_needed(day):
+            return True
         stored = self._device_ids(name)
         going = [device_id for device_id in stored if self.policy.goes(device_id, day, self.now)]
         if not going and (stored or self.only_device is not None):
@@ -176,7 +177,7 @@ class _Removal:
         try:
             return detach_partition(
                 plan.name,
-                may_go=lambda: not lacks_kept(plan, self._staying(plan.day), replacement),
+                may_go=lambda: self._may_go(plan, replacement),
                 replacement=replacement,
                 keep_table=self.archives,
             )
@@ -205,6 +206,13 @@ class _Removal:
             archive_table(going, day, now=self.now)
         drop_going(going)
 
+    def _may_go(self, plan: DayPlan, replacement: str | None) -> bool:
+        """Asked while nobody can write: since the day was looked at, a report of it may have been asked for."""
+        return not self._is_needed(plan.day) and not lacks_kept(plan, self._staying(plan.day), replacement)
+
+    def _is_needed(self, day: date) -> bool:
+        return any(first <= day <= last for first, last in _needed_ranges(self.now))
+
     def _staying(self, day: date) -> Sequence[int]:
         """Devices whose positions of this day stay by policy, as it is at this moment."""
         self.policy = self._read_policy()
@@ -231,7 +239,3 @@ def _needed_ranges(now: datetime) -> list[tuple[date, date]]:
     days = [(start.date(), (end - timedelta(microseconds=1)).date()) for start, end in ranges]
     days += [(day - timedelta(days=1), day + timedelta(days=1)) for day in dirty]
     return days + [(day, day) for day in restored]
-
-
-def _is_needed(day: date, needed: list[tuple[date, date]]) -> bool:
-    return any(first <= day <= last for first, last in needed)
