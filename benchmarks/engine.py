@@ -83,8 +83,10 @@ def enqueue_figures(setting: Setting) -> Iterator[Figure]:
     jobs = setting.scaled(12_000)
     ours = setting.measure("benchmarks.peers", OURS.name, "enqueue", "--jobs", jobs, redis_database=OURS.database)
     theirs = setting.measure("benchmarks.peers", CELERY.name, "enqueue", "--jobs", jobs, redis_database=CELERY.database)
+    limit = setting.measure("benchmarks.peers", "redis_ping", "enqueue", "--jobs", jobs, redis_database=OURS.database)
     for kind in ("single", "bulk"):
         yield Figure("engine", f"enqueue_{kind}", ours[kind], CELERY.name, theirs[kind], "jobs/s")
+    yield Figure("engine", "enqueue_single", ours["single"], "redis_ping", limit["single"], "jobs/s")
 
 
 def latency_figures(setting: Setting) -> Iterator[Figure]:
