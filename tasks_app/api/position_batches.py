@@ -146,19 +146,20 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     Raises PermissionDenied when every good fix is of a device that `user` may only look at.
     """
     parsed = parse_batch(items, now=timezone.now())
-    sent = {index: (fix.device_id, items[index]) for fix, index in zip(parsed.fixes, parsed.indexes, strict=True)}
-    # Written anew: the rest of such an item may be what made it no fix.
-    sent |= {index: (news.device_id, news_to_item(news)) for index, news in parsed.news.items()}
-    sent_ids = {device_id for device_id, _ in sent.values()}
+    senders = [(index, fix.device_id) for index, fix in zip(parsed.indexes, parsed.fixes, strict=True)]
+    if parsed.news:
+        senders = sorted([*senders, *((index, news.device_id) for index, news in parsed.news.items())])
+    sent_ids = {device_id for _, device_id in senders}
     operated = operated_devices(user, sent_ids)
     good, rejected = [], list(parsed.rejected)
-    for index in sorted(sent):
-        device_id, item = sent[index]
-        is_active = operated.get(device_id)
-        if is_active:
-            good.append(_known_part(item))
+    for index, device_id in senders:
+        if not operated.get(device_id):
+            rejected.append(_refused_device(index, is_known=device_id in operated))
+        elif index in parsed.news:
+            # Written anew: the rest of such an item may be what made it no fix.
+            good.append(news_to_item(parsed.news[index]))
         else:
-            rejected.append(_refused_device(index, is_known=is_active is not None))
+            good.append(_known_part(items[index]))
     if sent_ids and not operated:
         _raise_if_only_viewer(user, sent_ids)
     rejected.sort(key=lambda one: one.index)

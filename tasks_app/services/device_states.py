@@ -17,6 +17,7 @@ from django.db import connection
 from tasks_app.models import DeviceStatus
 from tasks_app.services.binary_copy import POSTGRES_EPOCH_US, copy_stream
 from tasks_app.services.derivation import Before
+from tasks_app.services.staging import EMPTY_STAGING
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +35,7 @@ class KnownDevice(msgspec.Struct, frozen=True, gc=False):
     battery_low_percent: float
     time_zone: str
     has_state: bool
+    has_filters: bool = False
 
 
 class State(msgspec.Struct):
@@ -78,24 +80,15 @@ _COLUMNS = State.__struct_fields__[:-1]
 _MOVED = _COLUMNS[: _COLUMNS.index("status")]
 _SETTLED = attrgetter(*_COLUMNS[len(_MOVED) :])
 _FLOATS = _MOVED[3:9]
-_SELECT = (
-    f"SELECT {', '.join(_COLUMNS)} FROM tasks_app_devicestate WHERE device_id = ANY(%s) ORDER BY device_id FOR UPDATE"  # noqa: S608
-)
+_LOCK = f"""{EMPTY_STAGING}
+    SELECT {", ".join(_COLUMNS)} FROM tasks_app_devicestate WHERE device_id = ANY(%s) ORDER BY device_id FOR UPDATE
+"""  # noqa: S608 - column names of the class above
 _UPDATE = (
     "UPDATE tasks_app_devicestate s SET "  # noqa: S608 - column names of the class above
     + ", ".join(f"{name} = n.{name}" for name in _COLUMNS if name != "device_id")
     + ", attributes = COALESCE(n.attributes, s.attributes), updated_at = now()"
     " FROM json_populate_recordset(NULL::tasks_app_devicestate, %s) n WHERE s.device_id = n.device_id"
 )
-# One staging table per connection, as for positions.
-_STAGING = """
-    CREATE TEMP TABLE IF NOT EXISTS state_staging (
-        device_id bigint, last_seen_at timestamptz, fix_time timestamptz, latitude float8, longitude float8,
-        altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8, is_moving bool,
-        ignition int, odometer_meters float8, engine_seconds float8, version bigint, attributes jsonb
-    ) ON COMMIT DELETE ROWS;
-    DELETE FROM state_staging
-"""
 _COPY = "COPY state_staging FROM STDIN (FORMAT binary)"
 _UPDATE_MOVED = (
     "UPDATE tasks_app_devicestate s SET last_seen_at = NULLIF(n.last_seen_at, 'infinity'),"  # noqa: S608 - as above
@@ -116,7 +109,8 @@ _DEVICES = """
     SELECT d.id, d.unique_id, d.fleet_id, d.is_active, COALESCE(d.speed_limit_kph, f.speed_limit_kph),
            COALESCE(d.overspeed_tolerance_kph, f.overspeed_tolerance_kph),
            COALESCE(d.overspeed_min_seconds, f.overspeed_min_seconds), f.battery_low_percent, f.time_zone,
-           s.device_id IS NOT NULL
+           s.device_id IS NOT NULL,
+           EXISTS (SELECT FROM tasks_app_filtersettings o WHERE o.device_id = d.id OR o.fleet_id = d.fleet_id)
     FROM tasks_app_device d
     JOIN tasks_app_fleet f ON f.id = d.fleet_id
     LEFT JOIN tasks_app_devicestate s ON s.device_id = d.id
@@ -140,13 +134,16 @@ class LockedStates:
 
 
 def lock_states(devices: Iterable[KnownDevice]) -> LockedStates:
-    """The states of these devices in id order, locked until the transaction ends; missing ones are made first."""
+    """The states of these devices in id order, locked until the transaction ends; missing ones are made first.
+
+    The staging tables are there and empty afterwards.
+    """
     devices = list(devices)
     missing = [device.pk for device in devices if not device.has_state]
     with connection.cursor() as cursor:
         if missing:
             cursor.execute(_CREATE, [DeviceStatus.UNKNOWN.value, missing])
-        cursor.execute(_SELECT, [[device.pk for device in devices]])
+        cursor.execute(_LOCK, [[device.pk for device in devices]])
         states = [State(*row) for row in cursor.fetchall()]
     for state in states:
         # The connection hands jsonb over as text, which is mostly that of nothing.
@@ -169,7 +166,6 @@ def save_states(states: Sequence[State], settled: Mapping[int, tuple[Any, ...]])
     others = [state for state in states if state.device_id not in only_moved]
     with connection.cursor() as cursor:
         if moved:
-            cursor.execute(_STAGING)
             cursor.copy_expert(_COPY, io.BytesIO(_copy_moved(moved)))
             cursor.execute(_UPDATE_MOVED)
         if others:

@@ -68,11 +68,11 @@ class FilteredPart:
 
 def rules_of(devices: Sequence[KnownDevice]) -> list[FilterRules]:
     """The filters of each device: its own settings, then its fleet's, then the default."""
+    if not any(device.has_filters for device in devices):
+        return [DEFAULT_FILTERS] * len(devices)
     with connection.cursor() as cursor:
         cursor.execute(_SETTINGS, [list({device.fleet_id for device in devices}), [device.pk for device in devices]])
         rows = cursor.fetchall()
-    if not rows:
-        return [DEFAULT_FILTERS] * len(devices)
     of_fleet = {row[0]: dict(zip(_NAMES, row[2:], strict=True)) for row in rows if row[0] is not None}
     of_device = {row[1]: dict(zip(_NAMES, row[2:], strict=True)) for row in rows if row[1] is not None}
     return [resolve_rules(of_device.get(device.pk), of_fleet.get(device.fleet_id)) for device in devices]

@@ -22,15 +22,6 @@ _CHECK_VIOLATION = "23514"
 _DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# One staging table per connection instead of one per batch: making a table costs more than filling it.
-_STAGING = """
-    CREATE TEMP TABLE IF NOT EXISTS fix_staging (
-        device_id bigint, fix_time timestamptz, received_at timestamptz,
-        latitude float8, longitude float8, altitude_meters float8, speed_kph float8, course_degrees float8,
-        accuracy_meters float8, attributes jsonb
-    ) ON COMMIT DELETE ROWS;
-    DELETE FROM fix_staging
-"""
 _COPY = f"COPY fix_staging ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
 _INSERT = f"""
     INSERT INTO tasks_app_position ({", ".join(COPY_COLUMNS)})
@@ -109,10 +100,12 @@ def _moments(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[datetime]:
 
 
 def insert_new(columns: FixColumns) -> npt.NDArray[np.bool_]:
-    """Store the rows that are not stored yet; True, shape (n,), for those that were stored now."""
+    """Store the rows that are not stored yet; True, shape (n,), for those that were stored now.
+
+    Their devices' states are locked: `lock_states` emptied the staging table.
+    """
     rows = copy_rows(columns)
     with connection.cursor() as cursor:
-        cursor.execute(_STAGING)
         cursor.copy_expert(_COPY, io.BytesIO(rows))
         cursor.execute(_INSERT)
         if cursor.rowcount == len(columns):
