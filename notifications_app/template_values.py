@@ -49,12 +49,13 @@ SAMPLES: dict[str, Message] = {
             "maintenance",
             {
                 **_SAMPLE_VEHICLE,
+                "spot": Spot(_SAMPLE_SPOT.at),
                 "plan": gettext_noop("Oil change"),
                 "is_due": True,
                 "left": {"kilometers": -150.0, "engine_hours": 20.0, "days": 3.0},
             },
         ),
-        ("system", {"title": "Disk", "message": "90 %", "level": "warning", "spot": _SAMPLE_SPOT}),
+        ("system", {"title": "Disk", "message": "90 %", "level": "warning", "spot": Spot(_SAMPLE_SPOT.at)}),
     )
 }
 OWN_KINDS = [(kind, label) for kind, label in NotificationKind.choices if kind in SAMPLES]

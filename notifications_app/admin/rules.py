@@ -23,7 +23,7 @@ from notifications_app.sentences import rule_sentence
 from notifications_app.services.bodies import fill_bodies
 from notifications_app.services.rules import permitted_people
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin
-from tasks_app.admin.fields import StrictJSONField
+from tasks_app.admin.windows import WindowsField
 from tasks_app.models import EventKind, FleetRole
 
 
@@ -47,23 +47,17 @@ class RuleForm(forms.ModelForm):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Only these alarms, as the devices call them, with commas between them. Empty: all."),
     )
-    windows = StrictJSONField(
+    windows = WindowsField(
         label=_("Only at these times"),
         required=False,
-        initial=list,
         help_text=_(
-            'Weekly, on the clocks of the fleet; empty: always. [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}] '
-            "are the nights that begin on Monday (0) to Friday (4)."
+            "On the clocks of the fleet; none: always. A window that ends before it begins ends on the next day."
         ),
     )
 
     class Meta:
         model = Rule
         fields = "__all__"  # noqa: DJ007 - every column of a rule is for staff to edit
-
-    def clean_windows(self) -> Any:
-        """A field left empty means always."""
-        return self.cleaned_data["windows"] or []
 
     def clean(self) -> dict[str, Any] | None:
         """What is named in a rule belongs to its fleet, and whoever it tells may see it."""

@@ -15,6 +15,7 @@ from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.fields import StrictJSONField
 from tasks_app.admin.geofence_sketch import area_svg
 from tasks_app.admin.resources import GeofenceResource
+from tasks_app.admin.windows import WindowsField
 from tasks_app.models import Geofence
 
 AREA_KINDS = {
@@ -27,7 +28,7 @@ AREA_KINDS = {
 
 class GeofenceForm(forms.ModelForm):
     area = StrictJSONField(label=_("Area"))
-    windows = StrictJSONField(label=_("Windows"), required=False, initial=list)
+    windows = WindowsField(label=_("Windows"), required=False)
 
     class Meta:
         model = Geofence
@@ -41,10 +42,6 @@ class GeofenceForm(forms.ModelForm):
             "dwell_seconds",
             "windows",
         )
-
-    def clean_windows(self) -> Any:
-        """A field left empty means always."""
-        return self.cleaned_data["windows"] or []
 
 
 @admin.register(Geofence)
@@ -66,8 +63,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
                 "fields": (("tolerance_meters", "dwell_seconds"), "windows"),
                 "description": _(
                     "Windows are those of the week, in the fleet's time zone, in which entering and leaving is told; "
-                    'none means always. Example: [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}] for the '
-                    "nights that begin on Monday (0) to Friday (4)."
+                    "none means always. A window that ends before it begins ends on the next day."
                 ),
             },
         ),

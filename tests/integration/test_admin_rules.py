@@ -48,8 +48,11 @@ def test_it_stores_a_rule_with_everything_and_says_it_in_words(page, fleet, oper
         alarms="sos, tow",
         min_speed_kph="80",
         cooldown_minutes="30",
-        windows='[{"days": [0], "from": "22:00", "to": "06:00"}]',
         **{
+            "windows-rows": "2",
+            "windows-1-days": ["0", "4"],
+            "windows-1-from": "22:00",
+            "windows-1-to": "06:00",
             "escalation_steps-TOTAL_FORMS": "1",
             "escalation_steps-0-after_minutes": "10",
             "escalation_steps-0-users": [staff.pk],
@@ -58,6 +61,7 @@ def test_it_stores_a_rule_with_everything_and_says_it_in_words(page, fleet, oper
     assert answer.status_code == 302, answer.context["errors"]
     rule = Rule.objects.get()
     assert (rule.alarms, rule.roles, rule.min_speed_kph) == (["sos", "tow"], ["manager"], 80)
+    assert rule.windows == [{"days": [0, 4], "from": "22:00", "to": "06:00"}]
     listed = page.get(reverse("admin:notifications_app_rule_changelist")).content.decode()
     assert (
         "Tell ana and every manager in the application when any vehicle of Depot North leaves Depot above 80 km/h"
@@ -72,7 +76,8 @@ def test_it_stores_a_rule_with_everything_and_says_it_in_words(page, fleet, oper
     ("fields", "said"),
     [
         ({}, "Name at least one person or role."),
-        ({"roles": ["manager"], "windows": '[{"days": [9]}]'}, "A window must be an object"),
+        ({"roles": ["manager"], "windows-rows": "1", "windows-0-from": "22:00"}, "Window 1: choose at least one day."),
+        ({"roles": ["manager"], "windows-rows": "1", "windows-0-days": ["1"]}, "Window 1: give both times."),
         ({"roles": ["manager"], "digest_every_minutes": "5", "digest_daily_at": "07:00"}, "Choose one"),
         ({"roles": ["manager"], "min_speed_kph": "nan"}, "Enter a number"),
         ({"roles": ["manager"], "event_kinds": []}, "This field is required"),

@@ -26,16 +26,24 @@ def add_geofence(page, fleet, **fields):
     return page.post(reverse("admin:tasks_app_geofence_add"), data)
 
 
+def rows(windows):
+    """What the form posts for these windows."""
+    fields = {"windows-rows": str(len(windows))}
+    for number, window in enumerate(windows):
+        fields |= {f"windows-{number}-{name}": window[name] for name in ("days", "from", "to")}
+    return fields
+
+
 def test_it_stores_tolerance_dwell_and_windows_of_a_geofence(page, fleet):
-    answer = add_geofence(page, fleet, tolerance_meters="25", dwell_seconds="60", windows=json.dumps(NIGHTS))
+    answer = add_geofence(page, fleet, tolerance_meters="25", dwell_seconds="60", **rows(NIGHTS))
     assert answer.status_code == 302
     geofence = Geofence.objects.get()
     assert (geofence.tolerance_meters, geofence.dwell_seconds, geofence.windows) == (25, 60, NIGHTS)
 
 
-@pytest.mark.parametrize("windows", ["", "[]"])
-def test_a_geofence_without_windows_is_always_told(page, fleet, windows):
-    assert add_geofence(page, fleet, windows=windows).status_code == 302
+@pytest.mark.parametrize("fields", [{}, {"windows-rows": "2"}, {"windows-rows": "x"}, {"windows-rows": "99999999"}])
+def test_a_geofence_without_windows_is_always_told(page, fleet, fields):
+    assert add_geofence(page, fleet, **fields).status_code == 302
     geofence = Geofence.objects.get()
     assert (geofence.tolerance_meters, geofence.dwell_seconds, geofence.windows) == (None, None, [])
 
@@ -43,10 +51,12 @@ def test_a_geofence_without_windows_is_always_told(page, fleet, windows):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"windows": '[{"days": [7], "from": "22:00", "to": "06:00"}]'}, "from 0 (Monday) to 6 (Sunday)"),
-        ({"windows": '[{"days": [1], "from": "25:00", "to": "06:00"}]'}, "must look like 22:00"),
-        ({"windows": "{"}, "Enter a valid JSON"),
-        ({"windows": '"always"'}, "must be a list"),
+        (rows([{"days": [7], "from": "22:00", "to": "06:00"}]), "from 0 (Monday) to 6 (Sunday)"),
+        (rows([{"days": [1, 1], "from": "22:00", "to": "06:00"}]), "different numbers"),
+        (rows([{"days": [1], "from": "25:00", "to": "06:00"}]), "must look like 22:00"),
+        (rows([{"days": [], "from": "22:00", "to": "06:00"}]), "Window 1: choose at least one day."),
+        (rows([{"days": [1], "from": "", "to": "06:00"}]), "Window 1: give both times."),
+        (rows(NIGHTS * 51), "at most 50"),
         ({"tolerance_meters": "-1"}, "greater than or equal to 0"),
         ({"tolerance_meters": "nan"}, "Enter a number"),
         ({"dwell_seconds": "86401"}, "less than or equal to 86400"),
@@ -72,3 +82,21 @@ def test_it_stores_the_overspeed_and_battery_settings_of_a_fleet(page, fleet):
     fleet.refresh_from_db()
     assert (fleet.overspeed_tolerance_kph, fleet.overspeed_min_seconds, fleet.battery_low_percent) == (10, 20, 15)
     assert (fleet.geofence_tolerance_meters, fleet.geofence_dwell_seconds) == (30, 45)
+
+
+def test_windows_are_shown_as_rows_and_saving_them_as_they_are_changes_nothing(page, fleet):
+    stored = [*NIGHTS, {"days": [6], "from": "12:00", "to": "24:00"}]
+    geofence = Geofence.objects.create(fleet=fleet, name="Depot", area=CIRCLE, windows=stored)
+    url = reverse("admin:tasks_app_geofence_change", args=[geofence.pk])
+    answer = page.get(url)
+    shown = answer.content.decode()
+    assert shown.count('class="tk-window"') == 4
+    assert shown.count(" checked") >= 6
+    form = answer.context["adminform"].form
+    assert not form.fields["windows"].has_changed(stored, [*NIGHTS, {"days": ["6"], "from": "12:00", "to": "00:00"}])
+
+
+def test_what_was_filled_in_is_still_there_beside_the_reason_why_not(page, fleet):
+    shown = add_geofence(page, fleet, **rows([{"days": ["2"], "from": "08:30", "to": ""}])).content.decode()
+    assert 'name="windows-0-from" value="08:30"' in shown
+    assert 'name="windows-0-days" value="2" checked' in shown

@@ -195,6 +195,9 @@ def test_a_flood_is_told_in_part_and_the_rest_together_while_others_get_theirs(
     assert Notification.objects.filter(user=boss).count() == 1
     (held,) = HeldAlert.objects.all()
     assert (held.reason, held.event_count) == ("flood", count - 5)
+    assert send_due_digests(now=timezone.now() + timedelta(minutes=6)) == 1
+    assert f"{count - 5}×" in written()[-1].body_text
+    assert (Notification.objects.filter(user=operator).count(), HeldAlert.objects.count()) == (6, 0)
 
 
 def test_rules_about_every_fleet_and_roles_reach_whoever_may_see_it(device, operator, boss, charlie, fleet):
