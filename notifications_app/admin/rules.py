@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.contrib.postgres.forms import SimpleArrayField
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
@@ -146,9 +148,9 @@ class NotificationAdmin(ReadOnlyAdmin):
     inlines = (DeliveryInline,)
 
     @display(description=_("text"))
-    def text(self, notification: Notification) -> str:
+    def text(self, notification: Notification) -> SafeString:
         fill_bodies([notification])
-        return notification.body_text
+        return format_html('<span class="tk-text">{}</span>', notification.body_text)
 
 
 @admin.register(NotificationPreference)

@@ -28,13 +28,14 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     kind = serializers.CharField(source="notification.kind")
     subject = serializers.CharField(source="notification.subject")
     created_at = MomentField()
+    hold_until = MomentField(allow_null=True)
     sent_at = MomentField(allow_null=True)
 
     class Meta:
         model = Delivery
         fields = [
             "id", "notification_id", "user", "kind", "subject", "channel", "destination_id", "address", "state",
-            "attempt_count", "last_error", "created_at", "sent_at", "merged_into_id",
+            "attempt_count", "last_error", "created_at", "hold_until", "sent_at", "merged_into_id",
         ]  # fmt: skip
         read_only_fields = fields
 

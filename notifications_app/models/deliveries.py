@@ -50,6 +50,8 @@ class Delivery(models.Model):
     attempts_forgiven = models.PositiveIntegerField(default=0, editable=False)
     last_error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    # Quiet hours of its person: not sent before.
+    hold_until = models.DateTimeField(_("held until"), null=True, blank=True)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     merged_into = models.ForeignKey(

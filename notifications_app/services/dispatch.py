@@ -37,13 +37,19 @@ def enqueue_deliveries(delivery_ids: Iterable[int]) -> int:
 
 
 def sweep_stuck_deliveries(*, now: datetime) -> int:
-    """Enqueue deliveries that nobody worked on for two minutes and that have no living job; return how many."""
+    """Enqueue deliveries that nobody worked on for two minutes, or that quiet hours held back until now; return how many.
+
+    None that has a living job, or is still held back.
+    """
     cutoff = now - LEASE
     waiting = Q(state=DeliveryState.PENDING, created_at__lt=cutoff) & (
         Q(claimed_at__isnull=True) | Q(claimed_at__lt=cutoff)
     )
+    is_due = Q(hold_until__isnull=True) | Q(hold_until__lte=now)
     abandoned = Q(state=DeliveryState.SENDING, claimed_at__lt=cutoff)
-    stuck = Delivery.objects.filter(waiting | abandoned).order_by(F("claimed_at").asc(nulls_first=True), "pk")
+    stuck = Delivery.objects.filter((waiting & is_due) | abandoned).order_by(
+        F("claimed_at").asc(nulls_first=True), "pk"
+    )
     return enqueue_deliveries(list(stuck.values_list("pk", flat=True)[:MAX_DELIVERIES_PER_SWEEP]))
 
 

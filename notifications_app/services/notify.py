@@ -10,13 +10,17 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
 
-from notifications_app.models import ChannelKind
-from notifications_app.queries.audience import reader_of, readers_of
+from notifications_app.models import ChannelKind, NotificationKind
+from notifications_app.queries.audience import person_of, reader_of, readers_of
 from notifications_app.rendering import Message, Reader, Rendered
 from notifications_app.services.outbox import Attachment, Draft, write_notifications
 from notifications_app.services.wording import render
 from notifications_app.texts import body, one_line
+from notifications_app.timing import quiet_until
 
+# Of these nobody needs to hear in the middle of the night. Alerts of the system do not wait, unless they are mild.
+_MAY_WAIT = {NotificationKind.REPORT_READY, NotificationKind.REPORT_FAILED, NotificationKind.CHANNEL_OFF}
+_MILD_LEVELS = {"info", "warning"}
 ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})
 
 
@@ -56,7 +60,10 @@ def notify_with_message(
     channels: Collection[str] = ALL_CHANNELS,
     attachments: tuple[Attachment, ...] = (),
 ) -> list[int]:
-    """Write a message for each of these people in their language and time zone, through all channels."""
+    """Write a message for each of these people in their language and time zone, through all channels.
+
+    One that may wait is in the application at once, and sent elsewhere when its person's quiet hours are over.
+    """
     render_for = MessageRenderer()
     readers = readers_of(people)
     zone = fallback_zone or settings.TIME_ZONE
@@ -69,6 +76,7 @@ def notify_with_message(
             channels=channels,
             device_id=device_id,
             attachments=attachments,
+            hold_until=quiet_until(person_of(person), now) if may_wait(message) else None,
         )
         for person in people
     ]
@@ -103,6 +111,12 @@ def send_on_behalf(
         for address in addresses
     ]
     return write_notifications(drafts, now=now)
+
+
+def may_wait(message: Message) -> bool:
+    """Do quiet hours hold this message back, which no rule asked for?"""
+    is_mild = message.kind == NotificationKind.SYSTEM and message.context["level"] in _MILD_LEVELS
+    return is_mild or message.kind in _MAY_WAIT
 
 
 class MessageRenderer:

@@ -31,13 +31,14 @@ _INSERT = """
 """
 _INSERT_DELIVERIES = """
     INSERT INTO notifications_app_delivery
-        (notification_id, channel, destination_id, state, attempt_count, sent_at, created_at, attempts_forgiven, address,
-        last_error)
+        (notification_id, channel, destination_id, state, attempt_count, sent_at, hold_until, created_at, attempts_forgiven,
+        address, last_error)
     SELECT notification_id, channel, destination_id, state, (state = 'sent')::int,
-        CASE WHEN state = 'sent' THEN %(now)s::timestamptz END, %(now)s, 0, '', ''
-    FROM unnest(%(notification_ids)s::bigint[], %(channels)s::text[], %(destination_ids)s::bigint[], %(states)s::text[])
-        AS n(notification_id, channel, destination_id, state)
-    RETURNING id, state
+        CASE WHEN state = 'sent' THEN %(now)s::timestamptz END,
+        CASE WHEN state = 'pending' THEN hold_until END, %(now)s, 0, '', ''
+    FROM unnest(%(notification_ids)s::bigint[], %(channels)s::text[], %(destination_ids)s::bigint[], %(states)s::text[],
+        %(holds)s::timestamptz[]) AS n(notification_id, channel, destination_id, state, hold_until)
+    RETURNING id, state = 'pending' AND hold_until IS NULL
 """
 _ROWS_PER_INSERT = 10_000
 
@@ -55,7 +56,8 @@ class Attachment:
 class Draft:
     """One message to one person, ready to be written. (user, dedupe_key) is its identity.
 
-    With `on_behalf_to` (an e-mail address) it goes there instead of to the user, who answers for it.
+    With `on_behalf_to` (an e-mail address) it goes there instead of to the user, who answers for it. With `hold_until` it is in
+    the application at once, and sent elsewhere then.
     """
 
     user_id: int
@@ -68,13 +70,15 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
     on_behalf_to: str = ""
     rule_id: int | None = None
+    hold_until: datetime | None = None
     event_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
     """Write the drafts that are new, with one delivery per channel; return the ids of the new notifications.
 
-    In-app deliveries are sent by being written. The others are enqueued once the transaction commits.
+    In-app deliveries are sent by being written. The others are enqueued once the transaction commits, those
+    that are held by the sweeper when they are due.
     """
     # Always in the same order, so that two writers of the same news wait for each other instead of deadlocking.
     unique = {(draft.user_id, draft.dedupe_key): draft for draft in drafts}
@@ -131,19 +135,22 @@ def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
 
 
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
-    """Write one delivery per notification and way to reach its person; return the ids of those still to be sent."""
+    """Write one delivery per notification and way to reach its person; return the ids of those to be sent now."""
     ways = read_ways((draft.user_id, draft.channels) for _id, draft in written)
-    rows = [(pk, channel, destination) for pk, draft in written for channel, destination in ways.of(draft)]
+    rows = [
+        (pk, channel, destination, draft.hold_until) for pk, draft in written for channel, destination in ways.of(draft)
+    ]
     columns: dict[str, Any] = {
         "now": now,
-        "notification_ids": [pk for pk, _channel, _destination in rows],
-        "channels": [channel for _pk, channel, _destination in rows],
-        "destination_ids": [destination for _pk, _channel, destination in rows],
-        "states": [_first_state(channel) for _pk, channel, _destination in rows],
+        "notification_ids": [pk for pk, _channel, _destination, _hold in rows],
+        "channels": [channel for _pk, channel, _destination, _hold in rows],
+        "destination_ids": [destination for _pk, _channel, destination, _hold in rows],
+        "states": [_first_state(channel) for _pk, channel, _destination, _hold in rows],
+        "holds": [hold for _pk, _channel, _destination, hold in rows],
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_DELIVERIES, columns)
-        return [pk for pk, state in cursor if state == DeliveryState.PENDING]
+        return [pk for pk, is_due in cursor if is_due]
 
 
 def _first_state(channel: str) -> str:

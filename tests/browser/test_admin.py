@@ -14,9 +14,11 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from notifications_app.models import MessageTemplate, Notification
 from tasks_app.engine import JobState, get_task
-from tasks_app.models import DeviceState, Job
+from tasks_app.models import DeviceState, EventKind, Job
 from tasks_app.queries.jobs import find_job
+from tests.support.notifications import make_rule, record_events
 from tests.support.probe.tasks import probe_fail_for_good
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -270,3 +272,37 @@ def test_it_names_every_control_for_screen_readers(visit, fleet):
     visit.open("admin:tasks_app_fleet_change", fleet.pk)
     visit.page.get_by_role("link", name="Add another Fleet membership").click()
     expect(visit.page.get_by_role("combobox", name="Role").first).to_be_visible()
+
+
+def test_the_preview_of_a_message_template_shows_the_email(visit):
+    own = MessageTemplate.objects.create(kind="speed", language="en", html="<p>Slow down, {{ vehicle }}!</p>")
+    visit.log_in()
+    visit.open("admin:notifications_app_messagetemplate_change", own.pk)
+    frame = visit.page.locator("iframe")
+    frame.scroll_into_view_if_needed()
+    expect(frame.content_frame.get_by_text("Slow down, Van 12!")).to_be_visible()
+
+
+def test_a_rules_times_of_the_week_are_kept_with_the_keyboard_alone_on_a_phone(phone, fleet, operator):
+    rule = make_rule(fleet, [operator])
+    phone.log_in()
+    phone.open("admin:notifications_app_rule_change", rule.pk)
+    window = phone.page.get_by_role("group", name="Window 1")
+    window.get_by_label("Friday").focus()
+    phone.page.keyboard.press("Space")
+    window.get_by_label("from").focus()
+    phone.page.keyboard.type("1000PM")
+    window.get_by_label("to", exact=True).focus()
+    phone.page.keyboard.type("0600AM")
+    phone.page.keyboard.press("Enter")
+    expect(phone.page.get_by_text("was changed successfully")).to_be_visible()
+    rule.refresh_from_db()
+    assert rule.windows == [{"days": [4], "from": "22:00", "to": "06:00"}]
+
+
+def test_a_long_address_in_a_notification_does_not_widen_a_phone(phone, device, fleet, operator):
+    make_rule(fleet, [operator])
+    record_events(device, EventKind.OVERSPEED, latitude=-23.55, longitude=-46.63)
+    phone.log_in()
+    phone.open("admin:notifications_app_notification_change", Notification.objects.get().pk)
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 360

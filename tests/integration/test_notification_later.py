@@ -8,19 +8,26 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from notifications_app.messages import system_message
 from notifications_app.models import (
+    Delivery,
     Escalation,
     EscalationStep,
     EventDispatch,
     HeldAlert,
     Notification,
+    NotificationKind,
     NotificationPreference,
     WaitingAlert,
 )
+from notifications_app.queries import unread_count
+from notifications_app.rendering import Message
 from notifications_app.services.digests import send_due_digests
+from notifications_app.services.dispatch import sweep_stuck_deliveries
 from notifications_app.services.escalation import escalate_due
 from notifications_app.services.event_dispatch import EVENTS_PER_DISPATCH, dispatch, sweep_dispatches
 from notifications_app.services.inbox import acknowledge
+from notifications_app.services.notify import may_wait, notify_with_message
 from notifications_app.services.waiting import tell_what_lasted
 from tasks_app.engine import InvalidArguments, get_task
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, FleetMembership, FleetRole
@@ -198,6 +205,41 @@ def test_a_flood_is_told_in_part_and_the_rest_together_while_others_get_theirs(
     assert send_due_digests(now=timezone.now() + timedelta(minutes=6)) == 1
     assert f"{count - 5}×" in written()[-1].body_text
     assert (Notification.objects.filter(user=operator).count(), HeldAlert.objects.count()) == (6, 0)
+
+
+@pytest.mark.parametrize(
+    ("level", "is_held"), [("info", True), ("warning", True), ("error", False), ("critical", False)]
+)
+def test_quiet_hours_hold_back_what_is_not_urgent_though_no_rule_asked_for_it(
+    level, is_held, operator, boss, quiet, run_jobs, mailoutbox
+):
+    now = timezone.now()
+    message = system_message(subject="Disk", message="80 %", level=level, at=now)
+    notify_with_message(message, people=[operator, boss], dedupe_key="x", now=now)
+    assert unread_count(operator) == 1
+    run_jobs("notifications")
+    sweep_stuck_deliveries(now=now + timedelta(minutes=3))
+    run_jobs("notifications")
+    assert len(mailoutbox) == (1 if is_held else 2)
+    sweep_stuck_deliveries(now=now + timedelta(hours=1, minutes=1))
+    run_jobs("notifications")
+    assert len(mailoutbox) == 2
+    assert not Delivery.objects.exclude(state="sent").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [
+        (NotificationKind.REPORT_READY, True),
+        (NotificationKind.REPORT_FAILED, True),
+        (NotificationKind.CHANNEL_OFF, True),
+        (NotificationKind.DAILY_SUMMARY, False),
+        (NotificationKind.TEST, False),
+        (NotificationKind.DIGEST, False),
+    ],
+)
+def test_reports_wait_for_the_morning_and_what_was_asked_for_at_this_hour_does_not(kind, waits):
+    assert may_wait(Message(kind, {})) is waits
 
 
 def test_rules_about_every_fleet_and_roles_reach_whoever_may_see_it(device, operator, boss, charlie, fleet):
