@@ -17,7 +17,7 @@ from reports_app.models import Report, ReportKind, ReportState
 from reports_app.queries import find_report
 from reports_app.services.moments import parse_moment
 from reports_app.services.outcome import FailureRecorder, ready_values, report_is_ready
-from reports_app.services.request import REPEATABLE, check_kind, create_report
+from reports_app.services.request import REPEATABLE, check_kind, report_for_job
 from reports_app.services.rows import store_rows
 from tasks_app.engine import current_job
 from tasks_app.models import Device
@@ -27,7 +27,8 @@ from tasks_app.queries.access import visible_devices
 def run_device_report(
     *, device_id: int, start: str, end: str, kind: str, report_id: int | None = None
 ) -> dict[str, Any]:
-    """The job behind generate_device_report: generate the row `report_id`, or the one this job wrote or writes now.
+    """The job behind generate_device_report: generate the row `report_id`, or the one this job wrote or writes now. A
+    fresh report of the same request is not made again: the result names it, and the state it is in.
 
     `start` and `end` are ISO 8601; a date alone is midnight in the fleet's time zone. Raises InvalidReport.
     """
@@ -124,7 +125,7 @@ def _fleet_row(start: str, end: str, device_ids: list[int] | None) -> int:
 
 
 def _new_row(*, kind: str, zone: Any, start: str, end: str, user: Any, **subject: Any) -> int:
-    report, _is_due = create_report(
+    report = report_for_job(
         kind=kind,
         range_start=parse_moment(start, zone, field="start"),
         range_end=parse_moment(end, zone, field="end"),

@@ -61,7 +61,7 @@ def request_report(
         requested_by=requested_by,
     )
     with transaction.atomic():
-        report, is_due = _find_or_write(request, fresh=fresh)
+        report, is_due = _find_or_write(request, uuid4(), fresh=fresh)
         if requested_by is not None and follow:
             _follow(report, requested_by, wants_notice)
         if is_due:
@@ -89,13 +89,24 @@ def create_report(*, job_id: UUID | None = None, **asked: Any) -> tuple[Report, 
         return _write_row(request, request_key(request), job_id)
 
 
-def _find_or_write(request: ReportRequest, *, fresh: bool) -> tuple[Report, bool]:
+def report_for_job(*, job_id: UUID | None, **asked: Any) -> Report:
+    """The report that a job of this id was asked for by its parameters alone: one that answers it already, or that
+    another job makes now, else a new row. Arguments and reuse as in `request_report`; its requester is told if it fails."""
+    request = checked_request(**asked)
+    with transaction.atomic():
+        report, _is_due = _find_or_write(request, job_id, fresh=False)
+        if request.requested_by is not None:
+            _follow(report, request.requested_by, wants_notice=False)
+    return report
+
+
+def _find_or_write(request: ReportRequest, job_id: UUID | None, *, fresh: bool) -> tuple[Report, bool]:
     key = request_key(request)
     lock_request(key)
     found = find_reusable(request, key, now=timezone.now())
     if found is not None and not (fresh and found.state != ReportState.PENDING):
         return found, False
-    return _write_row(request, key, uuid4(), again=True)
+    return _write_row(request, key, job_id, again=True)
 
 
 def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: bool = False) -> tuple[Report, bool]:

@@ -155,6 +155,35 @@ def test_a_fleets_day_is_made_again_in_its_place_and_loses_its_old_files(api, fl
     assert not ReportFile.objects.exists()
 
 
+def test_the_task_asked_for_twice_makes_one_report(device, operator, make_user, run_jobs, aged):
+    args = (device.pk, "2026-03-02", "2026-03-03")
+    task = get_task("generate_device_report")
+    first, same = (task.apply_async(args, requested_by=operator) for _ in range(2))
+    run_jobs("reports")
+    report = Report.objects.get()
+    results = [Job.objects.get(pk=job_id).result for job_id in (first, same)]
+    assert [(each["report_id"], each["state"]) for each in results] == [(report.pk, "ready")] * 2
+    assert wanted(device, operator).pk == report.pk  # the API shares it, too
+    late_fix(device)
+    task.delay(*args)
+    run_jobs("reports")
+    assert Report.objects.count() == 2
+    fleet_task = get_task("generate_fleet_report")
+    for _ in range(2):
+        fleet_task.apply_async(args[1:], requested_by=operator)
+        fleet_task.apply_async(args[1:], requested_by=make_user(is_staff=True))
+    run_jobs("reports")
+    assert Report.objects.filter(kind="fleet").count() == 3  # one that is about all one sees belongs to whoever asked
+
+
+def test_a_report_asked_for_by_task_tells_its_requester_why_it_failed(device, operator, run_jobs, monkeypatch):
+    monkeypatch.setattr("reports_app.builders.base.MAX_ROWS", -1)
+    args = (device.pk, "2026-03-02", "2026-03-03", "detailed")
+    get_task("generate_device_report").apply_async(args, requested_by=operator)
+    run_jobs("reports")
+    assert (Notification.objects.get().user, Report.objects.get().state) == (operator, "failed")
+
+
 # --- cancel, retry, delete
 
 
