@@ -7,6 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,9 +16,10 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 
 from reports_app.days import day_start
 from reports_app.exceptions import InvalidReport
-from reports_app.models import Report
+from reports_app.models import Report, ReportKind, ReportSchedule
 from reports_app.periods import PRESETS, preset_days
 from reports_app.services.request import DEVICE_KINDS, checked_request
+from tasks_app.models import Device
 
 PRESET_LABELS = {
     "today": gettext_lazy("Today"),
@@ -27,7 +30,7 @@ PRESET_LABELS = {
     "last_month": gettext_lazy("Last month"),
     "custom": gettext_lazy("Days of my choice"),
 }
-FIELD_OF = {"device_id": "device", "fleet_id": "fleet", "device_ids": "fleet", "start": "first_day", "end": "last_day"}
+FIELD_OF = {"device_id": "device", "fleet_id": "fleet", "device_ids": "devices", "start": "first_day", "end": "last_day"}
 
 
 def _day_field(label: Any) -> forms.DateField:
@@ -36,7 +39,15 @@ def _day_field(label: Any) -> forms.DateField:
 
 
 class ReportRequestForm(forms.ModelForm):
-    """Days are those of the fleet's time zone; without device and fleet the report is about every device."""
+    """Days are those of the fleet's time zone; without device, fleet and devices the report is about every device."""
+
+    devices = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Devices"),
+        queryset=Device.objects.all(),
+        required=False,
+        widget=AutocompleteSelectMultiple(ReportSchedule._meta.get_field("devices"), admin.site),
+        help_text=gettext_lazy("Of a report of the kind Fleet: only these, of the fleet or of any."),
+    )
 
     days = forms.ChoiceField(
         label=gettext_lazy("Days"),
@@ -76,12 +87,13 @@ class ReportRequestForm(forms.ModelForm):
         return data
 
     def _subject(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A report of one device needs no fleet; any other is about a fleet, or all."""
-        return (
-            {"device": data.get("device")}
-            if data["kind"] in DEVICE_KINDS
-            else {"device": data.get("device"), "fleet": data.get("fleet")}
-        )
+        """A report of one device needs no fleet; any other is about a fleet, some devices, or all."""
+        if data["kind"] in DEVICE_KINDS:
+            return {"device": data.get("device")}
+        subject = {"device": data.get("device"), "fleet": data.get("fleet")}
+        if data["kind"] == ReportKind.FLEET and data["devices"]:
+            subject["device_ids"] = [device.pk for device in data["devices"]]
+        return subject
 
     def _span(self, data: dict[str, Any]) -> tuple[datetime, datetime] | None:
         """The range in UTC; None when the chosen days are no range, which is then said."""

@@ -81,6 +81,16 @@ def test_it_asks_for_a_report_of_local_days(page, device, run_jobs, staff):
     assert "data-live=" not in text_of(page.get(answer.url))
 
 
+def test_it_asks_for_a_report_of_several_devices(page, device, make_device, staff, fleet):
+    other, foreign = make_device(), make_device(fleet=Fleet.objects.create(name="Elsewhere"))
+    days = {"first_day": "2026-03-02", "last_day": "2026-03-03"}
+    page.post(url("report_add"), form(kind="fleet", devices=[other.pk, device.pk], **days))
+    assert Report.objects.get().device_ids == sorted([device.pk, other.pk])
+    refused = page.post(url("report_add"), form(kind="fleet", fleet=fleet.pk, devices=[foreign.pk], **days))
+    assert f"Unknown devices: {foreign.pk}." in text_of(refused)
+    assert Report.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
