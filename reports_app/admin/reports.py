@@ -53,7 +53,19 @@ class ReportAdmin(ModelAdmin):
 
     form = ReportRequestForm
     add_fieldsets = (
-        (None, {"fields": ("kind", ("device", "fleet"), "devices", "days", ("first_day", "last_day"), ("fresh", "notify"))}),
+        (
+            None,
+            {
+                "fields": (
+                    "kind",
+                    ("device", "fleet"),
+                    "devices",
+                    "days",
+                    ("first_day", "last_day"),
+                    ("fresh", "notify"),
+                )
+            },
+        ),
     )
     fieldsets = add_fieldsets
     autocomplete_fields = ("device", "fleet")

@@ -30,7 +30,13 @@ PRESET_LABELS = {
     "last_month": gettext_lazy("Last month"),
     "custom": gettext_lazy("Days of my choice"),
 }
-FIELD_OF = {"device_id": "device", "fleet_id": "fleet", "device_ids": "devices", "start": "first_day", "end": "last_day"}
+FIELD_OF = {
+    "device_id": "device",
+    "fleet_id": "fleet",
+    "device_ids": "devices",
+    "start": "first_day",
+    "end": "last_day",
+}
 
 
 def _day_field(label: Any) -> forms.DateField:
