@@ -17,9 +17,9 @@ def hear_from(*, device_pk: int, now: datetime) -> None:
 
 def _hear(device_pk: int, now: datetime) -> None:
     DeviceState.objects.get_or_create(device_id=device_pk)
-    # A state the pipeline holds right now belongs to a device that is just being heard of.
-    state = DeviceState.objects.select_for_update(skip_locked=True).filter(device_id=device_pk).first()
-    if state is None:
+    # Waits where it is locked: whoever holds it may be about to set it offline.
+    state = DeviceState.objects.select_for_update().filter(device_id=device_pk).first()
+    if state is None:  # deleted meanwhile
         return
     state.last_seen_at = max(state.last_seen_at, now) if state.last_seen_at else now
     state.version += 1
