@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -32,6 +33,11 @@ def setting_behind(field: str) -> Any:
         "storage_budget_gigabytes": settings.STORAGE_BUDGET_BYTES / GIGABYTE or None,
     }
     return behind.get(field)
+
+
+def breakable(text: str) -> str:
+    """A long word that a narrow page may break anywhere."""
+    return format_html('<span class="tk-mono">{}</span>', text)
 
 
 @admin.register(RetentionSettings)
@@ -109,8 +115,8 @@ class RetentionSettingsAdmin(ModelAdmin):
 class PositionArchiveAdmin(ReadOnlyAdmin):
     list_display = ("day", "row_count", "size", "created", "restored", "file")
     date_hierarchy = "day"
-    fields: Any = (("day", "row_count"), ("size", "sha256"), "file", ("created", "restored_at", "restored_until"))
-    readonly_fields = ("row_count", "size", "created")
+    fields: Any = (("day", "row_count"), ("size", "created"), "checksum", "name", ("restored_at", "restored_until"))
+    readonly_fields = ("row_count", "size", "created", "checksum", "name")
 
     @display(description=gettext_lazy("rows"), ordering="rows")
     def row_count(self, archive: PositionArchive) -> str:
@@ -119,6 +125,15 @@ class PositionArchiveAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("size"), ordering="size_bytes")
     def size(self, archive: PositionArchive) -> str:
         return format_bytes(archive.size_bytes)
+
+    @display(description="SHA-256")
+    def checksum(self, archive: PositionArchive) -> str:
+        return breakable(archive.sha256)
+
+    @display(description=gettext_lazy("file"))
+    def name(self, archive: PositionArchive) -> str:
+        """Not a link: the storage is no folder of the web server, and `restore_positions` is the way back."""
+        return breakable(str(archive.file.name))
 
     @display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, archive: PositionArchive) -> Any:

@@ -7,28 +7,22 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-import redis
 from django.contrib.sessions.models import Session
-from django.core.cache import cache, caches
 from django.db import connection, connections, transaction
 from knox.models import AuthToken
 
 from notifications_app.models import Notification
-from tasks_app.engine import JobCancelled, PermanentError, enqueue, get_task
-from tasks_app.engine.config import engine_config
+from tasks_app.engine import JobCancelled, enqueue, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import DeviceState, Event, Job, Position
 from tasks_app.services.cleanup import position_days, runs
 from tasks_app.services.cleanup.duplicates import remove_duplicate_positions
 from tasks_app.services.cleanup.events import remove_old_events
-from tasks_app.services.cleanup.optimize import optimize_tables
 from tasks_app.services.cleanup.orphans import remove_orphaned_data
 from tasks_app.services.cleanup.positions import remove_old_positions
 from tasks_app.services.cleanup.runs import Run, run_exclusively
 from tasks_app.services.partitions import (
-    drop_partition,
     ensure_partitions,
-    forget_known_partitions,
     list_partitions,
     partition_name,
 )
@@ -36,25 +30,8 @@ from tasks_app.signals import orphans_cleanup_requested
 from tests.support.cleanup_cases import CASES
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-NIGHT = datetime(2026, 3, 10, 3, tzinfo=UTC)
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_partitions(db):
-    """These tests begin without partitions, and leave none where their tables outlive the test."""
-    _drop_all()
-    yield
-    if not connection.in_atomic_block:
-        _drop_all()
-    forget_known_partitions()
-
-
-def _drop_all() -> None:
-    for name, _day in list_partitions():
-        drop_partition(name)
-    forget_known_partitions()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_partitions")]
 
 
 def store(device_id: int, *times: datetime, latitude: float = -23.5) -> None:
@@ -208,55 +185,6 @@ def test_job_history_goes_by_state_and_age():
     assert set(Job.objects.all()) == set(kept)
 
 
-@pytest.fixture
-def server(settings):
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        yield client
-
-
-def age(server: redis.Redis, key: str, hours: float) -> None:
-    """Make a cache entry unused for that long, as the server counts."""
-    name = cache.make_key(key)
-    server.restore(name, 0, server.dump(name), replace=True, idletime=int(hours * 3600))
-
-
-def test_cache_entries_unused_for_long_go_and_nothing_else(server):
-    for key in ("map:1", "map:2", "map:3", "other:1"):
-        cache.set(key, {"x": 1}, timeout=None)
-    for key in ("map:1", "other:1"):
-        age(server, key, 30)
-    age(server, "map:3", 20)
-    cleanup = get_task("cleanup_cache")
-    would = cleanup("map:*", 24, dry_run=True)
-    assert (would["scanned"], would["rows"]) == (3, 1)
-    assert would["bytes"] > 0
-    assert cleanup("map:*", 24)["rows"] == 1
-    assert cache.get_many(["map:1", "map:2", "map:3", "other:1"]).keys() == {"map:2", "map:3", "other:1"}
-    age(server, "map:2", 1)
-    assert cleanup(max_age_hours=0)["rows"] == 3
-
-
-def test_cleaning_the_whole_cache_never_touches_a_queue_or_another_installation(server):
-    enqueue("cleanup_cache")
-    foreign = f"{engine_config().prefix}:not-a-cache-key"
-    server.set(foreign, "x")
-    cache.set("mine", 1)
-    before = set(server.scan_iter(f"*{engine_config().prefix}:*", count=1000))
-    assert get_task("cleanup_cache")("*", 0)["rows"] == 1
-    after = set(server.scan_iter(f"*{engine_config().prefix}:*", count=1000))
-    assert after == before
-    assert cache.get("mine") is None
-
-
-def test_wildcards_in_our_own_prefix_are_taken_literally(server, monkeypatch):
-    monkeypatch.setattr(caches["default"], "key_prefix", "[a-z]*?")
-    cache.set("mine", 1)
-    other = f"{engine_config().prefix}:1:mine"
-    server.set(other, 1)
-    assert get_task("cleanup_cache")("*", 0)["rows"] == 1
-    assert server.exists(other)
-
-
 def test_near_duplicates_go_and_the_last_known_position_stays(make_device):
     moving, parked = make_device(), make_device()
     start = days_ago(1)
@@ -333,96 +261,6 @@ def test_the_lock_is_given_back_after_a_failure():
     other.start()
     other.join()
     assert outcomes[0]["rows"] == 0
-
-
-def dead_rows(table: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = %s", [table])
-        return cursor.fetchone()[0]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_optimizing_gives_dead_rows_back_and_says_so(device):
-    table = Event._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
-    try:
-        Event.objects.bulk_create([Event(device=device, kind="overspeed", occurred_at=NOW) for _ in range(3000)])
-        Event.objects.all().delete()
-        wait_until(lambda: dead_rows(table) >= 3000)
-        would = optimize_tables(now=NOW, dry_run=True)
-        assert dead_rows(table) >= 3000
-        done = optimize_tables(now=NIGHT)
-        report = next(entry for entry in done["optimized"] if entry["table"] == table)
-        assert next(entry for entry in would["optimized"] if entry["table"] == table)["did"] == "vacuum"
-        assert report["did"] == "vacuum"
-        assert report["dead_rows_before"] >= 3000
-        assert report["dead_rows_after"] == 0
-        assert report["bytes_after"] <= report["bytes_before"]
-        assert table not in {entry["table"] for entry in optimize_tables(now=NIGHT)["optimized"]}
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_table_that_someone_holds_is_skipped_and_reported_so(device):
-    store(device.pk, NOW)
-    name = partition_name(NOW.date())
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f'LOCK TABLE "{name}" IN SHARE UPDATE EXCLUSIVE MODE')
-            is_held.set()
-            may_end.wait(60)
-        connections.close_all()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert is_held.wait(30)
-    try:
-        done = _with_lock_timeout(lambda: optimize_tables(now=NIGHT))
-    finally:
-        may_end.set()
-        holder.join()
-    assert next(entry for entry in done["optimized"] if entry["table"] == name)["did"] == "skipped"
-
-
-def _with_lock_timeout(work):
-    """A wait for a lock fails the test instead of hanging it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '5s'")
-    try:
-        return work()
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("RESET lock_timeout")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_optimizing_analyzes_what_never_was_and_the_parent_of_the_partitions(device):
-    store(device.pk, NOW)
-    done = optimize_tables(now=NIGHT)
-    assert partition_name(NOW.date()) in {entry["table"] for entry in done["optimized"]}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [Position._meta.db_table])
-        assert cursor.fetchone()[0] == 1
-
-
-def test_optimizing_inside_a_transaction_fails_clearly():
-    with pytest.raises(PermanentError, match="transaction"):
-        optimize_tables(now=NIGHT)
-
-
-def wait_until(is_true, seconds: float = 20) -> None:
-    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
-    pause = threading.Event()
-    while not is_true():
-        assert datetime.now(UTC) < deadline, "it did not become true in time"
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_force_next_flush()")
-        pause.wait(0.05)
 
 
 def test_cleanups_run_as_jobs(run_jobs, device, staff):

@@ -168,6 +168,17 @@ def test_only_superusers_see_and_change_the_settings(client, make_user, staff):
     assert days_to_keep("events") == 90
 
 
+def test_an_archive_shows_its_file_without_a_link_that_leads_nowhere(client, staff):
+    archive = PositionArchive.objects.create(
+        day=NOW.date(), rows=1, size_bytes=1, sha256="ab" * 32, file="position-archives/2026/a.csv.gz", created_at=NOW
+    )
+    client.force_login(staff)
+    page = client.get(reverse("admin:tasks_app_positionarchive_change", args=[archive.pk])).content.decode()
+    for text in ("ab" * 32, "position-archives/2026/a.csv.gz"):
+        assert f'<span class="tk-mono">{text}</span>' in page
+    assert 'a.csv.gz"' not in page
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

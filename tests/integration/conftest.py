@@ -1,0 +1,28 @@
+"""What several files of real positions begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from tests.support.retention import drop_all_partitions
+
+
+@pytest.fixture
+def no_partitions(db) -> Iterator[None]:
+    """A test begins without partitions, and leaves none where its tables outlive it."""
+    drop_all_partitions()
+    yield
+    if not connection.in_atomic_block:
+        drop_all_partitions()
+
+
+@pytest.fixture
+def archiving(settings, tmp_path) -> Path:
+    """Positions are archived before they go, into the folder this returns."""
+    settings.MEDIA_ROOT = tmp_path
+    settings.ARCHIVE_POSITIONS = True
+    return tmp_path
