@@ -14,6 +14,7 @@ from reports_app.exporters.shown import ShownColumn
 SIZE, HEADER_SIZE, ROW_HEIGHT, PADDING = 7.5, 7.0, 13.0, 4.0
 _MEASURED_ROWS = 200
 _MAX_COLUMN_WIDTH = 170.0
+_LEAST_TEXT_WIDTH = 44.0
 _MOST_AIR = 1.8  # times what a column needs
 
 
@@ -104,14 +105,21 @@ def _draw_cell(
 
 
 def _widths(table: TextTable) -> list[float]:
-    """What the cells need, made smaller in proportion where the page is too narrow, and a little wider where it is not."""
+    """What the cells need, a little wider where the page has room. Where it has not, texts and titles give way: half a number
+    or half a time would be another one."""
     sample = [*table.rows[:_MEASURED_ROWS], *([table.totals] if table.totals is not None else [])]
-    wanted = []
+    wanted, least = [], []
     for index, column in enumerate(table.columns):
         words = [text_width(word, HEADER_SIZE, bold=True) for word in column.title.split()]
-        cells = [text_width(row[index][:80], SIZE, bold=row is table.totals) for row in sample]
-        widest = max([*words, *cells, 24.0])
-        wanted.append(min(widest, _MAX_COLUMN_WIDTH) + 2 * PADDING + 1)
+        cells = max([text_width(row[index][:80], SIZE, bold=row is table.totals) for row in sample], default=0.0)
+        wanted.append(min(max([*words, cells, 24.0]), _MAX_COLUMN_WIDTH) + 2 * PADDING + 1)
+        needed = _LEAST_TEXT_WIDTH if column.kind in TEXT_KINDS else cells + 2 * PADDING + 1
+        least.append(min(wanted[-1], needed))
     room = WIDTH - 2 * MARGIN
-    scale = min(_MOST_AIR, room / sum(wanted))
-    return [width * scale for width in wanted]
+    if sum(wanted) <= room:
+        scale = min(_MOST_AIR, room / sum(wanted))
+        return [width * scale for width in wanted]
+    if sum(least) >= room:
+        return [width * room / sum(least) for width in least]
+    share = (room - sum(least)) / (sum(wanted) - sum(least))
+    return [low + (width - low) * share for low, width in zip(least, wanted, strict=True)]

@@ -159,3 +159,12 @@ def test_texts_are_cut_to_their_room():
     assert text_width(cut, 8) <= 100
     assert wrapped("one two three four five", 40, 8, lines=2)[-1].endswith("…")
     assert wrapped("", 40, 8) == [""]
+
+
+def test_numbers_and_times_are_never_cut_where_long_texts_take_the_page(tmp_path):
+    named = [Column(f"name{number}", f"A rather long title {number}", ColumnKind.TEXT) for number in range(6)]
+    row = [START, -23.550520, -46.633308, *["Depot of the north with a very long name"] * 6, 1609.344]
+    columns = [*TRACK, *named, Column("distance_km", "Distance", ColumnKind.DISTANCE_KM)]
+    (page,) = pages_of(table_of(Section("positions", "Positions", columns, [row])), tmp_path)
+    for text in ("2026-03-01 00:00:00", "-23.550520", "-46.633308", "1,609.3", "Depot"):
+        assert text in page
