@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format, number_format
 
 from reports_app.columns import DECIMALS, ColumnKind
+from reports_app.exporters.shown import ShownColumn, shown_columns
 from reports_app.preview import SectionPreview
+from reports_app.reader import Reader
 from reports_app.table import translated
 from tasks_app.admin.common import MISSING, format_seconds
 
@@ -23,8 +25,11 @@ SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
 MOST_DECIMALS = 2
 
 
-def shown_cell(kind: ColumnKind, cell: Any, zone: ZoneInfo) -> str:
-    """One cell in the reader's language, times in the report's zone."""
+def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
+    """One cell in the language and units of a reader, times in their zone."""
+    kind = column.kind
+    if column.unit is not None:
+        cell = column.number(cell)
     if cell is None:
         return MISSING
     if isinstance(cell, datetime):
@@ -38,12 +43,12 @@ def shown_cell(kind: ColumnKind, cell: Any, zone: ZoneInfo) -> str:
     return str(cell)
 
 
-def shown_section(preview: SectionPreview, zone: ZoneInfo) -> dict[str, Any]:
-    """A section's first rows as the template prints them."""
-    kinds = [column.kind for column in preview.section.columns]
+def shown_section(preview: SectionPreview, reader: Reader) -> dict[str, Any]:
+    """A section's first rows as the template prints them for this reader."""
+    columns, zone = shown_columns(preview.section, reader), reader.zone
     return {
         "name": preview.name,
-        "columns": [translated(column.title) for column in preview.section.columns],
-        "rows": [[shown_cell(kind, cell, zone) for kind, cell in zip(kinds, row, strict=True)] for row in preview.rows],
+        "columns": [column.title for column in columns],
+        "rows": [[shown_cell(*pair, zone) for pair in zip(columns, row, strict=True)] for row in preview.rows],
         "total": preview.row_count,
     }

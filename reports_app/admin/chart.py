@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.formats import number_format
 
 from reports_app.admin.cells import shown_cell
+from reports_app.exporters.shown import shown_column
 from reports_app.preview import Series
-from reports_app.table import translated
+from reports_app.reader import Reader
 
 WIDTH, HEIGHT = 600, 160
 GAP = 0.25  # of a bar's share of the width
@@ -27,29 +27,30 @@ class Bar:
     title: str
 
 
-def chart_of(series: Series, zone: ZoneInfo) -> dict[str, Any]:
-    """What the template draws."""
+def chart_of(series: Series, reader: Reader) -> dict[str, Any]:
+    """What the template draws for this reader."""
+    x, y, zone = shown_column(series.x, reader), shown_column(series.y, reader), reader.zone
     most = max(series.values) or 1.0
     share = WIDTH / len(series.values)
-    names = [str(shown_cell(series.x.kind, name, zone)) for name in series.names]
+    names = [str(shown_cell(x, name, zone)) for name in series.names]
     bars = [
         Bar(
             x=f"{number * share + share * GAP / 2:.2f}",
             y=f"{HEIGHT - value / most * HEIGHT:.2f}",
             width=f"{share * (1 - GAP):.2f}",
             height=f"{max(0.0, value / most * HEIGHT):.2f}",
-            title=f"{name}: {shown_cell(series.y.kind, value, zone)}",
+            title=f"{name}: {shown_cell(y, value, zone)}",
         )
         for number, (name, value) in enumerate(zip(names, series.values, strict=True))
     ]
     return {
-        "title": translated(series.y.title),
-        "by": translated(series.x.title),
+        "title": y.title,
+        "by": x.title,
         "width": WIDTH,
         "height": HEIGHT,
         "bars": bars,
         "first": names[0],
         "last": names[-1],
-        "most": shown_cell(series.y.kind, most, zone),
+        "most": shown_cell(y, most, zone),
         "count": number_format(len(bars)),
     }

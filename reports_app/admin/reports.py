@@ -25,7 +25,7 @@ from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidRepor
 from reports_app.exporters.registry import formats_of
 from reports_app.models import UNFINISHED, Report, ReportFile, ReportFormat, ReportState
 from reports_app.preview import preview_of
-from reports_app.queries import report_zone
+from reports_app.queries import reader_for, report_zone
 from reports_app.services.download import find_or_start_export
 from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
 from reports_app.services.request import REPEATABLE, request_report
@@ -129,7 +129,7 @@ class ReportAdmin(ModelAdmin):
 
     def _report_context(self, request: HttpRequest, report: Report) -> dict[str, Any]:
         sections, series = preview_of(report, rows=PREVIEW_ROWS)
-        zone = report_zone(report)
+        reader = reader_for(request.user, report)
         is_live, may_change = report.state in UNFINISHED, request.user.has_perm("reports_app.change_report")
         job = find_job(report.job_id, user=request.user) if report.job_id and is_live else None
         return {
@@ -140,9 +140,9 @@ class ReportAdmin(ModelAdmin):
             "progress": progress_of(job) if job else None,
             "is_live": is_live,
             "formats": _format_links(report),
-            "sections": [shown_section(section, zone) for section in sections],
+            "sections": [shown_section(section, reader) for section in sections],
             "preview_rows": PREVIEW_ROWS,
-            "chart": chart_of(series, zone) if series else None,
+            "chart": chart_of(series, reader) if series else None,
             "may_cancel": may_change and is_live,
             "may_retry": may_change and report.state in REPEATABLE,
             "may_delete": self.has_delete_permission(request),

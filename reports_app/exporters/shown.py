@@ -49,7 +49,7 @@ def shown_columns(
     section: Section, reader: Reader, *, symbols: dict[ColumnKind, str] | None = None
 ) -> list[ShownColumn]:
     """The columns for this reader, in the active language. `symbols` are units that this format must name besides."""
-    return [_shown(column, reader, symbols or {}) for column in section.columns]
+    return [shown_column(column, reader, symbols) for column in section.columns]
 
 
 def shown_cells(column: ShownColumn, data: Any, zone: ZoneInfo, write: Callable[[str], bytes]) -> Cells:
@@ -102,9 +102,10 @@ def first_format(name: str) -> str:
     return str(get_format(name)[0])
 
 
-def _shown(column: Column, reader: Reader, symbols: dict[ColumnKind, str]) -> ShownColumn:
+def shown_column(column: Column, reader: Reader, symbols: dict[ColumnKind, str] | None = None) -> ShownColumn:
+    """One column for this reader, as in `shown_columns`."""
     unit = reader.unit_of(column.kind)
-    symbol = unit_symbol(unit) if unit else {**_FIXED_SYMBOLS, **symbols}.get(column.kind)
+    symbol = unit_symbol(unit) if unit else {**_FIXED_SYMBOLS, **(symbols or {})}.get(column.kind)
     title = translated(column.title)
     title = f"{_without_unit(title)} ({symbol})" if symbol else title
     return ShownColumn(column.kind, title, _decimals(column.kind, unit), unit)

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications_app.models import NotificationPreference
 from reports_app.models import Report, ReportFile, ReportSchedule, ReportScheduleRun
 from reports_app.periods import preset_days
 from reports_app.services.export import export_report
@@ -132,6 +133,16 @@ def test_a_ready_report_shows_rows_a_chart_and_its_formats(page, ready):
     assert "2026-03-02" in shown
     assert url("report_as", ready.pk, "xlsx") in shown
     assert url("report_as", ready.pk, "csv") in text_of(page.get(url("report_changelist")))
+
+
+def test_rows_and_chart_are_in_the_units_of_who_looks(page, ready, staff):
+    assert "Distance (km)" in text_of(page.get(url("report_change", ready.pk)))
+    NotificationPreference.objects.create(user=staff, distance_unit="mi", speed_unit="mph")
+    shown = text_of(page.get(url("report_change", ready.pk)))
+    assert "<h2>Distance (mi)" in shown
+    assert "Top speed (mph)" in shown
+    assert "37.3" in shown  # 60 km/h
+    assert "(km" not in shown
 
 
 def test_it_sends_a_report_in_a_format_as_an_attachment(page, ready):
