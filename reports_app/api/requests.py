@@ -113,17 +113,7 @@ class DeviceReportView(ApiView):
     def post(self, request: Request) -> Response:
         body = self.body(DeviceReportBody)
         device = device_for(request.user, body["device_id"])
-        start_at, end_at = _range(body, device.fleet.zone)
-        report = request_report(
-            kind=body["kind"],
-            range_start=start_at,
-            range_end=end_at,
-            device=device,
-            requested_by=request.user,
-            fresh=body["fresh"],
-            wants_notice=body["notify"],
-        )
-        return report_answer(request, report)
+        return _answer(request, body, _range(body, device.fleet.zone), kind=body["kind"], device=device)
 
 
 class FleetReportView(ApiView):
@@ -146,18 +136,8 @@ class FleetReportView(ApiView):
             _check_devices(request.user, device_ids, fleet)
         elif fleet is None and not visible_fleets(request.user, FleetRole.OPERATOR).exists():
             raise PermissionDenied(role_too_low(FleetRole.OPERATOR))
-        start_at, end_at = _range(body, fleet.zone if fleet else timezone.get_default_timezone())
-        report = request_report(
-            kind=ReportKind.FLEET,
-            range_start=start_at,
-            range_end=end_at,
-            fleet=fleet,
-            device_ids=device_ids,
-            requested_by=request.user,
-            fresh=body["fresh"],
-            wants_notice=body["notify"],
-        )
-        return report_answer(request, report)
+        span = _range(body, fleet.zone if fleet else timezone.get_default_timezone())
+        return _answer(request, body, span, kind=ReportKind.FLEET, fleet=fleet, device_ids=device_ids)
 
 
 class DailyReportView(ApiView):
@@ -180,19 +160,10 @@ class DailyReportView(ApiView):
                 raise ValidationError({"fleet_id": [_("Name the fleet.")]})
             return start(request, "generate_daily_reports", day.isoformat() if day else None)
         fleet = fleet_for(request.user, body["fleet_id"])
-        start_at, end_at = day_range(day or last_ended_day(timezone.now(), fleet.zone), fleet.zone)
-        if end_at > timezone.now():
+        span = day_range(day or last_ended_day(timezone.now(), fleet.zone), fleet.zone)
+        if span[1] > timezone.now():
             raise ValidationError({"day": [_("The day is not over in %(zone)s.") % {"zone": fleet.time_zone}]})
-        report = request_report(
-            kind=ReportKind.DAILY,
-            range_start=start_at,
-            range_end=end_at,
-            fleet=fleet,
-            requested_by=request.user,
-            fresh=body["fresh"],
-            wants_notice=body["notify"],
-        )
-        return report_answer(request, report)
+        return _answer(request, body, span, kind=ReportKind.DAILY, fleet=fleet)
 
 
 class ExportView(ApiView):
@@ -213,6 +184,19 @@ class ExportView(ApiView):
             refuse_unless_ready(report)
         check_format(report.kind, body["format"])
         return start(request, "export_report_data", report.pk, body["format"])
+
+
+def _answer(request: Request, body: dict[str, Any], span: tuple[datetime, datetime], **subject: Any) -> Response:
+    """Ask for the report over `span` in the caller's name, as the body says how; answer as `report_answer`."""
+    report = request_report(
+        **subject,
+        range_start=span[0],
+        range_end=span[1],
+        requested_by=request.user,
+        fresh=body["fresh"],
+        wants_notice=body["notify"],
+    )
+    return report_answer(request, report)
 
 
 def report_answer(request: Request, report: Report) -> Response:
