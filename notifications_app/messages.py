@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+
 from notifications_app.models import ChannelKind, NotificationKind
 from notifications_app.rendering import Message
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
@@ -16,11 +18,15 @@ from tasks_app.services.maintenance_due import maintenance_due
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """When something happened and, where known, at which place (degrees)."""
+    """When something happened and, where known, at which place (degrees).
+
+    `last_known_at` is set where that place is the last known one instead: the time of its fix.
+    """
 
     at: datetime
     latitude: float | None = None
     longitude: float | None = None
+    last_known_at: datetime | None = None
 
     @property
     def map_url(self) -> str:
@@ -121,7 +127,7 @@ def channel_test_message(*, channel: ChannelKind, name: str, at: datetime) -> Me
 
 def event_message(event: Event, *, device: Device, geofence_name: str) -> Message:
     """The message of a stored event; `device` has its fleet and state at hand."""
-    spot = Spot(event.occurred_at, event.latitude, event.longitude)
+    spot = Spot(event.occurred_at, event.latitude, event.longitude, _moment(event.data, "last_fix_at"))
     if event.kind in (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT):
         entered = event.kind == EventKind.GEOFENCE_ENTER
         return geofence_message(device, geofence_name=geofence_name, entered=entered, spot=spot)
@@ -244,3 +250,9 @@ def _number(data: Mapping[str, Any], key: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
+    """A time of an event's data, None where it is missing or something else."""
+    value = data.get(key)
+    return parse_datetime(value) if isinstance(value, str) else None

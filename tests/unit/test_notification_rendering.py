@@ -276,3 +276,12 @@ def test_it_makes_one_line_of_any_text(raw, line):
 def test_it_keeps_line_ends_of_bodies_only():
     assert body("a\r\nb\rc\x00\x07d\n") == "a\nb\ncd"
     assert len(body("x" * 100_000)) == 50_000
+
+
+def test_it_says_how_old_the_last_known_place_of_an_alarm_is():
+    spot = Spot(AT, -23.55, -46.63, AT - timedelta(hours=2))
+    rendered = render(messages.alarm_message(a_device("Van 1"), alarm="sos", spot=spot), SAO_PAULO)
+    assert "When: 23 November 2026, 07:00" in rendered.text
+    assert "Last known at: 23 November 2026, 05:00" in rendered.text
+    assert "23 November 2026, 05:00" in rendered.html
+    assert "Last known" not in render(message_of("alarm"), SAO_PAULO).text
