@@ -106,7 +106,6 @@ BAD_FIXES = {
     "latitude 91": {"latitude": 91},
     "longitude 181": {"longitude": 181},
     "no fix": {"latitude": 0, "longitude": 0},
-    "negative speed": {"speed": -1},
     "impossible speed": {"speed": 1e9},
     "bool as number": {"latitude": True},
     "text as number": {"latitude": "-23.5"},

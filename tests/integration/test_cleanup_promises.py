@@ -68,7 +68,8 @@ def in_job():
 
 
 def test_every_task_of_the_cleanup_queue_is_in_the_table():
-    assert {task.name for task in registered_tasks() if task.queue == "cleanup"} == {*CASES, *UPKEEP}
+    ours = {task.name for task in registered_tasks() if not task.function.__module__.startswith("tests.")}
+    assert {name for name in ours if get_task(name).queue == "cleanup"} == {*CASES, *UPKEEP}
 
 
 def test_a_dry_run_says_what_a_run_then_does(name, case):
