@@ -19,7 +19,7 @@ COLUMNS = [
     Column("speed_limit_kph", _("Speed limit"), ColumnKind.SPEED_KPH),
     Column("peak_kph", _("Peak speed"), ColumnKind.SPEED_KPH),
     Column("duration_seconds", _("Duration"), ColumnKind.DURATION_SECONDS),
-    Column("plan", _("Maintenance plan")),
+    Column("details", _("Details")),
     Column("latitude", _("Latitude"), ColumnKind.LATITUDE),
     Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
 ]
@@ -51,6 +51,11 @@ def text(data: dict[str, Any], key: str) -> str | None:
     return None if value is None else str(value)
 
 
+def details(data: dict[str, Any]) -> str | None:
+    """What a kind has of its own in words: the alarm's name, what a device answered to a command, the maintenance plan."""
+    return next((text(data, key) for key in ("alarm", "result", "plan") if key in data), None)
+
+
 def _row(event: Event) -> Row:
     return [
         event.occurred_at,
@@ -60,7 +65,7 @@ def _row(event: Event) -> Row:
         number(event.data, "speed_limit_kph"),
         number(event.data, "peak_kph"),
         number(event.data, "duration_seconds"),
-        text(event.data, "plan"),
+        details(event.data),
         event.latitude,
         event.longitude,
     ]

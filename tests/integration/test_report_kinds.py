@@ -337,3 +337,19 @@ def test_more_rows_than_a_report_stores_are_refused(device, monkeypatch):
     with pytest.raises(InvalidReport) as caught:
         build("detailed", device)
     assert caught.value.code == "too_many_rows"
+
+
+# --- events
+
+
+def test_events_say_which_alarm_answer_or_plan_it_was(device):
+    told = [
+        (EventKind.ALARM, {"alarm": "sos"}, "sos"),
+        (EventKind.COMMAND_RESULT, {"result": "Engine stopped"}, "Engine stopped"),
+        (EventKind.MAINTENANCE_DUE, {"plan": "Oil", "plan_id": 7}, "Oil"),
+        (EventKind.IGNITION_ON, {}, None),
+    ]
+    for minute, (kind, data, _details) in enumerate(told):
+        Event.objects.create(device=device, kind=kind, occurred_at=ELEVEN + minute * MINUTE, data=data)
+    listed = rows(build("events", device)["events"])
+    assert [row["details"] for row in listed] == [details for _kind, _data, details in told]
