@@ -1,4 +1,4 @@
-"""What several files of real positions begin with."""
+"""What several files begin with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from tasks_app.models import Device, Fleet
 from tests.support.retention import drop_all_partitions
 
 
@@ -26,3 +27,17 @@ def archiving(settings, tmp_path) -> Path:
     settings.MEDIA_ROOT = tmp_path
     settings.ARCHIVE_POSITIONS = True
     return tmp_path
+
+
+@pytest.fixture
+def media(settings, tmp_path) -> Path:
+    """Where files of this test are kept."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+@pytest.fixture
+def foreign(db) -> Device:
+    """A device of a fleet that nobody of the test belongs to."""
+    other = Fleet.objects.create(name="Other")
+    return Device.objects.create(fleet=other, unique_id="foreign", name="Foreign")
