@@ -17,6 +17,8 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
 from tests.support.database import empty_tables
+from tests.support.mail import MailSink, running_mail_sink
+from tests.support.receiver import Receiver, running_receiver
 
 _numbers = itertools.count(1)
 
@@ -57,6 +59,24 @@ def clean_redis(request: pytest.FixtureRequest, settings) -> Iterator[None]:
     _delete_keys(*patterns)
     yield
     _delete_keys(*patterns)
+
+
+@pytest.fixture
+def sink(settings) -> Iterator[MailSink]:
+    """A real mail server, to which this test's e-mails go."""
+    with running_mail_sink() as running:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
+        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
+        yield running
+
+
+@pytest.fixture
+def receiver(settings) -> Iterator[Receiver]:
+    """A real web server, to which this test's webhooks may go."""
+    settings.WEBHOOK_ALLOW_HTTP, settings.OUTGOING_ALLOWED_NETWORKS = True, ["127.0.0.0/8"]
+    with running_receiver() as running:
+        yield running
 
 
 @pytest.fixture

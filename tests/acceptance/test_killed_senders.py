@@ -16,8 +16,6 @@ from notifications_app.services.destinations import add_destination
 from notifications_app.services.dispatch import sweep_stuck_deliveries
 from notifications_app.services.lease import LEASE
 from tests.support.cluster import ROOT, allowed, environment
-from tests.support.mail import running_mail_sink
-from tests.support.receiver import running_receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,21 +26,6 @@ STEPS = {
     "after_send": (2, 2),  # it cannot be known whether it arrived; the duplicate carries the same key
     "after_store": (1, 1),
 }
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.WEBHOOK_ALLOW_HTTP, settings.OUTGOING_ALLOWED_NETWORKS = True, ["127.0.0.0/8"]
-    with running_receiver() as running:
-        yield running
-
-
-@pytest.fixture
-def sink(settings):
-    with running_mail_sink() as mail_sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
-        yield mail_sink
 
 
 def kill_sender_at(step: str, delivery: Delivery, **extra: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 
 from tasks_app.models import Device, Fleet
+from tasks_app.services.device_keys import issue_key
+from tests.support.ingest import TOKEN
 from tests.support.retention import drop_all_partitions
 
 
@@ -41,3 +43,27 @@ def foreign(db) -> Device:
     """A device of a fleet that nobody of the test belongs to."""
     other = Fleet.objects.create(name="Other")
     return Device.objects.create(fleet=other, unique_id="foreign", name="Foreign")
+
+
+@pytest.fixture
+def key(device) -> str:
+    """What the device has to say to be believed."""
+    return issue_key(device=device)
+
+
+@pytest.fixture
+def server(settings) -> None:
+    """A Traccar server may forward, with its token."""
+    settings.TRACCAR_FORWARD_TOKEN = TOKEN
+
+
+@pytest.fixture
+def unsigned(settings) -> None:
+    """Devices without a key may send."""
+    settings.INGEST_ALLOW_UNSIGNED = True
+
+
+@pytest.fixture
+def site(settings) -> None:
+    """The address that links in messages begin with."""
+    settings.SITE_URL = "https://tracker.example.org"

@@ -20,12 +20,8 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.models import Fleet, FleetMembership
 from tasks_app.services.positions import store_fixes
 
+pytestmark = pytest.mark.usefixtures("media")
 DAY, LATER = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 4, 3, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "media"
 
 
 @pytest.fixture

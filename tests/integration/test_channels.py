@@ -34,13 +34,6 @@ LOOPBACK = ["127.0.0.0/8"]
 
 
 @pytest.fixture
-def receiver(settings):
-    settings.WEBHOOK_ALLOW_HTTP, settings.OUTGOING_ALLOWED_NETWORKS = True, LOOPBACK
-    with running_receiver() as running:
-        yield running
-
-
-@pytest.fixture
 def hook(receiver, operator) -> Destination:
     return add_destination(user=operator, kind="webhook", name="Office", url=receiver.url)
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from notifications_app.models import Notification
 from tasks_app.ingest.placeless import MAX_RESULT_LENGTH
 from tasks_app.models import DeviceState, Event, EventKind, Position
-from tasks_app.services.device_keys import issue_key
 from tasks_app.services.inbox import drain_inbox
-from tests.support.ingest import POSITIONS, TRACCAR, forwarded, position, send_json, send_query
+from tests.support.ingest import POSITIONS, TOKEN, TRACCAR, forwarded, moment, position, send_json, send_query
 from tests.support.notifications import make_rule, tell_noted_events
 
-pytestmark = pytest.mark.django_db
-TOKEN = "the-server-s-own-secret-0123456789"
-
-
-@pytest.fixture
-def key(device, settings) -> str:
-    settings.TRACCAR_FORWARD_TOKEN = TOKEN
-    return issue_key(device=device)
-
-
-def moment(minutes_ago: float = 0.0) -> datetime:
-    return (timezone.now() - timedelta(minutes=minutes_ago)).replace(microsecond=0)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("server")]
 
 
 def say(key: str, at: datetime, result: Any, **changes: Any) -> None:

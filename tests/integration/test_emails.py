@@ -13,17 +13,9 @@ from PIL import Image
 from notifications_app.models import EmailOptOut, Notification, NotificationPreference
 from notifications_app.unsubscribe import Subscription, token_of
 from tasks_app.models import EventKind
-from tests.support.mail import running_mail_sink
 from tests.support.notifications import make_geofence, make_rule, record_events
 
-
-@pytest.fixture
-def sink(settings):
-    with running_mail_sink() as mail_sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
-        settings.SITE_URL = "https://tracker.example.org"
-        yield mail_sink
+pytestmark = pytest.mark.usefixtures("site")
 
 
 @pytest.fixture

@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
-from datetime import timedelta
-
-import psutil
 import pytest
 from django.test import Client
-from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tasks_app.engine.connection import client as redis_client
-from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind, Fleet, Position, QuarantinedFix
-from tasks_app.queries.inbox import inbox_key, inbox_size
-from tasks_app.services import inbox
-from tasks_app.services.device_keys import issue_key
+from tasks_app.models import Device, Fleet, Position, QuarantinedFix
+from tasks_app.queries.inbox import inbox_size
 from tasks_app.services.inbox import drain_inbox
 from tests.support.ingest import (
     AT,
-    FORM,
     OSMAND,
     POSITIONS,
+    TOKEN,
     TRACCAR,
-    bomb,
     client_9,
     forwarded,
+    kept,
     parameters,
     position,
+    problem,
     send_form,
     send_json,
     send_query,
 )
 
 pytestmark = pytest.mark.django_db
-TOKEN = "the-server-s-own-secret-0123456789"
-
-
-@pytest.fixture
-def key(device) -> str:
-    return issue_key(device=device)
-
-
-@pytest.fixture
-def unsigned(settings) -> None:
-    settings.INGEST_ALLOW_UNSIGNED = True
-
-
-@pytest.fixture
-def server(settings) -> None:
-    settings.TRACCAR_FORWARD_TOKEN = TOKEN
-
-
-def problem(response, status: int, code: str) -> None:
-    assert (response.status_code, response.json()["code"]) == (status, code)
-    assert response.json()["detail"]
-
-
-def kept() -> list[str]:
-    return list(QuarantinedFix.objects.order_by("id").values_list("code", flat=True))
 
 
 # --- Every way in -----------------------------------------------------------------------------------------------------
@@ -235,139 +199,6 @@ def test_what_a_server_says_of_unknown_devices_is_kept_for_staff_to_see(server):
     assert (row.device, row.unique_id, row.code, row.source) == (None, "stranger", "unknown_device", "traccar")
 
 
-# --- Bad fixes of good devices ----------------------------------------------------------------------------------------
-
-BAD_PLACES = {
-    "latitude 91": ("lat", "latitude", 91),
-    "longitude 181": ("lon", "longitude", 181),
-    "not a number": ("lat", "latitude", "north"),
-    "impossible speed": ("speed", "speed", 1e9),
-}
-
-
-@pytest.mark.parametrize("name", BAD_PLACES)
-def test_a_bad_fix_is_kept_aside_and_the_phone_goes_on(name, device, key, server):
-    short, long, value = BAD_PLACES[name]
-    responses = [
-        send_query(key, **{short: value}),
-        send_form(key, **{short: value}),
-        send_json(f"{OSMAND}?key={key}", client_9(**{long: value})),
-        send_json(POSITIONS, position(**{long: value}), key),
-        send_json(TRACCAR, forwarded(**{long: value}), TOKEN),
-    ]
-    assert [response.status_code for response in responses] == [200] * 5
-    assert inbox_size() == 0
-    assert set(kept()) == {f"invalid_{long}"}
-    assert len(kept()) == 5
-    row = QuarantinedFix.objects.order_by("id").first()
-    assert (row.device, row.unique_id, row.source) == (device, "van-1", "osmand")
-    assert str(value) in row.body or name == "impossible speed"
-    assert key not in "".join(QuarantinedFix.objects.values_list("body", flat=True))
-
-
-BAD_TIMES = {
-    "1970": (0, "timestamp_too_old"),
-    "negative": (-5, "timestamp_too_old"),
-    "9999": ("9999-12-31T23:59:59Z", "timestamp_in_future"),
-    "two days ahead": ((timezone.now() + timedelta(days=2)).isoformat(), "timestamp_in_future"),
-    "no zone": ("2026-01-01T00:00:00", "timestamp_without_zone"),
-    "text": ("yesterday", "invalid_timestamp"),
-    "5000 digits": ("9" * 5000, "invalid_timestamp"),
-    "microseconds": (1_700_000_000_000_000, "invalid_timestamp"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_TIMES)
-def test_a_time_that_cannot_be_right_is_kept_aside(name, device, key, server):
-    value, code = BAD_TIMES[name]
-    message = client_9()
-    message["location"]["timestamp"] = value
-    send_query(key, timestamp=value)
-    send_json(f"{OSMAND}?key={key}", message)
-    send_json(POSITIONS, position(timestamp=value), key)
-    send_json(TRACCAR, forwarded(fixTime=value), TOKEN)
-    assert (kept(), inbox_size()) == ([code] * 4, 0)
-
-
-BODIES = {
-    "not JSON": b"{",
-    "nothing": b"",
-    "NaN": b'{"device_id": NaN}',
-    "1e999": b'{"device_id": "van-1", "location": {"coords": {"latitude": 1e999}}}',
-    "deep nesting": b"[" * 60_000,
-    "5000 digits": b'{"device_id": ' + b"9" * 5000 + b"}",
-    "bad UTF-8": b'{"device_id": "\xff"}',
-    "lone surrogate": b'{"device_id": "\\ud800"}',
-    "a list": b"[]",
-    "a number": b"5",
-    "null": b"null",
-    "a string": b'"' + b"x" * 50_000 + b'"',
-}
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_a_body_that_cannot_be_read_does_not_stop_a_phone(name, device, key, server):
-    assert send_json(f"{OSMAND}?key={key}", BODIES[name]).status_code == 200
-    assert send_json(TRACCAR, BODIES[name], TOKEN).status_code == 200
-    assert send_json(POSITIONS, BODIES[name], key).status_code in (200, 400)
-    assert inbox_size() == 0
-    assert len(kept()) >= 2
-
-
-@pytest.mark.parametrize("name", BODIES)
-def test_who_is_not_known_is_told_that_his_body_cannot_be_read(name, device, unsigned):
-    for path in (OSMAND, POSITIONS):
-        assert send_json(path, BODIES[name]).status_code == 400
-    assert kept() == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"device_id": "nobody", "device_id": "van-1", "location": {"timestamp": "2026-03-01T08:00:00Z",'
-        b' "coords": {"latitude": 91, "latitude": 1, "longitude": 1}}}',
-    ],
-)
-def test_of_a_member_that_comes_twice_the_last_counts(body, device, key):
-    assert send_json(f"{OSMAND}?key={key}", body).status_code == 200
-    assert (inbox_size(), kept()) == (1, [])
-
-
-@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "x", FORM])
-def test_a_wrong_content_type_is_refused(content_type, device, key, server):
-    body = json.dumps(position()).encode()
-    assert Client().generic("POST", f"{POSITIONS}?key={key}", body, content_type=content_type).status_code == 415
-    assert Client().generic("POST", f"{OSMAND}?key={key}", body, content_type=content_type).status_code == 400
-    assert inbox_size() == 0
-
-
-def test_thousands_of_parameters_are_refused(device, key):
-    query = "&".join(f"a{number}=1" for number in range(3000))
-    assert Client().post(f"{OSMAND}?key={key}&{query}").status_code == 400
-    assert Client().generic("POST", f"{OSMAND}?key={key}", query.encode(), content_type=FORM).status_code == 400
-
-
-def test_a_phone_s_heartbeat_is_a_sign_of_life_and_no_position(device, key):
-    long_ago = timezone.now() - timedelta(hours=2)
-    DeviceState.objects.create(
-        device=device, status=DeviceStatus.OFFLINE, last_seen_at=long_ago, offline_since=long_ago
-    )
-    assert Client().post(f"{OSMAND}?key={key}&id=van-1&batt=80").status_code == 200
-    state = DeviceState.objects.get(device=device)
-    assert (state.status, state.offline_since, state.fix_time) == (DeviceStatus.ONLINE, None, None)
-    assert timezone.now() - state.last_seen_at < timedelta(minutes=1)
-    assert Event.objects.get().kind == EventKind.DEVICE_ONLINE
-    assert (inbox_size(), kept()) == (0, [])
-
-
-def test_news_that_a_device_is_silent_is_no_sign_of_life(device, server):
-    offline = {"event": {"type": "deviceOffline"}, "device": {"uniqueId": "van-1"}}
-    assert send_json(TRACCAR, offline, TOKEN).status_code == 200
-    assert not DeviceState.objects.exists()
-    assert send_json(TRACCAR, {**offline, "event": {"type": "deviceOnline"}}, TOKEN).status_code == 200
-    assert DeviceState.objects.get().status == DeviceStatus.ONLINE
-
-
 # --- Own gateways -----------------------------------------------------------------------------------------------------
 
 
@@ -398,129 +229,3 @@ def test_a_position_nested_deeper_than_it_can_be_written_is_kept_aside(device, k
     deep = b'{"attributes": ' + b"[" * 900 + b"]" * 900 + b"}"
     assert send_json(POSITIONS, deep, key).status_code == 200
     assert len(kept()) == 1
-
-
-# --- Size and pace ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", [OSMAND, POSITIONS])
-def test_it_unpacks_gzip(path, device, key):
-    body = gzip.compress(json.dumps(client_9() if path == OSMAND else position()).encode())
-    assert send_json(path, body, key, **{"Content-Encoding": "gzip"}).status_code in (200, 202)
-    assert inbox_size() == 1
-
-
-def test_the_batch_api_unpacks_gzip(api, device, run_jobs):
-    body = gzip.compress(json.dumps([position()]).encode()) + gzip.compress(b" ")
-    path = "/api/tasks/position/process-batch"
-    response = api.generic("POST", path, body, "application/json", headers={"Content-Encoding": "gzip"})
-    assert (response.status_code, response.json()["accepted"]) == (202, 1)
-
-
-GZIP_PATHS = [OSMAND, POSITIONS, TRACCAR, "/api/tasks/position/process-batch", "/api/tasks/position/process"]
-
-
-@pytest.mark.parametrize("path", GZIP_PATHS)
-def test_a_gzip_bomb_is_refused_and_takes_no_memory(path, api, device, key, server):
-    body = bomb()
-    credentials = {} if path.startswith("/api") else {"Authorization": f"Bearer {TOKEN if path == TRACCAR else key}"}
-    headers = {"Content-Encoding": "gzip", **credentials}
-    limit = 64 * 1024 if path == OSMAND else len(body)
-    process = psutil.Process(os.getpid())
-    before = process.memory_info().rss
-    for sent in (body, body[:limit]):
-        response = api.generic("POST", path, sent, "application/json", headers=headers)
-        problem(response, 413, "body_too_large")
-    assert process.memory_info().rss - before < 40_000_000
-
-
-@pytest.mark.parametrize(
-    ("body", "encoding", "status", "code"),
-    [
-        (b"no gzip", "gzip", 400, "not_gzip"),
-        (gzip.compress(b"{}", mtime=0)[:-3], "gzip", 400, "not_gzip"),
-        (gzip.compress(b"{}", mtime=0) + b"rubbish", "gzip", 400, "not_gzip"),
-        (gzip.compress(b"", mtime=0) * 5000, "gzip", 400, "not_gzip"),
-        (b"{}", "br", 415, "unsupported_encoding"),
-        (b"{}", "gzip, gzip", 415, "unsupported_encoding"),
-    ],
-)
-def test_a_packed_body_that_cannot_be_unpacked_is_refused(body, encoding, status, code, device, key):
-    problem(send_json(POSITIONS, body, key, **{"Content-Encoding": encoding}), status, code)
-
-
-def test_a_body_that_is_too_large_is_refused(device, key, server):
-    problem(send_json(OSMAND, b" " * 70_000, key), 413, "body_too_large")
-    problem(send_json(POSITIONS, b" " * 3_000_000, key), 413, "body_too_large")
-    problem(send_json(TRACCAR, b" " * 3_000_000, TOKEN), 413, "body_too_large")
-
-
-def test_a_full_inbox_asks_the_sender_to_come_back(device, key, server, monkeypatch):
-    monkeypatch.setattr(inbox, "MAX_INBOX_FIXES", 0)
-    for response in (
-        send_query(key),
-        send_json(POSITIONS, position(), key),
-        send_json(TRACCAR, forwarded(), TOKEN),
-    ):
-        problem(response, 503, "inbox_full")
-        assert response["Retry-After"]
-
-
-def test_a_device_that_sends_without_end_is_slowed_down(device, key, settings):
-    settings.INGEST_DEVICE_PER_MINUTE = 3
-    statuses = [send_query(key).status_code for _ in range(8)]
-    assert statuses[:3] == [200] * 3
-    assert 429 in statuses
-    response = next(found for _ in range(8) if (found := send_query(key)).status_code == 429)
-    assert 0 < int(response["Retry-After"]) <= 60
-
-
-def test_an_address_that_guesses_keys_is_slowed_down_and_devices_behind_it_are_not(device, key, settings):
-    settings.INGEST_REFUSALS_PER_MINUTE = 3
-    statuses = [send_query("guess").status_code for _ in range(10)]
-    assert set(statuses) == {401, 429}
-    assert send_query(key).status_code == 200
-
-
-# --- Anything ---------------------------------------------------------------------------------------------------------
-
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-PATHS = st.sampled_from([OSMAND, POSITIONS, TRACCAR])
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
-    max_leaves=6,
-)
-
-
-@pytest.fixture
-def generous(settings) -> None:
-    settings.INGEST_REFUSALS_PER_MINUTE = settings.INGEST_DEVICE_PER_MINUTE = 10**9
-
-
-@FUZZ
-@given(path=PATHS, body=st.one_of(st.binary(max_size=200), JSON.map(lambda value: json.dumps(value).encode())))
-def test_any_body_is_answered_and_nothing_of_it_stored(path, body, device, key, server, generous):
-    response = send_json(path, body, TOKEN if path == TRACCAR else key)
-    assert response.status_code in (200, 400)
-    assert inbox_size() == 0
-
-
-@FUZZ
-@given(changes=st.dictionaries(st.sampled_from(list(position())), JSON, max_size=3))
-def test_any_position_is_taken_in_whole_or_kept_aside(changes, device, key, generous):
-    redis_client().delete(inbox_key())
-    QuarantinedFix.objects.all().delete()
-    response = send_json(POSITIONS, position(**changes), key)
-    assert response.status_code in (200, 202, 400)
-    if response.status_code != 400:
-        assert (inbox_size(), len(kept())) == ((1, 0) if response.status_code == 202 else (0, 1))
-        assert drain_inbox()["rejected"] == 0
-
-
-@FUZZ
-@given(query=st.one_of(st.text(max_size=80).map(str.encode), st.binary(max_size=80)))
-def test_any_query_is_answered(query, device, key, generous):
-    # The bytes of an address are latin-1 to WSGI.
-    response = Client().generic("GET", OSMAND, QUERY_STRING=f"key={key}&id=van-1&{query.decode('latin-1')}")
-    assert response.status_code in (200, 400, 401, 403)

@@ -19,20 +19,10 @@ from notifications_app.services.destinations import add_destination
 from notifications_app.services.dispatch import sweep_stuck_deliveries
 from tasks_app.models import Device, EventKind, Fleet
 from tests.support import receiver as answers
-from tests.support.mail import running_mail_sink
 from tests.support.notifications import make_rule, record_events
-from tests.support.receiver import Receiver, running_receiver
+from tests.support.receiver import Receiver
 
 OLD = timedelta(hours=2)
-
-
-@pytest.fixture
-def sink(settings):
-    with running_mail_sink() as mail_sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
-        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
-        yield mail_sink
 
 
 @pytest.fixture
@@ -90,13 +80,6 @@ def test_alarms_go_one_by_one(sink, device, rule, operator, run_jobs):
     run_jobs("notifications")
     assert len(sink.messages) == 12
     assert set(states()) == {("alarm", "sent"), ("speed", "merged"), ("digest", "sent")}
-
-
-@pytest.fixture
-def receiver(settings):
-    settings.WEBHOOK_ALLOW_HTTP, settings.OUTGOING_ALLOWED_NETWORKS = True, ["127.0.0.0/8"]
-    with running_receiver() as running:
-        yield running
 
 
 @pytest.fixture

@@ -30,17 +30,9 @@ from tasks_app.queries.jobs import find_job
 from tests.support.mail import running_mail_sink
 from tests.support.notifications import make_geofence, make_rule, record_events
 
+pytestmark = pytest.mark.usefixtures("site")
+
 MAX_ATTEMPTS = 14
-
-
-@pytest.fixture
-def sink(settings):
-    with running_mail_sink() as mail_sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
-        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
-        settings.SITE_URL = "https://tracker.example.org"
-        yield mail_sink
 
 
 @pytest.fixture

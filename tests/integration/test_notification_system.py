@@ -16,7 +16,6 @@ from notifications_app.services.system_checks import check_system
 from tasks_app.engine import get_task
 from tasks_app.models import Job, ScheduleState
 from tasks_app.queries.jobs import queue_stats
-from tests.support.mail import running_mail_sink
 
 pytestmark = pytest.mark.django_db
 
@@ -88,15 +87,12 @@ def test_administrators_hear_of_the_same_trouble_once_a_day_and_again_when_it_co
 
 
 @pytest.fixture
-def sink(settings):
-    with running_mail_sink() as mail_sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
-        settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
-        settings.SYSTEM_ALERT_DISK_PERCENT = 101
-        yield mail_sink
+def room_on_the_disk(settings) -> None:
+    """However full the disk of the machine is."""
+    settings.SYSTEM_ALERT_DISK_PERCENT = 101
 
 
+@pytest.mark.usefixtures("room_on_the_disk")
 @pytest.mark.parametrize(("queue", "sent"), [("notifications", 1), ("reports", 0)])
 def test_the_check_sends_itself_what_the_stuck_queue_would_have_to_send(queue, sent, sink, staff, workers):
     workers[queue] = 3600
@@ -106,6 +102,7 @@ def test_the_check_sends_itself_what_the_stuck_queue_would_have_to_send(queue, s
     assert Delivery.objects.get(channel="email").state == expected
 
 
+@pytest.mark.usefixtures("room_on_the_disk")
 def test_a_stuck_queue_and_a_mail_server_that_is_away_lose_no_alert(staff, workers, settings, sink):
     settings.EMAIL_PORT = 1
     workers["notifications"] = 3600

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from notifications_app.models import Notification
 from reports_app.models import Report
@@ -23,24 +22,13 @@ from tasks_app.models import (
     QuarantinedFix,
 )
 from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.device_keys import issue_key
 from tasks_app.services.inbox import drain_inbox
-from tests.support.ingest import OSMAND, POSITIONS, TRACCAR, send_form, send_json, send_query
+from tests.support.ingest import OSMAND, POSITIONS, TOKEN, TRACCAR, moment, send_form, send_json, send_query
 from tests.support.notifications import make_rule
 
-TOKEN = "the-server-s-own-secret-0123456789"
+pytestmark = pytest.mark.usefixtures("server")
 BATCH = "/api/tasks/position/process-batch"
 SINGLE = "/api/tasks/position/process"
-
-
-@pytest.fixture
-def key(device, settings) -> str:
-    settings.TRACCAR_FORWARD_TOKEN = TOKEN
-    return issue_key(device=device)
-
-
-def moment(minutes_ago: float = 0.0) -> datetime:
-    return (timezone.now() - timedelta(minutes=minutes_ago)).replace(microsecond=0)
 
 
 def own(at: datetime, **changes: Any) -> dict[str, Any]:

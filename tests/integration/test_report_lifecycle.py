@@ -27,16 +27,10 @@ from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job
 from tasks_app.services.positions import store_fixes
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 DAY, NEXT_DAY = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3))  # midnights in São Paulo
 BODY = {"start": "2026-03-02", "end": "2026-03-03"}
 MEMORY = {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "media"
-    return settings.MEDIA_ROOT
 
 
 def ask(api, device, **more):

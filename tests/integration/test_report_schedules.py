@@ -16,27 +16,11 @@ from reports_app.services.schedule_runs import run_due_report_schedules, run_now
 from reports_app.services.schedule_text import describe_schedule
 from tasks_app.engine import get_task
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Job
-from tests.support.mail import running_mail_sink
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "site")]
 # Monday 2 March 2026, 07:00 in São Paulo, and the week before it.
 DUE = datetime(2026, 3, 2, 10, tzinfo=UTC)
 WEEK = datetime(2026, 2, 23, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "media"
-    return settings.MEDIA_ROOT
-
-
-@pytest.fixture
-def sink(settings):
-    with running_mail_sink() as mail_sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", mail_sink.port
-        settings.SITE_URL = "https://tracker.example.org"
-        yield mail_sink
 
 
 @pytest.fixture

@@ -29,11 +29,10 @@ from tasks_app.queries.inbox import inbox_size
 from tasks_app.services.device_keys import issue_key
 from tasks_app.services.import_files import ImportSummary, import_file
 from tasks_app.services.inbox import drain_inbox
-from tests.support.ingest import FORM, OSMAND, POSITIONS, TRACCAR
+from tests.support.ingest import FORM, OSMAND, POSITIONS, TOKEN, TRACCAR
 
 # One for all: each loads the middleware anew, which takes longer than a request.
 WIRE = Client()
-TOKEN = "the-server-s-own-secret-0123456789"
 CSV_ROWS = 600
 CSV_ROWS_SINGLY = 60
 # Batches end in the middle of a drive: what is derived must not depend on where.

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
+from tasks_app.models import QuarantinedFix
+
+TOKEN = "the-server-s-own-secret-0123456789"
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 OSMAND = "/ingest/osmand"
 TRACCAR = "/ingest/traccar"
 POSITIONS = "/ingest/positions"
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+
+
+def moment(minutes_ago: float = 0.0) -> datetime:
+    """That long ago, to the second, as devices say it."""
+    return (timezone.now() - timedelta(minutes=minutes_ago)).replace(microsecond=0)
 
 
 def parameters(**changes: Any) -> dict[str, Any]:
@@ -67,3 +76,12 @@ def bomb(megabytes: int = 256) -> bytes:
     """A small gzip body that unpacks to so much."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(packer.compress(b"[" * 1_000_000) for _ in range(megabytes)) + packer.flush()
+
+
+def problem(response, status: int, code: str) -> None:
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.json()["detail"]
+
+
+def kept() -> list[str]:
+    return list(QuarantinedFix.objects.order_by("id").values_list("code", flat=True))
