@@ -17,65 +17,66 @@ Item = dict[str, Any]
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's SIDEBAR.navigation."""
     return [
-        {
-            "items": [
-                {"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")},
-            ]
-        },
-        {
-            "title": _("Background work"),
-            "items": [
-                _page(_("Jobs"), "list_alt", "tasks_app", "job", is_active=_is_jobs_page),
-                _start_item(),
-                _page(_("Schedules"), "schedule", "django_q", "schedule"),
-            ],
-        },
-        {
-            "title": _("Fleet"),
-            "items": [
-                _live_map_item(),
-                _page(_("Devices"), "local_shipping", "tasks_app", "device"),
-                _page(_("Fleets"), "groups", "tasks_app", "fleet"),
-                _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
-                _page(_("Events"), "bolt", "tasks_app", "event"),
-                _page(_("Quarantine"), "report", "tasks_app", "quarantinedfix"),
-                _page(_("Filtered fixes"), "filter_alt", "tasks_app", "filteredfix"),
-                _page(_("Filtered per day"), "functions", "tasks_app", "filtercount"),
-                _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
-                _imports_item(),
-                _page(_("Reports"), "summarize", "reports_app", "report"),
-                _page(_("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
-            ],
-        },
-        {
-            "title": _("Notifications"),
-            "items": [
-                _page(_("Rules"), "rule", "notifications_app", "rule"),
-                _page(_("Notifications"), "notifications", "notifications_app", "notification"),
-                _page(_("Deliveries"), "send", "notifications_app", "delivery"),
-                _page(_("Destinations"), "webhook", "notifications_app", "destination"),
-                _page(_("Message templates"), "article", "notifications_app", "messagetemplate"),
-                _page(_("Unsubscribed"), "unsubscribe", "notifications_app", "emailoptout"),
-                _page(_("Preferences"), "tune", "notifications_app", "notificationpreference"),
-            ],
-        },
-        {
-            "title": _("Storage"),
-            "items": [
-                _page(_("Sizes and forecast"), "database", "tasks_app", "storagesample"),
-                _page(_("Archives of positions"), "inventory_2", "tasks_app", "positionarchive"),
-                _retention_item(),
-            ],
-        },
-        {
-            "title": _("Access"),
-            "items": [
-                _page(_("Users"), "person", "auth", "user"),
-                _page(_("Groups"), "group", "auth", "group"),
-                _page(_("API tokens"), "key", "knox", "authtoken"),
-                _page(_("Failed log-ins"), "lock", "axes", "accessattempt"),
-            ],
-        },
+        {"items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}]},
+        {"title": _("Background work"), "items": _background_work()},
+        {"title": _("Fleet"), "items": _fleet()},
+        {"title": _("Notifications"), "items": _notifications()},
+        {"title": _("Storage"), "items": _storage()},
+        {"title": _("Access"), "items": _access()},
+    ]
+
+
+def _background_work() -> list[Item]:
+    return [
+        _page(_("Jobs"), "list_alt", "tasks_app", "job", is_active=_is_jobs_page),
+        _start_item(),
+        _page(_("Schedules"), "schedule", "django_q", "schedule"),
+    ]
+
+
+def _fleet() -> list[Item]:
+    return [
+        _live_map_item(),
+        _page(_("Devices"), "local_shipping", "tasks_app", "device"),
+        _page(_("Fleets"), "groups", "tasks_app", "fleet"),
+        _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
+        _page(_("Events"), "bolt", "tasks_app", "event"),
+        _page(_("Quarantine"), "report", "tasks_app", "quarantinedfix"),
+        _page(_("Filtered fixes"), "filter_alt", "tasks_app", "filteredfix"),
+        _page(_("Filtered per day"), "functions", "tasks_app", "filtercount"),
+        _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
+        _imports_item(),
+        _page(_("Reports"), "summarize", "reports_app", "report"),
+        _page(_("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
+    ]
+
+
+def _notifications() -> list[Item]:
+    return [
+        _page(_("Rules"), "rule", "notifications_app", "rule"),
+        _page(_("Notifications"), "notifications", "notifications_app", "notification"),
+        _page(_("Deliveries"), "send", "notifications_app", "delivery"),
+        _page(_("Destinations"), "webhook", "notifications_app", "destination"),
+        _page(_("Message templates"), "article", "notifications_app", "messagetemplate"),
+        _page(_("Unsubscribed"), "unsubscribe", "notifications_app", "emailoptout"),
+        _page(_("Preferences"), "tune", "notifications_app", "notificationpreference"),
+    ]
+
+
+def _storage() -> list[Item]:
+    return [
+        _page(_("Sizes and forecast"), "database", "tasks_app", "storagesample"),
+        _page(_("Archives of positions"), "inventory_2", "tasks_app", "positionarchive"),
+        _retention_item(),
+    ]
+
+
+def _access() -> list[Item]:
+    return [
+        _page(_("Users"), "person", "auth", "user"),
+        _page(_("Groups"), "group", "auth", "group"),
+        _page(_("API tokens"), "key", "knox", "authtoken"),
+        _page(_("Failed log-ins"), "lock", "axes", "accessattempt"),
     ]
 
 
