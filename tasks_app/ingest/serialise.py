@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.placeless import PlacelessNews
+from tasks_app.iso_times import iso_utc
 
 
 def fix_to_item(fix: Fix) -> dict[str, Any]:
     """JSON-ready position (degrees, km/h, meters, ISO-8601 UTC); what the device did not send is left out."""
     item: dict[str, Any] = {
         "device_id": fix.device_id,
-        "timestamp": _text(fix.fix_time),
+        "timestamp": iso_utc(fix.fix_time),
         "latitude": fix.latitude,
         "longitude": fix.longitude,
     }
@@ -31,8 +31,4 @@ def news_to_item(news: PlacelessNews) -> dict[str, Any]:
     """JSON-ready position without a place."""
     told = {"alarm": list(news.alarms), "result": news.result}
     attributes = {name: value for name, value in told.items() if value}
-    return {"device_id": news.device_id, "timestamp": _text(news.told_at), "attributes": attributes}
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return {"device_id": news.device_id, "timestamp": iso_utc(news.told_at), "attributes": attributes}
