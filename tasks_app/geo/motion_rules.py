@@ -23,6 +23,11 @@ class MotionRules:
     max_gap_seconds: float = 1800.0
     max_implied_kph: float = 300.0
 
+    @property
+    def reach_seconds(self) -> float:
+        """How far away in time a fix may be and still have a say in whether the device moves."""
+        return 2.0 * self.lookaround_seconds
+
 
 DEFAULT_RULES = MotionRules()
 

@@ -57,7 +57,7 @@ class Steps:
         if not len(self):
             return self
         first, end = 0, len(self)
-        around = 2.0 * self.rules.lookaround_seconds
+        around = self.rules.reach_seconds
         if not is_first:
             by_time = np.searchsorted(self.times, self.times[0] + around)
             first = int(max(np.searchsorted(self.index, NEIGHBOURS), by_time))

@@ -74,7 +74,7 @@ def read_drive(device: Device, start: datetime, end: datetime) -> Drive:
 
 def context_of(device_id: int, start: datetime, end: datetime, rules: MotionRules) -> tuple[datetime, datetime]:
     """A wider range, whose fixes suffice to tell of each step within `[start, end)` what the whole track tells."""
-    around = timedelta(seconds=2.0 * rules.lookaround_seconds)
+    around = timedelta(seconds=rules.reach_seconds)
     fixes = Position.objects.filter(device_id=device_id)
     before = fixes.filter(fix_time__lt=start - around).order_by("-fix_time").values_list("fix_time", flat=True)
     after = fixes.filter(fix_time__gt=end + around).order_by("fix_time").values_list("fix_time", flat=True)
