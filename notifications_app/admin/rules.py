@@ -69,7 +69,7 @@ class RuleForm(forms.ModelForm):
             chosen = cleaned.get(name)
             if fleet and chosen is not None and chosen.exclude(fleet=fleet).exists():
                 self.add_error(name, _("Choose only from the rule's fleet."))
-        if users is not None and set(users) - set(permitted_people(fleet).filter(pk__in=users)):
+        if users is not None and users.exclude(pk__in=permitted_people(fleet).values("pk")).exists():
             self.add_error("users", _("Choose only people who may see the fleet."))
         if not users and not cleaned.get("roles"):
             self.add_error("users", _("Name at least one person or role."))

@@ -26,8 +26,7 @@ class ExportAdmin(ExportMixin):
         return self.has_view_permission(request)
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
-        rows = self.get_export_queryset(request).order_by()[: MAX_EXPORT_ROWS + 1]
-        if len(rows.values_list("pk")) > MAX_EXPORT_ROWS:
+        if self.get_export_queryset(request).order_by()[: MAX_EXPORT_ROWS + 1].count() > MAX_EXPORT_ROWS:
             messages.error(
                 request, _("At most %(most)d rows are exported at once; filter them first.") % {"most": MAX_EXPORT_ROWS}
             )

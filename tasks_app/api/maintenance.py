@@ -25,7 +25,7 @@ from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.permissions import check_manages, device_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
-from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord
+from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.queries.access import visible_devices
 from tasks_app.services.maintenance import mark_done
 from tasks_app.services.maintenance_due import maintenance_due
@@ -57,7 +57,7 @@ class MaintenanceListQuery(PageQuery):
     """Filters of the list."""
 
     device = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    status = serializers.ChoiceField(choices=["ok", "due_soon", "due"], required=False)
+    status = serializers.ChoiceField(choices=MaintenanceStatus.choices, required=False)
 
 
 class DoneBody(StrictSerializer):

@@ -102,12 +102,11 @@ def write_to_redis(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]]
         UNIQUE_TTL_MS,
     ]
     envelope = Envelope(queue, payload)
-    named = [(str(job_id), call) for job_id, call in calls]
+    ids = {str(job_id): job_id for job_id, _ in calls}
     sealed = [
-        (job_id, _seal_within(config, envelope, job_id, call), unique)
-        for (job_id, call), unique in zip(named, uniques, strict=True)
+        (name := str(job_id), _seal_within(config, envelope, name, call), unique)
+        for (job_id, call), unique in zip(calls, uniques, strict=True)
     ]
-    ids = dict(zip((job_id for job_id, _ in named), (job_id for job_id, _ in calls), strict=True))
     made: list[UUID] = []
     for chunk in batched(sealed):
         made += [ids.get(job_id) or UUID(job_id) for job_id in _write(queue, keys, common, chunk)]

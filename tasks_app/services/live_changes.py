@@ -106,7 +106,7 @@ def _end_event(forward: Forward, position: int, told: OverspeedEnd) -> Event:
 
 
 def _end_episode(state: State, current: Event | None, told: OverspeedEnd, changes: Changes) -> None:
-    ended = episode_end(peak_kph=told.peak_kph, ended_at=told.ended_at, duration_seconds=told.duration_seconds)
+    ended = episode_end(told)
     if current is not None:
         current.data |= ended
     elif state.overspeed_event_id is not None:

@@ -74,7 +74,8 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
     # After the fixes: the place of an alarm that has none of its own may be among them.
     news = record_news(list(parsed.news.values()), received_at, user_id=user_id)
     refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
-    refused += [RejectedFix(list(parsed.news)[r.index], r.code, r.detail) for r in news.rejected]
+    news_indexes = list(parsed.news)
+    refused += [RejectedFix(news_indexes[r.index], r.code, r.detail) for r in news.rejected]
     rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
     return {
         "received": len(items),

@@ -20,12 +20,12 @@ from tasks_app.signals import events_recorded
 SILENCE = timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
 
 
-def episode_end(*, peak_kph: float, ended_at: datetime, duration_seconds: float) -> dict[str, Any]:
+def episode_end(end: OverspeedEnd) -> dict[str, Any]:
     """What an overspeed event's data gets when its episode is over."""
     return {
-        "peak_kph": round(peak_kph, 1),
-        "ended_at": ended_at.isoformat(),
-        "duration_seconds": round(duration_seconds, 1),
+        "peak_kph": round(end.peak_kph, 1),
+        "ended_at": end.ended_at.isoformat(),
+        "duration_seconds": round(end.duration_seconds, 1),
     }
 
 
@@ -55,9 +55,7 @@ def _end_silent(now: datetime) -> int:
         event = begun.get(state.overspeed_event_id or 0)
         if event is not None:
             end = _end_of(state)
-            event.data |= episode_end(
-                peak_kph=end.peak_kph, ended_at=end.ended_at, duration_seconds=end.duration_seconds
-            )
+            event.data |= episode_end(end)
             ends.append(_end_event(state, end))
         state.overspeed_event_id = state.overspeed_since = None
         state.overspeed_limit_kph = state.overspeed_peak_kph = None
