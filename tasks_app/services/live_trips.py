@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import connection
 
 from tasks_app.geo.motion import Timeline, Trip, timeline
 from tasks_app.geo.motion_rules import DEFAULT_RULES, motion_rules
@@ -25,10 +25,9 @@ from tasks_app.geo.steps import NEIGHBOURS, Steps
 from tasks_app.models import Device, Event, EventKind, TripState
 from tasks_app.queries.drives import moment_of, steps_of
 from tasks_app.queries.positions import Track, tracks_since
-from tasks_app.services import broadcast
-from tasks_app.services.event_rows import complete_episodes, insert_events
+from tasks_app.services.event_recording import record_events
+from tasks_app.services.event_rows import complete_episodes
 from tasks_app.services.transactions import run_in_transaction
-from tasks_app.signals import events_recorded
 
 BATCH_DEVICES = 50
 MAX_DEVICES = 5_000
@@ -168,7 +167,7 @@ def _figures(steps: Steps, trip: Trip) -> dict[str, Any]:
 
 
 def _save(states: Sequence[TripState], told: _Told, devices: Iterable[Device]) -> None:
-    insert_events(told.events)
+    record_events(told.events, fleet_of={device.pk: device.fleet_id for device in devices})
     for state in states:
         if (end := told.ends.get(state.device_id)) is not None:
             state.end_event_id = end.pk
@@ -180,7 +179,3 @@ def _save(states: Sequence[TripState], told: _Told, devices: Iterable[Device]) -
     complete_episodes((event_id, end.data) for event_id, end in told.moved_ends)
     fields = ["context_from", "open_from", "seen_until", "started_at", "end_event_id", "is_going"]
     TripState.objects.bulk_update(states, fields)
-    if told.events:
-        events_recorded.send(sender=Event, events=told.events)
-        fleet_of = {device.pk: device.fleet_id for device in devices}
-        transaction.on_commit(lambda: broadcast.announce([], told.events, fleet_of), robust=True)

@@ -9,10 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from tasks_app.models import DeviceState, Event, EventKind, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
-from tasks_app.services.broadcast import announce
+from tasks_app.services.event_recording import record_events
 from tasks_app.services.maintenance_due import MaintenanceDue, is_worse, maintenance_due
 from tasks_app.services.transactions import run_in_transaction
-from tasks_app.signals import events_recorded
 
 _KINDS = {
     MaintenanceStatus.DUE_SOON: EventKind.MAINTENANCE_DUE_SOON,
@@ -76,10 +75,7 @@ def _check_plans(now: datetime) -> dict[str, int]:
         plan.status = found.status
         changed.append(plan)
     MaintenancePlan.objects.bulk_update(changed, ["status"], batch_size=1000)
-    Event.objects.bulk_create(events)
-    if events:
-        transaction.on_commit(lambda: announce([], events), robust=True)
-        events_recorded.send(sender=Event, events=events)
+    record_events(events)
     return {"checked": len(plans), "changed": len(changed), "events": len(events)}
 
 

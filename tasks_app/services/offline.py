@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
-from tasks_app.services.broadcast import announce
+from tasks_app.services.event_recording import record_events
 from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.silent_overspeed import end_silent_episodes
 from tasks_app.services.transactions import run_in_transaction
-from tasks_app.signals import events_recorded
 
 
 def offline_after_minutes(device: Device) -> int:
@@ -68,11 +66,8 @@ def record_status_changes(states: list[DeviceState], events: list[Event]) -> Non
         state.updated_at = timezone.now()
         state.version += 1
     DeviceState.objects.bulk_update(states, ["status", "offline_since", "version", "updated_at"], batch_size=1000)
-    Event.objects.bulk_create(events)
     invalidate_latest_positions(states)
-    transaction.on_commit(lambda: announce(states, events), robust=True)
-    if events:
-        events_recorded.send(sender=Event, events=events)
+    record_events(events, states=states)
 
 
 def _mark_silent(now: datetime) -> int:

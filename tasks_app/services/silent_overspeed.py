@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from tasks_app.geo.overspeed import OverspeedEnd
 from tasks_app.geo.speed import DEFAULT_RULES
 from tasks_app.models import DeviceState, Event, EventKind
-from tasks_app.services.broadcast import announce
-from tasks_app.services.event_rows import insert_events
+from tasks_app.services.event_recording import record_events
 from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.transactions import run_in_transaction
-from tasks_app.signals import events_recorded
 
 SILENCE = timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
 
@@ -65,15 +62,8 @@ def _end_silent(now: datetime) -> int:
         states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph", "version"]
     )
     invalidate_latest_positions(states)
-    _record(ends)
+    record_events(ends)
     return len(ends)
-
-
-def _record(ends: list[Event]) -> None:
-    insert_events(ends)
-    if ends:
-        events_recorded.send(sender=Event, events=ends)
-        transaction.on_commit(lambda: announce([], ends), robust=True)
 
 
 def _speeding() -> QuerySet[DeviceState]:
