@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from reports_app.builders.base import check_row_count, odometer_meters, report_days, report_device, report_table
-from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of
+from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of, part_of
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import METERS_PER_KM
@@ -79,19 +79,20 @@ def build(report: Report) -> ReportTable:
 def _chunks(report: Report, device: Device, sums: _Sums) -> Iterator[Chunk]:
     fences = geofences_of([device.fleet_id])[device.fleet_id]
     for _day, start, end in report_days(report):
-        columns = _columns(device, start, end, fences, sums)
-        for first in range(0, len(columns[0]), CHUNK_ROWS):
-            part = slice(first, first + CHUNK_ROWS)
-            yield chunk_of(COLUMNS, [_cut(column, part) for column in columns])
+        day = chunk_of(COLUMNS, _columns(report, device, start, end, fences, sums))
+        for first in range(0, day.row_count, CHUNK_ROWS):
+            yield part_of(day, first, first + CHUNK_ROWS)
 
 
-def _columns(device: Device, start: datetime, end: datetime, fences: FleetGeofences, sums: _Sums) -> list[ColumnData]:
-    """The columns of the positions in `[start, end)`; adds them to the sums."""
+def _columns(
+    report: Report, device: Device, start: datetime, end: datetime, fences: FleetGeofences, sums: _Sums
+) -> list[ColumnData]:
+    """The columns of the positions in `[start, end)`, a part of the report's range; adds them to the sums."""
     low, high = context_of(device.pk, start, end, motion_rules(device.kind))
     fixes, battery = track_with(device.pk, low, high, "battery_percent")
-    meters, mean_kph, motion = _since_the_last(fixes, device)
+    meters, mean_kph, motion, before_seconds = _since_the_last(fixes, device)
     part = slice(*np.searchsorted(fixes.times_seconds, [start.timestamp(), end.timestamp()]).tolist())
-    way = _within(fixes, meters, part, start)
+    way = _since(report.range_start.timestamp(), fixes.times_seconds[part], before_seconds[part], meters[part])
     odometer = sums.odometer_meters + np.cumsum(way)
     sums.add(way, fixes.speeds_kph[part])
     latitudes, longitudes = fixes.latitudes[part], fixes.longitudes[part]
@@ -113,8 +114,9 @@ def _columns(device: Device, start: datetime, end: datetime, fences: FleetGeofen
     ]
 
 
-def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8]]:
-    """At each fix, of the step that led there: the way that counts, the mean speed, and whether it was driving."""
+def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8], FloatArray]:
+    """At each fix, of the step that led there: the way that counts, the mean speed, whether it was driving, and the time
+    of the fix it began at."""
     steps = steps_of(fixes, device)
     meters, mean_kph = np.zeros(len(fixes)), np.full(len(fixes), np.nan)
     motion = np.full(len(fixes), OUTLIER, dtype=np.int8)
@@ -123,16 +125,16 @@ def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArra
     meters[steps.index[1:]] = steps.driven_meters + steps.meters * (steps.moved_gap & ~steps.jump)
     usable = ~steps.gap & ~steps.jump & (steps.seconds > 0)
     mean_kph[steps.index[1:]] = np.where(usable, steps.meters / np.where(usable, steps.seconds, 1.0), np.nan)
-    return meters, mean_kph * MPS_TO_KPH, motion
+    before_seconds = fixes.times_seconds.copy()
+    before_seconds[steps.index[1:]] = fixes.times_seconds[steps.index[:-1]]
+    return meters, mean_kph * MPS_TO_KPH, motion, before_seconds
 
 
-def _within(fixes: Track, meters: FloatArray, part: slice, start: datetime) -> FloatArray:
-    """The ways of a part; of the one that began before `start` only what was made since, unless nobody knows (a gap)."""
-    way = meters[part].copy()
-    if len(way) and part.start > 0:
-        before, first = fixes.times_seconds[part.start - 1], fixes.times_seconds[part.start]
-        if first - before <= DEFAULT_RULES.max_gap_seconds:
-            way[0] *= (first - start.timestamp()) / (first - before)
+def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: FloatArray) -> FloatArray:
+    """The ways; of the one that began before the report's range what was made since, unless nobody knows (a gap)."""
+    way = meters.copy()
+    cut = (before < start_seconds) & (times - before <= DEFAULT_RULES.max_gap_seconds)
+    way[cut] *= (times[cut] - start_seconds) / (times[cut] - before[cut])
     return way
 
 
@@ -144,7 +146,3 @@ def _inside(fences: FleetGeofences, latitudes: FloatArray, longitudes: FloatArra
     sets, codes[anywhere] = np.unique(np.packbits(inside[anywhere], axis=1), axis=0, return_inverse=True)
     members = np.unpackbits(sets, axis=1, count=len(fences.names)) if len(sets) else sets
     return Coded(codes, [", ".join(fences.names[column] for column in np.flatnonzero(row)) for row in members])
-
-
-def _cut(column: ColumnData, part: slice) -> ColumnData:
-    return Coded(column.codes[part], column.values) if isinstance(column, Coded) else column[part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from reports_app.builders import base
@@ -124,6 +125,18 @@ def test_it_names_the_geofences_around_a_position(device, fleet):
     store(drive(device))
     found = [row["geofences"] for row in rows(build("detailed", device)["positions"])]
     assert found == [None] * 4 + ["Depot", "Depot, Yard", "Depot"] + [None] * 4
+
+
+def test_detailed_loses_no_way_at_midnight(device):
+    moments = [NEXT_DAY + (n + 0.5) * MINUTE for n in range(-5, 5)]
+    track = [
+        Fix(device.unique_id, at, 0.0, -46.0 + n * STEP_DEGREES, speed_kph=STEP_KPH) for n, at in enumerate(moments)
+    ]
+    store_fixes(track, LATER)
+    positions = build("detailed", device)["positions"]
+    odometers = [row["odometer_km"] for row in rows(positions)]
+    assert np.diff(odometers) == pytest.approx([STEP_KM] * 9, rel=0.001)
+    assert totals(positions)["distance_km"] == pytest.approx(9 * STEP_KM, rel=0.001)
 
 
 # --- route
