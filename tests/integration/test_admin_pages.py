@@ -249,3 +249,8 @@ def test_it_shows_events_in_words_on_the_clock_and_in_the_language_of_the_reader
 def test_it_speaks_the_browsers_language_to_whoever_chose_none(page):
     answer = page.get(reverse("admin:index"), headers={"Accept-Language": "pt-BR"})
     assert answer.headers["Content-Language"] == "pt-br"
+
+
+def test_a_zone_that_this_system_does_not_know_closes_no_page(page, staff):
+    NotificationPreference.objects.create(user=staff, time_zone="America/Gone")
+    assert page.get(reverse("admin:index")).status_code == 200
