@@ -113,7 +113,7 @@ class ReportRequestForm(forms.ModelForm):
                 self.add_error(name, _("Choose a day."))
         if first_day is None or last_day is None:
             return None
-        if last_day < first_day or last_day.year > date.max.year - 1:
+        if last_day < first_day or first_day.year == date.min.year or last_day.year == date.max.year:
             self.add_error("last_day", _("The last day must not be before the first."))
             return None
         return day_start(first_day, zone), day_start(last_day + timedelta(days=1), zone)
