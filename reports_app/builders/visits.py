@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
+from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -81,7 +82,6 @@ def build(report: Report) -> ReportTable:
     device, now = report_device(report), timezone.now()
     start, end = report.range_start, min(report.range_end, max(now, report.range_start))
     crossings = _crossings(device, report.range_start, report.range_end)
-    check_row_count(len(crossings))
     inside = DeviceState.objects.filter(device=device).values_list("geofence_ids", flat=True).first() or []
     names = dict(Geofence.objects.filter(pk__in=inside).values_list("pk", "name"))
     found = [visit for visit in visits(crossings, names) if _touches(visit, start, report.range_end)]
@@ -122,12 +122,18 @@ def visits(crossings: Sequence[Crossing], inside: Mapping[int, str]) -> list[Vis
 
 
 def _crossings(device: Device, start: datetime, end: datetime) -> list[Crossing]:
-    """Those in the range, and of each geofence the last one before it and the first one after it."""
+    """Those in the range, and of each geofence the last one before it and the first one after it.
+
+    Of geofences that were deleted only the names are left to tell them apart.
+    """
     events = Event.objects.filter(device=device, kind__in=KINDS).select_related("geofence")
-    within = list(events.filter(occurred_at__gte=start, occurred_at__lt=end))
-    before = events.filter(occurred_at__lt=start).order_by("geofence_id", "-occurred_at", "-pk")
-    after = events.filter(occurred_at__gte=end).order_by("geofence_id", "occurred_at", "pk")
-    known = [*before.distinct("geofence_id"), *within, *after.distinct("geofence_id")]
+    within = events.filter(occurred_at__gte=start, occurred_at__lt=end)
+    check_row_count(within.count())
+    named = events.annotate(known_as=KeyTextTransform("geofence", "data"))
+    before = named.filter(occurred_at__lt=start).order_by("geofence_id", "known_as", "-occurred_at", "-pk")
+    after = named.filter(occurred_at__gte=end).order_by("geofence_id", "known_as", "occurred_at", "pk")
+    each = ("geofence_id", "known_as")
+    known = [*before.distinct(*each), *within, *after.distinct(*each)]
     return [_crossing(event) for event in sorted(known, key=lambda event: (event.occurred_at, event.pk))]
 
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 DAY, NEXT_DAY, LATER = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3, 4))
 ELEVEN = datetime(2026, 3, 2, 14, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+ELSEWHERE = {"type": "Circle", "coordinates": [9.0, 9.0], "radius_meters": 100}
 # On the equator, 0.01 degrees of longitude are 1.111951 km: 66.717 km/h when it takes a minute.
 STEP_DEGREES, STEP_KM, STEP_KPH = 0.01, 1.111951, 66.717
 
@@ -223,9 +224,7 @@ def test_crossings_become_visits(crossings, inside, expected):
 
 
 def test_a_visit_is_told_whole_and_counts_in_the_range_only_what_lies_in_it(device, fleet):
-    depot = Geofence.objects.create(
-        fleet=fleet, name="Depot", area={"type": "Circle", "coordinates": [9.0, 9.0], "radius_meters": 100}
-    )
+    depot = Geofence.objects.create(fleet=fleet, name="Depot", area=ELSEWHERE)
     for hour, kind in ((-5, "enter"), (2, "exit"), (20, "enter"), (50, "exit"), (60, "enter"), (61, "exit")):
         moment = DAY + timedelta(hours=hour)
         Event.objects.create(device=device, kind=f"geofence_{kind}", occurred_at=moment, geofence=depot)
@@ -237,6 +236,22 @@ def test_a_visit_is_told_whole_and_counts_in_the_range_only_what_lies_in_it(devi
     (depot_row,) = rows(sections["geofences"])
     assert (depot_row["visits"], depot_row["in_range_seconds"]) == (2, 6 * 3600)
     assert totals(sections["visits"])["in_range_seconds"] == 6 * 3600
+
+
+def test_visits_of_deleted_geofences_are_told_apart(device, fleet):
+    for name, hours in (("Depot", (-3, 2)), ("Yard", (-2, 4))):
+        geofence = Geofence.objects.create(
+            fleet=fleet, name=name, area={"type": "Circle", "coordinates": [9.0, 9.0], "radius_meters": 100}
+        )
+        for hour, kind in zip(hours, (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT), strict=True):
+            at = DAY + timedelta(hours=hour)
+            Event.objects.create(device=device, kind=kind, occurred_at=at, geofence=geofence, data={"geofence": name})
+    Geofence.objects.all().delete()
+    section = build("visits", device, DAY, DAY + timedelta(hours=1))["visits"]
+    assert [(row["geofence"], row["duration_seconds"]) for row in rows(section)] == [
+        ("Depot", 5 * 3600),
+        ("Yard", 6 * 3600),
+    ]
 
 
 # --- overspeed
