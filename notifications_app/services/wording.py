@@ -42,22 +42,22 @@ def render(message: Message, reader: Reader) -> Rendered:
 def subject_of(message: Message, reader: Reader) -> str:
     """The subject alone. Call it while reading as `reader`."""
     own = _own(message, reader)
-    if own is None or not own.subject:
+    if own is None:
         return rendering.subject_of(message, reader)
     try:
-        return one_line(fill(own.subject, _values(message, reader)))
+        return one_line(fill(own.subject, _values(message, reader))) or rendering.subject_of(message, reader)
     except TemplateProblem as error:
         _tell(own, str(error))
         return rendering.subject_of(message, reader)
 
 
 def render_own(own: MessageTemplate, message: Message, reader: Reader) -> Rendered:
-    """With these own texts; parts that are empty are the built-in ones. Raises TemplateProblem."""
+    """With these own texts; parts of which nothing is left are the built-in ones. Raises TemplateProblem."""
     with rendering.reading_as(reader):
         values = _values(message, reader)
-        subject = one_line(fill(own.subject, values)) if own.subject else rendering.subject_of(message, reader)
+        subject = one_line(fill(own.subject, values)) or rendering.subject_of(message, reader)
         built_in = rendering.render(message, reader, subject=subject)
-        text = body(fill(own.text, values)) if own.text else built_in.text
+        text = body(fill(own.text, values)) or built_in.text
         html = built_in.html
         if own.html:
             context = {**rendering.context_of(message, reader), "subject": subject}

@@ -63,6 +63,14 @@ def test_empty_parts_and_texts_that_are_off_are_the_built_in_ones(db):
     assert wording.render(SAMPLES["speed"], READER) == built_in
 
 
+def test_parts_of_which_nothing_is_left_are_the_built_in_ones(db):
+    built_in = wording.render(SAMPLES["speed"], READER)
+    own(subject="{% if vehicle %}{% else %}none{% endif %}", text="{% if vehicle %}{% else %}none{% endif %}")
+    wording.forget()
+    assert wording.render(SAMPLES["speed"], READER) == built_in
+    assert wording.subject_of(SAMPLES["speed"], READER) == built_in.subject
+
+
 def test_a_value_adds_no_header_and_no_html(db):
     own(subject="{{ vehicle }}", html="<p>{{ vehicle }}</p>")
     message = SAMPLES["speed"]
