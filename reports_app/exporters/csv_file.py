@@ -19,9 +19,9 @@ from reports_app.exporters.base import Exporter
 from reports_app.exporters.shown import ShownColumn, shown_cells, shown_columns
 from reports_app.reader import Reader
 from reports_app.table import TOTAL, ReportTable, Section, translated
+from tasks_app.spreadsheets import guarded
 
 SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 _LINE_END = b"\r\n"
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
@@ -42,11 +42,6 @@ class CsvExporter(Exporter):
                 if len(table.sections) > 1:
                     file.write(_LINE_END * bool(number) + _text(translated(section.name)) + _LINE_END)
                 _write_section(file, section, reader)
-
-
-def guarded(text: str) -> str:
-    """`text` as a spreadsheet shows it: never run as a formula."""
-    return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
 def _write_section(file: BinaryIO, section: Section, reader: Reader) -> None:

@@ -18,19 +18,9 @@ from tasks_app.geo.areas import InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.models import Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
+from tasks_app.spreadsheets import guarded, unguarded
 
 MAX_IMPORT_ROWS = 5000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def guarded(text: str) -> str:
-    """`text` as a spreadsheet shows it, never run as a formula."""
-    return "'" + text if text.startswith(FORMULA_STARTS) else text
-
-
-def unguarded(text: str) -> str:
-    """What `guarded` was given."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
 
 
 class GuardedResource(resources.ModelResource):
