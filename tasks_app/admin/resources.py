@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from import_export import fields, resources
-from import_export.widgets import ForeignKeyWidget, Widget
+from import_export.widgets import ForeignKeyWidget, JSONWidget, Widget
 
 from tasks_app.geo.areas import InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
@@ -85,6 +85,13 @@ class AreaWidget(Widget):
         return json.dumps(value)
 
 
+class WindowsWidget(JSONWidget):
+    """Times of the week as JSON; an empty cell is always. The model says what is wrong with others."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        return super().clean(value, row, **kwargs) or []
+
+
 class DeviceResource(GuardedResource):
     fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
 
@@ -101,6 +108,7 @@ class DeviceResource(GuardedResource):
             "overspeed_tolerance_kph",
             "overspeed_min_seconds",
             "offline_after_minutes",
+            "tank_liters",
         )
         export_order = fields
         clean_model_instances = True
@@ -111,11 +119,21 @@ class DeviceResource(GuardedResource):
 class GeofenceResource(GuardedResource):
     fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
     area = fields.Field("area", "area", widget=AreaWidget())
+    windows = fields.Field("windows", "windows", widget=WindowsWidget())
 
     class Meta:
         model = Geofence
         import_id_fields = ("fleet", "name")
-        fields = ("fleet", "name", "area", "is_active", "speed_limit_kph", "tolerance_meters", "dwell_seconds")
+        fields = (
+            "fleet",
+            "name",
+            "area",
+            "is_active",
+            "speed_limit_kph",
+            "tolerance_meters",
+            "dwell_seconds",
+            "windows",
+        )
         export_order = fields
         clean_model_instances = True
         skip_unchanged = True

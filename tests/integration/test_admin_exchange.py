@@ -55,13 +55,13 @@ def imported(page: Client, model: str, rows: list[dict]) -> str:
 
 
 def test_devices_go_out_and_come_back(page, fleet, make_device):
-    make_device(unique_id="van-1", name="=HYPERLINK(1)", speed_limit_kph=90)
+    make_device(unique_id="van-1", name="=HYPERLINK(1)", speed_limit_kph=90, tank_liters=60)
     (row,) = exported(page, "device")
     assert (row["name"], row["fleet"]) == ("'=HYPERLINK(1)", "Depot North")
     imported(page, "device", [{**row, "speed_limit_kph": "80"}, {**row, "unique_id": "van-2", "name": "Van 2"}])
     first, second = Device.objects.order_by("unique_id")
     assert (first.name, first.speed_limit_kph) == ("=HYPERLINK(1)", 80)
-    assert (second.name, second.fleet) == ("Van 2", fleet)
+    assert (second.name, second.fleet, second.tank_liters) == ("Van 2", fleet, 60)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,17 @@ def test_geofences_come_as_geojson_or_wkt(page, fleet):
     for wrong in ("POLYGON ((1 2))", '{"type": "Nonsense"}', "{", ""):
         imported(page, "geofence", [{"fleet": "Depot North", "name": "Wrong", "area": wrong}])
     assert not Geofence.objects.filter(name="Wrong").exists()
+
+
+def test_times_of_the_week_come_along_with_their_geofence(page, fleet):
+    nights = [{"days": [0, 4], "from": "22:00", "to": "06:00"}]
+    Geofence.objects.create(fleet=fleet, name="Depot", area=CIRCLE, windows=nights)
+    (row,) = exported(page, "geofence")
+    copies = {"Yard": row["windows"], "Always": "", "Wrong": '[{"days": [9]}]', "No list": "{"}
+    for name, windows in copies.items():
+        imported(page, "geofence", [{**row, "name": name, "windows": windows}])
+    found = dict(Geofence.objects.values_list("name", "windows"))
+    assert found == {"Depot": nights, "Yard": nights, "Always": []}
 
 
 def test_events_are_exported_as_the_list_is_filtered(page, device):
