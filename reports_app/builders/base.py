@@ -17,6 +17,7 @@ from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, Position
 from tasks_app.queries.device_days import odometer_at
+from tasks_app.queries.drives import Drive, read_drive
 from tasks_app.services.device_days import refresh_days
 
 Builder = Callable[[Report], ReportTable]
@@ -59,13 +60,17 @@ def check_row_count(count: int) -> None:
         raise InvalidReport("too_many_rows", detail % {"count": count, "most": MAX_ROWS}, field="end")
 
 
-def check_fix_count(report: Report, device: Device) -> None:
-    """Raise InvalidReport (too_many_positions) for a range with more positions than fit into memory at once."""
+def report_drive(report: Report, device: Device) -> Drive:
+    """The trips and stops of the report's range, with its fixes.
+
+    Raises InvalidReport (too_many_positions) for a range with more positions than fit into memory at once.
+    """
     stored = Position.objects.filter(device=device, fix_time__gte=report.range_start, fix_time__lt=report.range_end)
     if (count := stored.count()) > MAX_FIXES_AT_ONCE:
         detail = _("The range has %(count)s positions, and at most %(most)s can be read at once: choose a shorter one.")
         values = {"count": count, "most": MAX_FIXES_AT_ONCE}
         raise InvalidReport("too_many_positions", detail % values, field="end")
+    return read_drive(device, report.range_start, report.range_end)
 
 
 def odometer_meters(device: Device, moment: datetime) -> float | None:

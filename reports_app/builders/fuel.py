@@ -9,7 +9,7 @@ import numpy.typing as npt
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from reports_app.builders.base import check_fix_count, report_days, report_device, report_table
+from reports_app.builders.base import report_days, report_device, report_drive, report_table
 from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
@@ -17,7 +17,7 @@ from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.figures import Figures, total
 from tasks_app.geo.fuel import FuelChange, FuelUse, counted_liters, fuel_use, levels_in_liters, min_change_liters
 from tasks_app.models import Device
-from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.queries.drives import Drive, moment_of
 from tasks_app.queries.positions import sent_numbers
 
 DAYS = [
@@ -74,8 +74,7 @@ class _Tank:
 def build(report: Report) -> ReportTable:
     """The fuel of one device. Levels in percent count where the size of its tank is known."""
     device, days = report_device(report), report_days(report)
-    check_fix_count(report, device)
-    drive = read_drive(device, report.range_start, report.range_end)
+    drive = report_drive(report, device)
     figures = drive.figures([report.range_start, *(end for _day, _start, end in days)])
     tank = _tank(drive, device)
     rows = [_day_row(part, tank, each) for part, each in zip(days, figures, strict=True)]

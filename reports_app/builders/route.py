@@ -6,11 +6,11 @@ import numpy as np
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from reports_app.builders.base import check_fix_count, report_device, report_table
+from reports_app.builders.base import report_device, report_drive, report_table
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.geo.motion import Stop
-from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.queries.drives import Drive, moment_of
 from tasks_app.queries.positions import Track
 from tasks_app.queries.routes import simplified_route
 
@@ -38,13 +38,12 @@ START, END, STOP = gettext_noop("Start"), gettext_noop("End"), gettext_noop("Sto
 def build(report: Report) -> ReportTable:
     """The route of one device."""
     device = report_device(report)
-    check_fix_count(report, device)
+    drive = report_drive(report, device)
     points = simplified_route(device.pk, report.range_start, report.range_end, max_points=MAX_POINTS)
     path = (
         [each.fix_time, each.latitude, each.longitude, each.altitude_meters, each.speed_kph, each.course_degrees]
         for each in points
     )
-    drive = read_drive(device, report.range_start, report.range_end)
     sections = [
         Section("route", _("Route"), PATH, path),
         Section("key_points", _("Key points"), KEY_POINTS, _key_points(drive)),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from reports_app.builders.base import check_fix_count, report_device, report_table
+from reports_app.builders.base import report_device, report_drive, report_table
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.geo.figures import Figures
 from tasks_app.geo.motion import Stop
-from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.queries.drives import Drive, moment_of
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
@@ -30,8 +30,7 @@ IDLE, PARKED = gettext_noop("Idle"), gettext_noop("Parked")
 def build(report: Report) -> ReportTable:
     """The stops of one device."""
     device = report_device(report)
-    check_fix_count(report, device)
-    drive = read_drive(device, report.range_start, report.range_end)
+    drive = report_drive(report, device)
     figures = _figures(drive)
     rows = [_row(stop, each) for stop, each in zip(drive.stops, figures, strict=True)]
     idle, engine = sum(each.idle_seconds for each in figures), sum(each.engine_seconds for each in figures)

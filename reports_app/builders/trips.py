@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from reports_app.builders.base import check_fix_count, report_device, report_table
+from reports_app.builders.base import report_device, report_drive, report_table
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.geo.figures import KPH_PER_MPS, METERS_PER_KM
 from tasks_app.geo.motion import Trip
-from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.queries.drives import Drive, moment_of
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
@@ -28,8 +28,7 @@ COLUMNS = [
 def build(report: Report) -> ReportTable:
     """The trips of one device."""
     device = report_device(report)
-    check_fix_count(report, device)
-    drive = read_drive(device, report.range_start, report.range_end)
+    drive = report_drive(report, device)
     rows = [_row(trip, drive) for trip in drive.trips]
     return report_table(report, device.name, [Section("trips", _("Trips"), COLUMNS, rows, totals(drive.trips))])
 
