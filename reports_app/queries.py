@@ -17,8 +17,8 @@ from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportChunk, ReportSchedule
 from reports_app.reader import Reader, reader_of
 from reports_app.table import ReportTable, section_from_content, table_from_header
-from tasks_app.models import Device, Fleet, FleetRole
-from tasks_app.queries.access import visible_devices, visible_fleets
+from tasks_app.models import Device, FleetRole
+from tasks_app.queries.access import may_manage, visible_devices, visible_fleets
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -53,10 +53,10 @@ def visible_report(user: Any, report_id: int) -> Report | None:
 def may_change_report(user: Any, report: Report) -> bool:
     """Whether `user`, who sees it, may cancel, retry and delete it: its requester, managers of its fleet, and staff that
     hold the permission."""
-    if report.requested_by_id == user.pk or (user.is_staff and user.has_perm("reports_app.change_report")):
+    if report.requested_by_id == user.pk:
         return True
-    fleet = report.device.fleet if report.device else report.fleet
-    return fleet is not None and _is_member(user, fleet, FleetRole.MANAGER)
+    fleet, permission = report.device.fleet if report.device else report.fleet, "reports_app.change_report"
+    return may_manage(user, fleet, permission) if fleet else user.is_staff and user.has_perm(permission)
 
 
 def visible_report_schedules(user: Any) -> QuerySet[ReportSchedule]:
@@ -70,13 +70,7 @@ def may_change_schedule(user: Any, schedule: ReportSchedule) -> bool:
     that hold the permission."""
     if schedule.owner_id == user.pk:
         return visible_fleets(user, FleetRole.OPERATOR).filter(pk=schedule.fleet_id).exists()
-    if user.is_staff and user.has_perm("reports_app.change_reportschedule"):
-        return True
-    return _is_member(user, schedule.fleet, FleetRole.MANAGER)
-
-
-def _is_member(user: Any, fleet: Fleet, role: FleetRole) -> bool:
-    return fleet.memberships.filter(user=user, role=role).exists()
+    return may_manage(user, schedule.fleet, "reports_app.change_reportschedule")
 
 
 def find_report(report_id: int) -> Report:

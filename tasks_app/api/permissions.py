@@ -11,7 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from tasks_app.models import Device, Fleet, FleetRole, Geofence
-from tasks_app.queries.access import visible_devices, visible_fleets, visible_geofences
+from tasks_app.queries.access import may_manage, visible_devices, visible_fleets, visible_geofences
 
 
 class IsStaff(BasePermission):
@@ -33,9 +33,7 @@ class StaffWithPermission(IsStaff):
 
 def check_manages(user: Any, fleet: Fleet, permission: str) -> None:
     """Raise PermissionDenied unless `user` manages the fleet, or is staff that holds the model permission."""
-    if user.is_staff and user.has_perm(permission):
-        return
-    if not fleet.memberships.filter(user=user, role=FleetRole.MANAGER).exists():
+    if not may_manage(user, fleet, permission):
         raise PermissionDenied(role_too_low(FleetRole.MANAGER))
 
 

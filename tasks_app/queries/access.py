@@ -41,6 +41,13 @@ def visible_fleets(user: AnyUser, at_least: FleetRole = FleetRole.VIEWER) -> Que
     return Fleet.objects.filter(memberships__user=user, memberships__role__in=roles)
 
 
+def may_manage(user: AnyUser, fleet: Fleet, permission: str) -> bool:
+    """Whether `user` is a manager of the fleet, or staff that holds the model permission."""
+    if user.is_staff and user.has_perm(permission):
+        return True
+    return fleet.memberships.filter(user=user, role=FleetRole.MANAGER).exists()
+
+
 def visible_fleets_of(users: Iterable[AnyUser]) -> dict[Any, dict[int, str]]:
     """What `visible_fleets` says of each of these users, by primary key: fleet names by id. Two queries for all."""
     active = [user for user in users if user.is_authenticated and user.is_active]
