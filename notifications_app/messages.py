@@ -228,11 +228,9 @@ def _last_spot_then(event: Event) -> Spot | None:
 
 def _trip_start(event: Event) -> Spot | None:
     """When and where the trip that ended began."""
-    started_at = event.data.get("started_at")
-    if not isinstance(started_at, str):
-        return None
+    started_at = _moment(event.data, "started_at")
     place = _number(event.data, "start_latitude"), _number(event.data, "start_longitude")
-    return Spot(datetime.fromisoformat(started_at), *place)
+    return Spot(started_at, *place) if started_at else None
 
 
 def _minutes(data: Mapping[str, Any]) -> float | None:

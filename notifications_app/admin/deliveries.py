@@ -78,7 +78,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         ("channel", "destination"),
         "address",
         ("state_badge", "attempt_count"),
-        ("created_at", "sent_at"),
+        ("created_at", "hold_until", "sent_at"),
         "merged_into",
         "last_error",
     )

@@ -55,8 +55,7 @@ def merge_backlog(delivery_id: int, *, now: datetime) -> int:
         digest = digest or _written(one, waiting[0], now)
         if digest is None:
             return 0
-        free = Delivery.objects.filter(pk__in=waiting, state=DeliveryState.PENDING)
-        merged = free.update(state=DeliveryState.MERGED, merged_into=digest)
+        merged = Delivery.objects.filter(pk__in=waiting).update(state=DeliveryState.MERGED, merged_into=digest)
         _put_into_words(digest, people[0], now)
         return merged
 
@@ -72,8 +71,7 @@ def _waiting(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Del
         notification__on_behalf_to="",
         notification__device__in=visible_devices(person).order_by().values("pk"),
     )
-    urgent = found.filter(notification__kind__in=URGENT_KINDS)
-    rest = found.exclude(pk__in=urgent.values("pk")).order_by("pk")
+    rest = found.exclude(notification__kind__in=URGENT_KINDS).order_by("pk")
     return rest.select_for_update(of=("self",))[:MAX_PER_MERGE]
 
 
