@@ -82,11 +82,8 @@ def covered_days(period: Period, today: date) -> tuple[date, date]:
     return (first - timedelta(days=1)).replace(day=1), first
 
 
-PRESETS = ("today", "yesterday", "this_week", "last_week", "this_month", "last_month")
-
-
 def preset_days(preset: str, today: date) -> tuple[date, date]:
-    """The first day of one of PRESETS and the day after its last. Weeks begin on Monday. Raises KeyError."""
+    """The first day of such a span and the day after its last. Weeks begin on Monday. Raises KeyError."""
     monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
     return {
         "today": (today, today + timedelta(days=1)),

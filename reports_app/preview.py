@@ -60,13 +60,11 @@ def series_of(section: Section, rows: Sequence[Sequence[Any]]) -> Series | None:
     """The figures of a section that are worth a chart: two rows at least, of which one is not zero."""
     kinds = [column.kind for column in section.columns]
     naming = next((kinds.index(kind) for kind in NAMING if kind in kinds), None)
+    if naming is None:
+        return None
     for charted in (kinds.index(kind) for kind in CHARTED if kind in kinds):
-        points = (
-            [(row[naming], row[charted]) for row in rows[:MOST_POINTS] if row[charted] is not None]
-            if naming is not None
-            else []
-        )
-        if len(points) > 1 and naming is not None and any(value for _name, value in points):
+        points = [(row[naming], row[charted]) for row in rows[:MOST_POINTS] if row[charted] is not None]
+        if len(points) > 1 and any(value for _name, value in points):
             names, values = zip(*points, strict=True)
             return Series(section.key, section.columns[naming], section.columns[charted], list(names), list(values))
     return None

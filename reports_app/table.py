@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -156,11 +155,6 @@ def json_writer(kind: ColumnKind) -> Callable[[Any], JsonCell]:
     decimals = DECIMALS[kind]
     # "or 0.0": never -0.0
     return lambda cell: (round(float(cell), decimals) or 0.0) if math.isfinite(cell) else None
-
-
-def label_writer() -> Callable[[Any], str]:
-    """How the cells of a `label` column are shown in the active language; each of the few labels is looked up once."""
-    return lru_cache(maxsize=256)(lambda cell: translated(str(cell)))
 
 
 def columns_content(section: Section) -> list[dict[str, str]]:

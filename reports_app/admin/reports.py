@@ -292,7 +292,7 @@ def _format_links(report: Report) -> list[dict[str, str]]:
     return [
         {
             "format": name,
-            "label": str(ReportFormat(name).label) if name in ReportFormat.values else name.upper(),
+            "label": str(ReportFormat(name).label),
             "url": reverse("admin:reports_app_report_as", args=[report.pk, name]),
         }
         for name in formats_of(report.kind)

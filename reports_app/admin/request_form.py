@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 from reports_app.days import day_start
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind, ReportSchedule
-from reports_app.periods import PRESETS, preset_days
+from reports_app.periods import preset_days
 from reports_app.services.request import DEVICE_KINDS, checked_request
 from tasks_app.models import Device
 
@@ -57,7 +57,7 @@ class ReportRequestForm(forms.ModelForm):
 
     days = forms.ChoiceField(
         label=gettext_lazy("Days"),
-        choices=[(name, PRESET_LABELS[name]) for name in (*PRESETS, "custom")],
+        choices=list(PRESET_LABELS.items()),
         initial="yesterday",
         widget=UnfoldAdminSelectWidget,
     )

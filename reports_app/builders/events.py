@@ -51,6 +51,12 @@ def text(data: dict[str, Any], key: str) -> str | None:
     return None if value is None else str(value)
 
 
+def peak_kph(data: dict[str, Any]) -> float | None:
+    """The highest speed of an overspeed; while it goes on, or of an old one, the speed it was told with."""
+    peak = number(data, "peak_kph")
+    return number(data, "speed_kph") if peak is None else peak
+
+
 def details(data: dict[str, Any]) -> str | None:
     """What a kind has of its own in words: the alarm's name, what a device answered to a command, the maintenance plan."""
     return next((text(data, key) for key in ("alarm", "result", "plan") if key in data), None)

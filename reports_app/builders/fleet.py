@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from reports_app.builders.base import check_row_count, figure_cells, figure_columns, report_days, report_table
-from reports_app.builders.events import number
+from reports_app.builders.events import number, peak_kph
 from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
@@ -217,12 +217,11 @@ def _violations(events: QuerySet[Event]) -> Section:
 
 
 def _violation(event: Event) -> list[Cell]:
-    peak_kph = number(event.data, "peak_kph")
     return [
         event.occurred_at,
         event.device.name,
         number(event.data, "speed_limit_kph"),
-        number(event.data, "speed_kph") if peak_kph is None else peak_kph,
+        peak_kph(event.data),
         number(event.data, "duration_seconds"),
         event.latitude,
         event.longitude,

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from reports_app.builders.base import check_row_count, report_days, report_device, report_table
-from reports_app.builders.events import number
+from reports_app.builders.events import number, peak_kph
 from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
@@ -76,10 +76,7 @@ def _episode(event: Event, now: datetime) -> Episode:
     ended_at = datetime.fromisoformat(text) if isinstance(text, str) else None
     if seconds is None:
         seconds = max(0.0, ((ended_at or now) - event.occurred_at).total_seconds())
-    peak_kph = number(event.data, "peak_kph")
-    if peak_kph is None:
-        peak_kph = number(event.data, "speed_kph")
-    return Episode(event, ended_at, seconds, number(event.data, "speed_limit_kph"), peak_kph)
+    return Episode(event, ended_at, seconds, number(event.data, "speed_limit_kph"), peak_kph(event.data))
 
 
 def _row(episode: Episode) -> list[Cell]:
