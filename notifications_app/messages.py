@@ -202,7 +202,7 @@ def _maintenance_event_message(event: Event, device: Device) -> Message:
 def plan_reminder(plan: MaintenancePlan, *, device: Device, now: datetime) -> Message:
     """The reminder of one plan as it stands now."""
     state = state_of(device) or DeviceState()
-    found = maintenance_due(plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=now)
+    found = maintenance_due(plan, state, now=now)
     is_due = found.status == MaintenanceStatus.DUE
     return maintenance_message(device, plan_name=plan.name, is_due=is_due, at=now, left=found.remaining)
 

@@ -48,9 +48,7 @@ class MaintenanceSerializer(StrictModelSerializer):
 
     def get_remaining(self, plan: MaintenancePlan) -> dict[str, float]:
         state = getattr(plan.device, "state", None) or DeviceState()
-        return maintenance_due(
-            plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=timezone.now()
-        ).remaining
+        return maintenance_due(plan, state, now=timezone.now()).remaining
 
 
 class MaintenanceListQuery(PageQuery):

@@ -43,9 +43,7 @@ def mark_done(
     plan.last_done_at = now
     plan.last_done_odometer_meters = state.odometer_meters if odometer_meters is None else odometer_meters
     plan.last_done_engine_seconds = state.engine_seconds if engine_seconds is None else engine_seconds
-    plan.status = maintenance_due(
-        plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=timezone.now()
-    ).status
+    plan.status = maintenance_due(plan, state, now=timezone.now()).status
     plan.save(update_fields=["last_done_at", "last_done_odometer_meters", "last_done_engine_seconds", "status"])
     return MaintenanceRecord.objects.create(
         plan=plan,
@@ -65,9 +63,7 @@ def _check_plans(now: datetime) -> dict[str, int]:
     changed: list[MaintenancePlan] = []
     for plan in plans:
         state = states.get(plan.device_id) or DeviceState(device_id=plan.device_id)
-        found = maintenance_due(
-            plan, odometer_meters=state.odometer_meters, engine_seconds=state.engine_seconds, now=now
-        )
+        found = maintenance_due(plan, state, now=now)
         if found.status == plan.status:
             continue
         if is_worse(found.status, plan.status):

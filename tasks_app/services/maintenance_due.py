@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks_app.models import MaintenancePlan, MaintenanceStatus
+from tasks_app.models import DeviceState, MaintenancePlan, MaintenanceStatus
 
 _RANK = {MaintenanceStatus.OK: 0, MaintenanceStatus.DUE_SOON: 1, MaintenanceStatus.DUE: 2}
 
@@ -18,13 +18,11 @@ class MaintenanceDue:
     remaining: dict[str, float]
 
 
-def maintenance_due(
-    plan: MaintenancePlan, *, odometer_meters: float, engine_seconds: float, now: datetime
-) -> MaintenanceDue:
-    """The state of a plan for a vehicle that has run so far."""
+def maintenance_due(plan: MaintenancePlan, state: DeviceState, *, now: datetime) -> MaintenanceDue:
+    """The state of a plan for a vehicle that has run so far; `state` may be an unsaved one."""
     used = {
-        "kilometers": (odometer_meters - plan.last_done_odometer_meters) / 1000,
-        "engine_hours": (engine_seconds - plan.last_done_engine_seconds) / 3600,
+        "kilometers": (state.odometer_meters - plan.last_done_odometer_meters) / 1000,
+        "engine_hours": (state.engine_seconds - plan.last_done_engine_seconds) / 3600,
         "days": (now - plan.last_done_at).total_seconds() / 86400,
     }
     every = {"kilometers": plan.every_kilometers, "engine_hours": plan.every_engine_hours, "days": plan.every_days}

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks_app.models import MaintenancePlan
+from tasks_app.models import DeviceState, MaintenancePlan
 from tasks_app.services.maintenance_due import is_worse, maintenance_due
 
 DONE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,12 +23,8 @@ DONE = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_the_interval_used_up_first_decides(intervals, kilometers, hours, days, status, remaining):
     plan = MaintenancePlan(last_done_at=DONE, last_done_odometer_meters=5000, last_done_engine_seconds=60, **intervals)
-    found = maintenance_due(
-        plan,
-        odometer_meters=5000 + kilometers * 1000,
-        engine_seconds=60 + hours * 3600,
-        now=DONE + timedelta(days=days),
-    )
+    state = DeviceState(odometer_meters=5000 + kilometers * 1000, engine_seconds=60 + hours * 3600)
+    found = maintenance_due(plan, state, now=DONE + timedelta(days=days))
     assert (found.status, found.remaining) == (status, remaining)
 
 
