@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
@@ -65,10 +64,10 @@ def deliver_schedule(console: Console, api: ApiClient, sample: SampleFleet, fold
     url = f"/api/report-schedules/{api.post('/api/report-schedules', body)['id']}"
     api.post(f"{url}/run-now", {})
     wait_until(console, _("Waiting for the scheduled report"), partial(is_delivered, api, url), WAIT_SECONDS)
-    found: list[Path] = []
-    mails = partial(_save_attachments, folder / "mail", folder / "reports", found)
-    wait_until(console, _("Waiting for its e-mail"), mails, WAIT_SECONDS)
-    return found
+    mails = folder / "mail"
+    wait_until(console, _("Waiting for its e-mail"), lambda: bool(_mails_of_schedule(mails)), WAIT_SECONDS)
+    path, mail = _mails_of_schedule(mails)[0]
+    return [path, *_saved_attachments(mail, folder / "reports")]
 
 
 def is_delivered(api: ApiClient, url: str) -> bool:
@@ -79,21 +78,21 @@ def is_delivered(api: ApiClient, url: str) -> bool:
     return run["state"] == "delivered"
 
 
-def _save_attachments(mail_folder: Path, target: Path, found: list[Path]) -> bool:
-    """Whether the e-mail is there: its path and those of its files are then in `found`."""
-    for path, mail in _mails_of_schedule(mail_folder):
-        found.append(path)
-        for part in mail.iter_attachments():
-            saved = target / f"e-mail-{Path(part.get_filename() or 'file').name}"
-            content: Any = part.get_payload(decode=True)
-            saved.write_bytes(content)
-            found.append(saved)
-        return True
-    return False
+def _mails_of_schedule(folder: Path) -> list[tuple[Path, EmailMessage]]:
+    """The schedule's e-mails, newest first."""
+    mails = (
+        (path, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
+        for path in sorted(folder.glob("*.eml"), reverse=True)
+    )
+    return [(path, mail) for path, mail in mails if SCHEDULE_NAME in str(mail["Subject"])]
 
 
-def _mails_of_schedule(mail_folder: Path) -> Iterator[tuple[Path, EmailMessage]]:
-    for path in sorted(mail_folder.glob("*.eml"), reverse=True):
-        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        if SCHEDULE_NAME in str(mail["Subject"]):
-            yield path, mail
+def _saved_attachments(mail: EmailMessage, target: Path) -> list[Path]:
+    """Where the files of the e-mail are now."""
+    saved = []
+    for part in mail.iter_attachments():
+        path = target / f"e-mail-{Path(part.get_filename() or 'file').name}"
+        content: Any = part.get_payload(decode=True)
+        path.write_bytes(content)
+        saved.append(path)
+    return saved
