@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,26 +78,32 @@ def values_of(message: Message, *, units: Units, site_url: str, zone: str) -> di
     return values
 
 
+# What a message holds, by its name: under which name a text may use it, and how it is written.
+_WRITTEN: dict[str, tuple[str, Callable[[Any, Units], str]]] = {
+    "speed_kph": ("speed", speed),
+    "limit_kph": ("speed_limit", speed),
+    "peak_kph": ("top_speed", speed),
+    "driven_meters": ("distance", driven),
+    "start": ("started", lambda spot, units: moment(spot.at)),
+    "offline_minutes": ("duration", lambda minutes, units: duration(minutes)),
+    "lasted_minutes": ("duration", lambda minutes, units: duration(minutes)),
+    "percent": ("battery", lambda percent, units: f"{percent:.0f} %"),
+    "alarm": ("alarm", lambda alarm, units: alarm_words(alarm)),
+}
+_WRITTEN_LEFT: dict[str, tuple[str, Callable[[Any, Units], str]]] = {
+    "kilometers": ("distance_left", distance_left),
+    "engine_hours": ("engine_hours_left", lambda hours, units: left(hours, "h")),
+    "days": ("days_left", lambda days, units: left(days, "days")),
+}
+
+
 def _texts(name: str, value: Any, units: Units) -> dict[str, str]:
     if name == "left":
-        return {
-            "distance_left": "" if value.get("kilometers") is None else distance_left(value["kilometers"], units),
-            "engine_hours_left": "" if value.get("engine_hours") is None else left(value["engine_hours"], "h"),
-            "days_left": "" if value.get("days") is None else left(value["days"], "days"),
-        }
-    if name in ("speed_kph", "limit_kph", "peak_kph"):
-        shown = {"speed_kph": "speed", "limit_kph": "speed_limit", "peak_kph": "top_speed"}[name]
-        return {shown: "" if value is None else speed(value, units)}
-    if name == "driven_meters":
-        return {"distance": "" if value is None else driven(value, units)}
-    if name == "start":
-        return {"started": "" if value is None else moment(value.at)}
-    if name in ("offline_minutes", "lasted_minutes"):
-        return {"duration": "" if value is None else duration(value)}
-    if name == "percent":
-        return {"battery": "" if value is None else f"{value:.0f} %"}
-    if name == "alarm":
-        return {"alarm": alarm_words(value)}
+        rows = ((shown, value.get(unit), write) for unit, (shown, write) in _WRITTEN_LEFT.items())
+        return {shown: "" if amount is None else write(amount, units) for shown, amount, write in rows}
+    if name in _WRITTEN:
+        shown, write = _WRITTEN[name]
+        return {shown: "" if value is None else write(value, units)}
     if isinstance(value, bool):
         return {name: "1" if value else ""}
     return {name: str(value)} if isinstance(value, str) else {}
