@@ -10,7 +10,6 @@ import smtplib
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import psycopg2
 import pytest
 import redis
 
-from tests.support.cluster import allowed
+from tests.support.cluster import allowed, wait_until
 from tests.support.processes import is_running
 from trackerproject.embedded import (
     LocalServersError,
@@ -43,16 +42,9 @@ with embedded_servers("user", sys.argv[1]):
     while sys.argv[2] == "wait":
         time.sleep(0.1)
 """
+
+
 GONE_SECONDS = 20.0
-
-
-def wait_until(condition: Callable[[], bool], what: str | Callable[[], str], seconds: float = GONE_SECONDS) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < allowed(seconds), (
-            f"after {seconds} s still not: {what() if callable(what) else what}"
-        )
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +105,7 @@ def describe(places: Places, pids: dict[str, int]) -> str:
 
 def assert_all_gone(places: Places, pids: dict[str, int]) -> None:
     for name, pid in pids.items():
-        wait_until(lambda pid=pid: not is_running(pid), f"{name} has ended")
+        wait_until(lambda pid=pid: not is_running(pid), what=f"{name} has ended")
     assert running_services(places) == {}
 
 
@@ -127,7 +119,7 @@ def test_it_leaves_no_server_behind_when_a_signal_ends_its_user(number, places, 
     process.wait(timeout=allowed(GONE_SECONDS))
 
     assert_all_gone(places, pids)
-    wait_until(lambda: not places.sockets.exists(), "the socket directory is removed")
+    wait_until(lambda: not places.sockets.exists(), what="the socket directory is removed")
 
 
 @pytest.mark.parametrize(("ending", "code"), [("return", 0), ("raise", 1)])
@@ -148,7 +140,7 @@ def test_it_leaves_nothing_behind_when_make_is_killed(number, places, start_user
     # Ctrl-C reaches the whole group; a kill only make.
     for pid in [make.pid, pids["user"]] if number == signal.SIGINT else [make.pid]:
         os.kill(pid, number)
-    wait_until(lambda: make.poll() is not None, lambda: f"make has ended; {describe(places, pids)}")
+    wait_until(lambda: make.poll() is not None, what=lambda: f"make has ended; {describe(places, pids)}")
 
     assert_all_gone(places, pids)
 
@@ -158,7 +150,7 @@ def test_it_takes_both_servers_down_when_the_guardian_is_killed(places, start_us
     pids = process_ids(places)
     os.kill(pids["guardian"], signal.SIGKILL)
     for name in ("postgres", "valkey"):
-        wait_until(lambda name=name: not is_running(pids[name]), f"{name} has ended")
+        wait_until(lambda name=name: not is_running(pids[name]), what=f"{name} has ended")
 
 
 def test_it_starts_again_at_once_after_everything_was_killed(places, start_user):
@@ -177,7 +169,7 @@ def test_it_restarts_a_server_that_dies(places):
         before = process_ids(places)
         os.kill(before["postgres"], signal.SIGKILL)
         os.kill(before["valkey"], signal.SIGTERM)
-        wait_until(lambda: len(process_ids(places).items() - before.items()) == 2, "both run under new ids")
+        wait_until(lambda: len(process_ids(places).items() - before.items()) == 2, what="both run under new ids")
         psycopg2.connect(servers.database_url).close()
         assert client.get("kept") == b"yes"
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.apps import apps
 from django.db import connection
-from django_q.models import Schedule
 
-from tasks_app.engine import enqueue
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind, Geofence, Job, Position
+from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, Geofence, Position
 from tasks_app.queries.devices import latest_position
-from tasks_app.services.partitions import (
-    default_partition,
-    drop_partition,
-    ensure_partitions,
-    ensure_upcoming_partitions,
-    list_partitions,
-    partition_name,
-)
 from tasks_app.services.positions import process_batch, store_fixes
 from tasks_app.signals import events_recorded
-from tests.support.cluster import allowed
+from tests.support.threads import in_threads
 
-partition_schedule = importlib.import_module("tasks_app.migrations.0010_partition_schedule")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 # A square of about 1 km around (-23.55, -46.63).
 SQUARE = {
@@ -308,26 +294,6 @@ def test_the_latest_position_comes_from_the_database_where_the_cache_has_none(de
     assert latest_position(device.pk)["latitude"] == 1.5
 
 
-def in_threads(*calls):
-    failures = []
-
-    def run(call):
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - shown by the assertion below
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[call]) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=allowed(60))
-    assert failures == []
-    assert not any(thread.is_alive() for thread in threads)
-
-
 @pytest.mark.django_db(transaction=True)
 def test_crossing_batches_at_once_store_everything_once(make_device, square):
     names = [make_device().unique_id for _ in range(6)]
@@ -351,80 +317,3 @@ def test_interleaved_batches_of_one_device_end_at_the_newest_fix(device):
     in_threads(*(lambda batch=batch: process_batch(batch, received_at=NOON) for batch in batches))
     assert Position.objects.count() == 400
     assert state_of(device).fix_time == NOON + timedelta(seconds=399)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_processes_make_the_same_partitions_at_once(db):
-    days = [NOON.date() - timedelta(days=4000 + n) for n in range(30)]
-    made = []
-    from tasks_app.services import partitions
-
-    def make():
-        partitions.forget_known_partitions()
-        made.extend(ensure_partitions(days))
-
-    in_threads(*[make] * 4)
-    assert sorted(made) == sorted(days)
-    names = {name for name, day in list_partitions() if day in days}
-    assert len(names) == 30
-    for name in names:
-        drop_partition(name)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_partition_dropped_by_someone_else_is_made_again(device):
-    process_batch([item()], received_at=NOON)
-    name = next(name for name, day in list_partitions() if day == NOON.date())
-    with connection.cursor() as cursor:
-        cursor.execute(f'DROP TABLE "{name}"')
-    assert process_batch([item(seconds=1)], received_at=NOON)["stored"] == 1
-
-
-def test_partitions_are_made_a_week_ahead_and_again_after_somebody_dropped_one(db, settings):
-    settings.PARTITION_DAYS_AHEAD = 3
-    now = datetime(2031, 12, 30, 23, 59, tzinfo=UTC)
-    days = [date(2031, 12, 30), date(2031, 12, 31), date(2032, 1, 1), date(2032, 1, 2)]
-    assert ensure_upcoming_partitions(now=now) == days
-    assert ensure_upcoming_partitions(now=now) == []
-    drop_partition(partition_name(days[1]))
-    assert ensure_upcoming_partitions(now=now) == [days[1]]
-    assert set(days) <= {day for _, day in list_partitions()}
-
-
-def test_the_daily_schedule_prepares_partitions(run_jobs, settings):
-    settings.PARTITION_DAYS_AHEAD = 1
-    Schedule.objects.all().delete()
-    for _ in range(2):
-        partition_schedule.create_schedule(apps, None)
-    job_id = enqueue(Schedule.objects.get().func)
-    run_jobs("cleanup")
-    assert Job.objects.get(pk=job_id).state == "succeeded"
-    today = datetime.now(UTC).date()
-    assert {today, today + timedelta(days=1)} <= {day for _, day in list_partitions()}
-
-
-def test_there_is_no_default_partition_so_nothing_collects_in_one(device, caplog):
-    assert default_partition() is None
-    old, now = NOON - timedelta(days=3000), NOON
-    process_batch([{**item(), "timestamp": old.isoformat()}, item()], received_at=now)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT tableoid::regclass::text FROM tasks_app_position")
-        tables = {name for (name,) in cursor.fetchall()}
-    assert tables == {partition_name(old), partition_name(now)}
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE somebodys PARTITION OF tasks_app_position DEFAULT")
-    assert default_partition() == "somebodys"
-    ensure_upcoming_partitions(now=NOON)
-    assert "somebodys" in caplog.text
-
-
-def test_only_partitions_can_be_dropped(db):
-    with pytest.raises(ValueError, match="not the name of a partition"):
-        drop_partition("tasks_app_device")
-    assert Device.objects.count() == 0
-
-
-def test_it_makes_many_hundred_partitions_quickly_and_knows_them(db):
-    days = [NOON.date() - timedelta(days=8000 + n) for n in range(250)]
-    assert len(ensure_partitions(days)) == 250
-    assert ensure_partitions(days) == []

@@ -26,14 +26,14 @@ def allowed(seconds: float) -> float:
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20, what: str = "") -> object:
-    """Return the first true answer of `condition`; fail with `what` after the allowed `seconds`."""
+def wait_until(condition: Callable[[], object], seconds: float = 20, what: str | Callable[[], str] = "") -> object:
+    """Return the first true answer of `condition`; fail with `what` (asked only then) after the allowed `seconds`."""
     began = time.monotonic()
     while time.monotonic() - began < allowed(seconds):
         if answer := condition():
             return answer
         time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what or condition}")
+    raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what or condition}")
 
 
 def environment(**extra: str) -> dict[str, str]:

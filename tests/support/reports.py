@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from reports_app.models import ReportState
+from reports_app.models import Report, ReportState
 from reports_app.queries import stored_table
 from reports_app.services.generate import generate_report
-from reports_app.services.request import create_report
+from reports_app.services.request import create_report, request_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.services.positions import store_fixes
 
@@ -16,6 +16,17 @@ DAY, NEXT_DAY, LATER = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3, 
 ELEVEN = datetime(2026, 3, 2, 14, tzinfo=UTC)
 # On the equator, 0.01 degrees of longitude are 1.111951 km: 66.717 km/h when it takes a minute.
 STEP_DEGREES, STEP_KM, STEP_KPH = 0.01, 1.111951, 66.717
+
+
+def ask(api, device, **more):
+    """Ask for the summary of one day over the API."""
+    body = {"device_id": device.pk, "start": "2026-03-02", "end": "2026-03-03", **more}
+    return api.post("/api/tasks/report/device", body, format="json")
+
+
+def wanted(device, user=None, **more) -> Report:
+    """The same by the service."""
+    return request_report(kind="summary", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=user, **more)
 
 
 def fixes(device, start=ELEVEN, *, minutes=10, degrees=STEP_DEGREES, longitude=-46.0, ignition=True) -> list[Fix]:
