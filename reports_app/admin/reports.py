@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -30,7 +32,7 @@ from reports_app.services.download import find_or_start_export
 from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
 from reports_app.services.request import REPEATABLE, request_report
 from tasks_app.admin.common import MISSING, badge, format_seconds, moment
-from tasks_app.admin.job_rows import job_url, progress_of
+from tasks_app.admin.job_rows import Progress, job_url, progress_of
 from tasks_app.admin.job_steps import ReasonForm
 from tasks_app.engine import EngineError
 from tasks_app.queries.access import SHELL
@@ -131,13 +133,12 @@ class ReportAdmin(ModelAdmin):
         sections, series = preview_of(report, rows=PREVIEW_ROWS)
         reader = reader_for(request.user, report)
         is_live, may_change = report.state in UNFINISHED, request.user.has_perm("reports_app.change_report")
-        job = find_job(report.job_id, user=request.user) if report.job_id and is_live else None
         return {
             "title": str(report),
             "report": report,
             "badge": STATE_BADGES.get(report.state, ""),
             "facts": _facts(report),
-            "progress": progress_of(job) if job else None,
+            "progress": _progress(report),
             "is_live": is_live,
             "formats": _format_links(report),
             "sections": [shown_section(section, reader) for section in sections],
@@ -177,35 +178,37 @@ class ReportAdmin(ModelAdmin):
     # --- Cancelling, retrying, deleting ---
 
     def cancel_view(self, request: HttpRequest, report_id: int) -> HttpResponse:
-        return self._confirmed(request, report_id, _("Cancel this report?"), _("Cancel the report"), "danger")
+        def cancel(report: Report, form: forms.Form) -> None:
+            cancel_report(report, user=request.user, reason=form.cleaned_data["reason"])
+
+        words = {"title": _("Cancel this report?"), "button": _("Cancel the report"), "variant": "danger"}
+        return self._confirmed(request, report_id, ReasonForm, cancel, words)
 
     def retry_view(self, request: HttpRequest, report_id: int) -> HttpResponse:
-        return self._confirmed(request, report_id, _("Make this report again?"), _("Retry"), "primary")
+        words = {"title": _("Make this report again?"), "button": _("Retry"), "variant": "primary"}
+        return self._confirmed(request, report_id, forms.Form, lambda report, form: retry_report(report), words)
 
-    def _confirmed(self, request: HttpRequest, report_id: int, title: str, button: str, variant: str) -> HttpResponse:
+    def _confirmed(
+        self,
+        request: HttpRequest,
+        report_id: int,
+        form_class: type[forms.Form],
+        act: Callable[[Report, forms.Form], object],
+        words: dict[str, str],
+    ) -> HttpResponse:
         """Ask on GET, act on POST."""
         if not request.user.has_perm("reports_app.change_report"):
             raise PermissionDenied
         report = get_object_or_404(Report.objects.defer("content"), pk=report_id)
         back_url = reverse("admin:reports_app_report_change", args=[report.pk])
-        form = ReasonForm(request.POST if request.method == "POST" else None)
+        form = form_class(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
-                if variant == "danger":
-                    cancel_report(report, user=request.user, reason=form.cleaned_data["reason"])
-                else:
-                    retry_report(report)
+                act(report, form)
             except (ReportStateConflict, EngineError) as error:
                 messages.warning(request, str(error))
             return redirect(back_url)
-        context = {
-            "title": title,
-            "form": form,
-            "facts": _facts(report)[:4],
-            "button": button,
-            "variant": variant,
-            "back_url": back_url,
-        }
+        context = {**words, "form": form, "facts": _facts(report)[:4], "back_url": back_url}
         return self._page(request, "tasks_app/admin/confirm.html", context)
 
     def delete_model(self, request: HttpRequest, obj: Report) -> None:
@@ -240,11 +243,7 @@ class ReportAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("progress"))
     def progress(self, report: Report) -> str:
-        if report.state not in UNFINISHED or report.job_id is None:
-            return ""
-        # The view decided who may look at this page; the job says nothing that the report does not.
-        job = find_job(report.job_id, user=SHELL)
-        told = progress_of(job) if job else None
+        told = _progress(report)
         return f"{told.text} {told.message}".strip() if told else ""
 
     @display(description=gettext_lazy("created"), ordering="created_at")
@@ -255,6 +254,15 @@ class ReportAdmin(ModelAdmin):
     def downloads(self, report: Report) -> SafeString | str:
         links = [(link["url"], link["label"]) for link in _format_links(report) if link["format"] in LISTED_FORMATS]
         return format_html_join(" ", '<a class="tk-link" href="{}">{}</a>', links) or MISSING
+
+
+def _progress(report: Report) -> Progress | None:
+    """How far its job is, while there is one."""
+    if report.state not in UNFINISHED or report.job_id is None:
+        return None
+    # The page decided who may look at it; the job says nothing that the report does not.
+    job = find_job(report.job_id, user=SHELL)
+    return progress_of(job) if job else None
 
 
 def _subject(report: Report) -> str:

@@ -175,6 +175,7 @@ def test_it_cancels_retries_and_deletes_after_asking(page, device, run_jobs):
     page.post(url("report_cancel", report.pk), {"reason": "Wrong week"})
     report.refresh_from_db()
     assert report.state == "cancelled"
+    assert "reason" not in page.get(url("report_retry", report.pk)).context["form"].fields
     page.post(url("report_retry", report.pk), {})
     run_jobs("reports")
     export_report(report.pk, "csv")
