@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from notifications_app.matching import Reason
 from notifications_app.messages import kind_label
-from notifications_app.models import ChannelKind, Rule
+from notifications_app.models import ChannelKind, Rule, RuleNews
 from notifications_app.templatetags.notification_texts import alarm_words, duration
 from tasks_app.models import FleetRole
 
@@ -43,6 +43,11 @@ VERBS = {
     "trip_start": gettext_lazy("starts a trip"),
     "trip_end": gettext_lazy("ends a trip"),
 }
+NEWS = {
+    RuleNews.REPORT_READY.value: gettext_lazy("a report about %(what)s is ready"),
+    RuleNews.REPORT_FAILED.value: gettext_lazy("a report about %(what)s fails"),
+    RuleNews.SYSTEM.value: gettext_lazy("the system needs somebody"),
+}
 REASONS = {
     Reason.OTHER_KIND: gettext_lazy("The rule is about other kinds of events."),
     Reason.OTHER_FLEET: gettext_lazy("The rule is about another fleet."),
@@ -72,11 +77,10 @@ REASONS = {
 
 def rule_sentence(rule: Rule) -> str:
     """The rule in the language of the moment. Prefetch what it names where there are many rules."""
-    sentence = _("Tell %(who)s %(how)s when %(what)s %(does)s") % {
+    sentence = _("Tell %(who)s %(how)s when %(when)s") % {
         "who": _who(rule),
         "how": _and([str(HOW[ChannelKind(one)]) for one in rule.channels if one in HOW]) or _("in no way"),
-        "what": _what(rule),
-        "does": _does(rule),
+        "when": _when(rule),
     }
     return "; ".join([" ".join([sentence, *_conditions(rule)]), *_manners(rule)])
 
@@ -94,9 +98,12 @@ def _what(rule: Rule) -> str:
     return _("any vehicle") if rule.fleet is None else _("any vehicle of %(fleet)s") % {"fleet": rule.fleet.name}
 
 
-def _does(rule: Rule) -> str:
+def _when(rule: Rule) -> str:
     areas = _or(_names([geofence.name for geofence in rule.geofences.all()])) or _("a geofence")
-    return _or([_verb(kind, areas, rule.alarms) for kind in rule.event_kinds])
+    does = _or([_verb(kind, areas, rule.alarms) for kind in rule.event_kinds if kind not in NEWS])
+    what = _what(rule)
+    events = [_("%(what)s %(does)s") % {"what": what, "does": does}] if does else []
+    return _or([*events, *(str(NEWS[kind]) % {"what": what} for kind in rule.event_kinds if kind in NEWS)])
 
 
 def _verb(kind: str, areas: str, alarms: Sequence[str]) -> str:

@@ -19,19 +19,26 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from notifications_app.admin.deliveries import DeliveryInline
 from notifications_app.admin.dry_run import dry_run_page
-from notifications_app.models import ChannelKind, EscalationStep, Notification, NotificationPreference, Rule
+from notifications_app.models import (
+    RULE_KINDS,
+    ChannelKind,
+    EscalationStep,
+    Notification,
+    NotificationPreference,
+    Rule,
+)
 from notifications_app.queries.rule_rows import NAMED
 from notifications_app.sentences import rule_sentence
 from notifications_app.services.bodies import fill_bodies
 from notifications_app.services.rules import permitted_people
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin
 from tasks_app.admin.windows import WindowsField
-from tasks_app.models import EventKind, FleetRole
+from tasks_app.models import FleetRole
 
 
 class RuleForm(forms.ModelForm):
     event_kinds = forms.MultipleChoiceField(
-        label=_("Event kinds"), choices=EventKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Event kinds"), choices=RULE_KINDS, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     channels = forms.MultipleChoiceField(
         label=_("Channels"), choices=ChannelKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget

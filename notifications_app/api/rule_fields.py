@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from notifications_app.models import ChannelKind, Rule
+from notifications_app.models import RULE_KINDS, ChannelKind, Rule
 from notifications_app.models.rules import MAX_MINUTES
 from notifications_app.sentences import REASONS, rule_sentence
 from notifications_app.services.rules import MAX_NAMED, MAX_STEPS
@@ -69,7 +69,7 @@ class RuleSerializer(StrictModelSerializer):
     """A rule. What is left empty narrows nothing down; `sentence` says it in words."""
 
     fleet_id = IdField(required=False, allow_null=True, help_text="null: every fleet, for staff.")
-    event_kinds = ChoicesField(choices=EventKind.choices)
+    event_kinds = ChoicesField(choices=RULE_KINDS)
     channels = ChoicesField(choices=ChannelKind.choices)
     roles = ChoicesField(choices=FleetRole.choices, required=False)
     alarms = serializers.ListField(child=StrictCharField(max_length=40), max_length=50, required=False)

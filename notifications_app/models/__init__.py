@@ -11,7 +11,7 @@ from notifications_app.models.dispatch import (
     SystemTrouble,
     WaitingAlert,
 )
-from notifications_app.models.kinds import ChannelKind, NotificationKind
+from notifications_app.models.kinds import RULE_KINDS, ChannelKind, NotificationKind, RuleNews
 from notifications_app.models.notifications import Notification, NotificationAttachment
 from notifications_app.models.opt_outs import EmailOptOut
 from notifications_app.models.preferences import NotificationPreference
@@ -19,6 +19,7 @@ from notifications_app.models.rules import EscalationStep, Rule
 from notifications_app.models.templates import MessageTemplate
 
 __all__ = [
+    "RULE_KINDS",
     "AttemptOutcome",
     "ChannelKind",
     "Delivery",
@@ -38,6 +39,7 @@ __all__ = [
     "NotificationPreference",
     "Rule",
     "RuleCooldown",
+    "RuleNews",
     "SystemTrouble",
     "WaitingAlert",
 ]

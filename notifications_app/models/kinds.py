@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app.models import EventKind
+
 
 class ChannelKind(models.TextChoices):
     IN_APP = "in_app", _("In the application")
@@ -37,3 +39,15 @@ class NotificationKind(models.TextChoices):
     REPORT_FAILED = "report_failed", _("Report failed")
     CHANNEL_OFF = "channel_off", _("Channel switched off")
     TEST = "test", _("Test")
+
+
+class RuleNews(models.TextChoices):
+    """What rules may ask for beside the events of devices; each is the NotificationKind of the same name."""
+
+    REPORT_READY = NotificationKind.REPORT_READY.value, _("Report ready")
+    REPORT_FAILED = NotificationKind.REPORT_FAILED.value, _("Report failed")
+    SYSTEM = NotificationKind.SYSTEM.value, _("System alert")
+
+
+# Everything a rule may be about.
+RULE_KINDS = [*EventKind.choices, *RuleNews.choices]

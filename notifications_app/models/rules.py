@@ -11,8 +11,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.models.kinds import ChannelKind
-from tasks_app.models import Device, EventKind, Fleet, FleetRole, Geofence
+from notifications_app.models.kinds import RULE_KINDS, ChannelKind, RuleNews
+from tasks_app.models import Device, Fleet, FleetRole, Geofence
 from tasks_app.models.geofences import validate_windows_field
 
 MAX_MINUTES = 30 * 24 * 60
@@ -20,7 +20,7 @@ MAX_MINUTES = 30 * 24 * 60
 
 def validate_event_kinds(values: Sequence[str]) -> None:
     """Raise ValidationError unless these are different kinds of events. A validator, so that a new kind is no migration."""
-    _check_choices(values, EventKind.values)
+    _check_choices(values, [kind for kind, _label in RULE_KINDS])
 
 
 def validate_channels(values: Sequence[str]) -> None:
@@ -145,6 +145,11 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raise ValidationError for a rule that could never tell anything."""
+        if RuleNews.SYSTEM in (self.event_kinds or ()) and self.fleet_id is not None:
+            raise ValidationError({"fleet": _("News of the system is about no fleet: make a rule for every fleet.")})
 
 
 class EscalationStep(models.Model):

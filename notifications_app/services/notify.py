@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
@@ -21,6 +21,7 @@ from notifications_app.timing import quiet_until
 # Of these nobody needs to hear in the middle of the night. Alerts of the system do not wait, unless they are mild.
 _MAY_WAIT = {NotificationKind.REPORT_READY, NotificationKind.REPORT_FAILED, NotificationKind.CHANNEL_OFF}
 _MILD_LEVELS = {"info", "warning"}
+_NO_MORE: Mapping[int, Collection[str]] = {}
 ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})
 
 
@@ -58,9 +59,11 @@ def notify_with_message(
     fallback_zone: str = "",
     device_id: int | None = None,
     channels: Collection[str] = ALL_CHANNELS,
+    more_channels: Mapping[int, Collection[str]] = _NO_MORE,
     attachments: tuple[Attachment, ...] = (),
 ) -> list[int]:
-    """Write a message for each of these people in their language and time zone, through all channels.
+    """Write a message for each of these people in their language and time zone, through all channels: those of everybody
+    and `more_channels` by user id.
 
     One that may wait is in the application at once, and sent elsewhere when its person's quiet hours are over.
     """
@@ -73,7 +76,7 @@ def notify_with_message(
             kind=message.kind,
             dedupe_key=dedupe_key,
             rendered=render_for(message, reader_of(readers[person.pk], zone)),
-            channels=channels,
+            channels={*channels, *more_channels.get(person.pk, ())},
             device_id=device_id,
             attachments=attachments,
             hold_until=quiet_until(person_of(person), now) if may_wait(message) else None,

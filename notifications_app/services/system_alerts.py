@@ -7,7 +7,9 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from notifications_app.messages import system_message
+from notifications_app.models import RuleNews
 from notifications_app.queries.audience import administrators
+from notifications_app.queries.news import channels_by_rules
 from notifications_app.services.alerts import job_dedupe_key
 from notifications_app.services.notify import notify_with_message
 from notifications_app.texts import body, one_line
@@ -21,7 +23,7 @@ MAX_MESSAGE_LENGTH = 10_000
 def alert_administrators(
     *, subject: str, message: str, level: str, now: datetime, dedupe_key: str | None = None
 ) -> list[int]:
-    """Tell every active administrator, in the application and by e-mail; return the notification ids.
+    """Tell every active administrator, in the application, by e-mail and as rules want; return the notification ids.
 
     Whoever was told under this `dedupe_key` (one of the job, where none is given) is not told again.
     """
@@ -31,4 +33,10 @@ def alert_administrators(
     if not title:
         raise PermanentError(_("A system alert needs a subject."))
     news = system_message(subject=title, message=body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
-    return notify_with_message(news, people=administrators(), dedupe_key=dedupe_key or job_dedupe_key(), now=now)
+    return notify_with_message(
+        news,
+        people=administrators(),
+        more_channels=channels_by_rules(RuleNews.SYSTEM, now=now),
+        dedupe_key=dedupe_key or job_dedupe_key(),
+        now=now,
+    )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
 from notifications_app.messages import Spot
-from notifications_app.models import NotificationKind
+from notifications_app.models import NotificationKind, RuleNews
 from notifications_app.queries.audience import read_people
+from notifications_app.queries.news import channels_by_rules
 from notifications_app.rendering import Message
-from notifications_app.services.notify import notify_with_message
+from notifications_app.services.notify import ALL_CHANNELS, notify_with_message
 from reports_app.models import Report, ReportFollower, ReportKind, ReportState
 from reports_app.queries import find_report, report_zone, visible_report
 from reports_app.services.links import report_link
@@ -23,35 +26,31 @@ KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
 
 
 def tell_ready(report_id: int, *, now: datetime) -> list[int]:
-    """Tell those who wanted to hear of it, and all who asked if it took long; return the notification ids."""
+    """Tell those who wanted to hear of it, all who asked if it took long, and whom rules name; return the notification ids."""
     report = find_report(report_id)
     if report.state != ReportState.READY:
         return []
     followers = ReportFollower.objects.filter(report=report)
     if not took_long(report):
         followers = followers.filter(wants_notice=True)
-    told: list[int] = []
-    for person in _who_may_see(report, followers):
-        message = Message(
-            NotificationKind.REPORT_READY,
-            {
-                **about_report(report),
-                "files": [{"label": _heading(report), "url": report_link(report, person)}],
-                "expires_at": report.expires_at,
-            },
-        )
-        told += _tell(report, [person], message, "ready", now)
-    return told
+
+    def message_for(person: AbstractUser) -> Message:
+        files = [{"label": _heading(report), "url": report_link(report, person)}]
+        context = {**about_report(report), "files": files, "expires_at": report.expires_at}
+        return Message(NotificationKind.REPORT_READY, context)
+
+    return _tell(report, followers, RuleNews.REPORT_READY, message_for, "ready", now)
 
 
 def tell_failed(report_id: int, *, now: datetime) -> list[int]:
-    """Tell all who asked for it why it could not be made; return the notification ids."""
+    """Tell all who asked for it, and whom rules name, why it could not be made; return the notification ids."""
     report = find_report(report_id)
     if report.state != ReportState.FAILED:
         return []
-    people = _who_may_see(report, ReportFollower.objects.filter(report=report))
     context = {**about_report(report), "error": report.error, "spot": Spot(report.finished_at or now)}
-    return _tell(report, people, Message(NotificationKind.REPORT_FAILED, context), "failed", now)
+    message = Message(NotificationKind.REPORT_FAILED, context)
+    followers = ReportFollower.objects.filter(report=report)
+    return _tell(report, followers, RuleNews.REPORT_FAILED, lambda person: message, "failed", now)
 
 
 def took_long(report: Report) -> bool:
@@ -86,14 +85,31 @@ def _heading(report: Report) -> Any:
     return KIND_LABELS.get(report.kind, gettext_lazy("Report"))
 
 
-def _who_may_see(report: Report, followers: Any) -> list[AbstractUser]:
-    """Rights may have been lost since the report was asked for."""
-    people = read_people(list(followers.values_list("user_id", flat=True)))
-    return [person for person in people if visible_report(person, report.pk) is not None]
-
-
-def _tell(report: Report, people: list[AbstractUser], message: Message, outcome: str, now: datetime) -> list[int]:
-    # A report that is made again is news again: its job is another.
-    key = f"report:{report.pk}:{report.job_id}:{outcome}"
-    zone = str(report_zone(report))
-    return notify_with_message(message, people=people, dedupe_key=key, now=now, fallback_zone=zone)
+def _tell(
+    report: Report,
+    followers: QuerySet[ReportFollower],
+    kind: RuleNews,
+    message_for: Callable[[AbstractUser], Message],
+    outcome: str,
+    now: datetime,
+) -> list[int]:
+    """Tell its followers in the application and by e-mail, and people whom rules name as the rules say."""
+    fleet = report.device.fleet if report.device else report.fleet
+    by_rules = channels_by_rules(kind, fleet=fleet, device_id=report.device_id, now=now)
+    asked = set(followers.values_list("user_id", flat=True))
+    told: list[int] = []
+    for person in read_people(asked | by_rules.keys()):
+        # Rights may have been lost since the report was asked for, and a rule may name people who never had them.
+        if visible_report(person, report.pk) is None:
+            continue
+        told += notify_with_message(
+            message_for(person),
+            people=[person],
+            channels=ALL_CHANNELS if person.pk in asked else (),
+            more_channels=by_rules,
+            # A report that is made again is news again: its job is another.
+            dedupe_key=f"report:{report.pk}:{report.job_id}:{outcome}",
+            now=now,
+            fallback_zone=str(report_zone(report)),
+        )
+    return told

@@ -1,0 +1,135 @@
+"""Rules about reports and about the system: who hears of them besides those who asked and those who always do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifications_app.models import Delivery, Notification, NotificationPreference, Rule
+from notifications_app.sentences import rule_sentence
+from notifications_app.services.system_alerts import alert_administrators
+from reports_app.models import Report, ReportFollower, ReportState
+from reports_app.services.tell import tell_failed, tell_ready
+from tasks_app.models import Fleet, FleetMembership, FleetRole
+from tests.support.notifications import make_rule
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)  # a Wednesday, nine o'clock in São Paulo
+
+
+@pytest.fixture
+def bruno(make_user, fleet):
+    user = make_user(username="bruno")
+    FleetMembership.objects.create(user=user, fleet=fleet, role=FleetRole.VIEWER)
+    return user
+
+
+def ended(device, state=ReportState.READY, **fields) -> Report:
+    """A report that was made in a minute."""
+    about = {"fleet": device.fleet} if fields.get("kind") == "fleet" else {"device": device}
+    report = Report.objects.create(
+        **{"kind": "trips", "state": state, "error": "too long", **about, **fields},
+        range_start=NOW - timedelta(days=2),
+        range_end=NOW - timedelta(days=1),
+        finished_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+    )
+    Report.objects.filter(pk=report.pk).update(created_at=NOW)
+    return report
+
+
+def told() -> dict[str, list[str]]:
+    """The channels of each person's only notification."""
+    found = {one.user.username: one for one in Notification.objects.select_related("user")}
+    assert len(found) == Notification.objects.count()
+    return {
+        name: sorted(Delivery.objects.filter(notification=one).values_list("channel", flat=True))
+        for name, one in found.items()
+    }
+
+
+def test_a_rule_tells_of_reports_that_somebody_else_asked_for(device, fleet, bruno):
+    make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
+    tell_ready(ended(device).pk, now=NOW)
+    assert told() == {"bruno": ["email", "in_app"]}
+    tell_failed(ended(device, ReportState.FAILED).pk, now=NOW)
+    assert Notification.objects.count() == 1
+
+
+def test_a_rule_tells_of_reports_that_could_not_be_made(device, fleet, bruno):
+    make_rule(fleet, [bruno], kinds=["report_failed"], channels=["in_app"])
+    tell_failed(ended(device, ReportState.FAILED).pk, now=NOW)
+    assert told() == {"bruno": ["in_app"]}
+    assert Notification.objects.get().kind == "report_failed"
+
+
+def test_who_asked_and_is_named_hears_of_it_once_through_all_channels(device, fleet, operator):
+    make_rule(fleet, [operator], kinds=["report_ready"], channels=["websocket"])
+    report = ended(device)
+    ReportFollower.objects.create(report=report, user=operator, wants_notice=True)
+    tell_ready(report.pk, now=NOW)
+    assert told() == {"ana": ["email", "in_app", "websocket"]}
+    tell_ready(report.pk, now=NOW)
+    assert Notification.objects.count() == 1
+
+
+def test_roles_devices_and_times_of_a_rule_count(device, make_device, fleet, bruno):
+    rule = make_rule(fleet, [], kinds=["report_ready"], channels=["in_app"], roles=["viewer"], devices=[device])
+    tell_ready(ended(make_device()).pk, now=NOW)
+    tell_ready(ended(device, kind="fleet").pk, now=NOW)
+    assert told() == {}
+    Rule.objects.update(windows=[{"days": [2], "from": "10:00", "to": "18:00"}])
+    tell_ready(ended(device).pk, now=NOW)
+    assert told() == {}
+    Rule.objects.update(windows=[{"days": [2], "from": "08:00", "to": "18:00"}])
+    tell_ready(ended(device).pk, now=NOW)
+    assert told() == {"bruno": ["in_app"]}
+    rule.is_active = False
+    rule.save()
+    tell_ready(ended(device).pk, now=NOW)
+    assert Notification.objects.count() == 1
+
+
+def test_nobody_hears_of_reports_they_may_not_see(device, fleet, bruno, charlie, make_device):
+    make_rule(None, [bruno, charlie], kinds=["report_ready"], channels=["in_app"])
+    tell_ready(ended(make_device(fleet=Fleet.objects.create(name="Elsewhere"))).pk, now=NOW)
+    assert told() == {}
+    tell_ready(ended(device).pk, now=NOW)
+    assert told() == {"bruno": ["in_app"]}
+
+
+def test_a_rule_about_the_system_adds_channels_for_staff_and_tells_nobody_else(staff, make_user, bruno):
+    other = make_user(username="other", is_staff=True)
+    make_rule(None, [staff, bruno], kinds=["system"], channels=["websocket"])
+    alert_administrators(subject="Disk", message="Full", level="error", now=NOW, dedupe_key="disk")
+    assert told() == {"staff": ["email", "in_app", "websocket"], other.username: ["email", "in_app"]}
+
+
+def test_quiet_hours_hold_back_what_a_rule_tells_of_reports(device, fleet, bruno):
+    NotificationPreference.objects.create(user=bruno, time_zone="UTC", quiet_from="11:00", quiet_to="13:00")
+    make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
+    tell_ready(ended(device).pk, now=NOW)
+    assert Delivery.objects.get(channel="email").hold_until == NOW + timedelta(hours=1)
+
+
+def test_its_sentence_says_what_it_is_about(fleet, operator):
+    rule = make_rule(fleet, [operator], kinds=["overspeed", "report_ready", "report_failed"], channels=["in_app"])
+    assert rule_sentence(rule) == (
+        "Tell ana in the application when any vehicle of Depot North is too fast, a report about any vehicle of "
+        "Depot North is ready or a report about any vehicle of Depot North fails"
+    )
+
+
+def test_a_rule_about_the_system_names_no_fleet(staff_api, fleet, staff):
+    body = {
+        "name": "System",
+        "fleet_id": fleet.pk,
+        "event_kinds": ["system"],
+        "channels": ["in_app"],
+        "user_ids": [staff.pk],
+    }
+    answer = staff_api.post("/api/rules", body, format="json")
+    assert answer.status_code == 400
+    assert "about no fleet" in str(answer.json()["fields"])
+    assert staff_api.post("/api/rules", {**body, "fleet_id": None}, format="json").status_code == 201
