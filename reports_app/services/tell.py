@@ -34,12 +34,11 @@ def tell_ready(report_id: int, *, now: datetime) -> list[int]:
     if not took_long(report):
         followers = followers.filter(wants_notice=True)
 
-    def message_for(person: AbstractUser) -> Message:
+    def context_for(person: AbstractUser) -> dict[str, Any]:
         files = [{"label": _heading(report), "url": report_link(report, person)}]
-        context = {**about_report(report), "files": files, "expires_at": report.expires_at}
-        return Message(NotificationKind.REPORT_READY, context)
+        return {"files": files, "expires_at": report.expires_at}
 
-    return _tell(report, followers, RuleNews.REPORT_READY, message_for, "ready", now)
+    return _tell(report, followers, RuleNews.REPORT_READY, context_for, "ready", now)
 
 
 def tell_failed(report_id: int, *, now: datetime) -> list[int]:
@@ -47,10 +46,9 @@ def tell_failed(report_id: int, *, now: datetime) -> list[int]:
     report = find_report(report_id)
     if report.state != ReportState.FAILED:
         return []
-    context = {**about_report(report), "error": report.error, "spot": Spot(report.finished_at or now)}
-    message = Message(NotificationKind.REPORT_FAILED, context)
+    context = {"error": report.error, "spot": Spot(report.finished_at or now)}
     followers = ReportFollower.objects.filter(report=report)
-    return _tell(report, followers, RuleNews.REPORT_FAILED, lambda person: message, "failed", now)
+    return _tell(report, followers, RuleNews.REPORT_FAILED, lambda person: context, "failed", now)
 
 
 def took_long(report: Report) -> bool:
@@ -89,7 +87,7 @@ def _tell(
     report: Report,
     followers: QuerySet[ReportFollower],
     kind: RuleNews,
-    message_for: Callable[[AbstractUser], Message],
+    context_for: Callable[[AbstractUser], dict[str, Any]],
     outcome: str,
     now: datetime,
 ) -> list[int]:
@@ -102,8 +100,9 @@ def _tell(
         # Rights may have been lost since the report was asked for, and a rule may name people who never had them.
         if visible_report(person, report.pk) is None:
             continue
+        context = {**about_report(report), **context_for(person), "by_rule": person.pk not in asked}
         told += notify_with_message(
-            message_for(person),
+            Message(NotificationKind(kind.value), context),
             people=[person],
             channels=ALL_CHANNELS if person.pk in asked else (),
             more_channels=by_rules,

@@ -53,6 +53,7 @@ def test_a_rule_tells_of_reports_that_somebody_else_asked_for(device, fleet, bru
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
     tell_ready(ended(device).pk, now=NOW)
     assert told() == {"bruno": ["email", "in_app"]}
+    assert "because a rule of the fleet" in Notification.objects.get().body_text
     tell_failed(ended(device, ReportState.FAILED).pk, now=NOW)
     assert Notification.objects.count() == 1
 
@@ -70,6 +71,7 @@ def test_who_asked_and_is_named_hears_of_it_once_through_all_channels(device, fl
     ReportFollower.objects.create(report=report, user=operator, wants_notice=True)
     tell_ready(report.pk, now=NOW)
     assert told() == {"ana": ["email", "in_app", "websocket"]}
+    assert "because you asked for this report" in Notification.objects.get().body_text
     tell_ready(report.pk, now=NOW)
     assert Notification.objects.count() == 1
 
