@@ -19,7 +19,8 @@ from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of, p
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import METERS_PER_KM
-from tasks_app.geo.motion_rules import DEFAULT_RULES, motion_rules
+from tasks_app.geo.motion import max_speed_kph
+from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.models import Device, Position
 from tasks_app.queries.drives import context_of, steps_of
@@ -51,6 +52,7 @@ IGNITIONS = [gettext_noop("Off"), gettext_noop("On")]
 class _Sums:
     """What the totals row needs, known after the last position."""
 
+    rules: MotionRules
     odometer_meters: float
     distance_meters: float = 0.0
     max_speed_kph: float = 0.0
@@ -58,8 +60,7 @@ class _Sums:
     def add(self, meters: FloatArray, speeds_kph: FloatArray) -> None:
         self.distance_meters += float(meters.sum())
         self.odometer_meters += float(meters.sum())
-        believable = speeds_kph <= DEFAULT_RULES.max_implied_kph
-        self.max_speed_kph = float(np.max(speeds_kph, initial=self.max_speed_kph, where=believable))
+        self.max_speed_kph = max(self.max_speed_kph, max_speed_kph(speeds_kph, self.rules))
 
     def totals(self) -> list[Cell]:
         known = {"distance_km": self.distance_meters / METERS_PER_KM, "speed_kph": self.max_speed_kph}
@@ -71,7 +72,7 @@ def build(report: Report) -> ReportTable:
     device = report_device(report)
     stored = Position.objects.filter(device=device, fix_time__gte=report.range_start, fix_time__lt=report.range_end)
     check_row_count(stored.count())
-    sums = _Sums(odometer_meters(device, report.range_start) or 0.0)
+    sums = _Sums(motion_rules(device.kind), odometer_meters(device, report.range_start) or 0.0)
     rows = _chunks(report, device, sums)
     return report_table(report, device.name, [Section("positions", _("Positions"), COLUMNS, rows, sums.totals)])
 
@@ -88,7 +89,7 @@ def _columns(
     report: Report, device: Device, start: datetime, end: datetime, fences: FleetGeofences, sums: _Sums
 ) -> list[ColumnData]:
     """The columns of the positions in `[start, end)`, a part of the report's range; adds them to the sums."""
-    low, high = context_of(device.pk, start, end, motion_rules(device.kind))
+    low, high = context_of(device.pk, start, end, sums.rules)
     fixes, battery = track_with(device.pk, low, high, "battery_percent")
     meters, mean_kph, motion, before_seconds = _since_the_last(fixes, device)
     part = slice(*np.searchsorted(fixes.times_seconds, [start.timestamp(), end.timestamp()]).tolist())
@@ -133,7 +134,7 @@ def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArra
 def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: FloatArray) -> FloatArray:
     """The ways; of the one that began before the report's range what was made since, unless nobody knows (a gap)."""
     way = meters.copy()
-    cut = (before < start_seconds) & (times - before <= DEFAULT_RULES.max_gap_seconds)
+    cut = (before < start_seconds) & (times - before <= MotionRules.max_gap_seconds)
     way[cut] *= (times[cut] - start_seconds) / (times[cut] - before[cut])
     return way
 

@@ -60,6 +60,7 @@ def _key_points(drive: Drive) -> list[Row]:
     fixes = drive.fixes
     latitudes, longitudes = fixes.latitudes[places], np.unwrap(fixes.longitudes[places], period=360.0)
     speeds, altitudes = drive.steps.speeds_kph[first:end], fixes.altitudes_meters[places]
+    speeds = np.where(speeds <= drive.steps.rules.max_implied_kph, speeds, 0.0)
     named: dict[str, int] = {
         START: 0,
         END: -1,

@@ -16,9 +16,8 @@ import numpy as np
 
 from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.motion import max_speed_kph
-from tasks_app.geo.motion_rules import DEFAULT_RULES, MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, BoolArray
-from tasks_app.geo.steps import Steps, read_steps
+from tasks_app.geo.steps import Steps
 
 # Ignition "on" before and after a longer silence does not prove that the engine ran all the time.
 MAX_ENGINE_STEP_SECONDS = 3600.0
@@ -85,14 +84,10 @@ def total(figures: Iterable[Figures]) -> Figures:
     )
 
 
-def figures_of_parts(
-    columns: Columns, edges: Sequence[float], *, rules: MotionRules = DEFAULT_RULES, steps: Steps | None = None
-) -> list[Figures]:
-    """Figures of each part `[edges[i], edges[i + 1])` in epoch seconds. `columns` may reach beyond the edges and should,
-    by the neighbourhood of `geo.steps` on either side. `steps` are those of `columns` where they are known already."""
+def figures_of_parts(columns: Columns, steps: Steps, edges: Sequence[float]) -> list[Figures]:
+    """Figures of each part `[edges[i], edges[i + 1])` in epoch seconds. `steps` are those of `columns`, which may reach
+    beyond the edges and should, by the neighbourhood of `geo.steps` on either side."""
     borders = np.asarray(edges, dtype=np.float64)
-    if steps is None:
-        steps = read_steps(columns.times, columns.latitudes, columns.longitudes, columns.speeds_kph, rules=rules)
     counts = np.diff(np.searchsorted(columns.times, borders))
     if len(steps) == 0:
         return [Figures(fix_count=int(count)) for count in counts]
@@ -103,7 +98,7 @@ def figures_of_parts(
     driven = _split(steps, steps.driven_meters, borders)
     engine = on_before & on_after & (steps.seconds <= MAX_ENGINE_STEP_SECONDS)
     bounds = np.searchsorted(steps.times, borders)
-    tops = [max_speed_kph(steps.speeds_kph[first:end], rules) for first, end in pairwise(bounds.tolist())]
+    tops = [max_speed_kph(steps.speeds_kph[first:end], steps.rules) for first, end in pairwise(bounds.tolist())]
     columns_of_parts = [
         driven + _at_end(steps, steps.meters * (steps.moved_gap & ~steps.jump), borders),
         driven,

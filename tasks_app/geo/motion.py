@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import FloatArray, haversine_meters
-from tasks_app.geo.motion_rules import DEFAULT_RULES, MotionRules
+from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
 from tasks_app.geo.steps import Steps, read_steps
 
@@ -98,7 +98,7 @@ def detect_trips(
     longitudes: npt.ArrayLike,
     speeds_kph: npt.ArrayLike | None = None,
     *,
-    rules: MotionRules = DEFAULT_RULES,
+    rules: MotionRules,
 ) -> list[Trip]:
     """Trips in time order: from where the vehicle left to where it came to rest, not to where that was noticed.
 
@@ -115,7 +115,7 @@ def detect_stops(
     longitudes: npt.ArrayLike,
     speeds_kph: npt.ArrayLike | None = None,
     *,
-    rules: MotionRules = DEFAULT_RULES,
+    rules: MotionRules,
 ) -> list[Stop]:
     """Stops in time order: what lies between the trips, cut where the vehicle was moved during a silence."""
     return timeline(read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)).stops
@@ -160,7 +160,7 @@ def segment_metrics(
     speeds_kph: npt.ArrayLike | None = None,
     ignition: npt.ArrayLike | None = None,
     *,
-    rules: MotionRules = DEFAULT_RULES,
+    rules: MotionRules,
 ) -> SegmentMetrics:
     """Figures over all the fixes. `ignition` is 1, 0 or NaN (unknown) per fix.
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.speed import DEFAULT_RULES
+from tasks_app.geo.motion_rules import MotionRules
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -76,14 +76,13 @@ def overspeed_episodes(
     *,
     tolerance_kph: float = DEFAULT_TOLERANCE_KPH,
     min_duration_seconds: float = 0.0,
-    max_gap_seconds: float = DEFAULT_RULES.max_gap_seconds,
     previous_seconds: float | None = None,
 ) -> OverspeedResult:
     """Events of one device, its fixes in time order; arrays of shape (n,), times in epoch seconds, NaN limit = none.
 
     An episode starts above limit + tolerance and ends at or below the limit, so a speed between the two neither starts
     nor ends one. A fix without a speed changes nothing. An episode shorter than `min_duration_seconds` is never told.
-    Over a silence longer than `max_gap_seconds` nobody knows the speed: an episode ends at the last fix before it, and
+    Over a silence longer than that of `MotionRules` nobody knows the speed: an episode ends at the last fix before it, and
     speeding after it is another one. `previous_seconds` is the time of the device's last fix before these.
     """
     times = np.asarray(times_seconds, dtype=np.float64)
@@ -93,7 +92,7 @@ def overspeed_episodes(
     previous = math.nan if previous_seconds is None else previous_seconds
     # A loop: of one device a batch has a handful of fixes, for which each call of numpy would take longer.
     for index, (time_seconds, speed, limit) in enumerate(zip(times.tolist(), speeds, limits, strict=True)):
-        after_silence = time_seconds - previous > max_gap_seconds
+        after_silence = time_seconds - previous > MotionRules.max_gap_seconds
         starts = speed > limit + tolerance_kph
         ends = not starts and (speed <= limit or math.isnan(limit) or after_silence)
         if state is not None and (ends or after_silence):

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import FloatArray, haversine_meters, step_distances_meters
-from tasks_app.geo.motion_rules import DEFAULT_RULES, MotionRules
+from tasks_app.geo.motion_rules import MotionRules
 
 __all__ = [
-    "DEFAULT_RULES",
     "MPS_TO_KPH",
     "MotionRules",
     "derive_speeds_kph",
@@ -32,7 +31,7 @@ def derive_speeds_kph(
     longitudes: npt.ArrayLike,
     speeds_kph: npt.ArrayLike | None = None,
     *,
-    rules: MotionRules = DEFAULT_RULES,
+    rules: MotionRules,
 ) -> FloatArray:
     """The sent speeds, NaN ones replaced by the speed implied by the way from the last believable fix.
 
@@ -61,7 +60,7 @@ def outliers(
     latitudes: npt.ArrayLike,
     longitudes: npt.ArrayLike,
     *,
-    rules: MotionRules = DEFAULT_RULES,
+    rules: MotionRules,
 ) -> BoolArray:
     """Single fixes that jumped away: no vehicle can go there or back, yet it can go past them.
 

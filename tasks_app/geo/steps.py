@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from tasks_app.geo.distance import METERS_PER_DEGREE, FloatArray, step_distances_meters, wrapped_longitude_delta
 from tasks_app.geo.speed import (
-    DEFAULT_RULES,
     MPS_TO_KPH,
     BoolArray,
     MotionRules,
@@ -92,7 +91,7 @@ def read_steps(
     longitudes: npt.ArrayLike,
     speeds_kph: npt.ArrayLike | None = None,
     *,
-    rules: MotionRules = DEFAULT_RULES,
+    rules: MotionRules,
 ) -> Steps:
     """The steps of a track: arrays of shape (n,), epoch seconds ascending, degrees, km/h with NaN where none was sent."""
     times, latitudes, longitudes = floats(times_seconds), floats(latitudes), floats(longitudes)

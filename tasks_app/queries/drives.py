@@ -39,7 +39,7 @@ class Drive:
     def figures(self, edges: Sequence[datetime]) -> list[Figures]:
         """Figures between each edge and the next."""
         seconds = [edge.timestamp() for edge in edges]
-        return figures_of_parts(columns_of(self.fixes), seconds, steps=self.steps)
+        return figures_of_parts(columns_of(self.fixes), self.steps, seconds)
 
     def trips_started(self, start: datetime, end: datetime) -> int:
         """How many trips started in `[start, end)`: each trip counts in one day only."""

@@ -6,13 +6,15 @@ Rows are sorted by (device, time), as in `fix_columns.FixColumns`; `device` maps
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import haversine_meters, initial_bearing_degrees
-from tasks_app.geo.speed import DEFAULT_RULES, MPS_TO_KPH
+from tasks_app.geo.motion_rules import MotionRules, motion_rules
+from tasks_app.geo.speed import MPS_TO_KPH
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -25,8 +27,27 @@ MIN_STEP_SECONDS = 1.0
 MAX_ENGINE_STEP_SECONDS = 3600.0
 # A shorter way points anywhere: the receiver's own noise is about as long.
 MIN_COURSE_METERS = 5.0
-# A vehicle that drives counts as moving until it is slower than this: creeping in a jam is no stop.
-STANDING_BELOW_KPH = 2.0
+# What drives counts as moving until it is slower than this share of the speed that says so: creeping in a jam is no stop.
+STANDING_BELOW_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """The `MotionRules` of each device's kind; arrays of shape (k,)."""
+
+    moving_above_kph: FloatArray
+    min_trip_meters: FloatArray
+    max_implied_kph: FloatArray
+
+
+def rules_of(kinds: Sequence[str]) -> KindRules:
+    """The rules of devices of these kinds."""
+    rules = [motion_rules(kind) for kind in kinds]
+    return KindRules(
+        np.array([one.moving_above_kph for one in rules], dtype=np.float64),
+        np.array([one.min_trip_meters for one in rules], dtype=np.float64),
+        np.array([one.max_implied_kph for one in rules], dtype=np.float64),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +82,7 @@ def steps(
     device: IndexArray,
     starts: IndexArray,
     before: Before,
+    rules: KindRules,
     earlier: Before | None = None,
 ) -> Steps:
     """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it.
@@ -80,8 +102,8 @@ def steps(
     meters = haversine_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
     speeds_kph = np.full(len(times), np.nan)
     np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
-    implausible = speeds_kph > DEFAULT_RULES.max_implied_kph
-    usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= DEFAULT_RULES.max_gap_seconds)
+    implausible = speeds_kph > rules.max_implied_kph[device]
+    usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= MotionRules.max_gap_seconds)
     return Steps(
         seconds,
         np.where(implausible, 0.0, meters),
@@ -102,7 +124,7 @@ def filled_courses(sent_degrees: FloatArray, steps: Steps, latitudes: FloatArray
         np.isnan(sent_degrees)
         & (steps.meters >= MIN_COURSE_METERS)
         & (steps.seconds > 0)
-        & (steps.seconds <= DEFAULT_RULES.max_gap_seconds)
+        & (steps.seconds <= MotionRules.max_gap_seconds)
     )
     if not len(rows):
         return sent_degrees
@@ -120,18 +142,20 @@ def driven_meters(
     device: IndexArray,
     starts: IndexArray,
     before: Before,
+    rules: KindRules,
 ) -> FloatArray:
     """The ways that count as driven, else 0: where either end moves, and over a gap where the vehicle is elsewhere.
 
     As near to `geo.motion.segment_metrics` as one can be without the fixes to come, so that the scatter of a parked receiver
-    is not mileage. That is why phones have no lower threshold here, as they do there: it would count what they stray indoors.
+    is not mileage.
     """
-    moving = speeds_kph > DEFAULT_RULES.moving_above_kph
+    moving_above_kph = rules.moving_above_kph[device]
+    moving = speeds_kph > moving_above_kph
     previous_kph = _shifted(speeds_kph, starts)
     previous_kph[starts] = before.speeds_kph[device[starts]]
-    moving |= previous_kph > DEFAULT_RULES.moving_above_kph
-    gap = seconds > DEFAULT_RULES.max_gap_seconds
-    counts = np.where(gap, meters >= DEFAULT_RULES.min_trip_meters, moving)
+    moving |= previous_kph > moving_above_kph
+    gap = seconds > MotionRules.max_gap_seconds
+    counts = np.where(gap, meters >= rules.min_trip_meters[device], moving)
     return np.where(counts, np.nan_to_num(meters), 0.0)
 
 
@@ -159,11 +183,12 @@ def switched(now: SignArray, starts: IndexArray, before: SignArray) -> IndexArra
     return np.flatnonzero((earlier >= 0) & (now >= 0) & (earlier != now))
 
 
-def said_moving(speeds_kph: FloatArray) -> SignArray:
+def said_moving(speeds_kph: FloatArray, device: IndexArray, rules: KindRules) -> SignArray:
     """1 where a speed says that the vehicle drives, 0 where it says that it stands, -1 between and where unknown."""
     said = np.full(len(speeds_kph), -1, dtype=np.int8)
-    said[speeds_kph > DEFAULT_RULES.moving_above_kph] = 1
-    said[speeds_kph < STANDING_BELOW_KPH] = 0
+    moving_above_kph = rules.moving_above_kph[device]
+    said[speeds_kph > moving_above_kph] = 1
+    said[speeds_kph < moving_above_kph * STANDING_BELOW_SHARE] = 0
     return said
 
 

@@ -28,6 +28,7 @@ class KnownDevice(msgspec.Struct, frozen=True, gc=False):
     pk: int
     unique_id: str
     fleet_id: int
+    kind: str
     is_active: bool
     speed_limit_kph: float | None
     overspeed_tolerance_kph: float
@@ -106,7 +107,7 @@ _CREATE = """
     ON CONFLICT DO NOTHING
 """
 _DEVICES = """
-    SELECT d.id, d.unique_id, d.fleet_id, d.is_active, COALESCE(d.speed_limit_kph, f.speed_limit_kph),
+    SELECT d.id, d.unique_id, d.fleet_id, d.kind, d.is_active, COALESCE(d.speed_limit_kph, f.speed_limit_kph),
            COALESCE(d.overspeed_tolerance_kph, f.overspeed_tolerance_kph),
            COALESCE(d.overspeed_min_seconds, f.overspeed_min_seconds), f.battery_low_percent, f.time_zone,
            s.device_id IS NOT NULL,

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import haversine_meters
-from tasks_app.geo.speed import DEFAULT_RULES, MPS_TO_KPH
+from tasks_app.geo.motion_rules import MotionRules
+from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.models import FilterReason
 from tasks_app.services.fix_columns import FixColumns
 
@@ -120,10 +121,15 @@ def memory_of(jumps: Jumps | None) -> dict[str, Any] | None:
 
 
 class Chain:
-    """One device's fixes in time order; `last` is the fix kept last, `jumps` those since it that were not believed."""
+    """One device's fixes in time order; `last` is the fix kept last, `jumps` those since it that were not believed.
 
-    def __init__(self, rules: FilterRules, last: Seen | None = None, jumps: Jumps | None = None) -> None:
-        self.rules, self.last, self.jumps = rules, last, jumps
+    `motion` are the rules of the device's kind.
+    """
+
+    def __init__(
+        self, rules: FilterRules, motion: MotionRules, last: Seen | None = None, jumps: Jumps | None = None
+    ) -> None:
+        self.rules, self.motion, self.last, self.jumps = rules, motion, last, jumps
 
     def keep(self, fix: Seen) -> None:
         """This fix is part of the track."""
@@ -146,7 +152,7 @@ class Chain:
         self.jumps = None
         if rules.static_meters is None or changed or seconds >= rules.static_silence_seconds:
             return None
-        stands = fix.speed_kph is None or fix.speed_kph <= DEFAULT_RULES.moving_above_kph
+        stands = fix.speed_kph is None or fix.speed_kph <= self.motion.moving_above_kph
         return FilterReason.STATIC if stands and _meters(fix, last) < rules.static_meters else None
 
     def _is_jump(self, fix: Seen, last: Seen, max_kph: float) -> bool:

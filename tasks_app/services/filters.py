@@ -14,6 +14,7 @@ import numpy.typing as npt
 from django.conf import settings
 from django.db import connection
 
+from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.ingest.placeless import PlacelessNews, news_from, tells_news
 from tasks_app.models import FilterReason
 from tasks_app.services.device_states import KnownDevice, State, from_microseconds
@@ -91,13 +92,14 @@ def compared_reasons(
     columns: FixColumns,
     all_pks: IntArray,
     rules: Sequence[FilterRules],
+    devices: Sequence[KnownDevice],
     states: Sequence[State],
     earlier: Mapping[int, StoredFix],
 ) -> Reasons:
     """Which fixes are out when compared with the one kept before; moves `filter_memory` of the states on.
 
-    `rules` and `states` follow `all_pks`; `earlier` is by primary key the stored fix before a device's first row, where
-    that is late. What is stored already stays in, so that a batch that comes twice is filtered as the first time.
+    `rules`, `devices` and `states` follow `all_pks`; `earlier` is by primary key the stored fix before a device's first
+    row, where that is late. What is stored already stays in, so that a batch that comes twice is filtered as before.
     """
     reasons = np.full(len(columns), KEEP, dtype=np.int8)
     if not any(rule.compares for rule in rules):
@@ -108,7 +110,8 @@ def compared_reasons(
     for own_number, number in enumerate(numbers):
         if rules[number].compares:
             before = earlier.get(states[number].device_id)
-            chain = Chain(rules[number], _seen_stored(before) if before else None)
+            motion = motion_rules(devices[number].kind)
+            chain = Chain(rules[number], motion, _seen_stored(before) if before else None)
             _follow(columns, own_number, chain, states[number], attributes, is_stored, reasons)
     return reasons
 
@@ -171,7 +174,7 @@ def _follow(
         if not goes_on and known is not None and fix.time_seconds > known.time_seconds:
             goes_on = True
             if chain.last is None or chain.last.time_seconds < known.time_seconds:
-                chain = Chain(chain.rules, known, jumps_from(state.filter_memory))
+                chain = Chain(chain.rules, chain.motion, known, jumps_from(state.filter_memory))
         if is_stored[row]:
             chain.keep(fix)
         elif (reason := chain.decide(fix)) is not None:

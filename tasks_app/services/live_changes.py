@@ -15,7 +15,7 @@ from tasks_app.services.fix_columns import FixColumns
 from tasks_app.services.fleet_geofences import FleetGeofences
 from tasks_app.services.forward_rows import Changes, Forward, Found
 from tasks_app.services.geofence_changes import cross_geofences
-from tasks_app.services.silent_overspeed import SILENCE, end_event_data, episode_end
+from tasks_app.services.silent_overspeed import end_event_data, episode_end
 
 
 def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeofences]) -> Changes:
@@ -98,7 +98,7 @@ def _episode_event(
 def _end_event(forward: Forward, position: int, told: OverspeedEnd) -> Event:
     """After a silence the episode ended at the last fix before it, not where the device was heard of again."""
     place: dict[str, float | None] = {}
-    if forward.moment(position) - told.ended_at >= SILENCE:
+    if told.ended_at < forward.moment(position):
         place = forward.place_before(position)
     return forward.event(
         EventKind.OVERSPEED_END, position, occurred_at=told.ended_at, data=end_event_data(told), **place
@@ -135,6 +135,7 @@ def _advance_states(
     forward: Forward, steps: Steps, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]
 ) -> None:
     columns, rows, count = forward.columns, forward.rows, len(forward.states)
+    rules = derivation.rules_of([device.kind for device in forward.devices])
     meters = derivation.driven_meters(
         steps.meters[rows],
         steps.seconds[rows],
@@ -142,13 +143,14 @@ def _advance_states(
         forward.device,
         forward.starts,
         before_arrays(forward.states),
+        rules,
     )
     driven = derivation.sum_per_device(meters, forward.device, count)
     engine_seconds = derivation.engine_seconds_per_device(
         steps.seconds[rows], ignition, forward.device, forward.starts, ignition_before
     )
     moving_before = np.array([state.is_moving for state in forward.states], dtype=np.int8)
-    said = derivation.said_moving(columns.speeds[rows])
+    said = derivation.said_moving(columns.speeds[rows], forward.device, rules)
     moving = derivation.carried(said, forward.device, forward.starts, moving_before)
     lasts = forward.lasts
     _place(forward.states, columns, rows[lasts])

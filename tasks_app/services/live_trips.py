@@ -20,7 +20,7 @@ import numpy as np
 from django.db import connection
 
 from tasks_app.geo.motion import Timeline, Trip, timeline
-from tasks_app.geo.motion_rules import DEFAULT_RULES, motion_rules
+from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.steps import NEIGHBOURS, Steps
 from tasks_app.models import Device, Event, EventKind, TripState
 from tasks_app.queries.drives import moment_of, steps_of
@@ -62,7 +62,7 @@ class _Told:
 
 def tell_trips(*, now: datetime) -> dict[str, int]:
     """Tell of the trips that began or ended since the last time; return {"devices", "started", "ended"}."""
-    silent_before = now - timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
+    silent_before = now - timedelta(seconds=MotionRules.max_gap_seconds)
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [silent_before, MAX_DEVICES])
         due = [row[0] for row in cursor.fetchall()]

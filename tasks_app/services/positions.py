@@ -131,7 +131,8 @@ def _store(
     locked = device_states.lock_states(accepted.devices)
     states = locked.states
     earlier = _fixes_before_late_ones(columns, everything.device_pks, rules, states)
-    columns = take_out(columns, compared_reasons(columns, everything.device_pks, rules, states, earlier), out)
+    reasons = compared_reasons(columns, everything.device_pks, rules, accepted.devices, states, earlier)
+    columns = take_out(columns, reasons, out)
     new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices, earlier)
     heard_us = _heard_us(everything.device_pks, columns, new, record_filtered(out))
     result.stored, result.filtered = int(new.sum()), count_by_reason(out)
@@ -174,6 +175,7 @@ def _insert_and_derive(
         columns.device,
         columns.starts,
         before,
+        derivation.rules_of([device.kind for device in devices]),
         stored_arrays(columns.device_pks, earlier),
     )
     columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.overspeed import OverspeedEnd
-from tasks_app.geo.speed import DEFAULT_RULES
 from tasks_app.models import DeviceState, Event, EventKind
 from tasks_app.services.event_recording import record_events
 from tasks_app.services.position_cache import invalidate_latest_positions
 from tasks_app.services.transactions import run_in_transaction
 
-SILENCE = timedelta(seconds=DEFAULT_RULES.max_gap_seconds)
+SILENCE = timedelta(seconds=MotionRules.max_gap_seconds)
 
 
 def episode_end(end: OverspeedEnd) -> dict[str, Any]:

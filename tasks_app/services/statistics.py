@@ -10,6 +10,7 @@ import numpy as np
 from tasks_app.cache import set_newest
 from tasks_app.engine import PermanentError
 from tasks_app.geo.motion import segment_metrics
+from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.queries.devices import committed_version
 from tasks_app.queries.positions import Track, track
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
@@ -32,7 +33,12 @@ def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[
     start = now - PERIODS[period]
     fixes = track(device.pk, start, now)
     metrics = segment_metrics(
-        fixes.times_seconds, fixes.latitudes, fixes.longitudes, fixes.speeds_kph, ignition=fixes.ignition
+        fixes.times_seconds,
+        fixes.latitudes,
+        fixes.longitudes,
+        fixes.speeds_kph,
+        ignition=fixes.ignition,
+        rules=motion_rules(device.kind),
     )
     result = {
         "device_id": device.pk,

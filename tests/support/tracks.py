@@ -94,6 +94,7 @@ def drive(
         pk=1,
         unique_id="van",
         fleet_id=1,
+        kind=device.get("kind", "van"),
         is_active=True,
         speed_limit_kph=device.get("speed_limit_kph", limit_kph),
         overspeed_tolerance_kph=device.get("overspeed_tolerance_kph", fleet.overspeed_tolerance_kph),
@@ -102,14 +103,14 @@ def drive(
         time_zone=fleet.time_zone,
         has_state=True,
     )
-    state = new_state()
+    state, rules = new_state(), derivation.rules_of([known.kind])
     events: list[Event] = []
     for begin in range(0, len(fixes), batch_size):
         batch = fixes[begin : begin + batch_size]
         columns = to_columns(batch, [1] * len(batch), [START] * len(batch))
         before = before_arrays([state])
         steps = derivation.steps(
-            columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before
+            columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before, rules
         )
         columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
         forward = forward_rows(columns, np.ones(len(columns), dtype=bool), [state], [known], before.times)

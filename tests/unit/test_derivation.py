@@ -12,6 +12,8 @@ from tasks_app.services.derivation import (
     filled_courses,
     filled_speeds,
     first_rows,
+    rules_of,
+    said_moving,
     steps,
 )
 from tasks_app.services.dirty_days import local_days
@@ -19,6 +21,7 @@ from tasks_app.services.dirty_days import local_days
 NAN = float("nan")
 # 0.001 degrees of latitude on the sphere of geo.distance
 STEP_METERS = 111.195
+CAR = rules_of(["car"])
 
 
 def floats(*values):
@@ -40,7 +43,7 @@ def before(time=NAN, latitude=NAN, speed=NAN):
 
 def steps_of(times, latitudes, known):
     zeros = np.zeros(len(times))
-    return steps(floats(*times), floats(*latitudes), zeros, index(*[0] * len(times)), index(0), known)
+    return steps(floats(*times), floats(*latitudes), zeros, index(*[0] * len(times)), index(0), known, CAR)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,9 @@ def test_the_speed_of_a_step_is_told_only_where_it_means_something(seconds, lati
 
 def test_steps_never_lead_from_one_device_to_another():
     known = Before(floats(NAN, 0), floats(NAN, 5.0), floats(NAN, 0.0), floats(NAN, NAN))
-    found = steps(floats(1, 2, 10), floats(0, 0, 5), np.zeros(3), index(0, 0, 1), index(0, 2), known)
+    found = steps(
+        floats(1, 2, 10), floats(0, 0, 5), np.zeros(3), index(0, 0, 1), index(0, 2), known, rules_of(["car", "car"])
+    )
     assert found.seconds == pytest.approx([NAN, 1, 10], nan_ok=True)
     assert found.meters == pytest.approx([NAN, 0, 0], nan_ok=True)
 
@@ -102,7 +107,7 @@ def test_a_sent_speed_is_kept_and_a_missing_one_filled():
 )
 def test_only_driving_counts_as_distance(meters, seconds, speed, speed_before, expected):
     known = before(0, 0.0, speed_before)
-    found = driven_meters(floats(meters), floats(seconds), floats(speed), index(0), index(0), known)
+    found = driven_meters(floats(meters), floats(seconds), floats(speed), index(0), index(0), known, CAR)
     assert found[0] == expected
 
 
@@ -178,12 +183,12 @@ def test_the_first_rows_of_runs_are_found():
 )
 def test_a_missing_course_follows_from_the_way(sent, seconds, latitude, longitude, expected):
     latitudes, longitudes = floats(latitude), floats(longitude)
-    found = steps(floats(seconds), latitudes, longitudes, index(0), index(0), before(0, 0.0))
+    found = steps(floats(seconds), latitudes, longitudes, index(0), index(0), before(0, 0.0), CAR)
     assert filled_courses(floats(sent), found, latitudes, longitudes) == pytest.approx([expected], nan_ok=True)
 
 
 def test_the_first_fix_of_a_device_has_no_course():
-    found = steps(floats(0), floats(1), floats(1), index(0), index(0), before())
+    found = steps(floats(0), floats(1), floats(1), index(0), index(0), before(), CAR)
     assert np.isnan(filled_courses(floats(NAN), found, floats(1), floats(1))).all()
 
 
@@ -218,3 +223,11 @@ def test_each_device_has_the_days_of_its_own_zone():
     found = local_days(times, index(0, 1, 1, 2), ["UTC", "America/Sao_Paulo", "UTC"])
     assert [(number, day.day) for number, day in found] == [(0, 21), (1, 20), (2, 21)]
     assert local_days(times[:0], index(), ["UTC"]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "kph", "expected"),
+    [("car", 6, 1), ("car", 4, -1), ("car", 1.9, 0), ("phone", 4, 1), ("phone", 1.9, 1), ("phone", 0.5, 0)],
+)
+def test_what_speed_is_moving_depends_on_the_kind(kind, kph, expected):
+    assert said_moving(floats(kph), index(0), rules_of([kind])).tolist() == [expected]

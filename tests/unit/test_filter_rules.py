@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.ingest.fix import Fix
 from tasks_app.services.filter_rules import (
     DEFAULT_FILTERS,
@@ -24,6 +25,7 @@ from tasks_app.services.filter_rules import (
 )
 from tasks_app.services.fix_columns import to_columns
 
+CAR = motion_rules("car")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 # 0.01 degrees of latitude are 1.112 km: a step of it in 10 s is 400 km/h, in 60 s 67 km/h.
 
@@ -72,9 +74,9 @@ def test_each_device_of_a_batch_has_its_own_limits():
     assert reasons.dtype == np.int8
 
 
-def follow(rules, *fixes, last=None, jumps=None):
+def follow(rules, *fixes, kind="car", last=None, jumps=None):
     """The reasons of (seconds, degrees north[, speed[, attributes]]) in turn."""
-    chain = Chain(FilterRules(**rules), last, jumps)
+    chain = Chain(FilterRules(**rules), motion_rules(kind), last, jumps)
     reasons = []
     for seconds, north, *more in fixes:
         speed, attributes = (*more, None, None)[:2]
@@ -131,6 +133,11 @@ def test_a_fix_compared_with_the_one_kept_before(rules, fixes, reasons):
     assert follow(rules, *fixes) == reasons
 
 
+@pytest.mark.parametrize(("kind", "reason"), [("car", "static"), ("phone", None)])
+def test_who_walks_does_not_stand(kind, reason):
+    assert follow(STATIC, (0, 0, 4), (10, 0.0001, 4), kind=kind) == [None, reason]
+
+
 def test_a_wild_first_fix_does_not_lock_its_device_out():
     reasons = follow(JUMP, (0, 50), *((10 * n, 0) for n in range(1, 8)))
     assert reasons == [None, "jump", "jump", None, None, None, None, None]
@@ -140,10 +147,10 @@ def test_a_wild_first_fix_does_not_lock_its_device_out():
 def test_jumps_are_remembered_between_batches(cut):
     fixes = [(0, 0), (10, 5), (20, 5), (30, 5), (40, 9), (50, 5)]
     whole = follow(JUMP, *fixes)
-    chain = Chain(FilterRules(**JUMP))
+    chain = Chain(FilterRules(**JUMP), CAR)
     found = []
     for part in (fixes[:cut], fixes[cut:]):
-        chain = Chain(chain.rules, chain.last, jumps_from(memory_of(chain.jumps)))
+        chain = Chain(chain.rules, CAR, chain.last, jumps_from(memory_of(chain.jumps)))
         found += [chain.decide(Seen(seconds, north, 0.0)) for seconds, north in part]
     assert [one and one.value for one in found] == whole
 

@@ -3,11 +3,12 @@ import pytest
 
 from tasks_app.geo.distance import METERS_PER_DEGREE
 from tasks_app.geo.motion import derive_speeds_kph, detect_stops, detect_trips, segment_metrics
-from tasks_app.geo.motion_rules import DEFAULT_RULES, RULES_BY_KIND, motion_rules
+from tasks_app.geo.motion_rules import RULES_BY_KIND, motion_rules
 from tasks_app.geo.speed import outliers
 from tasks_app.models.devices import DeviceKind
 
 NAN = float("nan")
+CAR = motion_rules("car")
 PLACE = (-23.55, -46.63)
 
 
@@ -29,7 +30,7 @@ ONE_TRIP = track(
 
 
 def test_it_finds_one_trip_with_both_ends_back_dated():
-    (trip,) = detect_trips(*ONE_TRIP)
+    (trip,) = detect_trips(*ONE_TRIP, rules=CAR)
     assert (trip.start_index, trip.end_index) == (2, 5)
     assert trip.duration_seconds == 180
     assert trip.distance_meters == pytest.approx(3000)
@@ -38,7 +39,7 @@ def test_it_finds_one_trip_with_both_ends_back_dated():
 
 
 def test_it_finds_the_stops_around_the_trip():
-    stops = detect_stops(*ONE_TRIP)
+    stops = detect_stops(*ONE_TRIP, rules=CAR)
     assert spans(stops) == [(5, 7)]  # the first two minutes are too short for a stop
     assert stops[0].duration_seconds == 1200
     assert stops[0].latitude == pytest.approx(PLACE[0] + 3000 / METERS_PER_DEGREE)
@@ -46,28 +47,28 @@ def test_it_finds_the_stops_around_the_trip():
 
 def test_it_starts_a_trip_at_the_fix_the_vehicle_left_from():
     seconds, meters = [0, 60, 70, 80, 200, 320], [0, 0, 40, 140, 1340, 2540]
-    assert spans(detect_trips(*track(seconds, meters, [0, 0, 20, 36, 36, 0]))) == [(1, 5)]
+    assert spans(detect_trips(*track(seconds, meters, [0, 0, 20, 36, 36, 0]), rules=CAR)) == [(1, 5)]
 
 
 def test_it_does_not_count_a_long_silence_while_parked_as_driving():
     # the last parked fix is ten minutes old when the first driving one comes
     seconds, meters = [0, 600, 660, 780], [0, 30, 630, 1830]
-    assert spans(detect_trips(*track(seconds, meters, [0, 30, 36, 36]))) == [(1, 3)]
+    assert spans(detect_trips(*track(seconds, meters, [0, 30, 36, 36]), rules=CAR)) == [(1, 3)]
 
 
 @pytest.mark.parametrize(("stop_seconds", "expected"), [(170, [(0, 7)]), (180, [(0, 3), (4, 7)])])
 def test_it_bridges_a_short_stop_and_not_a_long_one(stop_seconds, expected):
     first, second = [0, 60, 120, 180], [180 + stop_seconds + step for step in (0, 60, 120, 180)]
     way = [0, 600, 1200, 1800, 1800, 2400, 3000, 3600]
-    assert spans(detect_trips(*track(first + second, way, [36, 36, 36, 0, 0, 36, 36, 0]))) == expected
+    assert spans(detect_trips(*track(first + second, way, [36, 36, 36, 0, 0, 36, 36, 0]), rules=CAR)) == expected
 
 
 def test_it_ends_a_trip_at_the_last_fix_before_a_long_gap():
     seconds = [0, 60, 120, 180, 180 + 1801, 2041, 2101, 2161]
     meters = [0, 600, 1200, 1800, 20_000, 20_600, 21_200, 21_800]
-    assert spans(detect_trips(*track(seconds, meters, [36] * 8))) == [(0, 3), (4, 7)]
+    assert spans(detect_trips(*track(seconds, meters, [36] * 8), rules=CAR)) == [(0, 3), (4, 7)]
     seconds[4:] = [value - 1 for value in seconds[4:]]
-    assert spans(detect_trips(*track(seconds, meters, [36] * 8))) == [(0, 7)]
+    assert spans(detect_trips(*track(seconds, meters, [36] * 8), rules=CAR)) == [(0, 7)]
 
 
 @pytest.mark.parametrize(
@@ -75,47 +76,47 @@ def test_it_ends_a_trip_at_the_last_fix_before_a_long_gap():
     [([0, 60, 119], [0, 500, 1000]), ([0, 60, 130], [0, 99, 199]), ([0], [0]), ([], []), ([0, 60], [0, 0])],
 )
 def test_it_finds_no_trip_that_is_too_short(seconds, meters):
-    assert detect_trips(*track(seconds, meters)) == []
+    assert detect_trips(*track(seconds, meters), rules=CAR) == []
 
 
 def test_it_takes_the_scatter_of_a_parked_receiver_for_no_trip():
     random = np.random.default_rng(1)
     times, latitudes, longitudes, _ = track(np.arange(0, 3600, 2), np.zeros(1800))
     latitudes = latitudes + random.normal(0, 5, 1800) / METERS_PER_DEGREE
-    assert detect_trips(times, latitudes, longitudes) == []
-    assert len(detect_stops(times, latitudes, longitudes)) == 1
+    assert detect_trips(times, latitudes, longitudes, rules=CAR) == []
+    assert len(detect_stops(times, latitudes, longitudes, rules=CAR)) == 1
 
 
 def test_it_derives_speeds_only_where_none_was_sent():
     times, latitudes, longitudes, sent = track([0, 10, 20, 30], [0, 100, 200, 300], [NAN, 50, NAN, NAN])
-    assert derive_speeds_kph(times, latitudes, longitudes, sent) == pytest.approx([36, 50, 36, 36], rel=1e-6)
-    assert derive_speeds_kph(times[:1], latitudes[:1], longitudes[:1]).tolist() == [0]
-    assert derive_speeds_kph([], [], []).tolist() == []
+    assert derive_speeds_kph(times, latitudes, longitudes, sent, rules=CAR) == pytest.approx([36, 50, 36, 36], rel=1e-6)
+    assert derive_speeds_kph(times[:1], latitudes[:1], longitudes[:1], rules=CAR).tolist() == [0]
+    assert derive_speeds_kph([], [], [], rules=CAR).tolist() == []
 
 
 def test_it_derives_no_speed_over_a_gap_or_from_two_fixes_at_one_instant():
     times, latitudes, longitudes, _ = track([0, 10, 10, 3000], [0, 100, 150, 9000])
-    assert derive_speeds_kph(times, latitudes, longitudes)[2:].tolist() == [0, 0]
+    assert derive_speeds_kph(times, latitudes, longitudes, rules=CAR)[2:].tolist() == [0, 0]
 
 
 JUMPED = track([0, 10, 20, 30, 40], [0, 100, 90_000, 300, 400])
 
 
 def test_it_sees_a_single_fix_that_jumped_away():
-    assert outliers(*JUMPED[:3]).tolist() == [False, False, True, False, False]
+    assert outliers(*JUMPED[:3], rules=CAR).tolist() == [False, False, True, False, False]
     # a real change of place is no outlier: the way past it is as impossible
-    assert not outliers(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100])[:3]).any()
+    assert not outliers(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100])[:3], rules=CAR).any()
 
 
 def test_it_measures_past_a_jump_as_if_it_were_not_there():
-    metrics = segment_metrics(*JUMPED)
+    metrics = segment_metrics(*JUMPED, rules=CAR)
     assert metrics.distance_meters == pytest.approx(400)
     assert metrics.max_speed_kph == pytest.approx(36)
     assert metrics.average_speed_kph == pytest.approx(36)
 
 
 def test_it_does_not_count_a_step_no_vehicle_can_make():
-    metrics = segment_metrics(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100], [36] * 4))
+    metrics = segment_metrics(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100], [36] * 4), rules=CAR)
     assert metrics.distance_meters == pytest.approx(200)
 
 
@@ -123,7 +124,7 @@ def test_it_splits_the_time_into_moving_standing_idling_and_gaps():
     seconds = [0, 60, 120, 420, 720, 780, 780 + 7200, 780 + 9000.5]
     meters = [0, 600, 1200, 1203, 1200, 1800, 9800, 9800]
     speeds = [36, 36, 0, 0, 0, 36, 0, 0]
-    metrics = segment_metrics(*track(seconds, meters, speeds), ignition=[1, 1, 1, 0, NAN, 1, 0, 0])
+    metrics = segment_metrics(*track(seconds, meters, speeds), ignition=[1, 1, 1, 0, NAN, 1, 0, 0], rules=CAR)
     assert metrics.moving_seconds == 180
     assert metrics.stopped_seconds == 600 + 1800.5
     assert metrics.idle_seconds == 300
@@ -133,16 +134,16 @@ def test_it_splits_the_time_into_moving_standing_idling_and_gaps():
 
 
 def test_it_counts_a_silence_without_moving_as_standing():
-    metrics = segment_metrics(*track([0, 36_000], [0, 8], [0, 0]))
+    metrics = segment_metrics(*track([0, 36_000], [0, 8], [0, 0]), rules=CAR)
     assert (metrics.stopped_seconds, metrics.gap_seconds, metrics.distance_meters) == (36_000, 0, 0)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_it_measures_nothing_without_two_fixes(count):
-    metrics = segment_metrics(*track([0] * count, [0] * count, [50] * count))
+    metrics = segment_metrics(*track([0] * count, [0] * count, [50] * count), rules=CAR)
     assert metrics.distance_meters == 0
     assert metrics.max_speed_kph == 50 * count
-    assert detect_stops(*track([0] * count, [0] * count)) == []
+    assert detect_stops(*track([0] * count, [0] * count), rules=CAR) == []
 
 
 def scatter(count, meters, every_seconds=2.0):
@@ -153,7 +154,7 @@ def scatter(count, meters, every_seconds=2.0):
 
 
 def test_the_scatter_of_a_parked_receiver_is_no_driving_time_and_no_distance():
-    metrics = segment_metrics(*scatter(5000, meters=5))
+    metrics = segment_metrics(*scatter(5000, meters=5), rules=CAR)
     assert metrics.moving_seconds < 60
     assert metrics.distance_meters < 300  # of 28 km from fix to fix
 
@@ -162,7 +163,7 @@ def test_a_tunnel_is_part_of_the_trip():
     # no fix for 20 minutes and 15 km, then on as before
     seconds = [0, 60, 120, 1320, 1380, 1440, 1500, 1800]
     meters = [0, 900, 1800, 16_800, 17_700, 18_600, 18_600, 18_600]
-    trips = detect_trips(*track(seconds, meters, [54, 54, 54, 54, 54, 0, 0, 0]))
+    trips = detect_trips(*track(seconds, meters, [54, 54, 54, 54, 54, 0, 0, 0]), rules=CAR)
     assert spans(trips) == [(0, 5)]
     assert trips[0].distance_meters == pytest.approx(18_600)
 
@@ -173,16 +174,16 @@ def test_a_ferry_crossing_without_fixes_ends_one_trip_and_begins_another():
     meters = [0, 900, 1800, 1800, 1800, 41_800, 41_800, 42_700, 43_600, 44_500]
     speeds = [54, 54, 0, 0, 0, 0, 54, 54, 54, 54]
     sent = track(seconds, meters, speeds)
-    assert spans(detect_trips(*sent)) == [(0, 2), (6, 9)]
-    assert spans(detect_stops(*sent)) == [(2, 4), (5, 6)]
+    assert spans(detect_trips(*sent, rules=CAR)) == [(0, 2), (6, 9)]
+    assert spans(detect_stops(*sent, rules=CAR)) == [(2, 4), (5, 6)]
 
 
 def test_two_devices_with_one_id_make_no_trips():
     places = [0.0, 400_000.0] * 100
     sent = track(np.arange(200) * 10.0, places, [0.0] * 200)
-    assert not outliers(*sent[:3]).any()
-    assert detect_trips(*sent) == []
-    assert segment_metrics(*sent).distance_meters == 0
+    assert not outliers(*sent[:3], rules=CAR).any()
+    assert detect_trips(*sent, rules=CAR) == []
+    assert segment_metrics(*sent, rules=CAR).distance_meters == 0
 
 
 # A walk of 20 minutes at 4 km/h with a fix every 10 s.
@@ -190,7 +191,7 @@ WALK = track(np.arange(121) * 10.0, np.arange(121) * 10.0 / 0.9)
 
 
 def test_a_phone_goes_for_a_walk_where_a_car_stands():
-    assert detect_trips(*WALK, rules=motion_rules("car")) == []
+    assert detect_trips(*WALK, rules=CAR) == []
     (walk,) = detect_trips(*WALK, rules=motion_rules("phone"))
     assert (walk.start_index, walk.end_index) == (0, 120)
 
@@ -218,4 +219,4 @@ def test_how_long_a_stop_ends_a_trip_depends_on_the_kind(kind, trips):
 
 def test_every_kind_with_rules_of_its_own_is_a_kind_of_device():
     assert RULES_BY_KIND.keys() <= set(DeviceKind.values)
-    assert motion_rules("unheard of") is DEFAULT_RULES
+    assert motion_rules("unheard of") is motion_rules("car")

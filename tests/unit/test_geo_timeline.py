@@ -11,6 +11,7 @@ from tasks_app.geo.motion_rules import RULES_BY_KIND, motion_rules
 from tasks_app.geo.steps import read_steps
 
 START = 1_700_000_000.0
+CAR = motion_rules("car")
 
 
 def random_track(seed: int) -> tuple:
@@ -91,11 +92,13 @@ def test_reading_on_from_where_it_is_open_finds_every_trip_once(seed):
 def test_a_trip_that_began_and_is_not_over_is_open():
     times, meters = START + np.arange(60) * 10.0, np.arange(60) * 150.0
     latitudes, longitudes = -23.5 + meters / METERS_PER_DEGREE, np.full(60, -46.6)
-    going = timeline(read_steps(times, latitudes, longitudes).inner(is_first=True, is_last=False), is_last=False)
+    going = timeline(
+        read_steps(times, latitudes, longitudes, rules=CAR).inner(is_first=True, is_last=False), is_last=False
+    )
     assert going.open_trip is not None
     assert going.open_trip.started_seconds == times[0]
     assert going.open_from_seconds == times[0]
-    over = timeline(read_steps(times, latitudes, longitudes))
+    over = timeline(read_steps(times, latitudes, longitudes, rules=CAR))
     assert over.open_trip is None
     assert len(over.trips) == 1
 
@@ -104,6 +107,6 @@ def test_a_trip_that_began_and_is_not_over_is_open():
 def test_too_few_fixes_say_nothing(count):
     times = START + np.arange(count) * 10.0
     for ends in (True, False):
-        steps = read_steps(times, np.zeros(count), np.zeros(count)).inner(is_first=ends, is_last=ends)
+        steps = read_steps(times, np.zeros(count), np.zeros(count), rules=CAR).inner(is_first=ends, is_last=ends)
         found = timeline(steps, is_first=ends, is_last=ends)
         assert (found.trips, found.stops, found.open_trip) == ([], [], None)

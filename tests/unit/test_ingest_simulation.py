@@ -10,6 +10,7 @@ import pytest
 from tasks_app.geo.distance import haversine_meters, initial_bearing_degrees, step_distances_meters
 from tasks_app.geo.geofence import GeofenceIndex, validate_area
 from tasks_app.geo.motion import detect_trips
+from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.geo.overspeed import OverspeedEnd, overspeed_episodes
 from tasks_app.geo.simulated_city import DEPOT, node_degrees, route, street_limit_kph
 from tasks_app.geo.transitions import transitions
@@ -92,7 +93,7 @@ def test_it_starts_and_ends_every_day_at_the_depot(tracks):
 
 
 def test_it_makes_a_working_day_of_trips(tracks):
-    counts = [len(detect_trips(*track[:4])) for track in tracks.values()]
+    counts = [len(detect_trips(*track[:4], rules=motion_rules("van"))) for track in tracks.values()]
     assert min(counts) > 10
     assert max(counts) < 70
 

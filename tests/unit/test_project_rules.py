@@ -90,3 +90,42 @@ def test_no_file_is_longer_than_400_lines():
 def test_the_page_of_queue_keys_is_the_text_of_its_source():
     source = ast.get_docstring(ast.parse((ROOT / "tasks_app" / "engine" / "keys.py").read_text()))
     assert source in (ROOT / "docs" / "reference" / "queue-keys.md").read_text()
+
+
+def test_rules_of_a_kind_are_never_a_default():
+    """A forgotten argument would be the rules of a car, silently."""
+    found = []
+    for path in python_files():
+        tree = ast.parse(path.read_text())
+        found += [f"{path.name}:{node.lineno} imports them" for node in ast.walk(tree) if _imports_default_rules(node)]
+        found += [f"{path.name}:{default.lineno}" for default in _defaults_of_rules(tree)]
+    assert found == []
+
+
+def _imports_default_rules(node: ast.AST) -> bool:
+    names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+    return getattr(node, "module", None) == "tasks_app.geo.motion_rules" and not set(names) <= {
+        "MotionRules",
+        "motion_rules",
+        "RULES_BY_KIND",
+    }
+
+
+def _defaults_of_rules(tree: ast.AST) -> list[ast.expr]:
+    """Defaults of what is named or annotated as rules, or as a kind of device, in functions and dataclasses."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            takes = node.args
+            positional = [*takes.posonlyargs, *takes.args]
+            pairs = [*zip(reversed(positional), reversed(takes.defaults), strict=False)]
+            pairs += zip(takes.kwonlyargs, takes.kw_defaults, strict=True)
+            found += [value for one, value in pairs if value is not None and _means_rules(one.arg, one.annotation)]
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            found += [node.value] if "MotionRules" in ast.unparse(node.annotation) else []
+    return found
+
+
+def _means_rules(name: str, annotation: ast.expr | None) -> bool:
+    told = "" if annotation is None else ast.unparse(annotation)
+    return "MotionRules" in told or "KindRules" in told or (name in ("rules", "motion") and "Rule" in told)

@@ -15,6 +15,8 @@ from reports_app.exceptions import InvalidReport
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import check_range
 from tasks_app.geo.figures import Columns, Figures, figures_of_parts, total
+from tasks_app.geo.motion_rules import motion_rules
+from tasks_app.geo.steps import read_steps
 from tasks_app.queries.device_days import DayTotals
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
@@ -33,13 +35,19 @@ def columns(times, longitudes, speeds=None, ignition=None) -> Columns:
     )
 
 
+def parts_of(fixes: Columns, edges) -> list[Figures]:
+    """The figures of a car's parts."""
+    places = (fixes.times, fixes.latitudes, fixes.longitudes, fixes.speeds_kph)
+    return figures_of_parts(fixes, read_steps(*places, rules=motion_rules("car")), edges)
+
+
 def drive_of_ten_minutes(start=0.0) -> Columns:
     """Eleven fixes a minute apart, driving east at a constant speed with the engine on."""
     return columns(start + np.arange(11) * 60.0, np.arange(11) * STEP_DEGREES, np.full(11, STEP_KPH), np.ones(11))
 
 
 def test_it_measures_a_drive():
-    (figures,) = figures_of_parts(drive_of_ten_minutes(), [-100.0, 700.0])
+    (figures,) = parts_of(drive_of_ten_minutes(), [-100.0, 700.0])
     assert figures.distance_meters == pytest.approx(10 * STEP_METERS, rel=1e-4)
     assert figures.moving_seconds == 600
     assert figures.engine_seconds == 600
@@ -48,7 +56,7 @@ def test_it_measures_a_drive():
 
 
 def test_it_splits_the_step_that_crosses_midnight():
-    parts = figures_of_parts(drive_of_ten_minutes(), [-100.0, 90.0, 700.0])
+    parts = parts_of(drive_of_ten_minutes(), [-100.0, 90.0, 700.0])
     assert [part.moving_seconds for part in parts] == [90, 510]
     assert parts[0].distance_meters == pytest.approx(1.5 * STEP_METERS, rel=1e-4)
     assert [part.fix_count for part in parts] == [2, 9]
@@ -56,8 +64,8 @@ def test_it_splits_the_step_that_crosses_midnight():
 
 @pytest.mark.parametrize("edge", [0.0, 60.0, 61.5, 299.0, 600.0, 650.0])
 def test_the_parts_add_up_to_the_whole(edge):
-    (whole,) = figures_of_parts(drive_of_ten_minutes(), [-100.0, 700.0])
-    together = total(figures_of_parts(drive_of_ten_minutes(), [-100.0, edge, 700.0]))
+    (whole,) = parts_of(drive_of_ten_minutes(), [-100.0, 700.0])
+    together = total(parts_of(drive_of_ten_minutes(), [-100.0, edge, 700.0]))
     assert together.distance_meters == pytest.approx(whole.distance_meters)
     assert together.moving_seconds == pytest.approx(whole.moving_seconds)
     assert together.engine_seconds == pytest.approx(whole.engine_seconds)
@@ -67,21 +75,21 @@ def test_the_parts_add_up_to_the_whole(edge):
 def test_it_counts_standing_with_the_engine_on_as_idle_within_stopped():
     times = np.arange(0, 1300, 60.0)
     ignition = np.where(times < 600, 1.0, 0.0)
-    (figures,) = figures_of_parts(columns(times, np.zeros(len(times)), np.zeros(len(times)), ignition), [0.0, 1260.0])
+    (figures,) = parts_of(columns(times, np.zeros(len(times)), np.zeros(len(times)), ignition), [0.0, 1260.0])
     assert (figures.moving_seconds, figures.stopped_seconds, figures.idle_seconds) == (0, 1260, 600)
     assert figures.engine_seconds == 540
 
 
 def test_a_parked_vehicle_is_stopped_on_the_days_it_was_heard_of_and_a_silent_day_is_zeros():
     parked = columns([43_200.0, 3 * 86_400.0 - 3600], [0.0, 0.0], [0.0, 0.0])
-    parts = figures_of_parts(parked, [0.0, 86_400.0, 2 * 86_400.0, 3 * 86_400.0])
+    parts = parts_of(parked, [0.0, 86_400.0, 2 * 86_400.0, 3 * 86_400.0])
     assert [part.stopped_seconds for part in parts] == [43_200, 0, 86_400 - 3600]
     assert parts[1] == Figures()
 
 
 def test_the_way_made_in_a_silence_over_midnight_belongs_to_the_day_it_was_heard_of():
     moved = columns([82_800.0, 90_000.0], [0.0, 0.05], [0.0, 0.0])
-    parts = figures_of_parts(moved, [0.0, 86_400.0, 2 * 86_400.0])
+    parts = parts_of(moved, [0.0, 86_400.0, 2 * 86_400.0])
     assert [part.distance_meters for part in parts] == pytest.approx([0, 5 * STEP_METERS], rel=1e-4)
     assert [part.stopped_seconds + part.moving_seconds for part in parts] == [0, 0]
 
@@ -89,26 +97,26 @@ def test_the_way_made_in_a_silence_over_midnight_belongs_to_the_day_it_was_heard
 def test_a_silence_stays_one_wherever_midnight_cuts_it():
     # 40 minutes of silence between two fast fixes, midnight in the middle: no driving time on either day
     moved = columns([85_200.0, 87_600.0], [0.0, 0.05], [80.0, 80.0])
-    parts = figures_of_parts(moved, [0.0, 86_400.0, 2 * 86_400.0])
+    parts = parts_of(moved, [0.0, 86_400.0, 2 * 86_400.0])
     assert [part.moving_seconds for part in parts] == [0, 0]
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_days_without_fixes_are_zeros(count):
-    found = figures_of_parts(columns(np.zeros(count), np.zeros(count)), [100.0, 200.0, 300.0])
+    found = parts_of(columns(np.zeros(count), np.zeros(count)), [100.0, 200.0, 300.0])
     assert found == [Figures(), Figures()]
 
 
 def test_it_takes_the_short_way_across_the_antimeridian():
     crossing = columns([0.0, 60.0], [179.995, -179.995], [STEP_KPH, STEP_KPH])
-    parts = figures_of_parts(crossing, [0.0, 30.0, 60.0])
+    parts = parts_of(crossing, [0.0, 30.0, 60.0])
     assert [part.distance_meters for part in parts] == pytest.approx([STEP_METERS / 2] * 2, rel=1e-3)
 
 
 def test_a_fix_that_jumped_away_adds_no_distance():
     times, longitudes = np.arange(11) * 60.0, np.arange(11) * STEP_DEGREES
     longitudes[5] = 40.0
-    (figures,) = figures_of_parts(columns(times, longitudes), [0.0, 600.0])
+    (figures,) = parts_of(columns(times, longitudes), [0.0, 600.0])
     assert figures.distance_meters == pytest.approx(10 * STEP_METERS, rel=1e-3)
 
 
