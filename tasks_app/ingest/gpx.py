@@ -15,7 +15,7 @@ from xml.parsers import expat
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import opened, stem
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.validate import InvalidFix, make_fix
+from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
 
 MPS_TO_KPH = 3.6
 CHUNK_BYTES = 65_536
@@ -63,13 +63,10 @@ def _read(index: int, point: dict[str, str], device_id: str, now: datetime) -> F
         return RejectedFix(index, error.code, error.detail)
 
 
-def _with_zone(text: str | None) -> str | None:
-    """The time with a Z where it has no zone: the format's times are UTC."""
+def _with_zone(text: str | None) -> object:
+    """The time in UTC where it has no zone: the format's times are UTC. A date alone stays one, which is no time."""
     text = (text or "").strip()
-    clock = text.partition("T")[2]
-    return (
-        None if not text else text if not clock or clock.endswith("Z") or "+" in clock or "-" in clock else text + "Z"
-    )
+    return with_zone(text, UTC) if len(text) > len("2026-01-31") else text or None
 
 
 def _number(text: str | None) -> float | str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.times import read_time
 
 # Lowest and highest value that can be right, both included.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -131,7 +132,7 @@ def with_zone(value: object, zone: tzinfo | None) -> object:
     if zone is None or not isinstance(value, str) or len(value) > MAX_TIMESTAMP_LENGTH:
         return value
     try:
-        moment = datetime.fromisoformat(value)
+        moment = read_time(value)
         return value if moment.tzinfo else moment.replace(tzinfo=zone).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         return value
@@ -197,16 +198,13 @@ def _course(course_degrees: float | None) -> float | None:
 
 def _from_iso(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text if len(text) <= MAX_TIMESTAMP_LENGTH else "")
+        moment = read_time(text if len(text) <= MAX_TIMESTAMP_LENGTH else "")
     except ValueError as error:
         raise InvalidFix("invalid_timestamp", f"timestamp is not an ISO-8601 time: {shown(text)}.") from error
     if moment.tzinfo is None:
         detail = f"timestamp needs a time zone, such as a Z at its end: {shown(text)}."
         raise InvalidFix("timestamp_without_zone", detail)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(text)}.") from error
+    return moment
 
 
 def _from_epoch(value: float) -> datetime:
