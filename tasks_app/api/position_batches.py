@@ -17,12 +17,13 @@ from rest_framework.response import Response
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, enqueue_quietly
 from tasks_app.api.errors import ApiError
-from tasks_app.api.parsers import decode_json, raw_json_body
+from tasks_app.api.parsers import raw_json_body
 from tasks_app.api.permissions import role_too_low
 from tasks_app.api.schema import ErrorSerializer, describe
 from tasks_app.ingest.fix import RejectedFix
-from tasks_app.ingest.json_batch import BodyError, decode_body, parse_batch
-from tasks_app.ingest.serialise import news_to_item
+from tasks_app.ingest.json_batch import BodyError, decode_body, decode_json, parse_batch
+from tasks_app.ingest.serialise import fix_to_item, news_to_item
+from tasks_app.ingest.validate import QUANTITIES
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import visible_devices
 from tasks_app.queries.devices import operated_devices
@@ -43,6 +44,12 @@ class PositionSerializer(serializers.Serializer[Any]):
     altitude = serializers.FloatField(required=False, allow_null=True, help_text="Meters.")
     accuracy = serializers.FloatField(required=False, allow_null=True, help_text="Meters.")
     attributes = serializers.DictField(child=serializers.JSONField(), required=False, allow_null=True)
+    unknown = serializers.ListField(
+        child=serializers.ChoiceField(choices=QUANTITIES),
+        required=False,
+        allow_null=True,
+        help_text="Quantities the sender found to be wrong; any of them that cannot be right is unknown, and the fix stays.",
+    )
 
 
 class BatchBody(serializers.Serializer[Any]):
@@ -120,7 +127,7 @@ class ProcessPositionView(ApiView):
         errors=(413, 415),
     )
     def post(self, request: Request) -> Response:
-        item = decode_json(raw_json_body(request, settings.MAX_BATCH_BYTES))
+        item = read_item(request)
         batch = sort_out(request.user, [item])
         if not batch.accepted:
             raise nothing_accepted(batch.rejected)
@@ -140,13 +147,22 @@ def read_batch(request: Request) -> list[Any]:
         raise ApiError(code, error.code, error.detail) from error
 
 
+def read_item(request: Request) -> Any:
+    """The raw item of a body that holds one. Raises ApiError, UnsupportedMediaType."""
+    try:
+        return decode_json(raw_json_body(request, settings.MAX_BATCH_BYTES))
+    except BodyError as error:
+        raise ApiError(status.HTTP_400_BAD_REQUEST, error.code, error.detail) from error
+
+
 def sort_out(user: Any, items: list[Any]) -> Sorted:
     """Part the items that can be right and are of devices `user` operates from the others.
 
     Raises PermissionDenied when every good fix is of a device that `user` may only look at.
     """
     parsed = parse_batch(items, now=timezone.now())
-    senders = [(index, fix.device_id) for index, fix in zip(parsed.indexes, parsed.fixes, strict=True)]
+    fixes = dict(zip(parsed.indexes, parsed.fixes, strict=True))
+    senders = [(index, fix.device_id) for index, fix in fixes.items()]
     if parsed.news:
         senders = sorted([*senders, *((index, news.device_id) for index, news in parsed.news.items())])
     sent_ids = {device_id for _, device_id in senders}
@@ -158,6 +174,9 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
         elif index in parsed.news:
             # Written anew: the rest of such an item may be what made it no fix.
             good.append(news_to_item(parsed.news[index]))
+        elif fixes[index].unknown:
+            # Written anew as well: what cannot be right may be what cannot be stored.
+            good.append(fix_to_item(fixes[index]))
         else:
             good.append(_known_part(items[index]))
     if sent_ids and not operated:

@@ -13,8 +13,9 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     """One GPS measurement of one device, in the product's own units.
 
     `device_id` is the device's unique identifier as the device states it (not a primary key); `fix_time` is
-    aware and in UTC. Optional quantities are None when the device did not send them. A struct because a frozen dataclass
-    takes five times as long to make, and here are thousands a second.
+    aware and in UTC. Optional quantities are None when the device did not send them, or sent what cannot be right: then
+    `unknown` names them (validate.QUANTITIES). A struct because a frozen dataclass takes five times as long to make, and
+    here are thousands a second.
     """
 
     device_id: str
@@ -26,6 +27,7 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     altitude_meters: float | None = None
     accuracy_meters: float | None = None
     attributes: dict[str, Any] = {}
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import opened, stem
 from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.json_stream import MAX_ITEM_BYTES, iter_members
 from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
 
@@ -90,8 +89,8 @@ def _checked(index: int, values: Values | InvalidFix, now: datetime) -> Fix | Re
 def _fixes_of(raw: bytes, device_id: str | None, file_name: str, zone: tzinfo | None) -> Iterator[Values | InvalidFix]:
     """The raw values of each fix of a feature, or why it has none."""
     try:
-        feature = msgspec.json.decode(raw)
-    except (ValueError, RecursionError):
+        feature = decode_json(raw)
+    except BodyError:
         yield InvalidFix("not_json", "The feature is not valid JSON.")
         return
     try:

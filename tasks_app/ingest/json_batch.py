@@ -1,12 +1,13 @@
 """The product's own JSON: a list of positions, or an object with the list under `positions`.
 
 A position is `{"device_id", "timestamp", "latitude", "longitude", "speed" (km/h), "course" (degrees), "altitude" (m),
-"accuracy" (m), "attributes"}`; the first four are required, other keys are ignored. An alarm (`attributes.alarm`) needs no
-place.
+"accuracy" (m), "attributes", "unknown"}`; the first four are required, other keys are ignored. `unknown` lists quantities
+the sender itself found to be wrong. An alarm (`attributes.alarm`) needs no place.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from tasks_app.ingest.attributes import clean_attributes
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.placeless import PlacelessNews, placeless_news
@@ -22,8 +24,8 @@ from tasks_app.ingest.validate import (
     LIMITS,
     MAX_AHEAD,
     MAX_TIMESTAMP_LENGTH,
+    UNKNOWN_VALUES,
     InvalidFix,
-    check_attributes,
     check_device_id,
     make_fix,
     parse_timestamp,
@@ -43,6 +45,14 @@ class ParsedBatch:
     news: dict[int, PlacelessNews] = field(default_factory=dict)
 
 
+_SPEEDS, _ALTITUDES, _ACCURACIES = (UNKNOWN_VALUES[name] for name in ("speed", "altitude", "accuracy"))
+# How programs write numbers that JSON does not have: NaN, an infinity, 1e999. A string is passed over as a whole.
+_NO_JSON_NUMBER = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[-+]?\b(?:nan|inf(?:inity)?)\b|(?<![0-9.])-?[0-9]++(?:\.[0-9]++)?+e\+?[0-9]{3,}+',
+    re.DOTALL | re.IGNORECASE,
+)
+
+
 def _within(name: str) -> msgspec.Meta:
     low, high = LIMITS[name]
     return msgspec.Meta(ge=low, le=high)
@@ -60,6 +70,7 @@ class _Position(msgspec.Struct, gc=False):
     altitude: Annotated[float, _within("altitude")] | None = None
     accuracy: Annotated[float, _within("accuracy")] | None = None
     attributes: dict[str, Any] | None = None
+    unknown: list[str] | None = None
 
 
 def decode_body(body: bytes, *, max_bytes: int, max_fixes: int) -> list[object]:
@@ -97,13 +108,29 @@ def parse_batch(items: list[object], *, now: datetime, is_history: bool = False)
 
 
 def decode_json(body: bytes) -> object:
-    """The value of a JSON text. Raises BodyError not_json or too_deep; no other exception comes out."""
+    """The value of a JSON text; a number that is none (NaN, Infinity, 1e999) comes as text, for the rules to judge.
+
+    Raises BodyError not_json or too_deep; no other exception comes out.
+    """
     try:
-        return msgspec.json.decode(body)
+        try:
+            return msgspec.json.decode(body)
+        except ValueError:
+            mended = _NO_JSON_NUMBER.sub(_quoted, body)
+            if mended == body:
+                raise
+            return msgspec.json.decode(mended)
     except RecursionError as error:
         raise BodyError("too_deep", "The body is nested too deeply.") from error
     except ValueError as error:  # msgspec's errors, invalid UTF-8 and integers too long to read are all ValueErrors
         raise BodyError("not_json", f"The body is not valid JSON: {error}") from error
+
+
+def _quoted(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    if text.startswith(b'"'):
+        return text
+    return b'"Infinity"' if text[-1:].isdigit() else b'"%b"' % text
 
 
 def _positions(decoded: object) -> list[object]:
@@ -145,20 +172,27 @@ def _fast(position: _Position, known_ids: set[str], latest: datetime) -> Fix | N
     if moment.tzinfo is not UTC or not EARLIEST <= moment <= latest:
         return None
     # msgspec lets NaN through its limits; NaN spreads over a sum and is the one value not equal to itself.
-    total = latitude + longitude + (position.speed or 0.0) + (course or 0.0)
-    total += (position.altitude or 0.0) + (position.accuracy or 0.0)
+    speed, altitude, accuracy = position.speed, position.altitude, position.accuracy
+    total = latitude + longitude + (speed or 0.0) + (course or 0.0)
+    total += (altitude or 0.0) + (accuracy or 0.0)
     if total != total or (latitude == 0.0 and longitude == 0.0):
+        return None
+    if speed in _SPEEDS or altitude in _ALTITUDES or accuracy in _ACCURACIES:
+        return None
+    unknown: list[str] = []
+    attributes = clean_attributes(position.attributes, unknown)
+    if unknown or position.unknown:
         return None
     return Fix(
         device_id,
         moment,
         latitude,
         longitude,
-        position.speed,
+        speed,
         0.0 if course == 360.0 else course,
-        position.altitude,
-        position.accuracy,
-        check_attributes(position.attributes),
+        altitude,
+        accuracy,
+        attributes,
     )
 
 
@@ -176,6 +210,7 @@ def _slow(item: object, now: datetime) -> Fix:
         altitude_meters=item.get("altitude"),
         accuracy_meters=item.get("accuracy"),
         attributes=item.get("attributes"),
+        unknown=item.get("unknown"),
     )
 
 

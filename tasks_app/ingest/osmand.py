@@ -17,12 +17,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import parse_qs
 
+from tasks_app.ingest.attributes import BATTERY
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.message import DeviceMessage, refused_or_news, stated_device_id, to_kph
 from tasks_app.ingest.placeless import PlacelessNews, placeless_news, tells_news
-from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
+from tasks_app.ingest.validate import InvalidFix, is_minus_one, make_fix, shown, with_zone
 
 Parameters = Mapping[str, Sequence[str]]
 
@@ -137,8 +138,9 @@ def _attributes(parameters: Parameters) -> dict[str, Any]:
         for name in parameters
         if name not in _POSITION_KEYS and (text := _last(parameters, name))
     }
-    if isinstance(level := _number(_last(parameters, "batt")), float) and level >= 0:
-        found["batteryLevel"] = level
+    level = _number(_last(parameters, "batt"))
+    if level is not None and not is_minus_one(level):
+        found[BATTERY] = level
     if charge := _last(parameters, "charge"):
         found["charge"] = charge.lower() == "true"
     if (valid := _last(parameters, "valid").lower()) and valid not in ("true", "1"):
@@ -240,5 +242,7 @@ def _battery(battery: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(level, int | float) and not isinstance(level, bool) and 0 <= level <= 1:
         # Rounded first: 0.29 of one is 28.999... in binary.
-        found["batteryLevel"] = int(round(level * 100, 6))
+        found[BATTERY] = int(round(level * 100, 6))
+    elif level is not None and not is_minus_one(level):
+        found[BATTERY] = "NaN"
     return found | ({"charge": True} if battery.get("is_charging") is True else {})

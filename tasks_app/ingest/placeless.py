@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from tasks_app.ingest.validate import UNSTORABLE, InvalidFix, check_device_id, parse_timestamp
+from tasks_app.ingest.attributes import UNSTORABLE
+from tasks_app.ingest.validate import InvalidFix, check_device_id, parse_timestamp
 
 MAX_ALARMS = 20
 MAX_ALARM_LENGTH = 50

@@ -10,7 +10,7 @@ from tasks_app.iso_times import iso_utc
 
 
 def fix_to_item(fix: Fix) -> dict[str, Any]:
-    """JSON-ready position (degrees, km/h, meters, ISO-8601 UTC); what the device did not send is left out."""
+    """JSON-ready position (degrees, km/h, meters, ISO-8601 UTC); what is not known is left out."""
     item: dict[str, Any] = {
         "device_id": fix.device_id,
         "timestamp": iso_utc(fix.fix_time),
@@ -23,6 +23,7 @@ def fix_to_item(fix: Fix) -> dict[str, Any]:
         "altitude": fix.altitude_meters,
         "accuracy": fix.accuracy_meters,
         "attributes": fix.attributes or None,
+        "unknown": list(fix.unknown) or None,
     }
     return item | {key: value for key, value in optional.items() if value is not None}
 

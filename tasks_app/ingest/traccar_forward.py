@@ -98,10 +98,10 @@ def _is_after(timestamp: object, fix_time: datetime, now: datetime) -> bool:
         return False
 
 
-def _attributes(position: dict[str, Any], event_type: str | None) -> dict[str, Any]:
+def _attributes(position: dict[str, Any], event_type: str | None) -> object:
     attributes = position.get("attributes")
     if attributes is not None and not isinstance(attributes, dict):
-        raise InvalidFix("invalid_attributes", f"attributes must be a JSON object, not {shown(attributes)}.")
+        return attributes
     found: dict[str, Any] = dict(attributes or {})
     if position.get("valid") is False:
         found["valid"] = False

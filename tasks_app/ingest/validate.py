@@ -1,7 +1,8 @@
 """The rules of what can be right, in one place: every wire format hands its raw values to `make_fix`.
 
 Units here are the product's own (degrees, km/h, meters); a parser converts before it calls. Only JSON types are
-expected, anything else is refused, never raised through.
+expected, anything else is refused, never raised through. Who, when and where are required and refuse the fix; any other
+quantity that cannot be right is unknown, and the fix stays.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
 
-import msgspec
-
+from tasks_app.ingest.attributes import NOT_NUMBERS, clean_attributes
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.times import read_time
 
@@ -25,19 +24,30 @@ LIMITS: dict[str, tuple[float, float]] = {
     "altitude": (-1000.0, 20_000.0),
     "accuracy": (0.0, 1e7),
 }
+# What may be unknown about a fix.
+QUANTITIES = ("speed", "course", "altitude", "accuracy", "battery", "attributes")
+# Values within the limits by which devices and file formats say "not known": a field with all bits set, in the unit of the
+# field (a sign bit, 65535 or -32768 in whole meters are beyond the limits anyway).
+#   FIT files (Garmin), SDK profile: altitude 65535 / 5 - 500 m, speed 65.535 m/s
+#   16 bits in decimeters, centimeters or 0.01 km/h (traccar/traccar#374): 6553.5, 655.35
+#   16 bits with a sign as accuracy in meters: 32767
+#   Geolife's guide: altitude -777; elevation models: -999
+UNKNOWN_VALUES: dict[str, frozenset[float]] = {
+    "speed": frozenset({235.926, 655.35}),
+    "course": frozenset(),
+    "altitude": frozenset({12_607.0, 6553.5, -777.0, -999.0}),
+    "accuracy": frozenset({65_535.0, 32_767.0, 6553.5, 655.35}),
+}
+# Phones say -1 for what they do not know, in any unit of speed.
+NOT_SENT_ABOVE = -10.0
 MAX_DEVICE_ID_LENGTH = 128
 MAX_TIMESTAMP_LENGTH = 64
-MAX_ATTRIBUTES = 50
-MAX_ATTRIBUTES_BYTES = 4096
-MAX_ATTRIBUTES_DEPTH = 8
 # Older fixes come from receivers whose clock was never set (GPS week roll-overs give 1980 and 1999).
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 MAX_AHEAD = timedelta(days=1)
 # As seconds this is the year 5138, as milliseconds 1973: no sensible time is on the wrong side.
 MILLISECONDS_ABOVE = 1e11
 
-# PostgreSQL stores neither in a text.
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -61,26 +71,30 @@ def make_fix(
     altitude_meters: object = None,
     accuracy_meters: object = None,
     attributes: object = None,
+    unknown: object = None,
 ) -> Fix:
-    """A Fix of raw JSON values; None means not sent, and so does a speed, course or accuracy below 0: phones say -1 then.
+    """A Fix of raw JSON values; None means not sent, and so does a speed, course or accuracy just below 0: phones say -1.
 
-    Raises InvalidFix naming the first value that cannot be right.
+    `unknown` are quantities the sender found to be wrong. Raises InvalidFix naming the first required value that cannot be
+    right.
     """
     checked_id = check_device_id(device_id)
     fix_time = parse_timestamp(timestamp, now=now)
     checked_latitude = check_number("latitude", _required("latitude", latitude))
     checked_longitude = check_number("longitude", _required("longitude", longitude))
     check_not_null_island(checked_latitude, checked_longitude)
+    found = [name for name in QUANTITIES if name in unknown] if isinstance(unknown, list) else []
     return Fix(
         checked_id,
         fix_time,
         checked_latitude,
         checked_longitude,
-        _optional("speed", _known(speed_kph)),
-        _course(_optional("course", _known(course_degrees))),
-        _optional("altitude", altitude_meters),
-        _optional("accuracy", _known(accuracy_meters)),
-        check_attributes(attributes),
+        _optional("speed", _sent(speed_kph), found),
+        _course(_optional("course", _sent(course_degrees), found)),
+        _optional("altitude", altitude_meters, found),
+        _optional("accuracy", _sent(accuracy_meters), found),
+        clean_attributes(attributes, found),
+        tuple(dict.fromkeys(found)) if found else (),
     )
 
 
@@ -91,6 +105,10 @@ def check_device_id(value: object) -> str:
     text = str(value)
     if not text.strip() or len(text) > MAX_DEVICE_ID_LENGTH:
         raise InvalidFix("invalid_device_id", f"device_id must have 1 to {MAX_DEVICE_ID_LENGTH} characters.")
+    if text in NOT_NUMBERS:
+        raise InvalidFix(
+            "invalid_device_id", f"device_id must not be {text}, which is how programs write that they have none."
+        )
     if _CONTROL.search(text):
         raise InvalidFix("invalid_device_id", "device_id must not contain control characters.")
     return text
@@ -146,27 +164,6 @@ def check_time_range(moment: datetime, *, now: datetime) -> None:
         raise InvalidFix("timestamp_in_future", "timestamp must not be more than one day in the future.")
 
 
-def check_attributes(value: object) -> dict[str, Any]:
-    """The attributes as a JSON object PostgreSQL can store: at most 50 keys and 4 KiB, no NUL, no lone surrogate."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidFix("invalid_attributes", f"attributes must be a JSON object, not {shown(value)}.")
-    if len(value) > MAX_ATTRIBUTES:
-        raise InvalidFix("invalid_attributes", f"attributes may have at most {MAX_ATTRIBUTES} keys.")
-    if (flat_bytes := _flat_bytes(value)) is None:
-        _check_json(value, MAX_ATTRIBUTES_DEPTH)
-    elif flat_bytes <= MAX_ATTRIBUTES_BYTES:
-        return value
-    try:
-        size_bytes = len(msgspec.json.encode(value))
-    except (ValueError, OverflowError, TypeError) as error:
-        raise InvalidFix("invalid_attributes", f"attributes cannot be written as JSON: {error}.") from error
-    if size_bytes > MAX_ATTRIBUTES_BYTES:
-        raise InvalidFix("invalid_attributes", f"attributes may take at most {MAX_ATTRIBUTES_BYTES} bytes as JSON.")
-    return value
-
-
 def shown(value: object) -> str:
     """A value for an error message: short, printable, and safe for integers too long to print."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
@@ -177,19 +174,35 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def is_minus_one(value: object) -> bool:
+    """Whether a phone says with this that it does not know."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and NOT_SENT_ABOVE < value < 0
+
+
 def _required(name: str, value: object) -> object:
     if value is None:
         raise InvalidFix(f"missing_{name}", f"{name} is required.")
     return value
 
 
-def _optional(name: str, value: object) -> float | None:
-    return None if value is None else check_number(name, value)
+def _optional(name: str, value: object, unknown: list[str]) -> float | None:
+    """The value where it can be right; else None, with its name added to `unknown` where something was sent."""
+    if value is None:
+        return None
+    try:
+        number = check_number(name, value)
+    except InvalidFix:
+        unknown.append(name)
+        return None
+    # Rounded: a speed was converted from another unit.
+    if round(number, 6) in UNKNOWN_VALUES[name]:
+        unknown.append(name)
+        return None
+    return number
 
 
-def _known(value: object) -> object:
-    is_negative = isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < 0
-    return None if is_negative else value
+def _sent(value: object) -> object:
+    return None if is_minus_one(value) else value
 
 
 def _course(course_degrees: float | None) -> float | None:
@@ -216,54 +229,3 @@ def _from_epoch(value: float) -> datetime:
         return datetime.fromtimestamp(seconds, tz=UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(value)}.") from error
-
-
-def _flat_bytes(attributes: dict[Any, Any]) -> int | None:
-    """What clean strings and small numbers take at most as JSON; None for anything else, which needs a deeper look."""
-    characters = 0
-    for key, value in attributes.items():
-        if not isinstance(key, str) or UNSTORABLE.search(key):
-            return None
-        characters += len(key)
-        kind = type(value)
-        if kind is float or kind is int:
-            if not -1e15 < value < 1e15:
-                return None
-        elif kind is str:
-            if UNSTORABLE.search(value):
-                return None
-            characters += len(value)
-        elif kind is not bool and value is not None:
-            return None
-    # An escaped character takes six bytes, a number no more than 25, quotes and the rest eight.
-    return 6 * characters + 33 * len(attributes) + 2
-
-
-def _check_json(value: object, depth_left: int) -> None:
-    if value is None or isinstance(value, bool):
-        return
-    if isinstance(value, str):
-        if UNSTORABLE.search(value):
-            raise InvalidFix("invalid_attributes", "attributes must not contain NUL characters or lone surrogates.")
-    elif isinstance(value, int | float):
-        # An integer beyond 64 bits would not survive the way through JSON tools; infinity and NaN are not JSON.
-        if not -(2**63) <= value < 2**64 and not (isinstance(value, float) and math.isfinite(value)):
-            raise InvalidFix("invalid_attributes", "attributes must contain finite numbers of a sensible size only.")
-    elif not isinstance(value, dict | list):
-        raise InvalidFix("invalid_attributes", f"attributes must contain JSON values only, not {type(value).__name__}.")
-    else:
-        _check_members(value, depth_left)
-
-
-def _check_members(value: dict[Any, Any] | list[Any], depth_left: int) -> None:
-    if depth_left == 0:
-        raise InvalidFix("invalid_attributes", f"attributes may be nested at most {MAX_ATTRIBUTES_DEPTH} deep.")
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if not isinstance(key, str):
-                raise InvalidFix("invalid_attributes", "attributes must have string keys.")
-            _check_json(key, depth_left)
-            _check_json(member, depth_left - 1)
-    else:
-        for member in value:
-            _check_json(member, depth_left - 1)

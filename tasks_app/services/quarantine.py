@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from tasks_app.ingest.validate import UNSTORABLE
+from tasks_app.ingest.attributes import UNSTORABLE
 from tasks_app.models import FixSource, QuarantinedFix
 from tasks_app.models.quarantine import MAX_BODY_CHARACTERS, MAX_CODE_CHARACTERS, MAX_DETAIL_CHARACTERS
 from tasks_app.services.transactions import run_in_transaction

@@ -72,8 +72,6 @@ def test_an_alarm_among_the_extras_counts():
         {"latitude": None, "longitude": None},
         {"latitude": 0, "longitude": 0},
         {"latitude": "north", "longitude": 1},
-        {"latitude": -23.5, "longitude": -46.6, "speed": 1e9},
-        {"attributes": {"alarm": "sos", "note": "\x00"}},
     ],
 )
 def test_a_position_in_json_that_makes_no_fix_still_tells_its_alarm(changes):

@@ -1,0 +1,110 @@
+"""What a device says beside the quantities of a fix, as PostgreSQL can store it; what it cannot is left out, one by one."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import msgspec
+
+MAX_ATTRIBUTES = 50
+MAX_ATTRIBUTES_BYTES = 4096
+MAX_ATTRIBUTES_DEPTH = 8
+# A text of this length fits by itself, whatever its letters.
+MAX_CUT_CHARACTERS = 500
+BATTERY = "batteryLevel"
+# PostgreSQL stores neither in a text.
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+# How programs write a number that is none: Jackson (Traccar), JavaScript, printf.
+NOT_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity", "nan", "-nan", "inf", "-inf"})
+
+
+def clean_attributes(value: object, unknown: list[str]) -> dict[str, Any]:
+    """The attributes as a JSON object: at most 50 keys and 4 KiB, no NUL, no lone surrogate, no number that is none.
+
+    What does not fit is left out (a character of a text is replaced), and `unknown` then gets "attributes"; so is a battery
+    level that is no percentage, and it gets "battery".
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        unknown.append("attributes")
+        return {}
+    level = value.get(BATTERY)
+    if level is not None and not _is_percentage(level):
+        unknown.append("battery")
+        value = {name: member for name, member in value.items() if name != BATTERY}
+    flat_bytes = _flat_bytes(value)
+    if flat_bytes is not None and flat_bytes <= MAX_ATTRIBUTES_BYTES and len(value) <= MAX_ATTRIBUTES:
+        return value
+    kept = _kept(value)
+    if kept != value:
+        unknown.append("attributes")
+    return kept
+
+
+def _is_percentage(level: object) -> bool:
+    return isinstance(level, int | float) and not isinstance(level, bool) and 0 <= level <= 100
+
+
+def _flat_bytes(attributes: dict[Any, Any]) -> int | None:
+    """What clean strings and small numbers take at most as JSON; None for anything else, which needs a deeper look."""
+    characters = 0
+    for key, value in attributes.items():
+        if not isinstance(key, str) or UNSTORABLE.search(key):
+            return None
+        characters += len(key)
+        kind = type(value)
+        if kind is float or kind is int:
+            if not -1e15 < value < 1e15:
+                return None
+        elif kind is str:
+            if UNSTORABLE.search(value) or value in NOT_NUMBERS:
+                return None
+            characters += len(value)
+        elif kind is not bool and value is not None:
+            return None
+    # An escaped character takes six bytes, a number no more than 25, quotes and the rest eight.
+    return 6 * characters + 33 * len(attributes) + 2
+
+
+def _kept(attributes: dict[Any, Any]) -> dict[str, Any]:
+    """The members that can be stored; of too many the smallest, long texts cut: an alarm is short, what floods is not."""
+    members = {
+        name: UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+        for name, value in attributes.items()
+        if isinstance(name, str) and _is_storable(name) and (_is_text(value) or _is_storable(value))
+    }
+    if len(members) <= MAX_ATTRIBUTES and len(msgspec.json.encode(members)) <= MAX_ATTRIBUTES_BYTES:
+        return members
+    cut = {name: value[:MAX_CUT_CHARACTERS] if isinstance(value, str) else value for name, value in members.items()}
+    sizes_bytes = {name: len(msgspec.json.encode({name: value})) for name, value in cut.items()}
+    kept: dict[str, Any] = {}
+    left_bytes = MAX_ATTRIBUTES_BYTES - 1
+    for name in sorted(cut, key=sizes_bytes.__getitem__)[:MAX_ATTRIBUTES]:
+        # One of the two brackets it was measured with stands for its comma.
+        left_bytes -= sizes_bytes[name] - 1
+        if left_bytes >= 0:
+            kept[name] = cut[name]
+    return kept
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value not in NOT_NUMBERS
+
+
+def _is_storable(value: object, depth_left: int = MAX_ATTRIBUTES_DEPTH) -> bool:
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, str):
+        return not UNSTORABLE.search(value) and value not in NOT_NUMBERS
+    if isinstance(value, int | float):
+        # An integer beyond 64 bits would not survive the way through JSON tools; infinity and NaN are not JSON.
+        return -(2**63) <= value < 2**64 or (isinstance(value, float) and math.isfinite(value))
+    if depth_left <= 1 or not isinstance(value, dict | list):
+        return False
+    if isinstance(value, dict) and not all(isinstance(name, str) and _is_storable(name) for name in value):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return all(_is_storable(member, depth_left - 1) for member in members)
