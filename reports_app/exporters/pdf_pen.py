@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
+from codecs import BOM_UTF16_BE
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 
-import arabic_reshaper
-import manimgx_fonts
-from bidi import get_display
 from django.utils.translation import gettext as _
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4, landscape
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.textobject import PDFTextObject
+
+from reports_app.exporters.pdf_shaping import clean, cut, pieces
 
 WIDTH, HEIGHT = landscape(A4)
 MARGIN = 36.0
 INK, SUBTLE, LINE, TINT, ACCENT = "#1b2330", "#5b6675", "#c9d1dc", "#eef2f8", "#1f64d8"
-
-_FOLDER = Path(manimgx_fonts.__file__).parent
-_REGULAR, _BOLD = "Vera", "VeraBd"  # both come with reportlab
-# Asked in this order for the letters the first font lacks.
-_OTHERS = (
-    "NotoSans",
-    "NotoSansArabic",
-    "NotoSansHebrew",
-    "NotoSansDevanagari",
-    "NotoSansThai",
-    "NotoSansBengali",
-    "NotoSansTamil",
-    "NotoSansTelugu",
-    "NotoSansGeorgian",
-    "NotoSansArmenian",
-    "NotoSansSymbols",
-    "NotoEmoji",
-)
-_MISSING = "\N{REPLACEMENT CHARACTER}"
 
 
 class Pen:
@@ -93,21 +72,32 @@ def draw_text(
     align: str = "left",
 ) -> None:
     """One line of text in whichever fonts have its letters."""
-    shown = visual(text)
     if align != "left":
         width = text_width(text, size, bold=bold)
         x -= width if align == "right" else width / 2
     canvas.setFillColor(HexColor(color))
-    for font, part in _runs(shown, bold):
-        canvas.setFont(font, size)
-        canvas.drawString(x, y, part)
-        x += pdfmetrics.stringWidth(part, font, size)
+    line = canvas.beginText(x, y)
+    for piece in pieces(text, bold):
+        line.setFont(piece.font, size)
+        with _read_as(line, piece.reading):
+            line.textOut(piece.text)
+    canvas.drawText(line)
+
+
+@contextmanager
+def _read_as(line: PDFTextObject, reading: str) -> Iterator[None]:
+    """What is drawn here is copied and searched as `reading`, where that is not empty (ISO 32000-1, 14.9.4)."""
+    if reading:
+        line._code.append(f"/Span <</ActualText <{BOM_UTF16_BE.hex()}{reading.encode('utf-16-be').hex()}>>> BDC")
+    yield
+    if reading:
+        line._code.append("EMC")
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a line of text is, in points."""
-    return sum(pdfmetrics.stringWidth(part, font, size) for font, part in _runs(visual(text), bold))
+    return sum(piece.width for piece in pieces(text, bold)) * size / 1000
 
 
 def fitted(text: str, width: float, size: float, *, bold: bool = False) -> str:
@@ -117,8 +107,10 @@ def fitted(text: str, width: float, size: float, *, bold: bool = False) -> str:
     low, high = 0, min(len(text), 400)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if text_width(text[:middle] + "…", size, bold=bold) <= width else (low, middle - 1)
-    return text[:low].rstrip() + "…"
+        low, high = (
+            (middle, high) if text_width(cut(text, middle) + "…", size, bold=bold) <= width else (low, middle - 1)
+        )
+    return cut(text, low).rstrip() + "…"
 
 
 def wrapped(text: str, width: float, size: float, *, bold: bool = False, lines: int = 3) -> list[str]:
@@ -134,47 +126,6 @@ def wrapped(text: str, width: float, size: float, *, bold: bool = False, lines: 
         else:
             found.append(word)
     return [fitted(line, width, size, bold=bold) for line in found]
-
-
-@lru_cache(maxsize=4096)
-def visual(text: str) -> str:
-    """The text as it is drawn from left to right: control characters gone, right-to-left words turned and joined."""
-    plain = clean(text)
-    if not any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in plain):
-        return plain
-    return str(get_display(arabic_reshaper.reshape(plain)))
-
-
-def clean(text: str) -> str:
-    """The text with a space for each control character and half of a pair."""
-    return "".join(" " if unicodedata.category(letter) in ("Cc", "Cs", "Co") else letter for letter in text)
-
-
-def _runs(text: str, bold: bool) -> Iterator[tuple[str, str]]:
-    """The text in parts of one font each. What no font has is a replacement character."""
-    main = _BOLD if bold else _REGULAR
-    known = _letters(main)
-    if all(ord(letter) in known for letter in text):
-        yield main, text
-        return
-    for font, letters in groupby(text, key=lambda letter: _font_of(ord(letter), main)):
-        part = "".join(letters)
-        yield (font, part) if font else ("NotoSans", _MISSING * len(part))
-
-
-@lru_cache(maxsize=8192)
-def _font_of(code: int, main: str) -> str:
-    return next((font for font in (main, *_OTHERS) if code in _letters(font)), "")
-
-
-@lru_cache(maxsize=32)
-def _letters(font: str) -> dict[int, int]:
-    """The letters a font has. It is loaded when it is first asked for."""
-    path = f"{font}.ttf" if font in (_REGULAR, _BOLD) else str(_FOLDER / f"{font}[wght].ttf")
-    loaded = TTFont(font, path)
-    pdfmetrics.registerFont(loaded)
-    letters: dict[int, int] = loaded.face.charToGlyph
-    return letters
 
 
 class _NumberedCanvas(Canvas):

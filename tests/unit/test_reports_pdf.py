@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
-import pytest
 from django.utils.translation import override
 from pypdf import PdfReader
 
 from reports_app.exporters.pdf_document import MAX_ROWS
 from reports_app.exporters.pdf_drawings import MAX_POINTS, Sketch
-from reports_app.exporters.pdf_pen import fitted, text_width, visual, wrapped
+from reports_app.exporters.pdf_pen import fitted, text_width, wrapped
 from reports_app.exporters.registry import get_exporter
 from reports_app.reader import Reader
 from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
@@ -134,22 +133,6 @@ def test_a_sketch_keeps_few_points_of_many_and_its_ends():
         sketch.add_track(latitudes, latitudes, starts)
     assert MAX_POINTS / 4 < len(sketch.points) <= MAX_POINTS + 20
     assert (sketch.lines[0][0], sketch.lines[-1][-1]) == ((0.0, 0.0), (199_999.0, 199_999.0))
-
-
-@pytest.mark.parametrize(
-    "name", ["Van 🚚", "עברית", "عربة", "Фургон", "रथ", "x" * 300, "a\x00b\x1fc", "emoji\ud83d", "한국", ""]
-)
-def test_names_of_any_letters_are_drawn(name, tmp_path):
-    columns = [Column("a", name), Column("b", "B"), Column("c", "C")]
-    pages = pages_of(
-        table_of(Section("s", name, columns, [[name, name, "c"], [name, None, "d"]]), subject=name), tmp_path
-    )
-    assert "Page 1 of 1" in pages[0]
-
-
-def test_right_to_left_words_are_turned_and_control_characters_gone():
-    assert visual("abc \x07 שלום") == "abc   םולש"
-    assert visual("plain") == "plain"
 
 
 def test_texts_are_cut_to_their_room():
