@@ -70,7 +70,10 @@ class PositionUploadAdmin(ModelAdmin):
     autocomplete_fields = ("device", "fleet")
     fieldsets = (
         (None, {"fields": (("name", "size"), ("state_badge", "job"), "error", ("requested_by", "created"))}),
-        (gettext_lazy("Positions"), {"fields": (("read", "stored"), ("doubled", "devices_created"), "reasons")}),
+        (
+            gettext_lazy("Positions"),
+            {"fields": (("read", "stored"), ("doubled", "devices_created"), "reasons", "unknown_quantities")},
+        ),
         (gettext_lazy("Options"), {"fields": (("format", "time_zone"), ("device", "fleet"))}),
     )
     readonly_fields = (
@@ -85,6 +88,7 @@ class PositionUploadAdmin(ModelAdmin):
             "rejected",
             "devices_created",
             "reasons",
+            "unknown_quantities",
         ),
     )
 
@@ -167,6 +171,12 @@ class PositionUploadAdmin(ModelAdmin):
             (number_format(count), code, upload.counts["examples"].get(code, "")) for code, count in reasons.items()
         )
         return format_html_join("", "<div>{} × {}: {}</div>", rows) or MISSING
+
+    @display(description=gettext_lazy("quantities left out, as they cannot be right"))
+    def unknown_quantities(self, upload: PositionUpload) -> SafeString | str:
+        counts = upload.counts.get("unknown_quantities", {})
+        rows = ((number_format(count), name) for name, count in counts.items())
+        return format_html_join("", "<div>{} × {}</div>", rows) or MISSING
 
 
 def _count(upload: PositionUpload, name: str) -> str:

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from tasks_app.api.permissions import IsStaff
 from tasks_app.api.schema import describe
 from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.jobs import job_counts, queue_stats
+from tasks_app.queries.unknown_quantities import unknown_quantities
 
 QUEUE_METRICS = (
     ("tracker_queue_depth", "Jobs that wait to start", "depth"),
@@ -42,7 +44,7 @@ class MetricsPermission(IsStaff):
 class JobsCollector(Collector):
     """One reading."""
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         queues = queue_stats()
         for name, help_text, attribute in QUEUE_METRICS:
             family = GaugeMetricFamily(name, help_text, labels=["queue"])
@@ -59,6 +61,18 @@ class JobsCollector(Collector):
         yield GaugeMetricFamily("tracker_inbox_size", "Single fixes that wait to be stored", inbox.size)
         age = inbox.oldest_age_seconds or 0
         yield GaugeMetricFamily("tracker_inbox_oldest_age_seconds", "Age of the fix that waits longest", age)
+        yield _unknown_quantities()
+
+
+def _unknown_quantities() -> CounterMetricFamily:
+    family = CounterMetricFamily(
+        "tracker_unknown_quantities",
+        "Quantities left out of good fixes, as what was sent cannot be right",
+        labels=["way", "quantity"],
+    )
+    for one in unknown_quantities():
+        family.add_metric([one.way, one.quantity], one.count)
+    return family
 
 
 class MetricsView(ApiView):

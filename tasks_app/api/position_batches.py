@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,12 @@ class BatchBody(serializers.Serializer[Any]):
     positions = PositionSerializer(many=True)
 
 
+def unknown_field() -> serializers.DictField:
+    """How many fixes were taken in without a quantity."""
+    help_text = "By quantity: how many fixes were taken in without it, since what was sent cannot be right."
+    return serializers.DictField(child=serializers.IntegerField(), help_text=help_text)
+
+
 class RejectedSerializer(serializers.Serializer[Any]):
     """A fix that was refused: its place in the batch and why."""
 
@@ -70,6 +77,7 @@ class BatchAcceptedSerializer(EnqueuedSerializer):
     """The job, and what became of the fixes."""
 
     accepted = serializers.IntegerField()
+    unknown_quantities = unknown_field()
     rejected_count = serializers.IntegerField()
     rejected = RejectedSerializer(many=True, help_text="The first hundred.")
 
@@ -86,10 +94,11 @@ POSITION_KEYS = frozenset(PositionSerializer().fields)
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The items of a batch that go on, as they were sent, and the ones that do not, by index."""
+    """The items of a batch that go on, and the ones that do not, by index; how many go on without which quantity."""
 
     accepted: list[Any]
     rejected: list[RejectedFix]
+    unknown: dict[str, int]
 
 
 class ProcessBatchView(ApiView):
@@ -111,8 +120,8 @@ class ProcessBatchView(ApiView):
         if not batch.accepted:
             raise nothing_accepted(batch.rejected)
         job_id = enqueue_quietly(request, "process_position_batch", [batch.accepted])
-        more = {"accepted": len(batch.accepted), **rejected_body(batch.rejected)}
-        return accepted(request, job_id, "process_position_batch", **more)
+        counts = {"accepted": len(batch.accepted), "unknown_quantities": batch.unknown}
+        return accepted(request, job_id, "process_position_batch", **counts, **rejected_body(batch.rejected))
 
 
 class ProcessPositionView(ApiView):
@@ -168,6 +177,7 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     sent_ids = {device_id for _, device_id in senders}
     operated = operated_devices(user, sent_ids)
     good, rejected = [], list(parsed.rejected)
+    unknown: Counter[str] = Counter()
     for index, device_id in senders:
         if not operated.get(device_id):
             rejected.append(_refused_device(index, is_known=device_id in operated))
@@ -177,12 +187,13 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
         elif fixes[index].unknown:
             # Written anew as well: what cannot be right may be what cannot be stored.
             good.append(fix_to_item(fixes[index]))
+            unknown.update(fixes[index].unknown)
         else:
             good.append(_known_part(items[index]))
     if sent_ids and not operated:
         _raise_if_only_viewer(user, sent_ids)
     rejected.sort(key=lambda one: one.index)
-    return Sorted(good, rejected)
+    return Sorted(good, rejected, dict(unknown))
 
 
 def nothing_accepted(rejected: list[RejectedFix]) -> ApiError:

@@ -70,6 +70,9 @@ class ImportCountsSerializer(serializers.Serializer[Any]):
     filtered = serializers.DictField(
         child=serializers.IntegerField(), required=False, help_text="Kept out by filters of fleet or device, by reason."
     )
+    unknown_quantities = serializers.DictField(
+        child=serializers.IntegerField(), required=False, help_text="Of good fixes, left out as they cannot be right."
+    )
     examples = serializers.DictField(child=serializers.CharField(), required=False, help_text="One for each reason.")
 
 

@@ -28,7 +28,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 QUANTITIES = ("speed", "course", "altitude", "accuracy", "battery", "attributes")
 # Values within the limits by which devices and file formats say "not known": a field with all bits set, in the unit of the
 # field (a sign bit, 65535 or -32768 in whole meters are beyond the limits anyway).
-#   FIT files (Garmin), SDK profile: altitude 65535 / 5 - 500 m, speed 65.535 m/s
+#   FIT files (Garmin), its profile: altitude 65535 / 5 - 500 m (Maproom/qmapshack#8), speed 65.535 m/s
 #   16 bits in decimeters, centimeters or 0.01 km/h (traccar/traccar#374): 6553.5, 655.35
 #   16 bits with a sign as accuracy in meters: 32767
 #   Geolife's guide: altitude -777; elevation models: -999

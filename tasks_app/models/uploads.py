@@ -31,7 +31,7 @@ class PositionUpload(models.Model):
     """One uploaded file. It is kept until its import ends; `counts` says after every chunk how far that is.
 
     `counts` is {"read", "stored", "doubled", "events", "devices_created": numbers, "rejected" and "filtered":
-    {code: number}, "examples": {code: sentence}}.
+    {code: number}, "unknown_quantities": {quantity: number}, "examples": {code: sentence}}.
     """
 
     name = models.CharField(_("file name"), max_length=200)

@@ -10,6 +10,7 @@ from tasks_app.models import Device, FixSource
 from tasks_app.services.heartbeats import hear_from
 from tasks_app.services.inbox import add_to_inbox
 from tasks_app.services.quarantine import Suspect, quarantine
+from tasks_app.services.unknown_quantities import count_unknown
 
 
 def take_in(
@@ -26,6 +27,7 @@ def take_in(
     elif content is not None or news is not None:
         fixes, told = [content] if content else [], [news] if news else []
         add_to_inbox(fixes, told, received_at=received_at)
+        count_unknown(fixes, source)
     elif message.is_from_device:
         hear_from(device_pk=device.pk, now=received_at)
 

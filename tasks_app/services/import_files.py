@@ -14,6 +14,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.registry import parser_for
 from tasks_app.models import Device, Fleet
 from tasks_app.services.positions import store_fixes
+from tasks_app.services.unknown_quantities import FILE, count_unknown
 
 FIXES_PER_TRANSACTION = 5000
 _READ_BYTES = 1 << 20
@@ -34,6 +35,8 @@ class ImportSummary:
     devices_created: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     filtered: Counter[str] = field(default_factory=Counter)
+    # Quantities that could not be right, of fixes that are good without them.
+    unknown_quantities: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def reject(self, reason: RejectedFix) -> None:
@@ -72,6 +75,7 @@ def import_file(
         summary.doubled += result.doubled
         summary.events += result.events
         summary.filtered.update(result.filtered)
+        summary.unknown_quantities.update(count_unknown(fixes, FILE))
         for item in (*items, *result.rejected):
             if isinstance(item, RejectedFix):
                 summary.reject(item)

@@ -44,6 +44,7 @@ FOLDER = "position-uploads"
 EXTENSIONS = ("csv", "gpx", "geojson", "json", "jsonl", "ndjson")
 STUCK_AFTER = timedelta(minutes=10)
 MAX_ERROR_LENGTH = 1000
+_BY_REASON = ("rejected", "filtered", "unknown_quantities")
 
 
 class InvalidUpload(ValueError):
@@ -251,10 +252,10 @@ def _reason(error: BaseException) -> str:
 
 def _counts_of(summary: ImportSummary) -> dict[str, Any]:
     numbers = {name: getattr(summary, name) for name in ("read", "stored", "doubled", "events", "devices_created")}
-    reasons = {"rejected": dict(summary.rejected), "filtered": dict(summary.filtered)}
+    reasons = {name: dict(getattr(summary, name)) for name in _BY_REASON}
     return {**numbers, **reasons, "examples": dict(summary.examples)}
 
 
 def _summary_of(counts: dict[str, Any]) -> ImportSummary:
-    by_reason = {name: Counter(counts[name]) for name in ("rejected", "filtered") if counts}
+    by_reason = {name: Counter(counts.get(name, {})) for name in _BY_REASON}
     return ImportSummary(**{**counts, **by_reason})

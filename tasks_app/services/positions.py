@@ -43,6 +43,7 @@ from tasks_app.services.position_rows import (
 )
 from tasks_app.services.state_changes import save_changes
 from tasks_app.services.transactions import run_in_transaction
+from tasks_app.services.unknown_quantities import BATCH, count_unknown
 
 # A job's result has a size limit, and nobody reads more reasons than these.
 MAX_LISTED = 500
@@ -66,8 +67,8 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
     """Store a batch of positions in the product's JSON; one bad position never costs a good one.
 
     With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns `{"received",
-    "stored", "doubled", "filtered": {reason: count}, "without_place" (alarms), "rejected_count", "rejected": [{"index",
-    "code", "detail"}] (the first 500), "events"}`.
+    "stored", "doubled", "filtered": {reason: count}, "without_place" (alarms), "unknown_quantities": {quantity: count},
+    "rejected_count", "rejected": [{"index", "code", "detail"}] (the first 500), "events"}`.
     """
     parsed = parse_batch(items, now=received_at)
     result = store_fixes(parsed.fixes, received_at, user_id=user_id)
@@ -83,6 +84,7 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
         "doubled": result.doubled,
         "filtered": result.filtered,
         "without_place": len(parsed.news) - len(news.rejected),
+        "unknown_quantities": count_unknown(parsed.fixes, BATCH),
         "rejected_count": len(rejected),
         "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
         "events": result.events + news.events,

@@ -69,6 +69,7 @@ def test_it_stores_each_fix_once_and_moves_the_state_to_the_newest(device):
         "doubled": 0,
         "filtered": {},
         "without_place": 0,
+        "unknown_quantities": {},
         "rejected_count": 0,
         "events": 0,
     }

@@ -20,7 +20,7 @@ from tasks_app.api.ingest.base import DEVICE_AUTH, IngestView
 from tasks_app.api.ingest.limits import count_device
 from tasks_app.api.ingest.senders import bad_body, key_holder, known_or_registered, sender_named
 from tasks_app.api.parsers import raw_json_body
-from tasks_app.api.position_batches import BatchBody, PositionSerializer, RejectedSerializer
+from tasks_app.api.position_batches import BatchBody, PositionSerializer, RejectedSerializer, unknown_field
 from tasks_app.api.schema import describe
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import RejectedFix
@@ -30,6 +30,7 @@ from tasks_app.models import Device, FixSource
 from tasks_app.services.device_messages import take_in_suspects
 from tasks_app.services.inbox import add_to_inbox
 from tasks_app.services.quarantine import MAX_PER_CALL, Suspect
+from tasks_app.services.unknown_quantities import count_unknown
 
 MAX_REJECTED_SHOWN = 100
 
@@ -38,6 +39,7 @@ class TakenInSerializer(serializers.Serializer[Any]):
     """What became of the positions."""
 
     accepted = serializers.IntegerField(help_text="Stored within seconds, once.")
+    unknown_quantities = unknown_field()
     rejected_count = serializers.IntegerField()
     rejected = RejectedSerializer(many=True, help_text="The first hundred. They are kept; do not send them again.")
 
@@ -67,13 +69,14 @@ class IngestPositionsView(IngestView):
         mine = [_of_device(item, device) for item in items]
         parsed = parse_batch([item for item in mine if not isinstance(item, RejectedFix)], now=received_at)
         add_to_inbox(parsed.fixes, list(parsed.news.values()), received_at=received_at)
+        unknown = count_unknown(parsed.fixes, FixSource.POSITIONS)
         rejected = _rejected(mine, parsed.rejected)
         _keep(items, rejected, device, received_at)
         accepted = len(parsed.fixes) + len(parsed.news)
         code = status.HTTP_202_ACCEPTED if accepted else status.HTTP_200_OK
         shown = msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])
-        body = {"accepted": accepted, "rejected_count": len(rejected), "rejected": shown}
-        return Response(body, status=code)
+        counts = {"accepted": accepted, "unknown_quantities": unknown, "rejected_count": len(rejected)}
+        return Response({**counts, "rejected": shown}, status=code)
 
 
 def _items(body: bytes) -> list[object]:

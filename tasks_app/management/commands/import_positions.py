@@ -123,6 +123,11 @@ def _table(path: Path, summary: ImportSummary) -> Table:
     table.add_row(_("filtered"), f"{summary.filtered.total()}", _("kept out by filters of fleet or device"))
     for code, count in summary.filtered.most_common():
         table.add_row(f"  {code}", f"{count}")
+    if summary.unknown_quantities:
+        unknown = f"{summary.unknown_quantities.total()}"
+        table.add_row(_("unknown quantities"), unknown, _("left out of good positions, as they cannot be right"))
+        for name, count in summary.unknown_quantities.most_common():
+            table.add_row(f"  {name}", f"{count}")
     table.add_row(_("events"), f"{summary.events}")
     table.add_row(_("devices created"), f"{summary.devices_created}")
     return table
