@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import lines, opened
@@ -91,7 +92,7 @@ def _read(
 ) -> Fix | RejectedFix:
     if row is None:
         return RejectedFix(index, "invalid_row", "The row is not valid CSV.")
-    values: dict[str, object] = dict.fromkeys(REQUIRED)
+    values: dict[str, Any] = dict.fromkeys(REQUIRED)
     for quantity, place in columns.items():
         text = row[place].strip() if place < len(row) else ""
         values[quantity] = (text or None) if quantity == "device_id" else number_or_text(text)

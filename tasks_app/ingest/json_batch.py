@@ -18,17 +18,17 @@ import msgspec
 from tasks_app.ingest.attributes import clean_attributes
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.gps_weeks import MAX_AHEAD, earliest_of_this_period
 from tasks_app.ingest.placeless import PlacelessNews, placeless_news
 from tasks_app.ingest.validate import (
     EARLIEST,
     LIMITS,
-    MAX_AHEAD,
     MAX_TIMESTAMP_LENGTH,
     UNKNOWN_VALUES,
     InvalidFix,
     check_device_id,
     make_fix,
-    parse_timestamp,
+    read_timestamp,
     shown,
 )
 
@@ -92,10 +92,11 @@ def parse_batch(items: list[object], *, now: datetime, is_history: bool = False)
     """
     batch = ParsedBatch()
     known_ids: set[str] = set()
+    earliest = EARLIEST if is_history else earliest_of_this_period(now)
     latest = now + MAX_AHEAD
     for index, (item, position) in enumerate(zip(items, _well_shaped(items), strict=True)):
         try:
-            fix = (position and _fast(position, known_ids, latest)) or _slow(item, now)
+            fix = (position and _fast(position, known_ids, earliest, latest)) or _slow(item, now, not is_history)
         except InvalidFix as error:
             if not is_history and (news := _news(item, now)):
                 batch.news[index] = news
@@ -156,20 +157,20 @@ def _one_well_shaped(item: object) -> _Position | None:
         return None
 
 
-def _fast(position: _Position, known_ids: set[str], latest: datetime) -> Fix | None:
+def _fast(position: _Position, known_ids: set[str], earliest: datetime, latest: datetime) -> Fix | None:
     """The Fix of an ordinary good position; None when only the slow way can tell."""
     device_id = position.device_id
     if device_id not in known_ids:
         known_ids.add(check_device_id(device_id))
     timestamp, latitude, longitude, course = position.timestamp, position.latitude, position.longitude, position.course
     if type(timestamp) is not str or len(timestamp) > MAX_TIMESTAMP_LENGTH:
-        moment = parse_timestamp(timestamp, now=latest - MAX_AHEAD)
+        moment = read_timestamp(timestamp)
     else:
         try:
             moment = datetime.fromisoformat(timestamp)
         except ValueError:
             return None
-    if moment.tzinfo is not UTC or not EARLIEST <= moment <= latest:
+    if moment.tzinfo is not UTC or not earliest < moment <= latest:
         return None
     # msgspec lets NaN through its limits; NaN spreads over a sum and is the one value not equal to itself.
     speed, altitude, accuracy = position.speed, position.altitude, position.accuracy
@@ -196,10 +197,11 @@ def _fast(position: _Position, known_ids: set[str], latest: datetime) -> Fix | N
     )
 
 
-def _slow(item: object, now: datetime) -> Fix:
+def _slow(item: object, now: datetime, is_live: bool) -> Fix:
     if not isinstance(item, dict):
         raise InvalidFix("not_an_object", f"A position must be a JSON object, not {shown(item)}.")
     return make_fix(
+        is_live=is_live,
         now=now,
         device_id=item.get("device_id"),
         timestamp=item.get("timestamp"),

@@ -67,6 +67,7 @@ def parse_parameters(
     timestamp = _timestamp(_last(parameters, "timestamp"), now, zone)
     try:
         fix = make_fix(
+            is_live=True,
             now=now,
             device_id=device_id,
             timestamp=timestamp,
@@ -194,6 +195,7 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
         raise InvalidFix("invalid_coords", f"coords must be a JSON object, not {shown(coords)}.")
     coords = coords or {}
     return make_fix(
+        is_live=True,
         now=now,
         device_id=device_id,
         timestamp=location.get("timestamp"),

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tasks_app.ingest.attributes import UNSTORABLE
-from tasks_app.ingest.validate import InvalidFix, check_device_id, parse_timestamp
+from tasks_app.ingest.validate import InvalidFix, check_device_id, parse_live_timestamp
 
 MAX_ALARMS = 20
 MAX_ALARM_LENGTH = 50
@@ -84,6 +84,6 @@ def _storable(text: str) -> str:
 def _own_time(timestamp: object, now: datetime) -> datetime:
     """A receiver without a fix has often no clock either, and an alarm is of now unless somebody knows better."""
     try:
-        return parse_timestamp(timestamp, now=now)
+        return parse_live_timestamp(timestamp, now=now)[0]
     except InvalidFix:
         return now

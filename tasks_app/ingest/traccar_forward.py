@@ -18,7 +18,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.message import DeviceMessage, stated_device_id, to_kph
 from tasks_app.ingest.placeless import PlacelessNews, placeless_news
-from tasks_app.ingest.validate import InvalidFix, make_fix, parse_timestamp, shown
+from tasks_app.ingest.validate import InvalidFix, make_fix, parse_live_timestamp, shown
 
 
 def parse_forward(body: bytes, *, now: datetime) -> DeviceMessage:
@@ -60,6 +60,7 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
         raise InvalidFix("missing_position", f"position must be a JSON object, not {shown(position)}.")
     accuracy = position.get("accuracy")
     return make_fix(
+        is_live=True,
         now=now,
         device_id=device_id,
         timestamp=position.get("fixTime"),
@@ -93,7 +94,7 @@ def _news(
 
 def _is_after(timestamp: object, fix_time: datetime, now: datetime) -> bool:
     try:
-        return parse_timestamp(timestamp, now=now) > fix_time
+        return parse_live_timestamp(timestamp, now=now)[0] > fix_time
     except InvalidFix:
         return False
 

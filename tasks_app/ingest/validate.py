@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from tasks_app.ingest.attributes import NOT_NUMBERS, clean_attributes
 from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.gps_weeks import MAX_AHEAD, earliest_of_this_period, weeks_behind
 from tasks_app.ingest.times import read_time
 
 # Lowest and highest value that can be right, both included.
@@ -42,9 +43,11 @@ UNKNOWN_VALUES: dict[str, frozenset[float]] = {
 NOT_SENT_ABOVE = -10.0
 MAX_DEVICE_ID_LENGTH = 128
 MAX_TIMESTAMP_LENGTH = 64
-# Older fixes come from receivers whose clock was never set (GPS week roll-overs give 1980 and 1999).
+# Older fixes come from receivers whose clock was never set: 1970 and 1980, of live ones also 1999 and 2000.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-MAX_AHEAD = timedelta(days=1)
+EARLIEST_LIVE = datetime(2001, 1, 1, tzinfo=UTC)
+# The attribute that says by how many weeks the time of a fix was put right.
+WEEKS_ADDED = "gpsWeekRollover"
 # As seconds this is the year 5138, as milliseconds 1973: no sensible time is on the wrong side.
 MILLISECONDS_ABOVE = 1e11
 
@@ -72,28 +75,34 @@ def make_fix(
     accuracy_meters: object = None,
     attributes: object = None,
     unknown: object = None,
+    is_live: bool = False,
 ) -> Fix:
     """A Fix of raw JSON values; None means not sent, and so does a speed, course or accuracy just below 0: phones say -1.
 
-    `unknown` are quantities the sender found to be wrong. Raises InvalidFix naming the first required value that cannot be
-    right.
+    `unknown` are quantities the sender found to be wrong. The time of a live fix is judged as `parse_live_timestamp` does.
+    Raises InvalidFix naming the first required value that cannot be right.
     """
     checked_id = check_device_id(device_id)
-    fix_time = parse_timestamp(timestamp, now=now)
+    fix_time, weeks = parse_live_timestamp(timestamp, now=now) if is_live else (parse_timestamp(timestamp, now=now), 0)
     checked_latitude = check_number("latitude", _required("latitude", latitude))
     checked_longitude = check_number("longitude", _required("longitude", longitude))
     check_not_null_island(checked_latitude, checked_longitude)
     found = [name for name in QUANTITIES if name in unknown] if isinstance(unknown, list) else []
+    speed = _optional("speed", _sent(speed_kph), found)
+    course = _course(_optional("course", _sent(course_degrees), found))
+    altitude = _optional("altitude", altitude_meters, found)
+    accuracy = _optional("accuracy", _sent(accuracy_meters), found)
+    known = clean_attributes(attributes, found)
     return Fix(
         checked_id,
         fix_time,
         checked_latitude,
         checked_longitude,
-        _optional("speed", _sent(speed_kph), found),
-        _course(_optional("course", _sent(course_degrees), found)),
-        _optional("altitude", altitude_meters, found),
-        _optional("accuracy", _sent(accuracy_meters), found),
-        clean_attributes(attributes, found),
+        speed,
+        course,
+        altitude,
+        accuracy,
+        {**known, WEEKS_ADDED: weeks} if weeks else known,
         tuple(dict.fromkeys(found)) if found else (),
     )
 
@@ -133,16 +142,38 @@ def check_not_null_island(latitude: float, longitude: float) -> None:
 
 
 def parse_timestamp(value: object, *, now: datetime) -> datetime:
-    """An aware UTC time from ISO-8601 with a zone, epoch seconds or epoch milliseconds, from 1990 to a day ahead."""
-    _required("timestamp", value)
-    if isinstance(value, str):
-        moment = _from_iso(value)
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidFix("invalid_timestamp", f"timestamp must be an ISO-8601 string or a number, not {shown(value)}.")
-    else:
-        moment = _from_epoch(value)
+    """An aware UTC time as `read_timestamp` reads it, from 1990 to a day ahead."""
+    moment = read_timestamp(value)
     check_time_range(moment, now=now)
     return moment
+
+
+def parse_live_timestamp(value: object, *, now: datetime) -> tuple[datetime, int]:
+    """The time of a fix just received, and the weeks that were added as its GPS week had rolled over (gps_weeks).
+
+    Older than 1024 weeks is otherwise refused: no device keeps a fix for so long.
+    """
+    moment = read_timestamp(value)
+    if weeks := weeks_behind(moment, now=now):
+        return moment + timedelta(weeks=weeks), weeks
+    check_time_range(moment, now=now)
+    if moment < EARLIEST_LIVE:
+        raise InvalidFix("timestamp_too_old", "timestamp is of a receiver whose clock was not set.")
+    if moment < earliest_of_this_period(now):
+        raise InvalidFix(
+            "gps_week_rollover", "timestamp is more than 1024 weeks old, and not near now with them added."
+        )
+    return moment, 0
+
+
+def read_timestamp(value: object) -> datetime:
+    """An aware UTC time from ISO-8601 with a zone, epoch seconds or epoch milliseconds. Raises InvalidFix."""
+    _required("timestamp", value)
+    if isinstance(value, str):
+        return _from_iso(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidFix("invalid_timestamp", f"timestamp must be an ISO-8601 string or a number, not {shown(value)}.")
+    return _from_epoch(value)
 
 
 def with_zone(value: object, zone: tzinfo | None) -> object:
@@ -159,7 +190,7 @@ def with_zone(value: object, zone: tzinfo | None) -> object:
 def check_time_range(moment: datetime, *, now: datetime) -> None:
     """Refuse times before 1990 and more than a day ahead of `now`."""
     if moment < EARLIEST:
-        raise InvalidFix("timestamp_too_old", f"timestamp must not be before {EARLIEST.year}.")
+        raise InvalidFix("timestamp_too_old", f"timestamp must not be before {EARLIEST.year}: the clock was not set.")
     if moment > now + MAX_AHEAD:
         raise InvalidFix("timestamp_in_future", "timestamp must not be more than one day in the future.")
 

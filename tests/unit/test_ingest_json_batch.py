@@ -56,11 +56,18 @@ def test_it_leaves_out_what_the_device_did_not_send():
         (1_700_000_000.5, "2023-11-14T22:13:20.500000+00:00"),
         (1_700_000_000_123, "2023-11-14T22:13:20.123000+00:00"),
         ("2026-11-24T12:00:00Z", "2026-11-24T12:00:00+00:00"),  # exactly a day ahead
-        ("1990-01-01T00:00:00Z", "1990-01-01T00:00:00+00:00"),
+        ("2007-06-01T00:00:00Z", "2007-06-01T00:00:00+00:00"),
     ],
 )
 def test_it_reads_every_kind_of_timestamp(timestamp, expected):
     assert one(timestamp=timestamp).fix_time.isoformat() == expected
+
+
+def test_it_reads_history_from_1990_on():
+    items = [{**FULL, "timestamp": text} for text in ("1990-01-01T00:00:00Z", "1989-12-31T23:59:59Z")]
+    batch = parse_batch(items, now=NOW, is_history=True)
+    assert [fix.fix_time.year for fix in batch.fixes] == [1990]
+    assert batch.rejected[0].code == "timestamp_too_old"
 
 
 REFUSED = [
@@ -231,7 +238,7 @@ def test_it_judges_the_fast_way_as_the_rules_do(item):
 
 def fixes_by_the_rules(arguments):
     try:
-        return [make_fix(now=NOW, **arguments)]
+        return [make_fix(now=NOW, is_live=True, **arguments)]
     except InvalidFix:
         return []
 
