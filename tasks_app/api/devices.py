@@ -28,6 +28,7 @@ from tasks_app.queries.devices import latest_position, nearest_devices
 # Half way round the Earth: the farthest two places can be from each other.
 FARTHEST_METERS = 20_037_508.0
 MAX_NEAREST = 100
+DERIVED = "The device sent no speed: it is that of the way from the position before."
 
 
 class DeviceSerializer(StrictModelSerializer):
@@ -54,6 +55,7 @@ class PlacedDeviceSerializer(serializers.Serializer[Any]):
     latitude = serializers.FloatField(source="state.latitude")
     longitude = serializers.FloatField(source="state.longitude")
     speed_kph = serializers.FloatField(source="state.speed_kph", allow_null=True)
+    is_speed_derived = serializers.BooleanField(source="state.is_speed_derived", help_text=DERIVED)
     course_degrees = serializers.FloatField(source="state.course_degrees", allow_null=True)
 
 
@@ -66,6 +68,7 @@ class NearDeviceSerializer(serializers.Serializer[Any]):
     latitude = serializers.FloatField(source="device.state.latitude")
     longitude = serializers.FloatField(source="device.state.longitude")
     speed_kph = serializers.FloatField(source="device.state.speed_kph", allow_null=True)
+    is_speed_derived = serializers.BooleanField(source="device.state.is_speed_derived", help_text=DERIVED)
 
 
 class NearestSerializer(serializers.Serializer[Any]):

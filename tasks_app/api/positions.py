@@ -30,7 +30,7 @@ MAX_POINTS_OF_ALL = 20_000
 
 
 class StoredPositionSerializer(serializers.ModelSerializer[Position]):
-    """A stored position."""
+    """A stored position; speed and course are null where the device sent none."""
 
     fix_time = MomentField()
     received_at = MomentField()

@@ -122,6 +122,12 @@ class DeviceState(models.Model):
     longitude = models.FloatField(_("longitude"), null=True, blank=True)
     altitude_meters = models.FloatField(_("altitude (m)"), null=True, blank=True)
     speed_kph = models.FloatField(_("speed (km/h)"), null=True, blank=True)
+    is_speed_derived = models.BooleanField(
+        _("speed derived"),
+        default=False,
+        db_default=False,
+        help_text=_("The device sent no speed: it is that of the way from the position before."),
+    )
     course_degrees = models.FloatField(_("course (degrees)"), null=True, blank=True)
     accuracy_meters = models.FloatField(_("accuracy (m)"), null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)

@@ -32,6 +32,7 @@ _FIELDS = (
     "longitude",
     "altitude_meters",
     "speed_kph",
+    "is_speed_derived",
     "course_degrees",
     "accuracy_meters",
     "attributes",

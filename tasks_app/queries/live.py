@@ -22,6 +22,7 @@ STATE_FIELDS = (
     "longitude",
     "altitude_meters",
     "speed_kph",
+    "is_speed_derived",
     "course_degrees",
     "accuracy_meters",
     "is_moving",

@@ -74,6 +74,16 @@ class Steps:
     from_latitudes: FloatArray
     from_longitudes: FloatArray
 
+    def select(self, rows: IndexArray) -> Steps:
+        """The ways to these rows."""
+        return Steps(
+            self.seconds[rows],
+            self.meters[rows],
+            self.speeds_kph[rows],
+            self.from_latitudes[rows],
+            self.from_longitudes[rows],
+        )
+
 
 def steps(
     times: FloatArray,
@@ -83,22 +93,14 @@ def steps(
     starts: IndexArray,
     before: Before,
     rules: KindRules,
-    earlier: Before | None = None,
 ) -> Steps:
-    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it.
-
-    `earlier` (k,) is the stored fix before a device's first row, where that row is late.
-    """
+    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it."""
     known_times = before.times[device]
-    previous_times = _shifted(times, starts, earlier.times if earlier else None)
+    previous_times = _shifted(times, starts)
     use_known = (known_times < times) & ~(previous_times > known_times)
     seconds = times - np.where(use_known, known_times, previous_times)
-    previous_latitudes = np.where(
-        use_known, before.latitudes[device], _shifted(latitudes, starts, earlier.latitudes if earlier else None)
-    )
-    previous_longitudes = np.where(
-        use_known, before.longitudes[device], _shifted(longitudes, starts, earlier.longitudes if earlier else None)
-    )
+    previous_latitudes = np.where(use_known, before.latitudes[device], _shifted(latitudes, starts))
+    previous_longitudes = np.where(use_known, before.longitudes[device], _shifted(longitudes, starts))
     meters = haversine_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
     speeds_kph = np.full(len(times), np.nan)
     np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
@@ -240,9 +242,9 @@ def first_rows(device: IndexArray) -> IndexArray:
     return np.flatnonzero(np.diff(device, prepend=device[0] - 1))
 
 
-def _shifted(values: FloatArray, starts: IndexArray, firsts: FloatArray | None = None) -> FloatArray:
-    """The value of the row before; at the first row of a device that of `firsts` (k,), else NaN."""
+def _shifted(values: FloatArray, starts: IndexArray) -> FloatArray:
+    """The value of the row before, NaN at the first row of a device."""
     shifted = np.empty_like(values)
     shifted[1:] = values[:-1]
-    shifted[starts] = np.nan if firsts is None else firsts
+    shifted[starts] = np.nan
     return shifted

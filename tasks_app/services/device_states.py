@@ -54,6 +54,7 @@ class State(msgspec.Struct):
     speed_kph: float | None
     course_degrees: float | None
     accuracy_meters: float | None
+    is_speed_derived: bool
     is_moving: bool
     ignition: bool | None
     odometer_meters: float
@@ -93,7 +94,8 @@ _UPDATE = (
 _COPY = "COPY state_staging FROM STDIN (FORMAT binary)"
 _UPDATE_MOVED = (
     "UPDATE tasks_app_devicestate s SET last_seen_at = NULLIF(n.last_seen_at, 'infinity'),"  # noqa: S608 - as above
-    " fix_time = n.fix_time, is_moving = n.is_moving, ignition = NULLIF(n.ignition, -1)::bool,"
+    " fix_time = n.fix_time, is_speed_derived = n.is_speed_derived, is_moving = n.is_moving,"
+    " ignition = NULLIF(n.ignition, -1)::bool,"
     " odometer_meters = n.odometer_meters, engine_seconds = n.engine_seconds, version = n.version, "
     + ", ".join(f"{name} = NULLIF(n.{name}, 'NaN')" for name in _FLOATS)
     + ", attributes = COALESCE(n.attributes, s.attributes), updated_at = now()"
@@ -181,6 +183,7 @@ def _copy_moved(states: Sequence[State]) -> bytes:
         _postgres_us([state.last_seen_at for state in states]),
         _postgres_us([state.fix_time for state in states]),
         *(np.array([getattr(state, name) for state in states], dtype=np.float64) for name in _FLOATS),
+        np.array([state.is_speed_derived for state in states], dtype=np.bool_),
         np.array([state.is_moving for state in states], dtype=np.bool_),
         np.array([-1 if state.ignition is None else state.ignition for state in states], dtype=np.int32),
         np.array([state.odometer_meters for state in states], dtype=np.float64),

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.overspeed import OverspeedEnd, OverspeedStart, OverspeedState, is_overspeed, overspeed_episodes
 from tasks_app.models import Event, EventKind
 from tasks_app.services import derivation
-from tasks_app.services.derivation import Steps
+from tasks_app.services.derivation import FloatArray, Steps
 from tasks_app.services.device_signals import read_signals
 from tasks_app.services.device_states import State, before_arrays
-from tasks_app.services.fix_columns import FixColumns
 from tasks_app.services.fleet_geofences import FleetGeofences
 from tasks_app.services.forward_rows import Changes, Forward, Found
 from tasks_app.services.geofence_changes import cross_geofences
 from tasks_app.services.silent_overspeed import end_event_data, episode_end
 
 
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Speeds and courses of the rows of a `Forward`, the missing ones derived from `steps`, the ways that led to them."""
+
+    steps: Steps
+    speeds_kph: FloatArray
+    courses_degrees: FloatArray
+
+
+def motion_of(forward: Forward, steps: Steps) -> Motion:
+    """How the devices move at each row; `steps` belong to all rows of the batch."""
+    columns, rows, own = forward.columns, forward.rows, steps.select(forward.rows)
+    return Motion(
+        own,
+        derivation.filled_speeds(columns.speeds[rows], own.speeds_kph),
+        derivation.filled_courses(columns.courses[rows], own, columns.latitudes[rows], columns.longitudes[rows]),
+    )
+
+
 def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeofences]) -> Changes:
     """Move the states of `forward` (in place) and tell what happened. `steps` belong to all rows of the batch."""
     if not len(forward.rows):
         return Changes()
+    motion = motion_of(forward, steps)
     limits = np.array([device.speed_limit_kph for device in forward.devices], dtype=np.float64)[forward.device]
     limit_geofences = np.full(len(forward.rows), -1, dtype=np.int64)
     found: Found = []
@@ -30,20 +51,23 @@ def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeo
         fences = geofences[fleet_id]
         found += cross_geofences(forward, fleet_ids == fleet_id, fences, limits, limit_geofences)
     changes = Changes()
-    found += _overspeed(forward, limits, limit_geofences, changes)
+    found += _overspeed(forward, motion.speeds_kph, limits, limit_geofences, changes)
     before, ignition = _ignition(forward)
     found += read_signals(forward, ignition, before)
     found.sort(key=lambda pair: pair[0])
     changes.events = [event for _, event in found]
-    _advance_states(forward, steps, ignition, before)
+    _advance_states(forward, motion, ignition, before)
     return changes
 
 
 def _overspeed(
-    forward: Forward, limits: npt.NDArray[np.float64], limit_geofences: npt.NDArray[np.int64], changes: Changes
+    forward: Forward,
+    speeds: FloatArray,
+    limits: FloatArray,
+    limit_geofences: npt.NDArray[np.int64],
+    changes: Changes,
 ) -> Found:
     """Events of the episodes that began and ended; what older ones' events lack goes to `changes`."""
-    speeds = forward.columns.speeds[forward.rows]
     tolerances = np.array([device.overspeed_tolerance_kph for device in forward.devices], dtype=np.float64)
     fast = np.logical_or.reduceat(is_overspeed(speeds, limits, tolerances[forward.device]), forward.starts)
     times = forward.columns.times_seconds[forward.rows]
@@ -132,14 +156,14 @@ def _ignition(forward: Forward) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.in
 
 
 def _advance_states(
-    forward: Forward, steps: Steps, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]
+    forward: Forward, motion: Motion, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]
 ) -> None:
-    columns, rows, count = forward.columns, forward.rows, len(forward.states)
+    steps, count = motion.steps, len(forward.states)
     rules = derivation.rules_of([device.kind for device in forward.devices])
     meters = derivation.driven_meters(
-        steps.meters[rows],
-        steps.seconds[rows],
-        columns.speeds[rows],
+        steps.meters,
+        steps.seconds,
+        motion.speeds_kph,
         forward.device,
         forward.starts,
         before_arrays(forward.states),
@@ -147,13 +171,13 @@ def _advance_states(
     )
     driven = derivation.sum_per_device(meters, forward.device, count)
     engine_seconds = derivation.engine_seconds_per_device(
-        steps.seconds[rows], ignition, forward.device, forward.starts, ignition_before
+        steps.seconds, ignition, forward.device, forward.starts, ignition_before
     )
     moving_before = np.array([state.is_moving for state in forward.states], dtype=np.int8)
-    said = derivation.said_moving(columns.speeds[rows], forward.device, rules)
+    said = derivation.said_moving(motion.speeds_kph, forward.device, rules)
     moving = derivation.carried(said, forward.device, forward.starts, moving_before)
     lasts = forward.lasts
-    _place(forward.states, columns, rows[lasts])
+    _place(forward, motion)
     ends = zip(lasts.tolist(), ignition[lasts].tolist(), moving[lasts].tolist(), strict=True)
     sums = zip(driven.tolist(), engine_seconds.tolist(), strict=True)
     for state, (position, ignition_now, is_moving), (meters_driven, seconds_run) in zip(
@@ -166,18 +190,18 @@ def _advance_states(
         state.engine_seconds += seconds_run
 
 
-def _place(states: list[State], columns: FixColumns, rows: npt.NDArray[np.intp]) -> None:
-    """Put each state at its row."""
-    places = (columns.latitudes, columns.longitudes, columns.altitudes, columns.courses, columns.accuracies)
-    for state, row, speed, place in zip(
-        states,
-        rows.tolist(),
-        _optional(columns.speeds[rows]),
-        zip(*(_optional(values[rows]) for values in places), strict=True),
-        strict=True,
-    ):
-        state.latitude, state.longitude, state.altitude_meters, state.course_degrees, state.accuracy_meters = place
-        state.speed_kph, state.attributes = speed, columns.attributes[row]
+def _place(forward: Forward, motion: Motion) -> None:
+    """Put each state at its last row."""
+    columns, lasts = forward.columns, forward.lasts
+    rows = forward.rows[lasts]
+    sent = (columns.latitudes, columns.longitudes, columns.altitudes, columns.accuracies)
+    places = [_optional(values[rows]) for values in sent]
+    is_derived = np.isnan(columns.speeds[rows]) & ~np.isnan(motion.speeds_kph[lasts])
+    moves = [_optional(motion.speeds_kph[lasts]), _optional(motion.courses_degrees[lasts]), is_derived.tolist()]
+    for state, row, *found in zip(forward.states, rows.tolist(), *places, *moves, strict=True):
+        state.latitude, state.longitude, state.altitude_meters, state.accuracy_meters = found[:4]
+        state.speed_kph, state.course_degrees, state.is_speed_derived = found[4:]
+        state.attributes = columns.attributes[row]
 
 
 def _optional(values: npt.NDArray[np.float64]) -> list[float | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from django.db import DatabaseError, connection
 
-from tasks_app.services.derivation import Before
 from tasks_app.services.fix_columns import COPY_COLUMNS, FixColumns, copy_rows
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
 from tasks_app.services.transactions import sqlstate
@@ -72,16 +70,6 @@ def fixes_before(columns: FixColumns, numbers: npt.NDArray[np.intp]) -> dict[int
             device_id: StoredFix(time_seconds, latitude, longitude, speed_kph, msgspec.json.decode(attributes or "{}"))
             for device_id, time_seconds, latitude, longitude, speed_kph, attributes in cursor.fetchall()
         }
-
-
-def stored_arrays(device_pks: npt.NDArray[np.int64], stored: Mapping[int, StoredFix]) -> Before | None:
-    """The fixes of `fixes_before` in the order of `device_pks`, NaN where a device has none; None when no device has."""
-    if not stored:
-        return None
-    found = [stored.get(pk) for pk in device_pks.tolist()]
-    nan = float("nan")
-    rows = [(fix.time_seconds, fix.latitude, fix.longitude, fix.speed_kph) if fix else (nan,) * 4 for fix in found]
-    return Before(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
 
 
 def stored_already(columns: FixColumns, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:

@@ -39,7 +39,6 @@ from tasks_app.services.position_rows import (
     insert_new,
     is_missing_partition,
     prepare_partitions,
-    stored_arrays,
 )
 from tasks_app.services.state_changes import save_changes
 from tasks_app.services.transactions import run_in_transaction
@@ -135,7 +134,7 @@ def _store(
     earlier = _fixes_before_late_ones(columns, everything.device_pks, rules, states)
     reasons = compared_reasons(columns, everything.device_pks, rules, accepted.devices, states, earlier)
     columns = take_out(columns, reasons, out)
-    new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices, earlier)
+    new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices)
     heard_us = _heard_us(everything.device_pks, columns, new, record_filtered(out))
     result.stored, result.filtered = int(new.sum()), count_by_reason(out)
     result.doubled = len(accepted.items) - result.stored - sum(result.filtered.values())
@@ -151,10 +150,9 @@ def _fixes_before_late_ones(
     numbers = np.searchsorted(all_pks, columns.device_pks)
     known = device_states.before_arrays(states).times[numbers]
     firsts = columns.starts
-    lacks = np.isnan(columns.speeds[firsts]) | np.isnan(columns.courses[firsts])
     compares = np.array([rule.compares for rule in rules], dtype=np.bool_)[numbers]
     is_late = columns.times_seconds[firsts] <= known
-    return fixes_before(columns, np.flatnonzero(is_late & (lacks | compares)))
+    return fixes_before(columns, np.flatnonzero(is_late & compares))
 
 
 def _insert_and_derive(
@@ -162,9 +160,12 @@ def _insert_and_derive(
     all_pks: IntArray,
     all_states: Sequence[State],
     all_devices: Sequence[KnownDevice],
-    earlier: dict[int, StoredFix],
 ) -> tuple[npt.NDArray[np.bool_], Changes]:
-    """Store what is new and move the states; which rows were new, and what happened."""
+    """Store what is new and move the states; which rows were new, and what happened.
+
+    Rows are stored as they were sent. What follows from their order is derived when they are read, since a fix that
+    comes later may lie between them; only states and events, which go forward, are derived at once.
+    """
     numbers = np.searchsorted(all_pks, columns.device_pks).tolist()
     states, devices = [all_states[n] for n in numbers], [all_devices[n] for n in numbers]
     if not numbers:
@@ -178,10 +179,7 @@ def _insert_and_derive(
         columns.starts,
         before,
         derivation.rules_of([device.kind for device in devices]),
-        stored_arrays(columns.device_pks, earlier),
     )
-    columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
-    columns.courses = derivation.filled_courses(columns.courses, steps, columns.latitudes, columns.longitudes)
     new = insert_new(columns)
     if not new.any():
         return new, Changes()

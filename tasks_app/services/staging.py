@@ -12,8 +12,9 @@ EMPTY_STAGING = """
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS state_staging (
         device_id bigint, last_seen_at timestamptz, fix_time timestamptz, latitude float8, longitude float8,
-        altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8, is_moving bool,
-        ignition int, odometer_meters float8, engine_seconds float8, version bigint, attributes jsonb
+        altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8,
+        is_speed_derived bool, is_moving bool, ignition int, odometer_meters float8, engine_seconds float8,
+        version bigint, attributes jsonb
     ) ON COMMIT DELETE ROWS;
     DELETE FROM fix_staging;
     DELETE FROM state_staging;

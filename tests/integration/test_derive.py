@@ -155,10 +155,12 @@ def test_a_rule_on_alarms_sends_a_message_that_names_it(device, fleet, operator)
     assert Notification.objects.get().subject == "Van 1: alarm, hard braking"
 
 
-def test_a_course_that_is_not_sent_is_stored_as_it_follows_from_the_way(device):
-    send(device, "0:0 10:100 20:102")
-    courses = [position.course_degrees for position in Position.objects.order_by("fix_time")]
-    assert courses == [None, pytest.approx(90), None]
+@pytest.mark.parametrize(("track", "course_degrees"), [("0:0 10:100", 90), ("0:0 10:100 20:102", None)])
+def test_a_course_that_is_not_sent_follows_from_the_way(device, track, course_degrees):
+    send(device, track)
+    device.state.refresh_from_db()
+    assert device.state.course_degrees == (course_degrees and pytest.approx(course_degrees))
+    assert set(Position.objects.values_list("course_degrees", flat=True)) == {None}
 
 
 def test_every_local_day_with_new_fixes_is_marked_late_ones_too(device):

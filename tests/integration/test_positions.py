@@ -150,24 +150,18 @@ def test_a_user_may_send_only_for_devices_they_operate(device, operator, charlie
     assert sent_by(charlie, 3) == (0, ["unknown_device"])
 
 
-def test_it_derives_the_speed_a_device_does_not_send(device):
-    # 0.001 degrees of latitude are 111.2 m: in 10 s, 40.03 km/h.
+@pytest.mark.parametrize(("seconds", "expected_kph"), [(10, 40.03), (10.2, None)])
+def test_it_derives_the_speed_a_device_does_not_send(device, seconds, expected_kph):
+    # 0.001 degrees of latitude are 111.2 m: in 10 s, 40.03 km/h; in 0.2 s it is the receiver's noise.
     process_batch([item(seconds=0), item(seconds=10, latitude=-23.501)], received_at=NOON)
-    process_batch([item(seconds=20, latitude=-23.502), item(seconds=20.2, latitude=-23.503)], received_at=NOON)
-    speeds = [position.speed_kph for position in Position.objects.order_by("fix_time")]
-    assert speeds[0] is None
-    assert speeds[1:3] == pytest.approx([40.03, 40.03], abs=0.01)
-    assert speeds[3] is None
-
-
-def test_a_late_fix_takes_its_speed_from_the_stored_one_before_it(device):
-    # 0.001 degrees of latitude are 111.2 m: in 20 s, 20.02 km/h.
-    process_batch([item(seconds=0), item(seconds=5000)], received_at=NOON)
-    late = [item(seconds=20, latitude=-23.501), item(seconds=30, latitude=-23.502)]
-    process_batch(late, received_at=NOON)
-    speeds = [position.speed_kph for position in Position.objects.order_by("fix_time")]
-    assert speeds[1:3] == pytest.approx([20.02, 40.03], abs=0.01)
-    assert state_of(device).fix_time == NOON + timedelta(seconds=5000)
+    if seconds > 10:
+        process_batch([item(seconds=seconds, latitude=-23.502)], received_at=NOON)
+    state = state_of(device)
+    assert (state.speed_kph, state.is_speed_derived) == (
+        pytest.approx(expected_kph, abs=0.01),
+        expected_kph is not None,
+    )
+    assert set(Position.objects.values_list("speed_kph", flat=True)) == {None}
 
 
 def test_a_late_fix_without_a_near_one_before_it_has_no_speed(device, make_device):

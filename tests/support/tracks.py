@@ -112,7 +112,6 @@ def drive(
         steps = derivation.steps(
             columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before, rules
         )
-        columns.speeds = derivation.filled_speeds(columns.speeds, steps.speeds_kph)
         forward = forward_rows(columns, np.ones(len(columns), dtype=bool), [state], [known], before.times)
         changes = derive_changes(forward, steps, {1: fences})
         events += changes.events
@@ -125,7 +124,14 @@ def drive(
 
 def new_state() -> State:
     nothing = dict.fromkeys(State.__struct_fields__)
-    known = {"device_id": 1, "status": "unknown", "is_moving": False, "odometer_meters": 0.0, "engine_seconds": 0.0}
+    known = {
+        "device_id": 1,
+        "status": "unknown",
+        "is_speed_derived": False,
+        "is_moving": False,
+        "odometer_meters": 0.0,
+        "engine_seconds": 0.0,
+    }
     kept = {"version": 0, "geofence_ids": [], "pending_geofences": {}, "alarms": [], "is_battery_low": False}
     return State(**{**nothing, **known, **kept})  # type: ignore[arg-type]
 

@@ -33,6 +33,10 @@ _IS_REFERENCED = f"""(
     EXISTS (SELECT FROM {_STATES} s WHERE s.device_id = p.device_id AND s.fix_time = p.fix_time)
     OR EXISTS (SELECT FROM {_EVENTS} e WHERE e.device_id = p.device_id AND e.occurred_at = p.fix_time)
 )"""  # noqa: S608 - constant table names, here and below
+# Where none was sent, as on a plane: the way is short.
+_DERIVED_KPH = """400302 * sqrt((p.latitude - previous_latitude) ^ 2
+        + (least(abs(p.longitude - previous_longitude), 360 - abs(p.longitude - previous_longitude)) * cosd(p.latitude)) ^ 2
+    ) / extract(epoch FROM p.fix_time - previous_time)"""
 _PAIRS = f"""
     SELECT p.device_id, previous_time, previous_latitude, previous_longitude, p.fix_time, p.latitude, p.longitude,
            {_IS_REFERENCED}
@@ -47,7 +51,7 @@ _PAIRS = f"""
         WINDOW earlier AS (PARTITION BY device_id ORDER BY fix_time)
     ) p
     WHERE p.fix_time - previous_time < %(within)s AND abs(p.latitude - previous_latitude) <= %(degrees)s
-      AND (%(kph)s IS NULL OR (coalesce(p.speed_kph, 0) <= %(kph)s AND p.alarm IS NULL
+      AND (%(kph)s IS NULL OR (coalesce(p.speed_kph, {_DERIVED_KPH}) <= %(kph)s AND p.alarm IS NULL
                                AND p.ignition IS NOT DISTINCT FROM previous_ignition))
     ORDER BY p.device_id, p.fix_time
 """  # noqa: S608

@@ -36,7 +36,8 @@
     return format.format(Math.trunc(Math.min(0, seconds) / size), unit);
   }
 
-  const speed = (state) => (typeof state.speed_kph === "number" ? `${Math.round(state.speed_kph)} km/h` : "–");
+  const speed = (state) =>
+    typeof state.speed_kph === "number" ? `${state.is_speed_derived ? "≈ " : ""}${Math.round(state.speed_kph)} km/h` : "–";
 
   // --- List of devices ---
 
