@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tasks_app.hostnames import ascii_host
+
 RETRY_SECONDS = 60.0
 
 
@@ -42,7 +44,7 @@ class ApiClient:
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._where.scheme == "https" else http.client.HTTPConnection
-        return kind(self._where.netloc, timeout=30)
+        return kind(ascii_host(self._where.hostname or ""), self._where.port, timeout=30)
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
         deadline = time.monotonic() + RETRY_SECONDS

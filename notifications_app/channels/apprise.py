@@ -24,11 +24,9 @@ TOTAL_SECONDS = 25
 MAX_URL_LENGTH = 2000
 MAX_TEXT_LENGTH = 3000
 _CHILD = "notifications_app.channels.apprise_child"
-# What a child needs to find the internet; nothing of ours, no key, no password.
-_PASSED_ON = (
-    "PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
-    "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
-)  # fmt: skip
+# What a child needs to find the internet; nothing of ours, no key, no password. No proxy either: it would be the proxy that
+# resolves names and connects, and nobody would check to where.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _FAILURES = {NotificationKind.ALARM.value, NotificationKind.SPEED.value}
 # What services answer when the token or the recipient is wrong.
 _REFUSED_FOR_GOOD = re.compile(r"error\s*=\s*(?:400|401|403|404|410)\b")
@@ -92,6 +90,7 @@ def _why(reason: str) -> str:
     return {
         "local": _("This kind of address tells the server itself, not a person."),
         "private": _("The address leads into a private network."),
+        "name": _("The domain name in the address is not a valid one."),
     }.get(reason, _("Apprise knows no service with such an address."))
 
 

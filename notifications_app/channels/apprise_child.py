@@ -13,6 +13,7 @@ import logging
 import mimetypes
 import os
 import resource
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import apprise
 
 from notifications_app.channels.addresses import IPNetwork, is_public, networks
+from tasks_app.hostnames import InvalidHostname, ascii_host
 
 # These tell the machine itself, not a person: its log, its desktop, its USB lights.
 LOCAL_SCHEMAS = {
@@ -67,6 +69,8 @@ def check(order: dict[str, Any]) -> dict[str, Any]:
     plugin = instantiate(order["url"])
     if plugin is None:
         return {"ok": False, "reason": "unknown"}
+    if not _has_valid_host(plugin):
+        return {"ok": False, "reason": "name"}
     return {"ok": True, "address": f"{schema}://{_host_of(plugin)}"}
 
 
@@ -81,6 +85,7 @@ def send(order: dict[str, Any]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     guard = Guard(networks(order["allowed_networks"]))
+    resolve_by_idna_2008()
     sys.addaudithook(guard)
     ok = sender.notify(title=order["title"], body=order["body"], notify_type=order["type"], body_format="text")
     if guard.refused:
@@ -143,6 +148,33 @@ class Guard:
 def _certificates() -> tuple[str, ...]:
     named = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"))
     return tuple(name for name in named if name)
+
+
+def resolve_by_idna_2008() -> None:
+    """Python's sockets encode names by IDNA 2003, and so do the plugins that open them without `requests`."""
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(host, str) and not host.isascii():
+            try:
+                host = ascii_host(host)
+            except InvalidHostname as error:
+                raise socket.gaierror(socket.EAI_NONAME, "not a valid domain name") from error
+        return real(host, *arguments, **options)
+
+    socket.getaddrinfo = getaddrinfo
+
+
+def _has_valid_host(plugin: Any) -> bool:
+    """Whether the host, in other letters than ASCII, can be looked up; what is no host at all is the plugin's business."""
+    host = getattr(plugin, "host", None)
+    if not isinstance(host, str) or host.isascii():
+        return True
+    try:
+        ascii_host(host)
+    except InvalidHostname:
+        return False
+    return True
 
 
 def _host_of(plugin: Any) -> str:

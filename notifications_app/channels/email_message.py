@@ -19,6 +19,7 @@ from notifications_app.channels.map_sketch import draw
 from notifications_app.queries.sketch import sketch_of
 from notifications_app.texts import one_line
 from notifications_app.unsubscribe import unsubscribe_url
+from tasks_app.hostnames import InvalidHostname, ascii_email
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery, Notification, NotificationAttachment
@@ -31,7 +32,7 @@ _MAP_ID = "map"
 def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
     """The e-mail of a delivery: always the same Message-ID, so that a repeated one is recognised as the same.
 
-    Raises DeliveryError when a file that belongs to it cannot be read.
+    Raises DeliveryError when a file that belongs to it cannot be read, or the address has no domain that could be looked up.
     """
     notification = delivery.notification
     picture = _picture(notification)
@@ -39,7 +40,10 @@ def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
     with translation.override(_language(notification)):
         text, html = _texts(notification, with_map=picture is not None, leave_url=leave_url)
     message = EmailMultiAlternatives(
-        subject=one_line(notification.subject), body=text, to=[address], headers=_headers(delivery, leave_url)
+        subject=one_line(notification.subject),
+        body=text,
+        to=[_mailable(address)],
+        headers=_headers(delivery, leave_url),
     )
     if html:
         message.attach_alternative(html, "text/html")
@@ -50,6 +54,15 @@ def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
     for attachment in notification.attachments.all():
         message.attach(attachment.file_name, _content_of(attachment), attachment.content_type)
     return message
+
+
+def _mailable(address: str) -> str:
+    """Django would spell the domain by IDNA 2003."""
+    try:
+        return ascii_email(address)
+    except InvalidHostname as error:
+        reason = _("%(address)s is not an e-mail address.") % {"address": ascii(address)}
+        raise DeliveryError(reason, permanent=True) from error
 
 
 def message_id(delivery: Delivery) -> str:

@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from notifications_app.channels.addresses import IPNetwork, resolve
+from tasks_app.hostnames import InvalidHostname, ascii_host
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -21,10 +22,12 @@ MAX_ADDRESSES_TRIED = 3
 # Whatever listens on these is no web server; above them anything may be one.
 _WEB_PORTS = {80, 443}
 _FIRST_FREE_PORT = 1024
+# RFC 3986: what stands for itself in a path and a query, and what is written as % already.
+_IN_A_TARGET = "!$%&'()*+,/:;=?@[]~"
 
 
 class InvalidUrl(ValueError):
-    """The text is no address we would ever post to; says why, in a word for code: scheme, host, port, user, form."""
+    """The text is no address we would ever post to; says why, in a word for code: scheme, host, name, port, user, form."""
 
 
 class NoAnswer(OSError):
@@ -46,17 +49,17 @@ def parse_url(url: str, *, allow_http: bool) -> SplitResult:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = (parts.hostname or "").encode("idna").decode()
-    except (ValueError, UnicodeError) as error:
+    except ValueError as error:
         raise InvalidUrl("form") from error
     if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not allow_http):
         raise InvalidUrl("scheme")
-    if not host:
+    if not parts.hostname:
         raise InvalidUrl("host")
     if "@" in parts.netloc or parts.fragment:
         raise InvalidUrl("user")
     if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
         raise InvalidUrl("port")
+    _host_of(parts)
     return parts
 
 
@@ -69,7 +72,7 @@ def post(
     total_seconds: float = TOTAL_SECONDS,
 ) -> Answer:
     """Send and return the answer, a redirect as it is. Raises addresses.Refused, NoAnswer or another OSError."""
-    host = (parts.hostname or "").encode("idna").decode()
+    host = _host_of(parts)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     deadline = time.monotonic() + total_seconds
     # Resolved once: what is connected to is what was checked, whatever the name says a moment later.
@@ -116,7 +119,7 @@ class _Connection:
     def post(self, parts: SplitResult, host: str, port: int, body: bytes, headers: Mapping[str, str]) -> Answer:
         sender = http.client.HTTPConnection(host, port)
         sender.sock = self._socket
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_IN_A_TARGET)
         sender.request("POST", target, body, {**headers, "Host": _host_header(parts), "Connection": "close"})
         response = sender.getresponse()
         if self.is_out_of_time:
@@ -139,7 +142,15 @@ class _Connection:
             return  # Closed already.
 
 
+def _host_of(parts: SplitResult) -> str:
+    """The one spelling that is looked up, shown to the server and checked against its certificate. Raises InvalidUrl."""
+    try:
+        return ascii_host(parts.hostname or "")
+    except InvalidHostname as error:
+        raise InvalidUrl("name") from error
+
+
 def _host_header(parts: SplitResult) -> str:
-    host = (parts.hostname or "").encode("idna").decode()
+    host = _host_of(parts)
     host = f"[{host}]" if ":" in host else host
     return f"{host}:{parts.port}" if parts.port else host

@@ -166,6 +166,7 @@ def _why(word: str) -> str:
     return {
         "scheme": _("Give an address that begins with https://."),
         "host": _("The address names no host."),
+        "name": _("The domain name in the address is not a valid one."),
         "port": _("Only the ports 80, 443 and those from 1024 on can be used."),
         "user": _("Give the address without user, password and #."),
     }.get(word, _("This is not a web address."))

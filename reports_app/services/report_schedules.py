@@ -15,6 +15,7 @@ from reports_app.exporters.registry import EXPORTERS, formats_of
 from reports_app.models import ReportKind, ReportSchedule
 from reports_app.periods import next_due
 from reports_app.services.request import DEVICE_KINDS
+from tasks_app.hostnames import is_mailable
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import visible_fleets
 
@@ -144,9 +145,11 @@ def _recipients_problem(chosen: Chosen) -> str:
 
 
 def _emails_problem(chosen: Chosen, editor: Any) -> str:
-    if not chosen.extra_emails or manages(editor, chosen.fleet):
-        return ""
-    return _("Only managers of the fleet may name people without an account.")
+    if chosen.extra_emails and not manages(editor, chosen.fleet):
+        return _("Only managers of the fleet may name people without an account.")
+    if wrong := [address for address in chosen.extra_emails if not is_mailable(address)]:
+        return _("No e-mail addresses: %(addresses)s.") % {"addresses": ", ".join(wrong)[:100]}
+    return ""
 
 
 def manages(user: Any, fleet: Fleet) -> bool:

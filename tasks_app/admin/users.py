@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -21,15 +22,26 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.hostnames import is_mailable
 
 for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
     if admin.site.is_registered(replaced):
         admin.site.unregister(replaced)
 
 
+class PersonForm(UserChangeForm):
+    """An account, whose e-mail address can be written to."""
+
+    def clean_email(self) -> str:
+        address = str(self.cleaned_data["email"])
+        if address and not is_mailable(address):
+            raise ValidationError(_("Enter an e-mail address whose domain can be looked up."))
+        return address
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):
-    form = UserChangeForm
+    form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_filter_sheet = False

@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 from django.http.request import split_domain_port, validate_host
 from django.utils.http import is_same_domain
 
+from tasks_app.hostnames import ascii_host
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -28,17 +30,17 @@ def is_allowed_origin(
     served = _split(f"{asked.scheme}://{host}")
     if served is None or not domain or not validate_host(domain, allowed_hosts):
         return False
-    return (asked.hostname, _port_of(asked)) == (served.hostname, _port_of(served))
+    return (_host_of(asked), _port_of(asked)) == (_host_of(served), _port_of(served))
 
 
 def _split(origin: str) -> SplitResult | None:
     """The parts of an origin with a host and a usable port; None for anything else, like "null"."""
     try:
         parts = urlsplit(origin)
-        _ = parts.port
+        _ = parts.port, _host_of(parts)
     except ValueError:
         return None
-    is_origin = parts.scheme in _DEFAULT_PORTS and parts.hostname and parts.path in ("", "/")
+    is_origin = parts.scheme in _DEFAULT_PORTS and parts.path in ("", "/")
     return parts if is_origin and "@" not in parts.netloc else None
 
 
@@ -46,7 +48,14 @@ def _port_of(parts: SplitResult) -> int:
     return parts.port or _DEFAULT_PORTS[parts.scheme]
 
 
+def _host_of(parts: SplitResult) -> str:
+    """As browsers spell it. Raises InvalidHostname, a ValueError."""
+    return ascii_host(parts.hostname or "")
+
+
 def _is_trusted(asked: SplitResult, trusted: str) -> bool:
-    parts = urlsplit(trusted.replace("://*.", "://.", 1))
-    same_place = parts.scheme == asked.scheme and _port_of(parts) == _port_of(asked)
-    return same_place and is_same_domain(asked.hostname or "", parts.hostname or "")
+    parts = _split(trusted.replace("://*.", "://", 1))
+    if parts is None or parts.scheme != asked.scheme or _port_of(parts) != _port_of(asked):
+        return False
+    pattern = ("." if "://*." in trusted else "") + _host_of(parts)
+    return is_same_domain(_host_of(asked), pattern)

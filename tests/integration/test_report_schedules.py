@@ -265,6 +265,7 @@ def test_the_task_runs_what_is_due(make_schedule, run_jobs):
         ({"name": ""}, "name"),
         ({"extra_emails": ["boss@example.net"]}, "extra_emails"),
         ({"extra_emails": ["boss"]}, "extra_emails"),
+        ({"extra_emails": ["boss@☃.example"]}, "extra_emails"),
     ],
 )
 def test_it_names_what_is_wrong(make_schedule, changes, field):

@@ -8,7 +8,13 @@ from tasks_app.websockets.limits import RateLimit
 from tasks_app.websockets.origins import is_allowed_origin
 
 HOSTS = ["tracker.example.org", "[::1]", ".fleet.example"]
-TRUSTED = ["https://app.example.org", "https://*.partner.example", "http://plain.example:8080"]
+TRUSTED = [
+    "https://straße.example",
+    "https://*.bücher.example",
+    "https://app.example.org",
+    "https://*.partner.example",
+    "http://plain.example:8080",
+]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,11 @@ TRUSTED = ["https://app.example.org", "https://*.partner.example", "http://plain
         ("https://app.example.org:1", "tracker.example.org", False),
         ("https://a.b.partner.example", "tracker.example.org", True),
         ("https://partner.example.evil", "tracker.example.org", False),
+        # Browsers spell a domain as it is looked up.
+        ("https://xn--strae-oqa.example", "tracker.example.org", True),
+        ("https://strasse.example", "tracker.example.org", False),
+        ("https://a.xn--bcher-kva.example", "tracker.example.org", True),
+        ("https://☃.example", "tracker.example.org", False),
         # Without TLS nobody knows who wrote the page.
         ("http://tracker.example.org", "tracker.example.org", False),
         ("http://plain.example:8080", "tracker.example.org", False),
