@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 
 from notifications_app import rendering
+from notifications_app.email_html import cleaned
 from notifications_app.models import MessageTemplate
 from notifications_app.own_texts import TemplateProblem, fill
 from notifications_app.rendering import Message, Reader, Rendered
@@ -61,7 +62,7 @@ def render_own(own: MessageTemplate, message: Message, reader: Reader) -> Render
         html = built_in.html
         if own.html:
             context = {**rendering.context_of(message, reader), "subject": subject}
-            context["content"] = fill(own.html, values, escape=escape)
+            context["content"] = cleaned(fill(own.html, values, escape=escape))
             html = render_to_string("notifications_app/_own.html", context).strip()
         return Rendered(subject, text, html)
 

@@ -113,12 +113,21 @@ def test_staff_save_and_look_at_a_text(admin_page):
     assert "{{ speed_limit }}" in page
 
 
+def test_html_that_was_saved_before_it_was_checked_loads_nothing(db):
+    own(html='<p style="color:red">Hi</p><img srcset="//e.example/x"><a href="&#106;avascript:x">x</a>{{ vehicle }}')
+    html = wording.render(SAMPLES["speed"], Reader("en", "UTC")).html
+    assert '<p style="color:red">Hi</p>' in html
+    assert "e.example" not in html
+    assert "<a>x</a>" in html
+
+
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
         ("subject", "{{ password }}", "There is no password"),
         ("text", "{% load x %}", "not understood"),
         ("html", "<script>", "cannot contain"),
+        ("html", '<img srcset="//e.example">', "cannot contain &lt;img&gt;"),
         ("kind", "daily_summary", "not one of the available choices"),
     ],
 )

@@ -41,8 +41,8 @@ def test_it_spells_a_host_as_resolvers_do(host, looked_up):
     "host",
     [
         "", ".", "a..b", "-a.org", "a-.org", "a" * 64 + ".org", "a." * 127 + "org", "exa mple.org", "a/b", "a@b", "a%b",
-        "a\n.org", "☃.example", "xn--.org", "xn--a", "xn--strae-oqa\u0301", "\u0301a.org", "a\u200db.org", "аpple\u200c.com", "::g",
-        "[::1", "a:1", "א1a.org", "ü" * 70 + ".org", "\ud800.org",
+        "a\n.org", "☃.example", "xn--.org", "xn--a", "xn--strae-oqa\u0301", "\u0301a.org", "a\u200db.org",
+        "аpple\u200c.com", "::g", "[::1", "a:1", "א1a.org", "ü" * 70 + ".org", "\ud800.org",
     ],
 )  # fmt: skip
 def test_it_refuses_what_is_no_host(host):
