@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 from reports_app.builders.base import report_device, report_drive, report_table
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
-from tasks_app.geo.motion import Stop
+from tasks_app.geo.motion import Stop, driven_speeds_kph
 from tasks_app.queries.drives import Drive, moment_of
 from tasks_app.queries.positions import Track
 from tasks_app.queries.routes import simplified_route
@@ -59,8 +59,7 @@ def _key_points(drive: Drive) -> list[Row]:
         return []
     fixes = drive.fixes
     latitudes, longitudes = fixes.latitudes[places], np.unwrap(fixes.longitudes[places], period=360.0)
-    speeds, altitudes = drive.steps.speeds_kph[first:end], fixes.altitudes_meters[places]
-    speeds = np.where(speeds <= drive.steps.rules.max_implied_kph, speeds, 0.0)
+    speeds, altitudes = driven_speeds_kph(drive.steps)[first:end], fixes.altitudes_meters[places]
     named: dict[str, int] = {
         START: 0,
         END: -1,
@@ -72,7 +71,10 @@ def _key_points(drive: Drive) -> list[Row]:
     }
     if not np.isnan(altitudes).all():
         named[gettext_noop("Highest point")] = int(np.nanargmax(altitudes))
-    points = [(float(fixes.times_seconds[places[at]]), _point(fixes, label, places[at])) for label, at in named.items()]
+    points = [
+        (float(fixes.times_seconds[places[at]]), _point(fixes, label, places[at], speeds[at]))
+        for label, at in named.items()
+    ]
     points += [(stop.started_seconds, _stop(stop)) for stop in drive.stops]
     return [row for _seconds, row in sorted(points, key=lambda point: point[0])]
 
@@ -81,13 +83,13 @@ def _stop(stop: Stop) -> Row:
     return [STOP, moment_of(stop.started_seconds), stop.latitude, stop.longitude, stop.duration_seconds, None, None]
 
 
-def _point(fixes: Track, label: str, place: int) -> Row:
+def _point(fixes: Track, label: str, place: int, speed_kph: float) -> Row:
     return [
         label,
         moment_of(fixes.times_seconds[place]),
         float(fixes.latitudes[place]),
         float(fixes.longitudes[place]),
         None,
-        float(fixes.speeds_kph[place]),
+        float(speed_kph),
         float(fixes.altitudes_meters[place]),
     ]

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from tasks_app.geo.distance import FloatArray
-from tasks_app.geo.motion import max_speed_kph
+from tasks_app.geo.motion import driven_tops_kph
 from tasks_app.geo.speed import MPS_TO_KPH, BoolArray
 from tasks_app.geo.steps import Steps
 
@@ -93,23 +92,30 @@ def figures_of_parts(columns: Columns, steps: Steps, edges: Sequence[float]) -> 
         return [Figures(fix_count=int(count)) for count in counts]
     ignition = columns.ignition[steps.index]
     on_before, on_after = ignition[:-1] == 1.0, ignition[1:] == 1.0
-    still = ~steps.moving & ~steps.gap
+    stopped = np.where(steps.gap, 0.0, steps.seconds - steps.driven_seconds)
     silent = np.where(counts > 0, _split(steps, steps.seconds * (steps.gap & ~steps.moved_gap), borders), 0.0)
-    driven = _split(steps, steps.driven_meters, borders)
+    driven, moving = _split(steps, steps.driven_meters, borders), _split(steps, steps.driven_seconds, borders)
     engine = on_before & on_after & (steps.seconds <= MAX_ENGINE_STEP_SECONDS)
-    bounds = np.searchsorted(steps.times, borders)
-    tops = [max_speed_kph(steps.speeds_kph[first:end], steps.rules) for first, end in pairwise(bounds.tolist())]
     columns_of_parts = [
         driven + _at_end(steps, steps.meters * (steps.moved_gap & ~steps.jump), borders),
         driven,
-        _split(steps, steps.seconds * steps.moving, borders),
-        silent + _split(steps, steps.seconds * still, borders),
-        _split(steps, steps.seconds * (still & on_before), borders),
+        moving,
+        silent + _split(steps, stopped, borders),
+        _split(steps, stopped * on_before, borders),
         _split(steps, steps.seconds * engine, borders),
-        np.array(tops),
+        _tops_kph(steps, driven, moving, borders),
         counts,
     ]
     return [Figures(*part) for part in zip(*(column.tolist() for column in columns_of_parts), strict=True)]
+
+
+def _tops_kph(steps: Steps, driven: FloatArray, moving: FloatArray, borders: FloatArray) -> FloatArray:
+    """The top speed of each part: of the driven steps that touch it, and no lower than what it drove on average."""
+    tops = driven_tops_kph(steps)
+    firsts = np.maximum(np.searchsorted(steps.times, borders[:-1], side="right") - 1, 0)
+    ends = np.searchsorted(steps.times, borders[1:])
+    highest = [np.max(tops[first:end], initial=0.0) for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)]
+    return np.maximum(highest, np.where(moving > 0.0, driven / np.where(moving > 0.0, moving, 1.0) * KPH_PER_MPS, 0.0))
 
 
 def _split(steps: Steps, values: FloatArray, borders: FloatArray) -> FloatArray:

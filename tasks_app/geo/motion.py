@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.distance import FloatArray, haversine_meters
+from tasks_app.geo.gain import mean_speeds_mps
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
 from tasks_app.geo.steps import Steps, read_steps
@@ -171,24 +172,40 @@ def segment_metrics(
     steps = read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)
     if len(steps) < 2:
         return SegmentMetrics(max_speed_kph=max_speed_kph(steps.speeds_kph, rules))
-    still = ~steps.moving & ~steps.moved_gap
-    driven_meters = float(steps.driven_meters.sum())
-    moving_seconds = float(steps.seconds[steps.moving].sum())
+    stopped = np.where(steps.moved_gap, 0.0, steps.seconds - steps.driven_seconds)
+    driven_meters, moving_seconds = float(steps.driven_meters.sum()), float(steps.driven_seconds.sum())
+    average_speed_kph = driven_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0
     burning = np.zeros(len(steps)) if ignition is None else floats(ignition)[steps.index]
     return SegmentMetrics(
         distance_meters=driven_meters + float(steps.meters[steps.moved_gap & ~steps.jump].sum()),
         moving_seconds=moving_seconds,
-        stopped_seconds=float(steps.seconds[still].sum()),
-        idle_seconds=float(steps.seconds[still & ~steps.gap & (burning[:-1] == 1.0)].sum()),
+        stopped_seconds=float(stopped.sum()),
+        idle_seconds=float(stopped[~steps.gap & (burning[:-1] == 1.0)].sum()),
         gap_seconds=float(steps.seconds[steps.moved_gap].sum()),
-        max_speed_kph=max_speed_kph(steps.speeds_kph, rules),
-        average_speed_kph=driven_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0,
+        max_speed_kph=max(average_speed_kph, float(driven_tops_kph(steps).max())),
+        average_speed_kph=average_speed_kph,
     )
 
 
 def max_speed_kph(speeds_kph: FloatArray, rules: MotionRules) -> float:
     """The highest believable speed, 0 for none."""
     return float(np.max(speeds_kph, initial=0.0, where=speeds_kph <= rules.max_implied_kph))
+
+
+def driven_tops_kph(steps: Steps) -> FloatArray:
+    """The highest speed sent at an end of each step, or that of its way where none was; 0 if not driven."""
+    speeds, is_known = np.where(steps.is_sent, steps.speeds_kph, 0.0), steps.is_sent[:-1] | steps.is_sent[1:]
+    sent = np.maximum(speeds[:-1], speeds[1:])
+    by_way = mean_speeds_mps(steps.times, steps.latitudes, steps.longitudes) * MPS_TO_KPH
+    tops = np.where(is_known, sent, np.minimum(by_way, steps.rules.max_implied_kph))
+    return np.where(steps.driven_seconds > 0.0, tops, 0.0)
+
+
+def driven_speeds_kph(steps: Steps) -> FloatArray:
+    """The speed at each fix that a driven step begins or ends at, as it was sent or by the way; 0 elsewhere."""
+    tops = driven_tops_kph(steps)
+    by_way = np.maximum(np.concatenate([[0.0], tops]), np.concatenate([tops, [0.0]]))[: len(steps)]
+    return np.where(steps.is_sent & (by_way > 0.0), steps.speeds_kph, by_way)
 
 
 def _merged_runs(steps: Steps) -> list[tuple[int, int]]:
@@ -221,13 +238,15 @@ def _open_from(steps: Steps, runs: list[tuple[int, int]], ends_certain: bool) ->
 def _trip(steps: Steps, first: int, last: int) -> Trip:
     seconds = float(steps.times[last] - steps.times[first])
     meters = float(steps.driven_meters[first:last].sum())
+    driven_seconds = float(steps.driven_seconds[first:last].sum())
+    average = meters / driven_seconds * MPS_TO_KPH if driven_seconds else 0.0
     return Trip(
         start_index=int(steps.index[first]),
         end_index=int(steps.index[last]),
         started_seconds=float(steps.times[first]),
         ended_seconds=float(steps.times[last]),
         distance_meters=meters,
-        max_speed_kph=max_speed_kph(steps.speeds_kph[first : last + 1], steps.rules),
+        max_speed_kph=max(average, float(np.max(driven_tops_kph(steps.part(first, last + 1)), initial=0.0))),
         average_speed_kph=meters / seconds * MPS_TO_KPH if seconds else 0.0,
     )
 

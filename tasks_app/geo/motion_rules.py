@@ -17,6 +17,9 @@ class MotionRules:
     """
 
     max_gap_seconds: ClassVar[float] = 1800.0
+    # A way without a speed that was sent has to gain so much within so long, or to go straight on (`geo.gain`).
+    gain_meters: ClassVar[float] = 250.0
+    gain_seconds: ClassVar[float] = 400.0
 
     moving_above_kph: float
     standing_radius_meters: float
@@ -29,6 +32,11 @@ class MotionRules:
     @property
     def reach_seconds(self) -> float:
         """How far away in time a fix may be and still have a say in whether the device moves."""
+        return self.lookaround_seconds + max(self.gain_seconds, self.lookaround_seconds)
+
+    @property
+    def sent_reach_seconds(self) -> float:
+        """The same for a fix whose speed was sent."""
         return 2.0 * self.lookaround_seconds
 
 

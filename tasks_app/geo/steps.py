@@ -1,7 +1,8 @@
 """The believable fixes of a track and what each step between them is: driving, standing, a gap or a jump.
 
-What is said of a fix depends on its neighbourhood only: on `NEIGHBOURS` fixes to either side and on those within twice
-the rules' `lookaround_seconds`. So a part of a track says the same of a fix as the whole, but for its own ends.
+What is said of a fix depends on its neighbourhood only: on `NEIGHBOURS` fixes to either side and on those within the
+rules' `reach_seconds`, or `sent_reach_seconds` where its speed was sent. So a part of a track says the same of a fix as
+the whole, but for its own ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import METERS_PER_DEGREE, FloatArray, step_distances_meters, wrapped_longitude_delta
+from tasks_app.geo.distance import FloatArray, step_distances_meters
+from tasks_app.geo.gain import gains_ground, gets_away, smoothed_meters
 from tasks_app.geo.speed import (
     MPS_TO_KPH,
     BoolArray,
@@ -29,9 +31,11 @@ NEIGHBOURS = 8
 class Steps:
     """Believable fixes, shape (k,), and the steps between them, shape (k - 1,).
 
-    `index` is each fix's place in the original arrays. `driven_meters` is the way that counts as driven, 0 for the
-    scatter of a standing receiver, for jumps and for gaps. `moved_gap` marks silences after which the vehicle was
-    elsewhere. `rules` are those it was made with.
+    `index` is each fix's place in the original arrays; `is_sent` marks speeds that the device sent. `driven_meters` and
+    `driven_seconds` are what counts as driven of each step, both or neither: 0 for the scatter of a standing receiver,
+    for jumps and for gaps. All the time of a `moving` step is driven; of one too slow for that, with a driving speed sent
+    at an end, as much as its way takes at that speed. `moved_gap` marks silences after which the vehicle was elsewhere.
+    `rules` are those it was made with.
     """
 
     index: npt.NDArray[np.intp]
@@ -39,9 +43,11 @@ class Steps:
     latitudes: FloatArray
     longitudes: FloatArray
     speeds_kph: FloatArray
+    is_sent: BoolArray
     seconds: FloatArray
     meters: FloatArray
     driven_meters: FloatArray
+    driven_seconds: FloatArray
     moving: BoolArray
     gap: BoolArray
     moved_gap: BoolArray
@@ -56,7 +62,7 @@ class Steps:
         if not len(self):
             return self
         first, end = 0, len(self)
-        around = self.rules.reach_seconds
+        around = self.rules.sent_reach_seconds if self.is_sent.all() else self.rules.reach_seconds
         if not is_first:
             by_time = np.searchsorted(self.times, self.times[0] + around)
             first = int(max(np.searchsorted(self.index, NEIGHBOURS), by_time))
@@ -74,9 +80,11 @@ class Steps:
             self.latitudes[fixes],
             self.longitudes[fixes],
             self.speeds_kph[fixes],
+            self.is_sent[fixes],
             self.seconds[steps],
             self.meters[steps],
             self.driven_meters[steps],
+            self.driven_seconds[steps],
             self.moving[steps],
             self.gap[steps],
             self.moved_gap[steps],
@@ -93,11 +101,16 @@ def read_steps(
     *,
     rules: MotionRules,
 ) -> Steps:
-    """The steps of a track: arrays of shape (n,), epoch seconds ascending, degrees, km/h with NaN where none was sent."""
+    """The steps of a track: arrays of shape (n,), epoch seconds ascending, degrees, km/h with NaN where none was sent.
+
+    A speed that no vehicle of the kind reaches counts as not sent.
+    """
     times, latitudes, longitudes = floats(times_seconds), floats(latitudes), floats(longitudes)
-    speeds = derive_speeds_kph(times, latitudes, longitudes, speeds_kph, rules=rules)
+    sent = np.full(len(times), np.nan) if speeds_kph is None else floats(speeds_kph)
+    is_sent = sent <= rules.max_implied_kph
+    speeds = derive_speeds_kph(times, latitudes, longitudes, np.where(is_sent, sent, np.nan), rules=rules)
     index = np.flatnonzero(~outliers(times, latitudes, longitudes, rules=rules))
-    return _steps(index, times[index], latitudes[index], longitudes[index], speeds[index], rules)
+    return _steps(index, times[index], latitudes[index], longitudes[index], speeds[index], is_sent[index], rules)
 
 
 def _steps(
@@ -106,44 +119,42 @@ def _steps(
     latitudes: FloatArray,
     longitudes: FloatArray,
     speeds_kph: FloatArray,
+    is_sent: BoolArray,
     rules: MotionRules,
 ) -> Steps:
     seconds, meters = np.diff(times), step_distances_meters(latitudes, longitudes)
     gap, jump = seconds > rules.max_gap_seconds, impossible(seconds, meters, rules)
-    fast = (speeds_kph > rules.moving_above_kph) & _gets_away(times, latitudes, longitudes, rules)
-    either, both = fast[:-1] | fast[1:], fast[:-1] & fast[1:]
+    fast = (speeds_kph > rules.moving_above_kph) & gets_away(times, latitudes, longitudes, rules)
+    both = fast[:-1] & fast[1:] & is_sent[:-1] & is_sent[1:]
+    if not is_sent.all():
+        fast = np.where(is_sent, fast, gains_ground(times, latitudes, longitudes, rules))
+        smooth = smoothed_meters(times, latitudes, longitudes, meters)
+        meters = np.where(is_sent[:-1] | is_sent[1:], meters, smooth)
     # A long step from standing to driving is standing time, unless the way itself shows the driving.
     gone = meters * MPS_TO_KPH > rules.moving_above_kph * seconds
+    moving = ~gap & ~jump & (both | ((fast[:-1] | fast[1:]) & gone))
+    driven_seconds = np.where(moving, seconds, _seconds_at_speed(meters, np.where(fast & is_sent, speeds_kph, 0.0)))
+    driven_seconds = np.where(gap | jump, 0.0, driven_seconds)
     return Steps(
         index=index,
         times=times,
         latitudes=latitudes,
         longitudes=longitudes,
         speeds_kph=speeds_kph,
+        is_sent=is_sent,
         seconds=seconds,
         meters=meters,
-        driven_meters=np.where(either & ~gap & ~jump, meters, 0.0),
-        moving=~gap & (both | (either & gone)),
+        driven_meters=np.where(driven_seconds > 0.0, meters, 0.0),
+        driven_seconds=driven_seconds,
+        moving=moving,
         gap=gap,
-        moved_gap=gap & (meters >= rules.min_trip_meters),
+        moved_gap=gap & (meters >= max(rules.min_trip_meters, rules.gain_meters)),
         jump=jump,
         rules=rules,
     )
 
 
-def _gets_away(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, rules: MotionRules) -> BoolArray:
-    """Fixes that the device was, or will be, well away from within the lookaround, or at the next fix where fixes are
-    rarer: the speeds of a standing receiver lead nowhere."""
-    places = np.arange(len(times))
-    earlier = np.minimum(np.searchsorted(times, times - rules.lookaround_seconds), np.maximum(places - 1, 0))
-    later = np.searchsorted(times, times + rules.lookaround_seconds, side="right") - 1
-    later = np.maximum(later, np.minimum(places + 1, len(times) - 1))
-    earlier = np.where(times - times[earlier] > rules.max_gap_seconds, places, earlier)
-    later = np.where(times[later] - times > rules.max_gap_seconds, places, later)
-    shrink = np.cos(np.radians(latitudes))
-    away = np.zeros(len(times), dtype=np.bool_)
-    for other in (earlier, later):
-        north = latitudes[other] - latitudes
-        east = wrapped_longitude_delta(longitudes[other], longitudes) * shrink
-        away |= north**2 + east**2 >= (rules.standing_radius_meters / METERS_PER_DEGREE) ** 2
-    return away
+def _seconds_at_speed(meters: FloatArray, speeds_kph: FloatArray) -> FloatArray:
+    """How long each step takes at the speed sent at its faster end, 0 where neither end was driving."""
+    fastest = np.maximum(speeds_kph[:-1], speeds_kph[1:])
+    return np.where(fastest > 0.0, meters * MPS_TO_KPH / np.where(fastest > 0.0, fastest, 1.0), 0.0)

@@ -116,7 +116,9 @@ def _from(steps: Steps, begin: int, *, is_last: bool) -> Timeline:
 
 def _context_from(fixes: Track, open_from_seconds: float, device: Device) -> datetime:
     """From where fixes have to be read so that those from `open_from_seconds` on say what the whole track says."""
-    around = open_from_seconds - motion_rules(device.kind).reach_seconds
+    rules = motion_rules(device.kind)
+    sends_speeds = not np.isnan(fixes.speeds_kph).any()
+    around = open_from_seconds - (rules.sent_reach_seconds if sends_speeds else rules.reach_seconds)
     place = max(0, int(np.searchsorted(fixes.times_seconds, around)) - NEIGHBOURS)
     return moment_of(min(around, fixes.times_seconds[place]))
 

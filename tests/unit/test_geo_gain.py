@@ -1,0 +1,73 @@
+"""What a device without speeds of its own gained tells driving from the scatter of a standing receiver."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks_app.geo.motion import detect_trips, segment_metrics
+from tasks_app.geo.motion_rules import RULES_BY_KIND, motion_rules
+from tests.support.noise import legs, noisy
+
+HOUR = 3600.0
+STAND = (600.0,)
+LOT = [(0, 80, 8), (90, 15, 8), (180, 80, 8), (90, 15, 8)] * 2
+CITY = [(0, 90, 25), (20,), (90, 90, 25), (0, 60, 6), (10,)] * 15
+COURIER = [(0, 400, 30), (90, 300, 30), (30,), (180, 400, 30), (270, 300, 30)]
+BLOCKS = [(0, 120, 4), (90, 120, 4)] * 17
+
+
+@pytest.mark.parametrize("kind", ["car", *RULES_BY_KIND])
+@pytest.mark.parametrize("every", [1.0, 10.0, 60.0])
+@pytest.mark.parametrize(("meters", "seconds"), [(5, 0), (30, 0), (5, 90), (15, 90), (30, 30), (30, 90), (30, 300)])
+def test_a_parked_device_makes_no_trip_and_no_way_however_its_position_strays(kind, every, meters, seconds):
+    track = noisy(legs(every, (12 * HOUR,)), meters, seconds, seed=meters + seconds)
+    metrics = segment_metrics(*track, rules=motion_rules(kind))
+    assert detect_trips(*track, rules=motion_rules(kind)) == []
+    assert (metrics.distance_meters, metrics.moving_seconds, metrics.max_speed_kph) == (0, 0, 0)
+    assert metrics.stopped_seconds == 12 * HOUR
+
+
+def test_a_parked_device_heard_of_every_hour_makes_no_way():
+    track = noisy(legs(HOUR, (1000 * HOUR,)), 30, 300)
+    assert segment_metrics(*track, rules=motion_rules("phone")).distance_meters == 0
+
+
+@pytest.mark.parametrize("every", [1.0, 5.0, 10.0])
+@pytest.mark.parametrize(("meters", "seconds"), [(0, 1), (3, 60), (5, 90)])
+@pytest.mark.parametrize(
+    ("kind", "way", "kilometers"),
+    [
+        ("phone", [(0, 4000, 4)], 4.0),
+        ("phone", BLOCKS, 4.08),
+        ("car", COURIER, 1.4),
+        ("car", CITY, 3.6),
+    ],
+    ids=["walk", "walk around blocks", "courier", "city"],
+)
+def test_a_slow_or_short_or_winding_way_counts(every, meters, seconds, kind, way, kilometers):
+    track = noisy(legs(every, STAND, *way, STAND), meters, seconds)
+    (trip,) = detect_trips(*track, rules=motion_rules(kind))
+    metrics = segment_metrics(*track, rules=motion_rules(kind))
+    # a fix every ten seconds cuts the corners of the city
+    assert 0.9 * kilometers < metrics.distance_meters / 1000 < 1.06 * kilometers
+    assert trip.distance_meters == pytest.approx(metrics.distance_meters, rel=0.02)
+
+
+@pytest.mark.parametrize("meters", [0, 3])
+def test_crawling_in_a_parking_lot_counts_where_fixes_follow_each_other_closely(meters):
+    metrics = segment_metrics(*noisy(legs(1.0, STAND, *LOT, STAND), meters, 60), rules=motion_rules("car"))
+    assert 330 < metrics.distance_meters < 400  # of 380
+
+
+@pytest.mark.parametrize("every", [1.0, 5.0, 10.0])
+def test_crawling_in_a_parking_lot_counts_where_speeds_are_sent(every):
+    way = legs(every, STAND, *LOT, STAND)
+    speeds = [8.0 if 600 < seconds <= 770 else 0.0 for seconds in way[0]]
+    metrics = segment_metrics(*noisy(way, 3, 60), speeds, rules=motion_rules("car"))
+    assert 300 < metrics.distance_meters < 480
+
+
+def test_the_way_of_a_walk_is_not_the_sum_of_the_errors_of_a_fix_a_second():
+    metrics = segment_metrics(*noisy(legs(1.0, (0, 4000, 4)), 3, 0), rules=motion_rules("phone"))
+    assert metrics.distance_meters < 4800  # of 20 km from fix to fix
+    assert metrics.max_speed_kph < 12  # of 64 km/h
