@@ -72,7 +72,15 @@ class PositionUploadAdmin(ModelAdmin):
         (None, {"fields": (("name", "size"), ("state_badge", "job"), "error", ("requested_by", "created"))}),
         (
             gettext_lazy("Positions"),
-            {"fields": (("read", "stored"), ("doubled", "devices_created"), "reasons", "unknown_quantities")},
+            {
+                "fields": (
+                    ("read", "stored"),
+                    ("doubled", "devices_created"),
+                    "reasons",
+                    "unknown_quantities",
+                    "remarks",
+                )
+            },
         ),
         (gettext_lazy("Options"), {"fields": (("format", "time_zone"), ("device", "fleet"))}),
     )
@@ -88,6 +96,7 @@ class PositionUploadAdmin(ModelAdmin):
             "rejected",
             "devices_created",
             "reasons",
+            "remarks",
             "unknown_quantities",
         ),
     )
@@ -177,6 +186,11 @@ class PositionUploadAdmin(ModelAdmin):
         counts = upload.counts.get("unknown_quantities", {})
         rows = ((number_format(count), name) for name, count in counts.items())
         return format_html_join("", "<div>{} × {}</div>", rows) or MISSING
+
+    @display(description=gettext_lazy("remarks"))
+    def remarks(self, upload: PositionUpload) -> SafeString | str:
+        rows = ((remark,) for remark in upload.counts.get("remarks", []))
+        return format_html_join("", "<div>{}</div>", rows) or MISSING
 
 
 def _count(upload: PositionUpload, name: str) -> str:

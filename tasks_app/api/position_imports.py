@@ -74,6 +74,9 @@ class ImportCountsSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(), required=False, help_text="Of good fixes, left out as they cannot be right."
     )
     examples = serializers.DictField(child=serializers.CharField(), required=False, help_text="One for each reason.")
+    remarks = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="How the file was understood, where that was a guess."
+    )
 
 
 class ImportSerializer(serializers.Serializer[PositionUpload]):

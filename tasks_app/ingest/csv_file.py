@@ -1,41 +1,34 @@
-"""CSV with a header line, comma, semicolon or tab separated, UTF-8, read row by row.
+"""CSV with a header line, as programs and spreadsheets write it, read row by row.
 
-Columns (any case, any order, others are ignored): device_id, timestamp (ISO-8601 with zone, epoch seconds or
-milliseconds), latitude | lat, longitude | lon | lng (degrees), altitude_m | altitude (m), speed_kph | speed (km/h),
-course (degrees), accuracy_m | accuracy (m). An empty field means not sent.
+Cells are separated by commas, semicolons, tabs or bars; a first line `sep=;` is heeded. Letters are UTF-8, UTF-16, UTF-32 or
+Windows-1252. Numbers may have a decimal comma (`csv_dialect` says how that is found out) and grouped thousands.
+
+Columns (any case, any order, others are ignored; `csv_columns` has the names in other languages): device_id, timestamp
+(ISO 8601 with zone, epoch seconds or milliseconds, or as a spreadsheet shows it: 28/11/2026 10:00), latitude | lat,
+longitude | lon | lng (degrees), altitude_m | altitude (m), speed_kph | speed (km/h; m/s in files of GPSLogger), course
+(degrees), accuracy_m | accuracy (m). An empty cell means not sent.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import lines, opened
-from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
+from django.utils.translation import gettext as _
 
-ALIASES = {
-    "device_id": "device_id",
-    "timestamp": "timestamp",
-    "latitude": "latitude",
-    "lat": "latitude",
-    "longitude": "longitude",
-    "lon": "longitude",
-    "lng": "longitude",
-    "altitude_m": "altitude_meters",
-    "altitude": "altitude_meters",
-    "speed_kph": "speed_kph",
-    "speed": "speed_kph",
-    "course": "course_degrees",
-    "accuracy_m": "accuracy_meters",
-    "accuracy": "accuracy_meters",
-}
-REQUIRED = ("device_id", "timestamp", "latitude", "longitude")
+from tasks_app.ingest.csv_columns import REQUIRED, Columns, columns_of
+from tasks_app.ingest.csv_dialect import Dialect, dialect_of
+from tasks_app.ingest.csv_table import Row, Table, open_table
+from tasks_app.ingest.errors import BodyError
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.validate import InvalidFix, make_fix
+
+_CLOCK = re.compile(r"\d{1,2}:\d{2}.*")
+# What a spreadsheet makes of a long number: its last digits are gone.
+_ROUNDED = re.compile(r"\d[.,]?\d*[eE]\+?\d+")
 
 
 def iter_fixes(
@@ -44,72 +37,79 @@ def iter_fixes(
     """Fixes and rejections of a CSV file in file order; `index` counts data rows from 0.
 
     `device_id` replaces the column of that name, which may then be missing; `zone` is that of times which state none
-    (refused without it). Raises BodyError when the file cannot be read or lacks a required column, OSError when it cannot
-    be opened.
+    (refused without it). Raises BodyError when the file cannot be read (any further), lacks a required column or has no
+    rows, OSError when it cannot be opened.
     """
     now = now or datetime.now(UTC)
-    with opened(Path(path)) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as stream:
-        source = lines(stream)
-        header = next(source, "")
-        delimiter = max(",;\t", key=header.count)
-        columns = _columns(next(csv.reader([header], delimiter=delimiter), []), device_id)
-        for index, row in enumerate(rows_of(csv.reader(source, delimiter=delimiter))):
-            if row != []:
-                yield _read(index, row, columns, device_id, now, zone)
+    with open_table(Path(path)) as table:
+        columns = _columns(table, device_id)
+        places = columns.places
+        dialect = dialect_of(table, places=(places["latitude"], places["longitude"]), time=places["timestamp"])
+        read = _Reader(columns, dialect, len(table.names), device_id, zone, now)
+        index = -1
+        for index, row in table.rows():
+            yield read.fix(index, row)
+    if index < 0:
+        raise BodyError("empty", _("The file names its columns, but has no rows."))
 
 
-def _columns(names: list[str], device_id: str | None) -> dict[str, int]:
-    """Which quantity is in which column; of two columns for one quantity the first counts."""
-    columns: dict[str, int] = {}
-    for place, name in enumerate(names):
-        quantity = ALIASES.get(name.strip().lower())
-        if quantity is not None:
-            columns.setdefault(quantity, place)
-    missing = [name for name in REQUIRED if name not in columns and not (name == "device_id" and device_id)]
-    if missing:
-        raise BodyError("wrong_header", f"The first line must name the columns; missing: {', '.join(missing)}.")
-    return columns
+def _columns(table: Table, device_id: str | None) -> Columns:
+    try:
+        return columns_of(table.names, device_id)
+    except BodyError as error:
+        raise BodyError(error.code, f"{table.kind} {error.detail}".strip()) from error
 
 
-def rows_of(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
-    """The rows, None for one the csv module cannot read."""
-    while True:
+class _Reader:
+    """Makes a fix of each row."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        dialect: Dialect,
+        width: int,
+        device_id: str | None,
+        zone: tzinfo | None,
+        now: datetime,
+    ) -> None:
+        self.columns, self.dialect, self.width = columns, dialect, width
+        self.device_id, self.zone, self.now = device_id, zone, now
+
+    def fix(self, index: int, row: Row | None) -> Fix | RejectedFix:
+        if row is None or sum(map(bool, row[self.width :])) > 1:
+            # Two cells too many: a decimal comma in a file whose cells commas separate, say. Any column may be the wrong one.
+            return RejectedFix(
+                index, "invalid_row", "The row is not valid CSV, or has more cells than there are columns."
+            )
         try:
-            yield next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield None
+            return make_fix(now=self.now, **self._values(row))
+        except InvalidFix as error:
+            return RejectedFix(index, error.code, error.detail)
+
+    def _values(self, row: Row) -> dict[str, Any]:
+        values: dict[str, Any] = dict.fromkeys(REQUIRED)
+        texts = {
+            quantity: row[place].strip() if place < len(row) else "" for quantity, place in self.columns.places.items()
+        }
+        day, moment = texts.pop("date", ""), texts.pop("timestamp")
+        device = texts.pop("device_id", "")
+        for quantity, text in texts.items():
+            values[quantity] = self._number(quantity, text)
+        values["device_id"] = self.device_id or check_not_rounded(device) or None
+        values["timestamp"] = self.dialect.time(
+            f"{day} {moment}" if day and _CLOCK.fullmatch(moment) else moment, self.zone
+        )
+        return values
+
+    def _number(self, quantity: str, text: str) -> float | str | None:
+        value = self.dialect.number(text)
+        factor = self.columns.factors.get(quantity)
+        return value * factor if factor and isinstance(value, float) else value
 
 
-def _read(
-    index: int,
-    row: list[str] | None,
-    columns: dict[str, int],
-    device_id: str | None,
-    now: datetime,
-    zone: tzinfo | None,
-) -> Fix | RejectedFix:
-    if row is None:
-        return RejectedFix(index, "invalid_row", "The row is not valid CSV.")
-    values: dict[str, Any] = dict.fromkeys(REQUIRED)
-    for quantity, place in columns.items():
-        text = row[place].strip() if place < len(row) else ""
-        values[quantity] = (text or None) if quantity == "device_id" else number_or_text(text)
-    if device_id:
-        values["device_id"] = device_id
-    values["timestamp"] = with_zone(values["timestamp"], zone)
-    try:
-        return make_fix(now=now, **values)
-    except InvalidFix as error:
-        return RejectedFix(index, error.code, error.detail)
-
-
-def number_or_text(text: str) -> float | str | None:
-    """A number where the text is one (Python's 1_000 is not), else the text itself for the rules to judge."""
-    if not text:
-        return None
-    try:
-        return text if "_" in text else float(text)
-    except ValueError:
-        return text
+def check_not_rounded(device_id: str) -> str:
+    """The device's id. Raises InvalidFix for a number a spreadsheet has rounded, such as 3.56E+14."""
+    if _ROUNDED.fullmatch(device_id):
+        detail = f"A spreadsheet has rounded this id: {device_id[:40]}. Format its column as text."
+        raise InvalidFix("invalid_device_id", detail)
+    return device_id

@@ -1,76 +1,54 @@
-"""Opening files of fixes: gzip by name, and every way a file can be broken as one BodyError."""
+"""Opening files of fixes, packed or plain."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import Any, cast
 
-from tasks_app.ingest.errors import BodyError
+from tasks_app.ingest.content import check_no_other_kind
+from tasks_app.ingest.unpacking import GZIP_START, Unpacked
 
-# Longer than any honest line; keeps a file without line ends (or a gzip bomb) from filling the memory.
-MAX_LINE_CHARACTERS = 100_000
 # Text of positions packs to a fifth or a thirtieth. What unpacks to more than this was made to keep a reader busy.
 MAX_UNPACKED_RATIO = 200
 UNPACKED_BYTES_FREE = 64 * 1024 * 1024
-_HEAD_BYTES = 4096
+# What a reader sees of a file before it decides how to read it.
+SAMPLE_BYTES = 256 * 1024
+PIECE_BYTES = 64 * 1024
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, decompressed when its name ends in .gz. Raises BodyError, or OSError if it cannot open it."""
-    compressed = path.suffix.lower() == ".gz"
-    with path.open("rb") as raw:
-        try:
-            if compressed:
-                with _BoundedGzip(path.stat().st_size, raw) as unpacked:
-                    yield cast(IO[bytes], unpacked)
-            else:
-                yield raw
-        except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
-            raise BodyError("unreadable_file", f"{path.name} is damaged or not what its name says: {error}") from error
+def opened(path: Path) -> Iterator[io.BufferedReader]:
+    """The file's bytes, unpacked where they are gzip; `peek` shows up to SAMPLE_BYTES of them.
+
+    Raises BodyError for a file that is damaged or plainly of another kind (an image, an archive), OSError when it cannot
+    be opened.
+    """
+    with _buffered(io.FileIO(path)) as plain:
+        stream = plain
+        if path.suffix.lower() == ".gz" or plain.peek().startswith(GZIP_START):
+            most_bytes = UNPACKED_BYTES_FREE + MAX_UNPACKED_RATIO * path.stat().st_size
+            stream = _buffered(Unpacked(plain, most_bytes))
+        check_no_other_kind(stream.peek())
+        yield stream
 
 
-class _BoundedGzip(gzip.GzipFile):
-    """Unpacks as a stream and stops at a ratio no honest file has."""
+def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
+    return io.BufferedReader(cast(Any, raw), SAMPLE_BYTES)
 
-    def __init__(self, packed_bytes: int, raw: IO[bytes]) -> None:
-        super().__init__(fileobj=raw, mode="rb")
-        self._left_bytes = UNPACKED_BYTES_FREE + MAX_UNPACKED_RATIO * packed_bytes
 
-    def read(self, size: int | None = -1) -> bytes:
-        return self._counted(super().read(size))
-
-    def read1(self, size: int = -1) -> bytes:
-        return self._counted(super().read1(size))
-
-    def _counted(self, data: bytes) -> bytes:
-        self._left_bytes -= len(data)
-        if self._left_bytes < 0:
-            raise BodyError("body_too_large", f"The file unpacks to more than {MAX_UNPACKED_RATIO} times its size.")
-        return data
+def pieces(stream: io.BufferedReader) -> Iterator[bytes]:
+    """The bytes piece by piece, so that those before a damaged place are not lost."""
+    while piece := stream.read1(PIECE_BYTES):
+        yield piece
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first 4 KiB of a file, unpacked. Raises as `opened`."""
+    """The first bytes of a file, unpacked. Raises as `opened`."""
     with opened(path) as stream:
-        return stream.read(_HEAD_BYTES)
-
-
-def first_line(path: Path) -> str:
-    """The first line of a text file, as far as its first 4 KiB hold it. Raises as `opened`."""
-    return next(iter(first_bytes(path).decode("utf-8-sig", "replace").splitlines()), "")
-
-
-def lines(stream: IO[str]) -> Iterator[str]:
-    """The lines of a text stream, each of bounded length. Raises BodyError for a longer one."""
-    while line := stream.readline(MAX_LINE_CHARACTERS):
-        if len(line) == MAX_LINE_CHARACTERS and not line.endswith("\n"):
-            raise BodyError("unreadable_file", f"A line has more than {MAX_LINE_CHARACTERS} characters.")
-        yield line
+        return stream.peek()
 
 
 def plain_name(path: Path) -> str:

@@ -3,29 +3,33 @@
 Read are features of these kinds, alone or in a FeatureCollection:
 
 * `Point`, with the time of the fix in `properties`
-* `LineString` and `MultiLineString`, with one time for each position in `properties.coordTimes`, or in
+* `LineString`, `MultiPoint` and `MultiLineString`, with one time for each position in `properties.coordTimes`, or in
   `properties.coordinateProperties.times`, as togeojson and the tools after it write them
 
 Properties, by any of these names, of a point or as a list with one value for each position of a line: time | timestamp |
-fix_time | fixTime, speed | speed_kph (km/h), course | course_degrees | heading | bearing (degrees), accuracy |
-accuracy_meters, altitude | altitude_meters (where the position has none); and of the feature: device_id | deviceId |
-unique_id | uniqueId, attributes (an object). A line's other properties are left aside.
+fix_time | fixTime, speed | speed_kph (km/h; m/s in files of GPSLogger for Android), course | course_degrees | heading |
+bearing (degrees), accuracy | accuracy_meters, altitude | altitude_meters (where the position has none); and of the feature:
+device_id | deviceId | unique_id | uniqueId, attributes (an object). A line's other properties are left aside.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.content import text_kind
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import opened, stem
+from tasks_app.ingest.files import PIECE_BYTES, opened, pieces, stem
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.json_stream import MAX_ITEM_BYTES, iter_members
-from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
+from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
 
 TIME_NAMES = ("time", "timestamp", "fix_time", "fixTime", "coordTimes", "times")
 DEVICE_NAMES = ("device_id", "deviceId", "unique_id", "uniqueId")
@@ -35,7 +39,8 @@ QUANTITY_NAMES = {
     "accuracy_meters": ("accuracy_meters", "accuracy"),
     "altitude_meters": ("altitude_meters", "altitude"),
 }
-_HEAD_BYTES = 65_536
+MPS_TO_KPH = 3.6
+ANDROID_PROVIDERS = ("gps", "network", "fused", "passive")
 
 Values = dict[str, Any]
 
@@ -46,15 +51,25 @@ def iter_fixes(
     """Fixes and rejections in file order; `index` counts positions (and features that hold none) from 0.
 
     The device's id is `device_id`, else a property of the feature, else a line's name, else the file's name without
-    extension. `zone` is that of times which state none. Raises BodyError when the file is no GeoJSON, OSError when it
-    cannot be opened.
+    extension. `zone` is that of times which state none. Raises BodyError when the file is no GeoJSON (any further) or has none
+    of these features, OSError when it cannot be opened.
     """
     path, now = Path(path), now or datetime.now(UTC)
     index = 0
+    others: Counter[str] = Counter()
     for raw in _features(path):
-        for values in _fixes_of(raw, device_id, stem(path), zone):
+        for values in _fixes_of(raw, device_id, stem(path), zone, others):
             yield _checked(index, values, now)
             index += 1
+    if index == others.total():
+        raise BodyError("empty", _nothing_found(others))
+
+
+def _nothing_found(others: Counter[str]) -> str:
+    if not others:
+        return _("The file has no features.")
+    held = ", ".join(f"{count} × {kind}" for kind, count in others.items())
+    return _("The file has no points and no lines; it holds %(held)s.") % {"held": held}
 
 
 def is_geojson(head: bytes) -> bool:
@@ -64,16 +79,16 @@ def is_geojson(head: bytes) -> bool:
 
 def _features(path: Path) -> Iterator[bytes]:
     with opened(path) as stream:
-        head = stream.read(_HEAD_BYTES)
-    with opened(path) as stream:
+        head = stream.peek()
         if b'"features"' in head or b'"FeatureCollection"' in head:
             yield from iter_members(stream, "features")
             return
-        body = stream.read(MAX_ITEM_BYTES + 1)
+        body = b"".join(islice(pieces(stream), 1 + MAX_ITEM_BYTES // PIECE_BYTES))
     if len(body) > MAX_ITEM_BYTES:
         raise BodyError("body_too_large", f"A single feature may have at most {MAX_ITEM_BYTES} bytes.")
     if not is_geojson(body):
-        raise BodyError("wrong_shape", "The file is no GeoJSON Feature or FeatureCollection.")
+        detail = _("The file is no GeoJSON Feature or FeatureCollection.")
+        raise BodyError("wrong_shape", f"{text_kind(body)} {detail}".strip())
     yield body
 
 
@@ -86,8 +101,10 @@ def _checked(index: int, values: Values | InvalidFix, now: datetime) -> Fix | Re
         return RejectedFix(index, error.code, error.detail)
 
 
-def _fixes_of(raw: bytes, device_id: str | None, file_name: str, zone: tzinfo | None) -> Iterator[Values | InvalidFix]:
-    """The raw values of each fix of a feature, or why it has none."""
+def _fixes_of(
+    raw: bytes, device_id: str | None, file_name: str, zone: tzinfo | None, others: Counter[str]
+) -> Iterator[Values | InvalidFix]:
+    """The raw values of each fix of a feature, or why it has none; geometries that are none of a track are counted."""
     try:
         feature = decode_json(raw)
     except BodyError:
@@ -99,11 +116,12 @@ def _fixes_of(raw: bytes, device_id: str | None, file_name: str, zone: tzinfo | 
         device = device_id or _first(properties, DEVICE_NAMES)
         if kind == "Point":
             yield _point(geometry.get("coordinates"), properties, device or file_name, zone)
-        elif kind in ("LineString", "MultiLineString"):
+        elif kind in ("LineString", "MultiPoint", "MultiLineString"):
             name = properties.get("name") if isinstance(properties.get("name"), str) else None
             yield from _line(geometry, properties, device or name or file_name, zone)
         else:
-            yield InvalidFix("unsupported_geometry", "The feature is neither a Point nor a LineString.")
+            others[kind if isinstance(kind, str) else "?"] += 1
+            yield InvalidFix("unsupported_geometry", f"The feature is neither points nor a line, but {shown(kind)}.")
     except InvalidFix as error:
         yield error
 
@@ -117,8 +135,16 @@ def _parts(feature: Any) -> tuple[Values, Values]:
 
 def _point(coordinates: Any, properties: Values, device: Any, zone: tzinfo | None) -> Values:
     quantities = {name: _first(properties, names) for name, names in QUANTITY_NAMES.items()}
+    speed = quantities["speed_kph"]
+    if isinstance(speed, int | float) and _is_gpslogger(properties):
+        quantities["speed_kph"] = speed * MPS_TO_KPH
     time = _first(properties, TIME_NAMES)
     return _values(coordinates, time, quantities, properties.get("attributes"), device, zone)
+
+
+def _is_gpslogger(properties: Values) -> bool:
+    """Whether GPSLogger for Android wrote this, or a program that writes what Android says of a fix as it does."""
+    return "time_long" in properties or properties.get("provider") in ANDROID_PROVIDERS
 
 
 def _line(geometry: Values, properties: Values, device: Any, zone: tzinfo | None) -> Iterator[Values]:

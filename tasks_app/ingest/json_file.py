@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.content import text_kind
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import lines, opened, plain_name
+from tasks_app.ingest.files import opened, pieces, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.json_batch import decode_body, parse_batch
+from tasks_app.ingest.json_batch import decode_body, decode_json, parse_batch
+from tasks_app.ingest.json_stream import iter_members
+from tasks_app.ingest.text_files import Lines, encoding_of
 
 # A JSON document is read as a whole, so its size bounds the memory; lines are not bounded.
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -23,7 +28,7 @@ def iter_fixes(
     """Fixes and rejections in file order; `index` counts positions from 0, `device_id` replaces the positions' own;
     `zone` changes nothing, their times state theirs.
 
-    Raises BodyError when the file cannot be read as JSON, OSError when it cannot be opened.
+    Raises BodyError when the file cannot be read as JSON, or no further, OSError when it cannot be opened.
     """
     path, now = Path(path), now or datetime.now(UTC)
     for index, item in enumerate(_items(path)):
@@ -37,17 +42,67 @@ def iter_fixes(
 def _items(path: Path) -> Iterator[object]:
     with opened(path) as stream:
         if plain_name(path).endswith((".jsonl", ".ndjson")):
-            with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
-                yield from _line_items(text)
+            yield from _line_items(stream)
         else:
-            body = stream.read(MAX_DOCUMENT_BYTES + 1)
-            yield from decode_body(body, max_bytes=MAX_DOCUMENT_BYTES, max_fixes=MAX_DOCUMENT_FIXES)
+            yield from _document_items(stream)
 
 
-def _line_items(stream: io.TextIOWrapper) -> Iterator[object]:
-    for line in lines(stream):
-        if line.strip():
-            try:
-                yield decode_body(f"[{line}]".encode(), max_bytes=MAX_DOCUMENT_BYTES, max_fixes=1)[0]
-            except BodyError:
-                yield line[:50]  # not an object: rejected with its place, and the next line is read
+def _document_items(stream: io.BufferedReader) -> Iterator[object]:
+    """The positions of one document; of a damaged one those before the damage, and those after it if its brackets close."""
+    body, damage = _read(stream)
+    try:
+        yield from decode_body(body, max_bytes=MAX_DOCUMENT_BYTES, max_fixes=MAX_DOCUMENT_FIXES)
+    except BodyError as error:
+        if error.code == "empty":
+            raise BodyError("empty", _("The file is a list without a position.")) from error
+        if error.code != "not_json":
+            raise
+        if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+            raise BodyError("not_json", f"{text_kind(body)} {error.detail}".strip()) from error
+        yield from _salvaged_items(body, error, damage)
+    if damage:
+        raise damage
+
+
+def _read(stream: io.BufferedReader) -> tuple[bytes, BodyError | None]:
+    """The bytes of a document, and where they end in damage, what that is."""
+    body = bytearray()
+    try:
+        for piece in pieces(stream):
+            body += piece
+            if len(body) > MAX_DOCUMENT_BYTES:
+                break
+    except BodyError as error:
+        return bytes(body), error
+    return bytes(body), None
+
+
+def _salvaged_items(body: bytes, error: BodyError, damage: BodyError | None) -> Iterator[object]:
+    count = 0
+    try:
+        for raw in iter_members(io.BytesIO(body), "positions", or_root=True):
+            yield _item(raw)
+            count += 1
+    except BodyError as broken:
+        reason = broken if count else error
+        raise BodyError(reason.code, f"{damage.detail} {reason.detail}" if damage else reason.detail) from error
+    if not count:
+        raise error
+
+
+def _line_items(stream: io.BufferedReader) -> Iterator[object]:
+    is_empty = True
+    for line in Lines(stream, encoding_of(stream.peek())):
+        if line is None or line.strip():
+            is_empty = False
+            yield _item(line.encode()) if line else "…"
+    if is_empty:
+        raise BodyError("empty", _("The file is empty."))
+
+
+def _item(raw: bytes) -> object:
+    """The value of a JSON text; for one that is none a text, which is rejected in its place."""
+    try:
+        return decode_json(raw)
+    except BodyError:
+        return raw[:50].decode(errors="replace")

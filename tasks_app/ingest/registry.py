@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tasks_app.ingest import csv_file, geojson_file, gpx, json_file, traccar_csv
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import first_bytes, first_line, plain_name
+from tasks_app.ingest.files import first_bytes, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
 
 
@@ -46,7 +46,7 @@ def format_of(path: Path) -> str:
     Raises BodyError for an extension no parser reads, OSError when the file cannot be opened.
     """
     name = plain_name(path).rpartition(".")[2]
-    if name == "csv" and traccar_csv.is_traccar(first_line(path)):
+    if name == "csv" and traccar_csv.is_traccar(path):
         return "traccar_csv"
     if name == "json" and geojson_file.is_geojson(first_bytes(path)):
         return "geojson"

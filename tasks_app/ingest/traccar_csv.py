@@ -8,18 +8,19 @@ to the address. The device's id is `uniqueId` where the file has it, else Tracca
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from tasks_app.ingest.csv_file import number_or_text, rows_of
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.csv_dialect import Dialect, dialect_of
+from tasks_app.ingest.csv_file import check_not_rounded
+from tasks_app.ingest.csv_table import Row, open_table
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import lines, opened
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
+from tasks_app.ingest.validate import InvalidFix, make_fix
 
 # 1 knot is 1 852 m in an hour.
 KNOTS_TO_KPH = 1.852
@@ -41,30 +42,27 @@ def iter_fixes(
     file cannot be read or is no such export, OSError when it cannot be opened.
     """
     now = now or datetime.now(UTC)
-    with opened(Path(path)) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as stream:
-        source = lines(stream)
-        header = next(source, "")
-        names = header_names(header)
+    with open_table(Path(path)) as table:
+        names = table.names
         _check_header(names, device_id)
-        for index, row in enumerate(rows_of(csv.reader(source, delimiter=_delimiter(header)))):
-            if row != []:
-                yield _read(index, row, names, device_id, now, zone or UTC)
+        latitude, longitude, time = (_place(names, name) for name in ("latitude", "longitude", "fixtime"))
+        dialect = dialect_of(table, places=(latitude, longitude), time=time)
+        index = -1
+        for index, row in table.rows():
+            yield _read(index, row, names, dialect, device_id, now, zone or UTC)
+    if index < 0:
+        raise BodyError("empty", _("The file names its columns, but has no rows."))
 
 
-def is_traccar(header: str) -> bool:
-    """Whether the first line of a CSV file is that of Traccar's export."""
-    names = {name.lower() for name in header_names(header)}
+def is_traccar(path: Path) -> bool:
+    """Whether a CSV file is Traccar's export, by the names of its columns. Raises as `open_table`."""
+    with open_table(path) as table:
+        names = {name.lower() for name in table.names}
     return "fixtime" in names and "timestamp" not in names
 
 
-def header_names(header: str) -> list[str]:
-    """The names of the columns; none where the line is not CSV."""
-    names = next(rows_of(csv.reader([header], delimiter=_delimiter(header))), None)
-    return [name.strip() for name in names or []]
-
-
-def _delimiter(header: str) -> str:
-    return max(",;\t", key=header.count)
+def _place(names: list[str], wanted: str) -> int | None:
+    return next((place for place, name in enumerate(names) if name.lower() == wanted), None)
 
 
 def _check_header(names: list[str], device_id: str | None) -> None:
@@ -77,25 +75,32 @@ def _check_header(names: list[str], device_id: str | None) -> None:
 
 
 def _read(
-    index: int, row: list[str] | None, names: list[str], device_id: str | None, now: datetime, zone: tzinfo
+    index: int,
+    row: Row | None,
+    names: list[str],
+    dialect: Dialect,
+    device_id: str | None,
+    now: datetime,
+    zone: tzinfo,
 ) -> Fix | RejectedFix:
     if row is None:
         return RejectedFix(index, "invalid_row", "The row is not valid CSV.")
     fields = dict(zip(names, _mended(row, names), strict=False))
     # Attribute names keep their case; Traccar's own columns are looked up without it.
+    number = dialect.number
     own = {name.lower(): text for name, text in fields.items() if name.lower() in COLUMNS}
     try:
         return make_fix(
             now=now,
-            device_id=device_id or own.get("uniqueid") or own.get("deviceid") or None,
-            timestamp=with_zone(own.get("fixtime") or None, zone),
-            latitude=number_or_text(own.get("latitude", "")),
-            longitude=number_or_text(own.get("longitude", "")),
-            speed_kph=_from_knots(own.get("speed", "")),
-            course_degrees=number_or_text(own.get("course", "")),
-            altitude_meters=number_or_text(own.get("altitude", "")),
-            accuracy_meters=_accuracy(own.get("accuracy", "")),
-            attributes=_attributes(fields, own),
+            device_id=device_id or check_not_rounded(own.get("uniqueid") or own.get("deviceid") or "") or None,
+            timestamp=dialect.time(own.get("fixtime", ""), zone),
+            latitude=number(own.get("latitude", "")),
+            longitude=number(own.get("longitude", "")),
+            speed_kph=_from_knots(number(own.get("speed", ""))),
+            course_degrees=number(own.get("course", "")),
+            altitude_meters=number(own.get("altitude", "")),
+            accuracy_meters=_accuracy(number(own.get("accuracy", ""))),
+            attributes=_attributes(fields, own, number),
         )
     except InvalidFix as error:
         return RejectedFix(index, error.code, error.detail)
@@ -110,24 +115,18 @@ def _mended(row: list[str], names: list[str]) -> list[str]:
     return [text.strip() for text in row]
 
 
-def _from_knots(text: str) -> Any:
-    speed = number_or_text(text)
+def _from_knots(speed: Any) -> Any:
     return speed * KNOTS_TO_KPH if isinstance(speed, float) else speed
 
 
-def _accuracy(text: str) -> Any:
+def _accuracy(accuracy: Any) -> Any:
     """Traccar writes 0 where the device said nothing of it."""
-    accuracy = number_or_text(text)
     return None if accuracy == 0.0 else accuracy
 
 
-def _attributes(fields: dict[str, str], own: dict[str, str]) -> dict[str, Any]:
-    found = {name: _attribute(text) for name, text in fields.items() if text and name.lower() not in COLUMNS}
+def _attributes(fields: dict[str, str], own: dict[str, str], number: Callable[[str], Any]) -> dict[str, Any]:
+    others = {name: text for name, text in fields.items() if text and name.lower() not in COLUMNS}
+    found = {name: BOOLEANS.get(text.lower(), number(text)) for name, text in others.items()}
     if own.get("valid", "").lower() == "false":
         found["valid"] = False
     return found
-
-
-def _attribute(text: str) -> Any:
-    value = number_or_text(text)
-    return BOOLEANS.get(text.lower(), value) if isinstance(value, str) else value

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 
-from tasks_app.ingest.files import opened, plain_name
+from tasks_app.ingest.errors import BodyError
+from tasks_app.ingest.files import opened, pieces, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.registry import parser_for
+from tasks_app.ingest.text_files import remarks_about
 from tasks_app.models import Device, Fleet
 from tasks_app.services.positions import store_fixes
 from tasks_app.services.unknown_quantities import FILE, count_unknown
 
 FIXES_PER_TRANSACTION = 5000
-_READ_BYTES = 1 << 20
 # What stands once for each fix, to know how many there will be.
 _MARKERS = {"gpx": b"<trkpt", "json": b'"timestamp"', "geojson": b'"Feature"'}
 
@@ -26,7 +28,10 @@ Item = Fix | RejectedFix
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What became of a file: `read` = stored + doubled + all of `rejected` and of `filtered`, which count by reason."""
+    """What became of a file: `read` = stored + doubled + all of `rejected` and of `filtered`, which count by reason.
+
+    `remarks` are sentences about how the file was understood.
+    """
 
     read: int = 0
     stored: int = 0
@@ -38,6 +43,7 @@ class ImportSummary:
     # Quantities that could not be right, of fixes that are good without them.
     unknown_quantities: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def reject(self, reason: RejectedFix) -> None:
         self.rejected[reason.code] += 1
@@ -62,8 +68,10 @@ def import_file(
     `device_id` stands for the one in the file; with `create_in_fleet` unknown devices are made there. `on_progress` gets
     the number of fixes since its last call. The format is found out unless `format_name` says it; `zone` is that of times
     which state none. With `user_id` only devices this user may operate are accepted. `skip` leaves out fixes an earlier
-    call has read. Raises BodyError and OSError when the file cannot be read. Running it again stores nothing twice.
+    call has read. Raises BodyError and OSError where the file cannot be read (any further), after what could be is stored,
+    and for one that holds no positions. Running it again stores nothing twice.
     """
+    summary.remarks = remarks_about(path)
     parse = parser_for(path, format_name)
     for items in _chunks(islice(parse(path, device_id, now=now, zone=zone), skip, None)):
         fixes = [item for item in items if isinstance(item, Fix)]
@@ -83,24 +91,33 @@ def import_file(
 
 
 def estimate_fixes(path: Path) -> int:
-    """About how many fixes a file holds, by counting lines or the marks between fixes: for a progress bar."""
+    """About how many fixes a file holds, by counting lines or the marks between fixes: for a progress bar.
+
+    Of a damaged file those before the damage. Raises OSError when it cannot be opened.
+    """
     marker = _MARKERS.get(plain_name(path).rpartition(".")[2], b"\n")
     count, rest = 0, b""
-    with opened(path) as stream:
-        while chunk := stream.read(_READ_BYTES):
-            text = rest + chunk
+    with suppress(BodyError), opened(path) as stream:
+        for piece in pieces(stream):
+            text = rest + piece
             count += text.count(marker)
             rest = text[max(0, len(text) - len(marker) + 1) :] if len(marker) > 1 else b""
     return count
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """The items in lists to store at once; where reading them breaks, those before that come first."""
     chunk: list[Item] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == FIXES_PER_TRANSACTION:
+    try:
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == FIXES_PER_TRANSACTION:
+                yield chunk
+                chunk = []
+    except (BodyError, OSError):
+        if chunk:
             yield chunk
-            chunk = []
+        raise
     if chunk:
         yield chunk
 

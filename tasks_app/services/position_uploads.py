@@ -221,11 +221,11 @@ class _Ending:
         if error is None:
             _finish(self.upload, UploadState.DONE, "")
         elif isinstance(error, BodyError | FileNotFoundError | PermanentError | JobCancelled | JobTimeout):
-            _finish(self.upload, UploadState.FAILED, _reason(error))
+            _finish(self.upload, UploadState.FAILED, _reason(error, self.upload))
         else:
-            _finish(self.upload, UploadState.FAILED, _reason(error), keep_file=True)
+            _finish(self.upload, UploadState.FAILED, _reason(error, self.upload), keep_file=True)
         if isinstance(error, BodyError | FileNotFoundError):
-            raise PermanentError(_reason(error)) from error
+            raise PermanentError(_reason(error, self.upload)) from error
 
 
 def _finish(upload: PositionUpload, state: UploadState, error: str, *, keep_file: bool = False) -> None:
@@ -238,7 +238,7 @@ def _finish(upload: PositionUpload, state: UploadState, error: str, *, keep_file
         default_storage.delete(stored)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, upload: PositionUpload) -> str:
     """One sentence for whoever uploaded the file."""
     if isinstance(error, JobCancelled):
         return _("The import was cancelled; what was stored stays.")
@@ -246,6 +246,9 @@ def _reason(error: BaseException) -> str:
         return _("The import took longer than its time limit; what was stored stays. Upload the file again to go on.")
     if isinstance(error, FileNotFoundError):
         return _("The uploaded file is gone.")
+    if isinstance(error, BodyError) and upload.counts.get("read"):
+        stays = _("The %(count)d positions before that were read, and what was stored of them stays.")
+        return f"{error} {stays % {'count': upload.counts['read']}}".replace("\x00", "")[-MAX_ERROR_LENGTH:]
     text = str(error) if isinstance(error, BodyError | PermanentError) else f"{type(error).__name__}: {error}"
     return text.replace("\x00", "")[:MAX_ERROR_LENGTH]
 
@@ -253,7 +256,7 @@ def _reason(error: BaseException) -> str:
 def _counts_of(summary: ImportSummary) -> dict[str, Any]:
     numbers = {name: getattr(summary, name) for name in ("read", "stored", "doubled", "events", "devices_created")}
     reasons = {name: dict(getattr(summary, name)) for name in _BY_REASON}
-    return {**numbers, **reasons, "examples": dict(summary.examples)}
+    return {**numbers, **reasons, "examples": dict(summary.examples), "remarks": summary.remarks}
 
 
 def _summary_of(counts: dict[str, Any]) -> ImportSummary:

@@ -1,6 +1,7 @@
 """Times as text, in every way in."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -90,7 +91,5 @@ def test_a_time_without_a_zone_is_that_of_the_zone_told():
 
 @given(st.text("0123456789-:TtZz .,+", max_size=70))
 def test_it_raises_nothing_but_value_errors(text):
-    try:
+    with suppress(ValueError):
         assert isinstance(read_time(text), datetime)
-    except ValueError:
-        pass

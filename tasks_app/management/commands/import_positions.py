@@ -46,12 +46,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, files: list[Path], create_devices: bool, **options: Any) -> None:
         fleet = _fleet(options["fleet"], create_devices)
         console = Console(file=cast(IO[str], self.stdout._out))
+        failures = []
         for path in files:
             summary = ImportSummary()
             try:
                 self._import(path, summary, console, fleet, options)
             except (BodyError, OSError) as error:
-                raise CommandError(_("%(file)s: %(error)s") % {"file": path, "error": error}) from error
+                failures.append(_("%(file)s: %(error)s") % {"file": path, "error": error})
             except KeyboardInterrupt:
                 raise CommandError(
                     _("Stopped. What was stored stays; run it again to go on."), returncode=130
@@ -59,6 +60,8 @@ class Command(BaseCommand):
             finally:
                 if summary.read:
                     console.print(_table(path, summary))
+        if failures:
+            raise CommandError("\n".join(failures))
 
     def _import(
         self, path: Path, summary: ImportSummary, console: Console, fleet: Fleet | None, options: dict[str, Any]
@@ -130,4 +133,6 @@ def _table(path: Path, summary: ImportSummary) -> Table:
             table.add_row(f"  {name}", f"{count}")
     table.add_row(_("events"), f"{summary.events}")
     table.add_row(_("devices created"), f"{summary.devices_created}")
+    for remark in summary.remarks:
+        table.add_row(_("remark"), "", remark)
     return table

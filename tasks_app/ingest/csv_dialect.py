@@ -1,0 +1,73 @@
+"""How the numbers and times of a table are written, judged by its first rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from tasks_app.ingest.csv_table import Table
+from tasks_app.ingest.numbers import number_or_text
+from tasks_app.ingest.validate import MAX_TIMESTAMP_LENGTH, InvalidFix, with_zone
+from tasks_app.ingest.written_times import AmbiguousDate, from_serial, is_day_first, read_written_time
+
+_COMMA_PLACE = re.compile(r"[-+\u2212]?\d{1,3},\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`day_first` says whether 05/10/2026 is in October; None where nothing in the file tells.
+
+    Where commas separate no cells (`is_comma_free`), a number of any column may have one that is decimal.
+    """
+
+    decimal_comma: bool = False
+    is_comma_free: bool = False
+    day_first: bool | None = None
+
+    def number(self, text: str) -> float | str | None:
+        """A number where the text is one, None for an empty one, else the text for the rules to judge."""
+        value = number_or_text(text, decimal_comma=self.decimal_comma)
+        if isinstance(value, str) and self.is_comma_free and not self.decimal_comma:
+            return number_or_text(text, decimal_comma=True)
+        return value
+
+    def time(self, text: str, zone: tzinfo | None) -> object:
+        """The time in UTC, that of `zone` where it states none; what cannot be read stays for the rules to judge.
+
+        Raises InvalidFix for a date of which nobody can say which number is the day.
+        """
+        value = self.number(text)
+        if isinstance(value, float):
+            serial = from_serial(value)
+            return value if serial is None else with_zone(serial.isoformat(), zone)
+        if value is None or len(text) > MAX_TIMESTAMP_LENGTH:
+            return value
+        return with_zone(self._written(text), zone)
+
+    def _written(self, text: str) -> str:
+        if text[4:5] == "-" and text[13:14] == ":":
+            return text
+        try:
+            return read_written_time(text, day_first=self.day_first).isoformat()
+        except AmbiguousDate as error:
+            detail = f"{error} may have the day or the month first; write it as 2026-01-31T10:00:00."
+            raise InvalidFix("ambiguous_timestamp", detail) from error
+        except ValueError:
+            return text
+
+
+def dialect_of(table: Table, *, places: tuple[int | None, ...], time: int | None) -> Dialect:
+    """The dialect of a table whose latitude and longitude are in the columns `places` and whose time is in `time`.
+
+    A place on Earth has no thousands, so a comma in one is a decimal comma. A semicolon between the cells or a decimal
+    comma is of a country that writes the day first; else a day above 12 in the first rows tells.
+    """
+    decimal_comma = any(_COMMA_PLACE.fullmatch(text) for place in places for text in table.column(place))
+    known = {order for text in table.column(time) if (order := is_day_first(text)) is not None}
+    day_first: bool | None = None
+    if len(known) == 1:
+        day_first = known.pop()
+    elif not known and (decimal_comma or table.delimiter == ";"):
+        day_first = True
+    return Dialect(decimal_comma, table.delimiter != ",", day_first)
