@@ -9,6 +9,7 @@ from django.dispatch import receiver
 
 from tasks_app.models import Device, Fleet
 from tasks_app.services.device_days import mark_all_days
+from tasks_app.services.position_cache import renew_versions
 
 
 @receiver(pre_save, sender=Fleet, dispatch_uid="tasks_app.remember_zone")
@@ -34,6 +35,7 @@ def mark_days_of_fleet(instance: Fleet, **_signal: Any) -> None:
 
 @receiver(post_save, sender=Device, dispatch_uid="tasks_app.mark_days_of_device")
 def mark_days_of_device(instance: Device, **_signal: Any) -> None:
-    """Another fleet may have other midnights, another kind has other rules."""
+    """Another fleet may have other midnights, another kind has other rules: days and statistics are computed again."""
     if instance.__dict__.pop("_gets_other_days", False):
         mark_all_days(Device.objects.filter(pk=instance.pk))
+        renew_versions([instance.pk])

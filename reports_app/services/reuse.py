@@ -42,8 +42,9 @@ class ReportRequest:
 
 
 def request_key(request: ReportRequest) -> str:
-    """Equal for requests that one report answers: same parameters, same devices, and whoever may see the one may see
-    the other. A report of no fleet and no device is seen by its requester only, and so belongs to its key."""
+    """Equal for requests that one report answers: same parameters, same devices with the same rules, and whoever may see
+    the one may see the other. A report of no fleet and no device is seen by its requester only, and so belongs to its
+    key."""
     named = request.device is not None or request.fleet is not None
     parts = [
         request.kind,
@@ -51,10 +52,16 @@ def request_key(request: ReportRequest) -> str:
         request.range_end.astimezone(UTC).isoformat(),
         request.fleet.pk if request.fleet else None,
         None if request.device_ids is None else list(request.device_ids),
-        request.devices,
+        _rules_of(request.devices),
         None if named or request.requested_by is None else request.requested_by.pk,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _rules_of(device_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """What the figures of each device depend on beside its fixes."""
+    devices = Device.objects.filter(pk__in=device_ids).order_by("pk")
+    return list(devices.values_list("pk", "kind", "tank_liters", "fleet__time_zone"))
 
 
 def lock_request(key: str) -> None:

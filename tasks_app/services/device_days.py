@@ -104,13 +104,20 @@ def mark_all_days(devices: QuerySet[Device]) -> None:
         oldest = Position.objects.filter(device=device).order_by("fix_time").values_list("fix_time", flat=True).first()
         if oldest is None:
             continue
-        # A day that began before the oldest fix may have lost some of its fixes to retention.
-        first = oldest.astimezone(device.fleet.zone).date() + timedelta(days=1)
-        known = DeviceDay.objects.filter(device=device, day__gte=first).values_list("day", flat=True)
-        days = {day + timedelta(days=offset) for day in known for offset in (-1, 0, 1)}
-        days = {day for day in days if day >= first}
+        first = _first_whole_day(device, oldest)
+        whole = set(DeviceDay.objects.filter(device=device, first_fix_at__gte=oldest).values_list("day", flat=True))
+        around = {day + timedelta(days=offset) for day in whole for offset in (-1, 0, 1)}
+        days = whole | {day for day in around if day >= first}
         DirtyDay.objects.bulk_create([DirtyDay(device=device, day=day) for day in sorted(days)], ignore_conflicts=True)
         DirtyDay.objects.filter(device=device, day__in=days).update(claimed_at=None)
+
+
+def _first_whole_day(device: Device, oldest: datetime) -> date:
+    """The first day no fix of which was lost to retention: that of the oldest fix, unless a roll-up knows an older one."""
+    zone = device.fleet.zone
+    day = oldest.astimezone(zone).date()
+    known = DeviceDay.objects.filter(device=device, first_fix_at__lt=oldest, last_fix_at__gte=day_start(day, zone))
+    return day + timedelta(days=1) if known.exists() else day
 
 
 def _claim(dirty_ids: Sequence[int]) -> list[tuple[Device, list[DirtyDay]]]:

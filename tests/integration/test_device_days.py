@@ -175,6 +175,48 @@ def test_dropping_positions_leaves_their_roll_ups(device):
     assert after[DAY].trip_count == before[DAY].trip_count
 
 
+def walk_on_two_days(device) -> None:
+    """Half an hour of 4 km/h on Monday and on Thursday."""
+    store(
+        fixes(device, MIDNIGHT + 8 * HOUR, 30, kph=4.0),
+        fixes(device, MIDNIGHT + 80 * HOUR, 30, kph=4.0, longitude=-46.0 + 2 * KM),
+    )
+
+
+def test_another_kind_changes_every_day_the_oldest_too(device):
+    walk_on_two_days(device)
+    assert {row.distance_meters for row in refreshed(device).values()} == {0.0}
+    device.kind = "phone"
+    device.save()
+    days = refreshed(device)
+    assert [round(days[day].distance_meters, -2) for day in sorted(days)] == [2000, 2000]
+    assert [days[day].trip_count for day in sorted(days)] == [1, 1]
+
+
+def test_another_kind_leaves_the_day_alone_that_retention_cut(device):
+    walk_on_two_days(device)
+    refreshed(device)
+    Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 8.2 * HOUR).delete()
+    device.kind = "phone"
+    device.save()
+    days = refreshed(device)
+    assert [round(days[day].distance_meters, -2) for day in sorted(days)] == [0, 2000]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize("hours", [0.5, 12, 22])
+def test_another_time_zone_moves_the_oldest_day(device, fleet, zone, hours):
+    store(fixes(device, MIDNIGHT + hours * HOUR, 60))
+    refreshed(device)
+    fleet.time_zone = zone
+    fleet.save()
+    moved = Device.objects.select_related("fleet").get(pk=device.pk)
+    days = refreshed(moved, DAY - timedelta(days=2))
+    whole_meters = pytest.approx(60_000, rel=1e-3)
+    assert sum(row.distance_meters for row in days.values()) == whole_meters
+    assert {row.time_zone for row in days.values()} == {zone}
+
+
 def test_another_time_zone_moves_the_days(device, fleet):
     some_days(device)
     refreshed(device)

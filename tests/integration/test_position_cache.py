@@ -249,3 +249,16 @@ def test_statistics_hold_no_longer_than_their_first_fix_is_in_the_period(device)
     store_fixes([fix(20 - 86_400, moment=now), fix(-90, -23.501, now)], now)
     calculate_statistics(device_id=device.pk, period="24h", now=now)
     assert 0 < client().ttl(cache.make_key(statistics_key(device.pk, "24h"))) <= 20
+
+
+def test_statistics_of_another_kind_are_computed_anew(device):
+    now = NOON + timedelta(hours=1)
+    kph, seconds = 4.0, range(0, 1800, 10)
+    steps = [
+        Fix(device.unique_id, NOON + timedelta(seconds=n), 0.1, n * kph / 3.6 / 111_195, speed_kph=kph) for n in seconds
+    ]
+    store_fixes(steps, received_at=now)
+    assert calculate_statistics(device_id=device.pk, period="24h", now=now)["distance_meters"] == 0
+    device.kind = "phone"
+    device.save()
+    assert cached_statistics(device.pk, "24h") is None

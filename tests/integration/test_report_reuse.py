@@ -155,3 +155,15 @@ def test_a_report_asked_for_by_task_tells_its_requester_why_it_failed(device, op
     get_task("generate_device_report").apply_async(args, requested_by=operator)
     run_jobs("reports")
     assert (Notification.objects.get().user, Report.objects.get().state) == (operator, "failed")
+
+
+@pytest.mark.parametrize("change", [{"kind": "phone"}, {"tank_liters": 55.0}, {"fleet__time_zone": "Asia/Tokyo"}])
+def test_a_device_with_other_rules_gets_another_report(api, device, run_jobs, change):
+    number = ask(api, device).json()["report_id"]
+    run_jobs("reports")
+    (name, value), row = next(iter(change.items())), device
+    if name.startswith("fleet__"):
+        name, row = name.removeprefix("fleet__"), device.fleet
+    setattr(row, name, value)
+    row.save()
+    assert ask(api, device).json()["report_id"] != number
