@@ -54,7 +54,7 @@ class _View:
 
     def __init__(self, sketch: Sketch) -> None:
         self._origin = sketch.place
-        self._shrink = max(0.01, math.cos(math.radians(sketch.place[0])))
+        self._shrink = max(1e-6, math.cos(math.radians(sketch.place[0])))
         shown = [self._meters(point) for point in [sketch.place, *sketch.way]]
         xs, ys = [x for x, _y in shown], [y for _x, y in shown]
         if sketch.area is not None:

@@ -10,15 +10,25 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+import numpy as np
 from django.utils.translation import override
 
 from reports_app.chunks import Chunk
 from reports_app.columns import ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.json_file import json_cells, row_objects
-from reports_app.exporters.places import Geometry, Placed, placed_sections, rows_with_places, track_segments
+from reports_app.exporters.places import (
+    Geometry,
+    Placed,
+    line_positions,
+    placed_sections,
+    row_crossings,
+    rows_with_places,
+    track_segments,
+)
 from reports_app.reader import Reader
 from reports_app.table import ReportTable, header_content
+from tasks_app.geo.distance import FloatArray
 
 _encode = msgspec.json.Encoder().encode
 
@@ -72,9 +82,10 @@ def _write_track(writer: _Features, placed: Placed, spool: Path) -> None:
     line_is_open, is_alone, last = False, False, b""
     with spool.open("w+b") as waiting:
         points = _Features(waiting)
-        for chunk, starts in track_segments(placed):
-            points.write(_row_features(placed, chunk))
-            for position, is_start in zip(_positions(placed, chunk), starts.tolist(), strict=True):
+        for pieces in track_segments(placed):
+            points.write(_row_features(placed, pieces.chunk))
+            longitudes = placed.column(pieces.chunk, "longitude")
+            for position, is_start in line_positions(pieces, longitudes, _positions(placed, pieces.chunk), _written):
                 if not line_is_open:
                     writer.open(b'{"type":"Feature","geometry":{"type":"MultiLineString","coordinates":[[' + position)
                 elif is_start:  # a line has two positions at least
@@ -103,13 +114,30 @@ def _row_features(placed: Placed, chunk: Chunk) -> list[bytes]:
 def _geometries(placed: Placed, chunk: Chunk) -> list[bytes]:
     if placed.geometry is not Geometry.LINES:
         return [b'"type":"Point","coordinates":' + position for position in _positions(placed, chunk)]
-    ends = zip(_positions(placed, chunk, "start_"), _positions(placed, chunk, "end_"), strict=True)
-    return [b'"type":"LineString","coordinates":[' + start + b"," + end + b"]" for start, end in ends]
+    ends = (_positions(placed, chunk, "start_"), _positions(placed, chunk, "end_"))
+    return [_line(start, end, over) for start, end, over in zip(*ends, row_crossings(placed, chunk), strict=True)]
+
+
+def _line(start: bytes, end: bytes, crossing: tuple[float, float] | None) -> bytes:
+    """From one place to another, cut at the 180th meridian."""
+    if crossing is None:
+        return b'"type":"LineString","coordinates":[' + start + b"," + end + b"]"
+    side, latitude = crossing
+    lines = (start + b"," + _written(side, latitude), _written(-side, latitude) + b"," + end)
+    return b'"type":"MultiLineString","coordinates":[[' + b"],[".join(lines) + b"]]"
 
 
 def _positions(placed: Placed, chunk: Chunk, prefix: str = "") -> list[bytes]:
-    longitudes = json_cells(ColumnKind.LONGITUDE, placed.column(chunk, f"{prefix}longitude"))
-    latitudes = json_cells(ColumnKind.LATITUDE, placed.column(chunk, f"{prefix}latitude"))
+    return _all_written(placed.column(chunk, f"{prefix}longitude"), placed.column(chunk, f"{prefix}latitude"))
+
+
+def _written(longitude: float, latitude: float) -> bytes:
+    return _all_written(np.array([longitude]), np.array([latitude]))[0]
+
+
+def _all_written(longitude_column: FloatArray, latitude_column: FloatArray) -> list[bytes]:
+    longitudes = json_cells(ColumnKind.LONGITUDE, longitude_column)
+    latitudes = json_cells(ColumnKind.LATITUDE, latitude_column)
     return [
         b"[" + longitude + b"," + latitude + b"]" for longitude, latitude in zip(longitudes, latitudes, strict=True)
     ]

@@ -17,7 +17,14 @@ from reports_app.chunks import Chunk
 from reports_app.columns import ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.cells import Cells, number_cells, text_cells, time_cells
-from reports_app.exporters.places import Geometry, Placed, placed_sections, rows_with_places, track_segments
+from reports_app.exporters.places import (
+    Geometry,
+    Placed,
+    placed_sections,
+    row_crossings,
+    rows_with_places,
+    track_segments,
+)
 from reports_app.exporters.xml_text import xml_text
 from reports_app.reader import Reader
 from reports_app.table import ReportTable, instant
@@ -58,22 +65,26 @@ def _write_points(file: IO[bytes], placed: Placed) -> None:
 
 
 def _write_lines(file: IO[bytes], placed: Placed) -> None:
-    """A track of two points per row: where it started and where it ended."""
+    """A track of two points per row: where it started and where it ended, in two segments across the 180th meridian.
+
+    A point there would be a position that nobody sent, as soon as another program reads the file.
+    """
     for chunk in rows_with_places(placed):
         starts = _points(placed, chunk, b"trkpt", "start_", placed.places.get("started_at"))
         ends = _points(placed, chunk, b"trkpt", "end_", placed.places.get("ended_at"))
         name = xml_text(str(placed.section.name))
-        for start, end in zip(starts, ends, strict=True):
-            file.write(b"<trk><name>" + name + b"</name><trkseg>\n" + start + end + b"</trkseg></trk>\n")
+        for start, end, crossing in zip(starts, ends, row_crossings(placed, chunk), strict=True):
+            cut = b"" if crossing is None else b"</trkseg><trkseg>\n"
+            file.write(b"<trk><name>" + name + b"</name><trkseg>\n" + start + cut + end + b"</trkseg></trk>\n")
 
 
 def _write_track(file: IO[bytes], placed: Placed) -> None:
     file.write(b"<trk><name>" + xml_text(str(placed.section.name)) + b"</name>")
     end = b""
-    for chunk, starts in track_segments(placed):
-        points = np.array(_points(placed, chunk, b"trkpt", "", placed.places["fix_time"]), dtype=object)
-        for piece in np.split(np.arange(chunk.row_count), np.flatnonzero(starts)):
-            if len(piece) and starts[piece[0]]:
+    for pieces in track_segments(placed):
+        points = np.array(_points(placed, pieces.chunk, b"trkpt", "", placed.places["fix_time"]), dtype=object)
+        for piece in np.split(np.arange(pieces.chunk.row_count), np.flatnonzero(pieces.starts)):
+            if len(piece) and pieces.starts[piece[0]]:
                 file.write(end + b"<trkseg>\n")
                 end = b"</trkseg>"
             file.write(b"".join(points[piece].tolist()))

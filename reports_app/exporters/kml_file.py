@@ -5,16 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from reports_app.chunks import Chunk
 from reports_app.columns import ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.cells import Cells, number_cells, text_cells, time_cells
-from reports_app.exporters.places import Geometry, Placed, placed_sections, rows_with_places, track_segments
+from reports_app.exporters.places import (
+    Geometry,
+    Placed,
+    line_positions,
+    placed_sections,
+    row_crossings,
+    rows_with_places,
+    track_segments,
+)
 from reports_app.exporters.shown import shown_cells, shown_columns
 from reports_app.exporters.xml_text import xml_text
 from reports_app.reader import Reader
 from reports_app.table import ReportTable, translated
+from tasks_app.geo.distance import FloatArray
 
+_LINE_START, _LINE_END = b"<LineString><tessellate>1</tessellate><coordinates>", b"</coordinates></LineString>"
 _SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
 _HEAD = b"""<?xml version="1.0" encoding="UTF-8"?>
 <kml xmlns="http://www.opengis.net/kml/2.2"><Document>
@@ -45,15 +57,39 @@ class KmlExporter(Exporter):
 def _write_track(file: IO[bytes], placed: Placed) -> None:
     name = xml_text(translated(placed.section.name))
     start = b"<Placemark><name>" + name + b"</name><styleUrl>#track</styleUrl><MultiGeometry>\n"
-    line, close = b"<LineString><tessellate>1</tessellate><coordinates>", b"</coordinates></LineString>\n"
-    end = b""
-    for chunk, starts in track_segments(placed):
-        for position, is_start in zip(_positions(placed, chunk), starts.tolist(), strict=True):
-            if is_start:
-                file.write((close if end else start) + line)
-                end = close + b"</MultiGeometry></Placemark>\n"
-            file.write(position)
-    file.write(end)
+    lines = _Lines(file)
+    for pieces in track_segments(placed):
+        longitudes = placed.column(pieces.chunk, "longitude")
+        for position, is_start in line_positions(pieces, longitudes, _positions(placed, pieces.chunk), _written):
+            file.write(start)
+            lines.write(position, is_start)
+            start = b""
+    lines.close()
+    file.write(b"" if start else b"</MultiGeometry></Placemark>\n")
+
+
+class _Lines:
+    """Writes lines position by position; one of a single position, which is no line, as a point."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self._first, self._is_open = file, b"", False
+
+    def write(self, position: bytes, is_start: bool) -> None:
+        if is_start:
+            self.close()
+            self._first = position
+            return
+        if not self._is_open:
+            self.file.write(_LINE_START + self._first)
+            self._first, self._is_open = b"", True
+        self.file.write(position)
+
+    def close(self) -> None:
+        if self._is_open:
+            self.file.write(_LINE_END + b"\n")
+        elif self._first:
+            self.file.write(b"<Point><coordinates>" + self._first + b"</coordinates></Point>\n")
+        self._first, self._is_open = b"", False
 
 
 def _write_rows(file: IO[bytes], placed: Placed, reader: Reader) -> None:
@@ -113,12 +149,28 @@ def _geometries(placed: Placed, chunk: Chunk) -> Cells:
     if placed.geometry is Geometry.POINTS:
         start, end = b"<Point><coordinates>", b"</coordinates></Point>"
         return [start + position + end for position in _positions(placed, chunk)]
-    start, end = b"<LineString><tessellate>1</tessellate><coordinates>", b"</coordinates></LineString>"
-    ends = zip(_positions(placed, chunk, "start_"), _positions(placed, chunk, "end_"), strict=True)
-    return [start + first + last + end for first, last in ends]
+    ends = (_positions(placed, chunk, "start_"), _positions(placed, chunk, "end_"))
+    return [_line(first, last, over) for first, last, over in zip(*ends, row_crossings(placed, chunk), strict=True)]
+
+
+def _line(first: bytes, last: bytes, crossing: tuple[float, float] | None) -> bytes:
+    """From one place to another, cut at the 180th meridian."""
+    if crossing is None:
+        return _LINE_START + first + last + _LINE_END
+    side, latitude = crossing
+    lines = (first + _written(side, latitude), _written(-side, latitude) + last)
+    return b"<MultiGeometry>" + b"".join(_LINE_START + line + _LINE_END for line in lines) + b"</MultiGeometry>"
 
 
 def _positions(placed: Placed, chunk: Chunk, prefix: str = "") -> list[bytes]:
-    longitudes = number_cells(placed.column(chunk, f"{prefix}longitude"), 6, after=b",")
-    latitudes = number_cells(placed.column(chunk, f"{prefix}latitude"), 6, after=b" ")
+    return _all_written(placed.column(chunk, f"{prefix}longitude"), placed.column(chunk, f"{prefix}latitude"))
+
+
+def _written(longitude: float, latitude: float) -> bytes:
+    return _all_written(np.array([longitude]), np.array([latitude]))[0]
+
+
+def _all_written(longitude_column: FloatArray, latitude_column: FloatArray) -> list[bytes]:
+    longitudes = number_cells(longitude_column, 6, after=b",")
+    latitudes = number_cells(latitude_column, 6, after=b" ")
     return list(map(b"".join, zip(longitudes, latitudes, strict=True)))

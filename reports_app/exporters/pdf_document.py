@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from reports_app.chunks import Cell, Chunk, as_rows, part_of
 from reports_app.columns import ColumnKind
 from reports_app.exporters.pdf_drawings import Sketch, draw_bars, draw_sketch
 from reports_app.exporters.pdf_pen import HEIGHT, INK, MARGIN, SUBTLE, TINT, WIDTH, Pen, fitted, text_width
 from reports_app.exporters.pdf_table import TextTable, draw_table
-from reports_app.exporters.places import Geometry, placed_section, rows_with_places, track_segments
+from reports_app.exporters.places import POINT, Geometry, placed_section, rows_with_places, track_segments
 from reports_app.exporters.shown import ShownColumn, minute_text, people_text, shown_columns
 from reports_app.reader import Reader
 from reports_app.table import TOTAL, ReportTable, Row, Section, translated
@@ -88,8 +90,10 @@ def _add_to_sketch(section: Section, sketch: Sketch) -> None:
         for _chunk in section.chunks():
             pass
     elif placed.geometry is Geometry.TRACK:
-        for chunk, starts in track_segments(placed):
-            sketch.add_track(placed.column(chunk, "latitude"), placed.column(chunk, "longitude"), starts)
+        for pieces in track_segments(placed):
+            latitudes, longitudes = (placed.column(pieces.chunk, key) for key in POINT)
+            # On paper a line goes on across the 180th meridian.
+            sketch.add_track(latitudes, longitudes, pieces.starts & np.isnan(pieces.crossings))
     else:
         for chunk in rows_with_places(placed):
             for prefix in ("start_", "end_") if placed.geometry is Geometry.LINES else ("",):

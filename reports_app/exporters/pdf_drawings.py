@@ -12,6 +12,7 @@ from django.utils.formats import number_format
 from reportlab.lib.colors import HexColor
 
 from reports_app.exporters.pdf_pen import ACCENT, INK, LINE, SUBTLE, TINT, Pen
+from tasks_app.geo.antimeridian import unwrapped_longitudes
 from tasks_app.geo.units import DistanceUnit, in_unit, unit_symbol
 
 MAX_POINTS = 4_000
@@ -22,17 +23,24 @@ _START_COLOR, _END_COLOR = "#178a4c", "#c62f3b"
 
 @dataclass(slots=True)
 class Sketch:
-    """Points of a map sketch: lines for tracks, dots for the rest. Every n-th point is kept, n growing as they come."""
+    """Points of a map sketch: lines for tracks, dots for the rest. Every n-th point is kept, n growing as they come.
+
+    Longitudes go on beyond 180 degrees where the way does, as a map without an edge needs them.
+    """
 
     lines: list[list[tuple[float, float]]] = field(default_factory=list)
     dots: list[tuple[float, float]] = field(default_factory=list)
     _step: int = 1
     _seen: int = 0
+    _last_longitude: float | None = None
 
     def add_track(
         self, latitudes: npt.NDArray[np.float64], longitudes: npt.NDArray[np.float64], starts: npt.NDArray[np.bool_]
     ) -> None:
         """The next points of a track; `starts` where a new line begins."""
+        first = longitudes[0] if self._last_longitude is None else self._last_longitude
+        longitudes = np.unwrap([first, *longitudes], period=360.0)[1:]
+        self._last_longitude = float(longitudes[-1])
         wanted = starts | ((np.arange(len(starts)) + self._seen) % self._step == 0)
         wanted[-1] = True  # where the track is at the end of each chunk, and so at its own end
         self._seen += len(starts)
@@ -49,7 +57,10 @@ class Sketch:
 
     def add_dots(self, latitudes: npt.NDArray[np.float64], longitudes: npt.NDArray[np.float64]) -> None:
         room = MAX_POINTS - len(self.dots)
-        self.dots += list(zip(longitudes.tolist(), latitudes.tolist(), strict=True))[: max(0, room)]
+        if self._last_longitude is None and len(longitudes):
+            self._last_longitude = float(longitudes[0])
+        around = unwrapped_longitudes(longitudes, self._last_longitude or 0.0)
+        self.dots += list(zip(around.tolist(), latitudes.tolist(), strict=True))[: max(0, room)]
 
     @property
     def points(self) -> list[tuple[float, float]]:
@@ -114,7 +125,7 @@ class _Frame:
     def around(cls, points: Sequence[tuple[float, float]], x: float, y: float, width: float, height: float) -> _Frame:
         longitudes, latitudes = zip(*points, strict=True)
         west, east, south, north = min(longitudes), max(longitudes), min(latitudes), max(latitudes)
-        squeeze = max(0.01, math.cos(math.radians((south + north) / 2)))
+        squeeze = max(1e-6, math.cos(math.radians((south + north) / 2)))
         across, up = max((east - west) * squeeze, 1e-4), max(north - south, 1e-4)
         scale = min(width / across, height / up)
         x += (width - (east - west) * squeeze * scale) / 2

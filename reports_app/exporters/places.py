@@ -6,7 +6,8 @@ one device in time order. One with `start_latitude` ... `end_longitude` has two 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -19,12 +20,13 @@ from reports_app.chunks import Chunk, Coded
 from reports_app.columns import ColumnKind
 from reports_app.exceptions import InvalidReport
 from reports_app.table import ReportTable, Section
+from tasks_app.geo.antimeridian import crossing_latitudes
 
 POINT = ("latitude", "longitude")
 ENDS = ("start_latitude", "start_longitude", "end_latitude", "end_longitude")
 # A pause this long is no line on a map, and the start of a new segment of a track.
 MAX_GAP_SECONDS = 1800
-_HALF_TURN_DEGREES = 180.0
+HALF_TURN_DEGREES = 180.0
 _MICROSECONDS = 1_000_000
 
 
@@ -68,23 +70,57 @@ def rows_with_places(placed: Placed) -> Iterator[Chunk]:
         yield chunk if has_place.all() else _chosen(chunk, has_place)
 
 
-def track_segments(placed: Placed) -> Iterator[tuple[Chunk, npt.NDArray[np.bool_]]]:
-    """The chunks of a track, and which of their rows start a new segment: the first, and those after a long pause or
-    on the other side of the 180th meridian."""
-    last: tuple[int, float] | None = None
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Rows of a track, and which of them start a new segment: the first, and those after a long pause or on the other
+    side of the 180th meridian. `crossings` are the latitudes at which the way there met that meridian, else NaN."""
+
+    chunk: Chunk
+    starts: npt.NDArray[np.bool_]
+    crossings: npt.NDArray[np.float64]
+
+
+def track_segments(placed: Placed) -> Iterator[Pieces]:
+    """The chunks of a track in pieces that a map can draw."""
+    last: tuple[int, float, float] | None = None
     for chunk in rows_with_places(placed):
         if not chunk.row_count:
             continue
-        times, longitudes = placed.column(chunk, "fix_time"), placed.column(chunk, "longitude")
-        before_times, before_longitudes = np.roll(times, 1), np.roll(longitudes, 1)
-        if last is not None:
-            before_times[0], before_longitudes[0] = last
-        starts = times - before_times > MAX_GAP_SECONDS * _MICROSECONDS
-        starts |= np.abs(longitudes - before_longitudes) > _HALF_TURN_DEGREES
-        if last is None:
-            starts[0] = True
-        last = int(times[-1]), float(longitudes[-1])
-        yield chunk, starts
+        own = [placed.column(chunk, key) for key in ("fix_time", *POINT)]
+        before = [np.roll(values, 1) for values in own]
+        for values, value in zip(before, last or [values[0] for values in own], strict=True):
+            values[0] = value
+        starts = own[0] - before[0] > MAX_GAP_SECONDS * _MICROSECONDS
+        crossings = np.where(starts, np.nan, crossing_latitudes(*before[1:], *own[1:]))
+        starts |= ~np.isnan(crossings)
+        starts[0] |= last is None
+        last = int(own[0][-1]), float(own[1][-1]), float(own[2][-1])
+        yield Pieces(chunk, starts, crossings)
+
+
+def line_positions(
+    pieces: Pieces,
+    longitudes: npt.NDArray[np.float64],
+    positions: Sequence[bytes],
+    written: Callable[[float, float], bytes],
+) -> Iterator[tuple[bytes, bool]]:
+    """The written positions of a track's lines, and which of them start one. At the 180th meridian the line is cut (RFC
+    7946, section 3.1.9): it ends on the one side, and another begins on the other; `written` takes longitude, latitude."""
+    rows = zip(positions, pieces.starts.tolist(), pieces.crossings.tolist(), longitudes.tolist(), strict=True)
+    for position, is_start, latitude, longitude in rows:
+        if not math.isnan(latitude):
+            side = math.copysign(HALF_TURN_DEGREES, longitude)
+            yield written(-side, latitude), False
+            yield written(side, latitude), True
+        yield position, is_start and math.isnan(latitude)
+
+
+def row_crossings(placed: Placed, chunk: Chunk) -> list[tuple[float, float] | None]:
+    """Where the line of each row meets the 180th meridian: on which side it arrives there, and the latitude."""
+    ends = [placed.column(chunk, key) for key in ENDS]
+    latitudes = crossing_latitudes(*ends).tolist()
+    sides = np.copysign(HALF_TURN_DEGREES, ends[1]).tolist()
+    return [None if math.isnan(latitude) else (side, latitude) for side, latitude in zip(sides, latitudes, strict=True)]
 
 
 def placed_section(section: Section) -> Placed | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.geo.antimeridian import median_longitude
 from tasks_app.geo.distance import FloatArray, haversine_meters
 from tasks_app.geo.gain import mean_speeds_mps
 from tasks_app.geo.motion_rules import MotionRules
@@ -289,5 +290,5 @@ def _stop(steps: Steps, first: int, last: int) -> Stop:
         started_seconds=float(steps.times[first]),
         ended_seconds=float(steps.times[last]),
         latitude=float(np.median(steps.latitudes[part])),
-        longitude=float(np.median(steps.longitudes[part])),
+        longitude=median_longitude(steps.longitudes[part]),
     )

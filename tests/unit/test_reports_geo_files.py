@@ -97,8 +97,8 @@ def test_geojson_has_the_line_of_a_track_and_a_feature_per_row(tmp_path):
         "coordinates": [
             [[-46.6, -23.5], [-46.5, -23.4]],
             [[-46.4, -23.3], [-46.4, -23.3]],
-            [[179.9, -17.0], [179.9, -17.0]],
-            [[-179.9, -17.1], [-179.9, -17.1]],
+            [[179.9, -17.0], [180.0, -17.05]],
+            [[-180.0, -17.05], [-179.9, -17.1]],
         ],
     }
     assert [point["geometry"]["coordinates"] for point in points] == [
@@ -155,8 +155,9 @@ def test_kml_speaks_the_readers_units_zone_and_language(tmp_path):
         folder.findtext("k:name", namespaces=KML): folder for folder in root.iterfind("k:Document/k:Folder", KML)
     }
     assert list(folders) == ["Route", "Events", "Trips"]
+    over = [["179.9,-17.0", "180.0,-17.05"], ["-180.0,-17.05", "-179.9,-17.1"]]
     lines = [line.text.split() for line in folders["Route"].iterfind(".//k:coordinates", KML)]
-    assert lines == [["-46.6,-23.5", "-46.5,-23.4"], ["-46.4,-23.3"], ["179.9,-17.0"], ["-179.9,-17.1"]]
+    assert lines == [["-46.6,-23.5", "-46.5,-23.4"], ["-46.4,-23.3"], *over]
     first = folders["Events"].find("k:Placemark", KML)
     assert first.findtext("k:name", namespaces=KML) == "Ignition on"
     assert first.findtext("k:TimeStamp/k:when", namespaces=KML) == "2026-03-01T12:00:00Z"

@@ -8,7 +8,10 @@ window.TrackerCanvas = (() => {
   const NAMED_AT_MOST = 60;
   const RADIAN = Math.PI / 180;
 
+  const TURN = 2 * Math.PI;
   const worldX = (longitude) => longitude * RADIAN;
+  // The same place on the side of the map where `x` is: a map without an edge at the 180th meridian.
+  const near = (x, other) => other + ((((x - other + Math.PI) % TURN) + TURN) % TURN) - Math.PI;
   const worldY = (latitude) => Math.log(Math.tan(Math.PI / 4 + (Math.max(-85, Math.min(85, latitude)) * RADIAN) / 2));
   const latitudeOf = (y) => (2 * Math.atan(Math.exp(y)) - Math.PI / 2) / RADIAN;
   const isPlaced = (device) => typeof device.state?.latitude === "number";
@@ -24,7 +27,7 @@ window.TrackerCanvas = (() => {
     const width = () => canvas.clientWidth;
     const height = () => canvas.clientHeight;
     const toScreen = (latitude, longitude) => [
-      width() / 2 + (worldX(longitude) - view.x) * view.scale,
+      width() / 2 + (near(worldX(longitude), view.x) - view.x) * view.scale,
       height() / 2 - (worldY(latitude) - view.y) * view.scale,
     ];
     const redraw = () => (frame ||= requestAnimationFrame(draw));
@@ -43,7 +46,8 @@ window.TrackerCanvas = (() => {
 
     function fitNow() {
       if (!devices.length) return;
-      const xs = devices.map((device) => worldX(device.state.longitude));
+      const first = worldX(devices[0].state.longitude);
+      const xs = devices.map((device) => near(worldX(device.state.longitude), first));
       const ys = devices.map((device) => worldY(device.state.latitude));
       const [west, east] = [xs.reduce((a, b) => Math.min(a, b)), xs.reduce((a, b) => Math.max(a, b))];
       const [south, north] = [ys.reduce((a, b) => Math.min(a, b)), ys.reduce((a, b) => Math.max(a, b))];
