@@ -17,6 +17,7 @@ OPENAPI = {
         "securitySchemes": {
             "deviceKey": {"type": "apiKey", "in": "header", "name": "X-Device-Key"},
             "deviceBearer": {"type": "http", "scheme": "bearer"},
+            "deviceBasic": {"type": "http", "scheme": "basic"},
             "deviceKeyInQuery": {"type": "apiKey", "in": "query", "name": "key"},
         }
     },

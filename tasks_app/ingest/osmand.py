@@ -6,6 +6,9 @@
 
 Units of the format: degrees, meters, battery in percent; speed is in knots in the query and the form unless the caller
 says otherwise, in m/s in JSON, where the battery is a fraction. Whatever is not known becomes an attribute of its name.
+
+GPSLogger's custom URL with its own names (%ALL, or the same by hand) is read too: `spd` marks it, a speed in m/s, and then
+`alt`, `acc`, `dir` and `time` count. (Without `spd` an `acc` may well be an ignition.)
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ _POSITION_KEYS = {
 }
 # Attributes that stay as they are written, also where they look like a number.
 _TEXTS = ("driverUniqueId", "result")
+# GPSLogger's names of the quantities, and of what says the same again (its CustomUrlManager).
+_GPSLOGGER_NAMES = {"alt": "altitude", "acc": "accuracy", "dir": "bearing", "time": "timestamp", "spd": "speed"}
+_GPSLOGGER_TWICE = {"spd_kph", "timeoffset", "date"}
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "false": False}
@@ -58,6 +64,8 @@ def parse_parameters(
     `zone` is that of times like "2026-01-31 12:00:00", `speed_unit` one of message.KPH_PER. Raises BodyError without a
     usable id; whatever else is wrong makes a RejectedFix, or news where it tells any.
     """
+    if "spd" in parameters:
+        parameters, speed_unit = _from_gpslogger(parameters), "mps"
     device_id = stated_device_id(_last(parameters, "id") or _last(parameters, "deviceid"))
     latitude, longitude = _place(parameters)
     attributes = _attributes(parameters)
@@ -104,6 +112,13 @@ def parse_json(body: bytes, *, now: datetime) -> DeviceMessage:
 def _last(parameters: Parameters, name: str) -> str:
     values = parameters.get(name) or [""]
     return values[-1].strip()
+
+
+def _from_gpslogger(parameters: Parameters) -> Parameters:
+    """The parameters by OsmAnd's names; what stands there under both counts as OsmAnd's, but the speed."""
+    own = {_GPSLOGGER_NAMES[name]: values for name, values in parameters.items() if name in _GPSLOGGER_NAMES}
+    dropped = {*_GPSLOGGER_NAMES, *_GPSLOGGER_TWICE, "speed"}
+    return {**own, **{name: values for name, values in parameters.items() if name not in dropped}}
 
 
 def _place(parameters: Parameters) -> tuple[str, str]:

@@ -16,6 +16,7 @@ class FixSource(models.TextChoices):
     """The way a fix came in."""
 
     OSMAND = "osmand", _("Phone (OsmAnd protocol)")
+    OWNTRACKS = "owntracks", _("Phone (OwnTracks)")
     TRACCAR = "traccar", _("Traccar server")
     POSITIONS = "positions", _("Own gateway (JSON)")
     INBOX = "inbox", _("Inbox")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from tasks_app.ingest.fix import RejectedFix
+from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.models import Device, FixSource
 from tasks_app.services.heartbeats import hear_from
@@ -20,15 +21,30 @@ def take_in(
 
     Raises InboxFull, redis.RedisError: the sender must try again.
     """
-    content, news = message.content, message.news
-    if isinstance(content, RejectedFix):
-        suspect = Suspect(content.code, content.detail, body, device.unique_id)
-        take_in_suspects([suspect], device=device, source=source, received_at=received_at)
-    elif content is not None or news is not None:
-        fixes, told = [content] if content else [], [news] if news else []
-        add_to_inbox(fixes, told, received_at=received_at)
-        count_unknown(fixes, source)
-    elif message.is_from_device:
+    take_in_all([message], [body], device=device, source=source, received_at=received_at)
+
+
+def take_in_all(
+    messages: Sequence[DeviceMessage],
+    bodies: Sequence[bytes | str],
+    *,
+    device: Device,
+    source: FixSource,
+    received_at: datetime,
+) -> None:
+    """Take in what one device sent at once, as `take_in` does; `bodies` are the messages as they came."""
+    fixes = [one.content for one in messages if isinstance(one.content, Fix)]
+    told = [one.news for one in messages if one.news is not None]
+    suspects = [
+        Suspect(one.content.code, one.content.detail, body, device.unique_id)
+        for one, body in zip(messages, bodies, strict=True)
+        if isinstance(one.content, RejectedFix)
+    ]
+    add_to_inbox(fixes, told, received_at=received_at)
+    count_unknown(fixes, source)
+    if suspects:
+        take_in_suspects(suspects, device=device, source=source, received_at=received_at)
+    elif not fixes and not told and any(one.is_from_device for one in messages):
         hear_from(device_pk=device.pk, now=received_at)
 
 

@@ -12,10 +12,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 pytestmark = pytest.mark.django_db
-# The last three answer as /ingest/osmand does.
+# Those of /ingest/ answer as the address without what follows it does.
 UNDOCUMENTED = {
     *("/api/schema/", "/api/docs/"),
-    *("/ingest/osmand/", "/ingest/osmand/{path_key}", "/ingest/osmand/{path_key}/"),
+    *("/ingest/osmand/", "/ingest/owntracks/", "/ingest/osmand/{path_key}", "/ingest/osmand/{path_key}/"),
 }
 
 

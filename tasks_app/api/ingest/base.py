@@ -8,8 +8,8 @@ from rest_framework.request import Request
 
 from tasks_app.api.base import ApiView
 
-# In OpenAPI: a device's key (docs/devices.md), in either header; or in the query, for phones.
-DEVICE_AUTH: list[Any] = [{"deviceKey": []}, {"deviceBearer": []}, {"deviceKeyInQuery": []}]
+# In OpenAPI: a device's key (docs/devices.md), in one of the headers; or in the query, for phones.
+DEVICE_AUTH: list[Any] = [{"deviceKey": []}, {"deviceBearer": []}, {"deviceBasic": []}, {"deviceKeyInQuery": []}]
 SERVER_AUTH: list[Any] = [{"deviceBearer": []}]
 
 

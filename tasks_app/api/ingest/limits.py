@@ -23,7 +23,12 @@ def count_device(device: Device, messages: int = 1) -> None:
 
 def count_refusal(request: Request) -> None:
     """Count a request that was refused. Raises Throttled over INGEST_REFUSALS_PER_MINUTE, redis.RedisError."""
-    _count(f"address:{BaseThrottle().get_ident(request)}", 1, settings.INGEST_REFUSALS_PER_MINUTE)
+    _count(f"address:{address_of(request)}", 1, settings.INGEST_REFUSALS_PER_MINUTE)
+
+
+def address_of(request: Request) -> str:
+    """The sender's address, as throttles know it."""
+    return str(BaseThrottle().get_ident(request))
 
 
 def _count(name: str, by: int, limit: int) -> None:

@@ -23,7 +23,7 @@ from tasks_app.api.parsers import raw_json_body
 from tasks_app.api.position_batches import BatchBody, PositionSerializer, RejectedSerializer, unknown_field
 from tasks_app.api.schema import describe
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.fix import RejectedFix
+from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json, parse_batch
 from tasks_app.ingest.message import DeviceMessage, stated_device_id
 from tasks_app.models import Device, FixSource
@@ -110,7 +110,10 @@ def _sender(request: Request, holder: Device | None, items: list[object], now: d
         raise bad_body(error) from error
     parsed = parse_batch(items[:1], now=now)
     device = sender_named(request, None, unique_id)
-    message = DeviceMessage(unique_id, parsed.rejected[0] if parsed.rejected else None)
+    content: Fix | RejectedFix | None = parsed.fixes[0] if parsed.fixes else None
+    if parsed.rejected:
+        content = parsed.rejected[0]
+    message = DeviceMessage(unique_id, content, parsed.news.get(0))
     return known_or_registered(request, device, message)
 
 

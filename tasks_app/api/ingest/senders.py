@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
 
 from tasks_app.api.errors import ApiError
-from tasks_app.api.ingest.limits import count_device, count_refusal
+from tasks_app.api.ingest.limits import address_of, count_device, count_refusal
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.fix import RejectedFix
+from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.models import Device
 from tasks_app.queries.senders import device_named, device_of_key
-from tasks_app.services.registration import register_unknown
+from tasks_app.services.registration import TooManyNewDevices, register_unknown
 
 KEY_PARAMETERS = ("key", "token")
 # Faults of the set-up, not of a fix: somebody has to correct the device's identifier.
@@ -27,10 +29,20 @@ def sent_key(request: Request, path_key: str = "") -> str:
     """The key or token of a request: in a header, in the address, or, for phones, in the query; "" without one."""
     scheme, _space, credentials = request.headers.get("Authorization", "").partition(" ")
     bearer = credentials.strip() if scheme.lower() == "bearer" else ""
+    if scheme.lower() == "basic":
+        bearer = _password(credentials)
     header = request.headers.get("X-Device-Key", "").strip()
     queried = next((found for name in KEY_PARAMETERS if (found := request.query_params.get(name))), "")
     # An app that wants its server's address to end in a slash puts one behind the query too.
     return bearer or header or (path_key or queried).strip().rstrip("/")
+
+
+def _password(credentials: str) -> str:
+    """The password of HTTP Basic, where phone apps have a field for the key; "" where there is none."""
+    try:
+        return b64decode(credentials.strip(), validate=True).decode().partition(":")[2].strip()
+    except ValueError:
+        return ""
 
 
 def key_holder(request: Request, path_key: str = "") -> Device | None:
@@ -69,11 +81,25 @@ def sender_named(request: Request, holder: Device | None, unique_id: str) -> Dev
 
 
 def known_or_registered(
-    request: Request, device: Device | None, message: DeviceMessage, unknown_status: int = status.HTTP_400_BAD_REQUEST
+    request: Request,
+    device: Device | None,
+    message: DeviceMessage,
+    unknown_status: int = status.HTTP_400_BAD_REQUEST,
+    *,
+    is_trusted: bool = False,
 ) -> Device:
-    """`device`, or for a message with a good fix a new one where INGEST_REGISTER_UNKNOWN allows it. Raises ApiError."""
-    if device is None and not isinstance(message.content, RejectedFix):
-        device = register_unknown(unique_id=message.device_id, name=message.device_name)
+    """`device`, or for a message with a good fix or an alarm a new one where INGEST_REGISTER_UNKNOWN allows it.
+
+    `is_trusted` is for a server that proved who it is: not the number from its address is limited. Raises ApiError, and
+    Throttled where too many joined in this hour.
+    """
+    if device is None and (isinstance(message.content, Fix) or message.news is not None):
+        address = None if is_trusted else address_of(request)
+        try:
+            device = register_unknown(unique_id=message.device_id, address=address, name=message.device_name)
+        except TooManyNewDevices as error:
+            detail = _("Too many unknown devices joined in this hour; go on later, or enter the device.")
+            raise Throttled(error.retry_after_seconds, detail, "too_many_new_devices") from error
     if device is None:
         detail = _("No device has this identifier.")
         raise refused(request, ApiError(unknown_status, "unknown_device", detail))

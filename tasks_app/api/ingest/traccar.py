@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from tasks_app.api.errors import ApiError
@@ -69,12 +70,12 @@ class TraccarView(IngestView):
 
 
 def _device_of(request: Request, message: DeviceMessage, body: bytes, received_at: datetime) -> Device:
-    """Raises ApiError for an unknown one, whose message is kept: there one sees which devices have to be entered."""
+    """Raises ApiError or Throttled for an unknown one, whose message is kept to show which devices have to be entered."""
     device = active_device_named(request, message.device_id)
     try:
-        return known_or_registered(request, device, message)
-    except ApiError as error:
-        _keep(Suspect("unknown_device", str(error.detail), body, message.device_id), received_at)
+        return known_or_registered(request, device, message, is_trusted=True)
+    except (ApiError, Throttled) as error:
+        _keep(Suspect(str(error.get_codes()), str(error.detail), body, message.device_id), received_at)
         raise
 
 

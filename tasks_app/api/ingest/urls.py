@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks_app.api.ingest.osmand import OsmandAliasView, OsmandView
+from tasks_app.api.ingest.owntracks import OwnTracksAliasView, OwnTracksView
 from tasks_app.api.ingest.positions import IngestPositionsView
 from tasks_app.api.ingest.traccar import TraccarView
 
@@ -15,6 +16,8 @@ ingest_urls = [
     path("osmand/", OsmandAliasView.as_view(), name="osmand-slash"),
     path("osmand/<str:path_key>", OsmandAliasView.as_view(), name="osmand-key"),
     path("osmand/<str:path_key>/", OsmandAliasView.as_view(), name="osmand-key-slash"),
+    path("owntracks", OwnTracksView.as_view(), name="owntracks"),
+    path("owntracks/", OwnTracksAliasView.as_view(), name="owntracks-slash"),
     path("traccar", TraccarView.as_view(), name="traccar"),
     path("positions", IngestPositionsView.as_view(), name="positions"),
 ]
