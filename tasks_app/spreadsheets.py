@@ -1,8 +1,12 @@
-"""Texts in files that a spreadsheet opens: none of them may run (OWASP, "CSV Injection")."""
+"""Texts in files that a spreadsheet opens: none of them may run (OWASP, "CSV Injection"), none spoil the file."""
 
 from __future__ import annotations
 
+import re
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+MAX_TEXT_UNITS = 32_767  # of a cell, by Excel, in the units of UTF-16
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def guarded(text: str) -> str:
@@ -13,3 +17,16 @@ def guarded(text: str) -> str:
 def unguarded(text: str) -> str:
     """What `guarded` was given."""
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
+
+
+def legible(text: str) -> str:
+    """`text` with U+FFFD for every character XML 1.0 cannot hold: control characters, lone surrogates."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def cut_to_units(text: str, most: int = MAX_TEXT_UNITS) -> str:
+    """As much of a text as has at most so many units of UTF-16, where an emoji has two."""
+    if len(text) * 2 <= most:
+        return text
+    # Half of a pair at the end is what is ignored.
+    return text.encode("utf-16-le", "replace")[: 2 * most].decode("utf-16-le", "ignore")

@@ -22,15 +22,16 @@ from reports_app.exporters.cells import (
 )
 from reports_app.exporters.shown import ShownColumn
 from reports_app.table import translated
+from tasks_app.spreadsheets import cut_to_units
 
-MAX_TEXT_LENGTH = 32_767  # of a cell, by the file format
 _EPOCH_DAY = 25_569  # 1970-01-01 in days since 1899-12-30
 _FIRST_DAY = 367  # 1901-01-01: before, Excel counts a 29 February 1900 that never was
 _SECONDS_PER_DAY = 86_400
 _DAY_DECIMALS = 9  # of a day: less than a millisecond
 
-# Characters XML cannot hold are written _xHHHH_ (ECMA-376, ST_Xstring), and so is what looks like that already.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+# Characters XML cannot hold are written _xHHHH_ (ECMA-376, ST_Xstring), and so is the underscore of what looks like the
+# beginning of that: the underscore at its end may be that of a character after it.
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4})")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "_x000D_"})
 
 
@@ -58,7 +59,7 @@ def sheet_cells(column: ShownColumn, data: Any, style: bytes, zone: ZoneInfo) ->
 def text_writer(style: bytes) -> Callable[[str], bytes]:
     """How a text becomes a cell of this style: a string inside the cell, whatever it looks like."""
     start = b'<c s="' + style + b'" t="inlineStr"><is><t xml:space="preserve">'
-    return lambda text: start + escaped(text[:MAX_TEXT_LENGTH]) + b"</t></is></c>"
+    return lambda text: start + escaped(cut_to_units(text)) + b"</t></is></c>"
 
 
 def escaped(text: str) -> bytes:

@@ -15,6 +15,7 @@ from reports_app.columns import TEXT_KINDS, TIME_KINDS, ColumnKind
 from reports_app.exporters.shown import ShownColumn, first_format, shown_columns
 from reports_app.reader import Reader
 from reports_app.table import ReportTable, Section, translated
+from tasks_app.spreadsheets import legible
 
 MAX_ROWS = 1_048_576  # of a sheet, by the file format
 MAX_NAME_LENGTH = 31  # of a sheet, by Excel
@@ -65,7 +66,7 @@ def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], reader: Reader) -
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     target = BytesIO()
     with xlsxwriter.Workbook(target, options) as workbook:
-        workbook.set_properties({"title": translated(table.title), "subject": table.subject})
+        workbook.set_properties({"title": legible(translated(table.title)), "subject": legible(table.subject)})
         look = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF7"}
         headers = {True: workbook.add_format({**look, **_LEFT}), False: workbook.add_format({**look, "align": "right"})}
         for sheet in sheets:
@@ -75,7 +76,9 @@ def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], reader: Reader) -
 
 def sheet_name(wanted: str, taken: set[str]) -> str:
     """A name Excel accepts and no other sheet has (names that differ in case only are the same); added to `taken`."""
-    base = _FORBIDDEN_IN_NAME.sub(" ", wanted).strip().strip("'").strip()[:MAX_NAME_LENGTH].strip("'") or "Sheet"
+    base = (
+        _FORBIDDEN_IN_NAME.sub(" ", legible(wanted)).strip().strip("'").strip()[:MAX_NAME_LENGTH].strip("'") or "Sheet"
+    )
     base = f"{base} " if base.casefold() == "history" else base  # Excel keeps this name to itself
     name, number = base, 2
     while name.casefold() in taken:
@@ -110,7 +113,7 @@ def _add_sheet(workbook: Any, sheet: Sheet, headers: dict[bool, Any], page_heade
         width = max([_WIDTHS.get(column.kind, _DEFAULT_WIDTH), *words])
         lines = max(lines, len(wrap(column.title, width - 3)))  # room for the filter's button
         found.set_column(index, index, width)
-        found.write_string(0, index, column.title, headers[column.kind in TEXT_KINDS | TIME_KINDS])
+        found.write_string(0, index, legible(column.title), headers[column.kind in TEXT_KINDS | TIME_KINDS])
         found.write_blank(1, index, None, _cell_format(workbook, column, {}))
         found.write_blank(2, index, None, _cell_format(workbook, column, {"bold": True, "top": 1}))
     found.set_row(0, lines * _LINE_HEIGHT + 3)
@@ -144,7 +147,7 @@ def _add_chart(workbook: Any, found: Any, sheet: Sheet) -> None:
         look, axis = {"line": {"width": 1.25}}, {"num_format": "hh:mm"}
     else:
         return
-    last, title = sheet.row_count, sheet.columns[shown].title
+    last, title = sheet.row_count, legible(sheet.columns[shown].title)
     places = {"categories": [sheet.name, 1, 0, last, 0], "values": [sheet.name, 1, shown, last, shown]}
     chart.add_series({**places, **look, "name": title})
     chart.set_title({"name": title, "name_font": {"size": 12}})
@@ -162,5 +165,5 @@ def _page_header(table: ReportTable, reader: Reader) -> str:
     start, end = (
         moment.astimezone(reader.zone).strftime("%Y-%m-%d %H:%M") for moment in (table.range_start, table.range_end)
     )
-    text = f"{translated(table.title)} · {table.subject}"[:120].replace("&", "&&")
+    text = legible(f"{translated(table.title)} · {table.subject}")[:120].replace("&", "&&")
     return f"&L{text}&R{start} - {end}"
