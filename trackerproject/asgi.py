@@ -3,11 +3,14 @@
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
+from trackerproject.proxies import ProxyAware, TrustedProxies, disable_uvicorn_proxy_headers
 from trackerproject.web import settle
 
+disable_uvicorn_proxy_headers()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
 http_application = get_asgi_application()
 
@@ -16,5 +19,7 @@ from notifications_app.websockets import NotificationConsumer  # noqa: E402
 from tasks_app.websockets.routing import websocket_application  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])
-application = ProtocolTypeRouter({"http": http_application, "websocket": websockets})
+by_protocol = ProtocolTypeRouter({"http": http_application, "websocket": websockets})
+trusted, tells_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
+application = ProxyAware(by_protocol, trusted, tells_scheme)
 settle()

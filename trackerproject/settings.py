@@ -8,7 +8,6 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from trackerproject.embedded import default_database_url, default_redis_url
@@ -17,7 +16,7 @@ from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
 from trackerproject.queues import alt_clusters
 from trackerproject.retention import retention_days
-from trackerproject.theme import PRIMARY
+from trackerproject.theme import ADMIN_THEME
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -89,6 +88,7 @@ MIDDLEWARE = [
     "trackerproject.middleware.reader_preferences",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tasks_app.login.LoginMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -247,11 +247,22 @@ LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "tasks_app.login.LoginLimitsBackend",
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Limits of log-ins are ours (docs/adr/0007): axes keeps the records, and two of its settings are read by both.
+AXES_LOCK_OUT_AT_FAILURE = False
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_LOCKOUT_MINUTES", default=15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+# Failures of unknown devices: on one account from everywhere, and of one address on all accounts.
+LOGIN_ACCOUNT_FAILURE_LIMIT = env.int("LOGIN_ACCOUNT_FAILURE_LIMIT", default=30)
+LOGIN_ADDRESS_FAILURE_LIMIT = env.int("LOGIN_ADDRESS_FAILURE_LIMIT", default=20)
+# A device, or address, that logged in to an account is known there for so long.
+LOGIN_DEVICE_DAYS = env.int("LOGIN_DEVICE_DAYS", default=180)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -276,8 +287,11 @@ CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_HTTP
 SECURE_HSTS_PRELOAD = not INSECURE_HTTP
-if env.bool("BEHIND_TLS_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, networks, "unix" (trackerproject/proxies.py).
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+# A proxy on this machine that tells the scheme alone; one of TRUSTED_PROXIES does that anyway.
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+TLS_PROXIES = [*TRUSTED_PROXIES, *(["127.0.0.0/8", "::1", "unix"] if BEHIND_TLS_PROXY else [])]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 
 # --- REST -------------------------------------------------------------------------------------------------------------
@@ -292,10 +306,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["tasks_app.api.parsers.JSONBodyParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["tasks_app.api.throttling.AnonymousThrottle"],
     "DEFAULT_THROTTLE_RATES": {"anon": "60/min"},
     "EXCEPTION_HANDLER": "tasks_app.api.errors.exception_handler",
-    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    # Nothing inside reads X-Forwarded-For: REMOTE_ADDR is the client already.
+    "NUM_PROXIES": 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 # True opens /metrics to everyone: for a network that only the scraper reaches.
@@ -363,24 +378,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# --- Admin ------------------------------------------------------------------------------------------------------------
-
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": _("Tracker"),
-    "SITE_HEADER": _("Tracker"),
-    "SITE_SYMBOL": "location_on",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("tasks_app/admin.css")],
-    "SCRIPTS": [lambda request: static("tasks_app/labels.js")],
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tasks_app/favicon.svg")}
-    ],
-    "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
-    "SITE_URL": None,
-    "COLORS": {"primary": PRIMARY},
-    "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},
-}
+UNFOLD = ADMIN_THEME
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,11 @@
-"""Colours of the admin."""
+"""Names, colours and files of the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
 
 # Teal, dark enough from 600 on for white text (4.5:1).
 PRIMARY = {
@@ -13,4 +20,21 @@ PRIMARY = {
     "800": "oklch(40% .07 188)",
     "900": "oklch(35% .06 189)",
     "950": "oklch(25% .05 193)",
+}
+
+ADMIN_THEME: dict[str, Any] = {
+    "SITE_TITLE": _("Tracker"),
+    "SITE_HEADER": _("Tracker"),
+    "SITE_SYMBOL": "location_on",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("tasks_app/admin.css")],
+    "SCRIPTS": [lambda request: static("tasks_app/labels.js")],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tasks_app/favicon.svg")}
+    ],
+    "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
+    "SITE_URL": None,
+    "COLORS": {"primary": PRIMARY},
+    "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},
 }

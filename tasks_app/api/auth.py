@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.helpers import get_cool_off
 from django.contrib.auth import authenticate
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,12 +11,13 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import AnonRateThrottle
 
 from tasks_app.api.authentication import TokenAuthentication
 from tasks_app.api.base import ApiView
+from tasks_app.api.errors import redis_unavailable
 from tasks_app.api.fields import MomentField, StrictCharField, StrictSerializer
 from tasks_app.api.schema import describe
+from tasks_app.login import refusal_of, token_login_succeeded
 from tasks_app.services.api_tokens import TooManyTokens, issue_token, revoke_token
 
 
@@ -35,19 +35,13 @@ class TokenSerializer(serializers.Serializer[Any]):
     expiry = MomentField(allow_null=True)
 
 
-class LoginThrottle(AnonRateThrottle):
-    """Beside the lock-out per user name: nobody tries many names either."""
-
-    scope = "login"
-    rate = "20/min"
-
-
 class LoginView(ApiView):
     """User name and password for a token."""
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
-    throttle_classes = [LoginThrottle]
+    # Limits of its own, which a known device passes (tasks_app/login.py).
+    throttle_classes: list[Any] = []
 
     @describe(
         "Log in",
@@ -62,9 +56,10 @@ class LoginView(ApiView):
     def post(self, request: Request) -> Response:
         credentials = self.body(LoginBody)
         user = authenticate(request._request, **credentials)
-        _raise_if_locked_out(request)
+        _raise_if_refused(request)
         if user is None:
             raise AuthenticationFailed(_("User name or password is wrong."))
+        token_login_succeeded(request._request, user)
         try:
             token, expiry = issue_token(user=user, now=timezone.now())
         except TooManyTokens as error:
@@ -86,12 +81,10 @@ class LogoutView(ApiView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _raise_if_locked_out(request: Request) -> None:
-    plain = request._request
-    if not getattr(plain, "axes_locked_out", False):
+def _raise_if_refused(request: Request) -> None:
+    refusal = refusal_of(request._request)
+    if refusal is None:
         return
-    # We answer ourselves; left set, axes' middleware would replace the answer by its page.
-    plain.axes_locked_out = False  # type: ignore[attr-defined]
-    cool_off = get_cool_off(plain)
-    wait = int(cool_off.total_seconds()) if cool_off else None
-    raise Throttled(wait, _("Too many failed logins; the account is locked for a while."), "locked_out")
+    if refusal.is_outage:
+        raise redis_unavailable()
+    raise Throttled(refusal.wait_seconds, _("Too many failed logins; try again later."), "locked_out")

@@ -64,6 +64,9 @@ class Problem:
 class ApiError(exceptions.APIException):
     """An error that carries its own status, code and further keys of the body."""
 
+    # Becomes Retry-After.
+    wait: int | None = None
+
     def __init__(self, status_code: int, code: str, detail: str, **extra: Any) -> None:
         super().__init__(detail, code)
         self.status_code = status_code
@@ -82,6 +85,14 @@ class TooLarge(ApiError):
 
     def __init__(self, detail: str, code: str = "body_too_large") -> None:
         super().__init__(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, code, detail)
+
+
+def redis_unavailable() -> ApiError:
+    """The error of a view that noticed by itself that Redis does not answer."""
+    detail = _("Redis does not answer; try again later.")
+    error = ApiError(status.HTTP_503_SERVICE_UNAVAILABLE, "redis_unavailable", detail)
+    error.wait = RETRY_AFTER_SECONDS
+    return error
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -101,18 +101,25 @@ def session_of(user: Any) -> str:
 
 
 @contextmanager
-def running_web(folder: Path, port: int = 0, **extra_environment: str) -> Iterator[WebServer]:
-    """Start the web server, on a free port unless one is given, and wait until it listens; at the end it is gone."""
+def running_web(
+    folder: Path, port: int = 0, *, uds: Path | None = None, access_log: bool = False, **extra_environment: str
+) -> Iterator[WebServer]:
+    """Start the web server, on a free port unless one is given, and wait until it listens; at the end it is gone.
+
+    With `uds` it listens on that Unix socket in place of a port.
+    """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / f"web-{port}.log"
     quick = {"LIVE_CHECK_SECONDS": "0.5", "LIVE_AUTHENTICATE_SECONDS": "2", **extra_environment}
+    command = [part for part in web_command(url) if not access_log or part != "--no-access-log"]
+    command += ["--uds", str(uds)] if uds else []
     with log.open("wb") as output:
         process = subprocess.Popen(
-            web_command(url), cwd=ROOT, env=environment(**quick), stdout=output, stderr=output, start_new_session=True
+            command, cwd=ROOT, env=environment(**quick), stdout=output, stderr=output, start_new_session=True
         )
     try:
-        wait_until(lambda: _listens(port, process), seconds=60, what=f"the web server to listen: {log}")
+        wait_until(lambda: _listens(uds or port, process), seconds=60, what=f"the web server to listen: {log}")
         yield WebServer(process, url, log)
     finally:
         if process.poll() is None:
@@ -124,7 +131,10 @@ def running_web(folder: Path, port: int = 0, **extra_environment: str) -> Iterat
                 process.wait(10)
 
 
-def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+def _listens(where: int | Path, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "the web server ended"
+    if isinstance(where, Path):
+        with socket.socket(socket.AF_UNIX) as attempt:
+            return attempt.connect_ex(str(where)) == 0
     with socket.socket() as attempt:
-        return attempt.connect_ex(("127.0.0.1", port)) == 0
+        return attempt.connect_ex(("127.0.0.1", where)) == 0

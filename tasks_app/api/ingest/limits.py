@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
+from tasks_app.client_addresses import sender_key
 from tasks_app.engine.connection import client
 from tasks_app.models import Device
 
@@ -27,8 +27,8 @@ def count_refusal(request: Request) -> None:
 
 
 def address_of(request: Request) -> str:
-    """The sender's address, as throttles know it."""
-    return str(BaseThrottle().get_ident(request))
+    """The sender as all limits count it: an IPv4 address, or the network of an IPv6 one."""
+    return sender_key(request.META)
 
 
 def _count(name: str, by: int, limit: int) -> None:

@@ -1,0 +1,170 @@
+"""How fast passwords may be tried: per account, per address, and per device that logged in before (docs/adr/0007).
+
+Every attempt is counted as a failure before its password is looked at, in one step with the question whether it may be made:
+attempts at the same moment cannot pass together. A success takes its count back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import unicodedata
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from tasks_app.client_addresses import limit_key
+from tasks_app.engine.connection import client
+
+FIRST_WAIT_SECONDS = 5
+# The wait has reached any maximum by then; counting on would only make it take longer to be forgotten.
+MAX_DOUBLINGS = 10
+KNOWN_ADDRESSES_PER_ACCOUNT = 20
+
+# KEYS: hashes of count, since (when counting began), until (when the next attempt may be made).
+# ARGV: the first wait, the most doublings, then of each key: free failures, seconds until one is forgotten, longest wait.
+_ADMIT = """
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local wait = 0
+for _, key in ipairs(KEYS) do
+    wait = math.max(wait, tonumber(redis.call('HGET', key, 'until') or '0') - now)
+end
+if wait > 0 then return tostring(wait) end
+for i, key in ipairs(KEYS) do
+    local free, forget, longest = tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1]), tonumber(ARGV[i * 3 + 2])
+    local count = tonumber(redis.call('HGET', key, 'count') or '0')
+    local since = tonumber(redis.call('HGET', key, 'since') or now)
+    local forgotten = math.floor((now - since) / forget)
+    count, since = count - forgotten, since + forgotten * forget
+    if count <= 0 then count, since = 0, now end
+    count = math.min(count + 1, free + tonumber(ARGV[2]))
+    local next = 0
+    if count >= free then next = now + math.min(longest, tonumber(ARGV[1]) * 2 ^ (count - free)) end
+    redis.call('HSET', key, 'count', count, 'since', string.format('%.6f', since), 'until', string.format('%.6f', next))
+    redis.call('EXPIRE', key, math.ceil(count * forget + longest))
+end
+return '0'
+"""
+# KEYS: those whose last attempt succeeded after all.
+_TAKE_BACK = """
+for _, key in ipairs(KEYS) do
+    if redis.call('EXISTS', key) == 1 then
+        redis.call('HINCRBY', key, 'count', -1)
+        redis.call('HSET', key, 'until', 0)
+    end
+end
+"""
+
+
+class TooManyAttempts(Exception):
+    """No password is looked at before `wait_seconds` have passed."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(wait_seconds)
+        self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Failures that cost nothing, how soon one is forgotten, and the longest wait after those that cost."""
+
+    name: str
+    free: int
+    forget_seconds: int
+    longest_wait_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that may be made. `device` is the known device it comes from, or ""."""
+
+    account: str
+    address: str
+    device: str
+    budgets: tuple[Budget, ...]
+
+
+def account_key(username: str) -> str:
+    """One name for every spelling of a user name, and of one length."""
+    plain = unicodedata.normalize("NFKC", username).casefold()
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def admit(*, username: str, address: str, device: str = "") -> Attempt:
+    """Count an attempt. Raises TooManyAttempts, redis.RedisError.
+
+    A known device, or an address from which this account was logged in to, answers for its own failures only: nobody else
+    can use those up. Everybody else shares what the account and the address allow.
+    """
+    account, address = account_key(username), limit_key(address)
+    budgets = _budgets(account, address, device)
+    waits = [str(value) for one in budgets for value in (one.free, one.forget_seconds, one.longest_wait_seconds)]
+    keys = [_key(one.name) for one in budgets]
+    answer = client().eval(_ADMIT, len(keys), *keys, FIRST_WAIT_SECONDS, MAX_DOUBLINGS, *waits)
+    if (wait := float(answer)) > 0:
+        raise TooManyAttempts(math.ceil(wait))
+    return Attempt(account, address, device, budgets)
+
+
+def succeeded(attempt: Attempt) -> None:
+    """Take an attempt back whose password was right, and know its address from now on. Raises redis.RedisError."""
+    own, *shared = [_key(budget.name) for budget in attempt.budgets]
+    pipeline = client().pipeline()
+    pipeline.delete(own)
+    if shared:
+        pipeline.eval(_TAKE_BACK, len(shared), *shared)
+    if attempt.address:
+        known = _known_key(attempt.account)
+        pipeline.zadd(known, {attempt.address: time.time()})
+        pipeline.zremrangebyrank(known, 0, -KNOWN_ADDRESSES_PER_ACCOUNT - 1)
+        pipeline.expire(known, settings.LOGIN_DEVICE_DAYS * 86_400)
+    pipeline.execute()
+
+
+def forget_failures(*, username: str, address: str) -> None:
+    """Let this account be tried again at once, by this address too. Raises redis.RedisError."""
+    account, address = account_key(username), limit_key(address)
+    budgets = (_pair(account, address), *_shared_budgets(account, address))
+    client().delete(*[_key(budget.name) for budget in budgets])
+
+
+def _budgets(account: str, address: str, device: str) -> tuple[Budget, ...]:
+    if device:
+        return (_own(f"device:{device}"),)
+    if _is_known(account, address):
+        return (_pair(account, address),)
+    return (_pair(account, address), *_shared_budgets(account, address))
+
+
+def _own(name: str) -> Budget:
+    return Budget(name, settings.AXES_FAILURE_LIMIT, 3600, _longest_wait_seconds())
+
+
+def _pair(account: str, address: str) -> Budget:
+    return _own(f"pair:{account}:{address}")
+
+
+def _shared_budgets(account: str, address: str) -> tuple[Budget, ...]:
+    of_account = Budget(f"account:{account}", settings.LOGIN_ACCOUNT_FAILURE_LIMIT, 600, _longest_wait_seconds())
+    return of_account, Budget(f"address:{address}", settings.LOGIN_ADDRESS_FAILURE_LIMIT, 30, 60)
+
+
+def _longest_wait_seconds() -> int:
+    return int(settings.AXES_COOLOFF_TIME.total_seconds())
+
+
+def _is_known(account: str, address: str) -> bool:
+    if not address:
+        return False
+    since = client().zscore(_known_key(account), address)
+    return since is not None and time.time() - float(since) < settings.LOGIN_DEVICE_DAYS * 86_400
+
+
+def _known_key(account: str) -> str:
+    return _key(f"known:{account}")
+
+
+def _key(name: str) -> str:
+    return f"{settings.CACHE_KEY_PREFIX}:login:{name}"
