@@ -23,6 +23,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from tasks_app.admin.common import ReadOnlyAdmin
 from tasks_app.hostnames import is_mailable
+from tasks_app.services.accounts import has_acts, is_former
+from tasks_app.services.login_limits import forget_failures
 
 for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
     if admin.site.is_registered(replaced):
@@ -45,6 +47,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_filter_sheet = False
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A former user stays as long as something tells what they did."""
+        *found, protected = super().get_deleted_objects(objs, request)
+        return *found, [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
 
 
 @admin.register(Group)
@@ -88,7 +95,7 @@ class AuthTokenAdmin(ReadOnlyAdmin):
 
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(ReadOnlyAdmin):
-    """Failed log-ins that count towards a lock-out; deleting one lets the person try again."""
+    """Failed log-ins; deleting one lets the person try again at once."""
 
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "path_info")
     search_fields = ("username", "ip_address")
@@ -96,6 +103,15 @@ class AccessAttemptAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: AccessAttempt) -> None:
+        forget_failures(username=obj.username or "", address=obj.ip_address or "")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
+        for attempt in queryset:
+            forget_failures(username=attempt.username or "", address=attempt.ip_address or "")
+        super().delete_queryset(request, queryset)
 
 
 @admin.register(AccessLog)

@@ -31,3 +31,8 @@ def issue_token(*, user: Any, now: datetime) -> tuple[str, datetime | None]:
 def revoke_token(*, token: Any) -> None:
     """End this token now."""
     token.delete()
+
+
+def revoke_tokens_of(*, user: Any) -> None:
+    """End every token of this user now."""
+    get_token_model().objects.filter(user=user).delete()

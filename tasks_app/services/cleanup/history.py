@@ -23,6 +23,7 @@ from tasks_app.models import (
 )
 from tasks_app.models.uploads import UploadState
 from tasks_app.queries.retention import days_to_keep
+from tasks_app.services.accounts import remove_forgotten_users
 from tasks_app.services.cleanup.position_archives import discard_archive
 from tasks_app.services.cleanup.runs import Run, cutoff, delete_in_batches, run_exclusively
 
@@ -55,6 +56,8 @@ def remove_old_history(*, now: datetime, dry_run: bool = False, max_seconds: flo
         for kind, order_by, rows_before in _KINDS:
             delete_in_batches(rows_before(cutoff(now, days_to_keep(kind))), run, order_by=order_by)
         _remove_archives(cutoff(now, days_to_keep("archives")), run)
+        if not run.dry_run and (forgotten := remove_forgotten_users()):
+            run.add("auth_user", forgotten)
         return {}
 
     return run_exclusively("old_history", work, dry_run=dry_run, max_seconds=max_seconds)
