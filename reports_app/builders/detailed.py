@@ -19,7 +19,7 @@ from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of, p
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import METERS_PER_KM
-from tasks_app.geo.motion import max_speed_kph
+from tasks_app.geo.motion import driven_speeds_kph
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.models import Device, Position
@@ -60,7 +60,7 @@ class _Sums:
     def add(self, meters: FloatArray, speeds_kph: FloatArray) -> None:
         self.distance_meters += float(meters.sum())
         self.odometer_meters += float(meters.sum())
-        self.max_speed_kph = max(self.max_speed_kph, max_speed_kph(speeds_kph, self.rules))
+        self.max_speed_kph = max(self.max_speed_kph, float(np.max(speeds_kph, initial=0.0)))
 
     def totals(self) -> list[Cell]:
         known = {"distance_km": self.distance_meters / METERS_PER_KM, "speed_kph": self.max_speed_kph}
@@ -91,11 +91,13 @@ def _columns(
     """The columns of the positions in `[start, end)`, a part of the report's range; adds them to the sums."""
     low, high = context_of(device.pk, start, end, sums.rules)
     fixes, battery = track_with(device.pk, low, high, "battery_percent")
-    meters, mean_kph, motion, before_seconds = _since_the_last(fixes, device)
+    found = _since_the_last(fixes, device)
     part = slice(*np.searchsorted(fixes.times_seconds, [start.timestamp(), end.timestamp()]).tolist())
-    way = _since(report.range_start.timestamp(), fixes.times_seconds[part], before_seconds[part], meters[part])
+    way = _since(
+        report.range_start.timestamp(), fixes.times_seconds[part], found.before_seconds[part], found.meters[part]
+    )
     odometer = sums.odometer_meters + np.cumsum(way)
-    sums.add(way, fixes.speeds_kph[part])
+    sums.add(way, found.driven_kph[part])
     latitudes, longitudes = fixes.latitudes[part], fixes.longitudes[part]
     return [
         np.rint(fixes.times_seconds[part] * 1e6).astype(np.int64),
@@ -103,11 +105,11 @@ def _columns(
         longitudes,
         fixes.altitudes_meters[part],
         fixes.speeds_kph[part],
-        mean_kph[part],
+        found.mean_kph[part],
         fixes.courses_degrees[part],
-        meters[part] / METERS_PER_KM,
+        found.meters[part] / METERS_PER_KM,
         odometer / METERS_PER_KM,
-        Coded(motion[part], MOTIONS),
+        Coded(found.motion[part], MOTIONS),
         Coded(np.nan_to_num(fixes.ignition[part], nan=-1.0).astype(np.int8), IGNITIONS),
         _inside(fences, latitudes, longitudes),
         battery[part],
@@ -115,9 +117,19 @@ def _columns(
     ]
 
 
-def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int8], FloatArray]:
+@dataclass(frozen=True, slots=True)
+class _Way:
     """At each fix, of the step that led there: the way that counts, the mean speed, whether it was driving, and the time
-    of the fix it began at."""
+    of the fix it began at; and the believable speed at the fix, 0 where it was not driving."""
+
+    meters: FloatArray
+    mean_kph: FloatArray
+    motion: npt.NDArray[np.int8]
+    before_seconds: FloatArray
+    driven_kph: FloatArray
+
+
+def _since_the_last(fixes: Track, device: Device) -> _Way:
     steps = steps_of(fixes, device)
     meters, mean_kph = np.zeros(len(fixes)), np.full(len(fixes), np.nan)
     motion = np.full(len(fixes), OUTLIER, dtype=np.int8)
@@ -128,7 +140,9 @@ def _since_the_last(fixes: Track, device: Device) -> tuple[FloatArray, FloatArra
     mean_kph[steps.index[1:]] = np.where(usable, steps.meters / np.where(usable, steps.seconds, 1.0), np.nan)
     before_seconds = fixes.times_seconds.copy()
     before_seconds[steps.index[1:]] = fixes.times_seconds[steps.index[:-1]]
-    return meters, mean_kph * MPS_TO_KPH, motion, before_seconds
+    driven_kph = np.zeros(len(fixes))
+    driven_kph[steps.index] = driven_speeds_kph(steps)
+    return _Way(meters, mean_kph * MPS_TO_KPH, motion, before_seconds, driven_kph)
 
 
 def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: FloatArray) -> FloatArray:

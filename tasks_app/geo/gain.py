@@ -81,12 +81,6 @@ def smoothed_meters(times: FloatArray, latitudes: FloatArray, longitudes: FloatA
     return np.where(is_short, around * np.diff(times) / np.maximum(seconds, 1e-6), meters)
 
 
-def mean_speeds_mps(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
-    """The speed of each step, straight over nine seconds where fixes follow each other more closely."""
-    around, seconds = _around(times, latitudes, longitudes)
-    return np.where(seconds > 0.0, around / np.maximum(seconds, 1e-6), 0.0)
-
-
 def _around(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The straight way, and the time, from just before each step to just after it."""
     first = np.searchsorted(times, times[:-1] - AROUND_SECONDS)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.antimeridian import median_longitude
+from tasks_app.geo.believable import held_speeds_mps
 from tasks_app.geo.distance import FloatArray, haversine_meters
-from tasks_app.geo.gain import mean_speeds_mps
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
 from tasks_app.geo.steps import Steps, read_steps
@@ -172,7 +172,7 @@ def segment_metrics(
     """
     steps = read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)
     if len(steps) < 2:
-        return SegmentMetrics(max_speed_kph=max_speed_kph(steps.speeds_kph, rules))
+        return SegmentMetrics(max_speed_kph=float(np.max(steps.speeds_kph, initial=0.0)))
     stopped = np.where(steps.moved_gap, 0.0, steps.seconds - steps.driven_seconds)
     driven_meters, moving_seconds = float(steps.driven_meters.sum()), float(steps.driven_seconds.sum())
     average_speed_kph = driven_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0
@@ -188,16 +188,11 @@ def segment_metrics(
     )
 
 
-def max_speed_kph(speeds_kph: FloatArray, rules: MotionRules) -> float:
-    """The highest believable speed, 0 for none."""
-    return float(np.max(speeds_kph, initial=0.0, where=speeds_kph <= rules.max_implied_kph))
-
-
 def driven_tops_kph(steps: Steps) -> FloatArray:
     """The highest speed sent at an end of each step, or that of its way where none was; 0 if not driven."""
     speeds, is_known = np.where(steps.is_sent, steps.speeds_kph, 0.0), steps.is_sent[:-1] | steps.is_sent[1:]
     sent = np.maximum(speeds[:-1], speeds[1:])
-    by_way = mean_speeds_mps(steps.times, steps.latitudes, steps.longitudes) * MPS_TO_KPH
+    by_way = held_speeds_mps(steps.times, steps.latitudes, steps.longitudes) * MPS_TO_KPH
     tops = np.where(is_known, sent, np.minimum(by_way, steps.rules.max_implied_kph))
     return np.where(steps.driven_seconds > 0.0, tops, 0.0)
 

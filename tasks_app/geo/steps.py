@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.geo.believable import believable_sent
 from tasks_app.geo.distance import FloatArray, step_distances_meters
 from tasks_app.geo.gain import gains_ground, gets_away, smoothed_meters
 from tasks_app.geo.speed import (
@@ -103,13 +104,14 @@ def read_steps(
 ) -> Steps:
     """The steps of a track: arrays of shape (n,), epoch seconds ascending, degrees, km/h with NaN where none was sent.
 
-    A speed that no vehicle of the kind reaches counts as not sent.
+    A speed that is not believed (`geo.believable`) counts as not sent.
     """
     times, latitudes, longitudes = floats(times_seconds), floats(latitudes), floats(longitudes)
     sent = np.full(len(times), np.nan) if speeds_kph is None else floats(speeds_kph)
-    is_sent = sent <= rules.max_implied_kph
-    speeds = derive_speeds_kph(times, latitudes, longitudes, np.where(is_sent, sent, np.nan), rules=rules)
     index = np.flatnonzero(~outliers(times, latitudes, longitudes, rules=rules))
+    is_sent = np.zeros(len(times), dtype=np.bool_)
+    is_sent[index] = believable_sent(times[index], latitudes[index], longitudes[index], sent[index], rules)
+    speeds = derive_speeds_kph(times, latitudes, longitudes, np.where(is_sent, sent, np.nan), rules=rules)
     return _steps(index, times[index], latitudes[index], longitudes[index], speeds[index], is_sent[index], rules)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.geo.believable import is_refuted
 from tasks_app.geo.distance import haversine_meters, initial_bearing_degrees
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
@@ -38,6 +39,7 @@ class KindRules:
     moving_above_kph: FloatArray
     min_trip_meters: FloatArray
     max_implied_kph: FloatArray
+    standing_radius_meters: FloatArray
 
 
 def rules_of(kinds: Sequence[str]) -> KindRules:
@@ -47,6 +49,7 @@ def rules_of(kinds: Sequence[str]) -> KindRules:
         np.array([one.moving_above_kph for one in rules], dtype=np.float64),
         np.array([one.min_trip_meters for one in rules], dtype=np.float64),
         np.array([one.max_implied_kph for one in rules], dtype=np.float64),
+        np.array([one.standing_radius_meters for one in rules], dtype=np.float64),
     )
 
 
@@ -118,6 +121,15 @@ def steps(
 def filled_speeds(sent_kph: FloatArray, derived_kph: FloatArray) -> FloatArray:
     """The speed a device sent, else the mean speed since its fix before."""
     return np.where(np.isnan(sent_kph), derived_kph, sent_kph)
+
+
+def believable_speeds(
+    speeds_kph: FloatArray, is_sent: BoolArray, steps: Steps, device: IndexArray, rules: KindRules
+) -> FloatArray:
+    """The speeds, NaN where a sent one is more than the kind reaches, or than the way from the fix before allows."""
+    radius_meters = rules.standing_radius_meters[device]
+    refuted = is_refuted(speeds_kph, steps.seconds, steps.meters, radius_meters) & ~np.isnan(steps.speeds_kph)
+    return np.where(is_sent & (refuted | (speeds_kph > rules.max_implied_kph[device])), np.nan, speeds_kph)
 
 
 def filled_courses(sent_degrees: FloatArray, steps: Steps, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:

@@ -51,13 +51,20 @@ def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeo
         fences = geofences[fleet_id]
         found += cross_geofences(forward, fleet_ids == fleet_id, fences, limits, limit_geofences)
     changes = Changes()
-    found += _overspeed(forward, motion.speeds_kph, limits, limit_geofences, changes)
+    found += _overspeed(forward, _believable(forward, motion), limits, limit_geofences, changes)
     before, ignition = _ignition(forward)
     found += read_signals(forward, ignition, before)
     found.sort(key=lambda pair: pair[0])
     changes.events = [event for _, event in found]
     _advance_states(forward, motion, ignition, before)
     return changes
+
+
+def _believable(forward: Forward, motion: Motion) -> FloatArray:
+    """The speeds to compare with limits: no single glitch of a receiver is an overspeed, or the peak of one."""
+    rules = derivation.rules_of([device.kind for device in forward.devices])
+    is_sent = ~np.isnan(forward.columns.speeds[forward.rows])
+    return derivation.believable_speeds(motion.speeds_kph, is_sent, motion.steps, forward.device, rules)
 
 
 def _overspeed(

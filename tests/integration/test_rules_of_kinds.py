@@ -8,7 +8,7 @@ import pytest
 
 from notifications_app.queries.summary import fleet_summaries
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import DeviceDay
+from tasks_app.models import DeviceDay, Event
 from tasks_app.services.positions import store_fixes
 from tasks_app.services.statistics import calculate_statistics
 from tests.support.reports import DAY, ELEVEN, NEXT_DAY, build, rows_of, totals_of
@@ -25,6 +25,7 @@ DRIVES = [
     ("other", 60.0, 310.0, 60.0),
     ("phone", 310.0, 310.0, 310.0),
     ("phone", 60.0, 1300.0, 60.0),
+    ("phone", 60.0, 900.0, 60.0),
     ("phone", 4.0, 4.0, 4.0),
 ]
 
@@ -116,3 +117,12 @@ def test_the_odometer_of_a_truck_believes_no_step_of_a_car(make_device):
         device.state.refresh_from_db()
     assert fixes["truck"].state.odometer_meters == 0
     assert fixes["phone"].state.odometer_meters == pytest.approx(5000, rel=1e-3)
+
+
+def test_one_glitch_of_a_sent_speed_is_no_overspeed_and_no_peak(make_device):
+    glitch, fast = make_device(kind="phone", speed_limit_kph=90), make_device(kind="phone", speed_limit_kph=50)
+    for device in (glitch, fast):
+        send(device, 60.0, 900.0)
+    assert not Event.objects.filter(device=glitch, kind="overspeed").exists()
+    (event,) = Event.objects.filter(device=fast, kind="overspeed")
+    assert event.data["peak_kph"] == 60
