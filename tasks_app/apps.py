@@ -7,7 +7,7 @@ class TasksAppConfig(AppConfig):
     verbose_name = _("Fleet and tasks")
 
     def ready(self) -> None:
-        from tasks_app import checks, engine, login, receivers  # noqa: F401 - importing registers them
+        from tasks_app import access_receivers, checks, engine, login, receivers  # noqa: F401 - importing registers them
         from tasks_app.engine.broker import use_json_packages
 
         use_json_packages()

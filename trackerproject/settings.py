@@ -240,8 +240,8 @@ CHANNEL_LAYERS = {
 }
 LIVE_MAX_CONNECTIONS_PER_USER = env.int("LIVE_MAX_CONNECTIONS_PER_USER", default=20)
 LIVE_AUTHENTICATE_SECONDS = env.float("LIVE_AUTHENTICATE_SECONDS", default=10.0)
-# A viewer who logged out, or lost a fleet, is told nothing any more after at most this long.
-LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", default=3.0)
+# Who logged out, or lost a fleet, is told nothing any more at once; after at most this long where nobody said so.
+LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", default=1.0)
 # What was missed (Redis away, a device renamed) is read from the database this often.
 LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)
 

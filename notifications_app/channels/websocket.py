@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from channels.layers import get_channel_layer
-from django.conf import settings
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from notifications_app.channels.base import Channel, DeliveryError
 from tasks_app.engine.connection import client
 from tasks_app.iso_times import iso_utc
+from tasks_app.services.broadcast import group_channel
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery, Notification
@@ -26,7 +26,7 @@ class WebSocketChannel(Channel):
         layer: Any = get_channel_layer()
         message = {"type": "notification.told", "notification": as_json(notification)}
         try:
-            listeners = client().publish(_group_channel(notification.user_id), layer.serialize(message))
+            listeners = client().publish(group_channel(user_group(notification.user_id)), layer.serialize(message))
         except RedisError as error:
             raise DeliveryError(str(error), permanent=False) from error
         return _("told to %(number)d web processes") % {"number": listeners} if listeners else _("no page is open")
@@ -48,9 +48,3 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "event_id": notification.event_id,
         "created_at": iso_utc(notification.created_at),
     }
-
-
-def _group_channel(user_id: int) -> str:
-    """The name under which the channel layer carries the group."""
-    layer: Any = settings.CHANNEL_LAYERS["default"]
-    return f"{layer['CONFIG']['prefix']}__group__{user_group(user_id)}"

@@ -64,7 +64,7 @@ def _announce(states: list[Any], events: list[Event], fleet_of: Mapping[int, int
 
 def _listened(fleet_ids: set[int]) -> list[int]:
     """The fleets somebody watches now; nothing is encoded for the others."""
-    by_channel = {_channel(fleet_id).encode(): fleet_id for fleet_id in fleet_ids}
+    by_channel = {group_channel(fleet_group(fleet_id)).encode(): fleet_id for fleet_id in fleet_ids}
     if not by_channel:
         return []
     return [by_channel[channel] for channel, listeners in client().pubsub_numsub(*by_channel) if listeners]
@@ -75,10 +75,11 @@ def _publish(batches: Iterable[dict[str, Any]]) -> None:
     layer = get_channel_layer()
     pipeline = client().pipeline(transaction=False)
     for batch in batches:
-        pipeline.publish(_channel(batch["fleet_id"]), layer.serialize(batch))
+        pipeline.publish(group_channel(fleet_group(batch["fleet_id"])), layer.serialize(batch))
     pipeline.execute()
 
 
-def _channel(fleet_id: int) -> str:
+def group_channel(group: str) -> str:
+    """The name under which the channel layer carries a group."""
     layer: Any = settings.CHANNEL_LAYERS["default"]
-    return f"{layer['CONFIG']['prefix']}__group__{fleet_group(fleet_id)}"
+    return f"{layer['CONFIG']['prefix']}__group__{group}"

@@ -16,11 +16,13 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent, devices_of, recent_events_of
+from tasks_app.services.access_changes import ACCESS_GROUP
 from tasks_app.services.broadcast import fleet_group
 from tasks_app.websockets.identity import Access, Credential, current_access
 from tasks_app.websockets.messages import NOT_AUTHENTICATED, TRY_AGAIN_LATER
 from tasks_app.websockets.slots import renew_slots
 from tasks_app.websockets.views import FleetView
+from tasks_app.websockets.waiting import WaitingRoom
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Viewer(Protocol):
     id: str
     credential: Credential
     access: Access
+    watches_fleets: bool
 
     def wake(self) -> None: ...
     def admit(self, access: Access) -> None: ...
@@ -54,14 +57,16 @@ class Hub:
         self.views: dict[int, FleetView] = {}
         self.viewers: dict[int, set[Viewer]] = {}
         self.connections: set[Viewer] = set()
-        # Connections that have yet to say who they are.
-        self.waiting = 0
+        self.waiting = WaitingRoom()
         # An instance of our own: flushing it must not touch other users of the default layer.
         self._layer: Any = channel_layers.make_backend("default")
         self._channel = ""
         self._lock = asyncio.Lock()
         self._receiver: asyncio.Task[None] | None = None
         self._minder: asyncio.Task[None] | None = None
+        self._asker: asyncio.Task[None] | None = None
+        # Users whose access may have changed; 0 stands for everybody's.
+        self._to_ask: set[int] = set()
         self._beats_sent = self._beats_heard = 0
         self._is_subscribed = True
         self._reread_at = 0.0
@@ -69,16 +74,17 @@ class Hub:
     # --- Who watches what ---
 
     async def join(self, viewer: Viewer) -> None:
-        """Watch the fleets of the viewer's access; on return their views are complete. Raises one of TROUBLES."""
+        """Watch its access, and the fleets of it; on return their views are complete. Raises one of TROUBLES."""
         self.connections.add(viewer)
+        fleets = viewer.access.fleets if viewer.watches_fleets else {}
         try:
-            await self._watch(viewer.access.fleets)
+            await self._watch(fleets)
         except TROUBLES:
             self.leave(viewer)
             raise
         if viewer not in self.connections:
             return  # It ended meanwhile.
-        for fleet_id in viewer.access.fleets:
+        for fleet_id in fleets:
             self.viewers.setdefault(fleet_id, set()).add(viewer)
         if self._minder is None or self._minder.done():
             self._minder = asyncio.create_task(self._mind())
@@ -120,6 +126,7 @@ class Hub:
         if self._receiver is None or self._receiver.done():
             self._channel = await self._layer.new_channel()
             self._receiver = asyncio.create_task(self._receive(self._channel))
+            await self._layer.group_add(ACCESS_GROUP, self._channel)
             self._beats_sent = self._beats_heard = 0
 
     async def _subscribe_anew(self) -> None:
@@ -144,6 +151,8 @@ class Hub:
             message = await self._layer.receive(channel)
             if message["type"] == "live.beat":
                 self._beats_heard = max(self._beats_heard, message["number"])
+            elif message["type"] == "access.changed":
+                self._ask_soon(message["user_id"])
             elif (view := self.views.get(message["fleet_id"])) is not None:
                 devices = (DeviceNow(one, tuple(age), state) for one, age, state in message["devices"])
                 view.tell(devices, (RecentEvent(*event) for event in message["events"]))
@@ -153,6 +162,20 @@ class Hub:
         for viewer in self.viewers.get(fleet_id, ()):
             viewer.wake()
 
+    def _ask_soon(self, user_id: int) -> None:
+        """While one question is under way, those that come up meanwhile are put together."""
+        self._to_ask.add(user_id)
+        if self._asker is None or self._asker.done():
+            self._asker = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        while self._to_ask:
+            users, self._to_ask = self._to_ask, set()
+            try:
+                await self._check_access([one for one in self.connections if {one.access.user_id, 0} & users])
+            except TROUBLES as error:
+                logger.warning("Access that changed is checked a little later: %s", error)
+
     # --- Every few seconds ---
 
     async def _mind(self) -> None:
@@ -161,7 +184,7 @@ class Hub:
         while self.connections or self.views:
             await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
             try:
-                await self._check_access()
+                await self._check_access(list(self.connections))
                 confirmed_at = time.monotonic()
             except TROUBLES as error:
                 logger.warning("The access of live viewers could not be checked: %s", error)
@@ -177,8 +200,7 @@ class Hub:
             if not self.connections:
                 await self._disconnect()
 
-    async def _check_access(self) -> None:
-        checked = list(self.connections)
+    async def _check_access(self, checked: list[Viewer]) -> None:
         found = await _access_of(checked)
         for viewer in checked:
             if viewer not in self.connections:
@@ -186,7 +208,7 @@ class Hub:
             access = found.get(viewer.credential)
             if access is None or access.user_id != viewer.access.user_id:
                 viewer.end(NOT_AUTHENTICATED)
-            elif access.fleets != viewer.access.fleets:
+            elif access.fleets != viewer.access.fleets and viewer.watches_fleets:
                 await self._change_access(viewer, access)
 
     async def _change_access(self, viewer: Viewer, access: Access) -> None:

@@ -1,0 +1,34 @@
+"""Telling web processes that somebody's access may have changed: they ask the database at once, not at their next round.
+
+The message of the group: {"type": "access.changed", "user_id": 7}, 0 for everybody.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from tasks_app.engine.connection import client
+from tasks_app.services.broadcast import group_channel
+
+logger = logging.getLogger(__name__)
+
+ACCESS_GROUP = "access"
+EVERYBODY = 0
+
+
+def announce_access(user_id: int) -> None:
+    """Tell it after the commit. A Redis that is away is logged, never raised: it is asked every second all the same."""
+    transaction.on_commit(partial(_publish, user_id), robust=True)
+
+
+def _publish(user_id: int) -> None:
+    message = get_channel_layer().serialize({"type": "access.changed", "user_id": user_id})
+    try:
+        client().publish(group_channel(ACCESS_GROUP), message)
+    except RedisError as error:
+        logger.warning("Open connections of user %s were not told of their access: %s", user_id, error)
