@@ -64,6 +64,19 @@ def check_ingest(**_: Any) -> list[CheckMessage]:
     return found
 
 
+@register(Tags.security, deploy=True)
+def check_proxies(**_: Any) -> list[CheckMessage]:
+    """W006: whoever connects is believed to be a proxy. W007: behind a proxy that is not named all clients are one."""
+    found: list[CheckMessage] = []
+    if any(network.strip().endswith("/0") for network in settings.TRUSTED_PROXIES):
+        hint = "Name the addresses of your proxies."
+        found.append(Warning("TRUSTED_PROXIES lets every client choose its address.", hint=hint, id="tasks_app.W006"))
+    if settings.BEHIND_TLS_PROXY and not settings.TRUSTED_PROXIES:
+        hint = "Name the proxy in TRUSTED_PROXIES, and let it set X-Forwarded-For (docs/production.md)."
+        found.append(Warning("All clients count as one address, that of the proxy.", hint=hint, id="tasks_app.W007"))
+    return found
+
+
 @register(Tags.database)
 def check_redis(**_: Any) -> list[CheckMessage]:
     """W003: a Redis that may throw jobs away. Runs with `manage.py check --database default`, and before `migrate`."""

@@ -253,6 +253,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # Limits of log-ins are ours (docs/adr/0007): axes keeps the records, and two of its settings are read by both.
+AXES_HANDLER = "tasks_app.login_records.LoginRecords"
 AXES_LOCK_OUT_AT_FAILURE = False
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_LOCKOUT_MINUTES", default=15))

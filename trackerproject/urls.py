@@ -11,6 +11,7 @@ from notifications_app.views import unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
 from reports_app.urls import page_urls as report_pages
 from tasks_app.admin.live_map import live_map
+from tasks_app.admin.own_password import own_password
 from tasks_app.api.ingest.urls import ingest_urls
 from tasks_app.api.unknown import unknown_address
 from tasks_app.api.urls import api_urls as task_urls
@@ -23,6 +24,7 @@ schema_urls = [
 
 urlpatterns = [
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
+    path("admin/password_change/", admin.site.admin_view(own_password)),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>", unsubscribe_page, name="unsubscribe"),
     *probe_urls,

@@ -6,6 +6,7 @@ from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -14,6 +15,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from knox.models import AuthToken
@@ -49,9 +51,21 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter_sheet = False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A former user stays as long as something tells what they did."""
-        *found, protected = super().get_deleted_objects(objs, request)
-        return *found, [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
+        """A former user stays as long as something tells what they did; the admin's log always stays (`services.accounts`)."""
+        tree, counts, missing, protected = super().get_deleted_objects(objs, request)
+        counts.pop(str(LogEntry._meta.verbose_name_plural), None)
+        protected = [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
+        return _without_log(tree), counts, missing, protected
+
+
+def _without_log(tree: list[Any]) -> list[Any]:
+    """The objects that a confirmation page lists, in their nested lists, without entries of the admin's log."""
+    begin = f"{capfirst(str(LogEntry._meta.verbose_name))}: "
+    return [
+        _without_log(found) if isinstance(found, list) else found
+        for found in tree
+        if isinstance(found, list) or not str(found).startswith(begin)
+    ]
 
 
 @admin.register(Group)

@@ -174,6 +174,14 @@ def test_the_records_of_a_deleted_user_stay_with_the_name(staff, operator):
     assert not entry.user.has_usable_password()
 
 
+def test_the_page_that_asks_says_nothing_of_records_that_stay(operator):
+    entry = change_something(operator)
+    page = as_administrator().get(f"/admin/auth/user/{operator.pk}/delete/").content.decode()
+    assert "membership" in page.lower()
+    assert f"Log entry: {entry}" not in page.replace("&quot;", '"')
+    assert "log entries" not in page.lower()
+
+
 def test_a_user_who_did_nothing_leaves_nothing(charlie):
     charlie.delete()
     assert not User.objects.filter(username__startswith="charlie").exists()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from axes.models import AccessAttempt, AccessLog
 from django.http import HttpResponse
 from django.test import Client
 
@@ -192,6 +193,39 @@ def test_an_administrator_lets_them_try_again(staff):
     attack(by_api, staff.username, [*addresses(60), *["203.0.113.1"] * 10])
     assert by_api(staff.username, PASSWORD).status_code == 429
     forget_failures(username=staff.username, address="203.0.113.1")
+    assert is_in(by_api(staff.username, PASSWORD))
+
+
+def test_deleting_an_access_attempt_lets_them_try_again(staff):
+    attack(by_api, staff.username, [*addresses(60), *["203.0.113.1"] * 10])
+    administrator = Client()
+    administrator.force_login(staff)
+    attempt = AccessAttempt.objects.filter(ip_address="198.51.0.1").get()
+    administrator.post(f"/admin/axes/accessattempt/{attempt.pk}/delete/", {"post": "yes"})
+    assert is_in(by_api(staff.username, PASSWORD, "203.0.113.2"))
+
+
+def test_a_refused_attempt_writes_no_row(staff):
+    attack(by_api, staff.username, ["203.0.113.1"] * 30)
+    assert AccessAttempt.objects.get().failures_since_start == 10
+
+
+def test_a_log_in_for_a_token_is_recorded_like_others(staff):
+    by_api(staff.username, PASSWORD)
+    by_admin(staff.username, PASSWORD, "203.0.113.2")
+    recorded = set(AccessLog.objects.values_list("username", "ip_address"))
+    assert recorded == {(staff.username, "203.0.113.1"), (staff.username, "203.0.113.2")}
+
+
+def test_the_old_password_cannot_be_guessed_at_with_a_stolen_session(staff):
+    thief = Client()
+    thief.force_login(staff)
+    new = {"new_password1": "entirely another staple 7", "new_password2": "entirely another staple 7"}
+    for number in range(10):
+        thief.post("/admin/password_change/", {"old_password": f"guess {number}", **new})
+    response = thief.post("/admin/password_change/", {"old_password": PASSWORD, **new})
+    assert response.status_code == 200
+    assert response.context["form"].errors.as_data()["old_password"][0].code == "locked_out"
     assert is_in(by_api(staff.username, PASSWORD))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks_app.checks import check_cluster_options, check_queues
+from tasks_app.checks import check_cluster_options, check_proxies, check_queues
 
 
 def test_the_projects_own_settings_pass():
@@ -28,3 +28,15 @@ def test_an_option_without_meaning_is_found_in_a_queue_too(settings):
 def test_queues_and_clusters_must_agree(settings):
     settings.QUEUES = ("positions",)
     assert [error.id for error in check_queues()] == ["tasks_app.E002"]
+
+
+def test_a_trusted_proxy_that_is_everybody_is_noticed(settings):
+    settings.TRUSTED_PROXIES, settings.BEHIND_TLS_PROXY = ["10.0.0.1", "0.0.0.0/0"], False
+    assert [warning.id for warning in check_proxies()] == ["tasks_app.W006"]
+
+
+def test_a_proxy_that_tells_the_scheme_alone_is_noticed(settings):
+    settings.TRUSTED_PROXIES, settings.BEHIND_TLS_PROXY = [], True
+    assert [warning.id for warning in check_proxies()] == ["tasks_app.W007"]
+    settings.TRUSTED_PROXIES = ["127.0.0.1"]
+    assert check_proxies() == []
