@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from tasks_app.engine.errors import InvalidArguments
+from tasks_app.engine.nesting import MAX_DEPTH, is_too_deep
 
-_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 # An escaped NUL in encoded JSON (an even number of backslashes before it belongs to the text itself).
-_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class ArgumentChecker:
@@ -58,30 +58,31 @@ def _takes_one(parameter: inspect.Parameter) -> bool:
     return parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
-def encode_json(value: Any) -> str:
-    """Return `value` as JSON text that PostgreSQL's jsonb takes too.
+def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """Return `value` as JSON text that PostgreSQL's jsonb takes too; `default` turns other types into JSON types.
 
-    Raises InvalidArguments for other types, NaN, infinities, NUL characters, lone surrogates and endless nesting.
+    Raises InvalidArguments for other types, NaN, infinities, NUL characters, lone surrogates and deep nesting.
     """
-    text = _encode_plain(value) or _encode_strictly(value)
-    if "\\u0000" in text and _ESCAPED_NUL.search(text):
+    encoded = _encode_plain(value) or _encode_strictly(value, default)
+    if b"\\u0000" in encoded and _ESCAPED_NUL.search(encoded):
         raise InvalidArguments("Not storable: text with a NUL character.")
-    return text
+    if is_too_deep(encoded):
+        raise InvalidArguments(f"Not storable: nested more than {MAX_DEPTH} levels deep.")
+    return encoded.decode()
 
 
-def _encode_plain(value: Any) -> str | None:
+def _encode_plain(value: Any) -> bytes | None:
     """A value that reads back as itself, ten times as fast as json does it; None for any other (NaN, dates, tuples)."""
     try:
         encoded = msgspec.json.encode(value)
-        return encoded.decode() if msgspec.json.decode(encoded) == value else None
+        return encoded if msgspec.json.decode(encoded) == value else None
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
 
 
-def _encode_strictly(value: Any) -> str:
+def _encode_strictly(value: Any, default: Callable[[Any], Any] | None) -> bytes:
+    encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=default)
     try:
-        text = _ENCODER.encode(value)
-        text.encode()
+        return encoder.encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArguments(f"Not JSON: {error}") from error
-    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,17 +13,19 @@ from django_q.signals import post_execute, pre_execute
 from tasks_app.engine.arguments import encode_json
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import HOST
-from tasks_app.engine.errors import InvalidArguments, JobCancelled, UnserialisableResult
+from tasks_app.engine.errors import BadPayload, InvalidArguments, UnserialisableResult
+from tasks_app.engine.failures import Failure, describe, is_cancellation
+from tasks_app.engine.job_fields import moment_of
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, unseal
-from tasks_app.engine.records import FinishedJob, from_ms
-from tasks_app.engine.redaction import redact, shorten
+from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.redaction import redact_call, shorten
 from tasks_app.engine.registry import Task, get_task
 from tasks_app.engine.states import JobState
+from tasks_app.engine.storable import json_type_of, storable_text
 from tasks_app.engine.streams import Delivery
+from tasks_app.engine.text_redaction import hide_values, secret_values
 
-MAX_TRACEBACK_CHARS = 20_000
-MAX_MESSAGE_CHARS = 2_000
 MAX_KEPT_MESSAGE_BYTES = 4096
 
 
@@ -42,6 +43,11 @@ class Attempt:
     finished_at: datetime | None = None
     progress: dict[str, Any] | None = None
     log_lines: list[str] = field(default_factory=list)
+    # How it failed, in words.
+    failed: Failure | None = None
+    # Taken before it runs, for a task may change what it is given: its arguments as they are shown, and what is hidden of them.
+    shown: tuple[list[Any], dict[str, Any]] = field(default_factory=lambda: ([], {}))
+    secrets: list[str] = field(default_factory=list)
 
     @property
     def timeout_seconds(self) -> float:
@@ -51,6 +57,11 @@ class Attempt:
         """Read the message and find its task. Raises BadPayload, UnknownTask."""
         self.payload = unseal(self.queue, self.delivery.job_id, self.delivery.message)
         self.task = get_task(self.payload.task)
+        args, kwargs = self.payload.call
+        if args or kwargs:
+            args, kwargs = shorten(args), shorten(kwargs)
+            self.shown = redact_call(self.task.parameter_names, args, kwargs)
+            self.secrets = secret_values(self.task.parameter_names, args, kwargs)
 
     def run(self) -> None:
         """Call the function; keep its result once it is known to be storable. Raises whatever the function raises."""
@@ -64,31 +75,45 @@ class Attempt:
         if post_execute.receivers:
             post_execute.send_robust(sender="django_q", task={**job, "result": self.result, "success": True})
 
+    def fail(self, error: BaseException) -> None:
+        """Note how it ended, in words at once: what str() of the task's exception does is still the task's doing."""
+        self.error = error
+        self.failed = describe(error)
+
     def failure(self) -> dict[str, Any]:
         """This attempt, which failed, as it is kept on the job."""
-        error = self.error
+        failed = self.failed or Failure("", "", "")
         return {
             "attempt": self.delivery.attempt,
             "started_at": self.started_at.isoformat(),
             "finished_at": (self.finished_at or datetime.now(UTC)).isoformat(),
-            "error_class": type(error).__name__[:200],
-            "error_message": str(error)[:MAX_MESSAGE_CHARS].replace("\x00", ""),
-            "traceback": format_traceback(error),
+            "error_class": failed.error_class,
+            "error_message": hide_values(failed.error_message, self.secrets),
+            "traceback": hide_values(failed.traceback, self.secrets),
             "worker": f"{HOST}:{os.getpid()}",
-            "logs": self.log_lines,
+            "logs": self.shown_logs(),
         }
+
+    def shown_logs(self) -> list[str]:
+        """What it logged, without what is hidden of its arguments."""
+        return [hide_values(storable_text(line), self.secrets) for line in self.log_lines]
+
+    def call_to_keep(self) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments as they are shown: of a job that failed all of them, so that it can be made again."""
+        if self.error is None:
+            return self.shown
+        try:
+            payload = unseal(self.queue, self.delivery.job_id, self.delivery.message)
+        except BadPayload:
+            return unreadable(self.delivery.message)
+        return redact_call(self.task.parameter_names if self.task else (), *payload.call)
 
     def finished_job(self) -> FinishedJob:
         """Everything that is kept of the job, this having been its last attempt."""
-        failures = list(self.delivery.failures)
-        last = self.failure() if self.error else None
+        last = self.failure() if self.error is not None else None
         finished_at = self.finished_at or datetime.now(UTC)
-        created_at = from_ms(self.delivery.created_ms) if self.delivery.created_ms else self.started_at
-        args, kwargs = self.payload.call if self.payload else unreadable(self.delivery.message)
-        if args or kwargs:
-            if self.error is None:
-                args, kwargs = shorten([args, kwargs])
-            args, kwargs = redact([args, kwargs])
+        created_at = moment_of(self.delivery.created_ms) or self.started_at
+        args, kwargs = self.call_to_keep()
         return FinishedJob(
             job_id=self.delivery.job_id,
             task=self.delivery.task,
@@ -102,10 +127,10 @@ class Attempt:
             error_class=last["error_class"] if last else "",
             error_message=last["error_message"] if last else "",
             traceback=last["traceback"] if last else "",
-            attempts=[*failures, last] if last else failures,
+            attempts=[*self.delivery.failures, *([last] if last else [])],
             attempt_count=self.delivery.attempt,
             progress=self.progress,
-            logs=self.log_lines,
+            logs=self.shown_logs(),
             requested_by_id=self.payload.requested_by_id if self.payload else None,
             schedule_id=self.payload.schedule_id if self.payload else None,
             retry_of=self.payload.retry_of if self.payload else None,
@@ -122,7 +147,7 @@ class Attempt:
         """The final state, this having been the last attempt."""
         if self.error is None:
             return JobState.SUCCEEDED
-        return JobState.CANCELLED if isinstance(self.error, JobCancelled) else JobState.FAILED
+        return JobState.CANCELLED if is_cancellation(self.error) else JobState.FAILED
 
 
 def unreadable(message: bytes) -> tuple[list[Any], dict[str, Any]]:
@@ -135,21 +160,10 @@ def storable(result: Any) -> Any:
     if result is None:
         return None
     try:
-        text = encode_json(result)
+        text = encode_json(result, json_type_of)
     except InvalidArguments as error:
         raise UnserialisableResult(f"The result cannot be stored. {error}") from error
     limit = engine_config().max_result_bytes
     if len(text) > limit:
         raise UnserialisableResult(f"The result has {len(text)} bytes; at most {limit} are kept.")
     return msgspec.Raw(text.encode())
-
-
-def format_traceback(error: BaseException | None) -> str:
-    """The traceback without the engine's own frames, capped from the front, storable in PostgreSQL."""
-    if error is None:
-        return ""
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_globals.get("__name__", "").startswith("tasks_app.engine."):
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace)).replace("\x00", "")
-    return text.encode("utf-8", "replace").decode()[-MAX_TRACEBACK_CHARS:]

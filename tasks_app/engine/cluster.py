@@ -46,6 +46,8 @@ MAX_RESTART_DELAY_SECONDS = 10.0
 STOP_CHILDREN_SECONDS = 5.0
 # A worker on no job whose process has not run for so long is frozen, and may have been handed jobs it never begins.
 FROZEN_SECONDS = 8.0
+# Of what maintenance has not read yet.
+MAX_NOTES_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Cluster:
         self._wake_read, self._wake_write = os.pipe()
         for descriptor in (self._deaths_write, self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
+        self._notes = b""
         self._stop_asked = False
         self._draining = False
         self._looked_at = self._trusts_pulses_after = 0.0
@@ -137,6 +140,7 @@ class Cluster:
         self.slots.assign(slot, child.pid)
 
     def _reap(self) -> None:
+        self._send_notes()
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -166,20 +170,28 @@ class Cluster:
         """Kill what the worker's task started, and have maintenance give its jobs back. A clean exit left none."""
         _, consumer = self.slots.consumers()[slot]
         # On no job: none is to blame for its end, and those in its hands only waited there.
-        job_id = "" if self._draining and exit_code == -signal.SIGKILL else self.slots.job_id(slot)
+        is_ours = self._draining and exit_code == -signal.SIGKILL
         note = {
             "queue": self.queue_of_slot[slot],
             "consumer": consumer,
             "reason": child.kill_reason or describe_exit(exit_code),
-            "job_id": job_id or "none",
+            "job_id": (not is_ours and self.slots.job_id(slot)) or "none",
+            "written": [] if is_ours else self.slots.being_written(slot),
         }
         self.slots.clear(slot)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
-        try:
-            os.write(self._deaths_write, json.dumps(note).encode() + b"\n")
-        except BlockingIOError:
+        if len(self._notes) > MAX_NOTES_BYTES:
             logger.warning("maintenance does not listen: %s is given up when its heartbeat has been missing", consumer)
+            return
+        self._notes += json.dumps(note).encode() + b"\n"
+        self._send_notes()
+
+    def _send_notes(self) -> None:
+        """Write to maintenance what the pipe takes; the rest waits for the next turn."""
+        with suppress(BlockingIOError):
+            while self._notes:
+                self._notes = self._notes[os.write(self._deaths_write, self._notes) :]
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()

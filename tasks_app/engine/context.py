@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.engine.errors import JobCancelled
+from tasks_app.engine.storable import storable_number, storable_text
 
 _PROGRESS_EVERY_SECONDS = 0.25
+MAX_PROGRESS_CHARS = 1000
 
 
 class CurrentJob:
@@ -36,10 +38,16 @@ class CurrentJob:
         self._reported_at = 0.0
 
     def progress(self, current: int, total: int | None = None, message: str = "") -> None:
-        """Say how far the job is. Written at most four times a second; the first and the last (current == total) always."""
-        self.last_progress = {"current": current, "total": total, "message": message}
+        """Say how far the job is. Written at most four times a second; the first and the last (current == total) always.
+
+        Lazy texts, numpy's numbers and text that cannot be stored are welcome: they are kept as plain text and numbers.
+        """
+        done, of = storable_number(current), storable_number(total)
+        self.last_progress = {"current": done, "total": of, "message": storable_text(message, MAX_PROGRESS_CHARS)}
         now = time.monotonic()
-        if self._report_progress and (current == total or now - self._reported_at >= _PROGRESS_EVERY_SECONDS):
+        if self._report_progress and (
+            (done is not None and done == of) or now - self._reported_at >= _PROGRESS_EVERY_SECONDS
+        ):
             self._reported_at = now
             self._report_progress(self.last_progress)
 

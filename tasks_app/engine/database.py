@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from django.db import Error, InterfaceError, InternalError, OperationalError, connection, connections
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    connections,
+)
 
 # What a task may see of a database in trouble. A deadlock or a statement time-out is among them, and passes.
 TROUBLE = (OperationalError, InterfaceError, InternalError)
+
+# PostgreSQL's codes for "a program limit is exceeded" (too deep, too large), and for a value larger than memory can be.
+_VALUE_CODES = ("54", "XX000")
 
 
 def require_database() -> None:
@@ -24,3 +37,13 @@ def is_database_away() -> bool:
     except Error:
         return True
     return False
+
+
+def is_servers_fault(error: Exception) -> bool:
+    """Whether a failed write says something about the database (away, locked, not migrated) rather than about the values."""
+    if not isinstance(error, Error):
+        return False
+    if isinstance(error, (DataError, IntegrityError, NotSupportedError)):
+        return False
+    code = getattr(error.__cause__, "pgcode", None) or ""
+    return not code.startswith(_VALUE_CODES)

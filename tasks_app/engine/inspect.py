@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +10,9 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
+from tasks_app.engine.job_fields import read_hash, read_number, read_object, read_state, read_text
 from tasks_app.engine.keys import GROUP
-from tasks_app.engine.states import FINAL_STATES
+from tasks_app.engine.states import LIVE_STATES
 from tasks_app.engine.streams import JobQueue
 
 MAX_LISTED = 500
@@ -65,7 +65,8 @@ def _queues(client: RedisClient) -> list[JobQueue]:
 def find_live_job(client: RedisClient, job_id: str) -> LiveJob | None:
     """Return the live job of that id on whichever queue it is; None when there is none (ended, or never was)."""
     for queue in _queues(client):
-        fields = {key.decode(): value for key, value in client.hgetall(queue.keys.job(job_id)).items()}
+        (answer,) = client.pipeline(transaction=False).hgetall(queue.keys.job(job_id)).execute(raise_on_error=False)
+        fields = read_hash(answer)
         if "p" in fields:
             return LiveJob(job_id, queue.name, fields)
     return None
@@ -76,15 +77,15 @@ def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX
     found: list[LiveJob] = []
     for name in queue_names:
         queue = JobQueue(name, client)
-        ids = [job_id.decode() for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
+        ids = [read_text(job_id) for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
         for stream in queue.keys.streams:
-            ids += [fields[b"i"].decode() for _, fields in client.xrevrange(stream, count=limit)]
+            ids += [read_text(fields.get(b"i")) for _, fields in client.xrevrange(stream, count=limit)]
         pipe = client.pipeline(transaction=False)
         for job_id in ids:
             pipe.hgetall(queue.keys.job(job_id))
-        for job_id, raw in zip(ids, pipe.execute(), strict=True):
-            fields = {key.decode(): value for key, value in raw.items()}
-            if "p" in fields and fields["st"].decode() not in FINAL_STATES:
+        for job_id, answer in zip(ids, pipe.execute(raise_on_error=False), strict=True):
+            fields = read_hash(answer)
+            if "p" in fields and read_state(fields.get("st")) in LIVE_STATES:
                 found.append(LiveJob(job_id, name, fields))
     return found
 
@@ -106,7 +107,7 @@ def _stats_of(queue: JobQueue) -> QueueStats:
     oldest_ms = min((oldest for _, _, oldest in streams if oldest is not None), default=None)
     retrying = _count_retrying(queue, delayed)
     now = time.time()
-    recent = sum(int(count) for minute, count in done.items() if now // 60 - 5 <= int(minute) < now // 60)
+    recent = sum(read_number(n) for minute, n in done.items() if now // 60 - 5 <= read_number(minute) < now // 60)
     return QueueStats(
         name=queue.name,
         depth=sum(waiting for waiting, _, _ in streams),
@@ -117,7 +118,7 @@ def _stats_of(queue: JobQueue) -> QueueStats:
         paused=paused is not None,
         workers=workers,
         per_minute=recent / 5,
-        pause=json.loads(paused) if paused else {},
+        pause=read_object(paused),
     )
 
 
@@ -141,8 +142,8 @@ def _count_retrying(queue: JobQueue, delayed: int) -> int:
         return 0
     pipe = queue.client.pipeline(transaction=False)
     for job_id in queue.client.zrange(queue.keys.delayed, 0, MAX_LISTED - 1):
-        pipe.hget(queue.keys.job(job_id.decode()), "st")
-    return sum(1 for state in pipe.execute() if state == b"retrying")
+        pipe.hget(queue.keys.job(read_text(job_id)), "st")
+    return sum(1 for state in pipe.execute(raise_on_error=False) if state == b"retrying")
 
 
 def list_workers(client: RedisClient) -> list[WorkerInfo]:
@@ -151,23 +152,19 @@ def list_workers(client: RedisClient) -> list[WorkerInfo]:
     now_ms = seconds * 1000 + microseconds // 1000
     found: list[WorkerInfo] = []
     for queue in _queues(client):
-        beats = {name.decode(): beat for name, beat in client.zrange(queue.keys.beats, 0, -1, withscores=True)}
+        beats = {read_text(name): beat for name, beat in client.zrange(queue.keys.beats, 0, -1, withscores=True)}
         for raw_name, raw in client.hgetall(queue.keys.consumers).items():
-            name, about = raw_name.decode(), _description(raw)
+            name, about = read_text(raw_name), read_object(raw)
             found.append(
                 WorkerInfo(
                     name=name,
                     queue=queue.name,
-                    host=about.get("host", ""),
-                    pid=about.get("pid", 0),
-                    started_at=about.get("started_at", ""),
-                    current_job_id=about.get("job_id", ""),
-                    memory_bytes=about.get("memory_bytes", 0),
+                    host=str(about.get("host", "")),
+                    pid=read_number(about.get("pid")),
+                    started_at=str(about.get("started_at", "")),
+                    current_job_id=str(about.get("job_id", "")),
+                    memory_bytes=read_number(about.get("memory_bytes")),
                     heartbeat_age_seconds=max(0.0, (now_ms - beats.get(name, 0)) / 1000),
                 )
             )
     return sorted(found, key=lambda worker: (worker.queue, worker.host, worker.pid))
-
-
-def _description(raw: bytes) -> dict[str, Any]:
-    return json.loads(raw)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 
 from tasks_app.engine.context import current_job
+from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.storable import class_name, storable_text
+from tasks_app.engine.text_redaction import redact_text
 
 MAX_LINES = 500
 MAX_LINE_CHARS = 1000
@@ -20,8 +23,18 @@ class JobLogHandler(logging.Handler):
         if len(lines) == MAX_LINES:
             lines.append(f"(more than {MAX_LINES} lines: the rest is in the worker's log only)")
             return
-        text = f"{record.levelname} {record.name}: {record.getMessage()}".replace("\x00", "")
-        lines.append(text.encode("utf-8", "replace").decode()[:MAX_LINE_CHARS])
+        text = storable_text(f"{record.levelname} {record.name}: {_message_of(record)}", MAX_LINE_CHARS)
+        lines.append(redact_text(text)[:MAX_LINE_CHARS])
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    """The message with its arguments, or without them where they do not fit: a task may log anything."""
+    try:
+        return record.getMessage()
+    except JobInterrupted:
+        raise
+    except BaseException as error:  # noqa: BLE001
+        return f"{storable_text(record.msg)} (its arguments cannot be written: {class_name(error)})"
 
 
 def capture_logs() -> None:

@@ -27,6 +27,7 @@ Fields of a job hash:
     rec   1: was in the hands of a worker that died, which may have stored its end
     cx    JSON {by, reason}: cancellation asked for
     why   how the last worker that ran it died
+    wr    1: a worker died while it wrote its row
     pr    JSON progress             err   JSON list of the attempts that failed
     uk    its unique key, if any    by    id of the user who asked for it
 """

@@ -14,6 +14,7 @@ import redis
 
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.inspect import LiveJob
+from tasks_app.engine.job_fields import read_hash, read_text
 from tasks_app.engine.keys import GROUP
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
@@ -60,7 +61,7 @@ def _queued(queues: list[JobQueue], after: Place | None, count: int) -> list[tup
         if after:
             newest = f"{'' if index < after[2] else '('}{after[0]}-{after[1]}"
         for sid, fields in queue.client.xrevrange(stream, max=newest, count=count):
-            found.append((_place(sid, index), queue, fields[b"i"].decode()))
+            found.append((_place(sid, index), queue, read_text(fields.get(b"i"))))
     return found
 
 
@@ -80,7 +81,7 @@ def _running(queues: list[JobQueue], after: Place | None, count: int) -> list[tu
         for entry in pending:
             pipe.xrange(stream, entry["message_id"], entry["message_id"])
         for entries in pipe.execute():
-            found += [(_place(sid, index), queue, fields[b"i"].decode()) for sid, fields in entries]
+            found += [(_place(sid, index), queue, read_text(fields.get(b"i"))) for sid, fields in entries]
     return found
 
 
@@ -89,7 +90,7 @@ def _delayed(queues: list[JobQueue], after: Place | None, count: int) -> list[tu
     for queue in queues:
         first = _rank_after(queue, after) if after else 0
         entries = queue.client.zrange(queue.keys.delayed, first, first + count - 1, withscores=True)
-        found += [((int(due), job_id.decode(), 0), queue, job_id.decode()) for job_id, due in entries]
+        found += [((int(due), read_text(job_id), 0), queue, read_text(job_id)) for job_id, due in entries]
     return found
 
 
@@ -100,7 +101,7 @@ def _rank_after(queue: JobQueue, after: Place) -> int:
     while low < high:
         middle = (low + high) // 2
         at_middle = client.zrange(key, middle, middle)
-        if at_middle and at_middle[0].decode() <= after[1]:
+        if at_middle and read_text(at_middle[0]) <= after[1]:
             low = middle + 1
         else:
             high = middle
@@ -122,7 +123,7 @@ def _with_hashes(client: RedisClient, found: list[tuple[Place, JobQueue, str]]) 
     for _, queue, job_id in found:
         pipe.hgetall(queue.keys.job(job_id))
     placed = []
-    for (place, queue, job_id), raw in zip(found, pipe.execute(), strict=True):
-        fields = {key.decode(): value for key, value in raw.items()}
+    for (place, queue, job_id), answer in zip(found, pipe.execute(raise_on_error=False), strict=True):
+        fields = read_hash(answer)
         placed.append(PlacedJob(place, LiveJob(job_id, queue.name, fields) if "p" in fields else None))
     return placed

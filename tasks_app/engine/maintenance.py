@@ -10,6 +10,7 @@ import signal
 import time
 from datetime import UTC, datetime
 from types import FrameType
+from typing import Any
 
 import redis
 
@@ -36,7 +37,7 @@ class Maintenance:
         self.queue_of_slot = queue_of_slot
         self.stopping = False
         self._queue_names = queues
-        self._deaths: list[dict[str, str]] = []
+        self._deaths: list[dict[str, Any]] = []
         self._beat_at = 0.0
         self._swept_at = time.monotonic()
         self._clocks = ClockGuard()
@@ -58,6 +59,9 @@ class Maintenance:
             except redis.RedisError as error:
                 logger.warning("Redis: %s; trying again", error)
                 wait_seconds = IDLE_SECONDS
+            except Exception:
+                logger.exception("maintenance: unexpected; trying again")
+                wait_seconds = IDLE_SECONDS
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self.stopping = True
@@ -67,20 +71,36 @@ class Maintenance:
         if not ready:
             return
         *lines, self._partial = (self._partial + os.read(self.deaths_fd, 65536)).split(b"\n")
-        self._deaths += [json.loads(line) for line in lines]
+        self._deaths += [note for line in lines if (note := _read_note(line))]
 
     def _turn(self, queues: dict[str, JobQueue]) -> float:
-        while self._deaths:
-            self._recover(queues, self._deaths[0], dead_after_seconds=0)
-            self._deaths.pop(0)
+        self._recover_named(queues)
         if time.monotonic() - self._beat_at >= engine_config().heartbeat_seconds:
             self._beat(queues)
             self._beat_at = time.monotonic()
         return min(self._promote(queue) for queue in queues.values())
 
-    def _recover(self, queues: dict[str, JobQueue], death: dict[str, str], dead_after_seconds: float) -> None:
+    def _recover_named(self, queues: dict[str, JobQueue]) -> None:
+        """Deal with the deaths that were named; one that Redis refuses waits for the next turn, and no other with it."""
+        deaths, self._deaths = self._deaths, []
+        while deaths:
+            try:
+                self._recover(queues, deaths[0], dead_after_seconds=0)
+            except redis.ResponseError as error:
+                logger.warning("the jobs of %s are not given back yet: %s", deaths[0]["consumer"], error)
+                self._deaths += deaths[:1]
+            except redis.RedisError:
+                self._deaths += deaths
+                raise
+            del deaths[0]
+
+    def _recover(self, queues: dict[str, JobQueue], death: dict[str, Any], dead_after_seconds: float) -> None:
         requeued, ended = queues[death["queue"]].recover(
-            death["consumer"], death["reason"], dead_after_seconds=dead_after_seconds, job_id=death["job_id"]
+            death["consumer"],
+            death["reason"],
+            dead_after_seconds=dead_after_seconds,
+            job_id=death["job_id"],
+            written=death.get("written", ()),
         )
         if requeued or ended:
             logger.warning("%(consumer)s %(reason)s", death)
@@ -113,7 +133,22 @@ class Maintenance:
 
     @staticmethod
     def _promote(queue: JobQueue) -> float:
-        moved, next_seconds = queue.promote()
+        try:
+            moved, next_seconds = queue.promote()
+        except redis.ResponseError as error:
+            # The other queues are promoted all the same.
+            logger.warning("queue %s: %s; trying again", queue.name, error)
+            return IDLE_SECONDS
         if moved:
             return 0.0
         return IDLE_SECONDS if next_seconds is None else min(IDLE_SECONDS, next_seconds)
+
+
+def _read_note(line: bytes) -> dict[str, Any] | None:
+    """What the supervisor said of a death; None for the end of a line whose beginning a killed process has read."""
+    try:
+        note = json.loads(line)
+        return note if isinstance(note, dict) and {"queue", "consumer", "reason", "job_id"} <= note.keys() else None
+    except ValueError:
+        logger.warning("half a note of a death: its jobs are given back when its heartbeat has been missing")
+        return None

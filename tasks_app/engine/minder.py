@@ -63,6 +63,10 @@ class Minder(threading.Thread):
             except (redis.RedisError, DatabaseError, InterfaceError) as error:
                 logger.warning("minder: %s", error)
                 connections.close_all()
+            except Exception:
+                # Without this thread no job of this worker could be cancelled or would end at its time limit.
+                logger.exception("minder: unexpected; going on")
+                connections.close_all()
 
     def _look(self) -> None:
         worker = self.worker

@@ -44,7 +44,7 @@ class JobStore(Protocol):
     """What the module named by TASK_ENGINE["JOB_STORE"] offers."""
 
     def store_finished(self, jobs: list[FinishedJob]) -> None:
-        """Write all rows in one transaction; a job that has a row keeps it."""
+        """Write all rows; a job that has a row keeps it. May raise for any of them: see `engine.storing`."""
 
     def stored_states(self, job_ids: list[str]) -> dict[str, str]:
         """Return the final state of those of the jobs that have a row."""

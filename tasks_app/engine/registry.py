@@ -48,6 +48,7 @@ class Task(Generic[P, R]):
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
+        self.parameter_names = tuple(self.arguments.signature.parameters)
         self.__doc__ = function.__doc__
 
     def __repr__(self) -> str:
@@ -181,6 +182,14 @@ def get_task(name: str) -> Task[Any, Any]:
     if found is None or ("." in name and f"{found.function.__module__}.{found.function.__name__}" != name):
         raise UnknownTask(f"No task is registered as {name!r}.")
     return found
+
+
+def parameter_names(name: str) -> tuple[str, ...]:
+    """The names of a task's parameters; none for a task that is not registered."""
+    try:
+        return get_task(name).parameter_names
+    except UnknownTask:
+        return ()
 
 
 def registered_tasks() -> list[Task[Any, Any]]:

@@ -32,7 +32,7 @@ def retry_delay_seconds(policy: RetryPolicy, attempt: int, error: BaseException,
     `attempt` counts from 1. `jitter` is a random number in [0, 1): the wait is spread over 75-125 % of the doubling
     value, so that jobs which failed together do not come back together.
     """
-    if isinstance(error, PERMANENT_ERRORS) or attempt >= policy.max_attempts:
+    if issubclass(type(error), PERMANENT_ERRORS) or attempt >= policy.max_attempts:
         return None
     doubled = min(policy.cap_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 62))
     return doubled * (0.75 + 0.5 * jitter)

@@ -4,11 +4,13 @@ without a worker. Several clusters may do so at once: every step is claimed in t
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import signal
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 
 import redis
@@ -17,12 +19,24 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.errors import BadPayload, EngineError
+from tasks_app.engine.job_fields import (
+    read_failures,
+    read_hash,
+    read_moment,
+    read_number,
+    read_object,
+    read_priority,
+    read_state,
+    read_text,
+)
 from tasks_app.engine.payload import unseal
-from tasks_app.engine.records import FinishedJob, from_ms
-from tasks_app.engine.redaction import redact
-from tasks_app.engine.states import JobState
+from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.redaction import redact_call
+from tasks_app.engine.registry import parameter_names
+from tasks_app.engine.states import LIVE_STATES, JobState
+from tasks_app.engine.storable import storable_text
+from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import job_store
 
 logger = logging.getLogger(__name__)
 
@@ -45,17 +59,25 @@ class SchedulerProcess:
         client = worker_client()
         queues = [JobQueue(name, client) for name in self._queue_names]
         while not self.stopping:
-            try:
-                close_old_connections()
-                schedules.run_due_schedules(datetime.now(UTC))
-                for queue in queues:
-                    record_all_ended(queue, seconds=SPARE_SECONDS / len(queues))
-                reset_queries()
-            except (redis.RedisError, DatabaseError, InterfaceError, EngineError) as error:
-                logger.warning("scheduler: %s; trying again", error)
-                connections.close_all()
+            close_old_connections()
+            self._attempt("schedules", lambda: schedules.run_due_schedules(datetime.now(UTC)))
+            for queue in queues:
+                self._attempt(queue.name, partial(record_all_ended, queue, seconds=SPARE_SECONDS / len(queues)))
+            reset_queries()
             self._sleep()
         return 0
+
+    @staticmethod
+    def _attempt(what: str, step: Callable[[], object]) -> None:
+        """Take one step of a tick; what goes wrong in it holds up none of the others, and is tried again in the next."""
+        try:
+            step()
+        except (redis.RedisError, DatabaseError, InterfaceError, EngineError) as error:
+            logger.warning("scheduler, %s: %s; trying again", what, error)
+            connections.close_all()
+        except Exception:
+            logger.exception("scheduler, %s: unexpected; trying again", what)
+            connections.close_all()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self.stopping = True
@@ -74,11 +96,12 @@ def record_ended(queue: JobQueue) -> int:
     pipe = queue.client.pipeline(transaction=False)
     for job_id in job_ids:
         pipe.hgetall(queue.keys.job(job_id))
-    found = zip(job_ids, pipe.execute(), strict=True)
-    records = [record for job_id, raw in found if (record := ended_record(queue.name, job_id, raw))]
-    job_store().store_finished(records)
+    # What is no hash has no row.
+    found = zip(job_ids, map(read_hash, pipe.execute(raise_on_error=False)), strict=True)
+    records = [record for job_id, fields in found if (record := ended_record(queue.name, job_id, fields))]
+    store_rows(records)
     queue.forget_ended(job_ids)
-    return len(records)
+    return len(job_ids)
 
 
 def record_all_ended(queue: JobQueue, seconds: float) -> None:
@@ -88,39 +111,42 @@ def record_all_ended(queue: JobQueue, seconds: float) -> None:
         pass
 
 
-def ended_record(queue_name: str, job_id: str, raw: dict[bytes, bytes]) -> FinishedJob | None:
-    """Make the row of one such job from its hash; None when the hash is gone."""
-    fields = {key.decode(): value for key, value in raw.items()}
-    if "st" not in fields or "p" not in fields:
+def ended_record(queue_name: str, job_id: str, fields: dict[str, bytes]) -> FinishedJob | None:
+    """Make the row of one such job from its hash; None when the hash is gone, or is that of a job that lives."""
+    state = read_state(fields.get("st")) or JobState.FAILED
+    if "st" not in fields or "p" not in fields or state in LIVE_STATES:
         return None
-    state = JobState(fields["st"].decode())
+    now = datetime.now(UTC)
     record = FinishedJob(
         job_id=job_id,
-        task=fields["t"].decode(),
+        task=read_text(fields.get("t")),
         queue=queue_name,
         state=state,
-        created_at=from_ms(int(fields["enq"])),
-        finished_at=datetime.now(UTC),
-        attempts=json.loads(fields["err"]) if "err" in fields else [],
-        attempt_count=int(fields.get("att", 0)),
-        progress=json.loads(fields["pr"]) if "pr" in fields else None,
-        started_at=from_ms(int(fields["t0"])) if "t0" in fields else None,
-        priority=fields.get("pri", b"normal").decode(),
+        created_at=read_moment(fields.get("enq")) or now,
+        finished_at=now,
+        attempts=read_failures(fields.get("err")),
+        attempt_count=read_number(fields.get("att")),
+        progress=read_object(fields.get("pr")) or None,
+        started_at=read_moment(fields.get("t0")),
+        priority=read_priority(fields.get("pri")),
     )
     _add_reason(record, fields)
+    if "wr" in fields:
+        # What killed those who wrote its row may be anything in it.
+        return replace(record, attempts=[], progress=None)
     _add_payload(record, fields["p"])
     return record
 
 
 def _add_reason(record: FinishedJob, fields: dict[str, bytes]) -> None:
     if record.state == JobState.CANCELLED:
-        asked = json.loads(fields.get("cx", b"{}"))
+        asked = read_object(fields.get("cx"))
         record.error_class = "JobCancelled"
-        record.error_message = asked.get("reason") or "Cancelled before it started."
+        record.error_message = storable_text(asked.get("reason") or "Cancelled before it started.")
     else:
         record.error_class = "JobLost"
-        lost = int(fields.get("lost", 0))
-        record.error_message = f"Its worker died {lost} times while running it: {fields.get('why', b'').decode()}"
+        lost, why = read_number(fields.get("lost")), read_text(fields.get("why"))
+        record.error_message = storable_text(f"Its worker died {lost} times while running it: {why}")
 
 
 def _add_payload(record: FinishedJob, message: bytes) -> None:
@@ -129,7 +155,7 @@ def _add_payload(record: FinishedJob, message: bytes) -> None:
     except BadPayload as error:
         record.error_message = f"{record.error_message} {error}".strip()
         return
-    record.args, record.kwargs = redact(list(payload.call))
+    record.args, record.kwargs = redact_call(parameter_names(payload.task), *payload.call)
     record.requested_by_id = payload.requested_by_id
     record.schedule_id = payload.schedule_id
     record.retry_of = payload.retry_of

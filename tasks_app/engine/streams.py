@@ -7,7 +7,7 @@ owner's acknowledgement finds nothing: the stream id is the fence.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
+from tasks_app.engine.job_fields import is_job_id, read_failures, read_number, read_text
 from tasks_app.engine.keys import GROUP, QueueKeys
 from tasks_app.engine.scripts import script
 from tasks_app.engine.states import JobState
@@ -162,8 +163,13 @@ class JobQueue:
         moved, next_ms = self._run("promote", keys, [self.keys.job_prefix, limit])
         return moved, None if next_ms < 0 else next_ms / 1000
 
-    def recover(self, consumer: str, reason: str, *, dead_after_seconds: float, job_id: str) -> tuple[int, int]:
-        """Give a dead consumer's jobs back; return (requeued, ended). `job_id`: the one it was on, '' when unknown."""
+    def recover(
+        self, consumer: str, reason: str, *, dead_after_seconds: float, job_id: str, written: Sequence[str] = ()
+    ) -> tuple[int, int]:
+        """Give a dead consumer's jobs back; return (requeued, ended).
+
+        `job_id`: the one it was on, '' when unknown; `written`: those whose rows it was writing. These count a loss.
+        """
         keys = [*self.keys.streams, self.keys.delayed, self.keys.ended, self.keys.beats, self.keys.consumers]
         config = self._config
         requeued = ended = done = 0
@@ -176,6 +182,7 @@ class JobQueue:
                 int(dead_after_seconds * 1000),
                 job_id,
                 RECOVER_LIMIT,
+                *written,
             ]
             more_requeued, more_ended, done = self._run("recover", keys, arguments)
             requeued, ended = requeued + more_requeued, ended + more_ended
@@ -187,7 +194,7 @@ class JobQueue:
         for name, description in consumers.items():
             arguments += (name, description)
         silent = self._run("beat", [self.keys.beats, self.keys.consumers], arguments)
-        return [name.decode() for name in silent]
+        return [read_text(name) for name in silent]
 
     def consumers_without_beat(self, idle_seconds: float) -> list[str]:
         """Names of consumers that Redis lists, but which have no heartbeat and have done nothing for so long."""
@@ -197,12 +204,16 @@ class JobQueue:
                 listed = self.client.xinfo_consumers(stream, GROUP)
             except redis.ResponseError:
                 continue
-            found |= {entry["name"].decode() for entry in listed if entry["idle"] > idle_seconds * 1000}
+            found |= {read_text(entry["name"]) for entry in listed if entry["idle"] > idle_seconds * 1000}
         return [name for name in found if self.client.zscore(self.keys.beats, name) is None]
 
     def ended_without_worker(self, limit: int = 500) -> list[str]:
-        """Ids of jobs that ended outside of a worker and have no row yet."""
-        return [job_id.decode() for job_id in self.client.zrange(self.keys.ended, 0, limit - 1)]
+        """Ids of jobs that ended outside of a worker and have no row yet; what is no id at all is taken out."""
+        listed = self.client.zrange(self.keys.ended, 0, limit - 1)
+        ids = [job_id for raw in listed if is_job_id(job_id := read_text(raw))]
+        if len(ids) < len(listed):
+            self.client.zrem(self.keys.ended, *(raw for raw in listed if not is_job_id(read_text(raw))))
+        return ids
 
     def forget_ended(self, job_ids: list[str]) -> None:
         """Call once their rows are written."""
@@ -226,11 +237,11 @@ def _delivery(
     return Delivery(
         priority=priority,
         stream_id=stream_id.decode(),
-        job_id=job_id.decode(),
+        job_id=read_text(job_id),
         attempt=attempt,
         lost=lost,
-        created_ms=int(created_ms),
-        task=task.decode(),
+        created_ms=read_number(created_ms),
+        task=read_text(task),
         message=message,
-        failures=json.loads(failures) if failures else [],
+        failures=read_failures(failures) if failures else [],
     )

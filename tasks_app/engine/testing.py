@@ -26,11 +26,11 @@ from tasks_app.engine import enqueueing
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.enqueueing import JobOptions, due_ms, known_priority, unique_keys_of
-from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.retry import retry_delay_seconds
+from tasks_app.engine.storing import row_of
 from tasks_app.engine.streams import Delivery
 
 
@@ -92,19 +92,21 @@ class InlineJobs:
             attempt.open()
             job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
             attempt.run()
-        except (Exception, JobInterrupted, SystemExit) as error:  # noqa: BLE001 - whatever a task does, as in a worker
-            attempt.error = error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a task does, as in a worker
+            attempt.fail(error)
         finally:
             set_current_job(None)
         attempt.progress = job.last_progress
         attempt.finished_at = datetime.now(UTC)
-        if attempt.error and attempt.task:
+        if attempt.error is not None and attempt.task:
             delay = retry_delay_seconds(attempt.task.retry_policy, delivery.attempt, attempt.error, jitter=0.5)
             if delay is not None:
                 failures = [*delivery.failures, attempt.failure()]
                 self._run(queue, replace(delivery, attempt=delivery.attempt + 1, failures=failures))
                 return
-        finished = attempt.finished_job()
+        finished = row_of(attempt)
         finished.result = msgspec.json.decode(msgspec.json.encode(finished.result))
         self.finished.append(finished)
 

@@ -7,7 +7,6 @@ back what has not begun (see `minder.py`).
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import random
@@ -15,7 +14,7 @@ import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -29,10 +28,13 @@ from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.database import TROUBLE, is_database_away, require_database
 from tasks_app.engine.errors import JobInterrupted
-from tasks_app.engine.records import JobStore
+from tasks_app.engine.failures import is_cancellation
+from tasks_app.engine.job_fields import is_job_id
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.states import JobState
+from tasks_app.engine.storable import storable_text
+from tasks_app.engine.storing import job_store, row_of, store_rows
 from tasks_app.engine.streams import Delivery, JobQueue, Taken
 
 logger = logging.getLogger(__name__)
@@ -46,11 +48,6 @@ PAUSED_SECONDS = 0.25
 RECONCILE_SECONDS = 5.0
 # Whoever was silent for so long may have been taken for dead: it asks before it stores.
 DOUBT_SECONDS = 4.0
-
-
-def job_store() -> JobStore:
-    """The module named by TASK_ENGINE["JOB_STORE"]."""
-    return cast(JobStore, importlib.import_module(engine_config().job_store))
 
 
 class Worker:
@@ -84,7 +81,7 @@ class Worker:
     # --- The loop ---
 
     def run_forever(self, *, until_empty: bool = False) -> None:
-        """Work until `stopping` (or the queue is empty), whatever Redis and PostgreSQL do in between."""
+        """Work until `stopping` (or the queue is empty), whatever Redis, PostgreSQL and the jobs do in between."""
         while not self.stopping:
             try:
                 self._register()
@@ -94,11 +91,18 @@ class Worker:
                 logger.warning("Redis: %s; trying again", error)
                 self._start_over()
             except DatabaseTrouble as error:
-                logger.warning("PostgreSQL: %s; trying again", error)
-                connections.close_all()
-                self._doubts_database = True
-                self._start_over()
+                logger.warning("PostgreSQL: %s; trying again", storable_text(error))
+                self._doubt_database()
+            except Exception:
+                # What has ended stays in `done`; a worker that left would take it along.
+                logger.exception("unexpected; trying again")
+                self._doubt_database()
         self.wind_up()
+
+    def _doubt_database(self) -> None:
+        connections.close_all()
+        self._doubts_database = True
+        self._start_over()
 
     def _start_over(self) -> None:
         """After trouble we hold what Redis says we hold, in its order; what has ended stays in `done`."""
@@ -123,6 +127,7 @@ class Worker:
         self._heard_at = (time.monotonic(), time.time())
         if not taken.deliveries:
             return taken.dropped
+        close_old_connections()
         deliveries = self._not_yet_stored(taken.deliveries)
         with self.lock:
             self.waiting.extend(deliveries)
@@ -149,30 +154,36 @@ class Worker:
         try:
             self.flush()
             self.hand_back_waiting()
-        except (redis.RedisError, DatabaseTrouble) as error:
-            logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", error)
+        except Exception as error:  # noqa: BLE001 - nothing more can be done here
+            reason = storable_text(error)
+            logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", reason)
 
     def _batch_size(self) -> int:
         return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._average_seconds, 1e-6))))
 
     def _not_yet_stored(self, deliveries: list[Delivery]) -> list[Delivery]:
-        """Acknowledge, without running it again, a job whose end a lost worker had stored."""
-        again = [delivery for delivery in deliveries if delivery.attempt > 1 or delivery.lost]
-        if not again:
+        """Acknowledge, without running it again, a job that has its row.
+
+        A lost worker had stored its end; or someone put a message back that was signed for a job which has ended since.
+        """
+        states = job_store().stored_states([delivery.job_id for delivery in deliveries if is_job_id(delivery.job_id)])
+        ended = [d for d in deliveries if d.job_id in states or not is_job_id(d.job_id)]
+        if not ended:
             return deliveries
-        states = job_store().stored_states([delivery.job_id for delivery in again])
-        if not states:
-            return deliveries
-        self.queue.finish([(d, JobState(states[d.job_id])) for d in again if d.job_id in states])
-        return [delivery for delivery in deliveries if delivery.job_id not in states]
+        for delivery in ended:
+            logger.warning("job %s is not run: it has ended, or has no proper id", delivery.job_id)
+        self.queue.finish([(delivery, JobState(states.get(delivery.job_id, JobState.FAILED))) for delivery in ended])
+        return [delivery for delivery in deliveries if delivery not in ended]
 
     def _run_waiting(self) -> int:
-        close_old_connections()
         ran = 0
         while not self.stopping:
             with self.lock:
                 if not self.waiting:
                     break
+                if self.waiting[0].lost:
+                    # It may kill this worker, too: nothing that has ended is to be lost with it.
+                    self.flush()
                 delivery = self.waiting.popleft()
                 self._begin(delivery)
             self._run_one()
@@ -195,16 +206,11 @@ class Worker:
         if attempt is None:
             raise RuntimeError("_begin() comes first")
         job = self._current_job(attempt)
-        try:
-            self._call(attempt, job)
-        except (Exception, JobInterrupted, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a task does
-            attempt.error = error
-        # Not in a finally of _call: an interrupt that comes as the task returns must not skip this.
-        self.in_task = False
+        self._try(attempt, job)
         set_current_job(None)
         if self.slots:
             self.slots.end(self.slot_index)
-        if isinstance(attempt.error, TROUBLE) and is_database_away():
+        if attempt.error is not None and issubclass(type(attempt.error), TROUBLE) and is_database_away():
             self._keep_for_later(attempt)
             raise attempt.error
         attempt.progress = job.last_progress
@@ -218,9 +224,27 @@ class Worker:
         if attempt.error is not None:
             self._clean_up_after_error(attempt)
 
+    def _try(self, attempt: Attempt, job: CurrentJob) -> None:
+        """Run it and note how it ended; nothing that a task raises, nor an interrupt that comes late, leaves this.
+
+        A failure is put into words while the slot still names the job: if the str() of its exception ends the process,
+        or does not end, that counts as a loss of this job.
+        """
+        try:
+            try:
+                self._call(attempt, job)
+            except BaseException as error:  # noqa: BLE001 - whatever a task does
+                attempt.fail(error)
+            self.in_task = False
+        except BaseException as error:  # noqa: BLE001 - an interrupt between two of these lines
+            self.in_task = False
+            if attempt.error is None or attempt.failed is None:
+                attempt.fail(error)
+
     def _keep_for_later(self, attempt: Attempt) -> None:
         """That the database is away is no fault of the job: the same attempt runs again when it is back."""
-        logger.warning("job %s waits for the database: %s", attempt.delivery.job_id, attempt.error)
+        said = storable_text(attempt.error)
+        logger.warning("job %s waits for the database: %s", attempt.delivery.job_id, said)
         with self.lock:
             self.current = None
 
@@ -234,7 +258,6 @@ class Worker:
         set_current_job(job)
         self.in_task = True
         attempt.run()
-        self.in_task = False
 
     def _current_job(self, attempt: Attempt) -> CurrentJob:
         delivery = attempt.delivery
@@ -251,7 +274,7 @@ class Worker:
         )
 
     def _put_back_for_retry(self, attempt: Attempt) -> bool:
-        if attempt.error is None or attempt.task is None:
+        if attempt.error is None or attempt.task is None or is_cancellation(attempt.error):
             return False
         policy = attempt.task.retry_policy
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
@@ -268,33 +291,45 @@ class Worker:
         return True
 
     def _clean_up_after_error(self, attempt: Attempt) -> None:
-        logger.info(
-            "job %s (%s) attempt %s: %s: %s",
-            attempt.delivery.job_id,
-            attempt.delivery.task,
-            attempt.delivery.attempt,
-            type(attempt.error).__name__,
-            attempt.error,
-        )
-        if isinstance(attempt.error, (JobInterrupted, *TROUBLE)):
+        failed = attempt.failure()
+        said = failed["error_class"], failed["error_message"]
+        delivery = attempt.delivery
+        logger.info("job %s (%s) attempt %s: %s: %s", delivery.job_id, delivery.task, delivery.attempt, *said)
+        if issubclass(type(attempt.error), (JobInterrupted, *TROUBLE)):
             # A connection interrupted in the middle of a statement is of no more use.
             connections.close_all()
 
     # --- Results ---
 
     def flush(self) -> None:
-        """Write the finished jobs' rows, then take the jobs off the queue. Raises when either server is away: call again."""
+        """Write the finished jobs' rows, then take the jobs off the queue. Raises when either server is away: call again.
+
+        A job that a worker died with is written by itself: if it kills another one, none beside it is suspected.
+        """
         with self.lock:
             if not self.done:
                 return
-            finished = self.done = self._still_ours(self.done)
-            if not finished:
-                return
-            job_store().store_finished([attempt.finished_job() for attempt in finished])
-            owned = self.queue.finish([(attempt.delivery, attempt.state) for attempt in finished])
-            self.done = []
-        if owned < len(finished):
-            logger.warning("%d results came late: their jobs had been taken over", len(finished) - owned)
+            self.done = self._still_ours(self.done)
+            trusted = [attempt for attempt in self.done if not attempt.delivery.lost]
+            for attempts in (trusted, *([attempt] for attempt in self.done if attempt.delivery.lost)):
+                self._store(attempts)
+
+    def _store(self, attempts: list[Attempt]) -> None:
+        """Write these rows and take the jobs off the queue, while the slot says that a death is theirs."""
+        if not attempts:
+            return
+        if self.slots:
+            self.slots.begin_writing(self.slot_index, (attempt.delivery.job_id for attempt in attempts))
+        try:
+            rows = store_rows([row_of(attempt) for attempt in attempts])
+        finally:
+            if self.slots:
+                self.slots.end_writing(self.slot_index)
+        owned = self.queue.finish([(one.delivery, row.state) for one, row in zip(attempts, rows, strict=True)])
+        stored = set(map(id, attempts))
+        self.done = [attempt for attempt in self.done if id(attempt) not in stored]
+        if owned < len(attempts):
+            logger.warning("%d results came late: their jobs had been taken over", len(attempts) - owned)
 
     def _still_ours(self, attempts: list[Attempt]) -> list[Attempt]:
         """Leave out those whose job was given to another worker while we were taken for dead: theirs is the result."""

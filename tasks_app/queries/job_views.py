@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,9 +11,19 @@ from django.utils import timezone
 
 from tasks_app.engine.errors import BadPayload
 from tasks_app.engine.inspect import LiveJob
+from tasks_app.engine.job_fields import (
+    is_job_id,
+    read_failures,
+    read_moment,
+    read_number,
+    read_object,
+    read_priority,
+    read_state,
+    read_text,
+)
 from tasks_app.engine.payload import unseal
-from tasks_app.engine.records import from_ms
-from tasks_app.engine.redaction import redact
+from tasks_app.engine.redaction import redact_call
+from tasks_app.engine.registry import parameter_names
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
 
@@ -56,24 +65,27 @@ class JobView:
         return self.state in LIVE_STATES
 
 
-def live_view(job: LiveJob) -> JobView:
-    """The view of a job that lives."""
+def live_view(job: LiveJob) -> JobView | None:
+    """The view of a job that lives; None where what Redis holds is none."""
     fields = job.fields
-    failures = json.loads(fields["err"]) if "err" in fields else []
+    state = read_state(fields.get("st"))
+    if state is None or not is_job_id(job.job_id):
+        return None
+    failures = read_failures(fields.get("err"))
     view = JobView(
         id=UUID(job.job_id),
-        task=fields["t"].decode(),
+        task=read_text(fields.get("t")),
         queue=job.queue,
-        state=JobState(fields["st"].decode()),
-        created_at=from_ms(int(fields["enq"])),
-        due_at=from_ms(int(fields["due"])) if "due" in fields else None,
-        started_at=from_ms(int(fields["t0"])) if "t0" in fields else None,
-        attempt_count=int(fields.get("att", 0)),
+        state=state,
+        created_at=read_moment(fields.get("enq")),
+        due_at=read_moment(fields.get("due")),
+        started_at=read_moment(fields.get("t0")),
+        attempt_count=read_number(fields.get("att")),
         attempts=failures,
-        progress=json.loads(fields["pr"]) if "pr" in fields else None,
-        requested_by_id=int(fields["by"]) if fields.get("by") else None,
+        progress=read_object(fields.get("pr")) or None,
+        requested_by_id=read_number(fields.get("by")) or None,
         cancel_requested="cx" in fields,
-        priority=fields.get("pri", b"normal").decode(),
+        priority=read_priority(fields.get("pri")),
     )
     if failures:
         last = failures[-1]
@@ -90,7 +102,7 @@ def live_view(job: LiveJob) -> JobView:
 def _add_owner(view: JobView, fields: dict[str, bytes]) -> None:
     """The consumer's name begins with host and supervisor pid."""
     if "own" in fields:
-        view.worker_host = fields["own"].decode().split(":")[0]
+        view.worker_host = read_text(fields["own"]).split(":")[0]
     if view.started_at and view.created_at:
         view.wait_seconds = max(0.0, (view.started_at - view.created_at).total_seconds())
         view.run_seconds = max(0.0, (timezone.now() - view.started_at).total_seconds())
@@ -101,7 +113,7 @@ def _add_call(view: JobView, message: bytes) -> None:
         payload = unseal(view.queue, str(view.id), message)
     except BadPayload:
         return
-    view.args, view.kwargs = redact(list(payload.call))
+    view.args, view.kwargs = redact_call(parameter_names(payload.task), *payload.call)
     view.schedule_id = payload.schedule_id
     view.retry_of = UUID(payload.retry_of) if payload.retry_of else None
 

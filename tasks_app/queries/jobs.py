@@ -17,6 +17,7 @@ from tasks_app.engine import inspect
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.inspect import QueueStats
+from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
@@ -114,7 +115,7 @@ def job_counts(hours: int = 24) -> dict[str, int]:
 
 def _task_of(job_id: str) -> str:
     live = inspect.find_live_job(client(), job_id)
-    return live.fields["t"].decode() if live else ""
+    return read_text(live.fields.get("t")) if live else ""
 
 
 # --- Live jobs ---
@@ -125,7 +126,7 @@ def _matching_live(user: Any, filters: JobFilters) -> list[JobView]:
         return []
     names = [name for name in engine_config().queues if filters.queue in (None, name)]
     views = [live_view(job) for job in inspect.list_live_jobs(client(), names)]
-    found = [view for view in views if _sees(user, view) and _matches(view, filters)]
+    found = [view for view in views if view and _sees(user, view) and _matches(view, filters)]
     return sorted(found, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 
 import msgspec
-from django.db import DataError, connection, transaction
+from django.db import connection, transaction
 
 from tasks_app.engine import JobState
 from tasks_app.engine.records import FinishedJob
-from tasks_app.models import Job
 from tasks_app.signals import jobs_not_done
 
 logger = logging.getLogger(__name__)
 
+# A statement is held in memory several times over, here and in PostgreSQL.
+MAX_STATEMENT_BYTES = 16 * 1024 * 1024
 _TYPES = {
     "task": "text",
     "queue": "text",
@@ -51,13 +52,8 @@ _INSERT = (
 
 
 def store_finished(jobs: list[FinishedJob]) -> None:
-    """Write a row for each job, in one statement; a job that has a row keeps it. Raises DatabaseError."""
-    try:
-        _insert(jobs)
-    except DataError:
-        # One value PostgreSQL cannot take must not keep the others from being stored, nor be tried for ever.
-        for job in jobs:
-            _insert_readable_part(job)
+    """Write a row for each job; a job that has a row keeps it. Raises DatabaseError, and what encoding them raises."""
+    _insert(jobs)
     if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED]:
         _tell(not_done)
 
@@ -71,21 +67,17 @@ def _tell(jobs: list[FinishedJob]) -> None:
 
 def stored_states(job_ids: list[str]) -> dict[str, str]:
     """Return the final state of those of the jobs that have a row."""
-    rows = Job.objects.filter(pk__in=job_ids).values_list("pk", "state")
-    return {str(job_id): state for job_id, state in rows}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id::text, state FROM tasks_app_job WHERE id = ANY(%s::uuid[])", [job_ids])
+        return dict(cursor.fetchall())
 
 
 def _insert(jobs: list[FinishedJob]) -> None:
+    encoded = msgspec.json.encode(jobs)
+    if len(encoded) > MAX_STATEMENT_BYTES and len(jobs) > 1:
+        half = len(jobs) // 2
+        _insert(jobs[:half])
+        _insert(jobs[half:])
+        return
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_INSERT, [msgspec.json.encode(jobs).decode()])
-
-
-def _insert_readable_part(job: FinishedJob) -> None:
-    try:
-        _insert([job])
-    except DataError as error:
-        logger.exception("job %s is stored without its arguments, result and attempts", job.job_id)
-        job.args, job.kwargs, job.result, job.attempts, job.progress, job.logs = [], {}, None, [], None, []
-        job.error_message = f"{job.error_message[:500]} (Its details could not be stored: {error})".strip()
-        job.traceback = ""
-        _insert([job])
+        cursor.execute(_INSERT, [encoded.decode()])

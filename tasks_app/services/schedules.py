@@ -30,7 +30,9 @@ from tasks_app.engine import (
     UnknownTask,
     enqueue_on_commit,
 )
+from tasks_app.engine.database import is_servers_fault
 from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, next_run, validate_cron
+from tasks_app.engine.storable import class_name, storable_text
 from tasks_app.models import JobAction, ScheduleState
 from tasks_app.services.schedule_arguments import InvalidSchedule, parse_args, parse_kwargs
 from tasks_app.services.schedule_calls import (
@@ -65,6 +67,10 @@ def run_due_schedules(now: datetime) -> int:
         except QueueUnavailable as error:
             logger.warning("Schedules stay due: %s", error)
             break
+        except Exception as error:
+            if is_servers_fault(error):
+                raise
+            _note_error(schedule_id, error)
     return enqueued
 
 
@@ -126,10 +132,20 @@ def _enqueue(schedule: Schedule, call: ScheduledCall, job_id: UUID, requested_by
     )
 
 
+def _note_error(schedule_id: int, error: Exception) -> None:
+    """Show on the row why it did not run. It stays on and due: nobody foresaw this, so it may be no fault of the row."""
+    text = storable_text(error) or class_name(error)
+    state, _created = ScheduleState.objects.get_or_create(schedule_id=schedule_id)
+    if state.last_error != text:
+        logger.error("Schedule %s does not run", schedule_id, exc_info=error)
+        state.last_error = text
+        state.save(update_fields=["last_error"])
+
+
 def _switch_off(schedule: Schedule, state: ScheduleState, error: Exception) -> None:
-    logger.error("Schedule %s (%s) is switched off: %s", schedule.pk, schedule.name or schedule.func, error)
     state.is_enabled = False
-    state.last_error = str(error)
+    state.last_error = storable_text(error) or class_name(error)
+    logger.error("Schedule %s (%s) is switched off: %s", schedule.pk, schedule.name or schedule.func, state.last_error)
     state.save()
     subject = _("Schedule %(name)s is switched off") % {"name": schedule.name or schedule.func}
     enqueue_on_commit("send_system_alert", subject, state.last_error, "error")

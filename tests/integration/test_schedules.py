@@ -20,6 +20,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.models import JobAction, ScheduleState
+from tasks_app.services import schedules
 from tasks_app.services.schedule_arguments import InvalidSchedule
 from tasks_app.services.schedules import (
     disable,
@@ -162,6 +163,23 @@ def test_a_row_that_cannot_run_is_switched_off_with_its_reason_and_the_others_ru
     assert queued() == 1
     assert run_due_schedules(NOW + timedelta(seconds=1)) == 0
     assert upcoming_runs(bad) == []
+
+
+def test_a_row_that_fails_in_an_unforeseen_way_holds_up_no_other(monkeypatch):
+    odd, good = make_schedule(args="(1,)"), make_schedule(args="(2,)")
+    resolve = schedules.resolve_call
+
+    def fail(schedule, due):
+        if schedule.pk == odd.pk:
+            raise LookupError("caf\udce9")
+        return resolve(schedule, due)
+
+    monkeypatch.setattr(schedules, "resolve_call", fail)
+    assert run_due_schedules(NOW) == 1
+    odd.refresh_from_db()
+    good.refresh_from_db()
+    assert (odd.state.is_enabled, odd.state.last_error) == (True, "caf\\udce9")
+    assert odd.next_run <= NOW < good.next_run
 
 
 def test_an_unknown_time_zone_switches_only_that_row_off():

@@ -8,8 +8,18 @@ from pathlib import Path
 from redis import Redis
 from redis.commands.core import Script
 
+_FOLDER = Path(__file__).parent
+_COMMON = (_FOLDER / "common.lua").read_text(encoding="utf-8")
+
+
+def _source(path: Path) -> str:
+    """A script with the functions of common.lua after its first line, which may say how Redis is to run it."""
+    first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    return f"{first}\n{_COMMON}{rest}"
+
+
 # All read at once: code and scripts of one process are of one version, even when a new one is installed under it.
-SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.lua"))}
+SOURCES = {path.stem: _source(path) for path in sorted(_FOLDER.glob("*.lua")) if path.stem != "common"}
 
 
 @lru_cache(maxsize=128)

@@ -11,10 +11,7 @@ for i = 3, #ARGV, 4 do
     owned = owned + 1
     redis.call('XDEL', stream, sid)
     local key = ARGV[1] .. id
-    local unique = redis.call('HGET', key, 'uk')
-    if unique and redis.call('GET', unique) == id then
-      redis.call('DEL', unique)
-    end
+    free(key, id)
     -- For a minute the state remains, so that a client which sends its enqueue again makes no second job.
     redis.call('DEL', key)
     redis.call('HSET', key, 'st', ARGV[i + 3])

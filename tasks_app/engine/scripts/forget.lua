@@ -3,9 +3,10 @@
 -- KEYS ended   ARGV job_prefix, tombstone_ms, job ids...
 for i = 3, #ARGV do
   local key = ARGV[1] .. ARGV[i]
-  local state = redis.call('HGET', key, 'st')
+  local state = fields(key, 'st')[1]
   redis.call('ZREM', KEYS[1], ARGV[i])
-  if state == 'cancelled' or state == 'failed' then
+  local lives = state == 'queued' or state == 'running' or state == 'scheduled' or state == 'retrying'
+  if state and not lives then
     redis.call('DEL', key)
     redis.call('HSET', key, 'st', state)
     redis.call('PEXPIRE', key, ARGV[2])

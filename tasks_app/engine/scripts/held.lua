@@ -3,7 +3,7 @@
 -- KEYS delayed (only names the shard)   ARGV job_prefix, then stream id and job id of each   Returns 1 or 0 for each
 local held = {}
 for i = 2, #ARGV, 2 do
-  local job = redis.call('HMGET', ARGV[1] .. ARGV[i + 1], 'st', 'sid')
+  local job = fields(ARGV[1] .. ARGV[i + 1], 'st', 'sid')
   held[#held + 1] = (not job[1] or job[2] == ARGV[i]) and 1 or 0
 end
 return held

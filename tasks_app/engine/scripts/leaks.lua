@@ -9,7 +9,8 @@ local lost, remains = 0, 0
 
 local function has_place(state, stream, sid, id)
   if state == 'queued' or state == 'running' then
-    return sid and #redis.call('XRANGE', stream, sid, sid) > 0
+    local found = redis.pcall('XRANGE', stream, sid or '', sid or '')
+    return not found.err and #found > 0
   end
   if state == 'scheduled' or state == 'retrying' then
     return redis.call('ZSCORE', KEYS[4], id)
@@ -20,8 +21,8 @@ end
 for i = 3, #ARGV do
   local id = ARGV[i]
   local key = ARGV[1] .. id
-  local job = redis.call('HMGET', key, 'st', 'sid', 'pri', 'p')
-  local stream = streams[job[3] or 'normal']
+  local job = fields(key, 'st', 'sid', 'pri', 'p')
+  local stream = streams[job[3]] or streams.normal
   -- What has a time to live goes by itself.
   if redis.call('PTTL', key) == -1 and not has_place(job[1], stream, job[2], id) then
     local lives = job[1] == 'queued' or job[1] == 'running' or job[1] == 'scheduled' or job[1] == 'retrying'

@@ -2,7 +2,7 @@
 -- Notes the progress of an attempt that still owns its job; answers whether it was asked to stop.
 -- KEYS job   ARGV stream id, JSON progress ('' none)   
 -- Returns 1 when cancellation was asked for, -1 when another attempt owns the job, else 0
-local job = redis.call('HMGET', KEYS[1], 'sid', 'cx', 'st')
+local job = fields(KEYS[1], 'sid', 'cx', 'st')
 if not job[3] then
   return 0 -- Redis lost it; nobody else has it.
 end

@@ -8,9 +8,9 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now_ms, 'LIMIT', 0, ARG
 for _, id in ipairs(due) do
   redis.call('ZREM', KEYS[4], id)
   local key = ARGV[1] .. id
-  local job = redis.call('HMGET', key, 'st', 'pri')
+  local job = fields(key, 'st', 'pri')
   if job[1] == 'scheduled' or job[1] == 'retrying' then
-    redis.call('HSET', key, 'st', 'queued', 'sid', redis.call('XADD', streams[job[2] or 'normal'], '*', 'i', id))
+    redis.call('HSET', key, 'st', 'queued', 'sid', redis.call('XADD', streams[job[2]] or streams.normal, '*', 'i', id))
   end
 end
 local first = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')

@@ -9,11 +9,8 @@ local places = {ARGV[4], ARGV[5], ARGV[6]}
 
 local function cancel(id)
   local key = ARGV[1] .. id
-  local unique = redis.call('HGET', key, 'uk')
-  if unique and redis.call('GET', unique) == id then
-    redis.call('DEL', unique)
-  end
-  redis.call('HSET', key, 'st', 'cancelled', 'cx', ARGV[2])
+  free(key, id)
+  set(key, 'st', 'cancelled', 'cx', ARGV[2])
   redis.call('ZADD', KEYS[5], now[1], id)
   cancelled = cancelled + 1
 end
@@ -23,7 +20,7 @@ for i = 1, 3 do
   for _, entry in ipairs(entries) do
     local sid, id = entry[1], entry[2][2]
     places[i] = sid
-    if redis.call('HGET', ARGV[1] .. id, 'st') == 'queued' then
+    if fields(ARGV[1] .. id, 'st')[1] == 'queued' then
       redis.call('XACK', KEYS[i], 'workers', sid)
       redis.call('XDEL', KEYS[i], sid)
       cancel(id)
@@ -34,6 +31,9 @@ end
 local delayed = redis.call('ZRANGE', KEYS[4], 0, limit - 1)
 for _, id in ipairs(delayed) do
   redis.call('ZREM', KEYS[4], id)
-  cancel(id)
+  local state = fields(ARGV[1] .. id, 'st')[1]
+  if state == 'scheduled' or state == 'retrying' then
+    cancel(id)
+  end
 end
 return {cancelled, places[1], places[2], places[3], (left or #delayed >= limit) and 0 or 1}

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Gives the jobs of a dead consumer back to the queue, each as a new entry, and forgets the consumer.
 -- KEYS high, normal, low, delayed, ended, beats, consumers
--- ARGV job_prefix, consumer, reason, max_losses, dead_after_ms (0: certainly dead), job it was on ('' unknown: all), limit
+-- ARGV job_prefix, consumer, reason, max_losses, dead_after_ms (0: certainly dead), job it was on ('' unknown: all), limit,
+--      then the jobs whose rows it was writing
 -- Returns {requeued, ended, 1 when all is done}
 local consumer, reason = ARGV[2], ARGV[3]
 local now = redis.call('TIME')
@@ -12,10 +13,7 @@ if beat and tonumber(ARGV[5]) > 0 and tonumber(beat) > now_ms - tonumber(ARGV[5]
 end
 
 local function finish(key, id, state)
-  local unique = redis.call('HGET', key, 'uk')
-  if unique and redis.call('GET', unique) == id then
-    redis.call('DEL', unique)
-  end
+  free(key, id)
   redis.call('HSET', key, 'st', state)
   redis.call('ZADD', KEYS[5], now[1], id)
 end
@@ -26,6 +24,10 @@ local function requeue(stream, key, id)
 end
 
 local requeued, ended, full = 0, 0, false
+local written = {}
+for i = 8, #ARGV do
+  written[ARGV[i]] = true
+end
 
 local function take_back(stream, sid)
   local found = redis.call('XRANGE', stream, sid, sid)
@@ -33,7 +35,7 @@ local function take_back(stream, sid)
   redis.call('XDEL', stream, sid)
   local id = found[1] and found[1][2][2]
   local key = id and ARGV[1] .. id
-  local job = key and redis.call('HMGET', key, 'st', 'sid', 'cx') or {}
+  local job = key and fields(key, 'st', 'sid', 'cx') or {}
   if job[2] ~= sid then
     return
   end
@@ -42,19 +44,22 @@ local function take_back(stream, sid)
     ended = ended + 1
     return
   end
-  if job[1] ~= 'running' or (ARGV[6] ~= '' and ARGV[6] ~= id) then
+  if job[1] ~= 'running' or (ARGV[6] ~= '' and ARGV[6] ~= id and not written[id]) then
     -- It only waited in the dead worker's hands: that is no attempt. Or it had ended there, and may be stored: 'rec'
     -- makes the next worker look.
     if job[1] == 'running' then
-      redis.call('HINCRBY', key, 'att', -1)
+      add(key, 'att', -1)
       redis.call('HSET', key, 'rec', 1)
     end
     requeue(stream, key, id)
     requeued = requeued + 1
     return
   end
-  local lost = redis.call('HINCRBY', key, 'lost', 1)
+  local lost = add(key, 'lost', 1)
   redis.call('HSET', key, 'why', reason)
+  if written[id] then
+    redis.call('HSET', key, 'wr', 1)
+  end
   if lost >= tonumber(ARGV[4]) then
     finish(key, id, 'failed')
     ended = ended + 1

@@ -7,8 +7,8 @@ for i = 2, #ARGV, 3 do
   local key = ARGV[1] .. id
   if redis.call('XACK', stream, 'workers', sid) == 1 then
     redis.call('XDEL', stream, sid)
-    if redis.call('HGET', key, 'st') == 'running' then
-      redis.call('HINCRBY', key, 'att', -1)
+    if fields(key, 'st')[1] == 'running' then
+      add(key, 'att', -1)
       redis.call('HDEL', key, 'own', 't0')
       redis.call('HSET', key, 'st', 'queued', 'sid', redis.call('XADD', stream, '*', 'i', id))
       released = released + 1

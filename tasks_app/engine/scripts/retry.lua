@@ -7,13 +7,10 @@ if redis.call('XACK', KEYS[1], 'workers', ARGV[1]) == 0 then
 end
 redis.call('XDEL', KEYS[1], ARGV[1])
 local now = redis.call('TIME')
+set(KEYS[3], 'err', ARGV[4])
 redis.call('HDEL', KEYS[3], 'sid', 'own', 't0')
-redis.call('HSET', KEYS[3], 'err', ARGV[4])
 if redis.call('HEXISTS', KEYS[3], 'cx') == 1 then
-  local unique = redis.call('HGET', KEYS[3], 'uk')
-  if unique and redis.call('GET', unique) == ARGV[2] then
-    redis.call('DEL', unique)
-  end
+  free(KEYS[3], ARGV[2])
   redis.call('HSET', KEYS[3], 'st', 'cancelled')
   redis.call('ZADD', KEYS[4], now[1], ARGV[2])
   return 1

@@ -30,7 +30,7 @@ end
 
 local function begin(priority, stream, sid, id)
   local key = ARGV[1] .. id
-  local job = redis.call('HMGET', key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec')
+  local job = fields(key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec')
   local mine = job[1] == 'running' and job[2] == sid and job[3] == ARGV[2]
   if job[1] == 'queued' and job[2] == sid then
     if paused then
@@ -39,13 +39,13 @@ local function begin(priority, stream, sid, id)
       redis.call('HSET', key, 'sid', redis.call('XADD', stream, '*', 'i', id))
       return
     end
-    job[4] = tonumber(job[4]) + 1
+    job[4] = number(job[4]) + 1
     redis.call('HSET', key, 'st', 'running', 'own', ARGV[2], 't0', now_ms, 'att', job[4])
     mine = true
   end
   if mine then
-    to_run[#to_run + 1] = {priority, sid, id, tonumber(job[4]), tonumber(job[5] or '0') + (job[10] and 1 or 0), job[6] or '0', job[7] or '',
-      job[8] or '', job[9] or ''}
+    to_run[#to_run + 1] = {priority, sid, id, number(job[4]), number(job[5]) + (job[10] and 1 or 0),
+      job[6] or '0', job[7] or '', job[8] or '', job[9] or ''}
   else
     -- Cancelled, or a newer attempt exists: this entry is nobody's any more.
     dropped = dropped + 1

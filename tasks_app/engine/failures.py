@@ -1,0 +1,71 @@
+"""How an attempt failed, in words that can be kept. An exception is a task's own: each step here expects the worst of it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+from tasks_app.engine.errors import JobCancelled, JobInterrupted
+from tasks_app.engine.storable import class_name, storable_text
+from tasks_app.engine.text_redaction import redact_text, redact_traceback
+
+MAX_TRACEBACK_CHARS = 20_000
+MAX_MESSAGE_CHARS = 2_000
+_HEAD_CHARS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The error of an attempt as it is kept: text that both servers take, without secrets that have a name."""
+
+    error_class: str
+    error_message: str
+    traceback: str
+
+
+def describe(error: BaseException) -> Failure:
+    """Put an exception into words. Whatever its str(), its causes or its class do, this returns."""
+    try:
+        message = redact_text(storable_text(error, MAX_MESSAGE_CHARS))
+        return Failure(class_name(error), message[:MAX_MESSAGE_CHARS], format_traceback(error))
+    except BaseException as trouble:  # noqa: BLE001 - also the interrupt of a job whose str() takes too long
+        message = f"What it says cannot be written: {class_name(trouble)}."
+        return Failure(class_name(error), message, "")
+
+
+def format_traceback(error: BaseException) -> str:
+    """The traceback without the engine's own frames, cut in the middle where it is too long."""
+    try:
+        text = "".join(traceback.format_exception(type(error), error, _of_the_task(error.__traceback__)))
+    except JobInterrupted:
+        raise
+    except BaseException as trouble:  # noqa: BLE001
+        text = f"{class_name(error)} (its traceback cannot be written: {class_name(trouble)})\n"
+    return redact_traceback(storable_text(_cut(text)))[:MAX_TRACEBACK_CHARS]
+
+
+def _cut(text: str) -> str:
+    """Where it came from is at the beginning, what it says at the end (and may be all of it)."""
+    if len(text) <= MAX_TRACEBACK_CHARS:
+        return text
+    return f"{text[:_HEAD_CHARS]}\n[...]\n{text[_HEAD_CHARS + 10 - MAX_TRACEBACK_CHARS :]}"
+
+
+def _of_the_task(trace: TracebackType | None) -> TracebackType | None:
+    while trace and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("tasks_app.engine."):
+        trace = trace.tb_next
+    return trace
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether the job was told to stop; a group of exceptions may hold that among others."""
+    left = [error]
+    while left:
+        one = left.pop()
+        # By its type: isinstance() asks the object, too, which may raise.
+        if issubclass(type(one), JobCancelled):
+            return True
+        if issubclass(type(one), BaseExceptionGroup):
+            left += BaseExceptionGroup.exceptions.__get__(one)
+    return False

@@ -1,0 +1,40 @@
+-- What every script begins with. A hash that somebody damaged (another type of key, fields that are missing or no
+-- numbers) must not end a script half way: every other job of the queue would wait behind it.
+
+-- HMGET that finds nothing in a key of another type.
+local function fields(key, ...)
+  local found = redis.pcall('HMGET', key, ...)
+  return found.err and {} or found
+end
+
+-- A whole number that may be counted on with, 0 for anything else.
+local function number(text)
+  local value = tonumber(text or '0') or 0
+  return value >= 0 and value < 1e9 and math.floor(value) or 0
+end
+
+-- HSET that replaces a key of another type.
+local function set(key, ...)
+  local answer = redis.pcall('HSET', key, ...)
+  if type(answer) == 'table' and answer.err then
+    redis.call('DEL', key)
+    redis.call('HSET', key, ...)
+  end
+end
+
+-- Adds to a number of a hash.
+local function add(key, field, change)
+  local value = math.max(0, number(fields(key, field)[1]) + change)
+  set(key, field, value)
+  return value
+end
+
+-- Ends a job's hold on its unique key.
+local function free(key, id)
+  local unique = fields(key, 'uk')[1]
+  local holder = unique and redis.pcall('GET', unique)
+  if holder == id then
+    redis.call('DEL', unique)
+  end
+end
+

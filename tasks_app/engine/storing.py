@@ -1,0 +1,109 @@
+"""Handing rows of ended jobs to the store: a row that cannot be written becomes that job's failure, never another's."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import cast
+
+from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.database import is_servers_fault
+from tasks_app.engine.job_fields import is_job_id
+from tasks_app.engine.records import FinishedJob, JobStore
+from tasks_app.engine.states import JobState
+from tasks_app.engine.storable import class_name, storable_text, storable_value
+
+logger = logging.getLogger(__name__)
+
+MAX_TASK_CHARS = 100
+MAX_CLASS_CHARS = 200
+MAX_REASON_CHARS = 500
+UNSTORABLE = "UnstorableJob"
+
+
+def job_store() -> JobStore:
+    """The module named by TASK_ENGINE["JOB_STORE"]."""
+    return cast(JobStore, importlib.import_module(engine_config().job_store))
+
+
+def store_rows(jobs: list[FinishedJob]) -> list[FinishedJob]:
+    """Write a row for each job and return the rows as they were written. Raises only what is the servers' trouble."""
+    if not jobs:
+        return []
+    try:
+        job_store().store_finished(jobs)
+        return jobs
+    except Exception as error:
+        if is_servers_fault(error):
+            raise
+        if len(jobs) == 1:
+            return [_store_alone(jobs[0], error)]
+    half = len(jobs) // 2
+    return store_rows(jobs[:half]) + store_rows(jobs[half:])
+
+
+def _store_alone(job: FinishedJob, error: Exception) -> FinishedJob:
+    """Write what of the job can be written. Raises when not even its bare end can, though nothing in it is odd."""
+    logger.error("job %s cannot be stored as it is: %s", job.job_id, storable_text(error, MAX_REASON_CHARS))
+    for make in (_repaired, _bare):
+        row = make(job, error)
+        try:
+            job_store().store_finished([row])
+            return row
+        except Exception as again:
+            if is_servers_fault(again) or (make is _bare and is_job_id(job.job_id)):
+                raise
+    # Only what no row can have: an id that is none.
+    return row
+
+
+def _repaired(job: FinishedJob, _error: Exception) -> FinishedJob:
+    """The same row, each value once more made storable."""
+    return replace(
+        job,
+        task=storable_text(job.task, MAX_TASK_CHARS),
+        error_class=storable_text(job.error_class, MAX_CLASS_CHARS),
+        error_message=storable_text(job.error_message),
+        traceback=storable_text(job.traceback),
+        args=storable_value(job.args),
+        kwargs=storable_value(job.kwargs),
+        result=storable_value(job.result),
+        attempts=storable_value(job.attempts),
+        progress=storable_value(job.progress),
+        logs=storable_value(job.logs),
+    )
+
+
+def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
+    """That the job ended and why, without its details: a failure, unless it was cancelled."""
+    reason = f"(Its details could not be stored: {class_name(error)}: {storable_text(error, MAX_REASON_CHARS)})"
+    said = storable_text(job.error_message, MAX_REASON_CHARS)
+    return FinishedJob(
+        job_id=job.job_id,
+        task=storable_text(job.task, MAX_TASK_CHARS),
+        queue=job.queue,
+        state=JobState.CANCELLED if job.state == JobState.CANCELLED else JobState.FAILED,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        started_at=job.started_at,
+        attempt_count=min(max(job.attempt_count, 0), 2**31 - 1),
+        error_class=storable_text(job.error_class, MAX_CLASS_CHARS) or UNSTORABLE,
+        error_message=f"{said} {reason}".strip(),
+        worker_host=job.worker_host,
+        worker_pid=job.worker_pid,
+    )
+
+
+def row_of(attempt: Attempt) -> FinishedJob:
+    """Everything that is kept of a job whose last attempt this was; its bare end when that cannot be put together."""
+    try:
+        return attempt.finished_job()
+    except Exception as error:
+        delivery = attempt.delivery
+        logger.exception("job %s is kept without its details", delivery.job_id)
+        now = datetime.now(UTC)
+        bare = FinishedJob(delivery.job_id, delivery.task, attempt.queue, attempt.state, attempt.started_at, now)
+        return _bare(replace(bare, started_at=attempt.started_at, attempt_count=delivery.attempt), error)
