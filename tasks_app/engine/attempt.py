@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from tasks_app.engine.storable import json_type_of, storable_text
 from tasks_app.engine.streams import Delivery
 from tasks_app.engine.text_redaction import hide_values, secret_values
 
+NO_ARGUMENTS: tuple[list[Any], dict[str, Any]] = ([], {})
 MAX_KEPT_MESSAGE_BYTES = 4096
 
 
@@ -46,8 +48,8 @@ class Attempt:
     # How it failed, in words.
     failed: Failure | None = None
     # Taken before it runs, for a task may change what it is given: its arguments as they are shown, and what is hidden of them.
-    shown: tuple[list[Any], dict[str, Any]] = field(default_factory=lambda: ([], {}))
-    secrets: list[str] = field(default_factory=list)
+    shown: tuple[list[Any], dict[str, Any]] = NO_ARGUMENTS
+    secrets: Sequence[str] = ()
 
     @property
     def timeout_seconds(self) -> float:
@@ -96,6 +98,8 @@ class Attempt:
 
     def shown_logs(self) -> list[str]:
         """What it logged, without what is hidden of its arguments."""
+        if not self.log_lines:
+            return []
         return [hide_values(storable_text(line), self.secrets) for line in self.log_lines]
 
     def call_to_keep(self) -> tuple[list[Any], dict[str, Any]]:

@@ -21,14 +21,14 @@ class CurrentJob:
     def __init__(
         self,
         *,
-        job_id: UUID | None = None,
+        job_id: UUID | str | None = None,
         requested_by_id: int | None = None,
         attempt: int = 1,
         report_progress: Callable[[dict[str, Any]], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
         log_lines: list[str] | None = None,
     ) -> None:
-        self.id = job_id
+        self._job_id = job_id
         self.requested_by_id = requested_by_id
         self.attempt = attempt
         self.last_progress: dict[str, Any] | None = None
@@ -36,6 +36,11 @@ class CurrentJob:
         self._report_progress = report_progress
         self._is_cancelled = is_cancelled
         self._reported_at = 0.0
+
+    @property
+    def id(self) -> UUID | None:
+        """The id of the job, None outside of one. Made when it is asked for: most jobs never do."""
+        return UUID(self._job_id) if isinstance(self._job_id, str) else self._job_id
 
     def progress(self, current: int, total: int | None = None, message: str = "") -> None:
         """Say how far the job is. Written at most four times a second; the first and the last (current == total) always.

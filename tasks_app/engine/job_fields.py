@@ -12,7 +12,9 @@ from tasks_app.engine.records import from_ms
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_value
 
-_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_JOB_ID = re.compile(_ID)
+_JOB_IDS = re.compile(f"(?:{_ID},)*{_ID}")
 
 
 def read_hash(answer: Any) -> dict[str, bytes]:
@@ -81,6 +83,11 @@ def read_priority(raw: bytes | None) -> str:
     """Read a priority; the normal one for anything else, as the scripts take it."""
     text = read_text(raw)
     return text if text in PRIORITIES else "normal"
+
+
+def are_job_ids(texts: list[str]) -> bool:
+    """Whether all of these can be ids of jobs, told in one go."""
+    return _JOB_IDS.fullmatch(",".join(texts)) is not None
 
 
 def is_job_id(text: str) -> bool:

@@ -15,7 +15,7 @@ _TEXT = re.compile(rb'"[^"]*"')
 
 def is_too_deep(encoded: bytes) -> bool:
     """Whether this JSON has more than MAX_DEPTH levels of lists and objects."""
-    if encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH:
+    if len(encoded) <= 2 * MAX_DEPTH or encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH:
         return False
     return _walk_is_too_deep(encoded) if b"\\" in encoded else _structure_is_too_deep(encoded)
 

@@ -60,11 +60,17 @@ class Envelope:
         return _mac(self._secret, self._queue, job_id, body) + b"." + body
 
 
+def _is_signed(queue: str, job_id: str, mac: bytes, body: bytes) -> bool:
+    if hmac.compare_digest(mac, _mac(settings.SECRET_KEY, queue, job_id, body)):
+        return True
+    former = settings.SECRET_KEY_FALLBACKS
+    return any(hmac.compare_digest(mac, _mac(secret, queue, job_id, body)) for secret in former)
+
+
 def unseal(queue: str, job_id: str, message: bytes) -> Payload:
     """Return the content of a message. Raises BadPayload when it is not ours, changed, replayed or unreadable."""
     mac, dot, body = message[:_MAC_LENGTH], message[_MAC_LENGTH : _MAC_LENGTH + 1], message[_MAC_LENGTH + 1 :]
-    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    if dot != b"." or not any(hmac.compare_digest(mac, _mac(secret, queue, job_id, body)) for secret in secrets):
+    if dot != b"." or not _is_signed(queue, job_id, mac, body):
         raise BadPayload("The signature does not fit this message on this queue.")
     try:
         return _decoder.decode(body)

@@ -234,14 +234,19 @@ def _delivery(
     message: bytes,
     failures: bytes,
 ) -> Delivery:
-    return Delivery(
-        priority=priority,
-        stream_id=stream_id.decode(),
-        job_id=read_text(job_id),
-        attempt=attempt,
-        lost=lost,
-        created_ms=read_number(created_ms),
-        task=read_text(task),
-        message=message,
-        failures=read_failures(failures) if failures else [],
-    )
+    try:
+        return Delivery(
+            priority=priority,
+            stream_id=stream_id.decode(),
+            job_id=job_id.decode(),
+            attempt=attempt,
+            lost=lost,
+            created_ms=int(created_ms),
+            task=task.decode(),
+            message=message,
+            failures=read_failures(failures) if failures else [],
+        )
+    except ValueError:
+        # A field is damaged: with those that can be read it is this job's failure, and no other's.
+        texts = (read_text(job_id).encode(), attempt, lost, b"%d" % read_number(created_ms), read_text(task).encode())
+        return _delivery(priority, stream_id, *texts, message, failures)

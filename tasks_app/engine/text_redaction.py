@@ -47,7 +47,7 @@ def _without_named(text: str) -> Iterator[str]:
     done = 0
     for named in _NAME.finditer(text):
         value = _VALUE.match(text, named.end()) if named.end() > done and is_secret(named[1]) else None
-        if value and not (":" in named[2] and _is_sentence(*named.groups(), value[0])):
+        if value and not (":" in named[2] and _is_sentence(named[1], named[2], value[0])):
             yield text[done : named.end()] + HIDDEN
             done = value.end()
     yield text[done:]

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import redis
 from django.db import Error as DatabaseTrouble
@@ -29,7 +28,7 @@ from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.database import TROUBLE, is_database_away, require_database
 from tasks_app.engine.errors import JobInterrupted
 from tasks_app.engine.failures import is_cancellation
-from tasks_app.engine.job_fields import is_job_id
+from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.states import JobState
@@ -166,10 +165,12 @@ class Worker:
 
         A lost worker had stored its end; or someone put a message back that was signed for a job which has ended since.
         """
-        states = job_store().stored_states([delivery.job_id for delivery in deliveries if is_job_id(delivery.job_id)])
-        ended = [d for d in deliveries if d.job_id in states or not is_job_id(d.job_id)]
-        if not ended:
+        ids = [delivery.job_id for delivery in deliveries]
+        proper = ids if are_job_ids(ids) else list(filter(is_job_id, ids))
+        states = job_store().stored_states(proper)
+        if not states and proper is ids:
             return deliveries
+        ended = [delivery for delivery in deliveries if delivery.job_id in states or not is_job_id(delivery.job_id)]
         for delivery in ended:
             logger.warning("job %s is not run: it has ended, or has no proper id", delivery.job_id)
         self.queue.finish([(delivery, JobState(states.get(delivery.job_id, JobState.FAILED))) for delivery in ended])
@@ -266,7 +267,7 @@ class Worker:
             self.cancel_asked = self.cancel_asked or self.queue.progress(delivery, progress) == 1
 
         return CurrentJob(
-            job_id=UUID(delivery.job_id),
+            job_id=delivery.job_id,
             attempt=delivery.attempt,
             report_progress=report,
             is_cancelled=lambda: self.cancel_asked,

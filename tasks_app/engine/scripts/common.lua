@@ -31,9 +31,8 @@ end
 
 -- Ends a job's hold on its unique key.
 local function free(key, id)
-  local unique = fields(key, 'uk')[1]
-  local holder = unique and redis.pcall('GET', unique)
-  if holder == id then
+  local unique = redis.pcall('HGET', key, 'uk')
+  if type(unique) == 'string' and redis.pcall('GET', unique) == id then
     redis.call('DEL', unique)
   end
 end

@@ -30,7 +30,7 @@ end
 
 local function begin(priority, stream, sid, id)
   local key = ARGV[1] .. id
-  local job = fields(key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec')
+  local job = redis.pcall('HMGET', key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec')
   local mine = job[1] == 'running' and job[2] == sid and job[3] == ARGV[2]
   if job[1] == 'queued' and job[2] == sid then
     if paused then
