@@ -7,6 +7,7 @@ from itertools import islice
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.scripts import script
 from tasks_app.engine.streams import JobQueue
 
@@ -25,7 +26,7 @@ def repair_queue(name: str, *, apply: bool, has_time: Callable[[], bool] = lambd
     for keys in _batches(queue.keys.job_prefix):
         if not has_time():
             return counts
-        ids = [key.decode()[len(queue.keys.job_prefix) :] for key in keys]
+        ids = [key[len(queue.keys.job_prefix.encode()) :] for key in keys]
         places = [*queue.keys.streams, queue.keys.delayed, queue.keys.ended]
         lost, remains = script(queue.client, "leaks")(keys=places, args=[queue.keys.job_prefix, int(apply), *ids])
         counts["lost_jobs"] += lost
@@ -46,8 +47,8 @@ def _batches(prefix: str) -> Iterator[list[bytes]]:
 
 def _is_free(queue: JobQueue, key: bytes, apply: bool) -> bool:
     """Whether a unique key names a job that is no more; with `apply` remove it."""
-    job_id = queue.client.get(key)
-    if not isinstance(job_id, bytes) or queue.client.exists(queue.keys.job(job_id.decode())):
+    (job_id,) = queue.client.pipeline(transaction=False).get(key).execute(raise_on_error=False)
+    if not isinstance(job_id, bytes) or queue.client.exists(queue.keys.job_prefix.encode() + job_id):
         return False
     if apply:
         # Only while it still names that job: another one may have taken the key just now.
@@ -58,7 +59,7 @@ def _is_free(queue: JobQueue, key: bytes, apply: bool) -> bool:
 
 def _stale_consumers(queue: JobQueue, apply: bool) -> int:
     stale = queue.consumers_without_beat(idle_seconds=STALE_SECONDS)
-    described = [name.decode() for name in queue.client.hkeys(queue.keys.consumers)]
+    described = [read_text(name) for name in queue.client.hkeys(queue.keys.consumers)]
     stale += [name for name in described if queue.client.zscore(queue.keys.beats, name) is None]
     names = sorted(set(stale))
     for name in names if apply else []:

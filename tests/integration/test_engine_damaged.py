@@ -122,6 +122,9 @@ def test_a_purge_and_a_repair_reach_all_others(queue, staff, damage):
 
     damaged(queue, damage)
     damaged(queue, damage, countdown=600)
+    client().hset(queue.keys.job_prefix.encode() + b"\xff", "st", "queued")
+    client().lpush(queue.keys.unique("x"), "no text")
+    client().set(queue.keys.unique("y"), b"\xff")
     repair_queue("positions", apply=True)
     purge_queue(name="positions", user=staff, now=timezone.now())
     assert Job.objects.filter(state="cancelled", args=["good"]).count() == 2

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
+import redis
 
 from tasks_app.engine.clocks import ClockGuard
+from tasks_app.engine.cluster import Cluster
 from tasks_app.engine.connection import client
+from tasks_app.engine.maintenance import Maintenance
+from tasks_app.engine.scheduler import SchedulerProcess
+from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker, job_store
 from tasks_app.models import Job
@@ -112,3 +120,61 @@ def test_an_entry_without_its_job_is_dropped_and_the_reader_goes_on(run_jobs, qu
     assert probe.ledger() == ["good"]
     assert Job.objects.get().pk == good
     assert client().xlen(queue.keys.streams[1]) == 0
+
+
+def note_of(consumer: str) -> dict[str, str]:
+    return {"queue": "positions", "consumer": consumer, "reason": "was killed", "job_id": "none"}
+
+
+@pytest.fixture
+def maintenance():
+    reading, writing = os.pipe()
+    yield Maintenance(["positions"], Slots(1), reading, ["positions"]), writing
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_death_that_redis_refuses_to_hear_of_holds_up_no_other(maintenance, queue, monkeypatch):
+    process, _ = maintenance
+    given_back: list[str] = []
+
+    def recover(consumer, reason, **kwargs):
+        if consumer == "odd":
+            raise redis.ResponseError("WRONGTYPE")
+        given_back.append(consumer)
+        return 0, 0
+
+    monkeypatch.setattr(queue, "recover", recover)
+    process._deaths = [note_of("odd"), note_of("other")]
+    process._turn({"positions": queue})
+    assert given_back == ["other"]
+    assert process._deaths == [note_of("odd")]
+    assert process._beat_at > 0
+
+
+def test_half_a_note_of_a_death_costs_no_other(maintenance):
+    process, writing = maintenance
+    os.write(writing, b'"positions", "reason": "x"}\n[1]\n\xff\n' + json.dumps(note_of("whole")).encode() + b"\n")
+    process._read_deaths(0)
+    assert process._deaths == [note_of("whole")]
+
+
+def test_notes_that_the_pipe_has_no_room_for_come_whole_later():
+    cluster = Cluster(["positions"], workers=1)
+    sent = [json.dumps({"number": number, "text": "x" * 20_000}) for number in range(10)]
+    received = b""
+    for text in sent:
+        cluster._notes += text.encode() + b"\n"
+        cluster._send_notes()
+    assert cluster._notes
+    while cluster._notes or received.count(b"\n") < len(sent):
+        received += os.read(cluster._deaths_read, 65536)
+        cluster._send_notes()
+    assert received.decode().splitlines() == sent
+
+
+def test_one_step_of_the_scheduler_that_fails_holds_up_none_of_the_others():
+    def fail() -> None:
+        raise LookupError("caf\udce9")
+
+    SchedulerProcess._attempt("step", fail)

@@ -19,7 +19,7 @@ from tasks_app.engine.errors import BadPayload, JobCancelled, PermanentError
 from tasks_app.engine.payload import Envelope, Payload, unseal
 from tasks_app.engine.redaction import is_complete, redact, shorten
 from tasks_app.engine.retry import RetryPolicy, retry_delay_seconds
-from tasks_app.engine.slots import Slots
+from tasks_app.engine.slots import MAX_WRITTEN, Slots
 
 DOUBLING = RetryPolicy(max_attempts=5, base_seconds=1, cap_seconds=60)
 LONG = RetryPolicy(max_attempts=1000, base_seconds=5, cap_seconds=3600)
@@ -168,6 +168,17 @@ def test_slots_tell_who_does_what_until_when():
     assert slots.pulse_at(1) > before
     slots.clear(1)
     assert slots.consumers() == {}
+
+
+def test_slots_tell_whose_rows_are_being_written():
+    slots, ids = Slots(2), [str(uuid.uuid4()) for _ in range(MAX_WRITTEN + 5)]
+    slots.begin_writing(0, ids[:3])
+    slots.begin_writing(1, ids)
+    assert slots.being_written(0) == ids[:3]
+    assert slots.being_written(1) == ids[:MAX_WRITTEN]
+    slots.end_writing(0)
+    slots.clear(1)
+    assert slots.being_written(0) == slots.being_written(1) == []
 
 
 def test_current_job_is_harmless_outside_of_a_worker():
