@@ -28,14 +28,17 @@ _ADMIT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local wait = 0
-for _, key in ipairs(KEYS) do
-    wait = math.max(wait, tonumber(redis.call('HGET', key, 'until') or '0') - now)
+for i, key in ipairs(KEYS) do
+    local left = tonumber(redis.call('HGET', key, 'until') or '0') - now
+    -- A longer one than there are was set before the clock was put back.
+    if left <= tonumber(ARGV[i * 3 + 2]) then wait = math.max(wait, left) end
 end
 if wait > 0 then return tostring(wait) end
 for i, key in ipairs(KEYS) do
     local free, forget, longest = tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1]), tonumber(ARGV[i * 3 + 2])
     local count = tonumber(redis.call('HGET', key, 'count') or '0')
     local since = tonumber(redis.call('HGET', key, 'since') or now)
+    if since > now then since = now end
     local forgotten = math.floor((now - since) / forget)
     count, since = count - forgotten, since + forgotten * forget
     if count <= 0 then count, since = 0, now end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -152,6 +153,16 @@ def test_failures_are_forgotten_with_time(settings):
     login_limits.client().hset(key, mapping={"since": since - 3 * budget.forget_seconds, "until": 0})
     admit(username="ana", address="203.0.113.1")
     admit(username="ana", address="203.0.113.1")
+
+
+def test_a_clock_that_was_put_back_locks_nobody_out(settings):
+    settings.AXES_FAILURE_LIMIT = 2
+    key = login_limits._key(admit(username="ana", address="203.0.113.1").budgets[0].name)
+    future = time.time() + 100_000
+    login_limits.client().hset(key, mapping={"since": future, "until": future})
+    admit(username="ana", address="203.0.113.1")
+    with pytest.raises(TooManyAttempts):
+        admit(username="ana", address="203.0.113.1")
 
 
 def test_attempts_at_the_same_moment_cannot_pass_together(settings):
