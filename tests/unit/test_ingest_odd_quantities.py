@@ -198,6 +198,7 @@ def test_what_makes_a_fix_still_refuses_it(name: str, odd: str) -> None:
         ('{"batteryLevel": 255, "ignition": true}', {"ignition": True}, ("battery",)),
         ('{"batteryLevel": "NaN", "ignition": true}', {"ignition": True}, ("battery",)),
         ('{"batteryLevel": 87.5, "ignition": true}', {"batteryLevel": 87.5, "ignition": True}, ()),
+        ('{"batteryLevel": null, "cells": [{"id": 1}]}', {"batteryLevel": None, "cells": [{"id": 1}]}, ()),
         ("[1]", {}, ("attributes",)),
         ('"x"', {}, ("attributes",)),
         ("true", {}, ("attributes",)),
