@@ -236,6 +236,13 @@ def test_an_odd_battery_of_client_9_is_unknown(level: str) -> None:
     assert (fix.attributes, fix.unknown) == ({"charge": True}, ("battery",))
 
 
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "-inf"])
+def test_a_number_that_is_none_is_no_alarm(odd: str) -> None:
+    body = f'[{{"device_id": "van-1", "timestamp": "{AT}", "attributes": {{"alarm": {odd}}}}}]'
+    batch = parse_batch(decode_json(body.encode()), now=NOW)
+    assert (batch.news, len(batch.rejected)) == ({}, 1)
+
+
 def test_several_odd_quantities_are_all_named(tmp_path: Path) -> None:
     item = {"device_id": "van-1", "timestamp": AT, **PLACE, "speed": "x", "altitude": 65535, "attributes": {"a": "NaN"}}
     good = {**item, "speed": 5, "altitude": 5, "attributes": {}}
