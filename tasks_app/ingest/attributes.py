@@ -31,42 +31,44 @@ def clean_attributes(value: object, unknown: list[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         unknown.append("attributes")
         return {}
-    level = value.get(BATTERY)
-    if level is not None and not _is_percentage(level):
+    if is_clean(value):
+        return value
+    if not _is_level(value.get(BATTERY)):
         unknown.append("battery")
         value = {name: member for name, member in value.items() if name != BATTERY}
-    flat_bytes = _flat_bytes(value)
-    if flat_bytes is not None and flat_bytes <= MAX_ATTRIBUTES_BYTES and len(value) <= MAX_ATTRIBUTES:
-        return value
     kept = _kept(value)
     if kept != value:
         unknown.append("attributes")
     return kept
 
 
-def _is_percentage(level: object) -> bool:
-    return isinstance(level, int | float) and not isinstance(level, bool) and 0 <= level <= 100
-
-
-def _flat_bytes(attributes: dict[Any, Any]) -> int | None:
-    """What clean strings and small numbers take at most as JSON; None for anything else, which needs a deeper look."""
+def is_clean(attributes: dict[Any, Any]) -> bool:
+    """Whether nothing of these has to be looked at closer: few short texts and small numbers, no list and no object."""
     characters = 0
     for key, value in attributes.items():
         if not isinstance(key, str) or UNSTORABLE.search(key):
-            return None
+            return False
         characters += len(key)
         kind = type(value)
         if kind is float or kind is int:
             if not -1e15 < value < 1e15:
-                return None
+                return False
         elif kind is str:
             if UNSTORABLE.search(value) or value in NOT_NUMBERS:
-                return None
+                return False
             characters += len(value)
         elif kind is not bool and value is not None:
-            return None
+            return False
     # An escaped character takes six bytes, a number no more than 25, quotes and the rest eight.
-    return 6 * characters + 33 * len(attributes) + 2
+    count = len(attributes)
+    if count > MAX_ATTRIBUTES or 6 * characters + 33 * count + 2 > MAX_ATTRIBUTES_BYTES:
+        return False
+    return BATTERY not in attributes or _is_level(attributes[BATTERY])
+
+
+def _is_level(level: object) -> bool:
+    """Whether it is a percentage, or not sent."""
+    return level is None or (isinstance(level, int | float) and not isinstance(level, bool) and 0 <= level <= 100)
 
 
 def _kept(attributes: dict[Any, Any]) -> dict[str, Any]:

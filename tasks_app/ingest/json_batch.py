@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tasks_app.ingest.attributes import clean_attributes
+from tasks_app.ingest.attributes import clean_attributes, is_clean
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.gps_weeks import MAX_AHEAD, earliest_of_this_period
@@ -45,7 +45,10 @@ class ParsedBatch:
     news: dict[int, PlacelessNews] = field(default_factory=dict)
 
 
-_SPEEDS, _ALTITUDES, _ACCURACIES = (UNKNOWN_VALUES[name] for name in ("speed", "altitude", "accuracy"))
+# Beyond these a value may be one of UNKNOWN_VALUES, for the slow way to tell.
+USUAL_SPEED_KPH = min(UNKNOWN_VALUES["speed"]) - 0.5
+USUAL_ACCURACY_METERS = min(UNKNOWN_VALUES["accuracy"]) - 0.5
+LOWEST_USUAL_METERS, HIGHEST_USUAL_METERS = -700.0, 6000.0
 # How programs write numbers that JSON does not have: NaN, an infinity, 1e999. A string is passed over as a whole.
 _NO_JSON_NUMBER = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[-+]?\b(?:nan|inf(?:inity)?)\b|(?<![0-9.])-?[0-9]++(?:\.[0-9]++)?+e\+?[0-9]{3,}+',
@@ -172,28 +175,34 @@ def _fast(position: _Position, known_ids: set[str], earliest: datetime, latest: 
             return None
     if moment.tzinfo is not UTC or not earliest < moment <= latest:
         return None
+    speed, altitude, accuracy = position.speed or 0.0, position.altitude or 0.0, position.accuracy or 0.0
     # msgspec lets NaN through its limits; NaN spreads over a sum and is the one value not equal to itself.
-    speed, altitude, accuracy = position.speed, position.altitude, position.accuracy
-    total = latitude + longitude + (speed or 0.0) + (course or 0.0)
-    total += (altitude or 0.0) + (accuracy or 0.0)
-    if total != total or (latitude == 0.0 and longitude == 0.0):
+    total = latitude + longitude + speed + (course or 0.0) + altitude + accuracy
+    if total != total or (latitude == 0.0 and longitude == 0.0) or position.unknown:
         return None
-    if speed in _SPEEDS or altitude in _ALTITUDES or accuracy in _ACCURACIES:
+    # Outside of these lie the values that say "unknown"; looking each up would take longer.
+    if (
+        speed > USUAL_SPEED_KPH
+        or accuracy > USUAL_ACCURACY_METERS
+        or not LOWEST_USUAL_METERS < altitude < HIGHEST_USUAL_METERS
+    ):
         return None
-    unknown: list[str] = []
-    attributes = clean_attributes(position.attributes, unknown)
-    if unknown or position.unknown:
-        return None
+    attributes = position.attributes
+    if attributes and not is_clean(attributes):
+        unknown: list[str] = []
+        attributes = clean_attributes(attributes, unknown)
+        if unknown:
+            return None
     return Fix(
         device_id,
         moment,
         latitude,
         longitude,
-        speed,
+        position.speed,
         0.0 if course == 360.0 else course,
-        altitude,
-        accuracy,
-        attributes,
+        position.altitude,
+        position.accuracy,
+        attributes or {},
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tasks_app.ingest.attributes import UNSTORABLE
+from tasks_app.ingest.attributes import NOT_NUMBERS, UNSTORABLE
 from tasks_app.ingest.validate import InvalidFix, check_device_id, parse_live_timestamp
 
 MAX_ALARMS = 20
@@ -69,7 +69,7 @@ def alarm_names(value: Any) -> list[str]:
     """The alarms of an attribute, a text with commas or a list of texts: each once, in its order."""
     parts = value.split(",", 10 * MAX_ALARMS) if isinstance(value, str) else value if isinstance(value, list) else []
     names = [part.strip()[:MAX_ALARM_LENGTH] for part in parts[: 10 * MAX_ALARMS] if isinstance(part, str)]
-    return list(dict.fromkeys(_storable(name) for name in names if name))[:MAX_ALARMS]
+    return list(dict.fromkeys(_storable(name) for name in names if name and name not in NOT_NUMBERS))[:MAX_ALARMS]
 
 
 def result_text(value: Any) -> str:

@@ -198,6 +198,7 @@ def test_what_makes_a_fix_still_refuses_it(name: str, odd: str) -> None:
         ('{"batteryLevel": 255, "ignition": true}', {"ignition": True}, ("battery",)),
         ('{"batteryLevel": "NaN", "ignition": true}', {"ignition": True}, ("battery",)),
         ('{"batteryLevel": 87.5, "ignition": true}', {"batteryLevel": 87.5, "ignition": True}, ()),
+        ('{"batteryLevel": null, "cells": [{"id": 1}]}', {"batteryLevel": None, "cells": [{"id": 1}]}, ()),
         ("[1]", {}, ("attributes",)),
         ('"x"', {}, ("attributes",)),
         ("true", {}, ("attributes",)),
@@ -233,6 +234,13 @@ def test_an_odd_battery_of_client_9_is_unknown(level: str) -> None:
     fix = parse_json((body % (AT, level)).encode(), now=NOW).content
     assert isinstance(fix, Fix)
     assert (fix.attributes, fix.unknown) == ({"charge": True}, ("battery",))
+
+
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "-inf"])
+def test_a_number_that_is_none_is_no_alarm(odd: str) -> None:
+    body = f'[{{"device_id": "van-1", "timestamp": "{AT}", "attributes": {{"alarm": {odd}}}}}]'
+    batch = parse_batch(decode_json(body.encode()), now=NOW)
+    assert (batch.news, len(batch.rejected)) == ({}, 1)
 
 
 def test_several_odd_quantities_are_all_named(tmp_path: Path) -> None:
