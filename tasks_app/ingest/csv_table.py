@@ -44,7 +44,7 @@ class Table:
     def rows(self) -> Iterator[tuple[int, Row | None]]:
         """The rows that are not empty with their number from 0, None for one that is no CSV."""
         for index, row in enumerate(rows(self.lines, self.delimiter)):
-            if row is None or any(map(str.strip, row)):
+            if row is None or (row and row[0].strip()) or any(map(str.strip, row)):
                 yield index, row
 
     def column(self, place: int | None) -> Iterator[str]:
