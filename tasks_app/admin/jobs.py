@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from unfold.admin import ModelAdmin
 
 from tasks_app.admin.bulk import bulk_context, change_and_tell, list_query, selection_of
-from tasks_app.admin.exchange import FORMATS, MAX_EXPORT_ROWS
+from tasks_app.admin.exchange import MAX_EXPORT_ROWS
 from tasks_app.admin.job_filters import JobFilterForm, state_tabs
 from tasks_app.admin.job_rows import job_context, job_rows, job_url
 from tasks_app.admin.job_start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
@@ -28,6 +28,7 @@ from tasks_app.admin.job_steps import ReasonForm, cancel_and_tell, retry_and_tel
 from tasks_app.admin.queue_steps import STEPS, step_and_tell, waiting_count
 from tasks_app.admin.queues import queue_context
 from tasks_app.admin.resources import JobResource
+from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (
     FINAL_STATES,
     LIVE_STATES,

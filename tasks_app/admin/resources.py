@@ -7,20 +7,26 @@ off again when it comes back. Every row is checked by the rules of its model; a 
 from __future__ import annotations
 
 import json
+import math
+import re
+from datetime import datetime, time
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils.translation import gettext as _
 from import_export import fields, resources
-from import_export.widgets import ForeignKeyWidget, JSONWidget, Widget
+from import_export.widgets import BooleanWidget, ForeignKeyWidget, JSONWidget, Widget
 
+from tasks_app.admin.table_formats import MAX_IMPORT_ROWS
 from tasks_app.geo.areas import InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
+from tasks_app.ingest.csv_file import check_not_rounded
 from tasks_app.models import Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
 from tasks_app.spreadsheets import guarded, unguarded
 
-MAX_IMPORT_ROWS = 5000
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 class GuardedResource(resources.ModelResource):
@@ -45,8 +51,19 @@ class GuardedResource(resources.ModelResource):
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         for name, value in row.items():
-            if isinstance(value, str):
-                row[name] = unguarded(value.strip())
+            if self._is_text(name):
+                row[name] = cell_text(value)
+            elif isinstance(value, str):
+                text = unguarded(value.strip())
+                row[name] = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
+
+    def _is_text(self, name: str) -> bool:
+        """Whether a column holds texts: a number in it is what a spreadsheet made of digits."""
+        field = self.fields.get(name)
+        if field is None:
+            return False
+        model_field = self._meta.model._meta.get_field(field.attribute)
+        return isinstance(model_field, models.CharField | models.TextField | models.ForeignKey)
 
 
 class FleetWidget(ForeignKeyWidget):
@@ -65,6 +82,19 @@ class FleetWidget(ForeignKeyWidget):
             return super().clean(value, row, **kwargs)
         except Fleet.DoesNotExist as error:
             raise ValueError(_("There is no fleet “%(name)s”.") % {"name": str(value)[:100]}) from error
+
+
+class FlagWidget(BooleanWidget):
+    """Yes or no as spreadsheets write it in English, Portuguese, Spanish and German; any other word is an error."""
+
+    TRUE_VALUES = ("1", "true", "yes", "sim", "verdadeiro", "si", "sí", "verdadero", "ja", "wahr")
+    FALSE_VALUES = ("0", "false", "no", "não", "nao", "falso", "nein", "falsch")
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool | None:
+        text = cell_text(value).lower() if value is not None else ""
+        if text and text not in (*self.TRUE_VALUES, *self.FALSE_VALUES):
+            raise ValueError(_("“%(text)s” is neither yes nor no.") % {"text": text[:40]})
+        return text in self.TRUE_VALUES if text else None
 
 
 class AreaWidget(Widget):
@@ -94,6 +124,11 @@ class WindowsWidget(JSONWidget):
 
 class DeviceResource(GuardedResource):
     fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
+    is_active = fields.Field("is_active", "is_active", widget=FlagWidget())
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        super().before_import_row(row, **kwargs)
+        check_not_rounded(row.get("unique_id") or "")
 
     class Meta:
         model = Device
@@ -120,6 +155,7 @@ class GeofenceResource(GuardedResource):
     fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
     area = fields.Field("area", "area", widget=AreaWidget())
     windows = fields.Field("windows", "windows", widget=WindowsWidget())
+    is_active = fields.Field("is_active", "is_active", widget=FlagWidget())
 
     class Meta:
         model = Geofence
@@ -180,6 +216,24 @@ class JobResource(GuardedResource):
             "error_message",
         )
         export_order = fields
+
+
+def cell_text(value: Any) -> str:
+    """The text a person meant by a cell. Raises ValueError for a number that has lost digits.
+
+    48241179.0 is 48241179; a spreadsheet keeps 15 digits of a number, a double 15 to 17.
+    """
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        if not math.isfinite(value) or abs(value) >= 2**53:
+            raise ValueError(
+                _("%(number)s has lost digits in a spreadsheet; format its column as text.") % {"number": value}
+            )
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+    return "" if value is None else unguarded(str(value).strip())
 
 
 def _is_number(text: str) -> bool:

@@ -37,6 +37,8 @@ class Dialect:
 
         Raises InvalidFix for a date of which nobody can say which number is the day.
         """
+        if text[4:5] == "-" and text[13:14] == ":":
+            return with_zone(text, zone)
         value = self.number(text)
         if isinstance(value, float):
             serial = from_serial(value)
@@ -46,8 +48,6 @@ class Dialect:
         return with_zone(self._written(text), zone)
 
     def _written(self, text: str) -> str:
-        if text[4:5] == "-" and text[13:14] == ":":
-            return text
         try:
             return read_written_time(text, day_first=self.day_first).isoformat()
         except AmbiguousDate as error:

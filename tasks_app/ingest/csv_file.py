@@ -72,44 +72,42 @@ class _Reader:
         zone: tzinfo | None,
         now: datetime,
     ) -> None:
-        self.columns, self.dialect, self.width = columns, dialect, width
+        places = dict(columns.places)
+        self.device, self.day, self.time = places.pop("device_id", -1), places.pop("date", -1), places.pop("timestamp")
+        self.numbers = [(quantity, place, columns.factors.get(quantity)) for quantity, place in places.items()]
+        self.dialect, self.width = dialect, width
         self.device_id, self.zone, self.now = device_id, zone, now
 
     def fix(self, index: int, row: Row | None) -> Fix | RejectedFix:
-        if row is None or sum(map(bool, row[self.width :])) > 1:
+        if row is None or (len(row) > self.width + 1 and sum(map(bool, row[self.width :])) > 1):
             # Two cells too many: a decimal comma in a file whose cells commas separate, say. Any column may be the wrong one.
-            return RejectedFix(
-                index, "invalid_row", "The row is not valid CSV, or has more cells than there are columns."
-            )
+            detail = "The row is not valid CSV, or has more cells than there are columns."
+            return RejectedFix(index, "invalid_row", detail)
         try:
             return make_fix(now=self.now, **self._values(row))
         except InvalidFix as error:
             return RejectedFix(index, error.code, error.detail)
 
     def _values(self, row: Row) -> dict[str, Any]:
+        width = len(row)
         values: dict[str, Any] = dict.fromkeys(REQUIRED)
-        texts = {
-            quantity: row[place].strip() if place < len(row) else "" for quantity, place in self.columns.places.items()
-        }
-        day, moment = texts.pop("date", ""), texts.pop("timestamp")
-        device = texts.pop("device_id", "")
-        for quantity, text in texts.items():
-            values[quantity] = self._number(quantity, text)
-        values["device_id"] = self.device_id or check_not_rounded(device) or None
-        values["timestamp"] = self.dialect.time(
-            f"{day} {moment}" if day and _CLOCK.fullmatch(moment) else moment, self.zone
+        number = self.dialect.number
+        for quantity, place, factor in self.numbers:
+            value = number(row[place].strip()) if place < width else None
+            values[quantity] = value * factor if factor and isinstance(value, float) else value
+        device, day, moment = (
+            row[place].strip() if 0 <= place < width else "" for place in (self.device, self.day, self.time)
         )
+        if day and _CLOCK.fullmatch(moment):
+            moment = f"{day} {moment}"
+        values["device_id"] = self.device_id or check_not_rounded(device) or None
+        values["timestamp"] = self.dialect.time(moment, self.zone)
         return values
-
-    def _number(self, quantity: str, text: str) -> float | str | None:
-        value = self.dialect.number(text)
-        factor = self.columns.factors.get(quantity)
-        return value * factor if factor and isinstance(value, float) else value
 
 
 def check_not_rounded(device_id: str) -> str:
     """The device's id. Raises InvalidFix for a number a spreadsheet has rounded, such as 3.56E+14."""
-    if _ROUNDED.fullmatch(device_id):
+    if device_id[:1].isdigit() and _ROUNDED.fullmatch(device_id):
         detail = f"A spreadsheet has rounded this id: {device_id[:40]}. Format its column as text."
         raise InvalidFix("invalid_device_id", detail)
     return device_id

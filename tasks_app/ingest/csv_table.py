@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.content import text_kind
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import opened
@@ -18,7 +20,6 @@ from tasks_app.ingest.text_files import Encoding, Lines, encoding_of, sample_tex
 
 Row = list[str]
 
-# Excel reads the delimiter from a first line "sep=;".
 _NAMED_DELIMITER = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _DELIMITERS = ",;\t|"
@@ -43,7 +44,7 @@ class Table:
     def rows(self) -> Iterator[tuple[int, Row | None]]:
         """The rows that are not empty with their number from 0, None for one that is no CSV."""
         for index, row in enumerate(rows(self.lines, self.delimiter)):
-            if row is None or any(map(str.strip, row)):
+            if row is None or (row and row[0].strip()) or any(map(str.strip, row)):
                 yield index, row
 
     def column(self, place: int | None) -> Iterator[str]:
@@ -105,16 +106,26 @@ def _parsed(text: str, delimiter: str) -> Row | None:
         return None
 
 
+def named_delimiter(line: str) -> str | None:
+    """The delimiter a first line `sep=;` names, as Excel reads it."""
+    found = _NAMED_DELIMITER.fullmatch(line.strip("\ufeff\r\n"))
+    return found[1] if found else None
+
+
+def delimiter_of(header: str) -> str:
+    """The delimiter of a line of names."""
+    return max(_DELIMITERS, key=_QUOTED.sub("", header).count)
+
+
 def _header(lines: Lines) -> tuple[str, str]:
     """The line of the columns' names, after empty ones and one that names the delimiter, and the delimiter."""
     named = None
     for line in lines:
         if line is None:
-            raise BodyError("unreadable_file", "The first line is longer than any list of columns.")
+            raise BodyError("unreadable_file", _("The first line is longer than any list of columns."))
         text = line.strip("\ufeff")
-        if found := _NAMED_DELIMITER.fullmatch(text.strip("\r\n")):
-            named = found[1]
+        if found := named_delimiter(text):
+            named = found
         elif text.strip():
-            bare = _QUOTED.sub("", text)
-            return text, named or max(_DELIMITERS, key=bare.count)
+            return text, named or delimiter_of(text)
     return "", named or ","

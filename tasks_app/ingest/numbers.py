@@ -17,7 +17,7 @@ def number_or_text(text: str, *, decimal_comma: bool = False) -> float | str | N
     """
     if not text:
         return None
-    if decimal_comma and _GROUPED_BY_POINT.fullmatch(text):
+    if decimal_comma and "." in text and _GROUPED_BY_POINT.fullmatch(text):
         text = text.replace(".", "").replace(",", ".")
     try:
         return text if "_" in text else float(text)

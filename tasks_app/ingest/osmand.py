@@ -43,6 +43,8 @@ _TEXTS = ("driverUniqueId", "result")
 # GPSLogger's names of the quantities, and of what says the same again (its CustomUrlManager).
 _GPSLOGGER_NAMES = {"alt": "altitude", "acc": "accuracy", "dir": "bearing", "time": "timestamp", "spd": "speed"}
 _GPSLOGGER_TWICE = {"spd_kph", "timeoffset", "date"}
+_WITH_LETTER = re.compile(r"[0-9-]{8,10}[Tt]")
+_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}(?::?[0-9]{2})?$)")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "false": False}
@@ -134,9 +136,9 @@ def _timestamp(text: str, now: datetime, zone: tzinfo) -> object:
         return now.isoformat()
     if _INTEGER.fullmatch(text):
         return int(text)
-    if "T" in text:
+    if _WITH_LETTER.match(text):
         # An offset's plus sign is a space to whoever decodes a query string in which it was not encoded.
-        return text.replace(" ", "+")
+        return _LOST_PLUS.sub("+", text)
     return with_zone(text, zone)
 
 

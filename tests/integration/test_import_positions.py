@@ -41,7 +41,8 @@ def test_it_says_what_became_of_every_row(small_csv):
     rows = run(small_csv)
     assert (rows["read"], rows["stored"], rows["doubled"], rows["rejected"]) == (5, 2, 1, 2)
     assert (rows["invalid_latitude"], rows["unknown_device"]) == (1, 1)
-    assert Position.objects.order_by("fix_time").last().speed_kph == pytest.approx(40.03, abs=0.01)
+    # A speed that was not sent is derived when it is read, not stored.
+    assert set(Position.objects.values_list("speed_kph", flat=True)) == {None}
 
 
 def test_it_stores_nothing_twice(small_csv):
@@ -123,18 +124,15 @@ def test_it_stores_exactly_the_distinct_fixes_of_the_geolife_sample(traces_dir):
     assert (rows["read"], rows["stored"], rows["doubled"], rows["rejected"]) == (164_531, 164_318, 213, 0)
     assert rows["devices created"] == 11
     assert Position.objects.count() == 164_318
-    assert Position.objects.filter(speed_kph__isnull=False).count() > 150_000
     again = run(path, create_devices=True, fleet="GeoLife")
     assert (again["stored"], again["doubled"], again["devices created"]) == (0, 164_531, 0)
 
 
-def test_it_derives_believable_speeds_of_a_drive_around_visnjan(traces_dir, make_device):
+def test_it_counts_the_way_of_a_drive_around_visnjan(traces_dir, make_device):
     device = make_device(unique_id="garmin")
     rows = run(traces_dir / "around-visnjan-with-car.gpx", device="garmin")
     assert rows["stored"] == rows["read"] > 100
     assert rows["rejected"] == 0
-    speeds = list(Position.objects.filter(speed_kph__isnull=False).values_list("speed_kph", flat=True))
-    assert 40 < max(speeds) < 120
     assert 1500 < DeviceState.objects.get(device=device).odometer_meters < 6000
 
 

@@ -282,6 +282,14 @@ def test_an_import_whose_sender_is_gone_stores_nothing(upload, operator):
     assert upload.state == "failed"
 
 
+def test_an_import_whose_sender_was_locked_out_stores_nothing(upload, operator):
+    operator.is_active = False
+    operator.save()
+    with pytest.raises(PermanentError):
+        import_upload(upload_id=upload.pk, now=timezone.now())
+    assert not Position.objects.exists()
+
+
 def test_a_lost_file_is_an_error_of_its_own(upload, storage):
     for path in stored_files(storage):
         path.unlink()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.ingest.json_batch import parse_batch
+from tasks_app.ingest.osmand import parse_parameters
 from tasks_app.ingest.registry import parser_for
 from tasks_app.ingest.times import read_time
 from tasks_app.ingest.validate import InvalidFix, parse_timestamp, with_zone
@@ -93,3 +94,10 @@ def test_a_time_without_a_zone_is_that_of_the_zone_told():
 def test_it_raises_nothing_but_value_errors(text):
     with suppress(ValueError):
         assert isinstance(read_time(text), datetime)
+
+
+@pytest.mark.parametrize("text", [*SPELLINGS, "2026-10-05t10:00:00 02:00", "2026-10-05T10:00:00.000 0200"])
+def test_a_query_string_takes_every_spelling(text):
+    parameters = {"id": ["b"], "lat": ["1"], "lon": ["2"], "timestamp": [text]}
+    message = parse_parameters(parameters, now=NOW)
+    assert message.content.fix_time == AT

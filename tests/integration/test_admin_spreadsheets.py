@@ -1,0 +1,360 @@
+"""Tables as spreadsheets write them, in and out of the admin; and only the file one has sent oneself is imported."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import time
+import tracemalloc
+import zipfile
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from openpyxl.utils.escape import unescape
+
+from tasks_app.admin.table_formats import InvalidTable, XlsxFormat
+from tasks_app.models import Device, Event, EventKind, Geofence, Job
+
+CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 400}
+CSV, XLSX, JSON = "0", "1", "2"
+ODD = "Van\u000b1 \u0001\u001b[31m\ufffe _x0041_ <b>&"
+HEAD = ["unique_id", "name", "fleet", "kind"]
+
+
+@pytest.fixture
+def page(client: Client, staff) -> Client:
+    client.force_login(staff)
+    return client
+
+
+def url(model: str, step: str) -> str:
+    return reverse(f"admin:tasks_app_{model}_{step}")
+
+
+def workbook(*rows) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def send(page: Client, content: bytes, format: str = XLSX, model: str = "device"):
+    file = SimpleUploadedFile("rows", content)
+    return page.post(url(model, "import"), {"import_file": file, "format": format, "resource": "0"})
+
+
+def imported(page: Client, content: bytes, format: str = XLSX, model: str = "device") -> str:
+    answer = send(page, content, format, model)
+    assert answer.status_code == 200
+    confirm = answer.context.get("confirm_form")
+    if confirm is not None:
+        page.post(url(model, "process_import"), confirm.initial)
+    return answer.content.decode()
+
+
+# --- In ---
+
+
+def test_ids_that_a_spreadsheet_made_numbers_are_the_ids_they_were(page, fleet, make_device):
+    make_device(unique_id="48241179", name="Old")
+    rows = [
+        HEAD,
+        [356153593162958.0, "Van 1", "Depot North", "van"],
+        [48241179.0, 7.0, "Depot North", "van"],
+        ["007", "007", "Depot North", "van"],
+        [9007199254740991, 7.5, "Depot North", "van"],
+        [True, datetime(2026, 10, 5), "Depot North", "van"],
+    ]
+    imported(page, workbook(*rows))
+    assert dict(Device.objects.values_list("unique_id", "name")) == {
+        "356153593162958": "Van 1",
+        "48241179": "7",
+        "007": "007",
+        "9007199254740991": "7.5",
+        "TRUE": "2026-10-05",
+    }
+
+
+def test_a_workbook_of_google_sheets_updates_the_device_it_means(page, fleet, make_device, traces_dir):
+    path = traces_dir / "field_cases" / "devices_google_sheets.xlsx"
+    if not path.is_file():
+        pytest.skip(f"no {path} (set TRACES_DIR)")
+    make_device(unique_id="48241179", name="Old")
+    imported(page, path.read_bytes())
+    assert dict(Device.objects.values_list("unique_id", "name")) == {"356153593162958": "Van 1", "48241179": "7"}
+
+
+def test_numbers_in_json_are_texts_too(page, fleet):
+    rows = [{"unique_id": 48241179, "name": 7.0, "fleet": "Depot North", "kind": "van"}]
+    imported(page, json.dumps(rows).encode(), JSON)
+    assert Device.objects.get().unique_id == "48241179"
+
+
+def test_a_geofence_and_a_fleet_named_by_a_number_are_found(page, fleet):
+    fleet.name = "12"
+    fleet.save()
+    imported(page, workbook(["fleet", "name", "area"], [12.0, 3.0, json.dumps(CIRCLE)]), model="geofence")
+    assert Geofence.objects.get().name == "3"
+
+
+@pytest.mark.parametrize("value", [8.955011234567891e18, "3.56154E+14", "3,56154E+14"])
+def test_an_id_that_lost_digits_is_refused(page, fleet, value):
+    assert "as text" in imported(page, workbook(HEAD, [value, "Van", "Depot North", "van"]))
+    assert not Device.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(False, False), (0, False), (1.0, True), ("VERDADEIRO", True), ("falsch", False), ("Sim", True), ("maybe", None)],
+)
+def test_yes_and_no_are_read_as_spreadsheets_write_them(page, fleet, value, expected):
+    said = imported(page, workbook([*HEAD, "is_active"], ["v", "Van", "Depot North", "van", value]))
+    assert list(Device.objects.values_list("is_active", flat=True)) == ([] if expected is None else [expected])
+    assert ("neither yes nor no" in said) == (expected is None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("first", ["", "sep=;\r\n"])
+def test_csv_of_a_brazilian_spreadsheet_is_read(page, fleet, encoding, first):
+    text = f"{first}unique_id;name;fleet;kind;speed_limit_kph\r\n0071;Caminh\u00e3o;Depot North;van;80,5\r\n;;;;\r\n"
+    said = imported(page, text.encode(encoding), CSV)
+    device = Device.objects.filter(unique_id="0071").first()
+    assert device, said
+    assert (device.name, device.speed_limit_kph) == ("Caminh\u00e3o", 80.5)
+
+
+@pytest.mark.parametrize(
+    ("content", "format", "words"),
+    [
+        (b"PK\x03\x04nonsense", XLSX, "no XLSX"),
+        (b"", XLSX, "empty"),
+        (b"unique_id,name", XLSX, "no XLSX"),
+        (b"\r\n,,\r\n", CSV, "must name the columns"),
+        (b"unique_id,name\n1,2,3\n", CSV, "more cells"),
+        (b"\xff\xfe\x00", CSV, "UTF-8"),
+    ],
+)
+def test_what_is_no_table_says_so(page, fleet, content, format, words):
+    assert words in imported(page, content, format)
+
+
+# --- How much ---
+
+
+def big_workbook(rows: int) -> bytes:
+    out = io.BytesIO()
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(HEAD)
+    for _number in range(rows):
+        sheet.append(["12345678", "Van", "Depot North", "van"])
+    book.save(out)
+    return out.getvalue()
+
+
+def with_sheet(xml: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(HEAD))) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book:
+        for name in source.namelist():
+            book.writestr(name, xml if name.endswith("sheet1.xml") else source.read(name))
+    return out.getvalue()
+
+
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%b</sheetData></worksheet>'
+CELL = b'<c r="A%d" t="inlineStr"><is><t>x</t></is></c>'
+
+
+def test_a_workbook_of_150_000_rows_is_refused_before_it_is_parsed(page, fleet):
+    content = big_workbook(150_000)
+    page.get(url("device", "import"))
+    began = time.perf_counter()
+    assert "at most 5000 are taken" in imported(page, content)
+    assert time.perf_counter() - began < 5
+    tracemalloc.start()
+    with pytest.raises(InvalidTable):
+        XlsxFormat().create_dataset(content)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 30e6
+    assert not Device.objects.exists()
+
+
+def test_a_few_rows_too_many_are_refused_too(page, fleet):
+    assert "at most 5000 are taken" in imported(page, big_workbook(5001))
+    lines = b"unique_id,name,fleet,kind\n" + b"1,Van,Depot North,van\n" * 5001
+    assert "at most 5000 are taken" in imported(page, lines, CSV)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (with_sheet(SHEET % (b'<row r="1">' + b'<c r="A1"/>' * 3_000_000 + b"</row>")), "more cells"),
+        (with_sheet(SHEET % ((b'<row r="1">' + b'<c r="A1"/>' * 100 + b"</row>") * 30_000)), "more cells"),
+        (with_sheet(SHEET % ((b'<row r="1">' + b'<c r="A1"/>' * 40 + b"</row>") * 4_900)), "must name the columns"),
+        (with_sheet(b"x" * 300_000_000), "unpacks to more"),
+        (with_sheet(SHEET % (b'<row r="1"/>' * 60_000)), "at most 5000"),
+        (with_sheet(SHEET % b"".join(b'<row r="%d">' % r + CELL % r + b"</row>" for r in (1, 1_000_000))), "at most 5000"),
+    ],
+    ids=["cells of a row", "cells", "as many cells as are taken", "bytes", "empty rows", "a gap"],
+)  # fmt: skip
+def test_a_workbook_made_to_keep_the_server_busy_is_refused_fast(page, fleet, content, words):
+    began = time.perf_counter()
+    assert words in imported(page, content)
+    assert time.perf_counter() - began < 10
+
+
+def test_rows_formatted_and_empty_below_the_table_cost_nothing(page, fleet):
+    rows = [HEAD, ["v", "Van", "Depot North", "van"], *[[None] * 4] * 20, [None, "", None, None]]
+    imported(page, workbook(*rows))
+    assert Device.objects.get().unique_id == "v"
+
+
+def test_a_file_too_large_is_refused(page, fleet, monkeypatch):
+    monkeypatch.setattr("tasks_app.admin.exchange.MAX_TABLE_BYTES", 1000)
+    assert "are accepted" in imported(page, b"x" * 1001, CSV)
+
+
+# --- Whose file ---
+
+
+def confirmation(page: Client, unique_id: str = "v") -> dict:
+    return send(page, workbook(HEAD, [unique_id, "Van", "Depot North", "van"])).context["confirm_form"].initial
+
+
+def confirm(page: Client, fields: dict, model: str = "device"):
+    return page.post(url(model, "process_import"), fields, follow=True)
+
+
+@pytest.mark.parametrize("name", ["secret.csv", "../../etc/passwd", "/etc/hostname", "", "."])
+def test_no_file_of_the_server_is_imported_or_removed_by_its_name(page, fleet, name):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(tempfile.gettempdir()) / f"secret-{uuid4().hex}.csv"
+        path.write_text("unique_id,name,fleet,kind\nv,Van,Depot North,van\n")
+        try:
+            fields = {"format": CSV, "resource": "0", "original_file_name": "x.csv"}
+            wanted = path.name if name == "secret.csv" else name
+            for each in (wanted, os.path.relpath(path, folder)):
+                answer = confirm(page, {**fields, "import_file_name": each})
+                assert answer.status_code == 200
+                assert "no longer waiting" in answer.content.decode()
+            assert path.exists()
+        finally:
+            path.unlink(missing_ok=True)
+    assert not Device.objects.exists()
+
+
+def test_only_the_session_that_sent_a_file_imports_it_and_only_once(page, fleet, make_user):
+    fields = confirmation(page)
+    other = Client()
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__endswith="_device"))
+    other.force_login(user)
+    assert "no longer waiting" in confirm(other, fields).content.decode()
+    assert "no longer waiting" in confirm(page, fields, "geofence").content.decode()
+    assert not Device.objects.exists()
+    confirm(page, fields)
+    assert Device.objects.count() == 1
+    assert "no longer waiting" in confirm(page, fields).content.decode()
+
+
+def test_a_file_that_is_gone_is_told(page, fleet):
+    fields = confirmation(page)
+    cache.clear()
+    assert "no longer waiting" in confirm(page, fields).content.decode()
+
+
+def test_two_tabs_each_import_their_file(page, fleet):
+    first, second = confirmation(page, "a"), confirmation(page, "b")
+    confirm(page, first)
+    confirm(page, second)
+    assert set(Device.objects.values_list("unique_id", flat=True)) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"format": "9"}, {"format": "x"}, {"format": "-1"}, {"resource": "7"}, {"resource": "x"}]
+)
+def test_a_changed_confirmation_is_no_error_of_the_server(page, fleet, changes):
+    assert confirm(page, {**confirmation(page), **changes}).status_code == 200
+    assert not Device.objects.exists()
+
+
+# --- Out ---
+
+
+def exported(page: Client, model: str, format: str) -> bytes:
+    form = page.get(url(model, "export")).context["form"]
+    chosen = {name: "on" for name in form.fields if name not in ("resource", "format", "export_items")}
+    answer = page.post(url(model, "export"), {"format": format, "resource": "0", **chosen})
+    assert answer.status_code == 200
+    return answer.content
+
+
+@pytest.fixture
+def odd_rows(make_device):
+    device = make_device(unique_id="v", name=ODD, speed_limit_kph=90)
+    Geofence.objects.create(fleet=device.fleet, name=ODD, area=CIRCLE)
+    Event.objects.create(device=device, kind=EventKind.ALARM, occurred_at=timezone.now(), data={"alarm": ODD})
+    now = timezone.now()
+    Job.objects.create(
+        id=uuid4(), task="send", queue="reports", state="failed", created_at=now, finished_at=now, args=[ODD], kwargs={},
+        error_message="\x1b[31mred\x1b[0m " + "\U0001f69a" * 20_000,
+    )  # fmt: skip
+
+
+def cells(content: bytes) -> list[str]:
+    sheet = openpyxl.load_workbook(io.BytesIO(content)).active
+    return [str(cell.value) for row in sheet for cell in row]
+
+
+@pytest.mark.parametrize("model", ["device", "geofence", "event"])
+def test_a_control_character_blocks_no_export(page, odd_rows, model):
+    texts = cells(exported(page, model, XLSX))
+    assert any("Van\ufffd1 \ufffd\ufffd[31m\ufffd" in text for text in texts), texts
+    assert any("_x0041_" in unescape(text) for text in texts)
+    for format in (CSV, JSON):
+        assert "Van" in exported(page, model, format).decode()
+
+
+def test_a_control_character_blocks_no_export_of_jobs(page, odd_rows):
+    for name in ("xlsx", "csv", "json"):
+        answer = page.get(reverse("admin:tasks_app_job_export", args=[name]))
+        assert answer.status_code == 200
+        if name == "xlsx":
+            (message,) = (text for text in cells(answer.content) if "red" in text)
+            assert message.startswith("\ufffd[31mred")
+            assert len(message.encode("utf-16-le")) // 2 <= 32_767
+
+
+def test_formulas_stay_texts_and_numbers_numbers(page, make_device):
+    for number, name in enumerate(("=1+1", "@SUM(A1)", "#N/A", "<r>bold</r>")):
+        make_device(unique_id=f"0{number}", name=name, speed_limit_kph=80)
+    sheet = openpyxl.load_workbook(io.BytesIO(exported(page, "device", XLSX))).active
+    kinds = {cell.value: cell.data_type for row in sheet for cell in row}
+    assert (kinds["'=1+1"], kinds["'@SUM(A1)"], kinds["#N/A"], kinds["<r>bold</r>"]) == ("s", "s", "s", "s")
+    assert (kinds["00"], kinds[80]) == ("s", "n")
+
+
+def test_what_went_out_comes_back_the_same(page, make_device):
+    names = ["=1+1", "_x0041_", "Caminh\u00e3o \U0001f69a", "007"]
+    for number, name in enumerate(names):
+        make_device(unique_id=f"0{number}", name=name)
+    for format in (XLSX, CSV, JSON):
+        content = exported(page, "device", format)
+        Device.objects.all().delete()
+        imported(page, content, format)
+        assert list(Device.objects.order_by("unique_id").values_list("unique_id", "name")) == [
+            (f"0{number}", name) for number, name in enumerate(names)
+        ]
