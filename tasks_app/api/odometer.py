@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -40,6 +38,4 @@ class DeviceOdometerView(ApiView):
         device = device_for(request.user, device_id, FleetRole.VIEWER)
         check_manages(request.user, device.fleet, "tasks_app.change_device")
         state = set_odometer(device, self.body(OdometerBody)["odometer_meters"], now=timezone.now())
-        if state is None:
-            raise serializers.ValidationError({"odometer_meters": _("Nothing was heard of this device yet.")})
         return Response(DeviceStateSerializer(state).data)

@@ -10,8 +10,8 @@ from tasks_app.services.odometer_moves import save_reading
 from tasks_app.services.transactions import run_in_transaction
 
 
-def set_odometer(device: Device, meters: float, *, now: datetime) -> DeviceState | None:
-    """Make `meters` the present reading of the device, to which what it drives from now on is added; None if never seen.
+def set_odometer(device: Device, meters: float, *, now: datetime) -> DeviceState:
+    """Make `meters` the present reading of the device, to which what it drives from now on is added.
 
     What came before is rolled up first, or it would be added afterwards.
     """

@@ -17,15 +17,14 @@ def move_odometer(device: Device, meters: float) -> None:
         save_reading(device, lambda reading: max(0.0, reading + meters))
 
 
-def save_reading(device: Device, reading: Callable[[float], float]) -> DeviceState | None:
-    """Replace the odometer as the next version of the state, and tell live viewers; None for a device never heard of.
+def save_reading(device: Device, reading: Callable[[float], float]) -> DeviceState:
+    """Replace the odometer as the next version of the state, which is made where it is missing, and tell live viewers.
 
     The row is locked until the transaction ends, and the pipeline locks it before it marks days as dirty: whoever holds
     dirty days has to come here first.
     """
-    state = DeviceState.objects.select_for_update(of=("self",)).filter(device=device).first()
-    if state is None:
-        return None
+    DeviceState.objects.get_or_create(device=device)
+    state = DeviceState.objects.select_for_update(of=("self",)).get(device=device)
     state.odometer_meters = reading(state.odometer_meters)
     state.version += 1
     state.save(update_fields=["odometer_meters", "version", "updated_at"])

@@ -164,8 +164,11 @@ def test_it_is_set_by_hand_and_goes_on_from_there(device):
     assert latest["odometer_meters"] == reading(device)
 
 
-def test_a_device_never_heard_of_has_no_odometer_to_set(device):
-    assert set_odometer(device, 5.0, now=NOW) is None
+def test_the_reading_of_a_device_never_heard_of_waits_for_its_first_fix(device):
+    assert set_odometer(device, 5000.0, now=NOW).odometer_meters == 5000
+    store(drive_fixes(device))
+    roll_up()
+    assert reading(device) == pytest.approx(5000 + reported_meters(device), abs=0.01)
 
 
 def test_a_device_that_sends_all_the_time_is_rolled_up_within_two_minutes_and_then_every_ten(device):
