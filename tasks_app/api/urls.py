@@ -22,6 +22,7 @@ from tasks_app.api.maintenance import (
     MaintenanceView,
 )
 from tasks_app.api.metrics import MetricsView
+from tasks_app.api.odometer import DeviceOdometerView
 from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
 from tasks_app.api.position_imports import ImportPositionsView, ImportView
 from tasks_app.api.positions import PositionListView
@@ -76,6 +77,7 @@ api_urls = [
     path("devices", DeviceListView.as_view(), name="devices"),
     path("devices/nearest", NearestDevicesView.as_view(), name="devices-nearest"),
     path("devices/<int:device_id>", DeviceView.as_view(), name="device"),
+    path("devices/<int:device_id>/odometer", DeviceOdometerView.as_view(), name="device-odometer"),
     path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
     path("fleets", FleetListView.as_view(), name="fleets"),
     path("fleets/<int:fleet_id>", FleetView.as_view(), name="fleet"),

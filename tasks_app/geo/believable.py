@@ -42,16 +42,22 @@ def believable_sent(
     times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, speeds_kph: FloatArray, rules: MotionRules
 ) -> BoolArray:
     """The sent speeds (NaN: none) that the kind can reach and that the places to either side allow."""
-    earlier = np.maximum(np.searchsorted(times, times - APART_SECONDS, side="right") - 1, 0)
-    later = np.minimum(np.searchsorted(times, times + APART_SECONDS), len(times) - 1)
-    refuted, allowed = (np.zeros(len(times), dtype=np.bool_) for _ in range(2))
+    # From a slower speed any vehicle comes to rest within the error of its position.
+    slowest_kph = np.sqrt(2.0 * BRAKING_MPS2 * ERRORS * rules.standing_radius_meters) * MPS_TO_KPH
+    fast = np.flatnonzero((speeds_kph >= slowest_kph) & (speeds_kph <= rules.max_implied_kph))
+    moments = times[fast]
+    earlier = np.maximum(np.searchsorted(times, moments - APART_SECONDS, side="right") - 1, 0)
+    later = np.minimum(np.searchsorted(times, moments + APART_SECONDS), len(times) - 1)
+    refuted, allowed = (np.zeros(len(fast), dtype=np.bool_) for _ in range(2))
     for other in (earlier, later):
-        seconds = np.abs(times[other] - times)
-        meters = haversine_meters(latitudes, longitudes, latitudes[other], longitudes[other])
-        is_too_fast = is_refuted(speeds_kph, seconds, meters, rules.standing_radius_meters)
+        seconds = np.abs(times[other] - moments)
+        meters = haversine_meters(latitudes[fast], longitudes[fast], latitudes[other], longitudes[other])
+        is_too_fast = is_refuted(speeds_kph[fast], seconds, meters, rules.standing_radius_meters)
         refuted |= is_too_fast
         allowed |= ~is_too_fast & (seconds > 0.0) & (seconds <= NEAR_SECONDS)
-    return (speeds_kph <= rules.max_implied_kph) & ~(refuted & ~allowed)
+    believed = speeds_kph <= rules.max_implied_kph
+    believed[fast] = ~(refuted & ~allowed)
+    return believed
 
 
 def held_speeds_mps(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:

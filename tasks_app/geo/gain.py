@@ -37,10 +37,13 @@ SHORT_METERS = 20.0
 def gets_away(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, rules: MotionRules) -> BoolArray:
     """Fixes that the device was, or will be, well away from within the lookaround, or at the next fix where fixes are
     rarer: the speeds of a standing receiver lead nowhere."""
-    places = np.arange(len(times))
-    ends = _ends(times, places, rules.lookaround_seconds, rules)
-    earlier, later = (_meters_between(places, end, latitudes, longitudes) for end in ends)
-    return np.maximum(earlier, later) >= rules.standing_radius_meters
+    # Squares, and no cosine twice: every read of every track comes through here.
+    shrink, away = np.cos(np.radians(latitudes)), np.zeros(len(times), dtype=np.bool_)
+    for other in _ends(times, np.arange(len(times)), rules.lookaround_seconds, rules):
+        north = latitudes[other] - latitudes
+        east = wrapped_longitude_delta(longitudes[other], longitudes) * shrink
+        away |= north**2 + east**2 >= (rules.standing_radius_meters / METERS_PER_DEGREE) ** 2
+    return away
 
 
 def gains_ground(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, rules: MotionRules) -> BoolArray:

@@ -191,9 +191,10 @@ def segment_metrics(
 def driven_tops_kph(steps: Steps) -> FloatArray:
     """The highest speed sent at an end of each step, or that of its way where none was; 0 if not driven."""
     speeds, is_known = np.where(steps.is_sent, steps.speeds_kph, 0.0), steps.is_sent[:-1] | steps.is_sent[1:]
-    sent = np.maximum(speeds[:-1], speeds[1:])
-    by_way = held_speeds_mps(steps.times, steps.latitudes, steps.longitudes) * MPS_TO_KPH
-    tops = np.where(is_known, sent, np.minimum(by_way, steps.rules.max_implied_kph))
+    tops = np.maximum(speeds[:-1], speeds[1:])
+    if not is_known.all():
+        by_way = held_speeds_mps(steps.times, steps.latitudes, steps.longitudes) * MPS_TO_KPH
+        tops = np.where(is_known, tops, np.minimum(by_way, steps.rules.max_implied_kph))
     return np.where(steps.driven_seconds > 0.0, tops, 0.0)
 
 

@@ -127,8 +127,9 @@ def _steps(
     seconds, meters = np.diff(times), step_distances_meters(latitudes, longitudes)
     gap, jump = seconds > rules.max_gap_seconds, impossible(seconds, meters, rules)
     fast = (speeds_kph > rules.moving_above_kph) & gets_away(times, latitudes, longitudes, rules)
-    both = fast[:-1] & fast[1:] & is_sent[:-1] & is_sent[1:]
+    both = fast[:-1] & fast[1:]
     if not is_sent.all():
+        both &= is_sent[:-1] & is_sent[1:]
         fast = np.where(is_sent, fast, gains_ground(times, latitudes, longitudes, rules))
         smooth = smoothed_meters(times, latitudes, longitudes, meters)
         meters = np.where(is_sent[:-1] | is_sent[1:], meters, smooth)

@@ -37,7 +37,6 @@ class KindRules:
     """The `MotionRules` of each device's kind; arrays of shape (k,)."""
 
     moving_above_kph: FloatArray
-    min_trip_meters: FloatArray
     max_implied_kph: FloatArray
     standing_radius_meters: FloatArray
 
@@ -47,7 +46,6 @@ def rules_of(kinds: Sequence[str]) -> KindRules:
     rules = [motion_rules(kind) for kind in kinds]
     return KindRules(
         np.array([one.moving_above_kph for one in rules], dtype=np.float64),
-        np.array([one.min_trip_meters for one in rules], dtype=np.float64),
         np.array([one.max_implied_kph for one in rules], dtype=np.float64),
         np.array([one.standing_radius_meters for one in rules], dtype=np.float64),
     )
@@ -147,30 +145,6 @@ def filled_courses(sent_degrees: FloatArray, steps: Steps, latitudes: FloatArray
         steps.from_latitudes[rows], steps.from_longitudes[rows], latitudes[rows], longitudes[rows]
     )
     return filled
-
-
-def driven_meters(
-    meters: FloatArray,
-    seconds: FloatArray,
-    speeds_kph: FloatArray,
-    device: IndexArray,
-    starts: IndexArray,
-    before: Before,
-    rules: KindRules,
-) -> FloatArray:
-    """The ways that count as driven, else 0: where either end moves, and over a gap where the vehicle is elsewhere.
-
-    As near to `geo.motion.segment_metrics` as one can be without the fixes to come, so that the scatter of a parked receiver
-    is not mileage.
-    """
-    moving_above_kph = rules.moving_above_kph[device]
-    moving = speeds_kph > moving_above_kph
-    previous_kph = _shifted(speeds_kph, starts)
-    previous_kph[starts] = before.speeds_kph[device[starts]]
-    moving |= previous_kph > moving_above_kph
-    gap = seconds > MotionRules.max_gap_seconds
-    counts = np.where(gap, meters >= rules.min_trip_meters[device], moving)
-    return np.where(counts, np.nan_to_num(meters), 0.0)
 
 
 def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) -> FloatArray:

@@ -6,6 +6,7 @@
    fixes around the days, write the roll-ups, delete the dirty days that are still ours.
 
 A neighbouring day is computed too where it may be told otherwise now: the way over midnight belongs to both days.
+The odometer of the device moves by what the days' distances changed by, in the same transaction.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks_app.geo.days import day_range, day_start
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.services.odometer_moves import move_odometer
 
 logger = logging.getLogger(__name__)
 
-# A day is computed this long after it became dirty: today's gets dirty again with every fix.
-SETTLE = timedelta(minutes=10)
+# A day is computed this long after it became dirty, but not again for a while: today's gets dirty with every fix.
+SETTLE = timedelta(minutes=1)
+COMPUTE_EVERY = timedelta(minutes=10)
 # Who claimed days and did not compute them for so long is dead.
 CLAIM_LASTS = timedelta(minutes=15)
 BATCH_DAYS = 500
@@ -69,8 +72,15 @@ _OTHERS = [
 
 
 def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int]:
-    """Compute the days that have been dirty for ten minutes, the oldest first; return {"days", "devices", "left"}."""
-    due = DirtyDay.objects.filter(marked_at__lte=now - SETTLE)
+    """Compute the days that have been dirty for a minute, the oldest first; return {"days", "devices", "left"}.
+
+    One that had been computed less than ten minutes before waits ten, so that a device that sends every second costs no
+    more than that.
+    """
+    lately = DeviceDay.objects.filter(
+        device=OuterRef("device"), day=OuterRef("day"), computed_at__gt=OuterRef("marked_at") - COMPUTE_EVERY
+    )
+    due = DirtyDay.objects.filter(~Exists(lately) | Q(marked_at__lte=now - COMPUTE_EVERY), marked_at__lte=now - SETTLE)
     free = due.filter(Q(claimed_at__isnull=True) | Q(claimed_at__lte=now - CLAIM_LASTS))
     ids = list(free.order_by("marked_at", "id").values_list("id", flat=True)[:limit])
     counts = {"days": 0, "devices": 0, "failed": 0}
@@ -137,10 +147,11 @@ def _compute_device(device: Device, dirty_days: Sequence[DirtyDay], now: datetim
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, device.pk % 2**31])
         days = sorted(dirty.day for dirty in dirty_days)
-        written = sum(_compute_days(device, part, now) for part in _stretches(days))
+        changes = [change for part in _stretches(days) for change in _compute_days(device, part, now)]
+        move_odometer(device, sum(changes))
         for dirty in dirty_days:
             DirtyDay.objects.filter(pk=dirty.pk, claimed_at=dirty.claimed_at).delete()
-    return written
+    return len(changes)
 
 
 def _stretches(days: Sequence[date]) -> list[list[date]]:
@@ -154,16 +165,15 @@ def _stretches(days: Sequence[date]) -> list[list[date]]:
     return stretches
 
 
-def _compute_days(device: Device, days: list[date], now: datetime) -> int:
-    """Compute consecutive days, and their neighbours where those are told otherwise now."""
+def _compute_days(device: Device, days: list[date], now: datetime) -> list[float]:
+    """Compute consecutive days, and their neighbours where those are told otherwise now; by how many meters each changed."""
     drive = _read(device, days)
     before, after = _fix_before(device, drive), _fix_after(device, drive)
-    _write(device, days, drive, (before, after), now)
-    neighbours = _stale_neighbours(device, days, drive, before, after)
-    for day in neighbours:
+    changes = _write(device, days, drive, (before, after), now)
+    for day in _stale_neighbours(device, days, drive, before, after):
         other = _read(device, [day])
-        _write(device, [day], other, (_fix_before(device, other), _fix_after(device, other)), now)
-    return len(days) + len(neighbours)
+        changes += _write(device, [day], other, (_fix_before(device, other), _fix_after(device, other)), now)
+    return changes
 
 
 def _read(device: Device, days: Sequence[date]) -> Drive:
@@ -201,17 +211,21 @@ def _write(
     drive: Drive,
     around: tuple[datetime | None, datetime | None],
     now: datetime,
-) -> None:
-    """Write the roll-ups of consecutive days. A roll-up made of more fixes than there are now stays as it is: positions
-    were dropped since, and what they said still holds."""
+) -> list[float]:
+    """Write the roll-ups of consecutive days; by how many meters the distance of each changed. A roll-up made of more
+    fixes than there are now stays as it is: positions were dropped since, and what they said still holds."""
     zone = device.fleet.zone
     edges = [*(day_start(day, zone) for day in days), drive.end]
     known = {row.day: row for row in DeviceDay.objects.filter(device=device, day__in=days)}
-    figures, rows, gone = drive.figures(edges), [], []
+    figures, rows, gone, changes = drive.figures(edges), [], [], []
     for day, (start, end), found in zip(days, pairwise(edges), figures, strict=True):
         row, in_same_zone = known.get(day), day in known and known[day].time_zone == device.fleet.time_zone
         if row is not None and in_same_zone and found.fix_count < row.fix_count:
+            changes.append(0.0)
             continue
+        changes.append(
+            found.distance_meters * bool(found.fix_count) - (row.distance_meters if row is not None else 0.0)
+        )
         if found.fix_count:
             counted = _events(device, start, end)
             events = most(row.event_counts, counted) if row is not None and in_same_zone else counted
@@ -222,6 +236,7 @@ def _write(
     DeviceDay.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*_COMPUTED, *_OTHERS]
     )
+    return changes
 
 
 @dataclass(frozen=True, slots=True)

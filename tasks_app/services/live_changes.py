@@ -12,7 +12,7 @@ from tasks_app.models import Event, EventKind
 from tasks_app.services import derivation
 from tasks_app.services.derivation import FloatArray, Steps
 from tasks_app.services.device_signals import read_signals
-from tasks_app.services.device_states import State, before_arrays
+from tasks_app.services.device_states import State
 from tasks_app.services.fleet_geofences import FleetGeofences
 from tasks_app.services.forward_rows import Changes, Forward, Found
 from tasks_app.services.geofence_changes import cross_geofences
@@ -165,18 +165,8 @@ def _ignition(forward: Forward) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.in
 def _advance_states(
     forward: Forward, motion: Motion, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]
 ) -> None:
-    steps, count = motion.steps, len(forward.states)
+    steps = motion.steps
     rules = derivation.rules_of([device.kind for device in forward.devices])
-    meters = derivation.driven_meters(
-        steps.meters,
-        steps.seconds,
-        motion.speeds_kph,
-        forward.device,
-        forward.starts,
-        before_arrays(forward.states),
-        rules,
-    )
-    driven = derivation.sum_per_device(meters, forward.device, count)
     engine_seconds = derivation.engine_seconds_per_device(
         steps.seconds, ignition, forward.device, forward.starts, ignition_before
     )
@@ -186,14 +176,12 @@ def _advance_states(
     lasts = forward.lasts
     _place(forward, motion)
     ends = zip(lasts.tolist(), ignition[lasts].tolist(), moving[lasts].tolist(), strict=True)
-    sums = zip(driven.tolist(), engine_seconds.tolist(), strict=True)
-    for state, (position, ignition_now, is_moving), (meters_driven, seconds_run) in zip(
-        forward.states, ends, sums, strict=True
+    for state, (position, ignition_now, is_moving), seconds_run in zip(
+        forward.states, ends, engine_seconds.tolist(), strict=True
     ):
         state.fix_time = forward.moment(position)
         state.is_moving = bool(is_moving)
         state.ignition = None if ignition_now < 0 else bool(ignition_now)
-        state.odometer_meters += meters_driven
         state.engine_seconds += seconds_run
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from notifications_app.queries.summary import fleet_summaries
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceDay, Event
+from tasks_app.services.device_days import refresh_due_days
 from tasks_app.services.positions import store_fixes
 from tasks_app.services.statistics import calculate_statistics
 from tests.support.reports import DAY, ELEVEN, NEXT_DAY, build, rows_of, totals_of
@@ -114,6 +116,7 @@ def test_the_odometer_of_a_truck_believes_no_step_of_a_car(make_device):
             for second, meters in places
         ]
         store_fixes(track, received_at=ELEVEN + timedelta(hours=1))
+        refresh_due_days(now=timezone.now() + timedelta(hours=1))
         device.state.refresh_from_db()
     assert fixes["truck"].state.odometer_meters == 0
     assert fixes["phone"].state.odometer_meters == pytest.approx(5000, rel=1e-3)

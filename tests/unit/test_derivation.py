@@ -7,7 +7,6 @@ from tasks_app.services.derivation import (
     Before,
     applied_limits,
     carried,
-    driven_meters,
     engine_seconds_per_device,
     filled_courses,
     filled_speeds,
@@ -91,24 +90,6 @@ def test_steps_never_lead_from_one_device_to_another():
 
 def test_a_sent_speed_is_kept_and_a_missing_one_filled():
     assert filled_speeds(floats(50, NAN, NAN), floats(40, 30, NAN)) == pytest.approx([50, 30, NAN], nan_ok=True)
-
-
-@pytest.mark.parametrize(
-    ("meters", "seconds", "speed", "speed_before", "expected"),
-    [
-        (100, 10, 36, 36, 100),
-        (100, 10, 0, 36, 100),
-        (100, 10, 36, NAN, 100),
-        (4, 30, 0, 0, 0),  # scatter of a parked receiver
-        (NAN, NAN, 50, NAN, 0),
-        (150, 3600, 0, 0, 0),  # a gap, still at its place
-        (5000, 3600, NAN, 0, 5000),  # a gap, elsewhere
-    ],
-)
-def test_only_driving_counts_as_distance(meters, seconds, speed, speed_before, expected):
-    known = before(0, 0.0, speed_before)
-    found = driven_meters(floats(meters), floats(seconds), floats(speed), index(0), index(0), known, CAR)
-    assert found[0] == expected
 
 
 @pytest.mark.parametrize(
