@@ -18,13 +18,16 @@ from reports_app.builders.base import check_row_count, odometer_meters, report_d
 from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of, part_of
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.distance import initial_bearing_degrees
 from tasks_app.geo.figures import METERS_PER_KM
 from tasks_app.geo.motion import driven_speeds_kph
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
+from tasks_app.geo.steps import Steps
 from tasks_app.models import Device, Position
 from tasks_app.queries.drives import context_of, steps_of
 from tasks_app.queries.positions import FloatArray, Track, track_with
+from tasks_app.services.derivation import MIN_COURSE_METERS
 from tasks_app.services.fleet_geofences import FleetGeofences, geofences_of
 
 COLUMNS = [
@@ -106,7 +109,7 @@ def _columns(
         fixes.altitudes_meters[part],
         fixes.speeds_kph[part],
         found.mean_kph[part],
-        fixes.courses_degrees[part],
+        found.courses_degrees[part],
         found.meters[part] / METERS_PER_KM,
         odometer / METERS_PER_KM,
         Coded(found.motion[part], MOTIONS),
@@ -120,13 +123,15 @@ def _columns(
 @dataclass(frozen=True, slots=True)
 class _Way:
     """At each fix, of the step that led there: the way that counts, the mean speed, whether it was driving, and the time
-    of the fix it began at; and the believable speed at the fix, 0 where it was not driving."""
+    of the fix it began at; and at the fix its believable speed, 0 where it was not driving, and the course, by the way where
+    none was sent."""
 
     meters: FloatArray
     mean_kph: FloatArray
     motion: npt.NDArray[np.int8]
     before_seconds: FloatArray
     driven_kph: FloatArray
+    courses_degrees: FloatArray
 
 
 def _since_the_last(fixes: Track, device: Device) -> _Way:
@@ -142,7 +147,16 @@ def _since_the_last(fixes: Track, device: Device) -> _Way:
     before_seconds[steps.index[1:]] = fixes.times_seconds[steps.index[:-1]]
     driven_kph = np.zeros(len(fixes))
     driven_kph[steps.index] = driven_speeds_kph(steps)
-    return _Way(meters, mean_kph * MPS_TO_KPH, motion, before_seconds, driven_kph)
+    return _Way(meters, mean_kph * MPS_TO_KPH, motion, before_seconds, driven_kph, _courses(fixes, steps))
+
+
+def _courses(fixes: Track, steps: Steps) -> FloatArray:
+    """The course that was sent, else the direction from the fix before, where that is far enough away."""
+    way = (steps.latitudes[:-1], steps.longitudes[:-1], steps.latitudes[1:], steps.longitudes[1:])
+    is_way = ~steps.gap & ~steps.jump & (steps.meters >= MIN_COURSE_METERS)
+    derived = np.full(len(fixes), np.nan)
+    derived[steps.index[1:]] = np.where(is_way, initial_bearing_degrees(*way), np.nan)
+    return np.where(np.isnan(fixes.courses_degrees), derived, fixes.courses_degrees)
 
 
 def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: FloatArray) -> FloatArray:

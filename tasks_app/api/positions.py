@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import PolymorphicProxySerializer
@@ -18,6 +21,7 @@ from tasks_app.api.fields import IdListField, MomentField
 from tasks_app.api.pagination import PageQuery, merged_page, page_body
 from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
+from tasks_app.geo.antimeridian import crossing_latitudes
 from tasks_app.iso_times import iso_utc
 from tasks_app.models import Device, FleetRole, Position
 from tasks_app.queries.routes import simplified_route
@@ -54,14 +58,15 @@ class StoredPositionSerializer(serializers.ModelSerializer[Position]):
 
 
 class RouteGeometrySerializer(serializers.Serializer[Any]):
-    """A line, or a Point where there is one position only."""
+    """A line, a Point where there is one position only, lines that end at the 180th meridian where the way crosses it."""
 
-    type = serializers.ChoiceField(choices=["LineString", "Point"])
+    type = serializers.ChoiceField(choices=["LineString", "MultiLineString", "Point"])
     coordinates = serializers.ListField(child=serializers.JSONField(), help_text="[longitude, latitude, altitude]")
 
 
 class RoutePropertiesSerializer(serializers.Serializer[Any]):
-    """Whose line it is; the lists have one value for each position."""
+    """Whose line it is; the lists have one value for each position, null for those that only cut the line, and are lists
+    of lists for several lines."""
 
     device_id = serializers.CharField(help_text="The device's unique identifier.")
     device = serializers.IntegerField(help_text="The device's row number.")
@@ -173,20 +178,42 @@ def _newest_first(position: Position) -> tuple[float, int]:
 
 def _feature(device: Device, route: Sequence[Position]) -> dict[str, Any]:
     """The route as GeoJSON; its lists of values are named as the import reads them."""
-    points = [_coordinates(position) for position in route]
-    single = len(points) == 1
-    lists = {name: [getattr(one, name) for one in route] for name in ("speed_kph", "course_degrees", "accuracy_meters")}
+    lines = _lines(route)
+    several = len(lines) > 1
+    kind = "MultiLineString" if several else "LineString" if len(route) > 1 else "Point"
+    coordinates: Any = [[place for place, _position in line] for line in lines]
+    if not several:
+        coordinates = coordinates[0] if len(route) > 1 else coordinates[0][0]
+
+    def values(of: Callable[[Position], Any]) -> list[Any]:
+        found = [[None if position is None else of(position) for _place, position in line] for line in lines]
+        return found if several else found[0]
+
     return {
         "type": "Feature",
-        "geometry": {"type": "Point" if single else "LineString", "coordinates": points[0] if single else points},
+        "geometry": {"type": kind, "coordinates": coordinates},
         "properties": {
             "device_id": device.unique_id,
             "device": device.pk,
             "name": device.name,
-            "coordTimes": [iso_utc(position.fix_time) for position in route],
-            **lists,
+            "coordTimes": values(lambda position: iso_utc(position.fix_time)),
+            **{name: values(attrgetter(name)) for name in ("speed_kph", "course_degrees", "accuracy_meters")},
         },
     }
+
+
+def _lines(route: Sequence[Position]) -> list[list[tuple[list[float], Position | None]]]:
+    """The places of the route, cut at the 180th meridian (RFC 7946, section 3.1.9) by places that are no positions."""
+    places = np.array([(position.latitude, position.longitude) for position in route])
+    crossings = crossing_latitudes(*places[:-1].T, *places[1:].T).tolist()
+    lines: list[list[tuple[list[float], Position | None]]] = [[]]
+    for position, latitude in zip(route, [math.nan, *crossings], strict=True):
+        if not math.isnan(latitude):
+            side = math.copysign(180.0, position.longitude)
+            lines[-1].append(([-side, latitude], None))
+            lines.append([([side, latitude], None)])
+        lines[-1].append((_coordinates(position), position))
+    return lines
 
 
 def _coordinates(position: Position) -> list[float]:

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks_app.geo.distance import FloatArray
+from tasks_app.geo.engine_time import engine_seconds, idle_seconds
 from tasks_app.geo.motion import driven_tops_kph
 from tasks_app.geo.speed import MPS_TO_KPH, BoolArray
 from tasks_app.geo.steps import Steps
 
-# Ignition "on" before and after a longer silence does not prove that the engine ran all the time.
-MAX_ENGINE_STEP_SECONDS = 3600.0
 METERS_PER_KM = 1000.0
 KPH_PER_MPS = MPS_TO_KPH
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a device did. Idle (standing with the engine on) is part of stopped; `driven_meters` leaves out silences."""
+    """What a device did. Idle (standing with the engine on) is part of stopped, and of the engine's time;
+    `driven_meters` leaves out silences."""
 
     distance_meters: float = 0.0
     driven_meters: float = 0.0
@@ -90,19 +90,17 @@ def figures_of_parts(columns: Columns, steps: Steps, edges: Sequence[float]) -> 
     counts = np.diff(np.searchsorted(columns.times, borders))
     if len(steps) == 0:
         return [Figures(fix_count=int(count)) for count in counts]
-    ignition = columns.ignition[steps.index]
-    on_before, on_after = ignition[:-1] == 1.0, ignition[1:] == 1.0
     stopped = np.where(steps.gap, 0.0, steps.seconds - steps.driven_seconds)
     silent = np.where(counts > 0, _split(steps, steps.seconds * (steps.gap & ~steps.moved_gap), borders), 0.0)
     driven, moving = _split(steps, steps.driven_meters, borders), _split(steps, steps.driven_seconds, borders)
-    engine = on_before & on_after & (steps.seconds <= MAX_ENGINE_STEP_SECONDS)
+    engine = engine_seconds(steps, columns.times, columns.ignition)
     columns_of_parts = [
         driven + _at_end(steps, steps.meters * (steps.moved_gap & ~steps.jump), borders),
         driven,
         moving,
         silent + _split(steps, stopped, borders),
-        _split(steps, stopped * on_before, borders),
-        _split(steps, steps.seconds * engine, borders),
+        _split(steps, idle_seconds(steps, engine), borders),
+        _split(steps, engine, borders),
         _tops_kph(steps, driven, moving, borders),
         counts,
     ]

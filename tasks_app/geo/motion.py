@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tasks_app.geo.antimeridian import median_longitude
 from tasks_app.geo.believable import held_speeds_mps
 from tasks_app.geo.distance import FloatArray, haversine_meters
+from tasks_app.geo.engine_time import engine_seconds, idle_seconds
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
 from tasks_app.geo.steps import Steps, read_steps
@@ -176,12 +177,13 @@ def segment_metrics(
     stopped = np.where(steps.moved_gap, 0.0, steps.seconds - steps.driven_seconds)
     driven_meters, moving_seconds = float(steps.driven_meters.sum()), float(steps.driven_seconds.sum())
     average_speed_kph = driven_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0
-    burning = np.zeros(len(steps)) if ignition is None else floats(ignition)[steps.index]
+    said = np.full(len(floats(times_seconds)), np.nan) if ignition is None else floats(ignition)
+    idle = idle_seconds(steps, engine_seconds(steps, floats(times_seconds), said))
     return SegmentMetrics(
         distance_meters=driven_meters + float(steps.meters[steps.moved_gap & ~steps.jump].sum()),
         moving_seconds=moving_seconds,
         stopped_seconds=float(stopped.sum()),
-        idle_seconds=float(stopped[~steps.gap & (burning[:-1] == 1.0)].sum()),
+        idle_seconds=float(idle.sum()),
         gap_seconds=float(steps.seconds[steps.moved_gap].sum()),
         max_speed_kph=max(average_speed_kph, float(driven_tops_kph(steps).max())),
         average_speed_kph=average_speed_kph,

@@ -163,8 +163,15 @@ def _line(geometry: Values, properties: Values, device: Any, zone: tzinfo | None
         raise InvalidFix("invalid_timestamp", detail)
     usable = {name: values for name, values in quantities.items() if _fits(values, len(times))}
     for place, (position, time) in enumerate(zip(coordinates, times, strict=True)):
+        if time is None and _cuts_a_line(position):
+            continue
         of_this = {name: values[place] for name, values in usable.items()}
         yield _values(position, time, of_this, None, device, zone)
+
+
+def _cuts_a_line(position: Any) -> bool:
+    """Whether a place without a time is where a line was cut at the 180th meridian (RFC 7946, section 3.1.9)."""
+    return isinstance(position, list) and len(position) > 1 and position[0] in (180, -180)
 
 
 def _values(position: Any, time: Any, quantities: Values, attributes: Any, device: Any, zone: tzinfo | None) -> Values:

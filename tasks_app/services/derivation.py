@@ -24,8 +24,6 @@ SignArray = npt.NDArray[np.int8]
 
 # Below this the noise of two fixes (some meters each) outweighs the way between them.
 MIN_STEP_SECONDS = 1.0
-# Ignition "on" before and after a longer silence does not prove that the engine ran all the time.
-MAX_ENGINE_STEP_SECONDS = 3600.0
 # A shorter way points anywhere: the receiver's own noise is about as long.
 MIN_COURSE_METERS = 5.0
 # What drives counts as moving until it is slower than this share of the speed that says so: creeping in a jam is no stop.
@@ -195,11 +193,11 @@ def engine_seconds_per_device(
     starts: IndexArray,
     before: SignArray,
 ) -> FloatArray:
-    """Time with the ignition on at both ends of a step, shape (k,)."""
+    """Time of the steps at whose beginning the ignition was on, silences left out, as in `geo.engine_time`; shape (k,)."""
     previous = np.empty_like(ignition)
     previous[1:] = ignition[:-1]
     previous[starts] = before[device[starts]]
-    runs = (previous == 1) & (ignition == 1) & (seconds <= MAX_ENGINE_STEP_SECONDS)
+    runs = (previous == 1) & (seconds <= MotionRules.max_gap_seconds)
     return sum_per_device(np.where(runs, seconds, 0.0), device, len(before))
 
 

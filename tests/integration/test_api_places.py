@@ -108,6 +108,25 @@ def test_geojson_is_a_line_for_each_device_that_the_import_reads_again(api, make
     assert {fix.altitude_meters for fix in fixes} == {760.0, None}
 
 
+def test_geojson_is_cut_at_the_meridian_and_read_again_without_the_cuts(api, device, stored, tmp_path):
+    rows = stored(device, [(10.0, 179.0), (10.0, 179.8), (20.0, -179.8), (20.0, -179.0)], speed_kph=36.5)
+    answer = api.get(f"/api/positions?device={device.pk}&format=geojson&{RANGE}")
+    (feature,) = answer.json()["features"]
+    assert feature["geometry"] == {
+        "type": "MultiLineString",
+        "coordinates": [
+            [[179.0, 10.0], [179.8, 10.0], [180.0, 15.0]],
+            [[-180.0, 15.0], [-179.8, 20.0], [-179.0, 20.0]],
+        ],
+    }
+    assert feature["properties"]["speed_kph"] == [[36.5, 36.5, None], [None, 36.5, 36.5]]
+    path = tmp_path / "again.geojson"
+    path.write_bytes(answer.content)
+    assert [(fix.fix_time, fix.longitude, fix.speed_kph) for fix in parser_for(path)(path)] == [
+        (row.fix_time, row.longitude, 36.5) for row in rows
+    ]
+
+
 def test_geojson_of_nothing_is_an_empty_collection(api, device):
     answer = api.get(f"/api/positions?device={device.pk}&format=geojson").json()
     assert answer == {"type": "FeatureCollection", "features": []}

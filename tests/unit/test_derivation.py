@@ -113,14 +113,15 @@ def test_ignition_is_carried_within_a_device_only():
 @pytest.mark.parametrize(
     ("ignition", "seconds", "known", "expected"),
     [
-        ([1, 1, 0, 1], [NAN, 10, 10, 10], -1, 10),
+        ([1, 1, 0, 1], [NAN, 10, 10, 10], -1, 20),
         ([1, 1], [5, 10], 1, 15),
         ([1, 1], [5, 10], 0, 10),
-        ([1, 1], [5, 3601], 1, 5),
+        ([1, 1], [5, 1801], 1, 5),
+        ([0], [5], 1, 5),
         ([-1, -1], [5, 10], -1, 0),
     ],
 )
-def test_the_engine_ran_where_the_ignition_is_on_at_both_ends(ignition, seconds, known, expected):
+def test_the_engine_runs_from_one_word_of_the_ignition_to_the_next(ignition, seconds, known, expected):
     device = index(*[0] * len(ignition))
     found = engine_seconds_per_device(floats(*seconds), signs(*ignition), device, index(0), signs(known))
     assert found.tolist() == [expected]

@@ -77,7 +77,7 @@ def test_it_counts_standing_with_the_engine_on_as_idle_within_stopped():
     ignition = np.where(times < 600, 1.0, 0.0)
     (figures,) = parts_of(columns(times, np.zeros(len(times)), np.zeros(len(times)), ignition), [0.0, 1260.0])
     assert (figures.moving_seconds, figures.stopped_seconds, figures.idle_seconds) == (0, 1260, 600)
-    assert figures.engine_seconds == 540
+    assert figures.engine_seconds == 600
 
 
 def test_a_parked_vehicle_is_stopped_on_the_days_it_was_heard_of_and_a_silent_day_is_zeros():
