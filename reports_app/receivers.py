@@ -8,11 +8,12 @@ from typing import Any
 from django.dispatch import receiver
 
 from reports_app.models import Report, ReportState
+from reports_app.queries import visible_report
 from reports_app.services.retention import delete_orphaned_files
 from reports_app.services.schedule_failures import follow_deliveries
 from reports_app.services.sweep import follow_jobs
 from tasks_app.engine.records import FinishedJob
-from tasks_app.signals import jobs_not_done, needed_positions_asked, orphans_cleanup_requested
+from tasks_app.signals import job_reader_asked, jobs_not_done, needed_positions_asked, orphans_cleanup_requested
 
 
 @receiver(orphans_cleanup_requested)
@@ -34,3 +35,10 @@ def name_times_of_unfinished_reports(sender: Any, **kwargs: Any) -> list[tuple[d
     """A finished report holds its rows itself; one that is yet to be written needs the positions of its time."""
     unfinished = Report.objects.filter(state__in=[ReportState.PENDING, ReportState.RUNNING])
     return list(unfinished.values_list("range_start", "range_end"))
+
+
+@receiver(job_reader_asked)
+def read_job_of_report(sender: Any, *, user: Any, job_id: Any, **kwargs: Any) -> bool:
+    """Who may see a report may see the job that makes it: several may have asked for it, and one job has one requester."""
+    reports = Report.objects.filter(job_id=job_id).values_list("pk", flat=True)
+    return any(visible_report(user, report_id) for report_id in reports)

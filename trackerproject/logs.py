@@ -7,16 +7,18 @@ from typing import Any
 
 import structlog
 
-# Keys of devices, which phones can only send in the address: as a parameter, or behind /ingest/osmand/.
-_KEY_IN_ADDRESS = re.compile(r"""([?&](?:key|token)=|/ingest/osmand/)[^&\s"'/?]+""")
+# What opens something by itself and stands in an address: keys of devices, which phones can only send there, and the signed
+# links of e-mails to reports and to unsubscribe.
+_SECRET_IN_ADDRESS = re.compile(
+    r"""([?&](?:key|token)=|/(?:ingest/osmand|reports/shared|unsubscribe)(?:/|%2F)+)[^&\s"'/?]+""", re.IGNORECASE
+)
 
 
 def without_keys(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """structlog processor: addresses are logged without the keys in them."""
-    for name in ("event", "exception"):
-        text = event.get(name)
-        if isinstance(text, str) and ("=" in text or "/ingest/" in text):
-            event[name] = _KEY_IN_ADDRESS.sub(r"\1***", text)
+    for name, text in event.items():
+        if isinstance(text, str) and ("/" in text or "=" in text):
+            event[name] = _SECRET_IN_ADDRESS.sub(r"\1***", text)
     return event
 
 
@@ -47,6 +49,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},
             # Without Django's own handler and uvicorn's, which write addresses as they came, keys and all.
             "django": {"level": level},
+            "uvicorn": {"handlers": ["stderr"], "level": level, "propagate": False},
             "uvicorn.access": {"handlers": ["stderr"], "level": level, "propagate": False},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},

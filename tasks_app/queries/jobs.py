@@ -22,6 +22,7 @@ from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
 from tasks_app.queries.job_views import JobView, ended_view, live_view
+from tasks_app.signals import job_reader_asked
 
 MAX_PAGE = 200
 # A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
@@ -69,11 +70,11 @@ class InvalidCursor(ValueError):
 
 
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
-    """Return the job, if it exists and `user` may see it: staff and SHELL all, others those they asked for."""
+    """Return the job, if it exists and `user` may see it: staff and SHELL all, others those they asked for or share."""
     live = inspect.find_live_job(client(), str(job_id))
     row = Job.objects.filter(pk=job_id).first()
     view = ended_view(row) if row else live_view(live) if live else None
-    return view if view and _sees(user, view) else None
+    return view if view and (_sees(user, view) or _shares(user, job_id)) else None
 
 
 def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
@@ -166,6 +167,13 @@ def _read_live_cursor(state: JobState, cursor: str) -> Place:
 
 def _sees(user: Any, view: JobView) -> bool:
     return user.is_staff or (user.pk is not None and view.requested_by_id == user.pk)
+
+
+def _shares(user: Any, job_id: UUID | str) -> bool:
+    """Whether what the job makes is this user's, too, as a package above may know."""
+    if not user.is_authenticated:
+        return False
+    return any(answer for _receiver, answer in job_reader_asked.send(sender=Job, user=user, job_id=job_id))
 
 
 def _matches(view: JobView, filters: JobFilters) -> bool:

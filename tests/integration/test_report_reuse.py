@@ -9,13 +9,14 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from notifications_app.models import Notification
 from reports_app.models import Report, ReportFile, ReportFollower
 from reports_app.services.export import export_report
 from tasks_app.engine import get_task
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Job
+from tasks_app.models import FleetMembership, Job
 from tasks_app.services.positions import store_fixes
 from tests.support.reports import DAY, ask, wanted
 
@@ -38,6 +39,26 @@ def test_two_who_ask_at_once_share_one_job(api, device, staff_api, run_jobs):
     assert (first["report_id"], first["task_id"]) == (second["report_id"], second["task_id"])
     assert run_jobs("reports") == 1
     assert ReportFollower.objects.filter(report=first["report_id"]).count() == 2
+
+
+def test_each_of_two_who_share_a_report_may_read_its_job_and_nobody_else(api, device, fleet, make_user, run_jobs):
+    second, stranger = (APIClient() for _ in range(2))
+    colleague = make_user(username="bruno")
+    membership = FleetMembership.objects.create(user=colleague, fleet=fleet, role="operator")
+    second.force_authenticate(colleague)
+    stranger.force_authenticate(make_user(username="dora"))
+    first, shared = ask(api, device).json(), ask(second, device).json()
+    assert first["report_id"] == shared["report_id"]
+    for is_done in (False, True):
+        if is_done:
+            run_jobs("reports")
+        assert api.get(first["status_url"]).status_code == 200
+        answer = second.get(shared["status_url"])
+        assert (answer.status_code, answer.json()["task_id"]) == (200, shared["task_id"])
+        assert stranger.get(shared["status_url"]).status_code == 404
+    assert second.post(shared["status_url"] + "/cancel").status_code in (403, 404)
+    membership.delete()
+    assert second.get(shared["status_url"]).status_code == 404
 
 
 def test_requests_in_the_very_same_moment_make_one_report(device, operator):

@@ -45,6 +45,7 @@ def running_nginx(folder: Path, upstream_port: int, site: str = "") -> Iterator[
     port = free_port()
     site = (site or documented_site()).replace("127.0.0.1:8000", f"127.0.0.1:{upstream_port}")
     site = site.replace("listen 443", f"listen 127.0.0.1:{port}").replace("/etc/ssl", str(folder))
+    site = site.replace("/var/log/nginx", str(folder))
     (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, site=site))
     _make_certificate(folder)
     command = [NGINX, "-c", str(folder / "nginx.conf"), "-p", str(folder)]

@@ -1,4 +1,4 @@
-"""Logs tell no key of a device."""
+"""Logs tell no key of a device, and no link that opens something by itself."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ from trackerproject.logs import logging_config
         ("uvicorn.access", '127.0.0.1:5 - "POST /ingest/osmand?id=7&token=SECRET HTTP/1.1" 200'),
         ("django.request", "Unauthorized: /ingest/osmand/SECRET"),
         ("django.request", "Unauthorized: /ingest/osmand/SECRET/?id=7"),
+        ("uvicorn.access", '127.0.0.1:5 - "GET /reports/shared/SECRET%3ASECRET HTTP/1.1" 200'),
+        ("uvicorn.access", '127.0.0.1:5 - "POST /app/unsubscribe/SECRET:SECRET?x=1 HTTP/1.1" 404'),
+        ("uvicorn.access", '127.0.0.1:5 - "GET /unsubscribe//SECRET HTTP/1.1" 404'),
+        ("uvicorn.error", '127.0.0.1:5 - "WebSocket /ws/live/?token=SECRET" 403'),
+        ("django.request", "Not Found: /Unsubscribe%2FSECRET"),
+        ("tracker", "Internal Server Error: /reports/shared/SECRET-x_y"),
     ],
 )
 def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json, monkeypatch):
@@ -29,11 +35,14 @@ def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json, monke
     handler.setFormatter(formatter)
     handler.handle(logging.LogRecord(logger, logging.INFO, __file__, 1, line, None, None))
     assert "SECRET" not in stream.getvalue()
-    assert "/ingest/osmand" in stream.getvalue()
+    assert any(
+        place in stream.getvalue().lower()
+        for place in ("/ingest/osmand", "/reports/shared/", "/unsubscribe", "/ws/live/")
+    )
     assert "***" in stream.getvalue()
 
 
-@pytest.mark.parametrize("logger", ["django.server", "uvicorn.access"])
+@pytest.mark.parametrize("logger", ["django.server", "uvicorn", "uvicorn.access"])
 def test_nothing_but_that_handler_writes_the_addresses(logger):
     """Both servers bring a handler of their own, which would write them as they came."""
     found = logging_config(level="INFO", as_json=True)["loggers"][logger]
