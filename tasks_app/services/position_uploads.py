@@ -108,13 +108,13 @@ def import_upload(*, upload_id: int, now: datetime) -> dict[str, Any]:
     Begun again (its worker died, the database was away) it goes on after the last chunk it has counted, and what was
     stored is never stored twice. Raises PermanentError for a file that cannot be read.
     """
-    upload = PositionUpload.objects.select_related("device", "fleet").filter(pk=upload_id).first()
+    upload = PositionUpload.objects.select_related("device", "fleet", "requested_by").filter(pk=upload_id).first()
     if upload is None:
         raise PermanentError(f"There is no upload {upload_id}.")
     if not _claim(upload):
         return {"upload_id": upload_id, "state": upload.state, **upload.counts}
     with _Ending(upload):
-        if upload.requested_by_id is None:
+        if upload.requested_by is None or not upload.requested_by.is_active:
             raise PermanentError(_("Who uploaded the file is not a user any more."))
         _import(upload, now)
     return {"upload_id": upload_id, "state": upload.state, **upload.counts}
