@@ -20,12 +20,16 @@ from notifications_app.services import (
 )
 from notifications_app.services.retention import remove_old_notifications
 from tasks_app.engine import task
+from tasks_app.queries.access import is_oneself, operates_device
+from tasks_app.services.argument_bounds import Days, Minutes, RowId, SpeedKph, WindowSeconds
+
+SEND = "notifications_app.add_notification"
 
 
-@task(queue="notifications", schedulable=True)
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_geofence_alert(
-    device_id: int,
-    geofence_id: int,
+    device_id: RowId,
+    geofence_id: RowId,
     event_type: Literal["enter", "exit"],
     position_data: dict[str, Any] | None = None,
 ) -> dict[str, int]:
@@ -40,16 +44,16 @@ def send_geofence_alert(
     return {"notifications": len(told)}
 
 
-@task(queue="notifications", schedulable=True)
-def send_device_offline_alert(device_id: int, offline_duration_minutes: float) -> dict[str, int]:
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+def send_device_offline_alert(device_id: RowId, offline_duration_minutes: Minutes) -> dict[str, int]:
     """Tell that a device has been silent for so many minutes."""
     told = alerts.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
     return {"notifications": len(told)}
 
 
-@task(queue="notifications", schedulable=True)
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_speed_alert(
-    device_id: int, speed: float, speed_limit: float, position_data: dict[str, Any] | None = None
+    device_id: RowId, speed: SpeedKph, speed_limit: SpeedKph, position_data: dict[str, Any] | None = None
 ) -> dict[str, int]:
     """Tell that a device is faster than its limit (both in km/h)."""
     told = alerts.alert_speed(
@@ -62,22 +66,22 @@ def send_speed_alert(
     return {"notifications": len(told)}
 
 
-@task(queue="notifications", schedulable=True)
-def send_maintenance_reminder(device_id: int, plan_id: int) -> dict[str, int]:
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+def send_maintenance_reminder(device_id: RowId, plan_id: RowId) -> dict[str, int]:
     """Tell how a maintenance plan of a device stands."""
     told = alerts.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
     return {"notifications": len(told)}
 
 
-@task(queue="notifications", schedulable=True)
-def send_daily_summary(user_id: int | None = None) -> dict[str, int]:
+@task(queue="notifications", schedulable=True, permission=SEND, members=is_oneself)
+def send_daily_summary(user_id: RowId | None = None) -> dict[str, int]:
     """Send one user the summary of the last 24 hours; without a user, start one job per subscriber."""
     if user_id is None:
         return {"jobs": daily_summary.fan_out_daily_summaries()}
     return {"notifications": len(daily_summary.send_summary(user_id=user_id, now=timezone.now()))}
 
 
-@task(queue="notifications", schedulable=True)
+@task(queue="notifications", schedulable=True, permission=SEND)
 def send_system_alert(
     subject: str, message: str, level: Literal["info", "warning", "error", "critical"] = "warning"
 ) -> dict[str, int]:
@@ -87,14 +91,14 @@ def send_system_alert(
 
 
 # 5 s doubling to an hour: over four hours of trying.
-@task(queue="notifications", max_attempts=14)
-def deliver_notification(delivery_id: int) -> dict[str, str]:
+@task(queue="notifications", max_attempts=14, permission="notifications_app.change_delivery")
+def deliver_notification(delivery_id: RowId) -> dict[str, str]:
     """Send one delivery through its channel."""
     return {"state": deliveries.deliver(delivery_id, now=timezone.now())}
 
 
 @task(queue="notifications")
-def dispatch_events(dispatch_id: int) -> dict[str, int]:
+def dispatch_events(dispatch_id: RowId) -> dict[str, int]:
     """Ask the rules about noted events and write what follows."""
     return event_dispatch.dispatch(dispatch_id, now=timezone.now())
 
@@ -133,9 +137,9 @@ def sweep_stuck_deliveries() -> dict[str, int]:
     }
 
 
-@task(queue="cleanup", schedulable=True)
+@task(queue="cleanup", schedulable=True, permission="notifications_app.delete_notification")
 def cleanup_notifications(
-    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+    days_to_keep: Days | None = None, dry_run: bool = False, max_seconds: WindowSeconds | None = None
 ) -> dict[str, Any]:
     """Remove notifications older than so many days with their deliveries, except what is still being sent."""
     return remove_old_notifications(

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
+from notifications_app.models import Notification
+from notifications_app.signals import attachments_about_to_go
 from reports_app.models import Report, ReportState
-from reports_app.queries import visible_report
+from reports_app.queries import visible_report, visible_reports
 from reports_app.services.retention import delete_orphaned_files
 from reports_app.services.schedule_failures import follow_deliveries
 from reports_app.services.sweep import follow_jobs
@@ -28,6 +31,15 @@ def end_reports_of_jobs(sender: Any, *, jobs: list[FinishedJob], **kwargs: Any) 
     """A report whose job was cancelled while it waited, or lost its workers, ends with it at once; so does a run."""
     follow_jobs(jobs)
     follow_deliveries(jobs)
+
+
+@receiver(attachments_about_to_go)
+def refuse_reports_of_others(sender: Any, *, notification: Notification, **kwargs: Any) -> str:
+    """Files of reports that the reader no longer sees are not sent, however long the message waited."""
+    names = notification.attachments.values("storage_name")
+    reports = Report.objects.filter(files__file__in=names)
+    lost = reports.exclude(pk__in=visible_reports(notification.user).order_by().values("pk"))
+    return _("The user may no longer see this report.") if lost.exists() else ""
 
 
 @receiver(needed_positions_asked)

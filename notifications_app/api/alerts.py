@@ -12,7 +12,6 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications_app.services.alerts import MAX_MINUTES
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, start
 from tasks_app.api.fields import (
@@ -23,13 +22,15 @@ from tasks_app.api.fields import (
     StrictCharField,
     StrictSerializer,
 )
-from tasks_app.api.permissions import IsStaff, device_for, geofence_for
+from tasks_app.api.permissions import device_for, geofence_for
 from tasks_app.api.schema import describe
-from tasks_app.ingest.validate import LIMITS
-from tasks_app.models import MaintenancePlan
+from tasks_app.models import FleetRole, MaintenancePlan
+from tasks_app.queries.access import Right, has_everywhere
+from tasks_app.services.argument_bounds import MAX_MINUTES, MAX_SPEED_KPH
 
+SEND = "notifications_app.add_notification"
+SEND_ALERTS = Right(FleetRole.OPERATOR, SEND)
 LEVELS = ("info", "warning", "error", "critical")
-MAX_SPEED_KPH = LIMITS["speed"][1]
 
 
 class PlaceBody(StrictSerializer):
@@ -106,11 +107,13 @@ def alert(summary: str, name: str, body: type[StrictSerializer]) -> Any:
 class GeofenceAlertView(ApiView):
     """Tells of a geofence."""
 
+    rights = {"POST": SEND_ALERTS}
+
     @alert("Send a geofence alert", "geofence", GeofenceBody)
     def post(self, request: Request) -> Response:
         body = self.body(GeofenceBody)
-        device = device_for(request.user, body["device_id"])
-        geofence = geofence_for(request.user, body["geofence_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
+        geofence = geofence_for(request.user, body["geofence_id"], self.asked)
         if geofence.fleet_id != device.fleet_id:
             raise Http404
         place = PlaceBody().as_json(body.get("position"))
@@ -120,20 +123,24 @@ class GeofenceAlertView(ApiView):
 class OfflineAlertView(ApiView):
     """Tells of a silent device."""
 
+    rights = {"POST": SEND_ALERTS}
+
     @alert("Send an offline alert", "offline", OfflineBody)
     def post(self, request: Request) -> Response:
         body = self.body(OfflineBody)
-        device = device_for(request.user, body["device_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
         return start(request, "send_device_offline_alert", device.pk, body["offline_minutes"])
 
 
 class SpeedAlertView(ApiView):
     """Tells of a fast device."""
 
+    rights = {"POST": SEND_ALERTS}
+
     @alert("Send a speed alert", "speed", SpeedBody)
     def post(self, request: Request) -> Response:
         body = self.body(SpeedBody)
-        device = device_for(request.user, body["device_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
         place = PlaceBody().as_json(body.get("position"))
         return start(request, "send_speed_alert", device.pk, body["speed"], body["speed_limit"], place)
 
@@ -141,10 +148,12 @@ class SpeedAlertView(ApiView):
 class MaintenanceReminderView(ApiView):
     """Tells of a maintenance plan."""
 
+    rights = {"POST": SEND_ALERTS}
+
     @alert("Send a maintenance reminder", "maintenance", MaintenanceBody)
     def post(self, request: Request) -> Response:
         body = self.body(MaintenanceBody)
-        device = device_for(request.user, body["device_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
         if not MaintenancePlan.objects.filter(pk=body["plan_id"], device=device).exists():
             raise Http404
         return start(request, "send_maintenance_reminder", device.pk, body["plan_id"])
@@ -153,11 +162,13 @@ class MaintenanceReminderView(ApiView):
 class DailySummaryView(ApiView):
     """Sends the daily summary now."""
 
+    rights = {"POST": Right(None, SEND, is_own=True)}
+
     @alert("Send the daily summary", "daily_summary", SummaryBody)
     def post(self, request: Request) -> Response:
         body = self.body(SummaryBody)
         user_id = None if body["everyone"] else body.get("user_id", request.user.pk)
-        if user_id != request.user.pk and not request.user.is_staff:
+        if user_id != request.user.pk and not has_everywhere(request.user, self.asked):
             raise PermissionDenied(_("Only staff may send the summary of others."))
         if user_id is not None and not get_user_model().objects.filter(pk=user_id, is_active=True).exists():
             raise Http404
@@ -167,7 +178,7 @@ class DailySummaryView(ApiView):
 class SystemAlertView(ApiView):
     """Tells the administrators. Staff only."""
 
-    permission_classes = [IsStaff]
+    rights = {"POST": Right(None, SEND)}
 
     @alert("Alert the administrators (staff)", "system", SystemBody)
     def post(self, request: Request) -> Response:

@@ -6,17 +6,19 @@ from typing import Any
 
 from django.http import Http404
 from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from notifications_app.models import ChannelKind, Delivery, DeliveryAttempt, DeliveryState
-from notifications_app.queries.deliveries import visible_deliveries
+from notifications_app.queries.deliveries import VIEW_DELIVERIES, visible_deliveries
 from notifications_app.services.deliveries import NotRetryable, retry_delivery
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import IdField, MomentField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
+from tasks_app.queries.access import Right, has_everywhere
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
@@ -80,6 +82,8 @@ class DeliveryListQuery(PageQuery):
 class DeliveryListView(ApiView):
     """The caller's deliveries, newest first; staff with the permission see everybody's."""
 
+    rights = {"GET": VIEW_DELIVERIES}
+
     @describe(
         "List deliveries",
         name="deliveries_list",
@@ -102,6 +106,8 @@ class DeliveryListView(ApiView):
 class DeliveryView(ApiView):
     """One delivery."""
 
+    rights = {"GET": VIEW_DELIVERIES}
+
     @describe(
         "A delivery with every attempt",
         name="deliveries_retrieve",
@@ -114,7 +120,9 @@ class DeliveryView(ApiView):
 
 
 class DeliveryRetryView(ApiView):
-    """Tries a failed delivery again."""
+    """Tries a failed delivery again: one's own, or with the permission to change deliveries."""
+
+    rights = {"POST": Right(None, "notifications_app.change_delivery", is_own=True)}
 
     @describe(
         "Try a failed delivery again",
@@ -125,6 +133,8 @@ class DeliveryRetryView(ApiView):
     )
     def post(self, request: Request, delivery_id: int) -> Response:
         delivery = delivery_for(request.user, delivery_id)
+        if delivery.notification.user_id != request.user.pk and not has_everywhere(request.user, self.asked):
+            raise PermissionDenied
         try:
             retry_delivery(delivery)
         except NotRetryable as error:

@@ -32,6 +32,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import MomentField, StrictBooleanField, StrictCharField, StrictSerializer
 from tasks_app.api.schema import describe
+from tasks_app.queries.access import OWN
 
 KINDS = [kind for kind, channel in CHANNELS.items() if channel.has_destinations]
 TESTABLE = [kind for kind, channel in CHANNELS.items() if not channel.has_destinations and not channel.sent_by_writing]
@@ -96,6 +97,8 @@ class SigningSecretSerializer(serializers.Serializer[Any]):
 class DestinationListView(ApiView):
     """The caller's destinations."""
 
+    rights = {"GET": OWN, "POST": OWN}
+
     @describe(
         "List own destinations",
         name="destinations_list",
@@ -128,6 +131,8 @@ class DestinationListView(ApiView):
 
 class DestinationView(ApiView):
     """One of them."""
+
+    rights = {"GET": OWN, "PATCH": OWN, "DELETE": OWN}
 
     @describe(
         "A destination",
@@ -174,6 +179,8 @@ class DestinationView(ApiView):
 class DestinationTestView(ApiView):
     """Sends a test to one of them."""
 
+    rights = {"POST": OWN}
+
     @describe(
         "Send a test to a destination",
         name="destinations_test",
@@ -188,6 +195,8 @@ class DestinationTestView(ApiView):
 
 class SigningSecretView(ApiView):
     """Replaces the secret of a webhook."""
+
+    rights = {"POST": OWN}
 
     @describe(
         "Replace a webhook's signing secret",
@@ -205,6 +214,8 @@ class SigningSecretView(ApiView):
 
 class ChannelTestView(ApiView):
     """Sends a test through a channel that reaches everybody by itself."""
+
+    rights = {"POST": OWN}
 
     @describe(
         "Send a test by e-mail, or to the open pages",

@@ -19,6 +19,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, MomentField, StrictSerializer
 from tasks_app.api.pagination import MAX_LIMIT, PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
+from tasks_app.queries.access import OWN
 
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):
@@ -81,6 +82,8 @@ class MarkedSerializer(serializers.Serializer[Any]):
 class NotificationListView(ApiView):
     """The caller's notifications, newest first."""
 
+    rights = {"GET": OWN}
+
     @describe(
         "List own notifications",
         name="notifications_list",
@@ -105,6 +108,8 @@ class NotificationListView(ApiView):
 class RecentView(ApiView):
     """What a page shows at its bell, fast enough to be asked for often."""
 
+    rights = {"GET": OWN}
+
     @describe(
         "The newest 50 own notifications and how many are unread",
         name="notifications_recent",
@@ -118,6 +123,8 @@ class RecentView(ApiView):
 class UnreadCountView(ApiView):
     """How many are unread."""
 
+    rights = {"GET": OWN}
+
     @describe(
         "Count own unread notifications",
         name="notifications_unread_count",
@@ -130,6 +137,8 @@ class UnreadCountView(ApiView):
 
 class AcknowledgeView(ApiView):
     """Says that somebody looks after it; again is fine."""
+
+    rights = {"POST": OWN}
 
     @describe(
         "Acknowledge one notification",
@@ -149,6 +158,8 @@ class AcknowledgeView(ApiView):
 class MarkReadView(ApiView):
     """Marks the caller's notifications as read."""
 
+    rights = {"POST": OWN}
+
     @describe(
         "Mark own notifications as read",
         name="notifications_mark_read",
@@ -163,6 +174,8 @@ class MarkReadView(ApiView):
 
 class MarkOneReadView(ApiView):
     """Marks one as read; again is fine."""
+
+    rights = {"POST": OWN}
 
     @describe(
         "Mark one notification as read",

@@ -13,6 +13,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.fields import StrictModelSerializer, editable_fields
 from tasks_app.api.rows import saved
 from tasks_app.api.schema import describe
+from tasks_app.queries.access import OWN
 
 
 class PreferenceSerializer(StrictModelSerializer):
@@ -30,6 +31,8 @@ class PreferenceSerializer(StrictModelSerializer):
 
 class PreferenceView(ApiView):
     """The caller's own preferences."""
+
+    rights = {"GET": OWN, "PATCH": OWN}
 
     @describe("Own preferences", name="preferences", tag="notifications", answers={200: PreferenceSerializer})
     def get(self, request: Request) -> Response:

@@ -17,15 +17,15 @@ from rest_framework.response import Response
 from notifications_app.api.rule_fields import DryRunBody, DryRunSerializer, RuleSerializer
 from notifications_app.models import Rule
 from notifications_app.queries.dry_run import dry_run
-from notifications_app.queries.rule_rows import visible_rules
+from notifications_app.queries.rule_rows import VIEW_RULES, visible_rules
 from notifications_app.services.rules import save_rule
 from tasks_app.api.base import ApiView
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import check_manages, device_for, fleet_for, geofence_for
+from tasks_app.api.permissions import device_for, fleet_for, geofence_for, refusal
 from tasks_app.api.rows import deleted
 from tasks_app.api.schema import describe, page_of
-from tasks_app.models import Device, Event, FleetRole
-from tasks_app.queries.access import visible_events
+from tasks_app.models import Device, Event, Fleet, FleetRole
+from tasks_app.queries.access import VIEW_DEVICES, VIEW_GEOFENCES, Right, has_right, visible_events
 
 
 class RuleListQuery(PageQuery):
@@ -36,6 +36,8 @@ class RuleListQuery(PageQuery):
 
 class RuleListView(ApiView):
     """The rules of the caller's fleets."""
+
+    rights = {"GET": VIEW_RULES, "POST": Right(FleetRole.MANAGER, "notifications_app.add_rule")}
 
     @describe(
         "List rules",
@@ -63,13 +65,21 @@ class RuleListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         values = self.body(RuleSerializer)
-        _check_may(request.user, values.get("fleet_id"), "notifications_app.add_rule")
+        fleet_id: int | None = values.get("fleet_id")
+        fleet = None if fleet_id is None else fleet_for(request.user, fleet_id, self.asked)
+        _check_may(request.user, fleet, self.asked)
         rule = _saved(Rule(), values)
-        return Response(RuleSerializer(_shown(request.user, rule.pk)).data, status=status.HTTP_201_CREATED)
+        return Response(RuleSerializer(rule).data, status=status.HTTP_201_CREATED)
 
 
 class RuleView(ApiView):
     """One rule."""
+
+    rights = {
+        "GET": VIEW_RULES,
+        "PATCH": Right(FleetRole.MANAGER, "notifications_app.change_rule"),
+        "DELETE": Right(FleetRole.MANAGER, "notifications_app.delete_rule"),
+    }
 
     @describe("A rule", name="rules_retrieve", tag="notifications", answers={200: RuleSerializer}, errors=(404,))
     def get(self, request: Request, rule_id: int) -> Response:
@@ -86,7 +96,7 @@ class RuleView(ApiView):
     )
     def patch(self, request: Request, rule_id: int) -> Response:
         rule = _shown(request.user, rule_id)
-        _check_may(request.user, rule.fleet_id, "notifications_app.change_rule")
+        _check_may(request.user, rule.fleet, self.asked)
         values = self.body(RuleSerializer, partial=True)
         if values.get("fleet_id", rule.fleet_id) != rule.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A rule stays in its fleet.")]})
@@ -96,12 +106,14 @@ class RuleView(ApiView):
     @describe("Delete a rule", name="rules_delete", tag="notifications", answers={204: None}, errors=(404, 409))
     def delete(self, request: Request, rule_id: int) -> Response:
         rule = _shown(request.user, rule_id)
-        _check_may(request.user, rule.fleet_id, "notifications_app.delete_rule")
+        _check_may(request.user, rule.fleet, self.asked)
         return deleted(rule)
 
 
 class DryRunView(ApiView):
     """What would follow from an event."""
+
+    rights = {"POST": Right(FleetRole.MANAGER, "notifications_app.change_rule")}
 
     @describe(
         "Who would hear of an event, and why not the others",
@@ -118,7 +130,8 @@ class DryRunView(ApiView):
     def post(self, request: Request) -> Response:
         body = self.body(DryRunBody)
         event, device = _event_of(request.user, body)
-        check_manages(request.user, device.fleet, "notifications_app.change_rule")
+        if not has_right(request.user, device.fleet, self.asked):
+            raise refusal(self.asked)
         verdicts = dry_run(event, device, now=timezone.now())
         return Response(DryRunSerializer({"results": verdicts}).data)
 
@@ -129,8 +142,8 @@ def _event_of(user: Any, body: Mapping[str, Any]) -> tuple[Event, Device]:
         if event is None:
             raise Http404
         return event, event.device
-    device = device_for(user, body["device_id"], FleetRole.VIEWER)
-    if "geofence_id" in body and geofence_for(user, body["geofence_id"], FleetRole.VIEWER).fleet_id != device.fleet_id:
+    device = device_for(user, body["device_id"], VIEW_DEVICES)
+    if "geofence_id" in body and geofence_for(user, body["geofence_id"], VIEW_GEOFENCES).fleet_id != device.fleet_id:
         raise Http404
     told = {
         "speed_kph": body.get("speed_kph"),
@@ -158,11 +171,10 @@ def _shown(user: Any, rule_id: int) -> Rule:
     return rule
 
 
-def _check_may(user: Any, fleet_id: int | None, permission: str) -> None:
-    if fleet_id is not None:
-        check_manages(user, fleet_for(user, fleet_id, FleetRole.VIEWER), permission)
-    elif not (user.is_staff and user.has_perm(permission)):
-        raise PermissionDenied(_("Rules about every fleet are for staff."))
+def _check_may(user: Any, fleet: Fleet | None, right: Right) -> None:
+    if has_right(user, fleet, right):
+        return
+    raise refusal(right) if fleet else PermissionDenied(_("Rules about every fleet are for staff."))
 
 
 def _saved(rule: Rule, values: Mapping[str, Any]) -> Rule:

@@ -19,6 +19,7 @@ from notifications_app.rendering import Reader
 from notifications_app.timing import Digest, Person
 from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
+from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
 
 # A null language falls back to the system's, a null zone to that of the fleet the news is about.
 Preference = tuple[str | None, str | None, Units]
@@ -47,7 +48,7 @@ def read_audience(
     device_ids: Collection[int] = (),
     expressly: bool = False,
 ) -> Audience:
-    """What is to be known of everybody these rules may tell about these fleets and devices. At most three queries.
+    """What is to be known of everybody these rules may tell about these fleets and devices. At most five queries.
 
     Cooldowns count for `device_ids`; none are read for what is asked for `expressly`.
     """
@@ -57,7 +58,7 @@ def read_audience(
     context = Context(
         now=now,
         max_age=max_age,
-        access=Access(frozenset(user.pk for user in people if user.is_staff), members),
+        access=Access(everywhere_among(people, VIEW_DEVICES), members),
         people={user.pk: person_of(user) for user in people},
         zones={fleet.pk: zone_of(fleet.time_zone) for fleet in fleets.values()},
         told_at={} if expressly else _told_at([rule.id for rule in rules if rule.cooldown], device_ids),

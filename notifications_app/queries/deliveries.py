@@ -7,6 +7,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from notifications_app.models import Delivery, Destination
+from tasks_app.queries.access import Right, has_everywhere
+
+VIEW_DELIVERIES = Right(None, "notifications_app.view_delivery", is_own=True)
 
 
 def visible_deliveries(user: Any) -> QuerySet[Delivery]:
@@ -14,7 +17,7 @@ def visible_deliveries(user: Any) -> QuerySet[Delivery]:
     if not user.is_authenticated or not user.is_active:
         return Delivery.objects.none()
     found = Delivery.objects.select_related("notification__user")
-    if user.is_staff and user.has_perm("notifications_app.view_delivery"):
+    if has_everywhere(user, VIEW_DELIVERIES):
         return found
     return found.filter(notification__user=user)
 

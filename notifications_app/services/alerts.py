@@ -35,9 +35,9 @@ from notifications_app.services.outbox import Draft, write_notifications
 from tasks_app.engine import PermanentError, current_job
 from tasks_app.ingest.validate import InvalidFix, check_number, parse_timestamp
 from tasks_app.models import Device, EventKind, Geofence, MaintenancePlan
+from tasks_app.services.argument_bounds import MAX_MINUTES
 
 _GEOFENCE_KINDS = {"enter": EventKind.GEOFENCE_ENTER, "exit": EventKind.GEOFENCE_EXIT}
-MAX_MINUTES = 100 * 366 * 24 * 60
 
 
 def alert_geofence(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from notifications_app.models import EscalationStep, Rule
 from tasks_app.models import Device, Fleet, Geofence
+from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
 from tasks_app.services.fleet_rows import save_row
 
 MAX_STEPS = 10
@@ -51,7 +52,10 @@ def save_rule(rule: Rule, values: Mapping[str, Any]) -> Rule:
 def permitted_people(fleet: Fleet | None) -> Any:
     """The active users whom a rule of this fleet (None: of every fleet) may name."""
     active = get_user_model().objects.filter(is_active=True)
-    return active if fleet is None else active.filter(Q(is_staff=True) | Q(memberships__fleet=fleet)).distinct()
+    if fleet is None:
+        return active
+    everywhere = everywhere_among(active.filter(is_staff=True), VIEW_DEVICES)
+    return active.filter(Q(pk__in=everywhere) | Q(memberships__fleet=fleet)).distinct()
 
 
 def _check_not_empty(rule: Rule, values: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidRepor
 from reports_app.exporters.registry import EXPORTERS
 from reports_app.models import Report, ReportFile
 from reports_app.preview import SectionPreview, Series, preview_of
+from reports_app.queries import VIEW_REPORTS
 from reports_app.services.download import find_or_start_export
 from reports_app.services.export import check_ready
 from reports_app.table import json_writer, translated
@@ -34,6 +35,8 @@ class DownloadQuery(StrictSerializer):
 
 class ReportDownloadView(ApiView):
     """The file of a ready report."""
+
+    rights = {"GET": VIEW_REPORTS}
 
     @describe(
         "Download a report",
@@ -117,6 +120,8 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 class ReportPreviewView(ApiView):
     """The first rows of a ready report."""
+
+    rights = {"GET": VIEW_REPORTS}
 
     @describe(
         "Look at a report",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -24,19 +25,29 @@ from reports_app.api.schedule_data import (
 from reports_app.models import (
     ReportSchedule,
 )
-from reports_app.queries import may_change_schedule, visible_report_schedules
+from reports_app.queries import (
+    ADD_SCHEDULES,
+    CHANGE_SCHEDULES,
+    DELETE_SCHEDULES,
+    VIEW_REPORTS,
+    VIEW_SCHEDULES,
+    may_change_schedule,
+    visible_report_schedules,
+)
 from reports_app.services.report_schedules import save_report_schedule, switch
 from reports_app.services.schedule_runs import run_now
 from tasks_app.api.base import ApiView
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.permissions import fleet_for
 from tasks_app.api.schema import describe, page_of
-from tasks_app.models import Fleet
-from tasks_app.queries.access import visible_devices
+from tasks_app.models import Fleet, FleetRole
+from tasks_app.queries.access import Right, everywhere_among, owned
 
 
 class ReportScheduleListView(ApiView):
     """The report schedules of the fleets the caller sees."""
+
+    rights = {"GET": VIEW_SCHEDULES, "POST": ADD_SCHEDULES}
 
     @describe(
         "List report schedules",
@@ -62,7 +73,7 @@ class ReportScheduleListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         values = self.body(ReportScheduleBody)
-        fleet = fleet_for(request.user, values["fleet_id"])
+        fleet = fleet_for(request.user, values["fleet_id"], self.asked)
         user: Any = request.user
         schedule = ReportSchedule(owner=user, fleet=fleet, time_zone=fleet.time_zone)
         return Response(_stored(user, schedule, values), status=status.HTTP_201_CREATED)
@@ -70,6 +81,8 @@ class ReportScheduleListView(ApiView):
 
 class ReportScheduleView(ApiView):
     """One report schedule."""
+
+    rights = {"GET": VIEW_SCHEDULES, "PATCH": owned(CHANGE_SCHEDULES), "DELETE": owned(DELETE_SCHEDULES)}
 
     @describe(
         "A report schedule",
@@ -90,22 +103,24 @@ class ReportScheduleView(ApiView):
         errors=(404,),
     )
     def patch(self, request: Request, schedule_id: int) -> Response:
-        schedule = _changeable(request.user, schedule_id)
+        schedule = _changeable(request.user, schedule_id, self.asked)
         values = self.body(ReportScheduleBody, partial=True)
         if "fleet_id" in values:
-            schedule.fleet = fleet_for(request.user, values["fleet_id"])
+            schedule.fleet = fleet_for(request.user, values["fleet_id"], replace(self.asked, role=FleetRole.OPERATOR))
         return Response(_stored(request.user, schedule, values))
 
     @describe(
         "Delete a report schedule", name="report_schedules_delete", tag="reports", answers={204: None}, errors=(404,)
     )
     def delete(self, request: Request, schedule_id: int) -> Response:
-        _changeable(request.user, schedule_id).delete()
+        _changeable(request.user, schedule_id, self.asked).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ReportScheduleRunsView(ApiView):
     """What became of a schedule's runs."""
+
+    rights = {"GET": VIEW_SCHEDULES}
 
     @describe(
         "List the runs of a report schedule",
@@ -127,6 +142,8 @@ class ReportScheduleRunsView(ApiView):
 class ReportScheduleRunNowView(ApiView):
     """Runs a schedule at once."""
 
+    rights = {"POST": owned(CHANGE_SCHEDULES)}
+
     @describe(
         "Run a report schedule now",
         name="report_schedule_run_now",
@@ -136,12 +153,14 @@ class ReportScheduleRunNowView(ApiView):
         description="Over the period that is the last whole one now; its own times stay as they are.",
     )
     def post(self, request: Request, schedule_id: int) -> Response:
-        run = run_now(_changeable(request.user, schedule_id), now=timezone.now())
+        run = run_now(_changeable(request.user, schedule_id, self.asked), now=timezone.now())
         return Response(ReportScheduleRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
 
 class ReportScheduleEnableView(ApiView):
     """Switches a schedule on."""
+
+    rights = {"POST": owned(CHANGE_SCHEDULES)}
 
     @describe(
         "Enable a report schedule",
@@ -152,11 +171,13 @@ class ReportScheduleEnableView(ApiView):
         description="What it missed meanwhile is not made up for.",
     )
     def post(self, request: Request, schedule_id: int) -> Response:
-        return _switched(request, schedule_id, on=True)
+        return _switched(request, schedule_id, self.asked, on=True)
 
 
 class ReportScheduleDisableView(ApiView):
     """Switches a schedule off."""
+
+    rights = {"POST": owned(CHANGE_SCHEDULES)}
 
     @describe(
         "Disable a report schedule",
@@ -166,7 +187,7 @@ class ReportScheduleDisableView(ApiView):
         errors=(404,),
     )
     def post(self, request: Request, schedule_id: int) -> Response:
-        return _switched(request, schedule_id, on=False)
+        return _switched(request, schedule_id, self.asked, on=False)
 
 
 def _schedule_for(user: Any, schedule_id: int) -> ReportSchedule:
@@ -176,15 +197,15 @@ def _schedule_for(user: Any, schedule_id: int) -> ReportSchedule:
     return schedule
 
 
-def _changeable(user: Any, schedule_id: int) -> ReportSchedule:
+def _changeable(user: Any, schedule_id: int, right: Right) -> ReportSchedule:
     schedule = _schedule_for(user, schedule_id)
-    if not may_change_schedule(user, schedule):
+    if not may_change_schedule(user, schedule, right):
         raise PermissionDenied
     return schedule
 
 
-def _switched(request: Request, schedule_id: int, *, on: bool) -> Response:
-    schedule = _changeable(request.user, schedule_id)
+def _switched(request: Request, schedule_id: int, right: Right, *, on: bool) -> Response:
+    schedule = _changeable(request.user, schedule_id, right)
     switch(schedule, on=on, now=timezone.now())
     return Response(ReportScheduleSerializer(schedule).data)
 
@@ -198,19 +219,21 @@ def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
     devices = [] if is_new else list(schedule.devices.all())
     recipients = [] if is_new else list(schedule.recipients.all())
     if "device_ids" in values:
-        devices = _chosen(visible_devices(user), values["device_ids"], "device_ids")
+        devices = _chosen(schedule.fleet.devices.all(), values["device_ids"], "device_ids")
     if "recipient_ids" in values:
         recipients = _chosen(_people_of(schedule.fleet), values["recipient_ids"], "recipient_ids")
     try:
         save_report_schedule(schedule, devices=devices, recipients=recipients, editor=user, now=timezone.now())
     except InvalidRow as error:
         raise serializers.ValidationError(_api_names(error)) from error
-    return ReportScheduleSerializer(_schedule_for(user, schedule.pk)).data
+    return ReportScheduleSerializer(schedule).data
 
 
 def _people_of(fleet: Fleet) -> Any:
     """Who may be named as a recipient: others do not exist for whoever asks."""
-    return get_user_model()._default_manager.filter(Q(memberships__fleet=fleet) | Q(is_staff=True)).distinct()
+    users = get_user_model()._default_manager
+    everywhere = everywhere_among(users.filter(is_staff=True, is_active=True), VIEW_REPORTS)
+    return users.filter(Q(memberships__fleet=fleet) | Q(pk__in=everywhere)).distinct()
 
 
 def _chosen(rows: Any, ids: list[int], field: str) -> list[Any]:

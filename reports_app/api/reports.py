@@ -15,7 +15,14 @@ from rest_framework.reverse import reverse
 from reports_app.exceptions import ReportStateConflict
 from reports_app.exporters.registry import formats_of
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
-from reports_app.queries import may_change_report, visible_report, visible_reports
+from reports_app.queries import (
+    CHANGE_REPORTS,
+    DELETE_REPORTS,
+    VIEW_REPORTS,
+    may_change_report,
+    visible_report,
+    visible_reports,
+)
 from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
@@ -23,7 +30,7 @@ from tasks_app.api.fields import MomentField
 from tasks_app.api.jobs import ReasonBody
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
-from tasks_app.queries.access import SHELL
+from tasks_app.queries.access import SHELL, Right, owned
 from tasks_app.queries.jobs import find_job
 
 
@@ -129,6 +136,8 @@ class ReportListQuery(PageQuery):
 class ReportListView(ApiView):
     """Reports of fleets and devices the caller sees, and those of neither that the caller asked for."""
 
+    rights = {"GET": VIEW_REPORTS}
+
     @describe(
         "List reports",
         name="reports_list",
@@ -150,6 +159,8 @@ class ReportListView(ApiView):
 class ReportDetailView(ApiView):
     """One report."""
 
+    rights = {"GET": VIEW_REPORTS, "DELETE": owned(DELETE_REPORTS)}
+
     @describe("One report", name="report_read", tag="reports", answers={200: ReportDetailSerializer}, errors=(404,))
     def get(self, request: Request, report_id: int) -> Response:
         return Response(report_data(request, report_for(request.user, report_id)))
@@ -163,12 +174,14 @@ class ReportDetailView(ApiView):
         description="With its content and files; one that is being made is cancelled. Its requester, and managers.",
     )
     def delete(self, request: Request, report_id: int) -> Response:
-        delete_report(changeable_report(request.user, report_id), user=request.user)
+        delete_report(changeable_report(request.user, report_id, self.asked), user=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ReportCancelView(ApiView):
     """Stops the making of a report."""
+
+    rights = {"POST": owned(CHANGE_REPORTS)}
 
     @describe(
         "Cancel a report",
@@ -181,7 +194,7 @@ class ReportCancelView(ApiView):
     )
     def post(self, request: Request, report_id: int) -> Response:
         reason = self.body(ReasonBody)["reason"] if request.body else ""
-        report = changeable_report(request.user, report_id)
+        report = changeable_report(request.user, report_id, self.asked)
         try:
             cancel_report(report, user=request.user, reason=reason)
         except ReportStateConflict as error:
@@ -192,6 +205,8 @@ class ReportCancelView(ApiView):
 class ReportRetryView(ApiView):
     """Makes a report again that ended without a result."""
 
+    rights = {"POST": owned(CHANGE_REPORTS)}
+
     @describe(
         "Retry a report",
         name="report_retry",
@@ -201,7 +216,7 @@ class ReportRetryView(ApiView):
         description="A failed, cancelled or expired one, with the same parameters. Its requester, and managers.",
     )
     def post(self, request: Request, report_id: int) -> Response:
-        report = changeable_report(request.user, report_id)
+        report = changeable_report(request.user, report_id, self.asked)
         try:
             retry_report(report)
         except ReportStateConflict as error:
@@ -222,9 +237,9 @@ def report_for(user: Any, report_id: int) -> Report:
     return report
 
 
-def changeable_report(user: Any, report_id: int) -> Report:
-    """The report, if `user` may cancel, retry and delete it. Raises Http404, PermissionDenied."""
+def changeable_report(user: Any, report_id: int, right: Right) -> Report:
+    """The report, if it is the user's own, or they have this right. Raises Http404, PermissionDenied."""
     report = report_for(user, report_id)
-    if not may_change_report(user, report):
+    if not may_change_report(user, report, right):
         raise PermissionDenied
     return report

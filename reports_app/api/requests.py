@@ -9,7 +9,7 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -19,6 +19,7 @@ from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.days import day_range, last_ended_day
 from reports_app.exporters.registry import EXPORTERS, check_format
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
+from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS
 from reports_app.services.moments import parse_moment
 from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
 from tasks_app.api.base import ApiView
@@ -32,10 +33,9 @@ from tasks_app.api.fields import (
     StrictCharField,
     StrictSerializer,
 )
-from tasks_app.api.permissions import device_for, devices_for, fleet_for, role_too_low
+from tasks_app.api.permissions import device_for, devices_for, fleet_for, refusal
 from tasks_app.api.schema import describe
-from tasks_app.models import FleetRole
-from tasks_app.queries.access import visible_fleets
+from tasks_app.queries.access import has_everywhere, visible_fleets
 
 TIME_HELP = "ISO-8601 with a zone, or a date: its midnight in the fleet's time zone."
 REUSE_HELP = (
@@ -101,6 +101,8 @@ class ReportEnqueuedSerializer(EnqueuedSerializer):
 class DeviceReportView(ApiView):
     """Asks for a report of one device."""
 
+    rights = {"POST": ASK_FOR_REPORTS}
+
     @describe(
         "Request a report of a device",
         name="report_device",
@@ -112,12 +114,14 @@ class DeviceReportView(ApiView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(DeviceReportBody)
-        device = device_for(request.user, body["device_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
         return _answer(request, body, _range(body, device.fleet.zone), kind=body["kind"], device=device)
 
 
 class FleetReportView(ApiView):
     """Asks for a report of many devices."""
+
+    rights = {"POST": ASK_FOR_REPORTS}
 
     @describe(
         "Request a report of a fleet",
@@ -130,18 +134,20 @@ class FleetReportView(ApiView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(FleetReportBody)
-        fleet = fleet_for(request.user, body["fleet_id"]) if "fleet_id" in body else None
+        fleet = fleet_for(request.user, body["fleet_id"], self.asked) if "fleet_id" in body else None
         device_ids: list[int] | None = body.get("device_ids")
         if device_ids is not None:
             _check_devices(request.user, device_ids, fleet)
-        elif fleet is None and not visible_fleets(request.user, FleetRole.OPERATOR).exists():
-            raise PermissionDenied(role_too_low(FleetRole.OPERATOR))
+        elif fleet is None and not visible_fleets(request.user, self.asked).exists():
+            raise refusal(self.asked)
         span = _range(body, fleet.zone if fleet else timezone.get_default_timezone())
         return _answer(request, body, span, kind=ReportKind.FLEET, fleet=fleet, device_ids=device_ids)
 
 
 class DailyReportView(ApiView):
     """Asks for a fleet's day."""
+
+    rights = {"POST": ASK_FOR_REPORTS}
 
     @describe(
         "Request the daily report of a fleet, or of all (staff)",
@@ -156,10 +162,10 @@ class DailyReportView(ApiView):
         body = self.body(DailyReportBody)
         day = body.get("day")
         if "fleet_id" not in body:
-            if not request.user.is_staff:
+            if not has_everywhere(request.user, self.asked):
                 raise ValidationError({"fleet_id": [_("Name the fleet.")]})
             return start(request, "generate_daily_reports", day.isoformat() if day else None)
-        fleet = fleet_for(request.user, body["fleet_id"])
+        fleet = fleet_for(request.user, body["fleet_id"], self.asked)
         span = day_range(day or last_ended_day(timezone.now(), fleet.zone), fleet.zone)
         if span[1] > timezone.now():
             raise ValidationError({"day": [_("The day is not over in %(zone)s.") % {"zone": fleet.time_zone}]})
@@ -168,6 +174,8 @@ class DailyReportView(ApiView):
 
 class ExportView(ApiView):
     """Asks for a file of a report."""
+
+    rights = {"POST": VIEW_REPORTS}
 
     @describe(
         "Write a report to a file",
@@ -215,6 +223,6 @@ def _range(body: dict[str, Any], zone: Any) -> tuple[datetime, datetime]:
 
 def _check_devices(user: Any, device_ids: list[int], fleet: Any) -> None:
     """Raise Http404 unless the user operates them all, and they are of `fleet` where one is named."""
-    devices = devices_for(user, device_ids)
+    devices = devices_for(user, device_ids, ASK_FOR_REPORTS)
     if fleet is not None and any(device.fleet_id != fleet.pk for device in devices):
         raise Http404

@@ -16,11 +16,11 @@ from reports_app.builders.base import check_row_count, figure_cells, figure_colu
 from reports_app.builders.events import number, peak_kph
 from reports_app.days import DayPart
 from reports_app.models import Report
+from reports_app.queries import reportable_devices
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.engine import current_job
 from tasks_app.geo.figures import Figures, total
 from tasks_app.models import Device, Event, EventKind
-from tasks_app.queries.access import visible_devices
 from tasks_app.queries.device_days import DayTotals, day_totals
 from tasks_app.services.device_days import refresh_days
 
@@ -81,12 +81,11 @@ def build(report: Report) -> ReportTable:
 
 
 def report_devices(report: Report) -> QuerySet[Device]:
-    """The devices a fleet report is about."""
-    if report.device_ids is not None:
-        return Device.objects.filter(pk__in=report.device_ids)
-    if report.fleet is not None:
-        return Device.objects.filter(fleet=report.fleet)
-    return Device.objects.all() if report.requested_by is None else visible_devices(report.requested_by)
+    """The devices a fleet report is about: those that were decided on, else those that its requester may report on now."""
+    if report.held_device_ids is not None:
+        return Device.objects.filter(pk__in=report.held_device_ids)
+    devices = reportable_devices(report.fleet, report.requested_by)
+    return devices if report.device_ids is None else devices.filter(pk__in=report.device_ids)
 
 
 def utilisation_percent(figures: Figures, elapsed_seconds: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -50,8 +51,9 @@ class Report(models.Model):
 
     `content` is the table of `reports_app.table` without its rows: {"title", "sections": [{"name", "columns", "totals",
     "row_count", "chunk_count"}]}; the rows of a section are the `ReportChunk`s under its number.
-    A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device. `request_key` is equal
-    for requests that one report can answer. At `expires_at` the content and the files go, and the row says "expired".
+    A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device. `held_device_ids` are the
+    devices that are in it, decided when it is made: who does not see all of them does not see the report. `request_key` is
+    equal for requests that one report can answer. At `expires_at` the content and the files go, and the row says "expired".
     """
 
     kind = models.CharField(_("kind"), max_length=12, choices=ReportKind)
@@ -62,6 +64,7 @@ class Report(models.Model):
         Fleet, on_delete=models.CASCADE, null=True, blank=True, related_name="reports", verbose_name=_("fleet")
     )
     device_ids = models.JSONField(_("devices"), null=True, blank=True)
+    held_device_ids = ArrayField(models.BigIntegerField(), null=True, blank=True, editable=False)
     range_start = models.DateTimeField(_("from"))
     range_end = models.DateTimeField(_("to"))
     state = models.CharField(_("state"), max_length=10, choices=ReportState, default=ReportState.PENDING)

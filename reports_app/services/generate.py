@@ -11,10 +11,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from reports_app.builders.fleet import report_devices
 from reports_app.builders.registry import build_table
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind, ReportState
-from reports_app.queries import find_report
+from reports_app.queries import REPORT_ON, find_report
 from reports_app.services.moments import parse_moment
 from reports_app.services.outcome import FailureRecorder, ready_values, report_is_ready
 from reports_app.services.request import REPEATABLE, check_kind, report_for_job
@@ -64,15 +65,25 @@ def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
 
     The table itself is made before: bringing roll-ups up to date must not hold their locks while the rows are written.
     """
+    report.held_device_ids = _devices_in(report)
     table = build_table(report)
     with transaction.atomic():
         content = store_rows(report.pk, table)
         now = timezone.now()
-        if _owned(report.pk, owner).update(content=content, **ready_values(now)):
+        values = {"content": content, "held_device_ids": report.held_device_ids, **ready_values(now)}
+        if _owned(report.pk, owner).update(**values):
             report_is_ready(report.pk, now=now)
         else:
             transaction.set_rollback(True)
     return content
+
+
+def _devices_in(report: Report) -> list[int]:
+    """The devices that the report is about as it is made now, whatever an earlier making of it held."""
+    if report.device_id is not None:
+        return [report.device_id]
+    report.held_device_ids = None
+    return list(report_devices(report).order_by("pk").values_list("pk", flat=True))
 
 
 def _claim(report_id: int, owner: UUID | None) -> bool:
@@ -104,7 +115,7 @@ def _row_of_this_job() -> int | None:
 
 def _device_row(device_id: int, start: str, end: str, kind: str) -> int:
     user = _requester()
-    devices = Device.objects.all() if user is None else visible_devices(user)
+    devices = Device.objects.all() if user is None else visible_devices(user, REPORT_ON)
     device = devices.select_related("fleet").filter(pk=device_id).first()
     if device is None:
         raise InvalidReport("unknown_device", _("There is no device %(id)s.") % {"id": device_id}, field="device_id")

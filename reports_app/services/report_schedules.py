@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from reports_app.exporters.registry import EXPORTERS, formats_of
 from reports_app.models import ReportKind, ReportSchedule
 from reports_app.periods import next_due
+from reports_app.queries import ADD_SCHEDULES, CHANGE_SCHEDULES, VIEW_REPORTS
 from reports_app.services.request import DEVICE_KINDS
 from tasks_app.hostnames import is_mailable
 from tasks_app.models import Device, Fleet, FleetRole
-from tasks_app.queries.access import visible_fleets
+from tasks_app.queries.access import everywhere_among, has_right
 
 # A fleet's own day is written at its midnight anyway; a schedule over a day says the same with the kind "fleet".
 SCHEDULED_KINDS = tuple(kind for kind in ReportKind.values if kind != ReportKind.DAILY)
@@ -92,7 +93,7 @@ def report_count(kinds: Sequence[str], device_count: int) -> int:
 
 
 def _fleet_problem(chosen: Chosen, editor: Any) -> str:
-    if visible_fleets(editor, FleetRole.OPERATOR).filter(pk=chosen.fleet.pk).exists():
+    if has_right(editor, chosen.fleet, ADD_SCHEDULES) or has_right(editor, chosen.fleet, CHANGE_SCHEDULES):
         return ""
     return _("This needs the role %(role)s in the fleet.") % {"role": FleetRole.OPERATOR.label}
 
@@ -136,8 +137,8 @@ def _recipients_problem(chosen: Chosen) -> str:
         return _("Name at least one recipient.")
     if len(chosen.recipients) + len(chosen.extra_emails) > MAX_RECIPIENTS:
         return _("At most %(most)s recipients are told.") % {"most": MAX_RECIPIENTS}
-    members = set(chosen.fleet.memberships.values_list("user_id", flat=True))
-    strangers = [user for user in chosen.recipients if not user.is_staff and user.pk not in members]
+    readers = readers_among(chosen.recipients, chosen.fleet)
+    strangers = [user for user in chosen.recipients if user.pk not in readers]
     if strangers:
         names = ", ".join(user.get_username() for user in strangers[:10])
         return _("No members of the fleet: %(names)s.") % {"names": names}
@@ -153,5 +154,11 @@ def _emails_problem(chosen: Chosen, editor: Any) -> str:
 
 
 def manages(user: Any, fleet: Fleet) -> bool:
-    """Whether `user` is staff or a manager of the fleet."""
-    return visible_fleets(user, FleetRole.MANAGER).filter(pk=fleet.pk).exists()
+    """Whether `user` is a manager of the fleet, or staff that may change its report schedules."""
+    return user.is_active and has_right(user, fleet, CHANGE_SCHEDULES)
+
+
+def readers_among(people: Collection[Any], fleet: Fleet) -> set[Any]:
+    """The primary keys of those people who may see the reports of the fleet."""
+    members = fleet.memberships.filter(user__in=[person.pk for person in people])
+    return set(members.values_list("user_id", flat=True)) | everywhere_among(people, VIEW_REPORTS)

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportFollower, ReportKind, ReportState
+from reports_app.queries import reportable_devices
 from reports_app.services.reuse import ReportRequest, find_reusable, lock_request, request_key
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
 from tasks_app.models import Device, Fleet
-from tasks_app.queries.access import visible_devices
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +116,7 @@ def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: 
         "job_id": job_id,
         "device": request.device,
         "device_ids": None if request.device_ids is None else list(request.device_ids),
+        "held_device_ids": _named_devices(request),
         "request_key": key,
     }
     identity: dict[str, Any] = {
@@ -129,6 +130,13 @@ def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: 
     report, created = Report.objects.get_or_create(**identity, defaults=values)
     ended = [*REPEATABLE, ReportState.READY] if again else REPEATABLE
     return report, created or revive_report(report, job_id, among=ended)
+
+
+def _named_devices(request: ReportRequest) -> list[int] | None:
+    """The devices that the request names; where it names none, what is in the report is decided when it is made."""
+    if request.device is not None:
+        return [request.device.pk]
+    return None if request.device_ids is None else list(request.device_ids)
 
 
 def revive_report(report: Report, job_id: UUID | None, *, among: Collection[str]) -> bool:
@@ -212,9 +220,7 @@ def check_device_ids(device_ids: Sequence[int], fleet: Fleet | None, requested_b
     if len(wanted) > MAX_DEVICES:
         detail = _("At most %(most)s devices fit in one report.") % {"most": MAX_DEVICES}
         raise InvalidReport("too_many_devices", detail, field="device_ids")
-    devices = Device.objects.all() if requested_by is None else visible_devices(requested_by)
-    devices = devices if fleet is None else devices.filter(fleet=fleet)
-    known = set(devices.filter(pk__in=wanted).values_list("pk", flat=True))
+    known = set(reportable_devices(fleet, requested_by).filter(pk__in=wanted).values_list("pk", flat=True))
     if unknown := [device_id for device_id in wanted if device_id not in known]:
         detail = _("Unknown devices: %(ids)s.") % {"ids": ", ".join(map(str, unknown[:10]))}
         raise InvalidReport("unknown_device", detail, field="device_ids")

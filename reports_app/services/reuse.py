@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connection
 
 from reports_app.models import UNFINISHED, Report, ReportState
+from reports_app.queries import reportable_devices
 from tasks_app.models import Device, DeviceDay, DirtyDay, Fleet
-from tasks_app.queries.access import visible_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ class ReportRequest:
             return [self.device.pk]
         if self.device_ids is not None:
             return list(self.device_ids)
-        devices = Device.objects.all() if self.requested_by is None else visible_devices(self.requested_by)
-        devices = devices if self.fleet is None else devices.filter(fleet=self.fleet)
+        devices = reportable_devices(self.fleet, self.requested_by)
         return list(devices.order_by("pk").values_list("pk", flat=True))
 
 

@@ -28,15 +28,14 @@ from reports_app.models import (
     RunState,
     ScheduleDelivery,
 )
-from reports_app.queries import reader_for
+from reports_app.queries import ADD_SCHEDULES, reader_for, visible_reports
 from reports_app.services.export import export_report, file_name
 from reports_app.services.links import report_link
-from reports_app.services.report_schedules import manages
+from reports_app.services.report_schedules import manages, readers_among
 from reports_app.services.schedule_failures import days_of_run, run_failed, run_succeeded
 from reports_app.services.tell import KIND_LABELS, subject_of
 from tasks_app.engine import current_job
-from tasks_app.models import FleetRole
-from tasks_app.queries.access import visible_fleets
+from tasks_app.queries.access import has_right
 
 MAX_ATTACHMENTS = 20
 
@@ -68,7 +67,7 @@ def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
 
 def _why_nobody_hears(run: ReportScheduleRun, ready: Sequence[Report], reports: Sequence[Report]) -> str:
     owner, fleet = run.schedule.owner, run.schedule.fleet
-    if not owner.is_active or not visible_fleets(owner, FleetRole.OPERATOR).filter(pk=fleet.pk).exists():
+    if not owner.is_active or not has_right(owner, fleet, ADD_SCHEDULES):
         return _("Its owner is no longer an operator of the fleet.")
     if not ready:
         return next((report.error for report in reports if report.error), "") or _("It has no report.")
@@ -88,8 +87,10 @@ def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Repo
             return
         told: list[int] = []
         for person in people:
+            if not parcels[person.pk].files:
+                continue
             told += _tell(run, person, parcels[person.pk], failed, now)
-        if addresses:
+        if addresses and parcels[owner.pk].files:
             told += _tell_outsiders(run, owner, addresses, parcels[owner.pk], failed, now)
         errors = " ".join(f"{_title(report)}: {report.error}" for report in failed)
         going_on.update(state=RunState.DELIVERED, error=errors, finished_at=now)
@@ -98,10 +99,10 @@ def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Repo
 
 
 def _recipients(run: ReportScheduleRun) -> list[AbstractUser]:
-    """The active recipients who may see the fleet now."""
+    """The active recipients who may see the fleet's reports now."""
     people = read_people(list(run.schedule.recipients.values_list("pk", flat=True)))
-    members = set(run.schedule.fleet.memberships.values_list("user_id", flat=True))
-    return [person for person in people if person.is_staff or person.pk in members]
+    readers = readers_among(people, run.schedule.fleet)
+    return [person for person in people if person.pk in readers]
 
 
 def _addresses(run: ReportScheduleRun) -> list[str]:
@@ -111,8 +112,13 @@ def _addresses(run: ReportScheduleRun) -> list[str]:
 
 
 def _parcel(run: ReportScheduleRun, ready: Sequence[Report], reader: Any) -> Parcel:
+    """The files of the reports that the reader may see now: a device of one may have gone to a fleet of others."""
+    seen = set(visible_reports(reader).filter(pk__in=[report.pk for report in ready]).values_list("pk", flat=True))
     wanted = [
-        (report, format) for report in ready for format in run.schedule.formats if format in formats_of(report.kind)
+        (report, format)
+        for report in ready
+        for format in run.schedule.formats
+        if report.pk in seen and format in formats_of(report.kind)
     ]
     files: list[tuple[Report, ReportFile]] = []
     for report, format in wanted:

@@ -17,11 +17,12 @@ from django.utils.translation import gettext as _
 from reports_app.exceptions import InvalidReport
 from reports_app.models import UNFINISHED, Report, ReportSchedule, ReportScheduleRun, RunState
 from reports_app.periods import covered_range, due_since, next_due
+from reports_app.queries import ADD_SCHEDULES
 from reports_app.services.request import DEVICE_KINDS, request_report
 from reports_app.services.schedule_failures import run_failed
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
-from tasks_app.models import Device, FleetRole
-from tasks_app.queries.access import visible_fleets
+from tasks_app.models import Device
+from tasks_app.queries.access import has_right
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def _start(run: ReportScheduleRun, now: datetime) -> ReportScheduleRun:
 def _request_reports(run: ReportScheduleRun) -> list[Report]:
     """One report per kind, and per device for the kinds about one device, as far as the owner may see them now."""
     schedule = run.schedule
-    if not visible_fleets(schedule.owner, FleetRole.OPERATOR).filter(pk=schedule.fleet_id).exists():
+    if not schedule.owner.is_active or not has_right(schedule.owner, schedule.fleet, ADD_SCHEDULES):
         raise InvalidReport("owner_without_fleet", _("Its owner is no longer an operator of the fleet."))
     span: dict[str, Any] = {"range_start": run.range_start, "range_end": run.range_end, "requested_by": schedule.owner}
     devices = list(schedule.devices.filter(fleet=schedule.fleet).order_by("name", "pk"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from tasks_app.admin.account_rights import MembershipFormSet
 from tasks_app.admin.filters import FleetFiltersInline
 from tasks_app.models import Fleet, FleetMembership
 
@@ -17,6 +20,12 @@ class MembershipInline(TabularInline):
     model = FleetMembership
     extra = 0
     autocomplete_fields = ("user",)
+    formset = MembershipFormSet
+
+    def get_formset(self, request: HttpRequest, obj: Fleet | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.editor = request.user
+        return formset
 
 
 @admin.register(Fleet)

@@ -59,6 +59,8 @@ def run_now_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
         )
     except JobNotFound as error:
         raise Http404(_("There is no such job.")) from error
+    except EngineError as error:
+        messages.error(request, str(error))
     else:
         messages.success(request, _("The job starts as soon as a worker is free."))
     return job_url(job.id)

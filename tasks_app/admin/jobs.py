@@ -41,6 +41,7 @@ from tasks_app.engine import (
 )
 from tasks_app.models import Job, QueueAction
 from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs, matching_ended, queue_stats
+from tasks_app.queries.task_rights import may_start
 from tasks_app.services.jobs import start_task
 
 PAGE_SIZE = 50
@@ -62,7 +63,7 @@ def tells_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., H
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    """To see needs view_job, to cancel or retry change_job, to start a task add_job."""
+    """To see needs view_job, to cancel or retry change_job, to start a task add_job; what the task asks for comes on top."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -233,6 +234,8 @@ class JobAdmin(ModelAdmin):
         self._require(self.has_add_permission(request))
         by_queue: dict[str, list[TaskFacts]] = {}
         for task in registered_tasks():
+            if not may_start(request.user, task):
+                continue
             by_queue.setdefault(task.queue, []).append(task_facts(task))
         return self._page(
             request, "tasks_app/admin/start.html", {"title": _("Start a task"), "by_queue": sorted(by_queue.items())}
@@ -244,6 +247,7 @@ class JobAdmin(ModelAdmin):
             task = get_task(task_name)
         except UnknownTask as error:
             raise Http404(str(error)) from error
+        self._require(may_start(request.user, task))
         data = request.POST if request.method == "POST" else None
         form, options = StartTaskForm(task, data), StartOptionsForm(data)
         if data is not None and form.is_valid() and options.is_valid():

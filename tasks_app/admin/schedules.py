@@ -23,12 +23,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 
 from tasks_app.admin.common import MISSING, badge, moment
 from tasks_app.admin.job_rows import job_url
-from tasks_app.engine import EngineError, UnknownTask, get_task, registered_tasks
+from tasks_app.engine import EngineError, TaskNotPermitted, UnknownTask, get_task, registered_tasks
 from tasks_app.models import ScheduleState
+from tasks_app.queries.task_rights import may_start
 from tasks_app.services.schedule_arguments import InvalidSchedule
 from tasks_app.services.schedules import (
     disable,
     enable,
+    permitted_call,
     run_now,
     save_schedule,
     upcoming_runs,
@@ -41,6 +43,9 @@ for replaced in (Schedule, Success, Failure, OrmQ):
 
 
 class ScheduleForm(forms.ModelForm):
+    # Set by the page: the user who fills it in.
+    editor: Any = None
+
     func = forms.ChoiceField(label=gettext_lazy("Task"), widget=UnfoldAdminSelectWidget)
     time_zone = forms.CharField(
         label=gettext_lazy("Time zone"),
@@ -66,7 +71,7 @@ class ScheduleForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        tasks = [task for task in registered_tasks() if task.schedulable]
+        tasks = [task for task in registered_tasks() if task.schedulable and may_start(self.editor, task)]
         self.fields["func"].choices = [("", "---------"), *((task.name, task.name) for task in tasks)]  # type: ignore[attr-defined]
         if self.instance.pk:
             self.initial["func"] = registered_name(self.instance.func)
@@ -79,6 +84,9 @@ class ScheduleForm(forms.ModelForm):
             return
         try:
             validate_schedule(self.instance, time_zone=self.cleaned_data["time_zone"])
+            permitted_call(self.instance, self.editor, timezone.now())
+        except TaskNotPermitted as error:
+            self.add_error("func", str(error))
         except ValidationError as error:
             for name, errors in error.message_dict.items():
                 self.add_error(name if name in self.fields else None, errors)
@@ -121,8 +129,13 @@ class ScheduleAdmin(ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Schedule | None = None) -> Any:
         return self.fieldsets if obj else self.fieldsets[:2]
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.editor = request.user
+        return form
+
     def save_model(self, request: HttpRequest, obj: Schedule, form: ScheduleForm, change: bool) -> None:
-        save_schedule(obj, time_zone=form.cleaned_data["time_zone"])
+        save_schedule(obj, user=request.user, time_zone=form.cleaned_data["time_zone"])
 
     # --- Columns ---
 

@@ -18,6 +18,7 @@ from tasks_app.api.errors import redis_unavailable
 from tasks_app.api.fields import MomentField, StrictCharField, StrictSerializer
 from tasks_app.api.schema import describe
 from tasks_app.login import refusal_of, token_login_succeeded
+from tasks_app.queries.access import OWN
 from tasks_app.services.api_tokens import TooManyTokens, issue_token, revoke_token
 
 
@@ -72,6 +73,8 @@ class LoginView(ApiView):
 
 class LogoutView(ApiView):
     """End the token that is sent."""
+
+    rights = {"POST": OWN}
 
     authentication_classes = [TokenAuthentication]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -13,6 +14,8 @@ from rest_framework.views import APIView
 
 from tasks_app.api.fields import StrictSerializer
 from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
+from tasks_app.api.permissions import HasRight
+from tasks_app.queries.access import Right
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -32,6 +35,20 @@ class ApiView(APIView):
 
     parser_classes = [JSONBodyParser]
     content_negotiation_class = AlwaysJSON
+    permission_classes: list[Any] = [HasRight]
+    # What each method asks for. The page of permissions in the documentation is written from these.
+    rights: Mapping[str, Right] = {}
+
+    @property
+    def right(self) -> Right | None:
+        """What the request's method asks for."""
+        method = self.request.method or ""
+        return self.rights.get("GET" if method == "HEAD" else method)
+
+    @property
+    def asked(self) -> Right:
+        """The same, in the handler of a method that has a right."""
+        return self.rights[self.request.method or ""]
 
     def body(self, serializer_class: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The validated JSON body; with `partial` only what it holds is required to be right. Raises ValidationError."""

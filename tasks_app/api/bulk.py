@@ -12,8 +12,7 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, MomentField, StateField, StrictCharField, StrictSerializer
-from tasks_app.api.jobs import CHANGE_JOB, ReasonBody
-from tasks_app.api.permissions import StaffWithPermission
+from tasks_app.api.jobs import CHANGE_JOBS, ReasonBody
 from tasks_app.api.schema import describe
 from tasks_app.queries.jobs import JobFilters
 from tasks_app.services.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
@@ -67,8 +66,7 @@ class BulkSerializer(serializers.Serializer[Any]):
 class BulkView(ApiView):
     """What both have in common."""
 
-    permission_classes = [StaffWithPermission]
-    required_permission = CHANGE_JOB
+    rights = {"POST": CHANGE_JOBS}
 
     def selected(self, body: dict[str, Any], *, for_cancel: bool) -> tuple[list[UUID], bool]:
         """The ids that are meant, and whether there are more of them than are taken at once."""

@@ -22,13 +22,13 @@ from tasks_app.api.fields import (
     StrictIntegerField,
     StrictSerializer,
 )
-from tasks_app.api.permissions import StaffWithPermission
 from tasks_app.api.schema import describe
+from tasks_app.engine import get_task
 from tasks_app.models import Device
 from tasks_app.models.retention import MAX_DAYS
+from tasks_app.queries.access import Right
+from tasks_app.services.argument_bounds import MAX_AGE_HOURS, MAX_PATTERN_LENGTH
 from tasks_app.services.cleanup.runs import MAX_WINDOW_SECONDS
-
-MAX_AGE_HOURS = 24 * 366
 
 
 class CleanupBody(StrictSerializer):
@@ -80,40 +80,37 @@ class JobHistoryBody(CleanupBody):
 class CacheBody(CleanupBody):
     """Which cache entries go."""
 
-    pattern = StrictCharField(max_length=200, required=False)
+    pattern = StrictCharField(max_length=MAX_PATTERN_LENGTH, required=False)
     max_age_hours = FiniteFloatField(min_value=0, max_value=MAX_AGE_HOURS, required=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """One clean-up: its task, who may start it (None: a superuser), what it takes."""
+    """One clean-up: its task, and what it takes."""
 
     task: str
-    permission: str | None
     body: type[CleanupBody] = CleanupBody
 
 
 CLEANUPS = {
-    "positions": Cleanup("cleanup_old_positions", "tasks_app.delete_position", PositionsBody),
-    "events": Cleanup("cleanup_old_events", "tasks_app.delete_event", RetentionBody),
-    "sessions": Cleanup("cleanup_expired_sessions", "sessions.delete_session"),
-    "cache": Cleanup("cleanup_cache", None, CacheBody),
-    "duplicates": Cleanup("cleanup_duplicate_positions", "tasks_app.delete_position", DeviceBody),
-    "orphans": Cleanup("cleanup_orphaned_data", "tasks_app.delete_position"),
-    "jobs": Cleanup("cleanup_job_history", "tasks_app.delete_job", JobHistoryBody),
-    "history": Cleanup("cleanup_history", None),
-    "notifications": Cleanup("cleanup_notifications", "notifications_app.delete_notification", RetentionBody),
-    "reports": Cleanup("cleanup_reports", "reports_app.delete_report", RetentionBody),
-    "expiry": Cleanup("expire_reports", "reports_app.delete_report"),
-    "optimize": Cleanup("optimize_database", None, OptimizeBody),
+    "positions": Cleanup("cleanup_old_positions", PositionsBody),
+    "events": Cleanup("cleanup_old_events", RetentionBody),
+    "sessions": Cleanup("cleanup_expired_sessions"),
+    "cache": Cleanup("cleanup_cache", CacheBody),
+    "duplicates": Cleanup("cleanup_duplicate_positions", DeviceBody),
+    "orphans": Cleanup("cleanup_orphaned_data"),
+    "jobs": Cleanup("cleanup_job_history", JobHistoryBody),
+    "history": Cleanup("cleanup_history"),
+    "notifications": Cleanup("cleanup_notifications", RetentionBody),
+    "reports": Cleanup("cleanup_reports", RetentionBody),
+    "expiry": Cleanup("expire_reports"),
+    "optimize": Cleanup("optimize_database", OptimizeBody),
 }
 
 
 class CleanupView(ApiView):
     """Starts one clean-up."""
 
-    permission_classes = [StaffWithPermission]
-    required_permission: str | None = None
     cleanup: Cleanup
 
     def post(self, request: Request) -> Response:
@@ -123,7 +120,8 @@ class CleanupView(ApiView):
 def cleanup_view(kind: str) -> Any:
     """The view of one clean-up, described under its own name."""
     cleanup = CLEANUPS[kind]
-    members = {"cleanup": cleanup, "required_permission": cleanup.permission, "__doc__": f"Starts {cleanup.task}."}
+    permission = get_task(cleanup.task).permission
+    members = {"cleanup": cleanup, "rights": {"POST": Right(None, permission)}, "__doc__": f"Starts {cleanup.task}."}
     view: type[View] = type(f"Cleanup{kind.title()}View", (CleanupView,), members)
     described = describe(
         f"Start {cleanup.task}",
@@ -131,6 +129,6 @@ def cleanup_view(kind: str) -> Any:
         tag="cleanup",
         request=cleanup.body,
         answers={202: EnqueuedSerializer},
-        description=f"Staff with the permission {cleanup.permission}." if cleanup.permission else "Superusers.",
+        description=f"Staff with the permission {permission}." if permission else "Superusers.",
     )
     return extend_schema_view(post=described)(view).as_view()

@@ -13,7 +13,8 @@ from tasks_app.api.enqueueing import EnqueuedSerializer, start
 from tasks_app.api.fields import IdField, MomentField, StrictSerializer
 from tasks_app.api.permissions import device_for
 from tasks_app.api.schema import describe
-from tasks_app.models import DeviceStatus
+from tasks_app.models import DeviceStatus, FleetRole
+from tasks_app.queries.access import Right
 from tasks_app.queries.statistics import cached_statistics
 from tasks_app.services.statistics import PERIODS
 
@@ -52,6 +53,8 @@ class StatisticsSerializer(serializers.Serializer[Any]):
 class DeviceStatisticsView(ApiView):
     """Tells a device's figures, or computes them."""
 
+    rights = {"POST": Right(FleetRole.OPERATOR, "tasks_app.view_position")}
+
     @describe(
         "Compute a device's statistics",
         name="position_statistics",
@@ -64,7 +67,7 @@ class DeviceStatisticsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(StatisticsBody)
-        device = device_for(request.user, body["device_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
         if (found := cached_statistics(device.pk, body["period"])) is not None:
             return Response(found)
         return start(request, "calculate_device_statistics", device.pk, body["period"])
@@ -72,6 +75,8 @@ class DeviceStatisticsView(ApiView):
 
 class DeviceStatusView(ApiView):
     """Brings a device's status up to date."""
+
+    rights = {"POST": Right(FleetRole.OPERATOR, "tasks_app.change_device")}
 
     @describe(
         "Update a device's status",
@@ -83,5 +88,5 @@ class DeviceStatusView(ApiView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(DeviceStatusBody)
-        device = device_for(request.user, body["device_id"])
+        device = device_for(request.user, body["device_id"], self.asked)
         return start(request, "update_device_status", device.pk, body.get("status"))

@@ -18,11 +18,11 @@ from tasks_app.api.fields import (
     editable_fields,
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import check_manages, device_for, fleet_for
+from tasks_app.api.permissions import device_for, fleet_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Device, DeviceState, FleetRole
-from tasks_app.queries.access import visible_devices
+from tasks_app.queries.access import VIEW_DEVICES, Right, visible_devices
 from tasks_app.queries.devices import latest_position, nearest_devices
 
 # Half way round the Earth: the farthest two places can be from each other.
@@ -113,6 +113,8 @@ class NearestQuery(StrictSerializer):
 class DeviceListView(ApiView):
     """The devices the caller sees, newest first."""
 
+    rights = {"GET": VIEW_DEVICES, "POST": Right(FleetRole.MANAGER, "tasks_app.add_device")}
+
     @describe(
         "List devices",
         name="devices_list",
@@ -141,17 +143,22 @@ class DeviceListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         values = self.body(DeviceSerializer)
-        fleet = fleet_for(request.user, values["fleet_id"], FleetRole.VIEWER)
-        check_manages(request.user, fleet, "tasks_app.add_device")
+        fleet_for(request.user, values["fleet_id"], self.asked)
         return Response(DeviceSerializer(saved(Device(), values)).data, status=status.HTTP_201_CREATED)
 
 
 class DeviceView(ApiView):
     """One device."""
 
+    rights = {
+        "GET": VIEW_DEVICES,
+        "PATCH": Right(FleetRole.MANAGER, "tasks_app.change_device"),
+        "DELETE": Right(FleetRole.MANAGER, "tasks_app.delete_device"),
+    }
+
     @describe("A device", name="devices_retrieve", tag="fleet", answers={200: DeviceSerializer}, errors=(404,))
     def get(self, request: Request, device_id: int) -> Response:
-        return Response(DeviceSerializer(device_for(request.user, device_id, FleetRole.VIEWER)).data)
+        return Response(DeviceSerializer(device_for(request.user, device_id, self.asked)).data)
 
     @describe(
         "Change a device",
@@ -163,12 +170,10 @@ class DeviceView(ApiView):
         description="For managers of its fleet; to move it, also of the fleet it comes into.",
     )
     def patch(self, request: Request, device_id: int) -> Response:
-        device = device_for(request.user, device_id, FleetRole.VIEWER)
-        check_manages(request.user, device.fleet, "tasks_app.change_device")
+        device = device_for(request.user, device_id, self.asked)
         values = self.body(DeviceSerializer, partial=True)
         if values.get("fleet_id", device.fleet_id) != device.fleet_id:
-            target = fleet_for(request.user, values["fleet_id"], FleetRole.VIEWER)
-            check_manages(request.user, target, "tasks_app.change_device")
+            fleet_for(request.user, values["fleet_id"], self.asked)
         return Response(DeviceSerializer(saved(device, values)).data)
 
     @describe(
@@ -180,19 +185,19 @@ class DeviceView(ApiView):
         description="Its events go with it; its positions are removed by the next cleanup_orphaned_data.",
     )
     def delete(self, request: Request, device_id: int) -> Response:
-        device = device_for(request.user, device_id, FleetRole.VIEWER)
-        check_manages(request.user, device.fleet, "tasks_app.delete_device")
-        return deleted(device)
+        return deleted(device_for(request.user, device_id, self.asked))
 
 
 class DeviceStateView(ApiView):
     """The present state of one device."""
 
+    rights = {"GET": VIEW_DEVICES}
+
     @describe(
         "State of a device", name="device_state", tag="fleet", answers={200: DeviceStateSerializer}, errors=(404,)
     )
     def get(self, request: Request, device_id: int) -> Response:
-        device = device_for(request.user, device_id, FleetRole.VIEWER)
+        device = device_for(request.user, device_id, self.asked)
         state = latest_position(device.pk)
         if state is None:
             return Response(DeviceStateSerializer(DeviceState(device=device)).data)
@@ -201,6 +206,8 @@ class DeviceStateView(ApiView):
 
 class NearestDevicesView(ApiView):
     """Devices near a place."""
+
+    rights = {"GET": VIEW_DEVICES}
 
     @describe(
         "The devices nearest to a place",

@@ -22,7 +22,15 @@ from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from tasks_app.engine import EngineError, InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable, UnknownTask
+from tasks_app.engine import (
+    EngineError,
+    InvalidArguments,
+    PayloadTooLarge,
+    QueueFull,
+    QueueUnavailable,
+    TaskNotPermitted,
+    UnknownTask,
+)
 from tasks_app.services.inbox import InboxFull
 
 logger = logging.getLogger(__name__)
@@ -37,6 +45,7 @@ REDIS_DOWN = (
 )
 DATABASE_DOWN = (OperationalError, InterfaceError)
 ENGINE_STATUS: dict[type[EngineError], int] = {
+    TaskNotPermitted: status.HTTP_403_FORBIDDEN,
     UnknownTask: status.HTTP_404_NOT_FOUND,
     InvalidArguments: status.HTTP_400_BAD_REQUEST,
     PayloadTooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,

@@ -11,7 +11,7 @@ from tasks_app.api.fields import MomentField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Event, EventKind
-from tasks_app.queries.access import visible_events
+from tasks_app.queries.access import VIEW_EVENTS, visible_events
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
@@ -40,6 +40,8 @@ class EventListQuery(PageQuery):
 
 class EventListView(ApiView):
     """Events of the devices the caller sees, newest first."""
+
+    rights = {"GET": VIEW_EVENTS}
 
     @describe(
         "List events",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import status
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import StrictModelSerializer, editable_fields
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import check_manages, fleet_for
+from tasks_app.api.permissions import RowDecides, fleet_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Fleet, FleetRole
-from tasks_app.queries.access import visible_fleets
+from tasks_app.queries.access import VIEW_FLEETS, Right, visible_fleets
 
 
 class FleetSerializer(StrictModelSerializer):
@@ -30,6 +27,8 @@ class FleetSerializer(StrictModelSerializer):
 
 class FleetListView(ApiView):
     """The fleets the caller is a member of."""
+
+    rights = {"GET": VIEW_FLEETS, "POST": Right(None, "tasks_app.add_fleet")}
 
     @describe(
         "List fleets",
@@ -48,7 +47,6 @@ class FleetListView(ApiView):
         "Make a fleet", name="fleets_create", tag="fleet", request=FleetSerializer, answers={201: FleetSerializer}
     )
     def post(self, request: Request) -> Response:
-        check_staff(request.user, "tasks_app.add_fleet")
         fleet = saved(Fleet(), self.body(FleetSerializer))
         return Response(FleetSerializer(fleet).data, status=status.HTTP_201_CREATED)
 
@@ -56,9 +54,16 @@ class FleetListView(ApiView):
 class FleetView(ApiView):
     """One fleet."""
 
+    permission_classes = [RowDecides]
+    rights = {
+        "GET": VIEW_FLEETS,
+        "PATCH": Right(FleetRole.MANAGER, "tasks_app.change_fleet"),
+        "DELETE": Right(None, "tasks_app.delete_fleet"),
+    }
+
     @describe("A fleet", name="fleets_retrieve", tag="fleet", answers={200: FleetSerializer}, errors=(404,))
     def get(self, request: Request, fleet_id: int) -> Response:
-        return Response(FleetSerializer(fleet_for(request.user, fleet_id, FleetRole.VIEWER)).data)
+        return Response(FleetSerializer(fleet_for(request.user, fleet_id, self.asked)).data)
 
     @describe(
         "Change a fleet",
@@ -69,8 +74,7 @@ class FleetView(ApiView):
         errors=(404,),
     )
     def patch(self, request: Request, fleet_id: int) -> Response:
-        fleet = fleet_for(request.user, fleet_id, FleetRole.VIEWER)
-        check_manages(request.user, fleet, "tasks_app.change_fleet")
+        fleet = fleet_for(request.user, fleet_id, self.asked)
         return Response(FleetSerializer(saved(fleet, self.body(FleetSerializer, partial=True))).data)
 
     @describe(
@@ -82,12 +86,4 @@ class FleetView(ApiView):
         description="A fleet that still has devices is not deleted.",
     )
     def delete(self, request: Request, fleet_id: int) -> Response:
-        fleet = fleet_for(request.user, fleet_id, FleetRole.VIEWER)
-        check_staff(request.user, "tasks_app.delete_fleet")
-        return deleted(fleet)
-
-
-def check_staff(user: Any, permission: str) -> None:
-    """Raise PermissionDenied unless `user` is staff that holds the model permission."""
-    if not (user.is_staff and user.has_perm(permission)):
-        raise PermissionDenied
+        return deleted(fleet_for(request.user, fleet_id, self.asked))

@@ -21,13 +21,13 @@ from tasks_app.api.fields import (
     editable_fields,
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import check_manages, fleet_for, geofence_for
+from tasks_app.api.permissions import fleet_for, geofence_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.geo.areas import MAX_WIDTH_METERS, InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.models import FleetRole, Geofence
-from tasks_app.queries.access import visible_geofences
+from tasks_app.queries.access import VIEW_GEOFENCES, Right, visible_devices, visible_geofences
 from tasks_app.queries.geofences import devices_inside
 
 
@@ -87,6 +87,8 @@ class GeofenceListQuery(PageQuery):
 class GeofenceListView(ApiView):
     """The geofences of the caller's fleets."""
 
+    rights = {"GET": VIEW_GEOFENCES, "POST": Right(FleetRole.MANAGER, "tasks_app.add_geofence")}
+
     @describe(
         "List geofences",
         name="geofences_list",
@@ -116,17 +118,22 @@ class GeofenceListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         values = self.body(GeofenceSerializer)
-        fleet = fleet_for(request.user, values["fleet_id"], FleetRole.VIEWER)
-        check_manages(request.user, fleet, "tasks_app.add_geofence")
+        fleet_for(request.user, values["fleet_id"], self.asked)
         return Response(GeofenceSerializer(saved(Geofence(), values)).data, status=status.HTTP_201_CREATED)
 
 
 class GeofenceView(ApiView):
     """One geofence."""
 
+    rights = {
+        "GET": VIEW_GEOFENCES,
+        "PATCH": Right(FleetRole.MANAGER, "tasks_app.change_geofence"),
+        "DELETE": Right(FleetRole.MANAGER, "tasks_app.delete_geofence"),
+    }
+
     @describe("A geofence", name="geofences_retrieve", tag="fleet", answers={200: GeofenceSerializer}, errors=(404,))
     def get(self, request: Request, geofence_id: int) -> Response:
-        return Response(GeofenceSerializer(geofence_for(request.user, geofence_id, FleetRole.VIEWER)).data)
+        return Response(GeofenceSerializer(geofence_for(request.user, geofence_id, self.asked)).data)
 
     @describe(
         "Change a geofence",
@@ -138,8 +145,7 @@ class GeofenceView(ApiView):
         description="For managers of its fleet; its fleet cannot be changed.",
     )
     def patch(self, request: Request, geofence_id: int) -> Response:
-        geofence = geofence_for(request.user, geofence_id, FleetRole.VIEWER)
-        check_manages(request.user, geofence.fleet, "tasks_app.change_geofence")
+        geofence = geofence_for(request.user, geofence_id, self.asked)
         values = self.body(GeofenceSerializer, partial=True)
         if values.get("fleet_id", geofence.fleet_id) != geofence.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A geofence stays in its fleet.")]})
@@ -147,13 +153,13 @@ class GeofenceView(ApiView):
 
     @describe("Delete a geofence", name="geofences_delete", tag="fleet", answers={204: None}, errors=(404, 409))
     def delete(self, request: Request, geofence_id: int) -> Response:
-        geofence = geofence_for(request.user, geofence_id, FleetRole.VIEWER)
-        check_manages(request.user, geofence.fleet, "tasks_app.delete_geofence")
-        return deleted(geofence)
+        return deleted(geofence_for(request.user, geofence_id, self.asked))
 
 
 class GeofenceDevicesView(ApiView):
     """Who is inside a geofence now."""
+
+    rights = {"GET": VIEW_GEOFENCES}
 
     @describe(
         "The devices inside a geofence",
@@ -166,7 +172,7 @@ class GeofenceDevicesView(ApiView):
     )
     def get(self, request: Request, geofence_id: int) -> Response:
         query = self.parameters(PageQuery)
-        geofence = geofence_for(request.user, geofence_id, FleetRole.VIEWER)
-        devices = devices_inside(geofence).select_related("state")
+        geofence = geofence_for(request.user, geofence_id, self.asked)
+        devices = devices_inside(geofence).filter(pk__in=visible_devices(request.user)).select_related("state")
         rows, cursor = keyset_page(devices, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
         return Response(page_body(request, cursor, PlacedDeviceSerializer(rows, many=True).data))

@@ -13,8 +13,7 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.jobs import CHANGE_JOB, ReasonBody
-from tasks_app.api.permissions import StaffWithPermission
+from tasks_app.api.jobs import CHANGE_JOBS, ReasonBody
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import JobNotFound, JobNotWaiting
 from tasks_app.services.jobs import run_job_now
@@ -30,8 +29,7 @@ class RunNowSerializer(serializers.Serializer[Any]):
 class JobRunNowView(ApiView):
     """Start one waiting job. Staff with the permission to change jobs."""
 
-    permission_classes = [StaffWithPermission]
-    required_permission = CHANGE_JOB
+    rights = {"POST": CHANGE_JOBS}
 
     @describe(
         "Run a scheduled or retrying job now (staff)",

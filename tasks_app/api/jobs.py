@@ -17,12 +17,14 @@ from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import MomentField, StateField, StrictCharField, StrictSerializer
 from tasks_app.api.pagination import PageQuery, page_body
+from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
-from tasks_app.queries.jobs import InvalidCursor, JobFilters, JobView, find_job, list_jobs
+from tasks_app.queries.access import Right, has_everywhere
+from tasks_app.queries.jobs import VIEW_JOBS, InvalidCursor, JobFilters, JobView, find_job, list_jobs
 from tasks_app.services.jobs import cancel_job, retry_job
 
-CHANGE_JOB = "tasks_app.change_job"
+CHANGE_JOBS = Right(None, "tasks_app.change_job")
 
 
 class JobSerializer(serializers.Serializer[Any]):
@@ -91,13 +93,16 @@ class CancelledSerializer(serializers.Serializer[Any]):
 class JobListView(ApiView):
     """Jobs, live and finished, newest first."""
 
+    rights = {"GET": VIEW_JOBS}
+
     @describe(
         "List jobs",
         name="tasks_list",
         tag="jobs",
         parameters=[JobListQuery],
         answers={200: page_of(JobSerializer, "JobPage")},
-        description="Staff see every job, others the jobs they requested. Celery's state names are understood as `state`.",
+        description="Staff with the permission see every job, others the jobs they requested. Celery's state names are "
+        "understood as `state`.",
     )
     def get(self, request: Request) -> Response:
         query = self.parameters(JobListQuery)
@@ -114,6 +119,8 @@ class JobListView(ApiView):
 class JobDetailView(ApiView):
     """One job."""
 
+    rights = {"GET": VIEW_JOBS}
+
     @describe(
         "One job, with attempts and progress",
         name="task_read",
@@ -127,6 +134,8 @@ class JobDetailView(ApiView):
 
 class JobCancelView(ApiView):
     """Stop one job."""
+
+    rights = {"POST": Right(None, "tasks_app.change_job", is_own=True)}
 
     @describe(
         "Cancel a job",
@@ -153,6 +162,9 @@ class JobCancelView(ApiView):
 class JobRetryView(ApiView):
     """Run a finished job again."""
 
+    permission_classes = [RowDecides]
+    rights = {"POST": CHANGE_JOBS}
+
     @describe(
         "Retry a job",
         name="task_retry",
@@ -166,7 +178,7 @@ class JobRetryView(ApiView):
     def post(self, request: Request, task_id: UUID) -> Response:
         reason = self.body(ReasonBody)["reason"]
         job = _job_for(request.user, task_id)
-        if not (request.user.is_staff and request.user.has_perm(CHANGE_JOB)):
+        if not has_everywhere(request.user, self.asked):
             raise PermissionDenied
         try:
             new_id = retry_job(job_id=task_id, user=request.user, reason=reason)
@@ -189,5 +201,5 @@ def _job_for(user: Any, task_id: UUID) -> JobView:
 
 
 def _check_may_change(user: Any, job: JobView) -> None:
-    if job.requested_by_id != user.pk and not user.has_perm(CHANGE_JOB):
+    if job.requested_by_id != user.pk and not has_everywhere(user, CHANGE_JOBS):
         raise PermissionDenied

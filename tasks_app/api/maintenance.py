@@ -22,15 +22,16 @@ from tasks_app.api.fields import (
     editable_fields,
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.permissions import check_manages, device_for
+from tasks_app.api.permissions import device_for, refusal
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
-from tasks_app.queries.access import visible_devices
+from tasks_app.queries.access import Right, to_view, visible_fleets
 from tasks_app.services.maintenance import mark_done
 from tasks_app.services.maintenance_due import maintenance_due
 
 MAX_METERS, MAX_SECONDS = 1e10, 1e10
+VIEW_PLANS = to_view("maintenanceplan")
 
 
 class MaintenanceSerializer(StrictModelSerializer):
@@ -87,6 +88,8 @@ class RecordSerializer(serializers.ModelSerializer[MaintenanceRecord]):
 class MaintenanceListView(ApiView):
     """The maintenance plans of the caller's fleets."""
 
+    rights = {"GET": VIEW_PLANS, "POST": Right(FleetRole.MANAGER, "tasks_app.add_maintenanceplan")}
+
     @describe(
         "List maintenance plans",
         name="maintenance_list",
@@ -115,14 +118,19 @@ class MaintenanceListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         values = self.body(MaintenanceSerializer)
-        device = device_for(request.user, values["device_id"], FleetRole.VIEWER)
-        check_manages(request.user, device.fleet, "tasks_app.add_maintenanceplan")
+        device_for(request.user, values["device_id"], self.asked)
         plan = saved(MaintenancePlan(), {"last_done_at": timezone.now(), **values})
         return Response(MaintenanceSerializer(plan).data, status=status.HTTP_201_CREATED)
 
 
 class MaintenanceView(ApiView):
     """One maintenance plan."""
+
+    rights = {
+        "GET": VIEW_PLANS,
+        "PATCH": Right(FleetRole.MANAGER, "tasks_app.change_maintenanceplan"),
+        "DELETE": Right(FleetRole.MANAGER, "tasks_app.delete_maintenanceplan"),
+    }
 
     @describe(
         "A maintenance plan",
@@ -132,7 +140,7 @@ class MaintenanceView(ApiView):
         errors=(404,),
     )
     def get(self, request: Request, plan_id: int) -> Response:
-        return Response(MaintenanceSerializer(_plan_for(request.user, plan_id)).data)
+        return Response(MaintenanceSerializer(_plan_for(request.user, plan_id, self.asked)).data)
 
     @describe(
         "Change a maintenance plan",
@@ -144,8 +152,7 @@ class MaintenanceView(ApiView):
         description="For managers of the device's fleet; its device cannot be changed.",
     )
     def patch(self, request: Request, plan_id: int) -> Response:
-        plan = _plan_for(request.user, plan_id)
-        check_manages(request.user, plan.device.fleet, "tasks_app.change_maintenanceplan")
+        plan = _plan_for(request.user, plan_id, self.asked)
         values = self.body(MaintenanceSerializer, partial=True)
         if values.get("device_id", plan.device_id) != plan.device_id:
             raise serializers.ValidationError({"device_id": [_("A plan stays with its device.")]})
@@ -155,13 +162,13 @@ class MaintenanceView(ApiView):
         "Delete a maintenance plan", name="maintenance_delete", tag="fleet", answers={204: None}, errors=(404, 409)
     )
     def delete(self, request: Request, plan_id: int) -> Response:
-        plan = _plan_for(request.user, plan_id)
-        check_manages(request.user, plan.device.fleet, "tasks_app.delete_maintenanceplan")
-        return deleted(plan)
+        return deleted(_plan_for(request.user, plan_id, self.asked))
 
 
 class MaintenanceDoneView(ApiView):
     """The work of a plan was done."""
+
+    rights = {"POST": Right(FleetRole.OPERATOR, "tasks_app.change_maintenanceplan")}
 
     @describe(
         "Mark the work of a plan as done",
@@ -173,8 +180,7 @@ class MaintenanceDoneView(ApiView):
         description="For operators of the device's fleet. The plan's intervals start anew.",
     )
     def post(self, request: Request, plan_id: int) -> Response:
-        plan = _plan_for(request.user, plan_id)
-        device_for(request.user, plan.device_id, FleetRole.OPERATOR)
+        plan = _plan_for(request.user, plan_id, self.asked)
         body = self.body(DoneBody)
         record = mark_done(plan, now=body.pop("done_at", timezone.now()), user=request.user, **body)
         return Response(RecordSerializer(record).data, status=status.HTTP_201_CREATED)
@@ -182,6 +188,8 @@ class MaintenanceDoneView(ApiView):
 
 class MaintenanceHistoryView(ApiView):
     """When the work of a plan was done."""
+
+    rights = {"GET": VIEW_PLANS}
 
     @describe(
         "When the work of a plan was done",
@@ -193,18 +201,20 @@ class MaintenanceHistoryView(ApiView):
     )
     def get(self, request: Request, plan_id: int) -> Response:
         query = self.parameters(PageQuery)
-        records = _plan_for(request.user, plan_id).records.all()
+        records = _plan_for(request.user, plan_id, self.asked).records.all()
         rows, cursor = keyset_page(records, order=("done_at", "id"), limit=query["limit"], cursor=query.get("cursor"))
         return Response(page_body(request, cursor, RecordSerializer(rows, many=True).data))
 
 
-def _visible(user: Any) -> Any:
-    plans = MaintenancePlan.objects.filter(device__in=visible_devices(user))
+def _visible(user: Any, right: Right = VIEW_PLANS) -> Any:
+    plans = MaintenancePlan.objects.filter(device__fleet__in=visible_fleets(user, right))
     return plans.select_related("device__fleet", "device__state")
 
 
-def _plan_for(user: Any, plan_id: int) -> MaintenancePlan:
-    plan = _visible(user).filter(pk=plan_id).first()
-    if plan is None:
+def _plan_for(user: Any, plan_id: int, right: Right) -> MaintenancePlan:
+    plan = _visible(user, right).filter(pk=plan_id).first()
+    if plan is not None:
+        return plan
+    if not _visible(user).filter(pk=plan_id).exists():
         raise Http404
-    return plan
+    raise refusal(right)

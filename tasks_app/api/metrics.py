@@ -17,8 +17,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.permissions import IsStaff
+from tasks_app.api.permissions import HasRight
 from tasks_app.api.schema import describe
+from tasks_app.queries.access import Right
 from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.jobs import job_counts, queue_stats
 from tasks_app.queries.unknown_quantities import unknown_quantities
@@ -34,8 +35,8 @@ QUEUE_METRICS = (
 )
 
 
-class MetricsPermission(IsStaff):
-    """Staff, or everyone where METRICS_PUBLIC says so (a network that only the scraper reaches)."""
+class MetricsPermission(HasRight):
+    """Staff that may see jobs, or everyone where METRICS_PUBLIC says so (a network that only the scraper reaches)."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return getattr(settings, "METRICS_PUBLIC", False) or super().has_permission(request, view)
@@ -76,8 +77,9 @@ def _unknown_quantities() -> CounterMetricFamily:
 
 
 class MetricsView(ApiView):
-    """Prometheus text. Staff, unless METRICS_PUBLIC."""
+    """Prometheus text. Staff that may see jobs, unless METRICS_PUBLIC."""
 
+    rights = {"GET": Right(None, "tasks_app.view_job")}
     permission_classes: list[type[BasePermission]] = [MetricsPermission]
     throttle_classes: list[Any] = []
 

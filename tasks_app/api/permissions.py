@@ -11,56 +11,80 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from tasks_app.models import Device, Fleet, FleetRole, Geofence
-from tasks_app.queries.access import may_manage, visible_devices, visible_fleets, visible_geofences
+from tasks_app.queries.access import (
+    VIEW_DEVICES,
+    VIEW_FLEETS,
+    VIEW_GEOFENCES,
+    Right,
+    has_everywhere,
+    visible_devices,
+    visible_fleets,
+    visible_geofences,
+)
 
 
-class IsStaff(BasePermission):
-    """Staff only."""
+class HasRight(BasePermission):
+    """Asks for the view's right where no row decides: what is for staff only. An operation without a right is nobody's."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(request.user and request.user.is_authenticated and request.user.is_staff)
+        if not (request.user and request.user.is_authenticated):
+            return False
+        right: Right | None = view.right
+        if right is None:
+            return not hasattr(view, str(request.method).lower())
+        return right.role is not None or right.is_own or has_everywhere(request.user, right)
 
 
-class StaffWithPermission(IsStaff):
-    """Staff that hold the model permission the view names in `required_permission`; None asks for a superuser."""
+class RowDecides(HasRight):
+    """Leaves it to the handler, which finds the row first: what the caller may not see is a 404, not a 403."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.is_authenticated)
+
+
+class HasRightSomewhere(HasRight):
+    """The same, and of members the role in any fleet: for what is about no fleet in particular."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):
             return False
-        wanted: str | None = view.required_permission
-        return request.user.has_perm(wanted) if wanted else request.user.is_superuser
+        return (
+            view.right is None
+            or visible_fleets(request.user, view.right).exists()
+            or (has_everywhere(request.user, view.right))
+        )
 
 
-def check_manages(user: Any, fleet: Fleet, permission: str) -> None:
-    """Raise PermissionDenied unless `user` manages the fleet, or is staff that holds the model permission."""
-    if not may_manage(user, fleet, permission):
-        raise PermissionDenied(role_too_low(FleetRole.MANAGER))
+def device_for(user: Any, device_id: int, right: Right) -> Device:
+    """The device, for a user with this right in its fleet. Raises Http404 (not visible), PermissionDenied (no such right)."""
+    return _row_for(visible_devices, user, device_id, right, VIEW_DEVICES)
 
 
-def device_for(user: Any, device_id: int, at_least: FleetRole = FleetRole.OPERATOR) -> Device:
-    """The device, for a user with this role in its fleet. Raises Http404 (not visible), PermissionDenied (role too low)."""
-    return _row_for(visible_devices, user, device_id, at_least)
-
-
-def fleet_for(user: Any, fleet_id: int, at_least: FleetRole = FleetRole.OPERATOR) -> Fleet:
+def fleet_for(user: Any, fleet_id: int, right: Right) -> Fleet:
     """The fleet, likewise."""
-    return _row_for(visible_fleets, user, fleet_id, at_least)
+    return _row_for(visible_fleets, user, fleet_id, right, VIEW_FLEETS)
 
 
-def geofence_for(user: Any, geofence_id: int, at_least: FleetRole = FleetRole.OPERATOR) -> Geofence:
+def geofence_for(user: Any, geofence_id: int, right: Right) -> Geofence:
     """The geofence, likewise."""
-    return _row_for(visible_geofences, user, geofence_id, at_least)
+    return _row_for(visible_geofences, user, geofence_id, right, VIEW_GEOFENCES)
 
 
-def devices_for(user: Any, device_ids: list[int], at_least: FleetRole = FleetRole.OPERATOR) -> list[Device]:
+def devices_for(user: Any, device_ids: list[int], right: Right) -> list[Device]:
     """All of the devices, or the same errors as soon as one of them is not for this user."""
     wanted = set(device_ids)
-    if visible_devices(user).filter(pk__in=wanted).count() != len(wanted):
+    found = list(visible_devices(user, right).filter(pk__in=wanted).select_related("fleet"))
+    if len(found) == len(wanted):
+        return found
+    missing = wanted - {device.pk for device in found}
+    if visible_devices(user).filter(pk__in=missing).count() != len(missing):
         raise Http404
-    found = list(visible_devices(user, at_least).filter(pk__in=wanted).select_related("fleet"))
-    if len(found) != len(wanted):
-        raise PermissionDenied(role_too_low(at_least))
-    return found
+    raise refusal(right)
+
+
+def refusal(right: Right) -> PermissionDenied:
+    """The 403 of somebody who sees the row, but lacks the right."""
+    return PermissionDenied(role_too_low(right.role) if right.role else None)
 
 
 def role_too_low(at_least: FleetRole) -> str:
@@ -68,10 +92,10 @@ def role_too_low(at_least: FleetRole) -> str:
     return _("This needs the role %(role)s in the fleet.") % {"role": at_least.label}
 
 
-def _row_for(visible: Any, user: Any, row_id: int, at_least: FleetRole) -> Any:
-    row = visible(user).filter(pk=row_id).first()
-    if row is None:
+def _row_for(visible: Any, user: Any, row_id: int, right: Right, to_view: Right) -> Any:
+    row = visible(user, right).filter(pk=row_id).first()
+    if row is not None:
+        return row
+    if not visible(user, to_view).filter(pk=row_id).exists():
         raise Http404
-    if not visible(user, at_least).filter(pk=row_id).exists():
-        raise PermissionDenied(role_too_low(at_least))
-    return row
+    raise refusal(right)

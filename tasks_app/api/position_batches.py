@@ -26,7 +26,7 @@ from tasks_app.ingest.json_batch import BodyError, decode_body, decode_json, par
 from tasks_app.ingest.serialise import fix_to_item, news_to_item
 from tasks_app.ingest.validate import QUANTITIES
 from tasks_app.models import FleetRole
-from tasks_app.queries.access import visible_devices
+from tasks_app.queries.access import SEND_POSITIONS, visible_devices
 from tasks_app.queries.devices import operated_devices
 
 MAX_REJECTED_SHOWN = 100
@@ -104,6 +104,8 @@ class Sorted:
 class ProcessBatchView(ApiView):
     """A batch of positions."""
 
+    rights = {"POST": SEND_POSITIONS}
+
     @describe(
         "Process a batch of positions",
         name="position_process_batch",
@@ -126,6 +128,8 @@ class ProcessBatchView(ApiView):
 
 class ProcessPositionView(ApiView):
     """One position."""
+
+    rights = {"POST": SEND_POSITIONS}
 
     @describe(
         "Process one position",

@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError as InvalidZone
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,13 +15,15 @@ from rest_framework.response import Response
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.fields import MomentField, StrictSerializer
-from tasks_app.api.permissions import check_manages, device_for, fleet_for, role_too_low
+from tasks_app.api.permissions import device_for, fleet_for, refusal
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole, PositionUpload
 from tasks_app.models.fleets import validate_time_zone
 from tasks_app.models.uploads import UploadFormat, UploadState
-from tasks_app.queries.access import visible_fleets
+from tasks_app.queries.access import SEND_POSITIONS, Right, has_everywhere, visible_fleets
 from tasks_app.services.position_uploads import TASK, InvalidUpload, create_upload
+
+ADD_DEVICES = Right(FleetRole.MANAGER, "tasks_app.add_device")
 
 
 class ImportForm(StrictSerializer):
@@ -96,6 +97,8 @@ class ImportSerializer(serializers.Serializer[PositionUpload]):
 class ImportPositionsView(ApiView):
     """A file of positions."""
 
+    rights = {"POST": SEND_POSITIONS}
+
     parser_classes = [MultiPartParser]
 
     @describe(
@@ -115,10 +118,8 @@ class ImportPositionsView(ApiView):
         form = ImportForm(data=request.data)
         form.is_valid(raise_exception=True)
         values = form.validated_data
-        device = device_for(request.user, values["device"]) if "device" in values else None
-        fleet = fleet_for(request.user, values["fleet"], FleetRole.VIEWER) if "fleet" in values else None
-        if fleet is not None:
-            check_manages(request.user, fleet, "tasks_app.add_device")
+        device = device_for(request.user, values["device"], self.asked) if "device" in values else None
+        fleet = fleet_for(request.user, values["fleet"], ADD_DEVICES) if "fleet" in values else None
         try:
             upload = create_upload(
                 file=values["file"],
@@ -136,6 +137,8 @@ class ImportPositionsView(ApiView):
 class ImportView(ApiView):
     """One import."""
 
+    rights = {"GET": Right(None, "tasks_app.view_positionupload", is_own=True)}
+
     @describe(
         "What became of a file of positions",
         name="positions_import_retrieve",
@@ -146,7 +149,7 @@ class ImportView(ApiView):
     )
     def get(self, request: Request, upload_id: int) -> Response:
         uploads = PositionUpload.objects.all()
-        if not request.user.is_staff:
+        if not has_everywhere(request.user, self.asked):
             uploads = uploads.filter(requested_by_id=request.user.pk)
         upload = uploads.filter(pk=upload_id).first()
         if upload is None:
@@ -156,7 +159,5 @@ class ImportView(ApiView):
 
 def check_may_import(user: Any) -> None:
     """Raise PermissionDenied unless `user` is staff that may add positions, or operates a fleet."""
-    if user.is_staff and user.has_perm("tasks_app.add_position"):
-        return
-    if user.is_staff or not visible_fleets(user, FleetRole.OPERATOR).exists():
-        raise PermissionDenied(role_too_low(FleetRole.OPERATOR))
+    if not has_everywhere(user, SEND_POSITIONS) and not visible_fleets(user, SEND_POSITIONS).exists():
+        raise refusal(SEND_POSITIONS)

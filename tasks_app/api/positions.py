@@ -23,7 +23,8 @@ from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
 from tasks_app.geo.antimeridian import crossing_latitudes
 from tasks_app.iso_times import iso_utc
-from tasks_app.models import Device, FleetRole, Position
+from tasks_app.models import Device, Position
+from tasks_app.queries.access import VIEW_POSITIONS
 from tasks_app.queries.routes import simplified_route
 
 MAX_DAYS = 31
@@ -133,6 +134,8 @@ class PositionListQuery(PageQuery):
 class PositionListView(ApiView):
     """Positions of devices within `[from, to)`."""
 
+    rights = {"GET": VIEW_POSITIONS}
+
     @describe(
         "List the positions of devices",
         name="positions_list",
@@ -154,7 +157,7 @@ class PositionListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         query = self.parameters(PositionListQuery)
-        devices = sorted(devices_for(request.user, query["device"], FleetRole.VIEWER), key=lambda device: device.pk)
+        devices = sorted(devices_for(request.user, query["device"], self.asked), key=lambda device: device.pk)
         if query["max_points"] is None:
             return self._page(request, query, devices)
         routes = [simplified_route(d.pk, query["from"], query["to"], max_points=query["max_points"]) for d in devices]

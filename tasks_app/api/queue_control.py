@@ -12,13 +12,11 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import ApiError
-from tasks_app.api.jobs import CHANGE_JOB, ReasonBody
-from tasks_app.api.permissions import StaffWithPermission
+from tasks_app.api.jobs import CHANGE_JOBS, ReasonBody
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import QueueNotFound
+from tasks_app.queries.access import Right
 from tasks_app.services.queues import pause_queue, purge_queue, resume_queue
-
-DELETE_JOB = "tasks_app.delete_job"
 
 
 class QueuePausedSerializer(serializers.Serializer[Any]):
@@ -38,8 +36,7 @@ class QueuePurgedSerializer(serializers.Serializer[Any]):
 class QueueControlView(ApiView):
     """What the three have in common."""
 
-    permission_classes = [StaffWithPermission]
-    required_permission = CHANGE_JOB
+    rights = {"POST": CHANGE_JOBS}
 
     def act(self, service: Any, name: str) -> Any:
         """Call the service for the request's user. Raises ApiError (404) for an unknown queue."""
@@ -86,7 +83,7 @@ class QueueResumeView(QueueControlView):
 class QueuePurgeView(QueueControlView):
     """Cancels all that waits. Needs the permission to delete jobs."""
 
-    required_permission = DELETE_JOB
+    rights = {"POST": Right(None, "tasks_app.delete_job")}
 
     @describe(
         "Cancel every waiting job of a queue (staff)",

@@ -11,8 +11,10 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import MomentField, StrictSerializer
-from tasks_app.api.permissions import IsStaff
+from tasks_app.api.permissions import HasRightSomewhere
 from tasks_app.api.schema import describe
+from tasks_app.models import FleetRole
+from tasks_app.queries.access import Right
 from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.job_stats import MAX_HOURS, task_stats, throughput
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
@@ -146,6 +148,9 @@ class StatsQuery(StrictSerializer):
 class StatusView(ApiView):
     """Overall state."""
 
+    permission_classes = [HasRightSomewhere]
+    rights = {"GET": Right(FleetRole.VIEWER, "tasks_app.view_job")}
+
     @describe(
         "Overall: workers, queues, last 24 hours", name="tasks_status", tag="queues", answers={200: StatusSerializer}
     )
@@ -162,6 +167,9 @@ class StatusView(ApiView):
 class QueueListView(ApiView):
     """Queues now."""
 
+    permission_classes = [HasRightSomewhere]
+    rights = {"GET": Right(FleetRole.VIEWER, "tasks_app.view_job")}
+
     @describe("Queues", name="queues_list", tag="queues", answers={200: QueuesSerializer})
     def get(self, request: Request) -> Response:
         return Response(QueuesSerializer({"results": queue_stats(), "inbox": inbox_stats()}).data)
@@ -170,7 +178,7 @@ class QueueListView(ApiView):
 class WorkerListView(ApiView):
     """Worker processes now. Staff only."""
 
-    permission_classes = [IsStaff]
+    rights = {"GET": Right(None, "tasks_app.view_job")}
 
     @describe("Workers (staff)", name="workers_list", tag="queues", answers={200: WorkersSerializer})
     def get(self, request: Request) -> Response:
@@ -180,7 +188,7 @@ class WorkerListView(ApiView):
 class StatsView(ApiView):
     """Figures per task. Staff only."""
 
-    permission_classes = [IsStaff]
+    rights = {"GET": Right(None, "tasks_app.view_job")}
 
     @describe(
         "Runs, failures, waits and run times per task (staff)",

@@ -17,7 +17,6 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.parsers import json_body
-from tasks_app.api.permissions import StaffWithPermission
 from tasks_app.api.schedule_fields import (
     TYPES,
     ScheduleBody,
@@ -28,34 +27,31 @@ from tasks_app.api.schedule_fields import (
 )
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import ScheduleState
+from tasks_app.queries.access import Right
 from tasks_app.services.schedule_arguments import InvalidSchedule, format_args, format_kwargs
 from tasks_app.services.schedule_changes import delete_schedule, store_schedule
 from tasks_app.services.schedules import disable, enable, run_now, upcoming_runs
 
 # Our names of the row's fields, where they differ.
 FIELD_NAMES = {"func": "task", "schedule_type": "type"}
-PERMISSIONS = {
-    "POST": "django_q.add_schedule",
-    "PUT": "django_q.change_schedule",
-    "PATCH": "django_q.change_schedule",
-    "DELETE": "django_q.delete_schedule",
-}
+CHANGE_SCHEDULES = Right(None, "django_q.change_schedule")
 
 
 class ScheduleApiView(ApiView):
     """What the views of schedules have in common."""
 
-    permission_classes = [StaffWithPermission]
-    permissions = PERMISSIONS
+    rights = {
+        "GET": Right(None, "django_q.view_schedule"),
+        "POST": Right(None, "django_q.add_schedule"),
+        "PUT": CHANGE_SCHEDULES,
+        "PATCH": CHANGE_SCHEDULES,
+        "DELETE": Right(None, "django_q.delete_schedule"),
+    }
 
     @property
     def user(self) -> Any:
         """Staff, as the permissions have made sure."""
         return self.request.user
-
-    @property
-    def required_permission(self) -> str:
-        return self.permissions.get(self.request.method or "", "django_q.view_schedule")
 
 
 class ScheduleListView(ScheduleApiView):
@@ -135,7 +131,7 @@ class ScheduleView(ScheduleApiView):
 class ScheduleStepView(ScheduleApiView):
     """A step on an existing schedule: a change of it."""
 
-    permissions = {"POST": "django_q.change_schedule"}
+    rights = {"POST": CHANGE_SCHEDULES}
 
 
 class ScheduleRunNowView(ScheduleStepView):

@@ -14,6 +14,7 @@ from tasks_app.engine.errors import (
     PermanentError,
     QueueFull,
     QueueUnavailable,
+    TaskNotPermitted,
     UnknownTask,
 )
 from tasks_app.engine.registry import (
@@ -40,6 +41,7 @@ __all__ = [
     "QueueFull",
     "QueueUnavailable",
     "Task",
+    "TaskNotPermitted",
     "UnknownTask",
     "autodiscover",
     "current_job",

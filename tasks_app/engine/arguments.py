@@ -19,11 +19,11 @@ _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class ArgumentChecker:
-    """Checks calls of one function: arity, names, types (after JSON: an int where an int is asked) and JSON itself."""
+    """Checks calls of one function: arity, names, types (after JSON: an int where an int is asked), bounds and JSON itself."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.signature = inspect.signature(function)
-        self._hints = typing.get_type_hints(function)
+        self._hints = typing.get_type_hints(function, include_extras=True)
         self._parameters = tuple(self.signature.parameters.values())
         self._takes_plain_calls = all(map(_takes_one, self._parameters))
 
@@ -32,6 +32,10 @@ class ArgumentChecker:
         for name, value in self._named(args, kwargs):
             self._check_one(name, value)
         return encode_json([list(args), kwargs])
+
+    def by_name(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by the names of their parameters. Raises InvalidArguments."""
+        return dict(self._named(args, kwargs))
 
     def _named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         """Each argument with the name of its parameter. Raises InvalidArguments for too few, too many or unknown ones."""

@@ -21,6 +21,12 @@ class InvalidArguments(EngineError):
     code = "invalid_arguments"
 
 
+class TaskNotPermitted(EngineError):
+    """The person may not start this task, nor schedule or repeat it."""
+
+    code = "task_not_permitted"
+
+
 class PayloadTooLarge(EngineError):
     """The arguments are larger than MAX_PAYLOAD_BYTES."""
 

@@ -21,6 +21,8 @@ from tasks_app.engine.retry import RetryPolicy
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# (user, arguments by parameter name) -> whether people without the permission may make this call.
+MemberRule = Callable[[Any, dict[str, Any]], bool]
 
 _registry: dict[str, Task[Any, Any]] = {}
 
@@ -40,11 +42,15 @@ class Task(Generic[P, R]):
         timeout_seconds: float | None,
         max_attempts: int | None,
         schedulable: bool,
+        permission: str | None,
+        members: MemberRule | None,
     ) -> None:
         self.function = function
         self.name = name
         self.queue = queue
         self.schedulable = schedulable
+        self.permission = permission
+        self.members = members
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -152,11 +158,15 @@ def task(
     timeout_seconds: float | None = None,
     max_attempts: int | None = None,
     schedulable: bool = False,
+    permission: str | None = None,
+    members: MemberRule | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
-    Only tasks with `schedulable=True` may be put on a schedule by staff. Raises ImproperlyConfigured when another
-    function has the name already.
+    Only tasks with `schedulable=True` may be put on a schedule. A person who starts, schedules or repeats the task needs
+    `permission` ("app_label.codename"; without one only superusers may), unless `members` says that this call is theirs
+    to make. Bounds of arguments are annotations: `Annotated[int, msgspec.Meta(ge=1)]`. Raises ImproperlyConfigured when
+    another function has the name already.
     """
 
     def register(function: Callable[P, R]) -> Task[P, R]:
@@ -167,6 +177,8 @@ def task(
             timeout_seconds=timeout_seconds,
             max_attempts=max_attempts,
             schedulable=schedulable,
+            permission=permission,
+            members=members,
         )
         known = _registry.setdefault(registered.name, registered)
         if known is not registered and known.function.__module__ != function.__module__:

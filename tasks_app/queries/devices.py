@@ -14,8 +14,8 @@ from django.db.models.expressions import RawSQL
 from tasks_app.cache import get_newest, set_newest
 from tasks_app.geo.distance import haversine_meters
 from tasks_app.geo.geofence import boxes_around
-from tasks_app.models import Device, DeviceState, FleetRole
-from tasks_app.queries.access import AnyUser, visible_devices
+from tasks_app.models import Device, DeviceState
+from tasks_app.queries.access import SEND_POSITIONS, AnyUser, visible_devices
 
 # Each write of a state invalidates its entry. This bounds how stale one is whose invalidation was lost: Redis out of reach
 # at that moment, a database restored from a backup.
@@ -89,7 +89,7 @@ def operated_devices(user: AnyUser, unique_ids: Iterable[str]) -> dict[str, bool
     """Which of these devices `user` operates, and whether each is active."""
     # One parameter: of `__in` the ORM would look at each of the ids several times.
     named = RawSQL("tasks_app_device.unique_id = ANY(%s)", [list(unique_ids)], output_field=BooleanField())
-    devices = visible_devices(user, FleetRole.OPERATOR).filter(named)
+    devices = visible_devices(user, SEND_POSITIONS).filter(named)
     return dict(devices.values_list("unique_id", "is_active"))
 
 

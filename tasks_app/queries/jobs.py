@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,9 +22,13 @@ from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
+from tasks_app.queries.access import Right, has_everywhere
 from tasks_app.queries.job_views import JobView, ended_view, live_view
+from tasks_app.queries.task_rights import OwnJobs
 from tasks_app.signals import job_reader_asked
 
+# Staff see all jobs as their permissions say, others those they asked for.
+VIEW_JOBS = Right(None, "tasks_app.view_job", is_own=True)
 MAX_PAGE = 200
 # A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
 MAX_EXAMINED = 2000
@@ -70,11 +75,12 @@ class InvalidCursor(ValueError):
 
 
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
-    """Return the job, if it exists and `user` may see it: staff and SHELL all, others those they asked for or share."""
+    """Return the job, if `user` may see it: SHELL and staff that may view jobs see all, others those they asked
+    for or share."""
     live = inspect.find_live_job(client(), str(job_id))
     row = Job.objects.filter(pk=job_id).first()
     view = ended_view(row) if row else live_view(live) if live else None
-    return view if view and (_sees(user, view) or _shares(user, job_id)) else None
+    return view if view and (_sight(user)(view) or _shares(user, job_id)) else None
 
 
 def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
@@ -91,7 +97,8 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
     rows = list(_after_cursor(matching_ended(user, filters), cursor)[: limit + 1])
     more = len(rows) > limit
     next_cursor = _make_cursor(rows[limit - 1]) if more else None
-    return JobPage(live + [ended_view(row) for row in rows[:limit]], next_cursor)
+    ended = filter(_sight(user), map(ended_view, rows[:limit]))
+    return JobPage([*live, *ended], next_cursor)
 
 
 def queue_stats() -> list[QueueStats]:
@@ -126,8 +133,8 @@ def _matching_live(user: Any, filters: JobFilters) -> list[JobView]:
     if filters.state and filters.state not in LIVE_STATES:
         return []
     names = [name for name in engine_config().queues if filters.queue in (None, name)]
-    views = [live_view(job) for job in inspect.list_live_jobs(client(), names)]
-    found = [view for view in views if view and _sees(user, view) and _matches(view, filters)]
+    views, sees = (live_view(job) for job in inspect.list_live_jobs(client(), names)), _sight(user)
+    found = [view for view in views if view and sees(view) and _matches(view, filters)]
     return sorted(found, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 
@@ -135,7 +142,7 @@ def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, curs
     place = _read_live_cursor(state, cursor) if cursor else None
     names = [name for name in engine_config().queues if filters.queue in (None, name)]
     jobs: list[JobView] = []
-    examined = 0
+    examined, sees = 0, _sight(user)
     while examined < MAX_EXAMINED:
         entries = live_jobs_after(client(), state, names, place, min(MAX_PAGE, MAX_EXAMINED - examined))
         if not entries:
@@ -143,7 +150,7 @@ def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, curs
         for entry in entries:
             place, examined = entry.place, examined + 1
             view = live_view(entry.job) if entry.job else None
-            if view and view.state == state and _sees(user, view) and _matches(view, filters):
+            if view and view.state == state and sees(view) and _matches(view, filters):
                 jobs.append(view)
             if len(jobs) == limit:
                 more = entry is not entries[-1] or live_jobs_after(client(), state, names, place, 1)
@@ -165,8 +172,9 @@ def _read_live_cursor(state: JobState, cursor: str) -> Place:
     return tuple(place)
 
 
-def _sees(user: Any, view: JobView) -> bool:
-    return user.is_staff or (user.pk is not None and view.requested_by_id == user.pk)
+def _sight(user: Any) -> Callable[[JobView], bool]:
+    """Which jobs `user` sees."""
+    return (lambda view: True) if has_everywhere(user, VIEW_JOBS) else OwnJobs(user).shows
 
 
 def _shares(user: Any, job_id: UUID | str) -> bool:
@@ -196,7 +204,7 @@ def _mentions(view: JobView, text: str) -> bool:
 
 def matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
     jobs = Job.objects.order_by("-finished_at", "-pk")
-    if not user.is_staff:
+    if not has_everywhere(user, VIEW_JOBS):
         jobs = jobs.filter(requested_by_id=user.pk) if user.pk is not None else jobs.none()
     exact = {
         "state": str(filters.state) if filters.state else None,

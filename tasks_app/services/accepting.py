@@ -11,8 +11,7 @@ from django.contrib.auth import get_user_model
 
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.validate import shown
-from tasks_app.models import FleetRole
-from tasks_app.queries.access import visible_fleets
+from tasks_app.queries.access import SEND_POSITIONS, visible_fleets
 from tasks_app.services.device_states import KnownDevice, find_devices
 
 
@@ -38,7 +37,7 @@ class Accepted(Generic[T]):
 def operated_fleets(user_id: int) -> set[int]:
     """The fleets for whose devices this user may send; none for somebody who is gone or switched off."""
     user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
-    return set() if user is None else set(visible_fleets(user, FleetRole.OPERATOR).values_list("pk", flat=True))
+    return set() if user is None else set(visible_fleets(user, SEND_POSITIONS).values_list("pk", flat=True))
 
 
 def accept(items: Sequence[T], received: Sequence[datetime], allowed_fleets: set[int] | None) -> Accepted[T]:

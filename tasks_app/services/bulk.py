@@ -28,6 +28,7 @@ _REASONS = {
     "job_still_live": _("The job has not ended yet."),
     "job_not_repeatable": _("Not all of its arguments are kept."),
     "unknown_task": _("Its task does not exist any more."),
+    "task_not_permitted": _("You may not start its task."),
     "invalid_arguments": _("Its task takes other arguments now."),
     "queue_full": _("The queue is full."),
     "queue_unavailable": _("The queue server does not answer."),

@@ -15,6 +15,7 @@ from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.jobs import JobView, find_job
+from tasks_app.queries.task_rights import check_may_start
 
 # Rows are written at once, for who acts looks at them next; after so long the schedulers of the clusters write the rest.
 RECORD_SECONDS = 2.0
@@ -30,8 +31,12 @@ def start_task(
     eta: datetime | None = None,
     unique_key: str | None = None,
 ) -> UUID:
-    """Enqueue a task for `user`; return the job id. Raises EngineError (unknown task, wrong arguments, full queue)."""
+    """Enqueue a task for `user`; return the job id.
+
+    Raises EngineError (not permitted, unknown task, wrong arguments, full queue).
+    """
     task = get_task(task_name)
+    check_may_start(user, task, args, kwargs or {})
     job_id = task.apply_async(args, kwargs, countdown=countdown, eta=eta, unique_key=unique_key, requested_by=user)
     _audit(job_id, task.name, JobAction.Verb.START, user, "")
     return job_id
@@ -71,9 +76,10 @@ def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None)
 def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
     """Let a scheduled or retrying job start at once; return its state after it.
 
-    Raises JobNotFound, JobNotWaiting (it is queued, running or ended).
+    Raises JobNotFound, JobNotWaiting (it is queued, running or ended), UnknownTask, TaskNotPermitted.
     """
     view = _visible(job_id, user)
+    check_may_start(user, get_task(view.task), view.args, view.kwargs)
     moved, state = JobQueue(view.queue, client()).run_now(str(job_id))
     if not moved:
         raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
@@ -91,9 +97,9 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
         raise JobStillLive(view.state)
     if not is_complete([view.args, view.kwargs]):
         raise JobNotRepeatable(JobNotRepeatable.__doc__)
-    new_id = get_task(view.task).apply_async(
-        view.args, view.kwargs, requested_by=user, retry_of=view.id, priority=view.priority
-    )
+    task = get_task(view.task)
+    check_may_start(user, task, view.args, view.kwargs)
+    new_id = task.apply_async(view.args, view.kwargs, requested_by=user, retry_of=view.id, priority=view.priority)
     _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
     return new_id
 

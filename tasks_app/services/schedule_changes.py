@@ -15,9 +15,9 @@ from tasks_app.services.schedules import save_schedule
 
 @transaction.atomic
 def store_schedule(schedule: Schedule, *, user: User, time_zone: str, now: datetime) -> Schedule:
-    """Check and save a new or edited row. Raises ValidationError with an error per field."""
+    """Check and save a new or edited row. Raises ValidationError with an error per field, TaskNotPermitted."""
     is_new = schedule.pk is None
-    saved = save_schedule(schedule, time_zone=time_zone, now=now)
+    saved = save_schedule(schedule, user=user, time_zone=time_zone, now=now)
     LogEntry.objects.log_actions(
         user.pk, [saved], ADDITION if is_new else CHANGE, _("Through the API"), single_object=True
     )

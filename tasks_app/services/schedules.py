@@ -14,7 +14,6 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -34,6 +33,7 @@ from tasks_app.engine.database import is_servers_fault
 from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, next_run, validate_cron
 from tasks_app.engine.storable import class_name, storable_text
 from tasks_app.models import JobAction, ScheduleState
+from tasks_app.queries.task_rights import check_may_start
 from tasks_app.services.schedule_arguments import InvalidSchedule, parse_args, parse_kwargs
 from tasks_app.services.schedule_calls import (
     ScheduledCall,
@@ -126,7 +126,7 @@ def _following_run(schedule: Schedule, state: ScheduleState, now: datetime) -> d
     return next_run(recurrence, max(due, now - made_up_for), zone)
 
 
-def _enqueue(schedule: Schedule, call: ScheduledCall, job_id: UUID, requested_by: User | None = None) -> UUID:
+def _enqueue(schedule: Schedule, call: ScheduledCall, job_id: UUID, requested_by: Any = None) -> UUID:
     return call.task.apply_async(
         call.args, call.kwargs, job_id=job_id, schedule_id=schedule.pk, requested_by=requested_by
     )
@@ -170,17 +170,17 @@ def _advance(schedule: Schedule, following: datetime | None) -> None:
     schedule.save(update_fields=["next_run", "repeats", "task"])
 
 
-def run_now(schedule: Schedule, user: User | None) -> UUID:
+def run_now(schedule: Schedule, user: Any) -> UUID:
     """Enqueue the schedule's call at once, leaving its times alone; return the job id.
 
-    Raises UnknownTask, InvalidArguments, InvalidSchedule, QueueFull, QueueUnavailable.
+    Raises UnknownTask, InvalidArguments, InvalidSchedule, TaskNotPermitted, QueueFull, QueueUnavailable.
     """
     now = timezone.now()
-    call = resolve_call(schedule, now)
+    call = permitted_call(schedule, user, now)
     with transaction.atomic():
         job_id = uuid4()
         JobAction.objects.create(
-            job_id=job_id, task=call.task.name, verb=JobAction.Verb.START, user=user, reason=_("Schedule run now")
+            job_id=job_id, task=call.task.name, verb=JobAction.Verb.START, user_id=user.pk, reason=_("Schedule run now")
         )
         ScheduleState.objects.update_or_create(
             schedule=schedule, defaults={"last_run_at": now, "last_job_id": job_id, "last_error": ""}
@@ -190,11 +190,15 @@ def run_now(schedule: Schedule, user: User | None) -> UUID:
 
 
 @transaction.atomic
-def enable(schedule: Schedule, user: User | None) -> None:
-    """Switch a schedule on; what it missed meanwhile is not made up for. Raises ValidationError if it cannot run."""
+def enable(schedule: Schedule, user: Any) -> None:
+    """Switch a schedule on; what it missed meanwhile is not made up for.
+
+    Raises ValidationError if it cannot run, TaskNotPermitted.
+    """
     now = timezone.now()
     state = _state_of(schedule)
     validate_schedule(schedule, time_zone=state.time_zone)
+    permitted_call(schedule, user, now)
     if schedule.schedule_type != ONCE and (schedule.next_run is None or schedule.next_run <= now):
         schedule.next_run = schedule.next_run or now
         schedule.next_run = _following_run(schedule, state, now)
@@ -205,25 +209,33 @@ def enable(schedule: Schedule, user: User | None) -> None:
 
 
 @transaction.atomic
-def disable(schedule: Schedule, user: User | None) -> None:
+def disable(schedule: Schedule, user: Any) -> None:
     """Switch a schedule off; the job it made last goes on."""
     ScheduleState.objects.update_or_create(schedule=schedule, defaults={"is_enabled": False})
     _audit(schedule, user, _("Disabled"))
 
 
-def _audit(schedule: Schedule, user: User | None, message: str) -> None:
-    if user is not None:
+def permitted_call(schedule: Schedule, user: Any, now: datetime) -> ScheduledCall:
+    """The call of the schedule, once `user` may make it. Raises TaskNotPermitted, and as `resolve_call`."""
+    call = resolve_call(schedule, now)
+    check_may_start(user, call.task, call.args, call.kwargs)
+    return call
+
+
+def _audit(schedule: Schedule, user: Any, message: str) -> None:
+    if user.pk is not None:
         LogEntry.objects.log_actions(user.pk, [schedule], CHANGE, message, single_object=True)
 
 
 @transaction.atomic
-def save_schedule(schedule: Schedule, *, time_zone: str = "", now: datetime | None = None) -> Schedule:
+def save_schedule(schedule: Schedule, *, user: Any, time_zone: str = "", now: datetime | None = None) -> Schedule:
     """Check and save a new or edited row with its time zone; a cron's next run is computed in that zone.
 
-    Raises ValidationError with an error per field.
+    Raises ValidationError with an error per field, TaskNotPermitted.
     """
     now = now or timezone.now()
     validate_schedule(schedule, time_zone=time_zone)
+    permitted_call(schedule, user, now)
     schedule.save()
     if schedule.schedule_type == CRON:
         recurrence = recurrence_of(schedule, now, None, zone_of(time_zone))

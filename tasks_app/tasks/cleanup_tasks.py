@@ -1,7 +1,7 @@
 """Tasks of the cleanup queue. Each takes `dry_run`, which reports and removes nothing, and returns what it did.
 
 What is not said comes from the retention settings. A run that reaches its `max_seconds` says `finished: false`, and the
-next one goes on.
+next one goes on. Those without a permission are about the whole system, and for superusers to start.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import task
+from tasks_app.services.argument_bounds import AgeHours, Days, Pattern, RowId, WindowSeconds
 from tasks_app.services.cleanup.cache_entries import remove_unused_cache_entries
 from tasks_app.services.cleanup.duplicates import remove_duplicate_positions
 from tasks_app.services.cleanup.events import remove_old_events
@@ -23,12 +24,12 @@ from tasks_app.services.cleanup.sessions import remove_expired_sessions
 from tasks_app.services.storage import sample_storage
 
 
-@task(queue="cleanup", schedulable=True)
+@task(queue="cleanup", schedulable=True, permission="tasks_app.delete_position")
 def cleanup_old_positions(
-    days_to_keep: int | None = None,
+    days_to_keep: Days | None = None,
     dry_run: bool = False,
-    device_id: int | None = None,
-    max_seconds: float | None = None,
+    device_id: RowId | None = None,
+    max_seconds: WindowSeconds | None = None,
 ) -> dict[str, Any]:
     """Remove positions older than so many whole UTC days; last known ones, those of events and what is kept for ever stay."""
     return remove_old_positions(
@@ -36,23 +37,26 @@ def cleanup_old_positions(
     )
 
 
-@task(queue="cleanup", schedulable=True)
+@task(queue="cleanup", schedulable=True, permission="tasks_app.delete_event")
 def cleanup_old_events(
-    days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
+    days_to_keep: Days | None = None, dry_run: bool = False, max_seconds: WindowSeconds | None = None
 ) -> dict[str, Any]:
     """Remove events older than so many days, except an overspeed that still goes on."""
     return remove_old_events(now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds)
 
 
-@task(queue="cleanup", schedulable=True)
-def cleanup_expired_sessions(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+@task(queue="cleanup", schedulable=True, permission="sessions.delete_session")
+def cleanup_expired_sessions(dry_run: bool = False, max_seconds: WindowSeconds | None = None) -> dict[str, Any]:
     """Remove web sessions and API tokens that have expired."""
     return remove_expired_sessions(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
 
 
 @task(queue="cleanup", schedulable=True)
 def cleanup_cache(
-    pattern: str = "*", max_age_hours: float = 24, dry_run: bool = False, max_seconds: float | None = None
+    pattern: Pattern = "*",
+    max_age_hours: AgeHours = 24,
+    dry_run: bool = False,
+    max_seconds: WindowSeconds | None = None,
 ) -> dict[str, Any]:
     """Remove entries of our cache that fit `pattern` and were not used (OBJECT IDLETIME) for `max_age_hours`."""
     return remove_unused_cache_entries(
@@ -60,26 +64,26 @@ def cleanup_cache(
     )
 
 
-@task(queue="cleanup", schedulable=True)
+@task(queue="cleanup", schedulable=True, permission="tasks_app.delete_position")
 def cleanup_duplicate_positions(
-    dry_run: bool = False, device_id: int | None = None, max_seconds: float | None = None
+    dry_run: bool = False, device_id: RowId | None = None, max_seconds: WindowSeconds | None = None
 ) -> dict[str, Any]:
     """Remove positions of the last days that repeat one just before at the same place."""
     return remove_duplicate_positions(now=timezone.now(), device_id=device_id, dry_run=dry_run, max_seconds=max_seconds)
 
 
-@task(queue="cleanup", schedulable=True)
-def cleanup_orphaned_data(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+@task(queue="cleanup", schedulable=True, permission="tasks_app.delete_position")
+def cleanup_orphaned_data(dry_run: bool = False, max_seconds: WindowSeconds | None = None) -> dict[str, Any]:
     """Remove positions of deleted devices, files without a row, and what leaked in Redis."""
     return remove_orphaned_data(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
 
 
-@task(queue="cleanup", schedulable=True)
+@task(queue="cleanup", schedulable=True, permission="tasks_app.delete_job")
 def cleanup_job_history(
-    succeeded_days: int | None = None,
-    failed_days: int | None = None,
+    succeeded_days: Days | None = None,
+    failed_days: Days | None = None,
     dry_run: bool = False,
-    max_seconds: float | None = None,
+    max_seconds: WindowSeconds | None = None,
 ) -> dict[str, Any]:
     """Remove jobs that succeeded, and jobs that failed or were cancelled, so many days ago."""
     return remove_job_history(
@@ -92,13 +96,15 @@ def cleanup_job_history(
 
 
 @task(queue="cleanup", schedulable=True)
-def cleanup_history(dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+def cleanup_history(dry_run: bool = False, max_seconds: WindowSeconds | None = None) -> dict[str, Any]:
     """Remove quarantined and filtered fixes, audit rows, imports and archives as the retention settings say."""
     return remove_old_history(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
 
 
 @task(queue="cleanup", schedulable=True)
-def optimize_database(dry_run: bool = False, force: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
+def optimize_database(
+    dry_run: bool = False, force: bool = False, max_seconds: WindowSeconds | None = None
+) -> dict[str, Any]:
     """VACUUM, ANALYZE and REINDEX where needed; in business hours only with `force`."""
     return optimize_tables(now=timezone.now(), dry_run=dry_run, force=force, max_seconds=max_seconds)
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from django.utils import timezone
 
 from tasks_app.engine import task
+from tasks_app.queries.access import operates_device
 from tasks_app.services import live_trips
+from tasks_app.services.argument_bounds import RowId
 from tasks_app.services.devices import update_status
 from tasks_app.services.maintenance import check_plans
 from tasks_app.services.offline import check_offline
 from tasks_app.services.statistics import calculate_statistics
 
 
-@task(queue="positions", schedulable=True)
-def calculate_device_statistics(device_id: int, period: str = "24h") -> dict[str, Any]:
+@task(queue="positions", schedulable=True, permission="tasks_app.view_position", members=operates_device)
+def calculate_device_statistics(device_id: RowId, period: Literal["24h", "7d", "30d"] = "24h") -> dict[str, Any]:
     """Distance, driving times and speeds of a device over the last 24h, 7d or 30d."""
     return calculate_statistics(device_id=device_id, period=period, now=timezone.now())
 
 
-@task(queue="positions", schedulable=True)
-def update_device_status(device_id: int, status: str | None = None) -> dict[str, Any]:
+@task(queue="positions", schedulable=True, permission="tasks_app.change_device", members=operates_device)
+def update_device_status(
+    device_id: RowId, status: Literal["online", "offline", "unknown"] | None = None
+) -> dict[str, Any]:
     """Set a device online, offline or unknown; without a status, by when it was last heard of."""
     return update_status(device_id=device_id, status=status, now=timezone.now())
 

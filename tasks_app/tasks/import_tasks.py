@@ -11,11 +11,12 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import task
+from tasks_app.services.argument_bounds import RowId
 from tasks_app.services.position_uploads import import_upload, sweep_stuck_uploads
 
 
-@task(queue="reports", timeout_seconds=3600)
-def import_positions_file(upload_id: int) -> dict[str, Any]:
+@task(queue="reports", timeout_seconds=3600, permission="tasks_app.add_position")
+def import_positions_file(upload_id: RowId) -> dict[str, Any]:
     """Store the positions of an uploaded file."""
     return import_upload(upload_id=upload_id, now=timezone.now())
 

@@ -12,13 +12,13 @@ from tasks_app.services.partitions import ensure_upcoming_partitions
 from tasks_app.services.positions import process_batch
 
 
-@task(queue="positions")
+@task(queue="positions", permission="tasks_app.add_position")
 def process_position_batch(position_data_list: list[dict[str, Any]]) -> dict[str, Any]:
     """Store a batch of positions, move device states forward and record what happened."""
     return process_batch(position_data_list, received_at=timezone.now(), user_id=current_job().requested_by_id)
 
 
-@task(queue="positions")
+@task(queue="positions", permission="tasks_app.add_position")
 def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
     """Store one position, like a batch of one."""
     return process_batch([position_data], received_at=timezone.now(), user_id=current_job().requested_by_id)

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.utils import timezone
-from rest_framework.test import APIClient
 
 from tasks_app.models import Job, JobAction
 from tasks_app.services.jobs import start_task
+from tests.support.rights import api_of, give
 
 pytestmark = pytest.mark.django_db
 
@@ -143,17 +142,17 @@ def test_it_says_when_a_job_cannot_be_made_again(staff_api, make_job):
 
 
 def test_changing_others_jobs_needs_the_permission(make_user, staff, operator, make_job):
-    helper = make_user(is_staff=True)
-    client = APIClient()
-    client.force_authenticate(helper)
+    helper = give(make_user(is_staff=True), "tasks_app.view_job")
+    client = api_of(helper)
     live = start_task(task_name="cleanup_expired_sessions", user=staff)
     done = make_job(state="failed", task="cleanup_expired_sessions", queue="cleanup", args=[])
     assert client.get(f"/api/tasks/task/{live}").status_code == 200
     assert client.post(f"/api/tasks/task/{live}/cancel", {}, format="json").status_code == 403
     assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").status_code == 403
-    helper.user_permissions.add(Permission.objects.get(codename="change_job"))
-    client.force_authenticate(type(helper).objects.get(pk=helper.pk))
+    client = api_of(give(helper, "tasks_app.change_job"))
     assert client.post(f"/api/tasks/task/{live}/cancel", {}, format="json").status_code == 200
+    assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").json()["code"] == "task_not_permitted"
+    client = api_of(give(helper, "tasks_app.change_job", "sessions.delete_session"))
     assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").status_code == 202
 
 

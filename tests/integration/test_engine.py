@@ -17,6 +17,7 @@ from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
 from tasks_app.models import Job, JobAction
+from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs, list_workers, queue_stats
 from tasks_app.services.jobs import cancel_job, retry_job, start_task
 from tests.support.probe import tasks as probe
@@ -396,9 +397,7 @@ def waiting(queue: JobQueue) -> int:
 
 
 def list_live(job_id):
-    from django.contrib.auth.models import User
-
-    return find_job(job_id, user=User(is_staff=True))
+    return find_job(job_id, user=SHELL)
 
 
 def make_due(queue_name: str) -> None:

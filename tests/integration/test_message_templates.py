@@ -13,6 +13,7 @@ from notifications_app.services.bodies import fill_bodies
 from notifications_app.template_values import SAMPLES
 from tasks_app.models import EventKind
 from tests.support.notifications import make_rule, record_events
+from tests.support.rights import give
 
 READER = Reader("en", "America/Sao_Paulo")
 
@@ -37,7 +38,7 @@ def own(**fields) -> MessageTemplate:
 
 def test_people_read_the_own_texts_of_their_language(device, fleet, operator, make_user, run_jobs):
     own(subject="{{ vehicle }} too fast: {{ speed }}", text="Slow down, {{ vehicle }}!", html="<p>Slow <b>down</b></p>")
-    bruno = make_user(username="bruno", is_staff=True)
+    bruno = give(make_user(username="bruno", is_staff=True), "tasks_app.view_device")
     NotificationPreference.objects.create(user=bruno, language="pt-br")
     make_rule(fleet, [operator, bruno], channels=["in_app"])
     record_events(device, EventKind.OVERSPEED, data={"speed_kph": 101, "speed_limit_kph": 90})

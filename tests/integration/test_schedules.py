@@ -20,6 +20,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.models import JobAction, ScheduleState
+from tasks_app.queries.access import SHELL
 from tasks_app.services import schedules
 from tasks_app.services.schedule_arguments import InvalidSchedule
 from tasks_app.services.schedules import (
@@ -340,7 +341,7 @@ def test_validation_accepts_a_dotted_path_to_a_task_and_checks_the_time_zone():
 
 def test_saving_a_cron_row_computes_its_next_run_in_its_own_zone():
     schedule = Schedule(func="note_for_schedule_tests", schedule_type="C", cron="0 7 * * *", repeats=-1)
-    save_schedule(schedule, time_zone="America/Sao_Paulo", now=NOW)
+    save_schedule(schedule, user=SHELL, time_zone="America/Sao_Paulo", now=NOW)
     assert upcoming_runs(schedule, now=NOW) == [datetime(2026, 3, day, 10, 0, tzinfo=UTC) for day in (11, 12, 13)]
 
 

@@ -1,0 +1,9 @@
+"""What this package asks the packages above it."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# (notification: Notification): a message with attachments is about to be sent. A receiver that knows a reason why its user
+# (or whoever it is sent on behalf of) may not have them any more returns it as text.
+attachments_about_to_go = Signal()

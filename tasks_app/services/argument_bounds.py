@@ -1,0 +1,24 @@
+"""What arguments of tasks may be, as annotations: checked wherever a call is made, and when a schedule is saved."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from tasks_app.ingest.validate import LIMITS
+from tasks_app.models.retention import MAX_DAYS
+from tasks_app.services.cleanup.runs import MAX_WINDOW_SECONDS
+
+MAX_AGE_HOURS = 24 * 366
+MAX_MINUTES = 100 * 366 * 24 * 60
+MAX_SPEED_KPH = LIMITS["speed"][1]
+MAX_PATTERN_LENGTH = 200
+
+RowId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Days = Annotated[int, Meta(ge=1, le=MAX_DAYS)]
+WindowSeconds = Annotated[float, Meta(gt=0, le=MAX_WINDOW_SECONDS)]
+AgeHours = Annotated[float, Meta(ge=0, le=MAX_AGE_HOURS)]
+Minutes = Annotated[float, Meta(ge=0, le=MAX_MINUTES)]
+SpeedKph = Annotated[float, Meta(ge=0, le=MAX_SPEED_KPH)]
+Pattern = Annotated[str, Meta(max_length=MAX_PATTERN_LENGTH)]

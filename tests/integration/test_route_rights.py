@@ -1,0 +1,127 @@
+"""Every operation of the API, tried on rows of another fleet and with every role and permission."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.urls import get_resolver
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.engine.inspect import list_live_jobs
+from tasks_app.models import Fleet, FleetRole
+from tests.support.rights import api_of, changed_tables, database_state, give
+from tests.support.route_cases import address, body_of, make_world, member, operations
+from trackerproject.permission_page import route_views
+
+pytestmark = pytest.mark.django_db
+RANKS = [FleetRole.VIEWER, FleetRole.OPERATOR, FleetRole.MANAGER]
+# What is about the caller, and not about a row that the address or the body names.
+ABOUT_ONESELF = {
+    "/api/auth/logout", "/api/preferences", "/api/destinations", "/api/notifications", "/api/channels/<slug:kind>/test",
+    "/api/notifications/recent", "/api/notifications/unread-count", "/api/notifications/mark-read", "/api/deliveries",
+}  # fmt: skip
+# A file is needed to get beyond the form; the tests of imports try them.
+BY_FORM = {("POST", "/api/positions/import")}
+# What members of any fleet may look at: how busy the queues are.
+OF_ANY_FLEET = {"/api/tasks/status", "/api/tasks/queues"}
+EVERY = [one for one in operations() if one[1] not in ABOUT_ONESELF and one[:2] not in BY_FORM]
+IDS = [f"{method} {route}" for method, route, _view in EVERY]
+
+
+@pytest.fixture
+def world(fleet, make_user):
+    return make_world(fleet, member(make_user, fleet, FleetRole.MANAGER))
+
+
+@pytest.fixture
+def strangers(make_user, charlie):
+    """People to whom nothing of the fleet is known, and staff that hold no permission."""
+    elsewhere = Fleet.objects.create(name="Elsewhere")
+    return {
+        "nobody": charlie,
+        **{f"{role} of another fleet": member(make_user, elsewhere, role) for role in RANKS},
+        "staff without permission": make_user(is_staff=True),
+    }
+
+
+def tried(user, method: str, route: str, world) -> tuple[int, object]:
+    answer = api_of(user).generic(
+        method, address(route, world), json.dumps(body_of(method, route, world)), content_type="application/json"
+    )
+    is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+    return answer.status_code, answer.json() if is_json and answer.content else None
+
+
+def live_jobs() -> int:
+    return len(list_live_jobs(client(), list(engine_config().queues)))
+
+
+@pytest.mark.parametrize(("method", "route", "view"), EVERY, ids=IDS)
+def test_it_gives_strangers_nothing_and_changes_nothing(method, route, view, world, strangers):
+    before = database_state()
+    for name, user in strangers.items():
+        if route in OF_ANY_FLEET and "another fleet" in name:
+            continue
+        status, body = tried(user, method, route, world)
+        if status == 200 and method == "GET":
+            foreign = [row for row in body.get("results", [body]) if row.get("name") != "Elsewhere"]
+            assert foreign == [], f"{name} reads {foreign}"
+        elif status == 400 and route.endswith(("/process", "/process-batch")):
+            assert body["rejected"][0]["code"] == "unknown_device"
+        else:
+            assert status in (403, 404), f"{name}: {status} {body}"
+    assert changed_tables(before, database_state()) == []
+    assert live_jobs() == 0
+
+
+@pytest.mark.parametrize(("method", "route", "view"), EVERY, ids=IDS)
+def test_it_lets_members_do_what_their_role_allows(method, route, view, world, fleet, make_user):
+    right = view.rights[method]
+    for role in RANKS:
+        user = member(make_user, fleet, role)
+        status, body = tried(user, method, route, world)
+        if role in right.roles:
+            assert status not in (401, 403, 404), f"{role}: {status} {body}"
+            return
+        assert status in (403, 404) or (method == "GET" and body.get("results") == []), f"{role}: {status} {body}"
+
+
+@pytest.mark.parametrize(("method", "route", "view"), EVERY, ids=IDS)
+def test_it_lets_staff_do_what_their_permission_allows(method, route, view, world, make_user, staff):
+    permission = view.rights[method].permission
+    user = staff if permission is None else give(make_user(is_staff=True), permission, *ALSO.get((method, route), ()))
+    if not view.rights[method].is_own or permission is not None:
+        status, body = tried(user, method, route, world)
+        assert status not in (401, 403), f"{status} {body}"
+        assert status != 404 or route in NOT_THERE, f"{status} {body}"
+
+
+# What the permission of the operation does not cover: to see the row, or what the task itself asks for.
+ALSO = {
+    ("POST", "/api/tasks/task/<uuid:task_id>/retry"): ["tasks_app.view_position"],
+    ("POST", "/api/tasks/task/<uuid:task_id>/run-now"): ["tasks_app.view_position"],
+    ("POST", "/api/tasks/schedules/"): ["tasks_app.delete_event"],
+    ("PUT", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
+    ("PATCH", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
+    ("POST", "/api/tasks/schedules/<int:schedule_id>/run-now"): ["tasks_app.delete_event"],
+    ("POST", "/api/tasks/schedules/<int:schedule_id>/enable"): ["tasks_app.delete_event"],
+    ("DELETE", "/api/reports/<int:report_id>"): ["reports_app.view_report"],
+    ("DELETE", "/api/report-schedules/<int:schedule_id>"): ["reports_app.view_reportschedule"],
+    ("DELETE", "/api/rules/<int:rule_id>"): ["notifications_app.view_rule"],
+    ("POST", "/api/rules/dry-run"): ["tasks_app.view_event"],
+}
+# The job of the world has ended, so it neither waits nor runs.
+NOT_THERE = {"/api/tasks/task/<uuid:task_id>/run-now"}
+
+
+def test_every_operation_of_the_api_says_what_it_asks_for():
+    silent = [
+        f"{name.upper()} {route}"
+        for route, view in route_views(get_resolver())
+        for name in ("get", "post", "put", "patch", "delete")
+        if route.startswith("/api/") and getattr(view, "rights", None) is not None and view.permission_classes
+        if hasattr(view, name) and name.upper() not in view.rights
+    ]
+    assert silent == []

@@ -1,0 +1,64 @@
+"""People with chosen permissions, their clients, and what the database holds before and after they tried something."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.db.models import Q
+from django.test import Client
+from rest_framework.test import APIClient
+
+# Rows that any request of a logged-in person may write, and what migrations fill once.
+UNWATCHED = {"sessions.session", "contenttypes.contenttype", "auth.permission", "axes.accesslog"}
+
+
+def permissions_named(names: Iterable[str]) -> list[Permission]:
+    """The rows of permissions written as app_label.codename."""
+    wanted = Q(pk__in=[])
+    for name in names:
+        label, codename = name.split(".")
+        wanted |= Q(content_type__app_label=label, codename=codename)
+    found = list(Permission.objects.filter(wanted))
+    assert len(found) == len(set(names)), f"unknown permission among {sorted(names)}"
+    return found
+
+
+def give(user: User, *names: str) -> User:
+    """The user with these permissions and no others of their own, read anew so that nothing is cached."""
+    user.user_permissions.set(permissions_named(names))
+    return User.objects.get(pk=user.pk)
+
+
+def api_of(user: User) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def pages_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def database_state(unwatched: Iterable[str] = UNWATCHED) -> dict[str, Any]:
+    """A digest of every table's rows, by model: equal before and after a request that changed nothing."""
+    found = {}
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.label_lower in unwatched or not model._meta.managed:
+            continue
+        with connection.cursor() as cursor:
+            table = connection.ops.quote_name(model._meta.db_table)
+            cursor.execute(f"SELECT row_to_json(t)::text FROM {table} t ORDER BY 1")
+            rows = "\n".join(row[0] for row in cursor.fetchall())
+        found[model._meta.label_lower] = hashlib.sha256(rows.encode()).hexdigest()
+    return found
+
+
+def changed_tables(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return sorted(label for label in before if before[label] != after[label])

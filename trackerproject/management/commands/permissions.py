@@ -1,0 +1,16 @@
+"""`manage.py permissions`: the page docs/reference/permissions.md, on standard output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from trackerproject.permission_page import permission_page
+
+
+class Command(BaseCommand):
+    help = "Print who may do what: every operation of the API, every page of the admin, every task."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(permission_page(), ending="")

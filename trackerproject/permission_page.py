@@ -1,0 +1,148 @@
+"""The page of permissions in the documentation, written from the URLs, the admin's pages and the tasks themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tasks_app.engine import Task, registered_tasks
+from tasks_app.queries.access import Right
+
+VERBS = ("view", "add", "change", "delete")
+HEAD = """# Permissions
+
+Written by `manage.py permissions`; a test keeps it true. Members of a fleet may do what their role allows (viewer, operator,
+manager; each includes the ones before). Staff may do, in every fleet, what their permissions allow, in the API as in the admin;
+staff without permissions may do nothing. Who may change a thing may look at it. Superusers may do everything. "Own" is what a
+person asked for or what is about them.
+"""
+TASKS_TEXT = """
+Asked for by every way in: the API, the admin, a schedule when it is saved, switched on or run now, a retry, a job that is
+hurried. The pages of jobs and schedules ask for their own permissions besides. "Members": people without the permission may
+make calls about devices they operate, reports they see, or themselves. A schedule that is due runs for the system; nobody's
+rights are asked for then, so take a schedule away with the person whose task it was. Whoever has a shell on the machine
+(`manage.py`) may do everything. Tasks of no permission are for superusers.
+"""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one address of the API."""
+
+    method: str
+    route: str
+    right: Right
+
+
+class _Holder:
+    """Somebody who holds just these permissions, or is a superuser."""
+
+    is_active = is_staff = is_authenticated = True
+    pk = None
+
+    def __init__(self, *permissions: str, is_superuser: bool = False) -> None:
+        self.permissions, self.is_superuser = set(permissions), is_superuser
+        self.asked: list[str] = []
+
+    def has_perm(self, name: str, obj: Any = None) -> bool:
+        self.asked.append(name)
+        return self.is_superuser or name in self.permissions
+
+
+def api_operations() -> list[Operation]:
+    """Every operation of the API that asks for a right, by address."""
+    found = []
+    for route, view in route_views(get_resolver()):
+        rights = getattr(view, "rights", {})
+        found += [Operation(method, route, right) for method, right in rights.items() if hasattr(view, method.lower())]
+    return sorted(found, key=lambda one: (one.route, one.method))
+
+
+def route_views(resolver: URLResolver, prefix: str = "/") -> Iterable[tuple[str, Any]]:
+    """Every route below the resolver with its view class (None: a function)."""
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route, getattr(pattern.callback, "cls", None)
+        else:
+            yield from route_views(pattern, route)
+
+
+def admin_asks(page: ModelAdmin[Any], verb: str) -> str:
+    """What a page of the admin asks for: a permission, `superusers`, or nothing helps (`nobody`)."""
+    without = _Holder()
+    _allows(page, verb, without)
+    for name in (f"{page.opts.app_label}.{verb}_{page.opts.model_name}", *without.asked):
+        if _allows(page, verb, _Holder(name)):
+            return name
+    return "superusers" if _allows(page, verb, _Holder(is_superuser=True)) else "nobody"
+
+
+def _allows(page: ModelAdmin[Any], verb: str, user: Any) -> bool:
+    request = HttpRequest()
+    request.user = user
+    return bool(getattr(page, f"has_{verb}_permission")(request))
+
+
+def admin_pages() -> list[ModelAdmin[Any]]:
+    return sorted(admin.site._registry.values(), key=lambda page: page.opts.label_lower)
+
+
+def product_tasks() -> list[Task[Any, Any]]:
+    names = ("tasks_app.", "notifications_app.", "reports_app.")
+    return [task for task in registered_tasks() if task.function.__module__.startswith(names)]
+
+
+def permission_page() -> str:
+    """The page, in Markdown."""
+    api = [[f"`{one.method} {one.route}`", *_cells(one.right)] for one in api_operations()]
+    pages = [
+        [f"`{page.opts.label_lower}`", *(_code(admin_asks(page, verb)) for verb in VERBS), _actions(page)]
+        for page in admin_pages()
+    ]
+    tasks = [
+        [f"`{task.name}`", _code(task.permission or "superusers"), "members" if task.members else "–"]
+        for task in product_tasks()
+    ]
+    return "\n".join(
+        [
+            HEAD,
+            "## The API\n",
+            *_table(["Operation", "Role in the fleet", "Permission of staff", "Own"], api),
+            "\n## The admin\n",
+            *_table(["Page", *(f"To {verb}" for verb in VERBS), "Actions ask for"], pages),
+            "\n## Tasks",
+            TASKS_TEXT,
+            *_table(["Task", "Permission", "Without it"], tasks),
+            "",
+        ]
+    )
+
+
+def _cells(right: Right) -> list[str]:
+    permission = right.permission or ("–" if right.is_own else "superusers")
+    return [str(right.role.value) if right.role else "–", _code(permission), "own" if right.is_own else "–"]
+
+
+def _actions(page: ModelAdmin[Any]) -> str:
+    found = []
+    for name in page.actions or ():
+        action = getattr(page, name) if isinstance(name, str) else name
+        asks = ", ".join(getattr(action, "allowed_permissions", ())) or "–"
+        found.append(f"{getattr(action, '__name__', name)}: {asks}")
+    return "; ".join(found) or "–"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if "." in text else text
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
