@@ -10,9 +10,10 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.devices import DeviceStateSerializer
 from tasks_app.api.fields import FiniteFloatField, StrictSerializer
 from tasks_app.api.maintenance import MAX_METERS
-from tasks_app.api.permissions import check_manages, device_for
+from tasks_app.api.permissions import device_for
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole
+from tasks_app.queries.access import Right
 from tasks_app.services.odometer import set_odometer
 
 
@@ -25,6 +26,8 @@ class OdometerBody(StrictSerializer):
 class DeviceOdometerView(ApiView):
     """The odometer of one device."""
 
+    rights = {"PUT": Right(FleetRole.MANAGER, "tasks_app.change_device")}
+
     @describe(
         "Set the odometer of a device",
         name="device_odometer",
@@ -35,7 +38,6 @@ class DeviceOdometerView(ApiView):
         description="For managers of its fleet. What the device drives from now on is added to it.",
     )
     def put(self, request: Request, device_id: int) -> Response:
-        device = device_for(request.user, device_id, FleetRole.VIEWER)
-        check_manages(request.user, device.fleet, "tasks_app.change_device")
+        device = device_for(request.user, device_id, self.asked)
         state = set_odometer(device, self.body(OdometerBody)["odometer_meters"], now=timezone.now())
         return Response(DeviceStateSerializer(state).data)
