@@ -161,7 +161,9 @@ NOTHING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "words"), NOTHING)
+@pytest.mark.parametrize(
+    ("name", "content", "words"), NOTHING, ids=[f"{number}-{row[0]}" for number, row in enumerate(NOTHING)]
+)
 def test_a_file_without_positions_says_what_it_is(read, name, content, words):
     fixes, _items, error = read(name, content)
     assert fixes == []
