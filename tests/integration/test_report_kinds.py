@@ -72,7 +72,7 @@ def test_it_tells_every_position_and_the_way_from_the_one_before(device):
         "altitude_meters": 701,
         "speed_kph": 66.7,
         "mean_speed_kph": 66.7,
-        "course_degrees": None,
+        "course_degrees": 90.0,
         "distance_km": 1.112,
         "odometer_km": 1.112,
         "motion": "Moving",
