@@ -89,9 +89,9 @@ def test_it_pages_through_all_jobs_once(staff_api, make_job):
     assert (len(seen), set(seen)) == (7, made)
 
 
-def test_others_jobs_do_not_exist_for_those_who_are_not_staff(api, operator, charlie, make_job):
-    foreign = make_job(requested_by_id=charlie.pk)
-    own = make_job(requested_by_id=operator.pk)
+def test_others_jobs_do_not_exist_for_those_who_are_not_staff(api, operator, charlie, device, make_job):
+    foreign = make_job(requested_by_id=charlie.pk, args=[device.pk])
+    own = make_job(requested_by_id=operator.pk, args=[device.pk])
     assert ids(api.get("/api/tasks/")) == [str(own.pk)]
     assert ids(api.get(f"/api/tasks/?requested_by={charlie.pk}")) == []
     for address in ("", "/cancel", "/retry"):
@@ -156,8 +156,8 @@ def test_changing_others_jobs_needs_the_permission(make_user, staff, operator, m
     assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").status_code == 202
 
 
-def test_who_is_not_staff_cannot_retry_not_even_own_jobs(api, operator, make_job):
-    own = make_job(state="failed", requested_by_id=operator.pk)
+def test_who_is_not_staff_cannot_retry_not_even_own_jobs(api, operator, device, make_job):
+    own = make_job(state="failed", requested_by_id=operator.pk, args=[device.pk])
     assert api.post(f"/api/tasks/task/{own.pk}/retry", {}, format="json").status_code == 403
 
 
