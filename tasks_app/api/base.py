@@ -42,13 +42,18 @@ class ApiView(APIView):
     @property
     def right(self) -> Right | None:
         """What the request's method asks for."""
-        method = self.request.method or ""
-        return self.rights.get("GET" if method == "HEAD" else method)
+        return self.rights.get(self._method)
 
     @property
     def asked(self) -> Right:
         """The same, in the handler of a method that has a right."""
-        return self.rights[self.request.method or ""]
+        return self.rights[self._method]
+
+    @property
+    def _method(self) -> str:
+        """The request's method; HEAD is answered by the handler of GET."""
+        method = self.request.method or ""
+        return "GET" if method == "HEAD" else method
 
     def body(self, serializer_class: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The validated JSON body; with `partial` only what it holds is required to be right. Raises ValidationError."""

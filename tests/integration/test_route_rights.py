@@ -125,3 +125,9 @@ def test_every_operation_of_the_api_says_what_it_asks_for():
         if hasattr(view, name) and name.upper() not in view.rights
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("route", sorted({route for method, route, _view in operations() if method == "GET"}))
+def test_it_answers_head_as_it_answers_get(route, world, staff):
+    path = address(route, world)
+    assert api_of(staff).head(path).status_code == api_of(staff).get(path).status_code
