@@ -20,7 +20,8 @@ from tasks_app.ingest.text_files import Encoding, Lines, encoding_of, sample_tex
 
 Row = list[str]
 
-_NAMED_DELIMITER = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+# A program that read the line as a row of one cell, and wrote the table again, has added the row's other cells.
+_NAMED_DELIMITER = re.compile(r'"?sep=(.)"?(?:([,;\t|])\2*|\s*)', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _DELIMITERS = ",;\t|"
 # A quoted cell of more lines than this is a quote somebody forgot to close.
@@ -109,7 +110,7 @@ def _parsed(text: str, delimiter: str) -> Row | None:
 def named_delimiter(line: str) -> str | None:
     """The delimiter a first line `sep=;` names, as Excel reads it."""
     found = _NAMED_DELIMITER.fullmatch(line.strip("\ufeff\r\n"))
-    return found[1] if found else None
+    return (found[2] or found[1]) if found else None
 
 
 def delimiter_of(header: str) -> str:

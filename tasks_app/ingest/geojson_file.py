@@ -29,6 +29,7 @@ from tasks_app.ingest.files import PIECE_BYTES, opened, pieces, stem
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.json_stream import MAX_ITEM_BYTES, iter_members
+from tasks_app.ingest.text_files import as_utf8
 from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
 
 TIME_NAMES = ("time", "timestamp", "fix_time", "fixTime", "coordTimes", "times")
@@ -78,7 +79,8 @@ def is_geojson(head: bytes) -> bool:
 
 
 def _features(path: Path) -> Iterator[bytes]:
-    with opened(path) as stream:
+    with opened(path) as file:
+        stream = as_utf8(file)
         head = stream.peek()
         if b'"features"' in head or b'"FeatureCollection"' in head:
             yield from iter_members(stream, "features")

@@ -15,7 +15,7 @@ from tasks_app.ingest.files import opened, pieces, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_body, decode_json, parse_batch
 from tasks_app.ingest.json_stream import iter_members
-from tasks_app.ingest.text_files import Lines, encoding_of
+from tasks_app.ingest.text_files import Lines, as_utf8, encoding_of
 
 # A JSON document is read as a whole, so its size bounds the memory; lines are not bounded.
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -44,7 +44,7 @@ def _items(path: Path) -> Iterator[object]:
         if plain_name(path).endswith((".jsonl", ".ndjson")):
             yield from _line_items(stream)
         else:
-            yield from _document_items(stream)
+            yield from _document_items(as_utf8(stream))
 
 
 def _document_items(stream: io.BufferedReader) -> Iterator[object]:

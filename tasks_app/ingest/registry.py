@@ -11,6 +11,7 @@ from tasks_app.ingest import csv_file, geojson_file, gpx, json_file, traccar_csv
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import first_bytes, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.text_files import sample_text
 
 
 class FileParser(Protocol):
@@ -48,7 +49,7 @@ def format_of(path: Path) -> str:
     name = plain_name(path).rpartition(".")[2]
     if name == "csv" and traccar_csv.is_traccar(path):
         return "traccar_csv"
-    if name == "json" and geojson_file.is_geojson(first_bytes(path)):
+    if name == "json" and geojson_file.is_geojson(sample_text(first_bytes(path)).encode()):
         return "geojson"
     if name not in FILE_FORMATS:
         raise _unknown(name)

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.files import opened, pieces
+from tasks_app.ingest.files import SAMPLE_BYTES, opened, pieces
 
 # Longer than any honest line; keeps a file without line ends (or a gzip bomb) from filling the memory.
 MAX_LINE_CHARACTERS = 100_000
@@ -82,6 +83,38 @@ def texts(stream: io.BufferedReader, encoding: Encoding) -> Iterator[str]:
     for piece in pieces(stream):
         yield decoder.decode(piece)
     yield decoder.decode(b"", True)
+
+
+def as_utf8(stream: io.BufferedReader) -> io.BufferedReader:
+    """The same text in UTF-8, for parsers that take no other encoding; the stream itself where it is UTF-8 already."""
+    encoding = encoding_of(stream.peek())
+    if encoding.name.startswith("utf-8") and not encoding.is_guess:
+        return stream
+    return io.BufferedReader(cast(Any, _AsUtf8(stream, encoding)), SAMPLE_BYTES)
+
+
+class _AsUtf8(io.RawIOBase):
+    """Text of any encoding as UTF-8. Raises BodyError where it breaks, after all before that."""
+
+    def __init__(self, stream: io.BufferedReader, encoding: Encoding) -> None:
+        self._texts = texts(stream, encoding)
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            while not self._ready:
+                self._ready = next(self._texts).encode()
+        except StopIteration:
+            return 0
+        except UnicodeDecodeError as error:
+            raise as_body_error(error) from error
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
 
 
 class Lines(Iterator[str | None]):

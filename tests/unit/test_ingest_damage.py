@@ -168,3 +168,20 @@ def test_a_file_without_positions_says_what_it_is(read, name, content, words):
     fixes, _items, error = read(name, content)
     assert fixes == []
     assert words in str(error)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_is_read_in_every_encoding(read, name, encoding):
+    text = FILES[name].replace('"v"', '"v\u00e9"').replace("\nv,", "\nv\u00e9,")
+    text = text.replace("<trk>", "<trk><name>v\u00e9</name>").replace('"properties":{', '"properties":{"id":"v\u00e9",')
+    fixes, items, error = read(name, text.encode(encoding))
+    assert (len(fixes), len(items), error) == (COUNT, COUNT, None)
+    assert {fix.device_id for fix in fixes} == {"a" if name == "a.geojson" else "v\u00e9"}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if "json" in name])
+def test_a_file_in_utf_16_that_is_cut_gives_what_stands_before(read, name):
+    fixes, _items, error = read(name, FILES[name].encode("utf-16")[:-101])
+    assert COUNT - 2 <= len(fixes) < COUNT
+    assert error or name == "a.jsonl"

@@ -77,7 +77,10 @@ def test_it_reads_every_encoding_and_delimiter(read, encoding, delimiter):
     assert [fix.device_id for fix in read(text.encode(encoding))] == ["Caf\u00e9"] * 9
 
 
-@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;", "\r\n\r\nsep=;", "\r\n"])
+@pytest.mark.parametrize(
+    "first",
+    ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;", "\r\n\r\nsep=;", "\r\n", "sep=;;;;", '"sep=;";;;', "sep=,;;;"],
+)
 def test_a_first_line_may_name_the_delimiter_or_be_empty(read, first):
     (fix,) = read(f"{first}\r\ndevice_id;timestamp;lat;lon\r\nv;2026-10-05T08:00:00Z;48.1;11.5\r\n")
     assert (fix.device_id, fix.fix_time) == ("v", AT)
