@@ -2,8 +2,10 @@
 
 A speed that was sent is believed unless the kind never reaches it, or the places to either side are nearer than the way
 it takes to brake from it. No tyre brakes by more than about 1 g (friction near 1: J. Y. Wong, "Theory of Ground Vehicles",
-4th ed., 2008, chapter 1.4), and trains, ships and aeroplanes by far less. One that follows from the places is believed as
-far as another stretch beside it, within half a minute, was as fast: a receiver that stuck and catches up is not.
+4th ed., 2008, chapter 1.4), and trains, ships and aeroplanes by far less. Nor is one believed that stands alone, half as
+fast again as the ways to either side and the speeds sent there: who is that fast comes from somewhere and gets somewhere.
+One that follows from the places is believed as far as another stretch beside it, within half a minute, was as fast: a
+receiver that stuck and catches up is not.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ NEAR_SECONDS = 120.0
 APART_SECONDS = 5.0
 # How many times farther than a standing receiver strays its positions may be wrong, or late, while its speed is right.
 ERRORS = 4.0
+# How many times faster than all that is beside it a speed is that stands alone.
+LONELY_RATIO = 1.5
 BESIDE_SECONDS = 30.0
 
 
@@ -49,15 +53,24 @@ def believable_sent(
     earlier = np.maximum(np.searchsorted(times, moments - APART_SECONDS, side="right") - 1, 0)
     later = np.minimum(np.searchsorted(times, moments + APART_SECONDS), len(times) - 1)
     refuted, allowed = (np.zeros(len(fast), dtype=np.bool_) for _ in range(2))
-    for other in (earlier, later):
+    lonely = np.ones(len(fast), dtype=np.bool_)
+    for other, beside in ((earlier, np.maximum(fast - 1, 0)), (later, np.minimum(fast + 1, len(times) - 1))):
         seconds = np.abs(times[other] - moments)
         meters = haversine_meters(latitudes[fast], longitudes[fast], latitudes[other], longitudes[other])
         is_too_fast = is_refuted(speeds_kph[fast], seconds, meters, rules.standing_radius_meters)
+        is_known = (seconds > 0.0) & (seconds <= NEAR_SECONDS)
         refuted |= is_too_fast
-        allowed |= ~is_too_fast & (seconds > 0.0) & (seconds <= NEAR_SECONDS)
+        allowed |= ~is_too_fast & is_known
+        lonely &= is_known & _is_far_above(speeds_kph[fast], meters, seconds, speeds_kph[beside])
     believed = speeds_kph <= rules.max_implied_kph
-    believed[fast] = ~(refuted & ~allowed)
+    believed[fast] = ~(refuted & ~allowed) & ~lonely
     return believed
+
+
+def _is_far_above(kph: FloatArray, meters: FloatArray, seconds: FloatArray, beside_kph: FloatArray) -> BoolArray:
+    """Speeds that neither the way to one side nor the speed sent there (NaN: none) comes near."""
+    least_kph = kph / LONELY_RATIO
+    return (meters * MPS_TO_KPH < least_kph * seconds) & ~(beside_kph >= least_kph)
 
 
 def held_speeds_mps(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:

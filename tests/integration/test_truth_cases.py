@@ -40,7 +40,12 @@ def read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "kph"), [("f1-truck", "truck", 60), ("f1-van", "van", 60), ("f1-train", "phone", 310)]
+    ("name", "kind", "kph"),
+    [
+        *[("f1-truck", "truck", 60), ("f1-van", "van", 60), ("f1-train", "phone", 310)],
+        # These could be as fast as the glitch.
+        *[("f1-truck", "car", 60), ("f1-van", "motorcycle", 60), ("f1-van", "phone", 60)],
+    ],
 )
 def test_one_glitch_is_nowhere_the_top_and_a_train_has_its_own(name, kind, kph, cases, make_device):
     device = make_device(unique_id=name, kind=kind)

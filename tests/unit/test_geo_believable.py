@@ -46,6 +46,31 @@ def test_one_glitch_of_a_sent_speed_is_no_top(kind, every, glitch_kph):
     assert tops(track, kind) == pytest.approx((60, 60, 60), rel=0.01)
 
 
+@pytest.mark.parametrize("every", [1.0, 5.0, 10.0, 30.0, 60.0])
+@pytest.mark.parametrize(
+    ("kind", "kph", "glitch_kph"),
+    [
+        *[("truck", 60, 190), ("van", 60, 240), ("car", 60, 255), ("car", 130, 255), ("motorcycle", 90, 290)],
+        *[("other", 60, 200), ("phone", 60, 255), ("phone", 310, 900), ("phone", 310, 500)],
+    ],
+)
+def test_one_glitch_that_the_kind_could_reach_is_no_top(kind, kph, glitch_kph, every):
+    track = drive(kph, every=every, sent=True)
+    track[2][len(track[2]) // 2] = glitch_kph
+    assert tops(track, kind) == pytest.approx((kph,) * 3, rel=0.01)
+
+
+@pytest.mark.parametrize("every", [1, 10, 20])
+def test_a_short_burst_is_believed(every):
+    # 10 s at 250 km/h, 35 s from 120 km/h and 25 s back to it.
+    speeds = np.concatenate([np.full(300, 120.0), np.linspace(120, 250, 35), np.full(10, 250.0)])
+    speeds = np.concatenate([speeds, np.linspace(250, 120, 25), np.full(300, 120.0)])
+    meters = np.cumsum(speeds / 3.6)
+    for first in range(0, every, 3):
+        track = tuple(each[first::every] for each in (np.arange(len(speeds), dtype=float), meters, speeds))
+        assert tops(track, "car") == (track[2].max(),) * 3
+
+
 @pytest.mark.parametrize(
     ("kind", "kph"), [("car", 180), ("phone", 310), ("phone", 900), ("motorcycle", 250), ("truck", 100)]
 )
