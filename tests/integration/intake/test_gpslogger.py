@@ -13,7 +13,7 @@ from django.test import Client
 
 from tasks_app.models import Position
 from tasks_app.services.inbox import drain_inbox
-from tests.integration.test_owntracks import basic
+from tests.integration.intake.test_owntracks import basic
 from tests.support.ingest import AT, kept
 
 pytestmark = pytest.mark.django_db
