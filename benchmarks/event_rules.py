@@ -22,7 +22,7 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from notifications_app.models import EventDispatch, Notification, Rule  # noqa: E402
-from notifications_app.services.event_dispatch import dispatch  # noqa: E402
+from notifications_app.services.events import dispatch  # noqa: E402
 from tasks_app.models import Device, Event, Fleet, FleetMembership  # noqa: E402
 from tasks_app.signals import events_recorded  # noqa: E402
 

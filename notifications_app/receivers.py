@@ -9,8 +9,8 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils import timezone
 
-from notifications_app.services.event_dispatch import note_events
-from notifications_app.services.system_alerts import alert_administrators
+from notifications_app.services.events import note_events
+from notifications_app.services.system import alert_administrators
 from tasks_app.models import Event
 from tasks_app.signals import events_recorded, system_trouble
 

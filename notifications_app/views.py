@@ -10,9 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from notifications_app.messages.unsubscribe_links import InvalidToken, Subscription, read_token
 from notifications_app.models import NotificationKind, Rule
-from notifications_app.services.opt_outs import is_unsubscribed, subscribe_again, unsubscribe
-from notifications_app.unsubscribe import InvalidToken, Subscription, read_token
+from notifications_app.services.destinations import is_unsubscribed, subscribe_again, unsubscribe
 
 
 # The token is the authority, whoever sends it; a mail program has no cookie of ours.

@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
 http_application = get_asgi_application()
 
 # Models can be imported only now.
-from notifications_app.websockets import NotificationConsumer  # noqa: E402
+from notifications_app.websockets.consumer import NotificationConsumer  # noqa: E402
 from tasks_app.websockets.routing import websocket_application  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])

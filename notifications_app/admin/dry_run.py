@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from notifications_app.messages.rule_description import REASONS
 from notifications_app.models import ChannelKind, Rule
 from notifications_app.queries.dry_run import Verdict, dry_run
-from notifications_app.sentences import REASONS
 from tasks_app.admin.common import badge
 from tasks_app.models import Device, Event, EventKind
 

@@ -15,11 +15,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from notifications_app.channels.email_message import MAP_PLACE, UNSUBSCRIBE_PLACE
+from notifications_app.messages.custom_templates import TemplateProblem, check
+from notifications_app.messages.rendering import Reader
+from notifications_app.messages.template_values import OWN_KINDS, SAMPLES, values_of
 from notifications_app.models import MessageTemplate
-from notifications_app.own_texts import TemplateProblem, check
-from notifications_app.rendering import Reader
-from notifications_app.services.wording import forget, render_own
-from notifications_app.template_values import OWN_KINDS, SAMPLES, values_of
+from notifications_app.services.texts import forget, render_own
 from tasks_app.geo.units import Units
 
 

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from notifications_app.admin.deliveries import DeliveryInline
 from notifications_app.admin.dry_run import dry_run_page
+from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import (
     RULE_KINDS,
     ChannelKind,
@@ -28,9 +29,8 @@ from notifications_app.models import (
     Rule,
 )
 from notifications_app.queries.rule_rows import NAMED
-from notifications_app.sentences import rule_sentence
-from notifications_app.services.bodies import fill_bodies
 from notifications_app.services.rules import permitted_people
+from notifications_app.services.texts import fill_bodies
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin
 from tasks_app.admin.windows import WindowsField
 from tasks_app.models import FleetRole

@@ -12,9 +12,9 @@ from rest_framework.response import Response
 
 from notifications_app.models import Notification, NotificationKind
 from notifications_app.queries.inbox import visible_notifications
-from notifications_app.queries.recent import recent_notifications, unread_count
-from notifications_app.services.bodies import fill_bodies
+from notifications_app.queries.inbox_cache import recent_notifications, unread_count
 from notifications_app.services.inbox import acknowledge, mark_read
+from notifications_app.services.texts import fill_bodies
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, MomentField, StrictSerializer
 from tasks_app.api.pagination import MAX_LIMIT, PageQuery, keyset_page, page_body

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from notifications_app.messages.rule_description import REASONS, rule_sentence
 from notifications_app.models import RULE_KINDS, ChannelKind, Rule
 from notifications_app.models.rules import MAX_MINUTES
-from notifications_app.sentences import REASONS, rule_sentence
 from notifications_app.services.rules import MAX_NAMED, MAX_STEPS
 from tasks_app.api.fields import (
     FiniteFloatField,

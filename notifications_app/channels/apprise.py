@@ -13,9 +13,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import Channel, Configured, DeliveryError, InvalidDestination
-from notifications_app.encryption import Unreadable
+from notifications_app.messages.safe_text import body, one_line
+from notifications_app.models.encryption import Unreadable
 from notifications_app.models.kinds import NotificationKind
-from notifications_app.texts import body, one_line
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery

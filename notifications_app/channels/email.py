@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import Channel, DeliveryError
 from notifications_app.channels.email_message import build_email
+from notifications_app.messages.safe_text import one_line
 from notifications_app.models import Destination
-from notifications_app.texts import one_line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser

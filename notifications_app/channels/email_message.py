@@ -15,10 +15,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import DeliveryError
-from notifications_app.channels.map_sketch import draw
+from notifications_app.messages.map_sketch import draw
+from notifications_app.messages.safe_text import one_line
+from notifications_app.messages.unsubscribe_links import unsubscribe_url
 from notifications_app.queries.sketch import sketch_of
-from notifications_app.texts import one_line
-from notifications_app.unsubscribe import unsubscribe_url
 from tasks_app.hostnames import InvalidHostname, ascii_email
 
 if TYPE_CHECKING:

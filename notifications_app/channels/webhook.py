@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 from notifications_app.channels.addresses import Refused, networks
 from notifications_app.channels.base import Channel, Configured, DeliveryError, InvalidDestination
 from notifications_app.channels.outgoing_http import Answer, InvalidUrl, parse_url, post
-from notifications_app.encryption import Unreadable
+from notifications_app.messages.safe_text import one_line
+from notifications_app.models.encryption import Unreadable
 from notifications_app.models.kinds import NotificationKind
-from notifications_app.queries.merged import merged_counts, merged_into
-from notifications_app.texts import one_line
+from notifications_app.queries.digest_contents import merged_counts, merged_into
 from tasks_app.iso_times import iso_utc
 
 if TYPE_CHECKING:

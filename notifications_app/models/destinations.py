@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app import encryption
+from notifications_app.models import encryption
 from notifications_app.models.kinds import ChannelKind
 
 

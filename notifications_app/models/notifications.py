@@ -15,7 +15,7 @@ class Notification(models.Model):
     """One message to one person. `dedupe_key` makes writing it idempotent: the same news reaches a person once.
 
     `on_behalf_to` is set for a message that goes to somebody without an account: `user` is then who answers for it.
-    The texts of an event's message may be empty until somebody reads or sends it (services.bodies puts them there);
+    The texts of an event's message may be empty until somebody reads or sends it (services.texts puts them there);
     `event_data` is what then replaces values of the event's own data.
     """
 

@@ -28,7 +28,7 @@ class NotificationPreference(models.Model):
     """How one person reads (language, zone, units), when they want quiet, and whether the daily summary comes.
 
     Times are on their own clock. Quiet hours hold back what rules tell, except urgent kinds, until they end, and
-    what else may wait (services.notify). A digest gathers it; a rule's own digest comes first.
+    what else may wait (services.notifications). A digest gathers it; a rule's own digest comes first.
     """
 
     user = models.OneToOneField(

@@ -13,10 +13,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Q
 
-from notifications_app.matching import Access, Context, RuleValue, ToldAt
+from notifications_app.matching.decisions import Access, Context, RuleValue, ToldAt
+from notifications_app.matching.delivery_times import Digest, Person
+from notifications_app.messages.rendering import Reader
 from notifications_app.models import RuleCooldown
-from notifications_app.rendering import Reader
-from notifications_app.timing import Digest, Person
 from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import VIEW_DEVICES, everywhere_among

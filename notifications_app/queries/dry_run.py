@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from notifications_app.matching import Decision, Outcome, Reason, match
+from notifications_app.matching.decisions import Decision, Outcome, Reason, match
 from notifications_app.models import Rule
 from notifications_app.queries.audience import Audience, read_audience, read_people
 from notifications_app.queries.events import event_values

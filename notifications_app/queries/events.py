@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from notifications_app.matching import LASTING_KINDS, EventValue, RuleValue
+from notifications_app.matching.decisions import LASTING_KINDS, EventValue, RuleValue
 from notifications_app.queries.places import inside_of
 from tasks_app.models import Device, Event, EventKind, Geofence
 

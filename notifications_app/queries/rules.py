@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
 
-from notifications_app.matching import GEOFENCE_KINDS, RuleValue
+from notifications_app.matching.decisions import GEOFENCE_KINDS, RuleValue
+from notifications_app.matching.delivery_times import Digest
 from notifications_app.models import EscalationStep, Rule
-from notifications_app.timing import Digest
 from tasks_app.models import Event
 
 _DEVICES, _GEOFENCES = Rule.devices.through.objects, Rule.geofences.through.objects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from notifications_app.channels.map_sketch import Sketch
+from notifications_app.messages.map_sketch import Sketch
 from notifications_app.models import Notification
 from tasks_app.queries.routes import simplified_route
 

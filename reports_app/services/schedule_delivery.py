@@ -13,11 +13,10 @@ from django.db import transaction
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
+from notifications_app.messages.rendering import Message
 from notifications_app.models import NotificationKind
 from notifications_app.queries.audience import read_people
-from notifications_app.rendering import Message
-from notifications_app.services.notify import notify_with_message, send_on_behalf
-from notifications_app.services.outbox import Attachment
+from notifications_app.services.notifications import Attachment, notify_with_message, send_on_behalf
 from reports_app.exporters.registry import EXPORTERS, formats_of
 from reports_app.models import (
     UNFINISHED,

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from notifications_app.messages import Spot
+from notifications_app.messages.contents import Spot
+from notifications_app.messages.rendering import Message
 from notifications_app.models import NotificationKind
 from notifications_app.queries.audience import read_people
-from notifications_app.rendering import Message
-from notifications_app.services.notify import notify_with_message
+from notifications_app.services.notifications import notify_with_message
 from reports_app.exceptions import MAX_ERROR_LENGTH
 from reports_app.models import ReportSchedule, ReportScheduleRun, RunState
 from reports_app.periods import next_due

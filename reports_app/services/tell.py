@@ -12,12 +12,12 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
-from notifications_app.messages import Spot
+from notifications_app.messages.contents import Spot
+from notifications_app.messages.rendering import Message
 from notifications_app.models import NotificationKind, RuleNews
 from notifications_app.queries.audience import read_people
-from notifications_app.queries.news import channels_by_rules
-from notifications_app.rendering import Message
-from notifications_app.services.notify import ALL_CHANNELS, notify_with_message
+from notifications_app.queries.rule_subjects import channels_by_rules
+from notifications_app.services.notifications import ALL_CHANNELS, notify_with_message
 from reports_app.models import Report, ReportFollower, ReportKind, ReportState
 from reports_app.queries import find_report, report_zone, visible_report
 from reports_app.services.links import report_link

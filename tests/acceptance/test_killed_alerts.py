@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from notifications_app.models import EventDispatch, Notification
-from notifications_app.services.event_dispatch import sweep_dispatches
+from notifications_app.services.events.event_outbox import sweep_dispatches
 from tasks_app.models import Event
 from tests.support.cluster import ROOT, allowed, environment
 from tests.support.notifications import make_geofence, make_rule
@@ -22,10 +22,10 @@ import json, os, signal, sys
 import django
 django.setup()
 from django.utils import timezone
-from notifications_app.services import event_dispatch
+from notifications_app.services.events import event_outbox
 from tasks_app.services.positions import process_batch
 
-event_dispatch.enqueue_dispatches = lambda *_args, **_options: os.kill(os.getpid(), signal.SIGKILL)
+event_outbox.enqueue_dispatches = lambda *_args, **_options: os.kill(os.getpid(), signal.SIGKILL)
 process_batch(json.loads(sys.argv[1]), received_at=timezone.now())
 """
 

@@ -11,10 +11,10 @@ import pytest
 from django.utils import timezone
 
 from notifications_app.models import Delivery, Notification
-from notifications_app.services.deliveries import DeliveryBusy, deliver
-from notifications_app.services.destinations import add_destination
-from notifications_app.services.dispatch import sweep_stuck_deliveries
-from notifications_app.services.lease import LEASE
+from notifications_app.services.deliveries.lease import LEASE
+from notifications_app.services.deliveries.sending import DeliveryBusy, deliver
+from notifications_app.services.destinations.store import add_destination
+from notifications_app.services.notifications.delivery_jobs import sweep_stuck_deliveries
 from tests.support.cluster import ROOT, allowed, environment
 
 pytestmark = pytest.mark.django_db(transaction=True)

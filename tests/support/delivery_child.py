@@ -17,7 +17,7 @@ django.setup()
 
 from django.utils import timezone  # noqa: E402
 
-from notifications_app.services import deliveries  # noqa: E402
+from notifications_app.services.deliveries import sending  # noqa: E402
 
 
 def die(*_args: Any, **_kwargs: Any) -> None:
@@ -33,13 +33,13 @@ def dying_after(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 PLACES: dict[str, Callable[[], None]] = {
-    "before_claim": lambda: setattr(deliveries, "claim_delivery", die),
-    "after_claim": lambda: setattr(deliveries, "claim_delivery", dying_after(deliveries.claim_delivery)),
-    "after_send": lambda: setattr(deliveries, "_record_success", die),
-    "after_store": lambda: setattr(deliveries, "_record_success", dying_after(deliveries._record_success)),
+    "before_claim": lambda: setattr(sending, "claim_delivery", die),
+    "after_claim": lambda: setattr(sending, "claim_delivery", dying_after(sending.claim_delivery)),
+    "after_send": lambda: setattr(sending, "_record_success", die),
+    "after_store": lambda: setattr(sending, "_record_success", dying_after(sending._record_success)),
 }
 
 if __name__ == "__main__":
     PLACES[sys.argv[1]]()
     for delivery_id in sys.argv[2:]:
-        deliveries.deliver(int(delivery_id), now=timezone.now())
+        sending.deliver(int(delivery_id), now=timezone.now())

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications_app.models import ChannelKind, EventDispatch, Notification, Rule
-from notifications_app.services.bodies import fill_bodies
-from notifications_app.services.event_dispatch import dispatch
+from notifications_app.services.events.event_outbox import dispatch
+from notifications_app.services.texts.lazy_bodies import fill_bodies
 from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
 from tasks_app.signals import events_recorded
 

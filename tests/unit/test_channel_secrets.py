@@ -8,11 +8,11 @@ import hmac
 
 import pytest
 
-from notifications_app import encryption
 from notifications_app.channels.apprise import redacted
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.outgoing_http import Answer
 from notifications_app.channels.webhook import judged, new_signing_secret, signature_headers
+from notifications_app.models import encryption
 
 
 def test_a_receiver_can_check_a_signature_as_standard_webhooks_describes():

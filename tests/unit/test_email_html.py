@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications_app.email_html import STYLES, TAGS, cleaned, problem_in
-from notifications_app.own_texts import TemplateProblem, check
+from notifications_app.messages.custom_templates import TemplateProblem, check
+from notifications_app.messages.email_html import STYLES, TAGS, cleaned, problem_in
 
 ATTACKS = [
     # Loaded by an attribute.

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifications_app.matching import (
+from notifications_app.matching.decisions import (
     GATHERING,
     Access,
     Context,
@@ -18,8 +18,8 @@ from notifications_app.matching import (
     is_news,
     match,
 )
-from notifications_app.outcomes import collect
-from notifications_app.timing import Digest, Person, digest_due, is_due_daily, quiet_until
+from notifications_app.matching.delivery_times import Digest, Person, digest_due, is_due_daily, quiet_until
+from notifications_app.matching.match_results import collect
 
 # A Monday, 07:00 in São Paulo.
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

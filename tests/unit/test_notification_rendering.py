@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from notifications_app import messages
-from notifications_app.messages import Spot
+from notifications_app.messages import contents as messages
+from notifications_app.messages.contents import Spot
+from notifications_app.messages.rendering import Message, Reader, render
+from notifications_app.messages.safe_text import body, one_line
 from notifications_app.models import ChannelKind, NotificationKind
 from notifications_app.queries.summary import FleetSummary, TopEvent
-from notifications_app.rendering import Message, Reader, render
 from notifications_app.templatetags.notification_texts import duration, left
-from notifications_app.texts import body, one_line
 from tasks_app.geo.units import DistanceUnit, SpeedUnit, Units
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet
 

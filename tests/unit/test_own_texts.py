@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils.html import escape
 
-from notifications_app.own_texts import TemplateProblem, check, fill
+from notifications_app.messages.custom_templates import TemplateProblem, check, fill
 
 VALUES = {"vehicle": "Van <1>", "speed": "101 km/h", "geofence": ""}
 

@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from notifications_app.unsubscribe import Subscription, token_of
+from notifications_app.messages.unsubscribe_links import Subscription, token_of
 from reports_app.models import Report
 from reports_app.services.links import report_link
 from tests.support.cluster import wait_until

@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications_app.services.destinations import add_destination, send_test
+from notifications_app.services.destinations.store import add_destination, send_test
 from tasks_app.engine import registry
 from tasks_app.models import Device, Event, Geofence, Job, Position, PositionUpload
 from tasks_app.services.inbox import drain_inbox

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from notifications_app.models import Delivery, DeliveryAttempt, Destination, Notification
-from notifications_app.services.destinations import add_destination
+from notifications_app.services.destinations.store import add_destination
 
 URL = "https://hooks.example.org/t0ken-of-ana"
 

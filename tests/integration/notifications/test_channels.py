@@ -13,8 +13,8 @@ from notifications_app.channels import outgoing_http
 from notifications_app.channels.base import DeliveryError, InvalidDestination
 from notifications_app.channels.webhook import signature_headers
 from notifications_app.models import Delivery, DeliveryAttempt, Destination, EmailOptOut, Notification
-from notifications_app.services.deliveries import NotRetryable, deliver, retry_delivery
-from notifications_app.services.destinations import (
+from notifications_app.services.deliveries.sending import NotRetryable, deliver, retry_delivery
+from notifications_app.services.destinations.store import (
     TooManyTests,
     add_destination,
     reencrypt_all,

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image
 
+from notifications_app.messages.unsubscribe_links import Subscription, token_of
 from notifications_app.models import EmailOptOut, Notification, NotificationPreference
-from notifications_app.unsubscribe import Subscription, token_of
 from tasks_app.models import EventKind
 from tests.support.notifications import make_geofence, make_rule, record_events
 

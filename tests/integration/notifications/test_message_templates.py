@@ -6,11 +6,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from notifications_app.messages.rendering import Reader, reading_as
+from notifications_app.messages.template_values import SAMPLES
 from notifications_app.models import MessageTemplate, Notification, NotificationPreference
-from notifications_app.rendering import Reader, reading_as
-from notifications_app.services import wording
-from notifications_app.services.bodies import fill_bodies
-from notifications_app.template_values import SAMPLES
+from notifications_app.services.texts import template_rendering
+from notifications_app.services.texts.lazy_bodies import fill_bodies
 from tasks_app.models import EventKind
 from tests.support.notifications import make_rule, record_events
 from tests.support.rights import give
@@ -20,9 +20,9 @@ READER = Reader("en", "America/Sao_Paulo")
 
 @pytest.fixture(autouse=True)
 def no_memory():
-    wording.forget()
+    template_rendering.forget()
     yield
-    wording.forget()
+    template_rendering.forget()
 
 
 @pytest.fixture
@@ -53,30 +53,30 @@ def test_people_read_the_own_texts_of_their_language(device, fleet, operator, ma
 
 
 def test_empty_parts_and_texts_that_are_off_are_the_built_in_ones(db):
-    built_in = wording.render(SAMPLES["speed"], READER)
+    built_in = template_rendering.render(SAMPLES["speed"], READER)
     own(subject="{{ vehicle }}!")
-    wording.forget()
-    with_subject = wording.render(SAMPLES["speed"], READER)
+    template_rendering.forget()
+    with_subject = template_rendering.render(SAMPLES["speed"], READER)
     assert with_subject.subject == "Van 12!"
     assert "Speed limit: 90 km/h" in with_subject.text
     MessageTemplate.objects.update(is_active=False)
-    wording.forget()
-    assert wording.render(SAMPLES["speed"], READER) == built_in
+    template_rendering.forget()
+    assert template_rendering.render(SAMPLES["speed"], READER) == built_in
 
 
 def test_parts_of_which_nothing_is_left_are_the_built_in_ones(db):
-    built_in = wording.render(SAMPLES["speed"], READER)
+    built_in = template_rendering.render(SAMPLES["speed"], READER)
     own(subject="{% if vehicle %}{% else %}none{% endif %}", text="{% if vehicle %}{% else %}none{% endif %}")
-    wording.forget()
-    assert wording.render(SAMPLES["speed"], READER) == built_in
-    assert wording.subject_of(SAMPLES["speed"], READER) == built_in.subject
+    template_rendering.forget()
+    assert template_rendering.render(SAMPLES["speed"], READER) == built_in
+    assert template_rendering.subject_of(SAMPLES["speed"], READER) == built_in.subject
 
 
 def test_a_value_adds_no_header_and_no_html(db):
     own(subject="{{ vehicle }}", html="<p>{{ vehicle }}</p>")
     message = SAMPLES["speed"]
     nasty = type(message)(message.kind, {**message.context, "vehicle": "<script>\r\nBcc: eve@example.org"})
-    rendered = wording.render(nasty, READER)
+    rendered = template_rendering.render(nasty, READER)
     assert rendered.subject == "<script> Bcc: eve@example.org"
     assert "<script>" not in rendered.html
 
@@ -84,9 +84,9 @@ def test_a_value_adds_no_header_and_no_html(db):
 def test_a_broken_text_is_replaced_by_the_built_in_one_and_administrators_are_told_once(staff, run_jobs):
     template = own(subject="{{ of_an_older_release }}")
     for _ in range(2):
-        assert wording.render(SAMPLES["speed"], READER).subject.startswith("Van 12 is driving")
+        assert template_rendering.render(SAMPLES["speed"], READER).subject.startswith("Van 12 is driving")
         with reading_as(READER):
-            assert wording.subject_of(SAMPLES["speed"], READER).startswith("Van 12 is driving")
+            assert template_rendering.subject_of(SAMPLES["speed"], READER).startswith("Van 12 is driving")
     run_jobs("notifications")
     told = Notification.objects.get(kind="system")
     assert told.user == staff
@@ -116,7 +116,7 @@ def test_staff_save_and_look_at_a_text(admin_page):
 
 def test_html_that_was_saved_before_it_was_checked_loads_nothing(db):
     own(html='<p style="color:red">Hi</p><img srcset="//e.example/x"><a href="&#106;avascript:x">x</a>{{ vehicle }}')
-    html = wording.render(SAMPLES["speed"], Reader("en", "UTC")).html
+    html = template_rendering.render(SAMPLES["speed"], Reader("en", "UTC")).html
     assert '<p style="color:red">Hi</p>' in html
     assert "e.example" not in html
     assert "<a>x</a>" in html
@@ -142,4 +142,4 @@ def test_staff_are_told_what_is_wrong_with_a_text(field, value, told, admin_page
 @pytest.mark.parametrize("language", ["en", "pt-br"])
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_every_sample_renders_in_the_built_in_words(kind, language, db):
-    assert wording.render(SAMPLES[kind], Reader(language, "America/Sao_Paulo")).subject
+    assert template_rendering.render(SAMPLES[kind], Reader(language, "America/Sao_Paulo")).subject

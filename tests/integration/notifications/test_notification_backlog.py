@@ -13,10 +13,10 @@ from django.utils import timezone
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.webhook import idempotency_key, signature_headers
 from notifications_app.models import ChannelKind, Delivery, DeliveryState, EmailOptOut, Notification
-from notifications_app.services.backlog import merge_backlog
-from notifications_app.services.deliveries import deliver
-from notifications_app.services.destinations import add_destination
-from notifications_app.services.dispatch import sweep_stuck_deliveries
+from notifications_app.services.deliveries.backlog import merge_backlog
+from notifications_app.services.deliveries.sending import deliver
+from notifications_app.services.destinations.store import add_destination
+from notifications_app.services.notifications.delivery_jobs import sweep_stuck_deliveries
 from tasks_app.models import Device, EventKind, Fleet
 from tests.support import receiver as answers
 from tests.support.notifications import make_rule, record_events
@@ -194,7 +194,7 @@ def test_what_may_not_be_seen_any_more_is_in_no_digest(sink, device, fleet, rule
 
 def test_a_digest_whose_job_was_lost_with_its_writer_is_swept_up(sink, device, rule, operator, run_jobs, monkeypatch):
     waiting = leave_unsent(device, 10)
-    monkeypatch.setattr("notifications_app.services.backlog.enqueue_deliveries", lambda ids: 0)
+    monkeypatch.setattr("notifications_app.services.deliveries.backlog.enqueue_deliveries", lambda ids: 0)
     merge_backlog(waiting[0].pk, now=timezone.now())
     run_jobs("notifications")
     assert sink.messages == []

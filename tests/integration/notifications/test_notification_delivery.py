@@ -14,16 +14,16 @@ from django.utils import timezone
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.email import is_permanent
 from notifications_app.channels.email_message import message_id
-from notifications_app.messages import Spot
+from notifications_app.messages.contents import Spot
+from notifications_app.messages.rendering import Message
 from notifications_app.models import Delivery, DeliveryState, Notification
 from notifications_app.queries.inbox import visible_notifications
-from notifications_app.rendering import Message
-from notifications_app.services.deliveries import DeliveryBusy, deliver
-from notifications_app.services.dispatch import sweep_stuck_deliveries
-from notifications_app.services.lease import LEASE, Claim, claim_delivery
-from notifications_app.services.notify import notify, notify_with_message, send_on_behalf
-from notifications_app.services.outbox import Attachment
-from notifications_app.tasks import deliver_notification
+from notifications_app.services.deliveries.lease import LEASE, Claim, claim_delivery
+from notifications_app.services.deliveries.sending import DeliveryBusy, deliver
+from notifications_app.services.notifications.delivery_jobs import sweep_stuck_deliveries
+from notifications_app.services.notifications.notifying import notify, notify_with_message, send_on_behalf
+from notifications_app.services.notifications.store import Attachment
+from notifications_app.tasks.delivery_tasks import deliver_notification
 from tasks_app.engine import JobState, PermanentError
 from tasks_app.models import EventKind, FleetMembership, Job
 from tasks_app.queries.jobs import find_job

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationPreference, Rule
 from notifications_app.queries import unread_count, visible_notifications
-from notifications_app.services.event_alerts import notify_of_events
-from notifications_app.services.inbox import mark_read
-from notifications_app.services.notify import notify
+from notifications_app.services.events.event_alerts import notify_of_events
+from notifications_app.services.inbox.read_state import mark_read
+from notifications_app.services.notifications.notifying import notify
 from tasks_app.models import Device, EventKind, Fleet, FleetMembership, MaintenancePlan
 from tasks_app.services.maintenance import check_plans
 from tasks_app.services.offline import check_offline

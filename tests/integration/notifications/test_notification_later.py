@@ -8,7 +8,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from notifications_app.messages import system_message
+from notifications_app.messages.contents import system_message
+from notifications_app.messages.rendering import Message
 from notifications_app.models import (
     Delivery,
     Escalation,
@@ -21,14 +22,13 @@ from notifications_app.models import (
     WaitingAlert,
 )
 from notifications_app.queries import unread_count
-from notifications_app.rendering import Message
-from notifications_app.services.digests import send_due_digests
-from notifications_app.services.dispatch import sweep_stuck_deliveries
-from notifications_app.services.escalation import escalate_due
-from notifications_app.services.event_dispatch import EVENTS_PER_DISPATCH, dispatch, sweep_dispatches
-from notifications_app.services.inbox import acknowledge
-from notifications_app.services.notify import may_wait, notify_with_message
-from notifications_app.services.waiting import tell_what_lasted
+from notifications_app.services.digests.held_alerts import send_due_digests
+from notifications_app.services.events.escalation import escalate_due
+from notifications_app.services.events.event_outbox import EVENTS_PER_DISPATCH, dispatch, sweep_dispatches
+from notifications_app.services.events.pending_alerts import tell_what_lasted
+from notifications_app.services.inbox.read_state import acknowledge
+from notifications_app.services.notifications.delivery_jobs import sweep_stuck_deliveries
+from notifications_app.services.notifications.notifying import may_wait, notify_with_message
 from tasks_app.engine import InvalidArguments, get_task
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, FleetMembership, FleetRole
 from tasks_app.signals import events_recorded
@@ -278,7 +278,7 @@ def test_a_dispatch_that_fails_halfway_leaves_nothing_and_is_done_whole_later(de
         events_recorded.send(sender=Event, events=events)
     number = EventDispatch.objects.get().pk
     with monkeypatch.context() as broken:
-        broken.setattr("notifications_app.services.event_alerts.write_tells", lambda *_args, **_kwargs: 1 / 0)
+        broken.setattr("notifications_app.services.events.event_alerts.write_tells", lambda *_args, **_kwargs: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             dispatch(number, now=timezone.now())
     assert EventDispatch.objects.count() == 1

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications_app.models import Notification
-from notifications_app.queries import recent
-from notifications_app.services.inbox import acknowledge, mark_read
-from notifications_app.services.notify import notify
+from notifications_app.queries import inbox_cache as recent
+from notifications_app.services.inbox.read_state import acknowledge, mark_read
+from notifications_app.services.notifications.notifying import notify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def test_a_reader_that_was_slow_does_not_bring_back_what_was_before_a_change(ope
 def test_a_process_that_dies_right_after_its_commit_leaves_nothing_stale(operator, monkeypatch):
     tell(operator, "one")
     assert seen(operator) == (1, ["one"])
-    monkeypatch.setattr("notifications_app.services.recent._renew", lambda _user_ids: None)
+    monkeypatch.setattr("notifications_app.services.inbox.inbox_cache._renew", lambda _user_ids: None)
     tell(operator, "two")
     assert seen(operator) == (2, ["two", "one"])
     assert cache.get(recent.version_key(operator.pk)) == recent.CHANGING

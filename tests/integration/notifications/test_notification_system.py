@@ -11,8 +11,8 @@ from django_q.models import Schedule
 
 from notifications_app.models import Delivery, Notification, NotificationPreference, SystemTrouble
 from notifications_app.queries import system_health
-from notifications_app.services.daily_summary import start_due_summaries
-from notifications_app.services.system_checks import check_system
+from notifications_app.services.digests.daily_summary import start_due_summaries
+from notifications_app.services.system.checks import check_system
 from tasks_app.engine import get_task
 from tasks_app.models import Job, ScheduleState
 from tasks_app.queries.jobs import queue_stats

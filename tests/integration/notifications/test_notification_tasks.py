@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from notifications_app import tasks
 from notifications_app.models import Delivery, Notification, NotificationPreference
 from notifications_app.queries.summary import fleet_summaries
+from notifications_app.tasks import alert_tasks, delivery_tasks
 from tasks_app.engine import InvalidArguments, PermanentError, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import (
@@ -56,8 +56,8 @@ def told() -> list[tuple[str, str]]:
 
 def test_send_geofence_alert_tells_the_users_of_matching_rules(device, geofence, fleet, operator, manager, run_jobs):
     make_rule(fleet, [operator], kinds=["geofence_enter"])
-    tasks.send_geofence_alert.delay(device.pk, geofence.pk, "enter", POSITION)
-    tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", POSITION)
+    alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "enter", POSITION)
+    alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", POSITION)
     run_jobs("notifications")
     assert told() == [("ana", "Van 1 entered Depot")]
     assert "23 November 2026, 07:00" in Notification.objects.get().body_text
@@ -67,7 +67,7 @@ def test_send_geofence_alert_tells_the_users_of_matching_rules(device, geofence,
 def test_send_geofence_alert_tells_the_managers_where_nobody_made_a_rule(
     device, geofence, operator, manager, run_jobs, mailoutbox
 ):
-    tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", {})
+    alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", {})
     run_jobs("notifications")
     assert told() == [("mia", "Van 1 left Depot")]
     assert [mail.to for mail in mailoutbox] == [[manager.email]]
@@ -75,20 +75,20 @@ def test_send_geofence_alert_tells_the_managers_where_nobody_made_a_rule(
 
 def test_send_device_offline_alert_tells_how_long_and_where_last(device, manager, run_jobs):
     DeviceState.objects.create(device=device, fix_time=timezone.now(), latitude=-23.55, longitude=-46.63)
-    tasks.send_device_offline_alert.delay(device.pk, 75)
+    alert_tasks.send_device_offline_alert.delay(device.pk, 75)
     run_jobs("notifications")
     assert told() == [("mia", "Van 1 has been silent for 1 h 15 min")]
     assert "mlat=-23.550000" in Notification.objects.get().body_text
 
 
 def test_send_speed_alert_tells_speed_and_limit(device, manager, run_jobs):
-    tasks.send_speed_alert.delay(device.pk, 101.4, 90, POSITION)
+    alert_tasks.send_speed_alert.delay(device.pk, 101.4, 90, POSITION)
     run_jobs("notifications")
     assert told() == [("mia", "Van 1 is driving 101 km/h (limit 90 km/h)")]
 
 
 def test_send_maintenance_reminder_tells_what_is_due(device, plan, manager, run_jobs):
-    tasks.send_maintenance_reminder.delay(device.pk, plan.pk)
+    alert_tasks.send_maintenance_reminder.delay(device.pk, plan.pk)
     run_jobs("notifications")
     assert told() == [("mia", "Van 1: Oil change is due")]
     assert "Time: 1 day over" in Notification.objects.get().body_text
@@ -120,7 +120,7 @@ def test_send_daily_summary_tells_the_figures_of_the_persons_own_fleets(
             ],
             received_at=now,
         )
-    tasks.send_daily_summary.delay(operator.pk)
+    alert_tasks.send_daily_summary.delay(operator.pk)
     run_jobs("notifications")
     text = Notification.objects.get().body_text
     for line in (
@@ -131,7 +131,7 @@ def test_send_daily_summary_tells_the_figures_of_the_persons_own_fleets(
     ):
         assert line in text
     assert "Depot South" not in text
-    tasks.send_daily_summary(staff.pk)
+    alert_tasks.send_daily_summary(staff.pk)
     assert "Depot South" in Notification.objects.get(user=staff).body_text
 
 
@@ -160,7 +160,7 @@ def test_the_daily_summary_lists_alarms_and_then_the_fastest_overspeeds_of_each_
 def test_send_daily_summary_without_a_user_makes_a_job_per_subscriber(operator, make_user, run_jobs):
     for user, wanted in ((operator, True), (make_user(), False), (make_user(is_active=False), True)):
         NotificationPreference.objects.create(user=user, daily_summary=wanted)
-    job_id = tasks.send_daily_summary.delay()
+    job_id = alert_tasks.send_daily_summary.delay()
     run_jobs("notifications")
     assert [row.user for row in Notification.objects.all()] == [operator]
     assert Job.objects.get(pk=job_id).result == {"jobs": 1}
@@ -172,7 +172,7 @@ def test_the_same_job_makes_the_same_summaries(operator, run_jobs):
     for _ in range(2):
         set_current_job(CurrentJob(job_id=job_id))
         try:
-            assert tasks.send_daily_summary() == {"jobs": 1}
+            assert alert_tasks.send_daily_summary() == {"jobs": 1}
         finally:
             set_current_job(None)
         run_jobs("notifications")
@@ -181,7 +181,7 @@ def test_the_same_job_makes_the_same_summaries(operator, run_jobs):
 
 def test_send_system_alert_tells_administrators_only(staff, operator, make_user, run_jobs, mailoutbox):
     make_user(username="gone", is_staff=True, is_active=False)
-    tasks.send_system_alert.delay("Disk\nfull", "5 % left", "critical")
+    alert_tasks.send_system_alert.delay("Disk\nfull", "5 % left", "critical")
     run_jobs("notifications")
     assert told() == [("staff", "[Critical] Disk full")]
     assert [mail.subject for mail in mailoutbox] == ["[Critical] Disk full"]
@@ -190,7 +190,7 @@ def test_send_system_alert_tells_administrators_only(staff, operator, make_user,
 def test_deliver_notification_sends_a_delivery(operator, run_jobs, mailoutbox):
     written = Notification.objects.create(user=operator, kind="system", dedupe_key="x", subject="Hi", body_text="Hi")
     delivery = Delivery.objects.create(notification=written, channel="email")
-    tasks.deliver_notification.delay(delivery.pk)
+    delivery_tasks.deliver_notification.delay(delivery.pk)
     run_jobs("notifications")
     assert len(mailoutbox) == 1
 
@@ -199,7 +199,7 @@ def test_sweep_stuck_deliveries_sends_what_was_left_behind(operator, run_jobs, m
     written = Notification.objects.create(user=operator, kind="system", dedupe_key="x", subject="Hi", body_text="Hi")
     delivery = Delivery.objects.create(notification=written, channel="email")
     Delivery.objects.update(created_at=timezone.now() - timedelta(minutes=3))
-    tasks.sweep_stuck_deliveries.delay()
+    delivery_tasks.sweep_stuck_deliveries.delay()
     run_jobs("notifications")
     delivery.refresh_from_db()
     assert delivery.state == "sent"
@@ -209,17 +209,17 @@ def test_sweep_stuck_deliveries_sends_what_was_left_behind(operator, run_jobs, m
 def test_a_job_that_runs_again_tells_nobody_twice(device, manager, db):
     set_current_job(CurrentJob(job_id=uuid4()))
     try:
-        assert tasks.send_speed_alert(device.pk, 101, 90, {}) == {"notifications": 1}
-        assert tasks.send_speed_alert(device.pk, 101, 90, {}) == {"notifications": 0}
+        assert alert_tasks.send_speed_alert(device.pk, 101, 90, {}) == {"notifications": 1}
+        assert alert_tasks.send_speed_alert(device.pk, 101, 90, {}) == {"notifications": 0}
     finally:
         set_current_job(None)
-    assert tasks.send_speed_alert(device.pk, 101, 90) == {"notifications": 1}
+    assert alert_tasks.send_speed_alert(device.pk, 101, 90) == {"notifications": 1}
     assert Notification.objects.count() == 2
 
 
 def test_a_fleet_whose_rules_are_all_off_wants_silence(device, fleet, manager, operator, db):
     make_rule(fleet, [operator], is_active=False)
-    tasks.send_speed_alert(device.pk, 101, 90, {})
+    alert_tasks.send_speed_alert(device.pk, 101, 90, {})
     assert told() == []
 
 

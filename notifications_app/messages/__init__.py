@@ -1,0 +1,1 @@
+"""Messages: their contents, templates and texts."""

@@ -1,0 +1,84 @@
+"""From a message to what one reader gets: subject, text and HTML in the reader's language and time zone."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from notifications_app.messages.safe_text import body, one_line
+from tasks_app.geo.units import Units
+
+METRIC = Units()
+_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """News of one kind (a NotificationKind) with the values its templates name. Times in it are aware datetimes."""
+
+    kind: str
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a person reads: readers with equal values get equal texts."""
+
+    language: str
+    time_zone: str
+    units: Units = METRIC
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What is stored and sent."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(message: Message, reader: Reader, *, subject: str = "") -> Rendered:
+    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `reader`; with another `subject`."""
+    with reading_as(reader):
+        context = context_of(message, reader)
+        subject = subject or one_line(_template(message.kind, "subject.txt", context))
+        context["subject"] = subject
+        text = _BLANK_LINES.sub("\n\n", body(_template(message.kind, "txt", context)))
+        return Rendered(subject, text, _template(message.kind, "html", context).strip())
+
+
+def subject_of(message: Message, reader: Reader) -> str:
+    """The subject alone, which costs a twentieth of the whole. Call it while reading as `reader`."""
+    return one_line(_template(message.kind, "subject.txt", context_of(message, reader)))
+
+
+@contextmanager
+def reading_as(reader: Reader) -> Iterator[None]:
+    """Language and time zone of `reader` are the active ones."""
+    with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
+        yield
+
+
+def context_of(message: Message, reader: Reader) -> dict[str, Any]:
+    """What the built-in templates may name."""
+    return {
+        **message.context,
+        "site_url": settings.SITE_URL,
+        "zone": reader.time_zone,
+        "units": reader.units,
+        "language": reader.language,
+        "dir": "rtl" if translation.get_language_bidi() else "ltr",
+    }
+
+
+def _template(kind: str, ending: str, context: dict[str, Any]) -> str:
+    return render_to_string(f"notifications_app/{kind}.{ending}", context)

@@ -1,0 +1,55 @@
+"""The link with which somebody unsubscribes without logging in: signed, it says who and what of, and never ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core import signing
+from django.urls import reverse
+
+from notifications_app.models.kinds import NotificationKind
+
+if TYPE_CHECKING:
+    from notifications_app.models import Notification
+
+_SALT = "notifications_app.messages.unsubscribe_links"
+# Somebody asked for these just now.
+_NEVER = {NotificationKind.TEST.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a person gets by e-mail: the news of a rule or, without one (0), of a kind."""
+
+    user_id: int
+    rule_id: int
+    kind: str
+
+
+class InvalidToken(ValueError):
+    """The link was not made by us, or not completely copied."""
+
+
+def unsubscribe_url(notification: Notification) -> str:
+    """The link that ends what this notification belongs to; empty where there is nothing to end."""
+    if notification.on_behalf_to or notification.kind in _NEVER:
+        return ""
+    subscription = Subscription(notification.user_id, notification.rule_id or 0, notification.kind)
+    return settings.SITE_URL.rstrip("/") + reverse("unsubscribe", args=[token_of(subscription)])
+
+
+def token_of(subscription: Subscription) -> str:
+    values = [subscription.user_id, subscription.rule_id, subscription.kind]
+    return signing.dumps(values, salt=_SALT)
+
+
+def read_token(token: str) -> Subscription:
+    """Raises InvalidToken."""
+    try:
+        values: Any = signing.loads(token, salt=_SALT)
+        user_id, rule_id, kind = values
+        return Subscription(int(user_id), int(rule_id), str(NotificationKind(kind)))
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise InvalidToken(InvalidToken.__doc__) from error

@@ -1,0 +1,41 @@
+"""Who wants to hear, by rules, of what is no event of a device: reports, and the system itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from notifications_app.matching.decisions import EventValue, Outcome, match
+from notifications_app.models import RuleNews
+from notifications_app.queries.audience import read_audience, zone_of
+from notifications_app.queries.rules import rule_values, rules_about
+from tasks_app.models import Fleet
+
+# What is about no fleet or no device in particular: only rules that name none want it, and only staff may hear of it.
+_NONE = 0
+
+
+def channels_by_rules(
+    kind: RuleNews, *, now: datetime, fleet: Fleet | None = None, device_id: int | None = None
+) -> dict[int, set[str]]:
+    """The channels through which rules want each person (by user id) to hear of it; at most six queries.
+
+    Rules decide by kind, fleet, device and time of the week. Durations, cooldowns, digests and escalation are of events.
+    """
+    fleets = {fleet.pk: fleet} if fleet else {}
+    rules = rule_values(
+        rules_about(fleet_ids=list(fleets), kinds=[kind], device_ids=[device_id or _NONE], geofence_ids=[])
+    )
+    if not rules:
+        return {}
+    audience = read_audience(rules, fleets=fleets, now=now, max_age=timedelta(0), expressly=True)
+    zones = {**audience.context.zones, _NONE: zone_of(settings.TIME_ZONE)}
+    news = EventValue(None, kind.value, fleet.pk if fleet else _NONE, device_id or _NONE, now)
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for decision in match(news, rules, replace(audience.context, zones=zones)):
+        if decision.user_id is not None and decision.outcome != Outcome.NO:
+            found[decision.user_id] |= decision.rule.channels
+    return dict(found)

@@ -1,0 +1,122 @@
+"""What an outage of a mail server or of the workers left unsent: one digest per person and way instead of all of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from notifications_app.matching.decisions import URGENT_KINDS
+from notifications_app.messages.contents import DigestLine, digest_message, kind_label
+from notifications_app.messages.rendering import Rendered
+from notifications_app.models import Delivery, DeliveryState, Notification, NotificationKind
+from notifications_app.queries.audience import read_people, reader_of, readers_of
+from notifications_app.queries.digest_contents import merged_counts
+from notifications_app.queries.targets import read_ways
+from notifications_app.services.inbox import note_change
+from notifications_app.services.notifications import Draft, enqueue_deliveries, write_notifications
+from notifications_app.services.texts import render
+from tasks_app.queries.access import visible_devices
+
+# Bounded work for one person; what is left is merged by the next of it.
+MAX_PER_MERGE = 10_000
+
+
+def is_backlog_before(now: datetime) -> datetime:
+    """What was written before is not news any more, as with events."""
+    return now - timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES)
+
+
+def merge_backlog(delivery_id: int, *, now: datetime) -> int:
+    """Gather what waits too long for the person of this delivery, the same way, into one digest; return how many.
+
+    Fewer than ALERT_BACKLOG_EVENTS stay as they are, unless a digest waits already: it takes them in. Alarms, and what is
+    not about a vehicle, stay, too. All in one transaction; merged is only what nobody has claimed, and whoever comes
+    second waits for the first and finds nothing left.
+    """
+    with transaction.atomic():
+        one = (
+            Delivery.objects.select_related("notification").filter(pk=delivery_id, state=DeliveryState.PENDING).first()
+        )
+        people = read_people([one.notification.user_id]) if one and _may_be_merged(one) else []
+        if one is None or not people:
+            return 0
+        waiting = list(_waiting(one, people[0], now).values_list("pk", flat=True))
+        digest = _waiting_digest(one)
+        if not waiting or (digest is None and len(waiting) < settings.ALERT_BACKLOG_EVENTS):
+            return 0
+        digest = digest or _written(one, waiting[0], now)
+        if digest is None:
+            return 0
+        merged = Delivery.objects.filter(pk__in=waiting).update(state=DeliveryState.MERGED, merged_into=digest)
+        _put_into_words(digest, people[0], now)
+        return merged
+
+
+def _may_be_merged(delivery: Delivery) -> bool:
+    return not delivery.notification.on_behalf_to and settings.ALERT_BACKLOG_EVENTS > 0
+
+
+def _waiting(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
+    """Old news of vehicles the person still may see, locked in one order."""
+    found = _same_way(one).filter(
+        created_at__lt=is_backlog_before(now),
+        notification__on_behalf_to="",
+        notification__device__in=visible_devices(person).order_by().values("pk"),
+    )
+    rest = found.exclude(notification__kind__in=URGENT_KINDS).order_by("pk")
+    return rest.select_for_update(of=("self",))[:MAX_PER_MERGE]
+
+
+def _waiting_digest(one: Delivery) -> Delivery | None:
+    merged = Delivery.objects.filter(merged_into=OuterRef("pk"))
+    return _same_way(one).filter(Exists(merged)).select_for_update(of=("self",)).first()
+
+
+def _same_way(one: Delivery) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        notification__user=one.notification.user_id,
+        channel=one.channel,
+        destination=one.destination_id,
+        state=DeliveryState.PENDING,
+    )
+
+
+def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
+    """A digest by the way its parts would have gone; None where the person wants no digests there."""
+    draft = Draft(
+        user_id=one.notification.user_id,
+        kind=NotificationKind.DIGEST.value,
+        dedupe_key=f"merged:{first_id}",
+        rendered=Rendered("", "", ""),
+        channels=frozenset({one.channel}),
+    )
+    if (one.channel, one.destination_id) not in set(read_ways([(draft.user_id, draft.channels)]).of(draft)):
+        return None
+    (pk,) = write_notifications([replace(draft, channels=frozenset())], now=now)
+    # In the application all of it has been told one by one.
+    Notification.objects.filter(pk=pk).update(read_at=now)
+    digest = Delivery.objects.create(notification_id=pk, channel=one.channel, destination_id=one.destination_id)
+    transaction.on_commit(partial(enqueue_deliveries, [digest.pk]))
+    return digest
+
+
+def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> None:
+    """Of all that is merged into it by now, one line per vehicle and kind."""
+    lines = [DigestLine(one.vehicle, _label(one.kind), one.count, one.last_at) for one in merged_counts(digest)]
+    reader = reader_of(readers_of([person])[person.pk], settings.TIME_ZONE)
+    rendered = render(digest_message(lines, at=now), reader)
+    news = Notification.objects.filter(pk=digest.notification_id)
+    news.update(subject=rendered.subject, body_text=rendered.text, body_html=rendered.html)
+    note_change({person.pk})
+
+
+def _label(kind: str) -> Any:
+    """Of an event's kind or, where the event is gone, of the notification's."""
+    return NotificationKind(kind).label if kind in NotificationKind.values else kind_label(kind)

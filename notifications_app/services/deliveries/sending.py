@@ -1,0 +1,139 @@
+"""Sending one delivery: claim it, send it, write down how it went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from notifications_app.channels.base import Channel, DeliveryError
+from notifications_app.channels.registry import CHANNELS
+from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
+from notifications_app.services.deliveries.backlog import is_backlog_before, merge_backlog
+from notifications_app.services.deliveries.lease import Claim, claim_delivery, give_up_delivery
+from notifications_app.services.destinations import record_test, switch_off
+from notifications_app.services.notifications import enqueue_deliveries
+from notifications_app.services.texts import fill_bodies
+from notifications_app.signals import attachments_about_to_go
+from tasks_app.engine import PermanentError, get_task
+from tasks_app.queries.access import visible_devices
+
+
+class DeliveryBusy(Exception):
+    """Another attempt is sending this delivery right now, or died doing so less than two minutes ago."""
+
+
+class NotRetryable(Exception):
+    """Only a delivery that failed can be tried again."""
+
+
+def deliver(delivery_id: int, *, now: datetime) -> str:
+    """Send a delivery; return its state: `sent`, or what it was already when there was nothing to do.
+
+    One that waited too long may be told together with others that did: then it is `merged`.
+
+    Raises DeliveryError when trying again may help, DeliveryBusy when someone else is at it, and PermanentError when
+    the delivery failed for good or does not exist.
+    """
+    max_attempts = get_task("deliver_notification").retry_policy.max_attempts
+    claim = claim_delivery(delivery_id, max_attempts=max_attempts, now=now, not_before=is_backlog_before(now))
+    if claim is None:
+        merge_backlog(delivery_id, now=now)
+        claim = claim_delivery(delivery_id, max_attempts=max_attempts, now=now)
+    if claim is None:
+        return _settled_state(delivery_id, max_attempts=max_attempts, now=now)
+    delivery = Delivery.objects.select_related(
+        "notification__user__notification_preference", "notification__device", "notification__event", "destination"
+    ).get(pk=delivery_id)
+    address = ""
+    try:
+        channel = _channel(delivery.channel)
+        _refuse_if_not_entitled(delivery)
+        address = _address(delivery, channel)
+        fill_bodies([delivery.notification])
+        answer = channel.send(delivery, address)
+    except DeliveryError as error:
+        _record_failure(claim, delivery, error, address)
+        raise
+    _record_success(claim, delivery, answer, address)
+    return DeliveryState.SENT.value
+
+
+def retry_delivery(delivery: Delivery) -> None:
+    """Have a failed delivery tried again, with a full set of attempts. Raises NotRetryable."""
+    with transaction.atomic():
+        failed = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.FAILED)
+        if not failed.update(state=DeliveryState.PENDING, attempts_forgiven=F("attempt_count")):
+            raise NotRetryable(NotRetryable.__doc__)
+        transaction.on_commit(lambda: enqueue_deliveries([delivery.pk]))
+
+
+def _address(delivery: Delivery, channel: Channel) -> str:
+    """Where it goes, as people may read it. Raises DeliveryError."""
+    if not channel.has_destinations:
+        return delivery.notification.on_behalf_to or channel.address_of(delivery.notification.user)
+    destination = delivery.destination
+    if destination is None:
+        raise DeliveryError(_("The destination was removed."), permanent=True)
+    if not destination.is_enabled and delivery.notification.kind != NotificationKind.TEST:
+        raise DeliveryError(_("The destination is switched off."), permanent=True)
+    return destination.address
+
+
+def _refuse_if_not_entitled(delivery: Delivery) -> None:
+    """Rights may have been lost between writing and sending."""
+    user, device = delivery.notification.user, delivery.notification.device
+    if not user.is_active:
+        raise DeliveryError(_("The user is not active."), permanent=True)
+    if device is not None and not visible_devices(user).filter(pk=device.pk).exists():
+        raise DeliveryError(_("The user may no longer see this device."), permanent=True)
+    notification = delivery.notification
+    if notification.attachments.exists():
+        for _receiver, reason in attachments_about_to_go.send(sender=Delivery, notification=notification):
+            if reason:
+                raise DeliveryError(reason, permanent=True)
+
+
+def _channel(kind: str) -> Channel:
+    if kind not in CHANNELS:
+        raise DeliveryError(_("There is no channel %(kind)s.") % {"kind": kind}, permanent=True)
+    return CHANNELS[kind]
+
+
+def _record_success(claim: Claim, delivery: Delivery, answer: str, address: str) -> None:
+    now = timezone.now()
+    claim.finish(state=DeliveryState.SENT, outcome=AttemptOutcome.SENT, answer=answer, address=address, now=now)
+    if delivery.notification.kind == NotificationKind.TEST and delivery.destination is not None:
+        record_test(delivery.destination, now=now)
+
+
+def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, address: str) -> None:
+    """Write the reason down; a failure for good becomes a PermanentError, so that the job is not tried again."""
+    for_good, now = error.permanent or claim.is_last, timezone.now()
+    with transaction.atomic():
+        claim.finish(
+            state=DeliveryState.FAILED if for_good else DeliveryState.PENDING,
+            outcome=AttemptOutcome.FAILED if for_good else AttemptOutcome.RETRY,
+            answer=str(error),
+            address=address,
+            now=now,
+        )
+        if error.disables:
+            switch_off(delivery, reason=str(error), now=now)
+    if for_good:
+        raise PermanentError(str(error)) from error
+
+
+def _settled_state(delivery_id: int, *, max_attempts: int, now: datetime) -> str:
+    reason = _("Every attempt was used up.")
+    if give_up_delivery(delivery_id, max_attempts=max_attempts, reason=reason, now=now):
+        raise PermanentError(reason)
+    state = Delivery.objects.filter(pk=delivery_id).values_list("state", flat=True).first()
+    if state is None:
+        raise PermanentError(_("There is no delivery %(id)s.") % {"id": delivery_id})
+    if state in (DeliveryState.PENDING, DeliveryState.SENDING):
+        raise DeliveryBusy(_("Another attempt is sending this delivery."))
+    return state

@@ -1,0 +1,141 @@
+"""Where people are reached: set up, tested, switched off when nothing gets through any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from notifications_app.channels.base import InvalidDestination
+from notifications_app.channels.registry import CHANNELS
+from notifications_app.channels.webhook import new_signing_secret
+from notifications_app.messages.contents import channel_off_message, channel_test_message
+from notifications_app.models import ChannelKind, Delivery, Destination, Notification, NotificationKind
+from notifications_app.models.encryption import Unreadable, reencrypt
+from notifications_app.queries.audience import reader_of, readers_of
+from notifications_app.services.notifications import Draft, enqueue_deliveries, notify_with_message, write_notifications
+from notifications_app.services.texts import render
+
+MAX_DESTINATIONS_PER_USER = 50
+TEST_WINDOW = timedelta(minutes=10)
+
+
+class TooManyTests(Exception):
+    """Too many tests were sent; wait some minutes."""
+
+
+class TooManyDestinations(Exception):
+    """A user has no room for more destinations."""
+
+
+def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination:
+    """A new destination of `user`. Raises InvalidDestination, TooManyDestinations, ValidationError (name taken)."""
+    if Destination.objects.filter(user=user).count() >= MAX_DESTINATIONS_PER_USER:
+        raise TooManyDestinations(TooManyDestinations.__doc__)
+    destination = Destination(user=user, kind=kind, name=name)
+    set_address(destination, url)
+    destination.full_clean()
+    destination.save()
+    return destination
+
+
+def set_address(destination: Destination, url: str) -> None:
+    """Give it another address; a webhook keeps its signing secret. Does not save. Raises InvalidDestination."""
+    channel = CHANNELS.get(destination.kind)
+    if channel is None or not channel.has_destinations:
+        raise InvalidDestination(_("This channel reaches everybody by itself."))
+    configured = channel.configure(url)
+    secrets = dict(configured.secrets)
+    if destination.pk and "signing_secret" in secrets:
+        secrets["signing_secret"] = _kept_signing_secret(destination) or secrets["signing_secret"]
+    destination.address, destination.secrets = configured.address, secrets
+
+
+def rotate_signing_secret(destination: Destination) -> str:
+    """Replace a webhook's signing secret and return the new one."""
+    secret = new_signing_secret()
+    destination.secrets = {**destination.secrets, "signing_secret": secret}
+    destination.save(update_fields=["encrypted_secrets"])
+    return secret
+
+
+def switch_on(destination: Destination) -> None:
+    """Use it again."""
+    destination.is_enabled, destination.disabled_reason, destination.disabled_at = True, "", None
+    destination.save(update_fields=["is_enabled", "disabled_reason", "disabled_at"])
+
+
+def switch_off(delivery: Delivery, *, reason: str, now: datetime) -> None:
+    """Use what this delivery went to no more, and tell its owner why; once, however many deliveries find out."""
+    user = delivery.notification.user
+    if delivery.notification.on_behalf_to:
+        return  # Not an address of ours to switch off.
+    destination = delivery.destination or _email_destination(user)
+    off = {"is_enabled": False, "disabled_reason": reason[:500], "disabled_at": now}
+    if not Destination.objects.filter(pk=destination.pk, is_enabled=True).update(**off):
+        return
+    message = channel_off_message(channel=ChannelKind(destination.kind), name=destination.name, reason=reason, at=now)
+    # Not by the way that was just found closed.
+    channels = {ChannelKind.IN_APP.value, ChannelKind.EMAIL.value} - {destination.kind}
+    key = f"channel-off:{destination.pk}:{now.isoformat()}"
+    notify_with_message(message, people=[user], dedupe_key=key, now=now, channels=channels)
+
+
+def record_test(destination: Destination, *, now: datetime) -> None:
+    """A test got through."""
+    Destination.objects.filter(pk=destination.pk).update(tested_at=now)
+
+
+def send_test(*, user: Any, kind: str, destination: Destination | None = None, now: datetime) -> int:
+    """Send `user` a test message through a channel, or to one of their destinations; return the delivery's id.
+
+    It goes the way of every delivery, and stands in the log. Raises TooManyTests.
+    """
+    recent = Notification.objects.filter(user=user, kind=NotificationKind.TEST, created_at__gt=now - TEST_WINDOW)
+    if recent.count() >= settings.CHANNEL_TESTS_PER_10_MINUTES:
+        raise TooManyTests(TooManyTests.__doc__)
+    reader = reader_of(readers_of([user])[user.pk], settings.TIME_ZONE)
+    name = destination.name if destination else ""
+    rendered = render(channel_test_message(channel=ChannelKind(kind), name=name, at=now), reader)
+    with transaction.atomic():
+        draft = Draft(user.pk, NotificationKind.TEST.value, f"test:{uuid4()}", rendered, ())
+        (notification_id,) = write_notifications([draft], now=now)
+        delivery = Delivery.objects.create(notification_id=notification_id, channel=kind, destination=destination)
+        transaction.on_commit(partial(enqueue_deliveries, [delivery.pk]))
+    return delivery.pk
+
+
+def reencrypt_all() -> Mapping[str, int]:
+    """Encrypt every secret with the first key again; `unreadable` are those that no key opens."""
+    counts = {"reencrypted": 0, "unreadable": 0}
+    for destination in Destination.objects.exclude(encrypted_secrets="").iterator():
+        try:
+            token = reencrypt(destination.encrypted_secrets)
+        except Unreadable:
+            counts["unreadable"] += 1
+            continue
+        unchanged = Destination.objects.filter(pk=destination.pk, encrypted_secrets=destination.encrypted_secrets)
+        counts["reencrypted"] += unchanged.update(encrypted_secrets=token)
+    return counts
+
+
+def _kept_signing_secret(destination: Destination) -> str:
+    try:
+        return destination.secrets.get("signing_secret", "")
+    except Unreadable:
+        return ""
+
+
+def _email_destination(user: Any) -> Destination:
+    """The row that says of the account's e-mail address that it is switched off."""
+    Destination.objects.filter(user=user, kind=ChannelKind.EMAIL).exclude(address=user.email).delete()
+    found, _created = Destination.objects.get_or_create(
+        user=user, kind=ChannelKind.EMAIL, name=user.email[:100], defaults={"address": user.email}
+    )
+    return found

@@ -1,0 +1,77 @@
+"""What was held back, told together once it is due."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from notifications_app.messages.contents import DigestLine, digest_message, kind_label
+from notifications_app.models import HeldAlert, HoldReason
+from notifications_app.queries.audience import read_people
+from notifications_app.services.notifications import notify_with_message
+from tasks_app.engine import current_job
+from tasks_app.queries.access import visible_devices
+
+MAX_PEOPLE_PER_RUN = 5000
+
+
+def send_due_digests(*, now: datetime) -> int:
+    """Tell each person what was held back for them and is due, in one message; return how many messages."""
+    due = HeldAlert.objects.filter(due_at__lte=now).order_by("user_id").values_list("user_id", flat=True)
+    sent = 0
+    for user_id in due.distinct()[:MAX_PEOPLE_PER_RUN]:
+        current_job().raise_if_cancelled()
+        sent += _send_digest(user_id, now=now)
+    return sent
+
+
+def _send_digest(user_id: int, *, now: datetime) -> int:
+    """All or nothing, so that a person hears of it once."""
+    with transaction.atomic():
+        due = HeldAlert.objects.filter(user=user_id, due_at__lte=now).order_by("pk")
+        rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("device"))
+        HeldAlert.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        people = read_people([user_id])
+        told = _visible(_without_small_backlog(rows), people)
+        if not told:
+            return 0
+        message = digest_message(_lines(told), at=now)
+        channels = set[str]().union(*(row.channels for row in told))
+        key = f"digest:{min(row.pk for row in rows)}"
+        return len(notify_with_message(message, people=people, dedupe_key=key, now=now, channels=channels))
+
+
+def _without_small_backlog(rows: Sequence[HeldAlert]) -> list[HeldAlert]:
+    """A few late events are history; many are what an outage left behind."""
+    late = [row for row in rows if row.reason == HoldReason.BACKLOG]
+    if settings.ALERT_BACKLOG_EVENTS and sum(row.event_count for row in late) >= settings.ALERT_BACKLOG_EVENTS:
+        return list(rows)
+    return [row for row in rows if row.reason != HoldReason.BACKLOG]
+
+
+def _visible(rows: Sequence[HeldAlert], people: Sequence[AbstractUser]) -> list[HeldAlert]:
+    """Rights may have been lost since it was held back."""
+    devices = visible_devices(people[0]).filter(pk__in={row.device_id for row in rows}) if people else None
+    seen = set(devices.values_list("pk", flat=True)) if devices is not None else set()
+    return [row for row in rows if row.device_id in seen]
+
+
+def _lines(rows: Sequence[HeldAlert]) -> list[DigestLine]:
+    """One line per device and kind, whatever held them back."""
+    together: defaultdict[tuple[int, str], list[HeldAlert]] = defaultdict(list)
+    for row in rows:
+        together[row.device_id, row.kind].append(row)
+    return [
+        DigestLine(
+            vehicle=same[0].device.name,
+            what=kind_label(kind),
+            count=sum(row.event_count for row in same),
+            last_at=max(row.last_at for row in same),
+        )
+        for (_device, kind), same in together.items()
+    ]

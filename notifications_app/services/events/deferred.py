@@ -1,0 +1,89 @@
+"""What is told later: held back for a digest, waiting to have lasted long enough, watched for an acknowledgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Min
+
+from notifications_app.matching.match_results import Held, Outcomes
+from notifications_app.models import Escalation, EscalationStep, WaitingAlert
+
+# Rows are written in the order of their keys, so that two writers wait for each other instead of deadlocking.
+_HOLD = """
+    INSERT INTO notifications_app_heldalert AS h
+        (user_id, device_id, kind, reason, channels, event_count, first_at, last_at, due_at)
+    SELECT user_id, device_id, kind, reason, string_to_array(channels, ','), event_count, first_at, last_at, due_at
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[],
+        %s::timestamptz[], %s::timestamptz[])
+        AS n(user_id, device_id, kind, reason, channels, event_count, first_at, last_at, due_at)
+    ON CONFLICT (user_id, device_id, kind, reason) DO UPDATE SET
+        channels = ARRAY(SELECT DISTINCT unnest(h.channels || excluded.channels) ORDER BY 1),
+        event_count = h.event_count + excluded.event_count,
+        first_at = least(h.first_at, excluded.first_at),
+        last_at = greatest(h.last_at, excluded.last_at),
+        due_at = least(h.due_at, excluded.due_at)
+"""
+_COOL_DOWN = """
+    INSERT INTO notifications_app_rulecooldown AS c (rule_id, device_id, kind, told_at)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[])
+    ON CONFLICT (rule_id, device_id, kind) DO UPDATE SET told_at = greatest(c.told_at, excluded.told_at)
+"""
+
+
+def remember(outcomes: Outcomes, *, now: datetime) -> None:
+    """Write what of these outcomes is for later, in the caller's transaction."""
+    hold(outcomes.held.values())
+    if outcomes.cooldowns:
+        _execute(_COOL_DOWN, _columns([(*key, at) for key, at in sorted(outcomes.cooldowns.items())]))
+    waits = [WaitingAlert(rule_id=rule, event_id=event, due_at=due) for (rule, event), due in outcomes.waits.items()]
+    WaitingAlert.objects.bulk_create(waits, ignore_conflicts=True)
+    watch(outcomes.escalations, now=now)
+
+
+def hold(held: Iterable[Held]) -> None:
+    """Add to what people hear of later."""
+    rows = [
+        (
+            one.user_id, one.device_id, one.kind, one.reason, ",".join(sorted(one.channels)), one.event_count, one.first_at,
+            one.last_at, one.due_at,
+        )
+        for one in sorted(held, key=lambda one: (one.user_id, one.device_id, one.kind, one.reason))
+    ]  # fmt: skip
+    if rows:
+        _execute(_HOLD, _columns(rows))
+
+
+def watch(told: Iterable[tuple[int, int]], *, now: datetime) -> None:
+    """Watch these (rule, event) pairs until somebody acknowledges, from their rule's first step on."""
+    pairs = sorted(set(told))
+    if not pairs:
+        return
+    firsts = dict(
+        EscalationStep.objects.filter(rule__in={rule_id for rule_id, _event in pairs})
+        .order_by()
+        .values_list("rule_id")
+        .annotate(first=Min("after_minutes"))
+    )
+    rows = [
+        Escalation(rule_id=rule_id, event_id=event_id, told_at=now, due_at=minutes_after(now, firsts[rule_id]))
+        for rule_id, event_id in pairs
+        if rule_id in firsts
+    ]
+    Escalation.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def minutes_after(moment: datetime, minutes: int) -> datetime:
+    return moment + timedelta(minutes=minutes)
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _execute(statement: str, parameters: list[Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)

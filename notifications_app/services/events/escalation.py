@@ -1,0 +1,85 @@
+"""News that nobody acknowledges goes to the next people, step by step, each once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from notifications_app.matching.match_results import Tell
+from notifications_app.models import Escalation, EscalationStep, Notification, Rule
+from notifications_app.queries.events import devices_of, event_value
+from notifications_app.queries.rules import rule_values
+from notifications_app.services.events.deferred import minutes_after
+from notifications_app.services.events.event_alerts import audience_of, write_tells
+from tasks_app.engine import current_job
+
+MAX_PER_RUN = 5000
+SUBJECT = _("Not acknowledged: %(subject)s")
+
+
+def escalate_due(*, now: datetime) -> int:
+    """Tell the next people of what nobody has acknowledged in time; return how many people were told."""
+    due = Escalation.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+    told = 0
+    for escalation_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
+        current_job().raise_if_cancelled()
+        told += _escalate(escalation_id, now=now)
+    return told
+
+
+def _escalate(escalation_id: int, *, now: datetime) -> int:
+    """One step, once: it is told, and the next one set, in one transaction."""
+    with transaction.atomic():
+        row = (
+            Escalation.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("event")
+            .filter(pk=escalation_id, due_at__lte=now)
+            .first()
+        )
+        if row is None:
+            return 0
+        steps = [
+            step
+            for step in EscalationStep.objects.filter(rule=row.rule_id, rule__is_active=True).order_by("after_minutes")
+            if minutes_after(row.told_at, step.after_minutes) >= row.due_at
+        ]
+        if not steps or is_acknowledged(row.event_id):
+            row.delete()
+            return 0
+        told = _tell(row, steps[0], now=now)
+        _next_step(row, steps[1:])
+        return told
+
+
+def is_acknowledged(event_id: int) -> bool:
+    """Has anybody who was told of this event acknowledged it?"""
+    return Notification.objects.filter(event=event_id, acknowledged_at__isnull=False).exists()
+
+
+def _next_step(row: Escalation, left: list[EscalationStep]) -> None:
+    if not left:
+        row.delete()
+        return
+    row.due_at = minutes_after(row.told_at, left[0].after_minutes)
+    row.save(update_fields=["due_at"])
+
+
+def _tell(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
+    """Whatever the hour: nobody else has looked after it."""
+    devices = devices_of([row.event])
+    rules = rule_values(Rule.objects.filter(pk=row.rule_id))
+    if not devices or not rules:
+        return 0
+    rule = replace(rules[0], user_ids=frozenset(step.users.values_list("pk", flat=True)), roles=frozenset())
+    audience = audience_of([rule], devices, now=now, max_age=timedelta(0), expressly=True)
+    value, access = event_value(row.event, devices[row.event.device_id]), audience.context.access
+    tells = [
+        Tell(value, user_id, set(rule.channels), rule.id)
+        for user_id in sorted(audience.context.people)
+        if access.allows(user_id, value.fleet_id)
+    ]
+    dedupe = f"event:{{event}}:rule:{{rule}}:step:{step.after_minutes}"
+    return len(write_tells(tells, [row.event], devices, audience, now=now, dedupe=dedupe, subject=SUBJECT))

@@ -1,0 +1,81 @@
+"""Rules that want something to have lasted a while: asked again when it would have."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from notifications_app.matching.decisions import RuleIndex
+from notifications_app.matching.match_results import collect
+from notifications_app.models import Rule, WaitingAlert
+from notifications_app.queries.events import devices_of, event_values
+from notifications_app.queries.rules import rule_values
+from notifications_app.services.events.deferred import remember
+from notifications_app.services.events.event_alerts import audience_of, write_tells
+from tasks_app.engine import current_job
+from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind
+
+MAX_PER_RUN = 5000
+
+
+def tell_what_lasted(*, now: datetime) -> int:
+    """Tell of what lasted as long as its rule wants, forget what did not; return how many people were told."""
+    due = WaitingAlert.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+    told = 0
+    for waiting_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
+        current_job().raise_if_cancelled()
+        told += _tell_one(waiting_id, now=now)
+    return told
+
+
+def _tell_one(waiting_id: int, *, now: datetime) -> int:
+    with transaction.atomic():
+        waiting = (
+            WaitingAlert.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("event")
+            .filter(pk=waiting_id)
+            .first()
+        )
+        if waiting is None:
+            return 0
+        waiting.delete()
+        rules = rule_values(Rule.objects.filter(pk=waiting.rule_id, is_active=True))
+        event, devices = waiting.event, devices_of([waiting.event])
+        if not rules or event.device_id not in devices or not has_lasted(event, rules[0].min_duration or timedelta(0)):
+            return 0
+        audience = audience_of(rules, devices, now=now, max_age=timedelta(0), expressly=True)
+        values = event_values([event], devices, rules)
+        outcomes = collect(
+            values, RuleIndex(rules), audience.context, told_lately={}, flood_at=settings.ALERT_FLOOD_EVENTS
+        )
+        remember(outcomes, now=now)
+        dedupe = "event:{event}:rule:{rule}"
+        tells = outcomes.tells
+        return len(
+            write_tells(tells, [event], devices, audience, now=now, dedupe=dedupe, event_data=_so_far(event, now))
+        )
+
+
+def has_lasted(event: Event, duration: timedelta) -> bool:
+    """Has what the event tells of lasted so long, now that it would have if nothing ended it?"""
+    if event.kind == EventKind.OVERSPEED:
+        return event.data.get("duration_seconds", math.inf) >= duration.total_seconds()
+    back = Event.objects.filter(
+        device=event.device_id, kind=EventKind.DEVICE_ONLINE, occurred_at__gte=event.occurred_at
+    ).order_by("occurred_at")
+    minutes = [data.get("offline_minutes", 0) for data in back.values_list("data", flat=True)[:1]]
+    if minutes:
+        return minutes[0] * 60 >= duration.total_seconds()
+    return DeviceState.objects.filter(device=event.device_id, status=DeviceStatus.OFFLINE).exists()
+
+
+def _so_far(event: Event, now: datetime) -> dict[str, Any]:
+    """How long it has lasted by now."""
+    minutes = event.data.get("offline_minutes")
+    if event.kind != EventKind.DEVICE_OFFLINE or not isinstance(minutes, int | float):
+        return {}
+    return {"offline_minutes": round(minutes + (now - event.occurred_at).total_seconds() / 60, 1)}

@@ -1,0 +1,34 @@
+"""Keeping the cache of recent notifications true: every write of a notification goes through here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from functools import partial
+from uuid import uuid4
+
+import redis
+from django.core.cache import cache
+from django.db import transaction
+
+from notifications_app.queries.inbox_cache import CHANGING, CHANGING_SECONDS, VERSION_SECONDS, version_key
+
+logger = logging.getLogger(__name__)
+
+
+def note_change(user_ids: Collection[int]) -> None:
+    """Say that notifications of these users change in the present transaction: nothing of theirs is cached until it ends."""
+    _set_versions(dict.fromkeys(user_ids, CHANGING), CHANGING_SECONDS)
+    transaction.on_commit(partial(_renew, set(user_ids)), robust=True)
+
+
+def _renew(user_ids: Collection[int]) -> None:
+    _set_versions({user_id: uuid4().hex for user_id in user_ids}, VERSION_SECONDS)
+
+
+def _set_versions(versions: dict[int, str], seconds: int) -> None:
+    """A cache is no reason to fail: where Redis cannot be reached, entries end by themselves."""
+    try:
+        cache.set_many({version_key(user_id): version for user_id, version in versions.items()}, seconds)
+    except redis.RedisError as error:
+        logger.warning("The cache of notifications was not told of a change: %s", error)

@@ -1,0 +1,142 @@
+"""Telling people something: the one function for other packages, and its sisters for messages with templates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.utils import timezone
+
+from notifications_app.matching.delivery_times import quiet_until
+from notifications_app.messages.rendering import Message, Reader, Rendered
+from notifications_app.messages.safe_text import body, one_line
+from notifications_app.models import ChannelKind, NotificationKind
+from notifications_app.queries.audience import person_of, reader_of, readers_of
+from notifications_app.services.notifications.store import Attachment, Draft, write_notifications
+from notifications_app.services.texts import render
+from tasks_app.engine import current_job
+
+# Of these nobody needs to hear in the middle of the night. Alerts of the system do not wait, unless they are mild.
+_MAY_WAIT = {NotificationKind.REPORT_READY, NotificationKind.REPORT_FAILED, NotificationKind.CHANNEL_OFF}
+_MILD_LEVELS = {"info", "warning"}
+_NO_MORE: Mapping[int, Collection[str]] = {}
+ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})
+
+
+def notify(
+    *,
+    users: Iterable[AbstractUser],
+    kind: str,
+    subject: str,
+    body_text: str,
+    dedupe_key: str,
+    body_html: str = "",
+    channels: Collection[str] = ALL_CHANNELS,
+    event_id: int | None = None,
+    device_id: int | None = None,
+    now: datetime | None = None,
+) -> list[int]:
+    """Write one notification of this NotificationKind per active user; return the ids of the new ones.
+
+    Part of the caller's transaction. A user who already has a notification with `dedupe_key` (at most 200 characters)
+    gets no second one. `body_html` must be safe HTML; the other texts are cleaned here.
+    """
+    rendered = Rendered(one_line(subject), body(body_text), body_html)
+    drafts = [
+        Draft(user.pk, kind, dedupe_key, rendered, channels, event_id, device_id) for user in users if user.is_active
+    ]
+    return write_notifications(drafts, now=now or timezone.now())
+
+
+def notify_with_message(
+    message: Message,
+    *,
+    people: Collection[AbstractUser],
+    dedupe_key: str,
+    now: datetime,
+    fallback_zone: str = "",
+    device_id: int | None = None,
+    channels: Collection[str] = ALL_CHANNELS,
+    more_channels: Mapping[int, Collection[str]] = _NO_MORE,
+    attachments: tuple[Attachment, ...] = (),
+) -> list[int]:
+    """Write a message for each of these people in their language and time zone, through all channels: those of everybody
+    and `more_channels` by user id.
+
+    One that may wait is in the application at once, and sent elsewhere when its person's quiet hours are over.
+    """
+    render_for = MessageRenderer()
+    readers = readers_of(people)
+    zone = fallback_zone or settings.TIME_ZONE
+    drafts = [
+        Draft(
+            user_id=person.pk,
+            kind=message.kind,
+            dedupe_key=dedupe_key,
+            rendered=render_for(message, reader_of(readers[person.pk], zone)),
+            channels={*channels, *more_channels.get(person.pk, ())},
+            device_id=device_id,
+            attachments=attachments,
+            hold_until=quiet_until(person_of(person), now) if may_wait(message) else None,
+        )
+        for person in people
+    ]
+    return write_notifications(drafts, now=now)
+
+
+def send_on_behalf(
+    message: Message,
+    *,
+    owner: AbstractUser,
+    addresses: Collection[str],
+    dedupe_key: str,
+    now: datetime,
+    fallback_zone: str = "",
+    attachments: tuple[Attachment, ...] = (),
+) -> list[int]:
+    """E-mail a message to addresses of people without an account, in the language of `owner`, who answers for it.
+
+    Nothing is sent once the owner is not active any more. `dedupe_key` leaves room for an address (100 characters).
+    """
+    rendered = render(message, reader_of(readers_of([owner])[owner.pk], fallback_zone or settings.TIME_ZONE))
+    drafts = [
+        Draft(
+            user_id=owner.pk,
+            kind=message.kind,
+            dedupe_key=f"{dedupe_key}:{uuid5(NAMESPACE_URL, f'mailto:{address}')}",
+            rendered=rendered,
+            channels=frozenset({ChannelKind.EMAIL.value}),
+            attachments=attachments,
+            on_behalf_to=address,
+        )
+        for address in addresses
+    ]
+    return write_notifications(drafts, now=now)
+
+
+def job_dedupe_key() -> str:
+    """The same for every attempt of one job; never the same twice outside of jobs."""
+    return f"job:{current_job().id or uuid4()}"
+
+
+def may_wait(message: Message) -> bool:
+    """Do quiet hours hold this message back, which no rule asked for?"""
+    is_mild = message.kind == NotificationKind.SYSTEM and message.context["level"] in _MILD_LEVELS
+    return is_mild or message.kind in _MAY_WAIT
+
+
+class MessageRenderer:
+    """Renders each message once per kind of reader, however many people read alike."""
+
+    def __init__(self) -> None:
+        self._done: dict[tuple[int, Reader], tuple[Message, Rendered]] = {}
+
+    def __call__(self, message: Message, reader: Reader) -> Rendered:
+        # The message is kept beside its text: an id is unique only as long as its object lives.
+        key = id(message), reader
+        if key not in self._done:
+            self._done[key] = message, render(message, reader)
+        return self._done[key][1]

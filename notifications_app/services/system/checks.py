@@ -1,0 +1,68 @@
+"""Looking after the system: administrators are told of each trouble once, and again when it lasts another day."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from notifications_app.channels.base import DeliveryError
+from notifications_app.models import ChannelKind, Delivery, DeliveryState, SystemTrouble
+from notifications_app.queries.system_health import Trouble, troubles
+from notifications_app.services.deliveries import DeliveryBusy, deliver
+from notifications_app.services.system.alerts import alert_administrators
+from tasks_app.engine import PermanentError
+
+log = structlog.get_logger(__name__)
+
+TOLD_AGAIN_AFTER = timedelta(days=1)
+# What comes and goes is not told each time it comes.
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+def check_system(*, now: datetime) -> dict[str, int]:
+    """Tell of what is wrong and was not told lately, forget what is over."""
+    found = troubles(now=now)
+    told = sum(_tell_once(trouble, now=now) for trouble in found)
+    over = SystemTrouble.objects.exclude(key__in=[trouble.key for trouble in found])
+    forgotten, _per_model = over.filter(told_at__lt=now - FORGOTTEN_AFTER).delete()
+    return {"troubles": len(found), "told": told, "over": forgotten}
+
+
+def _tell_once(trouble: Trouble, *, now: datetime) -> int:
+    """1 if it was told now. Row and notifications commit together, so that two checks at once tell once."""
+    with transaction.atomic():
+        row, is_new = SystemTrouble.objects.select_for_update().get_or_create(
+            key=trouble.key, defaults={"since": now, "told_at": now}
+        )
+        if not is_new and now - row.told_at < TOLD_AGAIN_AFTER:
+            return 0
+        row.told_at = now
+        row.save(update_fields=["told_at"])
+        log.error("system_trouble", key=trouble.key, subject=trouble.subject, reason=trouble.message)
+        told = alert_administrators(
+            subject=trouble.subject,
+            message=trouble.message,
+            level=trouble.level,
+            now=now,
+            dedupe_key=f"trouble:{trouble.key}:{now.timestamp():.0f}",
+        )
+    if trouble.stops_messages:
+        _send_at_once(told, now=now)
+    return 1
+
+
+def _send_at_once(notification_ids: list[int], *, now: datetime) -> None:
+    """Send these e-mails here: the queue that would send them is the one in trouble. What fails is left to it."""
+    waiting = Delivery.objects.filter(
+        notification__in=notification_ids, channel=ChannelKind.EMAIL, state=DeliveryState.PENDING
+    )
+    for delivery_id in waiting.order_by("pk").values_list("pk", flat=True):
+        try:
+            deliver(delivery_id, now=now)
+        except (PermanentError, DeliveryBusy) as error:
+            log.warning("system_trouble_not_sent", delivery_id=delivery_id, reason=str(error))
+        except DeliveryError as error:
+            log.warning("system_trouble_not_sent", delivery_id=delivery_id, reason=str(error))
+            return

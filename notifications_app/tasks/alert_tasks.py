@@ -1,0 +1,101 @@
+"""Tasks of alerts: asked for by name, for recorded events, deferred ones, daily summaries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.utils import timezone
+
+from notifications_app.services import digests, events, system
+from tasks_app.engine import task
+from tasks_app.queries.access import is_oneself, operates_device
+from tasks_app.services.argument_bounds import Minutes, RowId, SpeedKph
+
+SEND = "notifications_app.add_notification"
+
+
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+def send_geofence_alert(
+    device_id: RowId,
+    geofence_id: RowId,
+    event_type: Literal["enter", "exit"],
+    position_data: dict[str, Any] | None = None,
+) -> dict[str, int]:
+    """Tell that a device entered or left a geofence."""
+    told = events.alert_geofence(
+        device_id=device_id,
+        geofence_id=geofence_id,
+        event_type=event_type,
+        position_data=position_data or {},
+        now=timezone.now(),
+    )
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+def send_device_offline_alert(device_id: RowId, offline_duration_minutes: Minutes) -> dict[str, int]:
+    """Tell that a device has been silent for so many minutes."""
+    told = events.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+def send_speed_alert(
+    device_id: RowId, speed: SpeedKph, speed_limit: SpeedKph, position_data: dict[str, Any] | None = None
+) -> dict[str, int]:
+    """Tell that a device is faster than its limit (both in km/h)."""
+    told = events.alert_speed(
+        device_id=device_id,
+        speed_kph=speed,
+        limit_kph=speed_limit,
+        position_data=position_data or {},
+        now=timezone.now(),
+    )
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+def send_maintenance_reminder(device_id: RowId, plan_id: RowId) -> dict[str, int]:
+    """Tell how a maintenance plan of a device stands."""
+    told = events.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications", schedulable=True, permission=SEND, members=is_oneself)
+def send_daily_summary(user_id: RowId | None = None) -> dict[str, int]:
+    """Send one user the summary of the last 24 hours; without a user, start one job per subscriber."""
+    if user_id is None:
+        return {"jobs": digests.fan_out_daily_summaries()}
+    return {"notifications": len(digests.send_summary(user_id=user_id, now=timezone.now()))}
+
+
+@task(queue="notifications", schedulable=True, permission=SEND)
+def send_system_alert(
+    subject: str, message: str, level: Literal["info", "warning", "error", "critical"] = "warning"
+) -> dict[str, int]:
+    """Tell all administrators about trouble of the system."""
+    told = system.alert_administrators(subject=subject, message=message, level=level, now=timezone.now())
+    return {"notifications": len(told)}
+
+
+@task(queue="notifications")
+def dispatch_events(dispatch_id: RowId) -> dict[str, int]:
+    """Ask the rules about noted events and write what follows."""
+    return events.dispatch(dispatch_id, now=timezone.now())
+
+
+@task(queue="notifications", schedulable=True)
+def send_due_alerts() -> dict[str, int]:
+    """Send what is due: what has lasted long enough, digests, and what nobody acknowledged."""
+    now = timezone.now()
+    return {
+        "lasted": events.tell_what_lasted(now=now),
+        "digests": digests.send_due_digests(now=now),
+        "escalated": events.escalate_due(now=now),
+    }
+
+
+@task(queue="notifications", schedulable=True)
+def send_due_daily_summaries() -> dict[str, int]:
+    """Start a job for each subscriber on whose clock it is time for the daily summary."""
+    return {"jobs": digests.start_due_summaries(now=timezone.now())}
