@@ -34,13 +34,13 @@ def fill(start: datetime, rows: int) -> None:
     ensure_partitions([start])
     steps = rows // DEVICES
     values = {"steps": steps, "first_at": start, "apart": timedelta(days=1) / steps, "fleet": FLEET}
-    if execute(FILL, values) != made(rows):
+    if execute(FILL, values) != rows_made(rows):
         raise SystemExit("not every row was made")
     execute(f'VACUUM (ANALYZE) "{name}"')
     execute("CHECKPOINT")
 
 
-def made(rows: int) -> int:
+def rows_made(rows: int) -> int:
     """How many rows `fill` makes of so many."""
     return rows // DEVICES * DEVICES
 

@@ -201,11 +201,11 @@ def print_differences(console: Console, row: Comparison, count: int) -> None:
         alone = sorted(without(mine, others), key=lambda span: span[0] - span[1])[:count]
         for begin, end in sorted(alone):
             console.print(
-                f"{row.person} stopped by {name} alone: {moment(begin)} to {moment(end)}, {end - begin:.0f} s"
+                f"{row.person} stopped by {name} alone: {local_time(begin)} to {local_time(end)}, {end - begin:.0f} s"
             )
 
 
-def moment(seconds: float) -> str:
+def local_time(seconds: float) -> str:
     return f"{pandas.Timestamp(seconds, unit='s'):%Y-%m-%d %H:%M:%S}"
 
 

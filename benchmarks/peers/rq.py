@@ -22,18 +22,18 @@ def enqueue_bulk(jobs: int) -> None:
     enqueued += jobs
 
 
-def stored() -> int:
+def stored_results() -> int:
     return connection.zcard(FinishedJobRegistry(queue=queue).key)
 
 
 PEER = Peer(
     name="rq",
     enqueue_bulk=enqueue_bulk,
-    unfinished=lambda: enqueued - stored(),
+    unfinished=lambda: enqueued - stored_results(),
     worker_command=lambda workers: [
         *(sys.executable, "-c", "import sys; from rq.cli import main; sys.exit(main())", "worker-pool", "bench"),
         *("--num-workers", str(workers), "--url", redis_url(), "--logging-level", "WARNING"),
     ],
     clear=connection.flushdb,
-    stored=stored,
+    stored=stored_results,
 )

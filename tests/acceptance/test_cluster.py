@@ -27,7 +27,7 @@ def cluster(tmp_path):
         yield running
 
 
-def ended(job_id) -> Job | None:
+def ended_job(job_id) -> Job | None:
     return Job.objects.filter(pk=job_id).first()
 
 
@@ -43,8 +43,8 @@ def test_it_runs_jobs_in_other_processes(cluster):
 
 def test_it_ends_a_raising_job_as_failed_with_its_traceback_and_goes_on(cluster):
     bad, good = probe.probe_fail_for_good.delay("broken"), probe.probe_add.delay(1)
-    assert wait_until(lambda: ended(good), what="the good job").result == 2
-    job = wait_until(lambda: ended(bad), what="the bad job")
+    assert wait_until(lambda: ended_job(good), what="the good job").result == 2
+    job = wait_until(lambda: ended_job(bad), what="the bad job")
     assert (job.state, job.error_message) == ("failed", "broken")
     assert "PermanentError" in job.traceback
 
@@ -64,23 +64,23 @@ def test_it_replaces_killed_idle_workers_and_helpers(cluster):
 @pytest.mark.parametrize("how", ["exit", "segfault"])
 def test_it_fails_a_job_that_kills_three_workers(cluster, how):
     job_id = probe.probe_die.delay(how)
-    job = wait_until(lambda: ended(job_id), seconds=30, what="the poison to be given up")
+    job = wait_until(lambda: ended_job(job_id), seconds=30, what="the poison to be given up")
     assert (job.state, job.error_class) == ("failed", "JobLost")
     assert ("exited with code 3" if how == "exit" else "SIGSEGV") in job.error_message
     assert len(probe.ledger()) == 3
-    assert wait_until(lambda: ended(probe.probe_add.delay(1)) or Job.objects.filter(task="probe_add").first())
+    assert wait_until(lambda: ended_job(probe.probe_add.delay(1)) or Job.objects.filter(task="probe_add").first())
 
 
 def test_it_survives_sys_exit_in_a_task(cluster):
     job_id = probe.probe_die.delay("sys.exit")
     wait_until(lambda: len(probe.ledger()) >= 1, what="the first attempt")
     assert wait_until(lambda: Job.objects.filter(task="probe_add").first() or (probe.probe_add.delay(1) and None))
-    assert ended(job_id) is None or ended(job_id).error_class == "SystemExit"
+    assert ended_job(job_id) is None or ended_job(job_id).error_class == "SystemExit"
 
 
 def test_it_interrupts_a_job_at_its_time_limit(cluster):
     job_id = probe.probe_too_long.delay()
-    job = wait_until(lambda: ended(job_id), what="the time limit")
+    job = wait_until(lambda: ended_job(job_id), what="the time limit")
     assert (job.state, job.error_class) == ("failed", "JobTimeout")
     assert 1 <= job.run_seconds < 5
 
@@ -89,14 +89,14 @@ def test_it_stops_a_cancelled_running_job(cluster, staff):
     job_id = start_task(task_name="probe_sleep", args=[60.0, "polite"], user=staff)
     wait_until(lambda: started_pid("polite"), what="the job to start")
     assert cancel_job(job_id=job_id, user=staff, reason="enough") == "running"
-    assert wait_until(lambda: ended(job_id), seconds=5, what="it to stop").state == "cancelled"
+    assert wait_until(lambda: ended_job(job_id), seconds=5, what="it to stop").state == "cancelled"
 
 
 def test_it_stops_a_cancelled_job_that_does_not_listen(cluster, staff):
     job_id = start_task(task_name="probe_deaf", args=["deaf"], user=staff)
     wait_until(lambda: started_pid("deaf"), what="the job to start")
     cancel_job(job_id=job_id, user=staff)
-    assert wait_until(lambda: ended(job_id), seconds=12, what="it to be interrupted").state == "cancelled"
+    assert wait_until(lambda: ended_job(job_id), seconds=12, what="it to be interrupted").state == "cancelled"
     assert wait_until(lambda: Job.objects.filter(task="probe_add").first() or (probe.probe_add.delay(1) and None))
 
 
@@ -104,7 +104,7 @@ def test_a_long_job_does_not_hold_others_back(cluster):
     blockers = [probe.probe_sleep.delay(5.0, "blocker")]
     quick = [probe.probe_add.delay(number) for number in range(50)]
     wait_until(lambda: Job.objects.filter(pk__in=quick).count() == 50, seconds=4, what="the quick ones")
-    assert ended(blockers[0]) is None
+    assert ended_job(blockers[0]) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -113,7 +113,7 @@ def test_it_finishes_running_jobs_and_exits_0_when_asked_to_stop(cluster, number
     wait_until(lambda: started_pid("last"), what="the job to start")
     pids = [child.pid for child in cluster.children()]
     assert cluster.stop(number) == 0
-    assert ended(job_id).state == "succeeded"
+    assert ended_job(job_id).state == "succeeded"
     assert cluster.alive(pids) == []
     for stream in JobQueue("positions", client()).keys.streams:
         assert client().xinfo_consumers(stream, GROUP) == []
@@ -130,7 +130,7 @@ def test_it_gives_a_job_back_that_outlives_the_grace_period(tmp_path):
 
 
 def test_it_survives_the_loss_of_its_database_connections(cluster):
-    wait_until(lambda: ended(probe.probe_add.delay(0)) or Job.objects.exists(), what="a first result")
+    wait_until(lambda: ended_job(probe.probe_add.delay(0)) or Job.objects.exists(), what="a first result")
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -144,12 +144,12 @@ def test_it_recreates_its_group_after_flushall_of_its_keys(cluster):
     queue = JobQueue("positions", client())
     client().delete(*queue.keys.streams)
     job_id = probe.probe_add.delay(1)
-    assert wait_until(lambda: ended(job_id), what="the job").state == "succeeded"
+    assert wait_until(lambda: ended_job(job_id), what="the job").state == "succeeded"
 
 
 def test_it_keeps_what_a_job_logs_up_to_a_limit(cluster):
     job_ids = [probe.probe_log.delay(2), probe.probe_log.delay(600)]
-    few, many = (wait_until(lambda job_id=job_id: ended(job_id), what="the job").logs for job_id in job_ids)
+    few, many = (wait_until(lambda job_id=job_id: ended_job(job_id), what="the job").logs for job_id in job_ids)
     assert few == ["WARNING probe: line 0", "WARNING probe: line 1"]
     assert len(many) == 501
     assert "rest" in many[-1]

@@ -39,7 +39,7 @@ def worker_pids() -> set[int]:
     return {worker.pid for worker in list_workers()}
 
 
-def ended(job_id, seconds: float = 20) -> Job:
+def wait_for_end(job_id, seconds: float = 20) -> Job:
     return wait_until(lambda: Job.objects.filter(pk=job_id).first(), seconds, "the job to end")
 
 
@@ -70,7 +70,7 @@ def test_the_job_of_a_killed_worker_starts_again_within_two_seconds(cluster):
     killed_at = time.time()
     os.kill(mark.pid, signal.SIGKILL)
     assert_restarted_in_time("long", killed_at)
-    assert ended(job_id).state == "succeeded"
+    assert wait_for_end(job_id).state == "succeeded"
     assert count_effects() == len(read_marks("finished")) == 1
 
 
@@ -81,7 +81,7 @@ def test_all_jobs_of_all_workers_start_again_when_all_are_killed_at_once(cluster
         os.kill(mark.pid, signal.SIGKILL)
     for number in range(2):
         assert_restarted_in_time(f"long {number}", killed_at)
-    assert [ended(job_id).state for job_id, _ in jobs] == ["succeeded"] * 2
+    assert [wait_for_end(job_id).state for job_id, _ in jobs] == ["succeeded"] * 2
     assert count_effects() == 2
 
 
@@ -99,7 +99,7 @@ def test_killed_idle_workers_stall_nobody(cluster):
 
 
 def test_a_worker_killed_between_effect_and_acknowledgement_repeats_no_effect(cluster):
-    job = ended(ledger_dies_after_its_effect.delay("risky"))
+    job = wait_for_end(ledger_dies_after_its_effect.delay("risky"))
     assert (job.state, job.attempt_count, job.result) == ("succeeded", 2, False)
     assert [mark.what for mark in read_marks()] == ["started", "finished", "started", "repeated"]
     assert count_effects() == 1
@@ -114,7 +114,7 @@ def test_without_its_maintenance_process_for_a_moment_nobody_is_declared_dead(cl
     killed_at = time.monotonic()
     wait_until(lambda: len(now := pids(cluster)) == 4 and maintenance not in now, what="another one")
     assert time.monotonic() - killed_at < allowed(1)
-    assert ended(delayed).state == ended(long).state == "succeeded"
+    assert wait_for_end(delayed).state == wait_for_end(long).state == "succeeded"
     (mark,) = read_marks("started", "delayed")
     assert mark.at.timestamp() - due_at < allowed(3)
     assert len(read_marks("started", "long")) == 1
@@ -127,7 +127,7 @@ def test_a_death_noted_while_maintenance_is_dead_too_is_not_forgotten(cluster):
     os.kill(pids(cluster)[0], signal.SIGKILL)
     os.kill(mark.pid, signal.SIGKILL)
     assert_restarted_in_time("long", killed_at)
-    assert ended(job_id).state == "succeeded"
+    assert wait_for_end(job_id).state == "succeeded"
 
 
 @pytest.mark.parametrize(("how", "reason"), [("interrupt", "KeyboardInterrupt"), ("sys.exit", "SystemExit")])
@@ -135,7 +135,7 @@ def test_an_odd_exception_is_an_ordinary_failure(cluster, how, reason):
     before = worker_pids()
     probe.probe_die.delay(how)
     wait_until(lambda: len(probe.ledger()) == 2, what="a second attempt")
-    assert ended(ledger_job.delay(0.0, "then")).state == "succeeded"
+    assert wait_for_end(ledger_job.delay(0.0, "then")).state == "succeeded"
     assert worker_pids() == before
     assert reason.encode() in cluster.log.read_bytes()
 
@@ -143,7 +143,7 @@ def test_an_odd_exception_is_an_ordinary_failure(cluster, how, reason):
 def test_a_job_that_is_killed_for_want_of_memory_takes_no_other_with_it(cluster):
     poison = probe.probe_die.delay("out of memory")
     others = ledger_job.enqueue_many([(0.01, "other")] * 50)
-    job = ended(poison, 30)
+    job = wait_for_end(poison, 30)
     assert (job.state, job.error_class, job.attempt_count) == ("failed", "JobLost", 3)
     assert "SIGKILL" in job.error_message
     wait_until(lambda: Job.objects.filter(pk__in=others, state="succeeded").count() == 50, what="the others")
@@ -169,7 +169,7 @@ def test_a_job_that_passes_its_time_limit_without_ending_is_killed_five_seconds_
         assert time.monotonic() - enqueued_at > 6
         assert time.monotonic() - started_at < allowed(8)
         (mark,) = read_marks("finished", "quick")
-        assert ended(quick).state == "succeeded"
+        assert wait_for_end(quick).state == "succeeded"
         assert mark.attempt == 1
         # The one free worker took it: it waited for none of the three to be killed.
         assert mark.at.timestamp() - quick_at < allowed(4)

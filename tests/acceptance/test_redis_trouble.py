@@ -54,12 +54,12 @@ def cluster(valkey, tmp_path):
         yield running
 
 
-def succeeded(job_ids) -> int:
+def succeeded_jobs(job_ids) -> int:
     return Job.objects.filter(pk__in=job_ids, state="succeeded").count()
 
 
 def wait_for_success(job_ids, seconds=20) -> None:
-    wait_until(lambda: succeeded(job_ids) == len(job_ids), seconds, f"{len(job_ids)} jobs to succeed")
+    wait_until(lambda: succeeded_jobs(job_ids) == len(job_ids), seconds, f"{len(job_ids)} jobs to succeed")
     assert Job.objects.count() == len(job_ids) == count_effects()
 
 
@@ -116,7 +116,7 @@ def test_it_goes_on_after_flushall(cluster):
     wait_for_start("running")
     client().flushall()
     fresh = [ledger_job.delay(0.0, "fresh") for _ in range(20)]
-    wait_until(lambda: succeeded(fresh) == 20, RESUME_SECONDS, "the jobs made after FLUSHALL")
+    wait_until(lambda: succeeded_jobs(fresh) == 20, RESUME_SECONDS, "the jobs made after FLUSHALL")
     wait_for_success([running, *fresh])
     wait_until(lambda: len(list_workers()) == WORKERS, RESUME_SECONDS, "the heartbeats to be back")
     assert_nothing_is_left()
@@ -134,7 +134,7 @@ def test_it_makes_again_what_someone_deleted_in_redis(cluster):
     for name, damage in damages.items():
         damage()
         jobs += (fresh := [ledger_job.delay(0.0, name) for _ in range(20)])
-        wait_until(lambda fresh=fresh: succeeded(fresh) == 20, RESUME_SECONDS, f"the jobs without {name}")
+        wait_until(lambda fresh=fresh: succeeded_jobs(fresh) == 20, RESUME_SECONDS, f"the jobs without {name}")
     wait_for_success(jobs)
     assert_nothing_is_left()
 
@@ -190,7 +190,7 @@ def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(clu
         wait_until(Job.objects.exists, 15, "the first to end")
         # A request that the frozen server had received before its sender gave up is carried out afterwards.
         refused = [mark.job_id for mark in read_marks("finished", "refused")]
-        wait_until(lambda: succeeded([*jobs, *waiting]) == 54, what="all jobs")
+        wait_until(lambda: succeeded_jobs([*jobs, *waiting]) == 54, what="all jobs")
         assert [len(read_marks("started", f"long {number}")) for number in range(4)] == [1, 1, 1, 1]
         assert len(refused) <= 1
         assert {child.pid for running in (cluster, other) for child in running.children()} == pids
@@ -213,7 +213,7 @@ def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings):
                 wire.cut(word, times=2)
                 fresh = [ledger_job.delay(0.0, "cut") for _ in range(30)]
                 fresh += [ledger_job.apply_async((0.0, "cut"), countdown=0.3)]
-                wait_until(lambda fresh=fresh: succeeded(fresh) == 31, RESUME_SECONDS, f"the jobs after {word}")
+                wait_until(lambda fresh=fresh: succeeded_jobs(fresh) == 31, RESUME_SECONDS, f"the jobs after {word}")
                 wait_until(lambda before=before: wire.cuts == before + 2, what="two cuts")
                 jobs += fresh
             wait_for_success(jobs)

@@ -23,7 +23,7 @@ POSITIONS = "/ingest/positions"
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
-def moment(minutes_ago: float = 0.0) -> datetime:
+def minutes_before_now(minutes_ago: float = 0.0) -> datetime:
     """That long ago, to the second, as devices say it."""
     return (timezone.now() - timedelta(minutes=minutes_ago)).replace(microsecond=0)
 
@@ -45,7 +45,7 @@ def position(**changes: Any) -> dict[str, Any]:
     return {"device_id": "van-1", "timestamp": AT.isoformat(), "latitude": -23.55, "longitude": -46.63, **changes}
 
 
-def forwarded(unique_id: str = "van-1", **changes: Any) -> dict[str, Any]:
+def forwarded_position(unique_id: str = "van-1", **changes: Any) -> dict[str, Any]:
     """What a Traccar server forwards; changes are of the position."""
     place = {"fixTime": AT.isoformat(), "latitude": -23.55, "longitude": -46.63, "speed": 21.6, "valid": True}
     return {"position": {**place, **changes}, "device": {"id": 7, "uniqueId": unique_id, "name": "Van 7"}}
@@ -83,5 +83,5 @@ def problem(response, status: int, code: str) -> None:
     assert response.json()["detail"]
 
 
-def kept() -> list[str]:
+def quarantined_codes() -> list[str]:
     return list(QuarantinedFix.objects.order_by("id").values_list("code", flat=True))

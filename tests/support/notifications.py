@@ -57,7 +57,7 @@ def tell_noted_events(now: datetime | None = None) -> None:
         dispatch(dispatch_id, now=now or timezone.now())
 
 
-def written() -> list[Notification]:
+def stored_notifications() -> list[Notification]:
     """All notifications, oldest first, with their texts."""
     found = list(Notification.objects.order_by("pk"))
     fill_bodies(found)

@@ -24,7 +24,7 @@ def ask(api, device, **more):
     return api.post("/api/tasks/report/device", body, format="json")
 
 
-def wanted(device, user=None, **more) -> Report:
+def requested_report(device, user=None, **more) -> Report:
     """The same by the service."""
     return request_report(kind="summary", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=user, **more)
 

@@ -136,7 +136,7 @@ def new_state() -> State:
     return State(**{**nothing, **known, **kept})  # type: ignore[arg-type]
 
 
-def told(event: Event, start: datetime = START) -> str:
+def event_line(event: Event, start: datetime = START) -> str:
     """`enter yard 10`, `overspeed 10-40 peak 120`, `alarm sos 10`: what a person would note down."""
     seconds = round((event.occurred_at - start).total_seconds())
     if event.kind.startswith("geofence_"):

@@ -21,7 +21,7 @@ def use(*phases, slosh=0.0, min_change=4.0):
     return fuel_use(np.arange(len(levels)) * 60.0, levels, running, min_change=min_change)
 
 
-def found(result):
+def rounded_fuel(result):
     return (
         round(result.used_liters),
         [round(change.liters) for change in result.changes],
@@ -64,7 +64,7 @@ def found(result):
     ],
 )
 def test_it_tells_use_refuels_and_drains(phases, expected):
-    assert found(use(*phases)) == expected
+    assert rounded_fuel(use(*phases)) == expected
 
 
 @pytest.mark.parametrize("slosh", [1.0, 2.0, 3.0])

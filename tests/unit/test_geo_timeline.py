@@ -49,7 +49,7 @@ def part_timeline(track, first, end, rules):
     return timeline(steps, is_first=is_first, is_last=is_last)
 
 
-def told(found, low, high):
+def spans_within(found, low, high):
     """What lies in a stretch of time, without the places in the arrays."""
     return [
         (type(one).__name__, one.started_seconds, one.ended_seconds, round(getattr(one, "distance_meters", 0.0), 3))
@@ -68,8 +68,8 @@ def test_a_part_says_what_the_whole_says_where_it_is_certain(seed, kind):
         first, end = sorted(random.integers(0, len(track[0]) + 1, 2).tolist())
         part = part_timeline(track, first, end, rules)
         low, high = part.certain_from_seconds, part.certain_to_seconds
-        compared += len(told(part, low, high))
-        assert told(part, low, high) == told(whole, low, high)
+        compared += len(spans_within(part, low, high))
+        assert spans_within(part, low, high) == spans_within(whole, low, high)
     assert compared
 
 

@@ -48,7 +48,7 @@ def client_9(name: str, odd: str, folder: Path) -> Any:
     return parse_json((body % (AT, name, odd)).encode(), now=NOW).content
 
 
-def forwarded(name: str, odd: str, folder: Path) -> Any:
+def parse_forwarded(name: str, odd: str, folder: Path) -> Any:
     body = '{"position": {"fixTime": "%s", "latitude": -23.55, "longitude": -46.63, "%s": %s}, "device": {"uniqueId": "van-1"}}'
     return parse_forward((body % (AT, name, odd)).encode(), now=NOW).content
 
@@ -71,7 +71,7 @@ def geojson(name: str, odd: str, folder: Path) -> Any:
     return read_file(folder / "fixes.geojson", text % (AT, name, odd))
 
 
-JSON_WAYS = [own, client_9, forwarded, document, lines]
+JSON_WAYS = [own, client_9, parse_forwarded, document, lines]
 
 
 def parameters(name: str, odd: str, folder: Path) -> Any:
@@ -206,7 +206,7 @@ def test_what_makes_a_fix_still_refuses_it(name: str, odd: str) -> None:
     ],
 )
 def test_an_odd_attribute_costs_no_other(attributes: str, kept: dict[str, Any], unknown: tuple[str, ...]) -> None:
-    for fix in (own("attributes", attributes, Path()), forwarded("attributes", attributes, Path())):
+    for fix in (own("attributes", attributes, Path()), parse_forwarded("attributes", attributes, Path())):
         assert (fix.latitude, fix.attributes, fix.unknown) == (-23.55, kept, unknown)
 
 

@@ -32,7 +32,7 @@ def client_9(value: float, tmp_path: Path) -> Any:
     return parse_json(json.dumps(body).encode(), now=NOW).content
 
 
-def forwarded(value: float, tmp_path: Path) -> Any:
+def parse_forwarded(value: float, tmp_path: Path) -> Any:
     position = {**PLACE, "fixTime": AT, "speed": value, "course": value, "accuracy": value}
     return parse_forward(json.dumps({"position": position, "device": {"uniqueId": "van-1"}}).encode(), now=NOW).content
 
@@ -52,7 +52,7 @@ def csv_row(value: float, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("value", [-1, -1.0, -0.5])
-@pytest.mark.parametrize("read", [parameters, client_9, forwarded, own, csv_row])
+@pytest.mark.parametrize("read", [parameters, client_9, parse_forwarded, own, csv_row])
 def test_below_zero_is_unknown(read, value, tmp_path):
     fix = read(value, tmp_path)
     assert isinstance(fix, Fix), fix

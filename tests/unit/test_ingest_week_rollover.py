@@ -34,7 +34,7 @@ def client_9(at: datetime) -> Any:
     return parse_json(json.dumps({"device_id": "van-1", "location": location}).encode(), now=NOW).content
 
 
-def forwarded(at: datetime) -> Any:
+def parse_forwarded(at: datetime) -> Any:
     position = {**PLACE, "fixTime": at.isoformat(), "attributes": {"ignition": True}}
     return parse_forward(json.dumps({"position": position, "device": {"uniqueId": "van-1"}}).encode(), now=NOW).content
 
@@ -53,7 +53,7 @@ def batch_of(timestamp: object) -> Any:
     return [*batch.fixes, *batch.rejected][0]
 
 
-LIVE_WAYS = [parameters, client_9, forwarded, own, own_epoch]
+LIVE_WAYS = [parameters, client_9, parse_forwarded, own, own_epoch]
 
 
 @pytest.mark.parametrize("periods", [1, 2])

@@ -24,7 +24,7 @@ def event(event_id):
     return RecentEvent(event_id, json.dumps({"id": event_id}).encode())
 
 
-def told(news):
+def sent_devices(news):
     return [(known.device_id, json.loads(known.now.state), with_info) for known, with_info in news.devices]
 
 
@@ -37,10 +37,10 @@ def view():
 
 def test_a_snapshot_holds_everything_and_what_follows_only_news(view):
     cursor = Cursor()
-    assert told(view.snapshot(cursor, 20)) == [(1, {"x": 0}, True), (2, {"x": 0}, True)]
+    assert sent_devices(view.snapshot(cursor, 20)) == [(1, {"x": 0}, True), (2, {"x": 0}, True)]
     assert not view.news_after(cursor)
     view.tell([now(2, fix=2, x=1)], [])
-    assert told(view.news_after(cursor)) == [(2, {"x": 1}, False)]
+    assert sent_devices(view.news_after(cursor)) == [(2, {"x": 1}, False)]
     assert not view.news_after(cursor)
 
 
@@ -50,7 +50,7 @@ def test_a_device_that_moved_often_is_told_once_with_the_newest(view):
     for number in range(1, 50):
         view.tell([now(1, fix=1 + number, x=number)], [])
     view.tell([now(2, fix=2, x=7)], [])
-    assert sorted(told(view.news_after(cursor))) == [(1, {"x": 49}, False), (2, {"x": 7}, False)]
+    assert sorted(sent_devices(view.news_after(cursor))) == [(1, {"x": 49}, False), (2, {"x": 7}, False)]
 
 
 def test_each_viewer_has_a_pace_of_their_own(view):
@@ -58,11 +58,11 @@ def test_each_viewer_has_a_pace_of_their_own(view):
     view.snapshot(quick, 20)
     view.snapshot(slow, 20)
     view.tell([now(1, fix=2, x=1)], [event(2)])
-    assert told(view.news_after(quick)) == [(1, {"x": 1}, False)]
+    assert sent_devices(view.news_after(quick)) == [(1, {"x": 1}, False)]
     view.tell([now(1, fix=3, x=2)], [event(3)])
-    assert told(view.news_after(quick)) == [(1, {"x": 2}, False)]
+    assert sent_devices(view.news_after(quick)) == [(1, {"x": 2}, False)]
     news = view.news_after(slow)
-    assert told(news) == [(1, {"x": 2}, False)]
+    assert sent_devices(news) == [(1, {"x": 2}, False)]
     assert [one.event_id for one in news.events] == [2, 3]
 
 
@@ -92,7 +92,7 @@ def test_what_the_database_says_is_news_only_where_it_differs(view):
     # Read before the message above was stored: the older state of 1, a new name of 2, the events again.
     view.reread([(info(1), now(1, x=0)), (info(2, "Truck"), now(2, x=0))], [event(1), event(5)])
     news = view.news_after(cursor)
-    assert told(news) == [(2, {"x": 0}, True)]
+    assert sent_devices(news) == [(2, {"x": 0}, True)]
     assert news.devices[0][0].info.name == "Truck"
     assert news.events == []
 
@@ -106,7 +106,7 @@ def test_a_device_that_left_the_fleet_is_told_as_removed_until_it_is_back(view):
     assert view.news_after(cursor).removed == []
     view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=3))], [])
     news = view.news_after(late)
-    assert (news.removed, told(news)) == ([], [(2, {"x": 3}, True)])
+    assert (news.removed, sent_devices(news)) == ([], [(2, {"x": 3}, True)])
 
 
 def test_an_unknown_device_waits_for_the_database(view):
@@ -118,7 +118,7 @@ def test_an_unknown_device_waits_for_the_database(view):
     assert "devices" not in json.loads(message)
     view.reread([(info(n), now(n, x=1)) for n in (1, 2, 3)], [])
     assert not view.has_unknown
-    assert (3, {"x": 1}, True) in told(view.news_after(cursor))
+    assert (3, {"x": 1}, True) in sent_devices(view.news_after(cursor))
 
 
 def test_events_beyond_what_is_kept_are_counted(view, monkeypatch):

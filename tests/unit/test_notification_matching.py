@@ -56,12 +56,12 @@ def context(**fields) -> Context:
     return Context(**{**defaults, **fields})
 
 
-def decided(wanting: RuleValue, happening: EventValue, **fields) -> list[tuple[int | None, str, str]]:
+def decisions_of(wanting: RuleValue, happening: EventValue, **fields) -> list[tuple[int | None, str, str]]:
     decisions = match(happening, [wanting], context(**fields))
     return [(one.user_id, one.outcome.value, one.reason.value) for one in decisions]
 
 
-def told(rules, events, *, flood_at=100, told_lately=(), **fields):
+def notified_users(rules, events, *, flood_at=100, told_lately=(), **fields):
     found = collect(events, RuleIndex(rules), context(**fields), told_lately=dict(told_lately), flood_at=flood_at)
     return [(tell.event.id, tell.user_id, set(tell.channels)) for tell in found.tells]
 
@@ -122,7 +122,7 @@ def test_it_gives_the_reason_for_each_yes_and_no(wanting, happening, reason):
     (decision,) = match(happening, [wanting], context())
     assert decision.reason is reason
     # The index finds whatever would be told, and nothing else is told.
-    assert bool(told([wanting], [happening])) is (reason is Reason.TOLD)
+    assert bool(notified_users([wanting], [happening])) is (reason is Reason.TOLD)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_it_waits_until_something_has_lasted_as_long_as_the_rule_wants(happening
     ],
 )
 def test_it_tells_those_named_and_those_with_a_role_who_may_see_the_fleet(user_ids, roles, access, expected):
-    assert decided(rule(user_ids=ids(*user_ids), roles=ids(*roles)), event(), access=access) == expected
+    assert decisions_of(rule(user_ids=ids(*user_ids), roles=ids(*roles)), event(), access=access) == expected
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
 def test_it_tells_nobody_of_events_of_late_fixes(kind, age, expected):
     happening = event(kind, occurred_at=NOW - age)
     assert is_news(happening, now=NOW, max_age=MAX_AGE) is expected
-    assert bool(told([rule(event_kinds=frozenset({kind}))], [happening])) is expected
+    assert bool(notified_users([rule(event_kinds=frozenset({kind}))], [happening])) is expected
 
 
 def test_it_tells_a_person_once_through_the_channels_of_all_matching_rules():
@@ -244,7 +244,7 @@ def test_it_tells_a_person_once_through_the_channels_of_all_matching_rules():
         rule(id=2, user_ids=ids(ANA), channels=ids("email")),
         rule(id=3, user_ids=ids(BEN), channels=ids("email"), device_ids=ids(TRUCK)),
     ]
-    assert told(rules, [event()]) == [(1, ANA, {"in_app", "email"}), (1, BEN, {"in_app"})]
+    assert notified_users(rules, [event()]) == [(1, ANA, {"in_app", "email"}), (1, BEN, {"in_app"})]
 
 
 def test_what_one_rule_tells_at_once_another_does_not_hold_as_well():
@@ -292,7 +292,7 @@ def test_it_watches_what_a_rule_with_steps_told_and_waits_for_what_has_to_last()
 def test_it_keeps_each_fleets_rules_apart():
     rules = [rule(id=1), rule(id=2, fleet_id=OTHER_FLEET, channels=ids("in_app")), rule(id=3, fleet_id=None)]
     events = [event(id=7, fleet_id=OTHER_FLEET), event(id=5), event("device_online", id=6)]
-    assert told(rules, events) == [(7, ANA, {"in_app", "email"}), (5, ANA, {"email"}), (6, ANA, {"email"})]
+    assert notified_users(rules, events) == [(7, ANA, {"in_app", "email"}), (5, ANA, {"email"}), (6, ANA, {"email"})]
 
 
 def at(clock: str, day: int = 23) -> datetime:

@@ -62,7 +62,7 @@ def test_it_refuses_what_is_no_network(name):
         TrustedProxies.of([name])
 
 
-def settled(scope: dict[str, Any], tells_scheme: TrustedProxies = TRUSTED) -> dict[str, Any]:
+def scope_behind_proxy(scope: dict[str, Any], tells_scheme: TrustedProxies = TRUSTED) -> dict[str, Any]:
     """The scope as the application behind the middleware finds it."""
     found: list[dict[str, Any]] = []
 
@@ -82,25 +82,27 @@ def scope_of(peer: str | None, kind: str = "http", **headers: str) -> dict[str, 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])
 @pytest.mark.parametrize("told", ["https", "wss", "HTTPS", "http, https"])
 def test_a_trusted_proxy_tells_client_and_scheme(kind, scheme, told):
-    scope = settled(scope_of("10.0.0.1", kind, x_forwarded_for="198.51.100.1", x_forwarded_proto=told, host="a"))
+    scope = scope_behind_proxy(
+        scope_of("10.0.0.1", kind, x_forwarded_for="198.51.100.1", x_forwarded_proto=told, host="a")
+    )
     assert (scope["client"][0], scope["scheme"]) == ("198.51.100.1", scheme)
     assert scope["headers"] == [(b"host", b"a")]
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "http"), ("websocket", "ws")])
 def test_anybody_else_tells_neither(kind, scheme):
-    scope = settled(scope_of("203.0.113.9", kind, x_forwarded_for="198.51.100.1", x_forwarded_proto="https"))
+    scope = scope_behind_proxy(scope_of("203.0.113.9", kind, x_forwarded_for="198.51.100.1", x_forwarded_proto="https"))
     assert (scope["client"][0], scope["scheme"], scope["headers"]) == ("203.0.113.9", scheme, [])
 
 
 def test_a_proxy_may_be_trusted_for_the_scheme_alone():
     told = {"x_forwarded_for": "198.51.100.1", "x_forwarded_proto": "https"}
-    scope = settled(scope_of("127.0.0.2", **told), TrustedProxies.of(["127.0.0.0/8"]))
+    scope = scope_behind_proxy(scope_of("127.0.0.2", **told), TrustedProxies.of(["127.0.0.0/8"]))
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.2", "https")
 
 
 def test_a_scheme_that_does_not_exist_changes_nothing():
-    assert settled(scope_of("10.0.0.1", x_forwarded_proto="https, gopher"))["scheme"] == "http"
+    assert scope_behind_proxy(scope_of("10.0.0.1", x_forwarded_proto="https, gopher"))["scheme"] == "http"
 
 
 def test_wsgi_is_told_the_same():

@@ -230,19 +230,19 @@ MEASURED = [
 MEASURED_ROW = [START, 16.09344, 80.4672, 304.8, 37.85411784]
 
 
-def measured() -> ReportTable:
+def measured_table() -> ReportTable:
     return table_of(days([MEASURED_ROW], [None, 16.09344, None, None, None], columns=MEASURED))
 
 
 def test_csv_is_in_the_units_and_on_the_clock_of_its_reader(tmp_path):
-    header, row, totals = read_csv(write("csv", measured(), tmp_path, IMPERIAL))
+    header, row, totals = read_csv(write("csv", measured_table(), tmp_path, IMPERIAL))
     assert header == ["Time", "Distance (mi)", "Speed (mph)", "Altitude (ft)", "Fuel (gal)"]
     assert row == ["2026-03-01T12:00:00+09:00", "10.0", "50.0", "1000", "10.0"]
     assert totals == ["Total", "10.0", "", "", ""]
 
 
 def test_xlsx_is_in_the_units_and_on_the_clock_of_its_reader(tmp_path):
-    sheet = openpyxl.load_workbook(write("xlsx", measured(), tmp_path, IMPERIAL)).active
+    sheet = openpyxl.load_workbook(write("xlsx", measured_table(), tmp_path, IMPERIAL)).active
     header, row, totals = ([cell.value for cell in line] for line in sheet.iter_rows())
     assert header == ["Time (Asia/Tokyo)", "Distance (mi)", "Speed (mph)", "Altitude (ft)", "Fuel (gal)"]
     assert row == [datetime(2026, 3, 1, 12), 10, 50, 1000, 10]
@@ -250,7 +250,7 @@ def test_xlsx_is_in_the_units_and_on_the_clock_of_its_reader(tmp_path):
 
 
 def test_json_keeps_the_units_its_keys_name_for_every_reader(tmp_path):
-    (row,) = json.loads(write("json", measured(), tmp_path, IMPERIAL).read_bytes())["sections"][0]["rows"]
+    (row,) = json.loads(write("json", measured_table(), tmp_path, IMPERIAL).read_bytes())["sections"][0]["rows"]
     assert row == {
         "at": "2026-03-01T03:00:00Z",
         "distance_km": 16.093,

@@ -42,7 +42,7 @@ def text_of_pdf(name: str, tmp_path) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(path).pages)
 
 
-def written(text: str) -> str:
+def drawn_text(text: str) -> str:
     return "".join(piece.text for piece in pieces(text, False))
 
 
@@ -78,12 +78,12 @@ def test_it_draws_letters_that_readers_of_files_take_apart(word):
     ],
 )
 def test_it_writes_out_what_no_font_has(word, shown):
-    assert written(word).replace("\u00ad", "") == shown.replace("\u00ad", "")
+    assert drawn_text(word).replace("\u00ad", "") == shown.replace("\u00ad", "")
 
 
 def test_words_from_right_to_left_are_turned_around_their_numbers():
-    assert written("שלום 12, אב abc") == "abc בא ,12 םולש"
-    assert written("abc \x07 שלום") == "abc   םולש"
+    assert drawn_text("שלום 12, אב abc") == "abc בא ,12 םולש"
+    assert drawn_text("abc \x07 שלום") == "abc   םולש"
     assert text_width("שלום", 8) == pytest.approx(text_width("םולש", 8), rel=0.1)
 
 

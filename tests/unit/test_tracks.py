@@ -11,7 +11,18 @@ from datetime import datetime
 import pytest
 
 from tasks_app.models import Fleet
-from tests.support.tracks import START, circle, corridor, drive, east, make_fences, polygon, read_track, square, told
+from tests.support.tracks import (
+    START,
+    circle,
+    corridor,
+    drive,
+    east,
+    event_line,
+    make_fences,
+    polygon,
+    read_track,
+    square,
+)
 
 YARD = {"yard": {"area": circle(100)}}
 NIGHTS = [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}]
@@ -34,7 +45,7 @@ def check(track, expected, *, geofences=YARD, fleet=None, device=None, limit_kph
     for batch_size in (len(fixes), 1, 3):
         fences = make_fences(owner, geofences)
         events, _ = drive(fixes, owner, fences, batch_size, limit_kph, device or {})
-        assert sorted(told(event, start) for event in events) == sorted(expected), f"in batches of {batch_size}"
+        assert sorted(event_line(event, start) for event in events) == sorted(expected), f"in batches of {batch_size}"
 
 
 # The yard is a circle of 100 m around place 0.
@@ -287,7 +298,7 @@ def test_overspeed_in_geofences(track, limits, expected):
     fixes = read_track(track)
     for batch_size in (len(fixes), 1):
         events, _ = drive(fixes, owner, fences, batch_size, 90.0, {})
-        assert [told(event) for event in events if event.kind == "overspeed"] == expected
+        assert [event_line(event) for event in events if event.kind == "overspeed"] == expected
 
 
 @pytest.mark.parametrize(

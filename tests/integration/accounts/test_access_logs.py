@@ -12,7 +12,7 @@ from reports_app.models import Report
 from reports_app.services.links import report_link
 from tests.support.cluster import wait_until
 from tests.support.nginx import running_nginx
-from tests.support.reports import wanted
+from tests.support.reports import requested_report
 from tests.support.web import running_web
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
@@ -22,7 +22,7 @@ BEHIND_NGINX = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "TRUSTED_PROXIES": "127.
 @pytest.fixture
 def tokens(device, operator) -> dict[str, str]:
     """Of the addresses of an e-mail."""
-    wanted(device, operator)
+    requested_report(device, operator)
     report = report_link(Report.objects.get(), operator).rpartition("/")[2]
     return {"/reports/shared/": report, "/unsubscribe/": token_of(Subscription(operator.pk, 0, "speed"))}
 

@@ -27,7 +27,7 @@ def south(operator) -> Device:
     return Device.objects.create(fleet=fleet, unique_id="south-1", name="South 1")
 
 
-def asked(api, run_jobs, **body) -> int:
+def ready_report_id(api, run_jobs, **body) -> int:
     """The number of a report that is ready."""
     answer = api.post("/api/tasks/report/fleet", {**RANGE, **body}, format="json")
     assert answer.status_code == 202, answer.content
@@ -65,7 +65,7 @@ def test_a_report_is_gone_with_a_device_that_is_in_it(body, loss, api, operator,
         "both devices": {"device_ids": [device.pk, south.pk]},
         "the fleet": {"fleet_id": south.fleet_id},
     }
-    number = asked(api, run_jobs, **bodies[body])
+    number = ready_report_id(api, run_jobs, **bodies[body])
     assert reads(api, number) == {
         "list": 200, "detail": 200, "preview": 200, "download": 200, "export": 202, "retry": 409,
     }  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_report_is_gone_with_a_device_that_is_in_it(body, loss, api, operator,
 
 
 def test_a_report_stays_when_a_device_of_it_was_deleted(api, device, south, run_jobs, media):
-    number = asked(api, run_jobs)
+    number = ready_report_id(api, run_jobs)
     south.delete()
     assert reads(api, number)["detail"] == 200
 
@@ -105,7 +105,7 @@ def test_a_report_of_before_whose_devices_nobody_knows_is_hidden(api, operator, 
 def test_the_list_and_the_detail_agree_for_staff_with_and_without_the_permission(
     api, device, run_jobs, media, make_user
 ):
-    number = asked(api, run_jobs)
+    number = ready_report_id(api, run_jobs)
     clerk = make_user(is_staff=True)
     assert reads(api_of(clerk), number) == ALL_GONE
     assert reads(api_of(give(clerk, "reports_app.view_report")), number)["detail"] == 200

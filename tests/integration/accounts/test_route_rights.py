@@ -46,7 +46,7 @@ def strangers(make_user, charlie):
     }
 
 
-def tried(user, method: str, route: str, world) -> tuple[int, object]:
+def call_route(user, method: str, route: str, world) -> tuple[int, object]:
     answer = api_of(user).generic(
         method, address(route, world), json.dumps(body_of(method, route, world)), content_type="application/json"
     )
@@ -64,7 +64,7 @@ def test_it_gives_strangers_nothing_and_changes_nothing(method, route, view, wor
     for name, user in strangers.items():
         if route in OF_ANY_FLEET and "another fleet" in name:
             continue
-        status, body = tried(user, method, route, world)
+        status, body = call_route(user, method, route, world)
         if status == 200 and method == "GET":
             foreign = [row for row in body.get("results", [body]) if row.get("name") != "Elsewhere"]
             assert foreign == [], f"{name} reads {foreign}"
@@ -81,7 +81,7 @@ def test_it_lets_members_do_what_their_role_allows(method, route, view, world, f
     right = view.rights[method]
     for role in RANKS:
         user = member(make_user, fleet, role)
-        status, body = tried(user, method, route, world)
+        status, body = call_route(user, method, route, world)
         if role in right.roles:
             assert status not in (401, 403, 404), f"{role}: {status} {body}"
             return
@@ -93,7 +93,7 @@ def test_it_lets_staff_do_what_their_permission_allows(method, route, view, worl
     permission = view.rights[method].permission
     user = staff if permission is None else give(make_user(is_staff=True), permission, *ALSO.get((method, route), ()))
     if not view.rights[method].is_own or permission is not None:
-        status, body = tried(user, method, route, world)
+        status, body = call_route(user, method, route, world)
         assert status not in (401, 403), f"{status} {body}"
         assert status != 404 or route in NOT_THERE, f"{status} {body}"
 

@@ -54,7 +54,7 @@ GRANTS = {
 }
 
 
-def filled(grant: str) -> dict[str, object]:
+def grant_fields(grant: str) -> dict[str, object]:
     group = Group.objects.create(name=f"of {grant}")
     group.permissions.set(permissions_named(["tasks_app.delete_position"]))
     pks = {"user_permissions": permissions_named(["tasks_app.delete_position"])[0].pk, "groups": group.pk}
@@ -65,7 +65,7 @@ def filled(grant: str) -> dict[str, object]:
 @pytest.mark.parametrize("whose", ["own", "another"])
 def test_it_gives_no_rights_through_the_page_of_a_user(grant, whose, clerk, make_user):
     user = clerk if whose == "own" else make_user()
-    fields = filled(grant)
+    fields = grant_fields(grant)
     rights = (user.is_superuser, user.is_staff, user.get_all_permissions())
     change(clerk, user, **fields)
     after = User.objects.get(pk=user.pk)
@@ -75,7 +75,7 @@ def test_it_gives_no_rights_through_the_page_of_a_user(grant, whose, clerk, make
 
 @pytest.mark.parametrize("grant", GRANTS)
 def test_it_gives_no_rights_to_a_new_user(grant, clerk):
-    fields = {"username": "new", **PASSWORD, **filled(grant)}
+    fields = {"username": "new", **PASSWORD, **grant_fields(grant)}
     pages_of(clerk).post(reverse("admin:auth_user_add"), fields)
     new = User.objects.get(username="new")
     assert (new.is_superuser, new.is_staff, new.get_all_permissions()) == (False, False, set())
@@ -115,7 +115,7 @@ def test_it_lets_staff_look_after_accounts_that_have_no_more_than_they(clerk, ch
 
 
 def test_it_lets_superusers_give_everything(staff, charlie):
-    change(staff, charlie, is_staff="on", **filled("permissions"))
+    change(staff, charlie, is_staff="on", **grant_fields("permissions"))
     after = User.objects.get(pk=charlie.pk)
     assert (after.is_staff, after.has_perm("tasks_app.delete_position")) == (True, True)
 

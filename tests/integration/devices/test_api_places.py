@@ -19,7 +19,7 @@ RANGE = "from=2026-03-01T00:00:00Z&to=2026-03-08T00:00:00Z"
 
 
 @pytest.fixture
-def stored(db):
+def store_points(db):
     """Store points (latitude, longitude) of a device, a minute apart; the partitions go with the test's transaction."""
     forget_known_partitions()
 
@@ -48,10 +48,10 @@ def walk(count: int, seed: int = 7) -> list[tuple[float, float]]:
     return [(-23.5 + north, -46.6 + east) for north, east in steps.tolist()]
 
 
-def test_it_lists_positions_of_several_devices_in_one_order(api, make_device, stored, django_assert_num_queries):
+def test_it_lists_positions_of_several_devices_in_one_order(api, make_device, store_points, django_assert_num_queries):
     devices = [make_device() for _ in range(3)]
     for seed, device in enumerate(devices):
-        stored(device, walk(20, seed))
+        store_points(device, walk(20, seed))
     ids = ",".join(str(device.pk) for device in devices)
     url, seen = f"/api/positions?device={ids}&limit=7&{RANGE}", []
     while url:
@@ -68,10 +68,10 @@ def test_one_foreign_device_in_a_list_is_not_found(api, device, make_device):
     assert api.get(f"/api/positions?device={device.pk},{foreign.pk}").status_code == 404
 
 
-def test_it_thins_a_range_and_keeps_what_matters(api, device, stored, django_assert_num_queries):
+def test_it_thins_a_range_and_keeps_what_matters(api, device, store_points, django_assert_num_queries):
     points = walk(5000)
     points[2500] = (-20.0, -46.6)
-    rows = stored(device, points)
+    rows = store_points(device, points)
     # Two for the device, one for each two days of the range, one for the rows that were chosen.
     with django_assert_num_queries(6):
         answer = api.get(f"/api/positions?device={device.pk}&max_points=50&{RANGE}").json()
@@ -83,17 +83,19 @@ def test_it_thins_a_range_and_keeps_what_matters(api, device, stored, django_ass
     assert -20.0 in [row["latitude"] for row in answer["results"]]
 
 
-def test_a_range_of_few_positions_is_answered_whole(api, device, stored):
-    rows = stored(device, walk(30), attributes={"ignition": True})
+def test_a_range_of_few_positions_is_answered_whole(api, device, store_points):
+    rows = store_points(device, walk(30), attributes={"ignition": True})
     answer = api.get(f"/api/positions?device={device.pk}&max_points=500&{RANGE}").json()
     assert len(answer["results"]) == len(rows)
     assert answer["results"][0]["attributes"] == {"ignition": True}
 
 
-def test_geojson_is_a_line_for_each_device_that_the_import_reads_again(api, make_device, stored, tmp_path):
+def test_geojson_is_a_line_for_each_device_that_the_import_reads_again(api, make_device, store_points, tmp_path):
     moving, standing, silent = make_device(unique_id="a"), make_device(unique_id="b"), make_device()
-    rows = stored(moving, walk(40), speed_kph=36.5, altitude_meters=760.0, course_degrees=90.0, accuracy_meters=4.0)
-    rows += stored(standing, [(1.5, 2.5)], speed_kph=0.0)
+    rows = store_points(
+        moving, walk(40), speed_kph=36.5, altitude_meters=760.0, course_degrees=90.0, accuracy_meters=4.0
+    )
+    rows += store_points(standing, [(1.5, 2.5)], speed_kph=0.0)
     answer = api.get(f"/api/positions?device={moving.pk},{standing.pk},{silent.pk}&format=geojson&{RANGE}")
     document = answer.json()
     assert [one["geometry"]["type"] for one in document["features"]] == ["LineString", "Point"]
@@ -108,8 +110,8 @@ def test_geojson_is_a_line_for_each_device_that_the_import_reads_again(api, make
     assert {fix.altitude_meters for fix in fixes} == {760.0, None}
 
 
-def test_geojson_is_cut_at_the_meridian_and_read_again_without_the_cuts(api, device, stored, tmp_path):
-    rows = stored(device, [(10.0, 179.0), (10.0, 179.8), (20.0, -179.8), (20.0, -179.0)], speed_kph=36.5)
+def test_geojson_is_cut_at_the_meridian_and_read_again_without_the_cuts(api, device, store_points, tmp_path):
+    rows = store_points(device, [(10.0, 179.0), (10.0, 179.8), (20.0, -179.8), (20.0, -179.0)], speed_kph=36.5)
     answer = api.get(f"/api/positions?device={device.pk}&format=geojson&{RANGE}")
     (feature,) = answer.json()["features"]
     assert feature["geometry"] == {

@@ -46,7 +46,7 @@ def later() -> datetime:
     return datetime.now(UTC) + SETTLE + MINUTE
 
 
-def refreshed(device, first=DAY, last=date(2026, 3, 12)) -> dict[date, DeviceDay]:
+def refreshed_days(device, first=DAY, last=date(2026, 3, 12)) -> dict[date, DeviceDay]:
     refresh_days([device], first, last, now=NOW)
     return {row.day: row for row in DeviceDay.objects.filter(device=device)}
 
@@ -78,23 +78,23 @@ def test_roll_ups_say_what_the_positions_say(device):
 def test_a_day_is_the_same_however_its_fixes_arrived(device, make_device):
     other = make_device()
     some_days(device)
-    at_once = refreshed(device)
+    at_once = refreshed_days(device)
     everything = [
         *fixes(other, MIDNIGHT + 23.5 * HOUR, 60, longitude=-45.5),
         *fixes(other, MIDNIGHT + 24.6 * HOUR, 30, kph=0.0, longitude=-44.6, ignition=False),
     ]
     # first Friday, then the night in pieces of which some come late, then Monday morning
     store(fixes(other, MIDNIGHT + 4 * 24 * HOUR + 5 * HOUR, 45, longitude=-40.0))
-    refreshed(other)
+    refreshed_days(other)
     for offset in (2, 0, 3, 1):
         store(everything[offset::4])
-        refreshed(other)
+        refreshed_days(other)
     store(
         fixes(other, MIDNIGHT + 8 * HOUR, 30),
         fixes(other, MIDNIGHT + 9.2 * HOUR, 20, longitude=-45.7),
         fixes(other, MIDNIGHT + 10 * HOUR, 20, kph=0.0, longitude=-45.5),
     )
-    piecewise = refreshed(other)
+    piecewise = refreshed_days(other)
     # late fixes raise no events
     others = {"id", "device", "computed_at", "event_counts"}
     names = [field.name for field in DeviceDay._meta.fields if field.name not in others]
@@ -107,7 +107,7 @@ def test_a_day_is_the_same_however_its_fixes_arrived(device, make_device):
 
 def test_only_dirty_days_are_computed(device):
     some_days(device)
-    refreshed(device)
+    refreshed_days(device)
     assert not DirtyDay.objects.exists()
     before = dict(DeviceDay.objects.values_list("day", "computed_at"))
     store(fixes(device, MIDNIGHT + 5 * 24 * HOUR - 2 * HOUR, 30))
@@ -139,7 +139,7 @@ def test_a_fix_stored_while_its_day_is_computed_leaves_it_dirty(device, monkeypa
     refresh_due_days(now=later())
     assert list(DirtyDay.objects.values_list("day", "claimed_at")) == [(DAY, None)]
     assert (
-        refreshed(device)[DAY].fix_count
+        refreshed_days(device)[DAY].fix_count
         == Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 24 * HOUR).count()
     )
 
@@ -165,12 +165,12 @@ def test_one_device_that_fails_does_not_keep_the_others_from_being_computed(devi
 
 def test_dropping_positions_leaves_their_roll_ups(device):
     some_days(device)
-    before = refreshed(device)
+    before = refreshed_days(device)
     Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 9 * HOUR).delete()
     Event.objects.all().delete()
     DirtyDay.objects.create(device=device, day=DAY)
     mark_all_days(Device.objects.filter(pk=device.pk))
-    after = refreshed(device)
+    after = refreshed_days(device)
     assert after[DAY].distance_meters == before[DAY].distance_meters > 0
     assert after[DAY].trip_count == before[DAY].trip_count
 
@@ -185,21 +185,21 @@ def walk_on_two_days(device) -> None:
 
 def test_another_kind_changes_every_day_the_oldest_too(device):
     walk_on_two_days(device)
-    assert {row.distance_meters for row in refreshed(device).values()} == {0.0}
+    assert {row.distance_meters for row in refreshed_days(device).values()} == {0.0}
     device.kind = "phone"
     device.save()
-    days = refreshed(device)
+    days = refreshed_days(device)
     assert [round(days[day].distance_meters, -2) for day in sorted(days)] == [2000, 2000]
     assert [days[day].trip_count for day in sorted(days)] == [1, 1]
 
 
 def test_another_kind_leaves_the_day_alone_that_retention_cut(device):
     walk_on_two_days(device)
-    refreshed(device)
+    refreshed_days(device)
     Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 8.2 * HOUR).delete()
     device.kind = "phone"
     device.save()
-    days = refreshed(device)
+    days = refreshed_days(device)
     assert [round(days[day].distance_meters, -2) for day in sorted(days)] == [0, 2000]
 
 
@@ -207,11 +207,11 @@ def test_another_kind_leaves_the_day_alone_that_retention_cut(device):
 @pytest.mark.parametrize("hours", [0.5, 12, 22])
 def test_another_time_zone_moves_the_oldest_day(device, fleet, zone, hours):
     store(fixes(device, MIDNIGHT + hours * HOUR, 60))
-    refreshed(device)
+    refreshed_days(device)
     fleet.time_zone = zone
     fleet.save()
     moved = Device.objects.select_related("fleet").get(pk=device.pk)
-    days = refreshed(moved, DAY - timedelta(days=2))
+    days = refreshed_days(moved, DAY - timedelta(days=2))
     whole_meters = pytest.approx(60_000, rel=1e-3)
     assert sum(row.distance_meters for row in days.values()) == whole_meters
     assert {row.time_zone for row in days.values()} == {zone}
@@ -219,7 +219,7 @@ def test_another_time_zone_moves_the_oldest_day(device, fleet, zone, hours):
 
 def test_another_time_zone_moves_the_days(device, fleet):
     some_days(device)
-    refreshed(device)
+    refreshed_days(device)
     fleet.time_zone = "Asia/Tokyo"
     fleet.save()
     assert DirtyDay.objects.exists()
@@ -234,7 +234,7 @@ def test_another_time_zone_moves_the_days(device, fleet):
 @pytest.mark.parametrize("change", [{"kind": "phone"}, {"fleet": None}])
 def test_another_kind_or_fleet_makes_the_days_dirty(device, change):
     some_days(device)
-    refreshed(device)
+    refreshed_days(device)
     device.name = "renamed"
     device.save()
     assert not DirtyDay.objects.exists()
@@ -246,7 +246,7 @@ def test_another_kind_or_fleet_makes_the_days_dirty(device, change):
 
 def test_an_event_without_a_fix_counts_in_its_day(device):
     some_days(device)
-    refreshed(device)
+    refreshed_days(device)
     Event.objects.create(device=device, kind="device_offline", occurred_at=MIDNIGHT + 3 * 24 * HOUR)
     parts = day_parts(MIDNIGHT, MIDNIGHT + 5 * 24 * HOUR, device.fleet.zone)
     ((_device, found),) = day_totals([device], parts, now=NOW)
@@ -255,7 +255,7 @@ def test_an_event_without_a_fix_counts_in_its_day(device):
 
 def test_the_odometer_of_a_moment_in_the_past_is_the_newest_one_less_the_way_since(device):
     some_days(device)
-    refreshed(device)
+    refreshed_days(device)
     newest = DeviceState.objects.get(device=device).odometer_meters
     friday = part_totals(device, (DAY, MIDNIGHT + 4 * 24 * HOUR, NOW)).figures.distance_meters
     assert odometer_at(device, NOW) == newest

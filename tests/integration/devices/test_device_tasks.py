@@ -40,7 +40,7 @@ def now(db):
 
 
 @pytest.fixture
-def told():
+def signalled_kinds():
     heard = []
 
     def hear(events, **kwargs):
@@ -51,7 +51,7 @@ def told():
     events_recorded.disconnect(hear)
 
 
-def seen(device, minutes_ago, now, **fields):
+def make_state(device, minutes_ago, now, **fields):
     fields = {"status": DeviceStatus.ONLINE, "latitude": -23.5, "longitude": -46.6, "fix_time": now, **fields}
     return DeviceState.objects.create(device=device, last_seen_at=now - timedelta(minutes=minutes_ago), **fields)
 
@@ -130,8 +130,8 @@ def test_statistics_say_what_was_wrong_with_the_call(device):
         calculate_device_statistics(device.pk, "1y")
 
 
-def test_check_offline_devices_tells_once_per_episode(device, now, told):
-    seen(device, 20, now)
+def test_check_offline_devices_tells_once_per_episode(device, now, signalled_kinds):
+    make_state(device, 20, now)
     assert check_offline_devices() == {"offline": 1}
     assert check_offline_devices() == {"offline": 0}
     event = Event.objects.get()
@@ -141,7 +141,7 @@ def test_check_offline_devices_tells_once_per_episode(device, now, told):
     state = DeviceState.objects.get()
     assert (state.status, state.offline_since) == (DeviceStatus.OFFLINE, now - timedelta(minutes=20))
     process_batch([item(timezone.now() + timedelta(seconds=1))], received_at=timezone.now())
-    assert told == [EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE]
+    assert signalled_kinds == [EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE]
     assert check_offline_devices() == {"offline": 0}
 
 
@@ -155,32 +155,32 @@ def test_the_threshold_is_the_devices_then_the_fleets_then_the_systems(
     settings.OFFLINE_AFTER_MINUTES = 15
     fleet.offline_after_minutes = fleet_minutes
     fleet.save()
-    seen(make_device(offline_after_minutes=device_minutes), silent, now)
+    make_state(make_device(offline_after_minutes=device_minutes), silent, now)
     assert check_offline_devices() == {"offline": expected}
 
 
 def test_inactive_devices_and_ones_never_seen_do_not_go_offline(make_device, now):
-    seen(make_device(is_active=False), 999, now)
+    make_state(make_device(is_active=False), 999, now)
     DeviceState.objects.create(device=make_device())
     assert check_offline_devices() == {"offline": 0}
 
 
 def test_going_offline_shows_in_the_latest_position(device, now):
-    seen(device, 20, now)
+    make_state(device, 20, now)
     assert latest_position(device.pk)["status"] == DeviceStatus.ONLINE
     check_offline_devices()
     assert latest_position(device.pk)["status"] == DeviceStatus.OFFLINE
 
 
-def test_update_device_status_works_it_out_from_the_last_sign(make_device, now, told):
+def test_update_device_status_works_it_out_from_the_last_sign(make_device, now, signalled_kinds):
     fresh, silent, never = make_device(), make_device(), make_device()
-    seen(fresh, 1, now, status=DeviceStatus.OFFLINE)
-    seen(silent, 100, now)
+    make_state(fresh, 1, now, status=DeviceStatus.OFFLINE)
+    make_state(silent, 100, now)
     assert update_device_status(fresh.pk)["status"] == "online"
     assert update_device_status(silent.pk) == {"device_id": silent.pk, "status": "offline", "changed": True}
     assert update_device_status(silent.pk)["changed"] is False
     assert update_device_status(never.pk)["status"] == "unknown"
-    assert told == [EventKind.DEVICE_ONLINE, EventKind.DEVICE_OFFLINE]
+    assert signalled_kinds == [EventKind.DEVICE_ONLINE, EventKind.DEVICE_OFFLINE]
 
 
 def test_update_device_status_takes_only_known_statuses_and_devices(device, now):
@@ -197,8 +197,8 @@ def make_plan(device, now, **fields):
     return MaintenancePlan.objects.create(device=device, name="Oil", **fields)
 
 
-def test_check_maintenance_tells_each_change_once(device, now, told):
-    plan, state = make_plan(device, now), seen(device, 0, now, odometer_meters=899_000)
+def test_check_maintenance_tells_each_change_once(device, now, signalled_kinds):
+    plan, state = make_plan(device, now), make_state(device, 0, now, odometer_meters=899_000)
     assert check_maintenance()["events"] == 0
     for kilometers, kind in ((950, EventKind.MAINTENANCE_DUE_SOON), (1001, EventKind.MAINTENANCE_DUE)):
         state.odometer_meters = kilometers * 1000
@@ -207,12 +207,12 @@ def test_check_maintenance_tells_each_change_once(device, now, told):
         assert check_maintenance()["events"] == 0
         event = Event.objects.get(kind=kind)
         assert event.data == {"plan_id": plan.pk, "plan": "Oil", "remaining": {"kilometers": 1000.0 - kilometers}}
-    assert told == [EventKind.MAINTENANCE_DUE_SOON, EventKind.MAINTENANCE_DUE]
+    assert signalled_kinds == [EventKind.MAINTENANCE_DUE_SOON, EventKind.MAINTENANCE_DUE]
 
 
 def test_maintenance_that_was_done_starts_anew(device, now):
     plan = make_plan(device, now, every_days=30)
-    seen(device, 0, now, odometer_meters=2_000_000, engine_seconds=7200)
+    make_state(device, 0, now, odometer_meters=2_000_000, engine_seconds=7200)
     check_maintenance()
     plan.refresh_from_db()
     assert plan.status == MaintenanceStatus.DUE

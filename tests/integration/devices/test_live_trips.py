@@ -43,7 +43,7 @@ def replay(fixes, every) -> None:
     tell_trips(now=fixes[-1].fix_time + HOUR)
 
 
-def told(device) -> list[tuple]:
+def event_trips(device) -> list[tuple]:
     """(start, end, meters) of each trip by its events."""
     starts = Event.objects.filter(device=device, kind=EventKind.TRIP_START).order_by("occurred_at")
     ends = Event.objects.filter(device=device, kind=EventKind.TRIP_END).order_by("occurred_at")
@@ -54,7 +54,7 @@ def told(device) -> list[tuple]:
     ]
 
 
-def reported(device, start, end) -> list[tuple]:
+def report_trips(device, start, end) -> list[tuple]:
     trips = read_drive(device, start, end).trips
     return [
         (moment_of(trip.started_seconds), moment_of(trip.ended_seconds), round(trip.distance_meters, 1))
@@ -72,9 +72,9 @@ DAY = [
 def test_the_events_of_a_replayed_track_are_the_trips_of_the_report(device, every):
     fixes = track(device, *DAY) if every > 1 else track(device, *DAY)[::6]
     replay(fixes, every)
-    trips = reported(device, START - HOUR, START + 24 * HOUR)
+    trips = report_trips(device, START - HOUR, START + 24 * HOUR)
     assert len(trips) == 3
-    assert told(device) == trips
+    assert event_trips(device) == trips
 
 
 def test_the_events_of_a_real_track_are_the_trips_of_the_report(device, traces_dir):
@@ -88,9 +88,9 @@ def test_the_events_of_a_real_track_are_the_trips_of_the_report(device, traces_d
         for moment, row in sorted(rows.items())
     ]
     replay(fixes, 60)
-    trips = reported(device, fixes[0].fix_time - HOUR, fixes[-1].fix_time + HOUR)
+    trips = report_trips(device, fixes[0].fix_time - HOUR, fixes[-1].fix_time + HOUR)
     assert len(trips) > 5
-    assert told(device) == trips
+    assert event_trips(device) == trips
 
 
 def test_a_start_is_told_while_the_trip_goes_on_and_its_end_once_it_is_over(device):
@@ -120,7 +120,7 @@ def test_looking_again_tells_nothing_twice(device):
 def test_a_trip_of_a_device_that_fell_silent_ends_where_it_was_last_heard_of(device):
     fixes = track(device, (10, 60, 0.0), (20, 10, 50.0))
     replay(fixes, 1000)
-    assert told(device) == reported(device, START, START + 24 * HOUR)
+    assert event_trips(device) == report_trips(device, START, START + 24 * HOUR)
     assert Event.objects.get(kind=EventKind.TRIP_END).occurred_at == fixes[-1].fix_time
 
 
@@ -133,7 +133,7 @@ def test_an_end_told_too_early_moves_when_the_fixes_of_the_silence_come_after_al
     (end,) = Event.objects.filter(kind=EventKind.TRIP_END)
     assert end.pk == first.pk
     assert end.occurred_at > first.occurred_at
-    assert told(device) == reported(device, START, START + 24 * HOUR)
+    assert event_trips(device) == report_trips(device, START, START + 24 * HOUR)
 
 
 def test_the_alerts_receive_the_events_with_them(device):

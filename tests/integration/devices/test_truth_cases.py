@@ -90,7 +90,7 @@ def test_an_hour_on_foot_or_in_the_air_is_in_the_statistics_and_on_the_odometer(
     device = make_device(kind=kind)
     columns = noisy(legs(every, (60, kph * 1000, kph)), 0, 1)
     store(device, zip(*columns, strict=True))
-    found = calculate_statistics(device_id=device.pk, period="24h", now=moment(START_SECONDS + 7200))
+    found = calculate_statistics(device_id=device.pk, period="24h", now=time_of(START_SECONDS + 7200))
     assert found["distance_meters"] == pytest.approx(kph * 1000, rel=0.02)
     assert found["moving_seconds"] == pytest.approx(3600, rel=0.02)
     assert DeviceState.objects.get(device=device).odometer_meters == pytest.approx(found["distance_meters"], rel=0.001)
@@ -102,19 +102,19 @@ def test_a_stop_with_fixes_on_both_sides_of_the_180th_meridian_is_there(make_dev
     sides = (179.99999, -179.99999)
     store(device, [(START_SECONDS + 60 * number, -17.0, sides[number % 2]) for number in range(20)])
     report = build(
-        "stops", device=device, range_start=moment(START_SECONDS - 3600), range_end=moment(START_SECONDS + 7200)
+        "stops", device=device, range_start=time_of(START_SECONDS - 3600), range_end=time_of(START_SECONDS + 7200)
     )
     (row,) = rows_of(report, "stops")
     assert (row["latitude"], abs(row["longitude"])) == (pytest.approx(-17), pytest.approx(180, abs=1e-4))
     assert DeviceState.objects.get(device=device).odometer_meters == 0
 
 
-def moment(seconds: float) -> datetime:
+def time_of(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def store(device: Device, rows: Iterable[tuple[float, float, float]]) -> None:
     """Store seconds and places of fixes without speeds."""
-    fixes = [Fix(device.unique_id, moment(float(at)), float(north), float(east)) for at, north, east in rows]
+    fixes = [Fix(device.unique_id, time_of(float(at)), float(north), float(east)) for at, north, east in rows]
     assert store_fixes(fixes, fixes[-1].fix_time, announce=False).stored == len(fixes)
     refresh_due_days(now=timezone.now() + timedelta(hours=1))

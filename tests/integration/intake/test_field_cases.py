@@ -97,7 +97,7 @@ def cases(traces_dir) -> Path:
     return folder
 
 
-def stored() -> list[tuple]:
+def stored_fixes() -> list[tuple]:
     rows = Position.objects.order_by("fix_time")
     return [
         (f"{row.fix_time:%H:%M:%S}", (row.latitude, row.longitude), row.altitude_meters, row.speed_kph) for row in rows
@@ -148,7 +148,7 @@ def read(request, api, staff, device, run_jobs, media):
 @pytest.mark.parametrize("name", FILES)
 def test_every_fix_of_a_file_is_read_as_it_was_meant(name, cases, read):
     assert read(cases / name) == ""
-    assert stored() == [(*fix[:3], None if fix[3] is None else pytest.approx(fix[3])) for fix in FILES[name]]
+    assert stored_fixes() == [(*fix[:3], None if fix[3] is None else pytest.approx(fix[3])) for fix in FILES[name]]
 
 
 @pytest.mark.parametrize("name", ENDS)

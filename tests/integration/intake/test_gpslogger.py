@@ -14,7 +14,7 @@ from django.test import Client
 from tasks_app.models import Position
 from tasks_app.services.inbox import drain_inbox
 from tests.integration.intake.test_owntracks import basic
-from tests.support.ingest import AT, kept
+from tests.support.ingest import AT, quarantined_codes
 
 pytestmark = pytest.mark.django_db
 DOCS = Path(django_settings.BASE_DIR) / "docs" / "devices.md"
@@ -49,7 +49,7 @@ def values() -> dict[str, str]:
     }
 
 
-def filled(text: str, **changes: str) -> str:
+def filled_url(text: str, **changes: str) -> str:
     """The text with its parameters replaced, the longer names first; %ALL is all of them."""
     given = {**values(), **changes}
     text = text.replace("%ALL", "&".join(f"{name.lower()}=%{name}" for name in given))
@@ -58,7 +58,7 @@ def filled(text: str, **changes: str) -> str:
     return text
 
 
-def documented(key: str) -> dict[str, str]:
+def documented_urls(key: str) -> dict[str, str]:
     """The URLs and the body from the documentation, with the key of the test."""
     section = DOCS.read_text().partition("## GPSLogger")[2].partition("\n## ")[0]
     url, everything, body = re.findall(r"^    (\S*%\S+)$", section, re.MULTILINE)
@@ -72,7 +72,7 @@ def address(url: str) -> str:
 
 def check_stored(response: HttpResponse) -> None:
     assert response.status_code == 200, response.content
-    assert (drain_inbox()["stored"], kept()) == (1, [])
+    assert (drain_inbox()["stored"], quarantined_codes()) == (1, [])
     row = Position.objects.get()
     assert (row.latitude, row.longitude, row.fix_time) == (-23.55, -46.63, AT)
     assert (row.altitude_meters, row.accuracy_meters, row.course_degrees) == (760.0, 6.5, pytest.approx(170.8125))
@@ -83,19 +83,19 @@ def check_stored(response: HttpResponse) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("name", ["url", "everything"])
 def test_the_documented_address_gives_the_right_position(name, method, device, key):
-    path = address(filled(documented(key)[name].replace("48241179", "van-1")))
+    path = address(filled_url(documented_urls(key)[name].replace("48241179", "van-1")))
     check_stored(Client().generic(method, path, headers={"Authorization": basic(key)}))
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", ""])
 def test_the_documented_body_gives_the_right_position(content_type, device, key):
-    body = filled(documented(key)["body"].replace("48241179", "van-1"))
+    body = filled_url(documented_urls(key)["body"].replace("48241179", "van-1"))
     request = {"headers": {"Authorization": basic(key)}, "content_type": content_type}
     check_stored(Client().generic("POST", "/ingest/osmand", body.encode(), **request))
 
 
 def test_the_key_may_stand_in_the_path(device, key):
-    path = address(filled(documented(key)["everything"].replace("48241179", "van-1")))
+    path = address(filled_url(documented_urls(key)["everything"].replace("48241179", "van-1")))
     check_stored(Client().get(path.replace("/ingest/osmand", f"/ingest/osmand/{key}")))
 
 
@@ -103,7 +103,7 @@ def test_the_key_may_stand_in_the_path(device, key):
     ("odd", "field"), [("ALT", "altitude_meters"), ("SPD", "speed_kph"), ("ACC", "accuracy_meters")]
 )
 def test_what_the_app_does_not_know_costs_only_itself(odd, field, device, key):
-    path = address(filled(documented(key)["everything"].replace("48241179", "van-1"), **{odd: "null"}))
+    path = address(filled_url(documented_urls(key)["everything"].replace("48241179", "van-1"), **{odd: "null"}))
     assert Client().get(path, headers={"Authorization": basic(key)}).status_code == 200
     assert drain_inbox()["stored"] == 1
     assert getattr(Position.objects.get(), field) is None

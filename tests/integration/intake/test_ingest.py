@@ -15,11 +15,11 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
-    forwarded,
-    kept,
+    forwarded_position,
     parameters,
     position,
     problem,
+    quarantined_codes,
     send_form,
     send_json,
     send_query,
@@ -36,7 +36,7 @@ WAYS = {
     "Traccar Client 10": send_form,
     "a tracker with GET": lambda key: Client().get(OSMAND, {**parameters(), "key": key}),
     "own gateway": lambda key: send_json(POSITIONS, position(speed=40.0032), key),
-    "Traccar server": lambda key: send_json(TRACCAR, forwarded(), TOKEN),
+    "Traccar server": lambda key: send_json(TRACCAR, forwarded_position(), TOKEN),
 }
 
 
@@ -48,7 +48,7 @@ def test_every_way_in_gives_the_same_row(way, device, key, server):
     row = Position.objects.get(device=device)
     assert (row.fix_time, row.latitude, row.longitude) == (AT, -23.55, -46.63)
     assert row.speed_kph == pytest.approx(40.0032)
-    assert kept() == []
+    assert quarantined_codes() == []
 
 
 def test_a_phone_that_repeats_itself_is_stored_once(device, key):
@@ -98,7 +98,7 @@ def test_knowing_an_identifier_is_not_enough(wrong, unique_id, device, key):
     ]
     assert [response.status_code for response in responses] == [401] * 4
     assert {response["WWW-Authenticate"] for response in responses} == {"Bearer"}
-    assert (inbox_size(), kept()) == (0, [])
+    assert (inbox_size(), quarantined_codes()) == (0, [])
 
 
 def test_a_key_opens_no_other_device(device, key, make_device):
@@ -112,7 +112,11 @@ def test_a_key_opens_no_other_device(device, key, make_device):
 
 def test_an_inactive_device_is_refused(device, key, server):
     Device.objects.update(is_active=False)
-    for response in (send_query(key), send_json(POSITIONS, position(), key), send_json(TRACCAR, forwarded(), TOKEN)):
+    for response in (
+        send_query(key),
+        send_json(POSITIONS, position(), key),
+        send_json(TRACCAR, forwarded_position(), TOKEN),
+    ):
         problem(response, 403, "inactive_device")
 
 
@@ -140,12 +144,12 @@ def test_a_message_without_an_identifier_is_refused(device, key):
 
 @pytest.mark.parametrize("sent", ["", "wrong", "é"])
 def test_a_traccar_server_needs_the_token(sent, device, server):
-    problem(send_json(TRACCAR, forwarded(), sent), 401, "authentication_failed")
+    problem(send_json(TRACCAR, forwarded_position(), sent), 401, "authentication_failed")
 
 
 def test_without_a_token_in_the_settings_no_server_is_let_in(device, key):
-    problem(send_json(TRACCAR, forwarded(), ""), 403, "not_configured")
-    problem(send_json(TRACCAR, forwarded(), key), 403, "not_configured")
+    problem(send_json(TRACCAR, forwarded_position(), ""), 403, "not_configured")
+    problem(send_json(TRACCAR, forwarded_position(), key), 403, "not_configured")
 
 
 def test_it_asks_for_no_csrf_token(device, key):
@@ -164,7 +168,7 @@ def join(settings, fleet) -> Fleet:
 
 def test_unknown_devices_join_the_fleet_the_settings_name(join, unsigned, server):
     assert send_query(id="phone-1").status_code == 200
-    assert send_json(TRACCAR, forwarded("truck-1"), TOKEN).status_code == 200
+    assert send_json(TRACCAR, forwarded_position("truck-1"), TOKEN).status_code == 200
     rows = Device.objects.order_by("id").values_list("unique_id", "name", "fleet_id", "ingest_key_hash")
     assert list(rows) == [("phone-1", "phone-1", join.pk, ""), ("truck-1", "Van 7", join.pk, "")]
     assert drain_inbox()["stored"] == 2
@@ -194,7 +198,7 @@ def test_nobody_joins_a_full_or_missing_fleet(join, unsigned, settings, device):
 
 
 def test_what_a_server_says_of_unknown_devices_is_kept_for_staff_to_see(server):
-    problem(send_json(TRACCAR, forwarded("stranger"), TOKEN), 400, "unknown_device")
+    problem(send_json(TRACCAR, forwarded_position("stranger"), TOKEN), 400, "unknown_device")
     row = QuarantinedFix.objects.get()
     assert (row.device, row.unique_id, row.code, row.source) == (None, "stranger", "unknown_device", "traccar")
 
@@ -215,7 +219,7 @@ def test_a_gateway_sends_batches_and_hears_what_was_wrong(wrap, device, key):
         (4, "not_an_object"),
     ]
     assert drain_inbox()["stored"] == 2
-    assert len(kept()) == 3
+    assert len(quarantined_codes()) == 3
 
 
 def test_a_gateway_s_batch_is_bounded(device, key, settings):
@@ -228,4 +232,4 @@ def test_a_gateway_s_batch_is_bounded(device, key, settings):
 def test_a_position_nested_deeper_than_it_can_be_written_is_kept_aside(device, key):
     deep = b'{"attributes": ' + b"[" * 900 + b"]" * 900 + b"}"
     assert send_json(POSITIONS, deep, key).status_code == 200
-    assert len(kept()) == 1
+    assert len(quarantined_codes()) == 1

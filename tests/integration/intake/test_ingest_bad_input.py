@@ -22,9 +22,9 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
-    forwarded,
-    kept,
+    forwarded_position,
     position,
+    quarantined_codes,
     send_form,
     send_json,
     send_query,
@@ -50,12 +50,12 @@ def test_a_bad_fix_is_kept_aside_and_the_phone_goes_on(name, device, key, server
         send_form(key, **{short: value}),
         send_json(f"{OSMAND}?key={key}", client_9(**{long: value})),
         send_json(POSITIONS, position(**{long: value}), key),
-        send_json(TRACCAR, forwarded(**{long: value}), TOKEN),
+        send_json(TRACCAR, forwarded_position(**{long: value}), TOKEN),
     ]
     assert [response.status_code for response in responses] == [200] * 5
     assert inbox_size() == 0
-    assert set(kept()) == {f"invalid_{long}"}
-    assert len(kept()) == 5
+    assert set(quarantined_codes()) == {f"invalid_{long}"}
+    assert len(quarantined_codes()) == 5
     row = QuarantinedFix.objects.order_by("id").first()
     assert (row.device, row.unique_id, row.source) == (device, "van-1", "osmand")
     assert str(value) in row.body
@@ -82,8 +82,8 @@ def test_a_time_that_cannot_be_right_is_kept_aside(name, device, key, server):
     send_query(key, timestamp=value)
     send_json(f"{OSMAND}?key={key}", message)
     send_json(POSITIONS, position(timestamp=value), key)
-    send_json(TRACCAR, forwarded(fixTime=value), TOKEN)
-    assert (kept(), inbox_size()) == ([code] * 4, 0)
+    send_json(TRACCAR, forwarded_position(fixTime=value), TOKEN)
+    assert (quarantined_codes(), inbox_size()) == ([code] * 4, 0)
 
 
 BODIES = {
@@ -107,14 +107,14 @@ def test_a_body_that_cannot_be_read_does_not_stop_a_phone(name, device, key, ser
     assert send_json(TRACCAR, BODIES[name], TOKEN).status_code == 200
     assert send_json(POSITIONS, BODIES[name], key).status_code in (200, 400)
     assert inbox_size() == 0
-    assert len(kept()) >= 2
+    assert len(quarantined_codes()) >= 2
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_who_is_not_known_is_told_that_his_body_cannot_be_read(name, device, unsigned):
     for path in (OSMAND, POSITIONS):
         assert send_json(path, BODIES[name]).status_code == 400
-    assert kept() == []
+    assert quarantined_codes() == []
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_who_is_not_known_is_told_that_his_body_cannot_be_read(name, device, uns
 )
 def test_of_a_member_that_comes_twice_the_last_counts(body, device, key):
     assert send_json(f"{OSMAND}?key={key}", body).status_code == 200
-    assert (inbox_size(), kept()) == (1, [])
+    assert (inbox_size(), quarantined_codes()) == (1, [])
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "x", FORM])
@@ -153,7 +153,7 @@ def test_a_phone_s_heartbeat_is_a_sign_of_life_and_no_position(device, key):
     assert (state.status, state.offline_since, state.fix_time) == (DeviceStatus.ONLINE, None, None)
     assert timezone.now() - state.last_seen_at < timedelta(minutes=1)
     assert Event.objects.get().kind == EventKind.DEVICE_ONLINE
-    assert (inbox_size(), kept()) == (0, [])
+    assert (inbox_size(), quarantined_codes()) == (0, [])
 
 
 def test_news_that_a_device_is_silent_is_no_sign_of_life(device, server):
@@ -196,7 +196,7 @@ def test_any_position_is_taken_in_whole_or_kept_aside(changes, device, key, gene
     response = send_json(POSITIONS, position(**changes), key)
     assert response.status_code in (200, 202, 400)
     if response.status_code != 400:
-        assert (inbox_size(), len(kept())) == ((1, 0) if response.status_code == 202 else (0, 1))
+        assert (inbox_size(), len(quarantined_codes())) == ((1, 0) if response.status_code == 202 else (0, 1))
         assert drain_inbox()["rejected"] == 0
 
 

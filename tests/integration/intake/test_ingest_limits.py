@@ -18,7 +18,7 @@ from tests.support.ingest import (
     TRACCAR,
     bomb,
     client_9,
-    forwarded,
+    forwarded_position,
     position,
     problem,
     send_json,
@@ -85,7 +85,7 @@ def test_a_full_inbox_asks_the_sender_to_come_back(device, key, server, monkeypa
     for response in (
         send_query(key),
         send_json(POSITIONS, position(), key),
-        send_json(TRACCAR, forwarded(), TOKEN),
+        send_json(TRACCAR, forwarded_position(), TOKEN),
     ):
         problem(response, 503, "inbox_full")
         assert response["Retry-After"]

@@ -19,7 +19,7 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
-    forwarded,
+    forwarded_position,
     parameters,
     position,
     problem,
@@ -80,7 +80,7 @@ def test_refused_ones_do_not_use_up_what_all_may_bring(unsigned):
 
 
 def test_a_server_with_a_token_is_held_to_the_limit_of_all_only(server):
-    answers = [send_json(TRACCAR, forwarded(f"truck-{number}"), TOKEN) for number in range(6)]
+    answers = [send_json(TRACCAR, forwarded_position(f"truck-{number}"), TOKEN) for number in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     row = QuarantinedFix.objects.get()
     assert (row.unique_id, row.code, row.source) == ("truck-5", "too_many_new_devices", "traccar")

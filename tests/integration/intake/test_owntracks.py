@@ -14,14 +14,14 @@ from tasks_app.models import Device, DeviceState, DeviceStatus, Position, Quaran
 from tasks_app.queries.inbox import inbox_size
 from tasks_app.services.device_keys import issue_key
 from tasks_app.services.inbox import drain_inbox
-from tests.support.ingest import bomb, kept, moment, problem
+from tests.support.ingest import bomb, minutes_before_now, problem, quarantined_codes
 
 pytestmark = pytest.mark.django_db
 OWNTRACKS = "/ingest/owntracks"
 
 
 def location(**changes: Any) -> dict[str, Any]:
-    at = int(moment(1).timestamp())
+    at = int(minutes_before_now(1).timestamp())
     return {"_type": "location", "tst": at, "lat": -23.55, "lon": -46.63, "vel": 36, "batt": 40, "tid": "xx", **changes}
 
 
@@ -69,11 +69,11 @@ def test_a_slash_and_a_query_are_fine(path, device, key):
 
 
 def test_a_list_of_messages_is_taken_in_one_by_one(device, key):
-    at = int(moment(10).timestamp())
+    at = int(minutes_before_now(10).timestamp())
     items = [location(tst=at), location(tst=at + 1, lat=95), {"_type": "lwt"}, location(tst=at + 2), 5]
     check_taken(send(items, key))
     assert drain_inbox()["stored"] == 2
-    assert kept() == ["invalid_latitude", "wrong_shape"]
+    assert quarantined_codes() == ["invalid_latitude", "wrong_shape"]
     assert {row.source for row in QuarantinedFix.objects.all()} == {"owntracks"}
 
 
@@ -87,14 +87,14 @@ def test_entering_a_region_is_a_position(device, key):
 @pytest.mark.parametrize("body", [b"", b"[]", b" "])
 def test_nothing_is_answered_with_a_list_too(body, device, key):
     check_taken(send(body, key))
-    assert (inbox_size(), kept()) == (0, [])
+    assert (inbox_size(), quarantined_codes()) == (0, [])
 
 
 @pytest.mark.parametrize("kind", ["waypoint", "waypoints", "cmd", "card", "status", "steps", "configuration"])
 def test_other_messages_are_signs_of_life(kind, device, key):
     check_taken(send({"_type": kind, "tst": 1, "waypoints": [], "password": "secret"}, key))
     assert DeviceState.objects.get(device=device).status == DeviceStatus.ONLINE
-    assert (inbox_size(), kept()) == (0, [])
+    assert (inbox_size(), quarantined_codes()) == (0, [])
 
 
 def test_a_last_will_is_none(device, key):
@@ -112,7 +112,7 @@ def test_an_encrypted_message_is_kept_aside_and_the_phone_goes_on(device, key):
 @pytest.mark.parametrize("body", [b"{", b'"x"', b"5", b"null", b"[" * 60_000, b'{"_type": "location", "lat": "\xff"}'])
 def test_what_cannot_be_read_does_not_stop_a_phone(body, device, key):
     check_taken(send(body, key))
-    assert len(kept()) == 1
+    assert len(quarantined_codes()) == 1
 
 
 def test_a_large_body_is_refused(device, key):
@@ -138,7 +138,7 @@ def test_without_the_key_nobody_is_let_in(header, device, key):
         send(location(topic="owntracks/jane/van-1"), **{"Authorization": header, "X-Limit-D": "van-1"}).status_code
         == 401
     )
-    assert (inbox_size(), kept()) == (0, [])
+    assert (inbox_size(), quarantined_codes()) == (0, [])
 
 
 def test_a_colon_in_the_user_s_name_is_no_way_round(device, key):
@@ -188,5 +188,5 @@ def test_a_device_that_is_switched_off_is_refused(device, key):
 
 def test_a_list_counts_as_many_messages(device, key, settings):
     settings.INGEST_DEVICE_PER_MINUTE = 3
-    check_taken(send([location(tst=int(moment(n).timestamp())) for n in range(5)], key))
+    check_taken(send([location(tst=int(minutes_before_now(n).timestamp())) for n in range(5)], key))
     assert send(location(), key).status_code == 429

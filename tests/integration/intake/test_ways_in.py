@@ -112,7 +112,7 @@ def make_sender(make_device, api, run_jobs, settings, tmp_path) -> Callable[[], 
 # --- What each way says -----------------------------------------------------------------------------------------------
 
 
-def given(**said: Any) -> dict[str, Any]:
+def known_values(**said: Any) -> dict[str, Any]:
     """What is known of it."""
     return {name: value for name, value in said.items() if value is not None}
 
@@ -123,7 +123,7 @@ def converted(speed_kph: float | None, kph_per_unit: float) -> float | None:
 
 def parameters(fix: Fix) -> str:
     return urlencode(
-        given(
+        known_values(
             id=fix.device_id,
             timestamp=int(fix.fix_time.timestamp()),
             lat=fix.latitude,
@@ -143,14 +143,14 @@ def client_9(fix: Fix) -> dict[str, Any]:
         "speed": -1 if speed is None else speed,
         "heading": -1 if heading is None else heading,
         "accuracy": -1,
-        **given(latitude=fix.latitude, longitude=fix.longitude, altitude=fix.altitude_meters),
+        **known_values(latitude=fix.latitude, longitude=fix.longitude, altitude=fix.altitude_meters),
     }
     return {"device_id": fix.device_id, "location": {"timestamp": fix.fix_time.isoformat(), "coords": coords}}
 
 
-def forwarded(fix: Fix) -> dict[str, Any]:
+def forward_body(fix: Fix) -> dict[str, Any]:
     """Accuracy 0 is how a Traccar server says that it does not know."""
-    position = given(
+    position = known_values(
         fixTime=fix.fix_time.isoformat(timespec="milliseconds"),
         latitude=fix.latitude,
         longitude=fix.longitude,
@@ -227,7 +227,7 @@ SINGLE_WAYS: dict[str, Callable[[Sender, Track], None]] = {
         lambda to, fix: WIRE.generic("POST", f"{OSMAND}?key={to.key}", parameters(fix), content_type=FORM)
     ),
     "osmand by JSON": one_by_one(lambda to, fix: send_json(f"{OSMAND}?key={to.key}", client_9(fix))),
-    "traccar": one_by_one(lambda to, fix: send_json(TRACCAR, forwarded(fix), TOKEN)),
+    "traccar": one_by_one(lambda to, fix: send_json(TRACCAR, forward_body(fix), TOKEN)),
     "positions, single": one_by_one(lambda to, fix: send_json(POSITIONS, fix_to_item(fix), to.key)),
 }
 API_WAYS: dict[str, Callable[[Sender, Track], None]] = {

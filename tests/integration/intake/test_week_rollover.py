@@ -16,10 +16,10 @@ from tests.support.ingest import (
     POSITIONS,
     TOKEN,
     TRACCAR,
-    forwarded,
-    kept,
-    moment,
+    forwarded_position,
+    minutes_before_now,
     position,
+    quarantined_codes,
     send_form,
     send_json,
     send_query,
@@ -31,7 +31,7 @@ PERIOD = timedelta(weeks=1024)
 WAYS: dict[str, Callable[[str, datetime], Any]] = {
     "query": lambda key, at: send_query(key, timestamp=int(at.timestamp())),
     "form": lambda key, at: send_form(key, timestamp=int(at.timestamp())),
-    "server": lambda key, at: send_json(TRACCAR, forwarded(fixTime=at.isoformat()), TOKEN),
+    "server": lambda key, at: send_json(TRACCAR, forwarded_position(fixTime=at.isoformat()), TOKEN),
     "gateway": lambda key, at: send_json(POSITIONS, position(timestamp=at.isoformat()), key),
 }
 
@@ -39,7 +39,7 @@ WAYS: dict[str, Callable[[str, datetime], Any]] = {
 @pytest.mark.parametrize("periods", [1, 2])
 @pytest.mark.parametrize("name", WAYS)
 def test_a_rolled_over_time_is_put_right_and_the_device_goes_on(name, periods, device, key, server):
-    first, second = moment(2), moment(1)
+    first, second = minutes_before_now(2), minutes_before_now(1)
     WAYS[name](key, first)
     WAYS[name](key, second - periods * PERIOD)
     assert drain_inbox()["stored"] == 2
@@ -53,16 +53,16 @@ def test_a_rolled_over_time_is_put_right_and_the_device_goes_on(name, periods, d
 @pytest.mark.parametrize("name", WAYS)
 def test_a_clock_that_was_never_set_is_kept_aside(name, at, device, key, server):
     assert WAYS[name](key, at).status_code == 200
-    assert (kept(), Position.objects.count(), drain_inbox()["read"]) == (["timestamp_too_old"], 0, 0)
+    assert (quarantined_codes(), Position.objects.count(), drain_inbox()["read"]) == (["timestamp_too_old"], 0, 0)
 
 
 def test_what_weeks_do_not_bring_near_now_is_kept_aside_with_that_reason(device, key):
     send_query(key, timestamp=int((timezone.now() - PERIOD - timedelta(days=60)).timestamp()))
-    assert (kept(), QuarantinedFix.objects.get().device) == (["gps_week_rollover"], device)
+    assert (quarantined_codes(), QuarantinedFix.objects.get().device) == (["gps_week_rollover"], device)
 
 
 def test_a_batch_of_the_api_is_put_right_and_once(api, device, run_jobs):
-    at = moment(5)
+    at = minutes_before_now(5)
     items = [position(timestamp=(at - PERIOD).isoformat()), position(timestamp=at.isoformat())]
     answer = api.post("/api/tasks/position/process-batch", items, format="json")
     run_jobs("positions")
@@ -71,7 +71,7 @@ def test_a_batch_of_the_api_is_put_right_and_once(api, device, run_jobs):
 
 
 def test_a_file_stays_as_it_is(device, tmp_path):
-    at = moment() - PERIOD
+    at = minutes_before_now() - PERIOD
     path = tmp_path / "history.csv"
     path.write_text(f"device_id,timestamp,lat,lon\nvan-1,{at.isoformat()},1.5,2.5\n")
     call_command("import_positions", str(path))

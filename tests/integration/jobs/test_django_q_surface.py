@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def heard():
+def received_signals():
     """Name of the signal -> the task it spoke of, for the length of a test."""
     seen: dict[str, dict] = {}
     receivers = []
@@ -64,13 +64,13 @@ def test_async_task_refuses_what_is_no_registered_task(function):
     assert get_broker().queue_size() == 0
 
 
-def test_its_signals_are_sent(run_jobs, heard):
+def test_its_signals_are_sent(run_jobs, received_signals):
     job_id = django_q.tasks.async_task("probe_add", 1, b=2)
-    assert heard["pre_enqueue"]["func"] == "probe_add"
+    assert received_signals["pre_enqueue"]["func"] == "probe_add"
     run_jobs()
-    assert heard["pre_execute"]["func"] == "probe_add"
-    assert str(heard["post_execute"]["id"]).replace("-", "") == job_id
-    assert heard["post_execute"]["success"] is True
+    assert received_signals["pre_execute"]["func"] == "probe_add"
+    assert str(received_signals["post_execute"]["id"]).replace("-", "") == job_id
+    assert received_signals["post_execute"]["success"] is True
 
 
 def test_a_receiver_that_raises_harms_nobody(run_jobs):

@@ -39,7 +39,7 @@ def test_it_leaves_nothing_but_a_tombstone_in_redis_after_success(run_jobs):
     job_id = probe.probe_add.delay(1)
     run_jobs()
     queue = JobQueue("positions", client())
-    assert waiting(queue) == 0
+    assert waiting_jobs(queue) == 0
     assert client().hgetall(queue.keys.job(str(job_id))) == {b"st": b"succeeded"}
     assert 0 < client().pttl(queue.keys.job(str(job_id))) <= 60_000
 
@@ -109,7 +109,7 @@ def test_it_fails_a_job_whose_result_cannot_be_stored(run_jobs, kind):
 def test_it_refuses_arguments_that_do_not_fit(args, kwargs):
     with pytest.raises(InvalidArguments):
         probe.probe_add.apply_async(args, kwargs)
-    assert waiting(JobQueue("positions", client())) == 0
+    assert waiting_jobs(JobQueue("positions", client())) == 0
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
@@ -285,7 +285,7 @@ def test_it_does_not_run_again_what_has_a_stored_success(run_jobs):
     assert queue.recover("dying", "was killed", dead_after_seconds=0, job_id="") == (1, 0)
     run_jobs()
     assert probe.ledger() == ["once"]
-    assert waiting(queue) == 0
+    assert waiting_jobs(queue) == 0
 
 
 def test_it_hands_back_what_it_did_not_begin(run_jobs):
@@ -346,7 +346,7 @@ def test_it_makes_none_of_many_when_one_has_wrong_arguments():
         probe.probe_add.enqueue_many([(1,), ("2",)])
     with pytest.raises(InvalidArguments):
         probe.probe_add.enqueue_many([(1,)], job_ids=[])
-    assert waiting(JobQueue("positions", client())) == 0
+    assert waiting_jobs(JobQueue("positions", client())) == 0
 
 
 def test_it_takes_nothing_from_a_paused_queue(run_jobs):
@@ -392,7 +392,7 @@ def test_it_counts_a_queue(run_jobs):
     assert list_workers() == []
 
 
-def waiting(queue: JobQueue) -> int:
+def waiting_jobs(queue: JobQueue) -> int:
     return sum(client().xlen(stream) for stream in queue.keys.streams)
 
 

@@ -62,7 +62,7 @@ def damage(request):
     return DAMAGES[request.param]
 
 
-def damaged(queue: JobQueue, damage, **options) -> tuple[str, str]:
+def damaged_and_good_job(queue: JobQueue, damage, **options) -> tuple[str, str]:
     """A damaged job, and after it one that is not."""
     bad, good = (str(probe.probe_note.apply_async([text], **options)) for text in ("bad", "good"))
     damage(queue.keys.job(bad))
@@ -70,7 +70,7 @@ def damaged(queue: JobQueue, damage, **options) -> tuple[str, str]:
 
 
 def test_a_worker_goes_on_to_the_next_job(run_jobs, queue, damage):
-    _, good = damaged(queue, damage)
+    _, good = damaged_and_good_job(queue, damage)
     run_jobs()
     assert Job.objects.get(pk=good).state == "succeeded"
     assert client().xlen(queue.keys.streams[1]) == 0
@@ -90,7 +90,7 @@ def test_a_worker_that_has_it_in_its_hands_finishes_the_others(run_jobs, queue, 
 
 
 def test_a_delayed_one_holds_up_no_other(run_jobs, queue, damage):
-    _, good = damaged(queue, damage, countdown=600)
+    _, good = damaged_and_good_job(queue, damage, countdown=600)
     for job_id in client().zrange(queue.keys.delayed, 0, -1):
         client().zadd(queue.keys.delayed, {job_id: 1})
     run_jobs()
@@ -99,7 +99,7 @@ def test_a_delayed_one_holds_up_no_other(run_jobs, queue, damage):
 
 
 def test_cancelling_another_answers_and_its_row_is_written(queue, staff, damage):
-    bad, good = damaged(queue, damage, countdown=600)
+    bad, good = damaged_and_good_job(queue, damage, countdown=600)
     queue.cancel(bad, {"by": staff.pk, "reason": "x"})
     client().zadd(queue.keys.ended, {bad: 1, b"\xff\xfe": 1, "no id": 1, str(uuid.uuid4()): 1})
     assert cancel_job(job_id=good, user=staff) == JobState.CANCELLED
@@ -120,8 +120,8 @@ def test_the_jobs_of_a_dead_worker_are_given_back(run_jobs, queue, damage):
 def test_a_purge_and_a_repair_reach_all_others(queue, staff, damage):
     from django.utils import timezone
 
-    damaged(queue, damage)
-    damaged(queue, damage, countdown=600)
+    damaged_and_good_job(queue, damage)
+    damaged_and_good_job(queue, damage, countdown=600)
     client().hset(queue.keys.job_prefix.encode() + b"\xff", "st", "queued")
     client().lpush(queue.keys.unique("x"), "no text")
     client().set(queue.keys.unique("y"), b"\xff")
@@ -133,7 +133,7 @@ def test_a_purge_and_a_repair_reach_all_others(queue, staff, damage):
 
 @pytest.mark.parametrize("options", [{}, {"countdown": 600}], ids=["queued", "scheduled"])
 def test_every_list_shows_the_others(queue, staff, damage, options):
-    bad, good = damaged(queue, damage, **options)
+    bad, good = damaged_and_good_job(queue, damage, **options)
     client().xadd(queue.keys.streams[1], {"j": "not an entry of ours"})
     state = JobState.SCHEDULED if options else JobState.QUEUED
     for filters in (JobFilters(), JobFilters(state=state), JobFilters(search="good")):
@@ -167,7 +167,7 @@ def test_queues_and_workers_are_listed_whatever_is_in_their_keys(queue, staff):
     assert len(list_workers()) == 3
 
 
-def captured(queue: JobQueue, job_id: str) -> dict[bytes, bytes]:
+def captured_hash(queue: JobQueue, job_id: str) -> dict[bytes, bytes]:
     return client().hgetall(queue.keys.job(job_id))
 
 
@@ -180,7 +180,7 @@ def put_back(queue: JobQueue, job_id: str, fields: dict[bytes, bytes]) -> None:
 
 def test_a_captured_message_of_a_job_that_has_ended_does_not_run_again(run_jobs, queue):
     job_id = str(probe.probe_note.delay("once"))
-    fields = captured(queue, job_id)
+    fields = captured_hash(queue, job_id)
     run_jobs()
     for _ in range(2):
         put_back(queue, job_id, fields)
@@ -193,7 +193,7 @@ def test_a_captured_message_of_a_job_that_has_ended_does_not_run_again(run_jobs,
 
 def test_a_captured_message_of_a_cancelled_job_does_not_run(run_jobs, queue, staff):
     job_id = str(probe.probe_note.delay("never"))
-    fields = captured(queue, job_id)
+    fields = captured_hash(queue, job_id)
     cancel_job(job_id=job_id, user=staff)
     put_back(queue, job_id, fields)
     run_jobs()

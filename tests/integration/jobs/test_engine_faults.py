@@ -25,7 +25,7 @@ def queue() -> JobQueue:
     return JobQueue("positions", client())
 
 
-def begun(consumer: str, count: int) -> Worker:
+def worker_with_jobs(consumer: str, count: int) -> Worker:
     """A worker with this many jobs in its hands, none run."""
     worker = Worker("positions", consumer, client())
     worker.waiting.extend(worker.queue.take(consumer, count).deliveries)
@@ -44,7 +44,7 @@ def run_and_store_first(worker: Worker) -> str:
 @pytest.mark.parametrize("on_job", ["none", "second"])
 def test_a_stored_success_is_not_run_again_when_its_worker_dies_on_the_next_job(run_jobs, queue, on_job):
     first, second = probe.probe_note.delay("first"), probe.probe_note.delay("second")
-    worker = begun("doomed", 2)
+    worker = worker_with_jobs("doomed", 2)
     assert run_and_store_first(worker) == str(first)
     job_id = str(second) if on_job == "second" else "none"
     assert queue.recover("doomed", "was killed", dead_after_seconds=0, job_id=job_id) == (2, 0)
@@ -55,7 +55,7 @@ def test_a_stored_success_is_not_run_again_when_its_worker_dies_on_the_next_job(
 
 def test_a_late_result_is_not_stored_once_the_job_was_taken_over(run_jobs, queue):
     job_id = probe.probe_note.delay("twice")
-    sleeper = begun("sleeper", 1)
+    sleeper = worker_with_jobs("sleeper", 1)
     sleeper._begin(sleeper.waiting.popleft())
     sleeper._run_one()
     queue.recover("sleeper", "went silent", dead_after_seconds=0, job_id="")
@@ -69,7 +69,7 @@ def test_a_late_result_is_not_stored_once_the_job_was_taken_over(run_jobs, queue
 
 def test_a_result_is_stored_after_redis_forgot_everything(run_jobs, queue):
     job_id = probe.probe_note.delay("kept")
-    worker = begun("lonely", 1)
+    worker = worker_with_jobs("lonely", 1)
     worker._begin(worker.waiting.popleft())
     worker._run_one()
     client().delete(*queue.keys.streams, queue.keys.job(str(job_id)))

@@ -21,7 +21,7 @@ def hook(operator) -> Destination:
 
 
 @pytest.fixture
-def failed(operator, hook) -> Delivery:
+def failed_delivery(operator, hook) -> Delivery:
     written = Notification.objects.create(user=operator, kind="system", dedupe_key="x", subject="Hello", body_text="Hi")
     delivery = Delivery.objects.create(
         notification=written, channel="webhook", destination=hook, state="failed", attempt_count=1, last_error="500 no"
@@ -112,12 +112,12 @@ def test_only_channels_that_reach_everybody_have_a_test_of_their_own(kind, api):
     assert api.post(f"/api/channels/{kind}/test").status_code == 404
 
 
-def test_the_log_shows_every_attempt(api, failed):
+def test_the_log_shows_every_attempt(api, failed_delivery):
     (listed,) = api.get("/api/deliveries").json()["results"]
     assert (listed["channel"], listed["state"], listed["user"], listed["last_error"]) == (
         "webhook", "failed", "ana", "500 no",
     )  # fmt: skip
-    (attempt,) = api.get(f"/api/deliveries/{failed.pk}").json()["attempts"]
+    (attempt,) = api.get(f"/api/deliveries/{failed_delivery.pk}").json()["attempts"]
     assert (attempt["number"], attempt["outcome"], attempt["answer"]) == (1, "failed", "500 no")
 
 
@@ -128,7 +128,7 @@ def test_the_log_shows_every_attempt(api, failed):
         ("notification_id=1000000", 0), ("user_id=1000000", 0),
     ],
 )  # fmt: skip
-def test_the_log_can_be_filtered(query, count, api, failed):
+def test_the_log_can_be_filtered(query, count, api, failed_delivery):
     assert len(api.get(f"/api/deliveries?{query}").json()["results"]) == count
 
 
@@ -137,15 +137,15 @@ def test_the_log_refuses_filters_that_mean_nothing(api):
         assert api.get(f"/api/deliveries?{query}").status_code == 400
 
 
-def test_a_failed_delivery_is_tried_again_once(api, failed):
-    path = f"/api/deliveries/{failed.pk}/retry"
+def test_a_failed_delivery_is_tried_again_once(api, failed_delivery):
+    path = f"/api/deliveries/{failed_delivery.pk}/retry"
     assert api.post(path).json()["state"] == "pending"
     conflict = api.post(path)
     assert (conflict.status_code, conflict.json()["state"]) == (409, "pending")
 
 
-def test_others_deliveries_do_not_exist_but_for_staff_with_the_permission(charlies_api, make_user, failed):
-    path = f"/api/deliveries/{failed.pk}"
+def test_others_deliveries_do_not_exist_but_for_staff_with_the_permission(charlies_api, make_user, failed_delivery):
+    path = f"/api/deliveries/{failed_delivery.pk}"
     assert charlies_api.get("/api/deliveries").json()["results"] == []
     assert charlies_api.get(path).status_code == charlies_api.post(f"{path}/retry").status_code == 404
     clerk = make_user(is_staff=True)
@@ -190,7 +190,7 @@ def run_action(page: Client, model: str, action: str, row) -> str:
     return page.post(url, {"action": action, "_selected_action": [row.pk]}, follow=True).content.decode()
 
 
-def test_staff_send_tests_switch_on_and_try_again(admin_page, hook, failed):
+def test_staff_send_tests_switch_on_and_try_again(admin_page, hook, failed_delivery):
     assert "on its way" in run_action(admin_page, "destination", "test", hook)
     assert Notification.objects.filter(kind="test", user=hook.user).count() == 1
     Destination.objects.update(is_enabled=False, disabled_reason="410")
@@ -198,24 +198,26 @@ def test_staff_send_tests_switch_on_and_try_again(admin_page, hook, failed):
     run_action(admin_page, "destination", "switch_on", hook)
     hook.refresh_from_db()
     assert (hook.is_enabled, hook.disabled_reason) == (True, "")
-    assert "1 delivery is tried again" in run_action(admin_page, "delivery", "try_again", failed)
-    failed.refresh_from_db()
-    assert failed.state == "pending"
+    assert "1 delivery is tried again" in run_action(admin_page, "delivery", "try_again", failed_delivery)
+    failed_delivery.refresh_from_db()
+    assert failed_delivery.state == "pending"
 
 
-def test_the_page_of_a_delivery_shows_its_attempts(admin_page, failed):
-    page = admin_page.get(reverse("admin:notifications_app_delivery_change", args=[failed.pk])).content.decode()
+def test_the_page_of_a_delivery_shows_its_attempts(admin_page, failed_delivery):
+    page = admin_page.get(
+        reverse("admin:notifications_app_delivery_change", args=[failed_delivery.pk])
+    ).content.decode()
     assert page.count("500 no") >= 2
 
 
-def test_actions_need_their_permission(make_user, hook, failed):
+def test_actions_need_their_permission(make_user, hook, failed_delivery):
     clerk = make_user(is_staff=True)
     names = ["view_delivery", "view_destination"]
     clerk.user_permissions.set(Permission.objects.filter(codename__in=names))
     page = Client()
     page.force_login(clerk)
-    run_action(page, "delivery", "try_again", failed)
+    run_action(page, "delivery", "try_again", failed_delivery)
     run_action(page, "destination", "test", hook)
-    failed.refresh_from_db()
-    assert failed.state == "failed"
+    failed_delivery.refresh_from_db()
+    assert failed_delivery.state == "failed"
     assert not Notification.objects.filter(kind="test").exists()

@@ -14,18 +14,18 @@ AREA = {"type": "Circle", "center": [-46.6, -23.5], "radius_meters": 500}
 
 
 @pytest.fixture
-def told(operator, charlie):
-    def tell(user, number: int) -> Notification:
+def others_notification(operator, charlie):
+    def make_notification(user, number: int) -> Notification:
         return Notification.objects.create(
             user=user, kind="system", dedupe_key=str(number), subject=f"News {number}", body_text="Text"
         )
 
     for number in range(5):
-        tell(operator, number)
-    return tell(charlie, 99)
+        make_notification(operator, number)
+    return make_notification(charlie, 99)
 
 
-def test_it_shows_ones_own_and_nobody_elses(api, staff_api, told):
+def test_it_shows_ones_own_and_nobody_elses(api, staff_api, others_notification):
     first = api.get("/api/notifications?limit=3").json()
     second = api.get(first["next"]).json()
     subjects = [one["subject"] for one in first["results"] + second["results"]]
@@ -33,22 +33,22 @@ def test_it_shows_ones_own_and_nobody_elses(api, staff_api, told):
     assert staff_api.get("/api/notifications").json()["results"] == []
 
 
-def test_it_marks_one_as_read_and_again_is_fine(api, told):
+def test_it_marks_one_as_read_and_again_is_fine(api, others_notification):
     number = api.get("/api/notifications").json()["results"][0]["id"]
     assert api.post(f"/api/notifications/{number}/read").json() == {"changed": 1}
     assert api.post(f"/api/notifications/{number}/read").json() == {"changed": 0}
     assert len(api.get("/api/notifications?unread=true").json()["results"]) == 4
     assert [one["id"] for one in api.get("/api/notifications?unread=false").json()["results"]] == [number]
-    assert api.post(f"/api/notifications/{told.pk}/read").status_code == 404
+    assert api.post(f"/api/notifications/{others_notification.pk}/read").status_code == 404
 
 
-def test_it_marks_many_as_read_but_never_those_of_others(api, told):
+def test_it_marks_many_as_read_but_never_those_of_others(api, others_notification):
     numbers = [one["id"] for one in api.get("/api/notifications").json()["results"]]
-    response = api.post("/api/notifications/mark-read", {"ids": [*numbers[:2], told.pk]}, format="json")
+    response = api.post("/api/notifications/mark-read", {"ids": [*numbers[:2], others_notification.pk]}, format="json")
     assert response.json() == {"changed": 2}
     assert api.post("/api/notifications/mark-read", {}, format="json").json() == {"changed": 3}
-    told.refresh_from_db()
-    assert told.read_at is None
+    others_notification.refresh_from_db()
+    assert others_notification.read_at is None
 
 
 @pytest.fixture

@@ -279,7 +279,7 @@ def test_it_knows_which_smtp_errors_are_for_good(error, permanent):
     assert is_permanent(error) is permanent
 
 
-def news(people, **options) -> list[int]:
+def notify_of_report(people, **options) -> list[int]:
     message = Message(
         "report_ready", {"heading": "Trips", "first_day": date(2026, 3, 1), "last_day": date(2026, 3, 1), "files": []}
     )
@@ -294,7 +294,7 @@ def stored_file(settings, tmp_path) -> Attachment:
 
 
 def test_an_email_carries_the_files_attached_to_its_notification(sink, operator, stored_file, run_jobs):
-    news([operator], attachments=(stored_file,))
+    notify_of_report([operator], attachments=(stored_file,))
     run_jobs("notifications")
     (mail,) = sink.messages
     (part,) = mail.iter_attachments()
@@ -303,7 +303,7 @@ def test_an_email_carries_the_files_attached_to_its_notification(sink, operator,
 
 
 def test_a_file_that_is_gone_fails_its_delivery_with_the_reason(sink, operator, stored_file, run_jobs):
-    news([operator], attachments=(stored_file,))
+    notify_of_report([operator], attachments=(stored_file,))
     default_storage.delete(stored_file.storage_name)
     run_jobs("notifications")
     delivery = Delivery.objects.get(channel="email")

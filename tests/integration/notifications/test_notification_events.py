@@ -19,7 +19,7 @@ from tasks_app.services.maintenance import check_plans
 from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import process_batch
 from tasks_app.signals import events_recorded
-from tests.support.notifications import make_geofence, make_rule, record_events, tell_noted_events, written
+from tests.support.notifications import make_geofence, make_rule, record_events, stored_notifications, tell_noted_events
 
 MAX_AGE = timedelta(minutes=15)
 
@@ -37,7 +37,7 @@ def rule(fleet, operator):
 def test_it_writes_a_notification_with_a_delivery_per_channel(device, rule, operator, fleet, db):
     geofence = make_geofence(fleet)
     (event,) = record_events(device, EventKind.GEOFENCE_ENTER, geofence=geofence, latitude=-23.55, longitude=-46.63)
-    (one,) = written()
+    (one,) = stored_notifications()
     assert (one.user, one.event, one.device, one.kind) == (operator, event, device, "geofence")
     assert one.subject == "Van 1 entered Depot"
     assert "openstreetmap.org/?mlat=-23.550000&mlon=-46.630000" in one.body_text
@@ -56,7 +56,7 @@ def test_it_tells_what_the_maintenance_check_finds(device, rule, db):
     MaintenancePlan.objects.create(device=device, name="Oil", every_days=10, last_done_at=now - timedelta(days=9.2))
     check_plans(now=now)
     tell_noted_events()
-    (one,) = written()
+    (one,) = stored_notifications()
     assert one.subject == "Van 1: Oil is due soon"
     assert "Time: 1 day left" in one.body_text
 
@@ -111,7 +111,7 @@ def test_it_tells_of_the_end_of_an_overspeed_with_limit_peak_duration_and_place(
     drive_fast(device, 100, 130, 120)
     assert Notification.objects.count() == 0
     drive_fast(device, 80, ago_seconds=18)
-    (one,) = written()
+    (one,) = stored_notifications()
     assert (one.kind, one.event.kind) == ("speed_end", EventKind.OVERSPEED_END)
     assert one.subject == "Van 1 is no longer too fast, after 42 s (up to 130 km/h, limit 90 km/h)"
     for line in ("Top speed: 130 km/h", "Speed limit: 90 km/h", "Duration: 42 s", "mlat=-23.550000&mlon=-46.630000"):
@@ -205,7 +205,7 @@ def test_it_writes_in_each_readers_language_and_zone(device, fleet, operator, ma
     NotificationPreference.objects.create(user=reader, language="pt-br", time_zone="Asia/Tokyo")
     make_rule(fleet, [operator, reader])
     record_events(device, EventKind.OVERSPEED)
-    texts = {row.user.username: row.body_text for row in written()}
+    texts = {row.user.username: row.body_text for row in stored_notifications()}
     # Without a preference the fleet's own zone is the best guess.
     assert "America/Sao_Paulo" in texts["ana"]
     assert "Asia/Tokyo" in texts["bia"]
@@ -215,7 +215,7 @@ def test_it_writes_in_each_readers_language_and_zone(device, fleet, operator, ma
 def test_an_unknown_zone_or_language_keeps_no_event_from_being_written(zone, device, rule, operator, db):
     NotificationPreference.objects.create(user=operator, language="xx", time_zone=zone)
     record_events(device, EventKind.OVERSPEED)
-    assert "Times are in the zone UTC" in written()[0].body_text
+    assert "Times are in the zone UTC" in stored_notifications()[0].body_text
 
 
 def test_its_queries_do_not_grow_with_events_rules_or_people(make_device, fleet, operator, make_user, db):
@@ -250,7 +250,7 @@ def test_what_no_rule_asks_for_is_not_even_read(device, fleet, operator, db):
         record_events(device, EventKind.OVERSPEED, EventKind.IGNITION_ON)
     assert not [query for query in queries if 'FROM "tasks_app_device"' in query["sql"]]
     record_events(device, EventKind.OVERSPEED, EventKind.ALARM)
-    assert [one.kind for one in written()] == ["alarm"]
+    assert [one.kind for one in stored_notifications()] == ["alarm"]
 
 
 def test_it_counts_the_unread_from_the_cache_and_forgets_on_every_write(device, rule, operator, charlie, run_jobs):
@@ -296,6 +296,10 @@ def test_it_notifies_given_people_once_per_key_with_clean_texts(operator, make_u
 
     assert len(tell()) == 1
     assert tell() == []
-    written = Notification.objects.get()
-    assert (written.user, written.subject, written.body_text) == (operator, "Report Bcc: eve@example.org", "Ready")
+    stored_notifications = Notification.objects.get()
+    assert (stored_notifications.user, stored_notifications.subject, stored_notifications.body_text) == (
+        operator,
+        "Report Bcc: eve@example.org",
+        "Ready",
+    )
     assert rows() == [("ana", "in_app", DeliveryState.SENT)]

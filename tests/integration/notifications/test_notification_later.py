@@ -32,12 +32,12 @@ from notifications_app.services.notifications.notifying import may_wait, notify_
 from tasks_app.engine import InvalidArguments, get_task
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, FleetMembership, FleetRole
 from tasks_app.signals import events_recorded
-from tests.support.notifications import make_geofence, make_rule, record_events, tell_noted_events, written
+from tests.support.notifications import make_geofence, make_rule, record_events, stored_notifications, tell_noted_events
 
 pytestmark = pytest.mark.django_db
 
 
-def told() -> list[tuple[str, str]]:
+def notified_users() -> list[tuple[str, str]]:
     return list(Notification.objects.order_by("pk").values_list("user__username", "subject"))
 
 
@@ -62,12 +62,12 @@ def test_quiet_hours_hold_back_all_but_urgent_kinds_and_end_with_one_digest(
     make_rule(fleet, [operator], channels=["in_app", "email"])
     record_events(device, EventKind.OVERSPEED, EventKind.OVERSPEED, EventKind.ALARM, EventKind.IGNITION_ON)
     record_events(make_device(name="Van 2"), EventKind.OVERSPEED)
-    assert told() == [("ana", "Van 1: alarm, unknown")]
+    assert notified_users() == [("ana", "Van 1: alarm, unknown")]
     now = timezone.now()
     assert send_due_digests(now=now) == 0
     assert send_due_digests(now=now + timedelta(hours=2)) == 1
     assert send_due_digests(now=now + timedelta(hours=3)) == 0
-    digest = written()[-1]
+    digest = stored_notifications()[-1]
     assert (digest.kind, digest.subject) == ("digest", "4 events gathered for you")
     assert "Van 1: Overspeed, 2×" in digest.body_text
     assert "Van 2: Overspeed, 1×" in digest.body_text
@@ -80,7 +80,7 @@ def test_a_digest_leaves_out_what_its_reader_may_no_longer_see(device, fleet, op
     record_events(device, EventKind.OVERSPEED)
     FleetMembership.objects.all().delete()
     assert send_due_digests(now=timezone.now() + timedelta(minutes=11)) == 0
-    assert told() == []
+    assert notified_users() == []
     assert not HeldAlert.objects.exists()
 
 
@@ -92,7 +92,7 @@ def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_devi
     record_events(device, EventKind.IGNITION_ON)
     record_events(make_device(), EventKind.OVERSPEED)
     record_events(device, EventKind.OVERSPEED, occurred_at=start + timedelta(minutes=31))
-    assert len(told()) == 4
+    assert len(notified_users()) == 4
 
 
 def test_a_rule_may_want_silence_to_last_and_tells_then_how_long_it_has(device, fleet, operator):
@@ -100,11 +100,11 @@ def test_a_rule_may_want_silence_to_last_and_tells_then_how_long_it_has(device, 
     now = timezone.now()
     DeviceState.objects.create(device=device, status=DeviceStatus.OFFLINE)
     record_events(device, EventKind.DEVICE_OFFLINE, data={"offline_minutes": 15.0})
-    assert told() == []
+    assert notified_users() == []
     assert tell_what_lasted(now=now + timedelta(minutes=44)) == 0
     assert tell_what_lasted(now=now + timedelta(minutes=46)) == 1
-    assert written()[0].subject == "Van 1 has been silent for 15 min"
-    assert "1 h 1 min" in written()[0].body_text
+    assert stored_notifications()[0].subject == "Van 1 has been silent for 15 min"
+    assert "1 h 1 min" in stored_notifications()[0].body_text
     assert not WaitingAlert.objects.exists()
 
 
@@ -142,7 +142,7 @@ def test_what_nobody_acknowledges_goes_on_step_by_step_each_once(device, escalat
     assert [escalate_due(now=now + timedelta(minutes=minutes)) for minutes in (9, 11, 12, 31, 32, 99)] == [
         0, 1, 0, 1, 0, 0
     ]  # fmt: skip
-    assert told() == [
+    assert notified_users() == [
         ("ana", "Van 1: alarm, SOS"),
         ("boss", "Not acknowledged: Van 1: alarm, SOS"),
         ("staff", "Not acknowledged: Van 1: alarm, SOS"),
@@ -176,9 +176,9 @@ def test_what_an_outage_left_behind_is_one_digest_and_a_few_late_events_are_none
     make_rule(fleet, [operator])
     for number in range(count):
         record_events(device, EventKind.OVERSPEED, occurred_at=timezone.now() - timedelta(hours=3, minutes=number))
-    assert told() == []
+    assert notified_users() == []
     send_due_digests(now=timezone.now() + timedelta(minutes=6))
-    assert told() == expected
+    assert notified_users() == expected
     assert not HeldAlert.objects.exists()
 
 
@@ -203,7 +203,7 @@ def test_a_flood_is_told_in_part_and_the_rest_together_while_others_get_theirs(
     (held,) = HeldAlert.objects.all()
     assert (held.reason, held.event_count) == ("flood", count - 5)
     assert send_due_digests(now=timezone.now() + timedelta(minutes=6)) == 1
-    assert f"{count - 5}×" in written()[-1].body_text
+    assert f"{count - 5}×" in stored_notifications()[-1].body_text
     assert (Notification.objects.filter(user=operator).count(), HeldAlert.objects.count()) == (6, 0)
 
 
@@ -245,7 +245,7 @@ def test_reports_wait_for_the_morning_and_what_was_asked_for_at_this_hour_does_n
 def test_rules_about_every_fleet_and_roles_reach_whoever_may_see_it(device, operator, boss, charlie, fleet):
     make_rule(None, [charlie], kinds=["overspeed"], roles=["manager"])
     record_events(device, EventKind.OVERSPEED)
-    assert [user for user, _subject in told()] == ["boss"]
+    assert [user for user, _subject in notified_users()] == ["boss"]
 
 
 def test_a_rule_about_the_inside_of_a_geofence_asks_where_it_happened(device, fleet, operator):
@@ -253,9 +253,9 @@ def test_a_rule_about_the_inside_of_a_geofence_asks_where_it_happened(device, fl
     make_rule(fleet, [operator], kinds=["overspeed"]).within_geofences.set([depot])
     record_events(device, EventKind.OVERSPEED, latitude=0.0, longitude=0.0)
     record_events(device, EventKind.OVERSPEED)
-    assert told() == []
+    assert notified_users() == []
     record_events(device, EventKind.OVERSPEED, latitude=-23.55, longitude=-46.63)
-    assert len(told()) == 1
+    assert len(notified_users()) == 1
 
 
 def test_events_whose_job_never_came_are_found_by_the_sweeper(device, fleet, operator, run_jobs):
@@ -267,7 +267,7 @@ def test_events_whose_job_never_came_are_found_by_the_sweeper(device, fleet, ope
     assert sweep_dispatches(now=timezone.now()) == 0
     assert sweep_dispatches(now=timezone.now() + timedelta(minutes=2)) == 1
     run_jobs("notifications")
-    assert len(told()) == 1
+    assert len(notified_users()) == 1
     assert not EventDispatch.objects.exists()
 
 
@@ -291,11 +291,11 @@ def test_recorded_events_are_told_by_jobs_of_their_own(device, fleet, operator, 
     with transaction.atomic():
         events = Event.objects.bulk_create([Event(device=device, kind="alarm", occurred_at=timezone.now())])
         events_recorded.send(sender=Event, events=events)
-    assert told() == []
+    assert notified_users() == []
     run_jobs("notifications")
-    assert len(told()) == 1
+    assert len(notified_users()) == 1
     tell_noted_events()
-    assert len(told()) == 1
+    assert len(notified_users()) == 1
 
 
 def test_many_calls_with_unique_keys_make_no_job_where_one_lives(run_jobs):

@@ -25,7 +25,7 @@ def bruno(make_user, fleet):
     return user
 
 
-def ended(device, state=ReportState.READY, **fields) -> Report:
+def ended_report(device, state=ReportState.READY, **fields) -> Report:
     """A report that was made in a minute."""
     about = {"fleet": device.fleet} if fields.get("kind") == "fleet" else {"device": device}
     report = Report.objects.create(
@@ -39,7 +39,7 @@ def ended(device, state=ReportState.READY, **fields) -> Report:
     return report
 
 
-def told() -> dict[str, list[str]]:
+def channels_by_user() -> dict[str, list[str]]:
     """The channels of each person's only notification."""
     found = {one.user.username: one for one in Notification.objects.select_related("user")}
     assert len(found) == Notification.objects.count()
@@ -51,26 +51,26 @@ def told() -> dict[str, list[str]]:
 
 def test_a_rule_tells_of_reports_that_somebody_else_asked_for(device, fleet, bruno):
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
-    tell_ready(ended(device).pk, now=NOW)
-    assert told() == {"bruno": ["email", "in_app"]}
+    tell_ready(ended_report(device).pk, now=NOW)
+    assert channels_by_user() == {"bruno": ["email", "in_app"]}
     assert "because a rule of the fleet" in Notification.objects.get().body_text
-    tell_failed(ended(device, ReportState.FAILED).pk, now=NOW)
+    tell_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
     assert Notification.objects.count() == 1
 
 
 def test_a_rule_tells_of_reports_that_could_not_be_made(device, fleet, bruno):
     make_rule(fleet, [bruno], kinds=["report_failed"], channels=["in_app"])
-    tell_failed(ended(device, ReportState.FAILED).pk, now=NOW)
-    assert told() == {"bruno": ["in_app"]}
+    tell_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
+    assert channels_by_user() == {"bruno": ["in_app"]}
     assert Notification.objects.get().kind == "report_failed"
 
 
 def test_who_asked_and_is_named_hears_of_it_once_through_all_channels(device, fleet, operator):
     make_rule(fleet, [operator], kinds=["report_ready"], channels=["websocket"])
-    report = ended(device)
+    report = ended_report(device)
     ReportFollower.objects.create(report=report, user=operator, wants_notice=True)
     tell_ready(report.pk, now=NOW)
-    assert told() == {"ana": ["email", "in_app", "websocket"]}
+    assert channels_by_user() == {"ana": ["email", "in_app", "websocket"]}
     assert "because you asked for this report" in Notification.objects.get().body_text
     tell_ready(report.pk, now=NOW)
     assert Notification.objects.count() == 1
@@ -78,40 +78,40 @@ def test_who_asked_and_is_named_hears_of_it_once_through_all_channels(device, fl
 
 def test_roles_devices_and_times_of_a_rule_count(device, make_device, fleet, bruno):
     rule = make_rule(fleet, [], kinds=["report_ready"], channels=["in_app"], roles=["viewer"], devices=[device])
-    tell_ready(ended(make_device()).pk, now=NOW)
-    tell_ready(ended(device, kind="fleet").pk, now=NOW)
-    assert told() == {}
+    tell_ready(ended_report(make_device()).pk, now=NOW)
+    tell_ready(ended_report(device, kind="fleet").pk, now=NOW)
+    assert channels_by_user() == {}
     Rule.objects.update(windows=[{"days": [2], "from": "10:00", "to": "18:00"}])
-    tell_ready(ended(device).pk, now=NOW)
-    assert told() == {}
+    tell_ready(ended_report(device).pk, now=NOW)
+    assert channels_by_user() == {}
     Rule.objects.update(windows=[{"days": [2], "from": "08:00", "to": "18:00"}])
-    tell_ready(ended(device).pk, now=NOW)
-    assert told() == {"bruno": ["in_app"]}
+    tell_ready(ended_report(device).pk, now=NOW)
+    assert channels_by_user() == {"bruno": ["in_app"]}
     rule.is_active = False
     rule.save()
-    tell_ready(ended(device).pk, now=NOW)
+    tell_ready(ended_report(device).pk, now=NOW)
     assert Notification.objects.count() == 1
 
 
 def test_nobody_hears_of_reports_they_may_not_see(device, fleet, bruno, charlie, make_device):
     make_rule(None, [bruno, charlie], kinds=["report_ready"], channels=["in_app"])
-    tell_ready(ended(make_device(fleet=Fleet.objects.create(name="Elsewhere"))).pk, now=NOW)
-    assert told() == {}
-    tell_ready(ended(device).pk, now=NOW)
-    assert told() == {"bruno": ["in_app"]}
+    tell_ready(ended_report(make_device(fleet=Fleet.objects.create(name="Elsewhere"))).pk, now=NOW)
+    assert channels_by_user() == {}
+    tell_ready(ended_report(device).pk, now=NOW)
+    assert channels_by_user() == {"bruno": ["in_app"]}
 
 
 def test_a_rule_about_the_system_adds_channels_for_staff_and_tells_nobody_else(staff, make_user, bruno):
     other = make_user(username="other", is_staff=True)
     make_rule(None, [staff, bruno], kinds=["system"], channels=["websocket"])
     alert_administrators(subject="Disk", message="Full", level="error", now=NOW, dedupe_key="disk")
-    assert told() == {"staff": ["email", "in_app", "websocket"], other.username: ["email", "in_app"]}
+    assert channels_by_user() == {"staff": ["email", "in_app", "websocket"], other.username: ["email", "in_app"]}
 
 
 def test_quiet_hours_hold_back_what_a_rule_tells_of_reports(device, fleet, bruno):
     NotificationPreference.objects.create(user=bruno, time_zone="UTC", quiet_from="11:00", quiet_to="13:00")
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
-    tell_ready(ended(device).pk, now=NOW)
+    tell_ready(ended_report(device).pk, now=NOW)
     assert Delivery.objects.get(channel="email").hold_until == NOW + timedelta(hours=1)
 
 

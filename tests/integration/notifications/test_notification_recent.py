@@ -17,27 +17,27 @@ from notifications_app.services.notifications.notifying import notify
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def tell(user, key: str) -> list[int]:
+def notify_in_app(user, key: str) -> list[int]:
     return notify(users=[user], kind="system", subject=key, body_text="Text", dedupe_key=key, channels=["in_app"])
 
 
-def seen(user) -> tuple[int, list[str]]:
+def inbox_of(user) -> tuple[int, list[str]]:
     entry = recent.recent_notifications(user)
     return entry["unread"], [row["subject"] for row in entry["results"]]
 
 
 def test_it_answers_from_the_cache_until_something_changes(operator, charlie, api, django_assert_num_queries):
-    (first,) = tell(operator, "one")
-    assert seen(operator) == (1, ["one"])
+    (first,) = notify_in_app(operator, "one")
+    assert inbox_of(operator) == (1, ["one"])
     with django_assert_num_queries(0):
-        assert seen(operator) == (1, ["one"])
-    tell(charlie, "other")
+        assert inbox_of(operator) == (1, ["one"])
+    notify_in_app(charlie, "other")
     with django_assert_num_queries(0):
-        assert seen(operator) == (1, ["one"])
-    tell(operator, "two")
-    assert seen(operator) == (2, ["two", "one"])
+        assert inbox_of(operator) == (1, ["one"])
+    notify_in_app(operator, "two")
+    assert inbox_of(operator) == (2, ["two", "one"])
     mark_read(user=operator, now=timezone.now(), notification_ids=[first])
-    assert seen(operator)[0] == 1
+    assert inbox_of(operator)[0] == 1
     acknowledge(user=operator, now=timezone.now(), notification_ids=[first])
     answer = api.get("/api/notifications/recent").json()
     assert answer["results"][1]["acknowledged_at"] is not None
@@ -46,50 +46,50 @@ def test_it_answers_from_the_cache_until_something_changes(operator, charlie, ap
 
 def test_it_holds_no_more_than_the_newest_fifty(operator):
     for number in range(recent.MAX_RECENT + 5):
-        tell(operator, f"{number}")
-    unread, subjects = seen(operator)
+        notify_in_app(operator, f"{number}")
+    unread, subjects = inbox_of(operator)
     assert (unread, len(subjects), subjects[0]) == (55, 50, "54")
 
 
 def test_a_reader_that_was_slow_does_not_bring_back_what_was_before_a_change(operator, monkeypatch):
-    tell(operator, "one")
+    notify_in_app(operator, "one")
     read = recent._read
 
     def slow_read(user):
         entry = read(user)
         with monkeypatch.context() as patch:
             patch.setattr(recent, "_read", read)
-            tell(operator, "two")
+            notify_in_app(operator, "two")
         return entry
 
     monkeypatch.setattr(recent, "_read", slow_read)
-    assert seen(operator) == (1, ["one"])
+    assert inbox_of(operator) == (1, ["one"])
     monkeypatch.setattr(recent, "_read", read)
-    assert seen(operator) == (2, ["two", "one"])
+    assert inbox_of(operator) == (2, ["two", "one"])
 
 
 def test_a_process_that_dies_right_after_its_commit_leaves_nothing_stale(operator, monkeypatch):
-    tell(operator, "one")
-    assert seen(operator) == (1, ["one"])
+    notify_in_app(operator, "one")
+    assert inbox_of(operator) == (1, ["one"])
     monkeypatch.setattr("notifications_app.services.inbox.inbox_cache._renew", lambda _user_ids: None)
-    tell(operator, "two")
-    assert seen(operator) == (2, ["two", "one"])
+    notify_in_app(operator, "two")
+    assert inbox_of(operator) == (2, ["two", "one"])
     assert cache.get(recent.version_key(operator.pk)) == recent.CHANGING
 
 
 def test_what_was_rolled_back_is_not_shown(operator):
     with transaction.atomic():
-        tell(operator, "one")
+        notify_in_app(operator, "one")
         transaction.set_rollback(True)
-    assert seen(operator) == (0, [])
+    assert inbox_of(operator) == (0, [])
 
 
 def test_it_reads_the_database_when_the_cache_cannot_be_reached(operator, settings):
-    tell(operator, "one")
+    notify_in_app(operator, "one")
     settings.CACHES = {
         "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"},
     }
-    assert seen(operator) == (1, ["one"])
+    assert inbox_of(operator) == (1, ["one"])
     Notification.objects.update(created_at=timezone.now() - timedelta(days=1))
-    tell(operator, "two")
-    assert seen(operator) == (2, ["two", "one"])
+    notify_in_app(operator, "two")
+    assert inbox_of(operator) == (2, ["two", "one"])

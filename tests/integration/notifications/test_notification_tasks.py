@@ -50,7 +50,7 @@ def plan(device) -> MaintenancePlan:
     )
 
 
-def told() -> list[tuple[str, str]]:
+def notified_users() -> list[tuple[str, str]]:
     return sorted((row.user.username, row.subject) for row in Notification.objects.all())
 
 
@@ -59,7 +59,7 @@ def test_send_geofence_alert_tells_the_users_of_matching_rules(device, geofence,
     alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "enter", POSITION)
     alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", POSITION)
     run_jobs("notifications")
-    assert told() == [("ana", "Van 1 entered Depot")]
+    assert notified_users() == [("ana", "Van 1 entered Depot")]
     assert "23 November 2026, 07:00" in Notification.objects.get().body_text
     assert set(Delivery.objects.values_list("channel", "state")) == {("in_app", "sent"), ("email", "sent")}
 
@@ -69,7 +69,7 @@ def test_send_geofence_alert_tells_the_managers_where_nobody_made_a_rule(
 ):
     alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", {})
     run_jobs("notifications")
-    assert told() == [("mia", "Van 1 left Depot")]
+    assert notified_users() == [("mia", "Van 1 left Depot")]
     assert [mail.to for mail in mailoutbox] == [[manager.email]]
 
 
@@ -77,20 +77,20 @@ def test_send_device_offline_alert_tells_how_long_and_where_last(device, manager
     DeviceState.objects.create(device=device, fix_time=timezone.now(), latitude=-23.55, longitude=-46.63)
     alert_tasks.send_device_offline_alert.delay(device.pk, 75)
     run_jobs("notifications")
-    assert told() == [("mia", "Van 1 has been silent for 1 h 15 min")]
+    assert notified_users() == [("mia", "Van 1 has been silent for 1 h 15 min")]
     assert "mlat=-23.550000" in Notification.objects.get().body_text
 
 
 def test_send_speed_alert_tells_speed_and_limit(device, manager, run_jobs):
     alert_tasks.send_speed_alert.delay(device.pk, 101.4, 90, POSITION)
     run_jobs("notifications")
-    assert told() == [("mia", "Van 1 is driving 101 km/h (limit 90 km/h)")]
+    assert notified_users() == [("mia", "Van 1 is driving 101 km/h (limit 90 km/h)")]
 
 
 def test_send_maintenance_reminder_tells_what_is_due(device, plan, manager, run_jobs):
     alert_tasks.send_maintenance_reminder.delay(device.pk, plan.pk)
     run_jobs("notifications")
-    assert told() == [("mia", "Van 1: Oil change is due")]
+    assert notified_users() == [("mia", "Van 1: Oil change is due")]
     assert "Time: 1 day over" in Notification.objects.get().body_text
 
 
@@ -183,7 +183,7 @@ def test_send_system_alert_tells_administrators_only(staff, operator, make_user,
     make_user(username="gone", is_staff=True, is_active=False)
     alert_tasks.send_system_alert.delay("Disk\nfull", "5 % left", "critical")
     run_jobs("notifications")
-    assert told() == [("staff", "[Critical] Disk full")]
+    assert notified_users() == [("staff", "[Critical] Disk full")]
     assert [mail.subject for mail in mailoutbox] == ["[Critical] Disk full"]
 
 
@@ -220,7 +220,7 @@ def test_a_job_that_runs_again_tells_nobody_twice(device, manager, db):
 def test_a_fleet_whose_rules_are_all_off_wants_silence(device, fleet, manager, operator, db):
     make_rule(fleet, [operator], is_active=False)
     alert_tasks.send_speed_alert(device.pk, 101, 90, {})
-    assert told() == []
+    assert notified_users() == []
 
 
 UNKNOWN = 987_654

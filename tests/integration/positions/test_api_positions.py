@@ -172,7 +172,7 @@ def test_it_takes_a_batch_in_few_queries(api, device, django_assert_num_queries)
 
 
 @pytest.fixture
-def stored(device):
+def store_positions(device):
     """Store so many positions of the last hour; the partitions go with the test's transaction."""
     forget_known_partitions()
 
@@ -195,8 +195,8 @@ def stored(device):
     forget_known_partitions()
 
 
-def test_it_lists_positions_of_a_device_page_by_page(api, device, stored):
-    stored(25)
+def test_it_lists_positions_of_a_device_page_by_page(api, device, store_positions):
+    store_positions(25)
     url, times = f"/api/positions?device={device.pk}&limit=10", []
     while url:
         page = api.get(url).json()

@@ -26,7 +26,7 @@ from tasks_app.services.offline import check_offline
 from tasks_app.services.positions import store_fixes
 from tests.support.cluster import ROOT, allowed, environment
 from tests.support.notifications import tell_noted_events
-from tests.support.tracks import START, circle, east, read_track, told
+from tests.support.tracks import START, circle, east, event_line, read_track
 
 
 def send(device: Device, track: str, start: datetime = START) -> None:
@@ -37,7 +37,7 @@ def send(device: Device, track: str, start: datetime = START) -> None:
 
 
 def events() -> list[str]:
-    return [told(event) for event in Event.objects.order_by("occurred_at", "id")]
+    return [event_line(event) for event in Event.objects.order_by("occurred_at", "id")]
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def store(*fixes, at=NOON, **options):
     return result
 
 
-def counted():
+def filter_counts():
     rows = FilterCount.objects.values_list("device__unique_id", "day", "reason", "count")
     return {(unique_id, reason): count for unique_id, day, reason, count in rows if day == NOON.date()}
 
@@ -71,7 +71,7 @@ def test_what_is_filtered_is_not_stored_but_counted_and_kept_with_its_reason(dev
         fix(-3601),
     )
     assert (result.stored, result.filtered) == (1, {"invalid": 1, "past": 1, "accuracy": 2})
-    assert counted() == {("van-1", "accuracy"): 2, ("van-1", "invalid"): 1, ("van-1", "past"): 1}
+    assert filter_counts() == {("van-1", "accuracy"): 2, ("van-1", "invalid"): 1, ("van-1", "past"): 1}
     kept = FilteredFix.objects.get(fix_time=NOON + timedelta(seconds=1))
     assert (kept.device, kept.reason, kept.received_at) == (device, "accuracy", NOON)
     assert (kept.latitude, kept.longitude) == (-23.5, -46.63)
@@ -92,7 +92,7 @@ def test_a_devices_filters_come_before_its_fleets(fleet, device, make_device):
     FilterSettings.objects.create(device=device, max_accuracy_meters=100)
     bad = [fix(n, device_id=unique_id, accuracy_meters=70) for n, unique_id in enumerate(("van-1", "van-2"))]
     assert store(*bad).filtered == {"accuracy": 1}
-    assert counted() == {("van-2", "accuracy"): 1}
+    assert filter_counts() == {("van-2", "accuracy"): 1}
 
 
 def test_a_batch_that_comes_twice_is_counted_once(device, filters):
@@ -109,10 +109,10 @@ def test_a_batch_that_comes_twice_is_counted_once(device, filters):
     ]
     first = store(*batch)
     assert first.filtered == {"accuracy": 1, "period": 1, "jump": 2, "static": 1}
-    state, counts = DeviceState.objects.values().get(), counted()
+    state, counts = DeviceState.objects.values().get(), filter_counts()
     second = store(*batch, at=NOON + timedelta(hours=1))
     assert (second.stored, second.doubled, second.filtered) == (0, 3, first.filtered)
-    assert counted() == counts
+    assert filter_counts() == counts
     assert FilteredFix.objects.count() == 5
     assert DeviceState.objects.values().get() == state
     assert stored_seconds() == [0, 10, 40]
@@ -124,7 +124,7 @@ def test_a_second_delivery_does_not_make_a_jump_believed(device, filters):
     for _ in range(5):
         assert store(fix(10, 10.0), fix(20, 10.0)).filtered == {"jump": 2}
     assert store(fix(30, 10.0)).stored == 1
-    assert counted() == {("van-1", "jump"): 2}
+    assert filter_counts() == {("van-1", "jump"): 2}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -172,7 +172,7 @@ def test_only_the_newest_filtered_fixes_stay_but_all_are_counted(device, filters
         store(*(fix(start + n, accuracy_meters=99) for n in range(8)))
     kept = sorted((one.fix_time - NOON).total_seconds() for one in FilteredFix.objects.all())
     assert kept == [11, 12, 13, 14, 15]
-    assert counted() == {("van-1", "accuracy"): 16}
+    assert filter_counts() == {("van-1", "accuracy"): 16}
 
 
 def test_counts_are_per_day_of_arrival(device, filters):

@@ -21,7 +21,7 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
-    forwarded,
+    forwarded_position,
     position,
     send_form,
     send_json,
@@ -36,7 +36,7 @@ LIVE_WAYS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "query": ("osmand", lambda key, odd: send_query(key, altitude=odd)),
     "form": ("osmand", lambda key, odd: send_form(key, altitude=odd)),
     "client 9": ("osmand", lambda key, odd: send_json(f"{OSMAND}?key={key}", raw(client_9(altitude=odd)))),
-    "server": ("traccar", lambda key, odd: send_json(TRACCAR, raw(forwarded(altitude=odd)), TOKEN)),
+    "server": ("traccar", lambda key, odd: send_json(TRACCAR, raw(forwarded_position(altitude=odd)), TOKEN)),
     "gateway": ("positions", lambda key, odd: send_json(POSITIONS, raw(position(altitude=odd)), key)),
 }
 
@@ -46,7 +46,7 @@ def raw(body: Any) -> bytes:
     return json.dumps(body).encode()
 
 
-def counted() -> dict[tuple[str, str], int]:
+def unknown_counts() -> dict[tuple[str, str], int]:
     return {(one.way, one.quantity): one.count for one in unknown_quantities()}
 
 
@@ -59,7 +59,7 @@ def test_the_place_is_stored_and_the_quantity_counted(name, odd, device, key, se
     stored = Position.objects.get()
     assert (stored.latitude, stored.longitude, stored.altitude_meters) == (-23.55, -46.63, None)
     assert not QuarantinedFix.objects.exists()
-    assert counted() == {(way, "altitude"): 1}
+    assert unknown_counts() == {(way, "altitude"): 1}
 
 
 def test_what_a_server_forwards_of_a_receiver_without_an_altitude_is_stored(traces_dir, make_device, server):
@@ -87,7 +87,7 @@ def test_a_batch_of_the_api_says_what_was_unknown_at_once_and_in_its_result(api,
     assert api.get(body["status_url"]).json()["result"]["unknown_quantities"] == unknown
     assert [one.altitude_meters for one in Position.objects.all()] == [None, None]
     assert Position.objects.order_by("fix_time").last().attributes["alarm"] == "sos"
-    assert counted() == {("batch", name): 1 for name in unknown}
+    assert unknown_counts() == {("batch", name): 1 for name in unknown}
 
 
 def test_one_position_of_the_api_loses_only_what_is_odd(api, device, run_jobs):
@@ -95,12 +95,12 @@ def test_one_position_of_the_api_loses_only_what_is_odd(api, device, run_jobs):
     assert answer.status_code == 202
     run_jobs("positions")
     assert Position.objects.get().accuracy_meters is None
-    assert counted() == {("batch", "accuracy"): 1}
+    assert unknown_counts() == {("batch", "accuracy"): 1}
 
 
 def test_a_batch_without_odd_quantities_counts_none(device):
     assert process_batch([position(altitude=5)], received_at=timezone.now())["unknown_quantities"] == {}
-    assert counted() == {}
+    assert unknown_counts() == {}
 
 
 FILES = {
@@ -123,7 +123,7 @@ def test_a_file_is_stored_and_what_was_unknown_is_counted(name, odd, device, tmp
     call_command("import_positions", str(path))
     stored = Position.objects.get()
     assert (stored.latitude, stored.altitude_meters) == (48.1, None)
-    assert counted() == {("file", "altitude"): 1}
+    assert unknown_counts() == {("file", "altitude"): 1}
     told = [line.split() for line in capsys.readouterr().out.splitlines() if "altitude" in line]
     assert ["altitude", "1"] in [[word for word in line if word not in "│┃"] for line in told]
 
@@ -155,5 +155,5 @@ def test_no_answer_of_the_api_holds_a_number_that_is_none(api, device, key):
 
 def test_what_came_with_an_unknown_device_is_not_counted(unsigned, db):
     assert send_query(altitude="NaN").status_code == 400
-    assert counted() == {}
+    assert unknown_counts() == {}
     assert not Device.objects.exists()

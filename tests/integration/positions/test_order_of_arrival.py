@@ -57,12 +57,12 @@ def send(device, track, batches) -> None:
         store_fixes(fixes, received_at=ELEVEN + timedelta(hours=9))
 
 
-def stored(device) -> list[tuple]:
+def stored_fixes(device) -> list[tuple]:
     sent = ("fix_time", "latitude", "longitude", "altitude_meters", "speed_kph", "course_degrees", "attributes")
     return list(Position.objects.filter(device=device).order_by("fix_time").values_list(*sent))
 
 
-def told(device, kind) -> list:
+def report_rows(device, kind) -> list:
     report = Report(kind=kind, device=device, range_start=DAY, range_end=NEXT_DAY)
     found = []
     for section in build_table(report).sections:
@@ -84,15 +84,15 @@ def test_the_order_of_arrival_changes_neither_rows_nor_reports(make_device, phas
     in_order, mixed = (make_device(name="Van", unique_id=f"order-{next(_numbers)}") for _ in range(2))
     send(in_order, track, [range(len(track))])
     send(mixed, track, [order[first : first + size] for first in range(0, len(order), size)])
-    assert stored(mixed) == stored(in_order)
+    assert stored_fixes(mixed) == stored_fixes(in_order)
     for kind in KINDS:
-        assert told(mixed, kind) == told(in_order, kind)
+        assert report_rows(mixed, kind) == report_rows(in_order, kind)
 
 
 def test_a_speed_that_was_not_sent_is_not_stored_as_one(device):
     track = drive([(5, 20, 45, False), (5, 20, 45, True)])
     send(device, track, [range(len(track))])
-    rows = stored(device)
+    rows = stored_fixes(device)
     assert {(row[4], row[5]) for row in rows[:15]} == {(None, None)}
     assert {(row[4], row[5]) for row in rows[15:]} == {(45.0, 90.0)}
 

@@ -36,7 +36,7 @@ def item(device_id="van-1", seconds=0, latitude=-23.50, longitude=-46.63, **fiel
 
 
 @pytest.fixture
-def told():
+def signalled_events():
     """Events the signal carried, with whether the transaction was still open."""
     heard = []
 
@@ -89,14 +89,14 @@ def test_it_stores_each_fix_once_and_moves_the_state_to_the_newest(device):
     assert state.odometer_meters == 0
 
 
-def test_a_doubled_batch_has_no_second_effect(device, square, told):
+def test_a_doubled_batch_has_no_second_effect(device, square, signalled_events):
     batch = [item(seconds=0, speed=30), item(seconds=10, latitude=-23.55, speed=95)]
     process_batch(batch, received_at=NOON)
-    before, events = DeviceState.objects.values().get(), len(told)
+    before, events = DeviceState.objects.values().get(), len(signalled_events)
     again = process_batch(batch, received_at=NOON + timedelta(hours=1))
     assert (again["stored"], again["doubled"], again["events"]) == (0, 2, 0)
     assert DeviceState.objects.values().get() == before
-    assert len(told) == events == Event.objects.count()
+    assert len(signalled_events) == events == Event.objects.count()
 
 
 def test_a_fix_twice_in_one_batch_is_stored_once(device):
@@ -111,11 +111,11 @@ def test_a_batch_that_is_partly_stored_stores_the_rest(device):
     assert state_of(device).fix_time == NOON + timedelta(seconds=30)
 
 
-def test_a_late_fix_is_stored_but_moves_nothing_and_tells_nothing(device, square, told):
+def test_a_late_fix_is_stored_but_moves_nothing_and_tells_nothing(device, square, signalled_events):
     process_batch([item(seconds=100)], received_at=NOON)
     odometer = state_of(device).odometer_meters
     late = process_batch([item(seconds=50, latitude=-23.55, speed=200)], received_at=NOON + timedelta(minutes=2))
-    assert (late["stored"], late["events"], told) == (1, 0, [])
+    assert (late["stored"], late["events"], signalled_events) == (1, 0, [])
     state = state_of(device)
     assert (state.fix_time, state.latitude) == (NOON + timedelta(seconds=100), -23.50)
     assert state.odometer_meters == odometer
@@ -180,7 +180,7 @@ def test_a_jump_no_vehicle_can_make_adds_no_speed(device):
     assert not Position.objects.filter(speed_kph__isnull=False).exists()
 
 
-def test_entering_and_leaving_a_geofence_are_events_told_inside_the_transaction(device, square, told):
+def test_entering_and_leaving_a_geofence_are_events_told_inside_the_transaction(device, square, signalled_events):
     process_batch([item(seconds=0), item(seconds=60, latitude=-23.55)], received_at=NOON)
     assert state_of(device).geofence_ids == [square.pk]
     process_batch([item(seconds=120, latitude=-23.551), item(seconds=180)], received_at=NOON)
@@ -189,7 +189,9 @@ def test_entering_and_leaving_a_geofence_are_events_told_inside_the_transaction(
     assert [event.kind for event in events] == [EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT]
     assert [event.occurred_at for event in events] == [NOON + timedelta(seconds=s) for s in (60, 180)]
     assert (events[0].geofence, events[0].latitude, events[0].data["geofence"]) == (square, -23.55, "Depot")
-    assert [(event.pk, in_transaction) for event, in_transaction in told] == [(event.pk, True) for event in events]
+    assert [(event.pk, in_transaction) for event, in_transaction in signalled_events] == [
+        (event.pk, True) for event in events
+    ]
 
 
 def test_a_changed_geofence_takes_effect_with_the_next_batch(device, square):
@@ -210,7 +212,7 @@ def test_another_fleets_geofence_does_not_count(device, square, make_device):
     assert [event.device.unique_id for event in Event.objects.all()] == ["van-1"]
 
 
-def test_overspeed_is_one_event_per_episode_completed_when_it_ends(device, told):
+def test_overspeed_is_one_event_per_episode_completed_when_it_ends(device, signalled_events):
     process_batch(
         [item(seconds=n, latitude=-23.5 + n / 5000, speed=v) for n, v in enumerate((80, 100, 120))], received_at=NOON
     )
@@ -232,7 +234,10 @@ def test_overspeed_is_one_event_per_episode_completed_when_it_ends(device, told)
     }
     state = state_of(device)
     assert (state.overspeed_event_id, state.overspeed_since, state.overspeed_limit_kph) == (None, None, None)
-    assert [(event.pk, in_transaction) for event, in_transaction in told] == [(event.pk, True), (end.pk, True)]
+    assert [(event.pk, in_transaction) for event, in_transaction in signalled_events] == [
+        (event.pk, True),
+        (end.pk, True),
+    ]
 
 
 def test_an_episode_inside_one_batch_is_complete_at_once(device):
@@ -256,7 +261,7 @@ def test_the_limit_is_the_geofences_then_the_devices_then_the_fleets(
     assert event.geofence_id == (square.pk if fence_limit else None)
 
 
-def test_a_device_that_was_offline_is_back_once(device, told):
+def test_a_device_that_was_offline_is_back_once(device, signalled_events):
     process_batch([item()], received_at=NOON)
     silent_since = NOON - timedelta(minutes=30)
     DeviceState.objects.update(status=DeviceStatus.OFFLINE, offline_since=silent_since)
@@ -265,12 +270,12 @@ def test_a_device_that_was_offline_is_back_once(device, told):
     event = Event.objects.get(kind=EventKind.DEVICE_ONLINE)
     assert event.data == {"offline_minutes": 30}
     assert (state_of(device).status, state_of(device).offline_since) == (DeviceStatus.ONLINE, None)
-    assert [heard.kind for heard, _ in told] == [EventKind.DEVICE_ONLINE]
+    assert [heard.kind for heard, _ in signalled_events] == [EventKind.DEVICE_ONLINE]
 
 
-def test_history_is_recorded_without_telling_anyone(device, square, told):
+def test_history_is_recorded_without_telling_anyone(device, square, signalled_events):
     result = store_fixes([fix(seconds=0), fix(seconds=60, latitude=-23.55)], NOON, announce=False)
-    assert (result.stored, result.events, told) == (2, 1, [])
+    assert (result.stored, result.events, signalled_events) == (2, 1, [])
     state = state_of(device)
     assert (state.status, state.last_seen_at) == (DeviceStatus.UNKNOWN, None)
     assert state.fix_time == NOON + timedelta(seconds=60)

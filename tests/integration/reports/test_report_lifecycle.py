@@ -22,7 +22,7 @@ from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import FleetMembership, FleetRole, Job
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job
-from tests.support.reports import DAY, NEXT_DAY, ask, wanted
+from tests.support.reports import DAY, NEXT_DAY, ask, requested_report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 BODY = {"start": "2026-03-02", "end": "2026-03-03"}
@@ -78,7 +78,7 @@ def test_deleting_a_report_that_is_being_made_cancels_its_job(api, device):
 
 @pytest.mark.parametrize("step", ["cancel", "retry", "delete"])
 def test_only_its_requester_and_managers_change_a_report(api, device, fleet, make_user, operator, step):
-    report = wanted(device, make_user())
+    report = requested_report(device, make_user())
     if step == "retry":
         Report.objects.filter(pk=report.pk).update(state="failed")
 
@@ -93,7 +93,7 @@ def test_only_its_requester_and_managers_change_a_report(api, device, fleet, mak
 
 
 def test_staff_change_reports_of_others_only_with_the_permission(device, operator, make_user):
-    report = wanted(device, operator)
+    report = requested_report(device, operator)
     assert not may_change_report(make_user(is_staff=True), report)
     assert may_change_report(make_user(is_staff=True, is_superuser=True), report)
 
@@ -116,7 +116,7 @@ def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, mon
 
 
 def test_nobody_is_told_while_its_job_will_try_again(device, operator, monkeypatch):
-    report = wanted(device, operator)
+    report = requested_report(device, operator)
     monkeypatch.setattr("reports_app.services.generate.build_table", lambda report: 1 / 0)
     for attempt, state in ((1, "pending"), (2, "failed")):
         set_current_job(CurrentJob(job_id=report.job_id, attempt=attempt))
@@ -133,19 +133,19 @@ def test_nobody_is_told_while_its_job_will_try_again(device, operator, monkeypat
 def test_it_tells_that_it_is_ready_whoever_asked_for_that_or_waited_long(
     api, device, operator, staff, settings, run_jobs, client
 ):
-    wanted(device, operator, wants_notice=True)
-    wanted(device, staff)
+    requested_report(device, operator, wants_notice=True)
+    requested_report(device, staff)
     run_jobs("reports")
     told = Notification.objects.get()
     assert (told.user, told.kind) == (operator, "report_ready")
     settings.REPORT_NOTICE_AFTER_SECONDS = 0
-    wanted(device, staff, fresh=True)
+    requested_report(device, staff, fresh=True)
     run_jobs("reports")
     assert Notification.objects.filter(user=staff, kind="report_ready").count() == 1
 
 
 def test_it_tells_nobody_who_lost_the_fleet(device, operator, run_jobs):
-    wanted(device, operator, wants_notice=True)
+    requested_report(device, operator, wants_notice=True)
     FleetMembership.objects.all().delete()
     run_jobs("reports")
     assert not Notification.objects.exists()
@@ -159,7 +159,7 @@ def path_of(url: str) -> str:
 
 
 def test_a_link_works_without_logging_in_until_its_reader_loses_the_fleet(device, operator, run_jobs, client):
-    report = wanted(device, operator)
+    report = requested_report(device, operator)
     link = path_of(report_link(report, operator))
     assert client.get(link).status_code == 409
     run_jobs("reports")
@@ -177,7 +177,7 @@ def test_a_link_works_without_logging_in_until_its_reader_loses_the_fleet(device
 
 
 def test_an_expired_report_loses_content_and_files_and_says_so(api, device, run_jobs, media, client, operator):
-    report = wanted(device, operator)
+    report = requested_report(device, operator)
     run_jobs("reports")
     export_report(report.pk, "csv")
     report.refresh_from_db()
@@ -203,7 +203,7 @@ def test_an_expired_report_loses_content_and_files_and_says_so(api, device, run_
 
 
 def test_the_task_expires_reports(device, run_jobs):
-    report = wanted(device)
+    report = requested_report(device)
     run_jobs("reports")
     Report.objects.update(expires_at=timezone.now())
     job_id = get_task("expire_reports").delay()
@@ -215,7 +215,7 @@ def test_the_task_expires_reports(device, run_jobs):
 
 
 def test_a_file_written_while_its_report_expired_goes_again(device, run_jobs, media, monkeypatch):
-    report = wanted(device)
+    report = requested_report(device)
     run_jobs("reports")
     monkeypatch.setattr(
         "reports_app.services.export._MovableFile.temporary_file_path",
@@ -261,7 +261,7 @@ def test_a_storage_that_refuses_is_told_and_leaves_nothing(api, device, run_jobs
 
 
 def test_an_export_tells_how_far_it_is_and_stops_when_cancelled(device, run_jobs, media):
-    report = wanted(device)
+    report = requested_report(device)
     run_jobs("reports")
     answers = iter([False, False, True])
     job = CurrentJob(is_cancelled=lambda: next(answers))

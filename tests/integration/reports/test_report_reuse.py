@@ -18,7 +18,7 @@ from tasks_app.engine import get_task
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import FleetMembership, Job
 from tasks_app.services.positions import store_fixes
-from tests.support.reports import DAY, ask, wanted
+from tests.support.reports import DAY, ask, requested_report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 BODY = {"start": "2026-03-02", "end": "2026-03-03"}
@@ -64,7 +64,7 @@ def test_each_of_two_who_share_a_report_may_read_its_job_and_nobody_else(api, de
 def test_requests_in_the_very_same_moment_make_one_report(device, operator):
     def request() -> None:
         try:
-            wanted(device, operator)
+            requested_report(device, operator)
         finally:
             connection.close()
 
@@ -157,7 +157,7 @@ def test_the_task_asked_for_twice_makes_one_report(device, operator, make_user, 
     report = Report.objects.get()
     results = [Job.objects.get(pk=job_id).result for job_id in (first, same)]
     assert [(each["report_id"], each["state"]) for each in results] == [(report.pk, "ready")] * 2
-    assert wanted(device, operator).pk == report.pk  # the API shares it, too
+    assert requested_report(device, operator).pk == report.pk  # the API shares it, too
     late_fix(device)
     task.delay(*args)
     run_jobs("reports")

@@ -28,7 +28,7 @@ def schedule(db) -> Schedule:
     )
 
 
-def filled(**fields: str) -> dict[str, str]:
+def schedule_form(**fields: str) -> dict[str, str]:
     return {
         "name": "reports",
         "func": "cleanup_old_events",
@@ -46,7 +46,7 @@ def filled(**fields: str) -> dict[str, str]:
 
 
 def test_it_stores_a_schedule_with_its_time_zone_and_next_run(page):
-    page.post(reverse("admin:django_q_schedule_add"), filled())
+    page.post(reverse("admin:django_q_schedule_add"), schedule_form())
     row = Schedule.objects.get(name="reports")
     assert row.state.time_zone == "America/Sao_Paulo"
     assert row.next_run.strftime("%H:%M") == "06:00"
@@ -66,7 +66,7 @@ def test_it_stores_a_schedule_with_its_time_zone_and_next_run(page):
     ],
 )
 def test_it_refuses_a_schedule_that_cannot_run_and_names_the_field(page, fields, field):
-    answer = page.post(reverse("admin:django_q_schedule_add"), filled(**fields))
+    answer = page.post(reverse("admin:django_q_schedule_add"), schedule_form(**fields))
     assert answer.status_code == 200
     assert answer.context["adminform"].form.errors[field]
     assert not Schedule.objects.filter(name="reports").exists()

@@ -64,7 +64,7 @@ def keys() -> QueueKeys:
     return QueueKeys(engine_config().prefix, "cleanup")
 
 
-def queued() -> int:
+def queued_jobs() -> int:
     return sum(client().xlen(stream) for stream in keys().streams)
 
 
@@ -81,7 +81,7 @@ def test_it_enqueues_what_is_due_and_sets_the_next_run():
     assert client().hget(keys().job(str(state.last_job_id)), "t") == b"note_for_schedule_tests"
     assert not ScheduleState.objects.filter(schedule__in=[later, used_up]).exists()
     assert run_due_schedules(NOW) == 0
-    assert queued() == 1
+    assert queued_jobs() == 1
 
 
 def test_it_runs_once_for_all_that_an_outage_of_ten_hours_missed():
@@ -109,7 +109,7 @@ def test_it_gives_one_job_for_one_due_time_even_when_the_commit_was_lost():
     Schedule.objects.filter(pk=schedule.pk).update(next_run=DUE)
     run_due_schedules(NOW)
     assert ScheduleState.objects.get(schedule=schedule).last_job_id == first
-    assert queued() == 1
+    assert queued_jobs() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,7 +131,7 @@ def test_two_schedulers_racing_over_many_due_rows_give_one_job_each():
     for thread in threads:
         thread.join()
     assert sum(runs) == 60
-    assert queued() == 60
+    assert queued_jobs() == 60
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_row_that_cannot_run_is_switched_off_with_its_reason_and_the_others_ru
     assert state.last_error
     assert state.last_job_id is None
     assert ScheduleState.objects.get(schedule=good).last_job_id
-    assert queued() == 1
+    assert queued_jobs() == 1
     assert run_due_schedules(NOW + timedelta(seconds=1)) == 0
     assert upcoming_runs(bad) == []
 
@@ -270,7 +270,7 @@ def test_staff_can_run_one_now_and_it_is_written_down(staff):
     schedule = make_schedule(next_run=NOW + timedelta(days=900), args="3")
     job_id = run_now(schedule, staff)
     assert isinstance(job_id, UUID)
-    assert queued() == 1
+    assert queued_jobs() == 1
     action = JobAction.objects.get(job_id=job_id)
     assert (action.user, action.verb, action.task) == (staff, "start", "note_for_schedule_tests")
     schedule.refresh_from_db()
@@ -283,7 +283,7 @@ def test_running_a_wrong_row_now_says_why_and_writes_nothing(staff):
     with pytest.raises(InvalidSchedule):
         run_now(make_schedule(func="unschedulable_for_schedule_tests"), staff)
     assert not JobAction.objects.exists()
-    assert queued() == 0
+    assert queued_jobs() == 0
 
 
 def test_a_row_that_is_off_does_not_run_and_does_not_make_up_for_it_when_it_is_on_again(staff):

@@ -29,7 +29,7 @@ def url(model: str, step: str) -> str:
     return reverse(f"admin:tasks_app_{model}_{step}")
 
 
-def exported(page: Client, model: str, **query) -> list[dict[str, str]]:
+def exported_rows(page: Client, model: str, **query) -> list[dict[str, str]]:
     resource = page.get(url(model, "export")).context["form"]
     chosen = {name: "on" for name in resource.fields if name not in ("resource", "format", "export_items")}
     query_text = "&".join(f"{name}={value}" for name, value in query.items())
@@ -56,7 +56,7 @@ def imported(page: Client, model: str, rows: list[dict]) -> str:
 
 def test_devices_go_out_and_come_back(page, fleet, make_device):
     make_device(unique_id="van-1", name="=HYPERLINK(1)", speed_limit_kph=90, tank_liters=60)
-    (row,) = exported(page, "device")
+    (row,) = exported_rows(page, "device")
     assert (row["name"], row["fleet"]) == ("'=HYPERLINK(1)", "Depot North")
     imported(page, "device", [{**row, "speed_limit_kph": "80"}, {**row, "unique_id": "van-2", "name": "Van 2"}])
     first, second = Device.objects.order_by("unique_id")
@@ -103,7 +103,7 @@ def test_geofences_come_as_geojson_or_wkt(page, fleet):
     imported(page, "geofence", rows)
     assert Geofence.objects.get(name="Depot").area == CIRCLE
     assert Geofence.objects.get(name="Yard").area["type"] == "Polygon"
-    found = {row["name"]: json.loads(row["area"]) for row in exported(page, "geofence")}
+    found = {row["name"]: json.loads(row["area"]) for row in exported_rows(page, "geofence")}
     assert found["Depot"] == CIRCLE
     for wrong in ("POLYGON ((1 2))", '{"type": "Nonsense"}', "{", ""):
         imported(page, "geofence", [{"fleet": "Depot North", "name": "Wrong", "area": wrong}])
@@ -113,7 +113,7 @@ def test_geofences_come_as_geojson_or_wkt(page, fleet):
 def test_times_of_the_week_come_along_with_their_geofence(page, fleet):
     nights = [{"days": [0, 4], "from": "22:00", "to": "06:00"}]
     Geofence.objects.create(fleet=fleet, name="Depot", area=CIRCLE, windows=nights)
-    (row,) = exported(page, "geofence")
+    (row,) = exported_rows(page, "geofence")
     copies = {"Yard": row["windows"], "Always": "", "Wrong": '[{"days": [9]}]', "No list": "{"}
     for name, windows in copies.items():
         imported(page, "geofence", [{**row, "name": name, "windows": windows}])
@@ -124,7 +124,7 @@ def test_times_of_the_week_come_along_with_their_geofence(page, fleet):
 def test_events_are_exported_as_the_list_is_filtered(page, device):
     for kind in (EventKind.OVERSPEED, EventKind.ALARM):
         Event.objects.create(device=device, kind=kind, occurred_at=timezone.now(), data={"alarm": "=1+1"})
-    (row,) = exported(page, "event", kind__exact="alarm")
+    (row,) = exported_rows(page, "event", kind__exact="alarm")
     assert (row["kind"], row["device__unique_id"]) == ("alarm", "van-1")
     with pytest.raises(Exception, match="tasks_app_event_import"):
         url("event", "import")

@@ -294,7 +294,7 @@ def test_a_changed_confirmation_is_no_error_of_the_server(page, fleet, changes):
 # --- Out ---
 
 
-def exported(page: Client, model: str, format: str) -> bytes:
+def exported_file(page: Client, model: str, format: str) -> bytes:
     form = page.get(url(model, "export")).context["form"]
     chosen = {name: "on" for name in form.fields if name not in ("resource", "format", "export_items")}
     answer = page.post(url(model, "export"), {"format": format, "resource": "0", **chosen})
@@ -321,11 +321,11 @@ def cells(content: bytes) -> list[str]:
 
 @pytest.mark.parametrize("model", ["device", "geofence", "event"])
 def test_a_control_character_blocks_no_export(page, odd_rows, model):
-    texts = cells(exported(page, model, XLSX))
+    texts = cells(exported_file(page, model, XLSX))
     assert any("Van\ufffd1 \ufffd\ufffd[31m\ufffd" in text for text in texts), texts
     assert any("_x0041_" in unescape(text) for text in texts)
     for format in (CSV, JSON):
-        assert "Van" in exported(page, model, format).decode()
+        assert "Van" in exported_file(page, model, format).decode()
 
 
 def test_a_control_character_blocks_no_export_of_jobs(page, odd_rows):
@@ -341,7 +341,7 @@ def test_a_control_character_blocks_no_export_of_jobs(page, odd_rows):
 def test_formulas_stay_texts_and_numbers_numbers(page, make_device):
     for number, name in enumerate(("=1+1", "@SUM(A1)", "#N/A", "<r>bold</r>")):
         make_device(unique_id=f"0{number}", name=name, speed_limit_kph=80)
-    sheet = openpyxl.load_workbook(io.BytesIO(exported(page, "device", XLSX))).active
+    sheet = openpyxl.load_workbook(io.BytesIO(exported_file(page, "device", XLSX))).active
     kinds = {cell.value: cell.data_type for row in sheet for cell in row}
     assert (kinds["'=1+1"], kinds["'@SUM(A1)"], kinds["#N/A"], kinds["<r>bold</r>"]) == ("s", "s", "s", "s")
     assert (kinds["00"], kinds[80]) == ("s", "n")
@@ -352,7 +352,7 @@ def test_what_went_out_comes_back_the_same(page, make_device):
     for number, name in enumerate(names):
         make_device(unique_id=f"0{number}", name=name)
     for format in (XLSX, CSV, JSON):
-        content = exported(page, "device", format)
+        content = exported_file(page, "device", format)
         Device.objects.all().delete()
         imported(page, content, format)
         assert list(Device.objects.order_by("unique_id").values_list("unique_id", "name")) == [
