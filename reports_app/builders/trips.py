@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from reports_app.builders.base import report_device, report_drive, report_table
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
-from tasks_app.geo.figures import KPH_PER_MPS, METERS_PER_KM
-from tasks_app.geo.motion import Trip
+from tasks_app.geo.figures import METERS_PER_KM
+from tasks_app.geo.motion import Trip, mean_kph
 from tasks_app.queries.drives import Drive, moment_of
 
 COLUMNS = [
@@ -36,9 +36,9 @@ def build(report: Report) -> ReportTable:
 def totals(trips: list[Trip]) -> list[Cell]:
     """Sums, the mean speed over all of the time, the highest speed."""
     seconds, meters = sum(trip.duration_seconds for trip in trips), sum(trip.distance_meters for trip in trips)
-    average_speed_kph = meters / seconds * KPH_PER_MPS if seconds else 0.0
-    top = max((trip.max_speed_kph for trip in trips), default=0.0)
-    return [None, None, seconds, meters / METERS_PER_KM, average_speed_kph, top, None, None, None, None]
+    top_kph = max((trip.max_speed_kph for trip in trips), default=0.0)
+    average_kph = mean_kph(meters, seconds, top_kph)
+    return [None, None, seconds, meters / METERS_PER_KM, average_kph, top_kph, None, None, None, None]
 
 
 def _row(trip: Trip, drive: Drive) -> Row:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import FloatArray, haversine_meters
+from tasks_app.geo.distance import FloatArray, geodesic_meters
 from tasks_app.geo.gain import AROUND_SECONDS
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, BoolArray
@@ -56,7 +56,7 @@ def believable_sent(
     lonely = np.ones(len(fast), dtype=np.bool_)
     for other, beside in ((earlier, np.maximum(fast - 1, 0)), (later, np.minimum(fast + 1, len(times) - 1))):
         seconds = np.abs(times[other] - moments)
-        meters = haversine_meters(latitudes[fast], longitudes[fast], latitudes[other], longitudes[other])
+        meters = geodesic_meters(latitudes[fast], longitudes[fast], latitudes[other], longitudes[other])
         is_too_fast = is_refuted(speeds_kph[fast], seconds, meters, rules.standing_radius_meters)
         is_known = (seconds > 0.0) & (seconds <= NEAR_SECONDS)
         refuted |= is_too_fast
@@ -79,7 +79,7 @@ def held_speeds_mps(times: FloatArray, latitudes: FloatArray, longitudes: FloatA
     first = np.searchsorted(times, times[:-1] - AROUND_SECONDS)
     last = np.searchsorted(times, times[1:] + AROUND_SECONDS, side="right") - 1
     seconds = times[last] - times[first]
-    meters = haversine_meters(latitudes[first], longitudes[first], latitudes[last], longitudes[last])
+    meters = geodesic_meters(latitudes[first], longitudes[first], latitudes[last], longitudes[last])
     speeds = np.where(seconds > 0.0, meters / np.maximum(seconds, 1e-6), 0.0)
     # Stretches share no fix, so that a single one that is wrong is in one of them only.
     before, after = np.searchsorted(last, first) - 1, np.searchsorted(first, last, side="right")

@@ -15,12 +15,11 @@ import numpy as np
 
 from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.engine_time import engine_seconds, idle_seconds
-from tasks_app.geo.motion import driven_tops_kph
-from tasks_app.geo.speed import MPS_TO_KPH, BoolArray
+from tasks_app.geo.motion import driven_tops_kph, mean_kph, tops_kph
+from tasks_app.geo.speed import BoolArray
 from tasks_app.geo.steps import Steps
 
 METERS_PER_KM = 1000.0
-KPH_PER_MPS = MPS_TO_KPH
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Figures:
     @property
     def average_speed_kph(self) -> float:
         """Mean speed while moving."""
-        return self.driven_meters / self.moving_seconds * KPH_PER_MPS if self.moving_seconds else 0.0
+        return mean_kph(self.driven_meters, self.moving_seconds, self.max_speed_kph)
 
     @property
     def distance_km(self) -> float:
@@ -108,12 +107,12 @@ def figures_of_parts(columns: Columns, steps: Steps, edges: Sequence[float]) -> 
 
 
 def _tops_kph(steps: Steps, driven: FloatArray, moving: FloatArray, borders: FloatArray) -> FloatArray:
-    """The top speed of each part: of the driven steps that touch it, and no lower than what it drove on average."""
+    """The top speed of each part: of the driven steps that touch it and of what it drove."""
     tops = driven_tops_kph(steps)
     firsts = np.maximum(np.searchsorted(steps.times, borders[:-1], side="right") - 1, 0)
     ends = np.searchsorted(steps.times, borders[1:])
     highest = [np.max(tops[first:end], initial=0.0) for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)]
-    return np.maximum(highest, np.where(moving > 0.0, driven / np.where(moving > 0.0, moving, 1.0) * KPH_PER_MPS, 0.0))
+    return tops_kph(highest, driven, moving)
 
 
 def _split(steps: Steps, values: FloatArray, borders: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import METERS_PER_DEGREE, FloatArray, wrapped_longitude_delta
+from tasks_app.geo.distance import METERS_PER_DEGREE, FloatArray, geodesic_meters, wrapped_longitude_delta
 from tasks_app.geo.motion_rules import MotionRules
 
 BoolArray = npt.NDArray[np.bool_]
@@ -88,7 +88,8 @@ def _around(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray) ->
     """The straight way, and the time, from just before each step to just after it."""
     first = np.searchsorted(times, times[:-1] - AROUND_SECONDS)
     last = np.searchsorted(times, times[1:] + AROUND_SECONDS, side="right") - 1
-    return _meters_between(first, last, latitudes, longitudes), times[last] - times[first]
+    meters = geodesic_meters(latitudes[first], longitudes[first], latitudes[last], longitudes[last])
+    return meters, times[last] - times[first]
 
 
 def _ends(

@@ -1,4 +1,7 @@
-"""Which fixes are inside which geofences, for many fixes and many geofences at once."""
+"""Which fixes are inside which geofences, for many fixes and many geofences at once.
+
+Circles, corridors and the way to a border are measured on the sphere: a radius of 1 km is right to 6 m, as exact as a fix.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,13 @@ import numpy.typing as npt
 import shapely
 
 from tasks_app.geo.areas import InvalidArea, corridor_width_meters, polygon_geometry, validate_area
-from tasks_app.geo.distance import METERS_PER_DEGREE, FloatArray, haversine_meters, wrapped_longitude_delta
+from tasks_app.geo.distance import (
+    LEAST_METERS_PER_DEGREE,
+    METERS_PER_DEGREE,
+    FloatArray,
+    haversine_meters,
+    wrapped_longitude_delta,
+)
 
 __all__ = ["GeofenceIndex", "InvalidArea", "validate_area"]
 
@@ -179,7 +188,7 @@ def _nearest(segments: FloatArray, latitudes: FloatArray, longitudes: FloatArray
 def boxes_around(bounds: Box, reach_meters: float) -> list[Box]:
     """Bounds widened by a distance; two boxes where that crosses the antimeridian, the whole turn at a pole."""
     west, south, east, north = bounds
-    reach = reach_meters / METERS_PER_DEGREE + BOX_MARGIN_DEGREES
+    reach = reach_meters / LEAST_METERS_PER_DEGREE + BOX_MARGIN_DEGREES
     south, north = south - reach, north + reach
     if max(-south, north) >= 90.0:
         return [(-180.0, south, 180.0, north)]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tasks_app.geo.antimeridian import median_longitude
 from tasks_app.geo.believable import held_speeds_mps
-from tasks_app.geo.distance import FloatArray, haversine_meters
+from tasks_app.geo.distance import FloatArray, geodesic_meters
 from tasks_app.geo.engine_time import engine_seconds, idle_seconds
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
@@ -27,9 +27,14 @@ __all__ = [
     "derive_speeds_kph",
     "detect_stops",
     "detect_trips",
+    "mean_kph",
     "segment_metrics",
     "timeline",
+    "tops_kph",
 ]
+
+# How far sent speeds and ways may differ: devices send whole km/h or knots, and a way high up is longer than at sea level.
+SPEED_ERROR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +174,14 @@ def segment_metrics(
 
     Steps no vehicle can make count for nothing, nor does the scatter of a standing receiver. A silence counts as
     standing when the vehicle is still where it was, else as a gap whose straight line is distance but no driving time.
-    The average is distance driven per hour of moving.
+    The average is distance driven per hour of moving (`mean_kph`).
     """
     steps = read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)
     if len(steps) < 2:
         return SegmentMetrics(max_speed_kph=float(np.max(steps.speeds_kph, initial=0.0)))
     stopped = np.where(steps.moved_gap, 0.0, steps.seconds - steps.driven_seconds)
     driven_meters, moving_seconds = float(steps.driven_meters.sum()), float(steps.driven_seconds.sum())
-    average_speed_kph = driven_meters / moving_seconds * MPS_TO_KPH if moving_seconds else 0.0
+    top_kph = float(tops_kph(driven_tops_kph(steps).max(), driven_meters, moving_seconds))
     said = np.full(len(floats(times_seconds)), np.nan) if ignition is None else floats(ignition)
     idle = idle_seconds(steps, engine_seconds(steps, floats(times_seconds), said))
     return SegmentMetrics(
@@ -185,9 +190,22 @@ def segment_metrics(
         stopped_seconds=float(stopped.sum()),
         idle_seconds=float(idle.sum()),
         gap_seconds=float(steps.seconds[steps.moved_gap].sum()),
-        max_speed_kph=max(average_speed_kph, float(driven_tops_kph(steps).max())),
-        average_speed_kph=average_speed_kph,
+        max_speed_kph=top_kph,
+        average_speed_kph=mean_kph(driven_meters, moving_seconds, top_kph),
     )
+
+
+def tops_kph(highest_kph: npt.ArrayLike, driven_meters: npt.ArrayLike, driven_seconds: npt.ArrayLike) -> FloatArray:
+    """The top speeds of drives: the highest speeds in them, or the averages where these are above by more than the
+    error of a speed, since a vehicle was at some moment as fast as its average."""
+    meters, seconds = np.asarray(driven_meters, dtype=np.float64), np.asarray(driven_seconds, dtype=np.float64)
+    averages = np.where(seconds > 0.0, meters / np.where(seconds > 0.0, seconds, 1.0) * MPS_TO_KPH, 0.0)
+    return np.where(averages > np.multiply(highest_kph, 1.0 + SPEED_ERROR), averages, highest_kph)
+
+
+def mean_kph(meters: float, seconds: float, top_kph: float) -> float:
+    """The average speed, which is no higher than the top speed (`tops_kph`) even where that is lower within its error."""
+    return min(meters / seconds * MPS_TO_KPH, top_kph) if seconds else 0.0
 
 
 def driven_tops_kph(steps: Steps) -> FloatArray:
@@ -238,15 +256,16 @@ def _trip(steps: Steps, first: int, last: int) -> Trip:
     seconds = float(steps.times[last] - steps.times[first])
     meters = float(steps.driven_meters[first:last].sum())
     driven_seconds = float(steps.driven_seconds[first:last].sum())
-    average = meters / driven_seconds * MPS_TO_KPH if driven_seconds else 0.0
+    highest_kph = np.max(driven_tops_kph(steps.part(first, last + 1)), initial=0.0)
+    top_kph = float(tops_kph(highest_kph, meters, driven_seconds))
     return Trip(
         start_index=int(steps.index[first]),
         end_index=int(steps.index[last]),
         started_seconds=float(steps.times[first]),
         ended_seconds=float(steps.times[last]),
         distance_meters=meters,
-        max_speed_kph=max(average, float(np.max(driven_tops_kph(steps.part(first, last + 1)), initial=0.0))),
-        average_speed_kph=meters / seconds * MPS_TO_KPH if seconds else 0.0,
+        max_speed_kph=top_kph,
+        average_speed_kph=mean_kph(meters, seconds, top_kph),
     )
 
 
@@ -255,7 +274,7 @@ def _is_trip(trip: Trip, steps: Steps, first: int, last: int) -> bool:
     rules, part = steps.rules, slice(first, last + 1)
     if trip.distance_meters < rules.min_trip_meters or trip.duration_seconds < rules.min_trip_seconds:
         return False
-    away = haversine_meters(
+    away = geodesic_meters(
         steps.latitudes[first], steps.longitudes[first], steps.latitudes[part], steps.longitudes[part]
     )
     return bool(away.max() >= rules.min_trip_meters / 2.0)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import METERS_PER_DEGREE, FloatArray
+from tasks_app.geo.distance import FloatArray, degree_meters
 
 Node = tuple[int, int]
 IntArray = npt.NDArray[np.int64]
@@ -47,8 +47,8 @@ def to_degrees(x_meters: npt.ArrayLike, y_meters: npt.ArrayLike) -> tuple[FloatA
     x, y = np.asarray(x_meters, dtype=np.float64), np.asarray(y_meters, dtype=np.float64)
     turn = np.radians(GRID_TURN_DEGREES)
     east, north = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
-    per_longitude = METERS_PER_DEGREE * np.cos(np.radians(CENTRE_LATITUDE))
-    return CENTRE_LATITUDE + north / METERS_PER_DEGREE, CENTRE_LONGITUDE + east / per_longitude
+    per_latitude, per_longitude = degree_meters(CENTRE_LATITUDE)
+    return CENTRE_LATITUDE + north / per_latitude, CENTRE_LONGITUDE + east / per_longitude
 
 
 def node_degrees(node: Node) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import FloatArray, haversine_meters, step_distances_meters
+from tasks_app.geo.distance import FloatArray, geodesic_meters, step_distances_meters
 from tasks_app.geo.motion_rules import MotionRules
 
 __all__ = [
@@ -74,7 +74,7 @@ def outliers(
     jump = impossible(seconds, step_distances_meters(latitudes, longitudes), rules)
     jump &= seconds <= rules.max_gap_seconds
     middles = np.flatnonzero(jump[:-1] & jump[1:]) + 1
-    past = haversine_meters(
+    past = geodesic_meters(
         latitudes[middles - 1], longitudes[middles - 1], latitudes[middles + 1], longitudes[middles + 1]
     )
     result[middles] = ~impossible(times[middles + 1] - times[middles - 1], past, rules)

@@ -12,7 +12,7 @@ from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from tasks_app.cache import get_newest, set_newest
-from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.distance import geodesic_meters
 from tasks_app.geo.geofence import boxes_around
 from tasks_app.models import Device, DeviceState
 from tasks_app.queries.access import SEND_POSITIONS, AnyUser, visible_devices
@@ -116,7 +116,7 @@ def nearest_devices(
     if not places:
         return []
     pks, latitudes, longitudes = zip(*places, strict=True)
-    distances = haversine_meters(latitude, longitude, latitudes, longitudes)
+    distances = geodesic_meters(latitude, longitude, latitudes, longitudes)
     order = np.lexsort((pks, distances))[:limit]
     near = {pks[place]: float(distances[place]) for place in order if distances[place] <= max_distance_meters}
     found = Device.objects.select_related("state").in_bulk(near)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.believable import is_refuted
-from tasks_app.geo.distance import haversine_meters, initial_bearing_degrees
+from tasks_app.geo.distance import geodesic_meters, initial_bearing_degrees
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
 
@@ -100,7 +100,7 @@ def steps(
     seconds = times - np.where(use_known, known_times, previous_times)
     previous_latitudes = np.where(use_known, before.latitudes[device], _shifted(latitudes, starts))
     previous_longitudes = np.where(use_known, before.longitudes[device], _shifted(longitudes, starts))
-    meters = haversine_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
+    meters = geodesic_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
     speeds_kph = np.full(len(times), np.nan)
     np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
     implausible = speeds_kph > rules.max_implied_kph[device]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.distance import geodesic_meters
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.models import FilterReason
@@ -187,7 +187,7 @@ def _limits(columns: FixColumns, rules: Sequence[FilterRules], name: str) -> npt
 
 
 def _meters(fix: Seen, other: Seen | Jumps) -> float:
-    return float(haversine_meters(fix.latitude, fix.longitude, other.latitude, other.longitude))
+    return float(geodesic_meters(fix.latitude, fix.longitude, other.latitude, other.longitude))
 
 
 def _is_too_far(fix: Seen, other: Seen | Jumps, max_kph: float) -> bool:

@@ -14,8 +14,8 @@ from tasks_app.services.positions import store_fixes
 # The fleet is in São Paulo: its midnight is 03:00 UTC, its eleven o'clock 14:00 UTC.
 DAY, NEXT_DAY, LATER = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3, 4))
 ELEVEN = datetime(2026, 3, 2, 14, tzinfo=UTC)
-# On the equator, 0.01 degrees of longitude are 1.111951 km: 66.717 km/h when it takes a minute.
-STEP_DEGREES, STEP_KM, STEP_KPH = 0.01, 1.111951, 66.717
+# On the equator, 0.01 degrees of longitude are 1.113195 km: 66.792 km/h when it takes a minute.
+STEP_DEGREES, STEP_KM, STEP_KPH = 0.01, 1.113195, 66.792
 
 
 def ask(api, device, **more):

@@ -84,3 +84,17 @@ def test_a_sent_speed_below_that_of_the_way_does_not_make_the_top_lower_than_the
     track = noisy(legs(10.0, (0, 5000, 60)), 0, 1)
     metrics = segment_metrics(*track, np.full(len(track[0]), 20.0), rules=CAR)
     assert metrics.max_speed_kph == metrics.average_speed_kph == pytest.approx(60, rel=0.01)
+
+
+@pytest.mark.parametrize(("sent_kph", "average_kph"), [(59.8, 59.8), (60.0, 60.0), (60.3, 60.1)])
+def test_a_sent_speed_that_is_right_within_its_error_is_the_top_and_the_average_no_higher(sent_kph, average_kph):
+    # On the ellipsoid this is 60.1 km/h.
+    track = noisy(legs(10.0, (90, 20_000, 60)), 0, 1)
+    speeds = np.full(len(track[0]), sent_kph)
+    whole, (trip,) = segment_metrics(*track, speeds, rules=CAR), detect_trips(*track, speeds, rules=CAR)
+    parts = figures_of((*track, speeds), "car", [track[0][0], track[0][50], track[0][-1] + 1.0])
+    for row in [whole, trip, *parts, total(parts)]:
+        assert (row.max_speed_kph, row.average_speed_kph) == (sent_kph, pytest.approx(average_kph, abs=0.02))
+        assert row.average_speed_kph <= row.max_speed_kph
+    assert total(parts).distance_meters == pytest.approx(whole.distance_meters) == pytest.approx(20_034, abs=5)
+    assert total(parts).moving_seconds == whole.moving_seconds == 1200

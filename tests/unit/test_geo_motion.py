@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from geographiclib.geodesic import Geodesic
 
 from tasks_app.geo.distance import METERS_PER_DEGREE
 from tasks_app.geo.motion import derive_speeds_kph, detect_stops, detect_trips, segment_metrics
@@ -12,9 +13,14 @@ CAR = motion_rules("car")
 PLACE = (-23.55, -46.63)
 
 
+def north(meters):
+    """The latitude so many meters north of the place."""
+    return Geodesic.WGS84.Direct(*PLACE, 0.0, meters)["lat2"]
+
+
 def track(seconds, meters, speeds=None):
     """Fixes on a straight way north: seconds and meters from the start, and the sent speeds."""
-    latitudes = PLACE[0] + np.asarray(meters, dtype=float) / METERS_PER_DEGREE
+    latitudes = np.array([north(one) for one in meters], dtype=float)
     sent = None if speeds is None else np.asarray(speeds, dtype=float)
     return 1_700_000_000.0 + np.asarray(seconds, dtype=float), latitudes, np.full(len(latitudes), PLACE[1]), sent
 
@@ -42,7 +48,7 @@ def test_it_finds_the_stops_around_the_trip():
     stops = detect_stops(*ONE_TRIP, rules=CAR)
     assert spans(stops) == [(5, 7)]  # the first two minutes are too short for a stop
     assert stops[0].duration_seconds == 1200
-    assert stops[0].latitude == pytest.approx(PLACE[0] + 3000 / METERS_PER_DEGREE)
+    assert stops[0].latitude == pytest.approx(north(3000))
 
 
 def test_it_starts_a_trip_at_the_fix_the_vehicle_left_from():

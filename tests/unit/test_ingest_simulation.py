@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from tasks_app.geo.distance import haversine_meters, initial_bearing_degrees, step_distances_meters
+from tasks_app.geo.distance import geodesic_meters, initial_bearing_degrees, step_distances_meters
 from tasks_app.geo.geofence import GeofenceIndex, validate_area
 from tasks_app.geo.motion import detect_trips
 from tasks_app.geo.motion_rules import motion_rules
@@ -88,7 +88,7 @@ def test_it_reports_every_ten_seconds_driving_and_every_minute_or_two_parked(tra
 
 def test_it_starts_and_ends_every_day_at_the_depot(tracks):
     for _, latitudes, longitudes, *_ in tracks.values():
-        away = haversine_meters(*node_degrees(DEPOT), latitudes[[0, -1]], longitudes[[0, -1]])
+        away = geodesic_meters(*node_degrees(DEPOT), latitudes[[0, -1]], longitudes[[0, -1]])
         assert away.max() < 100
 
 

@@ -20,8 +20,8 @@ from tasks_app.geo.steps import read_steps
 from tasks_app.queries.device_days import DayTotals
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
-# On the equator, 0.01 degrees of longitude are 1111.95 m: 66.717 km/h when it takes a minute.
-STEP_DEGREES, STEP_METERS, STEP_KPH = 0.01, 1111.951, 66.717
+# On the equator, 0.01 degrees of longitude are 1113.195 m: 66.792 km/h when it takes a minute.
+STEP_DEGREES, STEP_METERS, STEP_KPH = 0.01, 1113.195, 66.792
 
 
 def columns(times, longitudes, speeds=None, ignition=None) -> Columns:

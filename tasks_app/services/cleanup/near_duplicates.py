@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tasks_app.geo.distance import haversine_meters
+from tasks_app.geo.distance import geodesic_meters
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +58,4 @@ def _let_stay(pair: Neighbours | None, duplicates: list[tuple[int, datetime]]) -
 
 
 def _meters(kept: tuple[datetime, float, float], pair: Neighbours) -> float:
-    return float(haversine_meters(kept[1], kept[2], pair.latitude, pair.longitude))
+    return float(geodesic_meters(kept[1], kept[2], pair.latitude, pair.longitude))

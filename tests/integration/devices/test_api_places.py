@@ -187,7 +187,7 @@ def test_it_finds_the_nearest_devices(api, place, make_device, django_assert_num
         answer = api.get("/api/devices/nearest?lat=-23.5&lon=-46.6")
     assert names(answer) == ["here", "near", "far", "abroad"]
     distances = [one["distance_meters"] for one in answer.json()["results"]]
-    assert distances[:2] == pytest.approx([0.0, 1112.0], abs=1)
+    assert distances[:2] == pytest.approx([0.0, 1107.5], abs=1)
     assert names(api.get("/api/devices/nearest?lat=-23.5&lon=-46.6&max_distance_meters=2000")) == ["here", "near"]
     assert names(api.get("/api/devices/nearest?lat=-23.5&lon=-46.6&limit=1")) == ["here"]
     assert names(api.get("/api/devices/nearest?lat=-23.5&lon=-46.6&max_distance_meters=0")) == ["here"]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 MIDNIGHT = datetime(2026, 3, 2, 3, tzinfo=UTC)
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 DAY = date(2026, 3, 2)
-KM = 1 / 111.195
+KM = 1 / 111.319
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 

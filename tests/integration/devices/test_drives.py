@@ -17,8 +17,8 @@ from tasks_app.queries.drives import read_drive
 from tasks_app.services.positions import store_fixes
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
-# On the equator, a degree of longitude is 111.195 km.
-KM = 1 / 111.195
+# On the equator, a degree of longitude is 111.319 km.
+KM = 1 / 111.319
 
 
 def store(device, *phases: tuple[timedelta, timedelta, float]) -> None:

@@ -18,7 +18,7 @@ from tasks_app.signals import events_recorded
 pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
-KM = 1 / 111.195
+KM = 1 / 111.319
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 KINDS = (EventKind.TRIP_START, EventKind.TRIP_END)
 

@@ -6,14 +6,16 @@ import io
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, DeviceState, MaintenancePlan
+from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan
 from tasks_app.services.device_days import refresh_due_days
+from tasks_app.services.live_trips import tell_trips
 from tasks_app.services.maintenance import check_plans
 from tasks_app.services.positions import store_fixes
 from tasks_app.services.statistics import calculate_statistics
@@ -50,12 +52,45 @@ def read(path: Path) -> None:
 def test_one_glitch_is_nowhere_the_top_and_a_train_has_its_own(name, kind, kph, cases, make_device):
     device = make_device(unique_id=name, kind=kind)
     read(cases / f"{name}.csv")
+    found = figures_of_places(device)
+    assert {place: top for place, (top, _, _) in found.items()} == dict.fromkeys(found, kph)
+    for place, (top_kph, average_kph, distance_km) in found.items():
+        assert (place, average_kph is None or kph * 0.999 <= average_kph <= top_kph) == (place, True)
+        # The places were made on a sphere, and on the ellipsoid are up to 0.4 % nearer or farther than the speeds say.
+        assert (place, distance_km) == (place, distance_km and pytest.approx(kph / 3, rel=0.004))
+
+
+def figures_of_places(device: Device) -> dict[str, tuple[float, float | None, float | None]]:
+    """Top and average speed and distance (km) of the device's drive, by where they are told."""
     summary, trips = build("summary", device=device, **JULY), build("trips", device=device, **JULY)
     fleet, daily = build("fleet", device_ids=[device.pk], **JULY), build("daily", fleet=device.fleet, **JULY)
-    rows = [rows_of(summary, "summary")[0], totals_of(summary, "days"), *rows_of(trips, "trips")]
-    rows += [rows_of(fleet, "devices")[0], rows_of(daily, "devices")[0]]
-    assert [row["max_speed_kph"] for row in rows] == [pytest.approx(kph, abs=0.06)] * 5
-    assert [row["distance_km"] for row in rows] == [pytest.approx(kph / 3, rel=0.02)] * 5
+    route, detailed = build("route", device=device, **JULY), build("detailed", device=device, **JULY)
+    rows = {
+        "summary": rows_of(summary, "summary")[0],
+        "its days": next(row for row in rows_of(summary, "days") if row["distance_km"]),
+        "its total": totals_of(summary, "days"),
+        "trips": rows_of(trips, "trips")[0],
+        "its total of trips": totals_of(trips, "trips"),
+        "fleet": rows_of(fleet, "devices")[0],
+        "its total of devices": totals_of(fleet, "devices"),
+        "daily": rows_of(daily, "devices")[0],
+    }
+    (top,) = [row for row in rows_of(route, "key_points") if row["point"] == "Top speed"]
+    positions = totals_of(detailed, "positions")
+    statistics = calculate_statistics(device_id=device.pk, period="7d", now=JULY["range_end"])
+    tell_trips(now=timezone.now() + timedelta(hours=1))
+    trip = Event.objects.get(device=device, kind=EventKind.TRIP_END).data
+    told = {"statistics": statistics, "its end as an event": trip}
+    return {
+        **{place: _figures(row, row["distance_km"]) for place, row in rows.items()},
+        **{place: _figures(found, found["distance_meters"] / 1000) for place, found in told.items()},
+        "route": (top["speed_kph"], None, None),
+        "positions": (positions["speed_kph"], None, positions["distance_km"]),
+    }
+
+
+def _figures(row: dict[str, Any], distance_km: float) -> tuple[float, float | None, float]:
+    return row["max_speed_kph"], row.get("average_speed_kph"), distance_km
 
 
 def test_no_average_is_above_the_top_where_fixes_are_rare_then_dense(cases, make_device):

@@ -112,7 +112,7 @@ def test_send_daily_summary_tells_the_figures_of_the_persons_own_fleets(
                 {
                     "device_id": device.unique_id,
                     "timestamp": (start + timedelta(minutes=minute)).isoformat(),
-                    "latitude": -23.55 + minute / 111.195,
+                    "latitude": -23.55 + minute / 110.76,
                     "longitude": -46.63,
                     "speed": 60,
                 }

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 KINDS = ("summary", "trips", "stops", "route", "detailed")
 # What is told at once, when it happens, and what the device's state counts on.
 LIVE = ("events", "odometer_km", "odometer_start_km", "odometer_end_km", "unique_id")
-METERS_PER_DEGREE = 111_195.08
+METERS_PER_DEGREE = 111_319.49
 _numbers = count(1)
 
 # Some minutes of driving or standing: minutes, seconds between fixes, km/h, whether speed and course are sent.

@@ -255,7 +255,7 @@ def test_statistics_of_another_kind_are_computed_anew(device):
     now = NOON + timedelta(hours=1)
     kph, seconds = 4.0, range(0, 1800, 10)
     steps = [
-        Fix(device.unique_id, NOON + timedelta(seconds=n), 0.1, n * kph / 3.6 / 111_195, speed_kph=kph) for n in seconds
+        Fix(device.unique_id, NOON + timedelta(seconds=n), 0.1, n * kph / 3.6 / 111_319, speed_kph=kph) for n in seconds
     ]
     store_fixes(steps, received_at=now)
     assert calculate_statistics(device_id=device.pk, period="24h", now=now)["distance_meters"] == 0

@@ -17,7 +17,7 @@ from tests.support.reports import DAY, ELEVEN, NEXT_DAY, build, rows_of, totals_
 
 pytestmark = pytest.mark.django_db
 
-METERS_PER_DEGREE = 111_195.08
+METERS_PER_DEGREE = 111_319.49
 # For 20 minutes a fix every 10 s with this speed, one of them with a glitch of the receiver: kind, km/h, glitch, right top.
 DRIVES = [
     ("truck", 60.0, 255.0, 60.0),

@@ -25,8 +25,8 @@ DAY, NEXT_DAY, LATER = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3, 
 ELEVEN = datetime(2026, 3, 2, 14, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ELSEWHERE = {"type": "Circle", "coordinates": [9.0, 9.0], "radius_meters": 100}
-# On the equator, 0.01 degrees of longitude are 1.111951 km: 66.717 km/h when it takes a minute.
-STEP_DEGREES, STEP_KM, STEP_KPH = 0.01, 1.111951, 66.717
+# On the equator, 0.01 degrees of longitude are 1.113195 km: 66.792 km/h when it takes a minute.
+STEP_DEGREES, STEP_KM, STEP_KPH = 0.01, 1.113195, 66.792
 
 
 def build(kind, device, range_start=DAY, range_end=LATER):
@@ -70,11 +70,11 @@ def test_it_tells_every_position_and_the_way_from_the_one_before(device):
         "latitude": 0.0,
         "longitude": -45.99,
         "altitude_meters": 701,
-        "speed_kph": 66.7,
-        "mean_speed_kph": 66.7,
+        "speed_kph": 66.8,
+        "mean_speed_kph": 66.8,
         "course_degrees": 90.0,
-        "distance_km": 1.112,
-        "odometer_km": 1.112,
+        "distance_km": 1.113,
+        "odometer_km": 1.113,
         "motion": "Moving",
         "ignition": "On",
         "geofences": None,
@@ -85,7 +85,7 @@ def test_it_tells_every_position_and_the_way_from_the_one_before(device):
     assert (last["distance_km"], last["motion"], last["ignition"]) == (0, "Standing", "Off")
     assert last["odometer_km"] == pytest.approx(10 * STEP_KM, abs=0.001)
     assert totals(section)["distance_km"] == pytest.approx(10 * STEP_KM, abs=0.001)
-    assert totals(section)["speed_kph"] == 66.7
+    assert totals(section)["speed_kph"] == 66.8
 
 
 def test_a_position_says_the_same_whatever_range_is_asked(device):
@@ -154,7 +154,7 @@ def test_the_route_is_the_line_and_its_key_points(device):
     assert points["End"]["passed_at"] == ELEVEN + 29 * MINUTE
     assert points["Westernmost point"]["longitude"] == pytest.approx(-46.0)
     assert points["Highest point"]["altitude_meters"] == 710
-    assert points["Top speed"]["speed_kph"] == pytest.approx(66.7)
+    assert points["Top speed"]["speed_kph"] == pytest.approx(66.8)
     assert points["Stop"]["duration_seconds"] == 19 * 60
     times = [row["passed_at"] for row in rows(sections["key_points"])]
     assert times == sorted(times)
