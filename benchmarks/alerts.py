@@ -22,7 +22,7 @@ from notifications_app.models import EventDispatch, Rule  # noqa: E402
 from tasks_app.engine.connection import client  # noqa: E402
 from tasks_app.models import EventKind  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
-from tasks_app.services.positions import store_fixes  # noqa: E402
+from tasks_app.services.positions.store import store_fixes  # noqa: E402
 from tasks_app.signals import events_recorded  # noqa: E402
 
 UID = "notifications_app.note_events"

@@ -23,7 +23,7 @@ from benchmarks.pipeline import clear  # noqa: E402
 from benchmarks.sample_fleet import DEVICES, FLEET, batches, make_fixes, make_fleet, yesterday  # noqa: E402
 from tasks_app.ingest.fix import Fix  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
-from tasks_app.services.positions import store_fixes  # noqa: E402
+from tasks_app.services.positions.store import store_fixes  # noqa: E402
 
 FEW = 100_000
 DAYS = 20

@@ -26,7 +26,7 @@ from knox.models import AuthToken  # noqa: E402
 from benchmarks.sample_fleet import DEVICES, batches, make_fixes, make_operator, yesterday  # noqa: E402
 from tasks_app.engine.connection import client as redis_client  # noqa: E402
 from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
-from tasks_app.services.api_tokens import issue_token  # noqa: E402
+from tasks_app.services.accounts.tokens import issue_token  # noqa: E402
 from trackerproject.embedded import start_child, stop_children  # noqa: E402
 
 FIXES = 1_000

@@ -1,7 +1,7 @@
 """`python -m benchmarks.pipeline FIXES_PER_DEVICE`: rows/s of the whole pipeline and of what it is measured against.
 
 All store the same rows, in batches of the same size, in the same partitioned table:
-`pipeline` is services.positions.store_fixes: look-ups, derived quantities, states, geofences, overspeed, events;
+`pipeline` is services.positions.store.store_fixes: look-ups, derived quantities, states, geofences, overspeed, events;
 `copy` writes the fixes as text, COPYs that into a temporary table and INSERTs ... ON CONFLICT DO NOTHING from there;
 `copy_prepared` does so with binary rows that were written before the clock started: the database's share alone;
 `bulk_create` is Django's bulk_create(ignore_conflicts=True) of model instances, with nothing derived.
@@ -26,9 +26,9 @@ from django.db import connection, transaction  # noqa: E402
 from benchmarks.sample_fleet import batches, make_fixes, make_fleet, yesterday  # noqa: E402
 from tasks_app.ingest.fix import Fix  # noqa: E402
 from tasks_app.models import Device, Position  # noqa: E402
-from tasks_app.services.fix_columns import COPY_COLUMNS, copy_rows, to_columns  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
-from tasks_app.services.positions import store_fixes  # noqa: E402
+from tasks_app.services.positions.columns import COPY_COLUMNS, copy_rows, to_columns  # noqa: E402
+from tasks_app.services.positions.store import store_fixes  # noqa: E402
 
 BATCH = 5_000
 NAMES = ", ".join(COPY_COLUMNS)

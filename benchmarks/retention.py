@@ -25,7 +25,7 @@ from benchmarks.sample_fleet import DEVICES, batches, make_fixes, make_fleet, ye
 from tasks_app.ingest.fix import Fix  # noqa: E402
 from tasks_app.models import Device  # noqa: E402
 from tasks_app.services.cleanup import positions  # noqa: E402
-from tasks_app.services.positions import store_fixes  # noqa: E402
+from tasks_app.services.positions.store import store_fixes  # noqa: E402
 
 BATCH = 1_000
 WARM_UP_BATCHES = 20

@@ -14,7 +14,7 @@ from django.utils import timezone
 from knox.models import get_token_model
 
 from tasks_app.models import FleetMembership
-from tasks_app.services.access_changes import EVERYBODY, announce_access
+from tasks_app.services.accounts import EVERYBODY, announce_access
 
 User = get_user_model()
 # Logging in changes the account, too, and nobody's access.

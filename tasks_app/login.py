@@ -22,7 +22,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from tasks_app.services.login_limits import Attempt, TooManyAttempts, account_key, admit, succeeded
+from tasks_app.services.accounts import Attempt, TooManyAttempts, account_key, admit, succeeded
 
 logger = logging.getLogger(__name__)
 

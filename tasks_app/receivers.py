@@ -10,8 +10,8 @@ from django.dispatch import receiver
 
 from tasks_app.models import Device, Fleet
 from tasks_app.services.accounts import end_access, keep_what_they_did, loses_trust
-from tasks_app.services.device_days import mark_all_days
-from tasks_app.services.position_cache import renew_versions
+from tasks_app.services.devices import mark_all_days
+from tasks_app.services.positions import renew_versions
 
 
 @receiver(pre_save, sender=Fleet, dispatch_uid="tasks_app.remember_zone")

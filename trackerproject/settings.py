@@ -158,8 +158,8 @@ Q_CLUSTER: dict[str, Any] = {
 }
 TASK_ENGINE = {
     # Where the engine hands finished jobs over, asks for stored ones and lets due schedules run: it knows no model.
-    "JOB_STORE": "tasks_app.services.job_store",
-    "SCHEDULES": "tasks_app.services.schedules",
+    "JOB_STORE": "tasks_app.services.jobs.store",
+    "SCHEDULES": "tasks_app.services.schedules.actions",
     "MAX_PAYLOAD_BYTES": env.int("MAX_JOB_PAYLOAD_BYTES", default=4 * 1024 * 1024),
     "MAX_RESULT_BYTES": env.int("MAX_JOB_RESULT_BYTES", default=256 * 1024),
     "MAX_QUEUE_DEPTH": env.int("MAX_QUEUE_DEPTH", default=2_000_000),

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from notifications_app.messages.rendering import Message
 from notifications_app.models import ChannelKind, NotificationKind
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan, MaintenanceStatus
-from tasks_app.services.maintenance_due import maintenance_due
+from tasks_app.services.devices import maintenance_due
 
 
 @dataclass(frozen=True, slots=True)

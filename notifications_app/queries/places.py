@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from tasks_app.models import Device, Event
-from tasks_app.services.fleet_geofences import geofences_of
+from tasks_app.queries.fleet_geofences import geofences_of
 
 
 def inside_of(

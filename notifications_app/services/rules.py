@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from notifications_app.models import EscalationStep, Rule
 from tasks_app.models import Device, Fleet, Geofence
 from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
-from tasks_app.services.fleet_rows import save_row
+from tasks_app.services.rows import save_row
 
 MAX_STEPS = 10
 MAX_NAMED = 1000

@@ -18,7 +18,7 @@ from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, Position
 from tasks_app.queries.device_days import odometer_at
 from tasks_app.queries.drives import Drive, read_drive
-from tasks_app.services.device_days import refresh_days
+from tasks_app.services.devices import refresh_days
 
 Builder = Callable[[Report], ReportTable]
 

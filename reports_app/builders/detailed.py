@@ -26,9 +26,9 @@ from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.geo.steps import Steps
 from tasks_app.models import Device, Position
 from tasks_app.queries.drives import context_of, steps_of
+from tasks_app.queries.fleet_geofences import FleetGeofences, geofences_of
 from tasks_app.queries.positions import FloatArray, Track, track_with
-from tasks_app.services.derivation import MIN_COURSE_METERS
-from tasks_app.services.fleet_geofences import FleetGeofences, geofences_of
+from tasks_app.services.positions import MIN_COURSE_METERS
 
 COLUMNS = [
     Column("fix_time", _("Time"), ColumnKind.DATETIME),

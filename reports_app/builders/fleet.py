@@ -22,7 +22,7 @@ from tasks_app.engine import current_job
 from tasks_app.geo.figures import Figures, total
 from tasks_app.models import Device, Event, EventKind
 from tasks_app.queries.device_days import DayTotals, day_totals
-from tasks_app.services.device_days import refresh_days
+from tasks_app.services.devices import refresh_days
 
 TOP = 10
 NAMES_IN_SUBJECT = 3

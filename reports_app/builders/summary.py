@@ -23,7 +23,7 @@ from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.figures import METERS_PER_KM, Figures, total
 from tasks_app.models import Device, EventKind
 from tasks_app.queries.device_days import DayTotals, day_totals
-from tasks_app.services.device_days import refresh_days
+from tasks_app.services.devices import refresh_days
 
 COUNTS = [
     Column("trips", _("Trips"), ColumnKind.INTEGER),

@@ -12,7 +12,7 @@ from django.db.models.functions import Length
 from reports_app.models import Report, ReportChunk, ReportFile, ReportState
 from reports_app.services.files import delete_files
 from tasks_app.engine import current_job
-from tasks_app.services.cleanup.runs import Run, run_exclusively
+from tasks_app.services.cleanup import Run, run_exclusively
 
 # One with a million rows has hundreds of chunks.
 BATCH_REPORTS = 20

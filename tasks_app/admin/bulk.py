@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tasks_app.admin.job_filters import JobFilterForm
-from tasks_app.services.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
+from tasks_app.services.jobs import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 
 from tasks_app.admin.common import badge
 from tasks_app.models import Device
-from tasks_app.services.device_keys import issue_key
+from tasks_app.services.devices import issue_key
 
 MAX_DEVICES = 100
 ACTION = "issue_keys"

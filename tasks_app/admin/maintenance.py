@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 
 from tasks_app.admin.common import badge
 from tasks_app.models import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
-from tasks_app.services.maintenance import mark_done
+from tasks_app.services.devices import mark_done
 
 STATUS_BADGES = {
     MaintenanceStatus.OK: "success",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from unfold.forms import AdminOwnPasswordChangeForm
 
-from tasks_app.services.login_limits import TooManyAttempts, admit, succeeded
+from tasks_app.services.accounts import TooManyAttempts, admit, succeeded
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):

@@ -20,7 +20,7 @@ from tasks_app.admin.common import MISSING, badge, format_bytes, moment
 from tasks_app.admin.job_rows import job_url
 from tasks_app.models import PositionUpload
 from tasks_app.models.uploads import UploadState
-from tasks_app.services.position_uploads import InvalidUpload, check_file, create_upload
+from tasks_app.services.intake import InvalidUpload, check_file, create_upload
 
 BADGES = {
     UploadState.PENDING: "info",

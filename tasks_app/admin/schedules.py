@@ -26,8 +26,8 @@ from tasks_app.admin.job_rows import job_url
 from tasks_app.engine import EngineError, TaskNotPermitted, UnknownTask, get_task, registered_tasks
 from tasks_app.models import ScheduleState
 from tasks_app.queries.task_rights import may_start
-from tasks_app.services.schedule_arguments import InvalidSchedule
 from tasks_app.services.schedules import (
+    InvalidSchedule,
     disable,
     enable,
     permitted_call,

@@ -26,8 +26,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from tasks_app.admin.account_rights import ForSuperusersToChange, GuardsAccounts
 from tasks_app.admin.common import ReadOnlyAdmin
 from tasks_app.hostnames import is_mailable
-from tasks_app.services.accounts import has_acts, is_former
-from tasks_app.services.login_limits import forget_failures
+from tasks_app.services.accounts import forget_failures, has_acts, is_former
 
 for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
     if admin.site.is_registered(replaced):
@@ -52,7 +51,7 @@ class UserAdmin(GuardsAccounts, DjangoUserAdmin, ModelAdmin):
     list_filter_sheet = False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A former user stays as long as something tells what they did; the admin's log always stays (`services.accounts`)."""
+        """A former user with acts on record stays; the admin's log always stays (`services.accounts`)."""
         tree, counts, missing, protected = super().get_deleted_objects(objs, request)
         counts.pop(str(LogEntry._meta.verbose_name_plural), None)
         protected = [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]

@@ -19,7 +19,7 @@ from tasks_app.api.fields import MomentField, StrictCharField, StrictSerializer
 from tasks_app.api.schema import describe
 from tasks_app.login import refusal_of, token_login_succeeded
 from tasks_app.queries.access import OWN
-from tasks_app.services.api_tokens import TooManyTokens, issue_token, revoke_token
+from tasks_app.services.accounts import TooManyTokens, issue_token, revoke_token
 
 
 class LoginBody(StrictSerializer):

@@ -15,7 +15,7 @@ from tasks_app.api.fields import IdField, MomentField, StateField, StrictCharFie
 from tasks_app.api.jobs import CHANGE_JOBS, ReasonBody
 from tasks_app.api.schema import describe
 from tasks_app.queries.jobs import JobFilters
-from tasks_app.services.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
+from tasks_app.services.jobs import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
 
 
 class JobFilterBody(StrictSerializer):

@@ -28,7 +28,7 @@ from tasks_app.models import Device
 from tasks_app.models.retention import MAX_DAYS
 from tasks_app.queries.access import Right
 from tasks_app.services.argument_bounds import MAX_AGE_HOURS, MAX_PATTERN_LENGTH
-from tasks_app.services.cleanup.runs import MAX_WINDOW_SECONDS
+from tasks_app.services.cleanup import MAX_WINDOW_SECONDS
 
 
 class CleanupBody(StrictSerializer):

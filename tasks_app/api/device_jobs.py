@@ -16,7 +16,7 @@ from tasks_app.api.schema import describe
 from tasks_app.models import DeviceStatus, FleetRole
 from tasks_app.queries.access import Right
 from tasks_app.queries.statistics import cached_statistics
-from tasks_app.services.statistics import PERIODS
+from tasks_app.services.devices import PERIODS
 
 
 class StatisticsBody(StrictSerializer):

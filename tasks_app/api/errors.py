@@ -31,7 +31,7 @@ from tasks_app.engine import (
     TaskNotPermitted,
     UnknownTask,
 )
-from tasks_app.services.inbox import InboxFull
+from tasks_app.services.intake import InboxFull
 
 logger = logging.getLogger(__name__)
 

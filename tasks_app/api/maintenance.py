@@ -27,8 +27,7 @@ from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.queries.access import Right, to_view, visible_fleets
-from tasks_app.services.maintenance import mark_done
-from tasks_app.services.maintenance_due import maintenance_due
+from tasks_app.services.devices import maintenance_due, mark_done
 
 MAX_METERS, MAX_SECONDS = 1e10, 1e10
 VIEW_PLANS = to_view("maintenanceplan")

@@ -14,7 +14,7 @@ from tasks_app.api.permissions import device_for
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import Right
-from tasks_app.services.odometer import set_odometer
+from tasks_app.services.devices import set_odometer
 
 
 class OdometerBody(StrictSerializer):

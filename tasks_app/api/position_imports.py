@@ -21,7 +21,7 @@ from tasks_app.models import FleetRole, PositionUpload
 from tasks_app.models.fleets import validate_time_zone
 from tasks_app.models.uploads import UploadFormat, UploadState
 from tasks_app.queries.access import SEND_POSITIONS, Right, has_everywhere, visible_fleets
-from tasks_app.services.position_uploads import TASK, InvalidUpload, create_upload
+from tasks_app.services.intake import IMPORT_TASK, InvalidUpload, create_upload
 
 ADD_DEVICES = Right(FleetRole.MANAGER, "tasks_app.add_device")
 
@@ -131,7 +131,7 @@ class ImportPositionsView(ApiView):
             )
         except InvalidUpload as error:
             raise serializers.ValidationError({error.field: [str(error)]}) from error
-        return accepted(request, upload.job_id, TASK, import_id=upload.pk)
+        return accepted(request, upload.job_id, IMPORT_TASK, import_id=upload.pk)
 
 
 class ImportView(ApiView):

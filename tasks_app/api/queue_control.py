@@ -16,7 +16,7 @@ from tasks_app.api.jobs import CHANGE_JOBS, ReasonBody
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import QueueNotFound
 from tasks_app.queries.access import Right
-from tasks_app.services.queues import pause_queue, purge_queue, resume_queue
+from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
 
 
 class QueuePausedSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from rest_framework import serializers, status
 from rest_framework.response import Response
 
 from tasks_app.api.errors import Conflict
-from tasks_app.services.fleet_rows import RowInUse, delete_row, save_row
+from tasks_app.services.rows import RowInUse, delete_row, save_row
 
 M = TypeVar("M", bound=Model)
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from tasks_app.api.fields import MomentField, StrictCharField, StrictIntegerField, StrictSerializer
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.models import ScheduleState
-from tasks_app.services.schedule_arguments import InvalidSchedule, parse_args, parse_kwargs
+from tasks_app.services.schedules import InvalidSchedule, parse_args, parse_kwargs
 
 TYPES = {
     "once": Schedule.ONCE,

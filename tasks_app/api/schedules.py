@@ -28,9 +28,17 @@ from tasks_app.api.schedule_fields import (
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import ScheduleState
 from tasks_app.queries.access import Right
-from tasks_app.services.schedule_arguments import InvalidSchedule, format_args, format_kwargs
-from tasks_app.services.schedule_changes import delete_schedule, store_schedule
-from tasks_app.services.schedules import disable, enable, run_now, upcoming_runs
+from tasks_app.services.schedules import (
+    InvalidSchedule,
+    delete_schedule,
+    disable,
+    enable,
+    format_args,
+    format_kwargs,
+    run_now,
+    store_schedule,
+    upcoming_runs,
+)
 
 # Our names of the row's fields, where they differ.
 FIELD_NAMES = {"func": "task", "schedule_type": "type"}

@@ -11,7 +11,7 @@ from tasks_app.models.devices import Device
 class DeviceDay(models.Model):
     """One day of a device, in the zone its fleet had. A day without fixes has no row.
 
-    Written by `services.device_days` only. It stays when the positions it was made of are dropped. Trips and stops count
+    Written by `services.devices.days` only. It stays when the positions it was made of are dropped. Trips and stops count
     in the day they started in; idle is part of stopped, and `driven_meters` leaves out what was made in silences.
     """
 

@@ -65,7 +65,7 @@ def day_totals(
     """The totals of each device (with its fleet loaded) for each of the consecutive day parts; zeros where it was silent.
 
     A part that is a whole day of the device's zone, or today so far, comes from its roll-up, others from positions.
-    Roll-ups are only as fresh as `services.device_days.refresh_days` left them: call it before. Events are counted anew
+    Roll-ups are only as fresh as `services.devices.days.refresh_days` left them: call it before. Events are counted anew
     where that finds more than the roll-up knows: old ones are dropped, new ones need no new fix.
     """
     rows = _rolled_up(devices, days)

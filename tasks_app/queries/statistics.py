@@ -17,7 +17,7 @@ def statistics_key(device_id: int, period: str) -> str:
 
 
 def cached_statistics(device_id: int, period: str) -> dict[str, Any] | None:
-    """The figures of a device (primary key) as `services.statistics` computed them up to five minutes ago.
+    """The figures of a device (primary key) as `services.devices.statistics` computed them up to five minutes ago.
 
     None where there are none, or where anything came of the device since.
     """

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from tasks_app.ingest.validate import LIMITS
 from tasks_app.models.retention import MAX_DAYS
-from tasks_app.services.cleanup.runs import MAX_WINDOW_SECONDS
+from tasks_app.services.cleanup import MAX_WINDOW_SECONDS
 
 MAX_AGE_HOURS = 24 * 366
 MAX_MINUTES = 100 * 366 * 24 * 60

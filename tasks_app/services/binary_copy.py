@@ -48,3 +48,23 @@ def _row_dtype(kinds: tuple[str, ...]) -> np.dtype[Any]:
 
 def _jsonb_field(text: bytes) -> bytes:
     return (len(text) + 1).to_bytes(4, "big") + b"\x01" + text
+
+
+# Temporary tables that COPY fills before a statement takes their rows over, one of each per connection: making one costs more
+# than filling it. They empty themselves with the transaction; a second batch in the same one deletes.
+# Without a result: sent in front of another statement, it costs no round trip.
+EMPTY_STAGING = """
+    CREATE TEMP TABLE IF NOT EXISTS fix_staging (
+        device_id bigint, fix_time timestamptz, received_at timestamptz,
+        latitude float8, longitude float8, altitude_meters float8, speed_kph float8, course_degrees float8,
+        accuracy_meters float8, attributes jsonb
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS state_staging (
+        device_id bigint, last_seen_at timestamptz, fix_time timestamptz, latitude float8, longitude float8,
+        altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8,
+        is_speed_derived bool, is_moving bool, ignition int, odometer_meters float8, engine_seconds float8,
+        version bigint, attributes jsonb
+    ) ON COMMIT DELETE ROWS;
+    DELETE FROM fix_staging;
+    DELETE FROM state_staging;
+"""

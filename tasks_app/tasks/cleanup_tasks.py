@@ -12,16 +12,18 @@ from django.utils import timezone
 
 from tasks_app.engine import task
 from tasks_app.services.argument_bounds import AgeHours, Days, Pattern, RowId, WindowSeconds
-from tasks_app.services.cleanup.cache_entries import remove_unused_cache_entries
-from tasks_app.services.cleanup.duplicates import remove_duplicate_positions
-from tasks_app.services.cleanup.events import remove_old_events
-from tasks_app.services.cleanup.history import remove_old_history
-from tasks_app.services.cleanup.job_history import remove_job_history
-from tasks_app.services.cleanup.optimize import optimize_tables
-from tasks_app.services.cleanup.orphans import remove_orphaned_data
-from tasks_app.services.cleanup.positions import remove_old_positions
-from tasks_app.services.cleanup.sessions import remove_expired_sessions
-from tasks_app.services.storage import sample_storage
+from tasks_app.services.cleanup import (
+    optimize_tables,
+    remove_duplicate_positions,
+    remove_expired_sessions,
+    remove_job_history,
+    remove_old_events,
+    remove_old_history,
+    remove_old_positions,
+    remove_orphaned_data,
+    remove_unused_cache_entries,
+    sample_storage,
+)
 
 
 @task(queue="cleanup", schedulable=True, permission="tasks_app.delete_position")

@@ -8,12 +8,8 @@ from django.utils import timezone
 
 from tasks_app.engine import task
 from tasks_app.queries.access import operates_device
-from tasks_app.services import live_trips
 from tasks_app.services.argument_bounds import RowId
-from tasks_app.services.devices import update_status
-from tasks_app.services.maintenance import check_plans
-from tasks_app.services.offline import check_offline
-from tasks_app.services.statistics import calculate_statistics
+from tasks_app.services.devices import calculate_statistics, check_offline, check_plans, record_trips, update_status
 
 
 @task(queue="positions", schedulable=True, permission="tasks_app.view_position", members=operates_device)
@@ -39,7 +35,7 @@ def check_offline_devices() -> dict[str, int]:
 @task(queue="notifications", schedulable=True)
 def tell_trips() -> dict[str, int]:
     """Find trips that began or ended; one event for each start and each end."""
-    return live_trips.tell_trips(now=timezone.now())
+    return record_trips(now=timezone.now())
 
 
 @task(queue="notifications", schedulable=True)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tasks_app.engine import task
 from tasks_app.services.argument_bounds import RowId
-from tasks_app.services.position_uploads import import_upload, sweep_stuck_uploads
+from tasks_app.services.intake import import_upload, sweep_stuck_uploads
 
 
 @task(queue="reports", timeout_seconds=3600, permission="tasks_app.add_position")

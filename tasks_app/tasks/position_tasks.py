@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import current_job, task
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake import drain_inbox
 from tasks_app.services.partitions import ensure_upcoming_partitions
 from tasks_app.services.positions import process_batch
 

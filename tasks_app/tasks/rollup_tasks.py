@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from tasks_app.engine import task
-from tasks_app.services.device_days import refresh_due_days
+from tasks_app.services.devices import refresh_due_days
 
 
 @task(queue="cleanup", schedulable=True)

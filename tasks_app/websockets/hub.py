@@ -16,7 +16,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent, devices_of, recent_events_of
-from tasks_app.services.access_changes import ACCESS_GROUP
+from tasks_app.services.accounts import ACCESS_GROUP
 from tasks_app.services.broadcast import fleet_group
 from tasks_app.websockets.identity import Access, Credential, current_access
 from tasks_app.websockets.messages import NOT_AUTHENTICATED, TRY_AGAIN_LATER

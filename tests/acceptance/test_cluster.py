@@ -13,7 +13,7 @@ from tasks_app.engine.keys import GROUP
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
-from tasks_app.services.jobs import cancel_job, start_task
+from tasks_app.services.jobs.actions import cancel_job, start_task
 from tests.support.cluster import allowed, running_cluster, wait_until
 from tests.support.probe import tasks as probe
 

@@ -14,7 +14,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.models import Job, Position
 from tasks_app.queries.inbox import inbox_size
 from tasks_app.queries.jobs import list_workers
-from tasks_app.services.inbox import add_to_inbox
+from tasks_app.services.intake.buffer import add_to_inbox
 from tasks_app.services.partitions import ensure_upcoming_partitions
 from tests.support.cluster import allowed, running_cluster, wait_until
 

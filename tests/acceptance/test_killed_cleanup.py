@@ -15,7 +15,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.models import DirtyDay, Job, Position
 from tasks_app.queries.jobs import list_workers
 from tasks_app.services.partitions import ensure_partitions, list_going
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import running_cluster, wait_until
 from tests.support.retention import drop_all_partitions, make_event, missing_references, set_state
 

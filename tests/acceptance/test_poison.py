@@ -8,7 +8,7 @@ from tasks_app.engine.connection import client
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
-from tasks_app.services.jobs import cancel_job
+from tasks_app.services.jobs.actions import cancel_job
 from tests.support.cluster import running_cluster, wait_until
 from tests.support.probe import poison
 from tests.support.probe import tasks as probe

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from tasks_app.models import Job, ScheduleState
-from tasks_app.services.schedules import job_id_of
+from tasks_app.services.schedules.actions import job_id_of
 from tests.support.cluster import running_cluster, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetMembership
 from tasks_app.services import broadcast
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
 from tests.support.web import WebServer, running_web, session_of
 

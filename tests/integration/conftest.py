@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from tasks_app.models import Device, Fleet
-from tasks_app.services.device_keys import issue_key
+from tasks_app.services.devices.credentials import issue_key
 from tests.support.ingest import TOKEN
 from tests.support.retention import drop_all_partitions
 

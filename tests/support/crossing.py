@@ -29,7 +29,7 @@ def all_batches(process: int, count: int, devices: int) -> list[list[tuple[str, 
 def main(process: int, count: int, devices: int) -> None:
     from tasks_app.ingest.fix import Fix
     from tasks_app.services import transactions
-    from tasks_app.services.positions import store_fixes
+    from tasks_app.services.positions.store import store_fixes
 
     repeated = []
     transactions.time.sleep = repeated.append  # type: ignore[attr-defined]

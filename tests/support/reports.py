@@ -9,7 +9,7 @@ from reports_app.queries import stored_table
 from reports_app.services.generate import generate_report
 from reports_app.services.request import create_report, request_report
 from tasks_app.ingest.fix import Fix
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 
 # The fleet is in São Paulo: its midnight is 03:00 UTC, its eleven o'clock 14:00 UTC.
 DAY, NEXT_DAY, LATER = (datetime(2026, 3, day, 3, tzinfo=UTC) for day in (2, 3, 4))

@@ -13,12 +13,12 @@ import numpy as np
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, Fleet, Geofence
-from tasks_app.services import derivation
-from tasks_app.services.device_states import KnownDevice, State, before_arrays
-from tasks_app.services.fix_columns import to_columns
-from tasks_app.services.fleet_geofences import FleetGeofences, build
-from tasks_app.services.forward_rows import forward_rows
-from tasks_app.services.live_changes import derive_changes
+from tasks_app.queries.fleet_geofences import FleetGeofences, build
+from tasks_app.services.positions import derivation
+from tasks_app.services.positions.columns import to_columns
+from tasks_app.services.positions.newer_fixes import forward_rows
+from tasks_app.services.positions.state_updates import derive_changes
+from tasks_app.services.positions.states import KnownDevice, State, before_arrays
 
 METERS_PER_DEGREE = 111_195.08
 # A Friday, nine in the morning in Sao Paulo.

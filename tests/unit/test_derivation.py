@@ -3,7 +3,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from tasks_app.services.derivation import (
+from tasks_app.services.positions.derivation import (
     Before,
     applied_limits,
     carried,
@@ -15,7 +15,7 @@ from tasks_app.services.derivation import (
     said_moving,
     steps,
 )
-from tasks_app.services.dirty_days import local_days
+from tasks_app.services.positions.dirty_days import local_days
 
 NAN = float("nan")
 # 0.001 degrees of latitude at the equator

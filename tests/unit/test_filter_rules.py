@@ -9,7 +9,8 @@ import pytest
 
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.ingest.fix import Fix
-from tasks_app.services.filter_rules import (
+from tasks_app.services.positions.columns import to_columns
+from tasks_app.services.positions.filter_rules import (
     DEFAULT_FILTERS,
     KEEP,
     REASONS,
@@ -23,7 +24,6 @@ from tasks_app.services.filter_rules import (
     own_reasons,
     resolve_rules,
 )
-from tasks_app.services.fix_columns import to_columns
 
 CAR = motion_rules("car")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.services.fix_columns import copy_rows, to_columns
+from tasks_app.services.positions.columns import copy_rows, to_columns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks_app.models import DeviceState, MaintenancePlan
-from tasks_app.services.maintenance_due import is_worse, maintenance_due
+from tasks_app.services.devices.servicing_due import is_worse, maintenance_due
 
 DONE = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks_app.models import DeviceState, EventKind
-from tasks_app.services.offline import change_status, status_of
+from tasks_app.services.devices.status import change_status, status_of
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

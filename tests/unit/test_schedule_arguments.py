@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks_app.services.schedule_arguments import (
-    InvalidSchedule,
-    format_args,
-    format_kwargs,
-    parse_args,
-    parse_kwargs,
-)
+from tasks_app.services.schedules.arguments import InvalidSchedule, format_args, format_kwargs, parse_args, parse_kwargs
 
 
 @pytest.mark.parametrize(

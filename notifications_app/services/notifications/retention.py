@@ -7,7 +7,7 @@ from typing import Any
 
 from notifications_app.models import Delivery, DeliveryState, Notification
 from tasks_app.queries.retention import days_to_keep as days_from_settings
-from tasks_app.services.cleanup.runs import Run, cutoff, delete_in_batches, run_exclusively
+from tasks_app.services.cleanup import Run, cutoff, delete_in_batches, run_exclusively
 
 
 def remove_old_notifications(

@@ -31,8 +31,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.osmand import Parameters, form_parameters, parse_json, parse_parameters
 from tasks_app.models import Device, FixSource
-from tasks_app.services.device_messages import take_in, take_in_suspects
-from tasks_app.services.quarantine import Suspect
+from tasks_app.services.intake import Suspect, take_in, take_in_suspects
 
 MAX_BODY_BYTES = 64 * 1024
 

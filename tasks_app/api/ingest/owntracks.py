@@ -28,8 +28,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.owntracks import Names, decode_messages, names_in, parse_message
 from tasks_app.models import Device, FixSource
 from tasks_app.queries.senders import device_named
-from tasks_app.services.device_messages import take_in_all, take_in_suspects
-from tasks_app.services.quarantine import Suspect
+from tasks_app.services.intake import Suspect, take_in_all, take_in_suspects
 
 MAX_BODY_BYTES = 256 * 1024
 

@@ -27,10 +27,8 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json, parse_batch
 from tasks_app.ingest.message import DeviceMessage, stated_device_id
 from tasks_app.models import Device, FixSource
-from tasks_app.services.device_messages import take_in_suspects
-from tasks_app.services.inbox import add_to_inbox
-from tasks_app.services.quarantine import MAX_PER_CALL, Suspect
-from tasks_app.services.unknown_quantities import count_unknown
+from tasks_app.services.intake import MAX_PER_CALL, Suspect, add_to_inbox, take_in_suspects
+from tasks_app.services.positions import count_unknown
 
 MAX_REJECTED_SHOWN = 100
 

@@ -18,7 +18,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.models import Device
 from tasks_app.queries.senders import device_named, device_of_key
-from tasks_app.services.registration import TooManyNewDevices, register_unknown
+from tasks_app.services.intake import TooManyNewDevices, register_unknown
 
 KEY_PARAMETERS = ("key", "token")
 # Faults of the set-up, not of a fix: somebody has to correct the device's identifier.

@@ -27,8 +27,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.traccar_forward import parse_forward
 from tasks_app.models import Device, FixSource
-from tasks_app.services.device_messages import take_in
-from tasks_app.services.quarantine import Suspect, quarantine
+from tasks_app.services.intake import Suspect, quarantine, take_in
 
 
 class ForwardedBody(serializers.Serializer[Any]):

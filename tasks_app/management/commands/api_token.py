@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tasks_app.services.api_tokens import TooManyTokens, issue_token
+from tasks_app.services.accounts import TooManyTokens, issue_token
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tasks_app.engine import InvalidArguments, PermanentError, Task, get_task
 from tasks_app.management.output import console_of, print_json, telling_errors
-from tasks_app.services.cleanup.position_archives import ArchiveFailed
+from tasks_app.services.cleanup import ArchiveFailed
 
 TASKS = {
     "positions": "cleanup_old_positions",

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.queries.senders import device_named
-from tasks_app.services.device_keys import KeyExists, issue_key
+from tasks_app.services.devices import KeyExists, issue_key
 
 
 class Command(BaseCommand):

@@ -20,7 +20,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.registry import FILE_FORMATS
 from tasks_app.models import Fleet
 from tasks_app.models.fleets import validate_time_zone
-from tasks_app.services.import_files import ImportSummary, estimate_fixes, import_file
+from tasks_app.services.intake import ImportSummary, estimate_fixes, import_file
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from tasks_app.management.engine_tables import queue_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import queue_stats
-from tasks_app.services.queues import pause_queue, purge_queue, resume_queue
+from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from rich.table import Table
 from tasks_app.management.output import console_of
 from tasks_app.models import PositionArchive
 from tasks_app.models.retention import MAX_DAYS
-from tasks_app.services.cleanup.position_archives import ArchiveDamaged, restore_archive
+from tasks_app.services.cleanup import ArchiveDamaged, restore_archive
 
 
 class Command(BaseCommand):

@@ -11,11 +11,11 @@ from django.db import connection
 from tasks_app.engine import current_job
 from tasks_app.engine.leaks import repair_queue
 from tasks_app.models import Device, Position, PositionArchive, PositionUpload
-from tasks_app.services import position_uploads
 from tasks_app.services.cleanup import position_archives
 from tasks_app.services.cleanup.orphan_files import remove_files_without_row
 from tasks_app.services.cleanup.position_days import stored_device_ids
 from tasks_app.services.cleanup.runs import BATCH_ROWS, Run, bytes_per_row, run_exclusively, scalar
+from tasks_app.services.intake import UPLOAD_FOLDER
 from tasks_app.services.partitions import list_partitions
 from tasks_app.signals import orphans_cleanup_requested
 
@@ -39,7 +39,7 @@ def remove_orphaned_data(*, now: datetime, dry_run: bool = False, max_seconds: f
 
     def work(run: Run) -> dict[str, Any]:
         counts = {"positions": _remove_orphaned_positions(run)}
-        counts["upload_files"] = _remove_files(run, now, position_uploads.FOLDER, PositionUpload)
+        counts["upload_files"] = _remove_files(run, now, UPLOAD_FOLDER, PositionUpload)
         counts["archive_files"] = _remove_files(run, now, position_archives.FOLDER, PositionArchive)
         counts |= _repair_queues(run)
         for answer in _ask_other_packages(now, dry_run):

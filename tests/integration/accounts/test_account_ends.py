@@ -23,7 +23,7 @@ from rest_framework.test import APIClient
 
 from tasks_app.models import Job, JobAction, QueueAction
 from tasks_app.queries.retention import days_to_keep
-from tasks_app.services.accounts import is_former
+from tasks_app.services.accounts.lifecycle import is_former
 from tasks_app.services.cleanup.history import remove_old_history
 from tasks_app.websockets.identity import Credential, current_access, session_credential, token_credential
 from tests.support.web import session_of

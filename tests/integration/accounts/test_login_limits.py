@@ -13,8 +13,8 @@ from axes.models import AccessAttempt, AccessLog
 from django.http import HttpResponse
 from django.test import Client
 
-from tasks_app.services import login_limits
-from tasks_app.services.login_limits import TooManyAttempts, admit, forget_failures, succeeded
+from tasks_app.services.accounts import login_limits
+from tasks_app.services.accounts.login_limits import TooManyAttempts, admit, forget_failures, succeeded
 
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.django_db

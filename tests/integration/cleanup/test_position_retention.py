@@ -18,14 +18,14 @@ from tasks_app.models import DeviceDay, Fleet, Position, PositionArchive, Retent
 from tasks_app.services.cleanup import position_days, positions
 from tasks_app.services.cleanup.positions import remove_old_positions
 from tasks_app.services.cleanup.runs import InvalidLimit
-from tasks_app.services.device_days import refresh_due_days
+from tasks_app.services.devices.days import refresh_due_days
 from tasks_app.services.partitions import (
     ensure_partitions,
     list_going,
     list_partitions,
     partition_name,
 )
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.retention import (
     NOW,
     days_ago,

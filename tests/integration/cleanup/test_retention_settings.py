@@ -35,7 +35,7 @@ from tasks_app.models import (
 from tasks_app.queries.retention import days_to_keep
 from tasks_app.queries.storage import storage_forecast
 from tasks_app.services.cleanup.history import remove_old_history
-from tasks_app.services.storage import sample_storage
+from tasks_app.services.cleanup.storage import sample_storage
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 10, 3, tzinfo=UTC)

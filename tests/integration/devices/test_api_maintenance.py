@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from notifications_app.models import Notification
 from tasks_app.models import DeviceState, FleetMembership, FleetRole, MaintenancePlan, MaintenanceRecord
-from tasks_app.services.maintenance import check_plans
+from tasks_app.services.devices.servicing import check_plans
 from tests.support.notifications import make_rule, tell_noted_events
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from tasks_app.geo.days import day_parts, day_range
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceDay, DeviceState, DirtyDay, Event, Fleet, Position
 from tasks_app.queries.device_days import day_totals, odometer_at, part_totals
-from tasks_app.services.device_days import SETTLE, mark_all_days, refresh_days, refresh_due_days
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.devices.days import SETTLE, mark_all_days, refresh_days, refresh_due_days
+from tasks_app.services.positions.store import store_fixes
 
 pytestmark = pytest.mark.django_db
 
@@ -124,8 +124,8 @@ def test_the_task_leaves_a_day_that_got_dirty_just_now_for_later(device):
 
 def test_a_fix_stored_while_its_day_is_computed_leaves_it_dirty(device, monkeypatch):
     some_days(device)
-    module = "tasks_app.services.device_days"
-    from tasks_app.services import device_days
+    module = "tasks_app.services.devices.days"
+    from tasks_app.services.devices import days as device_days
 
     original = device_days.read_drive
 
@@ -148,7 +148,7 @@ def test_one_device_that_fails_does_not_keep_the_others_from_being_computed(devi
     other = make_device()
     some_days(device)
     some_days(other)
-    from tasks_app.services import device_days
+    from tasks_app.services.devices import days as device_days
 
     original = device_days.read_drive
 

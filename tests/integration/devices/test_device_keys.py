@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tasks_app.queries.senders import device_of_key
-from tasks_app.services.device_keys import KeyExists, issue_key
+from tasks_app.services.devices.credentials import KeyExists, issue_key
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:tasks_app_device_changelist"

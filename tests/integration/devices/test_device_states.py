@@ -8,8 +8,8 @@ import pytest
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, DeviceStatus, Geofence
-from tasks_app.services import device_states
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions import states as device_states
+from tasks_app.services.positions.store import store_fixes
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)

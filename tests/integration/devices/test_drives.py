@@ -14,7 +14,7 @@ from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.geo.steps import read_steps
 from tasks_app.ingest.fix import Fix
 from tasks_app.queries.drives import read_drive
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 # On the equator, a degree of longitude is 111.319 km.

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind
-from tasks_app.services.heartbeats import hear_from
+from tasks_app.services.devices.status import hear_from
 from tests.support.cluster import allowed
 
 

@@ -11,8 +11,8 @@ import pytest
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, EventKind, TripState
 from tasks_app.queries.drives import moment_of, read_drive
-from tasks_app.services.live_trips import tell_trips
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.devices.live_trips import record_trips
+from tasks_app.services.positions.store import store_fixes
 from tasks_app.signals import events_recorded
 
 pytestmark = pytest.mark.django_db
@@ -39,8 +39,8 @@ def replay(fixes, every) -> None:
     for first in range(0, len(fixes), every):
         part = fixes[first : first + every]
         store_fixes(part, part[-1].fix_time + SECOND)
-        tell_trips(now=part[-1].fix_time + SECOND)
-    tell_trips(now=fixes[-1].fix_time + HOUR)
+        record_trips(now=part[-1].fix_time + SECOND)
+    record_trips(now=fixes[-1].fix_time + HOUR)
 
 
 def event_trips(device) -> list[tuple]:
@@ -97,11 +97,11 @@ def test_a_start_is_told_while_the_trip_goes_on_and_its_end_once_it_is_over(devi
     fixes = track(device, (10, 60, 0.0), (20, 10, 50.0), (10, 10, 0.0))
     drive = fixes[: 10 + 60]
     store_fixes(drive, drive[-1].fix_time)
-    assert tell_trips(now=drive[-1].fix_time)["started"] == 1
+    assert record_trips(now=drive[-1].fix_time)["started"] == 1
     (start,) = Event.objects.filter(kind__in=KINDS)
     assert start.occurred_at == START + 10 * MINUTE
     store_fixes(fixes[70:], fixes[-1].fix_time)
-    assert tell_trips(now=fixes[-1].fix_time)["ended"] == 1
+    assert record_trips(now=fixes[-1].fix_time)["ended"] == 1
     end = Event.objects.get(kind=EventKind.TRIP_END)
     assert end.occurred_at == START + 30 * MINUTE
     assert end.data["duration_seconds"] == 20 * 60
@@ -111,9 +111,9 @@ def test_a_start_is_told_while_the_trip_goes_on_and_its_end_once_it_is_over(devi
 def test_looking_again_tells_nothing_twice(device):
     replay(track(device, *DAY), 1000)
     before = list(Event.objects.filter(kind__in=KINDS).values_list("pk", "occurred_at"))
-    assert tell_trips(now=START + 30 * HOUR) == {"devices": 0, "started": 0, "ended": 0}
+    assert record_trips(now=START + 30 * HOUR) == {"devices": 0, "started": 0, "ended": 0}
     TripState.objects.update(seen_until=START)
-    assert tell_trips(now=START + 30 * HOUR)["devices"] == 1
+    assert record_trips(now=START + 30 * HOUR)["devices"] == 1
     assert list(Event.objects.filter(kind__in=KINDS).values_list("pk", "occurred_at")) == before
 
 
@@ -129,7 +129,7 @@ def test_an_end_told_too_early_moves_when_the_fixes_of_the_silence_come_after_al
     replay(fixes[:100], 1000)  # then no network for an hour
     first = Event.objects.get(kind=EventKind.TRIP_END)
     store_fixes(fixes[100:], fixes[-1].fix_time + HOUR)
-    tell_trips(now=fixes[-1].fix_time + HOUR)
+    record_trips(now=fixes[-1].fix_time + HOUR)
     (end,) = Event.objects.filter(kind=EventKind.TRIP_END)
     assert end.pk == first.pk
     assert end.occurred_at > first.occurred_at
@@ -156,7 +156,7 @@ def test_several_devices_are_looked_at_with_the_same_number_of_queries(
         fixes = track(one, (10, 60, 0.0), (20, 10, 50.0), (10, 10, 0.0))
         store_fixes(fixes, fixes[-1].fix_time)
     with django_assert_max_num_queries(20):
-        counts = tell_trips(now=START + HOUR)
+        counts = record_trips(now=START + HOUR)
     assert counts == {"devices": 21, "started": 21, "ended": 21}
 
 

@@ -27,10 +27,10 @@ from tasks_app.models import (
 )
 from tasks_app.queries.device_days import day_totals
 from tasks_app.queries.devices import latest_position
-from tasks_app.services.device_days import COMPUTE_EVERY, SETTLE, mark_all_days, refresh_due_days
-from tasks_app.services.maintenance import check_plans
-from tasks_app.services.odometer import set_odometer
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.devices.days import COMPUTE_EVERY, SETTLE, mark_all_days, refresh_due_days
+from tasks_app.services.devices.odometer import set_odometer
+from tasks_app.services.devices.servicing import check_plans
+from tasks_app.services.positions.store import store_fixes
 from tests.support.drawn_tracks import KINDS, drawn_tracks
 from tests.support.noise import legs, noisy
 

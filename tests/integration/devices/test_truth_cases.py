@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan
-from tasks_app.services.device_days import refresh_due_days
-from tasks_app.services.live_trips import tell_trips
-from tasks_app.services.maintenance import check_plans
-from tasks_app.services.positions import store_fixes
-from tasks_app.services.statistics import calculate_statistics
+from tasks_app.services.devices.days import refresh_due_days
+from tasks_app.services.devices.live_trips import tell_trips
+from tasks_app.services.devices.servicing import check_plans
+from tasks_app.services.devices.statistics import calculate_statistics
+from tasks_app.services.positions.store import store_fixes
 from tests.support.noise import START_SECONDS, legs, noisy
 from tests.support.reports import build, rows_of, totals_of
 

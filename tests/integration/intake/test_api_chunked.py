@@ -11,7 +11,7 @@ from django.core.asgi import get_asgi_application
 from django.db import connections
 from django.utils import timezone
 
-from tasks_app.services.api_tokens import issue_token
+from tasks_app.services.accounts.tokens import issue_token
 
 # Django runs an ASGI request in a thread, and so in a transaction, of its own.
 pytestmark = pytest.mark.django_db(transaction=True)

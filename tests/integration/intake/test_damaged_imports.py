@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from tasks_app.engine import PermanentError
 from tasks_app.models import Position, PositionUpload
-from tasks_app.services import import_files, position_uploads
-from tasks_app.services.position_uploads import create_upload, import_upload
+from tasks_app.services.intake import imports as import_files
+from tasks_app.services.intake import uploads as position_uploads
+from tasks_app.services.intake.uploads import create_upload, import_upload
 
 URL = "/api/positions/import"
 HEAD = "device_id,timestamp,latitude,longitude\n"

@@ -21,8 +21,8 @@ from django.utils import timezone
 from notifications_app.services.destinations.store import add_destination, send_test
 from tasks_app.engine import registry
 from tasks_app.models import Device, Event, Geofence, Job, Position, PositionUpload
-from tasks_app.services.inbox import drain_inbox
-from tasks_app.services.jobs import cancel_job
+from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.services.jobs.actions import cancel_job
 from tests.support.ingest import OSMAND, send_json
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from django.utils import timezone
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.registry import parser_for
 from tasks_app.models import DeviceState, Event, Position
-from tasks_app.services.import_files import ImportSummary, import_file
+from tasks_app.services.intake.imports import ImportSummary, import_file
 from tasks_app.services.partitions import forget_known_partitions
 
 ZONE = ZoneInfo("America/Sao_Paulo")

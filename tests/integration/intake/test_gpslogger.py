@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tasks_app.models import Position
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.integration.intake.test_owntracks import basic
 from tests.support.ingest import AT, quarantined_codes
 

@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Fleet, Position
-from tasks_app.services import import_files
-from tasks_app.services.device_days import refresh_due_days
-from tasks_app.services.import_files import ImportSummary, import_file
+from tasks_app.services.devices.days import refresh_due_days
+from tasks_app.services.intake import imports as import_files
+from tasks_app.services.intake.imports import ImportSummary, import_file
 from tasks_app.signals import events_recorded
 
 

@@ -14,8 +14,8 @@ from tasks_app.engine.keys import QueueKeys
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, Position, QuarantinedFix
 from tasks_app.queries.inbox import InboxStats, drain_key, inbox_stats
-from tasks_app.services import inbox
-from tasks_app.services.inbox import InboxFull, add_to_inbox, drain_inbox, inbox_key, inbox_size
+from tasks_app.services.intake import buffer as inbox
+from tasks_app.services.intake.buffer import InboxFull, add_to_inbox, drain_inbox, inbox_key, inbox_size
 from tasks_app.tasks.position_tasks import drain_position_inbox
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from django.test import Client
 
 from tasks_app.models import Device, Fleet, Position, QuarantinedFix
 from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.support.ingest import (
     AT,
     OSMAND,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks_app.engine.connection import client as redis_client
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, QuarantinedFix
 from tasks_app.queries.inbox import inbox_key, inbox_size
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.support.ingest import (
     FORM,
     OSMAND,

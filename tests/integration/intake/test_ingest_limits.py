@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tasks_app.queries.inbox import inbox_size
-from tasks_app.services import inbox
+from tasks_app.services.intake import buffer as inbox
 from tests.support.ingest import (
     OSMAND,
     POSITIONS,

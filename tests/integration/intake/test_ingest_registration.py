@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 
 from tasks_app.models import Device, Fleet, QuarantinedFix
-from tasks_app.services import registration
-from tasks_app.services.inbox import drain_inbox
-from tasks_app.services.registration import TooManyNewDevices, register_unknown
+from tasks_app.services.intake import registration
+from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.services.intake.registration import TooManyNewDevices, register_unknown
 from tests.support.ingest import (
     OSMAND,
     POSITIONS,

@@ -12,8 +12,8 @@ from django.test import Client
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Position, QuarantinedFix
 from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.device_keys import issue_key
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.devices.credentials import issue_key
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.support.ingest import bomb, minutes_before_now, problem, quarantined_codes
 
 pytestmark = pytest.mark.django_db

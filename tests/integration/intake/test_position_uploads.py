@@ -18,8 +18,9 @@ from rest_framework.test import APIClient
 
 from tasks_app.engine import PermanentError
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Position, PositionUpload
-from tasks_app.services import import_files, position_uploads
-from tasks_app.services.position_uploads import create_upload, import_upload, sweep_stuck_uploads
+from tasks_app.services.intake import imports as import_files
+from tasks_app.services.intake import uploads as position_uploads
+from tasks_app.services.intake.uploads import create_upload, import_upload, sweep_stuck_uploads
 from tasks_app.signals import events_recorded
 
 URL = "/api/positions/import"

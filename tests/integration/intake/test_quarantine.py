@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks_app.models import FixSource, QuarantinedFix
-from tasks_app.services.quarantine import Suspect, printable, quarantine
+from tasks_app.services.intake.quarantine import Suspect, printable, quarantine
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

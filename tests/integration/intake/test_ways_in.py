@@ -27,10 +27,10 @@ from tasks_app.ingest.registry import parser_for
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.models import Device, DeviceState, FilteredFix, Position, QuarantinedFix
 from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.device_days import refresh_due_days
-from tasks_app.services.device_keys import issue_key
-from tasks_app.services.import_files import ImportSummary, import_file
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.devices.credentials import issue_key
+from tasks_app.services.devices.days import refresh_due_days
+from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.services.intake.imports import ImportSummary, import_file
 from tests.support.ingest import FORM, OSMAND, POSITIONS, TOKEN, TRACCAR
 
 # One for all: each loads the middleware anew, which takes longer than a request.

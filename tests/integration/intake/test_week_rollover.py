@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tasks_app.models import DeviceState, DeviceStatus, Position, QuarantinedFix
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.support.ingest import (
     POSITIONS,
     TOKEN,

@@ -13,7 +13,7 @@ from tasks_app.engine import JobState, get_task
 from tasks_app.models import Job, JobAction, QueueAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, queue_stats
-from tasks_app.services.bulk import MAX_JOBS
+from tasks_app.services.jobs.bulk import MAX_JOBS
 from tests.support.probe.tasks import probe_fail, probe_fail_for_good
 
 pytestmark = pytest.mark.django_db(transaction=True)

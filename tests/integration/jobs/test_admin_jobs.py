@@ -244,7 +244,7 @@ def test_it_shows_queues_and_failures_on_the_overview(page, failed_id):
 def test_it_says_so_when_the_queue_server_does_not_answer(page, settings, monkeypatch):
     job_id = get_task("cleanup_expired_sessions").delay()
     settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": "redis://127.0.0.1:1/0"}
-    for module in ("tasks_app.queries.jobs.client", "tasks_app.services.jobs.client"):
+    for module in ("tasks_app.queries.jobs.client", "tasks_app.services.jobs.actions.client"):
         monkeypatch.setattr(module, _nobody)
     for url in (reverse(JOBS), job_page(job_id)):
         answer = page.get(url)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from tasks_app.models import Job, JobAction
-from tasks_app.services.jobs import start_task
+from tasks_app.services.jobs.actions import start_task
 from tests.support.rights import api_of, give
 
 pytestmark = pytest.mark.django_db

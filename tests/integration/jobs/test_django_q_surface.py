@@ -16,7 +16,7 @@ from django_q.signals import post_execute, pre_enqueue, pre_execute
 from tasks_app.engine import UnknownTask
 from tasks_app.engine.broker import RedisStreamsBroker
 from tasks_app.models import Job
-from tasks_app.services.schedules import run_due_schedules
+from tasks_app.services.schedules.actions import run_due_schedules
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)

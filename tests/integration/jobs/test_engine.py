@@ -19,7 +19,7 @@ from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatab
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs, list_workers, queue_stats
-from tasks_app.services.jobs import cancel_job, retry_job, start_task
+from tasks_app.services.jobs.actions import cancel_job, retry_job, start_task
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)

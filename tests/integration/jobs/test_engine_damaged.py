@@ -13,8 +13,8 @@ from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs, list_workers, queue_stats
-from tasks_app.services.jobs import cancel_job
-from tasks_app.services.queues import pause_queue, purge_queue
+from tasks_app.services.jobs.actions import cancel_job
+from tasks_app.services.jobs.queues import pause_queue, purge_queue
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)

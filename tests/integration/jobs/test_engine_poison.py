@@ -14,8 +14,8 @@ from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
-from tasks_app.services import job_store
-from tasks_app.services.jobs import cancel_job
+from tasks_app.services.jobs import store as job_store
+from tasks_app.services.jobs.actions import cancel_job
 from tests.support.probe import poison
 from tests.support.probe import tasks as probe
 

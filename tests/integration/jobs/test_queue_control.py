@@ -17,10 +17,10 @@ from tasks_app.models import Job, JobAction, QueueAction
 from tasks_app.queries import jobs as job_queries
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import InvalidCursor, JobFilters, find_job, list_jobs, queue_stats
-from tasks_app.services import queues as queue_services
-from tasks_app.services.bulk import cancel_jobs, matching_jobs, retry_jobs
-from tasks_app.services.jobs import cancel_job, retry_job, run_job_now
-from tasks_app.services.queues import pause_queue, purge_queue, resume_queue
+from tasks_app.services.jobs import queues as queue_services
+from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now
+from tasks_app.services.jobs.bulk import cancel_jobs, matching_jobs, retry_jobs
+from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,8 +14,8 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetMembership
 from tasks_app.queries.access import visible_fleets
 from tasks_app.services import broadcast
-from tasks_app.services.api_tokens import issue_token
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.accounts.tokens import issue_token
+from tasks_app.services.positions.store import store_fixes
 from tasks_app.websockets.identity import Access, Credential, current_access, token_credential
 from tests.support.web import running_web, session_of
 

@@ -12,7 +12,7 @@ import pytest
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device
 from tasks_app.services import broadcast
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import allowed
 from tests.support.faults import forget_connections, own_valkey, use_redis
 from tests.support.web import running_web, session_of

@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from tasks_app.models import FleetMembership
-from tasks_app.services.api_tokens import issue_token
+from tasks_app.services.accounts.tokens import issue_token
 from tasks_app.websockets.waiting import MAX_PER_ADDRESS
 from tests.support.cluster import allowed
 from tests.support.web import running_web, session_of

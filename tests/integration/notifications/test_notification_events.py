@@ -15,9 +15,9 @@ from notifications_app.services.events.event_alerts import notify_of_events
 from notifications_app.services.inbox.read_state import mark_read
 from notifications_app.services.notifications.notifying import notify
 from tasks_app.models import Device, EventKind, Fleet, FleetMembership, MaintenancePlan
-from tasks_app.services.maintenance import check_plans
-from tasks_app.services.offline import check_offline
-from tasks_app.services.positions import process_batch
+from tasks_app.services.devices.servicing import check_plans
+from tasks_app.services.devices.status import check_offline
+from tasks_app.services.positions.store import process_batch
 from tasks_app.signals import events_recorded
 from tests.support.notifications import make_geofence, make_rule, record_events, stored_notifications, tell_noted_events
 

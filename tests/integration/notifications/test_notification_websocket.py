@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from notifications_app.models import Delivery
 from tasks_app.models import EventKind
-from tasks_app.services.api_tokens import issue_token
+from tasks_app.services.accounts.tokens import issue_token
 from tests.support.cluster import allowed
 from tests.support.notifications import make_rule, record_events
 from tests.support.web import running_web, session_of

@@ -10,7 +10,7 @@ import pytest
 from notifications_app.models import Notification
 from tasks_app.ingest.placeless import MAX_RESULT_LENGTH
 from tasks_app.models import DeviceState, Event, EventKind, Position
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.support.ingest import (
     POSITIONS,
     TOKEN,

@@ -21,9 +21,9 @@ from notifications_app.models import ChannelKind, Notification, Rule
 from tasks_app.geo.distance import step_distances_meters
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, DirtyDay, Event, EventKind, Fleet, Geofence, Position
-from tasks_app.services.device_days import refresh_due_days
-from tasks_app.services.offline import check_offline
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.devices.days import refresh_due_days
+from tasks_app.services.devices.status import check_offline
+from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import ROOT, allowed, environment
 from tests.support.notifications import tell_noted_events
 from tests.support.tracks import START, circle, east, event_line, read_track

@@ -13,7 +13,7 @@ from reports_app.builders.registry import build_table
 from reports_app.models import Report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Position
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import DAY, ELEVEN, NEXT_DAY, build, rows_of
 
 pytestmark = pytest.mark.django_db

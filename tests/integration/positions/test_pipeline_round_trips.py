@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import FilterSettings
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from tasks_app.models import (
     QuarantinedFix,
 )
 from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.inbox import drain_inbox
+from tasks_app.services.intake.buffer import drain_inbox
 from tests.support.ingest import OSMAND, POSITIONS, TOKEN, TRACCAR, minutes_before_now, send_form, send_json, send_query
 from tests.support.notifications import make_rule
 

@@ -19,12 +19,11 @@ from tasks_app.models import DeviceState, DeviceStatus
 from tasks_app.queries import devices
 from tasks_app.queries.devices import latest_position, state_version
 from tasks_app.queries.statistics import cached_statistics, statistics_key
-from tasks_app.services import position_cache
-from tasks_app.services.heartbeats import hear_from
-from tasks_app.services.offline import check_offline
-from tasks_app.services.positions import store_fixes
-from tasks_app.services.silent_overspeed import end_silent_episodes
-from tasks_app.services.statistics import calculate_statistics
+from tasks_app.services.devices.statistics import calculate_statistics
+from tasks_app.services.devices.status import check_offline, hear_from
+from tasks_app.services.positions import latest_cache as position_cache
+from tasks_app.services.positions.silent_overspeed import end_silent_episodes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import wait_until
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -142,7 +141,7 @@ def test_statistics_hold_until_the_next_position_even_a_late_one(device):
 def test_statistics_computed_while_positions_arrive_do_not_hold(device, monkeypatch):
     now = timezone.now()
     store_fixes([fix(-100, moment=now)], now)
-    from tasks_app.services import statistics
+    from tasks_app.services.devices import statistics
 
     def track_then_more(*arguments):
         found = real(*arguments)

@@ -10,9 +10,9 @@ from django.utils import timezone
 from notifications_app.queries.summary import fleet_summaries
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceDay, Event
-from tasks_app.services.device_days import refresh_due_days
-from tasks_app.services.positions import store_fixes
-from tasks_app.services.statistics import calculate_statistics
+from tasks_app.services.devices.days import refresh_due_days
+from tasks_app.services.devices.statistics import calculate_statistics
+from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import DAY, ELEVEN, NEXT_DAY, build, rows_of, totals_of
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from reports_app.services.generate import generate_report
 from reports_app.services.request import request_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Fleet, FleetMembership
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 
 pytestmark = pytest.mark.usefixtures("media")
 DAY, LATER = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 4, 3, tzinfo=UTC)

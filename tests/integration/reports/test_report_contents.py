@@ -12,7 +12,7 @@ from reports_app.queries import stored_table
 from reports_app.services.export import export_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, Event, EventKind, Geofence
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import (
     DAY,
     ELEVEN,

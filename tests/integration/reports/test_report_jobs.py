@@ -15,7 +15,7 @@ from reports_app.services.request import create_report, request_report
 from tasks_app.engine import JobCancelled, JobState, PermanentError, enqueue, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import EventKind, Job
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import (
     DAY,
     ELEVEN,

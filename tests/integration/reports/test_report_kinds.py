@@ -16,7 +16,7 @@ from reports_app.services.generate import generate_report
 from reports_app.services.request import create_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, EventKind, Geofence
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 
 pytestmark = pytest.mark.django_db
 

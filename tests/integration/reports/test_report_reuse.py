@@ -17,7 +17,7 @@ from reports_app.services.export import export_report
 from tasks_app.engine import get_task
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import FleetMembership, Job
-from tasks_app.services.positions import store_fixes
+from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import DAY, ask, requested_report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]

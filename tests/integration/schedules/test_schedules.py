@@ -21,9 +21,8 @@ from tasks_app.engine.connection import _client_of_process, client
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.models import JobAction, ScheduleState
 from tasks_app.queries.access import SHELL
-from tasks_app.services import schedules
-from tasks_app.services.schedule_arguments import InvalidSchedule
-from tasks_app.services.schedules import (
+from tasks_app.services.schedules import actions as schedules
+from tasks_app.services.schedules.actions import (
     disable,
     enable,
     run_due_schedules,
@@ -32,6 +31,7 @@ from tasks_app.services.schedules import (
     upcoming_runs,
     validate_schedule,
 )
+from tasks_app.services.schedules.arguments import InvalidSchedule
 
 NOW = datetime(2026, 3, 10, 12, 0, 10, tzinfo=UTC)
 DUE = NOW - timedelta(seconds=10)

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.streams import JobQueue
-from tasks_app.services.jobs import start_task
+from tasks_app.services.jobs.actions import start_task
 
 pytestmark = pytest.mark.django_db
 QUEUES = ["positions", "reports", "cleanup", "notifications"]

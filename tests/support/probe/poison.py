@@ -171,7 +171,7 @@ def poison_row(name: str) -> str:
 
 def deadly_store() -> None:
     """Let the writing of a row that holds PROBE_DEADLY_ROW end the process, as a fault in a C extension does."""
-    from tasks_app.services import job_store
+    from tasks_app.services.jobs import store as job_store
 
     word, insert = os.environ["PROBE_DEADLY_ROW"], job_store._insert
 

@@ -1,0 +1,41 @@
+"""Writes about accounts: their end, tokens, log-in limits, changes of access."""
+
+from tasks_app.services.accounts.access_changes import ACCESS_GROUP, EVERYBODY, announce_access
+from tasks_app.services.accounts.lifecycle import (
+    end_access,
+    has_acts,
+    is_former,
+    keep_what_they_did,
+    loses_trust,
+    remove_forgotten_users,
+)
+from tasks_app.services.accounts.login_limits import (
+    Attempt,
+    TooManyAttempts,
+    account_key,
+    admit,
+    forget_failures,
+    succeeded,
+)
+from tasks_app.services.accounts.tokens import TooManyTokens, issue_token, revoke_token
+
+__all__ = [
+    "ACCESS_GROUP",
+    "EVERYBODY",
+    "Attempt",
+    "TooManyAttempts",
+    "TooManyTokens",
+    "account_key",
+    "admit",
+    "announce_access",
+    "end_access",
+    "forget_failures",
+    "has_acts",
+    "is_former",
+    "issue_token",
+    "keep_what_they_did",
+    "loses_trust",
+    "remove_forgotten_users",
+    "revoke_token",
+    "succeeded",
+]

@@ -1,0 +1,108 @@
+"""What changes of an account end, and what stays of an account that is deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db.models import SET_NULL, ProtectedError, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tasks_app.models import Job
+from tasks_app.services.accounts.tokens import revoke_tokens_of
+
+# No form accepts such a name: of a former user there is only ever one, and nobody can take it.
+_FORMER_NAME = r" \(deleted [0-9]+\)$"
+MAX_KEPT_NAME = 120
+
+
+def loses_trust(user: User, update_fields: Collection[str] | None) -> bool:
+    """Whether saving `user` changes the password or deactivates the account.
+
+    A password that is only hashed anew at a log-in is the same one (`AbstractBaseUser.check_password` saves it like this).
+    """
+    saved = {"password", "is_active"} if update_fields is None else {"password", "is_active"} & set(update_fields)
+    before = User.objects.filter(pk=user.pk).values("password", "is_active").first() if saved and user.pk else None
+    if before is None:
+        return False
+    is_rehash = update_fields is not None and set(update_fields) == {"password"} and user._password is None  # type: ignore[attr-defined]
+    has_new_password = "password" in saved and before["password"] != user.password and not is_rehash
+    return has_new_password or is_deactivated(user, before["is_active"], saved)
+
+
+def is_deactivated(user: User, was_active: bool, saved: Collection[str]) -> bool:
+    return "is_active" in saved and was_active and not user.is_active
+
+
+def end_access(user: User) -> None:
+    """End the API tokens of an account, and its sessions where a new password does not do that (Django's session hash)."""
+    revoke_tokens_of(user=user)
+    if not user.is_active:
+        _end_sessions(user)
+
+
+def _end_sessions(user: User) -> None:
+    """Sessions name no user that a query could find. Without this they would live again with the account."""
+    sessions = Session.objects.filter(expire_date__gt=timezone.now()).iterator()
+    own = [row.pk for row in sessions if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
+    Session.objects.filter(pk__in=own).delete()
+
+
+def keep_what_they_did(user: User) -> None:
+    """Before `user` goes: hand all that says who did something over to a former user of that name, who can do nothing.
+
+    Raises ProtectedError for a former user of whom something still tells.
+    """
+    acts = [(rows, field) for rows, field in _acts_of(user) if rows.exists()]
+    if not acts:
+        return
+    if is_former(user):
+        text = _("Something still tells of this former user.")
+        raise ProtectedError(text, {row for rows, _field in acts for row in rows[:10]})
+    former = User.objects.create(
+        username=f"{user.get_username()[:MAX_KEPT_NAME]} (deleted {user.pk})",
+        password=make_password(None),
+        is_active=False,
+        date_joined=user.date_joined,
+    )
+    for rows, field in acts:
+        rows.update(**{field: former.pk})
+
+
+def is_former(user: User) -> bool:
+    """Whether this is what stayed of a deleted user."""
+    return re.search(_FORMER_NAME, user.get_username()) is not None
+
+
+def has_acts(user: User) -> bool:
+    """Whether something tells what this user did."""
+    return any(rows.exists() for rows, _field in _acts_of(user))
+
+
+def remove_forgotten_users() -> int:
+    """Remove former users of whom nothing tells any more. Returns how many."""
+    former = User.objects.filter(username__regex=_FORMER_NAME)
+    forgotten = [user.pk for user in former if not has_acts(user)]
+    User.objects.filter(pk__in=forgotten).delete()
+    return len(forgotten)
+
+
+def _acts_of(user: User) -> Iterator[tuple[QuerySet[Any], str]]:
+    """Rows that say what `user` did, with the column that does.
+
+    They are the admin's log, jobs, and every row that outlives its user (SET_NULL); what goes along (CASCADE) is the
+    user's own, like memberships and notifications.
+    """
+    yield LogEntry.objects.filter(user=user), "user_id"
+    yield Job.objects.filter(requested_by_id=user.pk), "requested_by_id"
+    for relation in User._meta.get_fields(include_hidden=True):
+        if getattr(relation, "on_delete", None) is SET_NULL:
+            field = relation.field  # type: ignore[union-attr]
+            yield field.model._base_manager.filter(**{field.name: user}), field.attname

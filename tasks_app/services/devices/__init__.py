@@ -1,0 +1,28 @@
+"""Writes about devices: status, keys, roll-ups, trips, statistics, servicing, odometer."""
+
+from tasks_app.services.devices.credentials import KeyExists, issue_key
+from tasks_app.services.devices.days import mark_all_days, refresh_days, refresh_due_days
+from tasks_app.services.devices.live_trips import record_trips
+from tasks_app.services.devices.odometer import set_odometer
+from tasks_app.services.devices.servicing import check_plans, mark_done
+from tasks_app.services.devices.servicing_due import maintenance_due
+from tasks_app.services.devices.statistics import PERIODS, calculate_statistics
+from tasks_app.services.devices.status import check_offline, hear_from, update_status
+
+__all__ = [
+    "PERIODS",
+    "KeyExists",
+    "calculate_statistics",
+    "check_offline",
+    "check_plans",
+    "hear_from",
+    "issue_key",
+    "maintenance_due",
+    "mark_all_days",
+    "mark_done",
+    "record_trips",
+    "refresh_days",
+    "refresh_due_days",
+    "set_odometer",
+    "update_status",
+]

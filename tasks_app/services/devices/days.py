@@ -1,0 +1,300 @@
+"""Computing the roll-ups of dirty days: claimed, computed under a lock of their device, written, and clean again.
+
+1. Claim: `claimed_at` of some dirty days is set, and committed, so that a fix stored meanwhile can take the claim away
+   without waiting for us (see DirtyDay).
+2. Under an advisory lock of the device, so that of two computations the one that read later also writes later: read the
+   fixes around the days, write the roll-ups, delete the dirty days that are still ours.
+
+A neighbouring day is computed too where it may be told otherwise now: the way over midnight belongs to both days.
+The odometer of the device moves by what the days' distances changed by, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from tasks_app.geo.days import day_range, day_start
+from tasks_app.geo.figures import Figures
+from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
+from tasks_app.queries.device_days import most
+from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.services.devices.odometer_moves import move_odometer
+
+logger = logging.getLogger(__name__)
+
+# A day is computed this long after it became dirty, but not again for a while: today's gets dirty with every fix.
+SETTLE = timedelta(minutes=1)
+COMPUTE_EVERY = timedelta(minutes=10)
+# Who claimed days and did not compute them for so long is dead.
+CLAIM_LASTS = timedelta(minutes=15)
+BATCH_DAYS = 500
+# How many days of fixes are in memory at once.
+DAYS_AT_ONCE = 8
+_LOCK_SPACE = 0x44617973  # advisory locks of this module: "Days"
+
+_CLAIM = """
+    UPDATE tasks_app_dirtyday SET claimed_at = clock_timestamp()
+    WHERE id IN (SELECT id FROM tasks_app_dirtyday WHERE id = ANY(%s) ORDER BY device_id, day FOR UPDATE)
+    RETURNING id
+"""
+_COMPUTED = [
+    "distance_meters",
+    "driven_meters",
+    "moving_seconds",
+    "stopped_seconds",
+    "idle_seconds",
+    "engine_seconds",
+    "max_speed_kph",
+    "fix_count",
+]
+_OTHERS = [
+    "time_zone",
+    "trip_count",
+    "stop_count",
+    "first_fix_at",
+    "last_fix_at",
+    "event_counts",
+    "previous_fix_at",
+    "next_fix_at",
+    "is_settled",
+    "computed_at",
+]
+
+
+def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int]:
+    """Compute the days that have been dirty for a minute, the oldest first; return {"days", "devices", "left"}.
+
+    One that had been computed less than ten minutes before waits ten, so that a device that sends every second costs no
+    more than that.
+    """
+    lately = DeviceDay.objects.filter(
+        device=OuterRef("device"), day=OuterRef("day"), computed_at__gt=OuterRef("marked_at") - COMPUTE_EVERY
+    )
+    due = DirtyDay.objects.filter(~Exists(lately) | Q(marked_at__lte=now - COMPUTE_EVERY), marked_at__lte=now - SETTLE)
+    free = due.filter(Q(claimed_at__isnull=True) | Q(claimed_at__lte=now - CLAIM_LASTS))
+    ids = list(free.order_by("marked_at", "id").values_list("id", flat=True)[:limit])
+    counts = {"days": 0, "devices": 0, "failed": 0}
+    for device, dirty_days in _claim(ids):
+        try:
+            counts["days"] += _compute_device(device, dirty_days, now)
+            counts["devices"] += 1
+        except Exception:  # one device must not keep the others' days from being computed; its claim ends later
+            logger.exception("The days of device %s could not be computed", device.pk)
+            counts["failed"] += 1
+    return {**counts, "left": due.count()}
+
+
+def refresh_days(devices: Iterable[Device], first: date, last: date, *, now: datetime) -> int:
+    """Compute what is dirty of these devices from the day before `first` to the one after `last`; return how many days.
+
+    Whoever reads roll-ups of a range calls this before, so that they contain every fix stored by now.
+    """
+    near = Q(day__gte=first - timedelta(days=1), day__lte=last + timedelta(days=1))
+    dirty = DirtyDay.objects.filter(near, device__in=[device.pk for device in devices])
+    claimed = _claim(list(dirty.values_list("id", flat=True)))
+    return sum(_compute_device(device, dirty_days, now) for device, dirty_days in claimed)
+
+
+def mark_all_days(devices: QuerySet[Device]) -> None:
+    """Make every rolled-up day of these devices dirty whose fixes are all still stored: their zone or rules changed.
+
+    The days beside them too, since another zone's midnight moves fixes from one day to the next.
+    """
+    for device in devices.select_related("fleet"):
+        oldest = Position.objects.filter(device=device).order_by("fix_time").values_list("fix_time", flat=True).first()
+        if oldest is None:
+            continue
+        first = _first_whole_day(device, oldest)
+        whole = set(DeviceDay.objects.filter(device=device, first_fix_at__gte=oldest).values_list("day", flat=True))
+        around = {day + timedelta(days=offset) for day in whole for offset in (-1, 0, 1)}
+        days = whole | {day for day in around if day >= first}
+        DirtyDay.objects.bulk_create([DirtyDay(device=device, day=day) for day in sorted(days)], ignore_conflicts=True)
+        DirtyDay.objects.filter(device=device, day__in=days).update(claimed_at=None)
+
+
+def _first_whole_day(device: Device, oldest: datetime) -> date:
+    """The first day no fix of which was lost to retention: that of the oldest fix, unless a roll-up knows an older one."""
+    zone = device.fleet.zone
+    day = oldest.astimezone(zone).date()
+    known = DeviceDay.objects.filter(device=device, first_fix_at__lt=oldest, last_fix_at__gte=day_start(day, zone))
+    return day + timedelta(days=1) if known.exists() else day
+
+
+def _claim(dirty_ids: Sequence[int]) -> list[tuple[Device, list[DirtyDay]]]:
+    """Take these dirty days, whoever had claimed them; by device."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [list(dirty_ids)])
+        claimed = [row[0] for row in cursor.fetchall()]
+    by_device: defaultdict[int, list[DirtyDay]] = defaultdict(list)
+    for dirty in DirtyDay.objects.filter(pk__in=claimed, claimed_at__isnull=False):
+        by_device[dirty.device_id].append(dirty)
+    devices = Device.objects.select_related("fleet").in_bulk(by_device)
+    return [(devices[pk], dirty_days) for pk, dirty_days in sorted(by_device.items()) if pk in devices]
+
+
+def _compute_device(device: Device, dirty_days: Sequence[DirtyDay], now: datetime) -> int:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, device.pk % 2**31])
+        days = sorted(dirty.day for dirty in dirty_days)
+        changes = [change for part in _stretches(days) for change in _compute_days(device, part, now)]
+        move_odometer(device, sum(changes))
+        for dirty in dirty_days:
+            DirtyDay.objects.filter(pk=dirty.pk, claimed_at=dirty.claimed_at).delete()
+    return len(changes)
+
+
+def _stretches(days: Sequence[date]) -> list[list[date]]:
+    """Days in runs of at most DAYS_AT_ONCE that follow each other."""
+    stretches: list[list[date]] = []
+    for day in days:
+        if stretches and day - stretches[-1][-1] == timedelta(days=1) and len(stretches[-1]) < DAYS_AT_ONCE:
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    return stretches
+
+
+def _compute_days(device: Device, days: list[date], now: datetime) -> list[float]:
+    """Compute consecutive days, and their neighbours where those are told otherwise now; by how many meters each changed."""
+    drive = _read(device, days)
+    before, after = _fix_before(device, drive), _fix_after(device, drive)
+    changes = _write(device, days, drive, (before, after), now)
+    for day in _stale_neighbours(device, days, drive, before, after):
+        other = _read(device, [day])
+        changes += _write(device, [day], other, (_fix_before(device, other), _fix_after(device, other)), now)
+    return changes
+
+
+def _read(device: Device, days: Sequence[date]) -> Drive:
+    zone = device.fleet.zone
+    return read_drive(device, day_start(days[0], zone), day_range(days[-1], zone)[1])
+
+
+def _stale_neighbours(
+    device: Device, days: Sequence[date], drive: Drive, before: datetime | None, after: datetime | None
+) -> list[date]:
+    """Days with a roll-up that was computed without what these days' fixes tell of them."""
+    zone, stale = device.fleet.zone, []
+    inside = _fixes_of(drive, drive.start, drive.end)
+    known = DeviceDay.objects.filter(device=device)
+    if before is not None and before.astimezone(zone).date() < days[0]:
+        row = known.filter(day=before.astimezone(zone).date()).first()
+        follows = moment_of(inside[0]) if len(inside) else after
+        if row is not None and (row.next_fix_at != follows or not row.is_settled):
+            stale.append(row.day)
+    if after is not None:
+        row = known.filter(day=after.astimezone(zone).date()).first()
+        precedes = moment_of(inside[-1]) if len(inside) else before
+        if row is not None and (row.previous_fix_at != precedes or _crosses(drive, drive.end)):
+            stale.append(row.day)
+    return stale
+
+
+def _crosses(drive: Drive, moment: datetime) -> bool:
+    return any(trip.started_seconds < moment.timestamp() < trip.ended_seconds for trip in drive.trips)
+
+
+def _write(
+    device: Device,
+    days: Sequence[date],
+    drive: Drive,
+    around: tuple[datetime | None, datetime | None],
+    now: datetime,
+) -> list[float]:
+    """Write the roll-ups of consecutive days; by how many meters the distance of each changed. A roll-up made of more
+    fixes than there are now stays as it is: positions were dropped since, and what they said still holds."""
+    zone = device.fleet.zone
+    edges = [*(day_start(day, zone) for day in days), drive.end]
+    known = {row.day: row for row in DeviceDay.objects.filter(device=device, day__in=days)}
+    figures, rows, gone, changes = drive.figures(edges), [], [], []
+    for day, (start, end), found in zip(days, pairwise(edges), figures, strict=True):
+        row, in_same_zone = known.get(day), day in known and known[day].time_zone == device.fleet.time_zone
+        if row is not None and in_same_zone and found.fix_count < row.fix_count:
+            changes.append(0.0)
+            continue
+        changes.append(
+            found.distance_meters * bool(found.fix_count) - (row.distance_meters if row is not None else 0.0)
+        )
+        if found.fix_count:
+            counted = _events(device, start, end)
+            events = most(row.event_counts, counted) if row is not None and in_same_zone else counted
+            rows.append(_row(device, day, drive, _Span(start, end, *around), found, events, now))
+        elif row is not None:
+            gone.append(day)
+    DeviceDay.objects.filter(device=device, day__in=gone).delete()
+    DeviceDay.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*_COMPUTED, *_OTHERS]
+    )
+    return changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """One day and the fixes known before and after the stretch of days it is in."""
+
+    start: datetime
+    end: datetime
+    before: datetime | None
+    after: datetime | None
+
+
+def _row(
+    device: Device, day: date, drive: Drive, span: _Span, figures: Figures, events: dict[str, int], now: datetime
+) -> DeviceDay:
+    times = drive.fixes.times_seconds
+    first, end = np.searchsorted(times, [span.start.timestamp(), span.end.timestamp()]).tolist()
+    return DeviceDay(
+        device=device,
+        day=day,
+        time_zone=device.fleet.time_zone,
+        **{name: getattr(figures, name) for name in _COMPUTED},
+        trip_count=drive.trips_started(span.start, span.end),
+        stop_count=drive.stops_started(span.start, span.end),
+        first_fix_at=moment_of(times[first]),
+        last_fix_at=moment_of(times[end - 1]),
+        previous_fix_at=moment_of(times[first - 1]) if first else span.before,
+        next_fix_at=moment_of(times[end]) if end < len(times) else span.after,
+        event_counts=events,
+        is_settled=drive.is_settled,
+        computed_at=now,
+    )
+
+
+def _events(device: Device, start: datetime, end: datetime) -> dict[str, int]:
+    found = Event.objects.filter(device=device, occurred_at__gte=start, occurred_at__lt=end)
+    return dict(Counter(found.values_list("kind", flat=True)))
+
+
+def _fixes_of(drive: Drive, start: datetime, end: datetime) -> Any:
+    times = drive.fixes.times_seconds
+    return times[np.searchsorted(times, start.timestamp()) : np.searchsorted(times, end.timestamp())]
+
+
+def _fix_before(device: Device, drive: Drive) -> datetime | None:
+    """The last fix before the drive's days."""
+    times = drive.fixes.times_seconds
+    if place := int(np.searchsorted(times, drive.start.timestamp())):
+        return moment_of(times[place - 1])
+    found = Position.objects.filter(device=device, fix_time__lt=drive.start).order_by("-fix_time")
+    return found.values_list("fix_time", flat=True).first()
+
+
+def _fix_after(device: Device, drive: Drive) -> datetime | None:
+    """The first fix after the drive's days."""
+    times = drive.fixes.times_seconds
+    place = int(np.searchsorted(times, drive.end.timestamp()))
+    if place < len(times):
+        return moment_of(times[place])
+    found = Position.objects.filter(device=device, fix_time__gte=drive.end).order_by("fix_time")
+    return found.values_list("fix_time", flat=True).first()

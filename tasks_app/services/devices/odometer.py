@@ -1,0 +1,19 @@
+"""The odometer of a device: moved by its roll-ups, so that it counts what reports call driven (docs/adr/), or set by hand."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from tasks_app.models import Device, DeviceState
+from tasks_app.services.devices.days import refresh_days
+from tasks_app.services.devices.odometer_moves import save_reading
+from tasks_app.services.transactions import run_in_transaction
+
+
+def set_odometer(device: Device, meters: float, *, now: datetime) -> DeviceState:
+    """Make `meters` the present reading of the device, to which what it drives from now on is added.
+
+    What came before is rolled up first, or it would be added afterwards.
+    """
+    refresh_days([device], date(1970, 1, 2), date(2300, 1, 1), now=now)
+    return run_in_transaction(lambda: save_reading(device, lambda _reading: meters))

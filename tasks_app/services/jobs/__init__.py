@@ -1,0 +1,20 @@
+"""Actions of users on jobs and queues, and the store of finished jobs."""
+
+from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now, start_task
+from tasks_app.services.jobs.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
+from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
+
+__all__ = [
+    "MAX_JOBS",
+    "BulkResult",
+    "cancel_job",
+    "cancel_jobs",
+    "matching_jobs",
+    "pause_queue",
+    "purge_queue",
+    "resume_queue",
+    "retry_job",
+    "retry_jobs",
+    "run_job_now",
+    "start_task",
+]

@@ -1,0 +1,59 @@
+"""What people do to a whole queue: pause, resume, purge. Each leaves an audit row saying who and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.engine.scheduler import record_all_ended
+from tasks_app.engine.streams import JobQueue
+from tasks_app.exceptions import QueueNotFound
+from tasks_app.models import QueueAction
+from tasks_app.services.jobs.actions import RECORD_SECONDS
+
+
+def pause_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> None:
+    """Let no worker of any host take jobs from the queue until it is resumed; running jobs go on. Twice is fine.
+
+    Raises QueueNotFound, RedisError.
+    """
+    queue = _queue(name)
+    queue.pause({"by": user.pk, "at": now.isoformat(), "reason": reason[:500]})
+    _audit(name, QueueAction.Verb.PAUSE, user, reason, now)
+
+
+def resume_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> None:
+    """End a pause; a queue that is not paused stays as it is. Raises QueueNotFound, RedisError."""
+    queue = _queue(name)
+    queue.resume()
+    _audit(name, QueueAction.Verb.RESUME, user, reason, now)
+
+
+def purge_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> int:
+    """Cancel every job that waits in the queue, queued or delayed; return how many. Running jobs go on.
+
+    The audit row counts what was cancelled, also when an error ends it half way. Of very many jobs the clusters write
+    the last rows afterwards. Raises QueueNotFound, RedisError.
+    """
+    queue = _queue(name)
+    action = _audit(name, QueueAction.Verb.PURGE, user, reason, now)
+    try:
+        for cancelled in queue.purge({"by": user.pk, "reason": reason[:500]}):
+            action.job_count += cancelled
+    finally:
+        action.save(update_fields=["job_count"])
+    # Only now: while rows are written, workers would start what is to be cancelled.
+    record_all_ended(queue, RECORD_SECONDS)
+    return action.job_count
+
+
+def _queue(name: str) -> JobQueue:
+    if name not in engine_config().queues:
+        raise QueueNotFound(QueueNotFound.__doc__)
+    return JobQueue(name, client())
+
+
+def _audit(name: str, verb: QueueAction.Verb, user: Any, reason: str, now: datetime) -> QueueAction:
+    return QueueAction.objects.create(queue=name, verb=verb, user_id=user.pk, reason=reason[:500], created_at=now)

@@ -1,0 +1,21 @@
+"""Storing fixes, with all that is derived from them in the same transaction."""
+
+from tasks_app.services.positions.derivation import MIN_COURSE_METERS
+from tasks_app.services.positions.latest_cache import invalidate_latest_positions, renew_versions
+from tasks_app.services.positions.silent_overspeed import end_silent_episodes
+from tasks_app.services.positions.store import StoreResult, process_batch, store_fixes
+from tasks_app.services.positions.unknown_quantities import FILE, count_unknown
+from tasks_app.services.positions.unlocated_alarms import record_news
+
+__all__ = [
+    "FILE",
+    "MIN_COURSE_METERS",
+    "StoreResult",
+    "count_unknown",
+    "end_silent_episodes",
+    "invalidate_latest_positions",
+    "process_batch",
+    "record_news",
+    "renew_versions",
+    "store_fixes",
+]

@@ -1,0 +1,116 @@
+"""What devices say beside their place: ignition, alarms, answers to commands, battery, own odometer and engine hours.
+
+Attribute names and units are Traccar's: `alarm` and `result` (`ingest.placeless`), `batteryLevel` (percent), `odometer`
+(meters), `hours` (milliseconds). Its `battery` is volts, so it is not looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.ingest.placeless import alarm_names, result_text
+from tasks_app.models import Event, EventKind
+from tasks_app.services.positions import derivation
+from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.newer_fixes import Forward, Found
+from tasks_app.services.positions.states import from_microseconds
+
+BATTERY_MARGIN_PERCENT = 10.0
+
+# The attributes, by position in the batch, of the fixes that say any of this.
+Telling = dict[int, dict[str, Any]]
+_READ = frozenset({"alarm", "batteryLevel", "battery_level", "odometer", "hours"})
+
+
+def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]) -> Found:
+    """The events of what the devices said; the states take over alarms, battery and the devices' own counters."""
+    attributes, has_none = forward.columns.attributes, _READ.isdisjoint
+    rows = enumerate(forward.rows.tolist())
+    telling = {position: attributes[row] for position, row in rows if not has_none(attributes[row])}
+    _keep_counters(forward, telling)
+    return [*_ignition(forward, ignition, ignition_before), *_alarms(forward, telling), *_battery(forward, telling)]
+
+
+def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Event]:
+    """An event for each row stored now that carries a command's result, late ones too: no other event tells it."""
+    events = []
+    for row in np.flatnonzero(new).tolist():
+        if result := result_text(columns.attributes[row].get("result")):
+            event = Event(
+                device_id=int(columns.device_pks[columns.device[row]]),
+                kind=EventKind.COMMAND_RESULT,
+                occurred_at=from_microseconds(int(columns.times_us[row])),
+                latitude=float(columns.latitudes[row]),
+                longitude=float(columns.longitudes[row]),
+                data={"result": result},
+            )
+            events.append(event)
+    return events
+
+
+def _ignition(forward: Forward, now: npt.NDArray[np.int8], before: npt.NDArray[np.int8]) -> Found:
+    rows = derivation.switched(now, forward.starts, before).tolist()
+    kinds = (EventKind.IGNITION_OFF, EventKind.IGNITION_ON)
+    return [(position, forward.event(kinds[now[position]], position)) for position in rows]
+
+
+def _alarms(forward: Forward, telling: Telling) -> Found:
+    """One event for each alarm that the fix before did not have."""
+    told = {position: names for position, one in telling.items() if (names := alarm_names(one.get("alarm")))}
+    found: Found = []
+    for position, names in told.items():
+        number = int(forward.device[position])
+        is_first = position == forward.starts[number]
+        known = forward.states[number].alarms if is_first else told.get(position - 1, [])
+        found += [
+            (position, forward.event(EventKind.ALARM, position, data={"alarm": name}))
+            for name in names
+            if name not in known
+        ]
+    for state, last in zip(forward.states, forward.lasts.tolist(), strict=True):
+        state.alarms = told.get(last, [])
+    return found
+
+
+def _battery(forward: Forward, telling: Telling) -> Found:
+    """One event when a battery gets low, the next one only after it was charged."""
+    levels = np.full(len(forward.rows), np.nan)
+    for position, one in telling.items():
+        levels[position] = _number(one.get("batteryLevel", one.get("battery_level")), at_most=100.0)
+    if np.isnan(levels).all():
+        return []
+    low = np.array([device.battery_low_percent for device in forward.devices], dtype=np.float64)[forward.device]
+    said = derivation.said_low(levels, low, np.minimum(low + BATTERY_MARGIN_PERCENT, 100.0))
+    before = np.array([state.is_battery_low for state in forward.states], dtype=np.int8)
+    now = derivation.carried(said, forward.device, forward.starts, before)
+    for state, is_low in zip(forward.states, now[forward.lasts].tolist(), strict=True):
+        state.is_battery_low = bool(is_low)
+    return [
+        (
+            position,
+            forward.event(EventKind.BATTERY_LOW, position, data={"battery_percent": round(float(levels[position]), 1)}),
+        )
+        for position in derivation.switched(now, forward.starts, before).tolist()
+        if now[position]
+    ]
+
+
+def _keep_counters(forward: Forward, telling: Telling) -> None:
+    """Each device's own odometer and engine hours, as it sent them last; never mixed with what is derived here."""
+    for position, one in telling.items():
+        state = forward.states[forward.device[position]]
+        if not math.isnan(odometer_meters := _number(one.get("odometer"))):
+            state.sent_odometer_meters = odometer_meters
+        if not math.isnan(engine_milliseconds := _number(one.get("hours"))):
+            state.sent_engine_seconds = engine_milliseconds / 1000.0
+
+
+def _number(value: Any, at_most: float = 1e15) -> float:
+    """A number from 0 to `at_most`, NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= at_most:
+        return math.nan
+    return float(value)

@@ -1,0 +1,234 @@
+"""What follows from fixes: steps, speed, ignition, limits. Pure: arrays in, arrays out, nothing is read or written.
+
+Rows are sorted by (device, time), as in `columns.FixColumns`; `device` maps each row to its device's number,
+`starts` is the first row of each device. Times are epoch seconds, NaN means unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.geo.believable import is_refuted
+from tasks_app.geo.distance import geodesic_meters, initial_bearing_degrees
+from tasks_app.geo.motion_rules import MotionRules, motion_rules
+from tasks_app.geo.speed import MPS_TO_KPH
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.intp]
+SignArray = npt.NDArray[np.int8]
+
+# Below this the noise of two fixes (some meters each) outweighs the way between them.
+MIN_STEP_SECONDS = 1.0
+# A shorter way points anywhere: the receiver's own noise is about as long.
+MIN_COURSE_METERS = 5.0
+# What drives counts as moving until it is slower than this share of the speed that says so: creeping in a jam is no stop.
+STANDING_BELOW_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """The `MotionRules` of each device's kind; arrays of shape (k,)."""
+
+    moving_above_kph: FloatArray
+    max_implied_kph: FloatArray
+    standing_radius_meters: FloatArray
+
+
+def rules_of(kinds: Sequence[str]) -> KindRules:
+    """The rules of devices of these kinds."""
+    rules = [motion_rules(kind) for kind in kinds]
+    return KindRules(
+        np.array([one.moving_above_kph for one in rules], dtype=np.float64),
+        np.array([one.max_implied_kph for one in rules], dtype=np.float64),
+        np.array([one.standing_radius_meters for one in rules], dtype=np.float64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was known of each device before the batch; arrays of shape (k,), NaN for a device never seen."""
+
+    times: FloatArray
+    latitudes: FloatArray
+    longitudes: FloatArray
+    speeds_kph: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The way from the fix before (of the batch or known before it) to each fix; NaN for the first one ever.
+
+    `meters` is 0 for a way no vehicle can have made, `speeds_kph` NaN then, over a gap and over too short a time. The
+    way began at `from_latitudes`, `from_longitudes`.
+    """
+
+    seconds: FloatArray
+    meters: FloatArray
+    speeds_kph: FloatArray
+    from_latitudes: FloatArray
+    from_longitudes: FloatArray
+
+    def select(self, rows: IndexArray) -> Steps:
+        """The ways to these rows."""
+        return Steps(
+            self.seconds[rows],
+            self.meters[rows],
+            self.speeds_kph[rows],
+            self.from_latitudes[rows],
+            self.from_longitudes[rows],
+        )
+
+
+def steps(
+    times: FloatArray,
+    latitudes: FloatArray,
+    longitudes: FloatArray,
+    device: IndexArray,
+    starts: IndexArray,
+    before: Before,
+    rules: KindRules,
+) -> Steps:
+    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it."""
+    known_times = before.times[device]
+    previous_times = _shifted(times, starts)
+    use_known = (known_times < times) & ~(previous_times > known_times)
+    seconds = times - np.where(use_known, known_times, previous_times)
+    previous_latitudes = np.where(use_known, before.latitudes[device], _shifted(latitudes, starts))
+    previous_longitudes = np.where(use_known, before.longitudes[device], _shifted(longitudes, starts))
+    meters = geodesic_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
+    speeds_kph = np.full(len(times), np.nan)
+    np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
+    implausible = speeds_kph > rules.max_implied_kph[device]
+    usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= MotionRules.max_gap_seconds)
+    return Steps(
+        seconds,
+        np.where(implausible, 0.0, meters),
+        np.where(usable, speeds_kph, np.nan),
+        previous_latitudes,
+        previous_longitudes,
+    )
+
+
+def filled_speeds(sent_kph: FloatArray, derived_kph: FloatArray) -> FloatArray:
+    """The speed a device sent, else the mean speed since its fix before."""
+    return np.where(np.isnan(sent_kph), derived_kph, sent_kph)
+
+
+def believable_speeds(
+    speeds_kph: FloatArray, is_sent: BoolArray, steps: Steps, device: IndexArray, rules: KindRules
+) -> FloatArray:
+    """The speeds, NaN where a sent one is more than the kind reaches, or than the way from the fix before allows."""
+    radius_meters = rules.standing_radius_meters[device]
+    refuted = is_refuted(speeds_kph, steps.seconds, steps.meters, radius_meters) & ~np.isnan(steps.speeds_kph)
+    return np.where(is_sent & (refuted | (speeds_kph > rules.max_implied_kph[device])), np.nan, speeds_kph)
+
+
+def filled_courses(sent_degrees: FloatArray, steps: Steps, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
+    """The course a device sent, else the direction from its fix before where that is at least 5 m and no gap away."""
+    rows = np.flatnonzero(
+        np.isnan(sent_degrees)
+        & (steps.meters >= MIN_COURSE_METERS)
+        & (steps.seconds > 0)
+        & (steps.seconds <= MotionRules.max_gap_seconds)
+    )
+    if not len(rows):
+        return sent_degrees
+    filled = sent_degrees.copy()
+    filled[rows] = initial_bearing_degrees(
+        steps.from_latitudes[rows], steps.from_longitudes[rows], latitudes[rows], longitudes[rows]
+    )
+    return filled
+
+
+def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) -> FloatArray:
+    """Sums of shape (device_count,)."""
+    return np.bincount(device, weights=values, minlength=device_count).astype(np.float64)
+
+
+def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: SignArray) -> SignArray:
+    """What is known at each fix: what it says, else what the device said last; `before` (k,) is from earlier batches.
+
+    1 is yes, 0 no, -1 not said.
+    """
+    rows = np.arange(len(sent))
+    last = np.maximum.accumulate(np.where(sent >= 0, rows, -1))
+    in_batch = last >= starts[device] if len(starts) else np.zeros(0, np.bool_)
+    return np.where(in_batch, sent[np.maximum(last, 0)], before[device])
+
+
+def switched(now: SignArray, starts: IndexArray, before: SignArray) -> IndexArray:
+    """The rows at which what `carried` returned went from yes to no or back; the first word ever is no change."""
+    earlier = np.empty_like(now)
+    earlier[1:] = now[:-1]
+    earlier[starts] = before
+    return np.flatnonzero((earlier >= 0) & (now >= 0) & (earlier != now))
+
+
+def said_moving(speeds_kph: FloatArray, device: IndexArray, rules: KindRules) -> SignArray:
+    """1 where a speed says that the vehicle drives, 0 where it says that it stands, -1 between and where unknown."""
+    said = np.full(len(speeds_kph), -1, dtype=np.int8)
+    moving_above_kph = rules.moving_above_kph[device]
+    said[speeds_kph > moving_above_kph] = 1
+    said[speeds_kph < moving_above_kph * STANDING_BELOW_SHARE] = 0
+    return said
+
+
+def said_low(levels: FloatArray, low_below: FloatArray, high_from: FloatArray) -> SignArray:
+    """1 where a level is low, 0 where it is high enough to count as charged again, -1 between and where unknown."""
+    said = np.full(len(levels), -1, dtype=np.int8)
+    said[levels < low_below] = 1
+    said[levels >= high_from] = 0
+    return said
+
+
+def engine_seconds_per_device(
+    seconds: FloatArray,
+    ignition: SignArray,
+    device: IndexArray,
+    starts: IndexArray,
+    before: SignArray,
+) -> FloatArray:
+    """Time of the steps at whose beginning the ignition was on, silences left out, as in `geo.engine_time`; shape (k,)."""
+    previous = np.empty_like(ignition)
+    previous[1:] = ignition[:-1]
+    previous[starts] = before[device[starts]]
+    runs = (previous == 1) & (seconds <= MotionRules.max_gap_seconds)
+    return sum_per_device(np.where(runs, seconds, 0.0), device, len(before))
+
+
+def applied_limits(
+    inside: BoolArray, geofence_limits: FloatArray, other_limits: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """The speed limit at each fix and the geofence column it comes from, -1 where it is the device's or fleet's.
+
+    `inside` (n, m), `geofence_limits` (m,) and `other_limits` (n,), NaN for none. Of several the lowest counts.
+    """
+    columns = np.flatnonzero(~np.isnan(geofence_limits))
+    none = np.full(len(inside), -1, dtype=np.intp)
+    if not len(columns) or not len(inside):
+        return other_limits, none
+    candidates = np.where(inside[:, columns], geofence_limits[columns], np.inf)
+    best = candidates.argmin(axis=1)
+    lowest = candidates[np.arange(len(best)), best]
+    found = np.isfinite(lowest)
+    return np.where(found, lowest, other_limits), np.where(found, columns[best], none)
+
+
+def first_rows(device: IndexArray) -> IndexArray:
+    """The first row of each run of equal values."""
+    if not len(device):
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(np.diff(device, prepend=device[0] - 1))
+
+
+def _shifted(values: FloatArray, starts: IndexArray) -> FloatArray:
+    """The value of the row before, NaN at the first row of a device."""
+    shifted = np.empty_like(values)
+    shifted[1:] = values[:-1]
+    shifted[starts] = np.nan
+    return shifted

@@ -1,0 +1,166 @@
+"""Enters and exits of geofences: the events, and which geofences each device is in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.geo.transitions import fleet_transitions
+from tasks_app.geo.windows import is_open
+from tasks_app.models import Event, EventKind
+from tasks_app.queries.fleet_geofences import FleetGeofences
+from tasks_app.services.positions import derivation
+from tasks_app.services.positions.newer_fixes import Forward, Found
+from tasks_app.services.positions.states import State
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+# By (number of the device, column of the geofence): what is pending of an earlier batch.
+Pending = dict[tuple[int, int], dict[str, float]]
+
+
+def cross_geofences(
+    forward: Forward,
+    of_fleet: BoolArray,
+    fences: FleetGeofences,
+    limits: FloatArray,
+    limit_geofences: npt.NDArray[np.int64],
+) -> Found:
+    """Enter and exit events of one fleet's devices; writes its geofences' limits into `limits`, `limit_geofences`."""
+    numbers = np.flatnonzero(of_fleet)
+    states = [forward.states[number] for number in numbers.tolist()]
+    if not len(fences.index):
+        for state in states:
+            state.geofence_ids, state.pending_geofences = [], {}
+        return []
+    positions = np.flatnonzero(of_fleet[forward.device])
+    rows = forward.rows[positions]
+    latitudes, longitudes = forward.columns.latitudes[rows], forward.columns.longitudes[rows]
+    inside = fences.index.inside(latitudes, longitudes)
+    limits[positions], columns = derivation.applied_limits(inside, fences.limits_kph, limits[positions])
+    ids = np.array(fences.index.ids, dtype=np.int64)
+    limit_geofences[positions] = np.where(columns >= 0, ids[columns], -1)
+    starts = derivation.first_rows(forward.device[positions])
+    members, pending = _members(states, fences.index.ids)
+    crossed = fleet_transitions(
+        inside,
+        starts,
+        members,
+        forward.columns.accuracies[rows],
+        near=_near(fences, inside, starts, _possible(members, pending), latitudes, longitudes),
+        times_seconds=forward.columns.times_seconds[rows],
+        dwell_seconds=fences.dwell_seconds,
+        pending_since={place: one["since"] for place, one in pending.items()},
+    )
+    _keep_members(states, ids, members, crossed.members)
+    for device, column, row in crossed.pending:
+        kept = pending[device, column] if row < 0 else _place(forward, int(positions[row]))
+        states[device].pending_geofences[str(fences.index.ids[column])] = kept
+    device_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
+    found: Found = []
+    for told, since, column, entered in zip(
+        crossed.told_rows.tolist(), crossed.since_rows.tolist(), crossed.columns.tolist(), crossed.entered, strict=True
+    ):
+        position = int(positions[told])
+        began = pending[int(device_of[told]), column] if since < 0 else _place(forward, int(positions[since]))
+        occurred_at = _moment(began["since"]) if since < 0 else forward.moment(int(positions[since]))
+        if is_open(fences.windows[column], occurred_at, fences.zone):
+            found.append((position, _crossing(forward, position, fences, column, bool(entered), began, occurred_at)))
+    return found
+
+
+def _members(states: list[State], ids: tuple[int, ...]) -> tuple[BoolArray, Pending]:
+    """Membership before the batch, shape (devices, geofences), and what is pending; a geofence that is gone is neither."""
+    columns = {geofence_id: column for column, geofence_id in enumerate(ids)}
+    members = np.zeros((len(states), len(ids)), dtype=np.bool_)
+    pending: Pending = {}
+    for number, state in enumerate(states):
+        for geofence_id in state.geofence_ids:
+            if geofence_id in columns:
+                members[number, columns[geofence_id]] = True
+        for key, began in state.pending_geofences.items():
+            if int(key) in columns:
+                pending[number, columns[int(key)]] = began
+    return members, pending
+
+
+def _keep_members(states: list[State], ids: npt.NDArray[np.int64], before: BoolArray, now: BoolArray) -> None:
+    """Write the geofences of each device where they changed; one that is gone is in neither `before` nor `now`."""
+    changed, counts = (before != now).any(axis=1).tolist(), now.sum(axis=1).tolist()
+    for state, is_changed, count, inside in zip(states, changed, counts, now, strict=True):
+        state.pending_geofences = {}
+        if is_changed or count != len(state.geofence_ids):
+            state.geofence_ids = ids[inside].tolist()
+
+
+def _possible(members: BoolArray, pending: Pending) -> BoolArray:
+    """Where a device may count as inside before the batch."""
+    possible = members.copy()
+    for place in pending:
+        possible[place] = True
+    return possible
+
+
+def _near(
+    fences: FleetGeofences,
+    inside: BoolArray,
+    starts: npt.NDArray[np.intp],
+    possible: BoolArray,
+    latitudes: FloatArray,
+    longitudes: FloatArray,
+) -> BoolArray | None:
+    """Fixes outside of a geofence but within its tolerance, of the devices that were inside; None without tolerances."""
+    columns = np.flatnonzero(fences.tolerances_meters > 0.0)
+    if not len(columns):
+        return None
+    been_inside = np.logical_or.reduceat(inside[:, columns], starts) | possible[:, columns]
+    counts = np.diff(np.append(starts, len(inside)))
+    near = np.zeros_like(inside)
+    for number in np.flatnonzero(been_inside.any(axis=0)).tolist():
+        column = int(columns[number])
+        rows = np.flatnonzero(~inside[:, column] & np.repeat(been_inside[:, number], counts))
+        away = fences.index.boundary_distance_meters(column, latitudes[rows], longitudes[rows])
+        near[rows, column] = away <= fences.tolerances_meters[column]
+    return near
+
+
+def _place(forward: Forward, position: int) -> dict[str, float]:
+    """When and where a crossing began, as it is kept until it is told."""
+    columns, row = forward.columns, forward.rows[position]
+    place = {
+        "since": float(columns.times_us[row] / 1e6),
+        "latitude": float(columns.latitudes[row]),
+        "longitude": float(columns.longitudes[row]),
+    }
+    speed_kph = float(columns.speeds[row])
+    return place if np.isnan(speed_kph) else {**place, "speed_kph": round(speed_kph, 1)}
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _crossing(
+    forward: Forward,
+    position: int,
+    fences: FleetGeofences,
+    column: int,
+    entered: bool,
+    began: dict[str, float],
+    occurred_at: datetime,
+) -> Event:
+    data: dict[str, Any] = {"geofence": fences.names[column]}
+    if "speed_kph" in began:
+        data["speed_kph"] = began["speed_kph"]
+    return forward.event(
+        EventKind.GEOFENCE_ENTER if entered else EventKind.GEOFENCE_EXIT,
+        position,
+        occurred_at=occurred_at,
+        latitude=began["latitude"],
+        longitude=began["longitude"],
+        geofence_id=fences.index.ids[column],
+        data=data,
+    )

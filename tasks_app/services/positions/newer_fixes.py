@@ -1,0 +1,81 @@
+"""The rows of a batch that move devices forward, and what is collected on the way.
+
+Only fixes newer than a device's state count here: a late fix is history, it moves no marker and raises no event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.models import Event, EventKind
+from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.states import KnownDevice, State, from_microseconds
+
+# Events with the position of the row at which they were noticed.
+Found = list[tuple[int, Event]]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Events to write, in (device, time) order, and the ends of episodes whose event is written already."""
+
+    events: list[Event] = field(default_factory=list)
+    ended_episodes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    # State -> the event of the overspeed episode it is in, where that event has no id yet.
+    open_episodes: list[tuple[State, Event]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Forward:
+    """The rows of a batch that move a device forward; `device` numbers those devices 0..k-1, `states[j]` is theirs."""
+
+    columns: FixColumns
+    rows: npt.NDArray[np.intp]
+    device: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+    states: list[State]
+    devices: list[KnownDevice]
+
+    @property
+    def lasts(self) -> npt.NDArray[np.intp]:
+        return np.append(self.starts[1:], len(self.rows)) - 1
+
+    def moment(self, position: int) -> datetime:
+        return from_microseconds(int(self.columns.times_us[self.rows[position]]))
+
+    def event(self, kind: EventKind, position: int, **fields: Any) -> Event:
+        """An unsaved event at the place of a row, and at its time unless `occurred_at` says otherwise."""
+        fields = {"occurred_at": self.moment(position), **self._place(position), **fields}
+        return Event(device_id=self.states[self.device[position]].device_id, kind=kind, **fields)
+
+    def place_before(self, position: int) -> dict[str, float | None]:
+        """Where the device was at its fix before this row; only before the states are moved."""
+        number = int(self.device[position])
+        if position > self.starts[number]:
+            return self._place(position - 1)
+        return {"latitude": self.states[number].latitude, "longitude": self.states[number].longitude}
+
+    def _place(self, position: int) -> dict[str, float | None]:
+        row = self.rows[position]
+        return {"latitude": float(self.columns.latitudes[row]), "longitude": float(self.columns.longitudes[row])}
+
+
+def forward_rows(
+    columns: FixColumns,
+    new: npt.NDArray[np.bool_],
+    states: Sequence[State],
+    devices: Sequence[KnownDevice],
+    known_times: npt.NDArray[np.float64],
+) -> Forward:
+    """The rows stored now that are newer than their device's state; the lists follow `columns.device_pks`."""
+    is_forward = new & ~(columns.times_seconds <= known_times[columns.device])
+    rows = np.flatnonzero(is_forward)
+    numbers, starts, device = np.unique(columns.device[rows], return_index=True, return_inverse=True)
+    chosen = numbers.tolist()
+    return Forward(columns, rows, device, starts, [states[n] for n in chosen], [devices[n] for n in chosen])

@@ -1,0 +1,119 @@
+"""Storing rows of positions: each (device, fix time) once, whoever sends it and however often."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from django.db import DatabaseError, connection
+
+from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
+from tasks_app.services.positions.columns import COPY_COLUMNS, FixColumns, copy_rows
+from tasks_app.services.transactions import sqlstate
+
+_CHECK_VIOLATION = "23514"
+_DAY_US = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_COPY = f"COPY fix_staging ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
+_INSERT = f"""
+    INSERT INTO tasks_app_position ({", ".join(COPY_COLUMNS)})
+    SELECT device_id, fix_time, received_at, latitude, longitude, NULLIF(altitude_meters, 'NaN'),
+           NULLIF(speed_kph, 'NaN'), NULLIF(course_degrees, 'NaN'), NULLIF(accuracy_meters, 'NaN'), attributes
+    FROM fix_staging
+    ON CONFLICT DO NOTHING
+    RETURNING device_id, fix_time
+"""  # noqa: S608 - constant column names
+# A day back at most: what lies further away says nothing of the way between.
+_BEFORE = """
+    SELECT w.device_id, extract(epoch FROM p.fix_time)::float8, p.latitude, p.longitude, p.speed_kph, p.attributes
+    FROM unnest(%s::bigint[], %s::timestamptz[]) w(device_id, fix_time)
+    CROSS JOIN LATERAL (
+        SELECT * FROM tasks_app_position p
+        WHERE p.device_id = w.device_id AND p.fix_time < w.fix_time AND p.fix_time >= w.fix_time - interval '1 day'
+          AND p.fix_time >= %s AND p.fix_time < %s
+        ORDER BY p.fix_time DESC LIMIT 1
+    ) p
+"""
+_STORED = """
+    SELECT w.row FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[]) w(row, device_id, fix_time)
+    JOIN tasks_app_position p ON p.device_id = w.device_id AND p.fix_time = w.fix_time
+    WHERE p.fix_time >= %s AND p.fix_time <= %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFix:
+    """What a late fix is compared with: the stored one before it."""
+
+    time_seconds: float
+    latitude: float
+    longitude: float
+    speed_kph: float | None
+    attributes: dict[str, Any]
+
+
+def fixes_before(columns: FixColumns, numbers: npt.NDArray[np.intp]) -> dict[int, StoredFix]:
+    """By primary key of these devices (numbers): the newest stored fix before its first row, if one is within a day."""
+    if not len(numbers):
+        return {}
+    times = _moments(columns, columns.starts[numbers])
+    pks = columns.device_pks[numbers].tolist()
+    with connection.cursor() as cursor:
+        cursor.execute(_BEFORE, [pks, times, min(times) - timedelta(days=1), max(times)])
+        return {
+            device_id: StoredFix(time_seconds, latitude, longitude, speed_kph, msgspec.json.decode(attributes or "{}"))
+            for device_id, time_seconds, latitude, longitude, speed_kph, attributes in cursor.fetchall()
+        }
+
+
+def stored_already(columns: FixColumns, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Which of these rows are stored, shape (len(rows),)."""
+    times = _moments(columns, rows)
+    pks = columns.device_pks[columns.device[rows]].tolist()
+    found = np.zeros(len(rows), dtype=np.bool_)
+    with connection.cursor() as cursor:
+        cursor.execute(_STORED, [list(range(len(rows))), pks, times, min(times), max(times)])
+        found[[row for (row,) in cursor.fetchall()]] = True
+    return found
+
+
+def _moments(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[datetime]:
+    return [_EPOCH + timedelta(microseconds=time_us) for time_us in columns.times_us[rows].tolist()]
+
+
+def insert_new(columns: FixColumns) -> npt.NDArray[np.bool_]:
+    """Store the rows that are not stored yet; True, shape (n,), for those that were stored now.
+
+    Their devices' states are locked: `lock_states` emptied the staging table.
+    """
+    rows = copy_rows(columns)
+    with connection.cursor() as cursor:
+        cursor.copy_expert(_COPY, io.BytesIO(rows))
+        cursor.execute(_INSERT)
+        if cursor.rowcount == len(columns):
+            return np.ones(len(columns), dtype=np.bool_)
+        stored = set(cursor.fetchall())
+    pks = columns.device_pks[columns.device].tolist()
+    keys = zip(pks, columns.times_us.tolist(), strict=True)
+    return np.array([(pk, _EPOCH + timedelta(microseconds=time_us)) in stored for pk, time_us in keys], dtype=np.bool_)
+
+
+def prepare_partitions(times_us: npt.NDArray[np.int64]) -> None:
+    """Make sure that fixes of these times find their partition."""
+    days = np.unique(times_us // _DAY_US).tolist()
+    ensure_partitions((_EPOCH + timedelta(days=day)).date() for day in days)
+
+
+def is_missing_partition(error: DatabaseError) -> bool:
+    """True when a row found no partition (which is then looked for anew): the one check violation without a name."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    missing = sqlstate(error) == _CHECK_VIOLATION and diagnostics is not None and not diagnostics.constraint_name
+    if missing:
+        forget_known_partitions()
+    return missing

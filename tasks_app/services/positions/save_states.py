@@ -1,0 +1,64 @@
+"""Writing what a batch changed: events, states, and everybody who has to hear of it. Inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from tasks_app.models import DeviceStatus, Event, EventKind
+from tasks_app.services import broadcast
+from tasks_app.services.events import complete_episodes, insert_events
+from tasks_app.services.positions.columns import IntArray
+from tasks_app.services.positions.latest_cache import invalidate_latest_positions
+from tasks_app.services.positions.newer_fixes import Changes
+from tasks_app.services.positions.states import KnownDevice, LockedStates, State, from_microseconds, save_states
+from tasks_app.signals import events_recorded
+
+
+def save_changes(
+    changes: Changes, locked: LockedStates, devices: Iterable[KnownDevice], heard_us: IntArray, *, announce: bool
+) -> int:
+    """Write the changes, and the states of devices something new came of; return how many events that makes.
+
+    `heard_us`, in the order of the states, is when that was in microseconds since 1970, 0 for those that are left alone.
+    Without `announce` nobody is told and no device counts as seen.
+    """
+    touched = [state for state, moment_us in zip(locked.states, heard_us.tolist(), strict=True) if moment_us]
+    if announce:
+        changes.events = _seen(heard_us, locked.states) + changes.events
+    insert_events(changes.events)
+    for state, event in changes.open_episodes:
+        state.overspeed_event_id = event.pk
+    complete_episodes(changes.ended_episodes)
+    save_states(touched, locked.settled)
+    invalidate_latest_positions(touched)
+    if changes.events and announce:
+        events_recorded.send(sender=Event, events=changes.events)
+    fleet_of = {device.pk: device.fleet_id for device in devices}
+    told = changes.events if announce else []
+    transaction.on_commit(lambda: broadcast.announce(touched, told, fleet_of), robust=True)
+    return len(changes.events)
+
+
+def _seen(heard_us: IntArray, states: Sequence[State]) -> list[Event]:
+    """Devices that sent something new are online; the ones that were offline get an event of being back."""
+    back: list[Event] = []
+    for state, seen_us in zip(states, heard_us.tolist(), strict=True):
+        if not seen_us:
+            continue
+        seen_at = from_microseconds(seen_us)
+        if state.status == DeviceStatus.OFFLINE:
+            back.append(_back_online(state, seen_at))
+        state.status, state.offline_since = DeviceStatus.ONLINE.value, None
+        state.last_seen_at = max(state.last_seen_at, seen_at) if state.last_seen_at else seen_at
+    return back
+
+
+def _back_online(state: State, seen_at: datetime) -> Event:
+    data = {}
+    if state.offline_since is not None:
+        data["offline_minutes"] = round((seen_at - state.offline_since).total_seconds() / 60, 1)
+    place = {"latitude": state.latitude, "longitude": state.longitude}
+    return Event(device_id=state.device_id, kind=EventKind.DEVICE_ONLINE, occurred_at=seen_at, data=data, **place)

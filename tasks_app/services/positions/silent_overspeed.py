@@ -1,0 +1,96 @@
+"""Overspeed episodes of devices that fell silent: they ended with the last fix, which no later fix may ever tell."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from tasks_app.geo.motion_rules import MotionRules
+from tasks_app.geo.overspeed import OverspeedEnd
+from tasks_app.models import DeviceState, Event, EventKind
+from tasks_app.services.events import record_events
+from tasks_app.services.positions.latest_cache import invalidate_latest_positions
+from tasks_app.services.transactions import run_in_transaction
+
+SILENCE = timedelta(seconds=MotionRules.max_gap_seconds)
+
+
+def episode_end(end: OverspeedEnd) -> dict[str, Any]:
+    """What an overspeed event's data gets when its episode is over."""
+    return {
+        "peak_kph": round(end.peak_kph, 1),
+        "ended_at": end.ended_at.isoformat(),
+        "duration_seconds": round(end.duration_seconds, 1),
+    }
+
+
+def end_event_data(end: OverspeedEnd) -> dict[str, Any]:
+    """The data of the event of an episode's end."""
+    return {
+        "speed_limit_kph": end.limit_kph,
+        "peak_kph": round(end.peak_kph, 1),
+        "started_at": end.started_at.isoformat(),
+        "duration_seconds": round(end.duration_seconds, 1),
+    }
+
+
+def end_silent_episodes(*, now: datetime) -> int:
+    """End the episodes of devices nothing came from for half an hour; how many. One still too short leaves no trace.
+
+    Server time decides: a device that delivers what it buffered is not silent, however old its fixes are.
+    """
+    return run_in_transaction(lambda: _end_silent(now))
+
+
+def _end_silent(now: datetime) -> int:
+    states = list(_speeding().filter(last_seen_at__lt=now - SILENCE))
+    begun = Event.objects.in_bulk([state.overspeed_event_id for state in states if state.overspeed_event_id])
+    ends = []
+    for state in states:
+        event = begun.get(state.overspeed_event_id or 0)
+        if event is not None:
+            end = _end_of(state)
+            event.data |= episode_end(end)
+            ends.append(_end_event(state, end))
+        state.overspeed_event_id = state.overspeed_since = None
+        state.overspeed_limit_kph = state.overspeed_peak_kph = None
+        state.version += 1
+    Event.objects.bulk_update(begun.values(), ["data"])
+    DeviceState.objects.bulk_update(
+        states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph", "version"]
+    )
+    invalidate_latest_positions(states)
+    record_events(ends)
+    return len(ends)
+
+
+def _speeding() -> QuerySet[DeviceState]:
+    """A state the pipeline holds right now belongs to a device that is just being heard of."""
+    speeding = DeviceState.objects.filter(overspeed_since__isnull=False, fix_time__isnull=False)
+    return speeding.order_by("device_id").select_for_update(skip_locked=True)
+
+
+def _end_of(state: DeviceState) -> OverspeedEnd:
+    assert state.fix_time is not None
+    assert state.overspeed_since is not None
+    return OverspeedEnd(
+        index=-1,
+        limit_kph=state.overspeed_limit_kph or 0.0,
+        peak_kph=state.overspeed_peak_kph or 0.0,
+        started_at=state.overspeed_since,
+        ended_at=state.fix_time,
+        duration_seconds=(state.fix_time - state.overspeed_since).total_seconds(),
+    )
+
+
+def _end_event(state: DeviceState, end: OverspeedEnd) -> Event:
+    return Event(
+        device_id=state.device_id,
+        kind=EventKind.OVERSPEED_END,
+        occurred_at=end.ended_at,
+        latitude=state.latitude,
+        longitude=state.longitude,
+        data=end_event_data(end),
+    )

@@ -1,0 +1,31 @@
+"""Enqueueing of due schedules, and actions of users on schedules."""
+
+from tasks_app.services.schedules.actions import (
+    delete_schedule,
+    disable,
+    enable,
+    permitted_call,
+    run_now,
+    save_schedule,
+    store_schedule,
+    upcoming_runs,
+    validate_schedule,
+)
+from tasks_app.services.schedules.arguments import InvalidSchedule, format_args, format_kwargs, parse_args, parse_kwargs
+
+__all__ = [
+    "InvalidSchedule",
+    "delete_schedule",
+    "disable",
+    "enable",
+    "format_args",
+    "format_kwargs",
+    "parse_args",
+    "parse_kwargs",
+    "permitted_call",
+    "run_now",
+    "save_schedule",
+    "store_schedule",
+    "upcoming_runs",
+    "validate_schedule",
+]
