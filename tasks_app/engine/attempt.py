@@ -79,7 +79,7 @@ class Attempt:
 
     def fail(self, error: BaseException) -> None:
         """Note how it ended, in words at once: what str() of the task's exception does is still the task's doing."""
-        self.error = error
+        self.error, self.result = error, None
         self.failed = describe(error)
 
     def failure(self) -> dict[str, Any]:

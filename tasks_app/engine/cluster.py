@@ -264,6 +264,8 @@ class Cluster:
 
         signal.signal(signal.SIGUSR2, stop)
         capture_logs()
+        # A line that cannot be written (its stream closed, an argument without text) is no reason to lose jobs.
+        logging.raiseExceptions = False
         Minder(worker).install()
         Pulse(self.slots, slot).start()
         worker.run_forever(until_empty=self.burst)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.db import (
     DataError,
     Error,
@@ -21,9 +23,29 @@ TROUBLE = (OperationalError, InterfaceError, InternalError)
 _VALUE_CODES = ("54", "XX000")
 
 
+def is_transaction_open() -> bool:
+    """Whether this thread is in a transaction, in a block or begun by hand."""
+    return any(
+        one.in_atomic_block or one.atomic_blocks or (one.connection is not None and not one.autocommit)
+        for one in connections.all(initialized_only=True)
+    )
+
+
+def close_connections() -> None:
+    """Close this thread's connections, which ends their transactions.
+
+    What was closed inside a block opens no other connection until that block ends, which may be never: it is replaced.
+    """
+    for one in connections.all(initialized_only=True):
+        with suppress(Error):
+            one.close()
+        if one.in_atomic_block or one.atomic_blocks:
+            del connections[one.alias]
+
+
 def require_database() -> None:
     """Open a new connection and ask whether it may write. Raises OperationalError when it is away, full or read-only."""
-    connections.close_all()
+    close_connections()
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_read_only")
         if cursor.fetchone()[0] == "on":

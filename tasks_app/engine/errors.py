@@ -63,6 +63,12 @@ class PermanentError(EngineError):
     code = "permanent_error"
 
 
+class TransactionLeftOpen(PermanentError):
+    """The task ended inside a transaction, which was rolled back."""
+
+    code = "transaction_left_open"
+
+
 class JobLost(EngineError):
     """The worker that ran the job died too often."""
 

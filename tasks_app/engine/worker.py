@@ -18,15 +18,21 @@ from typing import Any
 
 import redis
 from django.db import Error as DatabaseTrouble
-from django.db import close_old_connections, connections, reset_queries
+from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.engine.database import TROUBLE, is_database_away, require_database
-from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.database import (
+    TROUBLE,
+    close_connections,
+    is_database_away,
+    is_transaction_open,
+    require_database,
+)
+from tasks_app.engine.errors import JobInterrupted, TransactionLeftOpen
 from tasks_app.engine.failures import is_cancellation
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.retry import retry_delay_seconds
@@ -99,7 +105,7 @@ class Worker:
         self.wind_up()
 
     def _doubt_database(self) -> None:
-        connections.close_all()
+        close_connections()
         self._doubts_database = True
         self._start_over()
 
@@ -209,6 +215,9 @@ class Worker:
         job = self._current_job(attempt)
         self._try(attempt, job)
         set_current_job(None)
+        if is_transaction_open():
+            # Rows of ended jobs would be written into it.
+            close_connections()
         if self.slots:
             self.slots.end(self.slot_index)
         if attempt.error is not None and issubclass(type(attempt.error), TROUBLE) and is_database_away():
@@ -259,6 +268,8 @@ class Worker:
         set_current_job(job)
         self.in_task = True
         attempt.run()
+        if is_transaction_open():
+            raise TransactionLeftOpen("The task ended inside a transaction, which was rolled back.")
 
     def _current_job(self, attempt: Attempt) -> CurrentJob:
         delivery = attempt.delivery
@@ -298,7 +309,7 @@ class Worker:
         logger.info("job %s (%s) attempt %s: %s: %s", delivery.job_id, delivery.task, delivery.attempt, *said)
         if issubclass(type(attempt.error), (JobInterrupted, *TROUBLE)):
             # A connection interrupted in the middle of a statement is of no more use.
-            connections.close_all()
+            close_connections()
 
     # --- Results ---
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +93,16 @@ def test_a_cancellation_inside_a_group_is_a_cancellation(run_jobs):
     job_id = poison.poison_cancelled_group.delay()
     run_jobs()
     assert Job.objects.get(pk=job_id).state == "cancelled"
+
+
+@pytest.mark.parametrize("kind", poison.OPEN_TRANSACTIONS)
+def test_a_transaction_left_open_is_rolled_back_and_fails_its_job_alone(run_jobs, kind):
+    job = run_beside_an_innocent(run_jobs, poison.poison_transaction.delay(kind))
+    assert job.state == "failed"
+    assert job.result is None
+    assert job.error_class in {"TransactionLeftOpen", "ProgrammingError", "ValueError"}
+    assert not Permission.objects.filter(name="changed").exists()
+    assert connection.get_autocommit()
 
 
 def test_a_retrying_job_with_odd_words_can_be_cancelled_and_holds_up_nobody(run_jobs, staff):

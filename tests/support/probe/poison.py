@@ -8,9 +8,12 @@ import decimal
 import logging
 import os
 import signal
+import sys
 
 import numpy
+from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
@@ -140,6 +143,56 @@ def poison_retried() -> None:
 def poison_cancelled_group() -> None:
     """Pass on a cancellation in a group, as a task group does."""
     raise BaseExceptionGroup("group", [JobCancelled("Cancelled while running.")])
+
+
+def begun_by_hand() -> None:
+    transaction.set_autocommit(False)
+    Permission.objects.update(name="changed")
+
+
+def broken_by_hand() -> None:
+    transaction.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM nowhere")
+
+
+def block_never_left() -> None:
+    transaction.atomic().__enter__()
+    Permission.objects.update(name="changed")
+
+
+def block_left_by_an_error() -> None:
+    transaction.atomic().__enter__()
+    raise ValueError("in a block")
+
+
+def closed_in_a_block() -> None:
+    transaction.atomic().__enter__()
+    connection.close()
+
+
+OPEN_TRANSACTIONS = {
+    "begun by hand": begun_by_hand,
+    "broken by hand": broken_by_hand,
+    "block never left": block_never_left,
+    "block left by an error": block_left_by_an_error,
+    "closed in a block": closed_in_a_block,
+}
+
+
+@task(queue="positions", max_attempts=1)
+def poison_transaction(kind: str) -> str:
+    """Leave a transaction open."""
+    OPEN_TRANSACTIONS[kind]()
+    return "done"
+
+
+@task(queue="positions", max_attempts=1)
+def poison_streams() -> None:
+    """Close what logs are written to, and fail."""
+    sys.stderr.close()
+    sys.stdout.close()
+    raise ValueError("nothing can be logged any more")
 
 
 class Killing(Exception):
