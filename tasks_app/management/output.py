@@ -18,15 +18,19 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 
 from tasks_app.engine import QueueUnavailable
+from tasks_app.engine.storable import storable_text
 
 
 def operator_reason(reason: str = "") -> str:
-    """What is kept as the reason of a step from the shell: who of the machine's users it was, and why."""
+    """What is kept as the reason of a step from the shell: who of the machine's users it was, and why.
+
+    Arguments of a shell that are no UTF-8 come as lone surrogates, which are kept as escapes.
+    """
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container whose user id has no name
         name = str(os.getuid())
-    return f"shell: {name}: {reason}" if reason else f"shell: {name}"
+    return storable_text(f"shell: {name}: {reason}" if reason else f"shell: {name}")
 
 
 def console_of(command: BaseCommand) -> Console:

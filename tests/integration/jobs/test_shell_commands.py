@@ -58,6 +58,15 @@ def test_it_filters_and_limits_the_list(failed_id):
     assert {job["id"] for job in listed} == set(queued)
 
 
+def test_a_reason_that_is_no_utf8_is_kept_as_escapes():
+    job_id = probe.probe_note.apply_async(["x"], countdown=600)
+    assert run_json("jobs", "cancel", str(job_id), "--reason", "caf\udce9")[0]["state"] == "cancelled"
+    assert JobAction.objects.get(job_id=job_id).reason.endswith("caf\\udce9")
+    run("queues", "pause", "reports", "--reason", "caf\udce9")
+    assert QueueAction.objects.get(queue="reports").reason.endswith("caf\\udce9")
+    run("queues", "resume", "reports")
+
+
 def test_it_shows_a_job_with_its_traceback_and_log(failed_id):
     Job.objects.filter(pk=failed_id).update(logs=["looking for the van"])
     text = run("jobs", "show", str(failed_id))
