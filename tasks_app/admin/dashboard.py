@@ -30,7 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if request.user.has_perm("tasks_app.view_storagesample"):
         context["storage_card"] = storage_card()
     if request.user.has_perm("tasks_app.view_job"):
-        context |= job_context(request)
+        context |= recent_jobs_context(request)
     context["title"] = _("Overview")
     context["may_start"] = request.user.has_perm("tasks_app.add_job")
     return context
@@ -58,7 +58,7 @@ def storage_card() -> dict[str, Any]:
     return {"label": label, "text": format_bytes(found.size_bytes), "kind": urgency(found), "url": url}
 
 
-def job_context(request: HttpRequest) -> dict[str, Any]:
+def recent_jobs_context(request: HttpRequest) -> dict[str, Any]:
     """Queues, workers, counts and failures; where Redis does not answer, the reason."""
     try:
         finished = job_counts()

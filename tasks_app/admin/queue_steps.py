@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from tasks_app.engine.inspect import QueueStats
+from tasks_app.engine.live_jobs import QueueStats
 from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
 
 

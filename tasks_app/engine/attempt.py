@@ -16,7 +16,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.errors import BadPayload, InvalidArguments, UnserialisableResult
 from tasks_app.engine.failures import Failure, describe, is_cancellation
-from tasks_app.engine.job_fields import moment_of
+from tasks_app.engine.job_fields import datetime_of_ms
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob
@@ -24,7 +24,7 @@ from tasks_app.engine.redaction import redact_call, shorten
 from tasks_app.engine.registry import Task, get_task
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import json_type_of, storable_text
-from tasks_app.engine.streams import Delivery
+from tasks_app.engine.streams import ClaimedAttempt
 from tasks_app.engine.text_redaction import hide_values, secret_values
 
 NO_ARGUMENTS: tuple[list[Any], dict[str, Any]] = ([], {})
@@ -33,10 +33,10 @@ MAX_KEPT_MESSAGE_BYTES = 4096
 
 @dataclass(slots=True)
 class Attempt:
-    """A delivery, what its message says, and (once run) how it ended."""
+    """A claim, what its message says, and (once run) how it ended."""
 
     queue: str
-    delivery: Delivery
+    claim: ClaimedAttempt
     started_at: datetime
     payload: Payload | None = None
     task: Task[Any, Any] | None = None
@@ -57,7 +57,7 @@ class Attempt:
 
     def open(self) -> None:
         """Read the message and find its task. Raises BadPayload, UnknownTask."""
-        self.payload = unseal(self.queue, self.delivery.job_id, self.delivery.message)
+        self.payload = unseal(self.queue, self.claim.job_id, self.claim.message)
         self.task = get_task(self.payload.task)
         args, kwargs = self.payload.call
         if args or kwargs:
@@ -70,7 +70,7 @@ class Attempt:
         if self.payload is None or self.task is None:
             raise RuntimeError("open() comes first")
         args, kwargs = self.payload.call
-        job = {"id": self.delivery.job_id, "func": self.task.name, "args": args, "kwargs": kwargs}
+        job = {"id": self.claim.job_id, "func": self.task.name, "args": args, "kwargs": kwargs}
         if pre_execute.receivers:
             pre_execute.send_robust(sender="django_q", func=self.task.function, task=job)
         self.result = storable(self.task.function(*args, **kwargs))
@@ -86,7 +86,7 @@ class Attempt:
         """This attempt, which failed, as it is kept on the job."""
         failed = self.failed or Failure("", "", "")
         return {
-            "attempt": self.delivery.attempt,
+            "attempt": self.claim.attempt,
             "started_at": self.started_at.isoformat(),
             "finished_at": (self.finished_at or datetime.now(UTC)).isoformat(),
             "error_class": failed.error_class,
@@ -107,20 +107,20 @@ class Attempt:
         if self.error is None:
             return self.shown
         try:
-            payload = unseal(self.queue, self.delivery.job_id, self.delivery.message)
+            payload = unseal(self.queue, self.claim.job_id, self.claim.message)
         except BadPayload:
-            return unreadable(self.delivery.message)
+            return unreadable(self.claim.message)
         return redact_call(self.task.parameter_names if self.task else (), *payload.call)
 
     def finished_job(self) -> FinishedJob:
         """Everything that is kept of the job, this having been its last attempt."""
         last = self.failure() if self.error is not None else None
         finished_at = self.finished_at or datetime.now(UTC)
-        created_at = moment_of(self.delivery.created_ms) or self.started_at
+        created_at = datetime_of_ms(self.claim.created_ms) or self.started_at
         args, kwargs = self.call_to_keep()
         return FinishedJob(
-            job_id=self.delivery.job_id,
-            task=self.delivery.task,
+            job_id=self.claim.job_id,
+            task=self.claim.task,
             queue=self.queue,
             state=self.state,
             created_at=created_at,
@@ -131,8 +131,8 @@ class Attempt:
             error_class=last["error_class"] if last else "",
             error_message=last["error_message"] if last else "",
             traceback=last["traceback"] if last else "",
-            attempts=[*self.delivery.failures, *([last] if last else [])],
-            attempt_count=self.delivery.attempt,
+            attempts=[*self.claim.failures, *([last] if last else [])],
+            attempt_count=self.claim.attempt,
             progress=self.progress,
             logs=self.shown_logs(),
             requested_by_id=self.payload.requested_by_id if self.payload else None,
@@ -143,7 +143,7 @@ class Attempt:
             run_seconds=max(0.0, (finished_at - self.started_at).total_seconds()),
             worker_host=HOST,
             worker_pid=os.getpid(),
-            priority=PRIORITIES[self.delivery.priority - 1],
+            priority=PRIORITIES[self.claim.priority - 1],
         )
 
     @property

@@ -18,7 +18,7 @@ from django_q.signing import SignedPackage
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions, enqueue_checked
 from tasks_app.engine.errors import UnknownTask
-from tasks_app.engine.inspect import queue_stats
+from tasks_app.engine.live_jobs import queue_stats
 from tasks_app.engine.registry import Task, get_task
 
 

@@ -4,7 +4,7 @@ It is single-threaded, opens no database connection and talks to no server, so n
 die with it (the kernel sees to that). It repairs these failures of django-q2's Sentinel: shared queues and locks that die
 with their holder, orphans after a kill, time limits counted in loop turns, shutdown that waits for ever.
 
-    supervisor ─┬─ maintenance   heartbeats, delayed jobs, recovery            (Redis only)
+    supervisor ─┬─ housekeeping   heartbeats, delayed jobs, recovery            (Redis only)
                 ├─ scheduler     due schedules, rows of jobs ended elsewhere   (Redis and PostgreSQL)
                 └─ workers       each pulls from its own queue                 (Redis and PostgreSQL)
 """
@@ -29,12 +29,12 @@ from django.db import connections
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.consumers import HOST
+from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.joblog import capture_logs
-from tasks_app.engine.maintenance import Maintenance
-from tasks_app.engine.minder import Minder
 from tasks_app.engine.processes import fork_child
 from tasks_app.engine.scheduler import SchedulerProcess
 from tasks_app.engine.slots import Pulse, Slots
+from tasks_app.engine.watchdog import Watchdog
 from tasks_app.engine.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ MAX_RESTART_DELAY_SECONDS = 10.0
 STOP_CHILDREN_SECONDS = 5.0
 # A worker on no job whose process has not run for so long is frozen, and may have been handed jobs it never begins.
 FROZEN_SECONDS = 8.0
-# Of what maintenance has not read yet.
+# Of what housekeeping has not read yet.
 MAX_NOTES_BYTES = 1024 * 1024
 
 
@@ -83,7 +83,7 @@ class Cluster:
         self._draining = False
         self._looked_at = self._trusts_pulses_after = 0.0
         self.children = [
-            Child("maintenance", self._run_maintenance),
+            Child("housekeeping", self._run_housekeeping),
             Child("scheduler", self._run_scheduler),
             *(Child(f"{queue} worker", lambda: 1, slot=slot) for slot, queue in enumerate(self.queue_of_slot)),
         ]
@@ -150,9 +150,9 @@ class Cluster:
                 return
             child = next((child for child in self.children if child.pid == pid), None)
             if child:
-                self._bury(child, os.waitstatus_to_exitcode(status))
+                self._on_child_exit(child, os.waitstatus_to_exitcode(status))
 
-    def _bury(self, child: Child, exit_code: int) -> None:
+    def _on_child_exit(self, child: Child, exit_code: int) -> None:
         if child.slot is not None:
             self._give_back_jobs(child, child.slot, exit_code)
         child.pid = 0
@@ -167,7 +167,7 @@ class Cluster:
             child.start_after = time.monotonic() + min(MAX_RESTART_DELAY_SECONDS, 0.5 * 2 ** (child.quick_deaths - 2))
 
     def _give_back_jobs(self, child: Child, slot: int, exit_code: int) -> None:
-        """Kill what the worker's task started, and have maintenance give its jobs back. A clean exit left none."""
+        """Kill what the worker's task started, and have housekeeping give its jobs back. A clean exit left none."""
         _, consumer = self.slots.consumers()[slot]
         # On no job: none is to blame for its end, and those in its hands only waited there.
         is_ours = self._draining and exit_code == -signal.SIGKILL
@@ -182,13 +182,13 @@ class Cluster:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         if len(self._notes) > MAX_NOTES_BYTES:
-            logger.warning("maintenance does not listen: %s is given up when its heartbeat has been missing", consumer)
+            logger.warning("housekeeping does not listen: %s is given up when its heartbeat has been missing", consumer)
             return
         self._notes += json.dumps(note).encode() + b"\n"
         self._send_notes()
 
     def _send_notes(self) -> None:
-        """Write to maintenance what the pipe takes; the rest waits for the next turn."""
+        """Write to housekeeping what the pipe takes; the rest waits for the next turn."""
         with suppress(BlockingIOError):
             while self._notes:
                 self._notes = self._notes[os.write(self._deaths_write, self._notes) :]
@@ -250,8 +250,8 @@ class Cluster:
 
     # --- What the children do ---
 
-    def _run_maintenance(self) -> int:
-        return Maintenance(self.queues, self.slots, self._deaths_read, self.queue_of_slot).run()
+    def _run_housekeeping(self) -> int:
+        return Housekeeping(self.queues, self.slots, self._deaths_read, self.queue_of_slot).run()
 
     def _run_scheduler(self) -> int:
         return SchedulerProcess(self.queues).run()
@@ -266,7 +266,7 @@ class Cluster:
         capture_logs()
         # A line that cannot be written (its stream closed, an argument without text) is no reason to lose jobs.
         logging.raiseExceptions = False
-        Minder(worker).install()
+        Watchdog(worker).install()
         Pulse(self.slots, slot).start()
         worker.run_forever(until_empty=self.burst)
         return 0

@@ -35,12 +35,12 @@ def read_number(raw: Any) -> int:
         return 0
 
 
-def read_moment(raw: bytes | None) -> datetime | None:
+def read_timestamp(raw: bytes | None) -> datetime | None:
     """Read milliseconds since the epoch; None for anything else."""
-    return moment_of(read_number(raw))
+    return datetime_of_ms(read_number(raw))
 
 
-def moment_of(milliseconds: int) -> datetime | None:
+def datetime_of_ms(milliseconds: int) -> datetime | None:
     """Return so many milliseconds after the epoch; None for none, and for what no calendar has."""
     try:
         return from_ms(milliseconds) if milliseconds else None

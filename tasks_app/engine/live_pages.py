@@ -13,9 +13,9 @@ from typing import Any
 import redis
 
 from tasks_app.engine.connection import RedisClient
-from tasks_app.engine.inspect import LiveJob
 from tasks_app.engine.job_fields import read_hash, read_text
 from tasks_app.engine.keys import GROUP
+from tasks_app.engine.live_jobs import LiveJob
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
 

@@ -109,13 +109,13 @@ def _next_calendar(recurrence: Recurrence, after: datetime, zone: ZoneInfo) -> d
         steps += 1
 
 
-def _add_months(moment: datetime, months: int) -> datetime:
+def _add_months(local_time: datetime, months: int) -> datetime:
     """The same day and time `months` later, or the last day of a month that has no such day."""
-    year, month0 = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    year, month0 = divmod(local_time.year * 12 + local_time.month - 1 + months, 12)
     if year > datetime.max.year:
         raise OverflowError(year)
     last_day = calendar.monthrange(year, month0 + 1)[1]
-    return moment.replace(year=year, month=month0 + 1, day=min(moment.day, last_day))
+    return local_time.replace(year=year, month=month0 + 1, day=min(local_time.day, last_day))
 
 
 def _next_cron(expression: str | None, after: datetime, zone: ZoneInfo) -> datetime:
@@ -142,6 +142,6 @@ def _cron_fields(expression: str | None) -> list[str]:
     return fields
 
 
-def _is_second_pass(moment: datetime) -> bool:
+def _is_second_pass(local_time: datetime) -> bool:
     """Whether the clock shows this time for the second time, having been turned back."""
-    return moment.fold == 1 and moment.utcoffset() != moment.replace(fold=0).utcoffset()
+    return local_time.fold == 1 and local_time.utcoffset() != local_time.replace(fold=0).utcoffset()

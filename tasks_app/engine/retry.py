@@ -34,5 +34,5 @@ def retry_delay_seconds(policy: RetryPolicy, attempt: int, error: BaseException,
     """
     if issubclass(type(error), PERMANENT_ERRORS) or attempt >= policy.max_attempts:
         return None
-    doubled = min(policy.cap_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 62))
-    return doubled * (0.75 + 0.5 * jitter)
+    delay_seconds = min(policy.cap_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 62))
+    return delay_seconds * (0.75 + 0.5 * jitter)

@@ -22,12 +22,12 @@ from tasks_app.engine.errors import BadPayload, EngineError
 from tasks_app.engine.job_fields import (
     read_failures,
     read_hash,
-    read_moment,
     read_number,
     read_object,
     read_priority,
     read_state,
     read_text,
+    read_timestamp,
 )
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
@@ -100,7 +100,7 @@ def record_ended(queue: JobQueue) -> int:
     found = zip(job_ids, map(read_hash, pipe.execute(raise_on_error=False)), strict=True)
     records = [record for job_id, fields in found if (record := ended_record(queue.name, job_id, fields))]
     store_rows(records)
-    queue.forget_ended(job_ids)
+    queue.ack_ended(job_ids)
     return len(job_ids)
 
 
@@ -122,12 +122,12 @@ def ended_record(queue_name: str, job_id: str, fields: dict[str, bytes]) -> Fini
         task=read_text(fields.get("t")),
         queue=queue_name,
         state=state,
-        created_at=read_moment(fields.get("enq")) or now,
+        created_at=read_timestamp(fields.get("enq")) or now,
         finished_at=now,
         attempts=read_failures(fields.get("err")),
         attempt_count=read_number(fields.get("att")),
         progress=read_object(fields.get("pr")) or None,
-        started_at=read_moment(fields.get("t0")),
+        started_at=read_timestamp(fields.get("t0")),
         priority=read_priority(fields.get("pri")),
     )
     _add_reason(record, fields)

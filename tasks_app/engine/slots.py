@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterable
 
 _LAYOUT = struct.Struct("=dI36s96sd")
-_MOMENT = struct.Struct("=d")
+_TIME = struct.Struct("=d")
 _PID = struct.Struct("=I")
-_PID_AT = _MOMENT.size
+_PID_AT = _TIME.size
 _JOB_AT = struct.calcsize("=dI")
 _NAME_AT = _JOB_AT + 36
 _PULSE_AT = _NAME_AT + 96
@@ -53,12 +53,12 @@ class Slots:
         """Worker: on this job now; kill me at `kill_at` (time.monotonic) if I am still on it."""
         base = index * _LAYOUT.size
         self._memory[base + _JOB_AT : base + _JOB_AT + 36] = job_id.encode()[:36].ljust(36, b"\0")
-        _MOMENT.pack_into(self._memory, base, kill_at)
+        _TIME.pack_into(self._memory, base, kill_at)
 
     def end(self, index: int) -> None:
         """Worker: on no job."""
         base = index * _LAYOUT.size
-        _MOMENT.pack_into(self._memory, base, 0.0)
+        _TIME.pack_into(self._memory, base, 0.0)
         self._memory[base + _JOB_AT : base + _JOB_AT + 36] = b"\0" * 36
 
     def begin_writing(self, index: int, job_ids: Iterable[str]) -> None:
@@ -84,15 +84,15 @@ class Slots:
 
     def kill_at(self, index: int) -> float:
         """When this worker must be killed, 0 for never."""
-        return _MOMENT.unpack_from(self._memory, index * _LAYOUT.size)[0]
+        return _TIME.unpack_from(self._memory, index * _LAYOUT.size)[0]
 
     def pulse(self, index: int) -> None:
         """Worker: I am not frozen."""
-        _MOMENT.pack_into(self._memory, index * _LAYOUT.size + _PULSE_AT, time.monotonic())
+        _TIME.pack_into(self._memory, index * _LAYOUT.size + _PULSE_AT, time.monotonic())
 
     def pulse_at(self, index: int) -> float:
         """When this worker's process last ran (time.monotonic), whatever it waits for."""
-        return _MOMENT.unpack_from(self._memory, index * _LAYOUT.size + _PULSE_AT)[0]
+        return _TIME.unpack_from(self._memory, index * _LAYOUT.size + _PULSE_AT)[0]
 
     def job_id(self, index: int) -> str:
         """The job this worker is on, '' for none."""

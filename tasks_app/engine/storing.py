@@ -102,8 +102,8 @@ def row_of(attempt: Attempt) -> FinishedJob:
     try:
         return attempt.finished_job()
     except Exception as error:
-        delivery = attempt.delivery
-        logger.exception("job %s is kept without its details", delivery.job_id)
+        claim = attempt.claim
+        logger.exception("job %s is kept without its details", claim.job_id)
         now = datetime.now(UTC)
-        bare = FinishedJob(delivery.job_id, delivery.task, attempt.queue, attempt.state, attempt.started_at, now)
-        return _bare(replace(bare, started_at=attempt.started_at, attempt_count=delivery.attempt), error)
+        bare = FinishedJob(claim.job_id, claim.task, attempt.queue, attempt.state, attempt.started_at, now)
+        return _bare(replace(bare, started_at=attempt.started_at, attempt_count=claim.attempt), error)

@@ -25,7 +25,7 @@ PURGE_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class ClaimedAttempt:
     """An attempt that has begun: its stream id is what it must present to finish. `priority` is 1 (high) to 3 (low)."""
 
     priority: int
@@ -40,11 +40,11 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Fetched:
     """What a look at the queue brought; `dropped` entries were nobody's any more."""
 
     paused: bool
-    deliveries: list[Delivery]
+    claims: list[ClaimedAttempt]
     dropped: int = 0
 
 
@@ -61,17 +61,17 @@ class JobQueue:
 
     # --- The worker's side ---
 
-    def take(self, consumer: str, count: int, *, own: bool = False) -> Taken:
+    def fetch(self, consumer: str, count: int, *, own: bool = False) -> Fetched:
         """Read up to `count` waiting jobs, high priority first, and begin their attempts; never blocks.
 
         With `own`, begin those that this consumer was delivered already.
         """
         keys = [*self.keys.streams, self.keys.paused]
-        paused, started, dropped = self._run("take", keys, [self.keys.job_prefix, consumer, count, int(own)])
-        return Taken(bool(paused), [_delivery(*fields) for fields in started], dropped)
+        paused, started, dropped = self._run("fetch", keys, [self.keys.job_prefix, consumer, count, int(own)])
+        return Fetched(bool(paused), [_claimed_attempt(*fields) for fields in started], dropped)
 
     def wait(self, consumer: str, milliseconds: int) -> bool:
-        """Block until a job is delivered to this consumer (then `take` it with own=True) or the time is up."""
+        """Block until a job is delivered to this consumer (then `fetch` it with own=True) or the time is up."""
         streams = dict.fromkeys(self.keys.streams, ">")
         try:
             return bool(self.client.xreadgroup(GROUP, consumer, streams, count=1, block=milliseconds))
@@ -90,39 +90,39 @@ class JobQueue:
                 if "BUSYGROUP" not in str(error):
                     raise
 
-    def finish(self, ended: list[tuple[Delivery, JobState]]) -> int:
+    def finish(self, ended: list[tuple[ClaimedAttempt, JobState]]) -> int:
         """Take jobs off the queue in their final state; return how many attempts still owned their job."""
         arguments: list[Any] = [self.keys.job_prefix, self._tombstone_ms]
-        for delivery, state in ended:
-            arguments += (delivery.priority, delivery.stream_id, delivery.job_id, str(state))
+        for claim, state in ended:
+            arguments += (claim.priority, claim.stream_id, claim.job_id, str(state))
         return self._run("finish", [*self.keys.streams, self.keys.done], arguments)
 
-    def held(self, deliveries: list[Delivery]) -> set[str]:
+    def still_owned(self, claims: list[ClaimedAttempt]) -> set[str]:
         """Return the stream ids of those attempts whose job nobody has taken over."""
         arguments: list[Any] = [self.keys.job_prefix]
-        for delivery in deliveries:
-            arguments += (delivery.stream_id, delivery.job_id)
-        answers = self._run("held", [self.keys.delayed], arguments)
-        return {delivery.stream_id for delivery, is_held in zip(deliveries, answers, strict=True) if is_held}
+        for claim in claims:
+            arguments += (claim.stream_id, claim.job_id)
+        answers = self._run("still_owned", [self.keys.delayed], arguments)
+        return {claim.stream_id for claim, is_owned in zip(claims, answers, strict=True) if is_owned}
 
-    def retry(self, delivery: Delivery, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
+    def retry(self, claim: ClaimedAttempt, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
         """Put the job of a failed attempt back for later; False when the attempt no longer owned it."""
-        stream = self.keys.streams[delivery.priority - 1]
-        keys = [stream, self.keys.delayed, self.keys.job(delivery.job_id), self.keys.ended]
-        arguments = [delivery.stream_id, delivery.job_id, int(delay_seconds * 1000), json.dumps(failures)]
+        stream = self.keys.streams[claim.priority - 1]
+        keys = [stream, self.keys.delayed, self.keys.job(claim.job_id), self.keys.ended]
+        arguments = [claim.stream_id, claim.job_id, int(delay_seconds * 1000), json.dumps(failures)]
         return bool(self._run("retry", keys, arguments))
 
-    def release(self, deliveries: list[Delivery]) -> int:
+    def release(self, claims: list[ClaimedAttempt]) -> int:
         """Hand back what was begun but never ran; return how many still were ours."""
         arguments: list[Any] = [self.keys.job_prefix]
-        for delivery in deliveries:
-            arguments += (delivery.priority, delivery.stream_id, delivery.job_id)
+        for claim in claims:
+            arguments += (claim.priority, claim.stream_id, claim.job_id)
         return self._run("release", self.keys.streams, arguments)
 
-    def progress(self, delivery: Delivery, progress: dict[str, Any] | None) -> int:
+    def progress(self, claim: ClaimedAttempt, progress: dict[str, Any] | None) -> int:
         """Note progress; return 1 when cancellation was asked for, -1 when the attempt lost its job, else 0."""
         text = json.dumps(progress) if progress else ""
-        return self._run("progress", [self.keys.job(delivery.job_id)], [delivery.stream_id, text])
+        return self._run("progress", [self.keys.job(claim.job_id)], [claim.stream_id, text])
 
     # --- Control ---
 
@@ -155,7 +155,7 @@ class JobQueue:
         """End a pause."""
         self.client.delete(self.keys.paused)
 
-    # --- Maintenance ---
+    # --- Housekeeping ---
 
     def promote(self, limit: int = 200) -> tuple[int, float | None]:
         """Queue the delayed jobs that are due; return how many, and the seconds until the next one (None: there is none)."""
@@ -215,15 +215,15 @@ class JobQueue:
             self.client.zrem(self.keys.ended, *(raw for raw in listed if not is_job_id(read_text(raw))))
         return ids
 
-    def forget_ended(self, job_ids: list[str]) -> None:
+    def ack_ended(self, job_ids: list[str]) -> None:
         """Call once their rows are written."""
-        self._run("forget", [self.keys.ended], [self.keys.job_prefix, self._tombstone_ms, *job_ids])
+        self._run("ack_ended", [self.keys.ended], [self.keys.job_prefix, self._tombstone_ms, *job_ids])
 
     def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         return script(self.client, name)(keys=keys, args=arguments)
 
 
-def _delivery(
+def _claimed_attempt(
     priority: int,
     stream_id: bytes,
     job_id: bytes,
@@ -233,9 +233,9 @@ def _delivery(
     task: bytes,
     message: bytes,
     failures: bytes,
-) -> Delivery:
+) -> ClaimedAttempt:
     try:
-        return Delivery(
+        return ClaimedAttempt(
             priority=priority,
             stream_id=stream_id.decode(),
             job_id=job_id.decode(),
@@ -249,4 +249,4 @@ def _delivery(
     except ValueError:
         # A field is damaged: with those that can be read it is this job's failure, and no other's.
         texts = (read_text(job_id).encode(), attempt, lost, b"%d" % read_number(created_ms), read_text(task).encode())
-        return _delivery(priority, stream_id, *texts, message, failures)
+        return _claimed_attempt(priority, stream_id, *texts, message, failures)

@@ -31,7 +31,7 @@ from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.storing import row_of
-from tasks_app.engine.streams import Delivery
+from tasks_app.engine.streams import ClaimedAttempt
 
 
 class InlineJobs:
@@ -39,15 +39,15 @@ class InlineJobs:
 
     def __init__(self) -> None:
         self.finished: list[FinishedJob] = []
-        self.waiting: list[tuple[str, Delivery]] = []
+        self.waiting: list[tuple[str, ClaimedAttempt]] = []
         self._known: dict[UUID, UUID] = {}
         self._unique: dict[tuple[str, str], UUID] = {}
 
     def run_waiting(self) -> int:
         """Run what waits for a later time as if it had come; return how many jobs ran."""
         waiting, self.waiting = self.waiting, []
-        for queue, delivery in waiting:
-            self._run(queue, delivery)
+        for queue, claim in waiting:
+            self._run(queue, claim)
         return len(waiting)
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
@@ -74,19 +74,19 @@ class InlineJobs:
             retry_of=str(options.retry_of) if options.retry_of else None,
         )
         message = Envelope(queue, payload).seal(str(job_id), call_json)
-        delivery = Delivery(priority, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
+        claim = ClaimedAttempt(priority, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
         if options.unique_key:
             self._unique[key] = job_id
         if due_ms(options, now_ms):
-            self.waiting.append((queue, delivery))
+            self.waiting.append((queue, claim))
         else:
-            self._run(queue, delivery)
+            self._run(queue, claim)
             self._unique.pop(key, None)
         return job_id
 
-    def _run(self, queue: str, delivery: Delivery) -> None:
-        attempt = Attempt(queue, delivery, datetime.now(UTC))
-        job = CurrentJob(job_id=UUID(delivery.job_id), attempt=delivery.attempt, log_lines=attempt.log_lines)
+    def _run(self, queue: str, claim: ClaimedAttempt) -> None:
+        attempt = Attempt(queue, claim, datetime.now(UTC))
+        job = CurrentJob(job_id=UUID(claim.job_id), attempt=claim.attempt, log_lines=attempt.log_lines)
         set_current_job(job)
         try:
             attempt.open()
@@ -101,10 +101,10 @@ class InlineJobs:
         attempt.progress = job.last_progress
         attempt.finished_at = datetime.now(UTC)
         if attempt.error is not None and attempt.task:
-            delay = retry_delay_seconds(attempt.task.retry_policy, delivery.attempt, attempt.error, jitter=0.5)
+            delay = retry_delay_seconds(attempt.task.retry_policy, claim.attempt, attempt.error, jitter=0.5)
             if delay is not None:
-                failures = [*delivery.failures, attempt.failure()]
-                self._run(queue, replace(delivery, attempt=delivery.attempt + 1, failures=failures))
+                failures = [*claim.failures, attempt.failure()]
+                self._run(queue, replace(claim, attempt=claim.attempt + 1, failures=failures))
                 return
         finished = row_of(attempt)
         finished.result = msgspec.json.decode(msgspec.json.encode(finished.result))

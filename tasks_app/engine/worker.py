@@ -1,8 +1,8 @@
 """A worker: reads jobs of one queue, runs them one after the other, stores results in batches, then acknowledges.
 
 Between reading and acknowledging nothing leaves Redis, so a worker may die anywhere. Short jobs share a read, a commit and
-an acknowledgement; a job that turns out long never holds others back: the minder thread stores what is finished and hands
-back what has not begun (see `minder.py`).
+an acknowledgement; a job that turns out long never holds others back: the watchdog thread stores what is finished and hands
+back what has not begun (see `watchdog.py`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tasks_app.engine.slots import Slots
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
 from tasks_app.engine.storing import job_store, row_of, store_rows
-from tasks_app.engine.streams import Delivery, JobQueue, Taken
+from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ DOUBT_SECONDS = 4.0
 
 
 class Worker:
-    """Runs the jobs of one queue. `lock` guards `waiting` and `done`, which the minder thread also touches."""
+    """Runs the jobs of one queue. `lock` guards `waiting` and `done`, which the watchdog thread also touches."""
 
     def __init__(
         self, queue_name: str, consumer: str, client: RedisClient, *, slots: Slots | None = None, slot_index: int = 0
@@ -66,7 +66,7 @@ class Worker:
         self.slots = slots
         self.slot_index = slot_index
         self.lock = threading.RLock()
-        self.waiting: deque[Delivery] = deque()
+        self.waiting: deque[ClaimedAttempt] = deque()
         self.done: list[Attempt] = []
         self.current: Attempt | None = None
         self.current_since = 0.0
@@ -102,7 +102,7 @@ class Worker:
                 # What has ended stays in `done`; a worker that left would take it along.
                 logger.exception("unexpected; trying again")
                 self._doubt_database()
-        self.wind_up()
+        self.shut_down()
 
     def _doubt_database(self) -> None:
         close_connections()
@@ -128,33 +128,33 @@ class Worker:
         if self._doubts_database:
             require_database()
             self._doubts_database = False
-        taken = self._take(block_ms)
+        fetched = self._fetch(block_ms)
         self._heard_at = (time.monotonic(), time.time())
-        if not taken.deliveries:
-            return taken.dropped
+        if not fetched.claims:
+            return fetched.dropped
         close_old_connections()
-        deliveries = self._not_yet_stored(taken.deliveries)
+        claims = self._not_yet_stored(fetched.claims)
         with self.lock:
-            self.waiting.extend(deliveries)
-        return len(taken.deliveries) - len(deliveries) + self._run_waiting()
+            self.waiting.extend(claims)
+        return len(fetched.claims) - len(claims) + self._run_waiting()
 
-    def _take(self, block_ms: int | None) -> Taken:
+    def _fetch(self, block_ms: int | None) -> Fetched:
         if self._must_reconcile or time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
             # After a lost answer, what Redis already delivered to us would otherwise wait for ever. A frozen Redis may
             # carry out later what we asked before we gave up: hence now and then, too.
-            taken = self.queue.take(self.consumer, MAX_BATCH, own=True)
+            fetched = self.queue.fetch(self.consumer, MAX_BATCH, own=True)
             self._reconciled_at = time.monotonic()
-            self._must_reconcile = bool(taken.deliveries)
-            if taken.deliveries:
-                return taken
-        taken = self.queue.take(self.consumer, self._batch_size())
-        if taken.paused and block_ms:
+            self._must_reconcile = bool(fetched.claims)
+            if fetched.claims:
+                return fetched
+        fetched = self.queue.fetch(self.consumer, self._batch_size())
+        if fetched.paused and block_ms:
             time.sleep(PAUSED_SECONDS)
-        elif not taken.deliveries and block_ms and self.queue.wait(self.consumer, block_ms):
-            return self.queue.take(self.consumer, MAX_BATCH, own=True)
-        return taken
+        elif not fetched.claims and block_ms and self.queue.wait(self.consumer, block_ms):
+            return self.queue.fetch(self.consumer, MAX_BATCH, own=True)
+        return fetched
 
-    def wind_up(self) -> None:
+    def shut_down(self) -> None:
         """Before leaving: store what is finished, hand back what has not begun."""
         try:
             self.flush()
@@ -166,21 +166,21 @@ class Worker:
     def _batch_size(self) -> int:
         return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._average_seconds, 1e-6))))
 
-    def _not_yet_stored(self, deliveries: list[Delivery]) -> list[Delivery]:
+    def _not_yet_stored(self, claims: list[ClaimedAttempt]) -> list[ClaimedAttempt]:
         """Acknowledge, without running it again, a job that has its row.
 
         A lost worker had stored its end; or someone put a message back that was signed for a job which has ended since.
         """
-        ids = [delivery.job_id for delivery in deliveries]
+        ids = [claim.job_id for claim in claims]
         proper = ids if are_job_ids(ids) else list(filter(is_job_id, ids))
         states = job_store().stored_states(proper)
         if not states and proper is ids:
-            return deliveries
-        ended = [delivery for delivery in deliveries if delivery.job_id in states or not is_job_id(delivery.job_id)]
-        for delivery in ended:
-            logger.warning("job %s is not run: it has ended, or has no proper id", delivery.job_id)
-        self.queue.finish([(delivery, JobState(states.get(delivery.job_id, JobState.FAILED))) for delivery in ended])
-        return [delivery for delivery in deliveries if delivery not in ended]
+            return claims
+        ended = [claim for claim in claims if claim.job_id in states or not is_job_id(claim.job_id)]
+        for claim in ended:
+            logger.warning("job %s is not run: it has ended, or has no proper id", claim.job_id)
+        self.queue.finish([(claim, JobState(states.get(claim.job_id, JobState.FAILED))) for claim in ended])
+        return [claim for claim in claims if claim not in ended]
 
     def _run_waiting(self) -> int:
         ran = 0
@@ -191,8 +191,8 @@ class Worker:
                 if self.waiting[0].lost:
                     # It may kill this worker, too: nothing that has ended is to be lost with it.
                     self.flush()
-                delivery = self.waiting.popleft()
-                self._begin(delivery)
+                claim = self.waiting.popleft()
+                self._begin(claim)
             self._run_one()
             ran += 1
         self.flush()
@@ -201,11 +201,11 @@ class Worker:
 
     # --- One attempt ---
 
-    def _begin(self, delivery: Delivery) -> None:
+    def _begin(self, claim: ClaimedAttempt) -> None:
         self.serial += 1
         self.cancel_asked = False
         self.interrupt = None
-        self.current = Attempt(self.queue.name, delivery, datetime.now(UTC))
+        self.current = Attempt(self.queue.name, claim, datetime.now(UTC))
         self.current_since = time.monotonic()
 
     def _run_one(self) -> None:
@@ -254,17 +254,17 @@ class Worker:
     def _keep_for_later(self, attempt: Attempt) -> None:
         """That the database is away is no fault of the job: the same attempt runs again when it is back."""
         said = storable_text(attempt.error)
-        logger.warning("job %s waits for the database: %s", attempt.delivery.job_id, said)
+        logger.warning("job %s waits for the database: %s", attempt.claim.job_id, said)
         with self.lock:
             self.current = None
 
     def _call(self, attempt: Attempt, job: CurrentJob) -> None:
-        """Run the task's function as the current job. An interrupt from the minder can only land inside of it."""
+        """Run the task's function as the current job. An interrupt from the watchdog can only land inside of it."""
         attempt.open()
         job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
         if self.slots:
             kill_at = self.current_since + attempt.timeout_seconds + engine_config().kill_after_seconds
-            self.slots.begin(self.slot_index, attempt.delivery.job_id, kill_at)
+            self.slots.begin(self.slot_index, attempt.claim.job_id, kill_at)
         set_current_job(job)
         self.in_task = True
         attempt.run()
@@ -272,14 +272,14 @@ class Worker:
             raise TransactionLeftOpen("The task ended inside a transaction, which was rolled back.")
 
     def _current_job(self, attempt: Attempt) -> CurrentJob:
-        delivery = attempt.delivery
+        claim = attempt.claim
 
         def report(progress: dict[str, Any]) -> None:
-            self.cancel_asked = self.cancel_asked or self.queue.progress(delivery, progress) == 1
+            self.cancel_asked = self.cancel_asked or self.queue.progress(claim, progress) == 1
 
         return CurrentJob(
-            job_id=delivery.job_id,
-            attempt=delivery.attempt,
+            job_id=claim.job_id,
+            attempt=claim.attempt,
             report_progress=report,
             is_cancelled=lambda: self.cancel_asked,
             log_lines=attempt.log_lines,
@@ -290,23 +290,23 @@ class Worker:
             return False
         policy = attempt.task.retry_policy
         jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-        delay = retry_delay_seconds(policy, attempt.delivery.attempt, attempt.error, jitter)
+        delay = retry_delay_seconds(policy, attempt.claim.attempt, attempt.error, jitter)
         if delay is None:
             return False
-        failures = [*attempt.delivery.failures, attempt.failure()]
+        failures = [*attempt.claim.failures, attempt.failure()]
         try:
-            self.queue.retry(attempt.delivery, delay, failures)
+            self.queue.retry(attempt.claim, delay, failures)
         except redis.RedisError as error:
             # Still in our pending list: it is read and run again once Redis is back.
-            logger.warning("Redis: %s; %s is tried again later", error, attempt.delivery.job_id)
+            logger.warning("Redis: %s; %s is tried again later", error, attempt.claim.job_id)
             self._must_reconcile = True
         return True
 
     def _clean_up_after_error(self, attempt: Attempt) -> None:
         failed = attempt.failure()
         said = failed["error_class"], failed["error_message"]
-        delivery = attempt.delivery
-        logger.info("job %s (%s) attempt %s: %s: %s", delivery.job_id, delivery.task, delivery.attempt, *said)
+        claim = attempt.claim
+        logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *said)
         if issubclass(type(attempt.error), (JobInterrupted, *TROUBLE)):
             # A connection interrupted in the middle of a statement is of no more use.
             close_connections()
@@ -322,8 +322,8 @@ class Worker:
             if not self.done:
                 return
             self.done = self._still_ours(self.done)
-            trusted = [attempt for attempt in self.done if not attempt.delivery.lost]
-            for attempts in (trusted, *([attempt] for attempt in self.done if attempt.delivery.lost)):
+            trusted = [attempt for attempt in self.done if not attempt.claim.lost]
+            for attempts in (trusted, *([attempt] for attempt in self.done if attempt.claim.lost)):
                 self._store(attempts)
 
     def _store(self, attempts: list[Attempt]) -> None:
@@ -331,13 +331,13 @@ class Worker:
         if not attempts:
             return
         if self.slots:
-            self.slots.begin_writing(self.slot_index, (attempt.delivery.job_id for attempt in attempts))
+            self.slots.begin_writing(self.slot_index, (attempt.claim.job_id for attempt in attempts))
         try:
             rows = store_rows([row_of(attempt) for attempt in attempts])
         finally:
             if self.slots:
                 self.slots.end_writing(self.slot_index)
-        owned = self.queue.finish([(one.delivery, row.state) for one, row in zip(attempts, rows, strict=True)])
+        owned = self.queue.finish([(one.claim, row.state) for one, row in zip(attempts, rows, strict=True)])
         stored = set(map(id, attempts))
         self.done = [attempt for attempt in self.done if id(attempt) not in stored]
         if owned < len(attempts):
@@ -348,12 +348,12 @@ class Worker:
         silent_for = max(time.monotonic() - self._heard_at[0], time.time() - self._heard_at[1])
         if silent_for < DOUBT_SECONDS and not self.taken_over:
             return attempts
-        held = self.queue.held([attempt.delivery for attempt in attempts])
+        still_owned = self.queue.still_owned([attempt.claim for attempt in attempts])
         self.taken_over.clear()
         self._heard_at = (time.monotonic(), time.time())
-        if len(held) < len(attempts):
-            logger.warning("%d results came too late: their jobs had been taken over", len(attempts) - len(held))
-        return [attempt for attempt in attempts if attempt.delivery.stream_id in held]
+        if len(still_owned) < len(attempts):
+            logger.warning("%d results came too late: their jobs had been taken over", len(attempts) - len(still_owned))
+        return [attempt for attempt in attempts if attempt.claim.stream_id in still_owned]
 
     def hand_back_waiting(self) -> None:
         """Give the jobs that were read but not begun to other workers."""

@@ -10,17 +10,17 @@ from uuid import UUID
 from django.utils import timezone
 
 from tasks_app.engine.errors import BadPayload
-from tasks_app.engine.inspect import LiveJob
 from tasks_app.engine.job_fields import (
     is_job_id,
     read_failures,
-    read_moment,
     read_number,
     read_object,
     read_priority,
     read_state,
     read_text,
+    read_timestamp,
 )
+from tasks_app.engine.live_jobs import LiveJob
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.redaction import redact_call
 from tasks_app.engine.registry import parameter_names
@@ -77,9 +77,9 @@ def live_view(job: LiveJob) -> JobView | None:
         task=read_text(fields.get("t")),
         queue=job.queue,
         state=state,
-        created_at=read_moment(fields.get("enq")),
-        due_at=read_moment(fields.get("due")),
-        started_at=read_moment(fields.get("t0")),
+        created_at=read_timestamp(fields.get("enq")),
+        due_at=read_timestamp(fields.get("due")),
+        started_at=read_timestamp(fields.get("t0")),
         attempt_count=read_number(fields.get("att")),
         attempts=failures,
         progress=read_object(fields.get("pr")) or None,

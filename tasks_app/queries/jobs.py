@@ -14,11 +14,11 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from tasks_app.engine import inspect
+from tasks_app.engine import live_jobs
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.inspect import QueueStats
 from tasks_app.engine.job_fields import read_text
+from tasks_app.engine.live_jobs import QueueStats
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
@@ -77,7 +77,7 @@ class InvalidCursor(ValueError):
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
     """Return the job, if `user` may see it: SHELL and staff that may view jobs see all, others those they asked
     for or share."""
-    live = inspect.find_live_job(client(), str(job_id))
+    live = live_jobs.find_live_job(client(), str(job_id))
     row = Job.objects.filter(pk=job_id).first()
     view = ended_view(row) if row else live_view(live) if live else None
     return view if view and (_sight(user)(view) or _shares(user, job_id)) else None
@@ -103,12 +103,12 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
 
 def queue_stats() -> list[QueueStats]:
     """How every queue stands now."""
-    return inspect.queue_stats(client())
+    return live_jobs.queue_stats(client())
 
 
 def list_workers() -> list[WorkerView]:
     """The workers of every host, with the task each is on."""
-    found = inspect.list_workers(client())
+    found = live_jobs.list_workers(client())
     tasks = {job_id: _task_of(job_id) for job_id in {worker.current_job_id for worker in found} if job_id}
     return [WorkerView(**asdict(worker), current_task=tasks.get(worker.current_job_id, "")) for worker in found]
 
@@ -122,7 +122,7 @@ def job_counts(hours: int = 24) -> dict[str, int]:
 
 
 def _task_of(job_id: str) -> str:
-    live = inspect.find_live_job(client(), job_id)
+    live = live_jobs.find_live_job(client(), job_id)
     return read_text(live.fields.get("t")) if live else ""
 
 
@@ -133,7 +133,7 @@ def _matching_live(user: Any, filters: JobFilters) -> list[JobView]:
     if filters.state and filters.state not in LIVE_STATES:
         return []
     names = [name for name in engine_config().queues if filters.queue in (None, name)]
-    views, sees = (live_view(job) for job in inspect.list_live_jobs(client(), names)), _sight(user)
+    views, sees = (live_view(job) for job in live_jobs.list_live_jobs(client(), names)), _sight(user)
     found = [view for view in views if view and sees(view) and _matches(view, filters)]
     return sorted(found, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 

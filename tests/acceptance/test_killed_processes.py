@@ -31,7 +31,7 @@ def cluster(tmp_path, db):
 
 
 def pids(cluster) -> list[int]:
-    """In the order in which the supervisor starts them: maintenance, scheduler, workers."""
+    """In the order in which the supervisor starts them: housekeeping, scheduler, workers."""
     return sorted(child.pid for child in cluster.children())
 
 
@@ -109,10 +109,10 @@ def test_without_its_maintenance_process_for_a_moment_nobody_is_declared_dead(cl
     long, _ = start("long", 3.0)
     due_at = time.time() + 1
     delayed = ledger_job.apply_async((0.0, "delayed"), countdown=1)
-    maintenance = pids(cluster)[0]
-    os.kill(maintenance, signal.SIGKILL)
+    housekeeping = pids(cluster)[0]
+    os.kill(housekeeping, signal.SIGKILL)
     killed_at = time.monotonic()
-    wait_until(lambda: len(now := pids(cluster)) == 4 and maintenance not in now, what="another one")
+    wait_until(lambda: len(now := pids(cluster)) == 4 and housekeeping not in now, what="another one")
     assert time.monotonic() - killed_at < allowed(1)
     assert wait_for_end(delayed).state == wait_for_end(long).state == "succeeded"
     (mark,) = read_marks("started", "delayed")

@@ -57,7 +57,7 @@ def test_every_poison_gets_one_row_and_every_innocent_one_run(tmp_path, staff):
         assert cancel_job(job_id=retried, user=staff) == "cancelled"
         assert cancel_job(job_id=probe.probe_note.apply_async(["x"], countdown=600), user=staff) == "cancelled"
         assert Job.objects.get(pk=retried).state == "cancelled"
-        # No process was replaced: workers, schedulers and maintenance are those that began.
+        # No process was replaced: workers, schedulers and housekeeping are those that began.
         assert before == {child.pid for running in (cluster, reports) for child in running.children()}
 
 

@@ -28,5 +28,5 @@ def _turn(worker: Worker) -> int:
     worker.queue.promote()
     record_ended(worker.queue)
     ran = worker.turn(None)
-    worker.wind_up()
+    worker.shut_down()
     return ran

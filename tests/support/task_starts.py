@@ -15,7 +15,7 @@ from django_q.models import Schedule
 from tasks_app.engine import Task, get_task, registered_tasks
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.inspect import list_live_jobs
+from tasks_app.engine.live_jobs import list_live_jobs
 from tasks_app.models import Job, ScheduleState
 from tests.support.rights import api_of, pages_of
 

@@ -18,7 +18,7 @@ import psutil
 import redis
 
 from tasks_app.engine.connection import client
-from tasks_app.engine.inspect import list_workers
+from tasks_app.engine.live_jobs import list_workers
 from trackerproject.embedded import start_child
 from trackerproject.local_servers.places import Places
 
@@ -109,7 +109,7 @@ class Saboteur:
         self._faults: list[tuple[int, str, Callable[[], bool]]] = [
             (8, "worker killed", self._kill_worker),
             (2, "all workers killed", self._kill_workers),
-            (4, "maintenance or scheduler killed", self._kill_helper),
+            (4, "housekeeping or scheduler killed", self._kill_helper),
             (3, "supervisor killed", self._kill_supervisor),
             (2, "cluster stopped", self._stop_cluster),
             (2, "cluster frozen", self._freeze_cluster),

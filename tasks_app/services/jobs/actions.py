@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tasks_app.engine import JobState, get_task, inspect
+from tasks_app.engine import JobState, get_task, live_jobs
 from tasks_app.engine.connection import client
 from tasks_app.engine.redaction import is_complete
 from tasks_app.engine.scheduler import record_all_ended
@@ -64,7 +64,7 @@ def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None)
     view = _visible(job_id, seen_by or user)
     if view.state == JobState.CANCELLED:
         return view, view.state
-    live = inspect.find_live_job(client(), str(job_id))
+    live = live_jobs.find_live_job(client(), str(job_id))
     if live is None:
         raise JobAlreadyFinished(_visible(job_id, seen_by or user).state)
     state = JobQueue(live.queue, client()).cancel(str(job_id), {"by": user.pk, "reason": reason})
@@ -119,4 +119,4 @@ def is_known(job_id: UUID | str | None) -> bool:
     """Whether this job lives, or ended and has its row: for sweepers that look for rows nobody works on."""
     if job_id is None:
         return False
-    return inspect.find_live_job(client(), str(job_id)) is not None or Job.objects.filter(pk=job_id).exists()
+    return live_jobs.find_live_job(client(), str(job_id)) is not None or Job.objects.filter(pk=job_id).exists()

@@ -9,7 +9,7 @@ from django.urls import get_resolver
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.inspect import list_live_jobs
+from tasks_app.engine.live_jobs import list_live_jobs
 from tasks_app.models import Fleet, FleetRole
 from tests.support.rights import api_of, changed_tables, database_state, give
 from tests.support.route_cases import address, body_of, make_world, member, operations

@@ -19,7 +19,7 @@ from tasks_app.engine import JobCancelled, enqueue, get_task
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.keys import GROUP
-from tasks_app.engine.leaks import repair_queue
+from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Device, Event, Job, PositionUpload, RetentionSettings
 from tasks_app.services.cleanup import index_bloat
@@ -155,7 +155,7 @@ def test_jobs_in_their_place_are_left_alone(queue, run_jobs):
     enqueue("cleanup_expired_sessions")
     get_task("cleanup_cache").apply_async(countdown=3600, unique_key="one")
     queue.create_groups()
-    queue.take("somebody", 1)
+    queue.fetch("somebody", 1)
     enqueue("cleanup_expired_sessions")
     before = sorted(queue.client.scan_iter(queue.keys.tag + "*"))
     assert set(repair_queue("cleanup", apply=True).values()) == {0}

@@ -243,7 +243,7 @@ def test_it_keeps_progress(run_jobs):
 def test_it_gives_a_dead_consumers_jobs_back_and_fences_the_dead(run_jobs):
     job_id = probe.probe_note.delay("once")
     queue = JobQueue("positions", client())
-    dead = queue.take("dead", 10).deliveries
+    dead = queue.fetch("dead", 10).claims
     assert queue.recover("dead", "was killed", dead_after_seconds=0, job_id="") == (1, 0)
     assert queue.finish([(dead[0], JobState.SUCCEEDED)]) == 0
     run_jobs()
@@ -257,7 +257,7 @@ def test_it_fails_a_job_that_lost_three_workers(run_jobs):
     for _ in range(3):
         make_due("positions")
         queue.promote()
-        queue.take("dead", 10)
+        queue.fetch("dead", 10)
         queue.recover("dead", "was killed by SIGSEGV", dead_after_seconds=0, job_id=str(job_id))
     run_jobs()
     job = Job.objects.get(pk=job_id)
@@ -269,7 +269,7 @@ def test_it_fails_a_job_that_lost_three_workers(run_jobs):
 def test_it_does_not_blame_the_jobs_that_only_waited_in_a_dead_workers_batch(run_jobs):
     job_ids = [probe.probe_note.delay(str(number)) for number in range(3)]
     queue = JobQueue("positions", client())
-    queue.take("dead", 10)
+    queue.fetch("dead", 10)
     queue.recover("dead", "was killed", dead_after_seconds=0, job_id=str(job_ids[0]))
     run_jobs()
     counts = [Job.objects.get(pk=job_id).attempt_count for job_id in job_ids]
@@ -292,8 +292,8 @@ def test_it_hands_back_what_it_did_not_begin(run_jobs):
     for number in range(3):
         probe.probe_note.delay(str(number))
     worker = Worker("positions", "leaving", client())
-    worker.waiting.extend(worker.queue.take("leaving", 10).deliveries)
-    worker.wind_up()
+    worker.waiting.extend(worker.queue.fetch("leaving", 10).claims)
+    worker.shut_down()
     run_jobs()
     assert sorted(probe.ledger()) == ["0", "1", "2"]
     assert set(Job.objects.values_list("attempt_count", flat=True)) == {1}
@@ -356,7 +356,7 @@ def test_it_takes_nothing_from_a_paused_queue(run_jobs):
     assert queue.wait("blocked", 10)  # delivered to a worker that was waiting when the pause began
     queue.pause({"by": 1})
     probe.probe_note.delay("after")
-    assert queue.take("blocked", 10, own=True).paused
+    assert queue.fetch("blocked", 10, own=True).paused
     assert run_jobs() == 0
     assert {stats.name: stats.paused for stats in queue_stats()}["positions"]
     queue.resume()
@@ -368,7 +368,7 @@ def test_it_takes_nothing_from_a_paused_queue(run_jobs):
 def test_it_purges_what_waits_and_leaves_what_runs(run_jobs):
     queue = JobQueue("positions", client())
     running = probe.probe_note.delay("running")
-    queue.take("busy", 1)
+    queue.fetch("busy", 1)
     for priority in ("high", "normal", "low"):
         probe.probe_note.apply_async(["waiting"], priority=priority)
     probe.probe_note.apply_async(["scheduled"], countdown=100)

@@ -8,7 +8,7 @@ import pytest
 
 from tasks_app.engine import JobState
 from tasks_app.engine.connection import client
-from tasks_app.engine.leaks import repair_queue
+from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
@@ -81,7 +81,7 @@ def test_a_worker_that_has_it_in_its_hands_finishes_the_others(run_jobs, queue, 
     from tasks_app.engine.worker import Worker
 
     worker = Worker("positions", "test", client())
-    worker.waiting.extend(worker.queue.take("test", 10).deliveries)
+    worker.waiting.extend(worker.queue.fetch("test", 10).claims)
     damage(queue.keys.job(bad))
     worker._run_waiting()
     assert Job.objects.get(pk=good).state == "succeeded"
@@ -110,7 +110,7 @@ def test_cancelling_another_answers_and_its_row_is_written(queue, staff, damage)
 
 def test_the_jobs_of_a_dead_worker_are_given_back(run_jobs, queue, damage):
     bad, good = (str(probe.probe_note.delay(text)) for text in ("bad", "good"))
-    queue.take("dead", 10)
+    queue.fetch("dead", 10)
     damage(queue.keys.job(bad))
     queue.recover("dead", "was killed", dead_after_seconds=0, job_id=bad, written=[bad])
     run_jobs()

@@ -11,7 +11,7 @@ import redis
 from tasks_app.engine.clocks import ClockGuard
 from tasks_app.engine.cluster import Cluster
 from tasks_app.engine.connection import client
-from tasks_app.engine.maintenance import Maintenance
+from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.scheduler import SchedulerProcess
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
@@ -28,17 +28,17 @@ def queue() -> JobQueue:
 def worker_with_jobs(consumer: str, count: int) -> Worker:
     """A worker with this many jobs in its hands, none run."""
     worker = Worker("positions", consumer, client())
-    worker.waiting.extend(worker.queue.take(consumer, count).deliveries)
+    worker.waiting.extend(worker.queue.fetch(consumer, count).claims)
     return worker
 
 
 def run_and_store_first(worker: Worker) -> str:
     """Run its first job and store the result; leave before the acknowledgement."""
-    delivery = worker.waiting.popleft()
-    worker._begin(delivery)
+    claim = worker.waiting.popleft()
+    worker._begin(claim)
     worker._run_one()
     job_store().store_finished([attempt.finished_job() for attempt in worker.done])
-    return delivery.job_id
+    return claim.job_id
 
 
 @pytest.mark.parametrize("on_job", ["none", "second"])
@@ -127,15 +127,15 @@ def note_of(consumer: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def maintenance():
+def housekeeping():
     reading, writing = os.pipe()
-    yield Maintenance(["positions"], Slots(1), reading, ["positions"]), writing
+    yield Housekeeping(["positions"], Slots(1), reading, ["positions"]), writing
     os.close(reading)
     os.close(writing)
 
 
-def test_a_death_that_redis_refuses_to_hear_of_holds_up_no_other(maintenance, queue, monkeypatch):
-    process, _ = maintenance
+def test_a_death_that_redis_refuses_to_hear_of_holds_up_no_other(housekeeping, queue, monkeypatch):
+    process, _ = housekeeping
     given_back: list[str] = []
 
     def recover(consumer, reason, **kwargs):
@@ -152,8 +152,8 @@ def test_a_death_that_redis_refuses_to_hear_of_holds_up_no_other(maintenance, qu
     assert process._beat_at > 0
 
 
-def test_half_a_note_of_a_death_costs_no_other(maintenance):
-    process, writing = maintenance
+def test_half_a_note_of_a_death_costs_no_other(housekeeping):
+    process, writing = housekeeping
     os.write(writing, b'"positions", "reason": "x"}\n[1]\n\xff\n' + json.dumps(note_of("whole")).encode() + b"\n")
     process._read_deaths(0)
     assert process._deaths == [note_of("whole")]

@@ -151,15 +151,15 @@ def test_a_row_that_cannot_be_written_becomes_the_failure_of_its_own_job(run_job
 def test_an_unexpected_error_of_the_loop_does_not_end_the_worker(monkeypatch):
     job_id = probe.probe_note.delay("then")
     worker = Worker("positions", "odd", client())
-    take, told = worker._take, []
+    fetch, failures = worker._fetch, []
 
     def fail_once(block_ms):
-        if not told:
-            told.append(1)
+        if not failures:
+            failures.append(1)
             raise LookupError("unexpected")
-        return take(block_ms)
+        return fetch(block_ms)
 
-    monkeypatch.setattr(worker, "_take", fail_once)
+    monkeypatch.setattr(worker, "_fetch", fail_once)
     worker.run_forever(until_empty=True)
     assert Job.objects.get(pk=job_id).state == "succeeded"
 

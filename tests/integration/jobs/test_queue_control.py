@@ -80,11 +80,11 @@ def test_it_purges_what_waits_and_writes_every_row(staff):
 def test_a_purge_leaves_the_running_job_alone(staff):
     running = probe.probe_add.delay(1)
     queue = JobQueue("positions", client())
-    (delivery,) = queue.take("test:0:positions:0", 1).deliveries
+    (claim,) = queue.fetch("test:0:positions:0", 1).claims
     probe.probe_add.delay(2)
     assert purge_queue(name="positions", user=staff, now=NOW) == 1
     assert find_job(running, user=staff).state is JobState.RUNNING
-    assert queue.finish([(delivery, JobState.SUCCEEDED)]) == 1
+    assert queue.finish([(claim, JobState.SUCCEEDED)]) == 1
 
 
 @pytest.mark.parametrize("act", [pause_queue, resume_queue, purge_queue])
@@ -263,7 +263,7 @@ def test_a_page_of_scheduled_jobs_follows_though_the_last_one_of_the_page_before
 
 def test_it_pages_through_running_jobs_only(staff):
     running = probe.probe_add.enqueue_many([[number] for number in range(12)])
-    JobQueue("positions", client()).take("test:0:positions:0", 12)
+    JobQueue("positions", client()).fetch("test:0:positions:0", 12)
     probe.probe_add.delay(99)
     assert {job.id for job in all_pages(staff, JobFilters(state=JobState.RUNNING), limit=5)} == set(running)
     assert len(all_pages(staff, JobFilters(state=JobState.QUEUED), limit=5)) == 1

@@ -1,4 +1,4 @@
-"""The minder: a thread beside a worker's loop that looks after a job which takes long.
+"""The watchdog: a thread beside a worker's loop that looks after a job which takes long.
 
 It stores the results that wait behind it, hands back the jobs that wait behind it, hears of its cancellation, and
 interrupts it when it is cancelled or out of time. Short jobs never meet it.
@@ -28,11 +28,11 @@ CANCEL_POLL_SECONDS = 0.5
 COOPERATIVE_SECONDS = 2.0
 
 
-class Minder(threading.Thread):
+class Watchdog(threading.Thread):
     """One per worker process, started after the fork."""
 
     def __init__(self, worker: Worker) -> None:
-        super().__init__(name="minder", daemon=True)
+        super().__init__(name="watchdog", daemon=True)
         self.worker = worker
         self._main_thread = threading.main_thread().ident
         self._polled_at = 0.0
@@ -46,7 +46,7 @@ class Minder(threading.Thread):
         self.start()
 
     def _raise_in_task(self, signum: int, frame: FrameType | None) -> None:
-        """In the main thread: raise what the minder decided, only inside the very job it was decided for."""
+        """In the main thread: raise what the watchdog decided, only inside the very job it was decided for."""
         worker = self.worker
         if worker.interrupt and worker.in_task and worker.interrupt[0] == worker.serial:
             error, worker.interrupt = worker.interrupt[1], None
@@ -61,11 +61,11 @@ class Minder(threading.Thread):
             try:
                 self._look()
             except (redis.RedisError, DatabaseError, InterfaceError) as error:
-                logger.warning("minder: %s", error)
+                logger.warning("watchdog: %s", error)
                 connections.close_all()
             except Exception:
                 # Without this thread no job of this worker could be cancelled or would end at its time limit.
-                logger.exception("minder: unexpected; going on")
+                logger.exception("watchdog: unexpected; going on")
                 connections.close_all()
 
     def _look(self) -> None:
@@ -92,11 +92,11 @@ class Minder(threading.Thread):
         if attempt is None or self._cancelled_at or now - self._polled_at < CANCEL_POLL_SECONDS:
             return
         self._polled_at = now
-        answer = worker.queue.progress(attempt.delivery, None)
+        answer = worker.queue.progress(attempt.claim, None)
         if answer and worker.serial == serial:
             if answer < 0:
                 # This host was taken for dead, and another one has the job: stop, and store nothing.
-                worker.taken_over.add(attempt.delivery.stream_id)
+                worker.taken_over.add(attempt.claim.stream_id)
             worker.cancel_asked = True
             self._cancelled_at = now
 
@@ -109,6 +109,6 @@ class Minder(threading.Thread):
         worker.interrupt = (serial, error)
         if worker.slots and isinstance(error, JobCancelled) and worker.current:
             kill_at = time.monotonic() + engine_config().kill_after_seconds
-            worker.slots.begin(worker.slot_index, worker.current.delivery.job_id, kill_at)
+            worker.slots.begin(worker.slot_index, worker.current.claim.job_id, kill_at)
         if self._main_thread:
             signal.pthread_kill(self._main_thread, signal.SIGUSR1)

@@ -1,4 +1,4 @@
-"""The maintenance process of a cluster: heartbeats, delayed jobs, and the jobs of dead workers and dead hosts. No database."""
+"""The housekeeping process of a cluster: heartbeats, delayed jobs, and the jobs of dead workers and dead hosts. No database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SWEEP_SECONDS = 60.0
 IDLE_SECONDS = 0.5
 
 
-class Maintenance:
+class Housekeeping:
     """`deaths_fd` is the pipe on which the supervisor names workers that died, one JSON line each."""
 
     def __init__(self, queues: list[str], slots: Slots, deaths_fd: int, queue_of_slot: list[str]) -> None:
@@ -60,7 +60,7 @@ class Maintenance:
                 logger.warning("Redis: %s; trying again", error)
                 wait_seconds = IDLE_SECONDS
             except Exception:
-                logger.exception("maintenance: unexpected; trying again")
+                logger.exception("housekeeping: unexpected; trying again")
                 wait_seconds = IDLE_SECONDS
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:

@@ -28,7 +28,7 @@ def repair_queue(name: str, *, apply: bool, has_time: Callable[[], bool] = lambd
             return counts
         ids = [key[len(queue.keys.job_prefix.encode()) :] for key in keys]
         places = [*queue.keys.streams, queue.keys.delayed, queue.keys.ended]
-        lost, remains = script(queue.client, "leaks")(keys=places, args=[queue.keys.job_prefix, int(apply), *ids])
+        lost, remains = script(queue.client, "orphans")(keys=places, args=[queue.keys.job_prefix, int(apply), *ids])
         counts["lost_jobs"] += lost
         counts["job_remains"] += remains
     for keys in _batches(queue.keys.tag + "unique:"):

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- Says which attempts still own their job. A job Redis no longer knows at all belongs to nobody else.
 -- KEYS delayed (only names the shard)   ARGV job_prefix, then stream id and job id of each   Returns 1 or 0 for each
-local held = {}
+local owned = {}
 for i = 2, #ARGV, 2 do
   local job = fields(ARGV[1] .. ARGV[i + 1], 'st', 'sid')
-  held[#held + 1] = (not job[1] or job[2] == ARGV[i]) and 1 or 0
+  owned[#owned + 1] = (not job[1] or job[2] == ARGV[i]) and 1 or 0
 end
-return held
+return owned
