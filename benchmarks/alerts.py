@@ -25,7 +25,7 @@ from tasks_app.services.partitions import ensure_partitions  # noqa: E402
 from tasks_app.services.positions.store import store_fixes  # noqa: E402
 from tasks_app.signals import events_recorded  # noqa: E402
 
-UID = "notifications_app.note_events"
+UID = "notifications_app.write_outbox"
 
 
 def main(per_device: int) -> None:

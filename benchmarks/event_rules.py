@@ -22,7 +22,7 @@ from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from notifications_app.models import EventDispatch, Notification, Rule  # noqa: E402
-from notifications_app.services.events import dispatch  # noqa: E402
+from notifications_app.services.events import process_outbox_row  # noqa: E402
 from tasks_app.models import Device, Event, Fleet, FleetMembership  # noqa: E402
 from tasks_app.signals import events_recorded  # noqa: E402
 
@@ -34,7 +34,7 @@ WARM_UP = 1_000
 
 
 def main(event_count: int, rule_count: int) -> None:
-    # Twenty people are told everything here; what is measured is the writing, not the guard against floods.
+    # Twenty people are notified everything here; what is measured is the writing, not the guard against floods.
     settings.ALERT_FLOOD_EVENTS = 10**9
     clear()
     fleet = Fleet.objects.create(name=FLEET)
@@ -46,12 +46,12 @@ def main(event_count: int, rule_count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     dispatch_all(devices, WARM_UP)
-    seconds, cpu_seconds, told = dispatch_all(devices, event_count)
-    if told != event_count:
-        raise SystemExit(f"{told} notifications of {event_count} events")
+    seconds, cpu_seconds, notified = dispatch_all(devices, event_count)
+    if notified != event_count:
+        raise SystemExit(f"{notified} notifications of {event_count} events")
     clear()
     rates = {"events_per_second": event_count / seconds, "events_per_cpu_second": event_count / cpu_seconds}
-    print(json.dumps({**rates, "notifications": told}))
+    print(json.dumps({**rates, "notifications": notified}))
 
 
 def clear() -> None:
@@ -75,9 +75,9 @@ def make_rules(fleet: Fleet, users: list[User], devices: list[Device], count: in
         Rule(fleet=fleet, name=f"Rule {n}", event_kinds=WANTED, channels=["in_app", "email"] if n % 2 else ["in_app"])
         for n in range(count)
     )
-    told, about = Rule.users.through, Rule.devices.through
-    told.objects.bulk_create(
-        told(rule_id=rule.pk, user_id=users[(2 * n + k) % USERS].pk) for n, rule in enumerate(rules) for k in (0, 1)
+    notified, about = Rule.users.through, Rule.devices.through
+    notified.objects.bulk_create(
+        notified(rule_id=rule.pk, user_id=users[(2 * n + k) % USERS].pk) for n, rule in enumerate(rules) for k in (0, 1)
     )
     share = BUSY // WANTING
     named = [(rule, devices[share * n : share * (n + 1)]) for n, rule in enumerate(rules[:WANTING])]
@@ -97,8 +97,8 @@ def dispatch_all(devices: list[Device], count: int) -> tuple[float, float, int]:
         events_recorded.send(sender=Event, events=events)
     before = Notification.objects.count()
     began, cpu_began = time.perf_counter(), time.process_time()
-    for dispatch_id in EventDispatch.objects.order_by("pk").values_list("pk", flat=True):
-        dispatch(dispatch_id, now=now)
+    for outbox_id in EventDispatch.objects.order_by("pk").values_list("pk", flat=True):
+        process_outbox_row(outbox_id, now=now)
     took = time.perf_counter() - began, time.process_time() - cpu_began
     return *took, Notification.objects.count() - before
 

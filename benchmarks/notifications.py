@@ -28,8 +28,8 @@ def rule_figures(setting: Setting) -> Iterator[Figure]:
     ]
     rates = {count: median(one[count]["events_per_second"] for one in rounds) for count in RULES}
     cpu_rates = {count: median(one[count]["events_per_cpu_second"] for one in rounds) for count in RULES}
-    told = rounds[0][RULES[0]]["notifications"]
-    setting.console.print(f"{events:,} events became {told:,.0f} notifications in each case")
+    notified = rounds[0][RULES[0]]["notifications"]
+    setting.console.print(f"{events:,} events became {notified:,.0f} notifications in each case")
     yield Figure("notifications", "events_1000_rules", rates[1_000], "wanted", WANTED_EVENTS_PER_SECOND, "events/s")
     for count in RULES[1:]:
         yield Figure("notifications", f"events_{count}_rules", rates[count], "10 rules", rates[10], "events/s")

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from notifications_app.models import NotificationPreference
-from notifications_app.queries.audience import zone_of
+from notifications_app.queries.audience import time_zone_or_default
 
 # The admin theme uses Alpine.js, which evaluates expressions: hence 'unsafe-eval'. Nothing is loaded from another host.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -49,7 +49,7 @@ def reader_preferences(
         preference = _preference_of(request)
         if preference is None:
             return get_response(request)
-        with translation.override(preference.language), timezone.override(zone_of(preference.time_zone)):
+        with translation.override(preference.language), timezone.override(time_zone_or_default(preference.time_zone)):
             response = get_response(request)
         response.headers.setdefault("Content-Language", preference.language)
         return response

@@ -91,7 +91,7 @@ class DestinationAdmin(ModelAdmin):
             return badge("success", pgettext("destination", "On"))
         return badge("danger", pgettext("destination", "Off"))
 
-    @display(description=_("last test that arrived"), ordering="tested_at")
+    @display(description=_("last successful test"), ordering="tested_at")
     def tested(self, destination: Destination) -> SafeString | str:
         return moment(destination.tested_at)
 
@@ -107,7 +107,7 @@ class DestinationAdmin(ModelAdmin):
             self.log_change(request, destination, str(_("Sent a test.")))
             sent += 1
         if sent:
-            self.message_user(request, _("The test is on its way; Deliveries says what becomes of it."))
+            self.message_user(request, _("The test was enqueued; its result appears under Deliveries."))
 
     @action(description=_("Switch on"), permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:

@@ -20,10 +20,10 @@ from tasks_app.admin.common import badge
 from tasks_app.models import Device, Event, EventKind
 
 OUTCOMES = {
-    "tell": ("success", _("Told at once")),
-    "hold": ("info", _("Told later")),
+    "notify": ("success", _("Notified at once")),
+    "hold": ("info", _("Notified later")),
     "wait": ("warning", _("Not yet")),
-    "no": ("", _("Not told")),
+    "no": ("", _("Not notified")),
 }
 
 
@@ -53,8 +53,8 @@ class DryRunForm(forms.Form):
         device = Device.objects.select_related("fleet").filter(unique_id=cleaned.get("device", "")).first()
         if device is None:
             raise forms.ValidationError({"device": _("There is no such device.")})
-        told = {"alarm": cleaned.get("alarm"), "speed_kph": cleaned.get("speed_kph")}
-        data = {name: value for name, value in told.items() if value not in (None, "")}
+        notified = {"alarm": cleaned.get("alarm"), "speed_kph": cleaned.get("speed_kph")}
+        data = {name: value for name, value in notified.items() if value not in (None, "")}
         event = Event(device=device, kind=cleaned.get("kind") or "alarm", occurred_at=timezone.now(), data=data)
         return {**cleaned, "found": event}
 
@@ -67,7 +67,7 @@ def dry_run_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **site.each_context(request),
         "opts": Rule._meta,
-        "title": _("Who would hear of it?"),
+        "title": _("Dry run of an event"),
         "form": asked or DryRunForm(),
     }
     if asked is not None and asked.is_valid():
@@ -81,7 +81,7 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     kind, text = OUTCOMES[verdict.outcome.value]
     labels = dict(ChannelKind.choices)
     return {
-        "user": verdict.user or _("whoever it names"),
+        "user": verdict.user or _("everyone it names"),
         "rule": verdict.rule,
         "badge": badge(kind, text),
         "reason": REASONS[verdict.reason],

@@ -16,10 +16,10 @@ from unfold.decorators import display
 
 from notifications_app.channels.email_message import MAP_PLACE, UNSUBSCRIBE_PLACE
 from notifications_app.messages.custom_templates import TemplateProblem, check
-from notifications_app.messages.rendering import Reader
-from notifications_app.messages.template_values import OWN_KINDS, SAMPLES, values_of
+from notifications_app.messages.rendering import Recipient
+from notifications_app.messages.template_values import CUSTOMIZABLE_KINDS, SAMPLES, values_of
 from notifications_app.models import MessageTemplate
-from notifications_app.services.texts import forget, render_own
+from notifications_app.services.texts import clear_cache, render_custom
 from tasks_app.geo.units import Units
 
 
@@ -31,7 +31,7 @@ class MessageTemplateForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "kind" in self.fields:
-            self.fields["kind"].choices = OWN_KINDS  # type: ignore[attr-defined]
+            self.fields["kind"].choices = CUSTOMIZABLE_KINDS  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -61,25 +61,27 @@ class MessageTemplateAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: MessageTemplate, form: Any, change: bool) -> None:
         obj.last_error = ""
         super().save_model(request, obj, form, change)
-        forget()
+        clear_cache()
 
-    @display(description=gettext_lazy("names to be used"))
+    @display(description=gettext_lazy("available names"))
     def names(self, template: MessageTemplate) -> SafeString | str:
         if template.kind not in SAMPLES or template.pk is None:
-            return _("Save it first, then they stand here. Empty parts are those of the built-in text.")
+            return _("Save first to see the names. Empty parts use the built-in text.")
         example = "{% if map_url %}{{ map_url }}{% endif %}"
         names = format_html_join(
             " ", "<code>{{{{ {} }}}}</code>", ((name,) for name in sorted(names_of(template.kind)))
         )
-        return format_html("{}<br>{} <code>{}</code>", names, _("Where something may be missing:"), example)
+        return format_html("{}<br>{} <code>{}</code>", names, _("For optional values:"), example)
 
     @display(description=gettext_lazy("preview"))
     def preview(self, template: MessageTemplate) -> SafeString | str:
         """As saved, with sample values. The HTML is in a sandbox: nothing in it runs or loads."""
         if template.pk is None or template.kind not in SAMPLES:
-            return _("Save it as not active to look at it first.")
+            return _("Save it as inactive to preview it.")
         try:
-            rendered = render_own(template, SAMPLES[template.kind], Reader(template.language, "America/Sao_Paulo"))
+            rendered = render_custom(
+                template, SAMPLES[template.kind], Recipient(template.language, "America/Sao_Paulo")
+            )
         except TemplateProblem as error:
             return str(error)
         html = rendered.html.replace(MAP_PLACE, "").replace(UNSUBSCRIBE_PLACE, "")

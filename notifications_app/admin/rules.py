@@ -1,4 +1,4 @@
-"""Who is told of what, and what was said."""
+"""Who is notified of what, and what was said."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RuleForm(forms.ModelForm):
         label=_("Channels"), choices=ChannelKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     roles = forms.MultipleChoiceField(
-        label=_("Everyone who is"),
+        label=_("Roles"),
         choices=FleetRole.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -60,7 +60,7 @@ class RuleForm(forms.ModelForm):
         label=_("Only at these times"),
         required=False,
         help_text=_(
-            "On the clocks of the fleet; none: always. A window that ends before it begins ends on the next day."
+            "In the fleet's time zone; none: always. A window that ends before it begins ends on the next day."
         ),
     )
 
@@ -69,7 +69,7 @@ class RuleForm(forms.ModelForm):
         fields = "__all__"  # noqa: DJ007 - every column of a rule is for staff to edit
 
     def clean(self) -> dict[str, Any] | None:
-        """What is named in a rule belongs to its fleet, and whoever it tells may see it."""
+        """What is named in a rule belongs to its fleet, and whoever it notifies may see it."""
         cleaned = super().clean() or self.cleaned_data
         fleet, users = cleaned.get("fleet"), cleaned.get("users")
         for name in ("devices", "geofences", "within_geofences"):
@@ -110,7 +110,7 @@ class RuleAdmin(ModelAdmin):
             _("Only if"),
             {"fields": (("min_speed_kph", "min_duration_minutes"), "within_geofences", "windows")},
         ),
-        (_("Tell"), {"fields": ("users", "roles", "channels")}),
+        (_("Notify"), {"fields": ("users", "roles", "channels")}),
         (_("How often"), {"fields": ("cooldown_minutes", ("digest_every_minutes", "digest_daily_at"))}),
     )
 
@@ -129,7 +129,7 @@ class RuleAdmin(ModelAdmin):
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
         self._switch(request, queryset, is_active=False)
 
-    @action(description=_("Who would hear of an event?"), url_path="dry-run", permissions=["change"])
+    @action(description=_("Dry run of an event"), url_path="dry-run", permissions=["change"])
     def try_out(self, request: HttpRequest) -> HttpResponse:
         return dry_run_page(request)
 

@@ -74,7 +74,7 @@ class DeliveryListQuery(PageQuery):
     notification_id = serializers.IntegerField(min_value=1, required=False)
     destination_id = serializers.IntegerField(min_value=1, required=False)
     merged_into_id = serializers.IntegerField(
-        min_value=1, required=False, help_text="Those that this digest told together."
+        min_value=1, required=False, help_text="Those that this digest notified together."
     )
     user_id = serializers.IntegerField(min_value=1, required=False, help_text="For staff: deliveries to this user.")
 

@@ -146,7 +146,7 @@ class AcknowledgeView(ApiView):
         tag="notifications",
         answers={200: MarkedSerializer},
         errors=(404,),
-        description="It counts as read, and what it tells of is not escalated any further.",
+        description="It counts as read, and what it is about is not escalated any further.",
     )
     def post(self, request: Request, notification_id: int) -> Response:
         if not visible_notifications(request.user).filter(pk=notification_id).exists():

@@ -1,4 +1,4 @@
-"""How the caller wants to be told."""
+"""How the caller wants to be notified."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class VerdictSerializer(serializers.Serializer[Any]):
     rule = serializers.CharField()
     user_id = serializers.IntegerField(allow_null=True, help_text="null: for nobody, whoever the rule names.")
     user = serializers.CharField()
-    outcome = serializers.CharField(help_text="tell, hold (later, with others), wait (until it has lasted), no")
+    outcome = serializers.CharField(help_text="notify, hold (later, with others), wait (until it has lasted), no")
     reason = serializers.CharField(help_text="For machines.")
     detail = serializers.SerializerMethodField()
     channels = serializers.ListField(child=serializers.CharField())
@@ -153,6 +153,6 @@ class VerdictSerializer(serializers.Serializer[Any]):
 
 
 class DryRunSerializer(serializers.Serializer[Any]):
-    """Those who would be told come first."""
+    """Those who would be notified come first."""
 
     results = VerdictSerializer(many=True)

@@ -123,7 +123,7 @@ class DryRunView(ApiView):
         answers={200: DryRunSerializer},
         errors=(404,),
         description=(
-            "For managers of the device's fleet. Nothing is written, nobody is told. Give the `event_id` of an event that "
+            "For managers of the device's fleet. Nothing is written, nobody is notified. Give the `event_id` of an event that "
             "happened, or describe one."
         ),
     )
@@ -145,7 +145,7 @@ def _event_of(user: Any, body: Mapping[str, Any]) -> tuple[Event, Device]:
     device = device_for(user, body["device_id"], VIEW_DEVICES)
     if "geofence_id" in body and geofence_for(user, body["geofence_id"], VIEW_GEOFENCES).fleet_id != device.fleet_id:
         raise Http404
-    told = {
+    notified = {
         "speed_kph": body.get("speed_kph"),
         "alarm": body.get("alarm"),
         "offline_minutes": body.get("offline_minutes"),
@@ -158,7 +158,7 @@ def _event_of(user: Any, body: Mapping[str, Any]) -> tuple[Event, Device]:
             latitude=body.get("latitude"),
             longitude=body.get("longitude"),
             geofence_id=body.get("geofence_id"),
-            data={name: value for name, value in told.items() if value is not None},
+            data={name: value for name, value in notified.items() if value is not None},
         ),
         device,
     )

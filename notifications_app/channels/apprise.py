@@ -69,7 +69,7 @@ class AppriseChannel(Channel):
             }
         )
         if answer["ok"]:
-            return _("taken by the service")
+            return _("accepted by the service")
         reason = answer["reason"]
         detail = redacted(answer.get("detail", ""), url)
         if reason != "refused":
@@ -88,7 +88,7 @@ def redacted(text: str, url: str) -> str:
 
 def _why(reason: str) -> str:
     return {
-        "local": _("This kind of address tells the server itself, not a person."),
+        "local": _("This kind of address reaches the server itself, not a person."),
         "private": _("The address leads into a private network."),
         "name": _("The domain name in the address is not a valid one."),
     }.get(reason, _("Apprise knows no service with such an address."))
@@ -113,4 +113,4 @@ def _ask(order: dict[str, Any]) -> dict[str, Any]:
     try:
         return json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError) as error:
-        raise DeliveryError(_("The service's answer broke the connector."), permanent=False) from error
+        raise DeliveryError(_("The service's answer could not be read."), permanent=False) from error

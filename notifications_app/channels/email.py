@@ -50,7 +50,7 @@ class EmailChannel(Channel):
             permanent = is_permanent(error)
             disables = permanent and isinstance(error, smtplib.SMTPRecipientsRefused)
             raise DeliveryError(_reason(error), permanent=permanent, disables=disables) from error
-        return _("taken by the mail server")
+        return _("accepted by the mail server")
 
 
 def is_permanent(error: OSError) -> bool:

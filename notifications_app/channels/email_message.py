@@ -24,7 +24,7 @@ from tasks_app.hostnames import InvalidHostname, ascii_email
 if TYPE_CHECKING:
     from notifications_app.models import Delivery, Notification, NotificationAttachment
 
-# Where the templates let us put what is not the same for every reader.
+# Where the templates let us put what is not the same for every recipient.
 MAP_PLACE, UNSUBSCRIBE_PLACE = "<!--map-->", "<!--unsubscribe-->"
 _MAP_ID = "map"
 

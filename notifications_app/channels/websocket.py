@@ -24,12 +24,12 @@ class WebSocketChannel(Channel):
         """Nobody listening is no failure: the notification waits in the inbox."""
         notification = delivery.notification
         layer: Any = get_channel_layer()
-        message = {"type": "notification.told", "notification": as_json(notification)}
+        message = {"type": "notification.created", "notification": as_json(notification)}
         try:
             listeners = client().publish(group_channel(user_group(notification.user_id)), layer.serialize(message))
         except RedisError as error:
             raise DeliveryError(str(error), permanent=False) from error
-        return _("told to %(number)d web processes") % {"number": listeners} if listeners else _("no page is open")
+        return _("sent to %(number)d web processes") % {"number": listeners} if listeners else _("no page is open")
 
 
 def user_group(user_id: int) -> str:
@@ -38,7 +38,7 @@ def user_group(user_id: int) -> str:
 
 
 def as_json(notification: Notification) -> dict[str, Any]:
-    """What a page is told."""
+    """What a page is notified."""
     return {
         "id": notification.pk,
         "kind": notification.kind,

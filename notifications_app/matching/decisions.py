@@ -12,12 +12,12 @@ from notifications_app.matching.delivery_times import NO_DIGEST, Digest, Person,
 from tasks_app.geo.windows import Windows, is_open
 
 GEOFENCE_KINDS = frozenset({"geofence_enter", "geofence_exit"})
-# What lasts, and so may be asked to last some time before it is told.
+# What lasts, and so may be asked to last some time before it is notified.
 LASTING_KINDS = frozenset({"overspeed", "overspeed_end", "device_offline", "device_online"})
 # Quiet hours and a person's own digest do not hold these back.
 URGENT_KINDS = frozenset({"alarm"})
 # What the server itself notices (silence, a maintenance that is due) is about the present even when it began long ago:
-# an offline event is as old as the silence it tells of. Everything else comes from fixes, which may arrive hours late.
+# an offline event is as old as the silence it is about. Everything else comes from fixes, which may arrive hours late.
 KINDS_THAT_DO_NOT_AGE = frozenset({"device_offline", "device_online", "maintenance_due_soon", "maintenance_due"})
 # Late events up to this age become one digest per person; older ones are history.
 BACKLOG_MAX_AGE = timedelta(hours=24)
@@ -26,7 +26,7 @@ GATHERING = timedelta(minutes=5)
 
 
 class Outcome(StrEnum):
-    TELL = "tell"
+    NOTIFY = "notify"
     HOLD = "hold"
     WAIT = "wait"
     NO = "no"
@@ -57,7 +57,7 @@ class Reason(StrEnum):
     DIGEST = "digest"
     QUIET_HOURS = "quiet_hours"
     FLOOD = "flood"
-    TOLD = "told"
+    NOTIFIED = "notified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +117,15 @@ class Access:
         return {user_id for user_id, role in self.members.get(fleet_id, {}).items() if role in roles}
 
 
-# Rule, device, kind -> when the event was of which the rule last told: cooldowns go by the time of events.
-ToldAt = dict[tuple[int, int, str], datetime]
+# Rule, device, kind -> when the event was of which the rule last notified: cooldowns go by the time of events.
+NotifiedAt = dict[tuple[int, int, str], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision needs beside rule and event. `people` are the active ones; `told_at` is brought up to date by matching.
+    """Facts that a decision needs beside rule and event. `people` are the active ones; matching updates `notified_at`.
 
-    With `expressly` neither age nor duration matters: somebody asked for it, or it has been waited for.
+    With `expressly` neither age nor duration matters: the alert was requested, or its delay is over.
     """
 
     now: datetime
@@ -133,7 +133,7 @@ class Context:
     access: Access
     people: Mapping[int, Person]
     zones: Mapping[int, tzinfo] = field(default_factory=dict)
-    told_at: ToldAt = field(default_factory=dict)
+    notified_at: NotifiedAt = field(default_factory=dict)
     expressly: bool = False
 
 
@@ -155,7 +155,7 @@ def match(event: EventValue, rules: Iterable[RuleValue], context: Context) -> It
 
 
 def decide(rule: RuleValue, event: EventValue, context: Context) -> list[Decision]:
-    """What one rule says, likewise. Notes the time in `context.told_at` where the rule has a cooldown and tells."""
+    """What one rule says, likewise. Notes the time in `context.notified_at` where the rule has a cooldown and notifies."""
     reason = refusal(rule, event, context)
     if reason is not None:
         return [Decision(rule, None, Outcome.NO, reason)]
@@ -164,9 +164,9 @@ def decide(rule: RuleValue, event: EventValue, context: Context) -> list[Decisio
     named = rule.user_ids | context.access.holders(event.fleet_id, rule.roles) if rule.roles else rule.user_ids
     if not named:
         return [Decision(rule, None, Outcome.NO, Reason.NOBODY)]
-    is_late = not _is_news(event, context)
+    is_late = not _is_fresh(event, context)
     if rule.cooldown and not is_late:
-        context.told_at[rule.id, event.device_id, event.kind] = event.occurred_at
+        context.notified_at[rule.id, event.device_id, event.kind] = event.occurred_at
     return [_for_person(rule, event, user_id, is_late, context) for user_id in sorted(named)]
 
 
@@ -194,23 +194,23 @@ def refusal(rule: RuleValue, event: EventValue, context: Context) -> Reason | No
 
 
 def _refusal_in_time(rule: RuleValue, event: EventValue, context: Context) -> Reason | None:
-    if not _is_news(event, context) and context.now - event.occurred_at > BACKLOG_MAX_AGE:
+    if not _is_fresh(event, context) and context.now - event.occurred_at > BACKLOG_MAX_AGE:
         return Reason.TOO_OLD
     if _is_over(event) and rule.min_duration and not context.expressly and _duration(event) < rule.min_duration:
         return Reason.TOO_SHORT
-    told_at = context.told_at.get((rule.id, event.device_id, event.kind)) if rule.cooldown else None
-    if told_at is not None and event.occurred_at - told_at < rule.cooldown:
+    notified_at = context.notified_at.get((rule.id, event.device_id, event.kind)) if rule.cooldown else None
+    if notified_at is not None and event.occurred_at - notified_at < rule.cooldown:
         return Reason.COOLDOWN
     return None
 
 
-def is_news(event: EventValue, *, now: datetime, max_age: timedelta) -> bool:
+def is_fresh(event: EventValue, *, now: datetime, max_age: timedelta) -> bool:
     """False for an event of a late fix: older than `max_age` at `now`."""
     return event.kind in KINDS_THAT_DO_NOT_AGE or now - event.occurred_at <= max_age
 
 
-def _is_news(event: EventValue, context: Context) -> bool:
-    return context.expressly or is_news(event, now=context.now, max_age=context.max_age)
+def _is_fresh(event: EventValue, context: Context) -> bool:
+    return context.expressly or is_fresh(event, now=context.now, max_age=context.max_age)
 
 
 def _is_over(event: EventValue) -> bool:
@@ -240,12 +240,12 @@ def _for_person(rule: RuleValue, event: EventValue, user_id: int, is_late: bool,
     if rule.digest:
         return Decision(rule, user_id, Outcome.HOLD, Reason.DIGEST, digest_due(rule.digest, person, context.now))
     if event.kind in URGENT_KINDS:
-        return Decision(rule, user_id, Outcome.TELL, Reason.TOLD)
+        return Decision(rule, user_id, Outcome.NOTIFY, Reason.NOTIFIED)
     if (until := quiet_until(person, context.now)) is not None:
         return Decision(rule, user_id, Outcome.HOLD, Reason.QUIET_HOURS, until)
     if person.digest:
         return Decision(rule, user_id, Outcome.HOLD, Reason.DIGEST, digest_due(person.digest, person, context.now))
-    return Decision(rule, user_id, Outcome.TELL, Reason.TOLD)
+    return Decision(rule, user_id, Outcome.NOTIFY, Reason.NOTIFIED)
 
 
 def gathered_at(person: Person, now: datetime) -> datetime:

@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What is told together: every so many minutes, or daily at a local time; neither means at once."""
+    """What is notified together: every so many minutes, or daily at a local time; neither means at once."""
 
     every_minutes: int | None = None
     daily_at: time | None = None
@@ -22,7 +22,7 @@ NO_DIGEST = Digest()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An active user, as far as it matters to when they are told."""
+    """An active user, as far as it matters to when they are notified."""
 
     user_id: int
     zone: tzinfo

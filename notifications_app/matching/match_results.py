@@ -1,4 +1,4 @@
-"""From decisions to what is to be written: who is told now, what is held for whom, what waits. Pure: values in, values out."""
+"""Collect decisions into rows to write: alerts, held alerts, pending ones, cooldowns, escalations. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from notifications_app.matching.decisions import (
     Context,
     Decision,
     EventValue,
+    NotifiedAt,
     Outcome,
     Reason,
     RuleIndex,
-    ToldAt,
     decide,
     gathered_at,
 )
 
 
 @dataclass(slots=True)
-class Tell:
+class Alert:
     """One person hears of one event, once, through all the channels the rules name together."""
 
     event: EventValue
@@ -47,82 +47,87 @@ class Held:
 
 
 @dataclass(slots=True)
-class Outcomes:
+class MatchResults:
     """What follows from events. `waits`: (rule, event) -> when; `escalations`: (rule, event) to be watched."""
 
-    tells: list[Tell] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
     held: dict[tuple[int, int, str, str], Held] = field(default_factory=dict)
     waits: dict[tuple[int, int], datetime] = field(default_factory=dict)
-    cooldowns: ToldAt = field(default_factory=dict)
+    cooldowns: NotifiedAt = field(default_factory=dict)
     escalations: list[tuple[int, int]] = field(default_factory=list)
 
 
 def collect(
-    events: Iterable[EventValue], index: RuleIndex, context: Context, *, told_lately: Mapping[int, int], flood_at: int
-) -> Outcomes:
+    events: Iterable[EventValue],
+    index: RuleIndex,
+    context: Context,
+    *,
+    notified_lately: Mapping[int, int],
+    flood_at: int,
+) -> MatchResults:
     """Ask the rules about each event, in order of time.
 
-    Nobody is told of more than `flood_at` events, those of `told_lately` (user -> events) included: of the others they hear
-    together. Urgent kinds are always told.
+    A person gets at most `flood_at` alerts, those of `notified_lately` (user -> events) included; the rest is held for a
+    digest. Urgent kinds are not limited.
     """
-    outcomes, told = Outcomes(), Counter(told_lately)
+    results, notified = MatchResults(), Counter(notified_lately)
     for event in sorted(events, key=lambda event: event.occurred_at):
         decisions = [one for rule in index.candidates(event) for one in decide(rule, event, context)]
-        _note_rules(decisions, event, outcomes)
-        for user_id, tell in _tells(decisions, event).items():
-            if told[user_id] < flood_at or event.kind in URGENT_KINDS:
-                told[user_id] += 1
-                outcomes.tells.append(tell)
+        _note_rules(decisions, event, results)
+        for user_id, alert in _alerts(decisions, event).items():
+            if notified[user_id] < flood_at or event.kind in URGENT_KINDS:
+                notified[user_id] += 1
+                results.alerts.append(alert)
             else:
                 due_at = gathered_at(context.people[user_id], context.now)
-                _hold(outcomes, event, user_id, Reason.FLOOD, tell.channels, due_at)
-        _hold_rest(decisions, event, outcomes)
-    return outcomes
+                _hold(results, event, user_id, Reason.FLOOD, alert.channels, due_at)
+        _hold_rest(decisions, event, results)
+    return results
 
 
-def _note_rules(decisions: Iterable[Decision], event: EventValue, outcomes: Outcomes) -> None:
-    """What a rule leaves behind, whoever it tells."""
+def _note_rules(decisions: Iterable[Decision], event: EventValue, results: MatchResults) -> None:
+    """What a rule leaves behind, whoever it notifies."""
     wanting = {}
     for one in decisions:
         if one.outcome is Outcome.WAIT and event.id is not None and one.due_at is not None:
-            outcomes.waits[one.rule.id, event.id] = one.due_at
-        if one.outcome in (Outcome.TELL, Outcome.HOLD) and one.reason is not Reason.BACKLOG:
+            results.waits[one.rule.id, event.id] = one.due_at
+        if one.outcome in (Outcome.NOTIFY, Outcome.HOLD) and one.reason is not Reason.BACKLOG:
             wanting[one.rule.id] = one.rule
     for rule in wanting.values():
         if rule.cooldown:
-            outcomes.cooldowns[rule.id, event.device_id, event.kind] = event.occurred_at
+            results.cooldowns[rule.id, event.device_id, event.kind] = event.occurred_at
         if rule.escalates and event.id is not None:
-            outcomes.escalations.append((rule.id, event.id))
+            results.escalations.append((rule.id, event.id))
 
 
-def _tells(decisions: Iterable[Decision], event: EventValue) -> dict[int, Tell]:
-    tells: dict[int, Tell] = {}
+def _alerts(decisions: Iterable[Decision], event: EventValue) -> dict[int, Alert]:
+    alerts: dict[int, Alert] = {}
     for one in decisions:
-        if one.outcome is Outcome.TELL and one.user_id is not None:
-            tell = tells.setdefault(one.user_id, Tell(event, one.user_id, set(), one.rule.id))
-            tell.channels |= one.rule.channels
-    return tells
+        if one.outcome is Outcome.NOTIFY and one.user_id is not None:
+            alert = alerts.setdefault(one.user_id, Alert(event, one.user_id, set(), one.rule.id))
+            alert.channels |= one.rule.channels
+    return alerts
 
 
-def _hold_rest(decisions: Iterable[Decision], event: EventValue, outcomes: Outcomes) -> None:
-    """Hold what no rule tells at once anyway; of several reasons the first decides, so that an event counts once."""
-    told = {user_id: tell.channels for user_id, tell in _tells(decisions, event).items()}
+def _hold_rest(decisions: Iterable[Decision], event: EventValue, results: MatchResults) -> None:
+    """Hold what no rule notifies at once anyway; of several reasons the first decides, so that an event counts once."""
+    notified = {user_id: alert.channels for user_id, alert in _alerts(decisions, event).items()}
     for one in decisions:
         if one.outcome is not Outcome.HOLD or one.user_id is None or one.due_at is None:
             continue
-        already = told.setdefault(one.user_id, set())
+        already = notified.setdefault(one.user_id, set())
         if left := one.rule.channels - already:
-            _hold(outcomes, event, one.user_id, one.reason, left, one.due_at)
+            _hold(results, event, one.user_id, one.reason, left, one.due_at)
             already |= left
 
 
 def _hold(
-    outcomes: Outcomes, event: EventValue, user_id: int, reason: Reason, channels: Iterable[str], due_at: datetime
+    results: MatchResults, event: EventValue, user_id: int, reason: Reason, channels: Iterable[str], due_at: datetime
 ) -> None:
     key = (user_id, event.device_id, event.kind, reason.value)
-    held = outcomes.held.get(key)
+    held = results.held.get(key)
     if held is None:
-        outcomes.held[key] = Held(*key, set(channels), 1, event.occurred_at, event.occurred_at, due_at)
+        results.held[key] = Held(*key, set(channels), 1, event.occurred_at, event.occurred_at, due_at)
         return
     held.channels |= set(channels)
     held.event_count += 1

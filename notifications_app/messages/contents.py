@@ -221,7 +221,7 @@ def last_spot(device: Device) -> Spot | None:
 
 
 def _last_spot_then(event: Event) -> Spot | None:
-    """Where the vehicle was last when it was told, as noted with its notification; it may have moved on since."""
+    """Where the vehicle was last when it was notified, as noted with its notification; it may have moved on since."""
     noted = event.data.get("last_fix")
     return Spot(datetime.fromisoformat(noted["at"]), noted["latitude"], noted["longitude"]) if noted else None
 

@@ -1,4 +1,4 @@
-"""From a message to what one reader gets: subject, text and HTML in the reader's language and time zone."""
+"""From a message to what one recipient gets: subject, text and HTML in the recipient's language and time zone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """How a person reads: readers with equal values get equal texts."""
+class Recipient:
+    """How a person reads: recipients with equal values get equal texts."""
 
     language: str
     time_zone: str
@@ -46,36 +46,36 @@ class Rendered:
     html: str
 
 
-def render(message: Message, reader: Reader, *, subject: str = "") -> Rendered:
-    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `reader`; with another `subject`."""
-    with reading_as(reader):
-        context = context_of(message, reader)
+def render_builtin(message: Message, recipient: Recipient, *, subject: str = "") -> Rendered:
+    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `recipient`; with another `subject`."""
+    with recipient_locale(recipient):
+        context = context_of(message, recipient)
         subject = subject or one_line(_template(message.kind, "subject.txt", context))
         context["subject"] = subject
         text = _BLANK_LINES.sub("\n\n", body(_template(message.kind, "txt", context)))
         return Rendered(subject, text, _template(message.kind, "html", context).strip())
 
 
-def subject_of(message: Message, reader: Reader) -> str:
-    """The subject alone, which costs a twentieth of the whole. Call it while reading as `reader`."""
-    return one_line(_template(message.kind, "subject.txt", context_of(message, reader)))
+def builtin_subject(message: Message, recipient: Recipient) -> str:
+    """The subject alone, which costs a twentieth of the whole. Call it while reading as `recipient`."""
+    return one_line(_template(message.kind, "subject.txt", context_of(message, recipient)))
 
 
 @contextmanager
-def reading_as(reader: Reader) -> Iterator[None]:
-    """Language and time zone of `reader` are the active ones."""
-    with translation.override(reader.language), timezone.override(zoneinfo.ZoneInfo(reader.time_zone)):
+def recipient_locale(recipient: Recipient) -> Iterator[None]:
+    """Language and time zone of `recipient` are the active ones."""
+    with translation.override(recipient.language), timezone.override(zoneinfo.ZoneInfo(recipient.time_zone)):
         yield
 
 
-def context_of(message: Message, reader: Reader) -> dict[str, Any]:
+def context_of(message: Message, recipient: Recipient) -> dict[str, Any]:
     """What the built-in templates may name."""
     return {
         **message.context,
         "site_url": settings.SITE_URL,
-        "zone": reader.time_zone,
-        "units": reader.units,
-        "language": reader.language,
+        "zone": recipient.time_zone,
+        "units": recipient.units,
+        "language": recipient.language,
         "dir": "rtl" if translation.get_language_bidi() else "ltr",
     }
 

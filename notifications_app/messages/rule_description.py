@@ -1,4 +1,4 @@
-"""A rule as people would say it: "Tell Ana by e-mail when any vehicle of Depot North leaves Depot at night"."""
+"""A rule as people would say it: "Notify Ana by e-mail when any vehicle of Depot North leaves Depot at night"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from notifications_app.matching.decisions import Reason
 from notifications_app.messages.contents import kind_label
-from notifications_app.models import ChannelKind, Rule, RuleNews
+from notifications_app.models import ChannelKind, Rule, RuleSubject
 from notifications_app.templatetags.notification_texts import alarm_words, duration
 from tasks_app.models import FleetRole
 
@@ -44,9 +44,9 @@ VERBS = {
     "trip_end": gettext_lazy("ends a trip"),
 }
 NEWS = {
-    RuleNews.REPORT_READY.value: gettext_lazy("a report about %(what)s is ready"),
-    RuleNews.REPORT_FAILED.value: gettext_lazy("a report about %(what)s fails"),
-    RuleNews.SYSTEM.value: gettext_lazy("the system needs somebody"),
+    RuleSubject.REPORT_READY.value: gettext_lazy("a report about %(what)s is ready"),
+    RuleSubject.REPORT_FAILED.value: gettext_lazy("a report about %(what)s fails"),
+    RuleSubject.SYSTEM.value: gettext_lazy("the system needs attention"),
 }
 REASONS = {
     Reason.OTHER_KIND: gettext_lazy("The rule is about other kinds of events."),
@@ -58,26 +58,26 @@ REASONS = {
     Reason.NOT_INSIDE: gettext_lazy("It did not happen inside a geofence of the rule."),
     Reason.OUTSIDE_WINDOWS: gettext_lazy("It happened outside the times of the rule."),
     Reason.TOO_OLD: gettext_lazy("It is older than a day: recorded only."),
-    Reason.TOO_SHORT: gettext_lazy("It did not last as long as the rule wants."),
-    Reason.STILL_SHORT: gettext_lazy("Told once it has lasted as long as the rule wants."),
-    Reason.COOLDOWN: gettext_lazy("The rule told of this kind and device a short while ago."),
+    Reason.TOO_SHORT: gettext_lazy("It did not last as long as the rule requires."),
+    Reason.STILL_SHORT: gettext_lazy("Notified once it has lasted as long as the rule requires."),
+    Reason.COOLDOWN: gettext_lazy("The rule's cooldown for this kind and device is not over."),
     Reason.NO_CHANNEL: gettext_lazy("The rule names no channel."),
     Reason.NOBODY: gettext_lazy("The rule names nobody."),
     Reason.INACTIVE: gettext_lazy("The account is not active."),
     Reason.NO_ACCESS: gettext_lazy("This person may not see the fleet."),
-    Reason.BACKLOG: gettext_lazy("It came late: gathered into one digest if many came late."),
-    Reason.DIGEST: gettext_lazy("Gathered for a digest."),
-    Reason.QUIET_HOURS: gettext_lazy("Held back until the quiet hours end."),
-    Reason.FLOOD: gettext_lazy("Many came at once: the rest is gathered."),
-    Reason.TOLD: gettext_lazy("Told at once."),
+    Reason.BACKLOG: gettext_lazy("It arrived late: held for one digest if many arrived late."),
+    Reason.DIGEST: gettext_lazy("Held for a digest."),
+    Reason.QUIET_HOURS: gettext_lazy("Held until the quiet hours end."),
+    Reason.FLOOD: gettext_lazy("Many alerts at once: the rest is held for a digest."),
+    Reason.NOTIFIED: gettext_lazy("Notified at once."),
     Reason.RULE_OFF: gettext_lazy("The rule is switched off."),
-    Reason.NOT_NAMED: gettext_lazy("No rule that wants this event names this person."),
+    Reason.NOT_NAMED: gettext_lazy("No rule that matches this event names this person."),
 }
 
 
 def rule_sentence(rule: Rule) -> str:
     """The rule in the language of the moment. Prefetch what it names where there are many rules."""
-    sentence = _("Tell %(who)s %(how)s when %(when)s") % {
+    sentence = _("Notify %(who)s %(how)s when %(when)s") % {
         "who": _who(rule),
         "how": _and([str(HOW[ChannelKind(one)]) for one in rule.channels if one in HOW]) or _("in no way"),
         "when": _when(rule),
@@ -145,9 +145,9 @@ def _manners(rule: Rule) -> list[str]:
     if rule.cooldown_minutes:
         found.append(_("at most every %(time)s per vehicle") % {"time": duration(rule.cooldown_minutes)})
     if rule.digest_every_minutes:
-        found.append(_("together every %(time)s") % {"time": duration(rule.digest_every_minutes)})
+        found.append(_("in a digest every %(time)s") % {"time": duration(rule.digest_every_minutes)})
     if rule.digest_daily_at:
-        found.append(_("together daily at %(time)s") % {"time": f"{rule.digest_daily_at:%H:%M}"})
+        found.append(_("in a digest daily at %(time)s") % {"time": f"{rule.digest_daily_at:%H:%M}"})
     for step in rule.escalation_steps.all():
         people = _and(_names([_person(user) for user in step.users.all()]))
         found.append(

@@ -1,4 +1,4 @@
-"""The values that staff's own texts may name: texts only, already in the reader's language, units and time zone."""
+"""The values that staff's own texts may name: texts only, already in the recipient's language, units and time zone."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ SAMPLES: dict[str, Message] = {
         ("system", {"title": "Disk", "message": "90 %", "level": "warning", "spot": Spot(_SAMPLE_SPOT.at)}),
     )
 }
-OWN_KINDS = [(kind, label) for kind, label in NotificationKind.choices if kind in SAMPLES]
+CUSTOMIZABLE_KINDS = [(kind, label) for kind, label in NotificationKind.choices if kind in SAMPLES]
 
 
 def values_of(message: Message, *, units: Units, site_url: str, zone: str) -> dict[str, str]:
-    """Every value by name; empty where it is not known. Call it while the reader's language and zone are active."""
+    """Every value by name; empty where it is not known. Call it while the recipient's language and zone are active."""
     context = message.context
     spot: Spot | None = context.get("spot")
     values = {

@@ -1,8 +1,6 @@
 """Rules, notifications, deliveries with their attempts, people's destinations and preferences, staff's own texts."""
 
-from notifications_app.models.deliveries import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
-from notifications_app.models.destinations import Destination
-from notifications_app.models.dispatch import (
+from notifications_app.models.deferred import (
     Escalation,
     EventDispatch,
     HeldAlert,
@@ -11,7 +9,9 @@ from notifications_app.models.dispatch import (
     SystemTrouble,
     WaitingAlert,
 )
-from notifications_app.models.kinds import RULE_KINDS, ChannelKind, NotificationKind, RuleNews
+from notifications_app.models.deliveries import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
+from notifications_app.models.destinations import Destination
+from notifications_app.models.kinds import RULE_KINDS, ChannelKind, NotificationKind, RuleSubject
 from notifications_app.models.notifications import Notification, NotificationAttachment
 from notifications_app.models.opt_outs import EmailOptOut
 from notifications_app.models.preferences import NotificationPreference
@@ -39,7 +39,7 @@ __all__ = [
     "NotificationPreference",
     "Rule",
     "RuleCooldown",
-    "RuleNews",
+    "RuleSubject",
     "SystemTrouble",
     "WaitingAlert",
 ]

@@ -22,7 +22,7 @@ class Delivery(models.Model):
     """The sending of one notification through one channel, with how often it was tried and what came back.
 
     `destination` is which of the person's own, for channels that have any. `address` is readable, without secrets.
-    `merged_into` is the digest that told this one together with others, after an outage.
+    `merged_into` is the digest that notified this one together with others, after an outage.
     """
 
     # The constraint of destinations below begins with the notification: an index of its own would only cost.
@@ -99,7 +99,7 @@ class Delivery(models.Model):
 class AttemptOutcome(models.TextChoices):
     SENDING = "sending", _("Sending")
     SENT = "sent", _("Sent")
-    RETRY = "retry", _("To be tried again")
+    RETRY = "retry", _("Will be retried")
     FAILED = "failed", _("Failed")
 
 

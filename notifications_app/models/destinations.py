@@ -24,9 +24,9 @@ class Destination(models.Model):
     address = models.CharField(_("address"), max_length=320, editable=False)
     encrypted_secrets = models.TextField(editable=False)
     is_enabled = models.BooleanField(_("enabled"), default=True)
-    disabled_reason = models.CharField(_("why it is off"), max_length=500, blank=True, editable=False)
+    disabled_reason = models.CharField(_("reason it is off"), max_length=500, blank=True, editable=False)
     disabled_at = models.DateTimeField(_("off since"), null=True, blank=True, editable=False)
-    tested_at = models.DateTimeField(_("last test that arrived"), null=True, blank=True, editable=False)
+    tested_at = models.DateTimeField(_("last successful test"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -41,7 +41,7 @@ class NotificationKind(models.TextChoices):
     TEST = "test", _("Test")
 
 
-class RuleNews(models.TextChoices):
+class RuleSubject(models.TextChoices):
     """What rules may ask for beside the events of devices; each is the NotificationKind of the same name."""
 
     REPORT_READY = NotificationKind.REPORT_READY.value, _("Report ready")
@@ -50,4 +50,4 @@ class RuleNews(models.TextChoices):
 
 
 # Everything a rule may be about.
-RULE_KINDS = [*EventKind.choices, *RuleNews.choices]
+RULE_KINDS = [*EventKind.choices, *RuleSubject.choices]

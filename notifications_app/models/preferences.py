@@ -1,4 +1,4 @@
-"""How one person wants to be told."""
+"""How one person wants to be notified."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class NotificationPreference(models.Model):
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_to = models.TimeField(_("quiet to"), null=True, blank=True)
     digest_every_minutes = models.PositiveIntegerField(
-        _("together every (minutes)"),
+        _("digest every (minutes)"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(24 * 60)],
     )
-    digest_daily_at = models.TimeField(_("together daily at"), null=True, blank=True)
+    digest_daily_at = models.TimeField(_("digest daily at"), null=True, blank=True)
     daily_summary = models.BooleanField(_("daily summary"), default=False)
     daily_summary_at = models.TimeField(_("daily summary at"), default=datetime.time(7))
 
@@ -81,7 +81,7 @@ class NotificationPreference(models.Model):
             models.CheckConstraint(
                 name="preference_has_one_kind_of_digest",
                 condition=models.Q(digest_every_minutes__isnull=True) | models.Q(digest_daily_at__isnull=True),
-                violation_error_message=_("Choose one: together every so many minutes, or daily."),
+                violation_error_message=_("Choose one digest: every so many minutes, or daily."),
             ),
         ]
 

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.models.kinds import RULE_KINDS, ChannelKind, RuleNews
+from notifications_app.models.kinds import RULE_KINDS, ChannelKind, RuleSubject
 from tasks_app.models import Device, Fleet, FleetRole, Geofence
 from tasks_app.models.geofences import validate_windows_field
 
@@ -37,11 +37,11 @@ def _check_choices(values: Sequence[str], allowed: Sequence[str]) -> None:
     if unknown := sorted(set(values) - set(allowed)):
         raise ValidationError(_("Unknown: %(values)s."), params={"values": ", ".join(unknown)})
     if len(set(values)) != len(values):
-        raise ValidationError(_("Name each only once."))
+        raise ValidationError(_("Name each value only once."))
 
 
 class Rule(models.Model):
-    """Tell these people of these kinds of events through these channels.
+    """Notify these people of these kinds of events through these channels.
 
     What is left empty does not narrow anything down: no fleet is every fleet, no devices are all of the fleet. `windows`
     (see geo.windows) are on the clocks of the event's fleet. `geofences` narrow down entering and leaving;
@@ -82,21 +82,21 @@ class Rule(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(500)],
-        help_text=_("Events whose speed is unknown are then not told."),
+        help_text=_("Events without a known speed then cause no notification."),
     )
     within_geofences = models.ManyToManyField(
         Geofence,
         related_name="+",
         blank=True,
         verbose_name=_("only inside"),
-        help_text=_("Only what happens inside one of these."),
+        help_text=_("Only events inside one of these geofences."),
     )
     min_duration_minutes = models.FloatField(
         _("lasting at least (minutes)"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(MAX_MINUTES)],
-        help_text=_("For overspeed and offline: told once it has lasted that long."),
+        help_text=_("For overspeed and offline: sent once the state has lasted this long."),
     )
     windows = models.JSONField(
         _("only at these times"),
@@ -108,7 +108,7 @@ class Rule(models.Model):
     users = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="rules", blank=True, verbose_name=_("people"))
     roles = ArrayField(
         models.CharField(max_length=10),
-        verbose_name=_("everyone who is"),
+        verbose_name=_("roles"),
         default=list,
         blank=True,
         validators=[validate_roles],
@@ -119,16 +119,16 @@ class Rule(models.Model):
         _("at most every (minutes)"),
         default=0,
         validators=[MaxValueValidator(MAX_MINUTES)],
-        help_text=_("Per device and kind of event; 0 tells every one."),
+        help_text=_("Per device and kind of event; 0: no limit."),
     )
     digest_every_minutes = models.PositiveIntegerField(
-        _("together every (minutes)"),
+        _("digest every (minutes)"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(24 * 60)],
     )
     digest_daily_at = models.TimeField(
-        _("together daily at"), null=True, blank=True, help_text=_("On the reader's clock.")
+        _("digest daily at"), null=True, blank=True, help_text=_("In the recipient's time zone.")
     )
 
     class Meta:
@@ -139,7 +139,7 @@ class Rule(models.Model):
             models.CheckConstraint(
                 name="rule_has_one_kind_of_digest",
                 condition=models.Q(digest_every_minutes__isnull=True) | models.Q(digest_daily_at__isnull=True),
-                violation_error_message=_("Choose one: together every so many minutes, or daily."),
+                violation_error_message=_("Choose one digest: every so many minutes, or daily."),
             )
         ]
 
@@ -148,12 +148,12 @@ class Rule(models.Model):
 
     def clean(self) -> None:
         """Raise ValidationError for a rule that could never tell anything."""
-        if RuleNews.SYSTEM in (self.event_kinds or ()) and self.fleet_id is not None:
-            raise ValidationError({"fleet": _("News of the system is about no fleet: make a rule for every fleet.")})
+        if RuleSubject.SYSTEM in (self.event_kinds or ()) and self.fleet_id is not None:
+            raise ValidationError({"fleet": _("System alerts belong to no fleet: leave the fleet empty.")})
 
 
 class EscalationStep(models.Model):
-    """Whom a rule tells when nobody has acknowledged its news so many minutes after it was told."""
+    """Whom a rule notifies when nobody has acknowledged its news so many minutes after it was notified."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="escalation_steps", verbose_name=_("rule"))
     after_minutes = models.PositiveIntegerField(

@@ -1,4 +1,4 @@
-"""Who could be told: rules, people and what they may see, each kind of row read once however many events there are."""
+"""Who could be notified: rules, people and what they may see, each kind of row read once however many events there are."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Q
 
-from notifications_app.matching.decisions import Access, Context, RuleValue, ToldAt
+from notifications_app.matching.decisions import Access, Context, NotifiedAt, RuleValue
 from notifications_app.matching.delivery_times import Digest, Person
-from notifications_app.messages.rendering import Reader
+from notifications_app.messages.rendering import Recipient
 from notifications_app.models import RuleCooldown
 from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
@@ -23,7 +23,7 @@ from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
 
 # A null language falls back to the system's, a null zone to that of the fleet the news is about.
 Preference = tuple[str | None, str | None, Units]
-Readers = dict[int, Preference]
+Preferences = dict[int, Preference]
 NO_PREFERENCE: Preference = (None, None, Units())
 
 
@@ -33,10 +33,10 @@ class Audience:
 
     rules: list[RuleValue]
     context: Context
-    readers: Readers
+    preferences: Preferences
 
-    def reader(self, user_id: int, fleet: Fleet) -> Reader:
-        return reader_of(self.readers[user_id], fleet.time_zone)
+    def recipient(self, user_id: int, fleet: Fleet) -> Recipient:
+        return recipient_of(self.preferences[user_id], fleet.time_zone)
 
 
 def read_audience(
@@ -60,11 +60,11 @@ def read_audience(
         max_age=max_age,
         access=Access(everywhere_among(people, VIEW_DEVICES), members),
         people={user.pk: person_of(user) for user in people},
-        zones={fleet.pk: zone_of(fleet.time_zone) for fleet in fleets.values()},
-        told_at={} if expressly else _told_at([rule.id for rule in rules if rule.cooldown], device_ids),
+        zones={fleet.pk: time_zone_or_default(fleet.time_zone) for fleet in fleets.values()},
+        notified_at={} if expressly else _read_cooldowns([rule.id for rule in rules if rule.cooldown], device_ids),
         expressly=expressly,
     )
-    return Audience(rules, context, readers_of(people))
+    return Audience(rules, context, preferences_of(people))
 
 
 def _members(fleet_ids: Iterable[int], user_ids: set[int], roles: set[str]) -> dict[int, dict[int, str]]:
@@ -79,23 +79,23 @@ def _members(fleet_ids: Iterable[int], user_ids: set[int], roles: set[str]) -> d
     return dict(members)
 
 
-def _told_at(rule_ids: list[int], device_ids: Collection[int]) -> ToldAt:
+def _read_cooldowns(rule_ids: list[int], device_ids: Collection[int]) -> NotifiedAt:
     if not rule_ids:
         return {}
     rows = RuleCooldown.objects.filter(rule__in=rule_ids, device__in=device_ids)
     return {
-        (rule, device, kind): at for rule, device, kind, at in rows.values_list("rule", "device", "kind", "told_at")
+        (rule, device, kind): at for rule, device, kind, at in rows.values_list("rule", "device", "kind", "notified_at")
     }
 
 
 def person_of(user: AbstractUser) -> Person:
-    """When a user, read with their preference, wants to be told."""
+    """When a user, read with their preference, wants to be notified."""
     preference = getattr(user, "notification_preference", None)
     if preference is None:
-        return Person(user.pk, zone_of(settings.TIME_ZONE))
+        return Person(user.pk, time_zone_or_default(settings.TIME_ZONE))
     return Person(
         user.pk,
-        zone_of(preference.time_zone),
+        time_zone_or_default(preference.time_zone),
         preference.quiet_from,
         preference.quiet_to,
         Digest(preference.digest_every_minutes, preference.digest_daily_at),
@@ -120,29 +120,29 @@ def administrators() -> list[AbstractUser]:
     return list(users.select_related("notification_preference").order_by("pk"))
 
 
-def readers_of(people: Iterable[AbstractUser]) -> Readers:
+def preferences_of(people: Iterable[AbstractUser]) -> Preferences:
     """How each of these people reads; they must have been read with their preference."""
-    readers: Readers = {}
+    preferences: Preferences = {}
     for user in people:
         preference = getattr(user, "notification_preference", None)
-        readers[user.pk] = (
+        preferences[user.pk] = (
             (preference.language, preference.time_zone, preference.units) if preference else NO_PREFERENCE
         )
-    return readers
+    return preferences
 
 
-def reader_of(preference: Preference, fallback_zone: str) -> Reader:
-    """The reader of a preference; without one the system's language and `fallback_zone`.
+def recipient_of(preference: Preference, fallback_zone: str) -> Recipient:
+    """The recipient of a preference; without one the system's language and `fallback_zone`.
 
     A zone that this system does not know (any more) never keeps news, nor the positions it came with, from being
     written: then times are in the system's zone.
     """
     language, zone, units = preference
     wanted = zone or fallback_zone
-    return Reader(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE, units)
+    return Recipient(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE, units)
 
 
-def zone_of(name: str) -> zoneinfo.ZoneInfo:
+def time_zone_or_default(name: str) -> zoneinfo.ZoneInfo:
     """The zone of this name, or the system's where there is no such zone (any more)."""
     return zoneinfo.ZoneInfo(name if _is_zone(name) else settings.TIME_ZONE)
 

@@ -1,4 +1,4 @@
-"""What a digest of an outage tells together: the deliveries that were merged into it, as far as its reader may see them."""
+"""What a digest of an outage lists together: the deliveries that were merged into it, as far as its recipient may see them."""
 
 from __future__ import annotations
 

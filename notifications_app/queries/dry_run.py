@@ -35,7 +35,7 @@ class Verdict:
 
 
 def dry_run(event: Event, device: Device, *, now: datetime) -> list[Verdict]:
-    """What would follow from `event`, which need not be stored; those who would be told come first.
+    """What would follow from `event`, which need not be stored; those who would be notified come first.
 
     A stored event is judged as when it was recorded. At most MAX_RULES rules of the fleet are asked. `device` has its
     fleet at hand.
@@ -53,19 +53,19 @@ def dry_run(event: Event, device: Device, *, now: datetime) -> list[Verdict]:
     decisions = [one for rule in rules if rows[rule.id].is_active for one in match(value, [rule], audience.context)]
     off = [Decision(rule, None, Outcome.NO, Reason.RULE_OFF) for rule in rules if not rows[rule.id].is_active]
     people = _everybody(device, decisions)
-    told = {one.user_id for one in decisions if one.user_id is not None}
+    notified = {one.user_id for one in decisions if one.user_id is not None}
     others = [
         Verdict(None, "", pk, name, Outcome.NO, Reason.NOT_NAMED, [])
         for pk, name in sorted(people.items())
-        if pk not in told
+        if pk not in notified
     ]
     return _sorted([*(_verdict(one, rows, people) for one in [*decisions, *off]), *others])
 
 
 def _before(audience: Audience, event: Event) -> Audience:
     """The audience with the cooldowns that this very event, or later ones, did not begin."""
-    told_at = {key: at for key, at in audience.context.told_at.items() if at < event.occurred_at}
-    return replace(audience, context=replace(audience.context, told_at=told_at))
+    notified_at = {key: at for key, at in audience.context.notified_at.items() if at < event.occurred_at}
+    return replace(audience, context=replace(audience.context, notified_at=notified_at))
 
 
 def _everybody(device: Device, decisions: Sequence[Decision]) -> dict[int, str]:
@@ -83,11 +83,11 @@ def _verdict(one: Decision, rows: Mapping[int, Rule], people: Mapping[int, str])
         user="" if one.user_id is None else people.get(one.user_id, f"#{one.user_id}"),
         outcome=one.outcome,
         reason=one.reason,
-        channels=sorted(one.rule.channels) if one.outcome in (Outcome.TELL, Outcome.HOLD) else [],
+        channels=sorted(one.rule.channels) if one.outcome in (Outcome.NOTIFY, Outcome.HOLD) else [],
         due_at=one.due_at,
     )
 
 
 def _sorted(verdicts: list[Verdict]) -> list[Verdict]:
-    order: dict[Any, int] = {Outcome.TELL: 0, Outcome.HOLD: 1, Outcome.WAIT: 2, Outcome.NO: 3}
+    order: dict[Any, int] = {Outcome.NOTIFY: 0, Outcome.HOLD: 1, Outcome.WAIT: 2, Outcome.NO: 3}
     return sorted(verdicts, key=lambda one: order[one.outcome])

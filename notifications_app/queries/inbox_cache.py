@@ -4,7 +4,7 @@ Keys, under the cache's prefix:
 `notifications:version:{user}`         another random value after each change; CHANGING while one is being committed
 `notifications:recent:{user}:{version}` the entry read under that version
 
-An entry read before a change is never found after it, since the version is another one: a slow reader cannot bring it back.
+An entry read before a change is never found after it, since the version is another one: a slow recipient cannot bring it back.
 While a change is being committed nothing is cached, so that a process killed after its commit leaves nothing wrong behind.
 """
 

@@ -1,4 +1,4 @@
-"""By which ways news reach each person: their destinations, and what they unsubscribed from. Two queries for all."""
+"""Delivery targets per user: their destinations, and what they unsubscribed from. Two queries for all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import ChannelKind, Destination, EmailOptOut
 
 
-class News(Protocol):
+class DraftLike(Protocol):
     """What is asked of a message to one person."""
 
     @property
@@ -27,31 +27,31 @@ class News(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """`destinations` are ids of those switched on, by (user, channel); `opt_outs` are (user, rule id or kind of news)."""
+class Targets:
+    """`destinations` are ids of those switched on, by (user, channel); `opt_outs` are (user, rule id or kind of draft)."""
 
     destinations: dict[tuple[int, str], list[int]]
     opt_outs: frozenset[tuple[int, int | str]]
 
-    def of(self, news: News) -> Iterator[tuple[str, int | None]]:
-        """(channel, destination id or None) of every delivery that this news gets."""
-        for channel in sorted(news.channels):
+    def of(self, draft: DraftLike) -> Iterator[tuple[str, int | None]]:
+        """(channel, destination id or None) of every delivery that this draft gets."""
+        for channel in sorted(draft.channels):
             # A channel that a newer release put into a rule is not ours to send.
             if channel not in CHANNELS:
                 continue
             if CHANNELS[channel].has_destinations:
-                yield from ((channel, one) for one in self.destinations.get((news.user_id, channel), ()))
-            elif channel != ChannelKind.EMAIL or not self._is_unwanted(news):
+                yield from ((channel, one) for one in self.destinations.get((draft.user_id, channel), ()))
+            elif channel != ChannelKind.EMAIL or not self._is_unwanted(draft):
                 yield channel, None
 
-    def _is_unwanted(self, news: News) -> bool:
-        if news.on_behalf_to or not self.opt_outs:
+    def _is_unwanted(self, draft: DraftLike) -> bool:
+        if draft.on_behalf_to or not self.opt_outs:
             return False
-        return (news.user_id, news.kind) in self.opt_outs or (news.user_id, news.rule_id or 0) in self.opt_outs
+        return (draft.user_id, draft.kind) in self.opt_outs or (draft.user_id, draft.rule_id or 0) in self.opt_outs
 
 
-def read_ways(wanted: Iterable[tuple[int, Collection[str]]]) -> Ways:
-    """The ways of these people through these channels."""
+def read_targets(wanted: Iterable[tuple[int, Collection[str]]]) -> Targets:
+    """The targets of these people through these channels."""
     users: defaultdict[str, set[int]] = defaultdict(set)
     for user_id, channels in wanted:
         for channel in channels:
@@ -59,7 +59,7 @@ def read_ways(wanted: Iterable[tuple[int, Collection[str]]]) -> Ways:
     with_own = {
         channel: ids for channel, ids in users.items() if channel in CHANNELS and CHANNELS[channel].has_destinations
     }
-    return Ways(_destinations(with_own), _opt_outs(users.get(ChannelKind.EMAIL.value, set())))
+    return Targets(_destinations(with_own), _opt_outs(users.get(ChannelKind.EMAIL.value, set())))
 
 
 def _destinations(users: dict[str, set[int]]) -> dict[tuple[int, str], list[int]]:

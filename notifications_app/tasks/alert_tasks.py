@@ -21,44 +21,44 @@ def send_geofence_alert(
     event_type: Literal["enter", "exit"],
     position_data: dict[str, Any] | None = None,
 ) -> dict[str, int]:
-    """Tell that a device entered or left a geofence."""
-    told = events.alert_geofence(
+    """Notify that a device entered or left a geofence."""
+    notified = events.alert_geofence(
         device_id=device_id,
         geofence_id=geofence_id,
         event_type=event_type,
         position_data=position_data or {},
         now=timezone.now(),
     )
-    return {"notifications": len(told)}
+    return {"notifications": len(notified)}
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_device_offline_alert(device_id: RowId, offline_duration_minutes: Minutes) -> dict[str, int]:
-    """Tell that a device has been silent for so many minutes."""
-    told = events.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
-    return {"notifications": len(told)}
+    """Notify that a device has been silent for so many minutes."""
+    notified = events.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
+    return {"notifications": len(notified)}
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_speed_alert(
     device_id: RowId, speed: SpeedKph, speed_limit: SpeedKph, position_data: dict[str, Any] | None = None
 ) -> dict[str, int]:
-    """Tell that a device is faster than its limit (both in km/h)."""
-    told = events.alert_speed(
+    """Notify that a device is faster than its limit (both in km/h)."""
+    notified = events.alert_speed(
         device_id=device_id,
         speed_kph=speed,
         limit_kph=speed_limit,
         position_data=position_data or {},
         now=timezone.now(),
     )
-    return {"notifications": len(told)}
+    return {"notifications": len(notified)}
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_maintenance_reminder(device_id: RowId, plan_id: RowId) -> dict[str, int]:
-    """Tell how a maintenance plan of a device stands."""
-    told = events.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
-    return {"notifications": len(told)}
+    """Notify of the state of a device's maintenance plan."""
+    notified = events.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
+    return {"notifications": len(notified)}
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=is_oneself)
@@ -73,23 +73,23 @@ def send_daily_summary(user_id: RowId | None = None) -> dict[str, int]:
 def send_system_alert(
     subject: str, message: str, level: Literal["info", "warning", "error", "critical"] = "warning"
 ) -> dict[str, int]:
-    """Tell all administrators about trouble of the system."""
-    told = system.alert_administrators(subject=subject, message=message, level=level, now=timezone.now())
-    return {"notifications": len(told)}
+    """Notify all administrators of trouble of the system."""
+    notified = system.alert_administrators(subject=subject, message=message, level=level, now=timezone.now())
+    return {"notifications": len(notified)}
 
 
 @task(queue="notifications")
-def dispatch_events(dispatch_id: RowId) -> dict[str, int]:
-    """Ask the rules about noted events and write what follows."""
-    return events.dispatch(dispatch_id, now=timezone.now())
+def dispatch_events(outbox_id: RowId) -> dict[str, int]:
+    """Match the events of an outbox row against the rules and write the notifications."""
+    return events.process_outbox_row(outbox_id, now=timezone.now())
 
 
 @task(queue="notifications", schedulable=True)
 def send_due_alerts() -> dict[str, int]:
-    """Send what is due: what has lasted long enough, digests, and what nobody acknowledged."""
+    """Send due alerts: pending ones, digests and escalations."""
     now = timezone.now()
     return {
-        "lasted": events.tell_what_lasted(now=now),
+        "lasted": events.send_pending_alerts(now=now),
         "digests": digests.send_due_digests(now=now),
         "escalated": events.escalate_due(now=now),
     }
@@ -97,5 +97,5 @@ def send_due_alerts() -> dict[str, int]:
 
 @task(queue="notifications", schedulable=True)
 def send_due_daily_summaries() -> dict[str, int]:
-    """Start a job for each subscriber on whose clock it is time for the daily summary."""
+    """Start a job for each subscriber whose daily summary is due in their time zone."""
     return {"jobs": digests.start_due_summaries(now=timezone.now())}

@@ -20,11 +20,11 @@ def deliver_notification(delivery_id: RowId) -> dict[str, str]:
 
 @task(queue="notifications", schedulable=True)
 def sweep_stuck_deliveries() -> dict[str, int]:
-    """Enqueue deliveries, and events on their way to the rules, that were left behind."""
+    """Enqueue abandoned deliveries and event outbox rows."""
     now = timezone.now()
     return {
         "enqueued": notifications.sweep_stuck_deliveries(now=now),
-        "dispatches": events.sweep_dispatches(now=now),
+        "outbox_rows": events.sweep_event_outbox(now=now),
     }
 
 
@@ -32,7 +32,7 @@ def sweep_stuck_deliveries() -> dict[str, int]:
 def cleanup_notifications(
     days_to_keep: Days | None = None, dry_run: bool = False, max_seconds: WindowSeconds | None = None
 ) -> dict[str, Any]:
-    """Remove notifications older than so many days with their deliveries, except what is still being sent."""
+    """Remove notifications older than so many days with their deliveries, except unsent ones."""
     return notifications.remove_old_notifications(
         now=timezone.now(), days_to_keep=days_to_keep, dry_run=dry_run, max_seconds=max_seconds
     )

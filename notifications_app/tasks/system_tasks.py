@@ -11,5 +11,5 @@ from tasks_app.engine import task
 # In another queue than the one that sends the messages, so that it can tell of that one being stuck.
 @task(queue="cleanup", schedulable=True)
 def check_system() -> dict[str, int]:
-    """Tell administrators of queues that are behind, failing jobs, missing workers, a full disk, disabled schedules."""
+    """Notify administrators of queues that are behind, failing jobs, missing workers, a full disk, disabled schedules."""
     return system.check_system(now=timezone.now())

@@ -65,19 +65,19 @@ def _dated(at: date, pattern: str) -> str:
 
 @register.filter
 def speed(kph: float, units: Units) -> str:
-    """A speed in the reader's unit: `101 km/h`, `63 mph`."""
+    """A speed in the recipient's unit: `101 km/h`, `63 mph`."""
     return f"{_number(in_unit(kph, units.speed))} {unit_symbol(units.speed)}"
 
 
 @register.filter
 def distance(kilometers: float, units: Units) -> str:
-    """A distance in the reader's unit: `1,235 km`, `767 mi`."""
+    """A distance in the recipient's unit: `1,235 km`, `767 mi`."""
     return f"{_number(in_unit(kilometers, units.distance))} {unit_symbol(units.distance)}"
 
 
 @register.filter
 def driven(meters: float, units: Units) -> str:
-    """The distance of one trip in the reader's unit: `0.4 km`, `17.3 km`, `10.7 mi`."""
+    """The distance of one trip in the recipient's unit: `0.4 km`, `17.3 km`, `10.7 mi`."""
     value = number_format(in_unit(meters / 1000, units.distance), 1, use_l10n=True, force_grouping=True)
     return f"{value} {unit_symbol(units.distance)}"
 

@@ -34,7 +34,7 @@ class NotificationConsumer(PersonalConsumer):
         await self.send(messages.simple_message("unread", count=count))
         self._start(self._beat())
 
-    async def notification_told(self, event: dict[str, Any]) -> None:
+    async def notification_created(self, event: dict[str, Any]) -> None:
         """Pass on what channels/websocket.py sends to the group."""
         if self.is_open:
             await self.send(json.dumps({"type": "notification", **event["notification"]}))

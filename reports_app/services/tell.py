@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from notifications_app.messages.contents import Spot
 from notifications_app.messages.rendering import Message
-from notifications_app.models import NotificationKind, RuleNews
+from notifications_app.models import NotificationKind, RuleSubject
 from notifications_app.queries.audience import read_people
 from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import ALL_CHANNELS, notify_with_message
@@ -38,7 +38,7 @@ def tell_ready(report_id: int, *, now: datetime) -> list[int]:
         files = [{"label": _heading(report), "url": report_link(report, person)}]
         return {"files": files, "expires_at": report.expires_at}
 
-    return _tell(report, followers, RuleNews.REPORT_READY, context_for, "ready", now)
+    return _tell(report, followers, RuleSubject.REPORT_READY, context_for, "ready", now)
 
 
 def tell_failed(report_id: int, *, now: datetime) -> list[int]:
@@ -48,7 +48,7 @@ def tell_failed(report_id: int, *, now: datetime) -> list[int]:
         return []
     context = {"error": report.error, "spot": Spot(report.finished_at or now)}
     followers = ReportFollower.objects.filter(report=report)
-    return _tell(report, followers, RuleNews.REPORT_FAILED, lambda person: context, "failed", now)
+    return _tell(report, followers, RuleSubject.REPORT_FAILED, lambda person: context, "failed", now)
 
 
 def took_long(report: Report) -> bool:
@@ -86,7 +86,7 @@ def _heading(report: Report) -> Any:
 def _tell(
     report: Report,
     followers: QuerySet[ReportFollower],
-    kind: RuleNews,
+    kind: RuleSubject,
     context_for: Callable[[AbstractUser], dict[str, Any]],
     outcome: str,
     now: datetime,

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from notifications_app.models import EventDispatch, Notification
-from notifications_app.services.events.event_outbox import sweep_dispatches
+from notifications_app.services.events.event_outbox import sweep_event_outbox
 from tasks_app.models import Event
 from tests.support.cluster import ROOT, allowed, environment
 from tests.support.notifications import make_geofence, make_rule
@@ -25,7 +25,7 @@ from django.utils import timezone
 from notifications_app.services.events import event_outbox
 from tasks_app.services.positions import process_batch
 
-event_outbox.enqueue_dispatches = lambda *_args, **_options: os.kill(os.getpid(), signal.SIGKILL)
+event_outbox.enqueue_outbox_rows = lambda *_args, **_options: os.kill(os.getpid(), signal.SIGKILL)
 process_batch(json.loads(sys.argv[1]), received_at=timezone.now())
 """
 
@@ -51,7 +51,7 @@ def test_events_of_a_process_killed_after_its_commit_are_told_once(device, fleet
     assert EventDispatch.objects.count() == 1
     assert run_jobs("notifications") == 0
     for _ in range(2):
-        sweep_dispatches(now=timezone.now() + timedelta(minutes=2))
+        sweep_event_outbox(now=timezone.now() + timedelta(minutes=2))
         run_jobs("notifications")
     assert Notification.objects.get().subject == "Van 1 entered Depot"
     assert not EventDispatch.objects.exists()

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications_app.models import ChannelKind, EventDispatch, Notification, Rule
-from notifications_app.services.events.event_outbox import dispatch
+from notifications_app.services.events.event_outbox import process_outbox_row
 from notifications_app.services.texts.lazy_bodies import fill_bodies
 from tasks_app.models import Device, Event, EventKind, Fleet, Geofence
 from tasks_app.signals import events_recorded
@@ -53,8 +53,8 @@ def record_events(device: Device, *kinds: str, occurred_at: datetime | None = No
 
 def tell_noted_events(now: datetime | None = None) -> None:
     """Do at once what the jobs that ask the rules about noted events would do."""
-    for dispatch_id in list(EventDispatch.objects.order_by("pk").values_list("pk", flat=True)):
-        dispatch(dispatch_id, now=now or timezone.now())
+    for outbox_id in list(EventDispatch.objects.order_by("pk").values_list("pk", flat=True)):
+        process_outbox_row(outbox_id, now=now or timezone.now())
 
 
 def stored_notifications() -> list[Notification]:

@@ -24,7 +24,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "calculate_device_statistics": {"device_id": 1},
     "deliver_notification": {"delivery_id": 1},
     "deliver_report_run": {"run_id": 1},
-    "dispatch_events": {"dispatch_id": 1},
+    "dispatch_events": {"outbox_id": 1},
     "export_report_data": {"report_id": 1, "format": "csv"},
     "generate_device_report": {"device_id": 1, "start": "2026-01-01", "end": "2026-01-02"},
     "generate_fleet_report": {"start": "2026-01-01", "end": "2026-01-02"},

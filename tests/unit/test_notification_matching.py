@@ -15,7 +15,7 @@ from notifications_app.matching.decisions import (
     Reason,
     RuleIndex,
     RuleValue,
-    is_news,
+    is_fresh,
     match,
 )
 from notifications_app.matching.delivery_times import Digest, Person, digest_due, is_due_daily, quiet_until
@@ -61,9 +61,11 @@ def decisions_of(wanting: RuleValue, happening: EventValue, **fields) -> list[tu
     return [(one.user_id, one.outcome.value, one.reason.value) for one in decisions]
 
 
-def notified_users(rules, events, *, flood_at=100, told_lately=(), **fields):
-    found = collect(events, RuleIndex(rules), context(**fields), told_lately=dict(told_lately), flood_at=flood_at)
-    return [(tell.event.id, tell.user_id, set(tell.channels)) for tell in found.tells]
+def notified_users(rules, events, *, flood_at=100, notified_lately=(), **fields):
+    found = collect(
+        events, RuleIndex(rules), context(**fields), notified_lately=dict(notified_lately), flood_at=flood_at
+    )
+    return [(alert.event.id, alert.user_id, set(alert.channels)) for alert in found.alerts]
 
 
 def ids(*values) -> frozenset:
@@ -78,38 +80,42 @@ OFFLINE = {"kind": "device_offline", "geofence_id": None}
     ("wanting", "happening", "reason"),
     [
         # The kind is among the rule's, the fleet is its fleet, nothing is narrowed down.
-        (rule(), event(), Reason.TOLD),
-        (rule(), event("overspeed"), Reason.TOLD),
+        (rule(), event(), Reason.NOTIFIED),
+        (rule(), event("overspeed"), Reason.NOTIFIED),
         # Another kind, another fleet; no fleet is every fleet.
         (rule(), event("geofence_exit"), Reason.OTHER_KIND),
         (rule(), event(fleet_id=OTHER_FLEET), Reason.OTHER_FLEET),
-        (rule(fleet_id=None), event(fleet_id=OTHER_FLEET), Reason.TOLD),
+        (rule(fleet_id=None), event(fleet_id=OTHER_FLEET), Reason.NOTIFIED),
         # Named devices narrow down every kind.
-        (rule(device_ids=ids(VAN)), event(), Reason.TOLD),
+        (rule(device_ids=ids(VAN)), event(), Reason.NOTIFIED),
         (rule(device_ids=ids(TRUCK)), event("overspeed"), Reason.OTHER_DEVICE),
         # Named geofences narrow down geofence events only.
-        (rule(geofence_ids=ids(DEPOT)), event(), Reason.TOLD),
+        (rule(geofence_ids=ids(DEPOT)), event(), Reason.NOTIFIED),
         (rule(geofence_ids=ids(YARD)), event(), Reason.OTHER_GEOFENCE),
         (rule(geofence_ids=ids(YARD)), event(geofence_id=None), Reason.OTHER_GEOFENCE),
-        (rule(geofence_ids=ids(YARD)), event("overspeed", geofence_id=None), Reason.TOLD),
+        (rule(geofence_ids=ids(YARD)), event("overspeed", geofence_id=None), Reason.NOTIFIED),
         # Both at once: each must allow it.
         (rule(device_ids=ids(VAN), geofence_ids=ids(YARD)), event(), Reason.OTHER_GEOFENCE),
-        (rule(device_ids=ids(VAN), geofence_ids=ids(DEPOT)), event(), Reason.TOLD),
+        (rule(device_ids=ids(VAN), geofence_ids=ids(DEPOT)), event(), Reason.NOTIFIED),
         # Alarms by name, however the device writes them; other kinds have none.
-        (rule(alarms=ids("sos")), event("alarm", alarm="SOS"), Reason.TOLD),
+        (rule(alarms=ids("sos")), event("alarm", alarm="SOS"), Reason.NOTIFIED),
         (rule(alarms=ids("sos")), event("alarm", alarm="tow"), Reason.OTHER_ALARM),
-        (rule(alarms=ids("sos")), event("overspeed"), Reason.TOLD),
+        (rule(alarms=ids("sos")), event("overspeed"), Reason.NOTIFIED),
         # Above a speed: equal is not above, unknown is not known to be.
-        (rule(min_speed_kph=80), event(speed_kph=80.1), Reason.TOLD),
+        (rule(min_speed_kph=80), event(speed_kph=80.1), Reason.NOTIFIED),
         (rule(min_speed_kph=80), event(speed_kph=80.0), Reason.TOO_SLOW),
         (rule(min_speed_kph=80), event(speed_kph=None), Reason.TOO_SLOW),
         # Only inside a geofence, whatever happened.
-        (rule(within_geofence_ids=ids(DEPOT, YARD)), event("overspeed", inside=ids(YARD)), Reason.TOLD),
+        (rule(within_geofence_ids=ids(DEPOT, YARD)), event("overspeed", inside=ids(YARD)), Reason.NOTIFIED),
         (rule(within_geofence_ids=ids(DEPOT)), event("overspeed", inside=ids(YARD)), Reason.NOT_INSIDE),
         # Windows are on the fleet's clocks, where it is seven in the morning.
-        (rule(windows=MORNINGS), event(), Reason.TOLD),
+        (rule(windows=MORNINGS), event(), Reason.NOTIFIED),
         (rule(windows=NIGHTS), event(), Reason.OUTSIDE_WINDOWS),
-        (rule(windows=NIGHTS), event(occurred_at=NOW - timedelta(hours=2), **{"kind": "device_offline"}), Reason.TOLD),
+        (
+            rule(windows=NIGHTS),
+            event(occurred_at=NOW - timedelta(hours=2), **{"kind": "device_offline"}),
+            Reason.NOTIFIED,
+        ),
         # Late, and very late.
         (rule(), event(occurred_at=NOW - timedelta(hours=2)), Reason.BACKLOG),
         (rule(), event(occurred_at=NOW - timedelta(hours=25)), Reason.TOO_OLD),
@@ -121,8 +127,8 @@ OFFLINE = {"kind": "device_offline", "geofence_id": None}
 def test_it_gives_the_reason_for_each_yes_and_no(wanting, happening, reason):
     (decision,) = match(happening, [wanting], context())
     assert decision.reason is reason
-    # The index finds whatever would be told, and nothing else is told.
-    assert bool(notified_users([wanting], [happening])) is (reason is Reason.TOLD)
+    # The index finds whatever would be notified, and nothing else is notified.
+    assert bool(notified_users([wanting], [happening])) is (reason is Reason.NOTIFIED)
 
 
 @pytest.mark.parametrize(
@@ -130,16 +136,16 @@ def test_it_gives_the_reason_for_each_yes_and_no(wanting, happening, reason):
     [
         # Silent for 15 minutes when noticed: the rule waits until it is an hour.
         (event(**OFFLINE, began_at=NOW - timedelta(minutes=15)), ("wait", NOW + timedelta(minutes=45))),
-        (event(**OFFLINE, began_at=NOW - timedelta(minutes=60)), ("tell", None)),
+        (event(**OFFLINE, began_at=NOW - timedelta(minutes=60)), ("notify", None)),
         # Overspeed that still goes on; that is over and was too short; that is over and was long.
         (event("overspeed", began_at=NOW), ("wait", NOW + AN_HOUR)),
         (event("overspeed", began_at=NOW, ended_at=NOW + timedelta(minutes=59)), ("no", None)),
-        (event("overspeed", began_at=NOW - AN_HOUR, ended_at=NOW), ("tell", None)),
-        # The return is told of those silences of which was told.
+        (event("overspeed", began_at=NOW - AN_HOUR, ended_at=NOW), ("notify", None)),
+        # The return is notified of those silences of which was notified.
         (event("device_online", began_at=NOW - timedelta(minutes=20), ended_at=NOW), ("no", None)),
-        (event("device_online", began_at=NOW - timedelta(minutes=60), ended_at=NOW), ("tell", None)),
+        (event("device_online", began_at=NOW - timedelta(minutes=60), ended_at=NOW), ("notify", None)),
         # What does not last is not asked to.
-        (event("geofence_enter"), ("tell", None)),
+        (event("geofence_enter"), ("notify", None)),
     ],
 )
 def test_it_waits_until_something_has_lasted_as_long_as_the_rule_wants(happening, expected):
@@ -151,14 +157,14 @@ def test_it_waits_until_something_has_lasted_as_long_as_the_rule_wants(happening
     ("user_ids", "roles", "access", "expected"),
     [
         ((ANA, BEN), (), Access(), [(ANA, "no", "no_access"), (BEN, "no", "no_access")]),
-        ((ANA,), (), EVERYONE, [(ANA, "tell", "told")]),
+        ((ANA,), (), EVERYONE, [(ANA, "notify", "notified")]),
         # A member of another fleet sees nothing of this one; staff need no membership.
         ((ANA,), (), Access(members={OTHER_FLEET: {ANA: "manager"}}), [(ANA, "no", "no_access")]),
-        ((BEN,), (), Access(everywhere=ids(BEN)), [(BEN, "tell", "told")]),
+        ((BEN,), (), Access(everywhere=ids(BEN)), [(BEN, "notify", "notified")]),
         # Roles, and who is named beside them, each once.
-        ((), ("manager",), EVERYONE, [(BEN, "tell", "told")]),
-        ((), ("manager", "operator"), EVERYONE, [(ANA, "tell", "told"), (BEN, "tell", "told")]),
-        ((BEN,), ("manager",), EVERYONE, [(BEN, "tell", "told")]),
+        ((), ("manager",), EVERYONE, [(BEN, "notify", "notified")]),
+        ((), ("manager", "operator"), EVERYONE, [(ANA, "notify", "notified"), (BEN, "notify", "notified")]),
+        ((BEN,), ("manager",), EVERYONE, [(BEN, "notify", "notified")]),
         ((), ("viewer",), EVERYONE, [(None, "no", "nobody")]),
         # Somebody who is not active (any more).
         ((99,), (), Access(everywhere=ids(99)), [(99, "no", "inactive")]),
@@ -173,11 +179,11 @@ def test_it_tells_those_named_and_those_with_a_role_who_may_see_the_fleet(user_i
     [
         # Quiet until eight in the morning: held until then, except what is urgent.
         ({"quiet": ("22:00", "08:00")}, rule(), event(), ("hold", "quiet_hours", NOW + AN_HOUR)),
-        ({"quiet": ("22:00", "08:00")}, rule(), event("alarm"), ("tell", "told", None)),
-        ({"quiet": ("22:00", "07:00")}, rule(), event(), ("tell", "told", None)),
+        ({"quiet": ("22:00", "08:00")}, rule(), event("alarm"), ("notify", "notified", None)),
+        ({"quiet": ("22:00", "07:00")}, rule(), event(), ("notify", "notified", None)),
         # The person's digest, the rule's own digest, which comes first and holds the urgent too: it was asked for.
         ({"every": 30}, rule(), event(), ("hold", "digest", NOW + timedelta(minutes=30))),
-        ({"every": 30}, rule(), event("alarm"), ("tell", "told", None)),
+        ({"every": 30}, rule(), event("alarm"), ("notify", "notified", None)),
         ({"every": 30}, rule(digest=Digest(10)), event(), ("hold", "digest", NOW + timedelta(minutes=10))),
         ({}, rule(digest=Digest(10)), event("alarm"), ("hold", "digest", NOW + timedelta(minutes=10))),
         # A digest that is due in quiet hours waits for their end.
@@ -197,24 +203,26 @@ def test_it_holds_back_what_a_person_wants_later(person, wanting, happening, exp
     ("told_ago", "happening", "reason"),
     [
         (timedelta(minutes=29), event(), Reason.COOLDOWN),
-        (timedelta(minutes=30), event(), Reason.TOLD),
+        (timedelta(minutes=30), event(), Reason.NOTIFIED),
         # Another kind, another device.
-        (timedelta(minutes=5), event("overspeed"), Reason.TOLD),
-        (timedelta(minutes=5), event(device_id=TRUCK), Reason.TOLD),
+        (timedelta(minutes=5), event("overspeed"), Reason.NOTIFIED),
+        (timedelta(minutes=5), event(device_id=TRUCK), Reason.NOTIFIED),
     ],
 )
 def test_it_is_silent_for_a_while_after_it_told(told_ago, happening, reason):
-    told_at = {(1, VAN, "geofence_enter"): NOW - told_ago}
-    (decision,) = match(happening, [rule(cooldown=timedelta(minutes=30))], context(told_at=told_at))
+    notified_at = {(1, VAN, "geofence_enter"): NOW - told_ago}
+    (decision,) = match(happening, [rule(cooldown=timedelta(minutes=30))], context(notified_at=notified_at))
     assert decision.reason is reason
 
 
 def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
     events = [event(id=2, occurred_at=NOW), event(id=1, occurred_at=NOW - timedelta(minutes=1)), event("alarm", id=3)]
-    found = collect(events, RuleIndex([rule(cooldown=timedelta(minutes=30))]), context(), told_lately={}, flood_at=100)
-    assert [tell.event.id for tell in found.tells] == [1, 3]
-    told_at = {(1, VAN, "geofence_enter"): NOW - timedelta(minutes=1), (1, VAN, "alarm"): NOW}
-    assert found.cooldowns == told_at
+    found = collect(
+        events, RuleIndex([rule(cooldown=timedelta(minutes=30))]), context(), notified_lately={}, flood_at=100
+    )
+    assert [alert.event.id for alert in found.alerts] == [1, 3]
+    notified_at = {(1, VAN, "geofence_enter"): NOW - timedelta(minutes=1), (1, VAN, "alarm"): NOW}
+    assert found.cooldowns == notified_at
 
 
 @pytest.mark.parametrize(
@@ -234,7 +242,7 @@ def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
 )
 def test_it_tells_nobody_of_events_of_late_fixes(kind, age, expected):
     happening = event(kind, occurred_at=NOW - age)
-    assert is_news(happening, now=NOW, max_age=MAX_AGE) is expected
+    assert is_fresh(happening, now=NOW, max_age=MAX_AGE) is expected
     assert bool(notified_users([rule(event_kinds=frozenset({kind}))], [happening])) is expected
 
 
@@ -253,24 +261,26 @@ def test_what_one_rule_tells_at_once_another_does_not_hold_as_well():
         rule(id=2, channels=ids("in_app", "email"), digest=Digest(10)),
         rule(id=3, channels=ids("email"), digest=Digest(60)),
     ]
-    found = collect([event()], RuleIndex(rules), context(), told_lately={}, flood_at=100)
-    assert [tell.channels for tell in found.tells] == [{"in_app"}]
+    found = collect([event()], RuleIndex(rules), context(), notified_lately={}, flood_at=100)
+    assert [alert.channels for alert in found.alerts] == [{"in_app"}]
     (held,) = found.held.values()
     assert (held.channels, held.event_count, held.due_at) == ({"email"}, 1, NOW + timedelta(minutes=10))
 
 
 def test_it_gathers_the_events_of_a_flood_except_urgent_ones():
     events = [event(id=number, occurred_at=NOW + timedelta(seconds=number)) for number in range(6)]
-    found = collect([*events, event("alarm", id=9)], RuleIndex([rule()]), context(), told_lately={ANA: 1}, flood_at=3)
-    assert [tell.event.id for tell in found.tells] == [0, 9]
+    found = collect(
+        [*events, event("alarm", id=9)], RuleIndex([rule()]), context(), notified_lately={ANA: 1}, flood_at=3
+    )
+    assert [alert.event.id for alert in found.alerts] == [0, 9]
     (held,) = found.held.values()
     assert (held.reason, held.event_count, held.due_at) == ("flood", 5, NOW + GATHERING)
 
 
 def test_late_events_become_one_entry_however_many_they_are():
     late = [event(id=number, occurred_at=NOW - timedelta(hours=3, minutes=number)) for number in range(50)]
-    found = collect(late, RuleIndex([rule(cooldown=AN_HOUR)]), context(), told_lately={}, flood_at=100)
-    assert found.tells == []
+    found = collect(late, RuleIndex([rule(cooldown=AN_HOUR)]), context(), notified_lately={}, flood_at=100)
+    assert found.alerts == []
     assert found.cooldowns == {}
     (held,) = found.held.values()
     assert (held.user_id, held.reason, held.event_count, held.last_at) == (ANA, "backlog", 50, late[0].occurred_at)
@@ -282,7 +292,7 @@ def test_it_watches_what_a_rule_with_steps_told_and_waits_for_what_has_to_last()
         [event(id=5), event("overspeed", id=6, began_at=NOW)],
         RuleIndex(rules),
         context(),
-        told_lately={},
+        notified_lately={},
         flood_at=100,
     )
     assert found.escalations == [(1, 5), (1, 6)]

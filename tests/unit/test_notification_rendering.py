@@ -9,7 +9,7 @@ import pytest
 
 from notifications_app.messages import contents as messages
 from notifications_app.messages.contents import Spot
-from notifications_app.messages.rendering import Message, Reader, render
+from notifications_app.messages.rendering import Message, Recipient, render_builtin
 from notifications_app.messages.safe_text import body, one_line
 from notifications_app.models import ChannelKind, NotificationKind
 from notifications_app.queries.summary import FleetSummary, TopEvent
@@ -19,7 +19,7 @@ from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SPOT = Spot(AT, -23.55, -46.63)
-SAO_PAULO = Reader("en", "America/Sao_Paulo")
+SAO_PAULO = Recipient("en", "America/Sao_Paulo")
 NASTY = 'Van <script>alert(1)</script>\r\nBcc: eve@example.org & "co"'
 
 
@@ -84,7 +84,7 @@ def message_of(kind: str, name: str = "Van 1") -> Message:
 
 @pytest.mark.parametrize("kind", NotificationKind.values)
 def test_it_escapes_names_in_html_only_and_adds_no_header_through_them(kind):
-    rendered = render(message_of(kind, NASTY), SAO_PAULO)
+    rendered = render_builtin(message_of(kind, NASTY), SAO_PAULO)
     assert "\n" not in rendered.subject
     assert "\r" not in rendered.subject
     assert len(rendered.subject) <= 200
@@ -95,7 +95,7 @@ def test_it_escapes_names_in_html_only_and_adds_no_header_through_them(kind):
 
 @pytest.mark.parametrize("kind", NotificationKind.values)
 def test_it_loads_nothing_from_elsewhere(kind):
-    html = render(message_of(kind), SAO_PAULO).html
+    html = render_builtin(message_of(kind), SAO_PAULO).html
     assert re.search(r"\bsrc=|url\(|@import|<link|<script|<img", html) is None
     assert 'name="color-scheme" content="light dark"' in html
 
@@ -103,14 +103,14 @@ def test_it_loads_nothing_from_elsewhere(kind):
 @pytest.mark.parametrize("kind", NotificationKind.values)
 @pytest.mark.parametrize(("zone", "shown"), [("UTC", "10:00"), ("America/Sao_Paulo", "07:00"), ("Asia/Tokyo", "19:00")])
 def test_it_shows_times_in_the_readers_zone(kind, zone, shown):
-    rendered = render(message_of(kind), Reader("en", zone))
+    rendered = render_builtin(message_of(kind), Recipient("en", zone))
     assert f"23 November 2026, {shown}" in rendered.text
     assert f"23 November 2026, {shown}" in rendered.html
     assert zone in rendered.text
 
 
 def test_it_writes_in_the_readers_language():
-    rendered = render(message_of("geofence"), Reader("pt-br", "UTC"))
+    rendered = render_builtin(message_of("geofence"), Recipient("pt-br", "UTC"))
     assert "23 de novembro de 2026, 10:00" in rendered.text
     assert rendered.subject == "Van 1 entrou em Van 1"
     assert 'lang="pt-br"' in rendered.html
@@ -145,37 +145,37 @@ def test_it_writes_in_the_readers_language():
     ],
 )
 def test_it_says_the_news_in_the_subject(message, subject):
-    assert render(message, SAO_PAULO).subject == subject
+    assert render_builtin(message, SAO_PAULO).subject == subject
 
 
 def test_it_writes_in_the_readers_units():
-    imperial = Reader("en", "UTC", Units(DistanceUnit.MI, SpeedUnit.MPH))
-    assert render(message_of("speed"), imperial).subject == "Van 1 is driving 63 mph (limit 56 mph)"
-    assert "Speed limit: 56 mph" in render(message_of("speed"), imperial).text
-    assert "Distance: 940 mi over" in render(message_of("maintenance"), imperial).text
-    assert "Distance driven: 767 mi" in render(message_of("daily_summary"), imperial).text
+    imperial = Recipient("en", "UTC", Units(DistanceUnit.MI, SpeedUnit.MPH))
+    assert render_builtin(message_of("speed"), imperial).subject == "Van 1 is driving 63 mph (limit 56 mph)"
+    assert "Speed limit: 56 mph" in render_builtin(message_of("speed"), imperial).text
+    assert "Distance: 940 mi over" in render_builtin(message_of("maintenance"), imperial).text
+    assert "Distance driven: 767 mi" in render_builtin(message_of("daily_summary"), imperial).text
 
 
 def test_it_says_where_a_trip_began_and_ended():
-    text = render(message_of("trip"), SAO_PAULO).text
+    text = render_builtin(message_of("trip"), SAO_PAULO).text
     assert "Distance driven: 17.3 km\nDuration: 1 h 5 min\nStarted: 23 November 2026, 05:55\nMap: " in text
     assert "mlat=-23.610000&mlon=-46.700000" in text
     assert "Ended: 23 November 2026, 07:00\nMap: " in text
-    began = render(messages.trip_message(a_device(), is_end=False, spot=SPOT), SAO_PAULO).text
+    began = render_builtin(messages.trip_message(a_device(), is_end=False, spot=SPOT), SAO_PAULO).text
     assert "Started: 23 November 2026, 07:00" in began
     assert "Ended" not in began
     assert "Distance" not in began
 
 
 def test_it_says_what_is_left_of_a_maintenance_interval():
-    text = render(message_of("maintenance"), SAO_PAULO).text
+    text = render_builtin(message_of("maintenance"), SAO_PAULO).text
     assert "Distance: 1,512 km over" in text
     assert "Engine hours: 20 hours left" in text
     assert "Time: 1 day left" in text
 
 
 def test_it_puts_the_figures_of_each_fleet_into_the_summary():
-    text = render(message_of("daily_summary"), SAO_PAULO).text
+    text = render_builtin(message_of("daily_summary"), SAO_PAULO).text
     for line in (
         "Vehicles: 20",
         "Online now: 15",
@@ -189,14 +189,14 @@ def test_it_puts_the_figures_of_each_fleet_into_the_summary():
 
 
 def test_it_lists_the_top_events_with_links_to_their_places():
-    rendered = render(message_of("daily_summary"), SAO_PAULO)
+    rendered = render_builtin(message_of("daily_summary"), SAO_PAULO)
     assert "Van 1: alarm: hard braking, 23 November 2026, 07:00, https://www.openstreetmap.org/" in rendered.text
     assert "Van 1: overspeed, 131 km/h, 23 November 2026, 07:00\n" in rendered.text
     assert f'<a href="{SPOT.map_url.replace("&", "&amp;")}">Map</a>' in rendered.html
 
 
 def test_it_says_so_when_a_summary_has_no_fleet():
-    assert "You see no fleet" in render(Message("daily_summary", {"spot": SPOT, "fleets": []}), SAO_PAULO).text
+    assert "You see no fleet" in render_builtin(Message("daily_summary", {"spot": SPOT, "fleets": []}), SAO_PAULO).text
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_it_makes_a_message_of_every_event_kind(kind, data, expected_kind, expec
     message = messages.event_message(event, device=a_device(), geofence_name="Depot")
     assert message.kind == expected_kind
     assert {key: message.context[key] for key in expected} == expected
-    assert render(message, SAO_PAULO).subject
+    assert render_builtin(message, SAO_PAULO).subject
 
 
 def test_it_tells_where_a_silent_vehicle_was_when_it_was_last_heard_of():
@@ -234,7 +234,7 @@ def test_it_tells_what_an_event_says_is_left_and_ignores_what_is_no_number():
     event = Event(kind=EventKind.MAINTENANCE_DUE_SOON, occurred_at=AT, data=data)
     message = messages.event_message(event, device=a_device(), geofence_name="")
     assert message.context["left"] == {"kilometers": 950.5, "engine_hours": None, "days": None}
-    assert "Distance: 950 km left" in render(message, SAO_PAULO).text
+    assert "Distance: 950 km left" in render_builtin(message, SAO_PAULO).text
 
 
 @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ def test_it_keeps_line_ends_of_bodies_only():
 
 def test_it_says_how_old_the_last_known_place_of_an_alarm_is():
     spot = Spot(AT, -23.55, -46.63, AT - timedelta(hours=2))
-    rendered = render(messages.alarm_message(a_device("Van 1"), alarm="sos", spot=spot), SAO_PAULO)
+    rendered = render_builtin(messages.alarm_message(a_device("Van 1"), alarm="sos", spot=spot), SAO_PAULO)
     assert "When: 23 November 2026, 07:00" in rendered.text
     assert "Last known at: 23 November 2026, 05:00" in rendered.text
     assert "23 November 2026, 05:00" in rendered.html
-    assert "Last known" not in render(message_of("alarm"), SAO_PAULO).text
+    assert "Last known" not in render_builtin(message_of("alarm"), SAO_PAULO).text

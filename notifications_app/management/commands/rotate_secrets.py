@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         counts = reencrypt_all()
-        self.stdout.write(_("%(count)d secrets were encrypted anew.") % {"count": counts["reencrypted"]})
+        self.stdout.write(_("%(count)d secrets were encrypted again.") % {"count": counts["reencrypted"]})
         if counts["unreadable"]:
             raise CommandError(
                 _("%(count)d secrets cannot be opened by any key; their owners have to enter them again.")

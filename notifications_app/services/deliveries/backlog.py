@@ -16,12 +16,12 @@ from notifications_app.matching.decisions import URGENT_KINDS
 from notifications_app.messages.contents import DigestLine, digest_message, kind_label
 from notifications_app.messages.rendering import Rendered
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationKind
-from notifications_app.queries.audience import read_people, reader_of, readers_of
+from notifications_app.queries.audience import preferences_of, read_people, recipient_of
 from notifications_app.queries.digest_contents import merged_counts
-from notifications_app.queries.targets import read_ways
+from notifications_app.queries.targets import read_targets
 from notifications_app.services.inbox import note_change
 from notifications_app.services.notifications import Draft, enqueue_deliveries, write_notifications
-from notifications_app.services.texts import render
+from notifications_app.services.texts import render_message
 from tasks_app.queries.access import visible_devices
 
 # Bounded work for one person; what is left is merged by the next of it.
@@ -47,8 +47,8 @@ def merge_backlog(delivery_id: int, *, now: datetime) -> int:
         people = read_people([one.notification.user_id]) if one and _may_be_merged(one) else []
         if one is None or not people:
             return 0
-        waiting = list(_waiting(one, people[0], now).values_list("pk", flat=True))
-        digest = _waiting_digest(one)
+        waiting = list(_pending(one, people[0], now).values_list("pk", flat=True))
+        digest = _pending_digest(one)
         if not waiting or (digest is None and len(waiting) < settings.ALERT_BACKLOG_EVENTS):
             return 0
         digest = digest or _written(one, waiting[0], now)
@@ -63,9 +63,9 @@ def _may_be_merged(delivery: Delivery) -> bool:
     return not delivery.notification.on_behalf_to and settings.ALERT_BACKLOG_EVENTS > 0
 
 
-def _waiting(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
+def _pending(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
     """Old news of vehicles the person still may see, locked in one order."""
-    found = _same_way(one).filter(
+    found = _same_target(one).filter(
         created_at__lt=is_backlog_before(now),
         notification__on_behalf_to="",
         notification__device__in=visible_devices(person).order_by().values("pk"),
@@ -74,12 +74,12 @@ def _waiting(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Del
     return rest.select_for_update(of=("self",))[:MAX_PER_MERGE]
 
 
-def _waiting_digest(one: Delivery) -> Delivery | None:
+def _pending_digest(one: Delivery) -> Delivery | None:
     merged = Delivery.objects.filter(merged_into=OuterRef("pk"))
-    return _same_way(one).filter(Exists(merged)).select_for_update(of=("self",)).first()
+    return _same_target(one).filter(Exists(merged)).select_for_update(of=("self",)).first()
 
 
-def _same_way(one: Delivery) -> QuerySet[Delivery]:
+def _same_target(one: Delivery) -> QuerySet[Delivery]:
     return Delivery.objects.filter(
         notification__user=one.notification.user_id,
         channel=one.channel,
@@ -97,10 +97,10 @@ def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
         rendered=Rendered("", "", ""),
         channels=frozenset({one.channel}),
     )
-    if (one.channel, one.destination_id) not in set(read_ways([(draft.user_id, draft.channels)]).of(draft)):
+    if (one.channel, one.destination_id) not in set(read_targets([(draft.user_id, draft.channels)]).of(draft)):
         return None
     (pk,) = write_notifications([replace(draft, channels=frozenset())], now=now)
-    # In the application all of it has been told one by one.
+    # In the application all of it has been notified one by one.
     Notification.objects.filter(pk=pk).update(read_at=now)
     digest = Delivery.objects.create(notification_id=pk, channel=one.channel, destination_id=one.destination_id)
     transaction.on_commit(partial(enqueue_deliveries, [digest.pk]))
@@ -110,10 +110,10 @@ def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
 def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> None:
     """Of all that is merged into it by now, one line per vehicle and kind."""
     lines = [DigestLine(one.vehicle, _label(one.kind), one.count, one.last_at) for one in merged_counts(digest)]
-    reader = reader_of(readers_of([person])[person.pk], settings.TIME_ZONE)
-    rendered = render(digest_message(lines, at=now), reader)
-    news = Notification.objects.filter(pk=digest.notification_id)
-    news.update(subject=rendered.subject, body_text=rendered.text, body_html=rendered.html)
+    recipient = recipient_of(preferences_of([person])[person.pk], settings.TIME_ZONE)
+    rendered = render_message(digest_message(lines, at=now), recipient)
+    notification = Notification.objects.filter(pk=digest.notification_id)
+    notification.update(subject=rendered.subject, body_text=rendered.text, body_html=rendered.html)
     note_change({person.pk})
 
 

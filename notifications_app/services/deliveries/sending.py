@@ -33,7 +33,7 @@ class NotRetryable(Exception):
 def deliver(delivery_id: int, *, now: datetime) -> str:
     """Send a delivery; return its state: `sent`, or what it was already when there was nothing to do.
 
-    One that waited too long may be told together with others that did: then it is `merged`.
+    One that waited too long may be notified together with others that did: then it is `merged`.
 
     Raises DeliveryError when trying again may help, DeliveryBusy when someone else is at it, and PermanentError when
     the delivery failed for good or does not exist.

@@ -18,9 +18,9 @@ from notifications_app.channels.webhook import new_signing_secret
 from notifications_app.messages.contents import channel_off_message, channel_test_message
 from notifications_app.models import ChannelKind, Delivery, Destination, Notification, NotificationKind
 from notifications_app.models.encryption import Unreadable, reencrypt
-from notifications_app.queries.audience import reader_of, readers_of
+from notifications_app.queries.audience import preferences_of, recipient_of
 from notifications_app.services.notifications import Draft, enqueue_deliveries, notify_with_message, write_notifications
-from notifications_app.services.texts import render
+from notifications_app.services.texts import render_message
 
 MAX_DESTINATIONS_PER_USER = 50
 TEST_WINDOW = timedelta(minutes=10)
@@ -49,7 +49,7 @@ def set_address(destination: Destination, url: str) -> None:
     """Give it another address; a webhook keeps its signing secret. Does not save. Raises InvalidDestination."""
     channel = CHANNELS.get(destination.kind)
     if channel is None or not channel.has_destinations:
-        raise InvalidDestination(_("This channel reaches everybody by itself."))
+        raise InvalidDestination(_("This channel takes no destinations."))
     configured = channel.configure(url)
     secrets = dict(configured.secrets)
     if destination.pk and "signing_secret" in secrets:
@@ -100,9 +100,9 @@ def send_test(*, user: Any, kind: str, destination: Destination | None = None, n
     recent = Notification.objects.filter(user=user, kind=NotificationKind.TEST, created_at__gt=now - TEST_WINDOW)
     if recent.count() >= settings.CHANNEL_TESTS_PER_10_MINUTES:
         raise TooManyTests(TooManyTests.__doc__)
-    reader = reader_of(readers_of([user])[user.pk], settings.TIME_ZONE)
+    recipient = recipient_of(preferences_of([user])[user.pk], settings.TIME_ZONE)
     name = destination.name if destination else ""
-    rendered = render(channel_test_message(channel=ChannelKind(kind), name=name, at=now), reader)
+    rendered = render_message(channel_test_message(channel=ChannelKind(kind), name=name, at=now), recipient)
     with transaction.atomic():
         draft = Draft(user.pk, NotificationKind.TEST.value, f"test:{uuid4()}", rendered, ())
         (notification_id,) = write_notifications([draft], now=now)

@@ -12,7 +12,7 @@ from notifications_app.matching.delivery_times import is_due_daily
 from notifications_app.messages.contents import Spot
 from notifications_app.messages.rendering import Message
 from notifications_app.models import Notification, NotificationKind, NotificationPreference
-from notifications_app.queries.audience import read_people, zone_of
+from notifications_app.queries.audience import read_people, time_zone_or_default
 from notifications_app.queries.summary import fleet_summaries
 from notifications_app.services.notifications import job_dedupe_key, notify_with_message
 from tasks_app.engine import PermanentError, current_job, get_task
@@ -39,7 +39,7 @@ def start_due_summaries(*, now: datetime) -> int:
     subscribers = NotificationPreference.objects.filter(daily_summary=True, user__is_active=True).order_by("user_id")
     started = 0
     for user_id, at, zone in subscribers.values_list("user_id", "daily_summary_at", "time_zone"):
-        due_at = is_due_daily(at, zone_of(zone), now, within=CATCH_UP)
+        due_at = is_due_daily(at, time_zone_or_default(zone), now, within=CATCH_UP)
         if due_at is None or _was_sent(user_id, due_at):
             continue
         job_id = uuid5(NAMESPACE_URL, f"daily-summary:{user_id}:{due_at:%Y-%m-%d}")

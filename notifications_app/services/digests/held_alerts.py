@@ -1,4 +1,4 @@
-"""What was held back, told together once it is due."""
+"""What was held back, notified together once it is due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_PEOPLE_PER_RUN = 5000
 
 
 def send_due_digests(*, now: datetime) -> int:
-    """Tell each person what was held back for them and is due, in one message; return how many messages."""
+    """Notify each person what was held back for them and is due, in one message; return how many messages."""
     due = HeldAlert.objects.filter(due_at__lte=now).order_by("user_id").values_list("user_id", flat=True)
     sent = 0
     for user_id in due.distinct()[:MAX_PEOPLE_PER_RUN]:
@@ -37,11 +37,11 @@ def _send_digest(user_id: int, *, now: datetime) -> int:
         rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("device"))
         HeldAlert.objects.filter(pk__in=[row.pk for row in rows]).delete()
         people = read_people([user_id])
-        told = _visible(_without_small_backlog(rows), people)
-        if not told:
+        notified = _visible(_without_small_backlog(rows), people)
+        if not notified:
             return 0
-        message = digest_message(_lines(told), at=now)
-        channels = set[str]().union(*(row.channels for row in told))
+        message = digest_message(_lines(notified), at=now)
+        channels = set[str]().union(*(row.channels for row in notified))
         key = f"digest:{min(row.pk for row in rows)}"
         return len(notify_with_message(message, people=people, dedupe_key=key, now=now, channels=channels))
 

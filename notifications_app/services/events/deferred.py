@@ -1,4 +1,4 @@
-"""What is told later: held back for a digest, waiting to have lasted long enough, watched for an acknowledgement."""
+"""What is notified later: held back for a digest, waiting to have lasted long enough, watched for an acknowledgement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min
 
-from notifications_app.matching.match_results import Held, Outcomes
+from notifications_app.matching.match_results import Held, MatchResults
 from notifications_app.models import Escalation, EscalationStep, WaitingAlert
 
 # Rows are written in the order of their keys, so that two writers wait for each other instead of deadlocking.
@@ -28,20 +28,20 @@ _HOLD = """
         due_at = least(h.due_at, excluded.due_at)
 """
 _COOL_DOWN = """
-    INSERT INTO notifications_app_rulecooldown AS c (rule_id, device_id, kind, told_at)
+    INSERT INTO notifications_app_rulecooldown AS c (rule_id, device_id, kind, notified_at)
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[])
-    ON CONFLICT (rule_id, device_id, kind) DO UPDATE SET told_at = greatest(c.told_at, excluded.told_at)
+    ON CONFLICT (rule_id, device_id, kind) DO UPDATE SET notified_at = greatest(c.notified_at, excluded.notified_at)
 """
 
 
-def remember(outcomes: Outcomes, *, now: datetime) -> None:
-    """Write what of these outcomes is for later, in the caller's transaction."""
-    hold(outcomes.held.values())
-    if outcomes.cooldowns:
-        _execute(_COOL_DOWN, _columns([(*key, at) for key, at in sorted(outcomes.cooldowns.items())]))
-    waits = [WaitingAlert(rule_id=rule, event_id=event, due_at=due) for (rule, event), due in outcomes.waits.items()]
+def defer_alerts(results: MatchResults, *, now: datetime) -> None:
+    """Write what of these results is for later, in the caller's transaction."""
+    hold(results.held.values())
+    if results.cooldowns:
+        _execute(_COOL_DOWN, _columns([(*key, at) for key, at in sorted(results.cooldowns.items())]))
+    waits = [WaitingAlert(rule_id=rule, event_id=event, due_at=due) for (rule, event), due in results.waits.items()]
     WaitingAlert.objects.bulk_create(waits, ignore_conflicts=True)
-    watch(outcomes.escalations, now=now)
+    watch(results.escalations, now=now)
 
 
 def hold(held: Iterable[Held]) -> None:
@@ -57,9 +57,9 @@ def hold(held: Iterable[Held]) -> None:
         _execute(_HOLD, _columns(rows))
 
 
-def watch(told: Iterable[tuple[int, int]], *, now: datetime) -> None:
+def watch(notified: Iterable[tuple[int, int]], *, now: datetime) -> None:
     """Watch these (rule, event) pairs until somebody acknowledges, from their rule's first step on."""
-    pairs = sorted(set(told))
+    pairs = sorted(set(notified))
     if not pairs:
         return
     firsts = dict(
@@ -69,7 +69,7 @@ def watch(told: Iterable[tuple[int, int]], *, now: datetime) -> None:
         .annotate(first=Min("after_minutes"))
     )
     rows = [
-        Escalation(rule_id=rule_id, event_id=event_id, told_at=now, due_at=minutes_after(now, firsts[rule_id]))
+        Escalation(rule_id=rule_id, event_id=event_id, notified_at=now, due_at=minutes_after(now, firsts[rule_id]))
         for rule_id, event_id in pairs
         if rule_id in firsts
     ]

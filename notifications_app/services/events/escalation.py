@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.matching.match_results import Tell
+from notifications_app.matching.match_results import Alert
 from notifications_app.models import Escalation, EscalationStep, Notification, Rule
 from notifications_app.queries.events import devices_of, event_value
 from notifications_app.queries.rules import rule_values
 from notifications_app.services.events.deferred import minutes_after
-from notifications_app.services.events.event_alerts import audience_of, write_tells
+from notifications_app.services.events.event_alerts import audience_of, write_alerts
 from tasks_app.engine import current_job
 
 MAX_PER_RUN = 5000
@@ -21,17 +21,17 @@ SUBJECT = _("Not acknowledged: %(subject)s")
 
 
 def escalate_due(*, now: datetime) -> int:
-    """Tell the next people of what nobody has acknowledged in time; return how many people were told."""
+    """Notify the next people of what nobody has acknowledged in time; return how many people were notified."""
     due = Escalation.objects.filter(due_at__lte=now).order_by("due_at", "pk")
-    told = 0
+    notified = 0
     for escalation_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
         current_job().raise_if_cancelled()
-        told += _escalate(escalation_id, now=now)
-    return told
+        notified += _escalate(escalation_id, now=now)
+    return notified
 
 
 def _escalate(escalation_id: int, *, now: datetime) -> int:
-    """One step, once: it is told, and the next one set, in one transaction."""
+    """One step, once: it is notified, and the next one set, in one transaction."""
     with transaction.atomic():
         row = (
             Escalation.objects.select_for_update(skip_locked=True, of=("self",))
@@ -44,18 +44,18 @@ def _escalate(escalation_id: int, *, now: datetime) -> int:
         steps = [
             step
             for step in EscalationStep.objects.filter(rule=row.rule_id, rule__is_active=True).order_by("after_minutes")
-            if minutes_after(row.told_at, step.after_minutes) >= row.due_at
+            if minutes_after(row.notified_at, step.after_minutes) >= row.due_at
         ]
         if not steps or is_acknowledged(row.event_id):
             row.delete()
             return 0
-        told = _tell(row, steps[0], now=now)
+        notified = _notify(row, steps[0], now=now)
         _next_step(row, steps[1:])
-        return told
+        return notified
 
 
 def is_acknowledged(event_id: int) -> bool:
-    """Has anybody who was told of this event acknowledged it?"""
+    """Has anybody who was notified of this event acknowledged it?"""
     return Notification.objects.filter(event=event_id, acknowledged_at__isnull=False).exists()
 
 
@@ -63,11 +63,11 @@ def _next_step(row: Escalation, left: list[EscalationStep]) -> None:
     if not left:
         row.delete()
         return
-    row.due_at = minutes_after(row.told_at, left[0].after_minutes)
+    row.due_at = minutes_after(row.notified_at, left[0].after_minutes)
     row.save(update_fields=["due_at"])
 
 
-def _tell(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
+def _notify(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
     """Whatever the hour: nobody else has looked after it."""
     devices = devices_of([row.event])
     rules = rule_values(Rule.objects.filter(pk=row.rule_id))
@@ -76,10 +76,10 @@ def _tell(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
     rule = replace(rules[0], user_ids=frozenset(step.users.values_list("pk", flat=True)), roles=frozenset())
     audience = audience_of([rule], devices, now=now, max_age=timedelta(0), expressly=True)
     value, access = event_value(row.event, devices[row.event.device_id]), audience.context.access
-    tells = [
-        Tell(value, user_id, set(rule.channels), rule.id)
+    alerts = [
+        Alert(value, user_id, set(rule.channels), rule.id)
         for user_id in sorted(audience.context.people)
         if access.allows(user_id, value.fleet_id)
     ]
     dedupe = f"event:{{event}}:rule:{{rule}}:step:{step.after_minutes}"
-    return len(write_tells(tells, [row.event], devices, audience, now=now, dedupe=dedupe, subject=SUBJECT))
+    return len(write_alerts(alerts, [row.event], devices, audience, now=now, dedupe=dedupe, subject=SUBJECT))

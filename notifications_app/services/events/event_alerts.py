@@ -16,30 +16,30 @@ from notifications_app.matching.decisions import (
     RuleIndex,
     RuleValue,
 )
-from notifications_app.matching.match_results import Tell, collect
+from notifications_app.matching.match_results import Alert, collect
 from notifications_app.messages.contents import event_message, state_of
-from notifications_app.messages.rendering import Message, Reader, Rendered, reading_as
+from notifications_app.messages.rendering import Message, Recipient, Rendered, recipient_locale
 from notifications_app.messages.safe_text import one_line
 from notifications_app.models import NotificationKind, Rule
 from notifications_app.queries.audience import Audience, read_audience
 from notifications_app.queries.events import devices_of, event_values, geofence_names
-from notifications_app.queries.inbox import told_since
+from notifications_app.queries.inbox import notified_since
 from notifications_app.queries.rules import rules_for_events
-from notifications_app.services.events.deferred import remember
+from notifications_app.services.events.deferred import defer_alerts
 from notifications_app.services.notifications import Draft, write_notifications
-from notifications_app.services.texts import subject_of
+from notifications_app.services.texts import render_subject
 from tasks_app.models import Device, Event, EventKind
 
 FLOOD_WINDOW = timedelta(minutes=10)
 
 
 def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedelta) -> list[int]:
-    """Write what the rules ask for; return the ids of the notifications that are told now.
+    """Write what the rules ask for; return the ids of the notifications that are notified now.
 
     Events of fixes older than `max_age` alert nobody: those of the last day are gathered into digests. The number of
     queries does not grow with the number of events.
     """
-    fresh = [event for event in events if _may_be_told(event, now, max_age)]
+    fresh = [event for event in events if _is_recent(event, now, max_age)]
     devices = devices_of(fresh)
     known = [event for event in fresh if event.pk and event.device_id in devices]
     if not known:
@@ -48,23 +48,23 @@ def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedel
     if not rules:
         return []
     with transaction.atomic():
-        return _tell(known, devices, rules, now=now, max_age=max_age)
+        return _notify(known, devices, rules, now=now, max_age=max_age)
 
 
-def _tell(
+def _notify(
     events: Sequence[Event], devices: dict[int, Device], rules: list[RuleValue], *, now: datetime, max_age: timedelta
 ) -> list[int]:
     _lock([rule.id for rule in rules if rule.cooldown])
     audience = audience_of(rules, devices, now=now, max_age=max_age)
-    outcomes = collect(
+    results = collect(
         event_values(events, devices, rules),
         RuleIndex(rules),
         audience.context,
-        told_lately=told_since(now - FLOOD_WINDOW, audience.context.people),
+        notified_lately=notified_since(now - FLOOD_WINDOW, audience.context.people),
         flood_at=settings.ALERT_FLOOD_EVENTS,
     )
-    remember(outcomes, now=now)
-    return write_tells(outcomes.tells, events, devices, audience, now=now)
+    defer_alerts(results, now=now)
+    return write_alerts(results.alerts, events, devices, audience, now=now)
 
 
 def audience_of(
@@ -75,8 +75,8 @@ def audience_of(
     return read_audience(rules, fleets=fleets, now=now, max_age=max_age, device_ids=list(devices), expressly=expressly)
 
 
-def write_tells(
-    tells: Sequence[Tell],
+def write_alerts(
+    alerts: Sequence[Alert],
     events: Iterable[Event],
     devices: Mapping[int, Device],
     audience: Audience,
@@ -87,28 +87,30 @@ def write_tells(
     subject: Any = "%(subject)s",
 ) -> list[int]:
     """Write one notification per tell; return the new ids. Their texts, beside the subject, are made when first wanted."""
-    if not tells:
+    if not alerts:
         return []
-    told = {tell.event.id for tell in tells}
-    messages = event_messages([event for event in events if event.pk in told], devices)
-    readers = [audience.reader(tell.user_id, devices[tell.event.device_id].fleet) for tell in tells]
+    notified = {alert.event.id for alert in alerts}
+    messages = event_messages([event for event in events if event.pk in notified], devices)
+    recipients = [audience.recipient(alert.user_id, devices[alert.event.device_id].fleet) for alert in alerts]
     subjects = _subjects(
-        ((tell.event.id or 0, reader) for tell, reader in zip(tells, readers, strict=True)), messages, subject
+        ((alert.event.id or 0, recipient) for alert, recipient in zip(alerts, recipients, strict=True)),
+        messages,
+        subject,
     )
     drafts = []
-    for tell, reader in zip(tells, readers, strict=True):
-        device, (event, message) = devices[tell.event.device_id], messages[tell.event.id or 0]
+    for alert, recipient in zip(alerts, recipients, strict=True):
+        device, (event, message) = devices[alert.event.device_id], messages[alert.event.id or 0]
         drafts.append(
             Draft(
-                user_id=tell.user_id,
+                user_id=alert.user_id,
                 kind=NotificationKind(message.kind).value,
-                dedupe_key=dedupe.format(event=event.pk, rule=tell.rule_id),
-                rendered=Rendered(subjects[event.pk, reader], "", ""),
-                channels=tell.channels,
+                dedupe_key=dedupe.format(event=event.pk, rule=alert.rule_id),
+                rendered=Rendered(subjects[event.pk, recipient], "", ""),
+                channels=alert.channels,
                 event_id=event.pk,
                 device_id=device.pk,
-                rule_id=tell.rule_id,
-                event_data={**_as_it_is_now(event, device), **(event_data or {})},
+                rule_id=alert.rule_id,
+                event_data={**_state_snapshot(event, device), **(event_data or {})},
             )
         )
     return write_notifications(drafts, now=now)
@@ -127,26 +129,26 @@ def event_messages(events: Sequence[Event], devices: Mapping[int, Device]) -> di
 
 
 def _subjects(
-    wanted: Iterable[tuple[int, Reader]], messages: Mapping[int, tuple[Event, Message]], pattern: Any
-) -> dict[tuple[int, Reader], str]:
-    """The subject of each event for each reader, once however many people read alike."""
-    by_reader: defaultdict[Reader, set[int]] = defaultdict(set)
-    for event_id, reader in wanted:
-        by_reader[reader].add(event_id)
+    wanted: Iterable[tuple[int, Recipient]], messages: Mapping[int, tuple[Event, Message]], pattern: Any
+) -> dict[tuple[int, Recipient], str]:
+    """The subject of each event for each recipient, once however many people read alike."""
+    by_recipient: defaultdict[Recipient, set[int]] = defaultdict(set)
+    for event_id, recipient in wanted:
+        by_recipient[recipient].add(event_id)
     subjects = {}
-    for reader, event_ids in by_reader.items():
-        with reading_as(reader):
+    for recipient, event_ids in by_recipient.items():
+        with recipient_locale(recipient):
             for event_id in event_ids:
-                subject = subject_of(messages[event_id][1], reader)
-                subjects[event_id, reader] = one_line(pattern % {"subject": subject})
+                subject = render_subject(messages[event_id][1], recipient)
+                subjects[event_id, recipient] = one_line(pattern % {"subject": subject})
     return subjects
 
 
-def _may_be_told(event: Event, now: datetime, max_age: timedelta) -> bool:
+def _is_recent(event: Event, now: datetime, max_age: timedelta) -> bool:
     return event.kind in KINDS_THAT_DO_NOT_AGE or now - event.occurred_at <= max(BACKLOG_MAX_AGE, max_age)
 
 
-def _as_it_is_now(event: Event, device: Device) -> dict[str, Any]:
+def _state_snapshot(event: Event, device: Device) -> dict[str, Any]:
     """Where a silent vehicle was last is in its state, which has moved on by the time somebody reads."""
     state = state_of(device)
     if event.kind not in (EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE) or state is None or not state.fix_time:
@@ -156,7 +158,7 @@ def _as_it_is_now(event: Event, device: Device) -> dict[str, Any]:
 
 
 def _lock(rule_ids: list[int]) -> None:
-    """Two dispatches at once must not both find that a cooldown is over."""
+    """Two outbox rows at once must not both find that a cooldown is over."""
     if rule_ids:
         rows = Rule.objects.filter(pk__in=rule_ids).order_by("pk").select_for_update(no_key=True)
         list(rows.values_list("pk", flat=True))

@@ -24,53 +24,53 @@ from tasks_app.models import Event
 log = structlog.get_logger(__name__)
 
 # So many events are one job, and one transaction: others get their turn in between.
-EVENTS_PER_DISPATCH = 1000
-MAX_DISPATCHES_PER_SWEEP = 1000
+EVENTS_PER_OUTBOX_ROW = 1000
+MAX_ROWS_PER_SWEEP = 1000
 LEFT_BEHIND_AFTER = timedelta(minutes=1)
 
 
-def note_events(events: Sequence[Event], *, now: datetime) -> None:
+def write_outbox(events: Sequence[Event], *, now: datetime) -> None:
     """Note events for the rules in the caller's transaction; jobs that ask the rules follow its commit."""
     ids = [event.pk for event in events]
-    chunks = [ids[start : start + EVENTS_PER_DISPATCH] for start in range(0, len(ids), EVENTS_PER_DISPATCH)]
+    chunks = [ids[start : start + EVENTS_PER_OUTBOX_ROW] for start in range(0, len(ids), EVENTS_PER_OUTBOX_ROW)]
     rows = EventDispatch.objects.bulk_create([EventDispatch(event_ids=chunk, created_at=now) for chunk in chunks])
     is_urgent = any(event.kind in URGENT_KINDS for event in events)
     transaction.on_commit(
-        partial(enqueue_dispatches, [row.pk for row in rows], priority="high" if is_urgent else "normal")
+        partial(enqueue_outbox_rows, [row.pk for row in rows], priority="high" if is_urgent else "normal")
     )
 
 
-def enqueue_dispatches(dispatch_ids: Sequence[int], *, priority: str = "normal") -> int:
+def enqueue_outbox_rows(outbox_ids: Sequence[int], *, priority: str = "normal") -> int:
     """Enqueue a job for each that has none alive; return how many. Where the queue takes no more, the sweeper does it."""
-    for done, dispatch_id in enumerate(dispatch_ids):
+    for done, outbox_id in enumerate(outbox_ids):
         try:
             get_task("dispatch_events").apply_async(
-                (dispatch_id,), unique_key=f"event-dispatch:{dispatch_id}", priority=priority
+                (outbox_id,), unique_key=f"event-dispatch:{outbox_id}", priority=priority
             )
         except (QueueFull, QueueUnavailable) as error:
-            log.warning("events_left_to_the_sweeper", first_dispatch_id=dispatch_id, reason=str(error))
+            log.warning("events_left_to_the_sweeper", first_outbox_id=outbox_id, reason=str(error))
             return done
-    return len(dispatch_ids)
+    return len(outbox_ids)
 
 
-def dispatch(dispatch_id: int, *, now: datetime) -> dict[str, int]:
+def process_outbox_row(outbox_id: int, *, now: datetime) -> dict[str, int]:
     """Ask the rules about the events of one dispatch, write what follows, and remove it: all, or nothing of it.
 
     One that is gone, or that somebody else is at, is left alone.
     """
     with transaction.atomic():
-        row = EventDispatch.objects.select_for_update(skip_locked=True).filter(pk=dispatch_id).first()
+        row = EventDispatch.objects.select_for_update(skip_locked=True).filter(pk=outbox_id).first()
         if row is None:
             return {"events": 0, "notifications": 0}
         # Most of what happens nobody wants to hear of: that is not even read.
         wanted = Event.objects.filter(pk__in=row.event_ids, kind__in=wanted_kinds())
         events = list(wanted.order_by("occurred_at", "pk"))
-        told = notify_of_events(events, now=now, max_age=timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES))
+        notified = notify_of_events(events, now=now, max_age=timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES))
         row.delete()
-    return {"events": len(row.event_ids), "notifications": len(told)}
+    return {"events": len(row.event_ids), "notifications": len(notified)}
 
 
-def sweep_dispatches(*, now: datetime) -> int:
-    """Enqueue dispatches that were left behind, the oldest first; return how many."""
+def sweep_event_outbox(*, now: datetime) -> int:
+    """Enqueue outbox rows that were left behind, the oldest first; return how many."""
     left = EventDispatch.objects.filter(created_at__lt=now - LEFT_BEHIND_AFTER).order_by("pk")
-    return enqueue_dispatches(list(left.values_list("pk", flat=True)[:MAX_DISPATCHES_PER_SWEEP]))
+    return enqueue_outbox_rows(list(left.values_list("pk", flat=True)[:MAX_ROWS_PER_SWEEP]))

@@ -14,30 +14,30 @@ from notifications_app.matching.match_results import collect
 from notifications_app.models import Rule, WaitingAlert
 from notifications_app.queries.events import devices_of, event_values
 from notifications_app.queries.rules import rule_values
-from notifications_app.services.events.deferred import remember
-from notifications_app.services.events.event_alerts import audience_of, write_tells
+from notifications_app.services.events.deferred import defer_alerts
+from notifications_app.services.events.event_alerts import audience_of, write_alerts
 from tasks_app.engine import current_job
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind
 
 MAX_PER_RUN = 5000
 
 
-def tell_what_lasted(*, now: datetime) -> int:
-    """Tell of what lasted as long as its rule wants, forget what did not; return how many people were told."""
+def send_pending_alerts(*, now: datetime) -> int:
+    """Notify of what lasted as long as its rule wants, forget what did not; return how many people were notified."""
     due = WaitingAlert.objects.filter(due_at__lte=now).order_by("due_at", "pk")
-    told = 0
-    for waiting_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
+    notified = 0
+    for pending_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
         current_job().raise_if_cancelled()
-        told += _tell_one(waiting_id, now=now)
-    return told
+        notified += _send_one(pending_id, now=now)
+    return notified
 
 
-def _tell_one(waiting_id: int, *, now: datetime) -> int:
+def _send_one(pending_id: int, *, now: datetime) -> int:
     with transaction.atomic():
         waiting = (
             WaitingAlert.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("event")
-            .filter(pk=waiting_id)
+            .filter(pk=pending_id)
             .first()
         )
         if waiting is None:
@@ -49,19 +49,19 @@ def _tell_one(waiting_id: int, *, now: datetime) -> int:
             return 0
         audience = audience_of(rules, devices, now=now, max_age=timedelta(0), expressly=True)
         values = event_values([event], devices, rules)
-        outcomes = collect(
-            values, RuleIndex(rules), audience.context, told_lately={}, flood_at=settings.ALERT_FLOOD_EVENTS
+        results = collect(
+            values, RuleIndex(rules), audience.context, notified_lately={}, flood_at=settings.ALERT_FLOOD_EVENTS
         )
-        remember(outcomes, now=now)
+        defer_alerts(results, now=now)
         dedupe = "event:{event}:rule:{rule}"
-        tells = outcomes.tells
+        alerts = results.alerts
         return len(
-            write_tells(tells, [event], devices, audience, now=now, dedupe=dedupe, event_data=_so_far(event, now))
+            write_alerts(alerts, [event], devices, audience, now=now, dedupe=dedupe, event_data=_so_far(event, now))
         )
 
 
 def has_lasted(event: Event, duration: timedelta) -> bool:
-    """Has what the event tells of lasted so long, now that it would have if nothing ended it?"""
+    """Has what the event is about lasted so long, now that it would have if nothing ended it?"""
     if event.kind == EventKind.OVERSPEED:
         return event.data.get("duration_seconds", math.inf) >= duration.total_seconds()
     back = Event.objects.filter(

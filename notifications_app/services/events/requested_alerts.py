@@ -47,7 +47,7 @@ _GEOFENCE_KINDS = {"enter": EventKind.GEOFENCE_ENTER, "exit": EventKind.GEOFENCE
 def alert_geofence(
     *, device_id: int, geofence_id: int, event_type: str, position_data: Mapping[str, Any], now: datetime
 ) -> list[int]:
-    """Tell that a device entered or left a geofence of its fleet; return the notification ids."""
+    """Notify that a device entered or left a geofence of its fleet; return the notification ids."""
     device = _device(device_id)
     geofence = Geofence.objects.filter(pk=geofence_id, fleet=device.fleet_id).first()
     if geofence is None:
@@ -57,13 +57,13 @@ def alert_geofence(
         raise PermanentError(_("event_type must be enter or exit."))
     spot = _spot(position_data, now)
     message = geofence_message(device, geofence_name=geofence.name, entered=kind == EventKind.GEOFENCE_ENTER, spot=spot)
-    return _tell(message, device, kind, now=now, geofence_id=geofence.pk)
+    return _notify(message, device, kind, now=now, geofence_id=geofence.pk)
 
 
 def alert_speed(
     *, device_id: int, speed_kph: float, limit_kph: float, position_data: Mapping[str, Any], now: datetime
 ) -> list[int]:
-    """Tell that a device is faster (km/h) than its limit; return the notification ids."""
+    """Notify that a device is faster (km/h) than its limit; return the notification ids."""
     device = _device(device_id)
     message = speed_message(
         device,
@@ -71,30 +71,30 @@ def alert_speed(
         limit_kph=_number("speed", limit_kph),
         spot=_spot(position_data, now),
     )
-    return _tell(message, device, EventKind.OVERSPEED, now=now, speed_kph=speed_kph)
+    return _notify(message, device, EventKind.OVERSPEED, now=now, speed_kph=speed_kph)
 
 
 def alert_offline(*, device_id: int, offline_minutes: float, now: datetime) -> list[int]:
-    """Tell that a device has been silent for so long; return the notification ids."""
+    """Notify that a device has been silent for so long; return the notification ids."""
     device = _device(device_id)
     if not 0 <= offline_minutes <= MAX_MINUTES:
         raise PermanentError(_("offline_duration_minutes must be between 0 and %(max)s.") % {"max": MAX_MINUTES})
     message = offline_message(device, offline_minutes=offline_minutes, is_back=False, spot=last_spot(device))
-    return _tell(message, device, EventKind.DEVICE_OFFLINE, now=now)
+    return _notify(message, device, EventKind.DEVICE_OFFLINE, now=now)
 
 
 def remind_of_maintenance(*, device_id: int, plan_id: int, now: datetime) -> list[int]:
-    """Tell how a maintenance plan of a device stands; return the notification ids."""
+    """Notify how a maintenance plan of a device stands; return the notification ids."""
     device = _device(device_id)
     plan = MaintenancePlan.objects.filter(pk=plan_id, device=device).first()
     if plan is None:
         raise PermanentError(_("The device has no maintenance plan %(id)s.") % {"id": plan_id})
     message = plan_reminder(plan, device=device, now=now)
     kind = EventKind.MAINTENANCE_DUE if message.context["is_due"] else EventKind.MAINTENANCE_DUE_SOON
-    return _tell(message, device, kind, now=now)
+    return _notify(message, device, kind, now=now)
 
 
-def _tell(
+def _notify(
     message: Message,
     device: Device,
     kind: EventKind,
@@ -121,7 +121,7 @@ def _tell(
     event = EventValue(None, kind.value, device.fleet_id, device.pk, now, geofence_id, speed_kph=speed_kph)
     channels: defaultdict[int, set[str]] = defaultdict(set)
     for decision in match(event, rules, audience.context):
-        if decision.outcome in (Outcome.TELL, Outcome.HOLD) and decision.user_id is not None:
+        if decision.outcome in (Outcome.NOTIFY, Outcome.HOLD) and decision.user_id is not None:
             channels[decision.user_id] |= decision.rule.channels
     render_for, dedupe_key = MessageRenderer(), job_dedupe_key()
     drafts = [
@@ -129,7 +129,7 @@ def _tell(
             user_id=user_id,
             kind=message.kind,
             dedupe_key=dedupe_key,
-            rendered=render_for(message, audience.reader(user_id, device.fleet)),
+            rendered=render_for(message, audience.recipient(user_id, device.fleet)),
             channels=channels[user_id],
             device_id=device.pk,
         )

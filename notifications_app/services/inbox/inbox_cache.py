@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 def note_change(user_ids: Collection[int]) -> None:
     """Say that notifications of these users change in the present transaction: nothing of theirs is cached until it ends."""
     _set_versions(dict.fromkeys(user_ids, CHANGING), CHANGING_SECONDS)
-    transaction.on_commit(partial(_renew, set(user_ids)), robust=True)
+    transaction.on_commit(partial(_renew_versions, set(user_ids)), robust=True)
 
 
-def _renew(user_ids: Collection[int]) -> None:
+def _renew_versions(user_ids: Collection[int]) -> None:
     _set_versions({user_id: uuid4().hex for user_id in user_ids}, VERSION_SECONDS)
 
 
@@ -31,4 +31,4 @@ def _set_versions(versions: dict[int, str], seconds: int) -> None:
     try:
         cache.set_many({version_key(user_id): version for user_id, version in versions.items()}, seconds)
     except redis.RedisError as error:
-        logger.warning("The cache of notifications was not told of a change: %s", error)
+        logger.warning("The cache of notifications was not notified of a change: %s", error)

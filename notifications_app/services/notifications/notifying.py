@@ -11,12 +11,12 @@ from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
 
 from notifications_app.matching.delivery_times import quiet_until
-from notifications_app.messages.rendering import Message, Reader, Rendered
+from notifications_app.messages.rendering import Message, Recipient, Rendered
 from notifications_app.messages.safe_text import body, one_line
 from notifications_app.models import ChannelKind, NotificationKind
-from notifications_app.queries.audience import person_of, reader_of, readers_of
+from notifications_app.queries.audience import person_of, preferences_of, recipient_of
 from notifications_app.services.notifications.store import Attachment, Draft, write_notifications
-from notifications_app.services.texts import render
+from notifications_app.services.texts import render_message
 from tasks_app.engine import current_job
 
 # Of these nobody needs to hear in the middle of the night. Alerts of the system do not wait, unless they are mild.
@@ -69,14 +69,14 @@ def notify_with_message(
     One that may wait is in the application at once, and sent elsewhere when its person's quiet hours are over.
     """
     render_for = MessageRenderer()
-    readers = readers_of(people)
+    preferences = preferences_of(people)
     zone = fallback_zone or settings.TIME_ZONE
     drafts = [
         Draft(
             user_id=person.pk,
             kind=message.kind,
             dedupe_key=dedupe_key,
-            rendered=render_for(message, reader_of(readers[person.pk], zone)),
+            rendered=render_for(message, recipient_of(preferences[person.pk], zone)),
             channels={*channels, *more_channels.get(person.pk, ())},
             device_id=device_id,
             attachments=attachments,
@@ -101,7 +101,9 @@ def send_on_behalf(
 
     Nothing is sent once the owner is not active any more. `dedupe_key` leaves room for an address (100 characters).
     """
-    rendered = render(message, reader_of(readers_of([owner])[owner.pk], fallback_zone or settings.TIME_ZONE))
+    rendered = render_message(
+        message, recipient_of(preferences_of([owner])[owner.pk], fallback_zone or settings.TIME_ZONE)
+    )
     drafts = [
         Draft(
             user_id=owner.pk,
@@ -129,14 +131,14 @@ def may_wait(message: Message) -> bool:
 
 
 class MessageRenderer:
-    """Renders each message once per kind of reader, however many people read alike."""
+    """Renders each message once per kind of recipient, however many people read alike."""
 
     def __init__(self) -> None:
-        self._done: dict[tuple[int, Reader], tuple[Message, Rendered]] = {}
+        self._done: dict[tuple[int, Recipient], tuple[Message, Rendered]] = {}
 
-    def __call__(self, message: Message, reader: Reader) -> Rendered:
+    def __call__(self, message: Message, recipient: Recipient) -> Rendered:
         # The message is kept beside its text: an id is unique only as long as its object lives.
-        key = id(message), reader
+        key = id(message), recipient
         if key not in self._done:
-            self._done[key] = message, render(message, reader)
+            self._done[key] = message, render_message(message, recipient)
         return self._done[key][1]

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.messages.rendering import Rendered
 from notifications_app.models import DeliveryState, NotificationAttachment
-from notifications_app.queries.targets import read_ways
+from notifications_app.queries.targets import read_targets
 from notifications_app.services.inbox import note_change
 from notifications_app.services.notifications.delivery_jobs import enqueue_deliveries
 
@@ -45,7 +45,7 @@ _ROWS_PER_INSERT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file of Django's default storage that goes with a message, under the name its reader sees."""
+    """A file of Django's default storage that goes with a message, under the name its recipient sees."""
 
     storage_name: str
     file_name: str
@@ -136,9 +136,11 @@ def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
 
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
     """Write one delivery per notification and way to reach its person; return the ids of those to be sent now."""
-    ways = read_ways((draft.user_id, draft.channels) for _id, draft in written)
+    targets = read_targets((draft.user_id, draft.channels) for _id, draft in written)
     rows = [
-        (pk, channel, destination, draft.hold_until) for pk, draft in written for channel, destination in ways.of(draft)
+        (pk, channel, destination, draft.hold_until)
+        for pk, draft in written
+        for channel, destination in targets.of(draft)
     ]
     columns: dict[str, Any] = {
         "now": now,

@@ -1,4 +1,4 @@
-"""Trouble of the system itself, told to those who run it."""
+"""Trouble of the system itself, notified to those who run it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from notifications_app.messages.contents import system_message
 from notifications_app.messages.safe_text import body, one_line
-from notifications_app.models import RuleNews
+from notifications_app.models import RuleSubject
 from notifications_app.queries.audience import administrators
 from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import job_dedupe_key, notify_with_message
@@ -22,20 +22,20 @@ MAX_MESSAGE_LENGTH = 10_000
 def alert_administrators(
     *, subject: str, message: str, level: str, now: datetime, dedupe_key: str | None = None
 ) -> list[int]:
-    """Tell every active administrator, in the application, by e-mail and as rules want; return the notification ids.
+    """Notify every active administrator, in the application, by e-mail and as rules want; return the notification ids.
 
-    Whoever was told under this `dedupe_key` (one of the job, where none is given) is not told again.
+    Whoever was notified under this `dedupe_key` (one of the job, where none is given) is not notified again.
     """
     if level not in LEVELS:
         raise PermanentError(_("level must be one of %(levels)s.") % {"levels": ", ".join(LEVELS)})
     title = one_line(subject, MAX_TITLE_LENGTH)
     if not title:
         raise PermanentError(_("A system alert needs a subject."))
-    news = system_message(subject=title, message=body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
+    alert = system_message(subject=title, message=body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
     return notify_with_message(
-        news,
+        alert,
         people=administrators(),
-        more_channels=channels_by_rules(RuleNews.SYSTEM, now=now),
+        more_channels=channels_by_rules(RuleSubject.SYSTEM, now=now),
         dedupe_key=dedupe_key or job_dedupe_key(),
         now=now,
     )

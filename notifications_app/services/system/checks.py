@@ -1,4 +1,4 @@
-"""Looking after the system: administrators are told of each trouble once, and again when it lasts another day."""
+"""Looking after the system: administrators are notified of each trouble once, and again when it lasts another day."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from tasks_app.engine import PermanentError
 
 log = structlog.get_logger(__name__)
 
-TOLD_AGAIN_AFTER = timedelta(days=1)
-# What comes and goes is not told each time it comes.
+REPEAT_AFTER = timedelta(days=1)
+# What comes and goes is not notified each time it comes.
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 def check_system(*, now: datetime) -> dict[str, int]:
-    """Tell of what is wrong and was not told lately, forget what is over."""
+    """Notify of what is wrong and was not notified lately, forget what is over."""
     found = troubles(now=now)
-    told = sum(_tell_once(trouble, now=now) for trouble in found)
+    notified = sum(_notify_once(trouble, now=now) for trouble in found)
     over = SystemTrouble.objects.exclude(key__in=[trouble.key for trouble in found])
-    forgotten, _per_model = over.filter(told_at__lt=now - FORGOTTEN_AFTER).delete()
-    return {"troubles": len(found), "told": told, "over": forgotten}
+    forgotten, _per_model = over.filter(notified_at__lt=now - FORGOTTEN_AFTER).delete()
+    return {"troubles": len(found), "notified": notified, "over": forgotten}
 
 
-def _tell_once(trouble: Trouble, *, now: datetime) -> int:
-    """1 if it was told now. Row and notifications commit together, so that two checks at once tell once."""
+def _notify_once(trouble: Trouble, *, now: datetime) -> int:
+    """1 if it was notified now. Row and notifications commit together, so that two checks at once tell once."""
     with transaction.atomic():
         row, is_new = SystemTrouble.objects.select_for_update().get_or_create(
-            key=trouble.key, defaults={"since": now, "told_at": now}
+            key=trouble.key, defaults={"since": now, "notified_at": now}
         )
-        if not is_new and now - row.told_at < TOLD_AGAIN_AFTER:
+        if not is_new and now - row.notified_at < REPEAT_AFTER:
             return 0
-        row.told_at = now
-        row.save(update_fields=["told_at"])
+        row.notified_at = now
+        row.save(update_fields=["notified_at"])
         log.error("system_trouble", key=trouble.key, subject=trouble.subject, reason=trouble.message)
-        told = alert_administrators(
+        notified = alert_administrators(
             subject=trouble.subject,
             message=trouble.message,
             level=trouble.level,
@@ -49,7 +49,7 @@ def _tell_once(trouble: Trouble, *, now: datetime) -> int:
             dedupe_key=f"trouble:{trouble.key}:{now.timestamp():.0f}",
         )
     if trouble.stops_messages:
-        _send_at_once(told, now=now)
+        _send_at_once(notified, now=now)
     return 1
 
 

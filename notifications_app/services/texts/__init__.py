@@ -1,6 +1,11 @@
 """Texts of messages: rendered with custom or built-in templates, those of events at first use."""
 
 from notifications_app.services.texts.lazy_bodies import fill_bodies
-from notifications_app.services.texts.template_rendering import forget, render, render_own, subject_of
+from notifications_app.services.texts.template_rendering import (
+    clear_cache,
+    render_custom,
+    render_message,
+    render_subject,
+)
 
-__all__ = ["fill_bodies", "forget", "render", "render_own", "subject_of"]
+__all__ = ["clear_cache", "fill_bodies", "render_custom", "render_message", "render_subject"]

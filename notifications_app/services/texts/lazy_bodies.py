@@ -7,9 +7,9 @@ from copy import copy
 
 from notifications_app.messages.contents import event_message
 from notifications_app.models import Notification
-from notifications_app.queries.audience import NO_PREFERENCE, read_people, reader_of, readers_of
+from notifications_app.queries.audience import NO_PREFERENCE, preferences_of, read_people, recipient_of
 from notifications_app.queries.events import devices_of, geofence_names
-from notifications_app.services.texts.template_rendering import render
+from notifications_app.services.texts.template_rendering import render_message
 from tasks_app.models import Event
 
 
@@ -24,23 +24,23 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
     events = Event.objects.in_bulk({one.event_id for one in lacking if one.event_id})
     devices = devices_of(events.values())
     names = geofence_names(event.geofence_id for event in events.values())
-    readers = readers_of(read_people({one.user_id for one in lacking}))
+    preferences = preferences_of(read_people({one.user_id for one in lacking}))
     for one in lacking:
         event = events.get(one.event_id or 0)
         if event is None or event.device_id not in devices:
             one.body_text = one.subject
             continue
         device = devices[event.device_id]
-        told = _as_told(event, one)
-        message = event_message(told, device=device, geofence_name=names.get(event.geofence_id or 0, ""))
-        reader = reader_of(readers.get(one.user_id, NO_PREFERENCE), device.fleet.time_zone)
-        rendered = render(message, reader)
+        notified = _with_snapshot(event, one)
+        message = event_message(notified, device=device, geofence_name=names.get(event.geofence_id or 0, ""))
+        recipient = recipient_of(preferences.get(one.user_id, NO_PREFERENCE), device.fleet.time_zone)
+        rendered = render_message(message, recipient)
         one.body_text, one.body_html = rendered.text, rendered.html
     Notification.objects.bulk_update(lacking, ["body_text", "body_html"], batch_size=500)
 
 
-def _as_told(event: Event, notification: Notification) -> Event:
+def _with_snapshot(event: Event, notification: Notification) -> Event:
     """The event with what its notification says differently. Never saved."""
-    told = copy(event)
-    told.data = {**event.data, **notification.event_data}
-    return told
+    notified = copy(event)
+    notified.data = {**event.data, **notification.event_data}
+    return notified

@@ -1,6 +1,6 @@
-"""What a message says to a reader: in staff's own words where they gave any, else in the built-in ones.
+"""What a message says to a recipient: in staff's custom words where they gave any, else in the built-in ones.
 
-An own text that cannot be used never holds a message up: the built-in one is sent, and administrators are told once.
+A custom text that cannot be used never holds a message up: the built-in one is sent, and administrators are notified once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.utils.html import escape
 from notifications_app.messages import rendering
 from notifications_app.messages.custom_templates import TemplateProblem, fill
 from notifications_app.messages.email_html import cleaned
-from notifications_app.messages.rendering import Message, Reader, Rendered
+from notifications_app.messages.rendering import Message, Recipient, Rendered
 from notifications_app.messages.safe_text import body, one_line
 from notifications_app.messages.template_values import values_of
 from notifications_app.models import MessageTemplate
@@ -28,68 +28,70 @@ _known: dict[tuple[str, str], MessageTemplate] = {}
 _known_until = 0.0
 
 
-def render(message: Message, reader: Reader) -> Rendered:
+def render_message(message: Message, recipient: Recipient) -> Rendered:
     """Subject, text and HTML."""
-    own = _own(message, reader)
-    if own is None:
-        return rendering.render(message, reader)
+    custom = _custom_template(message, recipient)
+    if custom is None:
+        return rendering.render_builtin(message, recipient)
     try:
-        return render_own(own, message, reader)
+        return render_custom(custom, message, recipient)
     except TemplateProblem as error:
-        _tell(own, str(error))
-        return rendering.render(message, reader)
+        _report_problem(custom, str(error))
+        return rendering.render_builtin(message, recipient)
 
 
-def subject_of(message: Message, reader: Reader) -> str:
-    """The subject alone. Call it while reading as `reader`."""
-    own = _own(message, reader)
-    if own is None:
-        return rendering.subject_of(message, reader)
+def render_subject(message: Message, recipient: Recipient) -> str:
+    """The subject alone. Call it while reading as `recipient`."""
+    custom = _custom_template(message, recipient)
+    if custom is None:
+        return rendering.builtin_subject(message, recipient)
     try:
-        return one_line(fill(own.subject, _values(message, reader))) or rendering.subject_of(message, reader)
+        return one_line(fill(custom.subject, _values(message, recipient))) or rendering.builtin_subject(
+            message, recipient
+        )
     except TemplateProblem as error:
-        _tell(own, str(error))
-        return rendering.subject_of(message, reader)
+        _report_problem(custom, str(error))
+        return rendering.builtin_subject(message, recipient)
 
 
-def render_own(own: MessageTemplate, message: Message, reader: Reader) -> Rendered:
-    """With these own texts; parts of which nothing is left are the built-in ones. Raises TemplateProblem."""
-    with rendering.reading_as(reader):
-        values = _values(message, reader)
-        subject = one_line(fill(own.subject, values)) or rendering.subject_of(message, reader)
-        built_in = rendering.render(message, reader, subject=subject)
-        text = body(fill(own.text, values)) or built_in.text
+def render_custom(custom: MessageTemplate, message: Message, recipient: Recipient) -> Rendered:
+    """With these custom texts; parts of which nothing is left are the built-in ones. Raises TemplateProblem."""
+    with rendering.recipient_locale(recipient):
+        values = _values(message, recipient)
+        subject = one_line(fill(custom.subject, values)) or rendering.builtin_subject(message, recipient)
+        built_in = rendering.render_builtin(message, recipient, subject=subject)
+        text = body(fill(custom.text, values)) or built_in.text
         html = built_in.html
-        if own.html:
-            context = {**rendering.context_of(message, reader), "subject": subject}
-            context["content"] = cleaned(fill(own.html, values, escape=escape))
-            html = render_to_string("notifications_app/_own.html", context).strip()
+        if custom.html:
+            context = {**rendering.context_of(message, recipient), "subject": subject}
+            context["content"] = cleaned(fill(custom.html, values, escape=escape))
+            html = render_to_string("notifications_app/_custom.html", context).strip()
         return Rendered(subject, text, html)
 
 
-def forget() -> None:
-    """Read the own texts anew at their next use."""
+def clear_cache() -> None:
+    """Read the custom texts anew at their next use."""
     global _known_until
     _known_until = 0.0
 
 
-def _values(message: Message, reader: Reader) -> dict[str, str]:
-    return values_of(message, units=reader.units, site_url=settings.SITE_URL, zone=reader.time_zone)
+def _values(message: Message, recipient: Recipient) -> dict[str, str]:
+    return values_of(message, units=recipient.units, site_url=settings.SITE_URL, zone=recipient.time_zone)
 
 
-def _own(message: Message, reader: Reader) -> MessageTemplate | None:
+def _custom_template(message: Message, recipient: Recipient) -> MessageTemplate | None:
     global _known, _known_until
     if time.monotonic() >= _known_until:
         _known = {(one.kind, one.language): one for one in MessageTemplate.objects.filter(is_active=True)}
         _known_until = time.monotonic() + REMEMBER_SECONDS
-    return _known.get((str(message.kind), reader.language))
+    return _known.get((str(message.kind), recipient.language))
 
 
-def _tell(own: MessageTemplate, reason: str) -> None:
+def _report_problem(custom: MessageTemplate, reason: str) -> None:
     """Keep the reason with the template, and tell administrators when it is a new one."""
-    unknown = MessageTemplate.objects.filter(pk=own.pk).exclude(last_error=reason[:500])
+    unknown = MessageTemplate.objects.filter(pk=custom.pk).exclude(last_error=reason[:500])
     if unknown.update(last_error=reason[:500]):
-        transaction.on_commit(partial(_alert, own.pk, str(own), reason), robust=True)
+        transaction.on_commit(partial(_alert, custom.pk, str(custom), reason), robust=True)
 
 
 def _alert(pk: int, name: str, reason: str) -> None:

@@ -64,7 +64,7 @@ def test_it_stores_a_rule_with_everything_and_says_it_in_words(page, fleet, oper
     assert rule.windows == [{"days": [0, 4], "from": "22:00", "to": "06:00"}]
     listed = page.get(reverse("admin:notifications_app_rule_changelist")).content.decode()
     assert (
-        "Tell ana and every manager in the application when any vehicle of Depot North leaves Depot above 80 km/h"
+        "Notify ana and every manager in the application when any vehicle of Depot North leaves Depot above 80 km/h"
         in listed
     )
     assert "staff if nobody acknowledges within 10 min" in listed
@@ -110,10 +110,10 @@ def test_a_page_says_who_would_hear_of_an_event(page, fleet, operator, device):
     url = reverse("admin:notifications_app_rule_try_out")
     assert page.get(url).status_code == 200
     stored = page.get(url, {"event": event.pk}).content.decode()
-    assert "Told at once" in stored
+    assert "Notified at once" in stored
     described = page.get(url, {"device": device.unique_id, "kind": "alarm", "alarm": "sos"}).content.decode()
     assert "The rule is about other kinds of events." in described
-    assert "No rule that wants this event names this person." in described
+    assert "No rule that matches this event names this person." in described
     assert "There is no such device." in page.get(url, {"device": "nope"}).content.decode()
     assert "There is no such event." in page.get(url, {"event": 2**62}).content.decode()
     for nonsense in ({"event": "x"}, {"event": 2**70}, {"speed_kph": "nan", "device": device.unique_id}):

@@ -191,7 +191,7 @@ def run_action(page: Client, model: str, action: str, row) -> str:
 
 
 def test_staff_send_tests_switch_on_and_try_again(admin_page, hook, failed_delivery):
-    assert "on its way" in run_action(admin_page, "destination", "test", hook)
+    assert "was enqueued" in run_action(admin_page, "destination", "test", hook)
     assert Notification.objects.filter(kind="test", user=hook.user).count() == 1
     Destination.objects.update(is_enabled=False, disabled_reason="410")
     assert "410" in admin_page.get(reverse("admin:notifications_app_destination_changelist")).content.decode()

@@ -48,7 +48,7 @@ def test_a_manager_makes_changes_and_deletes_a_rule_that_says_what_it_does(manag
     made = managing.post("/api/rules", {**body, "geofence_ids": [depot.pk], "windows": [NIGHT]}, format="json")
     assert made.status_code == 201, made.content
     rule = made.json()
-    sentence = "Tell ana by e-mail when any vehicle of Depot North leaves Depot at night (22:00-06:00)"
+    sentence = "Notify ana by e-mail when any vehicle of Depot North leaves Depot at night (22:00-06:00)"
     assert rule["sentence"] == sentence
     assert managing.get(f"/api/rules/{rule['id']}").json() == rule
     change = {
@@ -67,8 +67,8 @@ def test_a_manager_makes_changes_and_deletes_a_rule_that_says_what_it_does(manag
     changed = managing.patch(f"/api/rules/{rule['id']}", change, format="json")
     assert changed.status_code == 200, changed.content
     assert changed.json()["sentence"] == (
-        "Tell ana and every manager by e-mail when Van 1 is too fast above 80 km/h inside Yard for at least 2 min; "
-        "at most every 30 min per vehicle; together daily at 18:00; ana if nobody acknowledges within 10 min"
+        "Notify ana and every manager by e-mail when Van 1 is too fast above 80 km/h inside Yard for at least 2 min; "
+        "at most every 30 min per vehicle; in a digest daily at 18:00; ana if nobody acknowledges within 10 min"
     )
     assert {name: changed.json()[name] for name in change} == change
     assert managing.delete(f"/api/rules/{rule['id']}").status_code == 204
@@ -82,7 +82,7 @@ def test_a_sentence_is_in_the_readers_language_and_names_no_more_than_three(mana
     rule = make_rule(fleet, users, kinds=["alarm", "device_offline"], channels=["in_app", "email"], alarms=["sos"])
     sentence = managing.get(f"/api/rules/{rule.pk}").json()["sentence"]
     assert sentence == (
-        "Tell bia, caio, davi and 2 more in the application and by e-mail when any vehicle of Depot North raises the alarm "
+        "Notify bia, caio, davi and 2 more in the application and by e-mail when any vehicle of Depot North raises the alarm "
         "SOS or falls silent"
     )
 
@@ -182,8 +182,8 @@ def test_a_dry_run_says_who_would_hear_of_an_event_and_why_the_others_would_not(
     make_rule(fleet, [bia], kinds=["alarm"], is_active=False, name="Off")
     asked = {"device_id": device.pk, "kind": "alarm", "alarm": "sos"}
     answer = managing.post("/api/rules/dry-run", asked, format="json")
-    told = {("ana", "All", "tell", "told"), ("Mia Reis", "All", "tell", "told")}
-    assert set(verdicts(answer)[:2]) == told
+    notified = {("ana", "All", "notify", "notified"), ("Mia Reis", "All", "notify", "notified")}
+    assert set(verdicts(answer)[:2]) == notified
     assert verdicts(answer)[2:] == [
         ("", "Tow", "no", "other_alarm"),
         ("", "Off", "no", "rule_off"),
@@ -191,7 +191,7 @@ def test_a_dry_run_says_who_would_hear_of_an_event_and_why_the_others_would_not(
     ]
     assert answer.json()["results"][2]["detail"] == "The rule is about other alarms."
     slow = managing.post("/api/rules/dry-run", {"device_id": device.pk, "kind": "overspeed"}, format="json")
-    assert verdicts(slow)[:2] == [("ana", "All", "tell", "told"), ("Mia Reis", "All", "hold", "digest")]
+    assert verdicts(slow)[:2] == [("ana", "All", "notify", "notified"), ("Mia Reis", "All", "hold", "digest")]
 
 
 def test_a_dry_run_of_an_event_of_last_week_judges_it_as_when_it_was_recorded(managing, fleet, operator, device):
@@ -200,7 +200,7 @@ def test_a_dry_run_of_an_event_of_last_week_judges_it_as_when_it_was_recorded(ma
     week_ago = timezone.now() - timedelta(days=7)
     Event.objects.update(occurred_at=week_ago, created_at=week_ago + timedelta(seconds=5))
     answer = managing.post("/api/rules/dry-run", {"event_id": event.pk}, format="json")
-    assert verdicts(answer)[0] == ("ana", "All", "tell", "told")
+    assert verdicts(answer)[0] == ("ana", "All", "notify", "notified")
 
 
 def test_a_dry_run_is_for_managers_of_the_devices_fleet(api, charlie, device):

@@ -189,10 +189,10 @@ def test_an_address_that_is_gone_is_switched_off_and_its_owner_is_told_why(
         attempt(delivery)
     hook.refresh_from_db()
     assert (hook.is_enabled, hook.disabled_reason) == (False, "410 because")
-    told = Notification.objects.get(kind="channel_off")
-    assert (told.user, told.subject) == (operator, "Webhook is switched off: Office")
-    assert "410 because" in told.body_text
-    assert set(told.deliveries.values_list("channel", flat=True)) == {"in_app", "email"}
+    notified = Notification.objects.get(kind="channel_off")
+    assert (notified.user, notified.subject) == (operator, "Webhook is switched off: Office")
+    assert "410 because" in notified.body_text
+    assert set(notified.deliveries.values_list("channel", flat=True)) == {"in_app", "email"}
     # Others that were on their way there do not knock again, and tell nobody a second time.
     other = Delivery.objects.create(
         notification=Notification.objects.create(user=operator, kind="system", dedupe_key="y", subject="-"),
@@ -238,9 +238,11 @@ def test_secrets_are_nowhere_in_clear(receiver, hook, delivery, caplog):
     caplog.set_level(logging.DEBUG)
     attempt(delivery)
     row = Destination.objects.values().get()
-    told = json.dumps([row, *DeliveryAttempt.objects.values(), *Delivery.objects.values()], default=str) + caplog.text
-    assert "t0ken-of-ana" not in told
-    assert hook.secrets["signing_secret"] not in told
+    notified = (
+        json.dumps([row, *DeliveryAttempt.objects.values(), *Delivery.objects.values()], default=str) + caplog.text
+    )
+    assert "t0ken-of-ana" not in notified
+    assert hook.secrets["signing_secret"] not in notified
 
 
 def test_keys_can_be_changed_without_entering_anything_again(receiver, hook, delivery, settings):
@@ -388,8 +390,8 @@ def test_an_email_address_that_its_server_refuses_is_switched_off_until_it_chang
         run_jobs("notifications")
         off = Destination.objects.get(kind="email")
         assert (off.address, off.is_enabled) == (operator.email, False)
-        told = Notification.objects.get(kind="channel_off")
-        assert list(told.deliveries.values_list("channel", flat=True)) == ["in_app"]
+        notified = Notification.objects.get(kind="channel_off")
+        assert list(notified.deliveries.values_list("channel", flat=True)) == ["in_app"]
         sink.rcpt_answer = ""
         send_test(user=operator, kind="email", now=timezone.now())
         run_jobs("notifications")

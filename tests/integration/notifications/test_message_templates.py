@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from notifications_app.messages.rendering import Reader, reading_as
+from notifications_app.messages.rendering import Recipient, recipient_locale
 from notifications_app.messages.template_values import SAMPLES
 from notifications_app.models import MessageTemplate, Notification, NotificationPreference
 from notifications_app.services.texts import template_rendering
@@ -15,14 +15,14 @@ from tasks_app.models import EventKind
 from tests.support.notifications import make_rule, record_events
 from tests.support.rights import give
 
-READER = Reader("en", "America/Sao_Paulo")
+RECIPIENT = Recipient("en", "America/Sao_Paulo")
 
 
 @pytest.fixture(autouse=True)
 def no_memory():
-    template_rendering.forget()
+    template_rendering.clear_cache()
     yield
-    template_rendering.forget()
+    template_rendering.clear_cache()
 
 
 @pytest.fixture
@@ -53,30 +53,30 @@ def test_people_read_the_own_texts_of_their_language(device, fleet, operator, ma
 
 
 def test_empty_parts_and_texts_that_are_off_are_the_built_in_ones(db):
-    built_in = template_rendering.render(SAMPLES["speed"], READER)
+    built_in = template_rendering.render_message(SAMPLES["speed"], RECIPIENT)
     own(subject="{{ vehicle }}!")
-    template_rendering.forget()
-    with_subject = template_rendering.render(SAMPLES["speed"], READER)
+    template_rendering.clear_cache()
+    with_subject = template_rendering.render_message(SAMPLES["speed"], RECIPIENT)
     assert with_subject.subject == "Van 12!"
     assert "Speed limit: 90 km/h" in with_subject.text
     MessageTemplate.objects.update(is_active=False)
-    template_rendering.forget()
-    assert template_rendering.render(SAMPLES["speed"], READER) == built_in
+    template_rendering.clear_cache()
+    assert template_rendering.render_message(SAMPLES["speed"], RECIPIENT) == built_in
 
 
 def test_parts_of_which_nothing_is_left_are_the_built_in_ones(db):
-    built_in = template_rendering.render(SAMPLES["speed"], READER)
+    built_in = template_rendering.render_message(SAMPLES["speed"], RECIPIENT)
     own(subject="{% if vehicle %}{% else %}none{% endif %}", text="{% if vehicle %}{% else %}none{% endif %}")
-    template_rendering.forget()
-    assert template_rendering.render(SAMPLES["speed"], READER) == built_in
-    assert template_rendering.subject_of(SAMPLES["speed"], READER) == built_in.subject
+    template_rendering.clear_cache()
+    assert template_rendering.render_message(SAMPLES["speed"], RECIPIENT) == built_in
+    assert template_rendering.render_subject(SAMPLES["speed"], RECIPIENT) == built_in.subject
 
 
 def test_a_value_adds_no_header_and_no_html(db):
     own(subject="{{ vehicle }}", html="<p>{{ vehicle }}</p>")
     message = SAMPLES["speed"]
     nasty = type(message)(message.kind, {**message.context, "vehicle": "<script>\r\nBcc: eve@example.org"})
-    rendered = template_rendering.render(nasty, READER)
+    rendered = template_rendering.render_message(nasty, RECIPIENT)
     assert rendered.subject == "<script> Bcc: eve@example.org"
     assert "<script>" not in rendered.html
 
@@ -84,13 +84,13 @@ def test_a_value_adds_no_header_and_no_html(db):
 def test_a_broken_text_is_replaced_by_the_built_in_one_and_administrators_are_told_once(staff, run_jobs):
     template = own(subject="{{ of_an_older_release }}")
     for _ in range(2):
-        assert template_rendering.render(SAMPLES["speed"], READER).subject.startswith("Van 12 is driving")
-        with reading_as(READER):
-            assert template_rendering.subject_of(SAMPLES["speed"], READER).startswith("Van 12 is driving")
+        assert template_rendering.render_message(SAMPLES["speed"], RECIPIENT).subject.startswith("Van 12 is driving")
+        with recipient_locale(RECIPIENT):
+            assert template_rendering.render_subject(SAMPLES["speed"], RECIPIENT).startswith("Van 12 is driving")
     run_jobs("notifications")
-    told = Notification.objects.get(kind="system")
-    assert told.user == staff
-    assert "of_an_older_release" in told.body_text
+    notified = Notification.objects.get(kind="system")
+    assert notified.user == staff
+    assert "of_an_older_release" in notified.body_text
     template.refresh_from_db()
     assert "of_an_older_release" in template.last_error
 
@@ -116,14 +116,14 @@ def test_staff_save_and_look_at_a_text(admin_page):
 
 def test_html_that_was_saved_before_it_was_checked_loads_nothing(db):
     own(html='<p style="color:red">Hi</p><img srcset="//e.example/x"><a href="&#106;avascript:x">x</a>{{ vehicle }}')
-    html = template_rendering.render(SAMPLES["speed"], Reader("en", "UTC")).html
+    html = template_rendering.render_message(SAMPLES["speed"], Recipient("en", "UTC")).html
     assert '<p style="color:red">Hi</p>' in html
     assert "e.example" not in html
     assert "<a>x</a>" in html
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "notified"),
     [
         ("subject", "{{ password }}", "There is no password"),
         ("text", "{% load x %}", "not understood"),
@@ -132,14 +132,14 @@ def test_html_that_was_saved_before_it_was_checked_loads_nothing(db):
         ("kind", "daily_summary", "not one of the available choices"),
     ],
 )
-def test_staff_are_told_what_is_wrong_with_a_text(field, value, told, admin_page):
+def test_staff_are_told_what_is_wrong_with_a_text(field, value, notified, admin_page):
     form = {"kind": "speed", "language": "en", "subject": "", "text": "", "html": "", field: value}
     page = admin_page.post(reverse("admin:notifications_app_messagetemplate_add"), form)
-    assert told in page.content.decode()
+    assert notified in page.content.decode()
     assert not MessageTemplate.objects.exists()
 
 
 @pytest.mark.parametrize("language", ["en", "pt-br"])
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_every_sample_renders_in_the_built_in_words(kind, language, db):
-    assert template_rendering.render(SAMPLES[kind], Reader(language, "America/Sao_Paulo")).subject
+    assert template_rendering.render_message(SAMPLES[kind], Recipient(language, "America/Sao_Paulo")).subject

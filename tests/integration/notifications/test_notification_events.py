@@ -200,10 +200,10 @@ def test_it_honours_the_devices_and_geofences_of_a_rule(make_device, fleet, oper
 
 
 def test_it_writes_in_each_readers_language_and_zone(device, fleet, operator, make_user, db):
-    reader = make_user(username="bia")
-    FleetMembership.objects.create(user=reader, fleet=fleet)
-    NotificationPreference.objects.create(user=reader, language="pt-br", time_zone="Asia/Tokyo")
-    make_rule(fleet, [operator, reader])
+    recipient = make_user(username="bia")
+    FleetMembership.objects.create(user=recipient, fleet=fleet)
+    NotificationPreference.objects.create(user=recipient, language="pt-br", time_zone="Asia/Tokyo")
+    make_rule(fleet, [operator, recipient])
     record_events(device, EventKind.OVERSPEED)
     texts = {row.user.username: row.body_text for row in stored_notifications()}
     # Without a preference the fleet's own zone is the best guess.
@@ -284,7 +284,7 @@ def test_it_shows_people_their_own_notifications_only(device, rule, operator, st
 def test_it_notifies_given_people_once_per_key_with_clean_texts(operator, make_user, db):
     gone = make_user(is_active=False)
 
-    def tell() -> list[int]:
+    def notify_all() -> list[int]:
         return notify(
             users=[operator, gone],
             kind="system",
@@ -294,8 +294,8 @@ def test_it_notifies_given_people_once_per_key_with_clean_texts(operator, make_u
             channels=["in_app", "pigeon"],
         )
 
-    assert len(tell()) == 1
-    assert tell() == []
+    assert len(notify_all()) == 1
+    assert notify_all() == []
     stored_notifications = Notification.objects.get()
     assert (stored_notifications.user, stored_notifications.subject, stored_notifications.body_text) == (
         operator,

@@ -72,18 +72,18 @@ def test_administrators_hear_of_the_same_trouble_once_a_day_and_again_when_it_co
     settings.SYSTEM_ALERT_DISK_PERCENT = 101
     workers["reports"] = 3600
     now = timezone.now()
-    assert check_system(now=now)["told"] == 1
+    assert check_system(now=now)["notified"] == 1
     assert Notification.objects.get().user == staff
     assert "Queue reports is behind" in Notification.objects.get().subject
-    assert check_system(now=now + timedelta(minutes=5))["told"] == 0
-    assert check_system(now=now + timedelta(hours=25))["told"] == 1
+    assert check_system(now=now + timedelta(minutes=5))["notified"] == 0
+    assert check_system(now=now + timedelta(hours=25))["notified"] == 1
     workers.clear()
-    # What comes and goes within an hour is not told each time.
-    assert check_system(now=now + timedelta(hours=25, minutes=5)) == {"troubles": 0, "told": 0, "over": 0}
+    # What comes and goes within an hour is not notified each time.
+    assert check_system(now=now + timedelta(hours=25, minutes=5)) == {"troubles": 0, "notified": 0, "over": 0}
     assert check_system(now=now + timedelta(hours=27))["over"] == 1
     assert not SystemTrouble.objects.exists()
     workers["reports"] = 3600
-    assert check_system(now=now + timedelta(hours=28))["told"] == 1
+    assert check_system(now=now + timedelta(hours=28))["notified"] == 1
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def room_on_the_disk(settings) -> None:
 @pytest.mark.parametrize(("queue", "sent"), [("notifications", 1), ("reports", 0)])
 def test_the_check_sends_itself_what_the_stuck_queue_would_have_to_send(queue, sent, sink, staff, workers):
     workers[queue] = 3600
-    assert check_system(now=timezone.now())["told"] == 1
+    assert check_system(now=timezone.now())["notified"] == 1
     assert [mail["To"] for mail in sink.messages] == [staff.email] * sent
     expected = "sent" if sent else "pending"
     assert Delivery.objects.get(channel="email").state == expected
@@ -106,7 +106,7 @@ def test_the_check_sends_itself_what_the_stuck_queue_would_have_to_send(queue, s
 def test_a_stuck_queue_and_a_mail_server_that_is_away_lose_no_alert(staff, workers, settings, sink):
     settings.EMAIL_PORT = 1
     workers["notifications"] = 3600
-    assert check_system(now=timezone.now())["told"] == 1
+    assert check_system(now=timezone.now())["notified"] == 1
     assert Delivery.objects.get(channel="email").state == "pending"
 
 

@@ -1,4 +1,4 @@
-"""A person's open pages: who is told what over a real WebSocket, and until when."""
+"""A person's open pages: who is notified what over a real WebSocket, and until when."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_an_open_page_is_told_at_once_and_nobody_else(web, operator, charlie, de
         assert next_of(other)["type"] == "unread"
         record_events(device, EventKind.OVERSPEED, data={"speed_kph": 101})
         run_jobs("notifications")
-        told = next_of(page)
-        assert (told["type"], told["kind"], told["device_id"]) == ("notification", "speed", device.pk)
-        assert told["subject"] == "Van 1 is driving 101 km/h"
+        notified = next_of(page)
+        assert (notified["type"], notified["kind"], notified["device_id"]) == ("notification", "speed", device.pk)
+        assert notified["subject"] == "Van 1 is driving 101 km/h"
         with pytest.raises(TimeoutError):
             other.socket.recv(timeout=0.3)
     assert "1" in Delivery.objects.get(channel="websocket").attempts.get().answer

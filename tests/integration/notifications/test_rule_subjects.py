@@ -118,7 +118,7 @@ def test_quiet_hours_hold_back_what_a_rule_tells_of_reports(device, fleet, bruno
 def test_its_sentence_says_what_it_is_about(fleet, operator):
     rule = make_rule(fleet, [operator], kinds=["overspeed", "report_ready", "report_failed"], channels=["in_app"])
     assert rule_sentence(rule) == (
-        "Tell ana in the application when any vehicle of Depot North is too fast, a report about any vehicle of "
+        "Notify ana in the application when any vehicle of Depot North is too fast, a report about any vehicle of "
         "Depot North is ready or a report about any vehicle of Depot North fails"
     )
 
@@ -133,5 +133,5 @@ def test_a_rule_about_the_system_names_no_fleet(staff_api, fleet, staff):
     }
     answer = staff_api.post("/api/rules", body, format="json")
     assert answer.status_code == 400
-    assert "about no fleet" in str(answer.json()["fields"])
+    assert "belong to no fleet" in str(answer.json()["fields"])
     assert staff_api.post("/api/rules", {**body, "fleet_id": None}, format="json").status_code == 201

@@ -1,4 +1,4 @@
-"""What stands between an event and its messages: events to be matched, and what is told later."""
+"""What stands between an event and its messages: events to be matched, and what is notified later."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EventDispatch(models.Model):
 
 
 class WaitingAlert(models.Model):
-    """A rule tells of this event at `due_at`, if what happened still lasts then."""
+    """A rule notifies of this event at `due_at`, if what happened still lasts then."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
@@ -73,12 +73,12 @@ class HeldAlert(models.Model):
 
 
 class RuleCooldown(models.Model):
-    """When a rule last told of a kind of event of a device."""
+    """When a rule last notified of a kind of event of a device."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=24)
-    told_at = models.DateTimeField()
+    notified_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("cooldown")
@@ -92,11 +92,11 @@ class RuleCooldown(models.Model):
 
 
 class Escalation(models.Model):
-    """News that nobody has acknowledged yet: at `due_at` the rule's next step is told. Deleted when it ends."""
+    """News that nobody has acknowledged yet: at `due_at` the rule's next step is notified. Deleted when it ends."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
-    told_at = models.DateTimeField()
+    notified_at = models.DateTimeField()
     due_at = models.DateTimeField(db_index=True)
 
     class Meta:
@@ -109,11 +109,11 @@ class Escalation(models.Model):
 
 
 class SystemTrouble(models.Model):
-    """Trouble of the system that administrators were told of; deleted when it is over."""
+    """Trouble of the system that administrators were notified of; deleted when it is over."""
 
     key = models.CharField(max_length=100, primary_key=True)
     since = models.DateTimeField()
-    told_at = models.DateTimeField()
+    notified_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("system trouble")

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications_app.models import Notification
-from notifications_app.queries import inbox_cache as recent
+from notifications_app.queries import inbox_cache
 from notifications_app.services.inbox.read_state import acknowledge, mark_read
 from notifications_app.services.notifications.notifying import notify
 
@@ -22,7 +22,7 @@ def notify_in_app(user, key: str) -> list[int]:
 
 
 def inbox_of(user) -> tuple[int, list[str]]:
-    entry = recent.recent_notifications(user)
+    entry = inbox_cache.recent_notifications(user)
     return entry["unread"], [row["subject"] for row in entry["results"]]
 
 
@@ -45,7 +45,7 @@ def test_it_answers_from_the_cache_until_something_changes(operator, charlie, ap
 
 
 def test_it_holds_no_more_than_the_newest_fifty(operator):
-    for number in range(recent.MAX_RECENT + 5):
+    for number in range(inbox_cache.MAX_RECENT + 5):
         notify_in_app(operator, f"{number}")
     unread, subjects = inbox_of(operator)
     assert (unread, len(subjects), subjects[0]) == (55, 50, "54")
@@ -53,28 +53,28 @@ def test_it_holds_no_more_than_the_newest_fifty(operator):
 
 def test_a_reader_that_was_slow_does_not_bring_back_what_was_before_a_change(operator, monkeypatch):
     notify_in_app(operator, "one")
-    read = recent._read
+    read = inbox_cache._read
 
     def slow_read(user):
         entry = read(user)
         with monkeypatch.context() as patch:
-            patch.setattr(recent, "_read", read)
+            patch.setattr(inbox_cache, "_read", read)
             notify_in_app(operator, "two")
         return entry
 
-    monkeypatch.setattr(recent, "_read", slow_read)
+    monkeypatch.setattr(inbox_cache, "_read", slow_read)
     assert inbox_of(operator) == (1, ["one"])
-    monkeypatch.setattr(recent, "_read", read)
+    monkeypatch.setattr(inbox_cache, "_read", read)
     assert inbox_of(operator) == (2, ["two", "one"])
 
 
 def test_a_process_that_dies_right_after_its_commit_leaves_nothing_stale(operator, monkeypatch):
     notify_in_app(operator, "one")
     assert inbox_of(operator) == (1, ["one"])
-    monkeypatch.setattr("notifications_app.services.inbox.inbox_cache._renew", lambda _user_ids: None)
+    monkeypatch.setattr("notifications_app.services.inbox.inbox_cache._renew_versions", lambda _user_ids: None)
     notify_in_app(operator, "two")
     assert inbox_of(operator) == (2, ["two", "one"])
-    assert cache.get(recent.version_key(operator.pk)) == recent.CHANGING
+    assert cache.get(inbox_cache.version_key(operator.pk)) == inbox_cache.CHANGING
 
 
 def test_what_was_rolled_back_is_not_shown(operator):

@@ -1,4 +1,4 @@
-"""What is told later or not at all: quiet hours, digests, cooldowns, waiting, escalation, backlog, floods; nothing is lost."""
+"""Deferred alerts: quiet hours, digests, cooldowns, pending alerts, escalation, backlog, floods; none is lost."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from notifications_app.models import (
 from notifications_app.queries import unread_count
 from notifications_app.services.digests.held_alerts import send_due_digests
 from notifications_app.services.events.escalation import escalate_due
-from notifications_app.services.events.event_outbox import EVENTS_PER_DISPATCH, dispatch, sweep_dispatches
-from notifications_app.services.events.pending_alerts import tell_what_lasted
+from notifications_app.services.events.event_outbox import EVENTS_PER_OUTBOX_ROW, process_outbox_row, sweep_event_outbox
+from notifications_app.services.events.pending_alerts import send_pending_alerts
 from notifications_app.services.inbox.read_state import acknowledge
 from notifications_app.services.notifications.delivery_jobs import sweep_stuck_deliveries
 from notifications_app.services.notifications.notifying import may_wait, notify_with_message
@@ -101,8 +101,8 @@ def test_a_rule_may_want_silence_to_last_and_tells_then_how_long_it_has(device, 
     DeviceState.objects.create(device=device, status=DeviceStatus.OFFLINE)
     record_events(device, EventKind.DEVICE_OFFLINE, data={"offline_minutes": 15.0})
     assert notified_users() == []
-    assert tell_what_lasted(now=now + timedelta(minutes=44)) == 0
-    assert tell_what_lasted(now=now + timedelta(minutes=46)) == 1
+    assert send_pending_alerts(now=now + timedelta(minutes=44)) == 0
+    assert send_pending_alerts(now=now + timedelta(minutes=46)) == 1
     assert stored_notifications()[0].subject == "Van 1 has been silent for 15 min"
     assert "1 h 1 min" in stored_notifications()[0].body_text
     assert not WaitingAlert.objects.exists()
@@ -115,7 +115,7 @@ def test_what_ended_in_time_is_not_told_and_what_did_not_is(device, fleet, opera
     DeviceState.objects.create(device=device, status=DeviceStatus.ONLINE)
     record_events(device, EventKind.DEVICE_OFFLINE, data={"offline_minutes": 15.0})
     record_events(device, EventKind.DEVICE_ONLINE, data={"offline_minutes": minutes})
-    assert tell_what_lasted(now=now + timedelta(minutes=50)) == expected
+    assert send_pending_alerts(now=now + timedelta(minutes=50)) == expected
 
 
 def test_overspeed_that_ended_too_early_is_not_told(device, fleet, operator):
@@ -124,7 +124,7 @@ def test_overspeed_that_ended_too_early_is_not_told(device, fleet, operator):
     short, long = record_events(device, EventKind.OVERSPEED, EventKind.OVERSPEED, data={"speed_kph": 120})
     Event.objects.filter(pk=short.pk).update(data={"ended_at": "x", "duration_seconds": 30})
     assert WaitingAlert.objects.count() == 2
-    assert tell_what_lasted(now=now + timedelta(minutes=3)) == 1
+    assert send_pending_alerts(now=now + timedelta(minutes=3)) == 1
     assert Notification.objects.get().event == long
 
 
@@ -190,7 +190,7 @@ def test_a_flood_is_told_in_part_and_the_rest_together_while_others_get_theirs(
     make_rule(fleet, [boss], kinds=["device_online"])
     flooding = make_device(name="Van 2")
     with transaction.atomic():
-        count = EVENTS_PER_DISPATCH * 2 + 10
+        count = EVENTS_PER_OUTBOX_ROW * 2 + 10
         now = timezone.now()
         many = Event.objects.bulk_create(
             Event(device=flooding, kind="overspeed", occurred_at=now) for _ in range(count)
@@ -264,8 +264,8 @@ def test_events_whose_job_never_came_are_found_by_the_sweeper(device, fleet, ope
     events = [Event.objects.create(device=device, kind="overspeed", occurred_at=timezone.now())]
     EventDispatch.objects.create(event_ids=[events[0].pk], created_at=timezone.now())
     assert run_jobs("notifications") == 0
-    assert sweep_dispatches(now=timezone.now()) == 0
-    assert sweep_dispatches(now=timezone.now() + timedelta(minutes=2)) == 1
+    assert sweep_event_outbox(now=timezone.now()) == 0
+    assert sweep_event_outbox(now=timezone.now() + timedelta(minutes=2)) == 1
     run_jobs("notifications")
     assert len(notified_users()) == 1
     assert not EventDispatch.objects.exists()
@@ -278,12 +278,12 @@ def test_a_dispatch_that_fails_halfway_leaves_nothing_and_is_done_whole_later(de
         events_recorded.send(sender=Event, events=events)
     number = EventDispatch.objects.get().pk
     with monkeypatch.context() as broken:
-        broken.setattr("notifications_app.services.events.event_alerts.write_tells", lambda *_args, **_kwargs: 1 / 0)
+        broken.setattr("notifications_app.services.events.event_alerts.write_alerts", lambda *_args, **_kwargs: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            dispatch(number, now=timezone.now())
+            process_outbox_row(number, now=timezone.now())
     assert EventDispatch.objects.count() == 1
-    assert dispatch(number, now=timezone.now()) == {"events": 1, "notifications": 1}
-    assert dispatch(number, now=timezone.now()) == {"events": 0, "notifications": 0}
+    assert process_outbox_row(number, now=timezone.now()) == {"events": 1, "notifications": 1}
+    assert process_outbox_row(number, now=timezone.now()) == {"events": 0, "notifications": 0}
 
 
 def test_recorded_events_are_told_by_jobs_of_their_own(device, fleet, operator, run_jobs):

@@ -1,4 +1,4 @@
-"""The admin's fields for when news of geofences, overspeed and batteries is told."""
+"""The admin's fields for when news of geofences, overspeed and batteries is notified."""
 
 from __future__ import annotations
 
