@@ -9,7 +9,16 @@ from datetime import tzinfo
 from tasks_app.ingest.csv_table import Table
 from tasks_app.ingest.numbers import number_or_text
 from tasks_app.ingest.validate import MAX_TIMESTAMP_LENGTH, InvalidFix, with_zone
-from tasks_app.ingest.written_times import AmbiguousDate, from_serial, is_day_first, read_written_time
+from tasks_app.ingest.written_times import (
+    CLOCK,
+    FIRST_DAY,
+    MIDNIGHT,
+    AmbiguousDate,
+    clock_of_fraction,
+    from_serial,
+    is_day_first,
+    read_written_time,
+)
 
 _COMMA_PLACE = re.compile(r"[-+\u2212]?\d{1,3},\d+")
 
@@ -37,7 +46,7 @@ class Dialect:
 
         Raises InvalidFix for a date of which nobody can say which number is the day.
         """
-        if text[4:5] == "-" and text[13:14] == ":":
+        if text[4:5] == "-" and text[13:14] == ":" and text[-1] not in "mM.":  # as AM and p.m. end
             return with_zone(text, zone)
         value = self.number(text)
         if isinstance(value, float):
@@ -46,6 +55,25 @@ class Dialect:
         if value is None or len(text) > MAX_TIMESTAMP_LENGTH:
             return value
         return with_zone(self._written(text), zone)
+
+    def day_and_clock(self, day: str, clock: str) -> str:
+        """The text of a day and that of a clock as one text, however a spreadsheet wrote them; "" where one is missing.
+
+        A day may come with a midnight, a clock with the first day of all, and both as numbers of days. A cell that says
+        both counts alone.
+        """
+        day_number, clock_number = self.number(day), self.number(clock)
+        if isinstance(clock_number, float) and 0 <= clock_number < 1:
+            clock = clock_of_fraction(clock_number)
+        clock = FIRST_DAY.sub("", clock)
+        if clock and not CLOCK.fullmatch(clock):
+            return clock
+        if isinstance(day_number, float) and (serial := from_serial(day_number)):
+            day = serial.isoformat(sep=" ")
+        date = MIDNIGHT.sub("", day)
+        if clock:
+            return f"{date} {clock}"
+        return date if ":" in date else ""
 
     def _written(self, text: str) -> str:
         try:

@@ -26,7 +26,6 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.validate import InvalidFix, make_fix
 
-_CLOCK = re.compile(r"\d{1,2}:\d{2}.*")
 # What a spreadsheet makes of a long number: its last digits are gone.
 _ROUNDED = re.compile(r"\d[.,]?\d*[eE]\+?\d+")
 
@@ -98,8 +97,8 @@ class _Reader:
         device, day, moment = (
             row[place].strip() if 0 <= place < width else "" for place in (self.device, self.day, self.time)
         )
-        if day and _CLOCK.fullmatch(moment):
-            moment = f"{day} {moment}"
+        if day:
+            moment = self.dialect.day_and_clock(day, moment)
         values["device_id"] = self.device_id or check_not_rounded(device) or None
         values["timestamp"] = self.dialect.time(moment, self.zone)
         return values

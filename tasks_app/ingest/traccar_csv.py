@@ -58,7 +58,7 @@ def is_traccar(path: Path) -> bool:
     """Whether a CSV file is Traccar's export, by the names of its columns. Raises as `open_table`."""
     with open_table(path) as table:
         names = {name.lower() for name in table.names}
-    return "fixtime" in names and "timestamp" not in names
+    return "fixtime" in names and not names & {"timestamp", "lat", "lon", "lng"}
 
 
 def _place(names: list[str], wanted: str) -> int | None:

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 
 from tasks_app.ingest.times import read_time
 
 _WRITTEN = re.compile(
-    r"(?P<first>\d{1,4})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)(?P<third>\d{4}|\d{1,2})"
+    r"(?P<first>\d{1,4})(?P<mark>[./-])\s?(?P<second>\d{1,2})(?P=mark)\s?(?P<third>\d{4}|\d{1,2})"
     r"(?:,?\s+|[Tt])(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<seconds>\d{2}(?:[.,]\d+)?))?"
-    r"\s*(?:(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?"
+    r"\s*(?:(?P<half>[AaPp])\.?\s?[Mm]\.?)?\s*(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?"
 )
+# 5-Oct-26, 5. Oktober 2026, 5 de out. de 2026, and Oct 5, 2026.
+_DAY_AND_NAME = re.compile(r"(\d{1,2})\.?[\s/-]\s*(?:de\s+)?([^\W\d_]{3,10})\.?[\s/-]\s*(?:de\s+)?(\d{4}|\d{2})\b")
+_NAME_AND_DAY = re.compile(r"([^\W\d_]{3,10})\.?\s+(\d{1,2}),?\s+(\d{4})\b")
+# In English, Portuguese, Spanish and German, by the first three letters.
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            *(
+                ("jan", "ene"),
+                ("feb", "fev"),
+                ("mar", "mae", "mrz"),
+                ("apr", "abr"),
+                ("may", "mai"),
+                ("jun",),
+                ("jul",),
+            ),
+            *(("aug", "ago"), ("sep", "set"), ("oct", "out", "okt"), ("nov",), ("dec", "dez", "dic")),
+        ),
+        start=1,
+    )
+    for name in names
+}
+# Cells of a day and of a clock, as programs write them that know only both in one.
+CLOCK = re.compile(r"\d{1,2}:\d{2}.*")
+MIDNIGHT = re.compile(r"[\sT]+0?0:00(?::00(?:[.,]0+)?)?$")
+FIRST_DAY = re.compile(r"(?:1899-12-3[01]|1900-01-0[01])[\sT]+")
 # Days since 1899-12-30. What is between these is no time in seconds or milliseconds that anybody means.
 _FIRST_SERIAL, _LAST_SERIAL = 32_874, 80_000  # 1990-01-01, 2119-01-11
 _SERIAL_START = datetime(1899, 12, 30)
@@ -26,7 +54,7 @@ def read_written_time(text: str, *, day_first: bool | None) -> datetime:
 
     Points stand between day, month and year in that order; four digits first are the year; a number above 12 is the day.
     """
-    found = _WRITTEN.fullmatch(text.strip())
+    found = _WRITTEN.fullmatch(_in_numbers(text.strip()))
     if found is None:
         raise ValueError("not a date and time")
     year, month, day = _date(found, day_first)
@@ -54,7 +82,29 @@ def from_serial(value: float) -> datetime | None:
     """The naive time a spreadsheet means by this number of days, to the millisecond; None for any other number."""
     if not _FIRST_SERIAL <= value < _LAST_SERIAL:
         return None
-    return _SERIAL_START + timedelta(milliseconds=round(value * 86_400_000))
+    return _SERIAL_START + _days(value)
+
+
+def clock_of_fraction(value: float) -> str:
+    """The clock a spreadsheet means by this part of a day, to the millisecond."""
+    return f"{_SERIAL_START + _days(value):%H:%M:%S.%f}"
+
+
+def _days(value: float) -> timedelta:
+    return timedelta(milliseconds=round(value * 86_400_000))
+
+
+def _in_numbers(text: str) -> str:
+    """The date with the number of its month where it has the name."""
+    if found := _DAY_AND_NAME.match(text):
+        day, name, year = found.groups()
+    elif found := _NAME_AND_DAY.match(text):
+        name, day, year = found.groups()
+    else:
+        return text
+    letters = unicodedata.normalize("NFD", name.lower())
+    month = _MONTHS.get("".join(letter for letter in letters if not unicodedata.combining(letter))[:3])
+    return f"{day}.{month}.{year}{text[found.end() :]}" if month else text
 
 
 def _date(found: re.Match[str], day_first: bool | None) -> tuple[int, int, int]:

@@ -113,6 +113,15 @@ def test_a_guessed_encoding_is_told(tmp_path):
         "05/10/2026 04:59:60",
         "05/10/2026 08:00:00 UTC",
         "05/10/2026 10:00:00+02:00",
+        "2026-10-05 05:00:00 AM",
+        "2026-10-05 5:00 a. m.",
+        "05/10/2026 05:00 a.\u00a0m.",
+        "5. 10. 2026 5:00",
+        "05-Oct-2026 05:00",
+        "5-Oct-26 5:00 AM",
+        "05 out 2026 05:00",
+        "5. Okt. 2026 05:00:00",
+        "Oct 5, 2026 5:00:00 AM",
     ],
 )
 def test_it_reads_times_as_spreadsheets_of_brazil_and_germany_write_them(read, written):
@@ -163,6 +172,9 @@ def test_what_is_no_date_and_time_is_refused(read, written):
         "Ger\u00e4t;Zeit;Breite;L\u00e4nge;Geschwindigkeit",
         "Dispositivo;Fecha-Hora;Latitud;Longitud;Velocidad",
         '"device_id";"timestamp";"lat (\u00b0)";"lon (deg)";"speed (km/h)"',
+        "DEVICE ID;Time Stamp;Lat.;Long.;Vel.",
+        "device\u00a0id;\u200btimestamp;latitude\u200b;longitude:;speed km/h",
+        "uniqueId;fixTime;lat;lng;speed",
     ],
 )
 def test_it_knows_the_columns_in_other_languages(read, header):
@@ -177,6 +189,14 @@ def test_it_knows_the_columns_in_other_languages(read, header):
         ("speed (mph)", 16.09344),
         ("speed [kn]", 18.52),
         ("speed (furlongs)", None),
+        ("speed_mps", 36.0),
+        ("Speed m/s", 36.0),
+        ("speed_mph", 16.09344),
+        ("Speed knots", 18.52),
+        ("speed_kmh", 10.0),
+        ("Speed km/h", 10.0),
+        ("Velocidade_km_h", 10.0),
+        ("speed_furlongs", None),
         ("speed", 10.0),
     ],
 )
@@ -190,6 +210,33 @@ def test_day_and_clock_may_be_columns_of_their_own(read):
     assert fix.fix_time == AT
     (alone,) = read("device_id;Data;lat;lon\nv;05/10/2026 05:00;48,1;11,5\n", zone=SAO_PAULO)
     assert alone.fix_time == AT
+
+
+@pytest.mark.parametrize(
+    ("day", "clock"),
+    [
+        ("2026-10-05", "05:00:00 AM"),
+        ("2026-10-05", "5:00 a. m."),
+        ("2026-10-05 00:00:00", "05:00:00"),
+        ("2026-10-05T00:00:00", "1899-12-30 05:00:00"),
+        ("5/10/2026 0:00", "5:00"),
+        ("46300", "0,2083333333"),
+        ("46300", "05:00"),
+        ("05/10/2026", "0,2083333333"),
+        ("46300,2083333333", ""),
+        ("05/10/2026 05:00", ""),
+    ],
+)
+def test_day_and_clock_are_joined_however_a_spreadsheet_writes_them(read, day, clock):
+    (fix,) = read(f"device_id;Date;Time;lat;lon\nv;{day};{clock};48,1;11,5\n", zone=SAO_PAULO)
+    assert isinstance(fix, Fix), fix
+    assert fix.fix_time == AT
+
+
+@pytest.mark.parametrize(("day", "clock"), [("05/10/2026", ""), ("46300", ""), ("", "05:00"), ("", "0,2083333333")])
+def test_a_day_without_a_clock_is_no_time(read, day, clock):
+    (bad,) = read(f"device_id;Date;Time;lat;lon\nv;{day};{clock};48,1;11,5\n", zone=SAO_PAULO)
+    assert isinstance(bad, RejectedFix)
 
 
 LOGGER = "time,lat,lon,elevation,accuracy,bearing,speed,satellites,provider,hdop,vdop,pdop,annotation\n"
