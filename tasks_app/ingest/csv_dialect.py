@@ -8,16 +8,15 @@ from datetime import tzinfo
 
 from tasks_app.ingest.csv_table import Table
 from tasks_app.ingest.numbers import number_or_text
-from tasks_app.ingest.validate import MAX_TIMESTAMP_LENGTH, InvalidFix, with_zone
+from tasks_app.ingest.validate import MAX_TIMESTAMP_LENGTH, with_zone
 from tasks_app.ingest.written_times import (
     CLOCK,
     FIRST_DAY,
     MIDNIGHT,
-    AmbiguousDate,
     clock_of_fraction,
     from_serial,
     is_day_first,
-    read_written_time,
+    iso_or_text,
 )
 
 _COMMA_PLACE = re.compile(r"[-+\u2212]?\d{1,3},\d+")
@@ -54,7 +53,7 @@ class Dialect:
             return value if serial is None else with_zone(serial.isoformat(), zone)
         if value is None or len(text) > MAX_TIMESTAMP_LENGTH:
             return value
-        return with_zone(self._written(text), zone)
+        return with_zone(iso_or_text(text, day_first=self.day_first), zone)
 
     def day_and_clock(self, day: str, clock: str) -> str:
         """The text of a day and that of a clock as one text, however a spreadsheet wrote them; "" where one is missing.
@@ -74,15 +73,6 @@ class Dialect:
         if clock:
             return f"{date} {clock}"
         return date if ":" in date else ""
-
-    def _written(self, text: str) -> str:
-        try:
-            return read_written_time(text, day_first=self.day_first).isoformat()
-        except AmbiguousDate as error:
-            detail = f"{error} may have the day or the month first; write it as 2026-01-31T10:00:00."
-            raise InvalidFix("ambiguous_timestamp", detail) from error
-        except ValueError:
-            return text
 
 
 def dialect_of(table: Table, *, places: tuple[int | None, ...], time: int | None) -> Dialect:

@@ -1,6 +1,6 @@
 """GeoJSON (RFC 7946) files of tracks: positions are longitude, latitude and altitude in meters.
 
-Read are features of these kinds, alone or in a FeatureCollection:
+Read are features of these kinds, alone, in a FeatureCollection or one a line (RFC 8142, also without its separators):
 
 * `Point`, with the time of the fix in `properties`
 * `LineString`, `MultiPoint` and `MultiLineString`, with one time for each position in `properties.coordTimes`, or in
@@ -28,6 +28,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import PIECE_BYTES, opened, pieces, stem
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
+from tasks_app.ingest.json_lines import has_a_line_each, json_lines
 from tasks_app.ingest.json_stream import MAX_ITEM_BYTES, iter_members
 from tasks_app.ingest.text_files import as_utf8
 from tasks_app.ingest.validate import InvalidFix, make_fix, shown, with_zone
@@ -85,6 +86,9 @@ def _features(path: Path) -> Iterator[bytes]:
         if b'"features"' in head or b'"FeatureCollection"' in head:
             yield from iter_members(stream, "features")
             return
+        if has_a_line_each(head):
+            yield from json_lines(stream)
+            return
         body = b"".join(islice(pieces(stream), 1 + MAX_ITEM_BYTES // PIECE_BYTES))
     if len(body) > MAX_ITEM_BYTES:
         raise BodyError("body_too_large", f"A single feature may have at most {MAX_ITEM_BYTES} bytes.")
@@ -138,7 +142,7 @@ def _parts(feature: Any) -> tuple[Values, Values]:
 def _point(coordinates: Any, properties: Values, device: Any, zone: tzinfo | None) -> Values:
     quantities = {name: _first(properties, names) for name, names in QUANTITY_NAMES.items()}
     speed = quantities["speed_kph"]
-    if isinstance(speed, int | float) and _is_gpslogger(properties):
+    if isinstance(speed, int | float) and "speed_kph" not in properties and _is_gpslogger(properties):
         quantities["speed_kph"] = speed * MPS_TO_KPH
     time = _first(properties, TIME_NAMES)
     return _values(coordinates, time, quantities, properties.get("attributes"), device, zone)

@@ -25,12 +25,15 @@ from tasks_app.ingest.gpx_text import gpx_encoding, xml_pieces
 from tasks_app.ingest.numbers import number_or_text
 from tasks_app.ingest.text_files import Encoding, as_body_error, texts
 from tasks_app.ingest.validate import InvalidFix, make_fix, with_zone
+from tasks_app.ingest.written_times import iso_or_text
 
 Point = tuple[str, dict[str, str]]
 
 MPS_TO_KPH = 3.6
 MAX_TEXT_CHARACTERS = 1000
 POINT_FIELDS = {"ele", "time", "speed", "course", "hdop", "sat"}
+# Read in extensions too; a time or an altitude there is of something else.
+EXTENSION_FIELDS = {"speed", "course", "hdop", "sat"}
 # Points of GPX that are no fixes.
 OTHER_POINTS = {"wpt": gettext_noop("waypoints"), "rtept": gettext_noop("points of routes")}
 
@@ -74,14 +77,15 @@ def _broken(error: Exception, reader: _TrackReader, kind: str) -> BodyError:
     if isinstance(error, BodyError | UnicodeDecodeError):
         reason = as_body_error(error)
         if not reader.is_gpx:
-            return reason
+            return BodyError(reason.code, f"{kind} {reason.detail}".strip())
         detail = _("Line %(number)d is the last one that can be read. %(reason)s")
         return BodyError(reason.code, detail % {"number": reader.line, "reason": reason.detail})
     if reader.is_gpx:
         return BodyError(
             "not_gpx", _("The file breaks off, or is no GPX any more, here: %(reason)s") % {"reason": error}
         )
-    return BodyError("not_gpx", f"{kind} " + _("The file is not valid GPX: %(reason)s") % {"reason": error})
+    detail = _("The file is not valid GPX: %(reason)s") % {"reason": error}
+    return BodyError("not_gpx", f"{kind} {detail}".strip())
 
 
 def _nothing_found(others: Counter[str]) -> str:
@@ -113,6 +117,8 @@ def _read(index: int, point: dict[str, str], device_id: str, now: datetime) -> F
 def _with_zone(text: str | None) -> object:
     """The time in UTC where it has no zone: the format's times are UTC. A date alone stays one, which is no time."""
     text = (text or "").strip()
+    if text[4:5] != "-" or text[13:14] != ":":
+        text = iso_or_text(text, day_first=None)
     return with_zone(text, UTC) if len(text) > len("2026-01-31") else text or None
 
 
@@ -176,7 +182,10 @@ class _TrackReader:
             self._ready.append((self._name, self._point))
             self._point = None
         elif self._point is not None and local in POINT_FIELDS:
-            self._point.setdefault(local, self._value)
+            if self._path[-1] == "trkpt":
+                self._point[local] = self._value
+            elif local in EXTENSION_FIELDS:
+                self._point.setdefault(local, self._value)
         elif local == "name" and self._path[-1:] == ["trk"]:
             self._name = self._value.strip()
         self._value = ""

@@ -61,12 +61,14 @@ class _Mender:
 
     def mended(self, text: str) -> bytes:
         plain = _FORBIDDEN.sub("", text)
-        if self._in_cdata or "&" in plain or "<![CDATA[" in plain:
+        if self._in_cdata or "&" in plain or "<![CDATA[" in plain or "]]>" in plain:
             plain = _TOKEN.sub(self._replaced, plain)
         return plain.encode()
 
     def _replaced(self, found: re.Match[str]) -> str:
         text = found[0]
+        if text == "]]>" and not self._in_cdata:
+            return "]]&gt;"
         if text[0] in "<]":
             self._in_cdata = text[0] == "<"
         if self._in_cdata or text[0] in "<]" or found["own"]:

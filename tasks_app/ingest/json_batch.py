@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tasks_app.ingest.attributes import clean_attributes, is_clean
+from tasks_app.ingest.attributes import NOT_NUMBERS, clean_attributes, is_clean
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.gps_weeks import MAX_AHEAD, earliest_of_this_period
@@ -49,9 +49,11 @@ class ParsedBatch:
 USUAL_SPEED_KPH = min(UNKNOWN_VALUES["speed"]) - 0.5
 USUAL_ACCURACY_METERS = min(UNKNOWN_VALUES["accuracy"]) - 0.5
 LOWEST_USUAL_METERS, HIGHEST_USUAL_METERS = -700.0, 6000.0
-# How programs write numbers that JSON does not have: NaN, an infinity, 1e999. A string is passed over as a whole.
+# How programs write numbers that JSON does not have: NaN, an infinity (printf of C also nan(ind) and 1.#QNAN), 1e999. A string
+# is passed over as a whole.
 _NO_JSON_NUMBER = re.compile(
-    rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[-+]?\b(?:nan|inf(?:inity)?)\b|(?<![0-9.])-?[0-9]++(?:\.[0-9]++)?+e\+?[0-9]{3,}+',
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[-+]?\b(?:nan(?:\(\w*\)|\b)|(?:inf(?:inity)?|undefined)\b|1\.#(?:inf|ind|[qs]nan)[0-9]*+)'
+    rb"|(?<![0-9.])-?[0-9]++(?:\.[0-9]++)?+e\+?[0-9]{3,}+",
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -134,7 +136,9 @@ def _quoted(found: re.Match[bytes]) -> bytes:
     text = found[0]
     if text.startswith(b'"'):
         return text
-    return b'"Infinity"' if text[-1:].isdigit() else b'"%b"' % text
+    if text.decode() in NOT_NUMBERS:
+        return b'"%b"' % text
+    return b'"Infinity"' if text[-1:].isdigit() else b'"NaN"'
 
 
 def _positions(decoded: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""Files of JSON positions in the product's own form: .json (one list or object) and .jsonl (one position per line)."""
+"""Files of JSON positions in the product's own form: one list or object, or one position a line, whatever the file's name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import opened, pieces, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_body, decode_json, parse_batch
+from tasks_app.ingest.json_lines import has_a_line_each, is_document, json_lines
 from tasks_app.ingest.json_stream import iter_members
-from tasks_app.ingest.text_files import Lines, as_utf8, encoding_of
+from tasks_app.ingest.text_files import as_utf8
 
 # A JSON document is read as a whole, so its size bounds the memory; lines are not bounded.
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -41,7 +42,9 @@ def iter_fixes(
 
 def _items(path: Path) -> Iterator[object]:
     with opened(path) as stream:
-        if plain_name(path).endswith((".jsonl", ".ndjson")):
+        head = stream.peek()
+        is_jsonl = plain_name(path).endswith((".jsonl", ".ndjson"))
+        if has_a_line_each(head) or (is_jsonl and not is_document(head)):
             yield from _line_items(stream)
         else:
             yield from _document_items(as_utf8(stream))
@@ -91,13 +94,15 @@ def _salvaged_items(body: bytes, error: BodyError, damage: BodyError | None) -> 
 
 
 def _line_items(stream: io.BufferedReader) -> Iterator[object]:
-    is_empty = True
-    for line in Lines(stream, encoding_of(stream.peek())):
-        if line is None or line.strip():
-            is_empty = False
-            yield _item(line.encode()) if line else "…"
-    if is_empty:
-        raise BodyError("empty", _("The file is empty."))
+    kind = text_kind(stream.peek())
+    has_objects = False
+    for line in json_lines(stream):
+        item = _item(line)
+        has_objects = has_objects or isinstance(item, dict)
+        yield item
+    if not has_objects:
+        detail = _("The file has no JSON object in any of its lines.")
+        raise BodyError("not_json", f"{kind} {detail}".strip())
 
 
 def _item(raw: bytes) -> object:

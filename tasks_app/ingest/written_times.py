@@ -7,6 +7,7 @@ import unicodedata
 from datetime import datetime, timedelta
 
 from tasks_app.ingest.times import read_time
+from tasks_app.ingest.validate import InvalidFix
 
 _WRITTEN = re.compile(
     r"(?P<first>\d{1,4})(?P<mark>[./-])\s?(?P<second>\d{1,2})(?P=mark)\s?(?P<third>\d{4}|\d{1,2})"
@@ -47,6 +48,17 @@ _SERIAL_START = datetime(1899, 12, 30)
 
 class AmbiguousDate(ValueError):
     """A date of which nobody can say which number is the day."""
+
+
+def iso_or_text(text: str, *, day_first: bool | None) -> str:
+    """The time in ISO 8601, the text itself where it is none. Raises InvalidFix where `day_first` would have to say."""
+    try:
+        return read_written_time(text, day_first=day_first).isoformat()
+    except AmbiguousDate as error:
+        detail = f"{error} may have the day or the month first; write it as 2026-01-31T10:00:00."
+        raise InvalidFix("ambiguous_timestamp", detail) from error
+    except ValueError:
+        return text
 
 
 def read_written_time(text: str, *, day_first: bool | None) -> datetime:

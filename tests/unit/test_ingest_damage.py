@@ -31,7 +31,12 @@ FILES = {
     "list.json": f"[{rows(ITEM, ',')}]",
     "a.json": f'{{"positions": [{rows(ITEM, ",")}]}}',
     "a.jsonl": rows(ITEM, "\n") + "\n",
+    "list.jsonl": f"[{rows(ITEM, ',')}]",
+    "lines.json": rows(ITEM, "\n") + "\n",
+    "lines.geojson": rows(FEATURE, "\n") + "\n",
+    "sequence.geojson": "\x1e" + rows(FEATURE, "\n\x1e") + "\n",
 }
+IN_LINES = ("a.csv", "a.jsonl", "lines.json", "lines.geojson", "sequence.geojson")
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def test_a_file_cut_anywhere_gives_what_stands_before(read, name):
         cut = whole[: int(len(whole) * part)]
         fixes, _items, error = read(name, cut)
         assert len(fixes) >= cut.count("2026-") - 2
-        if name.endswith(("csv", "jsonl")):
+        if name in IN_LINES:
             continue  # the last line may be whole for all that anybody knows
         assert error is not None
         assert "line" in str(error).lower() or "byte" in str(error)
@@ -86,7 +91,7 @@ def test_a_packed_file_with_wrong_bytes_gives_what_stands_before_them(read, name
     assert error is not None
 
 
-@pytest.mark.parametrize("name", ["list.json", "a.json", "a.geojson", "a.jsonl", "a.csv"])
+@pytest.mark.parametrize("name", ["list.json", "list.jsonl", "a.json", "a.geojson", *IN_LINES])
 def test_a_record_with_a_wrong_byte_costs_only_itself(read, name):
     place = FILES[name].index("2026-10-05T08:25:00")
     before = FILES[name].rindex(":" if "json" in name else ",", 0, place)
@@ -127,7 +132,7 @@ NOTHING = [
     ("a.gpx", '<gpx><rte><rtept lat="1" lon="2"/></rte><wpt lat="1" lon="2"/></gpx>', "1 points of routes"),
     ("a.gpx", "<gpx><trk><trkseg/></trk></gpx>", "no track points"),
     ("a.gpx", "", "empty"),
-    ("a.gpx", "<!DOCTYPE html><html><body>404</body></html>", "document type"),
+    ("a.gpx", "<!DOCTYPE html><html><body>404</body></html>", "HTML page"),
     ("a.gpx", "<html>404</html>", "<html>"),
     ("a.gpx", "<kml/>", "<kml>"),
     ("a.gpx", "[]", "JSON"),
@@ -150,6 +155,11 @@ NOTHING = [
     ("a.json", "<!doctype html>", "HTML page"),
     ("a.json", "", "empty"),
     ("a.jsonl", "\n\n", "empty"),
+    ("a.jsonl", "<!doctype html>\n<html>\n", "HTML page"),
+    ("a.jsonl", "lat,lon\n1,2\n", "no JSON object"),
+    ("a.jsonl", "[]", "without a position"),
+    ("a.jsonl", json.dumps({"positions": []}, indent=1), "without a position"),
+    ("a.geojson", "\n".join([json.dumps(POLYGON)] * 2), "2 \u00d7 Polygon"),
     *((name, archive(), "ZIP archive") for name in ("a.csv", "a.gpx", "a.geojson", "a.json", "a.jsonl")),
     *((name, gzip.compress(archive()), "ZIP archive") for name in ("a.csv.gz", "a.gpx.gz")),
     *((name, b"\x89PNG\r\n\x1a\n\x00\x00", "image") for name in ("a.csv", "a.gpx", "a.geojson", "a.json")),
@@ -177,7 +187,9 @@ def test_every_format_is_read_in_every_encoding(read, name, encoding):
     text = text.replace("<trk>", "<trk><name>v\u00e9</name>").replace('"properties":{', '"properties":{"id":"v\u00e9",')
     fixes, items, error = read(name, text.encode(encoding))
     assert (len(fixes), len(items), error) == (COUNT, COUNT, None)
-    assert {fix.device_id for fix in fixes} == {"a" if name == "a.geojson" else "v\u00e9"}
+    assert {fix.device_id for fix in fixes} == {
+        name.removesuffix(".geojson") if name.endswith("geojson") else "v\u00e9"
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "json" in name])

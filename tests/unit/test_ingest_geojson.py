@@ -118,6 +118,11 @@ def test_it_takes_times_without_a_zone_as_those_of_the_zone_it_is_told(read):
     assert read(collection(feature(time="2020-01-01T00:00:00")), zone=zone)[0].fix_time.hour == 3
 
 
+def test_a_speed_that_names_its_unit_is_in_it_whatever_wrote_the_file(read):
+    named, bare = feature(provider="gps", speed_kph=72), feature(provider="gps", speed=20)
+    assert [fix.speed_kph for fix in read(collection(named, bare))] == [72.0, 72.0]
+
+
 @pytest.mark.parametrize("name", ["a.json", "a.json.gz", "A.GeoJSON"])
 def test_it_is_known_by_its_extension_or_its_content(tmp_path, name):
     import gzip

@@ -13,6 +13,8 @@ from tasks_app.ingest.registry import parser_for
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 AT = datetime(2026, 10, 5, 8, 0, tzinfo=UTC)
 POINT = '<trkpt lat="48.1" lon="11.5"><ele>519.5</ele><time>2026-10-05T08:00:00Z</time></trkpt>'
+# What other programs say of a point under the names of its own elements.
+OTHERS = "<extensions><x:time>2020-01-01T00:00:00Z</x:time><x:ele>1</x:ele><x:p><ele>2</ele></x:p></extensions>"
 XML = '<?xml version="1.0" encoding="{}"?>\n'
 
 
@@ -54,13 +56,39 @@ def read(tmp_path):
         (gpx("Tom & Jerry &c; &foo;"), "Tom & Jerry &c; &foo;"),
         (gpx("<![CDATA[Tom & Jerry &ntilde;]]>"), "Tom & Jerry &ntilde;"),
         (gpx("a\x00\x0b\x1fb&#11;&#0;"), "ab"),
+        (gpx("a ]]> b"), "a ]]> b"),
+        (gpx("<![CDATA[a]]>]]>"), "a]]>"),
         (gpx(points=POINT.replace('"48.1"', '"48,1"').replace('"11.5"', '"11,5"').replace("519.5", "519,5")), "van-1"),
         (gpx(points=POINT.replace("519.5", "\n 519.5\t").replace("2026", "\n  2026")), "van-1"),
+        (gpx(points=POINT.replace("<ele>", f"{OTHERS}<ele>")), "van-1"),
+        (gpx(points=POINT.replace("</trkpt>", f"{OTHERS}</trkpt>")), "van-1"),
     ],
 )  # fmt: skip
 def test_it_reads_what_other_programs_read(read, content, name):
     (fix,) = read(content)
     assert fix == Fix(name, AT, 48.1, 11.5, None, None, 519.5)
+
+
+@pytest.mark.parametrize("place", ["<ele>", "</trkpt>"])
+def test_a_points_own_speed_goes_over_one_of_its_extensions(read, place):
+    other, own = "<extensions><a:speed>5</a:speed><a:course>90</a:course></extensions>", "<speed>10</speed>"
+    (fix,) = read(gpx(points=POINT.replace(place, other + place)))
+    assert (fix.speed_kph, fix.course_degrees) == (18, 90)
+    (fix,) = read(gpx(points=POINT.replace(place, other + place).replace("</ele>", f"</ele>{own}")))
+    assert (fix.speed_kph, fix.course_degrees) == (36, 90)
+
+
+@pytest.mark.parametrize(
+    "time", ["2026/10/05 08:00:00", "2026-10-05T8:00:00Z", "05.10.2026 08:00", "5-Oct-2026 8:00 AM"]
+)
+def test_a_time_as_a_spreadsheet_writes_it_is_utc_too(read, time):
+    (fix,) = read(gpx(points=POINT.replace("2026-10-05T08:00:00Z", time)))
+    assert fix.fix_time == AT
+
+
+def test_a_date_that_may_be_either_is_refused(read):
+    (bad,) = read(gpx(points=POINT.replace("2026-10-05T08:00:00Z", "05/10/2026 08:00")))
+    assert bad.code == "ambiguous_timestamp"
 
 
 @pytest.mark.parametrize(

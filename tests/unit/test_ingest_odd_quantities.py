@@ -30,6 +30,7 @@ FIELDS = {
 # As they stand in JSON: what programs write, also where JSON has no such number.
 ODD = [
     *("NaN", "nan", "-nan", "Infinity", "-Infinity", "inf", "1e999", "1e9", "-1e9", "-32768", "1" + "0" * 400),
+    *("-nan(ind)", "nan(0x7ff8)", "1.#INF", "-1.#IND", "1.#QNAN00", "undefined"),
     *('"NaN"', '"Infinity"', '"12,5"', '"fast"', '""', '"12.5 m"', "true", "[]", "[5]", "{}"),
 ]
 
