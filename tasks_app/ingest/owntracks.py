@@ -69,7 +69,7 @@ def names_in(message: object) -> Names:
 def parse_message(message: object, *, device_id: str, now: datetime) -> DeviceMessage:
     """One message of the device. What cannot be right makes a RejectedFix, or news where it tells any."""
     kind = message.get("_type") if isinstance(message, dict) else None
-    if not isinstance(message, dict) or not isinstance(kind, str):
+    if not isinstance(message, dict) or not isinstance(kind, str) or not kind:
         return _refused(
             device_id, "wrong_shape", f"A message must be a JSON object with a _type, not {shown(message)}."
         )

@@ -51,6 +51,8 @@ WEEKS_ADDED = "gpsWeekRollover"
 # As seconds this is the year 5138, as milliseconds 1973: no sensible time is on the wrong side.
 MILLISECONDS_ABOVE = 1e11
 
+# Ten digits are seconds of these years, and no date.
+_EPOCH = re.compile(r"\s*[0-9]{9,13}(?:\.[0-9]{1,9})?\s*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -167,7 +169,7 @@ def parse_live_timestamp(value: object, *, now: datetime) -> tuple[datetime, int
 
 
 def read_timestamp(value: object) -> datetime:
-    """An aware UTC time from ISO-8601 with a zone, epoch seconds or epoch milliseconds. Raises InvalidFix."""
+    """An aware UTC time from ISO-8601 with a zone, epoch seconds or milliseconds, as text too. Raises InvalidFix."""
     _required("timestamp", value)
     if isinstance(value, str):
         return _from_iso(value)
@@ -244,6 +246,8 @@ def _from_iso(text: str) -> datetime:
     try:
         moment = read_time(text if len(text) <= MAX_TIMESTAMP_LENGTH else "")
     except ValueError as error:
+        if _EPOCH.fullmatch(text):
+            return _from_epoch(float(text))
         raise InvalidFix("invalid_timestamp", f"timestamp is not an ISO-8601 time: {shown(text)}.") from error
     if moment.tzinfo is None:
         detail = f"timestamp needs a time zone, such as a Z at its end: {shown(text)}."

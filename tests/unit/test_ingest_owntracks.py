@@ -103,6 +103,7 @@ def test_an_odd_quantity_costs_itself_only(name: str, quantity: str, odd: object
         ({"tst": 0}, "timestamp_too_old"),
         ({"_type": 5}, "wrong_shape"),
         ({"_type": None}, "wrong_shape"),
+        ({"_type": ""}, "wrong_shape"),
         ({"_type": "encrypted", "data": "abc"}, "encrypted"),
     ],
 )
