@@ -1,4 +1,4 @@
-"""`Authorization: Token ...`: who calls."""
+"""Who calls: `Authorization: Token ...`, or the session of a page of ours with its CSRF token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from knox.auth import TokenAuthentication as KnoxTokenAuthentication
 from knox.crypto import hash_token
 from knox.models import get_token_model
+from rest_framework.authentication import SessionAuthentication as RestSessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.request import Request
+from rest_framework.request import Request, is_form_media_type
 
 from tasks_app.api.ingest.limits import count_refusal
 
@@ -43,3 +44,10 @@ class TokenAuthentication(KnoxTokenAuthentication):
         if found.expiry is not None and found.expiry <= timezone.now():
             raise AuthenticationFailed(_("The token has expired."), "token_expired")
         return self.validate_user(found)
+
+
+class SessionAuthentication(RestSessionAuthentication):
+    """DRF's; only in a form is the CSRF token looked for, so any other body is left to the view that reads it."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        super().enforce_csrf(request if is_form_media_type(request.content_type) else request._request)

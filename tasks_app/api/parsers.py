@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework import status
@@ -29,12 +30,19 @@ class JSONBodyParser(BaseParser):
     media_type = JSON_MEDIA_TYPE
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return decode_json(read_bounded(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+        return decode_json(read_body(parser_context["request"]._request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 
 
-def read_bounded(stream: Any, max_bytes: int) -> bytes:
-    """At most `max_bytes` of `stream`, whatever Content-Length says. Raises TooLarge."""
-    body: bytes = stream.read(max_bytes + 1)
+def read_bounded(request: HttpRequest, max_bytes: int) -> bytes:
+    """The whole body, whatever Content-Length says of its size. Raises TooLarge.
+
+    Django keeps what it read: a second reader of the same request (a check of CSRF tokens, a view) gets the same bytes.
+    It stops at DATA_UPLOAD_MAX_MEMORY_SIZE, to which no limit of ours is larger.
+    """
+    try:
+        body = request.body
+    except RequestDataTooBig as error:
+        raise _too_large(max_bytes) from error
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body
@@ -106,7 +114,7 @@ def json_body(request: Request) -> Any:
 
     DRF's own `request.data` takes a body whose length was not said (chunked) for an empty one.
     """
-    if not request.content_type and not request._request.read(1):
+    if not request.content_type and not request._request.body:
         return {}
     return decode_json(raw_json_body(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 

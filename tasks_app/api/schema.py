@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
-from tasks_app.api.authentication import TokenAuthentication
+from tasks_app.api.authentication import SessionAuthentication, TokenAuthentication
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -82,3 +83,9 @@ class TokenScheme(OpenApiAuthenticationExtension):
         return build_bearer_security_scheme_object(
             header_name="Authorization", token_prefix=self.target.authenticate_header(None)
         )
+
+
+class OwnSessionScheme(SessionScheme):
+    """The same for the session's cookie."""
+
+    target_class = SessionAuthentication

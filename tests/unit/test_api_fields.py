@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
+from django.http import HttpRequest
 from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 
 from tasks_app.api.errors import TooLarge, problem_of
@@ -123,11 +124,17 @@ class _Endless:
         self.given += size
         return b"x" * size
 
+    def close(self) -> None:
+        """A body that is too large is not read on."""
 
-def test_it_stops_reading_a_body_one_byte_after_the_limit():
+
+def test_it_stops_reading_a_body_one_byte_after_the_limit(settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     endless = _Endless()
+    request = HttpRequest()
+    request._stream, request._read_started = endless, False
     with pytest.raises(TooLarge):
-        read_bounded(endless, 1000)
+        read_bounded(request, 1000)
     assert endless.given == 1001
 
 
