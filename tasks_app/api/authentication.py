@@ -49,5 +49,5 @@ class TokenAuthentication(KnoxTokenAuthentication):
 class SessionAuthentication(RestSessionAuthentication):
     """DRF's; only in a form is the CSRF token looked for, so any other body is left to the view that reads it."""
 
-    def enforce_csrf(self, request: Request) -> None:
+    def enforce_csrf(self, request: Any) -> None:
         super().enforce_csrf(request if is_form_media_type(request.content_type) else request._request)

@@ -11,7 +11,7 @@ from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
-from tasks_app.api.authentication import SessionAuthentication, TokenAuthentication
+from tasks_app.api.authentication import TokenAuthentication
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -88,4 +88,4 @@ class TokenScheme(OpenApiAuthenticationExtension):
 class OwnSessionScheme(SessionScheme):
     """The same for the session's cookie."""
 
-    target_class = SessionAuthentication
+    target_class = "tasks_app.api.authentication.SessionAuthentication"

@@ -16,7 +16,7 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from tasks_app.models import FleetRole
-from tasks_app.services.api_tokens import issue_token
+from tasks_app.services.accounts.tokens import issue_token
 from tests.support.route_cases import address, body_of, make_world, member
 from trackerproject.permission_page import route_views
 
