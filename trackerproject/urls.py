@@ -10,9 +10,9 @@ from notifications_app.api.urls import api_urls as notification_urls
 from notifications_app.views import unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
 from reports_app.urls import page_urls as report_pages
+from tasks_app.admin.accounts import own_password
 from tasks_app.admin.live_map import live_map
-from tasks_app.admin.own_password import own_password
-from tasks_app.api.ingest.urls import ingest_urls
+from tasks_app.api.intake import ingest_urls
 from tasks_app.api.unknown import unknown_address
 from tasks_app.api.urls import api_urls as task_urls
 from tasks_app.api.urls import probe_urls

@@ -32,8 +32,7 @@ from reports_app.services.download import find_or_start_export
 from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
 from reports_app.services.request import REPEATABLE, request_report
 from tasks_app.admin.common import MISSING, badge, format_seconds, moment
-from tasks_app.admin.job_rows import Progress, job_url, progress_of
-from tasks_app.admin.job_steps import ReasonForm
+from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.engine import EngineError
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job

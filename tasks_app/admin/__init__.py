@@ -1,33 +1,5 @@
-"""The admin pages, one module per noun. Importing this package registers them."""
+"""The admin pages, in rooms by noun. Importing this package registers them."""
 
-from tasks_app.admin import (
-    devices,
-    events,
-    filters,
-    fleets,
-    geofences,
-    jobs,
-    maintenance,
-    position_uploads,
-    quarantine,
-    retention,
-    schedules,
-    storage,
-    users,
-)
+from tasks_app.admin import accounts, cleanup, devices, fleets, intake, jobs, schedules
 
-__all__ = [
-    "devices",
-    "events",
-    "filters",
-    "fleets",
-    "geofences",
-    "jobs",
-    "maintenance",
-    "position_uploads",
-    "quarantine",
-    "retention",
-    "schedules",
-    "storage",
-    "users",
-]
+__all__ = ["accounts", "cleanup", "devices", "fleets", "intake", "jobs", "schedules"]

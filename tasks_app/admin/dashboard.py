@@ -11,10 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
+from tasks_app.admin.cleanup import days_text, urgency
 from tasks_app.admin.common import format_bytes
-from tasks_app.admin.job_rows import job_rows
-from tasks_app.admin.queues import queue_context
-from tasks_app.admin.storage import days_text, urgency
+from tasks_app.admin.jobs import job_rows, queue_context
 from tasks_app.engine import JobState, QueueUnavailable
 from tasks_app.models import Device, DeviceStatus
 from tasks_app.queries.jobs import JobFilters, job_counts, list_jobs

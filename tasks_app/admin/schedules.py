@@ -22,7 +22,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from tasks_app.admin.common import MISSING, badge, moment
-from tasks_app.admin.job_rows import job_url
+from tasks_app.admin.jobs import job_url
 from tasks_app.engine import EngineError, TaskNotPermitted, UnknownTask, get_task, registered_tasks
 from tasks_app.models import ScheduleState
 from tasks_app.queries.task_rights import may_start

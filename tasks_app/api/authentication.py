@@ -14,7 +14,7 @@ from rest_framework.authentication import SessionAuthentication as RestSessionAu
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request, is_form_media_type
 
-from tasks_app.api.ingest.limits import count_refusal
+from tasks_app.api.ingest_limits import count_refusal
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,100}")
 

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tasks_app.api.auth import LoginView, LogoutView
-from tasks_app.api.bulk import BulkCancelView, BulkRetryView
+from tasks_app.api.accounts import LoginView, LogoutView
 from tasks_app.api.cleanup import CLEANUPS, cleanup_view
-from tasks_app.api.device_jobs import DeviceStatisticsView, DeviceStatusView
-from tasks_app.api.devices import DeviceListView, DeviceStateView, DeviceView, NearestDevicesView
-from tasks_app.api.events import EventListView
-from tasks_app.api.fleets import FleetListView, FleetView
-from tasks_app.api.geofences import GeofenceDevicesView, GeofenceListView, GeofenceView
-from tasks_app.api.health import HealthView, LiveView, ReadyView
-from tasks_app.api.job_run_now import JobRunNowView
-from tasks_app.api.jobs import JobCancelView, JobDetailView, JobListView, JobRetryView
-from tasks_app.api.maintenance import (
+from tasks_app.api.devices import (
+    DeviceListView,
+    DeviceOdometerView,
+    DeviceStateView,
+    DeviceStatisticsView,
+    DeviceStatusView,
+    DeviceView,
+    EventListView,
     MaintenanceDoneView,
     MaintenanceHistoryView,
     MaintenanceListView,
     MaintenanceView,
+    NearestDevicesView,
 )
-from tasks_app.api.metrics import MetricsView
-from tasks_app.api.odometer import DeviceOdometerView
-from tasks_app.api.position_batches import ProcessBatchView, ProcessPositionView
-from tasks_app.api.position_imports import ImportPositionsView, ImportView
+from tasks_app.api.fleets import FleetListView, FleetView, GeofenceDevicesView, GeofenceListView, GeofenceView
+from tasks_app.api.intake import ImportPositionsView, ImportView, ProcessBatchView, ProcessPositionView
+from tasks_app.api.jobs import (
+    BulkCancelView,
+    BulkRetryView,
+    JobCancelView,
+    JobDetailView,
+    JobListView,
+    JobRetryView,
+    JobRunNowView,
+    QueueListView,
+    QueuePauseView,
+    QueuePurgeView,
+    QueueResumeView,
+    StatsView,
+    StatusView,
+    WorkerListView,
+)
+from tasks_app.api.monitoring import HealthView, LiveView, MetricsView, ReadyView
 from tasks_app.api.positions import PositionListView
-from tasks_app.api.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
-from tasks_app.api.queues import QueueListView, StatsView, StatusView, WorkerListView
 from tasks_app.api.schedules import (
     ScheduleDisableView,
     ScheduleEnableView,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from notifications_app.models import Delivery, Notification
 from notifications_app.services.deliveries.sending import deliver
 from notifications_app.services.destinations.store import add_destination, send_test
-from tasks_app.admin.users import PersonForm
+from tasks_app.admin.accounts.users import PersonForm
 from tasks_app.engine import PermanentError
 from tests.support.receiver import Receiver, running_receiver
 

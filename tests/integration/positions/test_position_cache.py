@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tasks_app.api.devices import DeviceStateSerializer
+from tasks_app.api.devices.views import DeviceStateSerializer
 from tasks_app.cache import set_newest
 from tasks_app.engine.connection import client
 from tasks_app.ingest.fix import Fix

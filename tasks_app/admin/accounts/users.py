@@ -1,0 +1,135 @@
+"""People, groups, API tokens and log-in attempts, in the look of the other pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from knox.models import AuthToken
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from tasks_app.admin.accounts.rights import ForSuperusersToChange, GuardsAccounts
+from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.hostnames import is_mailable
+from tasks_app.services.accounts import forget_failures, has_acts, is_former
+
+for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
+    if admin.site.is_registered(replaced):
+        admin.site.unregister(replaced)
+
+
+class PersonForm(UserChangeForm):
+    """An account, whose e-mail address can be written to."""
+
+    def clean_email(self) -> str:
+        address = str(self.cleaned_data["email"])
+        if address and not is_mailable(address):
+            raise ValidationError(_("Enter an e-mail address whose domain can be looked up."))
+        return address
+
+
+@admin.register(User)
+class UserAdmin(GuardsAccounts, DjangoUserAdmin, ModelAdmin):
+    form = PersonForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_filter_sheet = False
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A former user with acts on record stays; the admin's log always stays (`services.accounts`)."""
+        tree, counts, missing, protected = super().get_deleted_objects(objs, request)
+        counts.pop(str(LogEntry._meta.verbose_name_plural), None)
+        protected = [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
+        return _without_log(tree), counts, missing, protected
+
+
+def _without_log(tree: list[Any]) -> list[Any]:
+    """The objects that a confirmation page lists, in their nested lists, without entries of the admin's log."""
+    begin = f"{capfirst(str(LogEntry._meta.verbose_name))}: "
+    return [
+        _without_log(found) if isinstance(found, list) else found
+        for found in tree
+        if isinstance(found, list) or not str(found).startswith(begin)
+    ]
+
+
+@admin.register(Group)
+class GroupAdmin(ForSuperusersToChange, DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(AuthToken)
+class AuthTokenAdmin(ReadOnlyAdmin):
+    """Who holds API tokens and until when. A token is shown nowhere: it can only be revoked."""
+
+    list_display = ("user", "created", "expiry", "is_valid")
+    list_display_links = None
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    actions = ("revoke",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return ModelAdmin.has_delete_permission(self, request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's delete action, whose confirmation page would print the tokens' digests."""
+        return {name: found for name, found in super().get_actions(request).items() if name != "delete_selected"}
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        return redirect("admin:knox_authtoken_changelist")
+
+    delete_view = history_view = change_view
+
+    @action(description=_("Revoke the selected tokens"), permissions=["delete"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[AuthToken]) -> None:
+        count = queryset.count()
+        queryset.delete()
+        text = ngettext("%d token was revoked.", "%d tokens were revoked.", count) % count
+        self.message_user(request, text, messages.SUCCESS)
+
+    @display(description=_("valid"), boolean=True)
+    def is_valid(self, token: AuthToken) -> bool:
+        return token.expiry is None or token.expiry > timezone.now()
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ReadOnlyAdmin):
+    """Failed log-ins; deleting one lets the person try again at once."""
+
+    list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "path_info")
+    search_fields = ("username", "ip_address")
+    fields = ("attempt_time", "username", "ip_address", "user_agent", "failures_since_start", "path_info")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return ModelAdmin.has_delete_permission(self, request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: AccessAttempt) -> None:
+        forget_failures(username=obj.username or "", address=obj.ip_address or "")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
+        for attempt in queryset:
+            forget_failures(username=attempt.username or "", address=attempt.ip_address or "")
+        super().delete_queryset(request, queryset)
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(ReadOnlyAdmin):
+    list_display = ("attempt_time", "username", "ip_address", "logout_time", "path_info")
+    search_fields = ("username", "ip_address")
+    fields = ("attempt_time", "logout_time", "username", "ip_address", "user_agent", "path_info")

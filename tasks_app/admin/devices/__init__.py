@@ -1,0 +1,5 @@
+"""Pages of devices, their keys, events and maintenance plans."""
+
+from tasks_app.admin.devices import events, pages, servicing
+
+__all__ = ["events", "pages", "servicing"]

@@ -1,0 +1,89 @@
+"""Geofences, with a drawing of their area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from tasks_app.admin.common import MISSING
+from tasks_app.admin.exchange import ImportExportAdmin
+from tasks_app.admin.fields import StrictJSONField
+from tasks_app.admin.fleets.geofence_sketch import area_svg
+from tasks_app.admin.resources import GeofenceResource
+from tasks_app.admin.windows import WindowsField
+from tasks_app.models import Geofence
+
+AREA_KINDS = {
+    "Circle": _("Circle"),
+    "LineString": _("Corridor"),
+    "Polygon": _("Polygon"),
+    "MultiPolygon": _("Several polygons"),
+}
+
+
+class GeofenceForm(forms.ModelForm):
+    area = StrictJSONField(label=_("Area"))
+    windows = WindowsField(label=_("Windows"), required=False)
+
+    class Meta:
+        model = Geofence
+        fields = (
+            "fleet",
+            "name",
+            "area",
+            "is_active",
+            "speed_limit_kph",
+            "tolerance_meters",
+            "dwell_seconds",
+            "windows",
+        )
+
+
+@admin.register(Geofence)
+class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
+    resource_classes = (GeofenceResource,)
+    form = GeofenceForm
+    list_display = ("name", "fleet", "area_kind", "speed_limit_kph", "is_active", "updated_at")
+    list_filter = ("fleet", "is_active")
+    list_filter_sheet = False
+    list_select_related = ("fleet",)
+    search_fields = ("name",)
+    autocomplete_fields = ("fleet",)
+    readonly_fields = ("sketch", "updated_at")
+    fieldsets = (
+        (None, {"fields": (("name", "fleet"), ("speed_limit_kph", "is_active"))}),
+        (
+            _("When a device has entered or left"),
+            {
+                "fields": (("tolerance_meters", "dwell_seconds"), "windows"),
+                "description": _(
+                    "Windows are those of the week, in the fleet's time zone, in which entering and leaving is told; "
+                    "none means always. A window that ends before it begins ends on the next day."
+                ),
+            },
+        ),
+        (
+            _("Area"),
+            {
+                "fields": ("area", "sketch"),
+                "description": _(
+                    "GeoJSON in longitude, latitude order: a Polygon, a MultiPolygon, a LineString with width_meters, "
+                    'or {"type": "Circle", "coordinates": [longitude, latitude], "radius_meters": 250}.'
+                ),
+            },
+        ),
+    )
+
+    @display(description=_("area"))
+    def area_kind(self, geofence: Geofence) -> Any:
+        kind = geofence.area.get("type") if isinstance(geofence.area, dict) else None
+        return AREA_KINDS.get(kind or "", MISSING)
+
+    @display(description=_("sketch"))
+    def sketch(self, geofence: Geofence) -> str:
+        return area_svg(geofence.area) or MISSING

@@ -1,0 +1,54 @@
+"""Fleets, with the people who look after them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from tasks_app.admin.accounts import MembershipFormSet
+from tasks_app.admin.fleets.filters import FleetFiltersInline
+from tasks_app.models import Fleet, FleetMembership
+
+
+class MembershipInline(TabularInline):
+    model = FleetMembership
+    extra = 0
+    autocomplete_fields = ("user",)
+    formset = MembershipFormSet
+
+    def get_formset(self, request: HttpRequest, obj: Fleet | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.editor = request.user
+        return formset
+
+
+@admin.register(Fleet)
+class FleetAdmin(ModelAdmin):
+    list_display = ("name", "device_count", "member_count", "time_zone", "speed_limit_kph", "offline_after_minutes")
+    search_fields = ("name",)
+    readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"), "created_at")}),
+        (_("Overspeed"), {"fields": (("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),)}),
+        (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
+        (_("Retention"), {"fields": (("positions_days_to_keep", "keep_positions_forever"),)}),
+    )
+    inlines = (MembershipInline, FleetFiltersInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Fleet]:
+        counts = {"devices_total": Count("devices", distinct=True), "members_total": Count("members", distinct=True)}
+        return super().get_queryset(request).annotate(**counts)
+
+    @display(description=_("devices"), ordering="devices_total")
+    def device_count(self, fleet: Fleet) -> int:
+        return fleet.devices_total  # type: ignore[attr-defined]
+
+    @display(description=_("members"), ordering="members_total")
+    def member_count(self, fleet: Fleet) -> int:
+        return fleet.members_total  # type: ignore[attr-defined]

@@ -1,0 +1,298 @@
+"""The jobs pages: live jobs from Redis and finished ones from PostgreSQL in one list, one page per job, and starting a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
+from unfold.admin import ModelAdmin
+
+from tasks_app.admin.exchange import MAX_EXPORT_ROWS
+from tasks_app.admin.jobs.bulk import bulk_context, change_and_tell, list_query, selection_of
+from tasks_app.admin.jobs.filters import JobFilterForm, state_tabs
+from tasks_app.admin.jobs.queue_steps import STEPS, step_and_tell, waiting_count
+from tasks_app.admin.jobs.queues import queue_context
+from tasks_app.admin.jobs.rows import job_context, job_rows, job_url
+from tasks_app.admin.jobs.start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
+from tasks_app.admin.jobs.steps import ReasonForm, cancel_and_tell, retry_and_tell, run_now_and_tell
+from tasks_app.admin.resources import JobResource
+from tasks_app.admin.table_formats import FORMATS
+from tasks_app.engine import (
+    FINAL_STATES,
+    LIVE_STATES,
+    EngineError,
+    JobState,
+    QueueUnavailable,
+    UnknownTask,
+    get_task,
+    registered_tasks,
+)
+from tasks_app.models import Job, QueueAction
+from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs, matching_ended, queue_stats
+from tasks_app.queries.task_rights import may_start
+from tasks_app.services.jobs import start_task
+
+PAGE_SIZE = 50
+
+
+def tells_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a view of JobAdmin: where the queue server does not answer, say so (503) instead of failing."""
+
+    @wraps(view)
+    def inner(self: JobAdmin, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(self, request, *args, **kwargs)
+        except (RedisError, QueueUnavailable) as error:
+            context = {"title": _("Jobs"), "unavailable": str(error)}
+            return self._page(request, "tasks_app/admin/unavailable.html", context, status=503)
+
+    return inner
+
+
+@admin.register(Job)
+class JobAdmin(ModelAdmin):
+    """To see needs view_job, to cancel or retry change_job, to start a task add_job; what the task asks for comes on top."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("start/", view(self.tasks_view), name="tasks_app_job_start"),
+            path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
+            path("<uuid:job_id>/cancel/", view(self.cancel_view), name="tasks_app_job_cancel"),
+            path("export/<str:name>/", view(self.export_view), name="tasks_app_job_export"),
+            path("bulk/<str:verb>/", view(self.bulk_view), name="tasks_app_job_bulk"),
+            path("queues/<str:name>/<str:verb>/", view(self.queue_view), name="tasks_app_queue_step"),
+            path("<uuid:job_id>/run-now/", view(self.run_now_view), name="tasks_app_job_run_now"),
+            path("<uuid:job_id>/retry/", view(self.retry_view), name="tasks_app_job_retry"),
+            *super().get_urls(),
+        ]
+
+    # --- Seeing ---
+
+    @tells_when_unavailable
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        self._require(self.has_view_permission(request))
+        form = JobFilterForm(request.GET)
+        context = {"filter_form": form, "cursor": request.GET.get("cursor", ""), "title": _("Jobs")}
+        context |= self._list_context(request, form)
+        return self._page(request, "tasks_app/admin/jobs.html", context)
+
+    def export_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """The newest ended jobs that match the list's filters, as a file; secrets in arguments are redacted in the rows."""
+        self._require(self.has_view_permission(request))
+        file_format = next((each() for each in FORMATS if each().get_extension() == name), None)
+        if file_format is None:
+            raise Http404
+        jobs = matching_ended(request.user, JobFilterForm(request.GET).filters())
+        dataset = JobResource(user=request.user).export(jobs[:MAX_EXPORT_ROWS])
+        response = HttpResponse(file_format.export_data(dataset), content_type=file_format.get_content_type())
+        response["Content-Disposition"] = f'attachment; filename="jobs.{name}"'
+        return response
+
+    def _list_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
+        try:
+            page = list_jobs(
+                user=request.user, filters=form.filters(), limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None
+            )
+        except InvalidCursor as error:
+            raise Http404(str(error)) from error
+        overview = queue_context(request.user)
+        newer, older = request.GET.copy(), request.GET.copy()
+        newer.pop("cursor", None)
+        older["cursor"] = page.next_cursor or ""
+        return {
+            **overview,
+            **self._bulk_context(request, form),
+            "rows": job_rows(page.jobs),
+            "tabs": state_tabs(form, overview["queues"], job_counts()),
+            "older_url": f"?{older.urlencode()}" if page.next_cursor else "",
+            "newest_url": f"?{newer.urlencode()}",
+        }
+
+    def _bulk_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
+        """What can be done to the rows, and to all that match: only what this user may, and what could change them."""
+        chosen = form.chosen()
+        state = form.filters().state
+        return {
+            "may_tick": self.has_change_permission(request),
+            "filters": list(chosen.items()),
+            "filter_query": urlencode(chosen),
+            "has_state": state is not None,
+            "export_formats": [each().get_extension() for each in FORMATS],
+            "may_cancel_all": state is None or state in LIVE_STATES,
+            "may_retry_all": state is None or state in FINAL_STATES,
+        }
+
+    @tells_when_unavailable
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self._require(self.has_view_permission(request))
+        job = self._job(request, object_id)
+        is_finished = job.state in FINAL_STATES
+        may_act = self.has_change_permission(request)
+        context = {
+            **job_context(job),
+            "title": job.task,
+            "may_cancel": may_act and not is_finished,
+            "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
+            "may_retry": may_act and is_finished,
+        }
+        return self._page(request, "tasks_app/admin/job.html", context)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return redirect(job_url(object_id))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return redirect("admin:tasks_app_job_start")
+
+    # --- Cancel, retry ---
+
+    @tells_when_unavailable
+    def cancel_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        return self._confirmed(request, job_id, cancel_and_tell, _("Cancel this job?"), _("Cancel the job"), "danger")
+
+    @tells_when_unavailable
+    def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        return self._confirmed(request, job_id, retry_and_tell, _("Run this job again?"), _("Retry"), "primary")
+
+    @tells_when_unavailable
+    def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        return self._confirmed(request, job_id, run_now_and_tell, _("Run this job now?"), _("Run now"), "primary")
+
+    @tells_when_unavailable
+    def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Ask on GET with the count, act on POST on exactly the jobs that were counted."""
+        if verb not in ("cancel", "retry"):
+            raise Http404
+        self._require(self.has_change_permission(request))
+        for_cancel = verb == "cancel"
+        back_url = f"{reverse('admin:tasks_app_job_changelist')}?{list_query(request.GET)}"
+        form = ReasonForm(request.POST or None)
+        selection = selection_of(request.user, request.POST or request.GET, for_cancel=for_cancel)
+        if request.method == "POST" and form.is_valid():
+            change_and_tell(request, selection.job_ids, form.cleaned_data["reason"], for_cancel=for_cancel)
+            return redirect(back_url)
+        context = bulk_context(selection, for_cancel=for_cancel)
+        return self._page(request, "tasks_app/admin/confirm.html", {**context, "form": form, "back_url": back_url})
+
+    @tells_when_unavailable
+    def queue_view(self, request: HttpRequest, name: str, verb: str) -> HttpResponse:
+        """Pause, resume or purge: ask on GET, act on POST."""
+        step = STEPS.get(verb)
+        queue = next((queue for queue in queue_stats() if queue.name == name), None)
+        if step is None or queue is None:
+            raise Http404(_("There is no such queue."))
+        self._require(request.user.has_perm(step.permission))
+        form = ReasonForm(request.POST or None)
+        back_url = reverse("admin:tasks_app_job_changelist" if self.has_view_permission(request) else "admin:index")
+        if request.method == "POST" and form.is_valid():
+            step_and_tell(request, step, name, form.cleaned_data["reason"])
+            return redirect(back_url)
+        context = {
+            "title": step.question % name,
+            "note": step.note,
+            "facts": [(_("Waiting jobs"), waiting_count(queue)), (_("Running jobs"), queue.running)],
+            "button": step.label,
+            "variant": step.variant,
+            "form": form,
+            "back_url": back_url,
+            "actions": QueueAction.objects.filter(queue=name).select_related("user")[:10],
+        }
+        return self._page(request, "tasks_app/admin/confirm.html", context)
+
+    def _confirmed(
+        self, request: HttpRequest, job_id: UUID, act: Any, question: str, button: str, variant: str
+    ) -> HttpResponse:
+        """Ask on GET, act on POST."""
+        self._require(self.has_change_permission(request))
+        job = self._job(request, str(job_id))
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            return redirect(act(request, job, form.cleaned_data["reason"]))
+        context = {**job_context(job), "title": question, "form": form, "button": button, "variant": variant}
+        return self._page(request, "tasks_app/admin/job_confirm.html", context)
+
+    # --- Start a task ---
+
+    def tasks_view(self, request: HttpRequest) -> HttpResponse:
+        self._require(self.has_add_permission(request))
+        by_queue: dict[str, list[TaskFacts]] = {}
+        for task in registered_tasks():
+            if not may_start(request.user, task):
+                continue
+            by_queue.setdefault(task.queue, []).append(task_facts(task))
+        return self._page(
+            request, "tasks_app/admin/start.html", {"title": _("Start a task"), "by_queue": sorted(by_queue.items())}
+        )
+
+    def start_view(self, request: HttpRequest, task_name: str) -> HttpResponse:
+        self._require(self.has_add_permission(request))
+        try:
+            task = get_task(task_name)
+        except UnknownTask as error:
+            raise Http404(str(error)) from error
+        self._require(may_start(request.user, task))
+        data = request.POST if request.method == "POST" else None
+        form, options = StartTaskForm(task, data), StartOptionsForm(data)
+        if data is not None and form.is_valid() and options.is_valid():
+            job_id = self._start(request, form, options.cleaned_data["countdown_seconds"])
+            if job_id:
+                return redirect(job_url(job_id) if self.has_view_permission(request) else "admin:index")
+        context = {"title": task.name, "task": task_facts(task), "form": form, "options": options}
+        return self._page(request, "tasks_app/admin/start_task.html", context)
+
+    def _start(self, request: HttpRequest, form: StartTaskForm, countdown: int | None) -> UUID | None:
+        args, kwargs = form.arguments()
+        try:
+            job_id = start_task(
+                task_name=form.task.name, args=args, kwargs=kwargs, user=request.user, countdown=countdown
+            )
+        except EngineError as error:
+            form.add_refusal(error)
+            return None
+        messages.success(request, _("The task %s was started.") % form.task.name)
+        return job_id
+
+    # --- Helpers ---
+
+    def _require(self, is_allowed: bool) -> None:
+        if not is_allowed:
+            raise PermissionDenied
+
+    def _job(self, request: HttpRequest, job_id: str) -> JobView:
+        """The job as this user may see it. Raises Http404 for no job, no id, and someone else's."""
+        try:
+            job = find_job(UUID(job_id), user=request.user)
+        except ValueError:
+            job = None
+        if job is None:
+            raise Http404(_("There is no such job."))
+        return job
+
+    def _page(
+        self, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+    ) -> TemplateResponse:
+        request.current_app = self.admin_site.name
+        rights = {
+            "may_start": self.has_add_permission(request),
+            "opts": self.opts,
+            "jobs_url": reverse("admin:tasks_app_job_changelist"),
+        }
+        whole = {**self.admin_site.each_context(request), **rights, **context}
+        return TemplateResponse(request, template, whole, status=status)

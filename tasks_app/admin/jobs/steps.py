@@ -1,0 +1,82 @@
+"""Cancelling, retrying and starting one job: each does it, tells the user what came of it, and returns where to go next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from tasks_app.admin.jobs.rows import job_url
+from tasks_app.engine import EngineError, JobState
+from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
+from tasks_app.models.jobs import STATE_LABELS
+from tasks_app.queries.jobs import JobView
+from tasks_app.services.jobs import cancel_job, retry_job, run_job_now
+
+
+class ReasonForm(forms.Form):
+    """Why someone does something to a job or a queue; kept beside their name."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Kept with your name in the history."),
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.label_suffix = ""
+
+
+def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+    """Cancel, tell the user what came of it, and return where to go next."""
+    try:
+        state = cancel_job(job_id=job.id, user=request.user, reason=reason)
+    except JobAlreadyFinished as error:
+        messages.warning(request, _("The job had already ended: %s.") % STATE_LABELS[JobState(error.state)])
+    except JobNotFound as error:
+        raise Http404(_("There is no such job.")) from error
+    else:
+        told = _("The job is being cancelled.") if state == JobState.RUNNING else _("The job was cancelled.")
+        messages.success(request, told)
+    return job_url(job.id)
+
+
+def run_now_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+    """Let a waiting job start at once, tell the user, and return where to go next."""
+    try:
+        run_job_now(job_id=job.id, user=request.user, reason=reason)
+    except JobNotWaiting as error:
+        messages.warning(
+            request, _("The job does not wait for a later time: %s.") % STATE_LABELS[JobState(error.state)]
+        )
+    except JobNotFound as error:
+        raise Http404(_("There is no such job.")) from error
+    except EngineError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The job starts as soon as a worker is free."))
+    return job_url(job.id)
+
+
+def retry_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+    """Make a new job of the same call, tell the user, and return where to go next."""
+    try:
+        new_id = retry_job(job_id=job.id, user=request.user, reason=reason)
+    except JobStillLive as error:
+        messages.warning(request, _("The job has not ended yet: %s.") % STATE_LABELS[JobState(error.state)])
+    except JobNotFound as error:
+        raise Http404(_("There is no such job.")) from error
+    except (EngineError, JobNotRepeatable) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The job runs again as a new job."))
+        return job_url(new_id)
+    return job_url(job.id)

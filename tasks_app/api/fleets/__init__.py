@@ -1,0 +1,12 @@
+"""Endpoints of fleets and their geofences."""
+
+from tasks_app.api.fleets.geofences import GeofenceDevicesView, GeofenceListView, GeofenceView
+from tasks_app.api.fleets.views import FleetListView, FleetView
+
+__all__ = [
+    "FleetListView",
+    "FleetView",
+    "GeofenceDevicesView",
+    "GeofenceListView",
+    "GeofenceView",
+]

@@ -1,0 +1,25 @@
+"""Endpoints of jobs, queues and workers."""
+
+from tasks_app.api.jobs.bulk import BulkCancelView, BulkRetryView
+from tasks_app.api.jobs.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
+from tasks_app.api.jobs.queues import QueueListView, StatsView, StatusView, WorkerListView
+from tasks_app.api.jobs.run_now import JobRunNowView
+from tasks_app.api.jobs.views import JobCancelView, JobDetailView, JobListView, JobRetryView, ReasonBody
+
+__all__ = [
+    "BulkCancelView",
+    "BulkRetryView",
+    "JobCancelView",
+    "JobDetailView",
+    "JobListView",
+    "JobRetryView",
+    "JobRunNowView",
+    "QueueListView",
+    "QueuePauseView",
+    "QueuePurgeView",
+    "QueueResumeView",
+    "ReasonBody",
+    "StatsView",
+    "StatusView",
+    "WorkerListView",
+]

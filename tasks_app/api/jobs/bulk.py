@@ -1,0 +1,120 @@
+"""Cancelling and retrying many jobs in one request. Staff with the permission to change jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.fields import IdField, MomentField, StateField, StrictCharField, StrictSerializer
+from tasks_app.api.jobs.views import CHANGE_JOBS, ReasonBody
+from tasks_app.api.schema import describe
+from tasks_app.queries.jobs import JobFilters
+from tasks_app.services.jobs import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
+
+
+class JobFilterBody(StrictSerializer):
+    """Which jobs; at least one of these."""
+
+    state = StateField(required=False)
+    queue = StrictCharField(max_length=32, required=False)
+    task = StrictCharField(max_length=100, required=False)
+    worker = StrictCharField(max_length=255, required=False)
+    requested_by = IdField(required=False)
+    created_after = MomentField(required=False)
+    search = StrictCharField(max_length=200, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(_("Give at least one field to filter by."))
+        return attrs
+
+
+class BulkBody(ReasonBody):
+    """The jobs, by id or by filter, and why."""
+
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MAX_JOBS, required=False)
+    filter = JobFilterBody(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("filter" in attrs):
+            raise serializers.ValidationError(_("Give ids or filter, one of them."))
+        return attrs
+
+
+class SkippedSerializer(serializers.Serializer[Any]):
+    """A job that was left as it is."""
+
+    id = serializers.UUIDField()
+    code = serializers.CharField(help_text="For machines.")
+    reason = serializers.CharField(help_text="A sentence for people.")
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    """What came of it."""
+
+    changed = serializers.IntegerField()
+    skipped = SkippedSerializer(many=True)
+    more = serializers.BooleanField(help_text=f"More than {MAX_JOBS} jobs match the filter: send it again.")
+
+
+class BulkView(ApiView):
+    """What both have in common."""
+
+    rights = {"POST": CHANGE_JOBS}
+
+    def selected(self, body: dict[str, Any], *, for_cancel: bool) -> tuple[list[UUID], bool]:
+        """The ids that are meant, and whether there are more of them than are taken at once."""
+        if "ids" in body:
+            return body["ids"], False
+        wanted = dict(body["filter"])
+        if "requested_by" in wanted:
+            wanted["requested_by_id"] = wanted.pop("requested_by")
+        found = matching_jobs(
+            user=self.request.user, filters=JobFilters(**wanted), for_cancel=for_cancel, limit=MAX_JOBS + 1
+        )
+        return found[:MAX_JOBS], len(found) > MAX_JOBS
+
+
+class BulkCancelView(BulkView):
+    """Cancels them."""
+
+    @describe(
+        "Cancel many jobs (staff)",
+        name="tasks_cancel",
+        tag="jobs",
+        request=BulkBody,
+        answers={200: BulkSerializer},
+        description=f"At most {MAX_JOBS} at once. A filter without a state means the jobs that have not ended.",
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(BulkBody)
+        ids, more = self.selected(body, for_cancel=True)
+        return _answer(cancel_jobs(job_ids=ids, user=request.user, reason=body["reason"]), more)
+
+
+class BulkRetryView(BulkView):
+    """Makes a new job of each."""
+
+    @describe(
+        "Retry many jobs (staff)",
+        name="tasks_retry",
+        tag="jobs",
+        request=BulkBody,
+        answers={200: BulkSerializer},
+        description=f"At most {MAX_JOBS} at once. A filter without a state means failed jobs.",
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(BulkBody)
+        ids, more = self.selected(body, for_cancel=False)
+        return _answer(retry_jobs(job_ids=ids, user=request.user, reason=body["reason"]), more)
+
+
+def _answer(result: BulkResult, more: bool) -> Response:
+    body = {"changed": result.changed, "skipped": result.skipped, "more": more}
+    return Response(BulkSerializer(body).data)

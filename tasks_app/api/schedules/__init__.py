@@ -1,0 +1,17 @@
+"""Endpoints of schedules."""
+
+from tasks_app.api.schedules.views import (
+    ScheduleDisableView,
+    ScheduleEnableView,
+    ScheduleListView,
+    ScheduleRunNowView,
+    ScheduleView,
+)
+
+__all__ = [
+    "ScheduleDisableView",
+    "ScheduleEnableView",
+    "ScheduleListView",
+    "ScheduleRunNowView",
+    "ScheduleView",
+]

@@ -1,0 +1,240 @@
+"""Schedules: what runs when. Staff with the model permissions; only tasks that may be scheduled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_q.models import Schedule
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
+from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.parsers import json_body
+from tasks_app.api.schedules.fields import (
+    TYPES,
+    ScheduleBody,
+    ScheduleDetailSerializer,
+    ScheduleSerializer,
+    registered_name,
+    schedule_values,
+)
+from tasks_app.api.schema import describe, page_of
+from tasks_app.models import ScheduleState
+from tasks_app.queries.access import Right
+from tasks_app.services.schedules import (
+    InvalidSchedule,
+    delete_schedule,
+    disable,
+    enable,
+    format_args,
+    format_kwargs,
+    run_now,
+    store_schedule,
+    upcoming_runs,
+)
+
+# Our names of the row's fields, where they differ.
+FIELD_NAMES = {"func": "task", "schedule_type": "type"}
+CHANGE_SCHEDULES = Right(None, "django_q.change_schedule")
+
+
+class ScheduleApiView(ApiView):
+    """What the views of schedules have in common."""
+
+    rights = {
+        "GET": Right(None, "django_q.view_schedule"),
+        "POST": Right(None, "django_q.add_schedule"),
+        "PUT": CHANGE_SCHEDULES,
+        "PATCH": CHANGE_SCHEDULES,
+        "DELETE": Right(None, "django_q.delete_schedule"),
+    }
+
+    @property
+    def user(self) -> Any:
+        """Staff, as the permissions have made sure."""
+        return self.request.user
+
+
+class ScheduleListView(ScheduleApiView):
+    """All of them, newest first, and making one."""
+
+    @describe(
+        "List schedules (staff)",
+        name="schedules_list",
+        tag="schedules",
+        parameters=[PageQuery],
+        answers={200: page_of(ScheduleSerializer, "SchedulePage")},
+    )
+    def get(self, request: Request) -> Response:
+        query = self.parameters(PageQuery)
+        rows = Schedule.objects.select_related("state")
+        page, cursor = keyset_page(rows, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
+        return Response(
+            page_body(request, cursor, ScheduleSerializer([schedule_values(row) for row in page], many=True).data)
+        )
+
+    @describe(
+        "Create a schedule (staff)",
+        name="schedules_create",
+        tag="schedules",
+        request=ScheduleBody,
+        answers={201: ScheduleDetailSerializer},
+        description="Only tasks that are marked as schedulable; the arguments are checked against the task.",
+    )
+    def post(self, request: Request) -> Response:
+        schedule = _stored(self.user, Schedule(), self.body(ScheduleBody))
+        return Response(_detail(schedule), status=status.HTTP_201_CREATED)
+
+
+class ScheduleView(ScheduleApiView):
+    """One of them."""
+
+    @describe(
+        "One schedule, with its next three runs (staff)",
+        name="schedules_read",
+        tag="schedules",
+        answers={200: ScheduleDetailSerializer},
+        errors=(404,),
+    )
+    def get(self, request: Request, schedule_id: int) -> Response:
+        return Response(_detail(_schedule(schedule_id)))
+
+    @describe(
+        "Replace a schedule (staff)",
+        name="schedules_replace",
+        tag="schedules",
+        request=ScheduleBody,
+        answers={200: ScheduleDetailSerializer},
+        errors=(404,),
+    )
+    def put(self, request: Request, schedule_id: int) -> Response:
+        return Response(_detail(_stored(self.user, _schedule(schedule_id), self.body(ScheduleBody))))
+
+    @describe(
+        "Change a schedule (staff)",
+        name="schedules_change",
+        tag="schedules",
+        request=ScheduleBody(partial=True),
+        answers={200: ScheduleDetailSerializer},
+        errors=(404,),
+    )
+    def patch(self, request: Request, schedule_id: int) -> Response:
+        serializer = ScheduleBody(data=json_body(request), partial=True)
+        serializer.is_valid(raise_exception=True)
+        return Response(_detail(_stored(self.user, _schedule(schedule_id), serializer.validated_data)))
+
+    @describe("Delete a schedule (staff)", name="schedules_delete", tag="schedules", answers={204: None}, errors=(404,))
+    def delete(self, request: Request, schedule_id: int) -> Response:
+        delete_schedule(_schedule(schedule_id), user=self.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ScheduleStepView(ScheduleApiView):
+    """A step on an existing schedule: a change of it."""
+
+    rights = {"POST": CHANGE_SCHEDULES}
+
+
+class ScheduleRunNowView(ScheduleStepView):
+    """Runs it once, now."""
+
+    @describe(
+        "Run a schedule now (staff)",
+        name="schedules_run_now",
+        tag="schedules",
+        request=None,
+        answers={202: EnqueuedSerializer},
+        errors=(400, 404),
+        description="Its own times stay as they are.",
+    )
+    def post(self, request: Request, schedule_id: int) -> Response:
+        schedule = _schedule(schedule_id)
+        try:
+            job_id = run_now(schedule, self.user)
+        except InvalidSchedule as error:
+            raise serializers.ValidationError({"non_field_errors": [str(error)]}) from error
+        return accepted(request, job_id, registered_name(schedule.func))
+
+
+class ScheduleEnableView(ScheduleStepView):
+    """Switches it on."""
+
+    @describe(
+        "Enable a schedule (staff)",
+        name="schedules_enable",
+        tag="schedules",
+        request=None,
+        answers={200: ScheduleDetailSerializer},
+        errors=(400, 404),
+        description="What it missed meanwhile is not made up for. One that cannot run is a 400 that says why.",
+    )
+    def post(self, request: Request, schedule_id: int) -> Response:
+        schedule = _schedule(schedule_id)
+        try:
+            enable(schedule, self.user)
+        except ValidationError as error:
+            raise _as_api_error(error) from error
+        return Response(_detail(_schedule(schedule_id)))
+
+
+class ScheduleDisableView(ScheduleStepView):
+    """Switches it off."""
+
+    @describe(
+        "Disable a schedule (staff)",
+        name="schedules_disable",
+        tag="schedules",
+        request=None,
+        answers={200: ScheduleDetailSerializer},
+        errors=(404,),
+    )
+    def post(self, request: Request, schedule_id: int) -> Response:
+        disable(_schedule(schedule_id), self.user)
+        return Response(_detail(_schedule(schedule_id)))
+
+
+def _schedule(schedule_id: int) -> Schedule:
+    found = Schedule.objects.select_related("state").filter(pk=min(schedule_id, 2**31 - 1)).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _stored(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
+    """Write what the body says into the row and save it. Raises serializers.ValidationError."""
+    readers: dict[str, Any] = {
+        "args": format_args,
+        "kwargs": format_kwargs,
+        "type": TYPES.__getitem__,
+        "task": registered_name,
+    }
+    column = {ours: theirs for theirs, ours in FIELD_NAMES.items()}
+    for name, value in body.items():
+        if name != "time_zone":
+            setattr(schedule, column.get(name, name), readers[name](value) if name in readers else value)
+    if schedule.schedule_type == Schedule.MINUTES and schedule.minutes is None:
+        raise serializers.ValidationError({"minutes": [_("The type minutes needs it.")]})
+    state: ScheduleState | None = getattr(schedule, "state", None)
+    time_zone = body.get("time_zone", state.time_zone if state else "")
+    try:
+        saved = store_schedule(schedule, user=user, time_zone=time_zone, now=timezone.now())
+    except ValidationError as error:
+        raise _as_api_error(error) from error
+    return _schedule(saved.pk)
+
+
+def _as_api_error(error: ValidationError) -> serializers.ValidationError:
+    return serializers.ValidationError(
+        {FIELD_NAMES.get(name, name): texts for name, texts in error.message_dict.items()}
+    )
+
+
+def _detail(schedule: Schedule) -> Any:
+    return ScheduleDetailSerializer({**schedule_values(schedule), "upcoming": upcoming_runs(schedule)}).data
