@@ -31,34 +31,34 @@ help:
 	@echo "Local servers by hand: DEBUG=1 .venv/bin/python manage.py services start, status, stop"
 
 setup:
-	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py
+	@'$(FOUND_PYTHON)' -I trackerproject/dev/setup_venv.py
 
 setup-dev:
-	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py --dev
+	@'$(FOUND_PYTHON)' -I trackerproject/dev/setup_venv.py --dev
 
 demo: setup
 	@.venv/bin/python manage.py demo
 
 test: setup-dev
-	@.venv/bin/python -m trackerproject.run_tests
+	@.venv/bin/python -m trackerproject.dev.run_tests
 
 soak: setup
-	@.venv/bin/python -m trackerproject.soak
+	@.venv/bin/python -m trackerproject.dev.soak
 
 run: setup
 	@.venv/bin/python manage.py run_local
 
 setup-bench:
-	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py --bench
+	@'$(FOUND_PYTHON)' -I trackerproject/dev/setup_venv.py --bench
 
 bench: setup-bench
 	@.venv/bin/python -m benchmarks
 
 lint: setup-dev
-	@.venv/bin/python -m trackerproject.lint
+	@.venv/bin/python -m trackerproject.dev.lint
 
 messages: setup-dev
-	@.venv/bin/python -m trackerproject.translations
+	@.venv/bin/python -m trackerproject.dev.translations
 
 clean:
-	@'$(FOUND_PYTHON)' -I trackerproject/setup_venv.py clean
+	@'$(FOUND_PYTHON)' -I trackerproject/dev/setup_venv.py clean

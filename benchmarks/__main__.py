@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks.figures import Figure, print_table
 from benchmarks.registry import BENCHMARKS
 from benchmarks.setting import ROOT, Setting, prepare_environment
-from trackerproject.embedded import EmbeddedServers, LocalServersError, embedded_servers, end_with_make
+from trackerproject.dev.embedded import EmbeddedServers, LocalServersError, embedded_servers, end_with_make
 
 
 def main() -> int:

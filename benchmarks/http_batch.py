@@ -27,7 +27,7 @@ from benchmarks.sample_fleet import DEVICES, batches, make_fixes, make_operator,
 from tasks_app.engine.connection import client as redis_client  # noqa: E402
 from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
 from tasks_app.services.accounts.tokens import issue_token  # noqa: E402
-from trackerproject.embedded import start_child, stop_children  # noqa: E402
+from trackerproject.dev.embedded import start_child, stop_children  # noqa: E402
 
 FIXES = 1_000
 WARM_UP = 20

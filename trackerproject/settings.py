@@ -10,7 +10,6 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from trackerproject.embedded import default_database_url, default_redis_url
 from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
@@ -37,14 +36,25 @@ def required(name: str, development_default: str) -> str:
     raise ImproperlyConfigured(f"{name} must be set in the environment (or set DEBUG=1 for development).")
 
 
+def local_server_urls() -> tuple[str, str]:
+    """Return the URLs of the PostgreSQL and the Valkey of `manage.py services start`; empty ones in production."""
+    if not DEBUG:
+        return "", ""
+    # Production imports nothing of trackerproject.dev.
+    from trackerproject.dev.embedded import default_database_url, default_redis_url
+
+    return default_database_url(BASE_DIR), default_redis_url(BASE_DIR)
+
+
+LOCAL_DATABASE_URL, LOCAL_REDIS_URL = local_server_urls()
 SECRET_KEY = required("SECRET_KEY", "development-only-key-never-used-in-production-0123456789")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # The first encrypts secrets of channels, all decrypt (docs/channels.md); a list of its own survives a new SECRET_KEY.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY, *SECRET_KEY_FALLBACKS])
 ALLOWED_HOSTS = [host for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if host]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-DATABASE_URL = required("DATABASE_URL", default_database_url(BASE_DIR))
-REDIS_URL = required("REDIS_URL", default_redis_url(BASE_DIR))
+DATABASE_URL = required("DATABASE_URL", LOCAL_DATABASE_URL)
+REDIS_URL = required("REDIS_URL", LOCAL_REDIS_URL)
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 
@@ -72,6 +82,7 @@ INSTALLED_APPS = [
     "notifications_app",
     "reports_app",
     "django_q",
+    *(["trackerproject.dev"] if DEBUG else []),
     # Apps of your own, for example with tasks of your own.
     *env.list("EXTRA_APPS", default=[]),
 ]

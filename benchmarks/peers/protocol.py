@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from trackerproject.embedded import start_child, stop_children
+from trackerproject.dev.embedded import start_child, stop_children
 
 LOOK_SECONDS = 0.01
 STALLED_SECONDS = 30.0

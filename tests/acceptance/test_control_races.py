@@ -20,8 +20,8 @@ from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import ROOT, environment, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS
 from tests.support.probe import tasks as probe
-from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
-from trackerproject.soak.tasks import ledger_job
+from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
+from trackerproject.dev.soak.tasks import ledger_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ MANY = 10_000
 ENQUEUE_MANY = f"""
 import django; django.setup()
 from uuid import UUID, uuid5
-from trackerproject.soak.tasks import ledger_job
+from trackerproject.dev.soak.tasks import ledger_job
 ids = [uuid5(UUID("{NAMESPACE}"), str(n)) for n in range({MANY})]
 print("begin", flush=True)
 ledger_job.enqueue_many([(0.0, "many")] * {MANY}, job_ids=ids)

@@ -14,8 +14,8 @@ from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS
 from tests.support.probe import tasks as probe
-from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
-from trackerproject.soak.tasks import ledger_dies_after_its_effect, ledger_job
+from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
+from trackerproject.dev.soak.tasks import ledger_dies_after_its_effect, ledger_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,8 @@ from tasks_app.engine.keys import GROUP
 from tasks_app.engine.streams import JobQueue
 from tests.support.cluster import ROOT, allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS, own_postgres, query
-from trackerproject.soak.ledger import LEDGER_TABLES
-from trackerproject.soak.tasks import ledger_job
+from trackerproject.dev.soak.ledger import LEDGER_TABLES
+from trackerproject.dev.soak.tasks import ledger_job
 
 # The rows are looked at in the server of our own; this process's own database plays no part.
 WORKERS = 2

@@ -19,8 +19,8 @@ from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, script_hash, use_redis, wire_to
 from tests.support.probe.tasks import probe_fail
-from trackerproject.soak.ledger import count_effects, create_ledger, read_marks
-from trackerproject.soak.tasks import ledger_job
+from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
+from trackerproject.dev.soak.tasks import ledger_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,7 +20,7 @@ import redis
 
 from tests.support.cluster import allowed, wait_until
 from tests.support.processes import is_running
-from trackerproject.embedded import (
+from trackerproject.dev.embedded import (
     LocalServersError,
     embedded_servers,
     running_services,
@@ -28,12 +28,12 @@ from trackerproject.embedded import (
     start_services,
     stop_services,
 )
-from trackerproject.local_servers.children import CODE_DIR
-from trackerproject.local_servers.places import Places
+from trackerproject.dev.local_servers.children import CODE_DIR
+from trackerproject.dev.local_servers.places import Places
 
 USER_SCRIPT = """
 import sys, time
-from trackerproject.embedded import embedded_servers
+from trackerproject.dev.embedded import embedded_servers
 with embedded_servers("user", sys.argv[1]):
     print("ready", flush=True)
     if sys.argv[2] == "raise":

@@ -21,11 +21,11 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
 from tasks_app.engine.scripts import SOURCES
 from tests.support.cluster import wait_until
-from trackerproject.local_servers.places import Places
-from trackerproject.local_servers.processes import prepare_child, unprivileged_account
-from trackerproject.local_servers.servers import Postgres, Server, Valkey, server_environment
+from trackerproject.dev.local_servers.places import Places
+from trackerproject.dev.local_servers.processes import prepare_child, unprivileged_account
+from trackerproject.dev.local_servers.servers import Postgres, Server, Valkey, server_environment
 
-LEDGER_APPS = {"EXTRA_APPS": "tests.support.probe,trackerproject.soak"}
+LEDGER_APPS = {"EXTRA_APPS": "tests.support.probe,trackerproject.dev.soak"}
 
 
 class OwnServer:

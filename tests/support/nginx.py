@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import ROOT, wait_until
-from trackerproject.management.commands.demo import free_port
+from trackerproject.dev.management.commands.demo import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 

@@ -27,7 +27,7 @@ from tasks_app.models import (
     PositionUpload,
 )
 from tests.support.notifications import CIRCLE, make_rule
-from trackerproject.permission_page import route_views
+from trackerproject.dev.permission_page import route_views
 
 RANGE = {"start": "2026-01-01", "end": "2026-01-02"}
 World = dict[str, Any]

@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.cluster import ROOT, allowed, environment, wait_until
-from trackerproject.management.commands.demo import free_port
-from trackerproject.management.commands.run_local import web_command
+from trackerproject.dev.management.commands.demo import free_port
+from trackerproject.dev.management.commands.run_local import web_command
 
 
 class WebServer:

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 
-from trackerproject.permission_page import admin_asks, api_operations, permission_page
+from trackerproject.dev.permission_page import admin_asks, api_operations, permission_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 ASKED = [one for one in api_operations() if one.right.permission]

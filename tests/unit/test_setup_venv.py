@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from trackerproject import setup_venv
-from trackerproject.setup_venv import (
+from trackerproject.dev import setup_venv
+from trackerproject.dev.setup_venv import (
     BENCHMARKS,
     DEVELOPMENT,
     RUNTIME,

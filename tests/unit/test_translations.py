@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from trackerproject.translations import (
+from trackerproject.dev.translations import (
     APPS,
     LANGUAGES,
     compiled,

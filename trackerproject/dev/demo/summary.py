@@ -16,7 +16,7 @@ from rich.table import Table
 from notifications_app.models import Delivery, Notification
 from reports_app.models import Report
 from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, Job, Position
-from trackerproject.local_servers.webhook_receiver import WebhookReceiver
+from trackerproject.dev.local_servers.webhook_receiver import WebhookReceiver
 
 
 @dataclass(frozen=True, slots=True)

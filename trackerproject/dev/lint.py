@@ -9,8 +9,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from trackerproject.local_servers.children import CODE_DIR
-from trackerproject.local_servers.processes import end_with_make
+from trackerproject.dev.local_servers.children import CODE_DIR
+from trackerproject.dev.local_servers.processes import end_with_make
 
 PYTHON = sys.executable
 IMPORT_LINTER = (

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_SEED, DEFAULT_VEHICLES, live_fixes
-from trackerproject.api_client import ApiClient, ApiError
-from trackerproject.sample_fleet import ensure_sample_fleet, new_token
+from trackerproject.dev.api_client import ApiClient, ApiError
+from trackerproject.dev.sample_fleet import ensure_sample_fleet, new_token
 
 SEND_EVERY = timedelta(seconds=1)
 

@@ -14,9 +14,9 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from rich.console import Console
 
-from trackerproject.api_client import ApiClient
-from trackerproject.demo_wait import wait_until
-from trackerproject.sample_fleet import SampleFleet
+from trackerproject.dev.api_client import ApiClient
+from trackerproject.dev.demo.waiting import wait_until
+from trackerproject.dev.sample_fleet import SampleFleet
 
 WAIT_SECONDS = 60
 SCHEDULE_NAME = "Fleet of yesterday"

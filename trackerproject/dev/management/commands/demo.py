@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES
-from trackerproject.embedded import (
+from trackerproject.dev.embedded import (
     EmbeddedServers,
     LocalServersError,
     SmtpSink,
@@ -25,8 +25,8 @@ from trackerproject.embedded import (
     start_child,
     stop_children,
 )
-from trackerproject.local_servers.places import Places
-from trackerproject.management.commands.run_local import Program, manage, run_to_end, wait_for_web, web_command
+from trackerproject.dev.local_servers.places import Places
+from trackerproject.dev.management.commands.run_local import Program, manage, run_to_end, wait_for_web, web_command
 
 
 class Command(BaseCommand):

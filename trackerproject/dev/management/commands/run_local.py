@@ -17,9 +17,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from trackerproject.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
-from trackerproject.local_servers.children import start_child, stop_children
-from trackerproject.local_servers.places import Places
+from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
+from trackerproject.dev.local_servers.children import start_child, stop_children
+from trackerproject.dev.local_servers.places import Places
 
 HOST = "127.0.0.1"
 WEB_START_SECONDS = 60.0

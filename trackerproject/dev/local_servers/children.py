@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
-CODE_DIR = Path(__file__).resolve().parents[2]
+CODE_DIR = Path(__file__).resolve().parents[3]
 
 # A launcher instead of preexec_fn, which is not safe in a process with threads.
 _LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from trackerproject.local_servers.processes import run_as_child; run_as_child(sys.argv[2:])"
+    "from trackerproject.dev.local_servers.processes import run_as_child; run_as_child(sys.argv[2:])"
 )
 
 

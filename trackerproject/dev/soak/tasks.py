@@ -1,4 +1,4 @@
-"""The jobs of the soak and of the fault tests (loaded with EXTRA_APPS=trackerproject.soak)."""
+"""The jobs of the soak and of the fault tests (loaded with EXTRA_APPS=trackerproject.dev.soak)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import time
 
 from tasks_app.engine import current_job, task
-from trackerproject.soak.ledger import write_effect, write_mark
+from trackerproject.dev.soak.ledger import write_effect, write_mark
 
 
 def _work(seconds: float, note: str) -> bool:

@@ -20,14 +20,14 @@ from types import FrameType
 import psutil
 import pytest
 
-from trackerproject.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
-from trackerproject.local_servers.children import CODE_DIR
-from trackerproject.local_servers.processes import adopt_orphans
+from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
+from trackerproject.dev.local_servers.children import CODE_DIR
+from trackerproject.dev.local_servers.processes import adopt_orphans
 
 PROCESSES = 3
 # File by file, in their order: those of tests/acceptance, which wait most, come first.
 IN_PARALLEL = [
-    *("-p", "trackerproject.test_servers"),
+    *("-p", "trackerproject.dev.test_servers"),
     *("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"),
 ]
 

@@ -1,4 +1,4 @@
-"""Create or renew `.venv` of this clone: `python3 trackerproject/setup_venv.py [--dev | --bench] [clean]`.
+"""Create or renew `.venv` of this clone: `python3 trackerproject/dev/setup_venv.py [--dev | --bench] [clean]`.
 
 Standard library only. Does nothing when the requirement files and the Python are those of the last time. One line
 says what went wrong, if anything did; pip's own output is in `.local/log/pip.log`.
@@ -24,7 +24,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well be what
     found = ".".join(str(number) for number in sys.version_info[:2])
     sys.exit(f"Python 3.11 or newer is needed, {sys.executable} is {found}. Choose another one with PYTHON=...")
 
-PROJECT_DIR = Path(os.path.realpath(__file__)).parent.parent
+PROJECT_DIR = Path(os.path.realpath(__file__)).parents[2]
 RUNTIME = ("requirements.txt", "requirements-embedded.txt")
 DEVELOPMENT = ("requirements-s3.txt", "requirements-dev.txt")
 BENCHMARKS = ("requirements-bench.txt",)

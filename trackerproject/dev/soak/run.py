@@ -22,10 +22,10 @@ from tasks_app.engine.keys import GROUP
 from tasks_app.engine.live_jobs import queue_stats
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
-from trackerproject.local_servers.places import Places
-from trackerproject.soak.faults import QUEUES, Saboteur, SoakCluster, listens
-from trackerproject.soak.ledger import count_effects, create_ledger
-from trackerproject.soak.tasks import ledger_job, ledger_notification
+from trackerproject.dev.local_servers.places import Places
+from trackerproject.dev.soak.faults import QUEUES, Saboteur, SoakCluster, listens
+from trackerproject.dev.soak.ledger import count_effects, create_ledger
+from trackerproject.dev.soak.tasks import ledger_job, ledger_notification
 
 FAULT_EVERY_SECONDS = (2.0, 7.0)
 # A host must be frozen for longer than the 8 s after which it is called dead.

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from trackerproject.permission_page import permission_page
+from trackerproject.dev.permission_page import permission_page
 
 
 class Command(BaseCommand):

@@ -25,10 +25,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from trackerproject.local_servers.children import CODE_DIR, start_child, stop_children
-from trackerproject.local_servers.errors import LocalServersError
-from trackerproject.local_servers.places import Places
-from trackerproject.local_servers.processes import end_with_make, is_alive
+from trackerproject.dev.local_servers.children import CODE_DIR, start_child, stop_children
+from trackerproject.dev.local_servers.errors import LocalServersError
+from trackerproject.dev.local_servers.places import Places
+from trackerproject.dev.local_servers.processes import end_with_make, is_alive
 
 __all__ = [
     "LocalServersError",
@@ -186,7 +186,7 @@ def _start_guardian(places: Places, mode: str) -> subprocess.Popen[bytes]:
 def _start_module(module: str, arguments: list[str], *, stderr: Any) -> subprocess.Popen[bytes]:
     """A session of its own: Ctrl-C at the terminal is for us; we stop the servers after whoever uses them."""
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", f"trackerproject.local_servers.{module}", *arguments],
+        [sys.executable, "-m", f"trackerproject.dev.local_servers.{module}", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

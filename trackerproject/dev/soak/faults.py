@@ -19,8 +19,8 @@ import redis
 
 from tasks_app.engine.connection import client
 from tasks_app.engine.live_jobs import list_workers
-from trackerproject.embedded import start_child
-from trackerproject.local_servers.places import Places
+from trackerproject.dev.embedded import start_child
+from trackerproject.dev.local_servers.places import Places
 
 QUEUES = ("positions", "notifications")
 # The guardian of the local servers gives up after more deaths than this within a minute.
@@ -48,7 +48,7 @@ class SoakCluster:
         if self.process is None:
             names = [argument for queue in QUEUES for argument in ("--name", queue)]
             command = [sys.executable, "manage.py", "qcluster", *names, "--workers", str(self.workers)]
-            environment = {**os.environ, "EXTRA_APPS": "trackerproject.soak"}
+            environment = {**os.environ, "EXTRA_APPS": "trackerproject.dev.soak"}
             with self.log.open("ab") as output:
                 self.process = start_child(command, env=environment, output=output)
             self.starts += 1

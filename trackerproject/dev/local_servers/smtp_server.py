@@ -1,6 +1,6 @@
 """A real SMTP server that keeps every message as a file.
 
-`python -m trackerproject.local_servers.smtp_server DIRECTORY PARENT` listens on a free port of 127.0.0.1, prints one
+`python -m trackerproject.dev.local_servers.smtp_server DIRECTORY PARENT` listens on a free port of 127.0.0.1, prints one
 JSON line with host and port, and ends with its standard input or its parent.
 """
 

@@ -23,7 +23,7 @@ from django.utils.translation.template import templatize
 
 from tasks_app.engine.registry import registered_tasks
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 APPS = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
 LANGUAGES = ("pt_BR",)
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)

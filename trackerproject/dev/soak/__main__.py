@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from trackerproject.embedded import LocalServersError, embedded_servers, end_with_make
+from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make
 
 SOAK_NAME = "soak"
 
@@ -20,7 +20,7 @@ SOAK_NAME = "soak"
 def main() -> int:
     end_with_make()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
-    os.environ["EXTRA_APPS"] = "trackerproject.soak"
+    os.environ["EXTRA_APPS"] = "trackerproject.dev.soak"
     os.environ["QUEUE_PREFIX"] = SOAK_NAME
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     seconds = float(os.environ.get("SOAK_SECONDS") or 300)
@@ -40,7 +40,7 @@ def run(logs: Path, seconds: float, stops: int, seed: int) -> int:
     import django
 
     django.setup()
-    from trackerproject.soak.run import Soak
+    from trackerproject.dev.soak.run import Soak
 
     print(f"soak: {seconds:g} s, SOAK_SEED={seed}", flush=True)
     soak = Soak(logs, random.Random(seed).randrange(2**31))  # noqa: S311

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from trackerproject.embedded import LocalServersError, running_services, start_services, stop_services
-from trackerproject.local_servers.places import Places
+from trackerproject.dev.embedded import LocalServersError, running_services, start_services, stop_services
+from trackerproject.dev.local_servers.places import Places
 
 EXIT_NOT_RUNNING = 3
 

@@ -1,0 +1,1 @@
+"""The steps of `make demo` once its servers run."""
