@@ -15,7 +15,7 @@ from django.utils import timezone
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceState, Event, EventKind, MaintenancePlan
 from tasks_app.services.devices.days import refresh_due_days
-from tasks_app.services.devices.live_trips import tell_trips
+from tasks_app.services.devices.live_trips import record_trips
 from tasks_app.services.devices.servicing import check_plans
 from tasks_app.services.devices.statistics import calculate_statistics
 from tasks_app.services.positions.store import store_fixes
@@ -78,7 +78,7 @@ def figures_of_places(device: Device) -> dict[str, tuple[float, float | None, fl
     (top,) = [row for row in rows_of(route, "key_points") if row["point"] == "Top speed"]
     positions = totals_of(detailed, "positions")
     statistics = calculate_statistics(device_id=device.pk, period="7d", now=JULY["range_end"])
-    tell_trips(now=timezone.now() + timedelta(hours=1))
+    record_trips(now=timezone.now() + timedelta(hours=1))
     trip = Event.objects.get(device=device, kind=EventKind.TRIP_END).data
     told = {"statistics": statistics, "its end as an event": trip}
     return {
