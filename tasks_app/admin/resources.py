@@ -21,11 +21,12 @@ from import_export.widgets import BooleanWidget, ForeignKeyWidget, JSONWidget, W
 from tasks_app.admin.table_formats import MAX_IMPORT_ROWS
 from tasks_app.geo.areas import InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
-from tasks_app.ingest.csv_file import check_not_rounded
+from tasks_app.ingest.csv_file import id_in_cell
 from tasks_app.models import Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
 from tasks_app.spreadsheets import guarded, unguarded
 
+_ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
@@ -51,6 +52,10 @@ class GuardedResource(resources.ModelResource):
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         for name, value in row.items():
+            if value in _ERRORS:
+                raise ValueError(
+                    _("The spreadsheet has the error %(error)s in %(name)s.") % {"error": value, "name": name}
+                )
             if self._is_text(name):
                 row[name] = cell_text(value)
             elif isinstance(value, str):
@@ -128,7 +133,7 @@ class DeviceResource(GuardedResource):
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         super().before_import_row(row, **kwargs)
-        check_not_rounded(row.get("unique_id") or "")
+        row["unique_id"] = id_in_cell(row.get("unique_id") or "")
 
     class Meta:
         model = Device
@@ -219,7 +224,7 @@ class JobResource(GuardedResource):
 
 
 def cell_text(value: Any) -> str:
-    """The text a person meant by a cell. Raises ValueError for a number that has lost digits.
+    """The text a person meant by a cell. Raises ValueError for a number that has lost digits, and for no single value.
 
     48241179.0 is 48241179; a spreadsheet keeps 15 digits of a number, a double 15 to 17.
     """
@@ -233,6 +238,8 @@ def cell_text(value: Any) -> str:
         return str(int(value)) if value.is_integer() else repr(value)
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+    if isinstance(value, list | dict):
+        raise ValueError(_("A text must not be a list or an object."))
     return "" if value is None else unguarded(str(value).strip())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -80,9 +81,25 @@ class CsvFormat(CSV):
             raise InvalidTable(_("The file is no CSV: %(reason)s.") % {"reason": error}) from error
 
 
+class JsonFormat(JSON):
+    """A list of objects, which may leave members out."""
+
+    def create_dataset(self, in_stream: bytes | str, **kwargs: Any) -> tablib.Dataset:
+        try:
+            rows = json.loads(in_stream if isinstance(in_stream, str) else _decoded(in_stream).lstrip("\ufeff"))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, InvalidTable):
+                raise
+            raise InvalidTable(_("The file is no JSON: %(reason)s.") % {"reason": error}) from error
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidTable(_("The file must be a list of objects."))
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return _dataset([names, *([row.get(name, "") for name in names] for row in rows)])
+
+
 # The library gives numbers, times and booleans as such to the formats in this list.
 BINARY_FORMATS.append(XlsxFormat)
-FORMATS = (CsvFormat, XlsxFormat, JSON)
+FORMATS = (CsvFormat, XlsxFormat, JsonFormat)
 
 
 def check_workbook(data: bytes) -> None:

@@ -26,6 +26,8 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.validate import InvalidFix, make_fix
 
+# What programs make of a whole number in a column with empty cells.
+_DECIMAL = re.compile(r"([0-9]+)\.0")
 # What a spreadsheet makes of a long number: its last digits are gone.
 _ROUNDED = re.compile(r"\d[.,]?\d*[eE]\+?\d+")
 
@@ -99,14 +101,15 @@ class _Reader:
         )
         if day:
             moment = self.dialect.day_and_clock(day, moment)
-        values["device_id"] = self.device_id or check_not_rounded(device) or None
+        values["device_id"] = self.device_id or id_in_cell(device) or None
         values["timestamp"] = self.dialect.time(moment, self.zone)
         return values
 
 
-def check_not_rounded(device_id: str) -> str:
-    """The device's id. Raises InvalidFix for a number a spreadsheet has rounded, such as 3.56E+14."""
+def id_in_cell(device_id: str) -> str:
+    """The device's id, 48241179 of 48241179.0. Raises InvalidFix for a number a spreadsheet has rounded, such as 3.56E+14."""
     if device_id[:1].isdigit() and _ROUNDED.fullmatch(device_id):
         detail = f"A spreadsheet has rounded this id: {device_id[:40]}. Format its column as text."
         raise InvalidFix("invalid_device_id", detail)
-    return device_id
+    found = _DECIMAL.fullmatch(device_id)
+    return found[1] if found else device_id

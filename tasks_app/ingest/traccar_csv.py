@@ -16,7 +16,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.csv_dialect import Dialect, dialect_of
-from tasks_app.ingest.csv_file import check_not_rounded
+from tasks_app.ingest.csv_file import id_in_cell
 from tasks_app.ingest.csv_table import Row, open_table
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
@@ -92,7 +92,7 @@ def _read(
     try:
         return make_fix(
             now=now,
-            device_id=device_id or check_not_rounded(own.get("uniqueid") or own.get("deviceid") or "") or None,
+            device_id=device_id or id_in_cell(own.get("uniqueid") or own.get("deviceid") or "") or None,
             timestamp=dialect.time(own.get("fixtime", ""), zone),
             latitude=number(own.get("latitude", "")),
             longitude=number(own.get("longitude", "")),

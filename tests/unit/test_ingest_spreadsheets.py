@@ -266,6 +266,12 @@ def test_an_id_that_a_spreadsheet_rounded_is_refused(read):
         assert (bad.code, "rounded" in bad.detail) == ("invalid_device_id", True)
 
 
+def test_an_id_that_became_a_decimal_is_the_number_it_was(read):
+    assert read(f"{SEMICOLONS}48241179.0;2026-10-05T08:00:00Z;48,1;11,5;;\n")[0].device_id == "48241179"
+    text = "id,deviceId,fixTime,latitude,longitude\n1,7.0,2026-10-05 08:00:00,48.1,11.5\n"
+    assert read(text)[0].device_id == "7"
+
+
 def test_traccars_export_saved_by_a_spreadsheet_is_read(read):
     text = "id;deviceId;fixTime;latitude;longitude;speed;address\r\n1;7;05/10/2026 05:00;48,1371;11,5754;21,6;Rua A, 12\r\n"
     (fix,) = read(text.encode("utf-16"), zone=SAO_PAULO)

@@ -103,6 +103,37 @@ def test_numbers_in_json_are_texts_too(page, fleet):
     assert Device.objects.get().unique_id == "48241179"
 
 
+def test_json_may_leave_members_out_and_is_read_in_utf_16(page, fleet):
+    rows = [
+        {"unique_id": "v", "name": "V\u00e9", "fleet": "Depot North", "kind": "van"},
+        {"kind": "van", "fleet": "Depot North", "name": "W", "unique_id": "w", "speed_limit_kph": 80},
+    ]
+    imported(page, json.dumps(rows, ensure_ascii=False).encode("utf-16"), JSON)
+    assert dict(Device.objects.values_list("name", "speed_limit_kph")) == {"V\u00e9": None, "W": 80}
+
+
+@pytest.mark.parametrize(("name", "value"), [("unique_id", {"a": 1}), ("name", ["n"])])
+def test_a_list_or_an_object_is_no_text(page, fleet, name, value):
+    row = {"unique_id": "v", "name": "n", "fleet": "Depot North", "kind": "van", name: value}
+    assert "a list or an object" in imported(page, json.dumps([row]).encode(), JSON)
+    assert not Device.objects.exists()
+
+
+@pytest.mark.parametrize("format", [CSV, XLSX])
+def test_an_id_with_a_point_and_a_zero_is_the_number_it_was(page, fleet, make_device, format):
+    make_device(unique_id="48241179", name="Old")
+    row = ["48241179.0", "New", "Depot North", "van"]
+    table = "\n".join(map(",".join, [HEAD, row])).encode() if format == CSV else workbook(HEAD, row)
+    imported(page, table, format)
+    assert list(Device.objects.values_list("unique_id", "name")) == [("48241179", "New")]
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!"])
+def test_an_error_of_a_spreadsheet_is_no_text(page, fleet, error):
+    assert error in imported(page, workbook(HEAD, [error, "Van", "Depot North", "van"]))
+    assert not Device.objects.exists()
+
+
 def test_a_geofence_and_a_fleet_named_by_a_number_are_found(page, fleet):
     fleet.name = "12"
     fleet.save()
@@ -145,6 +176,12 @@ def test_csv_of_a_brazilian_spreadsheet_is_read(page, fleet, encoding, first):
         (b"\r\n,,\r\n", CSV, "must name the columns"),
         (b"unique_id,name\n1,2,3\n", CSV, "more cells"),
         (b"\xff\xfe\x00", CSV, "UTF-8"),
+        (b"[[1, 2]]", JSON, "list of objects"),
+        (b'[{"unique_id": "v"}, 5]', JSON, "list of objects"),
+        (b'{"unique_id": "v"}', JSON, "list of objects"),
+        (b"[]", JSON, "must name the columns"),
+        (b"[{", JSON, "no JSON"),
+        (b"[" * 100_000, JSON, "no JSON"),
     ],
 )
 def test_what_is_no_table_says_so(page, fleet, content, format, words):
