@@ -10,21 +10,13 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
-from tasks_app.engine.job_fields import read_hash, read_number, read_object, read_state, read_text
+from tasks_app.engine.job_fields import read_number, read_object, read_text
+from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.keys import GROUP
 from tasks_app.engine.states import LIVE_STATES
 from tasks_app.engine.streams import JobQueue
 
 MAX_LISTED = 500
-
-
-@dataclass(frozen=True, slots=True)
-class LiveJob:
-    """The hash of a job that has not ended, still encoded as Redis has it."""
-
-    job_id: str
-    queue: str
-    fields: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +54,25 @@ def _queues(client: RedisClient) -> list[JobQueue]:
     return [JobQueue(name, client) for name in engine_config().queues]
 
 
-def find_live_job(client: RedisClient, job_id: str) -> LiveJob | None:
-    """Return the live job of that id on whichever queue it is; None when there is none (ended, or never was)."""
+def find_live_job(client: RedisClient, job_id: str) -> JobHash | None:
+    """Return the live job of that id, on whichever queue it is; None when there is none (it ended, or never was)."""
     for queue in _queues(client):
-        (answer,) = client.pipeline(transaction=False).hgetall(queue.keys.job(job_id)).execute(raise_on_error=False)
-        fields = read_hash(answer)
-        if "p" in fields:
-            return LiveJob(job_id, queue.name, fields)
+        (found,) = read_job_hashes(client, [(queue.keys, job_id)])
+        if found:
+            return found
     return None
 
 
-def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX_LISTED) -> list[LiveJob]:
+def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX_LISTED) -> list[JobHash]:
     """Return the newest live jobs of these queues: per queue at most `limit` delayed and, per priority, `limit` others."""
-    found: list[LiveJob] = []
+    found: list[JobHash] = []
     for name in queue_names:
         queue = JobQueue(name, client)
         ids = [read_text(job_id) for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
         for stream in queue.keys.streams:
             ids += [read_text(fields.get(b"i")) for _, fields in client.xrevrange(stream, count=limit)]
-        pipe = client.pipeline(transaction=False)
-        for job_id in ids:
-            pipe.hgetall(queue.keys.job(job_id))
-        for job_id, answer in zip(ids, pipe.execute(raise_on_error=False), strict=True):
-            fields = read_hash(answer)
-            if "p" in fields and read_state(fields.get("st")) in LIVE_STATES:
-                found.append(LiveJob(job_id, name, fields))
+        hashes = read_job_hashes(client, [(queue.keys, job_id) for job_id in ids])
+        found += [job for job in hashes if job and job.state in LIVE_STATES]
     return found
 
 

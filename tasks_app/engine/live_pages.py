@@ -13,9 +13,9 @@ from typing import Any
 import redis
 
 from tasks_app.engine.connection import RedisClient
-from tasks_app.engine.job_fields import read_hash, read_text
+from tasks_app.engine.job_fields import read_text
+from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.keys import GROUP
-from tasks_app.engine.live_jobs import LiveJob
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
 
@@ -28,7 +28,7 @@ class PlacedJob:
     """A live job and where it stands in the order; None for one that ended while the page was read."""
 
     place: Place
-    job: LiveJob | None
+    job: JobHash | None
 
 
 def live_jobs_after(
@@ -119,11 +119,5 @@ def _place(sid: bytes, index: int) -> Place:
 
 
 def _with_hashes(client: RedisClient, found: list[tuple[Place, JobQueue, str]]) -> list[PlacedJob]:
-    pipe = client.pipeline(transaction=False)
-    for _, queue, job_id in found:
-        pipe.hgetall(queue.keys.job(job_id))
-    placed = []
-    for (place, queue, job_id), answer in zip(found, pipe.execute(raise_on_error=False), strict=True):
-        fields = read_hash(answer)
-        placed.append(PlacedJob(place, LiveJob(job_id, queue.name, fields) if "p" in fields else None))
-    return placed
+    hashes = read_job_hashes(client, [(queue.keys, job_id) for _, queue, job_id in found])
+    return [PlacedJob(place, job) for (place, _, _), job in zip(found, hashes, strict=True)]

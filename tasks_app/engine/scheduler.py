@@ -19,16 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.errors import BadPayload, EngineError
-from tasks_app.engine.job_fields import (
-    read_failures,
-    read_hash,
-    read_number,
-    read_object,
-    read_priority,
-    read_state,
-    read_text,
-    read_timestamp,
-)
+from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.redaction import redact_call
@@ -93,13 +84,9 @@ def record_ended(queue: JobQueue) -> int:
     job_ids = queue.ended_without_worker()
     if not job_ids:
         return 0
-    pipe = queue.client.pipeline(transaction=False)
-    for job_id in job_ids:
-        pipe.hgetall(queue.keys.job(job_id))
-    # What is no hash has no row.
-    found = zip(job_ids, map(read_hash, pipe.execute(raise_on_error=False)), strict=True)
-    records = [record for job_id, fields in found if (record := ended_record(queue.name, job_id, fields))]
-    store_rows(records)
+    hashes = read_job_hashes(queue.client, [(queue.keys, job_id) for job_id in job_ids])
+    # A job that lives, or has no hash any more, gets no row.
+    store_rows([ended_record(job) for job in hashes if job and job.state not in LIVE_STATES])
     queue.ack_ended(job_ids)
     return len(job_ids)
 
@@ -111,42 +98,40 @@ def record_all_ended(queue: JobQueue, seconds: float) -> None:
         pass
 
 
-def ended_record(queue_name: str, job_id: str, fields: dict[str, bytes]) -> FinishedJob | None:
-    """Make the row of one such job from its hash; None when the hash is gone, or is that of a job that lives."""
-    state = read_state(fields.get("st")) or JobState.FAILED
-    if "st" not in fields or "p" not in fields or state in LIVE_STATES:
-        return None
+def ended_record(job: JobHash) -> FinishedJob:
+    """Return the row of a job that ended without a worker."""
     now = datetime.now(UTC)
     record = FinishedJob(
-        job_id=job_id,
-        task=read_text(fields.get("t")),
-        queue=queue_name,
-        state=state,
-        created_at=read_timestamp(fields.get("enq")) or now,
+        job_id=job.job_id,
+        task=job.task,
+        queue=job.queue,
+        state=job.state or JobState.FAILED,
+        created_at=job.created_at or now,
         finished_at=now,
-        attempts=read_failures(fields.get("err")),
-        attempt_count=read_number(fields.get("att")),
-        progress=read_object(fields.get("pr")) or None,
-        started_at=read_timestamp(fields.get("t0")),
-        priority=read_priority(fields.get("pri")),
+        attempts=job.failures,
+        attempt_count=job.attempt_count,
+        progress=job.progress,
+        started_at=job.started_at,
+        priority=job.priority,
     )
-    _add_reason(record, fields)
-    if "wr" in fields:
-        # What killed those who wrote its row may be anything in it.
+    _add_reason(record, job)
+    if job.is_unsafe_to_store:
+        # Any of its details may be what killed the workers that wrote its row.
         return replace(record, attempts=[], progress=None)
-    _add_payload(record, fields["p"])
+    _add_payload(record, job.message)
     return record
 
 
-def _add_reason(record: FinishedJob, fields: dict[str, bytes]) -> None:
+def _add_reason(record: FinishedJob, job: JobHash) -> None:
     if record.state == JobState.CANCELLED:
-        asked = read_object(fields.get("cx"))
+        reason = (job.cancellation or {}).get("reason")
         record.error_class = "JobCancelled"
-        record.error_message = storable_text(asked.get("reason") or "Cancelled before it started.")
+        record.error_message = storable_text(reason or "Cancelled before it started.")
     else:
         record.error_class = "JobLost"
-        lost, why = read_number(fields.get("lost")), read_text(fields.get("why"))
-        record.error_message = storable_text(f"Its worker died {lost} times while running it: {why}")
+        record.error_message = storable_text(
+            f"Its worker died {job.loss_count} times while running it: {job.loss_reason}"
+        )
 
 
 def _add_payload(record: FinishedJob, message: bytes) -> None:

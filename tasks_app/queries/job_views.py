@@ -10,17 +10,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from tasks_app.engine.errors import BadPayload
-from tasks_app.engine.job_fields import (
-    is_job_id,
-    read_failures,
-    read_number,
-    read_object,
-    read_priority,
-    read_state,
-    read_text,
-    read_timestamp,
-)
-from tasks_app.engine.live_jobs import LiveJob
+from tasks_app.engine.job_fields import is_job_id
+from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.redaction import redact_call
 from tasks_app.engine.registry import parameter_names
@@ -65,47 +56,39 @@ class JobView:
         return self.state in LIVE_STATES
 
 
-def live_view(job: LiveJob) -> JobView | None:
-    """The view of a job that lives; None where what Redis holds is none."""
-    fields = job.fields
-    state = read_state(fields.get("st"))
-    if state is None or not is_job_id(job.job_id):
+def live_view(job: JobHash) -> JobView | None:
+    """Return the view of a job that lives; None for a hash whose state or id is none."""
+    if job.state is None or not is_job_id(job.job_id):
         return None
-    failures = read_failures(fields.get("err"))
     view = JobView(
         id=UUID(job.job_id),
-        task=read_text(fields.get("t")),
+        task=job.task,
         queue=job.queue,
-        state=state,
-        created_at=read_timestamp(fields.get("enq")),
-        due_at=read_timestamp(fields.get("due")),
-        started_at=read_timestamp(fields.get("t0")),
-        attempt_count=read_number(fields.get("att")),
-        attempts=failures,
-        progress=read_object(fields.get("pr")) or None,
-        requested_by_id=read_number(fields.get("by")) or None,
-        cancel_requested="cx" in fields,
-        priority=read_priority(fields.get("pri")),
+        state=job.state,
+        created_at=job.created_at,
+        due_at=job.due_at,
+        started_at=job.started_at,
+        attempt_count=job.attempt_count,
+        attempts=job.failures,
+        progress=job.progress,
+        requested_by_id=job.requested_by_id,
+        cancel_requested=job.cancellation is not None,
+        priority=job.priority,
+        # The name of a consumer begins with its host.
+        worker_host=job.owner.split(":")[0],
     )
-    if failures:
-        last = failures[-1]
+    if job.failures:
+        last = job.failures[-1]
         view.error_class, view.error_message, view.traceback = (
             last["error_class"],
             last["error_message"],
             last["traceback"],
         )
-    _add_owner(view, fields)
-    _add_call(view, fields["p"])
-    return view
-
-
-def _add_owner(view: JobView, fields: dict[str, bytes]) -> None:
-    """The consumer's name begins with host and supervisor pid."""
-    if "own" in fields:
-        view.worker_host = read_text(fields["own"]).split(":")[0]
     if view.started_at and view.created_at:
         view.wait_seconds = max(0.0, (view.started_at - view.created_at).total_seconds())
         view.run_seconds = max(0.0, (timezone.now() - view.started_at).total_seconds())
+    _add_call(view, job.message)
+    return view
 
 
 def _add_call(view: JobView, message: bytes) -> None:

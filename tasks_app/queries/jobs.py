@@ -17,7 +17,6 @@ from django.utils import timezone
 from tasks_app.engine import live_jobs
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.live_jobs import QueueStats
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.states import LIVE_STATES, JobState
@@ -123,7 +122,7 @@ def job_counts(hours: int = 24) -> dict[str, int]:
 
 def _task_of(job_id: str) -> str:
     live = live_jobs.find_live_job(client(), job_id)
-    return read_text(live.fields.get("t")) if live else ""
+    return live.task if live else ""
 
 
 # --- Live jobs ---

@@ -72,10 +72,13 @@ def test_it_fails_a_job_that_kills_three_workers(cluster, how):
 
 
 def test_it_survives_sys_exit_in_a_task(cluster):
-    job_id = probe.probe_die.delay("sys.exit")
-    wait_until(lambda: len(probe.ledger()) >= 1, what="the first attempt")
-    assert wait_until(lambda: Job.objects.filter(task="probe_add").first() or (probe.probe_add.delay(1) and None))
-    assert ended_job(job_id) is None or ended_job(job_id).error_class == "SystemExit"
+    workers = {worker.pid for worker in list_workers()}
+    job_id = probe.probe_sys_exit.delay()
+    job = wait_until(lambda: ended_job(job_id), what="the end of the job")
+    assert (job.state, job.error_class, job.error_message) == ("failed", "SystemExit", "3")
+    next_id = probe.probe_add.delay(1)
+    assert wait_until(lambda: ended_job(next_id), what="the next job").state == "succeeded"
+    assert {worker.pid for worker in list_workers()} == workers
 
 
 def test_it_interrupts_a_job_at_its_time_limit(cluster):

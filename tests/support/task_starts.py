@@ -170,4 +170,4 @@ def scheduled_and_live() -> Any:
     """Schedules with their states, and live jobs with theirs: what each of the ways changes."""
     rows = list(Schedule.objects.order_by("pk").values_list("pk", "name", "func", "kwargs", "state__is_enabled"))
     jobs = list_live_jobs(client(), list(engine_config().queues))
-    return rows, sorted((job.job_id, job.fields["st"].decode()) for job in jobs)
+    return rows, sorted((job.job_id, str(job.state)) for job in jobs)

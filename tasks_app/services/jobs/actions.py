@@ -64,10 +64,9 @@ def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None)
     view = _visible(job_id, seen_by or user)
     if view.state == JobState.CANCELLED:
         return view, view.state
-    live = live_jobs.find_live_job(client(), str(job_id))
-    if live is None:
-        raise JobAlreadyFinished(_visible(job_id, seen_by or user).state)
-    state = JobQueue(live.queue, client()).cancel(str(job_id), {"by": user.pk, "reason": reason})
+    if not view.is_live:
+        raise JobAlreadyFinished(view.state)
+    state = JobQueue(view.queue, client()).cancel(str(job_id), {"by": user.pk, "reason": reason})
     if state not in (JobState.CANCELLED, JobState.RUNNING):
         raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, seen_by or user).state)
     return view, JobState(state)

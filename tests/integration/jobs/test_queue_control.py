@@ -87,6 +87,14 @@ def test_a_purge_leaves_the_running_job_alone(staff):
     assert queue.finish([(claim, JobState.SUCCEEDED)]) == 1
 
 
+def test_cancelling_a_running_job_reads_its_hash_once(staff):
+    job_id = probe.probe_add.delay(1)
+    JobQueue("positions", client()).fetch("test:0:positions:0", 1)
+    client().config_resetstat()
+    assert cancel_job(job_id=job_id, user=staff) == JobState.RUNNING
+    assert client().info("commandstats")["cmdstat_hgetall"]["calls"] == 1
+
+
 @pytest.mark.parametrize("act", [pause_queue, resume_queue, purge_queue])
 def test_it_knows_no_other_queues(act, staff):
     with pytest.raises(QueueNotFound, match="no such queue"):

@@ -84,6 +84,12 @@ def probe_deaf(text: str) -> None:
     time.sleep(60)
 
 
+@task(queue="positions", max_attempts=1)
+def probe_sys_exit() -> None:
+    """Leave as a script does."""
+    sys.exit(3)
+
+
 @task(queue="positions")
 def probe_die(how: str) -> None:
     """End the worker process in one of the ugly ways."""

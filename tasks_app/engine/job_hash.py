@@ -1,0 +1,89 @@
+"""The hash of a job in Redis as a typed value. `engine.keys` describes its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks_app.engine.connection import RedisClient
+from tasks_app.engine.job_fields import (
+    read_failures,
+    read_hash,
+    read_number,
+    read_object,
+    read_priority,
+    read_state,
+    read_text,
+    read_timestamp,
+)
+from tasks_app.engine.keys import QueueKeys
+from tasks_app.engine.states import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class JobHash:
+    """A job as Redis holds it, from enqueueing until its row is written. A damaged field reads as a missing one."""
+
+    job_id: str
+    queue: str
+    # None for a state that does not exist.
+    state: JobState | None
+    message: bytes
+    task: str
+    priority: str
+    # Name of the consumer that runs it, "" for none.
+    owner: str
+    created_at: datetime | None
+    due_at: datetime | None
+    started_at: datetime | None
+    attempt_count: int
+    loss_count: int
+    # How the last worker that ran it died.
+    loss_reason: str
+    # A worker died while it wrote the row of this job.
+    is_unsafe_to_store: bool
+    requested_by_id: int | None
+    # {by, reason} once a cancellation is requested.
+    cancellation: dict[str, Any] | None
+    progress: dict[str, Any] | None
+    failures: list[dict[str, Any]]
+
+    @classmethod
+    def from_redis(cls, queue: str, job_id: str, answer: Any) -> JobHash | None:
+        """Read an answer to HGETALL; None unless it is the hash of a job (not a tombstone, nor a key of another type)."""
+        fields = read_hash(answer)
+        if "st" not in fields or "p" not in fields:
+            return None
+        return cls(
+            job_id=job_id,
+            queue=queue,
+            state=read_state(fields["st"]),
+            message=fields["p"],
+            task=read_text(fields.get("t")),
+            priority=read_priority(fields.get("pri")),
+            owner=read_text(fields.get("own")),
+            created_at=read_timestamp(fields.get("enq")),
+            due_at=read_timestamp(fields.get("due")),
+            started_at=read_timestamp(fields.get("t0")),
+            attempt_count=read_number(fields.get("att")),
+            loss_count=read_number(fields.get("lost")),
+            loss_reason=read_text(fields.get("why")),
+            is_unsafe_to_store="wr" in fields,
+            requested_by_id=read_number(fields.get("by")) or None,
+            cancellation=read_object(fields["cx"]) if "cx" in fields else None,
+            progress=read_object(fields.get("pr")) or None,
+            failures=read_failures(fields.get("err")),
+        )
+
+
+def read_job_hashes(client: RedisClient, jobs: Sequence[tuple[QueueKeys, str]]) -> list[JobHash | None]:
+    """Read the hashes of these jobs (keys of the queue, job id) in one round trip; None for each that is gone."""
+    pipe = client.pipeline(transaction=False)
+    for keys, job_id in jobs:
+        pipe.hgetall(keys.job(job_id))
+    answers = pipe.execute(raise_on_error=False)
+    return [
+        JobHash.from_redis(keys.queue, job_id, answer) for (keys, job_id), answer in zip(jobs, answers, strict=True)
+    ]
