@@ -267,7 +267,7 @@ class Cluster:
         # A line that cannot be written (its stream closed, an argument without text) is no reason to lose jobs.
         logging.raiseExceptions = False
         Watchdog(worker).install()
-        Pulse(self.slots, slot).start()
+        Pulse(worker.slot).start()
         worker.run_forever(until_empty=self.burst)
         return 0
 

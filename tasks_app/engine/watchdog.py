@@ -1,7 +1,7 @@
 """The watchdog: a thread beside a worker's loop that looks after a job which takes long.
 
-It stores the results that wait behind it, hands back the jobs that wait behind it, hears of its cancellation, and
-interrupts it when it is cancelled or out of time. Short jobs never meet it.
+It stores the results behind it, hands back the jobs behind it, polls for a request to cancel it, and interrupts it when it
+is cancelled or out of time. It leaves short jobs alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from django.db import DatabaseError, InterfaceError, connections
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.errors import JobCancelled, JobInterrupted, JobTimeout
 from tasks_app.engine.worker import Worker
+from tasks_app.engine.worker_jobs import RunningAttempt
 
 logger = logging.getLogger(__name__)
 
 LONG_SECONDS = 0.1
 LOOK_SECONDS = 0.05
 CANCEL_POLL_SECONDS = 0.5
-# A task that looks at raise_if_cancelled() gets this long to stop by itself.
+# A task that calls raise_if_cancelled() gets this long to stop by itself.
 COOPERATIVE_SECONDS = 2.0
 
 
@@ -33,30 +34,33 @@ class Watchdog(threading.Thread):
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(name="watchdog", daemon=True)
-        self.worker = worker
+        self._worker = worker
+        self._jobs = worker.jobs
         self._main_thread = threading.main_thread().ident
         self._polled_at = 0.0
+        # The attempt looked at last, and what was done about it.
+        self._watched: RunningAttempt | None = None
         self._cancelled_at: float | None = None
-        self._serial = 0
-        self._interrupted_serial = 0
+        self._has_interrupted = False
 
     def install(self) -> None:
-        """Take SIGUSR1 for interrupts, then start."""
+        """Handle SIGUSR1, which interrupts the task, then start."""
         signal.signal(signal.SIGUSR1, self._raise_in_task)
         self.start()
 
     def _raise_in_task(self, signum: int, frame: FrameType | None) -> None:
-        """In the main thread: raise what the watchdog decided, only inside the very job it was decided for."""
-        worker = self.worker
-        if worker.interrupt and worker.in_task and worker.interrupt[0] == worker.serial:
-            error, worker.interrupt = worker.interrupt[1], None
+        """Raise the interrupt of the running attempt, in the main thread and only inside the task's function."""
+        running = self._jobs.running
+        if running and running.is_in_task and running.interrupt:
+            error, running.interrupt = running.interrupt, None
             raise error
 
     def run(self) -> None:
+        """Look at the running attempt for ever."""
         while True:
-            busy = self.worker.current is not None
-            time.sleep(LOOK_SECONDS if busy else LONG_SECONDS)
-            if not busy:
+            is_busy = self._jobs.running is not None
+            time.sleep(LOOK_SECONDS if is_busy else LONG_SECONDS)
+            if not is_busy:
                 continue
             try:
                 self._look()
@@ -69,46 +73,41 @@ class Watchdog(threading.Thread):
                 connections.close_all()
 
     def _look(self) -> None:
-        worker = self.worker
-        attempt, serial, since = worker.current, worker.serial, worker.current_since
-        elapsed = time.monotonic() - since
-        if attempt is None or elapsed < LONG_SECONDS:
+        running = self._jobs.running
+        if running is None or (elapsed := time.monotonic() - running.began) < LONG_SECONDS:
             return
-        if worker.done or worker.waiting:
-            worker.flush()
-            worker.hand_back_waiting()
+        if self._worker.clear_others():
             connections.close_all()
-        if serial != self._serial:
-            self._serial, self._cancelled_at = serial, None
-        self._hear_of_cancellation(serial)
+        if running is not self._watched:
+            self._watched, self._cancelled_at, self._has_interrupted = running, None, False
+        self._poll_cancellation(running)
+        timeout_seconds = running.attempt.timeout_seconds
         if self._cancelled_at and time.monotonic() - self._cancelled_at > COOPERATIVE_SECONDS:
-            self._interrupt(serial, JobCancelled("Cancelled while running."))
-        elif elapsed > attempt.timeout_seconds:
-            self._interrupt(serial, JobTimeout(f"Ran longer than {attempt.timeout_seconds:g} s."))
+            self._interrupt(running, JobCancelled("Cancelled while running."))
+        elif elapsed > timeout_seconds:
+            self._interrupt(running, JobTimeout(f"Ran longer than {timeout_seconds:g} s."))
 
-    def _hear_of_cancellation(self, serial: int) -> None:
-        worker, now = self.worker, time.monotonic()
-        attempt = worker.current
-        if attempt is None or self._cancelled_at or now - self._polled_at < CANCEL_POLL_SECONDS:
+    def _poll_cancellation(self, running: RunningAttempt) -> None:
+        now = time.monotonic()
+        if self._cancelled_at or now - self._polled_at < CANCEL_POLL_SECONDS or running is not self._jobs.running:
             return
         self._polled_at = now
-        answer = worker.queue.progress(attempt.claim, None)
-        if answer and worker.serial == serial:
+        answer = self._worker.queue.progress(running.attempt.claim, None)
+        if answer and running is self._jobs.running:
             if answer < 0:
                 # This host was taken for dead, and another one has the job: stop, and store nothing.
-                worker.taken_over.add(attempt.claim.stream_id)
-            worker.cancel_asked = True
+                self._worker.results.doubt_ownership()
+            running.is_cancelled = True
             self._cancelled_at = now
 
-    def _interrupt(self, serial: int, error: JobInterrupted) -> None:
-        worker = self.worker
-        if worker.serial != serial or self._interrupted_serial == serial or not worker.in_task:
+    def _interrupt(self, running: RunningAttempt, error: JobInterrupted) -> None:
+        # Once per attempt: its finally blocks are not interrupted again; the supervisor kills it if it does not end.
+        if self._has_interrupted or running is not self._jobs.running or not running.is_in_task:
             return
-        # Once per job: what it does in its finally blocks is not interrupted again; the supervisor kills what does not end.
-        self._interrupted_serial = serial
-        worker.interrupt = (serial, error)
-        if worker.slots and isinstance(error, JobCancelled) and worker.current:
+        self._has_interrupted = True
+        running.interrupt = error
+        if isinstance(error, JobCancelled):
             kill_at = time.monotonic() + engine_config().kill_after_seconds
-            worker.slots.begin(worker.slot_index, worker.current.claim.job_id, kill_at)
+            self._worker.slot.begin(running.attempt.claim.job_id, kill_at)
         if self._main_thread:
             signal.pthread_kill(self._main_thread, signal.SIGUSR1)

@@ -19,7 +19,7 @@ from tasks_app.engine.errors import BadPayload, JobCancelled, PermanentError
 from tasks_app.engine.payload import Envelope, Payload, unseal
 from tasks_app.engine.redaction import is_complete, redact, shorten
 from tasks_app.engine.retry import RetryPolicy, retry_delay_seconds
-from tasks_app.engine.slots import MAX_WRITTEN, Slots
+from tasks_app.engine.slots import MAX_WRITTEN, Slots, WorkerSlot
 
 DOUBLING = RetryPolicy(max_attempts=5, base_seconds=1, cap_seconds=60)
 LONG = RetryPolicy(max_attempts=1000, base_seconds=5, cap_seconds=3600)
@@ -154,17 +154,18 @@ def test_it_shortens_long_lists_and_knows_it_did():
 
 def test_slots_tell_who_does_what_until_when():
     slots = Slots(2)
+    slot = WorkerSlot(slots, 1)
     slots.prepare(1, "host:1:positions:1:abc")
     assert slots.consumers() == {}
     slots.assign(1, 4711)
     job_id = str(uuid.uuid4())
-    slots.begin(1, job_id, 12.5)
+    slot.begin(job_id, 12.5)
     assert slots.consumers() == {1: (4711, "host:1:positions:1:abc")}
     assert (slots.job_id(1), slots.kill_at(1)) == (job_id, 12.5)
-    slots.end(1)
+    slot.end()
     assert (slots.job_id(1), slots.kill_at(1)) == ("", 0.0)
     before = slots.pulse_at(1)
-    slots.pulse(1)
+    slot.pulse()
     assert slots.pulse_at(1) > before
     slots.clear(1)
     assert slots.consumers() == {}
@@ -172,11 +173,11 @@ def test_slots_tell_who_does_what_until_when():
 
 def test_slots_tell_whose_rows_are_being_written():
     slots, ids = Slots(2), [str(uuid.uuid4()) for _ in range(MAX_WRITTEN + 5)]
-    slots.begin_writing(0, ids[:3])
-    slots.begin_writing(1, ids)
+    WorkerSlot(slots, 0).begin_writing(ids[:3])
+    WorkerSlot(slots, 1).begin_writing(ids)
     assert slots.being_written(0) == ids[:3]
     assert slots.being_written(1) == ids[:MAX_WRITTEN]
-    slots.end_writing(0)
+    WorkerSlot(slots, 0).end_writing()
     slots.clear(1)
     assert slots.being_written(0) == slots.being_written(1) == []
 

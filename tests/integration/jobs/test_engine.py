@@ -292,7 +292,7 @@ def test_it_hands_back_what_it_did_not_begin(run_jobs):
     for number in range(3):
         probe.probe_note.delay(str(number))
     worker = Worker("positions", "leaving", client())
-    worker.waiting.extend(worker.queue.fetch("leaving", 10).claims)
+    worker.jobs.add(worker.queue.fetch("leaving", 10).claims)
     worker.shut_down()
     run_jobs()
     assert sorted(probe.ledger()) == ["0", "1", "2"]

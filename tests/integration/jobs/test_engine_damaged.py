@@ -81,11 +81,11 @@ def test_a_worker_that_has_it_in_its_hands_finishes_the_others(run_jobs, queue, 
     from tasks_app.engine.worker import Worker
 
     worker = Worker("positions", "test", client())
-    worker.waiting.extend(worker.queue.fetch("test", 10).claims)
+    worker.jobs.add(worker.queue.fetch("test", 10).claims)
     damage(queue.keys.job(bad))
     worker._run_waiting()
     assert Job.objects.get(pk=good).state == "succeeded"
-    assert not worker.done
+    assert not worker.jobs.done
     assert client().xlen(queue.keys.streams[1]) == 0
 
 

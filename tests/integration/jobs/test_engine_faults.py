@@ -28,17 +28,22 @@ def queue() -> JobQueue:
 def worker_with_jobs(consumer: str, count: int) -> Worker:
     """A worker with this many jobs in its hands, none run."""
     worker = Worker("positions", consumer, client())
-    worker.waiting.extend(worker.queue.fetch(consumer, count).claims)
+    worker.jobs.add(worker.queue.fetch(consumer, count).claims)
     return worker
+
+
+def run_first(worker: Worker) -> str:
+    """Run its first job; return the job id."""
+    running = worker.jobs.begin_next("positions")
+    worker._run_one(running)
+    return running.attempt.claim.job_id
 
 
 def run_and_store_first(worker: Worker) -> str:
     """Run its first job and store the result; leave before the acknowledgement."""
-    claim = worker.waiting.popleft()
-    worker._begin(claim)
-    worker._run_one()
-    job_store().store_finished([attempt.finished_job() for attempt in worker.done])
-    return claim.job_id
+    job_id = run_first(worker)
+    job_store().store_finished([attempt.finished_job() for attempt in worker.jobs.done])
+    return job_id
 
 
 @pytest.mark.parametrize("on_job", ["none", "second"])
@@ -56,11 +61,10 @@ def test_a_stored_success_is_not_run_again_when_its_worker_dies_on_the_next_job(
 def test_a_late_result_is_not_stored_once_the_job_was_taken_over(run_jobs, queue):
     job_id = probe.probe_note.delay("twice")
     sleeper = worker_with_jobs("sleeper", 1)
-    sleeper._begin(sleeper.waiting.popleft())
-    sleeper._run_one()
+    run_first(sleeper)
     queue.recover("sleeper", "went silent", dead_after_seconds=0, job_id="")
-    sleeper._heard_at = (sleeper._heard_at[0] - 60, sleeper._heard_at[1] - 60)
-    sleeper.flush()
+    sleeper.results._answered_at = tuple(at - 60 for at in sleeper.results._answered_at)
+    sleeper.results.flush()
     assert not Job.objects.exists()
     run_jobs()
     job = Job.objects.get(pk=job_id)
@@ -70,11 +74,10 @@ def test_a_late_result_is_not_stored_once_the_job_was_taken_over(run_jobs, queue
 def test_a_result_is_stored_after_redis_forgot_everything(run_jobs, queue):
     job_id = probe.probe_note.delay("kept")
     worker = worker_with_jobs("lonely", 1)
-    worker._begin(worker.waiting.popleft())
-    worker._run_one()
+    run_first(worker)
     client().delete(*queue.keys.streams, queue.keys.job(str(job_id)))
-    worker._heard_at = (worker._heard_at[0] - 60, worker._heard_at[1] - 60)
-    worker.flush()
+    worker.results._answered_at = tuple(at - 60 for at in worker.results._answered_at)
+    worker.results.flush()
     assert Job.objects.get(pk=job_id).state == "succeeded"
 
 
