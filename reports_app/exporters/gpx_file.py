@@ -111,7 +111,7 @@ def _points(placed: Placed, chunk: Chunk, element: bytes, prefix: str, time_plac
 
 
 def _names(placed: Placed, chunk: Chunk) -> Cells:
-    """What a waypoint is called: its first label (the kind of an event), else its section."""
+    """The name of a waypoint: its first label (the kind of an event), else its section."""
     place = placed.first_of_kind(ColumnKind.LABEL)
     section_name = b"<name>" + xml_text(str(placed.section.name)) + b"</name>"
     if place is None:

@@ -86,7 +86,7 @@ def draw_text(
 
 @contextmanager
 def _read_as(line: PDFTextObject, reading: str) -> Iterator[None]:
-    """What is drawn here is copied and searched as `reading`, where that is not empty (ISO 32000-1, 14.9.4)."""
+    """Draw so that it is copied and searched as `reading`, where that is not empty (ISO 32000-1, 14.9.4)."""
     if reading:
         line._code.append(f"/Span <</ActualText <{BOM_UTF16_BE.hex()}{reading.encode('utf-16-be').hex()}>>> BDC")
     yield

@@ -185,7 +185,7 @@ def _shape(font: ReportFont, letter: str, position: uharfbuzz.GlyphPosition) -> 
 
 
 def _parts(text: str, glyphs: Sequence[uharfbuzz.GlyphInfo], positions: Sequence[uharfbuzz.GlyphPosition]) -> list[str]:
-    """What each glyph stands for: the widest of a cluster for all of it, its dots and marks for nothing."""
+    """The text each glyph stands for: the widest of a cluster for all of it, its dots and marks for nothing."""
     widest: dict[int, int] = {}
     for place, glyph in enumerate(glyphs):
         before = widest.setdefault(glyph.cluster, place)

@@ -105,8 +105,10 @@ def _draw_cell(
 
 
 def _widths(table: TextTable) -> list[float]:
-    """What the cells need, a little wider where the page has room. Where it has not, texts and titles give way: half a number
-    or half a time would be another one."""
+    """The widths the cells need, a little wider where the page has room.
+
+    Where it has not, texts and titles give way: half a number or half a time would be another one.
+    """
     sample = [*table.rows[:_MEASURED_ROWS], *([table.totals] if table.totals is not None else [])]
     wanted, least = [], []
     for index, column in enumerate(table.columns):

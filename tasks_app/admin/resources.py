@@ -1,4 +1,4 @@
-"""What django-import-export reads and writes of devices, geofences, events and jobs.
+"""Tables of devices, geofences, events and jobs, as django-import-export reads and writes them.
 
 Text that a spreadsheet would run as a formula (OWASP, "CSV Injection") leaves with an apostrophe in front, which is taken
 off again when it comes back. Every row is checked by the rules of its model; a fleet is named, never made.

@@ -1,4 +1,4 @@
-"""What a device says beside the quantities of a fix, as PostgreSQL can store it; what it cannot is left out, one by one."""
+"""Attributes: all a device says beside the quantities of a fix. Those that PostgreSQL cannot store are left out, one by one."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def check_no_other_kind(head: bytes) -> None:
 
 
 def text_kind(head: bytes) -> str:
-    """What kind of text the first bytes are, in a sentence; empty where they are of no known kind."""
+    """Return a sentence naming the kind of text the first bytes are; empty where they are of no known kind."""
     text = head.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if not text:
         return _("The file is empty.")

@@ -43,7 +43,7 @@ class Dialect:
     def time(self, text: str, zone: tzinfo | None) -> object:
         """The time in UTC, that of `zone` where it states none; what cannot be read stays for the rules to judge.
 
-        Raises InvalidFix for a date of which nobody can say which number is the day.
+        Raises InvalidFix for a date of which either number may be the day.
         """
         if text[4:5] == "-" and text[13:14] == ":" and text[-1] not in "mM.":  # as AM and p.m. end
             return with_zone(text, zone)

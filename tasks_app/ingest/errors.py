@@ -1,4 +1,4 @@
-"""What a parser says about its input as a whole; a fault of one fix is a RejectedFix value instead."""
+"""The error of a parser about its input as a whole; a fault of one fix is a RejectedFix value instead."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _points(reader: _TrackReader, stream: BufferedReader, encoding: Encoding, ki
 
 
 def _broken(error: Exception, reader: _TrackReader, kind: str) -> BodyError:
-    """Why the file can be read no further, and where that is."""
+    """The error that says why the file can be read no further, and where that is."""
     if isinstance(error, BodyError | UnicodeDecodeError):
         reason = as_body_error(error)
         if not reader.is_gpx:

@@ -37,7 +37,7 @@ __all__ = ["BodyError", "ParsedBatch", "decode_body", "decode_json", "parse_batc
 
 @dataclass(frozen=True, slots=True)
 class ParsedBatch:
-    """What became of the items: `fixes[i]` came from item `indexes[i]`, `news` is by item, the others are in `rejected`."""
+    """The outcome of a batch: `fixes[i]` came from item `indexes[i]`, `news` is by item, the others are in `rejected`."""
 
     fixes: list[Fix] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)

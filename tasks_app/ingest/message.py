@@ -15,7 +15,7 @@ KPH_PER = {"knots": 1.852, "kmh": 1.0, "mps": 3.6, "mph": 1.609344}
 
 @dataclass(frozen=True, slots=True)
 class DeviceMessage:
-    """What a device said: a good fix, one that cannot be right, or None for a sign of life without any location.
+    """The message of a device: a good fix, one that cannot be right, or None for a sign of life without any location.
 
     `news` is what it told besides without a place of its own. `device_name` is what the sender calls it, "" where the format
     has no such thing. `is_from_device` is False for news about a device that may be silent itself.

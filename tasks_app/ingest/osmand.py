@@ -234,7 +234,7 @@ def _news(device_id: str, location: object, now: datetime) -> PlacelessNews | No
 
 
 def _json_attributes(location: dict[str, Any]) -> dict[str, Any]:
-    """What the app says beside the place; a member of another type than it should have is left out."""
+    """The attributes of a location; a member of another type than it should have is left out."""
     extras = location.get("extras")
     found = dict(extras) if isinstance(extras, dict) else {}
     found = {name: value for name, value in found.items() if isinstance(value, str | int | float)}

@@ -1,4 +1,4 @@
-"""What the OwnTracks apps post over HTTP (https://owntracks.org/booklet/tech/json): one JSON object, or a list of them.
+"""Messages the OwnTracks apps post over HTTP (https://owntracks.org/booklet/tech/json): one JSON object, or a list of them.
 
 Units of the format: degrees, altitude and accuracy in meters, `vel` in km/h, `batt` in percent, `tst` in epoch seconds.
 `location` and `transition` (entering or leaving a region of the app's own) are fixes; every other `_type` says only that
@@ -31,14 +31,14 @@ _IS_CHARGING = {1: False, 2: True, 3: True}
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a phone is called in OwnTracks: its user, the user's device, and two letters for the map; "" where not said."""
+    """The names of a phone in OwnTracks: its user, the user's device, and two letters for the map; "" where not said."""
 
     user: str = ""
     device: str = ""
     letters: str = ""
 
     def identifiers(self) -> list[str]:
-        """Unique ids that may be meant, the likeliest first; the first stands for a phone nobody knows yet."""
+        """Unique ids that may be meant, the likeliest first; the first stands for an unknown phone."""
         both = f"{self.user}-{self.device}" if self.user and self.device else ""
         return [name for name in (both, self.device, self.user, self.letters) if name]
 

@@ -1,4 +1,4 @@
-"""What a message tells though its fix is of no use: an SOS button is often pressed before the receiver knows where it is.
+"""News in messages whose fix is of no use: an SOS button is often pressed before the receiver knows where it is.
 
 Attribute names are Traccar's (its model Position): `alarm` is a name or several with commas, `result` what the device answered
 to a command.
@@ -35,7 +35,7 @@ class PlacelessNews(msgspec.Struct, frozen=True, gc=False):
 
 
 def tells_news(attributes: Mapping[str, Any]) -> bool:
-    """Do these attributes say anything that counts without a place?"""
+    """Whether these attributes say anything that counts without a place."""
     return bool(alarm_names(attributes.get("alarm")) or result_text(attributes.get("result")))
 
 
@@ -73,7 +73,7 @@ def alarm_names(value: Any) -> list[str]:
 
 
 def result_text(value: Any) -> str:
-    """What a device answered to a command, shortened; "" for anything but a text."""
+    """The answer of a device to a command, shortened; "" for anything but a text."""
     return _storable(value.strip()[:MAX_RESULT_LENGTH]) if isinstance(value, str) else ""
 
 
@@ -82,7 +82,7 @@ def _storable(text: str) -> str:
 
 
 def _own_time(timestamp: object, now: datetime) -> datetime:
-    """A receiver without a fix has often no clock either, and an alarm is of now unless somebody knows better."""
+    """A receiver without a fix has often no clock either, so that an alarm is of now unless its time can be right."""
     try:
         return parse_live_timestamp(timestamp, now=now)[0]
     except InvalidFix:

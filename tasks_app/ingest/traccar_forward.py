@@ -1,4 +1,4 @@
-"""What a Traccar server forwards: each position as {"position": {...}, "device": {...}}, each event with an "event" beside.
+"""Messages of a Traccar server: each position as {"position": {...}, "device": {...}}, each event with an "event" beside.
 
 Format of Traccar 6 with forward.type=json and event.forward.type=json (https://www.traccar.org/forward/): speed in
 knots, course in degrees, altitude and accuracy in meters, 0 for an unknown accuracy, times in ISO-8601 with an offset.
@@ -77,7 +77,7 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
 def _news(
     device_id: str, decoded: dict[str, Any], content: Fix | RejectedFix | None, now: datetime
 ) -> PlacelessNews | None:
-    """What the message tells beside a fix that is none, or that is a copy of an older one."""
+    """The news in a message beside a fix that is none, or that is a copy of an older one."""
     position, event = (part if isinstance(part := decoded.get(name), dict) else {} for name in ("position", "event"))
     own_time = position.get("deviceTime") or event.get("eventTime")
     fix_time = content.fix_time if isinstance(content, Fix) else None

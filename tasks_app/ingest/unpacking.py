@@ -78,7 +78,7 @@ class Unpacked(io.RawIOBase):
 
 
 def _salvaged(member: zlib._Decompress, piece: bytes) -> bytes:
-    """What a damaged piece holds before the damage."""
+    """The data of a damaged piece before the damage."""
     data = bytearray()
     try:
         for place in range(len(piece)):

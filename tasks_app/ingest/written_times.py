@@ -47,7 +47,7 @@ _SERIAL_START = datetime(1899, 12, 30)
 
 
 class AmbiguousDate(ValueError):
-    """A date of which nobody can say which number is the day."""
+    """A date of which either number may be the day."""
 
 
 def iso_or_text(text: str, *, day_first: bool | None) -> str:
