@@ -32,6 +32,8 @@ LEAST_SHARE = 0.5
 # How far around a step its mean speed is measured, and the longest way of that stretch that the error makes longer.
 AROUND_SECONDS = 4.5
 SHORT_METERS = 20.0
+# Who sends a speed above this, three times that way in that time, is not slow.
+QUICK_KPH = 24.0
 
 
 def gets_away(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, rules: MotionRules) -> BoolArray:
@@ -74,22 +76,25 @@ def _is_directed(meters: FloatArray, squared_steps: FloatArray, counts: IndexArr
     return (counts >= LEAST_STEPS) & ((counts - 1) * np.log1p(-share) < np.log(BY_CHANCE))
 
 
-def smoothed_meters(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, meters: FloatArray) -> FloatArray:
-    """The ways of the steps; where fixes follow each other closely and slowly, their share of the way made in nine seconds.
+def smoothed_meters(
+    times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, meters: FloatArray, places: IndexArray
+) -> FloatArray:
+    """The ways of the steps; of these where fixes follow each other closely and slowly, their share of the way made in
+    nine seconds.
 
     The error of a fix a second adds up to several times the way of a walk, and hardly anything to that of a car.
     """
-    around, seconds = _around(times, latitudes, longitudes)
-    is_short = (seconds > np.diff(times)) & (around < SHORT_METERS)
-    return np.where(is_short, around * np.diff(times) / np.maximum(seconds, 1e-6), meters)
-
-
-def _around(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The straight way, and the time, from just before each step to just after it."""
-    first = np.searchsorted(times, times[:-1] - AROUND_SECONDS)
-    last = np.searchsorted(times, times[1:] + AROUND_SECONDS, side="right") - 1
-    meters = geodesic_meters(latitudes[first], longitudes[first], latitudes[last], longitudes[last])
-    return meters, times[last] - times[first]
+    places = places[times[places + 1] - times[places] < 2.0 * AROUND_SECONDS]
+    if not len(places):
+        return meters
+    first = np.searchsorted(times, times[places] - AROUND_SECONDS)
+    last = np.searchsorted(times, times[places + 1] + AROUND_SECONDS, side="right") - 1
+    around = geodesic_meters(latitudes[first], longitudes[first], latitudes[last], longitudes[last])
+    seconds, own_seconds = times[last] - times[first], times[places + 1] - times[places]
+    is_short = (seconds > own_seconds) & (around < SHORT_METERS)
+    smoothed = meters.copy()
+    smoothed[places[is_short]] = (around * own_seconds / np.maximum(seconds, 1e-6))[is_short]
+    return smoothed
 
 
 def _ends(

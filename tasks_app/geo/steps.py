@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tasks_app.geo.believable import believable_sent
 from tasks_app.geo.distance import FloatArray, step_distances_meters
-from tasks_app.geo.gain import gains_ground, gets_away, smoothed_meters
+from tasks_app.geo.gain import QUICK_KPH, gains_ground, gets_away, smoothed_meters
 from tasks_app.geo.speed import (
     MPS_TO_KPH,
     BoolArray,
@@ -131,8 +131,8 @@ def _steps(
     if not is_sent.all():
         both &= is_sent[:-1] & is_sent[1:]
         fast = np.where(is_sent, fast, gains_ground(times, latitudes, longitudes, rules))
-        smooth = smoothed_meters(times, latitudes, longitudes, meters)
-        meters = np.where(is_sent[:-1] | is_sent[1:], meters, smooth)
+    is_slow = fast & ~(is_sent & (speeds_kph > QUICK_KPH))
+    meters = smoothed_meters(times, latitudes, longitudes, meters, np.flatnonzero(is_slow[:-1] | is_slow[1:]))
     # A long step from standing to driving is standing time, unless the way itself shows the driving.
     gone = meters * MPS_TO_KPH > rules.moving_above_kph * seconds
     moving = ~gap & ~jump & (both | ((fast[:-1] | fast[1:]) & gone))

@@ -98,3 +98,15 @@ def test_a_sent_speed_that_is_right_within_its_error_is_the_top_and_the_average_
         assert row.average_speed_kph <= row.max_speed_kph
     assert total(parts).distance_meters == pytest.approx(whole.distance_meters) == pytest.approx(20_034, abs=5)
     assert total(parts).moving_seconds == whole.moving_seconds == 1200
+
+
+@pytest.mark.parametrize("said", ["none", "all", "every other"])
+def test_a_walk_with_a_fix_a_second_is_not_longer_because_its_speeds_are_sent(said):
+    track = noisy(legs(1.0, (90, 4000, 4)), 3, 0)
+    every = {"none": len(track[0]) + 1, "all": 1, "every other": 2}[said]
+    is_sent = (np.arange(len(track[0])) + 1) % every == 0
+    walk = (*track, np.where(is_sent, 4.0, np.nan))
+    whole, parts = segment_metrics(*walk, rules=motion_rules("phone")), figures_of(walk, "phone", [0.0, 2e9])
+    for found in (whole, *parts):
+        assert found.distance_meters == pytest.approx(4007, rel=0.15)
+        assert found.max_speed_kph < (5 if said != "none" else 10)
