@@ -7,8 +7,9 @@ class TasksAppConfig(AppConfig):
     verbose_name = _("Fleet and tasks")
 
     def ready(self) -> None:
-        from tasks_app import access_receivers, checks, engine, login, receivers  # noqa: F401 - importing registers them
+        from tasks_app import checks, engine, receivers  # noqa: F401 - importing registers them
         from tasks_app.engine.broker import use_json_packages
+        from tasks_app.web import login  # noqa: F401 - importing registers them
 
         use_json_packages()
         engine.autodiscover()

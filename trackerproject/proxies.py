@@ -14,7 +14,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from tasks_app.client_addresses import parse_address
+from tasks_app.utils.client_addresses import parse_address
 
 logger = logging.getLogger(__name__)
 

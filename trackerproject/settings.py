@@ -99,7 +99,7 @@ MIDDLEWARE = [
     "trackerproject.middleware.reader_preferences",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "tasks_app.login.LoginMiddleware",
+    "tasks_app.web.login.LoginMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -142,7 +142,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": CACHE_KEY_PREFIX,
-        "OPTIONS": {"serializer": "tasks_app.cache.JSONSerializer"},
+        "OPTIONS": {"serializer": "tasks_app.utils.cache.JSONSerializer"},
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -259,12 +259,12 @@ LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)
 # --- Security ---------------------------------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
-    "tasks_app.login.LoginLimitsBackend",
+    "tasks_app.web.login.LoginLimitsBackend",
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 # Limits of log-ins are ours (docs/adr/0007): axes keeps the records, and two of its settings are read by both.
-AXES_HANDLER = "tasks_app.login_records.LoginRecords"
+AXES_HANDLER = "tasks_app.web.login_records.LoginRecords"
 AXES_LOCK_OUT_AT_FAILURE = False
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_LOCKOUT_MINUTES", default=15))
@@ -370,7 +370,7 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 MEDIA_URL = "media/"
 FILE_UPLOAD_HANDLERS = [
-    "tasks_app.upload_limit.BoundedUploadHandler",
+    "tasks_app.web.upload_limit.BoundedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

@@ -21,7 +21,7 @@ from typing import Any
 import apprise
 
 from notifications_app.channels.addresses import IPNetwork, is_public, networks
-from tasks_app.hostnames import InvalidHostname, ascii_host
+from tasks_app.utils.hostnames import InvalidHostname, ascii_host
 
 # These tell the machine itself, not a person: its log, its desktop, its USB lights.
 LOCAL_SCHEMAS = {

@@ -19,7 +19,7 @@ from notifications_app.messages.map_sketch import draw
 from notifications_app.messages.safe_text import one_line
 from notifications_app.messages.unsubscribe_links import unsubscribe_url
 from notifications_app.queries.sketch import sketch_of
-from tasks_app.hostnames import InvalidHostname, ascii_email
+from tasks_app.utils.hostnames import InvalidHostname, ascii_email
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery, Notification, NotificationAttachment

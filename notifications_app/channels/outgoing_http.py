@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from notifications_app.channels.addresses import IPNetwork, resolve
-from tasks_app.hostnames import InvalidHostname, ascii_host
+from tasks_app.utils.hostnames import InvalidHostname, ascii_host
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0

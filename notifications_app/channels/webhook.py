@@ -22,7 +22,7 @@ from notifications_app.messages.safe_text import one_line
 from notifications_app.models.encryption import Unreadable
 from notifications_app.models.kinds import NotificationKind
 from notifications_app.queries.digest_contents import merged_counts, merged_into
-from tasks_app.iso_times import iso_utc
+from tasks_app.utils.iso_times import iso_utc
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery

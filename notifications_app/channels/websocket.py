@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 
 from notifications_app.channels.base import Channel, DeliveryError
 from tasks_app.engine.connection import client
-from tasks_app.iso_times import iso_utc
 from tasks_app.services.broadcast import group_channel
+from tasks_app.utils.iso_times import iso_utc
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery, Notification

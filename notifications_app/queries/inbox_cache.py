@@ -19,7 +19,7 @@ from django.core.cache import cache
 
 from notifications_app.models import Notification
 from notifications_app.queries.inbox import visible_notifications
-from tasks_app.iso_times import iso_utc
+from tasks_app.utils.iso_times import iso_utc
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from reports_app.exporters.base import Exporter
 from reports_app.exporters.shown import ShownColumn, shown_cells, shown_columns
 from reports_app.reader import Reader
 from reports_app.table import TOTAL, ReportTable, Section, translated
-from tasks_app.spreadsheets import guarded
+from tasks_app.utils.spreadsheets import guarded
 
 SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
 

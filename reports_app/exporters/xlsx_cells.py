@@ -22,7 +22,7 @@ from reports_app.exporters.cells import (
 )
 from reports_app.exporters.shown import ShownColumn
 from reports_app.table import translated
-from tasks_app.spreadsheets import cut_to_units
+from tasks_app.utils.spreadsheets import cut_to_units
 
 _EPOCH_DAY = 25_569  # 1970-01-01 in days since 1899-12-30
 _FIRST_DAY = 367  # 1901-01-01: before, Excel counts a 29 February 1900 that never was

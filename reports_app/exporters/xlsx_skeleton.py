@@ -15,7 +15,7 @@ from reports_app.columns import TEXT_KINDS, TIME_KINDS, ColumnKind
 from reports_app.exporters.shown import ShownColumn, first_format, shown_columns
 from reports_app.reader import Reader
 from reports_app.table import ReportTable, Section, translated
-from tasks_app.spreadsheets import legible
+from tasks_app.utils.spreadsheets import legible
 
 MAX_ROWS = 1_048_576  # of a sheet, by the file format
 MAX_NAME_LENGTH = 31  # of a sheet, by Excel

@@ -16,9 +16,9 @@ from reports_app.models import ReportKind, ReportSchedule
 from reports_app.periods import next_due
 from reports_app.queries import ADD_SCHEDULES, CHANGE_SCHEDULES, VIEW_REPORTS
 from reports_app.services.request import DEVICE_KINDS
-from tasks_app.hostnames import is_mailable
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import everywhere_among, has_right
+from tasks_app.utils.hostnames import is_mailable
 
 # A fleet's own day is written at its midnight anyway; a schedule over a day says the same with the kind "fleet".
 SCHEDULED_KINDS = tuple(kind for kind in ReportKind.values if kind != ReportKind.DAILY)

@@ -24,7 +24,7 @@ from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.ingest.csv_file import id_in_cell
 from tasks_app.models import Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
-from tasks_app.spreadsheets import guarded, unguarded
+from tasks_app.utils.spreadsheets import guarded, unguarded
 
 _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")

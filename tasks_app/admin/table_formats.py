@@ -20,7 +20,7 @@ from openpyxl.cell import WriteOnlyCell
 
 from tasks_app.ingest.csv_table import delimiter_of, named_delimiter
 from tasks_app.ingest.text_files import encoding_of
-from tasks_app.spreadsheets import cut_to_units, legible
+from tasks_app.utils.spreadsheets import cut_to_units, legible
 
 MAX_IMPORT_ROWS = 5000
 MAX_IMPORT_COLUMNS = 40

@@ -17,9 +17,9 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.errors import redis_unavailable
 from tasks_app.api.fields import MomentField, StrictCharField, StrictSerializer
 from tasks_app.api.schema import describe
-from tasks_app.login import refusal_of, token_login_succeeded
 from tasks_app.queries.access import OWN
 from tasks_app.services.accounts import TooManyTokens, issue_token, revoke_token
+from tasks_app.web.login import refusal_of, token_login_succeeded
 
 
 class LoginBody(StrictSerializer):
@@ -41,7 +41,7 @@ class LoginView(ApiView):
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
-    # Limits of its own, which a known device passes (tasks_app/login.py).
+    # Limits of its own, which a known device passes (tasks_app/web/login.py).
     throttle_classes: list[Any] = []
 
     @describe(

@@ -15,7 +15,7 @@ from rest_framework.validators import UniqueValidator
 
 from tasks_app.engine import InvalidArguments, JobState, parse_state
 from tasks_app.engine.arguments import encode_json
-from tasks_app.iso_times import iso_utc
+from tasks_app.utils.iso_times import iso_utc
 
 MAX_ID = 2**63 - 1
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100

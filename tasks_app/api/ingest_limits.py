@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
-from tasks_app.client_addresses import sender_key
 from tasks_app.engine.connection import client
 from tasks_app.models import Device
+from tasks_app.utils.client_addresses import sender_key
 
 WINDOW_SECONDS = 60
 

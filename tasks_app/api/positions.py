@@ -22,10 +22,10 @@ from tasks_app.api.pagination import PageQuery, merged_page, page_body
 from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
 from tasks_app.geo.antimeridian import crossing_latitudes
-from tasks_app.iso_times import iso_utc
 from tasks_app.models import Device, Position
 from tasks_app.queries.access import VIEW_POSITIONS
 from tasks_app.queries.routes import simplified_route
+from tasks_app.utils.iso_times import iso_utc
 
 MAX_DAYS = 31
 MAX_DEVICES = 20

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle
 
-from tasks_app.client_addresses import sender_key
+from tasks_app.utils.client_addresses import sender_key
 
 
 class AnonymousThrottle(AnonRateThrottle):

@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.placeless import PlacelessNews
-from tasks_app.iso_times import iso_utc
+from tasks_app.utils.iso_times import iso_utc
 
 
 def fix_to_item(fix: Fix) -> dict[str, Any]:

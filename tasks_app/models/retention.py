@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.business_hours import parse_business_hours
+from tasks_app.utils.business_hours import parse_business_hours
 
 MAX_DAYS = 36_500
 DAYS_VALIDATORS = [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]

@@ -11,11 +11,11 @@ import numpy as np
 from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from tasks_app.cache import get_newest, set_newest
 from tasks_app.geo.distance import geodesic_meters
 from tasks_app.geo.geofence import boxes_around
 from tasks_app.models import Device, DeviceState
 from tasks_app.queries.access import SEND_POSITIONS, AnyUser, visible_devices
+from tasks_app.utils.cache import get_newest, set_newest
 
 # Each write of a state invalidates its entry. This bounds how stale one is whose invalidation was lost: Redis out of reach
 # at that moment, a database restored from a backup.

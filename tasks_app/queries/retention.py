@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from tasks_app.business_hours import BusinessHours, parse_business_hours
 from tasks_app.models import RetentionSettings
+from tasks_app.utils.business_hours import BusinessHours, parse_business_hours
 
 GIGABYTE = 1_000_000_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks_app.cache import get_newest
 from tasks_app.queries.devices import state_version
+from tasks_app.utils.cache import get_newest
 
 # Their period moves on with the clock: after so long it is another one, even where all its fixes are the same.
 STATISTICS_SECONDS = 300

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.http.request import split_domain_port, validate_host
 from django.utils.http import is_same_domain
 
-from tasks_app.hostnames import ascii_host
+from tasks_app.utils.hostnames import ascii_host
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

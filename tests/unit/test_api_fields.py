@@ -21,8 +21,8 @@ from tasks_app.api.fields import (
 )
 from tasks_app.api.parsers import decode_json, read_bounded
 from tasks_app.engine import InvalidArguments, JobState, PayloadTooLarge, QueueFull, QueueUnavailable, UnknownTask
-from tasks_app.iso_times import iso_utc
 from tasks_app.queries.job_stats import MAX_HOURS, MAX_POINTS, step_for
+from tasks_app.utils.iso_times import iso_utc
 
 
 @pytest.mark.parametrize(

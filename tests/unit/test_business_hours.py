@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tasks_app.business_hours import parse_business_hours
+from tasks_app.utils.business_hours import parse_business_hours
 
 MONDAY, FRIDAY, SATURDAY, SUNDAY = 2, 6, 7, 8
 

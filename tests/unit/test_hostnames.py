@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.hostnames import InvalidHostname, ascii_email, ascii_host
+from tasks_app.utils.hostnames import InvalidHostname, ascii_email, ascii_host
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from tasks_app.client_addresses import limit_key, parse_address
+from tasks_app.utils.client_addresses import limit_key, parse_address
 from trackerproject.proxies import ProxyAware, TrustedProxies, wsgi_behind
 
 TRUSTED = TrustedProxies.of(["127.0.0.1", "10.0.0.0/8", "2001:db8:1::/48"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reports_app.exporters.xlsx_cells import escaped, text_writer
 from reports_app.table import Column, ReportTable
-from tasks_app.spreadsheets import MAX_TEXT_UNITS, cut_to_units
+from tasks_app.utils.spreadsheets import MAX_TEXT_UNITS, cut_to_units
 from tests.unit.test_reports_exporters import END, START, days, write
 
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tasks_app.hostnames import ascii_host
+from tasks_app.utils.hostnames import ascii_host
 
 RETRY_SECONDS = 60.0
 

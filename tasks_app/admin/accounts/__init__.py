@@ -1,7 +1,7 @@
 """Pages of users, groups, tokens and passwords."""
 
 from tasks_app.admin.accounts import users
-from tasks_app.admin.accounts.own_password import own_password
+from tasks_app.admin.accounts.password import own_password
 from tasks_app.admin.accounts.rights import MembershipFormSet
 
 __all__ = ["MembershipFormSet", "own_password", "users"]

@@ -25,8 +25,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from tasks_app.admin.accounts.rights import ForSuperusersToChange, GuardsAccounts
 from tasks_app.admin.common import ReadOnlyAdmin
-from tasks_app.hostnames import is_mailable
 from tasks_app.services.accounts import forget_failures, has_acts, is_former
+from tasks_app.utils.hostnames import is_mailable
 
 for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
     if admin.site.is_registered(replaced):

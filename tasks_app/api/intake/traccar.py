@@ -27,7 +27,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.traccar_forward import parse_forward
 from tasks_app.models import Device, FixSource
-from tasks_app.services.intake import Suspect, quarantine, take_in
+from tasks_app.services.intake import Suspect, quarantine_entries, take_in
 
 
 class ForwardedBody(serializers.Serializer[Any]):
@@ -79,4 +79,4 @@ def _device_of(request: Request, message: DeviceMessage, body: bytes, received_a
 
 
 def _keep(suspect: Suspect, received_at: datetime) -> None:
-    quarantine([suspect], source=FixSource.TRACCAR, device_pk=None, received_at=received_at)
+    quarantine_entries([suspect], source=FixSource.TRACCAR, device_pk=None, received_at=received_at)

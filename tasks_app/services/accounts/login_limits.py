@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from tasks_app.client_addresses import limit_key
 from tasks_app.engine.connection import client
+from tasks_app.utils.client_addresses import limit_key
 
 FIRST_WAIT_SECONDS = 5
 # The wait has reached any maximum by then; counting on would only make it take longer to be forgotten.

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tasks_app.cache import set_newest
 from tasks_app.engine import PermanentError
 from tasks_app.geo.motion import segment_metrics
 from tasks_app.geo.motion_rules import motion_rules
@@ -15,6 +14,7 @@ from tasks_app.queries.devices import committed_version
 from tasks_app.queries.positions import Track, track
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
 from tasks_app.services.devices.status import find_device
+from tasks_app.utils.cache import set_newest
 
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 

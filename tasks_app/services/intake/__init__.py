@@ -3,7 +3,7 @@
 from tasks_app.services.intake.buffer import InboxFull, add_to_inbox, drain_inbox
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
 from tasks_app.services.intake.messages import take_in, take_in_all, take_in_suspects
-from tasks_app.services.intake.quarantine import MAX_PER_CALL, Suspect, quarantine
+from tasks_app.services.intake.quarantine import MAX_PER_CALL, Suspect, quarantine_entries
 from tasks_app.services.intake.registration import TooManyNewDevices, register_unknown
 from tasks_app.services.intake.uploads import (
     IMPORT_TASK,
@@ -31,7 +31,7 @@ __all__ = [
     "estimate_fixes",
     "import_file",
     "import_upload",
-    "quarantine",
+    "quarantine_entries",
     "register_unknown",
     "sweep_stuck_uploads",
     "take_in",

@@ -20,7 +20,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.placeless import PlacelessNews
 from tasks_app.models import FixSource
 from tasks_app.queries.inbox import MAX_INBOX_FIXES, drain_key, inbox_key, inbox_size
-from tasks_app.services.intake.quarantine import Suspect, quarantine
+from tasks_app.services.intake.quarantine import Suspect, quarantine_entries
 from tasks_app.services.positions import StoreResult, record_news, store_fixes
 
 __all__ = ["InboxFull", "add_to_inbox", "drain_inbox", "inbox_key", "inbox_size"]
@@ -138,7 +138,7 @@ def _keep_refused(sent: Sequence[tuple[Fix | PlacelessNews, datetime]], rejected
     refused = [(bad, *sent[bad.index]) for bad in rejected]
     suspects = [Suspect(bad.code, bad.detail, msgspec.json.encode(one), one.device_id) for bad, one, _ in refused]
     received_at = max(moment for _, _, moment in refused)
-    quarantine(suspects, source=FixSource.INBOX, device_pk=None, received_at=received_at)
+    quarantine_entries(suspects, source=FixSource.INBOX, device_pk=None, received_at=received_at)
 
 
 def _count(totals: dict[str, int], result: StoreResult) -> None:

@@ -10,7 +10,7 @@ from tasks_app.ingest.message import DeviceMessage
 from tasks_app.models import Device, FixSource
 from tasks_app.services.devices import hear_from
 from tasks_app.services.intake.buffer import add_to_inbox
-from tasks_app.services.intake.quarantine import Suspect, quarantine
+from tasks_app.services.intake.quarantine import Suspect, quarantine_entries
 from tasks_app.services.positions import count_unknown
 
 
@@ -50,5 +50,5 @@ def take_in_all(
 
 def take_in_suspects(suspects: list[Suspect], *, device: Device, source: FixSource, received_at: datetime) -> None:
     """Keep what a known device sent that cannot be right; it is not silent, though."""
-    quarantine(suspects, source=source, device_pk=device.pk, received_at=received_at)
+    quarantine_entries(suspects, source=source, device_pk=device.pk, received_at=received_at)
     hear_from(device_pk=device.pk, now=received_at)

@@ -30,7 +30,9 @@ class Suspect:
     unique_id: str = ""
 
 
-def quarantine(suspects: Sequence[Suspect], *, source: FixSource, device_pk: int | None, received_at: datetime) -> None:
+def quarantine_entries(
+    suspects: Sequence[Suspect], *, source: FixSource, device_pk: int | None, received_at: datetime
+) -> None:
     """Keep the first hundred of these; of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS stay."""
     rows = [_row(suspect, source, device_pk, received_at) for suspect in suspects[:MAX_PER_CALL]]
     if rows:

@@ -13,10 +13,10 @@ from typing import Any
 
 from django.db import transaction
 
-from tasks_app.cache import set_newest
 from tasks_app.models import DeviceState
 from tasks_app.queries.devices import LATEST_POSITION_SECONDS, latest_position_key
 from tasks_app.services.positions.states import State
+from tasks_app.utils.cache import set_newest
 
 
 def invalidate_latest_positions(states: Iterable[State | DeviceState]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks_app.models import FixSource, QuarantinedFix
-from tasks_app.services.intake.quarantine import Suspect, printable, quarantine
+from tasks_app.services.intake.quarantine import Suspect, printable, quarantine_entries
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 def keep(*bodies, device=None, **fields) -> None:
     suspects = [Suspect("invalid_latitude", "too far north", body, **fields) for body in bodies]
-    quarantine(suspects, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=NOON)
+    quarantine_entries(suspects, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=NOON)
 
 
 def bodies(**which) -> list[str]:

@@ -12,7 +12,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tasks_app.api.devices.views import DeviceStateSerializer
-from tasks_app.cache import set_newest
 from tasks_app.engine.connection import client
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, DeviceStatus
@@ -24,6 +23,7 @@ from tasks_app.services.devices.status import check_offline, hear_from
 from tasks_app.services.positions import latest_cache as position_cache
 from tasks_app.services.positions.silent_overspeed import end_silent_episodes
 from tasks_app.services.positions.store import store_fixes
+from tasks_app.utils.cache import set_newest
 from tests.support.cluster import wait_until
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -227,7 +227,7 @@ def test_an_entry_whose_invalidation_was_lost_lasts_a_second(device, monkeypatch
 def test_a_state_is_told_without_redis(api, device, monkeypatch):
     store_fixes([fix(0)], NOON)
     nobody_listens = redis.Redis(port=1, socket_connect_timeout=1)
-    monkeypatch.setattr("tasks_app.cache.client", lambda: nobody_listens)
+    monkeypatch.setattr("tasks_app.utils.cache.client", lambda: nobody_listens)
     assert state_of(api, device)["latitude"] == -23.5
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from axes.handlers.database import AxesDatabaseHandler
 from django.http import HttpRequest
 
-from tasks_app.login import refusal_of
+from tasks_app.web.login import refusal_of
 
 
 class LoginRecords(AxesDatabaseHandler):
