@@ -102,6 +102,12 @@ class Attempt:
             return []
         return [hide_values(storable_text(line), self.secrets) for line in self.log_lines]
 
+    def shown_progress(self, progress: dict[str, Any] | None) -> dict[str, Any] | None:
+        """How far it is, without what is hidden of its arguments."""
+        if not progress or not self.secrets:
+            return progress
+        return {**progress, "message": hide_values(progress.get("message") or "", self.secrets)}
+
     def call_to_keep(self) -> tuple[list[Any], dict[str, Any]]:
         """The arguments as they are shown: of a job that failed all of them, so that it can be made again."""
         if self.error is None:
@@ -133,7 +139,7 @@ class Attempt:
             traceback=last["traceback"] if last else "",
             attempts=[*self.claim.failures, *([last] if last else [])],
             attempt_count=self.claim.attempt,
-            progress=self.progress,
+            progress=self.shown_progress(self.progress),
             logs=self.shown_logs(),
             requested_by_id=self.payload.requested_by_id if self.payload else None,
             schedule_id=self.payload.schedule_id if self.payload else None,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tasks_app.engine.errors import JobCancelled
 from tasks_app.engine.storable import storable_number, storable_text
+from tasks_app.engine.text_redaction import redact_text
 
 _PROGRESS_EVERY_SECONDS = 0.25
 MAX_PROGRESS_CHARS = 1000
@@ -48,7 +49,8 @@ class CurrentJob:
         Lazy texts, numpy's numbers and text that cannot be stored are welcome: they are kept as plain text and numbers.
         """
         done, of = storable_number(current), storable_number(total)
-        self.last_progress = {"current": done, "total": of, "message": storable_text(message, MAX_PROGRESS_CHARS)}
+        text = redact_text(storable_text(message, MAX_PROGRESS_CHARS))[:MAX_PROGRESS_CHARS]
+        self.last_progress = {"current": done, "total": of, "message": text}
         now = time.monotonic()
         if self._report_progress and (
             (done is not None and done == of) or now - self._reported_at >= _PROGRESS_EVERY_SECONDS

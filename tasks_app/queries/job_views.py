@@ -13,7 +13,7 @@ from tasks_app.engine.errors import BadPayload
 from tasks_app.engine.job_fields import is_job_id
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.payload import unseal
-from tasks_app.engine.redaction import redact_call
+from tasks_app.engine.redaction import redact, redact_call
 from tasks_app.engine.registry import parameter_names
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
@@ -105,4 +105,6 @@ def ended_view(row: Job) -> JobView:
     """The view of a job that has its row."""
     names = JobView.__slots__
     values = {name: getattr(row, name) for name in names if hasattr(row, name) and name not in ("state",)}
+    # Kept as the task gave it, for callers that wait for it; nobody reads its secrets on a page.
+    values["result"] = redact(values["result"])
     return JobView(**values, state=JobState(row.state))
