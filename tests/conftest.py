@@ -35,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The first test begins as those after it do: without the schedules that migrations make, which would add jobs."""
+    with django_db_blocker.unblock():
+        empty_tables()
+
+
 def _delete_keys(*patterns: str) -> None:
     redis = client()
     for pattern in patterns:

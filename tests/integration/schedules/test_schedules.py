@@ -50,11 +50,6 @@ def unschedulable_for_schedule_tests() -> None:
     """A task that staff may not schedule."""
 
 
-@pytest.fixture(autouse=True)
-def only_our_schedules(db):
-    Schedule.objects.all().delete()
-
-
 def make_schedule(**fields) -> Schedule:
     fields = {"func": "note_for_schedule_tests", "schedule_type": "H", "repeats": -1, "next_run": DUE, **fields}
     return Schedule.objects.bulk_create([Schedule(**fields)])[0]
@@ -66,6 +61,10 @@ def keys() -> QueueKeys:
 
 def queued_jobs() -> int:
     return sum(client().xlen(stream) for stream in keys().streams)
+
+
+def test_a_test_begins_without_the_schedules_of_the_migrations():
+    assert not Schedule.objects.exists()
 
 
 def test_it_enqueues_what_is_due_and_sets_the_next_run():
