@@ -14,11 +14,12 @@ import numpy as np
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, Fleet, Geofence
 from tasks_app.queries.fleet_geofences import FleetGeofences, build
-from tasks_app.services.positions import derivation
+from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
+from tasks_app.services.positions.filter_rules import DEFAULT_FILTERS
 from tasks_app.services.positions.newer_fixes import forward_rows
 from tasks_app.services.positions.state_updates import derive_changes
-from tasks_app.services.positions.states import KnownDevice, State, before_arrays
+from tasks_app.services.positions.states import KnownDevice, State
 
 METERS_PER_DEGREE = 111_195.08
 # A Friday, nine in the morning in Sao Paulo.
@@ -103,17 +104,12 @@ def drive(
         time_zone=fleet.time_zone,
         has_state=True,
     )
-    state, rules = new_state(), derivation.rules_of([known.kind])
+    state = new_state()
     events: list[Event] = []
     for begin in range(0, len(fixes), batch_size):
-        batch = fixes[begin : begin + batch_size]
-        columns = to_columns(batch, [1] * len(batch), [START] * len(batch))
-        before = before_arrays([state])
-        steps = derivation.steps(
-            columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before, rules
-        )
-        forward = forward_rows(columns, np.ones(len(columns), dtype=bool), [state], [known], before.times)
-        changes = derive_changes(forward, steps, {1: fences})
+        some = fixes[begin : begin + batch_size]
+        batch = Batch(to_columns(some, [1] * len(some), [START] * len(some)), [known], [DEFAULT_FILTERS], [state])
+        changes = derive_changes(forward_rows(batch, np.ones(len(batch.columns), dtype=bool)), {1: fences})
         events += changes.events
         for opened, event in changes.open_episodes:
             opened.overspeed_event_id = events.index(event)

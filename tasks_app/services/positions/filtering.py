@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ from django.db import connection
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.ingest.placeless import PlacelessNews, news_from, tells_news
 from tasks_app.models import FilterReason
-from tasks_app.services.positions.columns import FixColumns, IntArray
+from tasks_app.services.positions.batch import Batch, FilteredPart
+from tasks_app.services.positions.columns import FixColumns
 from tasks_app.services.positions.filter_rules import (
     DEFAULT_FILTERS,
     KEEP,
@@ -31,8 +32,8 @@ from tasks_app.services.positions.filter_rules import (
     memory_of,
     resolve_rules,
 )
-from tasks_app.services.positions.rows import StoredFix, stored_already
-from tasks_app.services.positions.states import KnownDevice, State, from_microseconds
+from tasks_app.services.positions.rows import StoredFix, fixes_before, stored_already
+from tasks_app.services.positions.states import KnownDevice, State, before_arrays, from_microseconds
 
 _NAMES = tuple(field.name for field in fields(FilterRules))
 _SETTINGS = f"""
@@ -59,15 +60,7 @@ _FORGET_OLDEST = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FilteredPart:
-    """Rows of a batch with why they are out; KEEP for those that are not."""
-
-    columns: FixColumns
-    reasons: Reasons
-
-
-def rules_of(devices: Sequence[KnownDevice]) -> list[FilterRules]:
+def filters_of(devices: Sequence[KnownDevice]) -> list[FilterRules]:
     """The filters of each device: its own settings, then its fleet's, then the default."""
     if not any(device.has_filters for device in devices):
         return [DEFAULT_FILTERS] * len(devices)
@@ -79,51 +72,39 @@ def rules_of(devices: Sequence[KnownDevice]) -> list[FilterRules]:
     return [resolve_rules(of_device.get(device.pk), of_fleet.get(device.fleet_id)) for device in devices]
 
 
-def take_out(columns: FixColumns, reasons: Reasons, parts: list[FilteredPart]) -> FixColumns:
-    """The columns without the rows that have a reason; those go to `parts`."""
-    keep = reasons == KEEP
-    if keep.all():
-        return columns
-    parts.append(FilteredPart(columns, reasons))
-    return columns.select(keep)
-
-
-def compared_reasons(
-    columns: FixColumns,
-    all_pks: IntArray,
-    rules: Sequence[FilterRules],
-    devices: Sequence[KnownDevice],
-    states: Sequence[State],
-    earlier: Mapping[int, StoredFix],
-) -> Reasons:
+def compared_reasons(batch: Batch) -> Reasons:
     """Which fixes are out when compared with the one kept before; moves `filter_memory` of the states on.
 
-    `rules`, `devices` and `states` follow `all_pks`; `earlier` is by primary key the stored fix before a device's first
-    row, where that is late. What is stored already stays in, so that a batch that comes twice is filtered as before.
+    A late first row is compared with the stored fix before it. What is stored already stays in, so that a batch that
+    comes twice is filtered as before.
     """
+    columns = batch.columns
     reasons = np.full(len(columns), KEEP, dtype=np.int8)
-    if not any(rule.compares for rule in rules):
+    comparing = [number for number, rule in enumerate(batch.filters) if rule.compares]
+    if not comparing:
         return reasons
-    numbers = np.searchsorted(all_pks, columns.device_pks).tolist()
-    is_stored = _late_and_stored(columns, [states[number] for number in numbers])
+    known_seconds = before_arrays(batch.states).times
+    is_stored = _late_and_stored(columns, known_seconds)
+    is_late = columns.times_seconds[columns.starts] <= known_seconds
+    earlier = fixes_before(columns, np.array([number for number in comparing if is_late[number]], dtype=np.intp))
     attributes = _attributes_of(columns.device_pks.tolist())
-    for own_number, number in enumerate(numbers):
-        if rules[number].compares:
-            before = earlier.get(states[number].device_id)
-            motion = motion_rules(devices[number].kind)
-            chain = Chain(rules[number], motion, _seen_stored(before) if before else None)
-            _follow(columns, own_number, chain, states[number], attributes, is_stored, reasons)
+    for number in comparing:
+        device, state = batch.devices[number], batch.states[number]
+        before = earlier.get(device.pk)
+        chain = Chain(batch.filters[number], motion_rules(device.kind), _seen_stored(before) if before else None)
+        reasons_of_device = _follow(columns, number, chain, state, attributes.get(device.pk), is_stored)
+        reasons[columns.device == number] = reasons_of_device
     return reasons
 
 
-def record_filtered(parts: Sequence[FilteredPart]) -> npt.NDArray[np.int64]:
-    """Keep the filtered fixes with their reason and count them; return (n, 2): device and arrival (us) of those new here.
+def record_filtered(parts: Sequence[FilteredPart]) -> list[tuple[int, int]]:
+    """Keep the filtered fixes with their reason and count them; return (device, arrival in microseconds) of the new ones.
 
     A fix that was recorded before is not counted again, as long as it is among the newest ones that are kept.
     """
     rows = [row for part in parts for row in _rows(part)]
     if not rows:
-        return np.empty((0, 2), dtype=np.int64)
+        return []
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, [msgspec.json.encode(rows).decode()])
         recorded = set(cursor.fetchall())
@@ -132,8 +113,7 @@ def record_filtered(parts: Sequence[FilteredPart]) -> npt.NDArray[np.int64]:
             cursor.execute(_COUNT, [msgspec.json.encode(_counts(new)).decode()])
             devices = sorted({row["device_id"] for row in new})
             cursor.execute(_FORGET_OLDEST, [devices, settings.FILTERED_FIXES_KEPT])
-    heard = [(row["device_id"], round(row["received_at"].timestamp() * 1e6)) for row in new]
-    return np.array(heard, dtype=np.int64).reshape(-1, 2)
+    return [(row["device_id"], round(row["received_at"].timestamp() * 1e6)) for row in new]
 
 
 def news_of_filtered(
@@ -144,7 +124,7 @@ def news_of_filtered(
     found = []
     for part in parts:
         columns = part.columns
-        for row in np.flatnonzero(part.reasons != KEEP).tolist():
+        for row in part.rows:
             if tells_news(attributes := columns.attributes[row]):
                 pk, moment = int(columns.device_pks[columns.device[row]]), from_microseconds(int(columns.times_us[row]))
                 news = news_from(unique_ids[pk], moment, attributes)
@@ -163,13 +143,13 @@ def _follow(
     number: int,
     chain: Chain,
     state: State,
-    attributes: Mapping[int, dict[str, Any]],
+    attributes: dict[str, Any] | None,
     is_stored: npt.NDArray[np.bool_],
-    reasons: Reasons,
-) -> None:
+) -> list[int]:
     """Decide one device's rows. Those newer than its state go on from there, and from the jumps it remembers."""
-    known = _seen_state(state, attributes.get(state.device_id))
+    known = _seen_state(state, attributes)
     goes_on = known is None
+    reasons = []
     for row, fix in _fixes(columns, number):
         if not goes_on and known is not None and fix.time_seconds > known.time_seconds:
             goes_on = True
@@ -177,10 +157,13 @@ def _follow(
                 chain = Chain(chain.rules, chain.motion, known, jumps_from(state.filter_memory))
         if is_stored[row]:
             chain.keep(fix)
-        elif (reason := chain.decide(fix)) is not None:
-            reasons[row] = REASONS.index(reason)
+            reasons.append(KEEP)
+        else:
+            reason = chain.decide(fix)
+            reasons.append(KEEP if reason is None else REASONS.index(reason))
     if goes_on:
         state.filter_memory = memory_of(chain.jumps)
+    return reasons
 
 
 def _fixes(columns: FixColumns, number: int) -> Iterator[tuple[int, Seen]]:
@@ -194,9 +177,8 @@ def _fixes(columns: FixColumns, number: int) -> Iterator[tuple[int, Seen]]:
         yield row, Seen(time_seconds, latitude, longitude, speed_kph, marks_of(attributes), has_alarm)
 
 
-def _late_and_stored(columns: FixColumns, states: Sequence[State]) -> npt.NDArray[np.bool_]:
-    known = np.array([np.nan if state.fix_time is None else state.fix_time.timestamp() for state in states])
-    rows = np.flatnonzero(columns.times_seconds <= known[columns.device])
+def _late_and_stored(columns: FixColumns, known_seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    rows = np.flatnonzero(columns.times_seconds <= known_seconds[columns.device])
     is_stored = np.zeros(len(columns), dtype=np.bool_)
     if len(rows):
         is_stored[rows] = stored_already(columns, rows)
@@ -221,7 +203,7 @@ def _seen_stored(fix: StoredFix) -> Seen:
 
 def _rows(part: FilteredPart) -> Iterator[dict[str, Any]]:
     columns = part.columns
-    for row in np.flatnonzero(part.reasons != KEEP).tolist():
+    for row in part.rows:
         sent = {
             "altitude_meters": columns.altitudes[row],
             "speed_kph": columns.speeds[row],

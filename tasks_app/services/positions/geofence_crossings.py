@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,27 +24,51 @@ BoolArray = npt.NDArray[np.bool_]
 Pending = dict[tuple[int, int], dict[str, float]]
 
 
-def cross_geofences(
-    forward: Forward,
-    of_fleet: BoolArray,
-    fences: FleetGeofences,
-    limits: FloatArray,
-    limit_geofences: npt.NDArray[np.int64],
+@dataclass(frozen=True, slots=True)
+class SpeedLimits:
+    """The limit in force at each row of a `Forward`, shape (n,), and the geofence it is from; -1 for none."""
+
+    limits_kph: FloatArray
+    geofence_ids: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """Enter and exit events with the rows at which they were noticed, and the limits that the geofences set."""
+
+    found: Found
+    limits: SpeedLimits
+
+
+def cross_geofences(forward: Forward, geofences: Mapping[int, FleetGeofences]) -> Crossings:
+    """Move the devices through the geofences of their fleets; the states keep where they are now."""
+    limits_kph = np.array([device.speed_limit_kph for device in forward.devices], dtype=np.float64)[forward.device]
+    geofence_ids = np.full(len(forward.rows), -1, dtype=np.int64)
+    fleet_ids = np.array([device.fleet_id for device in forward.devices], dtype=np.int64)
+    found: Found = []
+    for fleet_id in np.unique(fleet_ids).tolist():
+        of_fleet, fences = fleet_ids == fleet_id, geofences[fleet_id]
+        if not len(fences.index):
+            for number in np.flatnonzero(of_fleet).tolist():
+                forward.states[number].geofence_ids, forward.states[number].pending_geofences = [], {}
+            continue
+        positions = np.flatnonzero(of_fleet[forward.device])
+        rows = forward.rows[positions]
+        inside = fences.index.inside(forward.columns.latitudes[rows], forward.columns.longitudes[rows])
+        limits_kph[positions], columns = derivation.applied_limits(inside, fences.limits_kph, limits_kph[positions])
+        ids = np.array(fences.index.ids, dtype=np.int64)
+        geofence_ids[positions] = np.where(columns >= 0, ids[columns], -1)
+        states = [forward.states[number] for number in np.flatnonzero(of_fleet).tolist()]
+        found += _cross(forward, states, positions, inside, fences)
+    return Crossings(found, SpeedLimits(limits_kph, geofence_ids))
+
+
+def _cross(
+    forward: Forward, states: list[State], positions: npt.NDArray[np.intp], inside: BoolArray, fences: FleetGeofences
 ) -> Found:
-    """Enter and exit events of one fleet's devices; writes its geofences' limits into `limits`, `limit_geofences`."""
-    numbers = np.flatnonzero(of_fleet)
-    states = [forward.states[number] for number in numbers.tolist()]
-    if not len(fences.index):
-        for state in states:
-            state.geofence_ids, state.pending_geofences = [], {}
-        return []
-    positions = np.flatnonzero(of_fleet[forward.device])
+    """The events of one fleet's devices, which have these `states` and rows; `inside` has shape (rows, geofences)."""
     rows = forward.rows[positions]
     latitudes, longitudes = forward.columns.latitudes[rows], forward.columns.longitudes[rows]
-    inside = fences.index.inside(latitudes, longitudes)
-    limits[positions], columns = derivation.applied_limits(inside, fences.limits_kph, limits[positions])
-    ids = np.array(fences.index.ids, dtype=np.int64)
-    limit_geofences[positions] = np.where(columns >= 0, ids[columns], -1)
     starts = derivation.first_rows(forward.device[positions])
     members, pending = _members(states, fences.index.ids)
     crossed = fleet_transitions(
@@ -55,7 +81,7 @@ def cross_geofences(
         dwell_seconds=fences.dwell_seconds,
         pending_since={place: one["since"] for place, one in pending.items()},
     )
-    _keep_members(states, ids, members, crossed.members)
+    _keep_members(states, np.array(fences.index.ids, dtype=np.int64), members, crossed.members)
     for device, column, row in crossed.pending:
         kept = pending[device, column] if row < 0 else _place(forward, int(positions[row]))
         states[device].pending_geofences[str(fences.index.ids[column])] = kept

@@ -5,7 +5,6 @@ Only fixes newer than a device's state count here: a late fix is history, it mov
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks_app.models import Event, EventKind
+from tasks_app.services.positions import derivation
+from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import FixColumns
-from tasks_app.services.positions.states import KnownDevice, State, from_microseconds
+from tasks_app.services.positions.derivation import Before, Steps
+from tasks_app.services.positions.states import KnownDevice, State, before_arrays, from_microseconds
 
 # Events with the position of the row at which they were noticed.
 Found = list[tuple[int, Event]]
@@ -33,9 +35,13 @@ class Changes:
 
 @dataclass(slots=True)
 class Forward:
-    """The rows of a batch that move a device forward; `device` numbers those devices 0..k-1, `states[j]` is theirs."""
+    """The rows of a batch that move a device forward; `device` numbers those devices 0..k-1, `states[j]` is theirs.
+
+    `steps` are the ways that led to these rows.
+    """
 
     columns: FixColumns
+    steps: Steps
     rows: npt.NDArray[np.intp]
     device: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
@@ -66,16 +72,25 @@ class Forward:
         return {"latitude": float(self.columns.latitudes[row]), "longitude": float(self.columns.longitudes[row])}
 
 
-def forward_rows(
-    columns: FixColumns,
-    new: npt.NDArray[np.bool_],
-    states: Sequence[State],
-    devices: Sequence[KnownDevice],
-    known_times: npt.NDArray[np.float64],
-) -> Forward:
-    """The rows stored now that are newer than their device's state; the lists follow `columns.device_pks`."""
-    is_forward = new & ~(columns.times_seconds <= known_times[columns.device])
-    rows = np.flatnonzero(is_forward)
+def forward_rows(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
+    """The rows stored now, `new` (n,), that are newer than their device's state."""
+    columns, before = batch.columns, before_arrays(batch.states)
+    rows = np.flatnonzero(new & ~(columns.times_seconds <= before.times[columns.device]))
     numbers, starts, device = np.unique(columns.device[rows], return_index=True, return_inverse=True)
     chosen = numbers.tolist()
-    return Forward(columns, rows, device, starts, [states[n] for n in chosen], [devices[n] for n in chosen])
+    states, devices = [batch.states[n] for n in chosen], [batch.devices[n] for n in chosen]
+    return Forward(columns, _steps(batch, before).select(rows), rows, device, starts, states, devices)
+
+
+def _steps(batch: Batch, before: Before) -> Steps:
+    """The ways to all rows of the batch."""
+    columns = batch.columns
+    return derivation.steps(
+        columns.times_seconds,
+        columns.latitudes,
+        columns.longitudes,
+        columns.device,
+        columns.starts,
+        before,
+        derivation.rules_of([device.kind for device in batch.devices]),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -10,7 +10,6 @@ from django.db import transaction
 from tasks_app.models import DeviceStatus, Event, EventKind
 from tasks_app.services import broadcast
 from tasks_app.services.events import complete_episodes, insert_events
-from tasks_app.services.positions.columns import IntArray
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions
 from tasks_app.services.positions.newer_fixes import Changes
 from tasks_app.services.positions.states import KnownDevice, LockedStates, State, from_microseconds, save_states
@@ -18,16 +17,21 @@ from tasks_app.signals import events_recorded
 
 
 def save_changes(
-    changes: Changes, locked: LockedStates, devices: Iterable[KnownDevice], heard_us: IntArray, *, announce: bool
+    changes: Changes,
+    locked: LockedStates,
+    devices: Iterable[KnownDevice],
+    heard_us: Mapping[int, int],
+    *,
+    announce: bool,
 ) -> int:
     """Write the changes, and the states of devices something new came of; return how many events that makes.
 
-    `heard_us`, in the order of the states, is when that was in microseconds since 1970, 0 for those that are left alone.
+    `heard_us` is when that was in microseconds since 1970, by primary key; the states of other devices are left alone.
     Without `announce` nobody is told and no device counts as seen.
     """
-    touched = [state for state, moment_us in zip(locked.states, heard_us.tolist(), strict=True) if moment_us]
+    touched = [state for state in locked.states if state.device_id in heard_us]
     if announce:
-        changes.events = _seen(heard_us, locked.states) + changes.events
+        changes.events = _seen(touched, heard_us) + changes.events
     insert_events(changes.events)
     for state, event in changes.open_episodes:
         state.overspeed_event_id = event.pk
@@ -42,13 +46,11 @@ def save_changes(
     return len(changes.events)
 
 
-def _seen(heard_us: IntArray, states: Sequence[State]) -> list[Event]:
+def _seen(states: Sequence[State], heard_us: Mapping[int, int]) -> list[Event]:
     """Devices that sent something new are online; the ones that were offline get an event of being back."""
     back: list[Event] = []
-    for state, seen_us in zip(states, heard_us.tolist(), strict=True):
-        if not seen_us:
-            continue
-        seen_at = from_microseconds(seen_us)
+    for state in states:
+        seen_at = from_microseconds(heard_us[state.device_id])
         if state.status == DeviceStatus.OFFLINE:
             back.append(_back_online(state, seen_at))
         state.status, state.offline_since = DeviceStatus.ONLINE.value, None

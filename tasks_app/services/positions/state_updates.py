@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,8 @@ from tasks_app.models import Event, EventKind
 from tasks_app.queries.fleet_geofences import FleetGeofences
 from tasks_app.services.positions import derivation
 from tasks_app.services.positions.alarm_events import read_signals
-from tasks_app.services.positions.derivation import FloatArray, Steps
-from tasks_app.services.positions.geofence_crossings import cross_geofences
+from tasks_app.services.positions.derivation import FloatArray
+from tasks_app.services.positions.geofence_crossings import SpeedLimits, cross_geofences
 from tasks_app.services.positions.newer_fixes import Changes, Forward, Found
 from tasks_app.services.positions.silent_overspeed import end_event_data, episode_end
 from tasks_app.services.positions.states import State
@@ -21,64 +22,58 @@ from tasks_app.services.positions.states import State
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Speeds and courses of the rows of a `Forward`, the missing ones derived from `steps`, the ways that led to them."""
+    """Speeds and courses of the rows of a `Forward`, the missing ones derived from the steps that led to them."""
 
-    steps: Steps
     speeds_kph: FloatArray
     courses_degrees: FloatArray
 
 
-def motion_of(forward: Forward, steps: Steps) -> Motion:
-    """How the devices move at each row; `steps` belong to all rows of the batch."""
-    columns, rows, own = forward.columns, forward.rows, steps.select(forward.rows)
+def motion_of(forward: Forward) -> Motion:
+    """How the devices move at each row."""
+    columns, rows, steps = forward.columns, forward.rows, forward.steps
     return Motion(
-        own,
-        derivation.filled_speeds(columns.speeds[rows], own.speeds_kph),
-        derivation.filled_courses(columns.courses[rows], own, columns.latitudes[rows], columns.longitudes[rows]),
+        derivation.filled_speeds(columns.speeds[rows], steps.speeds_kph),
+        derivation.filled_courses(columns.courses[rows], steps, columns.latitudes[rows], columns.longitudes[rows]),
     )
 
 
-def derive_changes(forward: Forward, steps: Steps, geofences: dict[int, FleetGeofences]) -> Changes:
-    """Move the states of `forward` (in place) and tell what happened. `steps` belong to all rows of the batch."""
+def derive_changes(forward: Forward, geofences: dict[int, FleetGeofences]) -> Changes:
+    """Move the states of `forward` (in place) and return what happened; `geofences` are by fleet."""
     if not len(forward.rows):
         return Changes()
-    motion = motion_of(forward, steps)
-    limits = np.array([device.speed_limit_kph for device in forward.devices], dtype=np.float64)[forward.device]
-    limit_geofences = np.full(len(forward.rows), -1, dtype=np.int64)
-    found: Found = []
-    fleet_ids = np.array([device.fleet_id for device in forward.devices], dtype=np.int64)
-    for fleet_id in np.unique(fleet_ids).tolist():
-        fences = geofences[fleet_id]
-        found += cross_geofences(forward, fleet_ids == fleet_id, fences, limits, limit_geofences)
-    changes = Changes()
-    found += _overspeed(forward, _believable(forward, motion), limits, limit_geofences, changes)
+    motion = motion_of(forward)
+    crossings = cross_geofences(forward, geofences)
+    overspeeds = _overspeeds(forward, _believable(forward, motion), crossings.limits)
     before, ignition = _ignition(forward)
-    found += read_signals(forward, ignition, before)
+    found = [*crossings.found, *overspeeds.found, *read_signals(forward, ignition, before)]
     found.sort(key=lambda pair: pair[0])
-    changes.events = [event for _, event in found]
     _advance_states(forward, motion, ignition, before)
-    return changes
+    return Changes([event for _, event in found], overspeeds.ended_episodes, overspeeds.open_episodes)
 
 
 def _believable(forward: Forward, motion: Motion) -> FloatArray:
     """The speeds to compare with limits: no single glitch of a receiver is an overspeed, or the peak of one."""
     rules = derivation.rules_of([device.kind for device in forward.devices])
     is_sent = ~np.isnan(forward.columns.speeds[forward.rows])
-    return derivation.believable_speeds(motion.speeds_kph, is_sent, motion.steps, forward.device, rules)
+    return derivation.believable_speeds(motion.speeds_kph, is_sent, forward.steps, forward.device, rules)
 
 
-def _overspeed(
-    forward: Forward,
-    speeds: FloatArray,
-    limits: FloatArray,
-    limit_geofences: npt.NDArray[np.int64],
-    changes: Changes,
-) -> Found:
-    """Events of the episodes that began and ended; what older ones' events lack goes to `changes`."""
+@dataclass(frozen=True, slots=True)
+class _Overspeeds:
+    """Events of overspeed episodes, with the rows at which they were noticed, and the other two lists of `Changes`."""
+
+    found: Found = field(default_factory=list)
+    ended_episodes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    open_episodes: list[tuple[State, Event]] = field(default_factory=list)
+
+
+def _overspeeds(forward: Forward, speeds: FloatArray, limits: SpeedLimits) -> _Overspeeds:
+    """The episodes that began and ended; the states keep those that go on."""
     tolerances = np.array([device.overspeed_tolerance_kph for device in forward.devices], dtype=np.float64)
-    fast = np.logical_or.reduceat(is_overspeed(speeds, limits, tolerances[forward.device]), forward.starts)
+    is_fast = is_overspeed(speeds, limits.limits_kph, tolerances[forward.device])
+    fast = np.logical_or.reduceat(is_fast, forward.starts)
     times = forward.columns.times_seconds[forward.rows]
-    found: Found = []
+    overspeeds = _Overspeeds()
     for number, (state, device) in enumerate(zip(forward.states, forward.devices, strict=True)):
         if not fast[number] and state.overspeed_since is None:
             continue
@@ -86,23 +81,26 @@ def _overspeed(
         result = overspeed_episodes(
             times[start:end],
             speeds[start:end],
-            limits[start:end],
+            limits.limits_kph[start:end],
             _episode(state),
             tolerance_kph=device.overspeed_tolerance_kph,
             min_duration_seconds=device.overspeed_min_seconds,
             previous_seconds=state.fix_time.timestamp() if state.fix_time else None,
         )
         current: Event | None = None
-        for told in result.events:
-            if isinstance(told, OverspeedStart):
-                current = _episode_event(forward, start + told.index, told, limit_geofences)
-                found.append((start + told.index, current))
+        for change in result.events:
+            position = start + change.index
+            if isinstance(change, OverspeedStart):
+                current = _episode_event(forward, position, change, int(limits.geofence_ids[position]))
+                overspeeds.found.append((position, current))
             else:
-                _end_episode(state, current, told, changes)
-                found.append((start + told.index, _end_event(forward, start + told.index, told)))
+                overspeeds.ended_episodes.extend(_end_episode(state, current, change))
+                overspeeds.found.append((position, _end_event(forward, position, change)))
                 current = None
-        _keep_episode(state, result.state, current, changes)
-    return found
+        _keep_episode(state, result.state)
+        if current is not None:
+            overspeeds.open_episodes.append((state, current))
+    return overspeeds
 
 
 def _episode(state: State) -> OverspeedState | None:
@@ -113,44 +111,38 @@ def _episode(state: State) -> OverspeedState | None:
     return OverspeedState(state.overspeed_limit_kph, state.overspeed_since, state.overspeed_peak_kph or 0.0, is_told)
 
 
-def _episode_event(
-    forward: Forward, position: int, told: OverspeedStart, limit_geofences: npt.NDArray[np.int64]
-) -> Event:
-    geofence_id = int(limit_geofences[position])
+def _episode_event(forward: Forward, position: int, start: OverspeedStart, geofence_id: int) -> Event:
     return forward.event(
         EventKind.OVERSPEED,
         position,
-        occurred_at=told.started_at,
+        occurred_at=start.started_at,
         geofence_id=geofence_id if geofence_id >= 0 else None,
-        data={"speed_kph": round(told.speed_kph, 1), "speed_limit_kph": told.limit_kph},
+        data={"speed_kph": round(start.speed_kph, 1), "speed_limit_kph": start.limit_kph},
     )
 
 
-def _end_event(forward: Forward, position: int, told: OverspeedEnd) -> Event:
+def _end_event(forward: Forward, position: int, end: OverspeedEnd) -> Event:
     """After a silence the episode ended at the last fix before it, not where the device was heard of again."""
     place: dict[str, float | None] = {}
-    if told.ended_at < forward.moment(position):
+    if end.ended_at < forward.moment(position):
         place = forward.place_before(position)
-    return forward.event(
-        EventKind.OVERSPEED_END, position, occurred_at=told.ended_at, data=end_event_data(told), **place
-    )
+    return forward.event(EventKind.OVERSPEED_END, position, occurred_at=end.ended_at, data=end_event_data(end), **place)
 
 
-def _end_episode(state: State, current: Event | None, told: OverspeedEnd, changes: Changes) -> None:
-    ended = episode_end(told)
+def _end_episode(state: State, current: Event | None, end: OverspeedEnd) -> list[tuple[int, dict[str, Any]]]:
+    """Complete the event of the episode; return its id and what it lacks where it was stored by an earlier batch."""
+    ended = episode_end(end)
     if current is not None:
         current.data |= ended
-    elif state.overspeed_event_id is not None:
-        changes.ended_episodes.append((state.overspeed_event_id, ended))
-        state.overspeed_event_id = None
+        return []
+    event_id, state.overspeed_event_id = state.overspeed_event_id, None
+    return [] if event_id is None else [(event_id, ended)]
 
 
-def _keep_episode(state: State, episode: OverspeedState | None, started: Event | None, changes: Changes) -> None:
+def _keep_episode(state: State, episode: OverspeedState | None) -> None:
     state.overspeed_since = episode.started_at if episode else None
     state.overspeed_limit_kph = episode.limit_kph if episode else None
     state.overspeed_peak_kph = episode.peak_kph if episode else None
-    if started is not None:
-        changes.open_episodes.append((state, started))
 
 
 def _ignition(forward: Forward) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
@@ -165,10 +157,9 @@ def _ignition(forward: Forward) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.in
 def _advance_states(
     forward: Forward, motion: Motion, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]
 ) -> None:
-    steps = motion.steps
     rules = derivation.rules_of([device.kind for device in forward.devices])
     engine_seconds = derivation.engine_seconds_per_device(
-        steps.seconds, ignition, forward.device, forward.starts, ignition_before
+        forward.steps.seconds, ignition, forward.device, forward.starts, ignition_before
     )
     moving_before = np.array([state.is_moving for state in forward.states], dtype=np.int8)
     said = derivation.said_moving(motion.speeds_kph, forward.device, rules)

@@ -14,32 +14,24 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.ingest.placeless import PlacelessNews
 from tasks_app.queries.fleet_geofences import geofences_of
-from tasks_app.services.positions import derivation
 from tasks_app.services.positions.alarm_events import command_results
-from tasks_app.services.positions.columns import FixColumns, IntArray, to_columns
+from tasks_app.services.positions.batch import Batch
+from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.dirty_days import mark_dirty_days
-from tasks_app.services.positions.filter_rules import FilterRules, own_reasons
+from tasks_app.services.positions.filter_rules import own_reasons
 from tasks_app.services.positions.filtering import (
-    FilteredPart,
     compared_reasons,
     count_by_reason,
+    filters_of,
     news_of_filtered,
     record_filtered,
-    rules_of,
-    take_out,
 )
 from tasks_app.services.positions.newer_fixes import Changes, forward_rows
-from tasks_app.services.positions.rows import (
-    StoredFix,
-    fixes_before,
-    insert_new,
-    is_missing_partition,
-    prepare_partitions,
-)
+from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.positions.save_states import save_changes
 from tasks_app.services.positions.senders import accept, operated_fleets
 from tasks_app.services.positions.state_updates import derive_changes
-from tasks_app.services.positions.states import KnownDevice, State, before_arrays, lock_states
+from tasks_app.services.positions.states import lock_states
 from tasks_app.services.positions.unknown_quantities import BATCH, count_unknown
 from tasks_app.services.positions.unlocated_alarms import record_news
 from tasks_app.services.transactions import run_in_transaction
@@ -124,78 +116,38 @@ def _store(
     result = StoreResult(rejected=accepted.rejected)
     if not accepted.items:
         return result
-    everything = to_columns(accepted.items, accepted.pks, accepted.received_at)
-    rules = rules_of(accepted.devices)
-    out: list[FilteredPart] = []
-    columns = take_out(everything, own_reasons(everything, rules, is_history=not announce), out)
-    prepare_partitions(columns.times_us)
+    columns = to_columns(accepted.items, accepted.pks, accepted.received_at)
+    batch = Batch(columns, accepted.devices, filters_of(accepted.devices), states=[])
+    batch = batch.without(own_reasons(columns, batch.filters, is_history=not announce))
+    prepare_partitions(batch.columns.times_us)
     locked = lock_states(accepted.devices)
-    states = locked.states
-    earlier = _fixes_before_late_ones(columns, everything.device_pks, rules, states)
-    reasons = compared_reasons(columns, everything.device_pks, rules, accepted.devices, states, earlier)
-    columns = take_out(columns, reasons, out)
-    new, changes = _insert_and_derive(columns, everything.device_pks, states, accepted.devices)
-    heard_us = _heard_us(everything.device_pks, columns, new, record_filtered(out))
-    result.stored, result.filtered = int(new.sum()), count_by_reason(out)
+    batch = batch.with_states(locked.states)
+    batch = batch.without(compared_reasons(batch))
+    new, changes = _insert_and_derive(batch)
+    heard_us = batch.heard_us(new)
+    for device_pk, received_us in record_filtered(batch.filtered):
+        heard_us[device_pk] = max(received_us, heard_us.get(device_pk, 0))
+    result.stored, result.filtered = int(new.sum()), count_by_reason(batch.filtered)
     result.doubled = len(accepted.items) - result.stored - sum(result.filtered.values())
-    result.filtered_news = news_of_filtered(out, accepted.devices) if announce else []
+    result.filtered_news = news_of_filtered(batch.filtered, accepted.devices) if announce else []
     result.events = save_changes(changes, locked, accepted.devices, heard_us, announce=announce)
     return result
 
 
-def _fixes_before_late_ones(
-    columns: FixColumns, all_pks: IntArray, rules: Sequence[FilterRules], states: Sequence[State]
-) -> dict[int, StoredFix]:
-    """By device, the stored fix before its first one, where that one is late and has to be compared with it."""
-    numbers = np.searchsorted(all_pks, columns.device_pks)
-    known = before_arrays(states).times[numbers]
-    firsts = columns.starts
-    compares = np.array([rule.compares for rule in rules], dtype=np.bool_)[numbers]
-    is_late = columns.times_seconds[firsts] <= known
-    return fixes_before(columns, np.flatnonzero(is_late & compares))
-
-
-def _insert_and_derive(
-    columns: FixColumns,
-    all_pks: IntArray,
-    all_states: Sequence[State],
-    all_devices: Sequence[KnownDevice],
-) -> tuple[npt.NDArray[np.bool_], Changes]:
+def _insert_and_derive(batch: Batch) -> tuple[npt.NDArray[np.bool_], Changes]:
     """Store what is new and move the states; which rows were new, and what happened.
 
     Rows are stored as they were sent. What follows from their order is derived when they are read, since a fix that
     comes later may lie between them; only states and events, which go forward, are derived at once.
     """
-    numbers = np.searchsorted(all_pks, columns.device_pks).tolist()
-    states, devices = [all_states[n] for n in numbers], [all_devices[n] for n in numbers]
-    if not numbers:
+    columns = batch.columns
+    if not len(columns):
         return np.zeros(0, dtype=np.bool_), Changes()
-    before = before_arrays(states)
-    steps = derivation.steps(
-        columns.times_seconds,
-        columns.latitudes,
-        columns.longitudes,
-        columns.device,
-        columns.starts,
-        before,
-        derivation.rules_of([device.kind for device in devices]),
-    )
     new = insert_new(columns)
     if not new.any():
         return new, Changes()
-    mark_dirty_days(columns, new, devices)
-    forward = forward_rows(columns, new, states, devices, before.times)
-    changes = derive_changes(forward, steps, geofences_of({device.fleet_id for device in forward.devices}))
+    mark_dirty_days(columns, new, batch.devices)
+    forward = forward_rows(batch, new)
+    changes = derive_changes(forward, geofences_of({device.fleet_id for device in forward.devices}))
     changes.events += command_results(columns, new)
     return new, changes
-
-
-def _heard_us(
-    all_pks: IntArray, columns: FixColumns, new: npt.NDArray[np.bool_], filtered: npt.NDArray[np.int64]
-) -> IntArray:
-    """When each device was last heard of, in microseconds, shape (len(all_pks),); 0 where nothing new came of it."""
-    heard_us = np.zeros(len(all_pks), dtype=np.int64)
-    numbers = np.searchsorted(all_pks, columns.device_pks)
-    np.maximum.at(heard_us, numbers[columns.device[new]], columns.received_us[new])
-    np.maximum.at(heard_us, np.searchsorted(all_pks, filtered[:, 0]), filtered[:, 1])
-    return heard_us

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import numpy as np
 from django.db import connection
 
 from tasks_app.ingest.fix import RejectedFix
@@ -100,11 +99,10 @@ def _record(news: Sequence[PlacelessNews], received: list[datetime], allowed_fle
     ]
     told.sort(key=lambda one: (one[2].device_id, one[1].told_at))
     changes = Changes(events=_events(told))
-    heard_us = dict.fromkeys(states, 0)
+    heard_us: dict[int, int] = {}
     for pk, moment in zip(accepted.pks, accepted.received_at, strict=True):
-        heard_us[pk] = max(heard_us[pk], round(moment.timestamp() * 1e6))
-    heard = np.array(list(heard_us.values()), dtype=np.int64)
-    return NewsResult(save_changes(changes, locked, accepted.devices, heard, announce=True), accepted.rejected)
+        heard_us[pk] = max(heard_us.get(pk, 0), round(moment.timestamp() * 1e6))
+    return NewsResult(save_changes(changes, locked, accepted.devices, heard_us, announce=True), accepted.rejected)
 
 
 def _events(told: Sequence[_Told]) -> list[Event]:

@@ -1,0 +1,68 @@
+"""The fixes of one call, beside what is known of the devices that sent them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.filter_rules import KEEP, FilterRules, Reasons
+from tasks_app.services.positions.states import KnownDevice, State
+
+
+@dataclass(frozen=True, slots=True)
+class FilteredPart:
+    """Rows of a batch with why they are out; KEEP for those that are not."""
+
+    columns: FixColumns
+    reasons: Reasons
+
+    @property
+    def rows(self) -> list[int]:
+        """The numbers of the rows that are out."""
+        return np.flatnonzero(self.reasons != KEEP).tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Fixes as columns; entry j of `devices`, `filters` and `states` belongs to device number j of the columns.
+
+    `states` is empty until they are locked; `filtered` holds what was taken out of the batch.
+    """
+
+    columns: FixColumns
+    devices: list[KnownDevice]
+    filters: list[FilterRules]
+    states: list[State]
+    filtered: tuple[FilteredPart, ...] = ()
+
+    def without(self, reasons: Reasons) -> Batch:
+        """The batch without the rows that have a reason; devices that have none left are gone."""
+        keep = reasons == KEEP
+        if keep.all():
+            return self
+        columns = self.columns.select(keep)
+        numbers = np.searchsorted(self.columns.device_pks, columns.device_pks).tolist()
+        return Batch(
+            columns,
+            [self.devices[number] for number in numbers],
+            [self.filters[number] for number in numbers],
+            [self.states[number] for number in numbers] if self.states else [],
+            (*self.filtered, FilteredPart(self.columns, reasons)),
+        )
+
+    def with_states(self, states: Sequence[State]) -> Batch:
+        """The batch with the states of its devices; `states` may hold others too."""
+        by_device = {state.device_id: state for state in states}
+        return replace(self, states=[by_device[device.pk] for device in self.devices])
+
+    def heard_us(self, new: npt.NDArray[np.bool_]) -> dict[int, int]:
+        """When each device sent the rows that are `new` (n,), in microseconds since 1970; by primary key."""
+        columns = self.columns
+        newest = np.zeros(len(columns.device_pks), dtype=np.int64)
+        np.maximum.at(newest, columns.device[new], columns.received_us[new])
+        pairs = zip(columns.device_pks.tolist(), newest.tolist(), strict=True)
+        return {device_pk: heard_us for device_pk, heard_us in pairs if heard_us}
