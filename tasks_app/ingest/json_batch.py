@@ -56,10 +56,6 @@ _NO_JSON_NUMBER = re.compile(
     rb"|(?<![0-9.])-?[0-9]++(?:\.[0-9]++)?+e\+?[0-9]{3,}+",
     re.DOTALL | re.IGNORECASE,
 )
-# A whole character of two halves, or any other escape, to be passed over; else half a character.
-_SURROGATES = re.compile(
-    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F])[\x00-\xff])|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-)
 
 
 def _within(name: str) -> msgspec.Meta:
@@ -120,13 +116,13 @@ def parse_batch(items: list[object], *, now: datetime, is_history: bool = False)
 def decode_json(body: bytes) -> object:
     """The value of a JSON text; a number that is none (NaN, Infinity, 1e999) comes as text, for the rules to judge.
 
-    The escape of half a character is replaced. Raises BodyError not_json or too_deep; no other exception comes out.
+    Raises BodyError not_json or too_deep; no other exception comes out.
     """
     try:
         try:
             return msgspec.json.decode(body)
         except ValueError:
-            mended = _NO_JSON_NUMBER.sub(_mended, body)
+            mended = _NO_JSON_NUMBER.sub(_quoted, body)
             if mended == body:
                 raise
             return msgspec.json.decode(mended)
@@ -136,10 +132,10 @@ def decode_json(body: bytes) -> object:
         raise BodyError("not_json", f"The body is not valid JSON: {error}") from error
 
 
-def _mended(found: re.Match[bytes]) -> bytes:
+def _quoted(found: re.Match[bytes]) -> bytes:
     text = found[0]
     if text.startswith(b'"'):
-        return _SURROGATES.sub(lambda half: half[1] or b"\\ufffd", text)
+        return text
     if text.decode() in NOT_NUMBERS:
         return b'"%b"' % text
     return b'"Infinity"' if text[-1:].isdigit() else b'"NaN"'

@@ -149,6 +149,7 @@ def test_it_accepts_a_list_and_an_object_with_positions(body):
         (b"[{NaN: 1]", "not_json"),
         (b"[1" + b"0" * 5000 + b"]", "not_json"),
         (b'["\xff\xfe"]', "not_json"),
+        (b'["\\ud800"]', "not_json"),
         (b'["\\udzzz"]', "not_json"),
         (b"[{}] trailing", "not_json"),
         (b"\x1f\x8b\x08\x00", "not_json"),
