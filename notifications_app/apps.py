@@ -7,4 +7,6 @@ class NotificationsAppConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
-        from notifications_app import receivers  # noqa: F401
+        from notifications_app import receivers  # noqa: F401 - importing registers them
+        from notifications_app.channels import registry  # noqa: F401
+        from notifications_app.messages.kinds import registry as kinds  # noqa: F401

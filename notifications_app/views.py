@@ -11,7 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from notifications_app.messages.unsubscribe_links import InvalidToken, Subscription, read_token
-from notifications_app.models import NotificationKind, Rule
+from notifications_app.models import Rule
+from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.services.destinations import is_unsubscribed, subscribe_again, unsubscribe
 
 
@@ -36,7 +37,7 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
 
 def _what(subscription: Subscription) -> str:
     name = Rule.objects.filter(pk=subscription.rule_id).values_list("name", flat=True).first()
-    return name or str(NotificationKind(subscription.kind).label)
+    return name or str(MESSAGE_KINDS[subscription.kind].label)
 
 
 def _language_of(user_id: int) -> str:

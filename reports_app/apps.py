@@ -7,4 +7,4 @@ class ReportsAppConfig(AppConfig):
     verbose_name = _("Reports")
 
     def ready(self) -> None:
-        from reports_app import receivers  # noqa: F401
+        from reports_app import message_kinds, receivers  # noqa: F401 - importing registers them

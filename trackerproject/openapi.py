@@ -10,8 +10,8 @@ OPENAPI = {
     "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "EventKindEnum": "tasks_app.models.EventKind",
-        "ChannelKindEnum": "notifications_app.models.ChannelKind",
-        "NotificationKindEnum": "notifications_app.models.NotificationKind",
+        "ChannelKindEnum": "notifications_app.models.kinds.channel_choices",
+        "NotificationKindEnum": "notifications_app.models.kinds.message_kind_choices",
     },
     "APPEND_COMPONENTS": {
         "securitySchemes": {

@@ -18,7 +18,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from notifications_app.channels.base import InvalidDestination
 from notifications_app.channels.registry import CHANNELS
-from notifications_app.models import ChannelKind, Destination
+from notifications_app.models import Destination
+from notifications_app.models.kinds import channel_choices
 from notifications_app.services.destinations import TooManyTests, send_test, set_address, switch_on
 from tasks_app.admin.common import badge, moment
 
@@ -44,7 +45,7 @@ class DestinationForm(forms.ModelForm):
         if "kind" in self.fields:
             kinds = [kind for kind, channel in CHANNELS.items() if channel.has_destinations]
             self.fields["kind"].choices = [  # type: ignore[attr-defined]
-                (kind, label) for kind, label in ChannelKind.choices if kind in kinds
+                (kind, label) for kind, label in channel_choices() if kind in kinds
             ]
 
     def clean(self) -> dict[str, Any] | None:

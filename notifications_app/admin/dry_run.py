@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from notifications_app.messages.rule_description import REASONS
-from notifications_app.models import ChannelKind, Rule
+from notifications_app.models import Rule
+from notifications_app.models.kinds import channel_choices
 from notifications_app.queries.dry_run import Verdict, dry_run
 from tasks_app.admin.common import badge
 from tasks_app.models import Device, Event, EventKind
@@ -79,7 +80,7 @@ def dry_run_page(request: HttpRequest) -> HttpResponse:
 
 def _row(verdict: Verdict) -> dict[str, Any]:
     kind, text = OUTCOMES[verdict.outcome.value]
-    labels = dict(ChannelKind.choices)
+    labels = dict(channel_choices())
     return {
         "user": verdict.user or _("everyone it names"),
         "rule": verdict.rule,

@@ -17,7 +17,7 @@ from unfold.decorators import display
 from notifications_app.channels.email_message import MAP_PLACE, UNSUBSCRIBE_PLACE
 from notifications_app.messages.custom_templates import TemplateProblem, check
 from notifications_app.messages.rendering import Recipient
-from notifications_app.messages.template_values import CUSTOMIZABLE_KINDS, SAMPLES, values_of
+from notifications_app.messages.template_values import customizable_kinds, samples, values_of
 from notifications_app.models import MessageTemplate
 from notifications_app.services.texts import clear_cache, render_custom
 from tasks_app.geo.units import Units
@@ -31,12 +31,12 @@ class MessageTemplateForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "kind" in self.fields:
-            self.fields["kind"].choices = CUSTOMIZABLE_KINDS  # type: ignore[attr-defined]
+            self.fields["kind"].choices = customizable_kinds()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         kind = cleaned.get("kind", self.instance.kind)
-        if kind not in SAMPLES:
+        if kind not in samples():
             return cleaned
         for part in ("subject", "text", "html"):
             try:
@@ -65,7 +65,7 @@ class MessageTemplateAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("available names"))
     def names(self, template: MessageTemplate) -> SafeString | str:
-        if template.kind not in SAMPLES or template.pk is None:
+        if template.kind not in samples() or template.pk is None:
             return _("Save first to see the names. Empty parts use the built-in text.")
         example = "{% if map_url %}{{ map_url }}{% endif %}"
         names = format_html_join(
@@ -76,11 +76,11 @@ class MessageTemplateAdmin(ModelAdmin):
     @display(description=gettext_lazy("preview"))
     def preview(self, template: MessageTemplate) -> SafeString | str:
         """As saved, with sample values. The HTML is in a sandbox: nothing in it runs or loads."""
-        if template.pk is None or template.kind not in SAMPLES:
+        if template.pk is None or template.kind not in samples():
             return _("Save it as inactive to preview it.")
         try:
             rendered = render_custom(
-                template, SAMPLES[template.kind], Recipient(template.language, "America/Sao_Paulo")
+                template, samples()[template.kind], Recipient(template.language, "America/Sao_Paulo")
             )
         except TemplateProblem as error:
             return str(error)
@@ -94,4 +94,4 @@ class MessageTemplateAdmin(ModelAdmin):
 
 def names_of(kind: str) -> list[str]:
     """The names that own texts of this kind may use."""
-    return list(values_of(SAMPLES[kind], units=Units(), site_url="", zone="UTC"))
+    return list(values_of(samples()[kind], units=Units(), site_url="", zone="UTC"))

@@ -21,13 +21,12 @@ from notifications_app.admin.deliveries import DeliveryInline
 from notifications_app.admin.dry_run import dry_run_page
 from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import (
-    RULE_KINDS,
-    ChannelKind,
     EscalationStep,
     Notification,
     NotificationPreference,
     Rule,
 )
+from notifications_app.models.kinds import channel_choices, rule_kind_choices
 from notifications_app.queries.rule_rows import NAMED
 from notifications_app.services.rules import permitted_people
 from notifications_app.services.texts import fill_bodies
@@ -38,10 +37,10 @@ from tasks_app.models import FleetRole
 
 class RuleForm(forms.ModelForm):
     event_kinds = forms.MultipleChoiceField(
-        label=_("Event kinds"), choices=RULE_KINDS, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Event kinds"), choices=rule_kind_choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     channels = forms.MultipleChoiceField(
-        label=_("Channels"), choices=ChannelKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Channels"), choices=channel_choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     roles = forms.MultipleChoiceField(
         label=_("Roles"),

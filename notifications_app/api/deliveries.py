@@ -10,7 +10,8 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications_app.models import ChannelKind, Delivery, DeliveryAttempt, DeliveryState
+from notifications_app.models import Delivery, DeliveryAttempt, DeliveryState
+from notifications_app.models.kinds import channel_choices
 from notifications_app.queries.deliveries import VIEW_DELIVERIES, visible_deliveries
 from notifications_app.services.deliveries import NotRetryable, retry_delivery
 from tasks_app.api.base import ApiView
@@ -70,7 +71,7 @@ class DeliveryListQuery(PageQuery):
     """Filters of the delivery log."""
 
     state = serializers.ChoiceField(choices=DeliveryState.choices, required=False)
-    channel = serializers.ChoiceField(choices=ChannelKind.choices, required=False)
+    channel = serializers.ChoiceField(choices=channel_choices(), required=False)
     notification_id = serializers.IntegerField(min_value=1, required=False)
     destination_id = serializers.IntegerField(min_value=1, required=False)
     merged_into_id = serializers.IntegerField(

@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications_app.models import Notification, NotificationKind
+from notifications_app.models import Notification
+from notifications_app.models.kinds import message_kind_choices
 from notifications_app.queries.inbox import visible_notifications
 from notifications_app.queries.inbox_cache import recent_notifications, unread_count
 from notifications_app.services.inbox import acknowledge, mark_read
@@ -64,7 +65,7 @@ class NotificationListQuery(PageQuery):
     """Filters of the notification list."""
 
     unread = serializers.BooleanField(required=False, allow_null=True, default=None)
-    kind = serializers.ChoiceField(choices=NotificationKind.choices, required=False)
+    kind = serializers.ChoiceField(choices=message_kind_choices(), required=False)
 
 
 class MarkReadBody(StrictSerializer):

@@ -9,7 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from notifications_app.messages.rule_description import REASONS, rule_sentence
-from notifications_app.models import RULE_KINDS, ChannelKind, Rule
+from notifications_app.models import Rule
+from notifications_app.models.kinds import channel_choices, rule_kind_choices
 from notifications_app.models.rules import MAX_MINUTES
 from notifications_app.services.rules import MAX_NAMED, MAX_STEPS
 from tasks_app.api.fields import (
@@ -69,8 +70,8 @@ class RuleSerializer(StrictModelSerializer):
     """A rule. What is left empty narrows nothing down; `sentence` says it in words."""
 
     fleet_id = IdField(required=False, allow_null=True, help_text="null: every fleet, for staff.")
-    event_kinds = ChoicesField(choices=RULE_KINDS)
-    channels = ChoicesField(choices=ChannelKind.choices)
+    event_kinds = ChoicesField(choices=rule_kind_choices())
+    channels = ChoicesField(choices=channel_choices())
     roles = ChoicesField(choices=FleetRole.choices, required=False)
     alarms = serializers.ListField(child=StrictCharField(max_length=40), max_length=50, required=False)
     min_speed_kph = FiniteFloatField(min_value=0, max_value=500, required=False, allow_null=True)

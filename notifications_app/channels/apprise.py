@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from notifications_app.channels.base import Channel, Configured, DeliveryError, InvalidDestination
 from notifications_app.messages.safe_text import body, one_line
 from notifications_app.models.encryption import Unreadable
-from notifications_app.models.kinds import NotificationKind
+from notifications_app.models.kinds import MESSAGE_KINDS
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery
@@ -27,7 +28,6 @@ _CHILD = "notifications_app.channels.apprise_child"
 # What a child needs to find the internet; nothing of ours, no key, no password. No proxy either: it would be the proxy that
 # resolves names and connects, and nobody would check to where.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-_FAILURES = {NotificationKind.ALARM.value, NotificationKind.SPEED.value}
 # What services answer when the token or the recipient is wrong.
 _REFUSED_FOR_GOOD = re.compile(r"error\s*=\s*(?:400|401|403|404|410)\b")
 _PARTS = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -36,6 +36,8 @@ _SHORTEST_SECRET = 6
 
 class AppriseChannel(Channel):
     kind = "apprise"
+    label = gettext_lazy("Chat, SMS, push")
+    phrase = gettext_lazy("by chat, SMS or push")
     has_destinations = True
 
     def configure(self, url: str) -> Configured:
@@ -64,7 +66,7 @@ class AppriseChannel(Channel):
                 "url": url,
                 "title": one_line(notification.subject),
                 "body": body(notification.body_text, MAX_TEXT_LENGTH),
-                "type": "failure" if notification.kind in _FAILURES else "info",
+                "type": "failure" if MESSAGE_KINDS[notification.kind].is_failure else "info",
                 "allowed_networks": settings.OUTGOING_ALLOWED_NETWORKS,
             }
         )

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from notifications_app.models.kinds import Text
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
@@ -39,9 +41,14 @@ class Configured:
 
 
 class Channel(ABC):
-    """One way to reach a person. Adding one: a file, a line in the registry, a member of ChannelKind, a test file."""
+    """A way to send messages to people. A new one is a file here, a line in the registry and a test.
+
+    `kind` is stored, `label` is shown, `phrase` completes "Notify somebody ..." in the description of a rule.
+    """
 
     kind: ClassVar[str]
+    label: ClassVar[Text]
+    phrase: ClassVar[Text]
     # True where the stored notification is the message itself: nothing is left to send.
     sent_by_writing: ClassVar[bool] = False
     # True where people set up their own addresses (models.Destination), each of which gets its delivery.

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import BadHeaderError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from notifications_app.channels.base import Channel, DeliveryError
 from notifications_app.channels.email_message import build_email
@@ -26,6 +27,8 @@ _OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, s
 
 class EmailChannel(Channel):
     kind = "email"
+    label = gettext_lazy("E-mail")
+    phrase = gettext_lazy("by e-mail")
 
     def address_of(self, user: AbstractUser) -> str:
         if not user.email:

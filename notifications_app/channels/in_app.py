@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_lazy
+
 from notifications_app.channels.base import Channel
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
 class InAppChannel(Channel):
     kind = "in_app"
+    label = gettext_lazy("In the application")
+    phrase = gettext_lazy("in the application")
     sent_by_writing = True
 
     def send(self, delivery: Delivery, address: str) -> str:

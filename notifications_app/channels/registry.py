@@ -8,8 +8,10 @@ from notifications_app.channels.email import EmailChannel
 from notifications_app.channels.in_app import InAppChannel
 from notifications_app.channels.webhook import WebhookChannel
 from notifications_app.channels.websocket import WebSocketChannel
+from notifications_app.models.kinds import CHANNEL_KINDS
 
 CHANNELS: dict[str, Channel] = {
     channel.kind: channel
     for channel in (InAppChannel(), EmailChannel(), WebhookChannel(), AppriseChannel(), WebSocketChannel())
 }
+CHANNEL_KINDS.register(*CHANNELS.values())

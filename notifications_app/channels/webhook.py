@@ -14,6 +14,7 @@ from urllib.parse import SplitResult
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from notifications_app.channels.addresses import Refused, networks
 from notifications_app.channels.base import Channel, Configured, DeliveryError, InvalidDestination
@@ -39,6 +40,8 @@ MAX_LISTED = 1000
 
 class WebhookChannel(Channel):
     kind = "webhook"
+    label = gettext_lazy("Webhook")
+    phrase = gettext_lazy("by webhook")
     has_destinations = True
 
     def configure(self, url: str) -> Configured:

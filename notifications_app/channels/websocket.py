@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from channels.layers import get_channel_layer
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
 from notifications_app.channels.base import Channel, DeliveryError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 class WebSocketChannel(Channel):
     kind = "websocket"
+    label = gettext_lazy("Open pages")
+    phrase = gettext_lazy("on open pages")
 
     def send(self, delivery: Delivery, address: str) -> str:
         """Nobody listening is no failure: the notification waits in the inbox."""

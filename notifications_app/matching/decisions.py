@@ -9,16 +9,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from notifications_app.matching.delivery_times import NO_DIGEST, Digest, Person, digest_due, quiet_until
+from notifications_app.matching.event_traits import traits_of
 from tasks_app.geo.windows import Windows, is_open
 
 GEOFENCE_KINDS = frozenset({"geofence_enter", "geofence_exit"})
-# What lasts, and so may be asked to last some time before it is notified.
-LASTING_KINDS = frozenset({"overspeed", "overspeed_end", "device_offline", "device_online"})
-# Quiet hours and a person's own digest do not hold these back.
-URGENT_KINDS = frozenset({"alarm"})
-# What the server itself notices (silence, a maintenance that is due) is about the present even when it began long ago:
-# an offline event is as old as the silence it is about. Everything else comes from fixes, which may arrive hours late.
-KINDS_THAT_DO_NOT_AGE = frozenset({"device_offline", "device_online", "maintenance_due_soon", "maintenance_due"})
 # Late events up to this age become one digest per person; older ones are history.
 BACKLOG_MAX_AGE = timedelta(hours=24)
 # How long a digest of what came late, or too many at once, gathers.
@@ -206,7 +200,7 @@ def _refusal_in_time(rule: RuleValue, event: EventValue, context: Context) -> Re
 
 def is_fresh(event: EventValue, *, now: datetime, max_age: timedelta) -> bool:
     """False for an event of a late fix: older than `max_age` at `now`."""
-    return event.kind in KINDS_THAT_DO_NOT_AGE or now - event.occurred_at <= max_age
+    return not traits_of(event.kind).ages or now - event.occurred_at <= max_age
 
 
 def _is_fresh(event: EventValue, context: Context) -> bool:
@@ -214,7 +208,7 @@ def _is_fresh(event: EventValue, context: Context) -> bool:
 
 
 def _is_over(event: EventValue) -> bool:
-    return event.kind in LASTING_KINDS and event.began_at is not None and event.ended_at is not None
+    return traits_of(event.kind).lasts and event.began_at is not None and event.ended_at is not None
 
 
 def _duration(event: EventValue) -> timedelta:
@@ -223,7 +217,7 @@ def _duration(event: EventValue) -> timedelta:
 
 def _lasts_long_enough_at(rule: RuleValue, event: EventValue, context: Context) -> datetime | None:
     """When what still goes on will have lasted as long as the rule wants; None where there is nothing to wait for."""
-    if not rule.min_duration or event.kind not in LASTING_KINDS or context.expressly or _is_over(event):
+    if not rule.min_duration or not traits_of(event.kind).lasts or context.expressly or _is_over(event):
         return None
     due_at = (event.began_at or event.occurred_at) + rule.min_duration
     return due_at if due_at > context.now else None
@@ -239,7 +233,7 @@ def _for_person(rule: RuleValue, event: EventValue, user_id: int, is_late: bool,
         return Decision(rule, user_id, Outcome.HOLD, Reason.BACKLOG, gathered_at(person, context.now))
     if rule.digest:
         return Decision(rule, user_id, Outcome.HOLD, Reason.DIGEST, digest_due(rule.digest, person, context.now))
-    if event.kind in URGENT_KINDS:
+    if traits_of(event.kind).is_urgent:
         return Decision(rule, user_id, Outcome.NOTIFY, Reason.NOTIFIED)
     if (until := quiet_until(person, context.now)) is not None:
         return Decision(rule, user_id, Outcome.HOLD, Reason.QUIET_HOURS, until)

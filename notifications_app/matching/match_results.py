@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from notifications_app.matching.decisions import (
-    URGENT_KINDS,
     Context,
     Decision,
     EventValue,
@@ -19,6 +18,7 @@ from notifications_app.matching.decisions import (
     decide,
     gathered_at,
 )
+from notifications_app.matching.event_traits import traits_of
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def collect(
         decisions = [one for rule in index.candidates(event) for one in decide(rule, event, context)]
         _note_rules(decisions, event, results)
         for user_id, alert in _alerts(decisions, event).items():
-            if notified[user_id] < flood_at or event.kind in URGENT_KINDS:
+            if notified[user_id] < flood_at or traits_of(event.kind).is_urgent:
                 notified[user_id] += 1
                 results.alerts.append(alert)
             else:

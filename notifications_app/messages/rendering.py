@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from notifications_app.messages.safe_text import body, one_line
+from notifications_app.models.kinds import MESSAGE_KINDS
 from tasks_app.geo.units import Units
 
 METRIC = Units()
@@ -81,4 +82,4 @@ def context_of(message: Message, recipient: Recipient) -> dict[str, Any]:
 
 
 def _template(kind: str, ending: str, context: dict[str, Any]) -> str:
-    return render_to_string(f"notifications_app/{kind}.{ending}", context)
+    return render_to_string(f"{MESSAGE_KINDS[kind].template_path}.{ending}", context)

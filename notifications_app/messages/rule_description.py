@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from notifications_app.matching.decisions import Reason
-from notifications_app.messages.contents import kind_label
-from notifications_app.models import ChannelKind, Rule, RuleSubject
-from notifications_app.templatetags.notification_texts import alarm_words, duration
+from notifications_app.messages.events import kind_label
+from notifications_app.messages.kinds.base import EVENT_MESSAGES
+from notifications_app.messages.sentence_parts import first_names, join_and, join_or
+from notifications_app.models import Rule
+from notifications_app.models.kinds import CHANNEL_KINDS, MESSAGE_KINDS
+from notifications_app.templatetags.notification_texts import duration
 from tasks_app.models import FleetRole
 
-MAX_NAMES = 3
-
-HOW = {
-    ChannelKind.IN_APP: gettext_lazy("in the application"),
-    ChannelKind.EMAIL: gettext_lazy("by e-mail"),
-    ChannelKind.WEBHOOK: gettext_lazy("by webhook"),
-    ChannelKind.APPRISE: gettext_lazy("by chat, SMS or push"),
-    ChannelKind.WEBSOCKET: gettext_lazy("on open pages"),
-}
 WHO = {
     FleetRole.VIEWER: gettext_lazy("every viewer"),
     FleetRole.OPERATOR: gettext_lazy("every operator"),
     FleetRole.MANAGER: gettext_lazy("every manager"),
-}
-VERBS = {
-    "overspeed": gettext_lazy("is too fast"),
-    "overspeed_end": gettext_lazy("is no longer too fast"),
-    "device_offline": gettext_lazy("falls silent"),
-    "device_online": gettext_lazy("is back online"),
-    "ignition_on": gettext_lazy("switches its ignition on"),
-    "ignition_off": gettext_lazy("switches its ignition off"),
-    "battery_low": gettext_lazy("has a low battery"),
-    "command_result": gettext_lazy("answers a command"),
-    "maintenance_due_soon": gettext_lazy("is due for maintenance soon"),
-    "maintenance_due": gettext_lazy("is due for maintenance"),
-    "trip_start": gettext_lazy("starts a trip"),
-    "trip_end": gettext_lazy("ends a trip"),
-}
-NEWS = {
-    RuleSubject.REPORT_READY.value: gettext_lazy("a report about %(what)s is ready"),
-    RuleSubject.REPORT_FAILED.value: gettext_lazy("a report about %(what)s fails"),
-    RuleSubject.SYSTEM.value: gettext_lazy("the system needs attention"),
 }
 REASONS = {
     Reason.OTHER_KIND: gettext_lazy("The rule is about other kinds of events."),
@@ -79,50 +54,47 @@ def rule_sentence(rule: Rule) -> str:
     """The rule in the language of the moment. Prefetch what it names where there are many rules."""
     sentence = _("Notify %(who)s %(how)s when %(when)s") % {
         "who": _who(rule),
-        "how": _and([str(HOW[ChannelKind(one)]) for one in rule.channels if one in HOW]) or _("in no way"),
+        "how": join_and([str(CHANNEL_KINDS[one].phrase) for one in rule.channels if one in CHANNEL_KINDS])
+        or _("in no way"),
         "when": _when(rule),
     }
     return "; ".join([" ".join([sentence, *_conditions(rule)]), *_manners(rule)])
 
 
 def _who(rule: Rule) -> str:
-    people = _names([_person(user) for user in rule.users.all()])
+    people = first_names([_person(user) for user in rule.users.all()])
     roles = [str(WHO[FleetRole(role)]) for role in rule.roles if role in WHO]
-    return _and([*people, *roles]) or _("nobody")
+    return join_and([*people, *roles]) or _("nobody")
 
 
-def _what(rule: Rule) -> str:
-    devices = _names([device.name for device in rule.devices.all()])
+def _vehicles(rule: Rule) -> str:
+    devices = first_names([device.name for device in rule.devices.all()])
     if devices:
-        return _or(devices)
+        return join_or(devices)
     return _("any vehicle") if rule.fleet is None else _("any vehicle of %(fleet)s") % {"fleet": rule.fleet.name}
 
 
 def _when(rule: Rule) -> str:
-    areas = _or(_names([geofence.name for geofence in rule.geofences.all()])) or _("a geofence")
-    does = _or([_verb(kind, areas, rule.alarms) for kind in rule.event_kinds if kind not in NEWS])
-    what = _what(rule)
-    events = [_("%(what)s %(does)s") % {"what": what, "does": does}] if does else []
-    return _or([*events, *(str(NEWS[kind]) % {"what": what} for kind in rule.event_kinds if kind in NEWS)])
+    geofences = join_or(first_names([geofence.name for geofence in rule.geofences.all()])) or _("a geofence")
+    vehicles = _vehicles(rule)
+    others = [kind for kind in rule.event_kinds if kind in MESSAGE_KINDS and MESSAGE_KINDS[kind].rule_phrase]
+    does = join_or([_event_phrase(kind, geofences, rule.alarms) for kind in rule.event_kinds if kind not in others])
+    events = [_("%(what)s %(does)s") % {"what": vehicles, "does": does}] if does else []
+    return join_or([*events, *(str(MESSAGE_KINDS[kind].rule_phrase) % {"what": vehicles} for kind in others)])
 
 
-def _verb(kind: str, areas: str, alarms: Sequence[str]) -> str:
-    if kind == "geofence_enter":
-        return _("enters %(areas)s") % {"areas": areas}
-    if kind == "geofence_exit":
-        return _("leaves %(areas)s") % {"areas": areas}
-    if kind == "alarm":
-        named = _or([alarm_words(alarm) for alarm in alarms])
-        return _("raises the alarm %(alarms)s") % {"alarms": named} if named else _("raises an alarm")
-    return str(VERBS.get(kind) or _("has the event “%(kind)s”") % {"kind": kind_label(kind)})
+def _event_phrase(kind: str, geofences: str, alarms: Sequence[str]) -> str:
+    if (known := EVENT_MESSAGES.get(kind)) is not None:
+        return known.phrase_for(geofences, alarms)
+    return _("has the event “%(kind)s”") % {"kind": kind_label(kind)}
 
 
 def _conditions(rule: Rule) -> list[str]:
     found = []
     if rule.min_speed_kph is not None:
         found.append(_("above %(speed)s km/h") % {"speed": floatformat(rule.min_speed_kph, -1)})
-    if within := _names([geofence.name for geofence in rule.within_geofences.all()]):
-        found.append(_("inside %(areas)s") % {"areas": _or(within)})
+    if within := first_names([geofence.name for geofence in rule.within_geofences.all()]):
+        found.append(_("inside %(areas)s") % {"areas": join_or(within)})
     if rule.min_duration_minutes:
         found.append(_("for at least %(time)s") % {"time": duration(rule.min_duration_minutes)})
     if rule.windows:
@@ -149,7 +121,7 @@ def _manners(rule: Rule) -> list[str]:
     if rule.digest_daily_at:
         found.append(_("in a digest daily at %(time)s") % {"time": f"{rule.digest_daily_at:%H:%M}"})
     for step in rule.escalation_steps.all():
-        people = _and(_names([_person(user) for user in step.users.all()]))
+        people = join_and(first_names([_person(user) for user in step.users.all()]))
         found.append(
             _("%(who)s if nobody acknowledges within %(time)s")
             % {"who": people or _("nobody"), "time": duration(step.after_minutes)}
@@ -159,25 +131,3 @@ def _manners(rule: Rule) -> list[str]:
 
 def _person(user: Any) -> str:
     return user.get_full_name() or user.get_username()
-
-
-def _names(names: Iterable[str]) -> list[str]:
-    found = list(names)
-    rest = len(found) - MAX_NAMES
-    if rest <= 0:
-        return found
-    return [*found[:MAX_NAMES], ngettext("%(count)d more", "%(count)d more", rest) % {"count": rest}]
-
-
-def _and(parts: Sequence[str]) -> str:
-    return _joined(parts, _("%(first)s and %(last)s"))
-
-
-def _or(parts: Sequence[str]) -> str:
-    return _joined(parts, _("%(first)s or %(last)s"))
-
-
-def _joined(parts: Sequence[str], pattern: str) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return pattern % {"first": ", ".join(parts[:-1]), "last": parts[-1]}

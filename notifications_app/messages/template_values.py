@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.translation import gettext_noop
-
-from notifications_app.messages.contents import Spot
 from notifications_app.messages.rendering import Message
-from notifications_app.models.kinds import NotificationKind
+from notifications_app.messages.spot import Spot
+from notifications_app.models.kinds import MESSAGE_KINDS, Text
 from notifications_app.templatetags.notification_texts import (
     alarm_words,
     distance_left,
@@ -22,44 +19,15 @@ from notifications_app.templatetags.notification_texts import (
 )
 from tasks_app.geo.units import Units
 
-_SAMPLE_SPOT = Spot(datetime(2026, 11, 23, 13, 0, tzinfo=UTC), -23.55, -46.63)
-_SAMPLE_VEHICLE = {"vehicle": "Van 12", "fleet": "São Paulo", "spot": _SAMPLE_SPOT}
-# What each kind of news that may have texts of its own looks like; its values are the names there are.
-SAMPLES: dict[str, Message] = {
-    kind: Message(kind, context)
-    for kind, context in (
-        ("geofence", {**_SAMPLE_VEHICLE, "geofence": "Depot", "entered": True}),
-        ("speed", {**_SAMPLE_VEHICLE, "speed_kph": 101.6, "limit_kph": 90.0}),
-        ("speed_end", {**_SAMPLE_VEHICLE, "limit_kph": 90.0, "peak_kph": 112.3, "lasted_minutes": 6.4}),
-        (
-            "trip",
-            {
-                **_SAMPLE_VEHICLE,
-                "is_end": True,
-                "start": Spot(datetime(2026, 11, 23, 12, 12, tzinfo=UTC), -23.61, -46.70),
-                "driven_meters": 17_300.0,
-                "lasted_minutes": 48.0,
-            },
-        ),
-        ("offline", {**_SAMPLE_VEHICLE, "offline_minutes": 75.0, "is_back": False}),
-        ("ignition", {**_SAMPLE_VEHICLE, "is_on": True}),
-        ("alarm", {**_SAMPLE_VEHICLE, "alarm": "sos"}),
-        ("battery", {**_SAMPLE_VEHICLE, "percent": 14.0}),
-        ("command", {**_SAMPLE_VEHICLE, "result": "OK"}),
-        (
-            "maintenance",
-            {
-                **_SAMPLE_VEHICLE,
-                "spot": Spot(_SAMPLE_SPOT.at),
-                "plan": gettext_noop("Oil change"),
-                "is_due": True,
-                "left": {"kilometers": -150.0, "engine_hours": 20.0, "days": 3.0},
-            },
-        ),
-        ("system", {"title": "Disk", "message": "90 %", "level": "warning", "spot": Spot(_SAMPLE_SPOT.at)}),
-    )
-}
-CUSTOMIZABLE_KINDS = [(kind, label) for kind, label in NotificationKind.choices if kind in SAMPLES]
+
+def samples() -> dict[str, Message]:
+    """A sample message of each kind that custom templates may replace; its values are the names they may use."""
+    return {one.kind: Message(one.kind, dict(one.sample)) for one in MESSAGE_KINDS if one.sample is not None}
+
+
+def customizable_kinds() -> list[tuple[str, Text]]:
+    """The kinds with samples, as choices."""
+    return [(one.kind, one.label) for one in MESSAGE_KINDS if one.sample is not None]
 
 
 def values_of(message: Message, *, units: Units, site_url: str, zone: str) -> dict[str, str]:

@@ -9,14 +9,12 @@ from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 
-from notifications_app.models.kinds import NotificationKind
+from notifications_app.models.kinds import MESSAGE_KINDS
 
 if TYPE_CHECKING:
     from notifications_app.models import Notification
 
 _SALT = "notifications_app.messages.unsubscribe_links"
-# Somebody asked for these just now.
-_NEVER = {NotificationKind.TEST.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class InvalidToken(ValueError):
 
 def unsubscribe_url(notification: Notification) -> str:
     """The link that ends what this notification belongs to; empty where there is nothing to end."""
-    if notification.on_behalf_to or notification.kind in _NEVER:
+    if notification.on_behalf_to or not MESSAGE_KINDS[notification.kind].can_be_unsubscribed:
         return ""
     subscription = Subscription(notification.user_id, notification.rule_id or 0, notification.kind)
     return settings.SITE_URL.rstrip("/") + reverse("unsubscribe", args=[token_of(subscription)])
@@ -50,6 +48,6 @@ def read_token(token: str) -> Subscription:
     try:
         values: Any = signing.loads(token, salt=_SALT)
         user_id, rule_id, kind = values
-        return Subscription(int(user_id), int(rule_id), str(NotificationKind(kind)))
-    except (signing.BadSignature, ValueError, TypeError) as error:
+        return Subscription(int(user_id), int(rule_id), MESSAGE_KINDS[kind].kind)
+    except (signing.BadSignature, ValueError, TypeError, KeyError) as error:
         raise InvalidToken(InvalidToken.__doc__) from error

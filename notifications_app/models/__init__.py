@@ -11,7 +11,7 @@ from notifications_app.models.deferred import (
 )
 from notifications_app.models.deliveries import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
 from notifications_app.models.destinations import Destination
-from notifications_app.models.kinds import RULE_KINDS, ChannelKind, NotificationKind, RuleSubject
+from notifications_app.models.kinds import ChannelKind, NotificationKind
 from notifications_app.models.notifications import Notification, NotificationAttachment
 from notifications_app.models.opt_outs import EmailOptOut
 from notifications_app.models.preferences import NotificationPreference
@@ -19,7 +19,6 @@ from notifications_app.models.rules import EscalationStep, Rule
 from notifications_app.models.templates import MessageTemplate
 
 __all__ = [
-    "RULE_KINDS",
     "AttemptOutcome",
     "ChannelKind",
     "Delivery",
@@ -39,7 +38,6 @@ __all__ = [
     "NotificationPreference",
     "Rule",
     "RuleCooldown",
-    "RuleSubject",
     "SystemTrouble",
     "WaitingAlert",
 ]

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models import encryption
-from notifications_app.models.kinds import ChannelKind
+from notifications_app.models.kinds import channel_choices
 
 
 class Destination(models.Model):
@@ -19,7 +19,7 @@ class Destination(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="destinations", verbose_name=_("user")
     )
-    kind = models.CharField(_("channel"), max_length=16, choices=ChannelKind)
+    kind = models.CharField(_("channel"), max_length=16, choices=channel_choices)
     name = models.CharField(_("name"), max_length=100)
     address = models.CharField(_("address"), max_length=320, editable=False)
     encrypted_secrets = models.TextField(editable=False)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.models.kinds import NotificationKind
+from notifications_app.models.kinds import message_kind_choices
 from notifications_app.models.rules import Rule
 from tasks_app.models import Device, Event
 
@@ -27,7 +27,7 @@ class Notification(models.Model):
         related_name="notifications",
         verbose_name=_("user"),
     )
-    kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind)
+    kind = models.CharField(_("kind"), max_length=16, choices=message_kind_choices)
     event = models.ForeignKey(
         Event, on_delete=models.SET_NULL, null=True, blank=True, related_name="notifications", verbose_name=_("event")
     )

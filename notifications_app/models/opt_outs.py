@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.models.kinds import NotificationKind
+from notifications_app.models.kinds import message_kind_choices
 from notifications_app.models.rules import Rule
 
 
@@ -19,7 +19,7 @@ class EmailOptOut(models.Model):
     rule = models.ForeignKey(
         Rule, on_delete=models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("rule")
     )
-    kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind, blank=True)
+    kind = models.CharField(_("kind"), max_length=16, choices=message_kind_choices, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.models.kinds import RULE_KINDS, ChannelKind, RuleSubject
+from notifications_app.models.kinds import NotificationKind, channel_choices, rule_kind_choices
 from tasks_app.models import Device, Fleet, FleetRole, Geofence
 from tasks_app.models.geofences import validate_windows_field
 
@@ -20,12 +20,12 @@ MAX_MINUTES = 30 * 24 * 60
 
 def validate_event_kinds(values: Sequence[str]) -> None:
     """Raise ValidationError unless these are different kinds of events. A validator, so that a new kind is no migration."""
-    _check_choices(values, [kind for kind, _label in RULE_KINDS])
+    _check_choices(values, [kind for kind, _label in rule_kind_choices()])
 
 
 def validate_channels(values: Sequence[str]) -> None:
     """Raise ValidationError unless these are different channels."""
-    _check_choices(values, ChannelKind.values)
+    _check_choices(values, [kind for kind, _label in channel_choices()])
 
 
 def validate_roles(values: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ class Rule(models.Model):
 
     def clean(self) -> None:
         """Raise ValidationError for a rule that could never tell anything."""
-        if RuleSubject.SYSTEM in (self.event_kinds or ()) and self.fleet_id is not None:
+        if NotificationKind.SYSTEM in (self.event_kinds or ()) and self.fleet_id is not None:
             raise ValidationError({"fleet": _("System alerts belong to no fleet: leave the fleet empty.")})
 
 

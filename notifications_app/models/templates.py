@@ -6,13 +6,13 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications_app.models.kinds import NotificationKind
+from notifications_app.models.kinds import message_kind_choices
 
 
 class MessageTemplate(models.Model):
     """The texts of one kind of news in one language. An empty part is that of the built-in template."""
 
-    kind = models.CharField(_("kind"), max_length=16, choices=NotificationKind)
+    kind = models.CharField(_("kind"), max_length=16, choices=message_kind_choices)
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
     subject = models.CharField(_("subject"), max_length=500, blank=True)
     text = models.TextField(_("text"), blank=True, max_length=20_000)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from notifications_app.matching.decisions import LASTING_KINDS, EventValue, RuleValue
+from notifications_app.matching.decisions import EventValue, RuleValue
+from notifications_app.matching.event_traits import traits_of
 from notifications_app.queries.places import inside_of
 from tasks_app.models import Device, Event, EventKind, Geofence
 
@@ -52,7 +53,7 @@ def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset
 
 def _span(event: Event) -> tuple[datetime | None, datetime | None]:
     """When what lasts began and, where it is over, ended."""
-    if event.kind not in LASTING_KINDS:
+    if not traits_of(event.kind).lasts:
         return None, None
     seconds = event.data.get("duration_seconds")
     lasted = timedelta(seconds=seconds) if isinstance(seconds, int | float) else None

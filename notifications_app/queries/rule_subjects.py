@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from notifications_app.matching.decisions import EventValue, Outcome, match
-from notifications_app.models import RuleSubject
 from notifications_app.queries.audience import read_audience, time_zone_or_default
 from notifications_app.queries.rules import rule_values, rules_about
 from tasks_app.models import Fleet
@@ -19,7 +18,7 @@ _NONE = 0
 
 
 def channels_by_rules(
-    kind: RuleSubject, *, now: datetime, fleet: Fleet | None = None, device_id: int | None = None
+    kind: str, *, now: datetime, fleet: Fleet | None = None, device_id: int | None = None
 ) -> dict[int, set[str]]:
     """The channels through which rules want each person (by user id) to hear of it; at most six queries.
 
@@ -33,7 +32,7 @@ def channels_by_rules(
         return {}
     audience = read_audience(rules, fleets=fleets, now=now, max_age=timedelta(0), expressly=True)
     zones = {**audience.context.zones, _NONE: time_zone_or_default(settings.TIME_ZONE)}
-    subject_event = EventValue(None, kind.value, fleet.pk if fleet else _NONE, device_id or _NONE, now)
+    subject_event = EventValue(None, kind, fleet.pk if fleet else _NONE, device_id or _NONE, now)
     found: defaultdict[int, set[str]] = defaultdict(set)
     for decision in match(subject_event, rules, replace(audience.context, zones=zones)):
         if decision.user_id is not None and decision.outcome != Outcome.NO:

@@ -11,7 +11,7 @@ from django.db.models import Count, F, FloatField, Q, QuerySet, Window
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, RowNumber
 
-from notifications_app.messages.contents import Spot
+from notifications_app.messages.spot import Spot
 from notifications_app.queries.distance import fleet_distance_meters
 from tasks_app.models import Device, DeviceStatus, Event, EventKind
 from tasks_app.queries.access import visible_fleets

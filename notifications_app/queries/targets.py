@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import ChannelKind, Destination, EmailOptOut
+from notifications_app.models.kinds import CHANNEL_KINDS
 
 
 class DraftLike(Protocol):
@@ -37,9 +37,9 @@ class Targets:
         """(channel, destination id or None) of every delivery that this draft gets."""
         for channel in sorted(draft.channels):
             # A channel that a newer release put into a rule is not ours to send.
-            if channel not in CHANNELS:
+            if channel not in CHANNEL_KINDS:
                 continue
-            if CHANNELS[channel].has_destinations:
+            if CHANNEL_KINDS[channel].has_destinations:
                 yield from ((channel, one) for one in self.destinations.get((draft.user_id, channel), ()))
             elif channel != ChannelKind.EMAIL or not self._is_unwanted(draft):
                 yield channel, None
@@ -57,9 +57,11 @@ def read_targets(wanted: Iterable[tuple[int, Collection[str]]]) -> Targets:
         for channel in channels:
             users[channel].add(user_id)
     with_own = {
-        channel: ids for channel, ids in users.items() if channel in CHANNELS and CHANNELS[channel].has_destinations
+        channel: ids
+        for channel, ids in users.items()
+        if channel in CHANNEL_KINDS and CHANNEL_KINDS[channel].has_destinations
     }
-    return Targets(_destinations(with_own), _opt_outs(users.get(ChannelKind.EMAIL.value, set())))
+    return Targets(_destinations(with_own), _opt_outs(users.get(ChannelKind.EMAIL, set())))
 
 
 def _destinations(users: dict[str, set[int]]) -> dict[tuple[int, str], list[int]]:

@@ -14,10 +14,10 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 
 from notifications_app.messages.rendering import Message
-from notifications_app.models import NotificationKind
 from notifications_app.queries.audience import read_people
 from notifications_app.services.notifications import Attachment, notify_with_message, send_on_behalf
 from reports_app.exporters.registry import EXPORTERS, formats_of
+from reports_app.message_kinds import REPORT_READY
 from reports_app.models import (
     UNFINISHED,
     Report,
@@ -179,7 +179,7 @@ def _message(run: ReportScheduleRun, parcel: Parcel, failed: Sequence[Report], r
         "problems": [{"label": _title(report), "reason": report.error} for report in failed],
         "expires_at": None if parcel.is_attached else _first_expiry(parcel),
     }
-    return Message(NotificationKind.REPORT_READY, context)
+    return Message(REPORT_READY.kind, context)
 
 
 def _first_expiry(parcel: Parcel) -> datetime | None:

@@ -11,12 +11,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from notifications_app.messages.contents import Spot
 from notifications_app.messages.rendering import Message
-from notifications_app.models import NotificationKind
+from notifications_app.messages.spot import Spot
 from notifications_app.queries.audience import read_people
 from notifications_app.services.notifications import notify_with_message
 from reports_app.exceptions import MAX_ERROR_LENGTH
+from reports_app.message_kinds import REPORT_FAILED
 from reports_app.models import ReportSchedule, ReportScheduleRun, RunState
 from reports_app.periods import next_due
 from reports_app.services.tell import local_days
@@ -87,7 +87,7 @@ def _tell_owner(schedule: ReportSchedule, run_id: int | None, now: datetime) -> 
         "spot": Spot(now),
     }
     notify_with_message(
-        Message(NotificationKind.REPORT_FAILED, context),
+        Message(REPORT_FAILED.kind, context),
         people=read_people([schedule.owner_id]),
         dedupe_key=f"report-schedule:{schedule.pk}:{run_id}:{now.isoformat()}:failed",
         now=now,

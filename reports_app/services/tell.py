@@ -12,12 +12,13 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
-from notifications_app.messages.contents import Spot
 from notifications_app.messages.rendering import Message
-from notifications_app.models import NotificationKind, RuleSubject
+from notifications_app.messages.spot import Spot
+from notifications_app.models.kinds import MessageKind
 from notifications_app.queries.audience import read_people
 from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import ALL_CHANNELS, notify_with_message
+from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
 from reports_app.models import Report, ReportFollower, ReportKind, ReportState
 from reports_app.queries import find_report, report_zone, visible_report
 from reports_app.services.links import report_link
@@ -38,7 +39,7 @@ def tell_ready(report_id: int, *, now: datetime) -> list[int]:
         files = [{"label": _heading(report), "url": report_link(report, person)}]
         return {"files": files, "expires_at": report.expires_at}
 
-    return _tell(report, followers, RuleSubject.REPORT_READY, context_for, "ready", now)
+    return _tell(report, followers, REPORT_READY, context_for, "ready", now)
 
 
 def tell_failed(report_id: int, *, now: datetime) -> list[int]:
@@ -48,7 +49,7 @@ def tell_failed(report_id: int, *, now: datetime) -> list[int]:
         return []
     context = {"error": report.error, "spot": Spot(report.finished_at or now)}
     followers = ReportFollower.objects.filter(report=report)
-    return _tell(report, followers, RuleSubject.REPORT_FAILED, lambda person: context, "failed", now)
+    return _tell(report, followers, REPORT_FAILED, lambda person: context, "failed", now)
 
 
 def took_long(report: Report) -> bool:
@@ -86,14 +87,14 @@ def _heading(report: Report) -> Any:
 def _tell(
     report: Report,
     followers: QuerySet[ReportFollower],
-    kind: RuleSubject,
+    kind: MessageKind,
     context_for: Callable[[AbstractUser], dict[str, Any]],
     outcome: str,
     now: datetime,
 ) -> list[int]:
     """Tell its followers in the application and by e-mail, and people whom rules name as the rules say."""
     fleet = report.device.fleet if report.device else report.fleet
-    by_rules = channels_by_rules(kind, fleet=fleet, device_id=report.device_id, now=now)
+    by_rules = channels_by_rules(kind.kind, fleet=fleet, device_id=report.device_id, now=now)
     asked = set(followers.values_list("user_id", flat=True))
     told: list[int] = []
     for person in read_people(asked | by_rules.keys()):
@@ -102,7 +103,7 @@ def _tell(
             continue
         context = {**about_report(report), **context_for(person), "by_rule": person.pk not in asked}
         told += notify_with_message(
-            Message(NotificationKind(kind.value), context),
+            Message(kind.kind, context),
             people=[person],
             channels=ALL_CHANNELS if person.pk in asked else (),
             more_channels=by_rules,

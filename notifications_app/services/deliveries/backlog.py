@@ -12,10 +12,12 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from notifications_app.matching.decisions import URGENT_KINDS
-from notifications_app.messages.contents import DigestLine, digest_message, kind_label
+from notifications_app.matching.event_traits import urgent_kinds
+from notifications_app.messages.events import kind_label
+from notifications_app.messages.kinds.digest import DigestLine, digest_message
 from notifications_app.messages.rendering import Rendered
 from notifications_app.models import Delivery, DeliveryState, Notification, NotificationKind
+from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.queries.audience import preferences_of, read_people, recipient_of
 from notifications_app.queries.digest_contents import merged_counts
 from notifications_app.queries.targets import read_targets
@@ -70,7 +72,7 @@ def _pending(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Del
         notification__on_behalf_to="",
         notification__device__in=visible_devices(person).order_by().values("pk"),
     )
-    rest = found.exclude(notification__kind__in=URGENT_KINDS).order_by("pk")
+    rest = found.exclude(notification__kind__in=urgent_kinds()).order_by("pk")
     return rest.select_for_update(of=("self",))[:MAX_PER_MERGE]
 
 
@@ -92,7 +94,7 @@ def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
     """A digest by the way its parts would have gone; None where the person wants no digests there."""
     draft = Draft(
         user_id=one.notification.user_id,
-        kind=NotificationKind.DIGEST.value,
+        kind=NotificationKind.DIGEST,
         dedupe_key=f"merged:{first_id}",
         rendered=Rendered("", "", ""),
         channels=frozenset({one.channel}),
@@ -119,4 +121,4 @@ def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> No
 
 def _label(kind: str) -> Any:
     """Of an event's kind or, where the event is gone, of the notification's."""
-    return NotificationKind(kind).label if kind in NotificationKind.values else kind_label(kind)
+    return MESSAGE_KINDS[kind].label if kind in MESSAGE_KINDS else kind_label(kind)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from notifications_app.channels.base import InvalidDestination
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.channels.webhook import new_signing_secret
-from notifications_app.messages.contents import channel_off_message, channel_test_message
+from notifications_app.messages.kinds.channel import channel_off_message, channel_test_message
 from notifications_app.models import ChannelKind, Delivery, Destination, Notification, NotificationKind
 from notifications_app.models.encryption import Unreadable, reencrypt
 from notifications_app.queries.audience import preferences_of, recipient_of
@@ -80,7 +80,7 @@ def switch_off(delivery: Delivery, *, reason: str, now: datetime) -> None:
     off = {"is_enabled": False, "disabled_reason": reason[:500], "disabled_at": now}
     if not Destination.objects.filter(pk=destination.pk, is_enabled=True).update(**off):
         return
-    message = channel_off_message(channel=ChannelKind(destination.kind), name=destination.name, reason=reason, at=now)
+    message = channel_off_message(channel=destination.kind, name=destination.name, reason=reason, at=now)
     # Not by the way that was just found closed.
     channels = {ChannelKind.IN_APP.value, ChannelKind.EMAIL.value} - {destination.kind}
     key = f"channel-off:{destination.pk}:{now.isoformat()}"
@@ -102,9 +102,9 @@ def send_test(*, user: Any, kind: str, destination: Destination | None = None, n
         raise TooManyTests(TooManyTests.__doc__)
     recipient = recipient_of(preferences_of([user])[user.pk], settings.TIME_ZONE)
     name = destination.name if destination else ""
-    rendered = render_message(channel_test_message(channel=ChannelKind(kind), name=name, at=now), recipient)
+    rendered = render_message(channel_test_message(channel=kind, name=name, at=now), recipient)
     with transaction.atomic():
-        draft = Draft(user.pk, NotificationKind.TEST.value, f"test:{uuid4()}", rendered, ())
+        draft = Draft(user.pk, NotificationKind.TEST, f"test:{uuid4()}", rendered, ())
         (notification_id,) = write_notifications([draft], now=now)
         delivery = Delivery.objects.create(notification_id=notification_id, channel=kind, destination=destination)
         transaction.on_commit(partial(enqueue_deliveries, [delivery.pk]))

@@ -9,8 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from notifications_app.matching.delivery_times import is_due_daily
-from notifications_app.messages.contents import Spot
-from notifications_app.messages.rendering import Message
+from notifications_app.messages.kinds.daily_summary import daily_summary_message
 from notifications_app.models import Notification, NotificationKind, NotificationPreference
 from notifications_app.queries.audience import read_people, time_zone_or_default
 from notifications_app.queries.summary import fleet_summaries
@@ -59,7 +58,7 @@ def send_summary(*, user_id: int, now: datetime) -> list[int]:
     if not people:
         raise PermanentError(_("There is no active user %(id)s.") % {"id": user_id})
     summaries = fleet_summaries(people[0], now=now)
-    message = Message(NotificationKind.DAILY_SUMMARY, {"fleets": summaries, "spot": Spot(now)})
+    message = daily_summary_message(summaries, at=now)
     return notify_with_message(
         message, people=people, dedupe_key=job_dedupe_key(), now=now, fallback_zone=settings.TIME_ZONE
     )

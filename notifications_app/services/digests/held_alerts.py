@@ -10,7 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from notifications_app.messages.contents import DigestLine, digest_message, kind_label
+from notifications_app.messages.events import kind_label
+from notifications_app.messages.kinds.digest import DigestLine, digest_message
 from notifications_app.models import HeldAlert, HoldReason
 from notifications_app.queries.audience import read_people
 from notifications_app.services.notifications import notify_with_message

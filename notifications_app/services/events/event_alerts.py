@@ -12,15 +12,16 @@ from django.db import transaction
 
 from notifications_app.matching.decisions import (
     BACKLOG_MAX_AGE,
-    KINDS_THAT_DO_NOT_AGE,
     RuleIndex,
     RuleValue,
 )
+from notifications_app.matching.event_traits import traits_of
 from notifications_app.matching.match_results import Alert, collect
-from notifications_app.messages.contents import event_message, state_of
+from notifications_app.messages.events import event_message
 from notifications_app.messages.rendering import Message, Recipient, Rendered, recipient_locale
 from notifications_app.messages.safe_text import one_line
-from notifications_app.models import NotificationKind, Rule
+from notifications_app.messages.spot import state_of
+from notifications_app.models import Rule
 from notifications_app.queries.audience import Audience, read_audience
 from notifications_app.queries.events import devices_of, event_values, geofence_names
 from notifications_app.queries.inbox import notified_since
@@ -103,7 +104,7 @@ def write_alerts(
         drafts.append(
             Draft(
                 user_id=alert.user_id,
-                kind=NotificationKind(message.kind).value,
+                kind=message.kind,
                 dedupe_key=dedupe.format(event=event.pk, rule=alert.rule_id),
                 rendered=Rendered(subjects[event.pk, recipient], "", ""),
                 channels=alert.channels,
@@ -145,7 +146,7 @@ def _subjects(
 
 
 def _is_recent(event: Event, now: datetime, max_age: timedelta) -> bool:
-    return event.kind in KINDS_THAT_DO_NOT_AGE or now - event.occurred_at <= max(BACKLOG_MAX_AGE, max_age)
+    return not traits_of(event.kind).ages or now - event.occurred_at <= max(BACKLOG_MAX_AGE, max_age)
 
 
 def _state_snapshot(event: Event, device: Device) -> dict[str, Any]:

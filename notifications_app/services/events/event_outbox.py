@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from notifications_app.matching.decisions import URGENT_KINDS
+from notifications_app.matching.event_traits import traits_of
 from notifications_app.models import EventDispatch
 from notifications_app.queries.rules import wanted_kinds
 from notifications_app.services.events.event_alerts import notify_of_events
@@ -34,7 +34,7 @@ def write_outbox(events: Sequence[Event], *, now: datetime) -> None:
     ids = [event.pk for event in events]
     chunks = [ids[start : start + EVENTS_PER_OUTBOX_ROW] for start in range(0, len(ids), EVENTS_PER_OUTBOX_ROW)]
     rows = EventDispatch.objects.bulk_create([EventDispatch(event_ids=chunk, created_at=now) for chunk in chunks])
-    is_urgent = any(event.kind in URGENT_KINDS for event in events)
+    is_urgent = any(traits_of(event.kind).is_urgent for event in events)
     transaction.on_commit(
         partial(enqueue_outbox_rows, [row.pk for row in rows], priority="high" if is_urgent else "normal")
     )

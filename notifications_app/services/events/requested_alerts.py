@@ -16,15 +16,12 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from notifications_app.matching.decisions import EventValue, Outcome, match
-from notifications_app.messages.contents import (
-    Spot,
-    geofence_message,
-    last_spot,
-    offline_message,
-    plan_reminder,
-    speed_message,
-)
+from notifications_app.messages.kinds.connection import offline_message
+from notifications_app.messages.kinds.geofence import geofence_message
+from notifications_app.messages.kinds.maintenance import plan_reminder
+from notifications_app.messages.kinds.overspeed import speed_message
 from notifications_app.messages.rendering import Message
+from notifications_app.messages.spot import Spot, last_spot
 from notifications_app.models import Rule
 from notifications_app.queries.audience import fleet_managers
 from notifications_app.queries.rules import rule_values, rules_about

@@ -14,16 +14,16 @@ from notifications_app.matching.delivery_times import quiet_until
 from notifications_app.messages.rendering import Message, Recipient, Rendered
 from notifications_app.messages.safe_text import body, one_line
 from notifications_app.models import ChannelKind, NotificationKind
+from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.queries.audience import person_of, preferences_of, recipient_of
 from notifications_app.services.notifications.store import Attachment, Draft, write_notifications
 from notifications_app.services.texts import render_message
 from tasks_app.engine import current_job
 
 # Of these nobody needs to hear in the middle of the night. Alerts of the system do not wait, unless they are mild.
-_MAY_WAIT = {NotificationKind.REPORT_READY, NotificationKind.REPORT_FAILED, NotificationKind.CHANNEL_OFF}
 _MILD_LEVELS = {"info", "warning"}
 _NO_MORE: Mapping[int, Collection[str]] = {}
-ALL_CHANNELS = frozenset({ChannelKind.IN_APP.value, ChannelKind.EMAIL.value})
+ALL_CHANNELS = frozenset({ChannelKind.IN_APP, ChannelKind.EMAIL})
 
 
 def notify(
@@ -110,7 +110,7 @@ def send_on_behalf(
             kind=message.kind,
             dedupe_key=f"{dedupe_key}:{uuid5(NAMESPACE_URL, f'mailto:{address}')}",
             rendered=rendered,
-            channels=frozenset({ChannelKind.EMAIL.value}),
+            channels=frozenset({ChannelKind.EMAIL}),
             attachments=attachments,
             on_behalf_to=address,
         )
@@ -127,7 +127,7 @@ def job_dedupe_key() -> str:
 def may_wait(message: Message) -> bool:
     """Do quiet hours hold this message back, which no rule asked for?"""
     is_mild = message.kind == NotificationKind.SYSTEM and message.context["level"] in _MILD_LEVELS
-    return is_mild or message.kind in _MAY_WAIT
+    return is_mild or MESSAGE_KINDS[message.kind].waits_in_quiet_hours
 
 
 class MessageRenderer:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from notifications_app.messages.contents import system_message
+from notifications_app.messages.kinds.system import system_message
 from notifications_app.messages.safe_text import body, one_line
-from notifications_app.models import RuleSubject
+from notifications_app.models import NotificationKind
 from notifications_app.queries.audience import administrators
 from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import job_dedupe_key, notify_with_message
@@ -35,7 +35,7 @@ def alert_administrators(
     return notify_with_message(
         alert,
         people=administrators(),
-        more_channels=channels_by_rules(RuleSubject.SYSTEM, now=now),
+        more_channels=channels_by_rules(NotificationKind.SYSTEM, now=now),
         dedupe_key=dedupe_key or job_dedupe_key(),
         now=now,
     )

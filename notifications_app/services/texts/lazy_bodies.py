@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import copy
 
-from notifications_app.messages.contents import event_message
+from notifications_app.messages.events import event_message
 from notifications_app.models import Notification
 from notifications_app.queries.audience import NO_PREFERENCE, preferences_of, read_people, recipient_of
 from notifications_app.queries.events import devices_of, geofence_names

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from notifications_app.messages.contents import system_message
+from notifications_app.messages.kinds.system import system_message
 from notifications_app.messages.rendering import Message
 from notifications_app.models import (
     Delivery,
@@ -230,8 +230,8 @@ def test_quiet_hours_hold_back_what_is_not_urgent_though_no_rule_asked_for_it(
 @pytest.mark.parametrize(
     ("kind", "waits"),
     [
-        (NotificationKind.REPORT_READY, True),
-        (NotificationKind.REPORT_FAILED, True),
+        ("report_ready", True),
+        ("report_failed", True),
         (NotificationKind.CHANNEL_OFF, True),
         (NotificationKind.DAILY_SUMMARY, False),
         (NotificationKind.TEST, False),

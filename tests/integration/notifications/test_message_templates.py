@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from notifications_app.messages.rendering import Recipient, recipient_locale
-from notifications_app.messages.template_values import SAMPLES
+from notifications_app.messages.template_values import samples
 from notifications_app.models import MessageTemplate, Notification, NotificationPreference
 from notifications_app.services.texts import template_rendering
 from notifications_app.services.texts.lazy_bodies import fill_bodies
@@ -53,28 +53,28 @@ def test_people_read_the_own_texts_of_their_language(device, fleet, operator, ma
 
 
 def test_empty_parts_and_texts_that_are_off_are_the_built_in_ones(db):
-    built_in = template_rendering.render_message(SAMPLES["speed"], RECIPIENT)
+    built_in = template_rendering.render_message(samples()["speed"], RECIPIENT)
     own(subject="{{ vehicle }}!")
     template_rendering.clear_cache()
-    with_subject = template_rendering.render_message(SAMPLES["speed"], RECIPIENT)
+    with_subject = template_rendering.render_message(samples()["speed"], RECIPIENT)
     assert with_subject.subject == "Van 12!"
     assert "Speed limit: 90 km/h" in with_subject.text
     MessageTemplate.objects.update(is_active=False)
     template_rendering.clear_cache()
-    assert template_rendering.render_message(SAMPLES["speed"], RECIPIENT) == built_in
+    assert template_rendering.render_message(samples()["speed"], RECIPIENT) == built_in
 
 
 def test_parts_of_which_nothing_is_left_are_the_built_in_ones(db):
-    built_in = template_rendering.render_message(SAMPLES["speed"], RECIPIENT)
+    built_in = template_rendering.render_message(samples()["speed"], RECIPIENT)
     own(subject="{% if vehicle %}{% else %}none{% endif %}", text="{% if vehicle %}{% else %}none{% endif %}")
     template_rendering.clear_cache()
-    assert template_rendering.render_message(SAMPLES["speed"], RECIPIENT) == built_in
-    assert template_rendering.render_subject(SAMPLES["speed"], RECIPIENT) == built_in.subject
+    assert template_rendering.render_message(samples()["speed"], RECIPIENT) == built_in
+    assert template_rendering.render_subject(samples()["speed"], RECIPIENT) == built_in.subject
 
 
 def test_a_value_adds_no_header_and_no_html(db):
     own(subject="{{ vehicle }}", html="<p>{{ vehicle }}</p>")
-    message = SAMPLES["speed"]
+    message = samples()["speed"]
     nasty = type(message)(message.kind, {**message.context, "vehicle": "<script>\r\nBcc: eve@example.org"})
     rendered = template_rendering.render_message(nasty, RECIPIENT)
     assert rendered.subject == "<script> Bcc: eve@example.org"
@@ -84,9 +84,9 @@ def test_a_value_adds_no_header_and_no_html(db):
 def test_a_broken_text_is_replaced_by_the_built_in_one_and_administrators_are_told_once(staff, run_jobs):
     template = own(subject="{{ of_an_older_release }}")
     for _ in range(2):
-        assert template_rendering.render_message(SAMPLES["speed"], RECIPIENT).subject.startswith("Van 12 is driving")
+        assert template_rendering.render_message(samples()["speed"], RECIPIENT).subject.startswith("Van 12 is driving")
         with recipient_locale(RECIPIENT):
-            assert template_rendering.render_subject(SAMPLES["speed"], RECIPIENT).startswith("Van 12 is driving")
+            assert template_rendering.render_subject(samples()["speed"], RECIPIENT).startswith("Van 12 is driving")
     run_jobs("notifications")
     notified = Notification.objects.get(kind="system")
     assert notified.user == staff
@@ -116,7 +116,7 @@ def test_staff_save_and_look_at_a_text(admin_page):
 
 def test_html_that_was_saved_before_it_was_checked_loads_nothing(db):
     own(html='<p style="color:red">Hi</p><img srcset="//e.example/x"><a href="&#106;avascript:x">x</a>{{ vehicle }}')
-    html = template_rendering.render_message(SAMPLES["speed"], Recipient("en", "UTC")).html
+    html = template_rendering.render_message(samples()["speed"], Recipient("en", "UTC")).html
     assert '<p style="color:red">Hi</p>' in html
     assert "e.example" not in html
     assert "<a>x</a>" in html
@@ -140,6 +140,6 @@ def test_staff_are_told_what_is_wrong_with_a_text(field, value, notified, admin_
 
 
 @pytest.mark.parametrize("language", ["en", "pt-br"])
-@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("kind", samples())
 def test_every_sample_renders_in_the_built_in_words(kind, language, db):
-    assert template_rendering.render_message(SAMPLES[kind], Recipient(language, "America/Sao_Paulo")).subject
+    assert template_rendering.render_message(samples()[kind], Recipient(language, "America/Sao_Paulo")).subject

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.webhook import idempotency_key, signature_headers
-from notifications_app.models import ChannelKind, Delivery, DeliveryState, EmailOptOut, Notification
+from notifications_app.models import Delivery, DeliveryState, EmailOptOut, Notification
 from notifications_app.services.deliveries.backlog import merge_backlog
 from notifications_app.services.deliveries.sending import deliver
 from notifications_app.services.destinations.store import add_destination
@@ -84,7 +84,7 @@ def test_alarms_go_one_by_one(sink, device, rule, operator, run_jobs):
 
 @pytest.fixture
 def hook(receiver, operator, rule):
-    rule.channels = [ChannelKind.WEBHOOK]
+    rule.channels = ["webhook"]
     rule.save()
     return add_destination(user=operator, kind="webhook", name="Office", url=receiver.url)
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.email import is_permanent
 from notifications_app.channels.email_message import message_id
-from notifications_app.messages.contents import Spot
 from notifications_app.messages.rendering import Message
+from notifications_app.messages.spot import Spot
 from notifications_app.models import Delivery, DeliveryState, Notification
 from notifications_app.queries.inbox import visible_notifications
 from notifications_app.services.deliveries.lease import LEASE, Claim, claim_delivery

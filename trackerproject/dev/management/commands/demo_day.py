@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from notifications_app.models import ChannelKind, Rule
+from notifications_app.models import Rule
 from tasks_app.engine import enqueue
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
@@ -70,7 +70,7 @@ def send_alerts_to(receiver: WebhookReceiver, api: ApiClient) -> None:
     made = api.post("/api/destinations", {"kind": "webhook", "name": "Demo", "url": receiver.url})
     receiver.signing_secret = made["signing_secret"]
     for rule in Rule.objects.all():
-        rule.channels = [*rule.channels, ChannelKind.WEBHOOK.value]
+        rule.channels = [*rule.channels, "webhook"]
         rule.save(update_fields=["channels"])
 
 
