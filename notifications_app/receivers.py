@@ -1,4 +1,4 @@
-"""What lower packages tell us through signals."""
+"""Receivers of signals of lower packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks_app.signals import events_recorded, system_trouble
 
 @receiver(events_recorded, dispatch_uid="notifications_app.write_outbox")
 def note_recorded_events(*, events: Sequence[Event], **_signal: Any) -> None:
-    """Note these events for the rules; that commits, or rolls back, with the events."""
+    """Write these events to the outbox; it commits, or rolls back, with the events."""
     write_outbox(events, now=timezone.now())
 
 

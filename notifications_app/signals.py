@@ -1,9 +1,9 @@
-"""What this package asks the packages above it."""
+"""Signals of this package for the packages above it."""
 
 from __future__ import annotations
 
 from django.dispatch import Signal
 
 # (notification: Notification): a message with attachments is about to be sent. A receiver that knows a reason why its user
-# (or whoever it is sent on behalf of) may not have them any more returns it as text.
+# (or recipient on behalf) may not have them any more returns the reason as text.
 attachments_about_to_go = Signal()

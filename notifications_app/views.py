@@ -16,7 +16,7 @@ from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.services.destinations import is_unsubscribed, subscribe_again, unsubscribe
 
 
-# The token is the authority, whoever sends it; a mail program has no cookie of ours.
+# The token is the authority; a mail program has no cookie of ours.
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -121,7 +121,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(EmailOptOut)
 class EmailOptOutAdmin(ReadOnlyAdmin):
-    """Deleting a row sends that person those e-mails again."""
+    """Opt-outs from e-mails. Deleting a row subscribes that person again."""
 
     list_display = ("user", "rule", "kind", "created_at")
     list_filter = ("kind",)

@@ -1,4 +1,4 @@
-"""The page that says who would hear of an event, and why the others would not."""
+"""The dry run of an event: the people whom rules would notify, and a reason for every other one."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class MessageTemplateAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("preview"))
     def preview(self, template: MessageTemplate) -> SafeString | str:
-        """As saved, with sample values. The HTML is in a sandbox: nothing in it runs or loads."""
+        """Return the saved template with sample values. The HTML is in a sandbox: nothing in it runs or loads."""
         if template.pk is None or template.kind not in samples():
             return _("Save it as inactive to preview it.")
         try:

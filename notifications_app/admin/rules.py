@@ -1,4 +1,4 @@
-"""Who is notified of what, and what was said."""
+"""The admin pages of rules, notifications and preferences."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RuleForm(forms.ModelForm):
         fields = "__all__"  # noqa: DJ007 - every column of a rule is for staff to edit
 
     def clean(self) -> dict[str, Any] | None:
-        """What is named in a rule belongs to its fleet, and whoever it notifies may see it."""
+        """Check that devices and geofences belong to the rule's fleet and that its people may see it."""
         cleaned = super().clean() or self.cleaned_data
         fleet, users = cleaned.get("fleet"), cleaned.get("users")
         for name in ("devices", "geofences", "within_geofences"):

@@ -1,4 +1,4 @@
-"""Sending alerts by hand: operators for the devices they operate, staff for the system."""
+"""Alerts on request: by operators for the devices they operate, by staff for the system."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEVELS = ("info", "warning", "error", "critical")
 
 
 class PlaceBody(StrictSerializer):
-    """When and where it happened; all of it may be left out."""
+    """Time and place of the event; every field is optional."""
 
     timestamp = MomentField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
@@ -78,7 +78,7 @@ class MaintenanceBody(StrictSerializer):
 
 
 class SummaryBody(StrictSerializer):
-    """Whose summary: the caller's own unless said. Others', and everyone's, is for staff."""
+    """The user of the summary, by default the caller. Summaries of other users are for staff."""
 
     user_id = IdField(required=False)
     everyone = StrictBooleanField(default=False)
@@ -93,7 +93,7 @@ class SystemBody(StrictSerializer):
 
 
 def alert(summary: str, name: str, body: type[StrictSerializer]) -> Any:
-    """How the alert endpoints describe themselves."""
+    """Return the OpenAPI description of an alert endpoint."""
     return describe(
         summary,
         name=f"notification_{name}",
@@ -105,7 +105,7 @@ def alert(summary: str, name: str, body: type[StrictSerializer]) -> Any:
 
 
 class GeofenceAlertView(ApiView):
-    """Tells of a geofence."""
+    """Sends a geofence alert."""
 
     rights = {"POST": SEND_ALERTS}
 
@@ -121,7 +121,7 @@ class GeofenceAlertView(ApiView):
 
 
 class OfflineAlertView(ApiView):
-    """Tells of a silent device."""
+    """Sends an offline alert."""
 
     rights = {"POST": SEND_ALERTS}
 
@@ -133,7 +133,7 @@ class OfflineAlertView(ApiView):
 
 
 class SpeedAlertView(ApiView):
-    """Tells of a fast device."""
+    """Sends a speed alert."""
 
     rights = {"POST": SEND_ALERTS}
 
@@ -146,7 +146,7 @@ class SpeedAlertView(ApiView):
 
 
 class MaintenanceReminderView(ApiView):
-    """Tells of a maintenance plan."""
+    """Sends a maintenance reminder."""
 
     rights = {"POST": SEND_ALERTS}
 
@@ -176,7 +176,7 @@ class DailySummaryView(ApiView):
 
 
 class SystemAlertView(ApiView):
-    """Tells the administrators. Staff only."""
+    """Sends a system alert to the administrators. Staff only."""
 
     rights = {"POST": Right(None, SEND)}
 

@@ -1,4 +1,4 @@
-"""The delivery log: what was sent to whom, how often it was tried, and what the other side answered."""
+"""The delivery log: deliveries with their attempts and the receivers' answers."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class DeliveryListQuery(PageQuery):
     notification_id = serializers.IntegerField(min_value=1, required=False)
     destination_id = serializers.IntegerField(min_value=1, required=False)
     merged_into_id = serializers.IntegerField(
-        min_value=1, required=False, help_text="Those that this digest notified together."
+        min_value=1, required=False, help_text="The deliveries merged into this digest."
     )
     user_id = serializers.IntegerField(min_value=1, required=False, help_text="For staff: deliveries to this user.")
 
@@ -145,7 +145,7 @@ class DeliveryRetryView(ApiView):
 
 
 class DeliveryQueuedSerializer(serializers.Serializer[Any]):
-    """Where to look for what becomes of a test."""
+    """The delivery of a test, whose state is its result."""
 
     delivery_id = IdField()
 

@@ -1,4 +1,4 @@
-"""Where a person is reached: their own webhooks and chats, and tests of every channel."""
+"""Destinations of a person (webhooks and chats), and tests of channels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TESTABLE = [kind for kind, channel in CHANNELS.items() if not channel.has_destin
 
 
 class TestsExhausted(APIException):
-    """A 429 that says when to come back."""
+    """A 429 with the time to wait."""
 
     status_code = status.HTTP_429_TOO_MANY_REQUESTS
     default_code = "throttled"
@@ -71,7 +71,7 @@ class NewDestinationBody(StrictSerializer):
 
 
 class DestinationBody(StrictSerializer):
-    """What may be changed."""
+    """The fields that can be changed."""
 
     name = StrictCharField(max_length=100, required=False)
     url = StrictCharField(max_length=2000, required=False)
@@ -79,7 +79,7 @@ class DestinationBody(StrictSerializer):
 
 
 class CreatedDestinationSerializer(DestinationSerializer):
-    """With the secret of a webhook, which is shown this once."""
+    """A new destination with the signing secret of a webhook, which is not shown again."""
 
     signing_secret = serializers.CharField(allow_null=True)
 
@@ -89,7 +89,7 @@ class CreatedDestinationSerializer(DestinationSerializer):
 
 
 class SigningSecretSerializer(serializers.Serializer[Any]):
-    """The new secret, shown this once."""
+    """The new signing secret, which is not shown again."""
 
     signing_secret = serializers.CharField()
 
@@ -130,7 +130,7 @@ class DestinationListView(ApiView):
 
 
 class DestinationView(ApiView):
-    """One of them."""
+    """One destination of the caller."""
 
     rights = {"GET": OWN, "PATCH": OWN, "DELETE": OWN}
 
@@ -177,7 +177,7 @@ class DestinationView(ApiView):
 
 
 class DestinationTestView(ApiView):
-    """Sends a test to one of them."""
+    """Sends a test to one destination."""
 
     rights = {"POST": OWN}
 
@@ -213,7 +213,7 @@ class SigningSecretView(ApiView):
 
 
 class ChannelTestView(ApiView):
-    """Sends a test through a channel that reaches everybody by itself."""
+    """Sends a test through a channel without destinations."""
 
     rights = {"POST": OWN}
 

@@ -49,14 +49,14 @@ class RecentNotificationSerializer(NotificationSerializer):
 
 
 class RecentSerializer(serializers.Serializer[Any]):
-    """The newest."""
+    """The newest notifications with the unread count."""
 
-    unread = serializers.IntegerField(help_text="How many of all are unread.")
+    unread = serializers.IntegerField(help_text="Unread notifications in total.")
     results = RecentNotificationSerializer(many=True)
 
 
 class UnreadSerializer(serializers.Serializer[Any]):
-    """A number."""
+    """The unread count."""
 
     unread = serializers.IntegerField()
 
@@ -69,15 +69,15 @@ class NotificationListQuery(PageQuery):
 
 
 class MarkReadBody(StrictSerializer):
-    """Which; all of the caller's when not said."""
+    """The notifications to mark; by default all of the caller's."""
 
     ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_LIMIT, required=False)
 
 
 class MarkedSerializer(serializers.Serializer[Any]):
-    """What became of it."""
+    """The number of changed notifications."""
 
-    changed = serializers.IntegerField(help_text="How many were unread.")
+    changed = serializers.IntegerField(help_text="Notifications that were unread before.")
 
 
 class NotificationListView(ApiView):
@@ -107,7 +107,7 @@ class NotificationListView(ApiView):
 
 
 class RecentView(ApiView):
-    """What a page shows at its bell, fast enough to be asked for often."""
+    """The newest notifications and the unread count, from the cache."""
 
     rights = {"GET": OWN}
 
@@ -122,7 +122,7 @@ class RecentView(ApiView):
 
 
 class UnreadCountView(ApiView):
-    """How many are unread."""
+    """The number of the caller's unread notifications."""
 
     rights = {"GET": OWN}
 
@@ -137,7 +137,7 @@ class UnreadCountView(ApiView):
 
 
 class AcknowledgeView(ApiView):
-    """Says that somebody looks after it; again is fine."""
+    """Acknowledges a notification; repeating the request is no error."""
 
     rights = {"POST": OWN}
 
@@ -147,7 +147,7 @@ class AcknowledgeView(ApiView):
         tag="notifications",
         answers={200: MarkedSerializer},
         errors=(404,),
-        description="It counts as read, and what it is about is not escalated any further.",
+        description="The notification counts as read, and its event is not escalated any further.",
     )
     def post(self, request: Request, notification_id: int) -> Response:
         if not visible_notifications(request.user).filter(pk=notification_id).exists():
@@ -174,7 +174,7 @@ class MarkReadView(ApiView):
 
 
 class MarkOneReadView(ApiView):
-    """Marks one as read; again is fine."""
+    """Marks one notification as read; repeating the request is no error."""
 
     rights = {"POST": OWN}
 

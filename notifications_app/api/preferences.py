@@ -1,4 +1,4 @@
-"""How the caller wants to be notified."""
+"""The caller's notification preferences."""
 
 from __future__ import annotations
 

@@ -49,14 +49,14 @@ class IdsField(serializers.ListField):
 
 
 class ChoicesField(serializers.ListField):
-    """Some of some names, each once."""
+    """A list of choices, each at most once."""
 
     def __init__(self, *, choices: Any, **kwargs: Any) -> None:
         super().__init__(child=serializers.ChoiceField(choices=choices), max_length=len(choices), **kwargs)
 
 
 class EscalationStepSerializer(StrictSerializer):
-    """Whom to tell when nobody has acknowledged in time."""
+    """The people to notify if the alert is not acknowledged in time."""
 
     after_minutes = StrictIntegerField(min_value=1, max_value=MAX_MINUTES)
     user_ids = IdsField(source="users", min_length=1)
@@ -67,7 +67,7 @@ class EscalationStepSerializer(StrictSerializer):
 
 
 class RuleSerializer(StrictModelSerializer):
-    """A rule. What is left empty narrows nothing down; `sentence` says it in words."""
+    """A rule. Empty fields do not restrict it; `sentence` describes it in words."""
 
     fleet_id = IdField(required=False, allow_null=True, help_text="null: every fleet, for staff.")
     event_kinds = ChoicesField(choices=rule_kind_choices())
@@ -111,7 +111,7 @@ class RuleSerializer(StrictModelSerializer):
 
 
 class DryRunBody(StrictSerializer):
-    """An event that happened, or the description of one; `occurred_at` is now when not said."""
+    """A stored event, or the description of one; `occurred_at` is now by default."""
 
     event_id = IdField(required=False)
     device_id = IdField(required=False)
@@ -136,14 +136,14 @@ class DryRunBody(StrictSerializer):
 
 
 class VerdictSerializer(serializers.Serializer[Any]):
-    """What one rule means for one person."""
+    """The decision of one rule for one person."""
 
     rule_id = serializers.IntegerField(allow_null=True, help_text="null: no rule names this person.")
     rule = serializers.CharField()
-    user_id = serializers.IntegerField(allow_null=True, help_text="null: for nobody, whoever the rule names.")
+    user_id = serializers.IntegerField(allow_null=True, help_text="null: the rule does not match, for any person.")
     user = serializers.CharField()
     outcome = serializers.CharField(help_text="notify, hold (later, with others), wait (until it has lasted), no")
-    reason = serializers.CharField(help_text="For machines.")
+    reason = serializers.CharField(help_text="The reason as a code.")
     detail = serializers.SerializerMethodField()
     channels = serializers.ListField(child=serializers.CharField())
     due_at = MomentField(allow_null=True)
@@ -154,6 +154,6 @@ class VerdictSerializer(serializers.Serializer[Any]):
 
 
 class DryRunSerializer(serializers.Serializer[Any]):
-    """Those who would be notified come first."""
+    """The decisions, those that notify first."""
 
     results = VerdictSerializer(many=True)

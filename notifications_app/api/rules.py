@@ -1,4 +1,4 @@
-"""Rules: looked at by the members of their fleet, kept by its managers; and what would follow from an event."""
+"""Rules: read by the members of their fleet, written by its managers; and the dry run of an event."""
 
 from __future__ import annotations
 
@@ -111,12 +111,12 @@ class RuleView(ApiView):
 
 
 class DryRunView(ApiView):
-    """What would follow from an event."""
+    """The dry run of an event."""
 
     rights = {"POST": Right(FleetRole.MANAGER, "notifications_app.change_rule")}
 
     @describe(
-        "Who would hear of an event, and why not the others",
+        "Dry run: the people whom an event would notify, and reasons for the others",
         name="rules_dry_run",
         tag="notifications",
         request=DryRunBody,

@@ -1,4 +1,4 @@
-"""Which hosts a channel may reach: none of our own network, whatever a name resolves to. No Django in here."""
+"""The addresses that channels may connect to: public ones only. No Django in here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SPECIAL = [
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # shared by customers of a provider
         "127.0.0.0/8",  # this machine
-        "169.254.0.0/16",  # link-local, and what clouds tell their machines
+        "169.254.0.0/16",  # link-local, and metadata services of clouds
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocols: also those of the nearest router
         "192.0.2.0/24",  # documentation
@@ -40,7 +40,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Refused(Exception):
-    """An address that nobody may have us connect to."""
+    """An address that channels must not connect to."""
 
 
 def networks(texts: Iterable[str]) -> list[IPNetwork]:
@@ -49,7 +49,7 @@ def networks(texts: Iterable[str]) -> list[IPNetwork]:
 
 
 def is_public(address: str, allowed: Sequence[IPNetwork] = ()) -> bool:
-    """Whether this IP address is one of the internet, or of the `allowed` networks; also through IPv6 disguises."""
+    """Return whether this IP address is public or in the `allowed` networks; IPv4 inside IPv6 is looked into."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

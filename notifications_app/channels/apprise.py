@@ -26,7 +26,7 @@ MAX_URL_LENGTH = 2000
 MAX_TEXT_LENGTH = 3000
 _CHILD = "notifications_app.channels.apprise_child"
 # What a child needs to find the internet; nothing of ours, no key, no password. No proxy either: it would be the proxy that
-# resolves names and connects, and nobody would check to where.
+# resolves names and connects, to addresses that were not checked.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 # What services answer when the token or the recipient is wrong.
 _REFUSED_FOR_GOOD = re.compile(r"error\s*=\s*(?:400|401|403|404|410)\b")

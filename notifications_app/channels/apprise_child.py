@@ -1,6 +1,6 @@
 """One message through Apprise, in a process of its own: `python -m notifications_app.channels.apprise_child`.
 
-More than a hundred plugins, none of them ours, get an address that somebody typed in. Here they can reach no private
+More than a hundred plugins, none of them ours, get an address that a user entered. Here they can reach no private
 network, start no program, read no file of ours, write none, and are killed by our parent when they hang. stdin holds
 {"action": "check" or "send", "url", "title", "body", "type", "allowed_networks"}; stdout is one JSON answer:
 {"ok": true, "address": "tgram://1...p/"} or {"ok": false, "reason": "..."}. No Django in here.
@@ -23,7 +23,7 @@ import apprise
 from notifications_app.channels.addresses import IPNetwork, is_public, networks
 from tasks_app.utils.hostnames import InvalidHostname, ascii_host
 
-# These tell the machine itself, not a person: its log, its desktop, its USB lights.
+# These reach the machine itself, not a person: its log, its desktop, its USB lights.
 LOCAL_SCHEMAS = {
     "syslog", "rsyslog", "dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "blink1", "file", "config",
 }  # fmt: skip
@@ -45,7 +45,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class Log(logging.Handler):
-    """What Apprise says about a failure, which it only logs."""
+    """Collects the reasons of failures, which Apprise only logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def check(order: dict[str, Any]) -> dict[str, Any]:
-    """Whether the address is one, and how it reads without its secrets."""
+    """Check the address; the answer has it without its secrets."""
     schema = order["url"].partition("://")[0].strip().lower()
     if schema in LOCAL_SCHEMAS:
         return {"ok": False, "reason": "local"}
@@ -166,7 +166,7 @@ def resolve_by_idna_2008() -> None:
 
 
 def _has_valid_host(plugin: Any) -> bool:
-    """Whether the host, in other letters than ASCII, can be looked up; what is no host at all is the plugin's business."""
+    """Return whether a host that is not ASCII can be looked up. Values that are no host are left to the plugin."""
     host = getattr(plugin, "host", None)
     if not isinstance(host, str) or host.isascii():
         return True

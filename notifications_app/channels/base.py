@@ -1,4 +1,4 @@
-"""What a channel is: it takes one delivery to one person, or says why it cannot."""
+"""The interface of channels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_REASON_LENGTH = 500
 class DeliveryError(Exception):
     """A delivery did not get through. The text is for people and is stored.
 
-    `permanent`: trying again cannot help. `disables`: nothing will get through there until somebody repairs it.
+    `permanent`: trying again cannot help. `disables`: the address fails until it is repaired.
     """
 
     def __init__(self, reason: str, *, permanent: bool, disables: bool = False) -> None:
@@ -29,7 +29,7 @@ class DeliveryError(Exception):
 
 
 class InvalidDestination(ValueError):
-    """What a person gave as an address cannot be one; the text says why."""
+    """The address of a destination is invalid; the text has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Configured:
 class Channel(ABC):
     """A way to send messages to people. A new one is a file here, a line in the registry and a test.
 
-    `kind` is stored, `label` is shown, `phrase` completes "Notify somebody ..." in the description of a rule.
+    `kind` is stored, `label` is shown, `phrase` completes "Notify <people> ..." in the description of a rule.
     """
 
     kind: ClassVar[str]
@@ -55,11 +55,11 @@ class Channel(ABC):
     has_destinations: ClassVar[bool] = False
 
     def address_of(self, user: AbstractUser) -> str:
-        """Where this channel reaches `user`, for channels without destinations. Raises DeliveryError where it cannot."""
+        """Return the address of `user`, for channels without destinations. Raises DeliveryError where there is none."""
         return ""
 
     def configure(self, url: str) -> Configured:
-        """A new destination with this address. Raises InvalidDestination."""
+        """Check the address and return it as it is stored. Raises InvalidDestination."""
         raise InvalidDestination(self.kind)
 
     @abstractmethod

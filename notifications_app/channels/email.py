@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from notifications_app.models import Delivery
 
-# These are about the server or our account on it, not about the message: somebody will repair it.
+# These are about the server or our account on it, not about the message, and can be repaired.
 _OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
 
 
@@ -57,7 +57,7 @@ class EmailChannel(Channel):
 
 
 def is_permanent(error: OSError) -> bool:
-    """Did the server refuse this message for good (RFC 5321 section 4.2.1: 5yz)? Everything else may be tried again."""
+    """Return whether the server refused this message for good (RFC 5321 section 4.2.1: 5yz)."""
     if isinstance(error, _OUR_OWN_TROUBLE):
         return False
     if isinstance(error, smtplib.SMTPRecipientsRefused):

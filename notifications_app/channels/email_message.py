@@ -1,4 +1,4 @@
-"""What an e-mail of a delivery looks like: text, HTML with a sketch of the place, files, and the way to unsubscribe."""
+"""The e-mail of a delivery: text, HTML with a sketch of the place, attachments, unsubscribe headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In the application: the stored notification is the message."""
+"""The inbox in the application: the stored notification is the message."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class InAppChannel(Channel):
     sent_by_writing = True
 
     def send(self, delivery: Delivery, address: str) -> str:
-        """Nothing is left to do: whoever lists their notifications sees it."""
+        """Do nothing: the stored notification is in the inbox."""
         return ""

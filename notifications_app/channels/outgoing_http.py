@@ -1,4 +1,4 @@
-"""One POST to a server nobody vouches for: to the address that was checked, bounded in time and bytes, no redirects."""
+"""One POST to an untrusted server: to the checked address, bounded in time and bytes, without redirects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NoAnswer(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said; `body` is at most its first 64 KiB."""
+    """The answer of a server; `body` is at most its first 64 KiB."""
 
     status: int
     body: bytes
@@ -75,7 +75,7 @@ def post(
     host = _host_of(parts)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     deadline = time.monotonic() + total_seconds
-    # Resolved once: what is connected to is what was checked, whatever the name says a moment later.
+    # Resolved once: the checked address is connected to, even if the name changes meanwhile.
     connection = _Connection(_connect(resolve(host, port, allowed), port), deadline)
     try:
         if parts.scheme == "https":
@@ -127,7 +127,7 @@ class _Connection:
         try:
             return Answer(response.status, response.read(MAX_ANSWER_BYTES))
         except (http.client.HTTPException, OSError):
-            # It said what it thinks of the message; the rest of its answer matters to nobody.
+            # The status is known; the rest of the answer is not needed.
             return Answer(response.status, b"")
 
     def close(self) -> None:

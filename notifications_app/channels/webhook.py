@@ -34,7 +34,7 @@ _LATER = {408, 425, 429}
 # The address itself is wrong, not this one message.
 _NOT_THERE = {401, 403, 404, 405, 410}
 _ANSWER_LENGTH = 200
-# So many of what a digest stands for are in its body, some 400 KB; the log of deliveries has all of it.
+# Merged deliveries listed in the body of a digest, some 400 KB; the log of deliveries has all of them.
 MAX_LISTED = 1000
 
 
@@ -71,7 +71,7 @@ class WebhookChannel(Channel):
 
 
 def judged(answer: Answer) -> str:
-    """The answer in words, where the server took the message. Raises DeliveryError where it did not."""
+    """Return the answer as text if the server accepted the message. Raises DeliveryError otherwise."""
     words = one_line(f"{answer.status} {answer.body[:_ANSWER_LENGTH].decode('utf-8', 'replace')}")
     if 200 <= answer.status < 300:
         return words
@@ -113,7 +113,7 @@ def _told(delivery: Delivery) -> dict[str, Any]:
 
 
 def _merged(digest: Delivery) -> dict[str, Any] | None:
-    """What an outage left, each with the key under which it may have come before; None for a digest of something else."""
+    """The deliveries merged into a digest, each with its own idempotency key; None for a digest of held alerts."""
     by_kind: Counter[str] = Counter()
     for one in merged_counts(digest):
         by_kind[one.kind] += one.count
@@ -144,7 +144,7 @@ def new_signing_secret() -> str:
 def idempotency_key(delivery: Delivery) -> str:
     """The same at every attempt; the time keeps keys apart after a database was set up anew.
 
-    A digest that more was merged into since its last attempt is another message: nobody may take it for the smaller one.
+    A digest that more was merged into since its last attempt is another message with another key.
     """
     key = f"delivery-{delivery.pk}-{delivery.created_at.timestamp():.0f}"
     count = delivery.merged.count() if delivery.notification.kind == NotificationKind.DIGEST else 0

@@ -1,4 +1,4 @@
-"""To the pages a person has open: over the channel layer to every web process that holds one (/ws/notifications/)."""
+"""Open pages of a person: over the channel layer to every web process that holds one (/ws/notifications/)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class WebSocketChannel(Channel):
     phrase = gettext_lazy("on open pages")
 
     def send(self, delivery: Delivery, address: str) -> str:
-        """Nobody listening is no failure: the notification waits in the inbox."""
+        """Publish to the person's open pages. No open page is no failure: the notification is in the inbox."""
         notification = delivery.notification
         layer: Any = get_channel_layer()
         message = {"type": "notification.created", "notification": as_json(notification)}
@@ -41,7 +41,7 @@ def user_group(user_id: int) -> str:
 
 
 def as_json(notification: Notification) -> dict[str, Any]:
-    """What a page is notified."""
+    """The notification as open pages get it."""
     return {
         "id": notification.pk,
         "kind": notification.kind,

@@ -1,1 +1,1 @@
-"""Which rules want which events, who is notified, and when. Pure: values in, values out."""
+"""Matching of events with rules, and the time of notification. Pure: values in, values out."""

@@ -1,4 +1,4 @@
-"""Which rules want which events, who hears of them, when, and why the others do not. Pure: values in, values out."""
+"""Decisions of rules about events: the people to notify, the time, and the reason for each no. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks_app.geo.windows import Windows, is_open
 GEOFENCE_KINDS = frozenset({"geofence_enter", "geofence_exit"})
 # Late events up to this age become one digest per person; older ones are history.
 BACKLOG_MAX_AGE = timedelta(hours=24)
-# How long a digest of what came late, or too many at once, gathers.
+# Time that a digest of late or too many events gathers.
 GATHERING = timedelta(minutes=5)
 
 
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why. The first ones are about the rule, the others about a person."""
+    """The reason of a decision. The first ones are about the rule, the others about a person."""
 
     OTHER_KIND = "other_kind"
     OTHER_FLEET = "other_fleet"
@@ -56,7 +56,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleValue:
-    """An active rule. What is empty does not narrow anything down; no fleet is every fleet."""
+    """An active rule. Empty fields do not restrict it; no fleet is every fleet."""
 
     id: int
     fleet_id: int | None
@@ -78,7 +78,7 @@ class RuleValue:
 
 @dataclass(frozen=True, slots=True)
 class EventValue:
-    """What rules ask of an event. `id` is None for an alert that was asked for directly and has no stored event.
+    """The facts of an event that rules depend on. `id` is None for a requested alert without a stored event.
 
     `began_at` and `ended_at` are of what lasts; `inside` names geofences it happened in, of those any rule asks for.
     """
@@ -98,7 +98,7 @@ class EventValue:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may see which fleet: some users all of them, the others those of their memberships (fleet -> user -> role)."""
+    """Access to fleets: of some users to all of them, of the others by membership (fleet -> user -> role)."""
 
     everywhere: frozenset[int] = frozenset()
     members: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
@@ -107,11 +107,11 @@ class Access:
         return user_id in self.everywhere or user_id in self.members.get(fleet_id, ())
 
     def holders(self, fleet_id: int, roles: frozenset[str]) -> set[int]:
-        """Who has one of these roles in the fleet."""
+        """The users with one of these roles in the fleet."""
         return {user_id for user_id, role in self.members.get(fleet_id, {}).items() if role in roles}
 
 
-# Rule, device, kind -> when the event was of which the rule last notified: cooldowns go by the time of events.
+# (rule, device, kind) -> time of the last notified event: cooldowns go by the time of events.
 NotifiedAt = dict[tuple[int, int, str], datetime]
 
 
@@ -133,7 +133,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one rule means for one person (None: for nobody, the rule itself does not want the event), and why."""
+    """The decision of one rule for one person, with its reason. Without a user the rule does not match the event."""
 
     rule: RuleValue
     user_id: int | None
@@ -143,13 +143,13 @@ class Decision:
 
 
 def match(event: EventValue, rules: Iterable[RuleValue], context: Context) -> Iterator[Decision]:
-    """What each rule says to `event`: one decision with its reason where it does not want it, else one per person."""
+    """Decide each rule about `event`: one decision where it does not match, else one per person."""
     for rule in rules:
         yield from decide(rule, event, context)
 
 
 def decide(rule: RuleValue, event: EventValue, context: Context) -> list[Decision]:
-    """What one rule says, likewise. Notes the time in `context.notified_at` where the rule has a cooldown and notifies."""
+    """Decide one rule, likewise. Updates `context.notified_at` where the rule has a cooldown and notifies."""
     reason = refusal(rule, event, context)
     if reason is not None:
         return [Decision(rule, None, Outcome.NO, reason)]
@@ -165,7 +165,7 @@ def decide(rule: RuleValue, event: EventValue, context: Context) -> list[Decisio
 
 
 def refusal(rule: RuleValue, event: EventValue, context: Context) -> Reason | None:
-    """The first reason why `rule` does not want `event`; None when it does."""
+    """The first reason against `event` in `rule`; None if the rule matches."""
     if event.kind not in rule.event_kinds:
         return Reason.OTHER_KIND
     if rule.fleet_id is not None and rule.fleet_id != event.fleet_id:
@@ -216,7 +216,7 @@ def _duration(event: EventValue) -> timedelta:
 
 
 def _lasts_long_enough_at(rule: RuleValue, event: EventValue, context: Context) -> datetime | None:
-    """When what still goes on will have lasted as long as the rule wants; None where there is nothing to wait for."""
+    """The time at which an ongoing state will have lasted as long as the rule requires; None if it need not be awaited."""
     if not rule.min_duration or not traits_of(event.kind).lasts or context.expressly or _is_over(event):
         return None
     due_at = (event.began_at or event.occurred_at) + rule.min_duration
@@ -243,13 +243,13 @@ def _for_person(rule: RuleValue, event: EventValue, user_id: int, is_late: bool,
 
 
 def gathered_at(person: Person, now: datetime) -> datetime:
-    """When a digest of what came late, or too many at once, goes to a person."""
+    """The due time of a person's digest of late or too many events."""
     due = now + GATHERING
     return quiet_until(person, due) or due
 
 
 class RuleIndex:
-    """Rules by what of an event can be looked up: its fleet and kind, and then device or geofence.
+    """An index of rules by fleet and kind, and then by device or geofence.
 
     So the rules of other fleets, kinds, devices and geofences cost nothing.
     """
@@ -272,7 +272,7 @@ class RuleIndex:
             yield "any", (None,)
 
     def candidates(self, event: EventValue) -> Iterator[RuleValue]:
-        """The rules that may want `event`; each once."""
+        """The rules that may match `event`, each once."""
         for fleet_id in (event.fleet_id, None):
             for what, one in (("any", None), ("device", event.device_id), ("geofence", event.geofence_id)):
                 yield from self._found.get((fleet_id, event.kind, what, one), ())

@@ -1,4 +1,4 @@
-"""When a person hears of something: quiet hours and digests on their own clock. Pure: values in, values out."""
+"""Times of delivery: quiet hours and digests in a person's time zone. Pure: values in, values out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What is notified together: every so many minutes, or daily at a local time; neither means at once."""
+    """The interval of a digest: so many minutes, or daily at a local time. Empty: no digest."""
 
     every_minutes: int | None = None
     daily_at: time | None = None
@@ -22,7 +22,7 @@ NO_DIGEST = Digest()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An active user, as far as it matters to when they are notified."""
+    """An active user's time zone, quiet hours and digest."""
 
     user_id: int
     zone: tzinfo
@@ -32,7 +32,7 @@ class Person:
 
 
 def quiet_until(person: Person, moment: datetime) -> datetime | None:
-    """When the quiet hours end that `moment` is in; None outside of them. Hours that begin when they end are none."""
+    """The end of the quiet hours that `at` is in; None outside of them. Equal begin and end mean no quiet hours."""
     begin, end = person.quiet_from, person.quiet_to
     if begin is None or end is None or begin == end:
         return None
@@ -43,7 +43,7 @@ def quiet_until(person: Person, moment: datetime) -> datetime | None:
 
 
 def digest_due(digest: Digest, person: Person, moment: datetime) -> datetime:
-    """When a digest goes out whose first event came at `moment`; one that would come in quiet hours waits for their end."""
+    """The due time of a digest whose first event came at `at`; never inside quiet hours."""
     if digest.daily_at is not None:
         due = _next(digest.daily_at, moment.astimezone(person.zone))
     else:
@@ -52,7 +52,7 @@ def digest_due(digest: Digest, person: Person, moment: datetime) -> datetime:
 
 
 def is_due_daily(at: time, zone: tzinfo, moment: datetime, *, within: timedelta) -> datetime | None:
-    """The latest time the clocks of `zone` showed `at`, if that is no longer ago than `within`."""
+    """The latest time at which clocks of `zone` showed `clock`, if it is no longer ago than `within`."""
     local = moment.astimezone(zone)
     last = datetime.combine(local.date(), at, tzinfo=zone)
     if last > local:

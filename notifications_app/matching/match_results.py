@@ -23,7 +23,7 @@ from notifications_app.matching.event_traits import traits_of
 
 @dataclass(slots=True)
 class Alert:
-    """One person hears of one event, once, through all the channels the rules name together."""
+    """One event to notify one person of, once, through the channels of all matching rules."""
 
     event: EventValue
     user_id: int
@@ -33,7 +33,7 @@ class Alert:
 
 @dataclass(slots=True)
 class Held:
-    """So many events of a kind and device that one person hears of later."""
+    """The events of one kind and device that are held for one person."""
 
     user_id: int
     device_id: int
@@ -48,7 +48,7 @@ class Held:
 
 @dataclass(slots=True)
 class MatchResults:
-    """What follows from events. `waits`: (rule, event) -> when; `escalations`: (rule, event) to be watched."""
+    """The results of matching events. `waits`: (rule, event) -> due time; `escalations`: (rule, event) to watch."""
 
     alerts: list[Alert] = field(default_factory=list)
     held: dict[tuple[int, int, str, str], Held] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def collect(
 
 
 def _note_rules(decisions: Iterable[Decision], event: EventValue, results: MatchResults) -> None:
-    """What a rule leaves behind, whoever it notifies."""
+    """Add cooldowns, waits and escalations, which belong to the rule and not to a person."""
     wanting = {}
     for one in decisions:
         if one.outcome is Outcome.WAIT and event.id is not None and one.due_at is not None:
@@ -110,7 +110,7 @@ def _alerts(decisions: Iterable[Decision], event: EventValue) -> dict[int, Alert
 
 
 def _hold_rest(decisions: Iterable[Decision], event: EventValue, results: MatchResults) -> None:
-    """Hold what no rule notifies at once anyway; of several reasons the first decides, so that an event counts once."""
+    """Hold the channels without an alert at once; the first of several reasons counts, so that an event counts once."""
     notified = {user_id: alert.channels for user_id, alert in _alerts(decisions, event).items()}
     for one in decisions:
         if one.outcome is not Outcome.HOLD or one.user_id is None or one.due_at is None:

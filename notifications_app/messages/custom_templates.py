@@ -1,4 +1,4 @@
-"""Staff's own texts: plain text with `{{ name }}` and `{% if name %}...{% else %}...{% endif %}`, and nothing else. Pure.
+"""Custom templates: text with `{{ name }}` and `{% if name %}...{% else %}...{% endif %}`, and nothing else. Pure.
 
 No filters, no loops, no look-ups: what a template can do is what stands here. Every name is checked before it is saved.
 """

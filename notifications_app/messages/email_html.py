@@ -1,7 +1,7 @@
 """HTML that staff write for e-mails: formatting and links, nothing that runs and nothing that is loaded. Pure.
 
 What may stand in it is listed here; everything else goes when a message is written (`cleaned`, by the parser of a browser), and
-is named to whoever saves it (`problem_in`).
+is named to the author who saves it (`problem_in`).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What to draw, in degrees as (latitude, longitude): the place, the way there (oldest first), a geofence's area."""
+    """The contents of a sketch, in degrees as (latitude, longitude): place, way there (oldest first), geofence area."""
 
     place: Point
     way: Sequence[Point] = ()

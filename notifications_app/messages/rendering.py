@@ -1,4 +1,4 @@
-"""From a message to what one recipient gets: subject, text and HTML in the recipient's language and time zone."""
+"""Rendering of messages with the built-in templates, in the recipient's language, time zone and units."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """News of one kind (a NotificationKind) with the values its templates name. Times in it are aware datetimes."""
+    """A message of one kind (models.kinds.MessageKind) with the values of its templates. Times are aware datetimes."""
 
     kind: str
     context: dict[str, Any]
@@ -31,7 +31,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """How a person reads: recipients with equal values get equal texts."""
+    """The language, time zone and units of a person. Recipients with equal values get equal texts."""
 
     language: str
     time_zone: str
@@ -40,7 +40,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What is stored and sent."""
+    """The texts of a message as stored and sent."""
 
     subject: str
     text: str
@@ -48,7 +48,7 @@ class Rendered:
 
 
 def render_builtin(message: Message, recipient: Recipient, *, subject: str = "") -> Rendered:
-    """Render the three templates `notifications_app/<kind>.{subject.txt,txt,html}` for `recipient`; with another `subject`."""
+    """Render the three built-in templates of the kind for `recipient`; with another `subject` if one is given."""
     with recipient_locale(recipient):
         context = context_of(message, recipient)
         subject = subject or one_line(_template(message.kind, "subject.txt", context))
@@ -70,7 +70,7 @@ def recipient_locale(recipient: Recipient) -> Iterator[None]:
 
 
 def context_of(message: Message, recipient: Recipient) -> dict[str, Any]:
-    """What the built-in templates may name."""
+    """The values of the built-in templates."""
     return {
         **message.context,
         "site_url": settings.SITE_URL,

@@ -1,4 +1,4 @@
-"""Making text from outside (names, messages) safe to store and to put in a header."""
+"""Cleaning of foreign text (names, messages) for storage and headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that staff's own texts may name: texts only, already in the recipient's language, units and time zone."""
+"""The values of custom templates: texts in the recipient's language, units and time zone."""
 
 from __future__ import annotations
 

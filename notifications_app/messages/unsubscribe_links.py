@@ -1,4 +1,4 @@
-"""The link with which somebody unsubscribes without logging in: signed, it says who and what of, and never ends."""
+"""Links to unsubscribe without logging in: signed, with the user and the rule or kind, valid for ever."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SALT = "notifications_app.messages.unsubscribe_links"
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a person gets by e-mail: the news of a rule or, without one (0), of a kind."""
+    """The e-mails of one user about a rule or, without one (0), of a kind of message."""
 
     user_id: int
     rule_id: int

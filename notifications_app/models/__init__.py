@@ -1,4 +1,4 @@
-"""Rules, notifications, deliveries with their attempts, people's destinations and preferences, staff's own texts."""
+"""Rules, notifications, deliveries with their attempts, destinations, preferences, custom templates."""
 
 from notifications_app.models.deferred import (
     Escalation,

@@ -1,4 +1,4 @@
-"""What stands between an event and its messages: events to be matched, and what is notified later."""
+"""The event outbox, and alerts that are deferred: pending, held, escalated; cooldowns; trouble of the system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks_app.models import Device, Event
 
 
 class EventDispatch(models.Model):
-    """Events that rules have not been asked about yet. Written with the events; deleted with what follows from them."""
+    """A row of the event outbox: events not yet matched. Written with the events, deleted with the results."""
 
     event_ids = ArrayField(models.BigIntegerField())
     created_at = models.DateTimeField()
@@ -26,7 +26,7 @@ class EventDispatch(models.Model):
 
 
 class WaitingAlert(models.Model):
-    """A rule notifies of this event at `due_at`, if what happened still lasts then."""
+    """An alert of this event for its rule at `due_at`, if the state still lasts then."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
@@ -49,7 +49,7 @@ class HoldReason(models.TextChoices):
 
 
 class HeldAlert(models.Model):
-    """What one person hears of later, in one digest: so many events of one kind of one device, so it stays bounded."""
+    """Events held for a person's digest, counted by kind and device so that the table stays bounded."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
@@ -73,7 +73,7 @@ class HeldAlert(models.Model):
 
 
 class RuleCooldown(models.Model):
-    """When a rule last notified of a kind of event of a device."""
+    """The time of the last notified event of a rule, kind and device."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
@@ -92,7 +92,7 @@ class RuleCooldown(models.Model):
 
 
 class Escalation(models.Model):
-    """News that nobody has acknowledged yet: at `due_at` the rule's next step is notified. Deleted when it ends."""
+    """An unacknowledged alert: the rule's next step is notified at `due_at`. Deleted when it ends."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
@@ -109,7 +109,7 @@ class Escalation(models.Model):
 
 
 class SystemTrouble(models.Model):
-    """Trouble of the system that administrators were notified of; deleted when it is over."""
+    """Trouble of the system, with the time administrators were notified; deleted when it is over."""
 
     key = models.CharField(max_length=100, primary_key=True)
     since = models.DateTimeField()

@@ -26,7 +26,7 @@ class Delivery(models.Model):
     """The sending of one notification through one channel, with how often it was tried and what came back.
 
     `destination` is which of the person's own, for channels that have any. `address` is readable, without secrets.
-    `merged_into` is the digest that notified this one together with others, after an outage.
+    `merged_into` is the digest that replaced this one and others after an outage.
     """
 
     # The constraint of destinations below begins with the notification: an index of its own would only cost.
@@ -50,7 +50,7 @@ class Delivery(models.Model):
     address = models.CharField(_("address"), max_length=320, blank=True)
     state = models.CharField(_("state"), max_length=8, choices=DeliveryState, default=DeliveryState.PENDING)
     attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
-    # Attempts before somebody asked for the delivery to be tried again: these do not count towards the limit.
+    # Attempts before a requested retry, which do not count towards the limit.
     attempts_forgiven = models.PositiveIntegerField(default=0, editable=False)
     last_error = models.TextField(_("last error"), blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -131,5 +131,5 @@ class DeliveryAttempt(models.Model):
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it took; None while it runs, or when its sender died."""
+        """The duration of the attempt; None while it runs, or if its sender died."""
         return (self.finished_at - self.started_at).total_seconds() if self.finished_at else None

@@ -1,4 +1,4 @@
-"""Where channels reach people: a person's own webhooks and chats, switched off when they stop working."""
+"""Destinations: a person's webhooks and chats, switched off when they stop working."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifications_app.models.kinds import channel_choices
 
 
 class Destination(models.Model):
-    """Where a channel reaches one person. What is secret (addresses with tokens, signing keys) is stored encrypted.
+    """An address of one person for a channel. Secrets (addresses with tokens, signing keys) are stored encrypted.
 
     For e-mail, which goes to the address of the account, a row exists only while that address is switched off.
     """
@@ -40,7 +40,7 @@ class Destination(models.Model):
 
     @property
     def secrets(self) -> dict[str, str]:
-        """What is secret, in clear. Raises encryption.Unreadable when no key opens it."""
+        """The decrypted secrets. Raises encryption.Unreadable if no key opens them."""
         return encryption.decrypt(self.encrypted_secrets)
 
     @secrets.setter

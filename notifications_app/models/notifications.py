@@ -12,10 +12,10 @@ from tasks_app.models import Device, Event
 
 
 class Notification(models.Model):
-    """One message to one person. `dedupe_key` makes writing it idempotent: the same news reaches a person once.
+    """One message to one person. `dedupe_key` makes writing it idempotent: a person gets a message once.
 
-    `on_behalf_to` is set for a message that goes to somebody without an account: `user` is then who answers for it.
-    The texts of an event's message may be empty until somebody reads or sends it (services.texts puts them there);
+    `on_behalf_to` is the address of a recipient without an account; `user` is then the person responsible for it.
+    The texts of an event's message may be empty until it is first read or sent (services.texts fills them);
     `event_data` is what then replaces values of the event's own data.
     """
 
@@ -61,7 +61,7 @@ class Notification(models.Model):
 
 
 class NotificationAttachment(models.Model):
-    """A file that goes with a notification. It stays where it is stored, and belongs to whoever put it there."""
+    """A file attached to a notification. It stays in the storage and belongs to the package that stored it."""
 
     notification = models.ForeignKey(
         Notification, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("notification")

@@ -1,4 +1,4 @@
-"""What people unsubscribed from by e-mail."""
+"""Opt-outs from e-mails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from notifications_app.models.rules import Rule
 
 
 class EmailOptOut(models.Model):
-    """Somebody unsubscribed from the e-mails of one rule or, where none is named, of one kind of news."""
+    """An opt-out of a user from the e-mails of one rule or, without a rule, of one kind of message."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="email_opt_outs", verbose_name=_("user")

@@ -1,4 +1,4 @@
-"""How one person wants to be notified."""
+"""A person's notification preferences."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tasks_app.models.fleets import validate_time_zone
 
 
 def default_language() -> str:
-    """That of the server: whoever chose only units goes on reading as before."""
+    """The server's language, so that a user who sets only units keeps it."""
     return settings.LANGUAGE_CODE
 
 
 def default_time_zone() -> str:
-    """That of the server."""
+    """The server's time zone."""
     return settings.TIME_ZONE
 
 
 class NotificationPreference(models.Model):
-    """How one person reads (language, zone, units), when they want quiet, and whether the daily summary comes.
+    """A person's language, time zone and units, quiet hours, digest and daily summary.
 
-    Times are on their own clock. Quiet hours hold back what rules tell, except urgent kinds, until they end, and
-    what else may wait (services.notifications). A digest gathers it; a rule's own digest comes first.
+    Times are in the person's time zone. Quiet hours hold alerts of rules, except urgent kinds, until they end, and
+    messages that may wait (MessageKind.waits_in_quiet_hours). A rule's own digest comes before the person's.
     """
 
     user = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""Rules: who wants to hear of what, under which conditions, when and how."""
+"""Rules: the events to notify of, the people, the conditions, times and channels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _check_choices(values: Sequence[str], allowed: Sequence[str]) -> None:
 class Rule(models.Model):
     """Notify these people of these kinds of events through these channels.
 
-    What is left empty does not narrow anything down: no fleet is every fleet, no devices are all of the fleet. `windows`
+    Empty fields do not restrict the rule: no fleet is every fleet, no devices are all of the fleet. `windows`
     (see geo.windows) are on the clocks of the event's fleet. `geofences` narrow down entering and leaving;
     `within_geofences` is about where any event happened.
     """
@@ -147,13 +147,13 @@ class Rule(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Raise ValidationError for a rule that could never tell anything."""
+        """Raise ValidationError for a rule that could never match."""
         if NotificationKind.SYSTEM in (self.event_kinds or ()) and self.fleet_id is not None:
             raise ValidationError({"fleet": _("System alerts belong to no fleet: leave the fleet empty.")})
 
 
 class EscalationStep(models.Model):
-    """Whom a rule notifies when nobody has acknowledged its news so many minutes after it was notified."""
+    """The people to notify if an alert of the rule is not acknowledged within so many minutes."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="escalation_steps", verbose_name=_("rule"))
     after_minutes = models.PositiveIntegerField(

@@ -1,4 +1,4 @@
-"""Staff's own texts of messages, in place of the built-in ones."""
+"""Custom templates of messages, in place of the built-in ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifications_app.models.kinds import message_kind_choices
 
 
 class MessageTemplate(models.Model):
-    """The texts of one kind of news in one language. An empty part is that of the built-in template."""
+    """The custom texts of one kind of message in one language. Empty parts are those of the built-in template."""
 
     kind = models.CharField(_("kind"), max_length=16, choices=message_kind_choices)
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)

@@ -1,4 +1,4 @@
-"""Who could be notified: rules, people and what they may see, each kind of row read once however many events there are."""
+"""The people whom rules may notify, their access and preferences. Each kind of row is read once per call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
 
-# A null language falls back to the system's, a null zone to that of the fleet the news is about.
+# A null language falls back to the system's, a null zone to that of the fleet.
 Preference = tuple[str | None, str | None, Units]
 Preferences = dict[int, Preference]
 NO_PREFERENCE: Preference = (None, None, Units())
@@ -29,7 +29,7 @@ NO_PREFERENCE: Preference = (None, None, Units())
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Rules with what deciding needs of the people they may name, and how those read."""
+    """Rules, the facts about people that decisions need, and the preferences of these people."""
 
     rules: list[RuleValue]
     context: Context
@@ -48,7 +48,7 @@ def read_audience(
     device_ids: Collection[int] = (),
     expressly: bool = False,
 ) -> Audience:
-    """What is to be known of everybody these rules may tell about these fleets and devices. At most five queries.
+    """Read the audience of these rules for these fleets and devices. At most five queries.
 
     Cooldowns count for `device_ids`; none are read for what is asked for `expressly`.
     """
@@ -68,7 +68,7 @@ def read_audience(
 
 
 def _members(fleet_ids: Iterable[int], user_ids: set[int], roles: set[str]) -> dict[int, dict[int, str]]:
-    """Fleet -> user -> role, of these users and of whoever has one of these roles."""
+    """Fleet -> user -> role, of these users and of the holders of these roles."""
     if not user_ids and not roles:
         return {}
     wanted = Q(user__in=user_ids) | Q(role__in=roles)
@@ -89,7 +89,7 @@ def _read_cooldowns(rule_ids: list[int], device_ids: Collection[int]) -> Notifie
 
 
 def person_of(user: AbstractUser) -> Person:
-    """When a user, read with their preference, wants to be notified."""
+    """Quiet hours and digest of a user who was read with their preference."""
     preference = getattr(user, "notification_preference", None)
     if preference is None:
         return Person(user.pk, time_zone_or_default(settings.TIME_ZONE))
@@ -109,19 +109,19 @@ def read_people(user_ids: Collection[int]) -> list[AbstractUser]:
 
 
 def fleet_managers(fleet: Fleet) -> list[AbstractUser]:
-    """The active managers of a fleet: whom to tell where nobody made a rule."""
+    """The active managers of a fleet: the people to notify where there are no rules."""
     memberships = FleetMembership.objects.filter(fleet=fleet, role=FleetRole.MANAGER)
     return read_people(list(memberships.values_list("user_id", flat=True)))
 
 
 def administrators() -> list[AbstractUser]:
-    """Active superusers and staff: who hears of the system's own trouble."""
+    """Active superusers and staff, the people to notify of the system's own trouble."""
     users = get_user_model().objects.filter(Q(is_superuser=True) | Q(is_staff=True), is_active=True)
     return list(users.select_related("notification_preference").order_by("pk"))
 
 
 def preferences_of(people: Iterable[AbstractUser]) -> Preferences:
-    """How each of these people reads; they must have been read with their preference."""
+    """The preferences of these people, who must have been read with them."""
     preferences: Preferences = {}
     for user in people:
         preference = getattr(user, "notification_preference", None)
@@ -134,7 +134,7 @@ def preferences_of(people: Iterable[AbstractUser]) -> Preferences:
 def recipient_of(preference: Preference, fallback_zone: str) -> Recipient:
     """The recipient of a preference; without one the system's language and `fallback_zone`.
 
-    A zone that this system does not know (any more) never keeps news, nor the positions it came with, from being
+    A zone that this system does not know (any more) never keeps a message, nor the positions it came with, from being
     written: then times are in the system's zone.
     """
     language, zone, units = preference

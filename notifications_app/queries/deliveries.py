@@ -1,4 +1,4 @@
-"""Who may see which deliveries and destinations: everybody their own, staff with the permission all deliveries."""
+"""Visible deliveries and destinations: one's own, for staff with the permission all deliveries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def visible_deliveries(user: Any) -> QuerySet[Delivery]:
 
 
 def own_destinations(user: Any) -> QuerySet[Destination]:
-    """The destinations of `user`. Nobody uses those of others, staff neither: they hold secrets."""
+    """The destinations of `user`. Those of others are hidden from staff, too: they hold secrets."""
     if not user.is_authenticated or not user.is_active:
         return Destination.objects.none()
     return Destination.objects.filter(user=user)

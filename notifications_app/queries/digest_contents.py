@@ -1,4 +1,4 @@
-"""What a digest of an outage lists together: the deliveries that were merged into it, as far as its recipient may see them."""
+"""The contents of a digest after an outage: the merged deliveries that its recipient may see."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks_app.queries.access import visible_devices
 
 @dataclass(frozen=True, slots=True)
 class MergedCount:
-    """So many of one vehicle and kind. `kind` is that of their events or, where these are gone, of the notifications."""
+    """A count by vehicle and kind: the kind of the events or, where these are gone, of the notifications."""
 
     vehicle: str
     kind: str
@@ -30,7 +30,7 @@ def merged_into(digest: Delivery) -> QuerySet[Delivery]:
 
 
 def merged_counts(digest: Delivery) -> list[MergedCount]:
-    """How many of which vehicle and kind. One query, however many there are."""
+    """Counts by vehicle and kind. One query."""
     rows = (
         merged_into(digest)
         .order_by()

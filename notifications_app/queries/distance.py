@@ -1,4 +1,4 @@
-"""How far a fleet drove, from its stored positions."""
+"""The distance driven by a fleet, from its stored positions."""
 
 from __future__ import annotations
 

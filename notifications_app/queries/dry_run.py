@@ -1,4 +1,4 @@
-"""Who would hear of an event, through which rule, when; and why the others would not."""
+"""The dry run of an event: every person with the rule, time and reason of the decision."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_RULES = 500
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule (None: no rule at all) means for one person (None: for nobody, whoever it names)."""
+    """The decision of one rule (None: no rule) for one person (None: the rule does not match)."""
 
     rule_id: int | None
     rule: str
@@ -35,7 +35,7 @@ class Verdict:
 
 
 def dry_run(event: Event, device: Device, *, now: datetime) -> list[Verdict]:
-    """What would follow from `event`, which need not be stored; those who would be notified come first.
+    """Match `event`, which need not be stored, and return the decisions, those that notify first.
 
     A stored event is judged as when it was recorded. At most MAX_RULES rules of the fleet are asked. `device` has its
     fleet at hand.
@@ -69,7 +69,7 @@ def _before(audience: Audience, event: Event) -> Audience:
 
 
 def _everybody(device: Device, decisions: Sequence[Decision]) -> dict[int, str]:
-    """Names of all members of the fleet and of whoever a rule names."""
+    """Names of all members of the fleet and of the people in rules."""
     members = FleetMembership.objects.filter(fleet=device.fleet_id).values_list("user_id", flat=True)
     named = {one.user_id for one in decisions if one.user_id is not None}
     return {user.pk: user.get_full_name() or user.get_username() for user in read_people({*members, *named})}

@@ -1,4 +1,4 @@
-"""Events with what rules ask of them, and what messages say of them."""
+"""Facts of events for rules and messages."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def devices_of(events: Iterable[Event]) -> dict[int, Device]:
 def event_values(
     events: Sequence[Event], devices: Mapping[int, Device], rules: Iterable[RuleValue]
 ) -> list[EventValue]:
-    """What rules ask of these events; where they happened only if a rule asks for that."""
+    """The facts of these events; their geofences only if a rule depends on them."""
     wanted = set[int]().union(*(rule.within_geofence_ids for rule in rules))
     inside = inside_of(events, devices, wanted) if wanted else {}
     return [event_value(event, devices[event.device_id], inside.get(event.pk, frozenset())) for event in events]
 
 
 def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset()) -> EventValue:
-    """What rules ask of one event."""
+    """The facts of one event."""
     # An overspeed that is over is as fast as it was at its fastest.
     speed = event.data.get("peak_kph" if event.kind == EventKind.OVERSPEED_END else "speed_kph")
     began_at, ended_at = _span(event)
@@ -52,7 +52,7 @@ def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset
 
 
 def _span(event: Event) -> tuple[datetime | None, datetime | None]:
-    """When what lasts began and, where it is over, ended."""
+    """Begin of a lasting state and, if it is over, its end."""
     if not traits_of(event.kind).lasts:
         return None, None
     seconds = event.data.get("duration_seconds")

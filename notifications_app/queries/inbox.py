@@ -23,6 +23,6 @@ def visible_notifications(user: Any) -> QuerySet[Notification]:
 
 
 def notified_since(moment: datetime, user_ids: Iterable[int]) -> dict[int, int]:
-    """How many notifications of events each of these users was sent since then; users without any are left out."""
+    """The number of event notifications of each of these users since `at`; users without any are left out."""
     sent = Notification.objects.filter(user__in=list(user_ids), created_at__gte=moment, event__isnull=False)
     return dict(sent.order_by().values_list("user_id").annotate(count=Count("pk")))

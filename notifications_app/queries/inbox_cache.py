@@ -46,7 +46,7 @@ def recent_notifications(user: Any) -> dict[str, Any]:
 
 
 def unread_count(user: Any) -> int:
-    """How many notifications `user` has not read."""
+    """The number of unread notifications of `user`."""
     if not user.is_authenticated or not user.is_active:
         return 0
     return recent_notifications(user)["unread"]

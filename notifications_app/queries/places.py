@@ -1,4 +1,4 @@
-"""In which geofences events happened."""
+"""Geofences of events, by place."""
 
 from __future__ import annotations
 

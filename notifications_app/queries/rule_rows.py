@@ -1,4 +1,4 @@
-"""Rules as people look at them."""
+"""Visible rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who wants to hear, by rules, of what is no event of a device: reports, and the system itself."""
+"""People whom rules name for messages that are no event of a device: reports, system alerts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from notifications_app.queries.audience import read_audience, time_zone_or_defau
 from notifications_app.queries.rules import rule_values, rules_about
 from tasks_app.models import Fleet
 
-# What is about no fleet or no device in particular: only rules that name none want it, and only staff may hear of it.
+# No fleet or no device: only rules that name none match, and only staff may be notified.
 _NONE = 0
 
 
 def channels_by_rules(
     kind: str, *, now: datetime, fleet: Fleet | None = None, device_id: int | None = None
 ) -> dict[int, set[str]]:
-    """The channels through which rules want each person (by user id) to hear of it; at most six queries.
+    """The channels of each person (by user id) by the rules about this kind. At most six queries.
 
     Rules decide by kind, fleet, device and time of the week. Durations, cooldowns, digests and escalation are of events.
     """

@@ -1,4 +1,4 @@
-"""What is known of the place of a notification's event, to be drawn."""
+"""The sketch of the place of a notification's event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_POINTS = 80
 
 
 def sketch_of(notification: Notification) -> Sketch | None:
-    """The event's place, the half hour before and its geofence; None where there is nothing but a point, or not even that."""
+    """The event's place, the half hour before and its geofence; None if no more than a point is known."""
     event = notification.event
     if event is None or event.latitude is None or event.longitude is None:
         return None

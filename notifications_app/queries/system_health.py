@@ -1,4 +1,4 @@
-"""What is wrong with the system right now, as administrators should hear of it. Each trouble has a key that stays the same."""
+"""Present trouble of the system, for administrators. Each trouble has a stable key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trouble:
 
 
 def troubles(*, now: datetime) -> list[Trouble]:
-    """Everything that is wrong at `now`. A few queries, and one look at Redis."""
+    """All trouble at `now`. A few queries, and one read of Redis."""
     return [*_queues(), *_failures(now), *_schedules(), *_disk()]
 
 

@@ -12,7 +12,7 @@ from notifications_app.models.kinds import CHANNEL_KINDS
 
 
 class DraftLike(Protocol):
-    """What is asked of a message to one person."""
+    """The facts of a message to one person that decide its targets."""
 
     @property
     def user_id(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Making and changing rules: everything they name belongs to their fleet, and whoever they tell may see it."""
+"""Changes of rules, with the checks that everything named belongs to their fleet and their people may see it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OF_THE_FLEET = {
 
 @transaction.atomic
 def save_rule(rule: Rule, values: Mapping[str, Any]) -> Rule:
-    """Give a rule these values, its lists of ids and its escalation steps included; what is left out stays.
+    """Set these values of a rule, with its lists of ids and escalation steps; other values stay.
 
     Raises Django's ValidationError naming the field: what is named is unknown, of another fleet, may not see the fleet.
     """
@@ -74,7 +74,7 @@ def _people(fleet: Fleet | None, ids: Sequence[int], name: str) -> list[Any]:
 
 
 def _all_of(rows: Iterable[Any], ids: Collection[int], name: str) -> list[Any]:
-    """Unknown ones and those of other fleets look alike: whether they exist is nobody's business."""
+    """Return the rows; unknown ones and those of other fleets give the same error, so that it reveals no existence."""
     found = {row.pk: row for row in rows}
     if missing := sorted(set(ids) - set(found)):
         listed = ", ".join(map(str, missing[:5]))

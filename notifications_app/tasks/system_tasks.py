@@ -8,7 +8,7 @@ from notifications_app.services import system
 from tasks_app.engine import task
 
 
-# In another queue than the one that sends the messages, so that it can tell of that one being stuck.
+# Not in the queue that sends the messages, so that it can report that queue as stuck.
 @task(queue="cleanup", schedulable=True)
 def check_system() -> dict[str, int]:
     """Notify administrators of queues that are behind, failing jobs, missing workers, a full disk, disabled schedules."""

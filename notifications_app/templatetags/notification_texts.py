@@ -84,14 +84,14 @@ def driven(meters: float, units: Units) -> str:
 
 @register.filter
 def distance_left(kilometers: float, units: Units) -> str:
-    """What is left of an interval of distance, or by how much it is exceeded."""
+    """The rest of an interval of distance, or the excess over it."""
     words = _("%(amount)s over") if kilometers <= 0 else _("%(amount)s left")
     return words % {"amount": distance(abs(kilometers), units)}
 
 
 @register.filter
 def left(number: float, unit: str) -> str:
-    """What is left of an interval, or by how much it is exceeded; `unit` is h or days."""
+    """The rest of an interval, or the excess over it; `unit` is h or days."""
     amount = abs(round(number))
     words = _WORDS_OVER[unit](amount) if number <= 0 else _WORDS_LEFT[unit](amount)
     return words % {"n": _number(amount)}

@@ -1,4 +1,4 @@
-"""What an outage of a mail server or of the workers left unsent: one digest per person and way instead of all of it."""
+"""Merging of deliveries after an outage of a mail server or of the workers: one digest per person and target."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ MAX_PER_MERGE = 10_000
 
 
 def is_backlog_before(now: datetime) -> datetime:
-    """What was written before is not news any more, as with events."""
+    """The time before which notifications count as backlog, by the limit for events."""
     return now - timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES)
 
 
 def merge_backlog(delivery_id: int, *, now: datetime) -> int:
-    """Gather what waits too long for the person of this delivery, the same way, into one digest; return how many.
+    """Merge the overdue deliveries of this delivery's person and target into one digest; return their number.
 
     Fewer than ALERT_BACKLOG_EVENTS stay as they are, unless a digest waits already: it takes them in. Alarms, and what is
     not about a vehicle, stay, too. All in one transaction; merged is only what nobody has claimed, and whoever comes
@@ -66,7 +66,7 @@ def _may_be_merged(delivery: Delivery) -> bool:
 
 
 def _pending(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
-    """Old news of vehicles the person still may see, locked in one order."""
+    """The overdue deliveries about vehicles that the person may see, locked in one order."""
     found = _same_target(one).filter(
         created_at__lt=is_backlog_before(now),
         notification__on_behalf_to="",
@@ -91,7 +91,7 @@ def _same_target(one: Delivery) -> QuerySet[Delivery]:
 
 
 def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
-    """A digest by the way its parts would have gone; None where the person wants no digests there."""
+    """Create a digest for the target of its parts; None where the person unsubscribed from digests."""
     draft = Draft(
         user_id=one.notification.user_id,
         kind=NotificationKind.DIGEST,
@@ -110,7 +110,7 @@ def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
 
 
 def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> None:
-    """Of all that is merged into it by now, one line per vehicle and kind."""
+    """Render the digest of all merged deliveries, one line per vehicle and kind."""
     lines = [DigestLine(one.vehicle, _label(one.kind), one.count, one.last_at) for one in merged_counts(digest)]
     recipient = recipient_of(preferences_of([person])[person.pk], settings.TIME_ZONE)
     rendered = render_message(digest_message(lines, at=now), recipient)
@@ -120,5 +120,5 @@ def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> No
 
 
 def _label(kind: str) -> Any:
-    """Of an event's kind or, where the event is gone, of the notification's."""
+    """The label of an event's kind or, where the event is gone, of the notification's kind."""
     return MESSAGE_KINDS[kind].label if kind in MESSAGE_KINDS else kind_label(kind)

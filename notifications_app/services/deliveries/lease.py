@@ -1,4 +1,4 @@
-"""The claim on a delivery: one sender at a time, and a sender that died blocks nobody for ever.
+"""The claim on a delivery: one sender at a time; the claim of a dead sender expires.
 
 Every claim writes its attempt's row in the same transaction, so that the log of attempts has also those that died.
 """
@@ -26,7 +26,7 @@ class Claim:
     def finish(
         self, *, state: DeliveryState, outcome: AttemptOutcome, answer: str, address: str, now: datetime
     ) -> bool:
-        """Write how the attempt went; False if the claim was lost meanwhile."""
+        """Store the result of the attempt; return False if the claim was lost meanwhile."""
         values: dict[str, object] = {"state": state, "last_error": "" if state == DeliveryState.SENT else answer}
         if address:
             values["address"] = address
@@ -43,7 +43,7 @@ class Claim:
 def claim_delivery(
     delivery_id: int, *, max_attempts: int, now: datetime, not_before: datetime | None = None
 ) -> Claim | None:
-    """Claim a delivery that waits, or whose sender died, with attempts left; None where there is nothing to claim.
+    """Claim a pending delivery, or one whose sender died, with attempts left; None if it cannot be claimed.
 
     With `not_before` only one that was written since.
     """

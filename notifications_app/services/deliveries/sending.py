@@ -1,4 +1,4 @@
-"""Sending one delivery: claim it, send it, write down how it went."""
+"""The sending of one delivery: claim it, send it, store the result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NotRetryable(Exception):
 def deliver(delivery_id: int, *, now: datetime) -> str:
     """Send a delivery; return its state: `sent`, or what it was already when there was nothing to do.
 
-    One that waited too long may be notified together with others that did: then it is `merged`.
+    An overdue delivery may be merged into a digest: then its state is `merged`.
 
     Raises DeliveryError when trying again may help, DeliveryBusy when someone else is at it, and PermanentError when
     the delivery failed for good or does not exist.
@@ -63,7 +63,7 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
 
 
 def retry_delivery(delivery: Delivery) -> None:
-    """Have a failed delivery tried again, with a full set of attempts. Raises NotRetryable."""
+    """Retry a failed delivery with a full set of attempts. Raises NotRetryable."""
     with transaction.atomic():
         failed = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.FAILED)
         if not failed.update(state=DeliveryState.PENDING, attempts_forgiven=F("attempt_count")):
@@ -72,7 +72,7 @@ def retry_delivery(delivery: Delivery) -> None:
 
 
 def _address(delivery: Delivery, channel: Channel) -> str:
-    """Where it goes, as people may read it. Raises DeliveryError."""
+    """The readable address of a delivery. Raises DeliveryError."""
     if not channel.has_destinations:
         return delivery.notification.on_behalf_to or channel.address_of(delivery.notification.user)
     destination = delivery.destination
@@ -111,7 +111,7 @@ def _record_success(claim: Claim, delivery: Delivery, answer: str, address: str)
 
 
 def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, address: str) -> None:
-    """Write the reason down; a failure for good becomes a PermanentError, so that the job is not tried again."""
+    """Store the reason; a final failure becomes a PermanentError, so that the job is not retried."""
     for_good, now = error.permanent or claim.is_last, timezone.now()
     with transaction.atomic():
         claim.finish(

@@ -1,4 +1,4 @@
-"""Unsubscribing from e-mails, and back."""
+"""Opt-outs from e-mails."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from notifications_app.models import EmailOptOut, Rule
 
 
 def unsubscribe(subscription: Subscription) -> None:
-    """Send this person no more e-mails of it; again is fine. Of a user or rule that is gone there is nothing to end."""
+    """Store the opt-out. Repeating it, or a user or rule that is gone, is no error."""
     if values := _row_of(subscription):
         EmailOptOut.objects.get_or_create(**values)
 
 
 def subscribe_again(subscription: Subscription) -> None:
-    """Send them again."""
+    """Remove the opt-out."""
     if values := _row_of(subscription):
         EmailOptOut.objects.filter(**values).delete()
 

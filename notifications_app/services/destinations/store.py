@@ -1,4 +1,4 @@
-"""Where people are reached: set up, tested, switched off when nothing gets through any more."""
+"""Destinations: set up, tested, switched off when they stop working."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def rotate_signing_secret(destination: Destination) -> str:
 
 
 def switch_on(destination: Destination) -> None:
-    """Use it again."""
+    """Switch a destination on."""
     destination.is_enabled, destination.disabled_reason, destination.disabled_at = True, "", None
     destination.save(update_fields=["is_enabled", "disabled_reason", "disabled_at"])
 
 
 def switch_off(delivery: Delivery, *, reason: str, now: datetime) -> None:
-    """Use what this delivery went to no more, and tell its owner why; once, however many deliveries find out."""
+    """Switch off the address of this delivery and notify its owner of the reason, once for all deliveries."""
     user = delivery.notification.user
     if delivery.notification.on_behalf_to:
         return  # Not an address of ours to switch off.
@@ -81,14 +81,14 @@ def switch_off(delivery: Delivery, *, reason: str, now: datetime) -> None:
     if not Destination.objects.filter(pk=destination.pk, is_enabled=True).update(**off):
         return
     message = channel_off_message(channel=destination.kind, name=destination.name, reason=reason, at=now)
-    # Not by the way that was just found closed.
+    # Not through the channel that was just switched off.
     channels = {ChannelKind.IN_APP.value, ChannelKind.EMAIL.value} - {destination.kind}
     key = f"channel-off:{destination.pk}:{now.isoformat()}"
     notify_with_message(message, people=[user], dedupe_key=key, now=now, channels=channels)
 
 
 def record_test(destination: Destination, *, now: datetime) -> None:
-    """A test got through."""
+    """Store the time of a successful test."""
     Destination.objects.filter(pk=destination.pk).update(tested_at=now)
 
 
@@ -133,7 +133,7 @@ def _kept_signing_secret(destination: Destination) -> str:
 
 
 def _email_destination(user: Any) -> Destination:
-    """The row that says of the account's e-mail address that it is switched off."""
+    """The row that marks the account's e-mail address as switched off."""
     Destination.objects.filter(user=user, kind=ChannelKind.EMAIL).exclude(address=user.email).delete()
     found, _created = Destination.objects.get_or_create(
         user=user, kind=ChannelKind.EMAIL, name=user.email[:100], defaults={"address": user.email}

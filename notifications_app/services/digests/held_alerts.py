@@ -1,4 +1,4 @@
-"""What was held back, notified together once it is due."""
+"""Digests of held alerts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_PEOPLE_PER_RUN = 5000
 
 
 def send_due_digests(*, now: datetime) -> int:
-    """Notify each person what was held back for them and is due, in one message; return how many messages."""
+    """Send each person their due held alerts in one message; return the number of messages."""
     due = HeldAlert.objects.filter(due_at__lte=now).order_by("user_id").values_list("user_id", flat=True)
     sent = 0
     for user_id in due.distinct()[:MAX_PEOPLE_PER_RUN]:
@@ -32,7 +32,7 @@ def send_due_digests(*, now: datetime) -> int:
 
 
 def _send_digest(user_id: int, *, now: datetime) -> int:
-    """All or nothing, so that a person hears of it once."""
+    """Send one person's digest in one transaction, so that it is sent once."""
     with transaction.atomic():
         due = HeldAlert.objects.filter(user=user_id, due_at__lte=now).order_by("pk")
         rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("device"))
@@ -63,7 +63,7 @@ def _visible(rows: Sequence[HeldAlert], people: Sequence[AbstractUser]) -> list[
 
 
 def _lines(rows: Sequence[HeldAlert]) -> list[DigestLine]:
-    """One line per device and kind, whatever held them back."""
+    """One line per device and kind, over all reasons."""
     together: defaultdict[tuple[int, str], list[HeldAlert]] = defaultdict(list)
     for row in rows:
         together[row.device_id, row.kind].append(row)

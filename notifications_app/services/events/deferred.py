@@ -1,4 +1,4 @@
-"""What is notified later: held back for a digest, waiting to have lasted long enough, watched for an acknowledgement."""
+"""Deferred alerts: held for a digest, pending until a state has lasted, watched for an acknowledgement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COOL_DOWN = """
 
 
 def defer_alerts(results: MatchResults, *, now: datetime) -> None:
-    """Write what of these results is for later, in the caller's transaction."""
+    """Write the deferred part of these results in the caller's transaction."""
     hold(results.held.values())
     if results.cooldowns:
         _execute(_COOL_DOWN, _columns([(*key, at) for key, at in sorted(results.cooldowns.items())]))
@@ -45,7 +45,7 @@ def defer_alerts(results: MatchResults, *, now: datetime) -> None:
 
 
 def hold(held: Iterable[Held]) -> None:
-    """Add to what people hear of later."""
+    """Add to the held alerts."""
     rows = [
         (
             one.user_id, one.device_id, one.kind, one.reason, ",".join(sorted(one.channels)), one.event_count, one.first_at,
@@ -58,7 +58,7 @@ def hold(held: Iterable[Held]) -> None:
 
 
 def watch(notified: Iterable[tuple[int, int]], *, now: datetime) -> None:
-    """Watch these (rule, event) pairs until somebody acknowledges, from their rule's first step on."""
+    """Start the escalation of these (rule, event) pairs at their rule's first step."""
     pairs = sorted(set(notified))
     if not pairs:
         return

@@ -1,4 +1,4 @@
-"""News that nobody acknowledges goes to the next people, step by step, each once."""
+"""Escalation of unacknowledged alerts, step by step, each step once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUBJECT = _("Not acknowledged: %(subject)s")
 
 
 def escalate_due(*, now: datetime) -> int:
-    """Notify the next people of what nobody has acknowledged in time; return how many people were notified."""
+    """Notify the people of due steps; return the number of people notified."""
     due = Escalation.objects.filter(due_at__lte=now).order_by("due_at", "pk")
     notified = 0
     for escalation_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
@@ -31,7 +31,7 @@ def escalate_due(*, now: datetime) -> int:
 
 
 def _escalate(escalation_id: int, *, now: datetime) -> int:
-    """One step, once: it is notified, and the next one set, in one transaction."""
+    """Notify one step and set the next one, in one transaction."""
     with transaction.atomic():
         row = (
             Escalation.objects.select_for_update(skip_locked=True, of=("self",))
@@ -55,7 +55,7 @@ def _escalate(escalation_id: int, *, now: datetime) -> int:
 
 
 def is_acknowledged(event_id: int) -> bool:
-    """Has anybody who was notified of this event acknowledged it?"""
+    """Return whether a notification of this event was acknowledged."""
     return Notification.objects.filter(event=event_id, acknowledged_at__isnull=False).exists()
 
 
@@ -68,7 +68,7 @@ def _next_step(row: Escalation, left: list[EscalationStep]) -> None:
 
 
 def _notify(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
-    """Whatever the hour: nobody else has looked after it."""
+    """Notify the people of one step, without regard to quiet hours; return their number."""
     devices = devices_of([row.event])
     rules = rule_values(Rule.objects.filter(pk=row.rule_id))
     if not devices or not rules:

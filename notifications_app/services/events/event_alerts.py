@@ -1,4 +1,4 @@
-"""From events to what their rules ask for: messages now, messages later, or none."""
+"""Alerts of events by rules: sent at once, deferred, or none."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ FLOOD_WINDOW = timedelta(minutes=10)
 
 
 def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedelta) -> list[int]:
-    """Write what the rules ask for; return the ids of the notifications that are notified now.
+    """Match events with rules and write the results; return the ids of the new notifications.
 
-    Events of fixes older than `max_age` alert nobody: those of the last day are gathered into digests. The number of
+    Events of fixes older than `max_age` cause no alert at once: those of the last day are held for digests. The number of
     queries does not grow with the number of events.
     """
     fresh = [event for event in events if _is_recent(event, now, max_age)]
@@ -71,7 +71,7 @@ def _notify(
 def audience_of(
     rules: list[RuleValue], devices: Mapping[int, Device], *, now: datetime, max_age: timedelta, expressly: bool = False
 ) -> Audience:
-    """Everybody these rules may tell about these devices."""
+    """The audience of these rules for these devices."""
     fleets = {device.fleet_id: device.fleet for device in devices.values()}
     return read_audience(rules, fleets=fleets, now=now, max_age=max_age, device_ids=list(devices), expressly=expressly)
 
@@ -87,7 +87,7 @@ def write_alerts(
     event_data: Mapping[str, Any] | None = None,
     subject: Any = "%(subject)s",
 ) -> list[int]:
-    """Write one notification per tell; return the new ids. Their texts, beside the subject, are made when first wanted."""
+    """Write one notification per alert; return the new ids. Only subjects are rendered, the other texts at first use."""
     if not alerts:
         return []
     notified = {alert.event.id for alert in alerts}
@@ -118,7 +118,7 @@ def write_alerts(
 
 
 def event_messages(events: Sequence[Event], devices: Mapping[int, Device]) -> dict[int, tuple[Event, Message]]:
-    """What each event says, by its id."""
+    """Events with their messages, by id."""
     names = geofence_names(event.geofence_id for event in events)
     return {
         event.pk: (
@@ -150,7 +150,7 @@ def _is_recent(event: Event, now: datetime, max_age: timedelta) -> bool:
 
 
 def _state_snapshot(event: Event, device: Device) -> dict[str, Any]:
-    """Where a silent vehicle was last is in its state, which has moved on by the time somebody reads."""
+    """The last place of a silent vehicle, from its state, which may change before the message is read."""
     state = state_of(device)
     if event.kind not in (EventKind.DEVICE_OFFLINE, EventKind.DEVICE_ONLINE) or state is None or not state.fix_time:
         return {}
@@ -159,7 +159,7 @@ def _state_snapshot(event: Event, device: Device) -> dict[str, Any]:
 
 
 def _lock(rule_ids: list[int]) -> None:
-    """Two outbox rows at once must not both find that a cooldown is over."""
+    """Lock rules with a cooldown, so that concurrent jobs do not both find it over."""
     if rule_ids:
         rows = Rule.objects.filter(pk__in=rule_ids).order_by("pk").select_for_update(no_key=True)
         list(rows.values_list("pk", flat=True))

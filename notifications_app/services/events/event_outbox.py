@@ -1,4 +1,4 @@
-"""Events on their way to the rules: noted in the transaction that wrote them, asked about in a job of their own.
+"""The event outbox: rows written in the transaction of the events, matched with rules by a job of their own.
 
 So neither many rules nor a broken template can hold up positions, and a process killed in between loses nothing: the row is
 there until what follows from it is written, and the sweeper finds it.
@@ -23,14 +23,14 @@ from tasks_app.models import Event
 
 log = structlog.get_logger(__name__)
 
-# So many events are one job, and one transaction: others get their turn in between.
+# Events of one job and transaction; other jobs run in between.
 EVENTS_PER_OUTBOX_ROW = 1000
 MAX_ROWS_PER_SWEEP = 1000
 LEFT_BEHIND_AFTER = timedelta(minutes=1)
 
 
 def write_outbox(events: Sequence[Event], *, now: datetime) -> None:
-    """Note events for the rules in the caller's transaction; jobs that ask the rules follow its commit."""
+    """Write events to the outbox in the caller's transaction; jobs that match them follow its commit."""
     ids = [event.pk for event in events]
     chunks = [ids[start : start + EVENTS_PER_OUTBOX_ROW] for start in range(0, len(ids), EVENTS_PER_OUTBOX_ROW)]
     rows = EventDispatch.objects.bulk_create([EventDispatch(event_ids=chunk, created_at=now) for chunk in chunks])
@@ -54,15 +54,15 @@ def enqueue_outbox_rows(outbox_ids: Sequence[int], *, priority: str = "normal") 
 
 
 def process_outbox_row(outbox_id: int, *, now: datetime) -> dict[str, int]:
-    """Ask the rules about the events of one dispatch, write what follows, and remove it: all, or nothing of it.
+    """Match the events of one outbox row, write the results and delete the row, in one transaction.
 
-    One that is gone, or that somebody else is at, is left alone.
+    A row that is gone or locked by another job is left alone.
     """
     with transaction.atomic():
         row = EventDispatch.objects.select_for_update(skip_locked=True).filter(pk=outbox_id).first()
         if row is None:
             return {"events": 0, "notifications": 0}
-        # Most of what happens nobody wants to hear of: that is not even read.
+        # Kinds that no rule names are not read.
         wanted = Event.objects.filter(pk__in=row.event_ids, kind__in=wanted_kinds())
         events = list(wanted.order_by("occurred_at", "pk"))
         notified = notify_of_events(events, now=now, max_age=timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES))

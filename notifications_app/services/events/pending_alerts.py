@@ -1,4 +1,4 @@
-"""Rules that want something to have lasted a while: asked again when it would have."""
+"""Pending alerts of rules with a duration: checked when the state would have lasted so long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PER_RUN = 5000
 
 
 def send_pending_alerts(*, now: datetime) -> int:
-    """Notify of what lasted as long as its rule wants, forget what did not; return how many people were notified."""
+    """Send due alerts whose state has lasted, delete the others; return the number of people notified."""
     due = WaitingAlert.objects.filter(due_at__lte=now).order_by("due_at", "pk")
     notified = 0
     for pending_id in due.values_list("pk", flat=True)[:MAX_PER_RUN]:
@@ -61,7 +61,7 @@ def _send_one(pending_id: int, *, now: datetime) -> int:
 
 
 def has_lasted(event: Event, duration: timedelta) -> bool:
-    """Has what the event is about lasted so long, now that it would have if nothing ended it?"""
+    """Return whether the state of the event has lasted `duration`; called when it would have."""
     if event.kind == EventKind.OVERSPEED:
         return event.data.get("duration_seconds", math.inf) >= duration.total_seconds()
     back = Event.objects.filter(
@@ -74,7 +74,7 @@ def has_lasted(event: Event, duration: timedelta) -> bool:
 
 
 def _so_far(event: Event, now: datetime) -> dict[str, Any]:
-    """How long it has lasted by now."""
+    """The duration so far, as event data."""
     minutes = event.data.get("offline_minutes")
     if event.kind != EventKind.DEVICE_OFFLINE or not isinstance(minutes, int | float):
         return {}

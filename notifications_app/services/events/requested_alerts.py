@@ -1,8 +1,8 @@
-"""Alerts that somebody asks for by name: the services behind the alert tasks.
+"""Alerts requested by name: the services behind the alert tasks.
 
-They tell the users of the rules that would want such an event, or the fleet's managers where the fleet has no rule at
-all. Asked for expressly, they tell at once and however old the position is: no digest, quiet hours or cooldown. Called
-again by the same job they tell nobody twice.
+They notify the users of the rules that match such an event, or the fleet's managers where the fleet has no rule at
+all. They are sent at once, however old the position is: no digest, quiet hours or cooldown. Called
+again by the same job they notify each person once.
 """
 
 from __future__ import annotations

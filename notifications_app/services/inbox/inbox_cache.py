@@ -1,4 +1,4 @@
-"""Keeping the cache of recent notifications true: every write of a notification goes through here."""
+"""Invalidation of the cache of recent notifications: every write of a notification calls `note_change`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does with their own notifications."""
+"""Read and acknowledged notifications of a person."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def mark_read(*, user: Any, now: datetime, notification_ids: Collection[int] | N
 
 
 def acknowledge(*, user: Any, now: datetime, notification_ids: Collection[int]) -> int:
-    """Say for these notifications of `user` that somebody looks after it; return how many had not been acknowledged.
+    """Acknowledge these notifications of `user`; return the number of those not acknowledged before.
 
-    They count as read, and what they tell of is not escalated any further.
+    They count as read, and their events are not escalated any further.
     """
     return _change(
         user, notification_ids, "acknowledged_at", {"acknowledged_at": now, "read_at": Coalesce("read_at", now)}

@@ -1,4 +1,4 @@
-"""Jobs for deliveries: at most one living job per delivery, whoever asks for it."""
+"""Delivery jobs: at most one live job per delivery."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def enqueue_deliveries(delivery_ids: Iterable[int]) -> int:
 
 
 def sweep_stuck_deliveries(*, now: datetime) -> int:
-    """Enqueue deliveries that nobody worked on for two minutes, or that quiet hours held back until now; return how many.
+    """Enqueue deliveries without a sender for two minutes, or whose hold ended; return their number.
 
     None that has a living job, or is still held back.
     """

@@ -1,4 +1,4 @@
-"""Telling people something: the one function for other packages, and its sisters for messages with templates."""
+"""Notifying people: `notify` for given texts, the others for messages with templates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from notifications_app.services.notifications.store import Attachment, Draft, wr
 from notifications_app.services.texts import render_message
 from tasks_app.engine import current_job
 
-# Of these nobody needs to hear in the middle of the night. Alerts of the system do not wait, unless they are mild.
+# Alerts of the system of these levels wait for the end of quiet hours.
 _MILD_LEVELS = {"info", "warning"}
 _NO_MORE: Mapping[int, Collection[str]] = {}
 ALL_CHANNELS = frozenset({ChannelKind.IN_APP, ChannelKind.EMAIL})
@@ -97,7 +97,7 @@ def send_on_behalf(
     fallback_zone: str = "",
     attachments: tuple[Attachment, ...] = (),
 ) -> list[int]:
-    """E-mail a message to addresses of people without an account, in the language of `owner`, who answers for it.
+    """E-mail a message to addresses of people without an account, in the language of `owner`, who is responsible.
 
     Nothing is sent once the owner is not active any more. `dedupe_key` leaves room for an address (100 characters).
     """
@@ -120,18 +120,18 @@ def send_on_behalf(
 
 
 def job_dedupe_key() -> str:
-    """The same for every attempt of one job; never the same twice outside of jobs."""
+    """A key that is the same for every attempt of one job, and unique outside of jobs."""
     return f"job:{current_job().id or uuid4()}"
 
 
 def may_wait(message: Message) -> bool:
-    """Do quiet hours hold this message back, which no rule asked for?"""
+    """Return whether quiet hours hold this message, which no rule requested."""
     is_mild = message.kind == NotificationKind.SYSTEM and message.context["level"] in _MILD_LEVELS
     return is_mild or MESSAGE_KINDS[message.kind].waits_in_quiet_hours
 
 
 class MessageRenderer:
-    """Renders each message once per kind of recipient, however many people read alike."""
+    """Renders each message once per recipient value, however many people share it."""
 
     def __init__(self) -> None:
         self._done: dict[tuple[int, Recipient], tuple[Message, Rendered]] = {}

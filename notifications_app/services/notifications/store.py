@@ -1,4 +1,4 @@
-"""Writing notifications and their deliveries in the caller's transaction; jobs to send them follow its commit."""
+"""Storage of notifications and deliveries in the caller's transaction; the delivery jobs follow its commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from notifications_app.services.inbox import note_change
 from notifications_app.services.notifications.delivery_jobs import enqueue_deliveries
 
 # Arrays instead of one set of parameters per row; RETURNING gives only what was not there yet, and everything else
-# follows from the returned rows, so the same news written again has no second effect.
+# follows from the returned rows, so the same draft written again has no second effect.
 _INSERT = """
     INSERT INTO notifications_app_notification
         (user_id, kind, event_id, device_id, rule_id, dedupe_key, subject, body_text, body_html, on_behalf_to, event_data,
@@ -80,7 +80,7 @@ def write_notifications(drafts: Iterable[Draft], *, now: datetime) -> list[int]:
     In-app deliveries are sent by being written. The others are enqueued once the transaction commits, those
     that are held by the sweeper when they are due.
     """
-    # Always in the same order, so that two writers of the same news wait for each other instead of deadlocking.
+    # Always in the same order, so that two writers of the same drafts wait for each other instead of deadlocking.
     unique = {(draft.user_id, draft.dedupe_key): draft for draft in drafts}
     ordered = [unique[key] for key in sorted(unique)]
     with transaction.atomic():
@@ -135,7 +135,7 @@ def _write_attachments(written: Sequence[tuple[int, Draft]]) -> None:
 
 
 def _write_deliveries(written: Sequence[tuple[int, Draft]], now: datetime) -> list[int]:
-    """Write one delivery per notification and way to reach its person; return the ids of those to be sent now."""
+    """Write one delivery per notification and target; return the ids of those to be sent now."""
     targets = read_targets((draft.user_id, draft.channels) for _id, draft in written)
     rows = [
         (pk, channel, destination, draft.hold_until)

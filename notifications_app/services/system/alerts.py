@@ -1,4 +1,4 @@
-"""Trouble of the system itself, notified to those who run it."""
+"""Alerts of the system itself, for administrators."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def alert_administrators(
 ) -> list[int]:
     """Notify every active administrator, in the application, by e-mail and as rules want; return the notification ids.
 
-    Whoever was notified under this `dedupe_key` (one of the job, where none is given) is not notified again.
+    A person notified under this `dedupe_key` (by default one of the job) is not notified again.
     """
     if level not in LEVELS:
         raise PermanentError(_("level must be one of %(levels)s.") % {"levels": ", ".join(LEVELS)})

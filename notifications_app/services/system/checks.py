@@ -1,4 +1,4 @@
-"""Looking after the system: administrators are notified of each trouble once, and again when it lasts another day."""
+"""The check of the system: administrators are notified of each trouble once, and again if it lasts another day."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tasks_app.engine import PermanentError
 log = structlog.get_logger(__name__)
 
 REPEAT_AFTER = timedelta(days=1)
-# What comes and goes is not notified each time it comes.
+# Trouble that comes and goes is not repeated each time.
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 def check_system(*, now: datetime) -> dict[str, int]:
-    """Notify of what is wrong and was not notified lately, forget what is over."""
+    """Notify of trouble that is new or due for repetition, delete rows of trouble that is over."""
     found = troubles(now=now)
     notified = sum(_notify_once(trouble, now=now) for trouble in found)
     over = SystemTrouble.objects.exclude(key__in=[trouble.key for trouble in found])
@@ -31,7 +31,7 @@ def check_system(*, now: datetime) -> dict[str, int]:
 
 
 def _notify_once(trouble: Trouble, *, now: datetime) -> int:
-    """1 if it was notified now. Row and notifications commit together, so that two checks at once tell once."""
+    """Notify of a trouble unless it was done lately; return 1 if it was. Row and notifications commit together."""
     with transaction.atomic():
         row, is_new = SystemTrouble.objects.select_for_update().get_or_create(
             key=trouble.key, defaults={"since": now, "notified_at": now}
@@ -54,7 +54,7 @@ def _notify_once(trouble: Trouble, *, now: datetime) -> int:
 
 
 def _send_at_once(notification_ids: list[int], *, now: datetime) -> None:
-    """Send these e-mails here: the queue that would send them is the one in trouble. What fails is left to it."""
+    """Send these e-mails here, since their queue is the one in trouble; failures are left to the queue."""
     waiting = Delivery.objects.filter(
         notification__in=notification_ids, channel=ChannelKind.EMAIL, state=DeliveryState.PENDING
     )

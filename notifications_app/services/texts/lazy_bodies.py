@@ -1,4 +1,4 @@
-"""The texts of events' notifications: made when somebody first reads or sends one, since most are only listed."""
+"""The texts of events' notifications, rendered at first use, since most are only listed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tasks_app.models import Event
 
 
 def fill_bodies(notifications: Iterable[Notification]) -> None:
-    """Give those of these notifications that lack their text and HTML both, and store them.
+    """Render and store the text and HTML of the notifications that lack them.
 
-    One whose event or device is gone says what its subject says. At most seven queries, however many there are.
+    A notification whose event or device is gone gets its subject as text. At most seven queries.
     """
     lacking = [one for one in notifications if not one.body_text]
     if not lacking:
@@ -40,7 +40,7 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
 
 
 def _with_snapshot(event: Event, notification: Notification) -> Event:
-    """The event with what its notification says differently. Never saved."""
+    """A copy of the event with the data stored in its notification. Never saved."""
     notified = copy(event)
     notified.data = {**event.data, **notification.event_data}
     return notified

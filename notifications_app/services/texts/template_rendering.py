@@ -1,6 +1,6 @@
-"""What a message says to a recipient: in staff's custom words where they gave any, else in the built-in ones.
+"""Rendering of messages with the custom templates of staff or, without one, with the built-in ones.
 
-A custom text that cannot be used never holds a message up: the built-in one is sent, and administrators are notified once.
+A custom template that fails never delays a message: the built-in one is used, and administrators are notified once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from notifications_app.messages.template_values import values_of
 from notifications_app.models import MessageTemplate
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
 
-# A changed text is used everywhere within so long; without this every event would ask the database.
+# A changed template is used everywhere within this time; without the cache every event would query the database.
 REMEMBER_SECONDS = 10.0
 _known: dict[tuple[str, str], MessageTemplate] = {}
 _known_until = 0.0
@@ -55,7 +55,7 @@ def render_subject(message: Message, recipient: Recipient) -> str:
 
 
 def render_custom(custom: MessageTemplate, message: Message, recipient: Recipient) -> Rendered:
-    """With these custom texts; parts of which nothing is left are the built-in ones. Raises TemplateProblem."""
+    """Render with this custom template; empty parts are those of the built-in one. Raises TemplateProblem."""
     with rendering.recipient_locale(recipient):
         values = _values(message, recipient)
         subject = one_line(fill(custom.subject, values)) or rendering.builtin_subject(message, recipient)
@@ -70,7 +70,7 @@ def render_custom(custom: MessageTemplate, message: Message, recipient: Recipien
 
 
 def clear_cache() -> None:
-    """Read the custom texts anew at their next use."""
+    """Read the custom templates again at their next use."""
     global _known_until
     _known_until = 0.0
 
@@ -88,7 +88,7 @@ def _custom_template(message: Message, recipient: Recipient) -> MessageTemplate 
 
 
 def _report_problem(custom: MessageTemplate, reason: str) -> None:
-    """Keep the reason with the template, and tell administrators when it is a new one."""
+    """Store the reason with the template, and notify administrators of a new one."""
     unknown = MessageTemplate.objects.filter(pk=custom.pk).exclude(last_error=reason[:500])
     if unknown.update(last_error=reason[:500]):
         transaction.on_commit(partial(_alert, custom.pk, str(custom), reason), robust=True)
