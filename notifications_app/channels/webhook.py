@@ -84,13 +84,13 @@ def judged(answer: Answer) -> str:
 
 def payload(delivery: Delivery) -> bytes:
     """The body: the same at every attempt, unless more was merged into a digest meanwhile."""
-    content = {**_told(delivery), "text": delivery.notification.body_text}
+    content = {**_content(delivery), "text": delivery.notification.body_text}
     if delivery.notification.kind == NotificationKind.DIGEST and (merged := _merged(delivery)):
         content["merged"] = merged
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _told(delivery: Delivery) -> dict[str, Any]:
+def _content(delivery: Delivery) -> dict[str, Any]:
     notification = delivery.notification
     device, event = notification.device, notification.event
     return {
@@ -120,7 +120,7 @@ def _merged(digest: Delivery) -> dict[str, Any] | None:
     if not by_kind:
         return None
     newest = reversed(merged_into(digest).reverse()[:MAX_LISTED])
-    listed = [{**_told(one), "idempotency_key": idempotency_key(one)} for one in newest]
+    listed = [{**_content(one), "idempotency_key": idempotency_key(one)} for one in newest]
     total = by_kind.total()
     return {"total": total, "by_kind": by_kind, "not_listed": total - len(listed), "notifications": listed}
 

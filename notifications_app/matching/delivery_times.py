@@ -31,33 +31,33 @@ class Person:
     digest: Digest = NO_DIGEST
 
 
-def quiet_until(person: Person, moment: datetime) -> datetime | None:
+def quiet_until(person: Person, at: datetime) -> datetime | None:
     """The end of the quiet hours that `at` is in; None outside of them. Equal begin and end mean no quiet hours."""
     begin, end = person.quiet_from, person.quiet_to
     if begin is None or end is None or begin == end:
         return None
-    local = moment.astimezone(person.zone)
+    local = at.astimezone(person.zone)
     clock = local.time().replace(tzinfo=None)
     is_quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
     return _next(end, local) if is_quiet else None
 
 
-def digest_due(digest: Digest, person: Person, moment: datetime) -> datetime:
+def digest_due(digest: Digest, person: Person, at: datetime) -> datetime:
     """The due time of a digest whose first event came at `at`; never inside quiet hours."""
     if digest.daily_at is not None:
-        due = _next(digest.daily_at, moment.astimezone(person.zone))
+        due = _next(digest.daily_at, at.astimezone(person.zone))
     else:
-        due = moment + timedelta(minutes=digest.every_minutes or 0)
+        due = at + timedelta(minutes=digest.every_minutes or 0)
     return quiet_until(person, due) or due
 
 
-def is_due_daily(at: time, zone: tzinfo, moment: datetime, *, within: timedelta) -> datetime | None:
+def is_due_daily(clock: time, zone: tzinfo, at: datetime, *, within: timedelta) -> datetime | None:
     """The latest time at which clocks of `zone` showed `clock`, if it is no longer ago than `within`."""
-    local = moment.astimezone(zone)
-    last = datetime.combine(local.date(), at, tzinfo=zone)
+    local = at.astimezone(zone)
+    last = datetime.combine(local.date(), clock, tzinfo=zone)
     if last > local:
-        last = datetime.combine(local.date() - timedelta(days=1), at, tzinfo=zone)
-    return last if moment - last <= within else None
+        last = datetime.combine(local.date() - timedelta(days=1), clock, tzinfo=zone)
+    return last if at - last <= within else None
 
 
 def _next(clock: time, local: datetime) -> datetime:

@@ -14,8 +14,8 @@ from notifications_app.templatetags.notification_texts import (
     driven,
     duration,
     left,
-    moment,
     speed,
+    timestamp,
 )
 from tasks_app.geo.units import Units
 
@@ -35,7 +35,7 @@ def values_of(message: Message, *, units: Units, site_url: str, zone: str) -> di
     context = message.context
     spot: Spot | None = context.get("spot")
     values = {
-        "when": moment(spot.at) if spot else "",
+        "when": timestamp(spot.at) if spot else "",
         "map_url": spot.map_url if spot else "",
         "site_url": site_url,
         "zone": zone,
@@ -52,7 +52,7 @@ _WRITTEN: dict[str, tuple[str, Callable[[Any, Units], str]]] = {
     "limit_kph": ("speed_limit", speed),
     "peak_kph": ("top_speed", speed),
     "driven_meters": ("distance", driven),
-    "start": ("started", lambda spot, units: moment(spot.at)),
+    "start": ("started", lambda spot, units: timestamp(spot.at)),
     "offline_minutes": ("duration", lambda minutes, units: duration(minutes)),
     "lasted_minutes": ("duration", lambda minutes, units: duration(minutes)),
     "percent": ("battery", lambda percent, units: f"{percent:.0f} %"),

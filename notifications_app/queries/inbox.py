@@ -22,7 +22,7 @@ def visible_notifications(user: Any) -> QuerySet[Notification]:
     )
 
 
-def notified_since(moment: datetime, user_ids: Iterable[int]) -> dict[int, int]:
+def notified_since(at: datetime, user_ids: Iterable[int]) -> dict[int, int]:
     """The number of event notifications of each of these users since `at`; users without any are left out."""
-    sent = Notification.objects.filter(user__in=list(user_ids), created_at__gte=moment, event__isnull=False)
+    sent = Notification.objects.filter(user__in=list(user_ids), created_at__gte=at, event__isnull=False)
     return dict(sent.order_by().values_list("user_id").annotate(count=Count("pk")))

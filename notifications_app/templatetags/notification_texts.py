@@ -44,7 +44,7 @@ def alarm_words(alarm: str) -> str:
 
 
 @register.filter
-def moment(at: datetime) -> str:
+def timestamp(at: datetime) -> str:
     """Day and time as the language writes them, in the zone that is active: `23 November 2026, 10:00`."""
     # Translators: a date with a time, in the letters of Django's `date` filter
     return _dated(at, pgettext("date format", "j F Y, H:i"))

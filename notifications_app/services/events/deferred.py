@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Min
@@ -34,6 +34,34 @@ _COOL_DOWN = """
 """
 
 
+class _HeldRow(NamedTuple):
+    """A row for _HOLD, in the order of its columns."""
+
+    user_id: int
+    device_id: int
+    kind: str
+    reason: str
+    channels: str
+    event_count: int
+    first_at: datetime
+    last_at: datetime
+    due_at: datetime
+
+    @classmethod
+    def of(cls, held: Held) -> _HeldRow:
+        return cls(
+            user_id=held.user_id,
+            device_id=held.device_id,
+            kind=held.kind,
+            reason=held.reason,
+            channels=",".join(sorted(held.channels)),
+            event_count=held.event_count,
+            first_at=held.first_at,
+            last_at=held.last_at,
+            due_at=held.due_at,
+        )
+
+
 def defer_alerts(results: MatchResults, *, now: datetime) -> None:
     """Write the deferred part of these results in the caller's transaction."""
     hold(results.held.values())
@@ -46,13 +74,7 @@ def defer_alerts(results: MatchResults, *, now: datetime) -> None:
 
 def hold(held: Iterable[Held]) -> None:
     """Add to the held alerts."""
-    rows = [
-        (
-            one.user_id, one.device_id, one.kind, one.reason, ",".join(sorted(one.channels)), one.event_count, one.first_at,
-            one.last_at, one.due_at,
-        )
-        for one in sorted(held, key=lambda one: (one.user_id, one.device_id, one.kind, one.reason))
-    ]  # fmt: skip
+    rows = sorted((_HeldRow.of(one) for one in held), key=lambda row: row[:4])
     if rows:
         _execute(_HOLD, _columns(rows))
 
@@ -76,11 +98,11 @@ def watch(notified: Iterable[tuple[int, int]], *, now: datetime) -> None:
     Escalation.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def minutes_after(moment: datetime, minutes: int) -> datetime:
-    return moment + timedelta(minutes=minutes)
+def minutes_after(at: datetime, minutes: int) -> datetime:
+    return at + timedelta(minutes=minutes)
 
 
-def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 

@@ -13,7 +13,7 @@ from notifications_app.models import Escalation, EscalationStep, Notification, R
 from notifications_app.queries.events import devices_of, event_value
 from notifications_app.queries.rules import rule_values
 from notifications_app.services.events.deferred import minutes_after
-from notifications_app.services.events.event_alerts import audience_of, write_alerts
+from notifications_app.services.events.event_alerts import audience_of, rule_key, write_alerts
 from tasks_app.engine import current_job
 
 MAX_PER_RUN = 5000
@@ -81,5 +81,8 @@ def _notify(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
         for user_id in sorted(audience.context.people)
         if access.allows(user_id, value.fleet_id)
     ]
-    dedupe = f"event:{{event}}:rule:{{rule}}:step:{step.after_minutes}"
-    return len(write_alerts(alerts, [row.event], devices, audience, now=now, dedupe=dedupe, subject=SUBJECT))
+
+    def step_key(alert: Alert) -> str:
+        return f"{rule_key(alert)}:step:{step.after_minutes}"
+
+    return len(write_alerts(alerts, [row.event], devices, audience, now=now, dedupe_key=step_key, subject=SUBJECT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -76,6 +76,16 @@ def audience_of(
     return read_audience(rules, fleets=fleets, now=now, max_age=max_age, device_ids=list(devices), expressly=expressly)
 
 
+def event_key(alert: Alert) -> str:
+    """The dedupe key of an alert that a person gets once per event, by any rule."""
+    return f"event:{alert.event.id}"
+
+
+def rule_key(alert: Alert) -> str:
+    """The dedupe key of an alert that a person gets once per event and rule."""
+    return f"event:{alert.event.id}:rule:{alert.rule_id}"
+
+
 def write_alerts(
     alerts: Sequence[Alert],
     events: Iterable[Event],
@@ -83,7 +93,7 @@ def write_alerts(
     audience: Audience,
     *,
     now: datetime,
-    dedupe: str = "event:{event}",
+    dedupe_key: Callable[[Alert], str] = event_key,
     event_data: Mapping[str, Any] | None = None,
     subject: Any = "%(subject)s",
 ) -> list[int]:
@@ -105,7 +115,7 @@ def write_alerts(
             Draft(
                 user_id=alert.user_id,
                 kind=message.kind,
-                dedupe_key=dedupe.format(event=event.pk, rule=alert.rule_id),
+                dedupe_key=dedupe_key(alert),
                 rendered=Rendered(subjects[event.pk, recipient], "", ""),
                 channels=alert.channels,
                 event_id=event.pk,

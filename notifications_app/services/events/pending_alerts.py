@@ -15,7 +15,7 @@ from notifications_app.models import Rule, WaitingAlert
 from notifications_app.queries.events import devices_of, event_values
 from notifications_app.queries.rules import rule_values
 from notifications_app.services.events.deferred import defer_alerts
-from notifications_app.services.events.event_alerts import audience_of, write_alerts
+from notifications_app.services.events.event_alerts import audience_of, rule_key, write_alerts
 from tasks_app.engine import current_job
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind
 
@@ -34,17 +34,17 @@ def send_pending_alerts(*, now: datetime) -> int:
 
 def _send_one(pending_id: int, *, now: datetime) -> int:
     with transaction.atomic():
-        waiting = (
+        pending = (
             WaitingAlert.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("event")
             .filter(pk=pending_id)
             .first()
         )
-        if waiting is None:
+        if pending is None:
             return 0
-        waiting.delete()
-        rules = rule_values(Rule.objects.filter(pk=waiting.rule_id, is_active=True))
-        event, devices = waiting.event, devices_of([waiting.event])
+        pending.delete()
+        rules = rule_values(Rule.objects.filter(pk=pending.rule_id, is_active=True))
+        event, devices = pending.event, devices_of([pending.event])
         if not rules or event.device_id not in devices or not has_lasted(event, rules[0].min_duration or timedelta(0)):
             return 0
         audience = audience_of(rules, devices, now=now, max_age=timedelta(0), expressly=True)
@@ -53,11 +53,16 @@ def _send_one(pending_id: int, *, now: datetime) -> int:
             values, RuleIndex(rules), audience.context, notified_lately={}, flood_at=settings.ALERT_FLOOD_EVENTS
         )
         defer_alerts(results, now=now)
-        dedupe = "event:{event}:rule:{rule}"
-        alerts = results.alerts
-        return len(
-            write_alerts(alerts, [event], devices, audience, now=now, dedupe=dedupe, event_data=_so_far(event, now))
+        written = write_alerts(
+            results.alerts,
+            [event],
+            devices,
+            audience,
+            now=now,
+            dedupe_key=rule_key,
+            event_data=_so_far(event, now),
         )
+        return len(written)
 
 
 def has_lasted(event: Event, duration: timedelta) -> bool:

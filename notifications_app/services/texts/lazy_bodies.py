@@ -31,8 +31,9 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
             one.body_text = one.subject
             continue
         device = devices[event.device_id]
-        notified = _with_snapshot(event, one)
-        message = event_message(notified, device=device, geofence_name=names.get(event.geofence_id or 0, ""))
+        message = event_message(
+            _with_snapshot(event, one), device=device, geofence_name=names.get(event.geofence_id or 0, "")
+        )
         recipient = recipient_of(preferences.get(one.user_id, NO_PREFERENCE), device.fleet.time_zone)
         rendered = render_message(message, recipient)
         one.body_text, one.body_html = rendered.text, rendered.html
@@ -41,6 +42,6 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
 
 def _with_snapshot(event: Event, notification: Notification) -> Event:
     """A copy of the event with the data stored in its notification. Never saved."""
-    notified = copy(event)
-    notified.data = {**event.data, **notification.event_data}
-    return notified
+    snapshot = copy(event)
+    snapshot.data = {**event.data, **notification.event_data}
+    return snapshot
