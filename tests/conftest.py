@@ -12,6 +12,8 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.test import TransactionTestCase
 from django.utils import translation
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
@@ -25,9 +27,15 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Passwords of tests need no costly hash, and an emptied database need not be migrated anew."""
+    """Passwords of tests need no costly hash, an emptied database need not be migrated anew, and no test fails for being slow.
+
+    Drawn examples of one test share its fixtures: those tests clean up themselves.
+    """
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     TransactionTestCase._fixture_teardown = lambda self: empty_tables()
+    unasked = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    hypothesis_settings.register_profile("tests", deadline=None, suppress_health_check=unasked)
+    hypothesis_settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

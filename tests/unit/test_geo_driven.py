@@ -24,7 +24,7 @@ def figures_of(track: Any, kind: str, edges: list[float]) -> Any:
     return figures_of_parts(columns, read_steps(*track, rules=motion_rules(kind)), edges)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(drawn_tracks(), KINDS, st.lists(st.floats(0.0, 1.0), max_size=4))
 def test_no_row_has_an_average_above_its_top_and_the_rows_add_up(track, kind, cuts):
     rules, span = motion_rules(kind), track[0][-1] - track[0][0]
@@ -39,7 +39,7 @@ def test_no_row_has_an_average_above_its_top_and_the_rows_add_up(track, kind, cu
     assert all((part.driven_meters > 1e-6) <= (part.moving_seconds > 0.0) for part in parts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(drawn_tracks(), KINDS)
 def test_the_trips_and_the_rest_are_the_way_of_the_whole(track, kind):
     steps = read_steps(*track, rules=motion_rules(kind))

@@ -22,7 +22,7 @@ def parts_of(track, ignition, kind, edges):
     return figures_of_parts(columns, read_steps(*track, rules=motion_rules(kind)), edges)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(drawn_tracks(), KINDS, st.randoms(use_true_random=False), st.lists(st.floats(0.0, 1.0), max_size=4))
 def test_idle_is_a_part_of_standing_and_of_the_engines_time(track, kind, random, cuts):
     times = track[0]

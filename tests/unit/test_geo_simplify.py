@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.geo.simplify import simplified
@@ -42,7 +42,6 @@ def test_it_keeps_the_extremes_of_a_track():
         assert place in kept
 
 
-@settings(deadline=None)
 @given(st.integers(2, 40), st.integers(0, 3000), st.integers(0, 2**31))
 def test_it_keeps_first_and_last_in_order_and_no_more_than_wanted(wanted, count, seed):
     walk = np.random.default_rng(seed).normal(0, 1e-4, (2, count)).cumsum(axis=1)

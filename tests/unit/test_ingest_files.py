@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import gpxpy
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.ingest.errors import BodyError
@@ -155,7 +155,7 @@ def test_it_says_what_is_wrong_with_a_file(read, name, content, code):
     assert caught.value.code == code
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(sorted(FILE_FORMATS)),
     packed=st.booleans(),

@@ -158,7 +158,7 @@ def test_a_feature_that_is_no_json_costs_only_itself(read):
     assert (bad.code, good.latitude) == ("not_json", 1.5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.dictionaries(st.text(max_size=5), st.text('"\\{}[]é', max_size=8) | st.lists(st.integers()), max_size=3)

@@ -212,7 +212,7 @@ near_position = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(near_position | anything, max_size=5))
 def test_it_never_lets_anything_but_fixes_and_rejections_out(items):
     batch = parse_batch(items, now=NOW)
@@ -225,7 +225,7 @@ def test_it_never_lets_anything_but_fixes_and_rejections_out(items):
         json.dumps(fix.attributes, allow_nan=False).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(near_position)
 def test_it_judges_the_fast_way_as_the_rules_do(item):
     names = {"speed": "speed_kph", "course": "course_degrees", "altitude": "altitude_meters"}
@@ -244,7 +244,7 @@ def fixes_by_the_rules(arguments):
         return []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60) | anything.map(lambda value: json.dumps(value).encode()))
 def test_it_never_raises_anything_but_a_body_error(body):
     assert code_of(body) in {None, "body_too_large", "too_many_fixes", "not_json", "too_deep", "wrong_shape", "empty"}

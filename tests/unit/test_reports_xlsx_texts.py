@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports_app.exporters.xlsx_cells import escaped, text_writer
@@ -84,7 +84,7 @@ def test_no_name_spoils_the_workbook(tmp_path):
     assert sheet["A2"].value.startswith("Van")
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(st.text(max_size=20))
 def test_every_text_is_good_xml(text):
     ElementTree.fromstring(b"<t>" + escaped(text) + b"</t>")

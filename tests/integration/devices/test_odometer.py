@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.geo.days import day_parts
@@ -79,7 +79,7 @@ def reported_meters(device: Device) -> float:
     return sum(day.figures.distance_meters for day in days)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(track=drawn_tracks(), kind=KINDS, data=st.data())
 def test_in_whatever_batches_and_order_it_comes_to_what_reports_tell(fleet, track, kind, data):
     name = uuid4().hex

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.engine.connection import client as redis_client
@@ -166,7 +166,7 @@ def test_news_that_a_device_is_silent_is_no_sign_of_life(device, server):
 
 # --- Anything ---------------------------------------------------------------------------------------------------------
 
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60)
 PATHS = st.sampled_from([OSMAND, POSITIONS, TRACCAR])
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),

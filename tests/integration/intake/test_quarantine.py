@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.models import FixSource, QuarantinedFix
@@ -66,7 +66,7 @@ def test_a_body_is_kept_as_text_without_secrets(given, kept):
     assert printable(given) == kept
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(body=st.one_of(st.binary(max_size=50), st.text(st.characters(), max_size=50)))
 def test_any_body_can_be_kept(body, device):
     keep(body, device=device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.engine import JobState
@@ -184,7 +184,7 @@ KINDS = st.sampled_from([ValueError, PermanentError, poison.Own, KeyboardInterru
 ENDS = st.tuples(VALUES, st.tuples(VALUES, VALUES, VALUES), VALUES, st.none() | KINDS)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(st.lists(ENDS, min_size=3, max_size=6))
 def test_every_drawn_end_gives_one_row_and_the_innocent_one_run(run_jobs, ends):
     Job.objects.all().delete()

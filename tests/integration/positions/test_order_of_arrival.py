@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports_app.builders.registry import build_table
@@ -76,7 +76,7 @@ def report_rows(device, kind) -> list:
 
 
 @given(st.lists(PHASES, min_size=1, max_size=5), st.randoms(use_true_random=False), st.integers(1, 40))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 def test_the_order_of_arrival_changes_neither_rows_nor_reports(make_device, phases, random, size):
     track = drive(phases)
     order = list(range(len(track)))
