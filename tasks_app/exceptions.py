@@ -51,3 +51,7 @@ class JobNotRepeatable(JobError):
     """Not all of the job's arguments are kept (long lists and secrets are not), so it cannot be made again from them."""
 
     code = "job_not_repeatable"
+
+
+class BufferFull(RuntimeError):
+    """The position buffer is full: nothing was added, the sender must try again later."""

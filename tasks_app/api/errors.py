@@ -31,7 +31,7 @@ from tasks_app.engine import (
     TaskNotPermitted,
     UnknownTask,
 )
-from tasks_app.services.intake import InboxFull
+from tasks_app.exceptions import BufferFull
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +121,8 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return _api_problem(error)
         case EngineError():
             return _engine_problem(error)
-        case InboxFull():
-            return _unavailable("inbox_full", _("Too many fixes wait to be stored; send it again later."))
+        case BufferFull():
+            return _unavailable("position_buffer_full", _("Too many fixes wait to be stored; send it again later."))
         case Http404():
             return Problem(status.HTTP_404_NOT_FOUND, "not_found", _("Not found."))
         case PermissionDenied():

@@ -19,7 +19,7 @@ from tasks_app.ingest.attributes import NOT_NUMBERS, clean_attributes, is_clean
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.gps_weeks import MAX_AHEAD, earliest_of_this_period
-from tasks_app.ingest.placeless import PlacelessNews, placeless_news
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, unlocated_alarm
 from tasks_app.ingest.validate import (
     EARLIEST,
     LIMITS,
@@ -37,12 +37,12 @@ __all__ = ["BodyError", "ParsedBatch", "decode_body", "decode_json", "parse_batc
 
 @dataclass(frozen=True, slots=True)
 class ParsedBatch:
-    """The outcome of a batch: `fixes[i]` came from item `indexes[i]`, `news` is by item, the others are in `rejected`."""
+    """A parsed batch: `fixes[i]` came from item `indexes[i]`, `unlocated` alarms are by item, the others are `rejected`."""
 
     fixes: list[Fix] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     rejected: list[RejectedFix] = field(default_factory=list)
-    news: dict[int, PlacelessNews] = field(default_factory=dict)
+    unlocated: dict[int, UnlocatedAlarm] = field(default_factory=dict)
 
 
 # Beyond these a value may be one of UNKNOWN_VALUES, for the slow way to tell.
@@ -91,9 +91,9 @@ def decode_body(body: bytes, *, max_bytes: int, max_fixes: int) -> list[object]:
 
 
 def parse_batch(items: list[object], *, now: datetime, is_history: bool = False) -> ParsedBatch:
-    """Fixes, news and rejections of raw positions with their index in `items`; one bad position never costs a good one.
+    """Parse raw positions: fixes, unlocated alarms and rejections by index; one bad position never costs a good one.
 
-    What makes no fix but carries an alarm is news without a place; in history, where nobody is alerted, it is refused.
+    An item that makes no fix but carries an alarm is an unlocated alarm; in history, without alerts, it is refused.
     """
     batch = ParsedBatch()
     known_ids: set[str] = set()
@@ -103,8 +103,8 @@ def parse_batch(items: list[object], *, now: datetime, is_history: bool = False)
         try:
             fix = (position and _fast(position, known_ids, earliest, latest)) or _slow(item, now, not is_history)
         except InvalidFix as error:
-            if not is_history and (news := _news(item, now)):
-                batch.news[index] = news
+            if not is_history and (unlocated := _unlocated(item, now)):
+                batch.unlocated[index] = unlocated
             else:
                 batch.rejected.append(RejectedFix(index, error.code, error.detail))
         else:
@@ -229,8 +229,8 @@ def _slow(item: object, now: datetime, is_live: bool) -> Fix:
     )
 
 
-def _news(item: object, now: datetime) -> PlacelessNews | None:
+def _unlocated(item: object, now: datetime) -> UnlocatedAlarm | None:
     if not isinstance(item, dict):
         return None
-    told = {name: item.get(name) for name in ("device_id", "timestamp", "attributes")}
-    return placeless_news(**told, now=now)
+    fields = {name: item.get(name) for name in ("device_id", "timestamp", "attributes")}
+    return unlocated_alarm(**fields, now=now)

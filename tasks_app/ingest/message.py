@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.placeless import PlacelessNews
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.ingest.validate import InvalidFix, check_device_id
 
 # 1 knot is 1 852 m in an hour, 1 mile is 1 609.344 m.
@@ -17,13 +17,13 @@ KPH_PER = {"knots": 1.852, "kmh": 1.0, "mps": 3.6, "mph": 1.609344}
 class DeviceMessage:
     """The message of a device: a good fix, one that cannot be right, or None for a sign of life without any location.
 
-    `news` is what it told besides without a place of its own. `device_name` is what the sender calls it, "" where the format
-    has no such thing. `is_from_device` is False for news about a device that may be silent itself.
+    `unlocated` are its alarms without a place of their own. `device_name` is the sender's name of it, "" where the format
+    has no such thing. `is_from_device` is False for a message about a device that may be silent itself.
     """
 
     device_id: str
     content: Fix | RejectedFix | None
-    news: PlacelessNews | None = None
+    unlocated: UnlocatedAlarm | None = None
     device_name: str = ""
     is_from_device: bool = True
 
@@ -36,10 +36,10 @@ def stated_device_id(value: object) -> str:
         raise BodyError(error.code, error.detail) from error
 
 
-def refused_or_news(device_id: str, error: InvalidFix, news: PlacelessNews | None) -> DeviceMessage:
+def refused_or_alarm(device_id: str, error: InvalidFix, unlocated: UnlocatedAlarm | None) -> DeviceMessage:
     """The message of a fix that cannot be right: what it tells all the same counts, else it is refused."""
-    if news is not None:
-        return DeviceMessage(device_id, None, news)
+    if unlocated is not None:
+        return DeviceMessage(device_id, None, unlocated)
     return DeviceMessage(device_id, RejectedFix(0, error.code, error.detail))
 
 

@@ -24,8 +24,8 @@ from tasks_app.ingest.attributes import BATTERY
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.json_batch import decode_json
-from tasks_app.ingest.message import DeviceMessage, refused_or_news, stated_device_id, to_kph
-from tasks_app.ingest.placeless import PlacelessNews, placeless_news, tells_news
+from tasks_app.ingest.message import DeviceMessage, refused_or_alarm, stated_device_id, to_kph
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, has_alarm, unlocated_alarm
 from tasks_app.ingest.validate import InvalidFix, is_minus_one, make_fix, shown, with_zone
 
 Parameters = Mapping[str, Sequence[str]]
@@ -64,7 +64,7 @@ def parse_parameters(
     """The message in a query string or a form; of a parameter that comes twice the last counts.
 
     `zone` is that of times like "2026-01-31 12:00:00", `speed_unit` one of message.KPH_PER. Raises BodyError without a
-    usable id; whatever else is wrong makes a RejectedFix, or news where it tells any.
+    usable id; any other fault makes a RejectedFix, or an unlocated alarm where it carries one.
     """
     if "spd" in parameters:
         parameters, speed_unit = _from_gpslogger(parameters), "mps"
@@ -72,7 +72,7 @@ def parse_parameters(
     latitude, longitude = _place(parameters)
     attributes = _attributes(parameters)
     # A heartbeat of a phone that stands still; an alarm, though, must not get lost for want of a place.
-    if not latitude and not longitude and not tells_news(attributes):
+    if not latitude and not longitude and not has_alarm(attributes):
         return DeviceMessage(device_id, None)
     timestamp = _timestamp(_last(parameters, "timestamp"), now, zone)
     try:
@@ -90,8 +90,8 @@ def parse_parameters(
             attributes=attributes,
         )
     except InvalidFix as error:
-        news = placeless_news(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
-        return refused_or_news(device_id, error, news)
+        unlocated = unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
+        return refused_or_alarm(device_id, error, unlocated)
     return DeviceMessage(device_id, fix)
 
 
@@ -105,7 +105,7 @@ def parse_json(body: bytes, *, now: datetime) -> DeviceMessage:
     try:
         return DeviceMessage(device_id, _location(device_id, location, now))
     except InvalidFix as error:
-        return refused_or_news(device_id, error, _news(device_id, location, now))
+        return refused_or_alarm(device_id, error, _unlocated(device_id, location, now))
 
 
 # --- Query and form ---------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
         raise InvalidFix("missing_location", f"location must be a JSON object, not {shown(location)}.")
     coords = location.get("coords")
     attributes = _json_attributes(location)
-    if coords is None and not tells_news(attributes):
+    if coords is None and not has_alarm(attributes):
         return None
     if coords is not None and not isinstance(coords, dict):
         raise InvalidFix("invalid_coords", f"coords must be a JSON object, not {shown(coords)}.")
@@ -226,11 +226,11 @@ def _location(device_id: str, location: object, now: datetime) -> Fix | None:
     )
 
 
-def _news(device_id: str, location: object, now: datetime) -> PlacelessNews | None:
+def _unlocated(device_id: str, location: object, now: datetime) -> UnlocatedAlarm | None:
     if not isinstance(location, dict):
         return None
     timestamp, attributes = location.get("timestamp"), _json_attributes(location)
-    return placeless_news(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
+    return unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
 
 
 def _json_attributes(location: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from tasks_app.ingest.attributes import BATTERY
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
-from tasks_app.ingest.message import DeviceMessage, refused_or_news
-from tasks_app.ingest.placeless import placeless_news
+from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
+from tasks_app.ingest.unlocated_alarms import unlocated_alarm
 from tasks_app.ingest.validate import InvalidFix, is_minus_one, make_fix, shown
 
 MAX_MESSAGES = 1000
@@ -67,7 +67,7 @@ def names_in(message: object) -> Names:
 
 
 def parse_message(message: object, *, device_id: str, now: datetime) -> DeviceMessage:
-    """One message of the device. What cannot be right makes a RejectedFix, or news where it tells any."""
+    """One message of the device. A fault makes a RejectedFix, or an unlocated alarm where it carries one."""
     kind = message.get("_type") if isinstance(message, dict) else None
     if not isinstance(message, dict) or not isinstance(kind, str) or not kind:
         return _refused(
@@ -82,8 +82,8 @@ def parse_message(message: object, *, device_id: str, now: datetime) -> DeviceMe
     try:
         return DeviceMessage(device_id, _fix(message, attributes, device_id, now))
     except InvalidFix as error:
-        news = placeless_news(device_id=device_id, timestamp=message.get("tst"), attributes=attributes, now=now)
-        return refused_or_news(device_id, error, news)
+        unlocated = unlocated_alarm(device_id=device_id, timestamp=message.get("tst"), attributes=attributes, now=now)
+        return refused_or_alarm(device_id, error, unlocated)
 
 
 def _refused(device_id: str, code: str, detail: str) -> DeviceMessage:

@@ -1,11 +1,11 @@
-"""A Fix, or news, as the JSON position the ingest API accepts: the inverse of `json_batch.parse_batch`."""
+"""A Fix or an unlocated alarm as the JSON position the ingest API accepts: the inverse of `json_batch.parse_batch`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.ingest.placeless import PlacelessNews
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.utils.iso_times import iso_utc
 
 
@@ -28,8 +28,8 @@ def fix_to_item(fix: Fix) -> dict[str, Any]:
     return item | {key: value for key, value in optional.items() if value is not None}
 
 
-def news_to_item(news: PlacelessNews) -> dict[str, Any]:
+def alarm_to_item(unlocated: UnlocatedAlarm) -> dict[str, Any]:
     """JSON-ready position without a place."""
-    told = {"alarm": list(news.alarms), "result": news.result}
-    attributes = {name: value for name, value in told.items() if value}
-    return {"device_id": news.device_id, "timestamp": iso_utc(news.told_at), "attributes": attributes}
+    values = {"alarm": list(unlocated.alarms), "result": unlocated.result}
+    attributes = {name: value for name, value in values.items() if value}
+    return {"device_id": unlocated.device_id, "timestamp": iso_utc(unlocated.sent_at), "attributes": attributes}

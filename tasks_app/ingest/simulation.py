@@ -1,4 +1,4 @@
-"""A simulated fleet's fixes as its devices would send them: gaps, late fixes and doubled ones included.
+"""A simulated fleet's fixes as its devices would send them: gaps, late fixes and duplicates included.
 
 Everything follows from the seed. The movement itself is made in `tasks_app.geo.simulated_day`.
 """
@@ -20,7 +20,7 @@ __all__ = ["DEVICE_LIMIT_KPH", "NamedArea", "day_of_fixes", "device_ids", "geofe
 
 DEFAULT_VEHICLES = 20
 DEFAULT_SEED = 20_261_123
-DOUBLED_SHARE = 0.03
+DUPLICATE_SHARE = 0.03
 LIVE_BEGINS_AT = timedelta(hours=9)
 
 
@@ -123,9 +123,9 @@ def _sending(measured: VehicleDay, random: np.random.Generator) -> tuple[npt.NDA
         else:
             _hold_back(at, np.flatnonzero(span), random)
     kept = np.flatnonzero(~lost)
-    doubled = kept[random.random(len(kept)) < DOUBLED_SHARE]
-    indexes = np.concatenate([kept, doubled])
-    times = np.concatenate([at[kept], at[doubled] + random.uniform(0.5, 40.0, len(doubled))])
+    duplicates = kept[random.random(len(kept)) < DUPLICATE_SHARE]
+    indexes = np.concatenate([kept, duplicates])
+    times = np.concatenate([at[kept], at[duplicates] + random.uniform(0.5, 40.0, len(duplicates))])
     order = np.argsort(times, kind="stable")
     return times[order], indexes[order]
 

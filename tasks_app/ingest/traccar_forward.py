@@ -17,7 +17,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.message import DeviceMessage, stated_device_id, to_kph
-from tasks_app.ingest.placeless import PlacelessNews, placeless_news
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, unlocated_alarm
 from tasks_app.ingest.validate import InvalidFix, make_fix, parse_live_timestamp, shown
 
 
@@ -38,12 +38,12 @@ def parse_forward(body: bytes, *, now: datetime) -> DeviceMessage:
         content = _content(device_id, decoded, now)
     except InvalidFix as error:
         content = RejectedFix(0, error.code, error.detail)
-    news = _news(device_id, decoded, content, now)
-    if news is not None and isinstance(content, RejectedFix):
+    unlocated = _unlocated(device_id, decoded, content, now)
+    if unlocated is not None and isinstance(content, RejectedFix):
         content = None
     name = device.get("name")
-    is_from_device = content is not None or news is not None or _event_type(decoded) == "deviceOnline"
-    return DeviceMessage(device_id, content, news, name if isinstance(name, str) else "", is_from_device)
+    is_from_device = content is not None or unlocated is not None or _event_type(decoded) == "deviceOnline"
+    return DeviceMessage(device_id, content, unlocated, name if isinstance(name, str) else "", is_from_device)
 
 
 def _event_type(decoded: dict[str, Any]) -> str | None:
@@ -74,21 +74,21 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
     )
 
 
-def _news(
+def _unlocated(
     device_id: str, decoded: dict[str, Any], content: Fix | RejectedFix | None, now: datetime
-) -> PlacelessNews | None:
-    """The news in a message beside a fix that is none, or that is a copy of an older one."""
+) -> UnlocatedAlarm | None:
+    """The alarms in a message whose fix is unusable or the copy of an older one."""
     position, event = (part if isinstance(part := decoded.get(name), dict) else {} for name in ("position", "event"))
     own_time = position.get("deviceTime") or event.get("eventTime")
     fix_time = content.fix_time if isinstance(content, Fix) else None
     if fix_time is not None and not _is_after(own_time, fix_time, now):
         return None
     for attributes in (position.get("attributes"), event.get("attributes")):
-        news = placeless_news(
+        unlocated = unlocated_alarm(
             device_id=device_id, timestamp=own_time, attributes=attributes, now=now, copied_fix_time=fix_time
         )
-        if news is not None:
-            return news
+        if unlocated is not None:
+            return unlocated
     return None
 
 

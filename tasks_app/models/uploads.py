@@ -30,7 +30,7 @@ class UploadFormat(models.TextChoices):
 class PositionUpload(models.Model):
     """One uploaded file. It is kept until its import ends; `counts` says after every chunk how far that is.
 
-    `counts` is {"read", "stored", "doubled", "events", "devices_created": numbers, "rejected" and "filtered":
+    `counts` is {"read", "stored", "duplicates", "events", "devices_created": numbers, "rejected" and "filtered":
     {code: number}, "unknown_quantities": {quantity: number}, "examples": {code: sentence}}.
     """
 

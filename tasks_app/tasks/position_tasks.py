@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import current_job, task
-from tasks_app.services.intake import drain_inbox
+from tasks_app.services.intake import drain_buffer
 from tasks_app.services.partitions import ensure_upcoming_partitions
 from tasks_app.services.positions import process_batch
 
@@ -26,8 +26,8 @@ def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
 
 @task(queue="positions", schedulable=True)
 def drain_position_inbox() -> dict[str, int]:
-    """Store the single fixes that wait in the inbox."""
-    return drain_inbox()
+    """Store the single fixes that wait in the position buffer."""
+    return drain_buffer()
 
 
 @task(queue="cleanup", schedulable=True)

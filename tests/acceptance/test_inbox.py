@@ -12,9 +12,9 @@ from django_q.models import Schedule
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Job, Position
-from tasks_app.queries.inbox import inbox_size
 from tasks_app.queries.jobs import list_workers
-from tasks_app.services.intake.buffer import add_to_inbox
+from tasks_app.queries.position_buffer import buffer_size
+from tasks_app.services.intake.buffer import add_to_buffer
 from tasks_app.services.partitions import ensure_upcoming_partitions
 from tests.support.cluster import allowed, running_cluster, wait_until
 
@@ -33,7 +33,7 @@ def cluster(tmp_path):
 
 def add(device, seconds: float = 0) -> None:
     now = timezone.now()
-    add_to_inbox([Fix(device.unique_id, now + timedelta(seconds=seconds), -23.5, -46.63)], received_at=now)
+    add_to_buffer([Fix(device.unique_id, now + timedelta(seconds=seconds), -23.5, -46.63)], received_at=now)
 
 
 def drains():
@@ -57,7 +57,7 @@ def test_a_fix_is_stored_within_three_seconds_of_its_arrival(device):
         wait_until(lambda expected=round_number: drains().count() == expected, what="the drain to be on record")
         # A second in which others may join it: one drain for all of them.
         assert drains().latest("created_at").started_at - added_at >= timedelta(seconds=0.95)
-        assert inbox_size() == 0
+        assert buffer_size() == 0
 
 
 def test_fixes_of_one_second_share_a_drain(device):
@@ -76,9 +76,9 @@ def test_a_fix_that_arrives_while_a_drain_runs_waits_for_no_schedule(device):
             cursor.execute(f"LOCK TABLE {Position._meta.db_table} IN ACCESS EXCLUSIVE MODE")
         wait_until(waits_for_the_position_table, 10, "the drain to store")
         add(device)
-        assert inbox_size() == 2
+        assert buffer_size() == 2
     released_at = time.monotonic()
     wait_until(lambda: Position.objects.count() == 2, 3, "both fixes to be stored")
     assert time.monotonic() - released_at < allowed(3)
     wait_until(lambda: drains().count() == 2, what="both drains to be on record")
-    assert inbox_size() == 0
+    assert buffer_size() == 0

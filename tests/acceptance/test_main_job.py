@@ -50,11 +50,11 @@ def test_it_ends_well_and_leaves_no_process(demo):
 
 def test_every_distinct_fix_is_stored_once(demo):
     sent, stored = figure(demo, "Fixes sent through HTTP"), figure(demo, "Positions stored")
-    doubled = figure(demo, "Doubled fixes")
+    duplicates = figure(demo, "Duplicate fixes")
     assert figure(demo, "Vehicles") == 2
-    assert sent - doubled == stored
+    assert sent - duplicates == stored
     assert stored > 5000
-    assert doubled > 50
+    assert duplicates > 50
 
 
 def test_something_happened_and_the_right_person_got_a_mail(demo):

@@ -1,7 +1,7 @@
 """`python -m tests.support.crossing NUMBER COUNT DEVICES`: many small batches that cross those of other processes.
 
 Each batch holds fixes of a few devices in random order, from a small range of times: batches of all processes touch the
-same devices, share fixes, and come late. Prints how many rows were stored and doubled, and how often a transaction had to be
+same devices, share fixes, and come late. Prints how many rows were stored and duplicates, and how often a transaction had to be
 repeated, as JSON.
 """
 
@@ -33,7 +33,7 @@ def main(process: int, count: int, devices: int) -> None:
 
     repeated = []
     transactions.time.sleep = repeated.append  # type: ignore[attr-defined]
-    totals = {"stored": 0, "doubled": 0}
+    totals = {"stored": 0, "duplicates": 0}
     for batch in all_batches(process, count, devices):
         fixes = [
             Fix(name, FIRST_AT + timedelta(seconds=second), -23.5 - second / 10_000, -46.63, speed_kph=second % 120)
@@ -41,7 +41,7 @@ def main(process: int, count: int, devices: int) -> None:
         ]
         result = store_fixes(fixes, FIRST_AT + timedelta(hours=1))
         totals["stored"] += result.stored
-        totals["doubled"] += result.doubled
+        totals["duplicates"] += result.duplicates
     print(json.dumps(totals | {"repeated": len(repeated)}))
 
 

@@ -14,10 +14,10 @@ from tasks_app.services.positions.filter_rules import (
     DEFAULT_FILTERS,
     KEEP,
     REASONS,
-    Chain,
+    FilterPoint,
     FilterRules,
     Jumps,
-    Seen,
+    TrackFilter,
     jumps_from,
     marks_of,
     memory_of,
@@ -76,12 +76,12 @@ def test_each_device_of_a_batch_has_its_own_limits():
 
 def follow(rules, *fixes, kind="car", last=None, jumps=None):
     """The reasons of (seconds, degrees north[, speed[, attributes]]) in turn."""
-    chain = Chain(FilterRules(**rules), motion_rules(kind), last, jumps)
+    track_filter = TrackFilter(FilterRules(**rules), motion_rules(kind), last, jumps)
     reasons = []
     for seconds, north, *more in fixes:
         speed, attributes = (*more, None, None)[:2]
         alarm = (attributes or {}).get("alarm") is not None
-        reason = chain.decide(Seen(seconds, north, 0.0, speed, marks_of(attributes), alarm))
+        reason = track_filter.decide(FilterPoint(seconds, north, 0.0, speed, marks_of(attributes), alarm))
         reasons.append(reason and reason.value)
     return reasons
 
@@ -147,11 +147,13 @@ def test_a_wild_first_fix_does_not_lock_its_device_out():
 def test_jumps_are_remembered_between_batches(cut):
     fixes = [(0, 0), (10, 5), (20, 5), (30, 5), (40, 9), (50, 5)]
     whole = follow(JUMP, *fixes)
-    chain = Chain(FilterRules(**JUMP), CAR)
+    track_filter = TrackFilter(FilterRules(**JUMP), CAR)
     found = []
     for part in (fixes[:cut], fixes[cut:]):
-        chain = Chain(chain.rules, CAR, chain.last, jumps_from(memory_of(chain.jumps)))
-        found += [chain.decide(Seen(seconds, north, 0.0)) for seconds, north in part]
+        track_filter = TrackFilter(
+            track_filter.rules, CAR, track_filter.last, jumps_from(memory_of(track_filter.jumps))
+        )
+        found += [track_filter.decide(FilterPoint(seconds, north, 0.0)) for seconds, north in part]
     assert [one and one.value for one in found] == whole
 
 

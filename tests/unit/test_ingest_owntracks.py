@@ -125,7 +125,7 @@ def test_entering_a_region_is_a_fix_that_says_so() -> None:
 )
 def test_other_messages_are_signs_of_life(kind: str) -> None:
     message = parse(_type=kind)
-    assert (message.content, message.news, message.is_from_device) == (None, None, True)
+    assert (message.content, message.unlocated, message.is_from_device) == (None, None, True)
 
 
 def test_a_last_will_is_not_from_the_phone() -> None:

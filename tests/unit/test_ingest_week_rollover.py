@@ -134,8 +134,8 @@ def test_files_stay_as_they_are(tmp_path: Path) -> None:
 def test_an_alarm_without_a_place_is_put_right_too() -> None:
     at = int((NOW - PERIOD - timedelta(minutes=3)).timestamp())
     message = parse_parameters(form_parameters(f"id=van-1&timestamp={at}&alarm=sos".encode()), now=NOW)
-    assert message.news is not None
-    assert message.news.told_at == (NOW - timedelta(minutes=3)).replace(microsecond=0)
+    assert message.unlocated is not None
+    assert message.unlocated.sent_at == (NOW - timedelta(minutes=3)).replace(microsecond=0)
 
 
 def test_of_a_copied_fix_the_alarm_counts_though_both_times_rolled_over() -> None:
@@ -146,8 +146,8 @@ def test_of_a_copied_fix_the_alarm_counts_though_both_times_rolled_over() -> Non
         "attributes": {"alarm": "sos"},
     }
     message = parse_forward(json.dumps({"position": position, "device": {"uniqueId": "van-1"}}).encode(), now=NOW)
-    assert message.news is not None
-    assert (message.news.told_at, message.news.copied_fix_time) == (NOW, NOW - timedelta(hours=1))
+    assert message.unlocated is not None
+    assert (message.unlocated.sent_at, message.unlocated.copied_fix_time) == (NOW, NOW - timedelta(hours=1))
 
 
 def test_one_that_rolled_over_in_a_batch_costs_the_others_nothing() -> None:

@@ -116,7 +116,7 @@ def test_a_geofence_with_a_tolerance(track, settings, fleet, expected):
         ("0:300 10:0 20:0 30:300 90:300", 30, 0, []),
         # Stays: it entered with the first fix inside, and left with the first one outside.
         ("0:300 10:0 25:0 40:0 50:300 70:300 90:300", 30, 0, ["enter yard 10", "exit yard 50"]),
-        # Seen at exactly 30 s.
+        # FilterPoint at exactly 30 s.
         ("0:300 10:0 40:0", 30, 0, ["enter yard 10"]),
         # One second less: it waits.
         ("0:300 10:0 39:0", 30, 0, []),

@@ -75,7 +75,7 @@ class PositionUploadAdmin(ModelAdmin):
             {
                 "fields": (
                     ("read", "stored"),
-                    ("doubled", "devices_created"),
+                    ("duplicates", "devices_created"),
                     "reasons",
                     "unknown_quantities",
                     "remarks",
@@ -92,7 +92,7 @@ class PositionUploadAdmin(ModelAdmin):
             "created",
             "read",
             "stored",
-            "doubled",
+            "duplicates",
             "rejected",
             "devices_created",
             "reasons",
@@ -158,9 +158,9 @@ class PositionUploadAdmin(ModelAdmin):
     def stored(self, upload: PositionUpload) -> str:
         return _count(upload, "stored")
 
-    @display(description=gettext_lazy("doubled"))
-    def doubled(self, upload: PositionUpload) -> str:
-        return _count(upload, "doubled")
+    @display(description=gettext_lazy("duplicates"))
+    def duplicates(self, upload: PositionUpload) -> str:
+        return _count(upload, "duplicates")
 
     @display(description=gettext_lazy("devices created"))
     def devices_created(self, upload: PositionUpload) -> str:

@@ -45,7 +45,7 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     moving_seconds = serializers.FloatField()
     idle_seconds = serializers.FloatField(help_text="Standing with the ignition on; part of stopped.")
     stopped_seconds = serializers.FloatField()
-    gap_seconds = serializers.FloatField(help_text="Without news of where it was.")
+    gap_seconds = serializers.FloatField(help_text="Gaps between fixes in which the device moved.")
     max_speed_kph = serializers.FloatField()
     average_speed_kph = serializers.FloatField()
 

@@ -23,7 +23,7 @@ from tasks_app.api.permissions import role_too_low
 from tasks_app.api.schema import ErrorSerializer, describe
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.json_batch import BodyError, decode_body, decode_json, parse_batch
-from tasks_app.ingest.serialise import fix_to_item, news_to_item
+from tasks_app.ingest.serialise import alarm_to_item, fix_to_item
 from tasks_app.ingest.validate import QUANTITIES
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import SEND_POSITIONS, visible_devices
@@ -176,8 +176,8 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     parsed = parse_batch(items, now=timezone.now())
     fixes = dict(zip(parsed.indexes, parsed.fixes, strict=True))
     senders = [(index, fix.device_id) for index, fix in fixes.items()]
-    if parsed.news:
-        senders = sorted([*senders, *((index, news.device_id) for index, news in parsed.news.items())])
+    if parsed.unlocated:
+        senders = sorted([*senders, *((index, unlocated.device_id) for index, unlocated in parsed.unlocated.items())])
     sent_ids = {device_id for _, device_id in senders}
     operated = operated_devices(user, sent_ids)
     good, rejected = [], list(parsed.rejected)
@@ -185,9 +185,9 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     for index, device_id in senders:
         if not operated.get(device_id):
             rejected.append(_refused_device(index, is_known=device_id in operated))
-        elif index in parsed.news:
+        elif index in parsed.unlocated:
             # Written anew: the rest of such an item may be what made it no fix.
-            good.append(news_to_item(parsed.news[index]))
+            good.append(alarm_to_item(parsed.unlocated[index]))
         elif fixes[index].unknown:
             # Written anew as well: what cannot be right may be what cannot be stored.
             good.append(fix_to_item(fixes[index]))

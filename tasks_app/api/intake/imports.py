@@ -60,11 +60,11 @@ class ImportAcceptedSerializer(EnqueuedSerializer):
 
 
 class ImportCountsSerializer(serializers.Serializer[Any]):
-    """`read` = `stored` + `doubled` + all `rejected` + all `filtered`; empty before the first chunk is stored."""
+    """`read` = `stored` + `duplicates` + all `rejected` + all `filtered`; empty before the first chunk is stored."""
 
     read = serializers.IntegerField(required=False)
     stored = serializers.IntegerField(required=False)
-    doubled = serializers.IntegerField(required=False)
+    duplicates = serializers.IntegerField(required=False)
     events = serializers.IntegerField(required=False)
     devices_created = serializers.IntegerField(required=False)
     rejected = serializers.DictField(child=serializers.IntegerField(), required=False, help_text="By reason.")

@@ -1,7 +1,7 @@
 """`/ingest/osmand`: Traccar Client on phones, in all its generations, and every tracker that speaks OsmAnd's protocol.
 
 A phone repeats whatever is not answered with 2xx, for ever and before anything else. So only what its owner can correct
-(key, identifier) and what passes by itself (a full inbox) is refused; a fix that cannot be right is kept aside instead.
+(key, identifier) and what passes by itself (a full buffer) is refused; a fix that cannot be right is kept aside instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.osmand import Parameters, form_parameters, parse_json, parse_parameters
 from tasks_app.models import Device, FixSource
-from tasks_app.services.intake import Suspect, take_in, take_in_suspects
+from tasks_app.services.intake import QuarantineEntry, quarantine_messages, take_in
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -153,6 +153,6 @@ def _unreadable(holder: Device | None, raw: _Raw, error: BodyError, received_at:
     """Kept aside for a device that proved who it is; whoever did not is told."""
     if holder is None or error.code in IDENTITY_CODES:
         raise bad_body(error) from error
-    suspect = Suspect(error.code, error.detail, raw.text, holder.unique_id)
-    take_in_suspects([suspect], device=holder, source=FixSource.OSMAND, received_at=received_at)
+    entry = QuarantineEntry(error.code, error.detail, raw.text, holder.unique_id)
+    quarantine_messages([entry], device=holder, source=FixSource.OSMAND, received_at=received_at)
     return HttpResponse()

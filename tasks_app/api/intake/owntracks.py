@@ -28,7 +28,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.owntracks import Names, decode_messages, names_in, parse_message
 from tasks_app.models import Device, FixSource
 from tasks_app.queries.senders import device_named
-from tasks_app.services.intake import Suspect, take_in_all, take_in_suspects
+from tasks_app.services.intake import QuarantineEntry, quarantine_messages, take_in_all
 
 MAX_BODY_BYTES = 256 * 1024
 
@@ -87,8 +87,8 @@ def _keep_unreadable(holder: Device | None, body: bytes, error: BodyError, recei
     """Keep a body aside for a device that proved who it is. Raises ApiError for others."""
     if holder is None:
         raise bad_body(error) from error
-    suspect = Suspect(error.code, error.detail, body, holder.unique_id)
-    take_in_suspects([suspect], device=holder, source=FixSource.OWNTRACKS, received_at=received_at)
+    entry = QuarantineEntry(error.code, error.detail, body, holder.unique_id)
+    quarantine_messages([entry], device=holder, source=FixSource.OWNTRACKS, received_at=received_at)
 
 
 def _take_in(request: Request, holder: Device | None, raw: list[object], received_at: datetime) -> None:

@@ -27,7 +27,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json, parse_batch
 from tasks_app.ingest.message import DeviceMessage, stated_device_id
 from tasks_app.models import Device, FixSource
-from tasks_app.services.intake import MAX_PER_CALL, Suspect, add_to_inbox, take_in_suspects
+from tasks_app.services.intake import MAX_PER_CALL, QuarantineEntry, add_to_buffer, quarantine_messages
 from tasks_app.services.positions import count_unknown
 
 MAX_REJECTED_SHOWN = 100
@@ -66,11 +66,11 @@ class IngestPositionsView(IngestView):
         device = _sender(request, holder, items, received_at)
         mine = [_of_device(item, device) for item in items]
         parsed = parse_batch([item for item in mine if not isinstance(item, RejectedFix)], now=received_at)
-        add_to_inbox(parsed.fixes, list(parsed.news.values()), received_at=received_at)
+        add_to_buffer(parsed.fixes, list(parsed.unlocated.values()), received_at=received_at)
         unknown = count_unknown(parsed.fixes, FixSource.POSITIONS)
         rejected = _rejected(mine, parsed.rejected)
         _keep(items, rejected, device, received_at)
-        accepted = len(parsed.fixes) + len(parsed.news)
+        accepted = len(parsed.fixes) + len(parsed.unlocated)
         code = status.HTTP_202_ACCEPTED if accepted else status.HTTP_200_OK
         shown = msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])
         counts = {"accepted": accepted, "unknown_quantities": unknown, "rejected_count": len(rejected)}
@@ -111,7 +111,7 @@ def _sender(request: Request, holder: Device | None, items: list[object], now: d
     content: Fix | RejectedFix | None = parsed.fixes[0] if parsed.fixes else None
     if parsed.rejected:
         content = parsed.rejected[0]
-    message = DeviceMessage(unique_id, content, parsed.news.get(0))
+    message = DeviceMessage(unique_id, content, parsed.unlocated.get(0))
     return known_or_registered(request, device, message)
 
 
@@ -140,10 +140,11 @@ def _rejected(mine: list[object], refused: list[RejectedFix]) -> list[RejectedFi
 def _keep(items: list[object], rejected: list[RejectedFix], device: Device, received_at: datetime) -> None:
     if not rejected:
         return
-    suspects = [
-        Suspect(one.code, one.detail, _text(items[one.index]), device.unique_id) for one in rejected[:MAX_PER_CALL]
+    entries = [
+        QuarantineEntry(one.code, one.detail, _text(items[one.index]), device.unique_id)
+        for one in rejected[:MAX_PER_CALL]
     ]
-    take_in_suspects(suspects, device=device, source=FixSource.POSITIONS, received_at=received_at)
+    quarantine_messages(entries, device=device, source=FixSource.POSITIONS, received_at=received_at)
 
 
 def _text(item: object) -> str:

@@ -93,7 +93,7 @@ def known_or_registered(
     `is_trusted` is for a server that proved who it is: not the number from its address is limited. Raises ApiError, and
     Throttled where too many joined in this hour.
     """
-    if device is None and (isinstance(message.content, Fix) or message.news is not None):
+    if device is None and (isinstance(message.content, Fix) or message.unlocated is not None):
         address = None if is_trusted else address_of(request)
         try:
             device = register_unknown(unique_id=message.device_id, address=address, name=message.device_name)

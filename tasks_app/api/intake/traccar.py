@@ -27,7 +27,7 @@ from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.traccar_forward import parse_forward
 from tasks_app.models import Device, FixSource
-from tasks_app.services.intake import Suspect, quarantine_entries, take_in
+from tasks_app.services.intake import QuarantineEntry, quarantine_entries, take_in
 
 
 class ForwardedBody(serializers.Serializer[Any]):
@@ -61,7 +61,7 @@ class TraccarView(IngestView):
         except BodyError as error:
             if error.code in IDENTITY_CODES:
                 raise bad_body(error) from error
-            _keep(Suspect(error.code, error.detail, body), received_at)
+            _keep(QuarantineEntry(error.code, error.detail, body), received_at)
             return HttpResponse()
         device = _device_of(request, message, body, received_at)
         take_in(message, device=device, source=FixSource.TRACCAR, body=body, received_at=received_at)
@@ -74,9 +74,9 @@ def _device_of(request: Request, message: DeviceMessage, body: bytes, received_a
     try:
         return known_or_registered(request, device, message, is_trusted=True)
     except (ApiError, Throttled) as error:
-        _keep(Suspect(str(error.get_codes()), str(error.detail), body, message.device_id), received_at)
+        _keep(QuarantineEntry(str(error.get_codes()), str(error.detail), body, message.device_id), received_at)
         raise
 
 
-def _keep(suspect: Suspect, received_at: datetime) -> None:
-    quarantine_entries([suspect], source=FixSource.TRACCAR, device_pk=None, received_at=received_at)
+def _keep(entry: QuarantineEntry, received_at: datetime) -> None:
+    quarantine_entries([entry], source=FixSource.TRACCAR, device_pk=None, received_at=received_at)

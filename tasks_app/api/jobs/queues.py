@@ -15,9 +15,9 @@ from tasks_app.api.permissions import HasRightSomewhere
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import Right
-from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.job_stats import MAX_HOURS, task_stats, throughput
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
+from tasks_app.queries.position_buffer import buffer_stats
 from tasks_app.queries.storage import storage_forecast
 
 
@@ -49,8 +49,8 @@ class WorkerSerializer(serializers.Serializer[Any]):
     memory_bytes = serializers.IntegerField()
 
 
-class InboxSerializer(serializers.Serializer[Any]):
-    """The inbox of single fixes now."""
+class PositionBufferSerializer(serializers.Serializer[Any]):
+    """The buffer of single fixes that wait to be stored."""
 
     size = serializers.IntegerField(help_text="Fixes that wait to be stored.")
     oldest_age_seconds = serializers.FloatField(allow_null=True)
@@ -61,7 +61,7 @@ class QueuesSerializer(serializers.Serializer[Any]):
     """All queues."""
 
     results = QueueSerializer(many=True)
-    inbox = InboxSerializer()
+    position_buffer = PositionBufferSerializer()
 
 
 class WorkersSerializer(serializers.Serializer[Any]):
@@ -172,7 +172,7 @@ class QueueListView(ApiView):
 
     @describe("Queues", name="queues_list", tag="queues", answers={200: QueuesSerializer})
     def get(self, request: Request) -> Response:
-        return Response(QueuesSerializer({"results": queue_stats(), "inbox": inbox_stats()}).data)
+        return Response(QueuesSerializer({"results": queue_stats(), "position_buffer": buffer_stats()}).data)
 
 
 class WorkerListView(ApiView):

@@ -20,8 +20,8 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.permissions import HasRight
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import Right
-from tasks_app.queries.inbox import inbox_stats
 from tasks_app.queries.jobs import job_counts, queue_stats
+from tasks_app.queries.position_buffer import buffer_stats
 from tasks_app.queries.unknown_quantities import unknown_quantities
 
 QUEUE_METRICS = (
@@ -58,10 +58,10 @@ class JobsCollector(Collector):
         for state, count in job_counts(hours=24).items():
             finished.add_metric([str(state)], count)
         yield finished
-        inbox = inbox_stats()
-        yield GaugeMetricFamily("tracker_inbox_size", "Single fixes that wait to be stored", inbox.size)
-        age = inbox.oldest_age_seconds or 0
-        yield GaugeMetricFamily("tracker_inbox_oldest_age_seconds", "Age of the fix that waits longest", age)
+        buffer = buffer_stats()
+        yield GaugeMetricFamily("tracker_position_buffer_size", "Single fixes that wait to be stored", buffer.size)
+        age = buffer.oldest_age_seconds or 0
+        yield GaugeMetricFamily("tracker_position_buffer_oldest_age_seconds", "Age of the fix that waits longest", age)
         yield _unknown_quantities()
 
 

@@ -119,7 +119,7 @@ def _table(path: Path, summary: ImportSummary) -> Table:
     table.add_column(justify="left")
     table.add_row(_("read"), f"{summary.read}")
     table.add_row(_("stored"), f"{summary.stored}")
-    table.add_row(_("doubled"), f"{summary.doubled}", _("stored before, or twice in the file"))
+    table.add_row(_("duplicates"), f"{summary.duplicates}", _("stored before, or twice in the file"))
     table.add_row(_("rejected"), f"{summary.rejected.total()}")
     for code, count in summary.rejected.most_common():
         table.add_row(f"  {code}", f"{count}", summary.examples[code])

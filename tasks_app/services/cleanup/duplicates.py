@@ -63,8 +63,8 @@ _DELETE = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
-    """What is one too many: within so many meters and less than so long after one that stays."""
+class DuplicateCriteria:
+    """A position is a duplicate within so many meters and less than so long after one that stays."""
 
     meters: float
     within: timedelta
@@ -77,25 +77,27 @@ class Likeness:
         return self.meters / 110_500
 
 
-def likenesses() -> list[Likeness]:
-    """Near duplicates and, where it is switched on, standing devices, as the settings say."""
-    wished = retention_settings()
-    meters, seconds = wished.duplicate_meters, wished.duplicate_seconds
+def duplicate_criteria() -> list[DuplicateCriteria]:
+    """The criteria of the settings: near duplicates and, where it is switched on, standing devices."""
+    configured = retention_settings()
+    meters, seconds = configured.duplicate_meters, configured.duplicate_seconds
     found = [
-        Likeness(
+        DuplicateCriteria(
             settings.DUPLICATE_POSITION_METERS if meters is None else meters,
             timedelta(seconds=settings.DUPLICATE_POSITION_SECONDS if seconds is None else seconds),
         )
     ]
-    if wished.thin_standing_seconds:
-        found.append(Likeness(STANDING_METERS, timedelta(seconds=wished.thin_standing_seconds), STANDING_KPH))
+    if configured.thin_standing_seconds:
+        found.append(
+            DuplicateCriteria(STANDING_METERS, timedelta(seconds=configured.thin_standing_seconds), STANDING_KPH)
+        )
     return found
 
 
 def remove_duplicate_positions(
     *, now: datetime, device_id: int | None = None, dry_run: bool = False, max_seconds: float | None = None
 ) -> dict[str, Any]:
-    """Remove positions of the last LOOK_BACK_DAYS days that repeat one just before at the same place (see `likenesses`).
+    """Remove positions of the last LOOK_BACK_DAYS days that repeat one just before at the same place.
 
     A device's last known position and those of events survive. Returns days and the figures of the run. Raises
     InvalidLimit for an unknown device, JobCancelled.
@@ -116,41 +118,41 @@ def _remove(run: Run, now: datetime, device_ids: list[int]) -> dict[str, Any]:
     first_day = (now - timedelta(days=LOOK_BACK_DAYS)).astimezone(UTC).date()
     days = [(name, day) for name, day in list_partitions() if first_day <= day <= now.astimezone(UTC).date()]
     chunks = [device_ids[start : start + _DEVICES_AT_ONCE] for start in range(0, len(device_ids), _DEVICES_AT_ONCE)]
-    wished = likenesses()
-    work = [(name, day, chunk, like) for name, day in days for chunk in chunks for like in wished]
+    configured = duplicate_criteria()
+    work = [(name, day, chunk, criteria) for name, day in days for chunk in chunks for criteria in configured]
     run.add(_POSITIONS, 0)
-    for number, (name, day, chunk, like) in enumerate(work, start=1):
+    for number, (name, day, chunk, criteria) in enumerate(work, start=1):
         if not run.has_time():
             break
-        rows = _remove_of_day(day, chunk, now, like, run)
+        rows = _remove_of_day(day, chunk, now, criteria, run)
         run.add(_POSITIONS, rows, int(rows * bytes_per_row(name)) if rows else 0)
         current_job().progress(number, len(work), str(day))
     return {"days": len(days)}
 
 
-def _remove_of_day(day: date, device_ids: list[int], now: datetime, like: Likeness, run: Run) -> int:
+def _remove_of_day(day: date, device_ids: list[int], now: datetime, criteria: DuplicateCriteria, run: Run) -> int:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     until = start + timedelta(days=1)
     values: dict[str, Any] = {
         "devices": device_ids,
         # From a little earlier, so that the first fix of the day meets the last of the day before.
-        "start": start - like.within,
+        "start": start - criteria.within,
         "end": until,
         "settled": now - SETTLED_AFTER,
-        "within": like.within,
-        "degrees": like.degrees,
-        "kph": like.standing_kph,
+        "within": criteria.within,
+        "degrees": criteria.degrees,
+        "kph": criteria.standing_kph,
     }
     with connection.cursor() as cursor:
         cursor.execute(_PAIRS, values)
         pairs = [Neighbours(*row) for row in cursor.fetchall()]
     found = pick_near_duplicates(
-        pairs, tolerance_meters=like.meters, within=like.within, keeps_last=like.standing_kph is not None
+        pairs, tolerance_meters=criteria.meters, within=criteria.within, keeps_last=criteria.standing_kph is not None
     )
     if run.dry_run:
         return len(found)
     batches = [found[first : first + BATCH_ROWS] for first in range(0, len(found), BATCH_ROWS)]
-    return sum(_delete(batch, start - like.within, until) for batch in batches if run.has_time())
+    return sum(_delete(batch, start - criteria.within, until) for batch in batches if run.has_time())
 
 
 def _delete(batch: list[tuple[int, datetime]], start: datetime, until: datetime) -> int:

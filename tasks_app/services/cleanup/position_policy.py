@@ -1,4 +1,4 @@
-"""How long the positions of which device are kept. Pure."""
+"""Retention of positions per device. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tasks_app.services.cleanup.runs import cutoff
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a fleet or a device asks for: `days`, or `forever`, or (neither) whatever is asked one level up."""
+class RetentionOverride:
+    """Retention of a fleet or a device: `days`, or `forever`, or (neither) that of the level above."""
 
     days: int | None = None
     forever: bool = False
@@ -52,12 +52,15 @@ def oldest_kept_day(now: datetime, days: int) -> date:
 
 
 def make_policy(
-    default_days: int, wishes: Iterable[tuple[int, Wish, Wish]], *, only_device: int | None = None
+    default_days: int,
+    overrides: Iterable[tuple[int, RetentionOverride, RetentionOverride]],
+    *,
+    only_device: int | None = None,
 ) -> PositionPolicy:
     """The policy of (device primary key, the device's wish, its fleet's wish): the device's counts before the fleet's."""
     by_device = {}
-    for device_id, own, fleets in wishes:
-        wish = own if own.is_made else fleets
-        if wish.is_made and (wish.forever or wish.days != default_days):
-            by_device[device_id] = None if wish.forever else wish.days
+    for device_id, own, fleets in overrides:
+        override = own if own.is_made else fleets
+        if override.is_made and (override.forever or override.days != default_days):
+            by_device[device_id] = None if override.forever else override.days
     return PositionPolicy(default_days, by_device, only_device)

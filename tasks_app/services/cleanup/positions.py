@@ -28,7 +28,7 @@ from tasks_app.services.cleanup.position_days import (
     plan_day,
     stored_device_ids,
 )
-from tasks_app.services.cleanup.position_policy import PositionPolicy, Wish, make_policy, oldest_kept_day
+from tasks_app.services.cleanup.position_policy import PositionPolicy, RetentionOverride, make_policy, oldest_kept_day
 from tasks_app.services.cleanup.runs import InvalidLimit, Run, cutoff, run_exclusively
 from tasks_app.services.partitions import (
     detach_partition,
@@ -91,8 +91,11 @@ def read_policy(default_days: int, *, only_device: int | None = None) -> Positio
         fleet__positions_days_to_keep=None,
         fleet__keep_positions_forever=False,
     )
-    wishes = ((pk, Wish(days, forever), Wish(fleet_days, ever)) for pk, days, forever, fleet_days, ever in rows)
-    return make_policy(default_days, wishes, only_device=only_device)
+    overrides = (
+        (pk, RetentionOverride(days, forever), RetentionOverride(fleet_days, ever))
+        for pk, days, forever, fleet_days, ever in rows
+    )
+    return make_policy(default_days, overrides, only_device=only_device)
 
 
 class _Removal:

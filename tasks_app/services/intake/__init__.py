@@ -1,9 +1,9 @@
 """Messages and files of devices on their way into the position store."""
 
-from tasks_app.services.intake.buffer import InboxFull, add_to_inbox, drain_inbox
+from tasks_app.services.intake.buffer import add_to_buffer, drain_buffer
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
-from tasks_app.services.intake.messages import take_in, take_in_all, take_in_suspects
-from tasks_app.services.intake.quarantine import MAX_PER_CALL, Suspect, quarantine_entries
+from tasks_app.services.intake.messages import quarantine_messages, take_in, take_in_all
+from tasks_app.services.intake.quarantine import MAX_PER_CALL, QuarantineEntry, quarantine_entries
 from tasks_app.services.intake.registration import TooManyNewDevices, register_unknown
 from tasks_app.services.intake.uploads import (
     IMPORT_TASK,
@@ -20,21 +20,20 @@ __all__ = [
     "MAX_PER_CALL",
     "UPLOAD_FOLDER",
     "ImportSummary",
-    "InboxFull",
     "InvalidUpload",
-    "Suspect",
+    "QuarantineEntry",
     "TooManyNewDevices",
-    "add_to_inbox",
+    "add_to_buffer",
     "check_file",
     "create_upload",
-    "drain_inbox",
+    "drain_buffer",
     "estimate_fixes",
     "import_file",
     "import_upload",
     "quarantine_entries",
+    "quarantine_messages",
     "register_unknown",
     "sweep_stuck_uploads",
     "take_in",
     "take_in_all",
-    "take_in_suspects",
 ]

@@ -27,14 +27,14 @@ Item = Fix | RejectedFix
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What became of a file: `read` = stored + doubled + all of `rejected` and of `filtered`, which count by reason.
+    """What became of a file: `read` = stored + duplicates + all of `rejected` and of `filtered`, which count by reason.
 
     `remarks` are sentences about how the file was understood.
     """
 
     read: int = 0
     stored: int = 0
-    doubled: int = 0
+    duplicates: int = 0
     events: int = 0
     devices_created: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -79,7 +79,7 @@ def import_file(
         result = store_fixes(fixes, now, announce=False, user_id=user_id)
         summary.read += len(items)
         summary.stored += result.stored
-        summary.doubled += result.doubled
+        summary.duplicates += result.duplicates
         summary.events += result.events
         summary.filtered.update(result.filtered)
         summary.unknown_quantities.update(count_unknown(fixes, FILE))

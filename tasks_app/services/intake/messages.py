@@ -1,4 +1,4 @@
-"""Messages of devices that may send: good fixes and news go to the inbox, bad ones to the quarantine; all are signs of life."""
+"""Messages of devices that may send: good fixes and alarms are buffered, bad ones quarantined; all are signs of life."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.models import Device, FixSource
 from tasks_app.services.devices import hear_from
-from tasks_app.services.intake.buffer import add_to_inbox
-from tasks_app.services.intake.quarantine import Suspect, quarantine_entries
+from tasks_app.services.intake.buffer import add_to_buffer
+from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
 from tasks_app.services.positions import count_unknown
 
 
@@ -19,7 +19,7 @@ def take_in(
 ) -> None:
     """Take in one message whose sender is entitled to speak for `device`; `body` is it as it came.
 
-    Raises InboxFull, redis.RedisError: the sender must try again.
+    Raises BufferFull, redis.RedisError: the sender must try again.
     """
     take_in_all([message], [body], device=device, source=source, received_at=received_at)
 
@@ -32,23 +32,25 @@ def take_in_all(
     source: FixSource,
     received_at: datetime,
 ) -> None:
-    """Take in what one device sent at once, as `take_in` does; `bodies` are the messages as they came."""
+    """Take in several messages of one device, as `take_in` does; `bodies` are the messages as they came."""
     fixes = [one.content for one in messages if isinstance(one.content, Fix)]
-    told = [one.news for one in messages if one.news is not None]
-    suspects = [
-        Suspect(one.content.code, one.content.detail, body, device.unique_id)
+    unlocated = [one.unlocated for one in messages if one.unlocated is not None]
+    entries = [
+        QuarantineEntry(one.content.code, one.content.detail, body, device.unique_id)
         for one, body in zip(messages, bodies, strict=True)
         if isinstance(one.content, RejectedFix)
     ]
-    add_to_inbox(fixes, told, received_at=received_at)
+    add_to_buffer(fixes, unlocated, received_at=received_at)
     count_unknown(fixes, source)
-    if suspects:
-        take_in_suspects(suspects, device=device, source=source, received_at=received_at)
-    elif not fixes and not told and any(one.is_from_device for one in messages):
+    if entries:
+        quarantine_messages(entries, device=device, source=source, received_at=received_at)
+    elif not fixes and not unlocated and any(one.is_from_device for one in messages):
         hear_from(device_pk=device.pk, now=received_at)
 
 
-def take_in_suspects(suspects: list[Suspect], *, device: Device, source: FixSource, received_at: datetime) -> None:
-    """Keep what a known device sent that cannot be right; it is not silent, though."""
-    quarantine_entries(suspects, source=source, device_pk=device.pk, received_at=received_at)
+def quarantine_messages(
+    entries: list[QuarantineEntry], *, device: Device, source: FixSource, received_at: datetime
+) -> None:
+    """Quarantine messages of a known device, and note that it was heard from."""
+    quarantine_entries(entries, source=source, device_pk=device.pk, received_at=received_at)
     hear_from(device_pk=device.pk, now=received_at)

@@ -1,4 +1,4 @@
-"""Keeping what could not be right: shortened, without secrets, and no more than a bounded number for each device."""
+"""Quarantine of messages that cannot be right: shortened, without secrets, a bounded number per device."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tasks_app.models import FixSource, QuarantinedFix
 from tasks_app.models.quarantine import MAX_BODY_CHARACTERS, MAX_CODE_CHARACTERS, MAX_DETAIL_CHARACTERS
 from tasks_app.services.transactions import run_in_transaction
 
-# One request may hold thousands of bad fixes, and the first hundred tell as much.
+# One request may hold thousands of bad fixes, and the first hundred are enough.
 MAX_PER_CALL = 100
 # As a query parameter or as a member of JSON.
 _SECRET = re.compile(r"""((?:^|[?&])(?:key|token|notificationToken)=)[^&\s"]*|("(?:key|token)"\s*:\s*")[^"]*""")
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """One fix that cannot be right: why, and as it came. `unique_id` is what the device called itself."""
+class QuarantineEntry:
+    """One fix that cannot be right: the reason, and the message as it came. `unique_id` is the sender's identifier."""
 
     code: str
     detail: str
@@ -31,10 +31,10 @@ class Suspect:
 
 
 def quarantine_entries(
-    suspects: Sequence[Suspect], *, source: FixSource, device_pk: int | None, received_at: datetime
+    entries: Sequence[QuarantineEntry], *, source: FixSource, device_pk: int | None, received_at: datetime
 ) -> None:
-    """Keep the first hundred of these; of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS stay."""
-    rows = [_row(suspect, source, device_pk, received_at) for suspect in suspects[:MAX_PER_CALL]]
+    """Save the first MAX_PER_CALL of these; of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS stay."""
+    rows = [_row(entry, source, device_pk, received_at) for entry in entries[:MAX_PER_CALL]]
     if rows:
         run_in_transaction(lambda: _save(rows, device_pk))
 
@@ -49,14 +49,14 @@ def printable(body: bytes | str) -> str:
     return text if len(text) <= MAX_BODY_CHARACTERS else text[: MAX_BODY_CHARACTERS - 1] + "…"
 
 
-def _row(suspect: Suspect, source: FixSource, device_pk: int | None, received_at: datetime) -> QuarantinedFix:
+def _row(entry: QuarantineEntry, source: FixSource, device_pk: int | None, received_at: datetime) -> QuarantinedFix:
     return QuarantinedFix(
         device_id=device_pk,
-        unique_id=printable(suspect.unique_id)[:128],
+        unique_id=printable(entry.unique_id)[:128],
         source=source,
-        code=suspect.code[:MAX_CODE_CHARACTERS],
-        detail=printable(suspect.detail)[:MAX_DETAIL_CHARACTERS],
-        body=printable(suspect.body),
+        code=entry.code[:MAX_CODE_CHARACTERS],
+        detail=printable(entry.detail)[:MAX_DETAIL_CHARACTERS],
+        body=printable(entry.body),
         received_at=received_at,
     )
 

@@ -254,7 +254,7 @@ def _reason(error: BaseException, upload: PositionUpload) -> str:
 
 
 def _counts_of(summary: ImportSummary) -> dict[str, Any]:
-    numbers = {name: getattr(summary, name) for name in ("read", "stored", "doubled", "events", "devices_created")}
+    numbers = {name: getattr(summary, name) for name in ("read", "stored", "duplicates", "events", "devices_created")}
     reasons = {name: dict(getattr(summary, name)) for name in _BY_REASON}
     return {**numbers, **reasons, "examples": dict(summary.examples), "remarks": summary.remarks}
 

@@ -5,7 +5,7 @@ from tasks_app.services.positions.latest_cache import invalidate_latest_position
 from tasks_app.services.positions.silent_overspeed import end_silent_episodes
 from tasks_app.services.positions.store import StoreResult, process_batch, store_fixes
 from tasks_app.services.positions.unknown_quantities import FILE, count_unknown
-from tasks_app.services.positions.unlocated_alarms import record_news
+from tasks_app.services.positions.unlocated_alarms import record_unlocated_alarms
 
 __all__ = [
     "FILE",
@@ -15,7 +15,7 @@ __all__ = [
     "end_silent_episodes",
     "invalidate_latest_positions",
     "process_batch",
-    "record_news",
+    "record_unlocated_alarms",
     "renew_versions",
     "store_fixes",
 ]

@@ -1,6 +1,6 @@
 """What devices say beside their place: ignition, alarms, answers to commands, battery, own odometer and engine hours.
 
-Attribute names and units are Traccar's: `alarm` and `result` (`ingest.placeless`), `batteryLevel` (percent), `odometer`
+Attribute names and units are Traccar's: `alarm` and `result` (`ingest.unlocated_alarms`), `batteryLevel` (percent), `odometer`
 (meters), `hours` (milliseconds). Its `battery` is volts, so it is not looked at.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.ingest.placeless import alarm_names, result_text
+from tasks_app.ingest.unlocated_alarms import alarm_names, result_text
 from tasks_app.models import Event, EventKind
 from tasks_app.services.positions import derivation
 from tasks_app.services.positions.columns import FixColumns
@@ -60,19 +60,19 @@ def _ignition(forward: Forward, now: npt.NDArray[np.int8], before: npt.NDArray[n
 
 def _alarms(forward: Forward, telling: Telling) -> Found:
     """One event for each alarm that the fix before did not have."""
-    told = {position: names for position, one in telling.items() if (names := alarm_names(one.get("alarm")))}
+    alarms = {position: names for position, one in telling.items() if (names := alarm_names(one.get("alarm")))}
     found: Found = []
-    for position, names in told.items():
+    for position, names in alarms.items():
         number = int(forward.device[position])
         is_first = position == forward.starts[number]
-        known = forward.states[number].alarms if is_first else told.get(position - 1, [])
+        known = forward.states[number].alarms if is_first else alarms.get(position - 1, [])
         found += [
             (position, forward.event(EventKind.ALARM, position, data={"alarm": name}))
             for name in names
             if name not in known
         ]
     for state, last in zip(forward.states, forward.lasts.tolist(), strict=True):
-        state.alarms = told.get(last, [])
+        state.alarms = alarms.get(last, [])
     return found
 
 

@@ -60,7 +60,7 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class BatchSteps:
     """The way from the fix before (of the batch or known before it) to each fix; NaN for the first one ever.
 
     `meters` is 0 for a way no vehicle can have made, `speeds_kph` NaN then, over a gap and over too short a time. The
@@ -73,9 +73,9 @@ class Steps:
     from_latitudes: FloatArray
     from_longitudes: FloatArray
 
-    def select(self, rows: IndexArray) -> Steps:
+    def select(self, rows: IndexArray) -> BatchSteps:
         """The ways to these rows."""
-        return Steps(
+        return BatchSteps(
             self.seconds[rows],
             self.meters[rows],
             self.speeds_kph[rows],
@@ -92,7 +92,7 @@ def steps(
     starts: IndexArray,
     before: Before,
     rules: KindRules,
-) -> Steps:
+) -> BatchSteps:
     """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it."""
     known_times = before.times[device]
     previous_times = _shifted(times, starts)
@@ -105,7 +105,7 @@ def steps(
     np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
     implausible = speeds_kph > rules.max_implied_kph[device]
     usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= MotionRules.max_gap_seconds)
-    return Steps(
+    return BatchSteps(
         seconds,
         np.where(implausible, 0.0, meters),
         np.where(usable, speeds_kph, np.nan),
@@ -120,7 +120,7 @@ def filled_speeds(sent_kph: FloatArray, derived_kph: FloatArray) -> FloatArray:
 
 
 def believable_speeds(
-    speeds_kph: FloatArray, is_sent: BoolArray, steps: Steps, device: IndexArray, rules: KindRules
+    speeds_kph: FloatArray, is_sent: BoolArray, steps: BatchSteps, device: IndexArray, rules: KindRules
 ) -> FloatArray:
     """The speeds, NaN where a sent one is more than the kind reaches, or than the way from the fix before allows."""
     radius_meters = rules.standing_radius_meters[device]
@@ -128,7 +128,9 @@ def believable_speeds(
     return np.where(is_sent & (refuted | (speeds_kph > rules.max_implied_kph[device])), np.nan, speeds_kph)
 
 
-def filled_courses(sent_degrees: FloatArray, steps: Steps, latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
+def filled_courses(
+    sent_degrees: FloatArray, steps: BatchSteps, latitudes: FloatArray, longitudes: FloatArray
+) -> FloatArray:
     """The course a device sent, else the direction from its fix before where that is at least 5 m and no gap away."""
     rows = np.flatnonzero(
         np.isnan(sent_degrees)

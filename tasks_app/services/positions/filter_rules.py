@@ -1,6 +1,6 @@
 """Which fixes to keep out of a track. Pure: rules and fixes in, reasons out.
 
-Two kinds of rules: `own_reasons` looks at each fix by itself, a whole batch at once; a `Chain` follows one device in time
+Two kinds of rules: `own_reasons` looks at each fix by itself, a whole batch at once; a `TrackFilter` follows one device in time
 order and compares each fix with the last one that was kept.
 """
 
@@ -23,7 +23,7 @@ from tasks_app.services.positions.columns import FixColumns
 
 # Nearer than this is the scatter of a receiver, however short the time.
 MIN_JUMP_METERS = 100.0
-# A change of one of these is news, wherever the device is.
+# A fix with a change of one of these is kept, wherever the device is.
 WATCHED_ATTRIBUTES = ("ignition", "alarm", "event", "motion", "charge", "blocked", "door", "driverUniqueId")
 
 KEEP = -1
@@ -84,8 +84,8 @@ def own_reasons(columns: FixColumns, rules: Sequence[FilterRules], *, is_history
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A fix as a Chain sees it; `marks` are the values of WATCHED_ATTRIBUTES."""
+class FilterPoint:
+    """A fix as a TrackFilter sees it; `marks` are the values of WATCHED_ATTRIBUTES."""
 
     time_seconds: float
     latitude: float
@@ -120,29 +120,29 @@ def memory_of(jumps: Jumps | None) -> dict[str, Any] | None:
     return None if jumps is None else asdict(jumps)
 
 
-class Chain:
+class TrackFilter:
     """One device's fixes in time order; `last` is the fix kept last, `jumps` those since it that were not believed.
 
     `motion` are the rules of the device's kind.
     """
 
     def __init__(
-        self, rules: FilterRules, motion: MotionRules, last: Seen | None = None, jumps: Jumps | None = None
+        self, rules: FilterRules, motion: MotionRules, last: FilterPoint | None = None, jumps: Jumps | None = None
     ) -> None:
         self.rules, self.motion, self.last, self.jumps = rules, motion, last, jumps
 
-    def keep(self, fix: Seen) -> None:
+    def keep(self, fix: FilterPoint) -> None:
         """This fix is part of the track."""
         self.last, self.jumps = fix, None
 
-    def decide(self, fix: Seen) -> FilterReason | None:
+    def decide(self, fix: FilterPoint) -> FilterReason | None:
         """Why `fix` is out; None keeps it."""
         reason = None if self.last is None else self._reason(fix, self.last)
         if reason is None:
             self.keep(fix)
         return reason
 
-    def _reason(self, fix: Seen, last: Seen) -> FilterReason | None:
+    def _reason(self, fix: FilterPoint, last: FilterPoint) -> FilterReason | None:
         rules, seconds = self.rules, fix.time_seconds - last.time_seconds
         changed = fix.has_alarm or _has_changed(fix.marks, last.marks)
         if rules.min_period_seconds is not None and seconds < rules.min_period_seconds and not changed:
@@ -155,7 +155,7 @@ class Chain:
         stands = fix.speed_kph is None or fix.speed_kph <= self.motion.moving_above_kph
         return FilterReason.STATIC if stands and _meters(fix, last) < rules.static_meters else None
 
-    def _is_jump(self, fix: Seen, last: Seen, max_kph: float) -> bool:
+    def _is_jump(self, fix: FilterPoint, last: FilterPoint, max_kph: float) -> bool:
         """Nobody can be locked out: jumps that agree with each other are believed, and so is any after a time."""
         if not _is_too_far(fix, last, max_kph):
             return False
@@ -186,11 +186,11 @@ def _limits(columns: FixColumns, rules: Sequence[FilterRules], name: str) -> npt
     return np.array([math.inf if value is None else value for value in values], dtype=np.float64)[columns.device]
 
 
-def _meters(fix: Seen, other: Seen | Jumps) -> float:
+def _meters(fix: FilterPoint, other: FilterPoint | Jumps) -> float:
     return float(geodesic_meters(fix.latitude, fix.longitude, other.latitude, other.longitude))
 
 
-def _is_too_far(fix: Seen, other: Seen | Jumps, max_kph: float) -> bool:
+def _is_too_far(fix: FilterPoint, other: FilterPoint | Jumps, max_kph: float) -> bool:
     meters = _meters(fix, other)
     seconds = fix.time_seconds - other.time_seconds
     return meters > MIN_JUMP_METERS and (seconds <= 0 or meters / seconds * MPS_TO_KPH > max_kph)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from tasks_app.geo.motion_rules import motion_rules
-from tasks_app.ingest.placeless import PlacelessNews, news_from, tells_news
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, alarm_from, has_alarm
 from tasks_app.models import FilterReason
 from tasks_app.services.positions.batch import Batch, FilteredPart
 from tasks_app.services.positions.columns import FixColumns
@@ -23,10 +23,10 @@ from tasks_app.services.positions.filter_rules import (
     DEFAULT_FILTERS,
     KEEP,
     REASONS,
-    Chain,
+    FilterPoint,
     FilterRules,
     Reasons,
-    Seen,
+    TrackFilter,
     jumps_from,
     marks_of,
     memory_of,
@@ -91,8 +91,10 @@ def compared_reasons(batch: Batch) -> Reasons:
     for number in comparing:
         device, state = batch.devices[number], batch.states[number]
         before = earlier.get(device.pk)
-        chain = Chain(batch.filters[number], motion_rules(device.kind), _seen_stored(before) if before else None)
-        reasons_of_device = _follow(columns, number, chain, state, attributes.get(device.pk), is_stored)
+        track_filter = TrackFilter(
+            batch.filters[number], motion_rules(device.kind), _seen_stored(before) if before else None
+        )
+        reasons_of_device = _follow(columns, number, track_filter, state, attributes.get(device.pk), is_stored)
         reasons[columns.device == number] = reasons_of_device
     return reasons
 
@@ -116,19 +118,19 @@ def record_filtered(parts: Sequence[FilteredPart]) -> list[tuple[int, int]]:
     return [(row["device_id"], round(row["received_at"].timestamp() * 1e6)) for row in new]
 
 
-def news_of_filtered(
+def alarms_of_filtered(
     parts: Sequence[FilteredPart], devices: Sequence[KnownDevice]
-) -> list[tuple[PlacelessNews, datetime]]:
+) -> list[tuple[UnlocatedAlarm, datetime]]:
     """What filtered fixes tell all the same, with their arrival: an alarm counts also where its place does not."""
     unique_ids = {device.pk: device.unique_id for device in devices}
     found = []
     for part in parts:
         columns = part.columns
         for row in part.rows:
-            if tells_news(attributes := columns.attributes[row]):
+            if has_alarm(attributes := columns.attributes[row]):
                 pk, moment = int(columns.device_pks[columns.device[row]]), from_microseconds(int(columns.times_us[row]))
-                news = news_from(unique_ids[pk], moment, attributes)
-                found.append((news, from_microseconds(int(columns.received_us[row]))))
+                unlocated = alarm_from(unique_ids[pk], moment, attributes)
+                found.append((unlocated, from_microseconds(int(columns.received_us[row]))))
     return found
 
 
@@ -141,7 +143,7 @@ def count_by_reason(parts: Sequence[FilteredPart]) -> dict[str, int]:
 def _follow(
     columns: FixColumns,
     number: int,
-    chain: Chain,
+    track_filter: TrackFilter,
     state: State,
     attributes: dict[str, Any] | None,
     is_stored: npt.NDArray[np.bool_],
@@ -153,20 +155,22 @@ def _follow(
     for row, fix in _fixes(columns, number):
         if not goes_on and known is not None and fix.time_seconds > known.time_seconds:
             goes_on = True
-            if chain.last is None or chain.last.time_seconds < known.time_seconds:
-                chain = Chain(chain.rules, chain.motion, known, jumps_from(state.filter_memory))
+            if track_filter.last is None or track_filter.last.time_seconds < known.time_seconds:
+                track_filter = TrackFilter(
+                    track_filter.rules, track_filter.motion, known, jumps_from(state.filter_memory)
+                )
         if is_stored[row]:
-            chain.keep(fix)
+            track_filter.keep(fix)
             reasons.append(KEEP)
         else:
-            reason = chain.decide(fix)
+            reason = track_filter.decide(fix)
             reasons.append(KEEP if reason is None else REASONS.index(reason))
     if goes_on:
-        state.filter_memory = memory_of(chain.jumps)
+        state.filter_memory = memory_of(track_filter.jumps)
     return reasons
 
 
-def _fixes(columns: FixColumns, number: int) -> Iterator[tuple[int, Seen]]:
+def _fixes(columns: FixColumns, number: int) -> Iterator[tuple[int, FilterPoint]]:
     rows = np.flatnonzero(columns.device == number)
     chosen = (columns.times_seconds, columns.latitudes, columns.longitudes, columns.speeds)
     for row, *values in zip(rows.tolist(), *(one[rows].tolist() for one in chosen), strict=True):
@@ -174,7 +178,7 @@ def _fixes(columns: FixColumns, number: int) -> Iterator[tuple[int, Seen]]:
         attributes = columns.attributes[row]
         speed_kph = None if speed != speed else speed
         has_alarm = attributes.get("alarm") is not None
-        yield row, Seen(time_seconds, latitude, longitude, speed_kph, marks_of(attributes), has_alarm)
+        yield row, FilterPoint(time_seconds, latitude, longitude, speed_kph, marks_of(attributes), has_alarm)
 
 
 def _late_and_stored(columns: FixColumns, known_seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -191,14 +195,16 @@ def _attributes_of(device_ids: list[int]) -> dict[int, dict[str, Any]]:
         return {device_id: msgspec.json.decode(text) for device_id, text in cursor.fetchall() if text}
 
 
-def _seen_state(state: State, attributes: dict[str, Any] | None) -> Seen | None:
+def _seen_state(state: State, attributes: dict[str, Any] | None) -> FilterPoint | None:
     if state.fix_time is None or state.latitude is None or state.longitude is None:
         return None
-    return Seen(state.fix_time.timestamp(), state.latitude, state.longitude, state.speed_kph, marks_of(attributes))
+    return FilterPoint(
+        state.fix_time.timestamp(), state.latitude, state.longitude, state.speed_kph, marks_of(attributes)
+    )
 
 
-def _seen_stored(fix: StoredFix) -> Seen:
-    return Seen(fix.time_seconds, fix.latitude, fix.longitude, fix.speed_kph, marks_of(fix.attributes))
+def _seen_stored(fix: StoredFix) -> FilterPoint:
+    return FilterPoint(fix.time_seconds, fix.latitude, fix.longitude, fix.speed_kph, marks_of(fix.attributes))
 
 
 def _rows(part: FilteredPart) -> Iterator[dict[str, Any]]:

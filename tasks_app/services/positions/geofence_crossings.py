@@ -87,11 +87,11 @@ def _cross(
         states[device].pending_geofences[str(fences.index.ids[column])] = kept
     device_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
     found: Found = []
-    for told, since, column, entered in zip(
+    for row, since, column, entered in zip(
         crossed.told_rows.tolist(), crossed.since_rows.tolist(), crossed.columns.tolist(), crossed.entered, strict=True
     ):
-        position = int(positions[told])
-        began = pending[int(device_of[told]), column] if since < 0 else _place(forward, int(positions[since]))
+        position = int(positions[row])
+        began = pending[int(device_of[row]), column] if since < 0 else _place(forward, int(positions[since]))
         occurred_at = _moment(began["since"]) if since < 0 else forward.moment(int(positions[since]))
         if is_open(fences.windows[column], occurred_at, fences.zone):
             found.append((position, _crossing(forward, position, fences, column, bool(entered), began, occurred_at)))
@@ -154,7 +154,7 @@ def _near(
 
 
 def _place(forward: Forward, position: int) -> dict[str, float]:
-    """When and where a crossing began, as it is kept until it is told."""
+    """Time and place where a crossing began, kept until its event is made."""
     columns, row = forward.columns, forward.rows[position]
     place = {
         "since": float(columns.times_us[row] / 1e6),

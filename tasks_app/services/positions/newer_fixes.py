@@ -16,7 +16,7 @@ from tasks_app.models import Event, EventKind
 from tasks_app.services.positions import derivation
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import FixColumns
-from tasks_app.services.positions.derivation import Before, Steps
+from tasks_app.services.positions.derivation import BatchSteps, Before
 from tasks_app.services.positions.states import KnownDevice, State, before_arrays, from_microseconds
 
 # Events with the position of the row at which they were noticed.
@@ -41,7 +41,7 @@ class Forward:
     """
 
     columns: FixColumns
-    steps: Steps
+    steps: BatchSteps
     rows: npt.NDArray[np.intp]
     device: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
@@ -82,7 +82,7 @@ def forward_rows(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
     return Forward(columns, _steps(batch, before).select(rows), rows, device, starts, states, devices)
 
 
-def _steps(batch: Batch, before: Before) -> Steps:
+def _steps(batch: Batch, before: Before) -> BatchSteps:
     """The ways to all rows of the batch."""
     columns = batch.columns
     return derivation.steps(

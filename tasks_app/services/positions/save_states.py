@@ -27,7 +27,7 @@ def save_changes(
     """Write the changes, and the states of devices something new came of; return how many events that makes.
 
     `heard_us` is when that was in microseconds since 1970, by primary key; the states of other devices are left alone.
-    Without `announce` nobody is told and no device counts as seen.
+    Without `announce` no event is published and no device counts as seen.
     """
     touched = [state for state in locked.states if state.device_id in heard_us]
     if announce:
@@ -41,8 +41,8 @@ def save_changes(
     if changes.events and announce:
         events_recorded.send(sender=Event, events=changes.events)
     fleet_of = {device.pk: device.fleet_id for device in devices}
-    told = changes.events if announce else []
-    transaction.on_commit(lambda: broadcast.announce(touched, told, fleet_of), robust=True)
+    published = changes.events if announce else []
+    transaction.on_commit(lambda: broadcast.announce(touched, published, fleet_of), robust=True)
     return len(changes.events)
 
 

@@ -106,7 +106,7 @@ def _overspeeds(forward: Forward, speeds: FloatArray, limits: SpeedLimits) -> _O
 def _episode(state: State) -> OverspeedState | None:
     if state.overspeed_since is None or state.overspeed_limit_kph is None:
         return None
-    # An episode that was told has its event; one that was not is still too short.
+    # An episode without an event is still too short.
     is_told = state.overspeed_event_id is not None
     return OverspeedState(state.overspeed_limit_kph, state.overspeed_since, state.overspeed_peak_kph or 0.0, is_told)
 

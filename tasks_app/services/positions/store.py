@@ -1,4 +1,4 @@
-"""Fixes in, everything that follows from them in one transaction: stored once, states moved forward, events told."""
+"""Storing fixes with all that is derived from them in one transaction: states moved forward, events published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
-from tasks_app.ingest.placeless import PlacelessNews
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.queries.fleet_geofences import geofences_of
 from tasks_app.services.positions.alarm_events import command_results
 from tasks_app.services.positions.batch import Batch
@@ -20,10 +20,10 @@ from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.dirty_days import mark_dirty_days
 from tasks_app.services.positions.filter_rules import own_reasons
 from tasks_app.services.positions.filtering import (
+    alarms_of_filtered,
     compared_reasons,
     count_by_reason,
     filters_of,
-    news_of_filtered,
     record_filtered,
 )
 from tasks_app.services.positions.newer_fixes import Changes, forward_rows
@@ -33,7 +33,7 @@ from tasks_app.services.positions.senders import accept, operated_fleets
 from tasks_app.services.positions.state_updates import derive_changes
 from tasks_app.services.positions.states import lock_states
 from tasks_app.services.positions.unknown_quantities import BATCH, count_unknown
-from tasks_app.services.positions.unlocated_alarms import record_news
+from tasks_app.services.positions.unlocated_alarms import record_unlocated_alarms
 from tasks_app.services.transactions import run_in_transaction
 
 # A job's result has a size limit, and nobody reads more reasons than these.
@@ -42,43 +42,43 @@ MAX_LISTED = 500
 
 @dataclass(slots=True)
 class StoreResult:
-    """What became of the fixes of one call: stored + doubled + all of filtered + len(rejected) is their number."""
+    """What became of the fixes of one call: stored + duplicates + all of filtered + len(rejected) is their number."""
 
     stored: int = 0
-    doubled: int = 0
+    duplicates: int = 0
     # Reason -> how many a filter kept out.
     filtered: dict[str, int] = field(default_factory=dict)
     rejected: list[RejectedFix] = field(default_factory=list)
     events: int = 0
     # What filtered fixes tell all the same, with when it was received.
-    filtered_news: list[tuple[PlacelessNews, datetime]] = field(default_factory=list)
+    filtered_alarms: list[tuple[UnlocatedAlarm, datetime]] = field(default_factory=list)
 
 
 def process_batch(items: list[Any], *, received_at: datetime, user_id: int | None = None) -> dict[str, Any]:
     """Store a batch of positions in the product's JSON; one bad position never costs a good one.
 
     With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns `{"received",
-    "stored", "doubled", "filtered": {reason: count}, "without_place" (alarms), "unknown_quantities": {quantity: count},
+    "stored", "duplicates", "filtered": {reason: count}, "without_place" (alarms), "unknown_quantities": {quantity: count},
     "rejected_count", "rejected": [{"index", "code", "detail"}] (the first 500), "events"}`.
     """
     parsed = parse_batch(items, now=received_at)
     result = store_fixes(parsed.fixes, received_at, user_id=user_id)
     # After the fixes: the place of an alarm that has none of its own may be among them.
-    news = record_news(list(parsed.news.values()), received_at, user_id=user_id)
+    unlocated = record_unlocated_alarms(list(parsed.unlocated.values()), received_at, user_id=user_id)
     refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
-    news_indexes = list(parsed.news)
-    refused += [RejectedFix(news_indexes[r.index], r.code, r.detail) for r in news.rejected]
+    unlocated_indexes = list(parsed.unlocated)
+    refused += [RejectedFix(unlocated_indexes[r.index], r.code, r.detail) for r in unlocated.rejected]
     rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
     return {
         "received": len(items),
         "stored": result.stored,
-        "doubled": result.doubled,
+        "duplicates": result.duplicates,
         "filtered": result.filtered,
-        "without_place": len(parsed.news) - len(news.rejected),
+        "without_place": len(parsed.unlocated) - len(unlocated.rejected),
         "unknown_quantities": count_unknown(parsed.fixes, BATCH),
         "rejected_count": len(rejected),
         "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
-        "events": result.events + news.events,
+        "events": result.events + unlocated.events,
     }
 
 
@@ -93,8 +93,8 @@ def store_fixes(
 
     A fix that is stored already (same device and time), or late, has no effect on states and events. `received_at` is
     the server's time, one for all or one per fix. What the filters of its fleet or device keep out is counted, kept with
-    its reason, and not stored; its device counts as seen, and an alarm it carries is told as one without a place (in a
-    transaction of its own). With `announce=False` (history) events are recorded but nobody is told, and no device counts as
+    its reason, and not stored; its device counts as seen, and an alarm it carries is recorded as an unlocated one (in a
+    transaction of its own). With `announce=False` (history) events are recorded but not published, and no device counts as
     seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
     """
     received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
@@ -104,8 +104,10 @@ def store_fixes(
         return _store(fixes, received, announce, allowed_fleets)
 
     result = run_in_transaction(work, should_retry=is_missing_partition)
-    news = [one for one, _ in result.filtered_news]
-    result.events += record_news(news, [moment for _, moment in result.filtered_news], user_id=user_id).events
+    unlocated = [one for one, _ in result.filtered_alarms]
+    result.events += record_unlocated_alarms(
+        unlocated, [moment for _, moment in result.filtered_alarms], user_id=user_id
+    ).events
     return result
 
 
@@ -128,8 +130,8 @@ def _store(
     for device_pk, received_us in record_filtered(batch.filtered):
         heard_us[device_pk] = max(received_us, heard_us.get(device_pk, 0))
     result.stored, result.filtered = int(new.sum()), count_by_reason(batch.filtered)
-    result.doubled = len(accepted.items) - result.stored - sum(result.filtered.values())
-    result.filtered_news = news_of_filtered(batch.filtered, accepted.devices) if announce else []
+    result.duplicates = len(accepted.items) - result.stored - sum(result.filtered.values())
+    result.filtered_alarms = alarms_of_filtered(batch.filtered, accepted.devices) if announce else []
     result.events = save_changes(changes, locked, accepted.devices, heard_us, announce=announce)
     return result
 

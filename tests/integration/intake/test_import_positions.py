@@ -42,7 +42,7 @@ def small_csv(tmp_path, device):
 
 def test_it_says_what_became_of_every_row(small_csv):
     rows = run(small_csv)
-    assert (rows["read"], rows["stored"], rows["doubled"], rows["rejected"]) == (5, 2, 1, 2)
+    assert (rows["read"], rows["stored"], rows["duplicates"], rows["rejected"]) == (5, 2, 1, 2)
     assert (rows["invalid_latitude"], rows["unknown_device"]) == (1, 1)
     assert Position.objects.order_by("fix_time").last().speed_kph is None
 
@@ -50,7 +50,7 @@ def test_it_says_what_became_of_every_row(small_csv):
 def test_it_stores_nothing_twice(small_csv):
     run(small_csv)
     rows = run(small_csv)
-    assert (rows["stored"], rows["doubled"]) == (0, 3)
+    assert (rows["stored"], rows["duplicates"]) == (0, 3)
 
 
 def test_history_makes_no_device_online_and_tells_nobody(small_csv, device):
@@ -123,11 +123,11 @@ def test_an_interrupted_import_keeps_what_was_stored_and_can_be_repeated(small_c
 def test_it_stores_exactly_the_distinct_fixes_of_the_geolife_sample(traces_dir):
     path = traces_dir / "geolife_sample.csv.gz"
     rows = run(path, create_devices=True, fleet="GeoLife")
-    assert (rows["read"], rows["stored"], rows["doubled"], rows["rejected"]) == (164_531, 164_318, 213, 0)
+    assert (rows["read"], rows["stored"], rows["duplicates"], rows["rejected"]) == (164_531, 164_318, 213, 0)
     assert rows["devices created"] == 11
     assert Position.objects.count() == 164_318
     again = run(path, create_devices=True, fleet="GeoLife")
-    assert (again["stored"], again["doubled"], again["devices created"]) == (0, 164_531, 0)
+    assert (again["stored"], again["duplicates"], again["devices created"]) == (0, 164_531, 0)
 
 
 def test_the_odometer_goes_around_visnjan(traces_dir, make_device):

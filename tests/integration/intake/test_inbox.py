@@ -11,11 +11,12 @@ import pytest
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.keys import QueueKeys
+from tasks_app.exceptions import BufferFull
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, Position, QuarantinedFix
-from tasks_app.queries.inbox import InboxStats, drain_key, inbox_stats
-from tasks_app.services.intake import buffer as inbox
-from tasks_app.services.intake.buffer import InboxFull, add_to_inbox, drain_inbox, inbox_key, inbox_size
+from tasks_app.queries.position_buffer import BufferStats, buffer_key, buffer_size, buffer_stats, drain_key
+from tasks_app.services.intake import buffer as buffer
+from tasks_app.services.intake.buffer import add_to_buffer, drain_buffer
 from tasks_app.tasks.position_tasks import drain_position_inbox
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -30,11 +31,11 @@ def delayed_jobs():
 
 
 def test_it_stores_what_waits_and_empties_the_inbox(device):
-    add_to_inbox([fix(seconds=0, attributes={"ignition": True})], received_at=NOON)
-    add_to_inbox([fix(seconds=1), fix("stranger")], received_at=NOON + timedelta(seconds=2))
+    add_to_buffer([fix(seconds=0, attributes={"ignition": True})], received_at=NOON)
+    add_to_buffer([fix(seconds=1), fix("stranger")], received_at=NOON + timedelta(seconds=2))
     found = {name: count for name, count in drain_position_inbox().items() if count}
     assert found == {"read": 3, "stored": 2, "rejected": 1}
-    assert inbox_size() == 0
+    assert buffer_size() == 0
     assert list(Position.objects.order_by("fix_time").values_list("received_at", flat=True)) == [
         NOON,
         NOON + timedelta(seconds=2),
@@ -43,30 +44,30 @@ def test_it_stores_what_waits_and_empties_the_inbox(device):
 
 
 def test_an_empty_inbox_is_nothing_to_do(db):
-    assert drain_inbox()["read"] == 0
+    assert drain_buffer()["read"] == 0
 
 
 def test_a_drain_is_enqueued_once_while_one_is_to_come(device):
-    add_to_inbox([fix(seconds=0)], received_at=NOON)
-    add_to_inbox([fix(seconds=1)], received_at=NOON)
+    add_to_buffer([fix(seconds=0)], received_at=NOON)
+    add_to_buffer([fix(seconds=1)], received_at=NOON)
     assert delayed_jobs() == 1
 
 
 def test_a_drain_that_has_begun_is_no_drain_to_come(device):
-    add_to_inbox([fix(seconds=0)], received_at=NOON)
-    drain_inbox()
-    add_to_inbox([fix(seconds=2)], received_at=NOON)
+    add_to_buffer([fix(seconds=0)], received_at=NOON)
+    drain_buffer()
+    add_to_buffer([fix(seconds=2)], received_at=NOON)
     assert delayed_jobs() == 2
 
 
 @pytest.mark.parametrize("instant", ["after it read", "after it removed what it read"])
 def test_a_fix_added_while_a_drain_ends_gets_a_drain_of_its_own(device, monkeypatch, instant):
-    add_to_inbox([fix(seconds=0)], received_at=NOON)
-    store, count = inbox.store_fixes, inbox._count
+    add_to_buffer([fix(seconds=0)], received_at=NOON)
+    store, count = buffer.store_fixes, buffer._count
 
     def late() -> None:
         assert delayed_jobs() == 1
-        add_to_inbox([fix(seconds=1)], received_at=NOON)
+        add_to_buffer([fix(seconds=1)], received_at=NOON)
 
     def store_and_add(*args, **kwargs):
         if instant == "after it read":
@@ -78,11 +79,11 @@ def test_a_fix_added_while_a_drain_ends_gets_a_drain_of_its_own(device, monkeypa
             late()
         return count(*args, **kwargs)
 
-    monkeypatch.setattr(inbox, "store_fixes", store_and_add)
-    monkeypatch.setattr(inbox, "_count", count_and_add)
-    drain_inbox()
+    monkeypatch.setattr(buffer, "store_fixes", store_and_add)
+    monkeypatch.setattr(buffer, "_count", count_and_add)
+    drain_buffer()
     monkeypatch.undo()
-    assert (inbox_size(), delayed_jobs()) == (1, 2)
+    assert (buffer_size(), delayed_jobs()) == (1, 2)
 
 
 def test_adding_while_drains_run_leaves_nothing_without_a_drain_to_come(device):
@@ -90,15 +91,15 @@ def test_adding_while_drains_run_leaves_nothing_without_a_drain_to_come(device):
 
     def add(sender: int) -> None:
         for second in range(60):
-            add_to_inbox([fix(seconds=1000 * sender + second)], received_at=NOON)
+            add_to_buffer([fix(seconds=1000 * sender + second)], received_at=NOON)
 
     def drain() -> None:
         while not stop.is_set():
             client().delete(drain_key())
-            entries = client().xrange(inbox_key())
+            entries = client().xrange(buffer_key())
             if entries:
-                client().xdel(inbox_key(), *(entry_id for entry_id, _ in entries))
-            assert client().xlen(inbox_key()) == 0 or client().exists(drain_key())
+                client().xdel(buffer_key(), *(entry_id for entry_id, _ in entries))
+            assert client().xlen(buffer_key()) == 0 or client().exists(drain_key())
 
     with ThreadPoolExecutor(5) as pool:
         draining = pool.submit(drain)
@@ -106,7 +107,7 @@ def test_adding_while_drains_run_leaves_nothing_without_a_drain_to_come(device):
             adding.result(60)
         stop.set()
         draining.result(10)
-    assert not inbox_size() or client().exists(drain_key())
+    assert not buffer_size() or client().exists(drain_key())
 
 
 def test_a_full_queue_costs_no_fix_and_the_next_one_asks_again(device, settings):
@@ -114,27 +115,27 @@ def test_a_full_queue_costs_no_fix_and_the_next_one_asks_again(device, settings)
     settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": 0}
     engine_config.cache_clear()
     try:
-        add_to_inbox([fix()], received_at=NOON)
-        assert (inbox_size(), client().exists(drain_key())) == (1, 0)
+        add_to_buffer([fix()], received_at=NOON)
+        assert (buffer_size(), client().exists(drain_key())) == (1, 0)
     finally:
         settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": config.max_queue_depth}
         engine_config.cache_clear()
-    add_to_inbox([fix(seconds=1)], received_at=NOON)
+    add_to_buffer([fix(seconds=1)], received_at=NOON)
     assert delayed_jobs() == 1
 
 
 def test_it_tells_how_many_wait_and_for_how_long(device):
-    assert inbox_stats() == InboxStats(0, None, 100_000)
+    assert buffer_stats() == BufferStats(0, None, 100_000)
     server_seconds = client().time()[0]
-    client().xadd(inbox_key(), {"f": b"{}"}, id=f"{(server_seconds - 90) * 1000}-0")
-    stats = inbox_stats()
+    client().xadd(buffer_key(), {"f": b"{}"}, id=f"{(server_seconds - 90) * 1000}-0")
+    stats = buffer_stats()
     assert stats.size == 1
     assert 89 <= stats.oldest_age_seconds < 120
 
 
 def test_the_queues_show_the_inbox_beside_them(api, device):
-    add_to_inbox([fix(), fix(seconds=1)], received_at=NOON)
-    shown = api.get("/api/tasks/queues").json()["inbox"]
+    add_to_buffer([fix(), fix(seconds=1)], received_at=NOON)
+    shown = api.get("/api/tasks/queues").json()["position_buffer"]
     assert (shown["size"], shown["limit"]) == (2, 100_000)
     assert 0 <= shown["oldest_age_seconds"] < 60
 
@@ -142,53 +143,53 @@ def test_the_queues_show_the_inbox_beside_them(api, device):
 def test_what_is_refused_on_the_way_is_kept_with_its_reason(device):
     device.is_active = False
     device.save()
-    add_to_inbox([fix(), fix("stranger")], received_at=NOON)
-    assert drain_inbox()["rejected"] == 2
+    add_to_buffer([fix(), fix("stranger")], received_at=NOON)
+    assert drain_buffer()["rejected"] == 2
     kept = QuarantinedFix.objects.order_by("id").values_list("unique_id", "code", "source", "received_at")
     assert list(kept) == [("van-1", "inactive_device", "inbox", NOON), ("stranger", "unknown_device", "inbox", NOON)]
 
 
 def test_fixes_stay_when_storing_fails_and_are_stored_once_afterwards(device, monkeypatch):
-    add_to_inbox([fix()], received_at=NOON)
+    add_to_buffer([fix()], received_at=NOON)
 
     def fail(*args, **kwargs):
         raise OSError("database gone")
 
-    monkeypatch.setattr(inbox, "store_fixes", fail)
+    monkeypatch.setattr(buffer, "store_fixes", fail)
     with pytest.raises(OSError, match="database gone"):
-        drain_inbox()
-    assert inbox_size() == 1
+        drain_buffer()
+    assert buffer_size() == 1
     monkeypatch.undo()
-    assert drain_inbox()["stored"] == 1
+    assert drain_buffer()["stored"] == 1
 
 
 def test_a_crash_after_storing_stores_nothing_twice(device):
-    add_to_inbox([fix()], received_at=NOON)
-    entries = client().xrange(inbox_key())
-    drain_inbox()
-    client().xadd(inbox_key(), entries[0][1])
-    assert drain_inbox()["doubled"] == 1
-    assert (Position.objects.count(), inbox_size()) == (1, 0)
+    add_to_buffer([fix()], received_at=NOON)
+    entries = client().xrange(buffer_key())
+    drain_buffer()
+    client().xadd(buffer_key(), entries[0][1])
+    assert drain_buffer()["duplicates"] == 1
+    assert (Position.objects.count(), buffer_size()) == (1, 0)
 
 
 def test_it_drains_in_rounds(device, monkeypatch):
-    monkeypatch.setattr(inbox, "FIXES_PER_ROUND", 3)
-    add_to_inbox([fix(seconds=n) for n in range(8)], received_at=NOON)
-    assert drain_inbox()["stored"] == 8
+    monkeypatch.setattr(buffer, "FIXES_PER_ROUND", 3)
+    add_to_buffer([fix(seconds=n) for n in range(8)], received_at=NOON)
+    assert drain_buffer()["stored"] == 8
 
 
 def test_an_entry_that_cannot_be_read_holds_up_nothing(device):
-    client().xadd(inbox_key(), {"f": b"{"})
-    client().xadd(inbox_key(), {"x": b""})
-    add_to_inbox([fix()], received_at=NOON)
-    result = drain_inbox()
+    client().xadd(buffer_key(), {"f": b"{"})
+    client().xadd(buffer_key(), {"x": b""})
+    add_to_buffer([fix()], received_at=NOON)
+    result = drain_buffer()
     assert (result["read"], result["stored"], result["rejected"]) == (3, 1, 2)
-    assert inbox_size() == 0
+    assert buffer_size() == 0
 
 
 def test_a_full_inbox_refuses_more(device, monkeypatch):
-    monkeypatch.setattr(inbox, "MAX_INBOX_FIXES", 2)
-    add_to_inbox([fix(seconds=0), fix(seconds=1)], received_at=NOON)
-    with pytest.raises(InboxFull):
-        add_to_inbox([fix(seconds=2)], received_at=NOON)
-    assert inbox_size() == 2
+    monkeypatch.setattr(buffer, "MAX_BUFFERED_FIXES", 2)
+    add_to_buffer([fix(seconds=0), fix(seconds=1)], received_at=NOON)
+    with pytest.raises(BufferFull):
+        add_to_buffer([fix(seconds=2)], received_at=NOON)
+    assert buffer_size() == 2

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from tasks_app.models import Device, Fleet, Position, QuarantinedFix
-from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.queries.position_buffer import buffer_size
+from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import (
     AT,
     OSMAND,
@@ -44,7 +44,7 @@ WAYS = {
 def test_every_way_in_gives_the_same_row(way, device, key, server):
     response = WAYS[way](key)
     assert response.status_code in (200, 202)
-    assert drain_inbox()["stored"] == 1
+    assert drain_buffer()["stored"] == 1
     row = Position.objects.get(device=device)
     assert (row.fix_time, row.latitude, row.longitude) == (AT, -23.55, -46.63)
     assert row.speed_kph == pytest.approx(40.0032)
@@ -54,7 +54,7 @@ def test_every_way_in_gives_the_same_row(way, device, key, server):
 def test_a_phone_that_repeats_itself_is_stored_once(device, key):
     for _ in range(3):
         assert send_query(key).status_code == 200
-    assert {name: count for name, count in drain_inbox().items() if count} == {"read": 3, "stored": 1, "doubled": 2}
+    assert {name: count for name, count in drain_buffer().items() if count} == {"read": 3, "stored": 1, "duplicates": 2}
 
 
 def test_an_answer_to_a_phone_is_200_without_a_body(device, key):
@@ -79,7 +79,7 @@ def test_it_takes_the_key_from_wherever_a_phone_can_put_it(place, device, key):
     where = PLACES_OF_KEY[place](key)
     query = where.get("query", "") + "id=van-1&lat=1&lon=1"
     response = Client().post(f"{where.get('path', OSMAND)}?{query}", headers=where.get("headers"))
-    assert (response.status_code, inbox_size()) == (200, 1)
+    assert (response.status_code, buffer_size()) == (200, 1)
 
 
 def test_a_slash_behind_the_address_or_the_key_changes_nothing(device, key):
@@ -98,7 +98,7 @@ def test_knowing_an_identifier_is_not_enough(wrong, unique_id, device, key):
     ]
     assert [response.status_code for response in responses] == [401] * 4
     assert {response["WWW-Authenticate"] for response in responses} == {"Bearer"}
-    assert (inbox_size(), quarantined_codes()) == (0, [])
+    assert (buffer_size(), quarantined_codes()) == (0, [])
 
 
 def test_a_key_opens_no_other_device(device, key, make_device):
@@ -107,7 +107,7 @@ def test_a_key_opens_no_other_device(device, key, make_device):
     problem(send_query(key, id="nobody"), 403, "wrong_device")
     answer = send_json(POSITIONS, [position(device_id="van-2"), position()], key).json()
     assert (answer["accepted"], [one["code"] for one in answer["rejected"]]) == (1, ["wrong_device"])
-    assert inbox_size() == 1
+    assert buffer_size() == 1
 
 
 def test_an_inactive_device_is_refused(device, key, server):
@@ -124,7 +124,7 @@ def test_unsigned_devices_send_where_that_is_allowed(device, unsigned):
     assert send_query().status_code == 200
     assert send_form().status_code == 200
     assert send_json(POSITIONS, position()).status_code == 202
-    assert inbox_size() == 3
+    assert buffer_size() == 3
     problem(send_query(id="nobody"), 400, "unknown_device")
     problem(send_json(OSMAND, {**client_9(), "device_id": "nobody"}), 404, "unknown_device")
     problem(send_json(POSITIONS, position(device_id="nobody")), 400, "unknown_device")
@@ -171,7 +171,7 @@ def test_unknown_devices_join_the_fleet_the_settings_name(join, unsigned, server
     assert send_json(TRACCAR, forwarded_position("truck-1"), TOKEN).status_code == 200
     rows = Device.objects.order_by("id").values_list("unique_id", "name", "fleet_id", "ingest_key_hash")
     assert list(rows) == [("phone-1", "phone-1", join.pk, ""), ("truck-1", "Van 7", join.pk, "")]
-    assert drain_inbox()["stored"] == 2
+    assert drain_buffer()["stored"] == 2
 
 
 def test_nobody_joins_who_would_need_a_key(join):
@@ -218,7 +218,7 @@ def test_a_gateway_sends_batches_and_hears_what_was_wrong(wrap, device, key):
         (2, "not_an_object"),
         (4, "not_an_object"),
     ]
-    assert drain_inbox()["stored"] == 2
+    assert drain_buffer()["stored"] == 2
     assert len(quarantined_codes()) == 3
 
 

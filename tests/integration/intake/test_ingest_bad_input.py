@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tasks_app.engine.connection import client as redis_client
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, QuarantinedFix
-from tasks_app.queries.inbox import inbox_key, inbox_size
-from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.queries.position_buffer import buffer_key, buffer_size
+from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import (
     FORM,
     OSMAND,
@@ -53,7 +53,7 @@ def test_a_bad_fix_is_kept_aside_and_the_phone_goes_on(name, device, key, server
         send_json(TRACCAR, forwarded_position(**{long: value}), TOKEN),
     ]
     assert [response.status_code for response in responses] == [200] * 5
-    assert inbox_size() == 0
+    assert buffer_size() == 0
     assert set(quarantined_codes()) == {f"invalid_{long}"}
     assert len(quarantined_codes()) == 5
     row = QuarantinedFix.objects.order_by("id").first()
@@ -83,7 +83,7 @@ def test_a_time_that_cannot_be_right_is_kept_aside(name, device, key, server):
     send_json(f"{OSMAND}?key={key}", message)
     send_json(POSITIONS, position(timestamp=value), key)
     send_json(TRACCAR, forwarded_position(fixTime=value), TOKEN)
-    assert (quarantined_codes(), inbox_size()) == ([code] * 4, 0)
+    assert (quarantined_codes(), buffer_size()) == ([code] * 4, 0)
 
 
 BODIES = {
@@ -106,7 +106,7 @@ def test_a_body_that_cannot_be_read_does_not_stop_a_phone(name, device, key, ser
     assert send_json(f"{OSMAND}?key={key}", BODIES[name]).status_code == 200
     assert send_json(TRACCAR, BODIES[name], TOKEN).status_code == 200
     assert send_json(POSITIONS, BODIES[name], key).status_code in (200, 400)
-    assert inbox_size() == 0
+    assert buffer_size() == 0
     assert len(quarantined_codes()) >= 2
 
 
@@ -126,7 +126,7 @@ def test_who_is_not_known_is_told_that_his_body_cannot_be_read(name, device, uns
 )
 def test_of_a_member_that_comes_twice_the_last_counts(body, device, key):
     assert send_json(f"{OSMAND}?key={key}", body).status_code == 200
-    assert (inbox_size(), quarantined_codes()) == (1, [])
+    assert (buffer_size(), quarantined_codes()) == (1, [])
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "x", FORM])
@@ -134,7 +134,7 @@ def test_a_wrong_content_type_is_refused(content_type, device, key, server):
     body = json.dumps(position()).encode()
     assert Client().generic("POST", f"{POSITIONS}?key={key}", body, content_type=content_type).status_code == 415
     assert Client().generic("POST", f"{OSMAND}?key={key}", body, content_type=content_type).status_code == 400
-    assert inbox_size() == 0
+    assert buffer_size() == 0
 
 
 def test_thousands_of_parameters_are_refused(device, key):
@@ -153,7 +153,7 @@ def test_a_phone_s_heartbeat_is_a_sign_of_life_and_no_position(device, key):
     assert (state.status, state.offline_since, state.fix_time) == (DeviceStatus.ONLINE, None, None)
     assert timezone.now() - state.last_seen_at < timedelta(minutes=1)
     assert Event.objects.get().kind == EventKind.DEVICE_ONLINE
-    assert (inbox_size(), quarantined_codes()) == (0, [])
+    assert (buffer_size(), quarantined_codes()) == (0, [])
 
 
 def test_news_that_a_device_is_silent_is_no_sign_of_life(device, server):
@@ -185,19 +185,19 @@ def generous(settings) -> None:
 def test_any_body_is_answered_and_nothing_of_it_stored(path, body, device, key, server, generous):
     response = send_json(path, body, TOKEN if path == TRACCAR else key)
     assert response.status_code in (200, 400)
-    assert inbox_size() == 0
+    assert buffer_size() == 0
 
 
 @FUZZ
 @given(changes=st.dictionaries(st.sampled_from(list(position())), JSON, max_size=3))
 def test_any_position_is_taken_in_whole_or_kept_aside(changes, device, key, generous):
-    redis_client().delete(inbox_key())
+    redis_client().delete(buffer_key())
     QuarantinedFix.objects.all().delete()
     response = send_json(POSITIONS, position(**changes), key)
     assert response.status_code in (200, 202, 400)
     if response.status_code != 400:
-        assert (inbox_size(), len(quarantined_codes())) == ((1, 0) if response.status_code == 202 else (0, 1))
-        assert drain_inbox()["rejected"] == 0
+        assert (buffer_size(), len(quarantined_codes())) == ((1, 0) if response.status_code == 202 else (0, 1))
+        assert drain_buffer()["rejected"] == 0
 
 
 @FUZZ

@@ -9,8 +9,8 @@ import os
 import psutil
 import pytest
 
-from tasks_app.queries.inbox import inbox_size
-from tasks_app.services.intake import buffer as inbox
+from tasks_app.queries.position_buffer import buffer_size
+from tasks_app.services.intake import buffer as buffer
 from tests.support.ingest import (
     OSMAND,
     POSITIONS,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 def test_it_unpacks_gzip(path, device, key):
     body = gzip.compress(json.dumps(client_9() if path == OSMAND else position()).encode())
     assert send_json(path, body, key, **{"Content-Encoding": "gzip"}).status_code in (200, 202)
-    assert inbox_size() == 1
+    assert buffer_size() == 1
 
 
 def test_the_batch_api_unpacks_gzip(api, device, run_jobs):
@@ -81,13 +81,13 @@ def test_a_body_that_is_too_large_is_refused(device, key, server):
 
 
 def test_a_full_inbox_asks_the_sender_to_come_back(device, key, server, monkeypatch):
-    monkeypatch.setattr(inbox, "MAX_INBOX_FIXES", 0)
+    monkeypatch.setattr(buffer, "MAX_BUFFERED_FIXES", 0)
     for response in (
         send_query(key),
         send_json(POSITIONS, position(), key),
         send_json(TRACCAR, forwarded_position(), TOKEN),
     ):
-        problem(response, 503, "inbox_full")
+        problem(response, 503, "position_buffer_full")
         assert response["Retry-After"]
 
 

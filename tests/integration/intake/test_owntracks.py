@@ -11,9 +11,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, Position, QuarantinedFix
-from tasks_app.queries.inbox import inbox_size
+from tasks_app.queries.position_buffer import buffer_size
 from tasks_app.services.devices.credentials import issue_key
-from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import bomb, minutes_before_now, problem, quarantined_codes
 
 pytestmark = pytest.mark.django_db
@@ -51,28 +51,28 @@ def join(settings, fleet) -> None:
 
 def test_a_location_is_stored_and_the_answer_is_a_list(device, key):
     check_taken(send(location(), key))
-    assert drain_inbox()["stored"] == 1
+    assert drain_buffer()["stored"] == 1
     row = Position.objects.get(device=device)
     assert (row.latitude, row.longitude, row.speed_kph, row.attributes["batteryLevel"]) == (-23.55, -46.63, 36.0, 40)
 
 
 def test_the_shared_message_of_a_phone_is_stored(traces_dir, device, key):
     check_taken(send((traces_dir / "field_cases" / "owntracks_location.json").read_bytes(), key))
-    assert drain_inbox()["stored"] == 1
+    assert drain_buffer()["stored"] == 1
     assert Position.objects.get().speed_kph == 36.0
 
 
 @pytest.mark.parametrize("path", ["/ingest/owntracks/", "/ingest/owntracks?u=jane&d=van-1"])
 def test_a_slash_and_a_query_are_fine(path, device, key):
     check_taken(send(location(), key, path))
-    assert inbox_size() == 1
+    assert buffer_size() == 1
 
 
 def test_a_list_of_messages_is_taken_in_one_by_one(device, key):
     at = int(minutes_before_now(10).timestamp())
     items = [location(tst=at), location(tst=at + 1, lat=95), {"_type": "lwt"}, location(tst=at + 2), 5]
     check_taken(send(items, key))
-    assert drain_inbox()["stored"] == 2
+    assert drain_buffer()["stored"] == 2
     assert quarantined_codes() == ["invalid_latitude", "wrong_shape"]
     assert {row.source for row in QuarantinedFix.objects.all()} == {"owntracks"}
 
@@ -80,21 +80,21 @@ def test_a_list_of_messages_is_taken_in_one_by_one(device, key):
 def test_entering_a_region_is_a_position(device, key):
     event = {"_type": "transition", "event": "enter", "desc": "Depot", "acc": 12, "wtst": 1}
     check_taken(send({**location(), **event}, key))
-    drain_inbox()
+    drain_buffer()
     assert Position.objects.get().attributes["event"] == "enter"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b" "])
 def test_nothing_is_answered_with_a_list_too(body, device, key):
     check_taken(send(body, key))
-    assert (inbox_size(), quarantined_codes()) == (0, [])
+    assert (buffer_size(), quarantined_codes()) == (0, [])
 
 
 @pytest.mark.parametrize("kind", ["waypoint", "waypoints", "cmd", "card", "status", "steps", "configuration"])
 def test_other_messages_are_signs_of_life(kind, device, key):
     check_taken(send({"_type": kind, "tst": 1, "waypoints": [], "password": "secret"}, key))
     assert DeviceState.objects.get(device=device).status == DeviceStatus.ONLINE
-    assert (inbox_size(), quarantined_codes()) == (0, [])
+    assert (buffer_size(), quarantined_codes()) == (0, [])
 
 
 def test_a_last_will_is_none(device, key):
@@ -138,7 +138,7 @@ def test_without_the_key_nobody_is_let_in(header, device, key):
         send(location(topic="owntracks/jane/van-1"), **{"Authorization": header, "X-Limit-D": "van-1"}).status_code
         == 401
     )
-    assert (inbox_size(), quarantined_codes()) == (0, [])
+    assert (buffer_size(), quarantined_codes()) == (0, [])
 
 
 def test_a_colon_in_the_user_s_name_is_no_way_round(device, key):
@@ -151,14 +151,14 @@ def test_a_key_in_another_device_s_phone_is_refused(device, key, make_device):
     make_device(unique_id="van-2")
     problem(send(location(), key, **{"X-Limit-D": "van-2"}), 403, "wrong_device")
     check_taken(send(location(), key, **{"X-Limit-U": "jane", "X-Limit-D": "phone"}))
-    assert inbox_size() == 1
+    assert buffer_size() == 1
 
 
 def test_knowing_a_name_is_enough_only_where_that_is_allowed(device, unsigned):
     check_taken(send(location(), **{"X-Limit-U": "jane", "X-Limit-D": "van-1"}))
     check_taken(send(location(topic="owntracks/jane/van-1")))
     check_taken(send(location(), path=f"{OWNTRACKS}?u=jane&d=van-1"))
-    assert inbox_size() == 3
+    assert buffer_size() == 3
     issue_key(device=device)
     assert send(location(topic="owntracks/jane/van-1")).status_code == 401
 
@@ -173,7 +173,7 @@ def test_an_unknown_phone_joins_under_both_its_names(unsigned, join):
     check_taken(send(location(topic="owntracks/jane/phone")))
     check_taken(send(location(topic="owntracks/joe/phone")))
     assert set(Device.objects.values_list("unique_id", flat=True)) == {"jane-phone", "joe-phone"}
-    assert drain_inbox()["stored"] == 2
+    assert drain_buffer()["stored"] == 2
 
 
 def test_an_unknown_phone_does_not_join_with_a_fix_that_cannot_be_right(unsigned, join):

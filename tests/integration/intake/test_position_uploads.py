@@ -65,7 +65,7 @@ def test_an_operator_sends_a_file_and_reads_what_became_of_it(run_jobs, api, dev
     result = api.get(f"{URL}/{body['import_id']}").json()
     counts = result["counts"]
     assert (result["state"], result["error"], result["name"]) == ("done", "", "history.csv")
-    assert (counts["read"], counts["stored"], counts["doubled"]) == (33, 30, 1)
+    assert (counts["read"], counts["stored"], counts["duplicates"]) == (33, 30, 1)
     assert counts["rejected"] == {"invalid_latitude": 1, "unknown_device": 1}
     assert set(counts["examples"]) == set(counts["rejected"])
     job = api.get(body["status_url"]).json()
@@ -249,7 +249,7 @@ def test_an_import_that_broke_goes_on_where_it_was(upload, monkeypatch, storage)
     upload.refresh_from_db()
     assert (upload.state, upload.counts["read"], len(stored_files(storage))) == ("failed", 20, 1)
     result = import_upload(upload_id=upload.pk, now=timezone.now())
-    assert (result["state"], result["read"], result["stored"], result["doubled"]) == ("done", 30, 30, 0)
+    assert (result["state"], result["read"], result["stored"], result["duplicates"]) == ("done", 30, 30, 0)
     assert len(calls) == 4
     assert stored_files(storage) == []
 

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.models import FixSource, QuarantinedFix
-from tasks_app.services.intake.quarantine import Suspect, printable, quarantine_entries
+from tasks_app.services.intake.quarantine import QuarantineEntry, printable, quarantine_entries
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def keep(*bodies, device=None, **fields) -> None:
-    suspects = [Suspect("invalid_latitude", "too far north", body, **fields) for body in bodies]
-    quarantine_entries(suspects, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=NOON)
+    entries = [QuarantineEntry("invalid_latitude", "too far north", body, **fields) for body in bodies]
+    quarantine_entries(entries, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=NOON)
 
 
 def bodies(**which) -> list[str]:

@@ -26,10 +26,10 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.registry import parser_for
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.models import Device, DeviceState, FilteredFix, Position, QuarantinedFix
-from tasks_app.queries.inbox import inbox_size
+from tasks_app.queries.position_buffer import buffer_size
 from tasks_app.services.devices.credentials import issue_key
 from tasks_app.services.devices.days import refresh_due_days
-from tasks_app.services.intake.buffer import drain_inbox
+from tasks_app.services.intake.buffer import drain_buffer
 from tasks_app.services.intake.imports import ImportSummary, import_file
 from tests.support.ingest import FORM, OSMAND, POSITIONS, TOKEN, TRACCAR
 
@@ -180,8 +180,8 @@ def one_by_one(send: Callable[[Sender, Fix], Any]) -> Callable[[Sender, Track], 
     def send_all(sender: Sender, track: Track) -> None:
         for batch in batches(track.fixes):
             assert {send(sender, fix).status_code for fix in batch} <= {200, 202}
-            assert inbox_size() == len(batch)
-            drain_inbox()
+            assert buffer_size() == len(batch)
+            drain_buffer()
 
     return send_all
 
@@ -206,7 +206,7 @@ def positions_batch(sender: Sender, track: Track) -> None:
     for batch in batches(track.fixes):
         answer = send_json(POSITIONS, [fix_to_item(fix) for fix in batch], sender.key)
         assert (answer.status_code, answer.json()["accepted"]) == (202, len(batch))
-        drain_inbox()
+        drain_buffer()
 
 
 def command(sender: Sender, track: Track) -> None:
@@ -256,7 +256,7 @@ def send_by(way: str, sender: Sender, track: Track) -> list[dict[str, Any]]:
     """The rows that are there after the track went this way under the device's name."""
     mine = [msgspec.structs.replace(fix, device_id=sender.device.unique_id) for fix in track.fixes]
     WAYS[way](sender, replace(track, fixes=mine))
-    assert (inbox_size(), QuarantinedFix.objects.count(), FilteredFix.objects.count()) == (0, 0, 0)
+    assert (buffer_size(), QuarantinedFix.objects.count(), FilteredFix.objects.count()) == (0, 0, 0)
     return rows_of(sender.device)
 
 

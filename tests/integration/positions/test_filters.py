@@ -33,7 +33,7 @@ def fix(seconds=0.0, latitude=-23.5, device_id="van-1", **fields):
 
 def store(*fixes, at=NOON, **options):
     result = store_fixes(fixes, at, **options)
-    assert result.stored + result.doubled + sum(result.filtered.values()) + len(result.rejected) == len(fixes)
+    assert result.stored + result.duplicates + sum(result.filtered.values()) + len(result.rejected) == len(fixes)
     return result
 
 
@@ -83,7 +83,7 @@ def test_the_result_of_a_batch_says_what_was_filtered(device, filters):
     filters(max_accuracy_meters=50)
     item = {"device_id": "van-1", "timestamp": NOON.isoformat(), "latitude": 1, "longitude": 1, "accuracy": 99}
     result = process_batch([item], received_at=NOON)
-    assert (result["stored"], result["doubled"], result["filtered"]) == (0, 0, {"accuracy": 1})
+    assert (result["stored"], result["duplicates"], result["filtered"]) == (0, 0, {"accuracy": 1})
 
 
 def test_a_devices_filters_come_before_its_fleets(fleet, device, make_device):
@@ -111,7 +111,7 @@ def test_a_batch_that_comes_twice_is_counted_once(device, filters):
     assert first.filtered == {"accuracy": 1, "period": 1, "jump": 2, "static": 1}
     state, counts = DeviceState.objects.values().get(), filter_counts()
     second = store(*batch, at=NOON + timedelta(hours=1))
-    assert (second.stored, second.doubled, second.filtered) == (0, 3, first.filtered)
+    assert (second.stored, second.duplicates, second.filtered) == (0, 3, first.filtered)
     assert filter_counts() == counts
     assert FilteredFix.objects.count() == 5
     assert DeviceState.objects.values().get() == state

@@ -68,7 +68,7 @@ def test_it_stores_each_fix_once_and_moves_the_state_to_the_newest(device):
     counts = {
         "received": 2,
         "stored": 2,
-        "doubled": 0,
+        "duplicates": 0,
         "filtered": {},
         "without_place": 0,
         "unknown_quantities": {},
@@ -94,20 +94,20 @@ def test_a_doubled_batch_has_no_second_effect(device, square, signalled_events):
     process_batch(batch, received_at=NOON)
     before, events = DeviceState.objects.values().get(), len(signalled_events)
     again = process_batch(batch, received_at=NOON + timedelta(hours=1))
-    assert (again["stored"], again["doubled"], again["events"]) == (0, 2, 0)
+    assert (again["stored"], again["duplicates"], again["events"]) == (0, 2, 0)
     assert DeviceState.objects.values().get() == before
     assert len(signalled_events) == events == Event.objects.count()
 
 
 def test_a_fix_twice_in_one_batch_is_stored_once(device):
     result = process_batch([item(), item(), item(seconds=1)], received_at=NOON)
-    assert (result["stored"], result["doubled"]) == (2, 1)
+    assert (result["stored"], result["duplicates"]) == (2, 1)
 
 
 def test_a_batch_that_is_partly_stored_stores_the_rest(device):
     process_batch([item(seconds=0), item(seconds=20)], received_at=NOON)
     result = process_batch([item(seconds=n * 10) for n in range(4)], received_at=NOON)
-    assert (result["stored"], result["doubled"]) == (2, 2)
+    assert (result["stored"], result["duplicates"]) == (2, 2)
     assert state_of(device).fix_time == NOON + timedelta(seconds=30)
 
 
@@ -307,7 +307,7 @@ def test_crossing_batches_at_once_store_everything_once(make_device, square):
     ]
     in_threads(*calls)
     assert sum(result["stored"] for result in results) == len(batch) == Position.objects.count()
-    assert sum(result["doubled"] for result in results) == 5 * len(batch)
+    assert sum(result["duplicates"] for result in results) == 5 * len(batch)
     assert Event.objects.filter(kind=EventKind.GEOFENCE_ENTER).count() == len(names)
     assert set(DeviceState.objects.values_list("fix_time", flat=True)) == {NOON + timedelta(seconds=590)}
     refresh_due_days(now=timezone.now() + timedelta(hours=1))

@@ -53,7 +53,7 @@ def _rows(run: DemoRun) -> list[tuple[str, str]]:
         (_("Vehicles"), str(Device.objects.count())),
         (_("Fixes sent through HTTP"), f"{run.sent_fixes:,}"),
         (_("Positions stored"), f"{stored:,}"),
-        (_("Doubled fixes, stored once"), f"{run.sent_fixes - stored:,}"),
+        (_("Duplicate fixes, stored once"), f"{run.sent_fixes - stored:,}"),
         (_("Fixes accepted per second"), f"{run.sent_fixes / run.sent_seconds:,.0f}"),
         (
             _("Fixes processed per second, to empty queues"),

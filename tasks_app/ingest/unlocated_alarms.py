@@ -1,4 +1,4 @@
-"""News in messages whose fix is of no use: an SOS button is often pressed before the receiver knows where it is.
+"""Alarms in messages whose fix is of no use: an SOS button is often pressed before the receiver knows where it is.
 
 Attribute names are Traccar's (its model Position): `alarm` is a name or several with commas, `result` what the device answered
 to a command.
@@ -20,49 +20,49 @@ MAX_ALARM_LENGTH = 50
 MAX_RESULT_LENGTH = 500
 
 
-class PlacelessNews(msgspec.Struct, frozen=True, gc=False):
+class UnlocatedAlarm(msgspec.Struct, frozen=True, gc=False):
     """Alarms of a device (unique id as it states it), and its answer to a command, that came without a usable fix.
 
-    `told_at` is the device's own time (aware, UTC), that of the arrival where its clock says nothing that can be right.
+    `sent_at` is the device's own time (aware, UTC), that of the arrival where its clock says nothing that can be right.
     `copied_fix_time` is that of the older fix a Traccar server sent in place of the missing one.
     """
 
     device_id: str
-    told_at: datetime
+    sent_at: datetime
     alarms: tuple[str, ...]
     copied_fix_time: datetime | None = None
     result: str = ""
 
 
-def tells_news(attributes: Mapping[str, Any]) -> bool:
-    """Whether these attributes say anything that counts without a place."""
+def has_alarm(attributes: Mapping[str, Any]) -> bool:
+    """Whether these attributes hold an alarm or the result of a command."""
     return bool(alarm_names(attributes.get("alarm")) or result_text(attributes.get("result")))
 
 
-def placeless_news(
+def unlocated_alarm(
     *,
     device_id: object,
     timestamp: object,
     attributes: object,
     now: datetime,
     copied_fix_time: datetime | None = None,
-) -> PlacelessNews | None:
-    """The news in a message that makes no fix, None where it tells none or does not say of whom. Raises nothing."""
-    if not isinstance(attributes, Mapping) or not tells_news(attributes):
+) -> UnlocatedAlarm | None:
+    """The alarms in a message that makes no fix; None where it has none or no usable device id. Raises nothing."""
+    if not isinstance(attributes, Mapping) or not has_alarm(attributes):
         return None
     try:
         checked_id = check_device_id(device_id)
     except InvalidFix:
         return None
-    return news_from(checked_id, _own_time(timestamp, now), attributes, copied_fix_time)
+    return alarm_from(checked_id, _own_time(timestamp, now), attributes, copied_fix_time)
 
 
-def news_from(
-    device_id: str, told_at: datetime, attributes: Mapping[str, Any], copied_fix_time: datetime | None = None
-) -> PlacelessNews:
-    """The news that these attributes tell."""
+def alarm_from(
+    device_id: str, sent_at: datetime, attributes: Mapping[str, Any], copied_fix_time: datetime | None = None
+) -> UnlocatedAlarm:
+    """The alarms and the command's result in these attributes."""
     alarms, result = tuple(alarm_names(attributes.get("alarm"))), result_text(attributes.get("result"))
-    return PlacelessNews(device_id, told_at, alarms, copied_fix_time, result)
+    return UnlocatedAlarm(device_id, sent_at, alarms, copied_fix_time, result)
 
 
 def alarm_names(value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reads about the inbox of single fixes: how many wait, and for how long.
+"""Reads of the position buffer: how many fixes wait, and for how long.
 
 {<prefix>:inbox}         STREAM   one entry {f: <JSON of the fix and when it was received>}, no consumer group
 {<prefix>:inbox}:drain   STRING   exists while a drain is to come that has not begun: it will see all that is added
@@ -12,41 +12,41 @@ from typing import Any
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 
-MAX_INBOX_FIXES = 100_000
+MAX_BUFFERED_FIXES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class InboxStats:
-    """How the inbox stands: fixes that wait, the age of the oldest in seconds (None when empty), how many fit."""
+class BufferStats:
+    """Fixes that wait, the age of the oldest in seconds (None when empty), and how many fit."""
 
     size: int
     oldest_age_seconds: float | None
     limit: int
 
 
-def inbox_key() -> str:
-    """The Redis key of the inbox."""
+def buffer_key() -> str:
+    """The Redis key of the buffer."""
     return f"{{{engine_config().prefix}:inbox}}"
 
 
 def drain_key() -> str:
     """The Redis key that says a drain is to come."""
-    return f"{inbox_key()}:drain"
+    return f"{buffer_key()}:drain"
 
 
-def inbox_size() -> int:
+def buffer_size() -> int:
     """How many fixes wait."""
-    return int(client().xlen(inbox_key()))
+    return int(client().xlen(buffer_key()))
 
 
-def inbox_stats() -> InboxStats:
-    """The inbox now, in one round trip; ages by the clock of Redis, which also made the entries' ids."""
+def buffer_stats() -> BufferStats:
+    """Statistics of the buffer in one round trip; ages by the clock of Redis, which also made the entries' ids."""
     pipeline = client().pipeline(transaction=False)
-    pipeline.xlen(inbox_key())
-    pipeline.xrange(inbox_key(), count=1)
+    pipeline.xlen(buffer_key())
+    pipeline.xrange(buffer_key(), count=1)
     pipeline.time()
     size, first, (seconds, microseconds) = pipeline.execute()
-    return InboxStats(size, _age_seconds(first, seconds + microseconds / 1e6), MAX_INBOX_FIXES)
+    return BufferStats(size, _age_seconds(first, seconds + microseconds / 1e6), MAX_BUFFERED_FIXES)
 
 
 def _age_seconds(first: list[tuple[bytes, Any]], now_seconds: float) -> float | None:
