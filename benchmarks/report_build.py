@@ -23,9 +23,9 @@ django.setup()
 
 from django.db import connection  # noqa: E402
 
-from reports_app.builders.registry import build_table  # noqa: E402
+from reports_app.builders import build_table  # noqa: E402
 from reports_app.models import Report  # noqa: E402
-from reports_app.services.generate import generate_report  # noqa: E402
+from reports_app.services.generation import generate_report  # noqa: E402
 from tasks_app.geo.days import day_start  # noqa: E402
 from tasks_app.models import Device, DeviceDay, Fleet, Position  # noqa: E402
 from tasks_app.services.partitions import drop_partition, ensure_partitions, list_partitions, partition_name  # noqa: E402

@@ -26,12 +26,26 @@ import numpy as np  # noqa: E402
 from django.db import transaction  # noqa: E402
 
 from benchmarks.sample_fleet import make_fleet, unique_id  # noqa: E402
-from reports_app.chunks import CHUNK_ROWS, Chunk, Coded  # noqa: E402
-from reports_app.exporters.registry import EXPORTERS  # noqa: E402
-from reports_app.models import Report, ReportState  # noqa: E402
-from reports_app.queries import reader_for, stored_table  # noqa: E402
-from reports_app.services.rows import store_rows  # noqa: E402
-from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of  # noqa: E402
+from reports_app.exporters import EXPORTERS  # noqa: E402
+from reports_app.models import (  # noqa: E402
+    Report,
+    ReportState,
+)
+from reports_app.queries import (  # noqa: E402
+    report_display_settings,
+    stored_table,
+)
+from reports_app.services.generation.rows import store_rows  # noqa: E402
+from reports_app.table import (  # noqa: E402  # noqa: E402
+    CHUNK_ROWS,
+    Chunk,
+    Coded,
+    Column,
+    ColumnKind,
+    ReportTable,
+    Section,
+    chunk_of,
+)
 from tasks_app.models import Device  # noqa: E402
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -77,7 +91,9 @@ def store(action: str, rows: int, target: Path) -> float:
 def write_ours(format: str, rows: int, target: Path) -> float:
     report = Report.objects.defer("content").get(kind="route", device__unique_id=unique_id(0))
     began = time.process_time()
-    EXPORTERS[format].write(stored_table(report.pk), target.with_suffix(f".{format}"), reader_for(None, report))
+    EXPORTERS[format].write(
+        stored_table(report.pk), target.with_suffix(f".{format}"), report_display_settings(None, report)
+    )
     return time.process_time() - began
 
 

@@ -12,9 +12,9 @@ from notifications_app.models import Notification
 from notifications_app.signals import attachments_about_to_go
 from reports_app.models import Report, ReportState
 from reports_app.queries import visible_report, visible_reports
-from reports_app.services.retention import delete_orphaned_files
-from reports_app.services.schedule_failures import follow_deliveries
-from reports_app.services.sweep import follow_jobs
+from reports_app.services.files import delete_orphaned_files
+from reports_app.services.generation import follow_jobs
+from reports_app.services.schedules import follow_deliveries
 from tasks_app.engine.records import FinishedJob
 from tasks_app.signals import job_reader_asked, jobs_not_done, needed_positions_asked, orphans_cleanup_requested
 

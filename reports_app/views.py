@@ -9,12 +9,10 @@ from django.views.decorators.http import require_safe
 
 from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportExpired, ReportNotReady
-from reports_app.exporters.registry import EXPORTERS, formats_of
+from reports_app.exporters import EXPORTERS, formats_of
 from reports_app.models import ReportFile
-from reports_app.services.download import find_or_start_export
-from reports_app.services.export import check_ready
-from reports_app.services.links import SharedReport, read_link, report_link
-from reports_app.services.tell import about_report
+from reports_app.services.files import SharedReport, check_ready, find_or_start_export, read_link, report_link
+from reports_app.services.notify import about_report
 from tasks_app.engine import EngineError
 
 

@@ -9,11 +9,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
 
-from reports_app.columns import DECIMALS, ColumnKind
-from reports_app.exporters.shown import ShownColumn, shown_columns
-from reports_app.preview import SectionPreview
-from reports_app.reader import Reader
-from reports_app.table import translated
+from reports_app.exporters import ShownColumn, shown_columns
+from reports_app.queries import SectionPreview
+from reports_app.table import DECIMALS, ColumnKind, DisplaySettings, translated
 from tasks_app.admin.common import MISSING, format_seconds
 
 SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
@@ -43,9 +41,9 @@ def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
     return str(cell)
 
 
-def shown_section(preview: SectionPreview, reader: Reader) -> dict[str, Any]:
+def shown_section(preview: SectionPreview, display: DisplaySettings) -> dict[str, Any]:
     """A section's first rows as the template prints them for this reader."""
-    columns, zone = shown_columns(preview.section, reader), reader.zone
+    columns, zone = shown_columns(preview.section, display), display.zone
     return {
         "name": preview.name,
         "columns": [column.title for column in columns],

@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.formats import number_format
 
 from reports_app.admin.cells import shown_cell
-from reports_app.exporters.shown import shown_column
-from reports_app.preview import Series
-from reports_app.reader import Reader
+from reports_app.exporters import shown_column
+from reports_app.queries import Series
+from reports_app.table import DisplaySettings
 
 WIDTH, HEIGHT = 600, 160
 GAP = 0.25  # of a bar's share of the width
@@ -27,9 +27,9 @@ class Bar:
     title: str
 
 
-def chart_of(series: Series, reader: Reader) -> dict[str, Any]:
+def chart_of(series: Series, display: DisplaySettings) -> dict[str, Any]:
     """What the template draws for this reader."""
-    x, y, zone = shown_column(series.x, reader), shown_column(series.y, reader), reader.zone
+    x, y, zone = shown_column(series.x, display), shown_column(series.y, display), display.zone
     most = max(series.values) or 1.0
     share = WIDTH / len(series.values)
     names = [str(shown_cell(x, name, zone)) for name in series.names]

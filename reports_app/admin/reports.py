@@ -24,13 +24,12 @@ from reports_app.admin.chart import chart_of
 from reports_app.admin.request_form import ReportRequestForm
 from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportNotReady, ReportStateConflict
-from reports_app.exporters.registry import formats_of
+from reports_app.exporters import formats_of
 from reports_app.models import UNFINISHED, Report, ReportFile, ReportFormat, ReportState
-from reports_app.preview import preview_of
-from reports_app.queries import reader_for, report_zone
-from reports_app.services.download import find_or_start_export
-from reports_app.services.lifecycle import cancel_report, delete_report, retry_report
-from reports_app.services.request import REPEATABLE, request_report
+from reports_app.queries import preview_of, report_display_settings, report_zone
+from reports_app.services.files import find_or_start_export
+from reports_app.services.generation import cancel_report, delete_report, retry_report
+from reports_app.services.requests import REPEATABLE, request_report
 from tasks_app.admin.common import MISSING, badge, format_seconds, moment
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.engine import EngineError
@@ -130,7 +129,7 @@ class ReportAdmin(ModelAdmin):
 
     def _report_context(self, request: HttpRequest, report: Report) -> dict[str, Any]:
         sections, series = preview_of(report, rows=PREVIEW_ROWS)
-        reader = reader_for(request.user, report)
+        display = report_display_settings(request.user, report)
         is_live, may_change = report.state in UNFINISHED, request.user.has_perm("reports_app.change_report")
         return {
             "title": str(report),
@@ -140,9 +139,9 @@ class ReportAdmin(ModelAdmin):
             "progress": _progress(report),
             "is_live": is_live,
             "formats": _format_links(report),
-            "sections": [shown_section(section, reader) for section in sections],
+            "sections": [shown_section(section, display) for section in sections],
             "preview_rows": PREVIEW_ROWS,
-            "chart": chart_of(series, reader) if series else None,
+            "chart": chart_of(series, display) if series else None,
             "may_cancel": may_change and is_live,
             "may_retry": may_change and report.state in REPEATABLE,
             "may_delete": self.has_delete_permission(request),

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from reports_app.days import day_start
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind, ReportSchedule
 from reports_app.periods import preset_days
-from reports_app.services.request import DEVICE_KINDS, checked_request
+from reports_app.services.requests import DEVICE_KINDS, checked_request
+from tasks_app.geo.days import day_start
 from tasks_app.models import Device
 
 PRESET_LABELS = {

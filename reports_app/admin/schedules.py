@@ -18,11 +18,17 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from reports_app.exporters.registry import EXPORTERS
+from reports_app.exporters import EXPORTERS
 from reports_app.models import ReportKind, ReportSchedule, ReportScheduleRun, RunState
-from reports_app.services.report_schedules import SCHEDULED_KINDS, Chosen, find_problems, plan_next_run, switch
-from reports_app.services.schedule_runs import run_now
-from reports_app.services.schedule_text import describe_schedule
+from reports_app.services.schedules import (
+    SCHEDULED_KINDS,
+    Chosen,
+    describe_schedule,
+    find_problems,
+    plan_next_run,
+    run_now,
+    switch,
+)
 from tasks_app.admin.common import MISSING, badge, moment
 
 RUN_BADGES: dict[str, str] = {

@@ -11,15 +11,12 @@ from rest_framework.response import Response
 
 from reports_app.api.files import file_response
 from reports_app.api.reports import report_for
-from reports_app.columns import Column
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportExpired, ReportNotReady
-from reports_app.exporters.registry import EXPORTERS
+from reports_app.exporters import EXPORTERS
 from reports_app.models import Report, ReportFile
-from reports_app.preview import SectionPreview, Series, preview_of
-from reports_app.queries import VIEW_REPORTS
-from reports_app.services.download import find_or_start_export
-from reports_app.services.export import check_ready
-from reports_app.table import json_writer, translated
+from reports_app.queries import VIEW_REPORTS, SectionPreview, Series, preview_of
+from reports_app.services.files import check_ready, find_or_start_export
+from reports_app.table import Column, json_writer, translated
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.errors import ApiError, Conflict

@@ -6,10 +6,9 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 
-from reports_app.exporters.registry import EXPORTERS
+from reports_app.exporters import EXPORTERS
 from reports_app.models import ReportFile
-from reports_app.services.export import file_name
-from reports_app.services.files import files_in_reach
+from reports_app.services.files import file_name, files_in_reach
 
 
 def file_response(request: HttpRequest, written: ReportFile) -> FileResponse | HttpResponse:

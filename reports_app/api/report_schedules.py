@@ -22,9 +22,7 @@ from reports_app.api.schedule_data import (
     ReportScheduleRunSerializer,
     ReportScheduleSerializer,
 )
-from reports_app.models import (
-    ReportSchedule,
-)
+from reports_app.models import ReportSchedule
 from reports_app.queries import (
     ADD_SCHEDULES,
     CHANGE_SCHEDULES,
@@ -34,8 +32,7 @@ from reports_app.queries import (
     may_change_schedule,
     visible_report_schedules,
 )
-from reports_app.services.report_schedules import save_report_schedule, switch
-from reports_app.services.schedule_runs import run_now
+from reports_app.services.schedules import run_now, save_report_schedule, switch
 from tasks_app.api.base import ApiView
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.permissions import fleet_for

@@ -16,12 +16,11 @@ from rest_framework.reverse import reverse
 
 from reports_app.api.downloads import refuse_unless_ready
 from reports_app.api.reports import ReportSerializer, report_for
-from reports_app.days import day_range, last_ended_day
-from reports_app.exporters.registry import EXPORTERS, check_format
+from reports_app.exporters import EXPORTERS, check_format
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
+from reports_app.periods import last_ended_day, parse_moment
 from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS
-from reports_app.services.moments import parse_moment
-from reports_app.services.request import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
+from reports_app.services.requests import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, start
 from tasks_app.api.errors import Conflict
@@ -35,6 +34,7 @@ from tasks_app.api.fields import (
 )
 from tasks_app.api.permissions import device_for, devices_for, fleet_for, refusal
 from tasks_app.api.schema import describe
+from tasks_app.geo.days import day_range
 from tasks_app.queries.access import has_everywhere, visible_fleets
 
 TIME_HELP = "ISO-8601 with a zone, or a date: its midnight in the fleet's time zone."

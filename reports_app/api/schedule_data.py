@@ -9,9 +9,8 @@ from rest_framework import serializers
 
 from notifications_app.models import Delivery
 from reports_app.models import ReportSchedule, ReportScheduleRun, RunState, ScheduleDelivery, SchedulePeriod
-from reports_app.services.report_schedules import MAX_RECIPIENTS
-from reports_app.services.request import MAX_DEVICES
-from reports_app.services.schedule_text import describe_schedule
+from reports_app.services.requests import MAX_DEVICES
+from reports_app.services.schedules import MAX_RECIPIENTS, describe_schedule
 from tasks_app.api.fields import (
     IdField,
     MomentField,

@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from reports_app.days import DayPart, day_parts
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind
 from reports_app.queries import report_zone
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.days import DayPart, day_parts
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, Position
 from tasks_app.queries.device_days import odometer_at

@@ -15,9 +15,20 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from reports_app.builders.base import check_row_count, odometer_meters, report_days, report_device, report_table
-from reports_app.chunks import CHUNK_ROWS, Chunk, Coded, ColumnData, chunk_of, part_of
 from reports_app.models import Report
-from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from reports_app.table import (
+    CHUNK_ROWS,
+    Cell,
+    Chunk,
+    Coded,
+    Column,
+    ColumnData,
+    ColumnKind,
+    ReportTable,
+    Section,
+    chunk_of,
+    part_of,
+)
 from tasks_app.geo.distance import initial_bearing_degrees
 from tasks_app.geo.figures import METERS_PER_KM
 from tasks_app.geo.motion import driven_speeds_kph

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from reports_app.builders.base import check_row_count, figure_cells, figure_columns, report_days, report_table
 from reports_app.builders.events import number, peak_kph
-from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.queries import reportable_devices
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.engine import current_job
+from tasks_app.geo.days import DayPart
 from tasks_app.geo.figures import Figures, total
 from tasks_app.models import Device, Event, EventKind
 from tasks_app.queries.device_days import DayTotals, day_totals

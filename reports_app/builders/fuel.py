@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from reports_app.builders.base import report_days, report_device, report_drive, report_table
-from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.days import DayPart
 from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.figures import Figures, total
 from tasks_app.geo.fuel import FuelChange, FuelUse, counted_liters, fuel_use, levels_in_liters, min_change_liters

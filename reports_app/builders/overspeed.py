@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from reports_app.builders.base import check_row_count, report_days, report_device, report_table
 from reports_app.builders.events import number, peak_kph
-from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.days import DayPart
 from tasks_app.models import Device, Event, EventKind
 
 EPISODES = [

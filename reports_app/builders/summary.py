@@ -17,9 +17,9 @@ from reports_app.builders.base import (
     report_device,
     report_table,
 )
-from reports_app.days import DayPart
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
+from tasks_app.geo.days import DayPart
 from tasks_app.geo.figures import METERS_PER_KM, Figures, total
 from tasks_app.models import Device, EventKind
 from tasks_app.queries.device_days import DayTotals, day_totals

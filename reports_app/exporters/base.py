@@ -5,8 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from reports_app.reader import Reader
-from reports_app.table import ReportTable
+from reports_app.table import DisplaySettings, ReportTable
 
 
 class Exporter(ABC):
@@ -23,7 +22,7 @@ class Exporter(ABC):
     needs_places: bool = False
 
     @abstractmethod
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         """Write `table` to the new file `target`, chunk by chunk, in memory that does not grow with the rows.
 
         Anything else it needs on the way stays in the folder of `target`, which the caller deletes. Texts are written

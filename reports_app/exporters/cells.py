@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from reports_app.chunks import NO_TIME, Coded
+from reports_app.table import NO_TIME, Coded
 
 Cells = Sequence[bytes]
 Int64Array = npt.NDArray[np.int64]

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from reports_app.chunks import Chunk, as_chunks
-from reports_app.columns import Column, ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.shown import ShownColumn, shown_cells, shown_columns
-from reports_app.reader import Reader
-from reports_app.table import TOTAL, ReportTable, Section, translated
+from reports_app.table import (
+    TOTAL,
+    Chunk,
+    Column,
+    ColumnKind,
+    DisplaySettings,
+    ReportTable,
+    Section,
+    as_chunks,
+    translated,
+)
 from tasks_app.utils.spreadsheets import guarded
 
 SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
@@ -35,23 +42,23 @@ class CsvExporter(Exporter):
     content_type = "text/csv; charset=utf-8"
     is_for_people = True
 
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         with target.open("wb") as file:
             file.write(b"\xef\xbb\xbf")
             for number, section in enumerate(table.sections):
                 if len(table.sections) > 1:
                     file.write(_LINE_END * bool(number) + _text(translated(section.name)) + _LINE_END)
-                _write_section(file, section, reader)
+                _write_section(file, section, display)
 
 
-def _write_section(file: BinaryIO, section: Section, reader: Reader) -> None:
-    shown = shown_columns(section, reader, symbols=SYMBOLS)
+def _write_section(file: BinaryIO, section: Section, display: DisplaySettings) -> None:
+    shown = shown_columns(section, display, symbols=SYMBOLS)
     file.write(b",".join(_text(column.title) for column in shown) + _LINE_END)
     for chunk in section.chunks():
-        file.write(_lines(shown, chunk, reader.zone))
+        file.write(_lines(shown, chunk, display.zone))
     totals = section.total_row()
     if totals is not None:
-        file.write(_total_line(section.columns, shown, totals, reader.zone))
+        file.write(_total_line(section.columns, shown, totals, display.zone))
 
 
 def _lines(shown: Sequence[ShownColumn], chunk: Chunk, zone: ZoneInfo) -> bytes:

@@ -13,8 +13,6 @@ import msgspec
 import numpy as np
 from django.utils.translation import override
 
-from reports_app.chunks import Chunk
-from reports_app.columns import ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.json_file import json_cells, row_objects
 from reports_app.exporters.places import (
@@ -26,8 +24,7 @@ from reports_app.exporters.places import (
     rows_with_places,
     track_segments,
 )
-from reports_app.reader import Reader
-from reports_app.table import ReportTable, header_content
+from reports_app.table import Chunk, ColumnKind, DisplaySettings, ReportTable, header_content
 from tasks_app.geo.distance import FloatArray
 
 _encode = msgspec.json.Encoder().encode
@@ -41,7 +38,7 @@ class GeoJsonExporter(Exporter):
     content_type = "application/geo+json"
     needs_places = True
 
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         found = placed_sections(table)
         with override(None), target.open("wb") as file:
             file.write(b'{"type":"FeatureCollection","report":' + _encode(header_content(table)) + b',"features":[')

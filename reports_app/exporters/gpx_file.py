@@ -13,8 +13,6 @@ from typing import IO, Any
 import numpy as np
 from django.utils.translation import override
 
-from reports_app.chunks import Chunk
-from reports_app.columns import ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.cells import Cells, number_cells, text_cells, time_cells
 from reports_app.exporters.places import (
@@ -26,8 +24,7 @@ from reports_app.exporters.places import (
     track_segments,
 )
 from reports_app.exporters.xml_text import xml_text
-from reports_app.reader import Reader
-from reports_app.table import ReportTable, instant
+from reports_app.table import Chunk, ColumnKind, DisplaySettings, ReportTable, instant
 
 KPH_PER_MPS = 3.6
 _HEAD = (
@@ -48,7 +45,7 @@ class GpxExporter(Exporter):
     content_type = "application/gpx+xml"
     needs_places = True
 
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         found = placed_sections(table)
         with override(None), target.open("wb") as file:
             name, time = xml_text(f"{table.subject} · {table.title}"), instant(table.range_start).encode()

@@ -10,12 +10,21 @@ from typing import Any, BinaryIO
 import msgspec
 from django.utils.translation import override
 
-from reports_app.chunks import Chunk, as_chunks
-from reports_app.columns import DECIMALS, TEXT_KINDS, Column, ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.cells import Cells, date_cells, number_cells, text_cells, time_cells
-from reports_app.reader import Reader
-from reports_app.table import ReportTable, Section, columns_content, header_content
+from reports_app.table import (
+    DECIMALS,
+    TEXT_KINDS,
+    Chunk,
+    Column,
+    ColumnKind,
+    DisplaySettings,
+    ReportTable,
+    Section,
+    as_chunks,
+    columns_content,
+    header_content,
+)
 
 _encode = msgspec.json.Encoder().encode
 _NULL = b"null"
@@ -28,7 +37,7 @@ class JsonExporter(Exporter):
     extension = "json"
     content_type = "application/json"
 
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         with override(None), target.open("wb") as file:
             file.write(_open_object(header_content(table)) + b',\n"sections":[')
             for number, section in enumerate(table.sections):

@@ -7,8 +7,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from reports_app.chunks import Chunk
-from reports_app.columns import ColumnKind
 from reports_app.exporters.base import Exporter
 from reports_app.exporters.cells import Cells, number_cells, text_cells, time_cells
 from reports_app.exporters.places import (
@@ -22,8 +20,7 @@ from reports_app.exporters.places import (
 )
 from reports_app.exporters.shown import shown_cells, shown_columns
 from reports_app.exporters.xml_text import xml_text
-from reports_app.reader import Reader
-from reports_app.table import ReportTable, translated
+from reports_app.table import Chunk, ColumnKind, DisplaySettings, ReportTable, translated
 from tasks_app.geo.distance import FloatArray
 
 _LINE_START, _LINE_END = b"<LineString><tessellate>1</tessellate><coordinates>", b"</coordinates></LineString>"
@@ -43,13 +40,13 @@ class KmlExporter(Exporter):
     is_for_people = True
     needs_places = True
 
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         found = placed_sections(table)
         with target.open("wb") as file:
             file.write(_HEAD + b"<name>" + xml_text(f"{table.subject} · {translated(table.title)}") + b"</name>\n")
             for placed in found:
                 file.write(b"<Folder><name>" + xml_text(translated(placed.section.name)) + b"</name>\n")
-                _write_track(file, placed) if placed.geometry is Geometry.TRACK else _write_rows(file, placed, reader)
+                _write_track(file, placed) if placed.geometry is Geometry.TRACK else _write_rows(file, placed, display)
                 file.write(b"</Folder>\n")
             file.write(b"</Document></kml>\n")
 
@@ -92,12 +89,12 @@ class _Lines:
         self._first, self._is_open = b"", False
 
 
-def _write_rows(file: IO[bytes], placed: Placed, reader: Reader) -> None:
+def _write_rows(file: IO[bytes], placed: Placed, display: DisplaySettings) -> None:
     for chunk in rows_with_places(placed):
         parts = [
             _names(placed, chunk),
             _times(placed, chunk),
-            _values(placed, chunk, reader),
+            _values(placed, chunk, display),
             _geometries(placed, chunk),
         ]
         for name, times, values, geometry in zip(*parts, strict=True):
@@ -128,10 +125,10 @@ def _times(placed: Placed, chunk: Chunk) -> Cells:
     return [b"<TimeSpan><begin>" + begin + b"</begin>" + end + b"</TimeSpan>" if begin else b"" for begin, end in both]
 
 
-def _values(placed: Placed, chunk: Chunk, reader: Reader) -> Cells:
+def _values(placed: Placed, chunk: Chunk, display: DisplaySettings) -> Cells:
     columns = []
     for column, shown, data in zip(
-        placed.section.columns, shown_columns(placed.section, reader, symbols=_SYMBOLS), chunk.data, strict=True
+        placed.section.columns, shown_columns(placed.section, display, symbols=_SYMBOLS), chunk.data, strict=True
     ):
         start = (
             b'<Data name="'
@@ -140,7 +137,7 @@ def _values(placed: Placed, chunk: Chunk, reader: Reader) -> Cells:
             + xml_text(shown.title)
             + b"</displayName><value>"
         )
-        cells = shown_cells(shown, data, reader.zone, xml_text)
+        cells = shown_cells(shown, data, display.zone, xml_text)
         columns.append([start + cell + b"</value></Data>" if cell else b"" for cell in cells])
     return [b"<ExtendedData>" + b"".join(row) + b"</ExtendedData>" for row in zip(*columns, strict=True)]
 

@@ -9,15 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from reports_app.chunks import Cell, Chunk, as_rows, part_of
-from reports_app.columns import ColumnKind
 from reports_app.exporters.pdf_drawings import Sketch, draw_bars, draw_sketch
 from reports_app.exporters.pdf_pen import HEIGHT, INK, MARGIN, SUBTLE, TINT, WIDTH, Pen, fitted, text_width
 from reports_app.exporters.pdf_table import TextTable, draw_table
 from reports_app.exporters.places import POINT, Geometry, placed_section, rows_with_places, track_segments
 from reports_app.exporters.shown import ShownColumn, minute_text, people_text, shown_columns
-from reports_app.reader import Reader
-from reports_app.table import TOTAL, ReportTable, Row, Section, translated
+from reports_app.table import (
+    TOTAL,
+    Cell,
+    Chunk,
+    ColumnKind,
+    DisplaySettings,
+    ReportTable,
+    Row,
+    Section,
+    as_rows,
+    part_of,
+    translated,
+)
 
 MAX_ROWS = 500  # of one table
 MAX_BARS = 62
@@ -25,18 +34,18 @@ _TILES_PER_ROW = 5
 _PICTURE_HEIGHT = 235.0
 
 
-def write_pdf(table: ReportTable, target: Path, reader: Reader) -> None:
+def write_pdf(table: ReportTable, target: Path, display: DisplaySettings) -> None:
     """Write the table to the new file `target`."""
     sketch = Sketch()
-    parts = [_read(section, reader, sketch) for section in table.sections]
+    parts = [_read(section, display, sketch) for section in table.sections]
     figures = parts[:1] if parts and parts[0].is_figures else []
     tables = parts[len(figures) :]
     pen = Pen(target, translated(table.title), table.subject)
-    _draw_title(pen, table, reader)
-    _draw_figures(pen, _key_figures(figures, tables, reader))
-    _draw_pictures(pen, tables, sketch, reader)
+    _draw_title(pen, table, display)
+    _draw_figures(pen, _key_figures(figures, tables, display))
+    _draw_pictures(pen, tables, sketch, display)
     for part in tables:
-        draw_table(pen, _text_table(part, reader))
+        draw_table(pen, _text_table(part, display))
     pen.save()
 
 
@@ -75,11 +84,11 @@ class _Recorder:
             yield chunk
 
 
-def _read(section: Section, reader: Reader, sketch: Sketch) -> _Part:
+def _read(section: Section, display: DisplaySettings, sketch: Sketch) -> _Part:
     recorder = _Recorder(section)
     _add_to_sketch(replace(section, rows=recorder), sketch)
     rows = list(as_rows(section.columns, recorder.kept))
-    columns = shown_columns(section, reader, symbols={ColumnKind.DATETIME: reader.time_zone})
+    columns = shown_columns(section, display, symbols={ColumnKind.DATETIME: display.time_zone})
     return _Part(section, columns, rows, section.total_row(), recorder.row_count)
 
 
@@ -104,36 +113,36 @@ def _add_to_sketch(section: Section, sketch: Sketch) -> None:
                 sketch.add_dots(latitudes, longitudes)
 
 
-def _text_table(part: _Part, reader: Reader) -> TextTable:
-    rows = [_texts(part.columns, row, reader) for row in part.rows]
-    totals = None if part.totals is None else _texts(part.columns, part.totals, reader)
+def _text_table(part: _Part, display: DisplaySettings) -> TextTable:
+    rows = [_texts(part.columns, row, display) for row in part.rows]
+    totals = None if part.totals is None else _texts(part.columns, part.totals, display)
     if totals is not None and not totals[0]:
         totals[0] = translated(TOTAL)
     return TextTable(translated(part.section.name), part.columns, rows, totals, part.row_count)
 
 
-def _texts(columns: Sequence[ShownColumn], row: Sequence[Cell], reader: Reader) -> list[str]:
-    return [people_text(column, cell, reader.zone) for column, cell in zip(columns, row, strict=True)]
+def _texts(columns: Sequence[ShownColumn], row: Sequence[Cell], display: DisplaySettings) -> list[str]:
+    return [people_text(column, cell, display.zone) for column, cell in zip(columns, row, strict=True)]
 
 
-def _key_figures(figures: Sequence[_Part], tables: Sequence[_Part], reader: Reader) -> list[tuple[str, str]]:
+def _key_figures(figures: Sequence[_Part], tables: Sequence[_Part], display: DisplaySettings) -> list[tuple[str, str]]:
     """(title, value) of the section of figures, else of the first totals there are."""
     chosen = [(part.columns, part.rows[0]) for part in figures]
     chosen = chosen or [(part.columns, part.totals) for part in tables if part.totals is not None][:1]
     return [
         (column.title, text)
         for columns, row in chosen
-        for column, text in zip(columns, _texts(columns, row, reader), strict=True)
+        for column, text in zip(columns, _texts(columns, row, display), strict=True)
         if text
     ]
 
 
-def _draw_title(pen: Pen, table: ReportTable, reader: Reader) -> None:
-    start, end = (minute_text(moment, reader.zone) for moment in (table.range_start, table.range_end))
+def _draw_title(pen: Pen, table: ReportTable, display: DisplaySettings) -> None:
+    start, end = (minute_text(moment, display.zone) for moment in (table.range_start, table.range_end))
     pen.text(MARGIN, HEIGHT - MARGIN - 16, fitted(table.subject, WIDTH * 0.6, 20, bold=True), 20, bold=True)
     pen.text(WIDTH - MARGIN, HEIGHT - MARGIN - 12, translated(table.title), 12, bold=True, align="right")
     pen.text(
-        WIDTH - MARGIN, HEIGHT - MARGIN - 26, f"{start} – {end} ({reader.time_zone})", 8, color=SUBTLE, align="right"
+        WIDTH - MARGIN, HEIGHT - MARGIN - 26, f"{start} – {end} ({display.time_zone})", 8, color=SUBTLE, align="right"
     )
     pen.y = HEIGHT - MARGIN - 34
     pen.line(MARGIN, pen.y, WIDTH - MARGIN, pen.y, INK, 1)
@@ -153,7 +162,7 @@ def _draw_figures(pen: Pen, figures: Sequence[tuple[str, str]]) -> None:
     pen.y -= gap if figures else 0
 
 
-def _draw_pictures(pen: Pen, tables: Sequence[_Part], sketch: Sketch, reader: Reader) -> None:
+def _draw_pictures(pen: Pen, tables: Sequence[_Part], sketch: Sketch, display: DisplaySettings) -> None:
     """The map sketch, the chart of days, or both side by side."""
     chart = next((part for part in tables if _is_chartable(part)), None)
     if not sketch.points and chart is None:
@@ -164,9 +173,9 @@ def _draw_pictures(pen: Pen, tables: Sequence[_Part], sketch: Sketch, reader: Re
     room = WIDTH - 2 * MARGIN
     width = (room - 16) / 2 if sketch.points and chart else room
     if sketch.points:
-        draw_sketch(pen, sketch, MARGIN, pen.y, width, _PICTURE_HEIGHT, reader.units.distance)
+        draw_sketch(pen, sketch, MARGIN, pen.y, width, _PICTURE_HEIGHT, display.units.distance)
     if chart:
-        _draw_chart(pen, chart, (MARGIN + room - width, pen.y, width, _PICTURE_HEIGHT), reader)
+        _draw_chart(pen, chart, (MARGIN + room - width, pen.y, width, _PICTURE_HEIGHT), display)
 
 
 def _is_chartable(part: _Part) -> bool:
@@ -174,8 +183,8 @@ def _is_chartable(part: _Part) -> bool:
     return has_days and 1 < part.row_count <= MAX_BARS
 
 
-def _draw_chart(pen: Pen, part: _Part, area: tuple[float, float, float, float], reader: Reader) -> None:
+def _draw_chart(pen: Pen, part: _Part, area: tuple[float, float, float, float], display: DisplaySettings) -> None:
     place = part.index_of(ColumnKind.DISTANCE_KM) or 0
     column = part.columns[place]
-    labels = [people_text(part.columns[0], row[0], reader.zone) for row in part.rows]
+    labels = [people_text(part.columns[0], row[0], display.zone) for row in part.rows]
     draw_bars(pen, labels, [column.number(row[place]) or 0.0 for row in part.rows], column.title, area)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports_app.exporters.base import Exporter
-from reports_app.reader import Reader
-from reports_app.table import ReportTable
+from reports_app.table import DisplaySettings, ReportTable
 
 
 class PdfExporter(Exporter):
@@ -21,7 +20,7 @@ class PdfExporter(Exporter):
     content_type = "application/pdf"
     is_for_people = True
 
-    def write(self, table: ReportTable, target: Path, reader: Reader) -> None:
+    def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         from reports_app.exporters.pdf_document import write_pdf
 
-        write_pdf(table, target, reader)
+        write_pdf(table, target, display)

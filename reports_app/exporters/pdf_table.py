@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from reports_app.columns import TEXT_KINDS, TIME_KINDS
 from reports_app.exporters.pdf_pen import INK, LINE, MARGIN, SUBTLE, TINT, WIDTH, Pen, fitted, text_width, wrapped
 from reports_app.exporters.shown import ShownColumn
+from reports_app.table import TEXT_KINDS, TIME_KINDS
 
 SIZE, HEADER_SIZE, ROW_HEIGHT, PADDING = 7.5, 7.0, 13.0, 4.0
 _MEASURED_ROWS = 200

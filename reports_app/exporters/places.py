@@ -16,10 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from django.utils.translation import gettext as _
 
-from reports_app.chunks import Chunk, Coded
-from reports_app.columns import ColumnKind
 from reports_app.exceptions import InvalidReport
-from reports_app.table import ReportTable, Section
+from reports_app.table import Chunk, Coded, ColumnKind, ReportTable, Section
 from tasks_app.geo.antimeridian import crossing_latitudes
 
 POINT = ("latitude", "longitude")

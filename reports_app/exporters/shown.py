@@ -12,10 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from django.utils.formats import get_format, number_format
 
-from reports_app.columns import DECIMALS, TEXT_KINDS, Column, ColumnKind
 from reports_app.exporters.cells import Cells, date_cells, number_cells, text_cells, time_cells
-from reports_app.reader import Reader
-from reports_app.table import Cell, Section, translated
+from reports_app.table import DECIMALS, TEXT_KINDS, Cell, Column, ColumnKind, DisplaySettings, Section, translated
 from tasks_app.geo.units import AltitudeUnit, AnyUnit, in_unit, unit_symbol
 
 # Where a person needs fewer decimals than are kept.
@@ -46,10 +44,10 @@ class ShownColumn:
 
 
 def shown_columns(
-    section: Section, reader: Reader, *, symbols: dict[ColumnKind, str] | None = None
+    section: Section, display: DisplaySettings, *, symbols: dict[ColumnKind, str] | None = None
 ) -> list[ShownColumn]:
     """The columns for this reader, in the active language. `symbols` are units that this format must name besides."""
-    return [shown_column(column, reader, symbols) for column in section.columns]
+    return [shown_column(column, display, symbols) for column in section.columns]
 
 
 def shown_cells(column: ShownColumn, data: Any, zone: ZoneInfo, write: Callable[[str], bytes]) -> Cells:
@@ -102,9 +100,9 @@ def first_format(name: str) -> str:
     return str(get_format(name)[0])
 
 
-def shown_column(column: Column, reader: Reader, symbols: dict[ColumnKind, str] | None = None) -> ShownColumn:
+def shown_column(column: Column, display: DisplaySettings, symbols: dict[ColumnKind, str] | None = None) -> ShownColumn:
     """One column for this reader, as in `shown_columns`."""
-    unit = reader.unit_of(column.kind)
+    unit = display.unit_of(column.kind)
     symbol = unit_symbol(unit) if unit else {**_FIXED_SYMBOLS, **(symbols or {})}.get(column.kind)
     title = translated(column.title)
     title = f"{_without_unit(title)} ({symbol})" if symbol else title

@@ -10,8 +10,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from reports_app.chunks import NO_TIME
-from reports_app.columns import ColumnKind
 from reports_app.exporters.cells import (
     MICROSECONDS_PER_SECOND,
     Cells,
@@ -21,7 +19,7 @@ from reports_app.exporters.cells import (
     utc_offsets,
 )
 from reports_app.exporters.shown import ShownColumn
-from reports_app.table import translated
+from reports_app.table import NO_TIME, ColumnKind, translated
 from tasks_app.utils.spreadsheets import cut_to_units
 
 _EPOCH_DAY = 25_569  # 1970-01-01 in days since 1899-12-30

@@ -11,10 +11,8 @@ from typing import Any
 
 import xlsxwriter
 
-from reports_app.columns import TEXT_KINDS, TIME_KINDS, ColumnKind
 from reports_app.exporters.shown import ShownColumn, first_format, shown_columns
-from reports_app.reader import Reader
-from reports_app.table import ReportTable, Section, translated
+from reports_app.table import TEXT_KINDS, TIME_KINDS, ColumnKind, DisplaySettings, ReportTable, Section, translated
 from tasks_app.utils.spreadsheets import legible
 
 MAX_ROWS = 1_048_576  # of a sheet, by the file format
@@ -54,13 +52,13 @@ class Sheet:
     has_totals: bool
 
 
-def plan_sheets(sections: Sequence[Section], reader: Reader) -> list[Sheet]:
+def plan_sheets(sections: Sequence[Section], display: DisplaySettings) -> list[Sheet]:
     """A sheet per section, more where it has more rows than fit. The sections must be counted."""
     taken: set[str] = set()
-    return [sheet for section in sections for sheet in _sheets_of(section, reader, taken)]
+    return [sheet for section in sections for sheet in _sheets_of(section, display, taken)]
 
 
-def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], reader: Reader) -> BytesIO:
+def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], display: DisplaySettings) -> BytesIO:
     """The workbook, a few kilobytes, with a header on every sheet. Row 2 of each has an empty cell in the format of each
     column, row 3 one in the format of its totals: whoever writes the rows reads there which style a cell needs."""
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -70,7 +68,7 @@ def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], reader: Reader) -
         look = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF7"}
         headers = {True: workbook.add_format({**look, **_LEFT}), False: workbook.add_format({**look, "align": "right"})}
         for sheet in sheets:
-            _add_sheet(workbook, sheet, headers, _page_header(table, reader))
+            _add_sheet(workbook, sheet, headers, _page_header(table, display))
     return target
 
 
@@ -88,8 +86,8 @@ def sheet_name(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def _sheets_of(section: Section, reader: Reader, taken: set[str]) -> Iterator[Sheet]:
-    columns = shown_columns(section, reader, symbols={ColumnKind.DATETIME: reader.time_zone})
+def _sheets_of(section: Section, display: DisplaySettings, taken: set[str]) -> Iterator[Sheet]:
+    columns = shown_columns(section, display, symbols={ColumnKind.DATETIME: display.time_zone})
     capacity, row_count = MAX_ROWS - 2, section.row_count or 0  # a line each for the header and the totals
     for first in range(0, max(row_count, 1), capacity):
         count = min(capacity, row_count - first)
@@ -161,9 +159,9 @@ def _is_short_track(sheet: Sheet) -> bool:
     return sheet.section.columns[0].key == "fix_time" and 1 < sheet.row_count <= MAX_CHART_POINTS
 
 
-def _page_header(table: ReportTable, reader: Reader) -> str:
+def _page_header(table: ReportTable, display: DisplaySettings) -> str:
     start, end = (
-        moment.astimezone(reader.zone).strftime("%Y-%m-%d %H:%M") for moment in (table.range_start, table.range_end)
+        moment.astimezone(display.zone).strftime("%Y-%m-%d %H:%M") for moment in (table.range_start, table.range_end)
     )
     text = legible(f"{translated(table.title)} · {table.subject}")[:120].replace("&", "&&")
     return f"&L{text}&R{start} - {end}"

@@ -117,7 +117,7 @@ class Report(models.Model):
 
 
 class ReportChunk(models.Model):
-    """Some thousands of rows of a report's section, by column, as bytes of `reports_app.chunk_codec`."""
+    """Some thousands of rows of a report's section, by column, as bytes of `reports_app.table.chunk_codec`."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="chunks", verbose_name=_("report"))
     section = models.PositiveSmallIntegerField(_("section"))

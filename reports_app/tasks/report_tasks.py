@@ -7,14 +7,14 @@ from typing import Any
 from django.utils import timezone
 
 from reports_app.queries import sees_report
-from reports_app.services.daily import run_daily_reports
-from reports_app.services.expiry import expire_reports as expire
-from reports_app.services.export import run_export
-from reports_app.services.generate import run_device_report, run_fleet_report
-from reports_app.services.row_retention import remove_old_reports
-from reports_app.services.schedule_delivery import deliver_run
-from reports_app.services.schedule_runs import run_due_report_schedules as run_due
-from reports_app.services.sweep import sweep_stuck_reports as sweep
+from reports_app.services.files import run_export
+from reports_app.services.generation import run_device_report, run_fleet_report
+from reports_app.services.generation import sweep_stuck_reports as sweep
+from reports_app.services.requests import run_daily_reports
+from reports_app.services.retention import expire_reports as expire
+from reports_app.services.retention import remove_old_reports
+from reports_app.services.schedules import deliver_run
+from reports_app.services.schedules import run_due_report_schedules as run_due
 from tasks_app.engine import task
 from tasks_app.queries.access import operates_device
 from tasks_app.services.argument_bounds import Days, RowId, WindowSeconds

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from reports_app.models import Report, ReportState
 from reports_app.queries import stored_table
-from reports_app.services.generate import generate_report
-from reports_app.services.request import create_report, request_report
+from reports_app.services.generation import generate_report
+from reports_app.services.requests import create_report, request_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.services.positions.store import store_fixes
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports_app.periods import Period, Rhythm, covered_days, covered_range, due_on, due_since, last_due, next_due
+from reports_app.periods import Period, Rhythm, covered_range, due_since, next_due
+from reports_app.periods.rhythms import covered_days, due_on, last_due
 
 BERLIN, SAO_PAULO, TOKYO = (ZoneInfo(name) for name in ("Europe/Berlin", "America/Sao_Paulo", "Asia/Tokyo"))
 LORD_HOWE, APIA = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Pacific/Apia")

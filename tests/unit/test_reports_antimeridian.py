@@ -11,12 +11,11 @@ import gpxpy
 import pytest
 from pypdf import PdfReader
 
-from reports_app.exporters.registry import get_exporter
-from reports_app.reader import Reader
-from reports_app.table import Column, ColumnKind, ReportTable, Section
+from reports_app.exporters import get_exporter
+from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-READER = Reader("en", "UTC")
+READER = DisplaySettings("en", "UTC")
 KML = {"k": "http://www.opengis.net/kml/2.2"}
 TRACK = [
     Column("fix_time", "Time", ColumnKind.DATETIME),

@@ -13,10 +13,9 @@ from django.utils.translation import override
 from openpyxl.utils.escape import unescape
 
 from reports_app.exceptions import InvalidReport
-from reports_app.exporters.registry import EXPORTERS, check_format, formats_of, get_exporter
+from reports_app.exporters import EXPORTERS, check_format, formats_of, get_exporter
 from reports_app.exporters.xlsx_skeleton import sheet_name
-from reports_app.reader import Reader
-from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
+from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section, chunk_of
 from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, VolumeUnit
 
 START, END = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
@@ -31,8 +30,10 @@ COLUMNS = [
 ]
 ROW = [START, date(2026, 3, 1), 'Rua "A", 1\nSão Paulo', -46.633308, 93_600.0, 12.5, 3]
 TOTALS = [None, None, None, None, 93_600.0, None, 3]
-READER = Reader("en", "America/Sao_Paulo")
-IMPERIAL = Reader("en", "Asia/Tokyo", Units(DistanceUnit.MI, SpeedUnit.MPH, AltitudeUnit.FEET, VolumeUnit.GALLONS))
+READER = DisplaySettings("en", "America/Sao_Paulo")
+IMPERIAL = DisplaySettings(
+    "en", "Asia/Tokyo", Units(DistanceUnit.MI, SpeedUnit.MPH, AltitudeUnit.FEET, VolumeUnit.GALLONS)
+)
 INJECTIONS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://evil")']
 
 
@@ -44,9 +45,9 @@ def days(rows, totals=None, name="Days", columns=COLUMNS) -> Section:
     return Section(name.lower(), name, columns, rows, totals)
 
 
-def write(format: str, table: ReportTable, tmp_path, reader=READER):
+def write(format: str, table: ReportTable, tmp_path, display=READER):
     path = tmp_path / f"report.{format}"
-    get_exporter(format).write(table, path, reader)
+    get_exporter(format).write(table, path, display)
     return path
 
 
@@ -272,7 +273,7 @@ def test_csv_times_follow_the_zone_through_its_changes(zone, expected, tmp_path)
     start = datetime(2026, 3, 8, 6, tzinfo=UTC) if zone == "America/New_York" else datetime(2026, 3, 8, tzinfo=UTC)
     columns = [Column("at", "Time", ColumnKind.DATETIME)]
     table = table_of(days([[start], [start + timedelta(hours=1)]], columns=columns))
-    _header, *rows = read_csv(write("csv", table, tmp_path, Reader("en", zone)))
+    _header, *rows = read_csv(write("csv", table, tmp_path, DisplaySettings("en", zone)))
     assert [row[0].partition("T")[2] for row in rows] == expected
 
 

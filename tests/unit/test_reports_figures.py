@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from reports_app.builders.fleet import DeviceRow, days_section, devices_section, ranking_sections, utilisation_percent
-from reports_app.days import day_parts, day_range, last_ended_day
 from reports_app.exceptions import InvalidReport
-from reports_app.services.moments import parse_moment
-from reports_app.services.request import check_range
+from reports_app.periods import last_ended_day, parse_moment
+from reports_app.services.requests.requesting import check_range
+from tasks_app.geo.days import day_parts, day_range
 from tasks_app.geo.figures import Columns, Figures, figures_of_parts, total
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.geo.steps import read_steps

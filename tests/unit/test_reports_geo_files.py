@@ -11,14 +11,12 @@ import numpy as np
 import pytest
 from django.utils.translation import override
 
-from reports_app.chunks import CHUNK_ROWS
-from reports_app.exporters.registry import get_exporter
-from reports_app.reader import Reader
-from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
+from reports_app.exporters import get_exporter
+from reports_app.table import CHUNK_ROWS, Column, ColumnKind, DisplaySettings, ReportTable, Section, chunk_of
 from tasks_app.geo.units import DistanceUnit, SpeedUnit, Units
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-READER = Reader("en", "America/Sao_Paulo", Units(DistanceUnit.MI, SpeedUnit.MPH))
+READER = DisplaySettings("en", "America/Sao_Paulo", Units(DistanceUnit.MI, SpeedUnit.MPH))
 KML = {"k": "http://www.opengis.net/kml/2.2"}
 NAME = 'Van <1> & "co" 🚚 عربة \x07' + "x" * 300
 

@@ -8,17 +8,16 @@ import numpy as np
 from django.utils.translation import override
 from pypdf import PdfReader
 
+from reports_app.exporters import get_exporter
 from reports_app.exporters.pdf_document import MAX_ROWS
 from reports_app.exporters.pdf_drawings import MAX_POINTS, Sketch
 from reports_app.exporters.pdf_pen import fitted, text_width, wrapped
-from reports_app.exporters.registry import get_exporter
-from reports_app.reader import Reader
-from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
+from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section, chunk_of
 from tasks_app.geo.units import DistanceUnit, SpeedUnit, Units
 
 START = datetime(2026, 3, 1, 3, tzinfo=UTC)
-READER = Reader("en", "America/Sao_Paulo")
-MILES = Reader("en", "UTC", Units(DistanceUnit.MI, SpeedUnit.MPH))
+READER = DisplaySettings("en", "America/Sao_Paulo")
+MILES = DisplaySettings("en", "UTC", Units(DistanceUnit.MI, SpeedUnit.MPH))
 DAYS = [
     Column("day", "Day", ColumnKind.DATE),
     Column("distance_km", "Distance", ColumnKind.DISTANCE_KM),
@@ -44,10 +43,10 @@ def days_table(**options) -> ReportTable:
     return table_of(Section("days", "Days", DAYS, DAY_ROWS, [None, 4828.032, 270_183.0, None, 3_703_701]), **options)
 
 
-def pages_of(table: ReportTable, tmp_path, reader=READER) -> list[str]:
+def pages_of(table: ReportTable, tmp_path, display=READER) -> list[str]:
     path = tmp_path / "report.pdf"
-    with override(reader.language):
-        get_exporter("pdf").write(table, path, reader)
+    with override(display.language):
+        get_exporter("pdf").write(table, path, display)
     assert list(tmp_path.iterdir()) == [path]
     return [page.extract_text() for page in PdfReader(path).pages]
 
@@ -72,7 +71,7 @@ def test_a_page_has_title_period_key_figures_table_and_number(tmp_path):
 
 
 def test_numbers_dates_and_units_are_the_readers(tmp_path):
-    (page,) = pages_of(days_table(), tmp_path, Reader("pt-br", "America/Sao_Paulo"))
+    (page,) = pages_of(days_table(), tmp_path, DisplaySettings("pt-br", "America/Sao_Paulo"))
     for text in ("01/03/2026 00:00", "02/03/2026", "1.609,3", "1.234.567"):
         assert text in page
     (page,) = pages_of(days_table(), tmp_path, MILES)

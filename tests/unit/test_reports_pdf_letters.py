@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from reports_app.exporters import get_exporter
 from reports_app.exporters.pdf_fonts import report_font
 from reports_app.exporters.pdf_pen import fitted, text_width
 from reports_app.exporters.pdf_shaping import cut, pieces
-from reports_app.exporters.registry import get_exporter
-from reports_app.reader import Reader
-from reports_app.table import Column, ColumnKind, ReportTable, Section
+from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section
 
 WORDS = {
     "Chinese": "货车", "Chinese plate": "京A·12345", "Traditional": "貨車臺灣", "Japanese": "トラック", "Kana": "ひらがな",
@@ -38,7 +37,7 @@ def text_of_pdf(name: str, tmp_path) -> str:
     path = tmp_path / "report.pdf"
     with override("en"):
         table = ReportTable("summary", "Device summary", name, moment, moment, "UTC", [section])
-        get_exporter("pdf").write(table, path, Reader("en", "UTC"))
+        get_exporter("pdf").write(table, path, DisplaySettings("en", "UTC"))
     return "\n".join(page.extract_text() for page in PdfReader(path).pages)
 
 

@@ -10,13 +10,19 @@ import pytest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
-from reports_app.chunk_codec import decode_chunk, encode_chunk
-from reports_app.chunks import CHUNK_ROWS, NO_TIME, Coded, as_chunks, as_rows, first_rows
 from reports_app.table import (
+    CHUNK_ROWS,
+    NO_TIME,
+    Coded,
     Column,
     ColumnKind,
     Section,
+    as_chunks,
+    as_rows,
     chunk_of,
+    decode_chunk,
+    encode_chunk,
+    first_rows,
     instant,
     json_writer,
     section_content,

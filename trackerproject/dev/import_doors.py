@@ -1,6 +1,6 @@
 """A contract type for import-linter: the modules of a room are imported from outside through the room's package only.
 
-A room is a package directly below one of `containers`; the names that its `__init__` imports are its door.
+A room is a package directly below one of `containers`, or one of `rooms`; the names that its `__init__` imports are its door.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ class DoorsContract(Contract):
     """Broken by an import of a module inside a room from a module outside it."""
 
     containers = fields.ListField(subfield=fields.StringField())
+    rooms = fields.ListField(subfield=fields.StringField(), required=False)
 
     def check(self, graph: grimp.ImportGraph, verbose: bool) -> ContractCheck:
-        rooms = [room for container in self.containers for room in sorted(graph.find_children(container))]  # type: ignore[attr-defined]
+        rooms = list(self.rooms or [])  # type: ignore[call-overload]
+        rooms += [room for container in self.containers for room in sorted(graph.find_children(container))]  # type: ignore[attr-defined]
         passed_by = sorted(found for room in rooms for found in imports_past_door(graph, room))
         return ContractCheck(kept=not passed_by, metadata={"imports": passed_by})
 

@@ -12,15 +12,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from reports_app.days import day_range, last_ended_day
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport
-from reports_app.exporters.registry import EXPORTERS, get_exporter
+from reports_app.exporters import EXPORTERS, get_exporter
 from reports_app.models import Report, ReportKind
+from reports_app.periods import last_ended_day, parse_moment
 from reports_app.queries import report_zone, stored_table
-from reports_app.services.export import export_report, write_report
-from reports_app.services.generate import generate_report
-from reports_app.services.moments import parse_moment
-from reports_app.services.request import create_report
+from reports_app.services.files import export_report, write_report
+from reports_app.services.generation import generate_report
+from reports_app.services.requests import create_report
+from tasks_app.geo.days import day_range
 from tasks_app.models import Device, Fleet
 
 

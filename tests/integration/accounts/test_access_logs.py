@@ -9,7 +9,7 @@ import pytest
 
 from notifications_app.messages.unsubscribe_links import Subscription, token_of
 from reports_app.models import Report
-from reports_app.services.links import report_link
+from reports_app.services.files import report_link
 from tests.support.cluster import wait_until
 from tests.support.nginx import running_nginx
 from tests.support.reports import requested_report

@@ -11,7 +11,7 @@ from django.utils import timezone
 from notifications_app.models import Delivery
 from reports_app.models import Report, ReportState
 from reports_app.queries import visible_report, visible_reports
-from reports_app.services.links import report_link
+from reports_app.services.files import report_link
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
 from tests.support.rights import api_of, give
 

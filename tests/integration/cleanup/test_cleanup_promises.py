@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from django.db import DatabaseError, InterfaceError, connection, connections
 
-from reports_app.services import expiry
+from reports_app.services.retention import expiry
 from tasks_app.engine import JobCancelled, get_task, registered_tasks
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.services.cleanup import cache_entries, duplicates, orphans, runs

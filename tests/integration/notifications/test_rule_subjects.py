@@ -10,7 +10,7 @@ from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import Delivery, Notification, NotificationPreference, Rule
 from notifications_app.services.system.alerts import alert_administrators
 from reports_app.models import Report, ReportFollower, ReportState
-from reports_app.services.tell import tell_failed, tell_ready
+from reports_app.services.notify import tell_failed, tell_ready
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tests.support.notifications import make_rule
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports_app.builders.registry import build_table
+from reports_app.builders import build_table
 from reports_app.models import Report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Position

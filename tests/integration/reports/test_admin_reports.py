@@ -13,9 +13,9 @@ from django.utils import timezone
 from notifications_app.models import NotificationPreference
 from reports_app.models import Report, ReportFile, ReportSchedule, ReportScheduleRun
 from reports_app.periods import preset_days
-from reports_app.services.export import export_report
-from reports_app.services.generate import generate_report
-from reports_app.services.request import request_report
+from reports_app.services.files import export_report
+from reports_app.services.generation import generate_report
+from reports_app.services.requests import request_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Fleet, FleetMembership
 from tasks_app.services.positions.store import store_fixes

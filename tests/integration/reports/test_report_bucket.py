@@ -13,10 +13,9 @@ from moto.server import ThreadedMotoServer
 
 from reports_app.exceptions import FileNotWritten
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.services.expiry import expire_reports
-from reports_app.services.export import export_report
-from reports_app.services.request import request_report
-from reports_app.services.retention import delete_orphaned_files
+from reports_app.services.files import delete_orphaned_files, export_report
+from reports_app.services.requests import request_report
+from reports_app.services.retention import expire_reports
 from tasks_app.engine import enqueue
 from tasks_app.models import Job
 from trackerproject import file_storage
@@ -115,7 +114,7 @@ def test_the_cleanup_of_orphans_makes_bucket_and_rows_agree(report, bucket):
 def test_a_bucket_that_goes_away_half_way_is_told_and_nothing_stays_behind(api, report, bucket, monkeypatch):
     with monkeypatch.context() as half_way:
         half_way.setattr(
-            "reports_app.services.export.file_name", lambda report, extension: (bucket.go_away(), "half.csv")[1]
+            "reports_app.services.files.export.file_name", lambda report, extension: (bucket.go_away(), "half.csv")[1]
         )
         answer = download(api, report)
     assert (answer.status_code, answer.json()["code"]) == (507, "file_not_written")

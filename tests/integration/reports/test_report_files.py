@@ -17,12 +17,13 @@ from django.core.management import CommandError, call_command
 
 from notifications_app.models import NotificationPreference
 from reports_app.exceptions import FileNotWritten, InvalidReport, ReportNotReady
+from reports_app.exporters import formats_of
 from reports_app.exporters.json_file import JsonExporter
-from reports_app.exporters.registry import formats_of
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.queries import reader_for
-from reports_app.services.export import PARTIAL_FOLDER, export_report
-from reports_app.services.request import create_report
+from reports_app.queries import report_display_settings
+from reports_app.services.files import export_report
+from reports_app.services.files.export import PARTIAL_FOLDER
+from reports_app.services.requests import create_report
 from tasks_app.engine import enqueue, get_task
 from tasks_app.models import Job
 from tests.support.reports import (
@@ -75,7 +76,10 @@ def test_people_who_read_differently_do_not_get_each_others_file(device, operato
     drive(device)
     report = build("trips", device=device)
     NotificationPreference.objects.create(user=operator, language="pt-br", time_zone="UTC", distance_unit="mi")
-    files = {user: export_report(report.pk, "csv", reader=reader_for(user, report)) for user in (operator, staff, None)}
+    files = {
+        user: export_report(report.pk, "csv", display=report_display_settings(user, report))
+        for user in (operator, staff, None)
+    }
     assert files[staff] == files[None] != files[operator]
     headers = [next(csv.reader(io.StringIO(files[user].file.read().decode("utf-8-sig")))) for user in (operator, staff)]
     assert [[title for title in header if "(mi)" in title or "(km)" in title] != [] for header in headers] == [
@@ -84,7 +88,9 @@ def test_people_who_read_differently_do_not_get_each_others_file(device, operato
     ]
     assert any("(mi)" in title for title in headers[0])
     assert any("(km)" in title for title in headers[1])
-    machine = [export_report(report.pk, "json", reader=reader_for(user, report)) for user in (operator, staff)]
+    machine = [
+        export_report(report.pk, "json", display=report_display_settings(user, report)) for user in (operator, staff)
+    ]
     assert machine[0] == machine[1]
 
 
@@ -143,10 +149,10 @@ def test_a_file_whose_row_another_job_wrote_first_is_thrown_away(device, media, 
     report = build("summary", device=device)
     write = JsonExporter.write
 
-    def slow(self, table, target, reader):
+    def slow(self, table, target, display):
         monkeypatch.undo()
         export_report(report.pk, "json")
-        write(self, table, target, reader)
+        write(self, table, target, display)
 
     monkeypatch.setattr("reports_app.exporters.json_file.JsonExporter.write", slow)
     written = export_report(report.pk, "json")

@@ -10,8 +10,8 @@ import pytest
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportState
 from reports_app.queries import visible_reports
-from reports_app.services.generate import generate_report
-from reports_app.services.request import create_report, request_report
+from reports_app.services.generation import generate_report
+from reports_app.services.requests import create_report, request_report
 from tasks_app.engine import JobCancelled, JobState, PermanentError, enqueue, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import EventKind, Job

@@ -12,8 +12,8 @@ from reports_app.builders.visits import Crossing, Visit, visits
 from reports_app.exceptions import InvalidReport
 from reports_app.models import ReportState
 from reports_app.queries import stored_table
-from reports_app.services.generate import generate_report
-from reports_app.services.request import create_report
+from reports_app.services.generation import generate_report
+from reports_app.services.requests import create_report
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, EventKind, Geofence
 from tasks_app.services.positions.store import store_fixes

@@ -12,11 +12,10 @@ from notifications_app.models import Notification
 from reports_app.exceptions import InvalidReport, ReportExpired
 from reports_app.models import Report, ReportFile, ReportState
 from reports_app.queries import may_change_report
-from reports_app.services.expiry import expire_reports
-from reports_app.services.export import export_report
-from reports_app.services.generate import generate_report
-from reports_app.services.links import report_link
-from reports_app.services.request import request_report
+from reports_app.services.files import export_report, report_link
+from reports_app.services.generation import generate_report
+from reports_app.services.requests import request_report
+from reports_app.services.retention import expire_reports
 from tasks_app.engine import JobCancelled, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import FleetMembership, FleetRole, Job
@@ -105,7 +104,7 @@ def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, mon
     def refuse(report):
         raise InvalidReport("too_many_rows", "The report would be too long: choose a shorter range.", field="end")
 
-    monkeypatch.setattr("reports_app.services.generate.build_table", refuse)
+    monkeypatch.setattr("reports_app.services.generation.generating.build_table", refuse)
     report = request_report(kind="route", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=operator)
     run_jobs("reports")
     report.refresh_from_db()
@@ -117,7 +116,7 @@ def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, mon
 
 def test_nobody_is_told_while_its_job_will_try_again(device, operator, monkeypatch):
     report = requested_report(device, operator)
-    monkeypatch.setattr("reports_app.services.generate.build_table", lambda report: 1 / 0)
+    monkeypatch.setattr("reports_app.services.generation.generating.build_table", lambda report: 1 / 0)
     for attempt, state in ((1, "pending"), (2, "failed")):
         set_current_job(CurrentJob(job_id=report.job_id, attempt=attempt))
         try:
@@ -218,7 +217,7 @@ def test_a_file_written_while_its_report_expired_goes_again(device, run_jobs, me
     report = requested_report(device)
     run_jobs("reports")
     monkeypatch.setattr(
-        "reports_app.services.export._MovableFile.temporary_file_path",
+        "reports_app.services.files.export._MovableFile.temporary_file_path",
         lambda self: (expire_reports(now=timezone.now() + timedelta(days=99)), str(self.path))[1],
     )
     with pytest.raises(ReportExpired):

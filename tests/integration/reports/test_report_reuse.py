@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from notifications_app.models import Notification
 from reports_app.models import Report, ReportFile, ReportFollower
-from reports_app.services.export import export_report
+from reports_app.services.files import export_report
 from tasks_app.engine import get_task
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import FleetMembership, Job

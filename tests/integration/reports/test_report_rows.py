@@ -13,13 +13,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from reports_app.builders.registry import BUILDERS
-from reports_app.chunks import CHUNK_ROWS
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportChunk, ReportState
-from reports_app.queries import preview_sections, stored_table
-from reports_app.services.generate import generate_report
-from reports_app.services.rows import store_rows
-from reports_app.table import Column, ColumnKind, ReportTable, Section, chunk_of
+from reports_app.queries import stored_table
+from reports_app.queries.content import preview_sections
+from reports_app.services.generation import generate_report
+from reports_app.services.generation.rows import store_rows
+from reports_app.table import CHUNK_ROWS, Column, ColumnKind, ReportTable, Section, chunk_of
 from tasks_app.engine.context import CurrentJob, set_current_job
 
 START, END = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)

@@ -10,10 +10,14 @@ from django.utils import timezone, translation
 
 from notifications_app.models import Notification
 from reports_app.models import Report, ReportSchedule, ReportScheduleRun
-from reports_app.services.lifecycle import cancel_report
-from reports_app.services.report_schedules import save_report_schedule, switch
-from reports_app.services.schedule_runs import run_due_report_schedules, run_now
-from reports_app.services.schedule_text import describe_schedule
+from reports_app.services.generation import cancel_report
+from reports_app.services.schedules import (
+    describe_schedule,
+    run_due_report_schedules,
+    run_now,
+    save_report_schedule,
+    switch,
+)
 from tasks_app.engine import get_task
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Job
 
@@ -95,7 +99,7 @@ def test_a_tick_that_is_repeated_starts_nothing_twice(make_schedule, run_jobs):
 def test_a_run_whose_delivery_was_lost_is_delivered_at_the_next_tick(make_schedule, run_jobs, monkeypatch):
     make_schedule()
     tick()
-    monkeypatch.setattr("reports_app.services.outcome.advance_runs", lambda report_id: None)
+    monkeypatch.setattr("reports_app.services.generation.outcome.advance_runs", lambda report_id: None)
     run_jobs("reports")
     assert ReportScheduleRun.objects.get().state == "running"
     assert tick(DUE + timedelta(minutes=1))["delivering"] == 1
@@ -143,8 +147,10 @@ def test_failures_in_a_row_switch_it_off_and_one_success_forgets_them(make_sched
     for number, (is_broken, failures, active) in enumerate([(1, 1, True), (0, 0, True), (1, 1, True), (1, 2, False)]):
         with monkeypatch.context() as patch:
             if is_broken:
-                patch.setattr("reports_app.services.generate.build_table", fail)
-                patch.setattr("reports_app.services.outcome.FailureRecorder._is_tried_again", lambda *args: False)
+                patch.setattr("reports_app.services.generation.generating.build_table", fail)
+                patch.setattr(
+                    "reports_app.services.generation.outcome.FailureRecorder._is_tried_again", lambda *args: False
+                )
             tick(DUE + timedelta(days=7 * number))
             run_jobs("reports")
         schedule.refresh_from_db()
@@ -285,7 +291,7 @@ def test_strangers_foreign_devices_and_too_many_reports_are_refused(make_schedul
         with pytest.raises(ValidationError) as raised:
             make_schedule(**changes)
         assert field in raised.value.message_dict
-    monkeypatch.setattr("reports_app.services.report_schedules.MAX_REPORTS_PER_RUN", 1)
+    monkeypatch.setattr("reports_app.services.schedules.editing.MAX_REPORTS_PER_RUN", 1)
     with pytest.raises(ValidationError, match="2 reports"):
         make_schedule()
 

@@ -12,11 +12,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.services.daily import generate_daily_reports
-from reports_app.services.export import PARTIAL_FOLDER, export_report
-from reports_app.services.request import create_report
-from reports_app.services.retention import delete_orphaned_files
-from reports_app.services.sweep import sweep_stuck_reports
+from reports_app.services.files import delete_orphaned_files, export_report
+from reports_app.services.files.export import PARTIAL_FOLDER
+from reports_app.services.generation import sweep_stuck_reports
+from reports_app.services.requests import create_report
+from reports_app.services.requests.daily import generate_daily_reports
 from tasks_app.engine import JobState, enqueue
 from tasks_app.models import Fleet, Job
 from tests.support.reports import (

@@ -1,0 +1,50 @@
+"""Reads: rights on reports, single reports, their stored content and previews."""
+
+from reports_app.queries.access import (
+    ADD_SCHEDULES,
+    ASK_FOR_REPORTS,
+    CHANGE_REPORTS,
+    CHANGE_SCHEDULES,
+    DELETE_REPORTS,
+    DELETE_SCHEDULES,
+    REPORT_ON,
+    VIEW_REPORTS,
+    VIEW_SCHEDULES,
+    may_change_report,
+    may_change_schedule,
+    reportable_devices,
+    sees_report,
+    visible_report,
+    visible_report_schedules,
+    visible_reports,
+)
+from reports_app.queries.content import stored_row_count, stored_table
+from reports_app.queries.preview import SectionPreview, Series, preview_of
+from reports_app.queries.reports import find_report, report_display_settings, report_zone
+
+__all__ = [
+    "ADD_SCHEDULES",
+    "ASK_FOR_REPORTS",
+    "CHANGE_REPORTS",
+    "CHANGE_SCHEDULES",
+    "DELETE_REPORTS",
+    "DELETE_SCHEDULES",
+    "REPORT_ON",
+    "VIEW_REPORTS",
+    "VIEW_SCHEDULES",
+    "SectionPreview",
+    "Series",
+    "find_report",
+    "may_change_report",
+    "may_change_schedule",
+    "preview_of",
+    "report_display_settings",
+    "report_zone",
+    "reportable_devices",
+    "sees_report",
+    "stored_row_count",
+    "stored_table",
+    "visible_report",
+    "visible_report_schedules",
+    "visible_reports",
+]

@@ -1,0 +1,46 @@
+"""Single reports: by id, their time zone, and the settings in which a user reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from notifications_app.models import NotificationPreference
+from reports_app.exceptions import InvalidReport
+from reports_app.models import Report
+from reports_app.table import DisplaySettings
+
+
+def find_report(report_id: int) -> Report:
+    """The report without its content. Raises InvalidReport (unknown_report)."""
+    report = Report.objects.defer("content").select_related("device__fleet", "fleet").filter(pk=report_id).first()
+    if report is None:
+        raise unknown_report(report_id)
+    return report
+
+
+def report_zone(report: Report) -> ZoneInfo:
+    """The zone a report's days and times are shown in: its fleet's, else the installation's."""
+    fleet = report.device.fleet if report.device else report.fleet
+    return ZoneInfo(settings.TIME_ZONE) if fleet is None else fleet.zone
+
+
+def report_display_settings(user: Any, report: Report) -> DisplaySettings:
+    """How `user` (None: nobody in particular) reads this report."""
+    return display_settings_of(user, str(report_zone(report)))
+
+
+def display_settings_of(user: Any, report_zone: str) -> DisplaySettings:
+    """How `user` (or None: nobody in particular) reads a report whose days are of `report_zone`. Whoever chose nothing
+    reads in the system's language, the report's zone, and km."""
+    preference = NotificationPreference.objects.filter(user=user).first() if user is not None else None
+    if preference is None:
+        return DisplaySettings(settings.LANGUAGE_CODE, report_zone)
+    return DisplaySettings(preference.language, preference.time_zone, preference.units)
+
+
+def unknown_report(report_id: int) -> InvalidReport:
+    return InvalidReport("unknown_report", _("There is no report %(id)s.") % {"id": report_id}, field="report_id")

@@ -1,0 +1,157 @@
+"""Making a report: claim its row, build its table, store it. Done twice it is done once."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from reports_app.builders import build_table, report_devices
+from reports_app.exceptions import InvalidReport
+from reports_app.models import Report, ReportKind, ReportState
+from reports_app.periods import parse_moment
+from reports_app.queries import REPORT_ON, find_report
+from reports_app.services.generation.outcome import FailureRecorder, ready_values, report_is_ready
+from reports_app.services.generation.rows import store_rows
+from reports_app.services.requests import REPEATABLE, check_kind, report_for_job
+from tasks_app.engine import current_job
+from tasks_app.models import Device
+from tasks_app.queries.access import visible_devices
+
+
+def run_device_report(
+    *, device_id: int, start: str, end: str, kind: str, report_id: int | None = None
+) -> dict[str, Any]:
+    """The job behind generate_device_report: generate the row `report_id`, or the one this job wrote or writes now. A
+    fresh report of the same request is not made again: the result names it, and the state it is in.
+
+    `start` and `end` are ISO 8601; a date alone is midnight in the fleet's time zone. Raises InvalidReport.
+    """
+    if report_id is None:
+        report_id = _row_of_this_job() or _device_row(device_id, start, end, kind)
+    return generate_report(report_id)
+
+
+def run_fleet_report(
+    *, start: str, end: str, device_ids: list[int] | None = None, report_id: int | None = None
+) -> dict[str, Any]:
+    """The job behind generate_fleet_report. Without ids it is about every device the requester sees."""
+    if report_id is None:
+        report_id = _row_of_this_job() or _fleet_row(start, end, device_ids)
+    return generate_report(report_id)
+
+
+def generate_report(report_id: int) -> dict[str, Any]:
+    """Build and store one report; return {"report_id", "state", "rows"}. A ready one is not built again.
+
+    A failure of any sort is written on the report and raised again. Raises InvalidReport (unknown_report).
+    """
+    report, owner = find_report(report_id), current_job().id
+    if not _claim(report_id, owner):
+        return _outcome(report_id)
+    with FailureRecorder(report, owner):
+        content = _build_and_store(report, owner)
+    return _outcome(report_id, rows=sum(section["row_count"] for section in content["sections"]))
+
+
+def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
+    """Rows are stored while they are built; they stay only if the report is still this job's when the last one is.
+
+    The table itself is made before: bringing roll-ups up to date must not hold their locks while the rows are written.
+    """
+    report.held_device_ids = _devices_in(report)
+    table = build_table(report)
+    with transaction.atomic():
+        content = store_rows(report.pk, table)
+        now = timezone.now()
+        values = {"content": content, "held_device_ids": report.held_device_ids, **ready_values(now)}
+        if _owned(report.pk, owner).update(**values):
+            report_is_ready(report.pk, now=now)
+        else:
+            transaction.set_rollback(True)
+    return content
+
+
+def _devices_in(report: Report) -> list[int]:
+    """The devices that the report is about as it is made now, whatever an earlier making of it held."""
+    if report.device_id is not None:
+        return [report.device_id]
+    report.held_device_ids = None
+    return list(report_devices(report).order_by("pk").values_list("pk", flat=True))
+
+
+def _claim(report_id: int, owner: UUID | None) -> bool:
+    """Take the row for this job: one that waits or may be repeated, or one this very job held when its worker died."""
+    mine = Q(state__in=[ReportState.PENDING, *REPEATABLE])
+    values: dict[str, Any] = {"state": ReportState.RUNNING, "error": "", "started_at": timezone.now()}
+    if owner is not None:
+        mine |= Q(state=ReportState.RUNNING, job_id=owner)
+        values["job_id"] = owner
+    return bool(Report.objects.filter(mine, pk=report_id).update(**values))
+
+
+def _owned(report_id: int, owner: UUID | None) -> Any:
+    """The row while this job still holds it: after the sweep gave it to another, our result changes nothing."""
+    held = Report.objects.filter(pk=report_id, state=ReportState.RUNNING)
+    return held if owner is None else held.filter(job_id=owner)
+
+
+def _outcome(report_id: int, **more: int) -> dict[str, Any]:
+    state = Report.objects.filter(pk=report_id).values_list("state", flat=True).first()
+    return {"report_id": report_id, "state": state or "deleted", **more}
+
+
+def _row_of_this_job() -> int | None:
+    """The report this job wrote in an earlier attempt."""
+    job_id = current_job().id
+    return Report.objects.filter(job_id=job_id).values_list("pk", flat=True).first() if job_id else None
+
+
+def _device_row(device_id: int, start: str, end: str, kind: str) -> int:
+    user = _requester()
+    devices = Device.objects.all() if user is None else visible_devices(user, REPORT_ON)
+    device = devices.select_related("fleet").filter(pk=device_id).first()
+    if device is None:
+        raise InvalidReport("unknown_device", _("There is no device %(id)s.") % {"id": device_id}, field="device_id")
+    check_kind(kind, device, None)
+    return _new_row(kind=kind, device=device, zone=device.fleet.zone, start=start, end=end, user=user)
+
+
+def _fleet_row(start: str, end: str, device_ids: list[int] | None) -> int:
+    user = _requester()
+    return _new_row(
+        kind=ReportKind.FLEET,
+        device_ids=device_ids,
+        zone=timezone.get_default_timezone(),
+        start=start,
+        end=end,
+        user=user,
+    )
+
+
+def _new_row(*, kind: str, zone: Any, start: str, end: str, user: Any, **subject: Any) -> int:
+    report = report_for_job(
+        kind=kind,
+        range_start=parse_moment(start, zone, field="start"),
+        range_end=parse_moment(end, zone, field="end"),
+        requested_by=user,
+        job_id=current_job().id,
+        **subject,
+    )
+    return report.pk
+
+
+def _requester() -> Any:
+    """The user this job works for, None for the system itself. A user who is gone sees nothing any more."""
+    user_id = current_job().requested_by_id
+    if user_id is None:
+        return None
+    user = get_user_model()._default_manager.filter(pk=user_id).first()
+    if user is None:
+        raise InvalidReport("unknown_user", _("Who asked for this report is not a user any more."))
+    return user

@@ -1,0 +1,115 @@
+"""Telling people that their report is ready or failed, in the application and by e-mail, each in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
+
+from notifications_app.messages.rendering import Message
+from notifications_app.messages.spot import Spot
+from notifications_app.models.kinds import MessageKind
+from notifications_app.queries.audience import read_people
+from notifications_app.queries.rule_subjects import channels_by_rules
+from notifications_app.services.notifications import ALL_CHANNELS, notify_with_message
+from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
+from reports_app.models import Report, ReportFollower, ReportKind, ReportState
+from reports_app.queries import find_report, report_zone, visible_report
+from reports_app.services.files import report_link
+
+KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
+
+
+def tell_ready(report_id: int, *, now: datetime) -> list[int]:
+    """Tell those who wanted to hear of it, all who asked if it took long, and whom rules name; return the notification ids."""
+    report = find_report(report_id)
+    if report.state != ReportState.READY:
+        return []
+    followers = ReportFollower.objects.filter(report=report)
+    if not took_long(report):
+        followers = followers.filter(wants_notice=True)
+
+    def context_for(person: AbstractUser) -> dict[str, Any]:
+        files = [{"label": _heading(report), "url": report_link(report, person)}]
+        return {"files": files, "expires_at": report.expires_at}
+
+    return _tell(report, followers, REPORT_READY, context_for, "ready", now)
+
+
+def tell_failed(report_id: int, *, now: datetime) -> list[int]:
+    """Tell all who asked for it, and whom rules name, why it could not be made; return the notification ids."""
+    report = find_report(report_id)
+    if report.state != ReportState.FAILED:
+        return []
+    context = {"error": report.error, "spot": Spot(report.finished_at or now)}
+    followers = ReportFollower.objects.filter(report=report)
+    return _tell(report, followers, REPORT_FAILED, lambda person: context, "failed", now)
+
+
+def took_long(report: Report) -> bool:
+    """Whether people have turned to something else meanwhile."""
+    if report.finished_at is None:
+        return False
+    return report.finished_at - report.created_at >= timedelta(seconds=settings.REPORT_NOTICE_AFTER_SECONDS)
+
+
+def about_report(report: Report) -> dict[str, Any]:
+    """What the templates say of any report: its title, what it is about, and its local days."""
+    first_day, last_day = report_days_of(report)
+    return {"heading": _heading(report), "about": subject_of(report), "first_day": first_day, "last_day": last_day}
+
+
+def subject_of(report: Report) -> str:
+    """The name of its device or fleet; empty for one about several devices."""
+    return str(report.device or report.fleet or "")
+
+
+def report_days_of(report: Report) -> tuple[date, date]:
+    """The first and the last local day of its range."""
+    return local_days(report.range_start, report.range_end, report_zone(report))
+
+
+def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date]:
+    """The first and the last local day of `[start, end)`."""
+    return start.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone).date()
+
+
+def _heading(report: Report) -> Any:
+    return KIND_LABELS.get(report.kind, gettext_lazy("Report"))
+
+
+def _tell(
+    report: Report,
+    followers: QuerySet[ReportFollower],
+    kind: MessageKind,
+    context_for: Callable[[AbstractUser], dict[str, Any]],
+    outcome: str,
+    now: datetime,
+) -> list[int]:
+    """Tell its followers in the application and by e-mail, and people whom rules name as the rules say."""
+    fleet = report.device.fleet if report.device else report.fleet
+    by_rules = channels_by_rules(kind.kind, fleet=fleet, device_id=report.device_id, now=now)
+    asked = set(followers.values_list("user_id", flat=True))
+    told: list[int] = []
+    for person in read_people(asked | by_rules.keys()):
+        # Rights may have been lost since the report was asked for, and a rule may name people who never had them.
+        if visible_report(person, report.pk) is None:
+            continue
+        context = {**about_report(report), **context_for(person), "by_rule": person.pk not in asked}
+        told += notify_with_message(
+            Message(kind.kind, context),
+            people=[person],
+            channels=ALL_CHANNELS if person.pk in asked else (),
+            more_channels=by_rules,
+            # A report that is made again is news again: its job is another.
+            dedupe_key=f"report:{report.pk}:{report.job_id}:{outcome}",
+            now=now,
+            fallback_zone=str(report_zone(report)),
+        )
+    return told

@@ -1,0 +1,33 @@
+"""Requests for reports: checked, answered by a report that is still fresh, or written and enqueued."""
+
+from reports_app.services.requests.daily import run_daily_reports
+from reports_app.services.requests.requesting import (
+    DEVICE_KINDS,
+    MAX_DEVICES,
+    REPEATABLE,
+    REPORT_TASKS,
+    check_kind,
+    checked_request,
+    create_report,
+    enqueue_report,
+    report_for_job,
+    request_report,
+    revive_report,
+    task_name_of,
+)
+
+__all__ = [
+    "DEVICE_KINDS",
+    "MAX_DEVICES",
+    "REPEATABLE",
+    "REPORT_TASKS",
+    "check_kind",
+    "checked_request",
+    "create_report",
+    "enqueue_report",
+    "report_for_job",
+    "request_report",
+    "revive_report",
+    "run_daily_reports",
+    "task_name_of",
+]

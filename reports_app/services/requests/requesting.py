@@ -1,0 +1,227 @@
+"""Asking for a report: check what is asked, write its row, enqueue its job once the row is committed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from reports_app.exceptions import InvalidReport
+from reports_app.models import Report, ReportFollower, ReportKind, ReportState
+from reports_app.queries import reportable_devices
+from reports_app.services.requests.reuse import ReportRequest, find_reusable, lock_request, request_key
+from tasks_app.engine import QueueFull, QueueUnavailable, get_task
+from tasks_app.models import Device, Fleet
+
+logger = logging.getLogger(__name__)
+
+DEVICE_KINDS = frozenset(ReportKind) - {ReportKind.FLEET, ReportKind.DAILY}
+REPORT_TASKS = frozenset({"generate_device_report", "generate_fleet_report"})
+MAX_DEVICES = 5000
+# What ended in one of these may be tried again.
+REPEATABLE = (ReportState.FAILED, ReportState.CANCELLED, ReportState.EXPIRED)
+FIRST_YEAR, LAST_YEAR = 1980, 2200
+
+
+def request_report(
+    *,
+    kind: str,
+    range_start: datetime,
+    range_end: datetime,
+    device: Device | None = None,
+    fleet: Fleet | None = None,
+    device_ids: Sequence[int] | None = None,
+    requested_by: Any = None,
+    fresh: bool = False,
+    wants_notice: bool = False,
+    follow: bool = True,
+) -> Report:
+    """The report of this over `[range_start, range_end)`: one that is being made, a ready one that is still fresh, or
+    a new one, whose job is enqueued after the commit. With `fresh` nothing that was begun before answers it.
+
+    `device` and `fleet` must come from what the requester may see; `device_ids` are checked here. The requester is told
+    when it fails and, with `wants_notice`, when it is ready; without `follow` never. A fleet's day has one row: it is
+    made again in its place. Raises InvalidReport.
+    """
+    request = checked_request(
+        kind=kind,
+        range_start=range_start,
+        range_end=range_end,
+        device=device,
+        fleet=fleet,
+        device_ids=device_ids,
+        requested_by=requested_by,
+    )
+    with transaction.atomic():
+        report, is_due = _find_or_write(request, uuid4(), fresh=fresh)
+        if requested_by is not None and follow:
+            _follow(report, requested_by, wants_notice)
+        if is_due:
+            transaction.on_commit(lambda: enqueue_report(report))
+    return report
+
+
+def checked_request(*, device_ids: Sequence[int] | None = None, **asked: Any) -> ReportRequest:
+    """The request, once everything in it is possible and allowed. Raises InvalidReport."""
+    request = ReportRequest(**asked)
+    check_kind(request.kind, request.device, request.fleet)
+    check_range(request.range_start, request.range_end)
+    if device_ids is None:
+        return request
+    return replace(request, device_ids=tuple(check_device_ids(device_ids, request.fleet, request.requested_by)))
+
+
+def create_report(*, job_id: UUID | None = None, **asked: Any) -> tuple[Report, bool]:
+    """Write the row only, for a job or command that generates it itself; arguments as `request_report` has them.
+
+    Return it and whether it still has to be generated. Raises InvalidReport.
+    """
+    request = checked_request(**asked)
+    with transaction.atomic():
+        return _write_row(request, request_key(request), job_id)
+
+
+def report_for_job(*, job_id: UUID | None, **asked: Any) -> Report:
+    """The report that a job of this id was asked for by its parameters alone: one that answers it already, or that
+    another job makes now, else a new row. Arguments and reuse as in `request_report`; its requester is told if it fails."""
+    request = checked_request(**asked)
+    with transaction.atomic():
+        report, _is_due = _find_or_write(request, job_id, fresh=False)
+        if request.requested_by is not None:
+            _follow(report, request.requested_by, wants_notice=False)
+    return report
+
+
+def _find_or_write(request: ReportRequest, job_id: UUID | None, *, fresh: bool) -> tuple[Report, bool]:
+    key = request_key(request)
+    lock_request(key)
+    found = find_reusable(request, key, now=timezone.now())
+    if found is not None and not (fresh and found.state != ReportState.PENDING):
+        return found, False
+    return _write_row(request, key, job_id, again=True)
+
+
+def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: bool = False) -> tuple[Report, bool]:
+    """A new row; for a fleet's day the one there is, made pending where it is not ready (with `again` even then)."""
+    values = {
+        "requested_by": request.requested_by,
+        "job_id": job_id,
+        "device": request.device,
+        "device_ids": None if request.device_ids is None else list(request.device_ids),
+        "held_device_ids": _named_devices(request),
+        "request_key": key,
+    }
+    identity: dict[str, Any] = {
+        "kind": request.kind,
+        "fleet": request.fleet,
+        "range_start": request.range_start,
+        "range_end": request.range_end,
+    }
+    if request.kind != ReportKind.DAILY:
+        return Report.objects.create(**identity, **values), True
+    report, created = Report.objects.get_or_create(**identity, defaults=values)
+    ended = [*REPEATABLE, ReportState.READY] if again else REPEATABLE
+    return report, created or revive_report(report, job_id, among=ended)
+
+
+def _named_devices(request: ReportRequest) -> list[int] | None:
+    """The devices that the request names; where it names none, what is in the report is decided when it is made."""
+    if request.device is not None:
+        return [request.device.pk]
+    return None if request.device_ids is None else list(request.device_ids)
+
+
+def revive_report(report: Report, job_id: UUID | None, *, among: Collection[str]) -> bool:
+    """Make a report that ended in one of these states pending again, for whoever asks first; return whether it was."""
+    values = {"state": ReportState.PENDING, "error": "", "job_id": job_id, "finished_at": None, "expires_at": None}
+    if not Report.objects.filter(pk=report.pk, state__in=among).update(**values):
+        return False
+    report.refresh_from_db(fields=list(values))
+    return True
+
+
+def _follow(report: Report, user: Any, wants_notice: bool) -> None:
+    follower, created = ReportFollower.objects.get_or_create(
+        report=report, user=user, defaults={"wants_notice": wants_notice}
+    )
+    if not created and wants_notice > follower.wants_notice:
+        follower.wants_notice = wants_notice
+        follower.save(update_fields=["wants_notice"])
+
+
+def enqueue_report(report: Report) -> None:
+    """Enqueue the job of a pending report under the id the row names. A full or absent queue is not an error here:
+    the row is safe, and the sweep of stuck reports enqueues it later."""
+    start, end = report.range_start.isoformat(), report.range_end.isoformat()
+    if report.kind in DEVICE_KINDS:
+        kwargs: dict[str, Any] = {"device_id": report.device_id, "kind": report.kind}
+    else:
+        kwargs = {"device_ids": report.device_ids}
+    try:
+        get_task(task_name_of(report)).apply_async(
+            kwargs={**kwargs, "start": start, "end": end, "report_id": report.pk},
+            job_id=report.job_id,
+            requested_by=report.requested_by_id,
+        )
+    except (QueueFull, QueueUnavailable) as error:
+        logger.warning("Report %s waits for the next sweep: %s", report.pk, error)
+
+
+def task_name_of(report: Report) -> str:
+    """The task that makes a report of this kind."""
+    return "generate_device_report" if report.kind in DEVICE_KINDS else "generate_fleet_report"
+
+
+def check_kind(kind: str, device: Device | None, fleet: Fleet | None) -> None:
+    """Raise InvalidReport unless the kind is known and has the subject it needs."""
+    if kind not in ReportKind.values:
+        detail = _("Unknown kind “%(kind)s”; known are %(known)s.")
+        raise InvalidReport(
+            "unknown_kind", detail % {"kind": kind, "known": ", ".join(ReportKind.values)}, field="kind"
+        )
+    if kind in DEVICE_KINDS and device is None:
+        raise InvalidReport("device_required", _("A report of this kind needs a device."), field="device_id")
+    if kind not in DEVICE_KINDS and device is not None:
+        raise InvalidReport("device_not_allowed", _("A report of this kind is about a fleet."), field="device_id")
+    if kind == ReportKind.DAILY and fleet is None:
+        raise InvalidReport("fleet_required", _("A report of this kind needs a fleet."), field="fleet_id")
+
+
+def check_range(start: datetime, end: datetime) -> None:
+    """Raise InvalidReport unless both times are aware, in order, and at most MAX_REPORT_DAYS apart."""
+    for name, moment in (("start", start), ("end", end)):
+        if moment.tzinfo is None or moment.utcoffset() is None:
+            raise InvalidReport(
+                "naive_time", _("Times need a time zone, for example 2026-01-31T08:00:00Z."), field=name
+            )
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            detail = _("The year must lie between %(first)s and %(last)s.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
+            raise InvalidReport("time_out_of_range", detail, field=name)
+    if end <= start:
+        raise InvalidReport("end_before_start", _("The end must be after the start."), field="end")
+    if end - start > timedelta(days=settings.MAX_REPORT_DAYS, hours=1):  # a year of local days may have an extra hour
+        detail = _("A report covers at most %(days)s days.") % {"days": settings.MAX_REPORT_DAYS}
+        raise InvalidReport("range_too_long", detail, field="end")
+
+
+def check_device_ids(device_ids: Sequence[int], fleet: Fleet | None, requested_by: Any) -> list[int]:
+    """The ids, sorted and each once. Raises InvalidReport for none, too many, or one the requester cannot see."""
+    wanted = sorted(set(device_ids))
+    if not wanted:
+        raise InvalidReport("no_devices", _("Name at least one device."), field="device_ids")
+    if len(wanted) > MAX_DEVICES:
+        detail = _("At most %(most)s devices fit in one report.") % {"most": MAX_DEVICES}
+        raise InvalidReport("too_many_devices", detail, field="device_ids")
+    known = set(reportable_devices(fleet, requested_by).filter(pk__in=wanted).values_list("pk", flat=True))
+    if unknown := [device_id for device_id in wanted if device_id not in known]:
+        detail = _("Unknown devices: %(ids)s.") % {"ids": ", ".join(map(str, unknown[:10]))}
+        raise InvalidReport("unknown_device", detail, field="device_ids")
+    return wanted

@@ -1,0 +1,202 @@
+"""The end of a run: its files are written, and its recipients are told, each in their language, with files or links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+
+from notifications_app.messages.rendering import Message
+from notifications_app.queries.audience import read_people
+from notifications_app.services.notifications import Attachment, notify_with_message, send_on_behalf
+from reports_app.exporters import EXPORTERS, formats_of
+from reports_app.message_kinds import REPORT_READY
+from reports_app.models import (
+    UNFINISHED,
+    Report,
+    ReportFile,
+    ReportScheduleRun,
+    ReportState,
+    RunState,
+    ScheduleDelivery,
+)
+from reports_app.queries import ADD_SCHEDULES, report_display_settings, visible_reports
+from reports_app.services.files import export_report, file_name, report_link
+from reports_app.services.notify import KIND_LABELS, subject_of
+from reports_app.services.schedules.editing import manages, readers_among
+from reports_app.services.schedules.failures import days_of_run, run_failed, run_succeeded
+from tasks_app.engine import current_job
+from tasks_app.queries.access import has_right
+
+MAX_ATTACHMENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What one reader gets: files, either attached or linked."""
+
+    files: list[tuple[Report, ReportFile]]
+    is_attached: bool
+
+
+def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
+    """Tell the recipients of a run whose reports have all ended; return {"run_id", "state"}. Done twice it is done once.
+
+    Who may not see the fleet now gets nothing; without its owner, or without a single report, the run has failed.
+    """
+    run = ReportScheduleRun.objects.select_related("schedule__owner", "schedule__fleet").filter(pk=run_id).first()
+    if run is None or run.state != RunState.RUNNING or run.reports.filter(state__in=UNFINISHED).exists():
+        return {"run_id": run_id, "state": run.state if run else "deleted"}
+    reports = list(run.reports.defer("content").select_related("device__fleet", "fleet").order_by("kind", "pk"))
+    ready = [report for report in reports if report.state == ReportState.READY]
+    if problem := _why_nobody_hears(run, ready, reports):
+        run_failed(run.schedule_id, run.pk, problem, now=now)
+        return {"run_id": run_id, "state": RunState.FAILED.value}
+    _send(run, ready, [report for report in reports if report not in ready], now)
+    return {"run_id": run_id, "state": RunState.DELIVERED.value}
+
+
+def _why_nobody_hears(run: ReportScheduleRun, ready: Sequence[Report], reports: Sequence[Report]) -> str:
+    owner, fleet = run.schedule.owner, run.schedule.fleet
+    if not owner.is_active or not has_right(owner, fleet, ADD_SCHEDULES):
+        return _("Its owner is no longer an operator of the fleet.")
+    if not ready:
+        return next((report.error for report in reports if report.error), "") or _("It has no report.")
+    if not _recipients(run) and not _addresses(run):
+        return _("None of its recipients may see the fleet any more.")
+    return ""
+
+
+def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Report], now: datetime) -> None:
+    """Write every file first: that takes time, and must not happen in the transaction that tells."""
+    people, addresses = _recipients(run), _addresses(run)
+    owner = run.schedule.owner
+    parcels = {person.pk: _parcel(run, ready, person) for person in [*people, *([owner] if addresses else [])]}
+    with transaction.atomic():
+        going_on = ReportScheduleRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state=RunState.RUNNING)
+        if not going_on.exists():
+            return
+        told: list[int] = []
+        for person in people:
+            if not parcels[person.pk].files:
+                continue
+            told += _tell(run, person, parcels[person.pk], failed, now)
+        if addresses and parcels[owner.pk].files:
+            told += _tell_outsiders(run, owner, addresses, parcels[owner.pk], failed, now)
+        errors = " ".join(f"{_title(report)}: {report.error}" for report in failed)
+        going_on.update(state=RunState.DELIVERED, error=errors, finished_at=now)
+        run.notifications.set(told)
+        run_succeeded(run.schedule_id)
+
+
+def _recipients(run: ReportScheduleRun) -> list[AbstractUser]:
+    """The active recipients who may see the fleet's reports now."""
+    people = read_people(list(run.schedule.recipients.values_list("pk", flat=True)))
+    readers = readers_among(people, run.schedule.fleet)
+    return [person for person in people if person.pk in readers]
+
+
+def _addresses(run: ReportScheduleRun) -> list[str]:
+    """Addresses without an account, as long as its owner may name any."""
+    schedule = run.schedule
+    return list(schedule.extra_emails) if manages(schedule.owner, schedule.fleet) else []
+
+
+def _parcel(run: ReportScheduleRun, ready: Sequence[Report], person: Any) -> Parcel:
+    """The files of the reports that the reader may see now: a device of one may have gone to a fleet of others."""
+    seen = set(visible_reports(person).filter(pk__in=[report.pk for report in ready]).values_list("pk", flat=True))
+    wanted = [
+        (report, format)
+        for report in ready
+        for format in run.schedule.formats
+        if report.pk in seen and format in formats_of(report.kind)
+    ]
+    files: list[tuple[Report, ReportFile]] = []
+    for report, format in wanted:
+        current_job().raise_if_cancelled()
+        current_job().progress(len(files), len(wanted), str(_title(report)))
+        files.append((report, export_report(report.pk, format, person=report_display_settings(person, report))))
+    size_bytes = sum(file.size_bytes for _report, file in files)
+    fits = len(files) <= MAX_ATTACHMENTS and size_bytes <= settings.REPORT_MAX_ATTACHMENT_BYTES
+    return Parcel(files, fits and run.schedule.delivery == ScheduleDelivery.ATTACHMENT)
+
+
+def _tell(
+    run: ReportScheduleRun, person: AbstractUser, parcel: Parcel, failed: Sequence[Report], now: datetime
+) -> list[int]:
+    return notify_with_message(
+        _message(run, parcel, failed, person),
+        people=[person],
+        dedupe_key=f"report-run:{run.pk}",
+        now=now,
+        fallback_zone=run.schedule.time_zone,
+        attachments=_attachments(parcel),
+    )
+
+
+def _tell_outsiders(
+    run: ReportScheduleRun,
+    owner: AbstractUser,
+    addresses: Sequence[str],
+    parcel: Parcel,
+    failed: Sequence[Report],
+    now: datetime,
+) -> list[int]:
+    return send_on_behalf(
+        _message(run, parcel, failed, owner),
+        owner=owner,
+        addresses=addresses,
+        dedupe_key=f"report-run:{run.pk}:to",
+        now=now,
+        fallback_zone=run.schedule.time_zone,
+        attachments=_attachments(parcel),
+    )
+
+
+def _message(run: ReportScheduleRun, parcel: Parcel, failed: Sequence[Report], person: Any) -> Message:
+    files = [
+        {
+            "label": format_lazy("{title} ({format})", title=_title(report), format=file.format.upper()),
+            "url": "" if parcel.is_attached else report_link(report, person, file.format),
+        }
+        for report, file in parcel.files
+    ]
+    context = {
+        **days_of_run(run),
+        "heading": run.schedule.name,
+        "about": run.schedule.fleet.name,
+        "schedule": run.schedule.name,
+        "attached": parcel.is_attached,
+        "files": files,
+        "problems": [{"label": _title(report), "reason": report.error} for report in failed],
+        "expires_at": None if parcel.is_attached else _first_expiry(parcel),
+    }
+    return Message(REPORT_READY.kind, context)
+
+
+def _first_expiry(parcel: Parcel) -> datetime | None:
+    return min((report.expires_at for report, _file in parcel.files if report.expires_at), default=None)
+
+
+def _title(report: Report) -> Any:
+    return format_lazy("{kind} · {about}", kind=KIND_LABELS.get(report.kind, report.kind), about=subject_of(report))
+
+
+def _attachments(parcel: Parcel) -> tuple[Attachment, ...]:
+    if not parcel.is_attached:
+        return ()
+    return tuple(
+        Attachment(
+            str(file.file.name),
+            file_name(report, EXPORTERS[file.format].extension),
+            EXPORTERS[file.format].content_type,
+        )
+        for report, file in parcel.files
+    )

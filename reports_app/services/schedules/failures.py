@@ -1,0 +1,94 @@
+"""A run that came to nothing: kept on its row, counted on its schedule, told to its owner; too many switch it off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from notifications_app.messages.rendering import Message
+from notifications_app.messages.spot import Spot
+from notifications_app.queries.audience import read_people
+from notifications_app.services.notifications import notify_with_message
+from reports_app.exceptions import MAX_ERROR_LENGTH
+from reports_app.message_kinds import REPORT_FAILED
+from reports_app.models import ReportSchedule, ReportScheduleRun, RunState
+from reports_app.periods import next_due
+from reports_app.services.notify import local_days
+from tasks_app.engine.records import FinishedJob
+
+# What ZoneInfo raises for a name this system does not know (any more).
+UNKNOWN_ZONE = (KeyError, ValueError)
+
+
+def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetime) -> None:
+    """Write why a run failed, and switch its schedule off after REPORT_SCHEDULE_MAX_FAILURES in a row."""
+    error = error.replace("\x00", "")[:MAX_ERROR_LENGTH]
+    with transaction.atomic():
+        schedule = ReportSchedule.objects.select_for_update(of=("self",)).select_related("owner").get(pk=schedule_id)
+        ReportScheduleRun.objects.filter(pk__in=[run_id]).update(state=RunState.FAILED, error=error, finished_at=now)
+        schedule.failure_count += 1
+        schedule.last_error = error
+        if run_id is None:  # it did not come as far as a run, which would have planned the next one
+            schedule.next_due_at = _next_try(schedule, now)
+        if schedule.failure_count >= settings.REPORT_SCHEDULE_MAX_FAILURES or schedule.next_due_at is None:
+            schedule.is_active, schedule.next_due_at = False, None
+        schedule.save(update_fields=["failure_count", "last_error", "is_active", "next_due_at"])
+        _tell_owner(schedule, run_id, now)
+
+
+def follow_deliveries(jobs: Iterable[FinishedJob]) -> None:
+    """End the runs whose delivery failed or was cancelled."""
+    for job in jobs:
+        if job.task == "deliver_report_run":
+            going_on = ReportScheduleRun.objects.filter(pk__in=job.args[:1], state=RunState.RUNNING)
+            for run in going_on:
+                run_failed(run.schedule_id, run.pk, job.error_message or str(job.state), now=timezone.now())
+
+
+def run_succeeded(schedule_id: int) -> None:
+    """Forget the failures before."""
+    ReportSchedule.objects.filter(pk=schedule_id).update(failure_count=0, last_error="")
+
+
+def days_of_run(run: ReportScheduleRun) -> dict[str, Any]:
+    """The first and the last local day a run covers, as the templates name them."""
+    try:
+        zone = run.schedule.rhythm.zone
+    except UNKNOWN_ZONE:
+        zone = ZoneInfo("UTC")
+    first_day, last_day = local_days(run.range_start, run.range_end, zone)
+    return {"first_day": first_day, "last_day": last_day}
+
+
+def _next_try(schedule: ReportSchedule, now: datetime) -> datetime | None:
+    """Its next regular time; none where its time zone is no longer known."""
+    try:
+        return next_due(schedule.rhythm, now)
+    except UNKNOWN_ZONE:
+        return None
+
+
+def _tell_owner(schedule: ReportSchedule, run_id: int | None, now: datetime) -> None:
+    run = ReportScheduleRun.objects.select_related("schedule").filter(pk__in=[run_id]).first()
+    days = days_of_run(run) if run else {}
+    context = {
+        **days,
+        "heading": schedule.name,
+        "schedule": schedule.name,
+        "error": schedule.last_error,
+        "is_switched_off": not schedule.is_active,
+        "failure_count": schedule.failure_count,
+        "spot": Spot(now),
+    }
+    notify_with_message(
+        Message(REPORT_FAILED.kind, context),
+        people=read_people([schedule.owner_id]),
+        dedupe_key=f"report-schedule:{schedule.pk}:{run_id}:{now.isoformat()}:failed",
+        now=now,
+    )

@@ -1,0 +1,130 @@
+"""Running report schedules: which are due, what a run makes, and whom it reaches.
+
+A run is one row, whoever starts it and however often: (schedule, due time) is its identity. Its reports are jobs of
+their own; once all of them have ended, one more job writes the files and tells the recipients.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils.translation import gettext as _
+
+from reports_app.exceptions import InvalidReport
+from reports_app.models import UNFINISHED, Report, ReportSchedule, ReportScheduleRun, RunState
+from reports_app.periods import covered_range, due_since, next_due
+from reports_app.queries import ADD_SCHEDULES
+from reports_app.services.requests import DEVICE_KINDS, request_report
+from reports_app.services.schedules.failures import run_failed
+from tasks_app.engine import QueueFull, QueueUnavailable, get_task
+from tasks_app.models import Device
+from tasks_app.queries.access import has_right
+
+logger = logging.getLogger(__name__)
+
+MAX_RUNS_PER_TICK = 200
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
+
+def run_due_report_schedules(*, now: datetime) -> dict[str, int]:
+    """Start the runs that are due, each schedule by itself; return {"started", "failed", "delivering"}.
+
+    A schedule that cannot run has its reason kept and counted, and never holds up another.
+    """
+    counts = {"started": 0, "failed": 0}
+    due = ReportSchedule.objects.filter(is_active=True, next_due_at__lte=now, owner__is_active=True)
+    for schedule_id in due.order_by("next_due_at").values_list("pk", flat=True)[:MAX_RUNS_PER_TICK]:
+        outcome = _run_if_due(schedule_id, now)
+        if outcome is not None:
+            counts["started" if outcome else "failed"] += 1
+    return {**counts, "delivering": advance_runs()}
+
+
+def run_now(schedule: ReportSchedule, *, now: datetime) -> ReportScheduleRun:
+    """Run a schedule at once, over the period that is the last whole one now; its own times stay as they are."""
+    run = ReportScheduleRun(schedule=schedule, due_at=now)
+    return _start(run, now)
+
+
+def advance_runs(report_id: int | None = None) -> int:
+    """Enqueue the delivery of runs all of whose reports have ended (those of one report, or any); return how many."""
+    runs = ReportScheduleRun.objects.filter(state=RunState.RUNNING)
+    runs = runs if report_id is None else runs.filter(reports=report_id)
+    unfinished = Report.objects.filter(state__in=UNFINISHED)
+    ready = list(runs.exclude(reports__in=unfinished).order_by("pk").values_list("pk", flat=True)[:MAX_RUNS_PER_TICK])
+    for run_id in ready:
+        try:
+            get_task("deliver_report_run").apply_async((run_id,), unique_key=f"report-run:{run_id}")
+        except (QueueFull, QueueUnavailable) as error:
+            logger.warning("Runs of report schedules are left to the next tick: %s", error)
+            break
+    return len(ready)
+
+
+def _run_if_due(schedule_id: int, now: datetime) -> bool | None:
+    """Run one schedule unless somebody else is at it; return whether that went well, None when nothing was due."""
+    try:
+        with transaction.atomic():
+            schedule = (
+                ReportSchedule.objects.select_for_update(skip_locked=True, of=("self",))
+                .select_related("owner", "fleet")
+                .filter(pk=schedule_id, is_active=True, next_due_at__lte=now)
+                .first()
+            )
+            if schedule is None or schedule.next_due_at is None:
+                return None
+            return _run(schedule, schedule.next_due_at, now)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:
+        logger.exception("Report schedule %s cannot run", schedule_id)
+        run_failed(schedule_id, None, f"{type(error).__name__}: {error}", now=now)
+        return False
+
+
+def _run(schedule: ReportSchedule, planned: datetime, now: datetime) -> bool | None:
+    due = due_since(schedule.rhythm, planned, now, catch_up=timedelta(days=settings.REPORT_CATCH_UP_DAYS))
+    schedule.next_due_at = next_due(schedule.rhythm, now)
+    schedule.save(update_fields=["next_due_at"])
+    if due is None or ReportScheduleRun.objects.filter(schedule=schedule, due_at=due).exists():
+        return None
+    return _start(ReportScheduleRun(schedule=schedule, due_at=due), now).state != RunState.FAILED
+
+
+def _start(run: ReportScheduleRun, now: datetime) -> ReportScheduleRun:
+    """Write the run and ask for its reports; where they cannot be asked for, the run has failed with the reason."""
+    schedule = run.schedule
+    run.range_start, run.range_end = covered_range(schedule.rhythm, run.due_at)
+    with transaction.atomic():
+        run.save()
+        try:
+            with transaction.atomic():
+                run.reports.set(_request_reports(run))
+        except InvalidReport as error:
+            run_failed(schedule.pk, run.pk, str(error), now=now)
+            run.refresh_from_db()
+    return run
+
+
+def _request_reports(run: ReportScheduleRun) -> list[Report]:
+    """One report per kind, and per device for the kinds about one device, as far as the owner may see them now."""
+    schedule = run.schedule
+    if not schedule.owner.is_active or not has_right(schedule.owner, schedule.fleet, ADD_SCHEDULES):
+        raise InvalidReport("owner_without_fleet", _("Its owner is no longer an operator of the fleet."))
+    span: dict[str, Any] = {"range_start": run.range_start, "range_end": run.range_end, "requested_by": schedule.owner}
+    devices = list(schedule.devices.filter(fleet=schedule.fleet).order_by("name", "pk"))
+    if not devices and schedule.devices.exists():
+        raise InvalidReport("no_devices", _("None of its devices is in the fleet any more."))
+    every = devices or list(Device.objects.filter(fleet=schedule.fleet, is_active=True).order_by("name", "pk"))
+    reports = []
+    for kind in schedule.kinds:
+        if kind in DEVICE_KINDS:
+            reports += [request_report(kind=kind, device=device, follow=False, **span) for device in every]
+        else:
+            chosen = [device.pk for device in devices] or None
+            reports.append(request_report(kind=kind, fleet=schedule.fleet, device_ids=chosen, follow=False, **span))
+    return reports

@@ -1,0 +1,68 @@
+"""Tables of a report: columns, chunks of rows, sections, and the settings in which people read them."""
+
+from reports_app.table.chunk_codec import decode_chunk, encode_chunk
+from reports_app.table.chunks import (
+    CHUNK_ROWS,
+    NO_TIME,
+    Cell,
+    Chunk,
+    Coded,
+    ColumnData,
+    Row,
+    as_chunks,
+    as_rows,
+    chunk_of,
+    first_rows,
+    part_of,
+)
+from reports_app.table.columns import DECIMALS, TEXT_KINDS, TIME_KINDS, Column, ColumnKind
+from reports_app.table.display import DisplaySettings
+from reports_app.table.report_table import (
+    TOTAL,
+    ReportTable,
+    Section,
+    columns_content,
+    counted,
+    header_content,
+    instant,
+    json_writer,
+    section_content,
+    section_from_content,
+    table_from_header,
+    translated,
+)
+
+__all__ = [
+    "CHUNK_ROWS",
+    "DECIMALS",
+    "NO_TIME",
+    "TEXT_KINDS",
+    "TIME_KINDS",
+    "TOTAL",
+    "Cell",
+    "Chunk",
+    "Coded",
+    "Column",
+    "ColumnData",
+    "ColumnKind",
+    "DisplaySettings",
+    "ReportTable",
+    "Row",
+    "Section",
+    "as_chunks",
+    "as_rows",
+    "chunk_of",
+    "columns_content",
+    "counted",
+    "decode_chunk",
+    "encode_chunk",
+    "first_rows",
+    "header_content",
+    "instant",
+    "json_writer",
+    "part_of",
+    "section_content",
+    "section_from_content",
+    "table_from_header",
+    "translated",
+]
