@@ -47,12 +47,12 @@ def record_events(device: Device, *kinds: str, occurred_at: datetime | None = No
     with transaction.atomic():
         events = Event.objects.bulk_create(Event(device=device, kind=kind, occurred_at=at, **fields) for kind in kinds)
         events_recorded.send(sender=Event, events=events)
-    tell_noted_events()
+    match_outbox()
     return events
 
 
-def tell_noted_events(now: datetime | None = None) -> None:
-    """Do at once what the jobs that ask the rules about noted events would do."""
+def match_outbox(now: datetime | None = None) -> None:
+    """Match the rows of the event outbox at once, as their jobs would."""
     for outbox_id in list(EventDispatch.objects.order_by("pk").values_list("pk", flat=True)):
         process_outbox_row(outbox_id, now=now or timezone.now())
 

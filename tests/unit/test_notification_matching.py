@@ -119,7 +119,7 @@ OFFLINE = {"kind": "device_offline", "geofence_id": None}
         # Late, and very late.
         (rule(), event(occurred_at=NOW - timedelta(hours=2)), Reason.BACKLOG),
         (rule(), event(occurred_at=NOW - timedelta(hours=25)), Reason.TOO_OLD),
-        # Nobody to tell, no way to tell.
+        # No people, no channels.
         (rule(user_ids=ids()), event(), Reason.NOBODY),
         (rule(channels=ids()), event(), Reason.NO_CHANNEL),
     ],
@@ -170,7 +170,7 @@ def test_it_waits_until_something_has_lasted_as_long_as_the_rule_wants(happening
         ((99,), (), Access(everywhere=ids(99)), [(99, "no", "inactive")]),
     ],
 )
-def test_it_tells_those_named_and_those_with_a_role_who_may_see_the_fleet(user_ids, roles, access, expected):
+def test_it_notifies_those_named_and_those_with_a_role_who_may_see_the_fleet(user_ids, roles, access, expected):
     assert decisions_of(rule(user_ids=ids(*user_ids), roles=ids(*roles)), event(), access=access) == expected
 
 
@@ -200,7 +200,7 @@ def test_it_holds_back_what_a_person_wants_later(person, wanting, happening, exp
 
 
 @pytest.mark.parametrize(
-    ("told_ago", "happening", "reason"),
+    ("notified_ago", "happening", "reason"),
     [
         (timedelta(minutes=29), event(), Reason.COOLDOWN),
         (timedelta(minutes=30), event(), Reason.NOTIFIED),
@@ -209,8 +209,8 @@ def test_it_holds_back_what_a_person_wants_later(person, wanting, happening, exp
         (timedelta(minutes=5), event(device_id=TRUCK), Reason.NOTIFIED),
     ],
 )
-def test_it_is_silent_for_a_while_after_it_told(told_ago, happening, reason):
-    notified_at = {(1, VAN, "geofence_enter"): NOW - told_ago}
+def test_it_is_silent_for_a_while_after_it_notified(notified_ago, happening, reason):
+    notified_at = {(1, VAN, "geofence_enter"): NOW - notified_ago}
     (decision,) = match(happening, [rule(cooldown=timedelta(minutes=30))], context(notified_at=notified_at))
     assert decision.reason is reason
 
@@ -232,7 +232,7 @@ def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
         ("geofence_exit", MAX_AGE, True),
         ("geofence_exit", MAX_AGE + timedelta(seconds=1), False),
         ("overspeed", timedelta(days=1), False),
-        # A clock that is ahead is not old news.
+        # A clock that is ahead is no late event.
         ("overspeed", -timedelta(minutes=5), True),
         # What the server notices itself is about the present, however long ago it began.
         ("device_offline", timedelta(days=3), True),
@@ -240,13 +240,13 @@ def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
         ("maintenance_due", timedelta(hours=1), True),
     ],
 )
-def test_it_tells_nobody_of_events_of_late_fixes(kind, age, expected):
+def test_it_notifies_nobody_of_events_of_late_fixes(kind, age, expected):
     happening = event(kind, occurred_at=NOW - age)
     assert is_fresh(happening, now=NOW, max_age=MAX_AGE) is expected
     assert bool(notified_users([rule(event_kinds=frozenset({kind}))], [happening])) is expected
 
 
-def test_it_tells_a_person_once_through_the_channels_of_all_matching_rules():
+def test_it_notifies_a_person_once_through_the_channels_of_all_matching_rules():
     rules = [
         rule(id=1, user_ids=ids(ANA, BEN), channels=ids("in_app")),
         rule(id=2, user_ids=ids(ANA), channels=ids("email")),
@@ -255,7 +255,7 @@ def test_it_tells_a_person_once_through_the_channels_of_all_matching_rules():
     assert notified_users(rules, [event()]) == [(1, ANA, {"in_app", "email"}), (1, BEN, {"in_app"})]
 
 
-def test_what_one_rule_tells_at_once_another_does_not_hold_as_well():
+def test_what_one_rule_notifies_at_once_another_does_not_hold_as_well():
     rules = [
         rule(id=1, channels=ids("in_app")),
         rule(id=2, channels=ids("in_app", "email"), digest=Digest(10)),
@@ -286,7 +286,7 @@ def test_late_events_become_one_entry_however_many_they_are():
     assert (held.user_id, held.reason, held.event_count, held.last_at) == (ANA, "backlog", 50, late[0].occurred_at)
 
 
-def test_it_watches_what_a_rule_with_steps_told_and_waits_for_what_has_to_last():
+def test_it_watches_what_a_rule_with_steps_notified_and_waits_for_what_has_to_last():
     rules = [rule(id=1, escalates=True), rule(id=2), rule(id=3, min_duration=AN_HOUR)]
     found = collect(
         [event(id=5), event("overspeed", id=6, began_at=NOW)],

@@ -154,7 +154,7 @@ def test_it_writes_in_the_readers_language():
         (message_of("system"), "[Warning] Van 1"),
     ],
 )
-def test_it_says_the_news_in_the_subject(message, subject):
+def test_it_names_the_event_in_the_subject(message, subject):
     assert render_builtin(message, SAO_PAULO).subject == subject
 
 
@@ -232,14 +232,14 @@ def test_it_makes_a_message_of_every_event_kind(kind, data, expected_kind, expec
     assert render_builtin(message, SAO_PAULO).subject
 
 
-def test_it_tells_where_a_silent_vehicle_was_when_it_was_last_heard_of():
+def test_it_states_where_a_silent_vehicle_was_when_it_was_last_heard_of():
     device = a_device()
     device.state = DeviceState(fix_time=AT, latitude=-23.55, longitude=-46.63)
     noticed = Event(kind=EventKind.DEVICE_OFFLINE, occurred_at=AT + timedelta(hours=1), latitude=1, longitude=2)
     assert event_message(noticed, device=device, geofence_name="").context["spot"] == SPOT
 
 
-def test_it_tells_what_an_event_says_is_left_and_ignores_what_is_no_number():
+def test_it_states_what_an_event_says_is_left_and_ignores_what_is_no_number():
     data = {"plan": "Oil", "remaining": {"kilometers": 950.5, "engine_hours": "many"}}
     event = Event(kind=EventKind.MAINTENANCE_DUE_SOON, occurred_at=AT, data=data)
     message = event_message(event, device=a_device(), geofence_name="")

@@ -38,9 +38,9 @@ def is_backlog_before(now: datetime) -> datetime:
 def merge_backlog(delivery_id: int, *, now: datetime) -> int:
     """Merge the overdue deliveries of this delivery's person and target into one digest; return their number.
 
-    Fewer than ALERT_BACKLOG_EVENTS stay as they are, unless a digest waits already: it takes them in. Alarms, and what is
-    not about a vehicle, stay, too. All in one transaction; merged is only what nobody has claimed, and whoever comes
-    second waits for the first and finds nothing left.
+    Fewer than ALERT_BACKLOG_EVENTS stay as they are, unless a digest is pending already, which they join. Alarms and
+    messages that are not about a vehicle stay, too. All in one transaction: only unclaimed deliveries are merged, and a
+    concurrent call waits for the first and finds none left.
     """
     with transaction.atomic():
         one = (

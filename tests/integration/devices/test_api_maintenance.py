@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from notifications_app.models import Notification
 from tasks_app.models import DeviceState, FleetMembership, FleetRole, MaintenancePlan, MaintenanceRecord
 from tasks_app.services.devices.servicing import check_plans
-from tests.support.notifications import make_rule, tell_noted_events
+from tests.support.notifications import make_rule, match_outbox
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_done_starts_the_intervals_anew_keeps_history_and_ends_the_reminders(api
     DeviceState.objects.create(device=device, odometer_meters=11_000_000)
     for _ in range(2):
         check_plans(now=timezone.now())
-        tell_noted_events()
+        match_outbox()
     assert [row.subject for row in Notification.objects.all()] == ["Van 1: Oil is due"]
     done = api.post(f"/api/maintenance/{plan.pk}/done", {"note": "5 l of oil"}, format="json")
     assert done.status_code == 201, done.content

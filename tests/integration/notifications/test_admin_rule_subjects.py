@@ -1,4 +1,4 @@
-"""The admin's fields for when news of geofences, overspeed and batteries is notified."""
+"""The admin's fields for about notifications of geofences, overspeed and batteries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_it_stores_tolerance_dwell_and_windows_of_a_geofence(page, fleet):
 
 
 @pytest.mark.parametrize("fields", [{}, {"windows-rows": "2"}, {"windows-rows": "x"}, {"windows-rows": "99999999"}])
-def test_a_geofence_without_windows_is_always_told(page, fleet, fields):
+def test_a_geofence_without_windows_is_always_notified(page, fleet, fields):
     assert add_geofence(page, fleet, **fields).status_code == 302
     geofence = Geofence.objects.get()
     assert (geofence.tolerance_meters, geofence.dwell_seconds, geofence.windows) == (None, None, [])

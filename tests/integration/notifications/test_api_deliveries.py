@@ -178,7 +178,7 @@ def test_staff_add_a_destination_whose_secret_is_never_shown_again(admin_page, o
     assert destination.secrets["signing_secret"] not in page
 
 
-def test_staff_are_told_what_is_wrong_with_an_address(admin_page, operator):
+def test_staff_see_what_is_wrong_with_an_address(admin_page, operator):
     form = {"user": operator.pk, "kind": "webhook", "name": "Office", "url": "http://10.0.0.1/", "is_enabled": "on"}
     answer = admin_page.post(reverse("admin:notifications_app_destination_add"), form)
     assert "begins with https" in answer.content.decode()

@@ -181,7 +181,7 @@ def test_the_name_is_resolved_once_and_the_checked_address_is_connected_to(recei
         attempt(delivery)
 
 
-def test_an_address_that_is_gone_is_switched_off_and_its_owner_is_told_why(
+def test_an_address_that_is_gone_is_switched_off_and_its_owner_is_notified(
     receiver, delivery, hook, operator, run_jobs
 ):
     receiver.answer = answers.status(410)
@@ -193,7 +193,7 @@ def test_an_address_that_is_gone_is_switched_off_and_its_owner_is_told_why(
     assert (notified.user, notified.subject) == (operator, "Webhook is switched off: Office")
     assert "410 because" in notified.body_text
     assert set(notified.deliveries.values_list("channel", flat=True)) == {"in_app", "email"}
-    # Others that were on their way there do not knock again, and tell nobody a second time.
+    # Others that were on their way there are not sent, and cause no second notification.
     other = Delivery.objects.create(
         notification=Notification.objects.create(user=operator, kind="system", dedupe_key="y", subject="-"),
         channel="webhook",

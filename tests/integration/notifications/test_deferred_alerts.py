@@ -32,7 +32,7 @@ from notifications_app.services.notifications.notifying import may_wait, notify_
 from tasks_app.engine import InvalidArguments, get_task
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, FleetMembership, FleetRole
 from tasks_app.signals import events_recorded
-from tests.support.notifications import make_geofence, make_rule, record_events, stored_notifications, tell_noted_events
+from tests.support.notifications import make_geofence, make_rule, match_outbox, record_events, stored_notifications
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +95,7 @@ def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_devi
     assert len(notified_users()) == 4
 
 
-def test_a_rule_may_want_silence_to_last_and_tells_then_how_long_it_has(device, fleet, operator):
+def test_a_rule_may_want_silence_to_last_and_states_then_how_long_it_has(device, fleet, operator):
     make_rule(fleet, [operator], kinds=["device_offline"], min_duration_minutes=60)
     now = timezone.now()
     DeviceState.objects.create(device=device, status=DeviceStatus.OFFLINE)
@@ -109,7 +109,7 @@ def test_a_rule_may_want_silence_to_last_and_tells_then_how_long_it_has(device, 
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(59, 0), (61, 1)])
-def test_what_ended_in_time_is_not_told_and_what_did_not_is(device, fleet, operator, minutes, expected):
+def test_what_ended_in_time_is_not_notified_and_what_did_not_is(device, fleet, operator, minutes, expected):
     make_rule(fleet, [operator], kinds=["device_offline"], min_duration_minutes=60)
     now = timezone.now()
     DeviceState.objects.create(device=device, status=DeviceStatus.ONLINE)
@@ -118,7 +118,7 @@ def test_what_ended_in_time_is_not_told_and_what_did_not_is(device, fleet, opera
     assert send_pending_alerts(now=now + timedelta(minutes=50)) == expected
 
 
-def test_overspeed_that_ended_too_early_is_not_told(device, fleet, operator):
+def test_overspeed_that_ended_too_early_is_not_notified(device, fleet, operator):
     make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=2)
     now = timezone.now()
     short, long = record_events(device, EventKind.OVERSPEED, EventKind.OVERSPEED, data={"speed_kph": 120})
@@ -182,7 +182,7 @@ def test_what_an_outage_left_behind_is_one_digest_and_a_few_late_events_are_none
     assert not HeldAlert.objects.exists()
 
 
-def test_a_flood_is_told_in_part_and_the_rest_together_while_others_get_theirs(
+def test_a_flood_is_notified_in_part_and_the_rest_together_while_others_get_theirs(
     make_device, device, fleet, operator, boss, settings
 ):
     settings.ALERT_FLOOD_EVENTS = 5
@@ -286,7 +286,7 @@ def test_a_dispatch_that_fails_halfway_leaves_nothing_and_is_done_whole_later(de
     assert process_outbox_row(number, now=timezone.now()) == {"events": 0, "notifications": 0}
 
 
-def test_recorded_events_are_told_by_jobs_of_their_own(device, fleet, operator, run_jobs):
+def test_recorded_events_are_notified_by_jobs_of_their_own(device, fleet, operator, run_jobs):
     make_rule(fleet, [operator], channels=["in_app"])
     with transaction.atomic():
         events = Event.objects.bulk_create([Event(device=device, kind="alarm", occurred_at=timezone.now())])
@@ -294,7 +294,7 @@ def test_recorded_events_are_told_by_jobs_of_their_own(device, fleet, operator, 
     assert notified_users() == []
     run_jobs("notifications")
     assert len(notified_users()) == 1
-    tell_noted_events()
+    match_outbox()
     assert len(notified_users()) == 1
 
 

@@ -81,7 +81,7 @@ def test_a_value_adds_no_header_and_no_html(db):
     assert "<script>" not in rendered.html
 
 
-def test_a_broken_text_is_replaced_by_the_built_in_one_and_administrators_are_told_once(staff, run_jobs):
+def test_a_broken_text_is_replaced_by_the_built_in_one_and_administrators_are_notified_once(staff, run_jobs):
     template = own(subject="{{ of_an_older_release }}")
     for _ in range(2):
         assert template_rendering.render_message(samples()["speed"], RECIPIENT).subject.startswith("Van 12 is driving")
@@ -132,7 +132,7 @@ def test_html_that_was_saved_before_it_was_checked_loads_nothing(db):
         ("kind", "daily_summary", "not one of the available choices"),
     ],
 )
-def test_staff_are_told_what_is_wrong_with_a_text(field, value, notified, admin_page):
+def test_staff_see_what_is_wrong_with_a_text(field, value, notified, admin_page):
     form = {"kind": "speed", "language": "en", "subject": "", "text": "", "html": "", field: value}
     page = admin_page.post(reverse("admin:notifications_app_messagetemplate_add"), form)
     assert notified in page.content.decode()

@@ -19,7 +19,7 @@ from tasks_app.services.devices.servicing import check_plans
 from tasks_app.services.devices.status import check_offline
 from tasks_app.services.positions.store import process_batch
 from tasks_app.signals import events_recorded
-from tests.support.notifications import make_geofence, make_rule, record_events, stored_notifications, tell_noted_events
+from tests.support.notifications import make_geofence, make_rule, match_outbox, record_events, stored_notifications
 
 MAX_AGE = timedelta(minutes=15)
 
@@ -46,34 +46,34 @@ def test_it_writes_a_notification_with_a_delivery_per_channel(device, rule, oper
 
 
 @pytest.mark.parametrize("kind", EventKind.values)
-def test_it_tells_of_every_kind_of_event(kind, device, rule, db):
+def test_it_notifies_of_every_kind_of_event(kind, device, rule, db):
     record_events(device, kind)
     assert Notification.objects.get().subject.startswith("Van 1")
 
 
-def test_it_tells_what_the_maintenance_check_finds(device, rule, db):
+def test_it_states_what_the_maintenance_check_finds(device, rule, db):
     now = timezone.now()
     MaintenancePlan.objects.create(device=device, name="Oil", every_days=10, last_done_at=now - timedelta(days=9.2))
     check_plans(now=now)
-    tell_noted_events()
+    match_outbox()
     (one,) = stored_notifications()
     assert one.subject == "Van 1: Oil is due soon"
     assert "Time: 1 day left" in one.body_text
 
 
-def test_it_tells_of_a_vehicle_that_fell_silent_and_of_its_return(device, rule, db):
+def test_it_notifies_of_a_vehicle_that_fell_silent_and_of_its_return(device, rule, db):
     now = timezone.now()
     fix = {"device_id": device.unique_id, "latitude": -23.55, "longitude": -46.63}
     process_batch([{**fix, "timestamp": (now - timedelta(hours=2)).isoformat()}], received_at=now - timedelta(hours=2))
     check_offline(now=now)
-    tell_noted_events()
+    match_outbox()
     assert Notification.objects.get().subject == "Van 1 has been silent for 2 h"
     process_batch([{**fix, "timestamp": now.isoformat()}], received_at=now)
-    tell_noted_events()
+    match_outbox()
     assert visible_notifications(rule.users.get())[0].subject == "Van 1 is back online"
 
 
-def test_it_tells_of_what_the_position_pipeline_finds_in_live_fixes_only(device, fleet, rule, db):
+def test_it_notifies_of_what_the_position_pipeline_finds_in_live_fixes_only(device, fleet, rule, db):
     make_geofence(fleet)
     now = timezone.now()
 
@@ -89,7 +89,7 @@ def test_it_tells_of_what_the_position_pipeline_finds_in_live_fixes_only(device,
             for minute in range(5)
         ]
         process_batch(fixes, received_at=now)
-        tell_noted_events()
+        match_outbox()
 
     drive_in(timedelta(hours=5))
     assert Notification.objects.count() == 0
@@ -103,10 +103,10 @@ def drive_fast(device: Device, *speeds: float, ago_seconds: int = 60) -> None:
         at = (now + timedelta(seconds=seconds - ago_seconds)).isoformat()
         fix = {"device_id": device.unique_id, "timestamp": at, "latitude": -23.55, "longitude": -46.63, "speed": speed}
         process_batch([fix], received_at=now)
-    tell_noted_events()
+    match_outbox()
 
 
-def test_it_tells_of_the_end_of_an_overspeed_with_limit_peak_duration_and_place(device, rule, db):
+def test_it_notifies_of_the_end_of_an_overspeed_with_limit_peak_duration_and_place(device, rule, db):
     Rule.objects.update(event_kinds=[EventKind.OVERSPEED_END])
     drive_fast(device, 100, 130, 120)
     assert Notification.objects.count() == 0
@@ -126,7 +126,9 @@ def test_the_end_of_an_overspeed_is_as_fast_as_its_peak(condition, expected, dev
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(59, 0), (61, 1)])
-def test_the_end_of_an_overspeed_is_told_if_it_lasted_as_long_as_the_rule_wants(seconds, expected, device, rule, db):
+def test_the_end_of_an_overspeed_is_notified_if_it_lasted_as_long_as_the_rule_wants(
+    seconds, expected, device, rule, db
+):
     Rule.objects.update(event_kinds=[EventKind.OVERSPEED_END], min_duration_minutes=1)
     record_events(device, EventKind.OVERSPEED_END, data={"duration_seconds": seconds, "peak_kph": 100.0})
     assert Notification.objects.count() == expected
@@ -141,14 +143,14 @@ def test_it_rolls_back_with_the_events(device, rule, run_jobs):
     assert run_jobs("notifications") == 0
 
 
-def test_it_writes_the_same_news_once(device, rule, db):
+def test_it_writes_the_same_event_once(device, rule, db):
     events = record_events(device, EventKind.OVERSPEED)
     events_recorded.send(sender=None, events=events)
     assert notify_of_events(events, now=timezone.now(), max_age=MAX_AGE) == []
     assert len(rows()) == 2
 
 
-def test_it_tells_nobody_of_late_events_unless_the_setting_says_so(device, rule, settings, db):
+def test_it_notifies_nobody_of_late_events_unless_the_setting_says_so(device, rule, settings, db):
     settings.ALERT_MAX_AGE_MINUTES = 15
     late = timezone.now() - timedelta(hours=20)
     record_events(device, EventKind.OVERSPEED, occurred_at=late)
@@ -176,13 +178,13 @@ def _switch_rules_off(user, fleet):
 
 
 @pytest.mark.parametrize("change", [_lose_membership, _move_to_another_fleet, _deactivate, _switch_rules_off])
-def test_it_tells_nothing_to_those_it_is_no_business_of(change, device, rule, operator, fleet, db):
+def test_it_sends_nothing_to_those_it_is_no_business_of(change, device, rule, operator, fleet, db):
     change(operator, fleet)
     record_events(device, EventKind.OVERSPEED)
     assert Notification.objects.count() == 0
 
 
-def test_it_tells_staff_without_membership(device, fleet, staff, db):
+def test_it_notifies_staff_without_membership(device, fleet, staff, db):
     make_rule(fleet, [staff])
     record_events(device, EventKind.OVERSPEED)
     assert Notification.objects.get().user == staff

@@ -110,7 +110,7 @@ def test_a_stuck_queue_and_a_mail_server_that_is_away_lose_no_alert(staff, worke
     assert Delivery.objects.get(channel="email").state == "pending"
 
 
-def test_the_check_does_not_wait_behind_the_messages_it_tells_of():
+def test_the_check_does_not_wait_behind_the_messages_it_notifies_of():
     assert get_task("check_system").queue != get_task("deliver_notification").queue
 
 

@@ -54,7 +54,7 @@ def notified_users() -> list[tuple[str, str]]:
     return sorted((row.user.username, row.subject) for row in Notification.objects.all())
 
 
-def test_send_geofence_alert_tells_the_users_of_matching_rules(device, geofence, fleet, operator, manager, run_jobs):
+def test_send_geofence_alert_notifies_the_users_of_matching_rules(device, geofence, fleet, operator, manager, run_jobs):
     make_rule(fleet, [operator], kinds=["geofence_enter"])
     alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "enter", POSITION)
     alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", POSITION)
@@ -64,7 +64,7 @@ def test_send_geofence_alert_tells_the_users_of_matching_rules(device, geofence,
     assert set(Delivery.objects.values_list("channel", "state")) == {("in_app", "sent"), ("email", "sent")}
 
 
-def test_send_geofence_alert_tells_the_managers_where_nobody_made_a_rule(
+def test_send_geofence_alert_notifies_the_managers_where_nobody_made_a_rule(
     device, geofence, operator, manager, run_jobs, mailoutbox
 ):
     alert_tasks.send_geofence_alert.delay(device.pk, geofence.pk, "exit", {})
@@ -73,7 +73,7 @@ def test_send_geofence_alert_tells_the_managers_where_nobody_made_a_rule(
     assert [mail.to for mail in mailoutbox] == [[manager.email]]
 
 
-def test_send_device_offline_alert_tells_how_long_and_where_last(device, manager, run_jobs):
+def test_send_device_offline_alert_states_how_long_and_where_last(device, manager, run_jobs):
     DeviceState.objects.create(device=device, fix_time=timezone.now(), latitude=-23.55, longitude=-46.63)
     alert_tasks.send_device_offline_alert.delay(device.pk, 75)
     run_jobs("notifications")
@@ -81,20 +81,20 @@ def test_send_device_offline_alert_tells_how_long_and_where_last(device, manager
     assert "mlat=-23.550000" in Notification.objects.get().body_text
 
 
-def test_send_speed_alert_tells_speed_and_limit(device, manager, run_jobs):
+def test_send_speed_alert_states_speed_and_limit(device, manager, run_jobs):
     alert_tasks.send_speed_alert.delay(device.pk, 101.4, 90, POSITION)
     run_jobs("notifications")
     assert notified_users() == [("mia", "Van 1 is driving 101 km/h (limit 90 km/h)")]
 
 
-def test_send_maintenance_reminder_tells_what_is_due(device, plan, manager, run_jobs):
+def test_send_maintenance_reminder_states_what_is_due(device, plan, manager, run_jobs):
     alert_tasks.send_maintenance_reminder.delay(device.pk, plan.pk)
     run_jobs("notifications")
     assert notified_users() == [("mia", "Van 1: Oil change is due")]
     assert "Time: 1 day over" in Notification.objects.get().body_text
 
 
-def test_send_daily_summary_tells_the_figures_of_the_persons_own_fleets(
+def test_send_daily_summary_states_the_figures_of_the_persons_own_fleets(
     device, make_device, fleet, operator, staff, run_jobs
 ):
     silent, retired = make_device(name="Van 2"), make_device(is_active=False)
@@ -179,7 +179,7 @@ def test_the_same_job_makes_the_same_summaries(operator, run_jobs):
     assert Notification.objects.count() == 1
 
 
-def test_send_system_alert_tells_administrators_only(staff, operator, make_user, run_jobs, mailoutbox):
+def test_send_system_alert_notifies_administrators_only(staff, operator, make_user, run_jobs, mailoutbox):
     make_user(username="gone", is_staff=True, is_active=False)
     alert_tasks.send_system_alert.delay("Disk\nfull", "5 % left", "critical")
     run_jobs("notifications")
@@ -206,7 +206,7 @@ def test_sweep_stuck_deliveries_sends_what_was_left_behind(operator, run_jobs, m
     assert len(mailoutbox) == 1
 
 
-def test_a_job_that_runs_again_tells_nobody_twice(device, manager, db):
+def test_a_job_that_runs_again_notifies_each_person_once(device, manager, db):
     set_current_job(CurrentJob(job_id=uuid4()))
     try:
         assert alert_tasks.send_speed_alert(device.pk, 101, 90, {}) == {"notifications": 1}

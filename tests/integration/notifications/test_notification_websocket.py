@@ -29,7 +29,7 @@ def next_of(page) -> dict:
     return json.loads(page.socket.recv(timeout=allowed(10)))
 
 
-def test_an_open_page_is_told_at_once_and_nobody_else(web, operator, charlie, device, fleet, run_jobs):
+def test_an_open_page_is_notified_at_once_and_nobody_else(web, operator, charlie, device, fleet, run_jobs):
     make_rule(fleet, [operator], channels=["in_app", "websocket"])
     with (
         web.live(session=session_of(operator), path=PATH) as page,

@@ -49,7 +49,7 @@ def channels_by_user() -> dict[str, list[str]]:
     }
 
 
-def test_a_rule_tells_of_reports_that_somebody_else_asked_for(device, fleet, bruno):
+def test_a_rule_notifies_of_reports_that_another_user_requested(device, fleet, bruno):
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
     tell_ready(ended_report(device).pk, now=NOW)
     assert channels_by_user() == {"bruno": ["email", "in_app"]}
@@ -58,7 +58,7 @@ def test_a_rule_tells_of_reports_that_somebody_else_asked_for(device, fleet, bru
     assert Notification.objects.count() == 1
 
 
-def test_a_rule_tells_of_reports_that_could_not_be_made(device, fleet, bruno):
+def test_a_rule_notifies_of_reports_that_could_not_be_made(device, fleet, bruno):
     make_rule(fleet, [bruno], kinds=["report_failed"], channels=["in_app"])
     tell_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
     assert channels_by_user() == {"bruno": ["in_app"]}
@@ -101,14 +101,14 @@ def test_nobody_hears_of_reports_they_may_not_see(device, fleet, bruno, charlie,
     assert channels_by_user() == {"bruno": ["in_app"]}
 
 
-def test_a_rule_about_the_system_adds_channels_for_staff_and_tells_nobody_else(staff, make_user, bruno):
+def test_a_rule_about_the_system_adds_channels_for_staff_and_notifies_nobody_else(staff, make_user, bruno):
     other = make_user(username="other", is_staff=True)
     make_rule(None, [staff, bruno], kinds=["system"], channels=["websocket"])
     alert_administrators(subject="Disk", message="Full", level="error", now=NOW, dedupe_key="disk")
     assert channels_by_user() == {"staff": ["email", "in_app", "websocket"], other.username: ["email", "in_app"]}
 
 
-def test_quiet_hours_hold_back_what_a_rule_tells_of_reports(device, fleet, bruno):
+def test_quiet_hours_hold_back_what_a_rule_notifies_of_reports(device, fleet, bruno):
     NotificationPreference.objects.create(user=bruno, time_zone="UTC", quiet_from="11:00", quiet_to="13:00")
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
     tell_ready(ended_report(device).pk, now=NOW)

@@ -21,7 +21,7 @@ from tests.support.ingest import (
     send_json,
     send_query,
 )
-from tests.support.notifications import make_rule, tell_noted_events
+from tests.support.notifications import make_rule, match_outbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("server")]
 
@@ -98,5 +98,5 @@ def test_whom_a_rule_names_reads_the_answer_in_his_language(device, key, fleet, 
     make_rule(fleet, [operator], kinds=["command_result"])
     settings.LANGUAGE_CODE = "pt-br"
     send_result(key, minutes_before_now(), "engine <stopped>")
-    tell_noted_events()
+    match_outbox()
     assert Notification.objects.get().subject == "Van 1 respondeu: engine <stopped>"

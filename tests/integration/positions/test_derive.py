@@ -25,7 +25,7 @@ from tasks_app.services.devices.days import refresh_due_days
 from tasks_app.services.devices.status import check_offline
 from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import ROOT, allowed, environment
-from tests.support.notifications import tell_noted_events
+from tests.support.notifications import match_outbox
 from tests.support.tracks import START, circle, east, event_line, read_track
 
 
@@ -152,7 +152,7 @@ def test_a_rule_on_alarms_sends_a_message_that_names_it(device, fleet, operator)
     rule = Rule.objects.create(fleet=fleet, name="SOS", event_kinds=[EventKind.ALARM], channels=[ChannelKind.IN_APP])
     rule.users.add(operator)
     send(device, "0:0 10:0/alarm=hardBraking", timezone.now())
-    tell_noted_events()
+    match_outbox()
     assert Notification.objects.get().subject == "Van 1: alarm, hard braking"
 
 
