@@ -1,4 +1,4 @@
-"""The admin pages of notifications: who is notified, by which way, with which words, and whether it arrived."""
+"""The admin pages of notifications: rules, deliveries, destinations, message templates."""
 
 from notifications_app.admin import deliveries, destinations, message_templates, rules
 

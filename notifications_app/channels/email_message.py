@@ -95,7 +95,7 @@ def _texts(notification: Notification, *, with_map: bool, leave_url: str) -> tup
 
 def _map_html() -> str:
     style = "display:block;width:100%;max-width:504px;height:auto;margin:16px 0 0;border-radius:6px;border:0;"
-    alt = _("A sketch of the place and the way there.")
+    alt = _("A sketch of the place and the route there.")
     return format_html('<img src="cid:{}" alt="{}" width="504" style="{}">', _MAP_ID, alt, style)
 
 

@@ -12,6 +12,12 @@ from notifications_app.models.kinds import CHANNEL_KINDS
 
 CHANNELS: dict[str, Channel] = {
     channel.kind: channel
-    for channel in (InAppChannel(), EmailChannel(), WebhookChannel(), AppriseChannel(), WebSocketChannel())
+    for channel in (
+        InAppChannel(),
+        EmailChannel(),
+        WebhookChannel(),
+        AppriseChannel(),
+        WebSocketChannel(),
+    )
 }
 CHANNEL_KINDS.register(*CHANNELS.values())

@@ -1,4 +1,4 @@
-"""A small picture of where something happened, drawn by us: the way there, the geofence, the place. No map of others."""
+"""A small picture of the place of an event: the track there, the geofence, the place. No map of others."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MARGIN = 42
 SMALLEST_SPAN_METERS = 300.0
 # Of a large geofence only what lies around the place is shown.
 LARGEST_SPAN_METERS = 20_000.0
-PAPER, INK, WAY, FENCE, FENCE_EDGE, PLACE = "#eef2f4", "#3d4750", "#0b5cad", "#bfe3dc", "#2a8a7c", "#b3261e"
+PAPER, INK, TRACK, FENCE, FENCE_EDGE, PLACE = "#eef2f4", "#3d4750", "#0b5cad", "#bfe3dc", "#2a8a7c", "#b3261e"
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """The contents of a sketch, in degrees as (latitude, longitude): place, way there (oldest first), geofence area."""
+    """The contents of a sketch, in degrees as (latitude, longitude): place, track there (oldest first), geofence area."""
 
     place: Point
-    way: Sequence[Point] = ()
+    track: Sequence[Point] = ()
     area: dict[str, Any] | None = None
 
 
@@ -40,7 +40,7 @@ def draw(sketch: Sketch) -> bytes:
     pen = ImageDraw.Draw(image)
     if sketch.area is not None:
         _draw_area(pen, sketch.area, view)
-    _draw_way(pen, [view.pixel(point) for point in [*sketch.way, sketch.place]])
+    _draw_track(pen, [view.pixel(point) for point in [*sketch.track, sketch.place]])
     _draw_place(pen, view.pixel(sketch.place))
     _draw_scale(pen, view)
     output = io.BytesIO()
@@ -55,7 +55,7 @@ class _View:
     def __init__(self, sketch: Sketch) -> None:
         self._origin = sketch.place
         self._shrink = max(1e-6, math.cos(math.radians(sketch.place[0])))
-        shown = [self._meters(point) for point in [sketch.place, *sketch.way]]
+        shown = [self._meters(point) for point in [sketch.place, *sketch.track]]
         xs, ys = [x for x, _y in shown], [y for _x, y in shown]
         if sketch.area is not None:
             xs, ys = self._with_area(sketch.area, xs, ys)
@@ -72,7 +72,7 @@ class _View:
         )
 
     def _meters(self, point: Point) -> Point:
-        # The short way round the globe, so that a track over the 180th meridian stays one.
+        # The shorter arc of the globe, so that a track over the 180th meridian stays one.
         east = (point[1] - self._origin[1] + 540.0) % 360.0 - 180.0
         return east * self._shrink * float(METERS_PER_DEGREE), (point[0] - self._origin[0]) * float(METERS_PER_DEGREE)
 
@@ -80,8 +80,8 @@ class _View:
         lines, reach = _lines(area)
         found = [self._meters(point) for line in lines for point in line]
         near = LARGEST_SPAN_METERS / 2
-        all_xs = [*xs, *(min(max(x + way, -near), near) for x, _y in found for way in (-reach, reach))]
-        all_ys = [*ys, *(min(max(y + way, -near), near) for _x, y in found for way in (-reach, reach))]
+        all_xs = [*xs, *(min(max(x + side, -near), near) for x, _y in found for side in (-reach, reach))]
+        all_ys = [*ys, *(min(max(y + side, -near), near) for _x, y in found for side in (-reach, reach))]
         return all_xs, all_ys
 
 
@@ -114,12 +114,12 @@ def _draw_area(pen: ImageDraw.ImageDraw, area: dict[str, Any], view: _View) -> N
             pen.line([*ring, ring[0]], fill=FENCE_EDGE, width=3 * OVERSAMPLING, joint="curve")
 
 
-def _draw_way(pen: ImageDraw.ImageDraw, pixels: list[Point]) -> None:
+def _draw_track(pen: ImageDraw.ImageDraw, pixels: list[Point]) -> None:
     if len(pixels) < 2:
         return
-    for colour, width in (("#ffffff", 8), (WAY, 5)):
+    for colour, width in (("#ffffff", 8), (TRACK, 5)):
         pen.line(pixels, fill=colour, width=width * OVERSAMPLING, joint="curve")
-    _disc(pen, pixels[0], 6 * OVERSAMPLING, "#ffffff", WAY)
+    _disc(pen, pixels[0], 6 * OVERSAMPLING, "#ffffff", TRACK)
 
 
 def _draw_place(pen: ImageDraw.ImageDraw, at: Point) -> None:

@@ -51,11 +51,11 @@ REASONS = {
 
 
 def rule_sentence(rule: Rule) -> str:
-    """The rule in the language of the moment. Prefetch what it names where there are many rules."""
+    """The description of a rule in the active language. Prefetch queries.rule_rows.NAMED for many rules."""
     sentence = _("Notify %(who)s %(how)s when %(when)s") % {
         "who": _who(rule),
         "how": join_and([str(CHANNEL_KINDS[one].phrase) for one in rule.channels if one in CHANNEL_KINDS])
-        or _("in no way"),
+        or _("through no channel"),
         "when": _when(rule),
     }
     return "; ".join([" ".join([sentence, *_conditions(rule)]), *_manners(rule)])

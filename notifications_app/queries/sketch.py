@@ -8,7 +8,7 @@ from notifications_app.messages.map_sketch import Sketch
 from notifications_app.models import Notification
 from tasks_app.queries.routes import simplified_route
 
-WAY_BEFORE = timedelta(minutes=30)
+TRACK_BEFORE = timedelta(minutes=30)
 MAX_POINTS = 80
 
 
@@ -18,9 +18,9 @@ def sketch_of(notification: Notification) -> Sketch | None:
     if event is None or event.latitude is None or event.longitude is None:
         return None
     at = event.occurred_at
-    way = simplified_route(event.device_id, at - WAY_BEFORE, at, max_points=MAX_POINTS)
+    track = simplified_route(event.device_id, at - TRACK_BEFORE, at, max_points=MAX_POINTS)
     geofence = event.geofence
-    if not way and geofence is None:
+    if not track and geofence is None:
         return None
-    points = [(position.latitude, position.longitude) for position in way]
+    points = [(position.latitude, position.longitude) for position in track]
     return Sketch((event.latitude, event.longitude), points, geofence.area if geofence else None)

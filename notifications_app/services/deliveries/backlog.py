@@ -49,14 +49,14 @@ def merge_backlog(delivery_id: int, *, now: datetime) -> int:
         people = read_people([one.notification.user_id]) if one and _may_be_merged(one) else []
         if one is None or not people:
             return 0
-        waiting = list(_pending(one, people[0], now).values_list("pk", flat=True))
+        overdue = list(_overdue(one, people[0], now).values_list("pk", flat=True))
         digest = _pending_digest(one)
-        if not waiting or (digest is None and len(waiting) < settings.ALERT_BACKLOG_EVENTS):
+        if not overdue or (digest is None and len(overdue) < settings.ALERT_BACKLOG_EVENTS):
             return 0
-        digest = digest or _written(one, waiting[0], now)
+        digest = digest or _written(one, overdue[0], now)
         if digest is None:
             return 0
-        merged = Delivery.objects.filter(pk__in=waiting).update(state=DeliveryState.MERGED, merged_into=digest)
+        merged = Delivery.objects.filter(pk__in=overdue).update(state=DeliveryState.MERGED, merged_into=digest)
         _put_into_words(digest, people[0], now)
         return merged
 
@@ -65,7 +65,7 @@ def _may_be_merged(delivery: Delivery) -> bool:
     return not delivery.notification.on_behalf_to and settings.ALERT_BACKLOG_EVENTS > 0
 
 
-def _pending(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
+def _overdue(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Delivery]:
     """The overdue deliveries about vehicles that the person may see, locked in one order."""
     found = _same_target(one).filter(
         created_at__lt=is_backlog_before(now),

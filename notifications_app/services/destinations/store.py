@@ -95,7 +95,7 @@ def record_test(destination: Destination, *, now: datetime) -> None:
 def send_test(*, user: Any, kind: str, destination: Destination | None = None, now: datetime) -> int:
     """Send `user` a test message through a channel, or to one of their destinations; return the delivery's id.
 
-    It goes the way of every delivery, and stands in the log. Raises TooManyTests.
+    It is a delivery like others, with its row in the log. Raises TooManyTests.
     """
     recent = Notification.objects.filter(user=user, kind=NotificationKind.TEST, created_at__gt=now - TEST_WINDOW)
     if recent.count() >= settings.CHANNEL_TESTS_PER_10_MINUTES:

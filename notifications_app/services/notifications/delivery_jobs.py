@@ -43,12 +43,12 @@ def sweep_stuck_deliveries(*, now: datetime) -> int:
     None that has a living job, or is still held back.
     """
     cutoff = now - LEASE
-    waiting = Q(state=DeliveryState.PENDING, created_at__lt=cutoff) & (
+    pending = Q(state=DeliveryState.PENDING, created_at__lt=cutoff) & (
         Q(claimed_at__isnull=True) | Q(claimed_at__lt=cutoff)
     )
     is_due = Q(hold_until__isnull=True) | Q(hold_until__lte=now)
     abandoned = Q(state=DeliveryState.SENDING, claimed_at__lt=cutoff)
-    stuck = Delivery.objects.filter((waiting & is_due) | abandoned).order_by(
+    stuck = Delivery.objects.filter((pending & is_due) | abandoned).order_by(
         F("claimed_at").asc(nulls_first=True), "pk"
     )
     return enqueue_deliveries(list(stuck.values_list("pk", flat=True)[:MAX_DELIVERIES_PER_SWEEP]))

@@ -55,10 +55,10 @@ def _notify_once(trouble: Trouble, *, now: datetime) -> int:
 
 def _send_at_once(notification_ids: list[int], *, now: datetime) -> None:
     """Send these e-mails here, since their queue is the one in trouble; failures are left to the queue."""
-    waiting = Delivery.objects.filter(
+    pending = Delivery.objects.filter(
         notification__in=notification_ids, channel=ChannelKind.EMAIL, state=DeliveryState.PENDING
     )
-    for delivery_id in waiting.order_by("pk").values_list("pk", flat=True):
+    for delivery_id in pending.order_by("pk").values_list("pk", flat=True):
         try:
             deliver(delivery_id, now=now)
         except (PermanentError, DeliveryBusy) as error:
