@@ -129,9 +129,9 @@ def _values(scope: Any, wanted: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
 
 
-def _scheme(present: str, told: Sequence[str]) -> str:
+def _scheme(present: str, forwarded: Sequence[str]) -> str:
     """The scheme that the nearest proxy tells, as http or as ws like the present one."""
-    nearest = ",".join(told).rpartition(",")[2].strip().lower()
+    nearest = ",".join(forwarded).rpartition(",")[2].strip().lower()
     plain = _PLAIN.get(present, present)
     if nearest in _PLAIN:
         return _SECURE.get(plain, present)

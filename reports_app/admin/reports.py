@@ -105,8 +105,8 @@ class ReportAdmin(ModelAdmin):
         obj.pk, obj.range_start, obj.state = report.pk, report.range_start, report.state
 
     def response_add(self, request: HttpRequest, obj: Report, post_url_continue: str | None = None) -> HttpResponse:
-        told = _("The same report is there already.") if obj.state == ReportState.READY else _("It is being made.")
-        messages.success(request, told)
+        text = _("The same report is there already.") if obj.state == ReportState.READY else _("It is being made.")
+        messages.success(request, text)
         return redirect("admin:reports_app_report_change", obj.pk)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -241,8 +241,8 @@ class ReportAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("progress"))
     def progress(self, report: Report) -> str:
-        told = _progress(report)
-        return f"{told.text} {told.message}".strip() if told else ""
+        progress = _progress(report)
+        return f"{progress.text} {progress.message}".strip() if progress else ""
 
     @display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, report: Report) -> SafeString | str:

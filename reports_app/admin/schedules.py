@@ -137,7 +137,7 @@ class RunInline(TabularInline):
 
     @display(description=gettext_lazy("deliveries"))
     def deliveries(self, run: ReportScheduleRun) -> str:
-        found = [delivery for news in run.notifications.all() for delivery in news.deliveries.all()]
+        found = [delivery for notification in run.notifications.all() for delivery in notification.deliveries.all()]
         return ", ".join(str(delivery) for delivery in found) or MISSING
 
 
@@ -200,8 +200,8 @@ class ReportScheduleAdmin(ModelAdmin):
                 messages.error(request, f"{run.schedule}: {run.error}")
         started = sum(run.state != RunState.FAILED for run in runs)
         if started:
-            told = ngettext("%d schedule runs now.", "%d schedules run now.", started) % started
-            messages.success(request, told)
+            text = ngettext("%d schedule runs now.", "%d schedules run now.", started) % started
+            messages.success(request, text)
 
     @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[ReportSchedule]) -> None:

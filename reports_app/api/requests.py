@@ -18,7 +18,7 @@ from reports_app.api.downloads import refuse_unless_ready
 from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.exporters import EXPORTERS, check_format
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
-from reports_app.periods import last_ended_day, parse_moment
+from reports_app.periods import last_ended_day, parse_time
 from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS
 from reports_app.services.requests import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
 from tasks_app.api.base import ApiView
@@ -218,7 +218,7 @@ def report_answer(request: Request, report: Report) -> Response:
 
 
 def _range(body: dict[str, Any], zone: Any) -> tuple[datetime, datetime]:
-    return parse_moment(body["start"], zone, field="start"), parse_moment(body["end"], zone, field="end")
+    return parse_time(body["start"], zone, field="start"), parse_time(body["end"], zone, field="end")
 
 
 def _check_devices(user: Any, device_ids: list[int], fleet: Any) -> None:

@@ -73,11 +73,11 @@ def report_drive(report: Report, device: Device) -> Drive:
     return read_drive(device, report.range_start, report.range_end)
 
 
-def odometer_meters(device: Device, moment: datetime) -> float | None:
+def odometer_meters(device: Device, at: datetime) -> float | None:
     """The odometer at a moment, None for a device never seen. Brings the roll-ups it is made of up to date."""
     now = timezone.now()
-    refresh_days([device], moment.date(), now.date(), now=now)
-    return odometer_at(device, moment)
+    refresh_days([device], at.date(), now.date(), now=now)
+    return odometer_at(device, at)
 
 
 def figure_columns() -> list[Column]:

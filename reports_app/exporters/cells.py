@@ -61,25 +61,25 @@ def text_cells(data: Sequence[str | None] | Coded, write: Callable[[str], bytes]
 
 
 def time_cells(
-    moments: Int64Array, zone: ZoneInfo | None, *, before: bytes = b"", after: bytes = b"", empty: bytes = b""
+    timestamps: Int64Array, zone: ZoneInfo | None, *, before: bytes = b"", after: bytes = b"", empty: bytes = b""
 ) -> Cells:
     """Microseconds since 1970 as ISO 8601: in UTC with a Z, or the wall clock of `zone` with its offset. Milliseconds
     are written where there are any."""
-    if not len(moments):
+    if not len(timestamps):
         return []
-    is_empty, seconds = moments == NO_TIME, moments // MICROSECONDS_PER_SECOND
+    is_empty, seconds = timestamps == NO_TIME, timestamps // MICROSECONDS_PER_SECOND
     seconds = np.where(is_empty, 0, seconds)
     offsets = np.zeros(len(seconds), dtype=np.int64) if zone is None else utc_offsets(seconds, zone)
     tails = {offset: (_offset_text(offset) if zone else b"Z") + after for offset in np.unique(offsets).tolist()}
     width = len(before) + 19 + max(map(len, tails.values()), default=0)
     if len(set(map(len, tails.values()))) > 1:  # an offset with seconds, as before 1900
-        return [_one_time(moment, zone, before, after, empty) for moment in moments.tolist()]
+        return [_one_time(timestamp, zone, before, after, empty) for timestamp in timestamps.tolist()]
     found = np.empty((len(seconds), width), dtype=np.uint8)
     _write_times(found, seconds + offsets, before)
     found[:, len(before) + 19 :] = _rows_of(offsets, tails)
     cells = found.view(f"S{width}").ravel().tolist()
-    for index in np.flatnonzero(is_empty | (moments % MICROSECONDS_PER_SECOND != 0)).tolist():
-        cells[index] = _one_time(int(moments[index]), zone, before, after, empty)
+    for index in np.flatnonzero(is_empty | (timestamps % MICROSECONDS_PER_SECOND != 0)).tolist():
+        cells[index] = _one_time(int(timestamps[index]), zone, before, after, empty)
     return cells
 
 
@@ -149,10 +149,10 @@ def _rows_of(values: Int64Array, texts: dict[int, bytes]) -> npt.NDArray[np.uint
     return np.frombuffer(rows, dtype=np.uint8).reshape(len(unique), -1)[places]
 
 
-def _one_time(moment: int, zone: ZoneInfo | None, before: bytes, after: bytes, empty: bytes) -> bytes:
-    if moment == NO_TIME:
+def _one_time(timestamp: int, zone: ZoneInfo | None, before: bytes, after: bytes, empty: bytes) -> bytes:
+    if timestamp == NO_TIME:
         return empty
-    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).astimezone(zone or UTC)
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=timestamp)).astimezone(zone or UTC)
     text = local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")
     return before + (text.replace("+00:00", "Z") if zone is None else text).encode() + after
 
@@ -163,8 +163,8 @@ def _date_of(day: int) -> date:
 
 @lru_cache(maxsize=65_536)
 def _offset_seconds(seconds: int, zone: ZoneInfo) -> int:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    offset = moment.astimezone(zone).utcoffset()
+    timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    offset = timestamp.astimezone(zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 
 

@@ -99,8 +99,8 @@ def _points(placed: Placed, chunk: Chunk, element: bytes, prefix: str, time_plac
     longitudes = number_cells(placed.column(chunk, f"{prefix}longitude"), 6, before=b' lon="', after=b'">')
     times: Sequence[bytes] = [b""] * chunk.row_count
     if time_place is not None:
-        moments: Any = chunk.data[time_place]
-        times = time_cells(moments, None, before=b"<time>", after=b"</time>")
+        timestamps: Any = chunk.data[time_place]
+        times = time_cells(timestamps, None, before=b"<time>", after=b"</time>")
     parts = [latitudes, longitudes, _numbers(placed, chunk, "altitude_meters", b"ele", 1), times]
     parts.append(_names(placed, chunk) if element == b"wpt" else _extensions(placed, chunk))
     parts.append(list(repeat(b"</" + element + b">\n", chunk.row_count)))

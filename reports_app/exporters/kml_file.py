@@ -115,8 +115,8 @@ def _times(placed: Placed, chunk: Chunk) -> Cells:
     first = placed.first_of_kind(ColumnKind.DATETIME)
     if first is None:
         return [b""] * chunk.row_count
-    moments: Any = chunk.data[first]
-    begins = time_cells(moments, None)
+    timestamps: Any = chunk.data[first]
+    begins = time_cells(timestamps, None)
     ended = placed.column(chunk, "ended_at")
     if ended is None:
         return [b"<TimeStamp><when>" + when + b"</when></TimeStamp>" if when else b"" for when in begins]

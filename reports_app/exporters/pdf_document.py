@@ -138,7 +138,7 @@ def _key_figures(figures: Sequence[_Part], tables: Sequence[_Part], display: Dis
 
 
 def _draw_title(pen: Pen, table: ReportTable, display: DisplaySettings) -> None:
-    start, end = (minute_text(moment, display.zone) for moment in (table.range_start, table.range_end))
+    start, end = (minute_text(timestamp, display.zone) for timestamp in (table.range_start, table.range_end))
     pen.text(MARGIN, HEIGHT - MARGIN - 16, fitted(table.subject, WIDTH * 0.6, 20, bold=True), 20, bold=True)
     pen.text(WIDTH - MARGIN, HEIGHT - MARGIN - 12, translated(table.title), 12, bold=True, align="right")
     pen.text(

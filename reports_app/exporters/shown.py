@@ -83,9 +83,9 @@ def people_text(column: ShownColumn, cell: Cell, zone: ZoneInfo) -> str:
     return f"{text}%" if column.kind is ColumnKind.PERCENT else text
 
 
-def minute_text(moment: datetime, zone: ZoneInfo) -> str:
+def minute_text(timestamp: datetime, zone: ZoneInfo) -> str:
     """A time without its seconds, in the active language."""
-    return moment.astimezone(zone).strftime(first_format("DATETIME_INPUT_FORMATS").replace(":%S", ""))
+    return timestamp.astimezone(zone).strftime(first_format("DATETIME_INPUT_FORMATS").replace(":%S", ""))
 
 
 def duration_text(seconds: float) -> str:

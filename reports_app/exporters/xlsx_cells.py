@@ -70,10 +70,10 @@ def _number_start(style: bytes) -> bytes:
     return b'<c s="' + style + b'"><v>'
 
 
-def _local_days(moments: Int64Array, zone: ZoneInfo) -> npt.NDArray[np.float64]:
+def _local_days(timestamps: Int64Array, zone: ZoneInfo) -> npt.NDArray[np.float64]:
     """Days since 1899-12-30 on the wall clock of the zone."""
-    is_empty = moments == NO_TIME
-    seconds = np.where(is_empty, 0, moments) / MICROSECONDS_PER_SECOND
+    is_empty = timestamps == NO_TIME
+    seconds = np.where(is_empty, 0, timestamps) / MICROSECONDS_PER_SECOND
     local = seconds + utc_offsets(np.floor(seconds).astype(np.int64), zone)
     return np.where(is_empty, np.nan, local / _SECONDS_PER_DAY + _EPOCH_DAY)
 

@@ -161,7 +161,8 @@ def _is_short_track(sheet: Sheet) -> bool:
 
 def _page_header(table: ReportTable, display: DisplaySettings) -> str:
     start, end = (
-        moment.astimezone(display.zone).strftime("%Y-%m-%d %H:%M") for moment in (table.range_start, table.range_end)
+        timestamp.astimezone(display.zone).strftime("%Y-%m-%d %H:%M")
+        for timestamp in (table.range_start, table.range_end)
     )
     text = legible(f"{translated(table.title)} · {table.subject}")[:120].replace("&", "&&")
     return f"&L{text}&R{start} - {end}"

@@ -11,21 +11,21 @@ from reports_app.exceptions import InvalidReport
 from tasks_app.geo.days import day_start
 
 
-def parse_moment(text: str, zone: ZoneInfo, *, field: str) -> datetime:
+def parse_time(text: str, zone: ZoneInfo, *, field: str) -> datetime:
     """An aware datetime from ISO 8601. A date alone is its midnight in `zone`.
 
     Raises InvalidReport (invalid_time, naive_time): a time without its zone could mean any of 24 hours.
     """
     day = _date(text)
     try:
-        moment = datetime.fromisoformat(text) if day is None else day_start(day, zone)
+        timestamp = datetime.fromisoformat(text) if day is None else day_start(day, zone)
     except (ValueError, OverflowError) as error:
         detail = _("“%(text)s” is not an ISO 8601 time.") % {"text": text[:50]}
         raise InvalidReport("invalid_time", detail, field=field) from error
-    if moment.tzinfo is None:
+    if timestamp.tzinfo is None:
         detail = _("“%(text)s” needs a time zone, for example 2026-01-31T08:00:00Z.") % {"text": text}
         raise InvalidReport("naive_time", detail, field=field)
-    return moment
+    return timestamp
 
 
 def _date(text: str) -> date | None:

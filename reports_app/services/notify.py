@@ -26,7 +26,7 @@ from reports_app.services.files import report_link
 KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
 
 
-def tell_ready(report_id: int, *, now: datetime) -> list[int]:
+def notify_ready(report_id: int, *, now: datetime) -> list[int]:
     """Tell those who wanted to hear of it, all who asked if it took long, and whom rules name; return the notification ids."""
     report = find_report(report_id)
     if report.state != ReportState.READY:
@@ -39,17 +39,17 @@ def tell_ready(report_id: int, *, now: datetime) -> list[int]:
         files = [{"label": _heading(report), "url": report_link(report, person)}]
         return {"files": files, "expires_at": report.expires_at}
 
-    return _tell(report, followers, REPORT_READY, context_for, "ready", now)
+    return _notify(report, followers, REPORT_READY, context_for, "ready", now)
 
 
-def tell_failed(report_id: int, *, now: datetime) -> list[int]:
+def notify_failed(report_id: int, *, now: datetime) -> list[int]:
     """Tell all who asked for it, and whom rules name, why it could not be made; return the notification ids."""
     report = find_report(report_id)
     if report.state != ReportState.FAILED:
         return []
     context = {"error": report.error, "spot": Spot(report.finished_at or now)}
     followers = ReportFollower.objects.filter(report=report)
-    return _tell(report, followers, REPORT_FAILED, lambda person: context, "failed", now)
+    return _notify(report, followers, REPORT_FAILED, lambda person: context, "failed", now)
 
 
 def took_long(report: Report) -> bool:
@@ -84,7 +84,7 @@ def _heading(report: Report) -> Any:
     return KIND_LABELS.get(report.kind, gettext_lazy("Report"))
 
 
-def _tell(
+def _notify(
     report: Report,
     followers: QuerySet[ReportFollower],
     kind: MessageKind,
@@ -96,13 +96,13 @@ def _tell(
     fleet = report.device.fleet if report.device else report.fleet
     by_rules = channels_by_rules(kind.kind, fleet=fleet, device_id=report.device_id, now=now)
     asked = set(followers.values_list("user_id", flat=True))
-    told: list[int] = []
+    notification_ids: list[int] = []
     for person in read_people(asked | by_rules.keys()):
         # Rights may have been lost since the report was asked for, and a rule may name people who never had them.
         if visible_report(person, report.pk) is None:
             continue
         context = {**about_report(report), **context_for(person), "by_rule": person.pk not in asked}
-        told += notify_with_message(
+        notification_ids += notify_with_message(
             Message(kind.kind, context),
             people=[person],
             channels=ALL_CHANNELS if person.pk in asked else (),
@@ -112,4 +112,4 @@ def _tell(
             now=now,
             fallback_zone=str(report_zone(report)),
         )
-    return told
+    return notification_ids

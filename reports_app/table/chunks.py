@@ -118,9 +118,9 @@ def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
     return Chunk(max(0, min(stop, chunk.row_count) - start), [cut(data) for data in chunk.data])
 
 
-def microseconds(moment: datetime) -> int:
+def microseconds(timestamp: datetime) -> int:
     """An aware datetime as microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (timestamp - _EPOCH) // _MICROSECOND
 
 
 def _typed(column: Column, values: Any) -> ColumnData:

@@ -135,9 +135,9 @@ def section_content(section: Section) -> dict[str, Any]:
     }
 
 
-def instant(moment: datetime) -> str:
+def instant(timestamp: datetime) -> str:
     """An aware datetime as ISO 8601 in UTC, with milliseconds where there are any."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    text = timestamp.astimezone(UTC).isoformat(timespec="milliseconds" if timestamp.microsecond else "seconds")
     return text.replace("+00:00", "Z")
 
 

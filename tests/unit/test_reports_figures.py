@@ -11,7 +11,7 @@ import pytest
 
 from reports_app.builders.fleet import DeviceRow, days_section, devices_section, ranking_sections, utilisation_percent
 from reports_app.exceptions import InvalidReport
-from reports_app.periods import last_ended_day, parse_moment
+from reports_app.periods import last_ended_day, parse_time
 from reports_app.services.requests.requesting import check_range
 from tasks_app.geo.days import day_parts, day_range
 from tasks_app.geo.figures import Columns, Figures, figures_of_parts, total
@@ -162,7 +162,7 @@ def test_yesterday_is_what_the_fleet_calls_yesterday():
     ],
 )
 def test_it_reads_a_moment(text, expected):
-    assert parse_moment(text, SAO_PAULO, field="start") == expected
+    assert parse_time(text, SAO_PAULO, field="start") == expected
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_it_reads_a_moment(text, expected):
 )
 def test_it_refuses_a_moment_that_could_mean_anything(text, code):
     with pytest.raises(InvalidReport) as caught:
-        parse_moment(text, BERLIN, field="start")
+        parse_time(text, BERLIN, field="start")
     assert (caught.value.code, caught.value.field) == (code, "start")
 
 

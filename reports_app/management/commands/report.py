@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport
 from reports_app.exporters import EXPORTERS, get_exporter
 from reports_app.models import Report, ReportKind
-from reports_app.periods import last_ended_day, parse_moment
+from reports_app.periods import last_ended_day, parse_time
 from reports_app.queries import report_zone, stored_table
 from reports_app.services.files import export_report, write_report
 from reports_app.services.generation import generate_report
@@ -58,7 +58,9 @@ class Command(BaseCommand):
 
     def _print_summary(self, report: Report, path: str, size_bytes: int) -> None:
         table, zone = stored_table(report.pk), report_zone(report)
-        start, end = (f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (report.range_start, report.range_end))
+        start, end = (
+            f"{timestamp.astimezone(zone):%Y-%m-%d %H:%M}" for timestamp in (report.range_start, report.range_end)
+        )
         self.stdout.write(f"{report.get_kind_display()} · {table.subject} · {start} - {end} ({zone})")
         for section in table.sections:
             section_rows = sum(chunk.row_count for chunk in section.chunks())
@@ -95,7 +97,7 @@ def _range(start: str | None, end: str | None, zone: ZoneInfo | Any) -> tuple[da
     if start is None:
         range_start, range_end = day_range(last_ended_day(timezone.now(), zone), zone)
     else:
-        range_start = parse_moment(start, zone, field="start")
+        range_start = parse_time(start, zone, field="start")
         following = range_start.astimezone(zone) + timedelta(days=1)  # the same wall clock a day later
         range_end = following
-    return range_start, range_end if end is None else parse_moment(end, zone, field="end")
+    return range_start, range_end if end is None else parse_time(end, zone, field="end")

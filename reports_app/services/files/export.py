@@ -21,7 +21,7 @@ from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired,
 from reports_app.exporters import Exporter, check_format, get_exporter
 from reports_app.models import Report, ReportFile, ReportState
 from reports_app.queries import find_report, report_display_settings, report_zone, stored_row_count, stored_table
-from reports_app.services.files.progress import watched
+from reports_app.services.files.progress import with_progress
 from reports_app.services.files.stored import files_in_reach
 from reports_app.table import DisplaySettings
 from tasks_app.engine import current_job
@@ -146,7 +146,7 @@ def _reads_as(exporter: Exporter, display: DisplaySettings) -> str:
 
 def _write(report: Report, exporter: Exporter, display: DisplaySettings, folder: Path) -> Path:
     path = folder / f"report.{exporter.extension}"
-    table = watched(stored_table(report.pk), row_count=stored_row_count(report.pk), format=exporter.format)
+    table = with_progress(stored_table(report.pk), row_count=stored_row_count(report.pk), format=exporter.format)
     with override(display.language):
         exporter.write(table, path, display)
     return path

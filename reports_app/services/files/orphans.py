@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from reports_app.models import ReportFile
 from reports_app.services.files.export import PARTIAL_FOLDER, is_local
+from tasks_app.services.cleanup import stored_files
 
 FILES_FOLDER = "reports"
 # A file younger than this may be waiting for its row, an unfinished one still be written.
@@ -27,17 +27,6 @@ def delete_orphaned_files(*, now: datetime | None = None, dry_run: bool = False)
         "rows": _delete_rows_without_file(default_storage, dry_run),
         "partials": _delete_partials(default_storage, now, dry_run),
     }
-
-
-def stored_files(storage: Storage, folder: str) -> Iterator[str]:
-    """Names of all files under `folder` of the storage, none when there is no such folder."""
-    try:
-        folders, files = storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    yield from (f"{folder}/{name}" for name in files)
-    for inner in folders:
-        yield from stored_files(storage, f"{folder}/{inner}")
 
 
 def _delete_files_without_row(storage: Storage, now: datetime, dry_run: bool) -> int:

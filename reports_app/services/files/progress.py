@@ -11,10 +11,10 @@ from reports_app.table import Chunk, ReportTable, Row
 from tasks_app.engine import current_job
 
 
-def watched(table: ReportTable, *, row_count: int, format: str) -> ReportTable:
+def with_progress(table: ReportTable, *, row_count: int, format: str) -> ReportTable:
     """`table` of `row_count` rows in all, being written as `format`."""
     counter = _Counter(row_count, _("writing %(format)s") % {"format": format.upper()})
-    sections = [replace(section, rows=_WatchedRows(section.rows, counter)) for section in table.sections]
+    sections = [replace(section, rows=_RowsWithProgress(section.rows, counter)) for section in table.sections]
     return replace(table, sections=sections)
 
 
@@ -32,7 +32,7 @@ class _Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class _WatchedRows:
+class _RowsWithProgress:
     rows: Iterable[Row | Chunk]
     counter: _Counter
 

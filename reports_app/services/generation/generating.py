@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from reports_app.builders import build_table, report_devices
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind, ReportState
-from reports_app.periods import parse_moment
+from reports_app.periods import parse_time
 from reports_app.queries import REPORT_ON, find_report
 from reports_app.services.generation.outcome import FailureRecorder, ready_values, report_is_ready
 from reports_app.services.generation.rows import store_rows
@@ -137,8 +137,8 @@ def _fleet_row(start: str, end: str, device_ids: list[int] | None) -> int:
 def _new_row(*, kind: str, zone: Any, start: str, end: str, user: Any, **subject: Any) -> int:
     report = report_for_job(
         kind=kind,
-        range_start=parse_moment(start, zone, field="start"),
-        range_end=parse_moment(end, zone, field="end"),
+        range_start=parse_time(start, zone, field="start"),
+        range_end=parse_time(end, zone, field="end"),
         requested_by=user,
         job_id=current_job().id,
         **subject,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from reports_app.exceptions import MAX_ERROR_LENGTH
 from reports_app.models import UNFINISHED, Report, ReportState
 from reports_app.services.files import delete_files
-from reports_app.services.notify import tell_failed, tell_ready
+from reports_app.services.notify import notify_failed, notify_ready
 from reports_app.services.requests import task_name_of
 from reports_app.services.schedules import advance_runs
 from tasks_app.engine import JobCancelled, JobState, JobTimeout, PermanentError, current_job, get_task
@@ -33,7 +33,7 @@ def report_is_ready(report_id: int, *, now: datetime) -> None:
     """What follows from a report that became ready, in the same transaction: files of a former content go, people hear
     of it."""
     delete_files([report_id])
-    tell_ready(report_id, now=now)
+    notify_ready(report_id, now=now)
     transaction.on_commit(partial(advance_runs, report_id), robust=True)
 
 
@@ -45,7 +45,7 @@ def end_report(report_id: int, state: str, error: str, *, held_by: UUID | None, 
         values = {"state": state, "error": error.replace("\x00", "")[:MAX_ERROR_LENGTH], "finished_at": now}
         if not held.update(**values):
             return False
-        tell_failed(report_id, now=now)
+        notify_failed(report_id, now=now)
         transaction.on_commit(partial(advance_runs, report_id), robust=True)
     return True
 

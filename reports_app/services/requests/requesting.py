@@ -197,12 +197,12 @@ def check_kind(kind: str, device: Device | None, fleet: Fleet | None) -> None:
 
 def check_range(start: datetime, end: datetime) -> None:
     """Raise InvalidReport unless both times are aware, in order, and at most MAX_REPORT_DAYS apart."""
-    for name, moment in (("start", start), ("end", end)):
-        if moment.tzinfo is None or moment.utcoffset() is None:
+    for name, timestamp in (("start", start), ("end", end)):
+        if timestamp.tzinfo is None or timestamp.utcoffset() is None:
             raise InvalidReport(
                 "naive_time", _("Times need a time zone, for example 2026-01-31T08:00:00Z."), field=name
             )
-        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        if not FIRST_YEAR <= timestamp.year <= LAST_YEAR:
             detail = _("The year must lie between %(first)s and %(last)s.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
             raise InvalidReport("time_out_of_range", detail, field=name)
     if end <= start:

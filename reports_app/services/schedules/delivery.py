@@ -39,7 +39,7 @@ MAX_ATTACHMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ReportBundle:
     """What one reader gets: files, either attached or linked."""
 
     files: list[tuple[Report, ReportFile]]
@@ -56,14 +56,14 @@ def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
         return {"run_id": run_id, "state": run.state if run else "deleted"}
     reports = list(run.reports.defer("content").select_related("device__fleet", "fleet").order_by("kind", "pk"))
     ready = [report for report in reports if report.state == ReportState.READY]
-    if problem := _why_nobody_hears(run, ready, reports):
+    if problem := _problem_of_run(run, ready, reports):
         run_failed(run.schedule_id, run.pk, problem, now=now)
         return {"run_id": run_id, "state": RunState.FAILED.value}
     _send(run, ready, [report for report in reports if report not in ready], now)
     return {"run_id": run_id, "state": RunState.DELIVERED.value}
 
 
-def _why_nobody_hears(run: ReportScheduleRun, ready: Sequence[Report], reports: Sequence[Report]) -> str:
+def _problem_of_run(run: ReportScheduleRun, ready: Sequence[Report], reports: Sequence[Report]) -> str:
     owner, fleet = run.schedule.owner, run.schedule.fleet
     if not owner.is_active or not has_right(owner, fleet, ADD_SCHEDULES):
         return _("Its owner is no longer an operator of the fleet.")
@@ -78,21 +78,21 @@ def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Repo
     """Write every file first: that takes time, and must not happen in the transaction that tells."""
     people, addresses = _recipients(run), _addresses(run)
     owner = run.schedule.owner
-    parcels = {person.pk: _parcel(run, ready, person) for person in [*people, *([owner] if addresses else [])]}
+    bundles = {person.pk: _bundle_for(run, ready, person) for person in [*people, *([owner] if addresses else [])]}
     with transaction.atomic():
         going_on = ReportScheduleRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state=RunState.RUNNING)
         if not going_on.exists():
             return
-        told: list[int] = []
+        notification_ids: list[int] = []
         for person in people:
-            if not parcels[person.pk].files:
+            if not bundles[person.pk].files:
                 continue
-            told += _tell(run, person, parcels[person.pk], failed, now)
-        if addresses and parcels[owner.pk].files:
-            told += _tell_outsiders(run, owner, addresses, parcels[owner.pk], failed, now)
+            notification_ids += _notify(run, person, bundles[person.pk], failed, now)
+        if addresses and bundles[owner.pk].files:
+            notification_ids += _notify_addresses(run, owner, addresses, bundles[owner.pk], failed, now)
         errors = " ".join(f"{_title(report)}: {report.error}" for report in failed)
         going_on.update(state=RunState.DELIVERED, error=errors, finished_at=now)
-        run.notifications.set(told)
+        run.notifications.set(notification_ids)
         run_succeeded(run.schedule_id)
 
 
@@ -109,7 +109,7 @@ def _addresses(run: ReportScheduleRun) -> list[str]:
     return list(schedule.extra_emails) if manages(schedule.owner, schedule.fleet) else []
 
 
-def _parcel(run: ReportScheduleRun, ready: Sequence[Report], person: Any) -> Parcel:
+def _bundle_for(run: ReportScheduleRun, ready: Sequence[Report], person: Any) -> ReportBundle:
     """The files of the reports that the reader may see now: a device of one may have gone to a fleet of others."""
     seen = set(visible_reports(person).filter(pk__in=[report.pk for report in ready]).values_list("pk", flat=True))
     wanted = [
@@ -125,72 +125,72 @@ def _parcel(run: ReportScheduleRun, ready: Sequence[Report], person: Any) -> Par
         files.append((report, export_report(report.pk, format, person=report_display_settings(person, report))))
     size_bytes = sum(file.size_bytes for _report, file in files)
     fits = len(files) <= MAX_ATTACHMENTS and size_bytes <= settings.REPORT_MAX_ATTACHMENT_BYTES
-    return Parcel(files, fits and run.schedule.delivery == ScheduleDelivery.ATTACHMENT)
+    return ReportBundle(files, fits and run.schedule.delivery == ScheduleDelivery.ATTACHMENT)
 
 
-def _tell(
-    run: ReportScheduleRun, person: AbstractUser, parcel: Parcel, failed: Sequence[Report], now: datetime
+def _notify(
+    run: ReportScheduleRun, person: AbstractUser, bundle: ReportBundle, failed: Sequence[Report], now: datetime
 ) -> list[int]:
     return notify_with_message(
-        _message(run, parcel, failed, person),
+        _message(run, bundle, failed, person),
         people=[person],
         dedupe_key=f"report-run:{run.pk}",
         now=now,
         fallback_zone=run.schedule.time_zone,
-        attachments=_attachments(parcel),
+        attachments=_attachments(bundle),
     )
 
 
-def _tell_outsiders(
+def _notify_addresses(
     run: ReportScheduleRun,
     owner: AbstractUser,
     addresses: Sequence[str],
-    parcel: Parcel,
+    bundle: ReportBundle,
     failed: Sequence[Report],
     now: datetime,
 ) -> list[int]:
     return send_on_behalf(
-        _message(run, parcel, failed, owner),
+        _message(run, bundle, failed, owner),
         owner=owner,
         addresses=addresses,
         dedupe_key=f"report-run:{run.pk}:to",
         now=now,
         fallback_zone=run.schedule.time_zone,
-        attachments=_attachments(parcel),
+        attachments=_attachments(bundle),
     )
 
 
-def _message(run: ReportScheduleRun, parcel: Parcel, failed: Sequence[Report], person: Any) -> Message:
+def _message(run: ReportScheduleRun, bundle: ReportBundle, failed: Sequence[Report], person: Any) -> Message:
     files = [
         {
             "label": format_lazy("{title} ({format})", title=_title(report), format=file.format.upper()),
-            "url": "" if parcel.is_attached else report_link(report, person, file.format),
+            "url": "" if bundle.is_attached else report_link(report, person, file.format),
         }
-        for report, file in parcel.files
+        for report, file in bundle.files
     ]
     context = {
         **days_of_run(run),
         "heading": run.schedule.name,
         "about": run.schedule.fleet.name,
         "schedule": run.schedule.name,
-        "attached": parcel.is_attached,
+        "attached": bundle.is_attached,
         "files": files,
         "problems": [{"label": _title(report), "reason": report.error} for report in failed],
-        "expires_at": None if parcel.is_attached else _first_expiry(parcel),
+        "expires_at": None if bundle.is_attached else _first_expiry(bundle),
     }
     return Message(REPORT_READY.kind, context)
 
 
-def _first_expiry(parcel: Parcel) -> datetime | None:
-    return min((report.expires_at for report, _file in parcel.files if report.expires_at), default=None)
+def _first_expiry(bundle: ReportBundle) -> datetime | None:
+    return min((report.expires_at for report, _file in bundle.files if report.expires_at), default=None)
 
 
 def _title(report: Report) -> Any:
     return format_lazy("{kind} · {about}", kind=KIND_LABELS.get(report.kind, report.kind), about=subject_of(report))
 
 
-def _attachments(parcel: Parcel) -> tuple[Attachment, ...]:
-    if not parcel.is_attached:
+def _attachments(bundle: ReportBundle) -> tuple[Attachment, ...]:
+    if not bundle.is_attached:
         return ()
     return tuple(
         Attachment(
@@ -198,5 +198,5 @@ def _attachments(parcel: Parcel) -> tuple[Attachment, ...]:
             file_name(report, EXPORTERS[file.format].extension),
             EXPORTERS[file.format].content_type,
         )
-        for report, file in parcel.files
+        for report, file in bundle.files
     )

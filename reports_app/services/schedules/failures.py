@@ -39,7 +39,7 @@ def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetim
         if schedule.failure_count >= settings.REPORT_SCHEDULE_MAX_FAILURES or schedule.next_due_at is None:
             schedule.is_active, schedule.next_due_at = False, None
         schedule.save(update_fields=["failure_count", "last_error", "is_active", "next_due_at"])
-        _tell_owner(schedule, run_id, now)
+        _notify_owner(schedule, run_id, now)
 
 
 def follow_deliveries(jobs: Iterable[FinishedJob]) -> None:
@@ -74,7 +74,7 @@ def _next_try(schedule: ReportSchedule, now: datetime) -> datetime | None:
         return None
 
 
-def _tell_owner(schedule: ReportSchedule, run_id: int | None, now: datetime) -> None:
+def _notify_owner(schedule: ReportSchedule, run_id: int | None, now: datetime) -> None:
     run = ReportScheduleRun.objects.select_related("schedule").filter(pk__in=[run_id]).first()
     days = days_of_run(run) if run else {}
     context = {

@@ -6,6 +6,7 @@ from tasks_app.services.cleanup.events import remove_old_events
 from tasks_app.services.cleanup.history import remove_old_history
 from tasks_app.services.cleanup.job_history import remove_job_history
 from tasks_app.services.cleanup.optimize import optimize_tables
+from tasks_app.services.cleanup.orphan_files import stored_files
 from tasks_app.services.cleanup.orphans import remove_orphaned_data
 from tasks_app.services.cleanup.position_archives import ArchiveDamaged, ArchiveFailed, restore_archive
 from tasks_app.services.cleanup.positions import remove_old_positions
@@ -32,4 +33,5 @@ __all__ = [
     "restore_archive",
     "run_exclusively",
     "sample_storage",
+    "stored_files",
 ]

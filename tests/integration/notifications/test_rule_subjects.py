@@ -10,7 +10,7 @@ from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import Delivery, Notification, NotificationPreference, Rule
 from notifications_app.services.system.alerts import alert_administrators
 from reports_app.models import Report, ReportFollower, ReportState
-from reports_app.services.notify import tell_failed, tell_ready
+from reports_app.services.notify import notify_failed, notify_ready
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tests.support.notifications import make_rule
 
@@ -51,16 +51,16 @@ def channels_by_user() -> dict[str, list[str]]:
 
 def test_a_rule_notifies_of_reports_that_another_user_requested(device, fleet, bruno):
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
-    tell_ready(ended_report(device).pk, now=NOW)
+    notify_ready(ended_report(device).pk, now=NOW)
     assert channels_by_user() == {"bruno": ["email", "in_app"]}
     assert "because a rule of the fleet" in Notification.objects.get().body_text
-    tell_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
+    notify_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
     assert Notification.objects.count() == 1
 
 
 def test_a_rule_notifies_of_reports_that_could_not_be_made(device, fleet, bruno):
     make_rule(fleet, [bruno], kinds=["report_failed"], channels=["in_app"])
-    tell_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
+    notify_failed(ended_report(device, ReportState.FAILED).pk, now=NOW)
     assert channels_by_user() == {"bruno": ["in_app"]}
     assert Notification.objects.get().kind == "report_failed"
 
@@ -69,35 +69,35 @@ def test_who_asked_and_is_named_hears_of_it_once_through_all_channels(device, fl
     make_rule(fleet, [operator], kinds=["report_ready"], channels=["websocket"])
     report = ended_report(device)
     ReportFollower.objects.create(report=report, user=operator, wants_notice=True)
-    tell_ready(report.pk, now=NOW)
+    notify_ready(report.pk, now=NOW)
     assert channels_by_user() == {"ana": ["email", "in_app", "websocket"]}
     assert "because you asked for this report" in Notification.objects.get().body_text
-    tell_ready(report.pk, now=NOW)
+    notify_ready(report.pk, now=NOW)
     assert Notification.objects.count() == 1
 
 
 def test_roles_devices_and_times_of_a_rule_count(device, make_device, fleet, bruno):
     rule = make_rule(fleet, [], kinds=["report_ready"], channels=["in_app"], roles=["viewer"], devices=[device])
-    tell_ready(ended_report(make_device()).pk, now=NOW)
-    tell_ready(ended_report(device, kind="fleet").pk, now=NOW)
+    notify_ready(ended_report(make_device()).pk, now=NOW)
+    notify_ready(ended_report(device, kind="fleet").pk, now=NOW)
     assert channels_by_user() == {}
     Rule.objects.update(windows=[{"days": [2], "from": "10:00", "to": "18:00"}])
-    tell_ready(ended_report(device).pk, now=NOW)
+    notify_ready(ended_report(device).pk, now=NOW)
     assert channels_by_user() == {}
     Rule.objects.update(windows=[{"days": [2], "from": "08:00", "to": "18:00"}])
-    tell_ready(ended_report(device).pk, now=NOW)
+    notify_ready(ended_report(device).pk, now=NOW)
     assert channels_by_user() == {"bruno": ["in_app"]}
     rule.is_active = False
     rule.save()
-    tell_ready(ended_report(device).pk, now=NOW)
+    notify_ready(ended_report(device).pk, now=NOW)
     assert Notification.objects.count() == 1
 
 
 def test_nobody_hears_of_reports_they_may_not_see(device, fleet, bruno, charlie, make_device):
     make_rule(None, [bruno, charlie], kinds=["report_ready"], channels=["in_app"])
-    tell_ready(ended_report(make_device(fleet=Fleet.objects.create(name="Elsewhere"))).pk, now=NOW)
+    notify_ready(ended_report(make_device(fleet=Fleet.objects.create(name="Elsewhere"))).pk, now=NOW)
     assert channels_by_user() == {}
-    tell_ready(ended_report(device).pk, now=NOW)
+    notify_ready(ended_report(device).pk, now=NOW)
     assert channels_by_user() == {"bruno": ["in_app"]}
 
 
@@ -111,7 +111,7 @@ def test_a_rule_about_the_system_adds_channels_for_staff_and_notifies_nobody_els
 def test_quiet_hours_hold_back_what_a_rule_notifies_of_reports(device, fleet, bruno):
     NotificationPreference.objects.create(user=bruno, time_zone="UTC", quiet_from="11:00", quiet_to="13:00")
     make_rule(fleet, [bruno], kinds=["report_ready"], channels=["in_app", "email"])
-    tell_ready(ended_report(device).pk, now=NOW)
+    notify_ready(ended_report(device).pk, now=NOW)
     assert Delivery.objects.get(channel="email").hold_until == NOW + timedelta(hours=1)
 
 

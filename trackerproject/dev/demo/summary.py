@@ -64,8 +64,8 @@ def _rows(run: DemoRun) -> list[tuple[str, str]]:
     rows += _counted(
         Event.objects.order_by().values_list("kind").annotate(Count("pk")), dict(EventKind.choices), _("Event")
     )
-    told = Notification.objects.filter(rule__isnull=False).order_by().values_list("rule__name").annotate(Count("pk"))
-    rows += _counted(told, {}, _("Alerts of the rule"))
+    alerts = Notification.objects.filter(rule__isnull=False).order_by().values_list("rule__name").annotate(Count("pk"))
+    rows += _counted(alerts, {}, _("Alerts of the rule"))
     rows += [
         (_("Notifications"), f"{Notification.objects.count():,}"),
         (_("E-mails sent"), f"{Delivery.objects.filter(channel='email', state='sent').count():,}"),

@@ -197,20 +197,20 @@ def _read_end(path: Path, byte_count: int = 8192) -> str:
         return ""
 
 
-def _wanted_by_parent(parent: int, told: list[int]) -> Callable[[float], bool]:
+def _wanted_by_parent(parent: int, stop_signals: list[int]) -> Callable[[float], bool]:
     """Wanted until standard input ends or the parent is gone. Both: a fork of the parent may hold the pipe open."""
 
     def wanted(seconds: float) -> bool:
         readable, _, _ = select.select([sys.stdin], [], [], seconds)
-        return not readable and os.getppid() == parent and not told
+        return not readable and os.getppid() == parent and not stop_signals
 
     return wanted
 
 
-def _wanted_until_told(told: list[int]) -> Callable[[float], bool]:
+def _wanted_until_signalled(stop_signals: list[int]) -> Callable[[float], bool]:
     def wanted(seconds: float) -> bool:
         time.sleep(seconds)
-        return not told
+        return not stop_signals
 
     return wanted
 
@@ -223,10 +223,12 @@ def _say(message: dict[str, object]) -> None:
 
 
 def main(base_dir: str, name: str, mode: str, parent: str) -> int:
-    told: list[int] = []
+    stop_signals: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: told.append(received))
-    wanted = _wanted_by_parent(int(parent), told) if mode == "attached" else _wanted_until_told(told)
+        signal.signal(number, lambda received, _frame: stop_signals.append(received))
+    wanted = (
+        _wanted_by_parent(int(parent), stop_signals) if mode == "attached" else _wanted_until_signalled(stop_signals)
+    )
     guardian: Guardian | None = None
     try:
         guardian = Guardian(Places.of(base_dir, name), wanted)

@@ -200,7 +200,7 @@ def patiently(question: Callable[[], bool]) -> bool:
 
 def stop_often(log: Path, times: int) -> list[str]:
     """Stop clusters again and again, some side by side, at any moment of their lives, alone or with their whole group."""
-    moments = random.Random(times)  # noqa: S311 - a plan that can be repeated
+    generator = random.Random(times)  # noqa: S311 - a plan that can be repeated
     log.unlink(missing_ok=True)
     clusters = [SoakCluster(f"stop {number}", log) for number in range(STOPS_AT_ONCE)]
     longest, problems = 0.0, []
@@ -210,10 +210,10 @@ def stop_often(log: Path, times: int) -> list[str]:
         patient_until = time.monotonic() + STOP_SECONDS
         while not all(listens(cluster.pid) for cluster in clusters) and time.monotonic() < patient_until:
             time.sleep(0.01)
-        ledger_job.enqueue_many([(0.02, "stop")] * moments.randrange(40))
-        time.sleep(moments.uniform(0.0, 4.0))
+        ledger_job.enqueue_many([(0.02, "stop")] * generator.randrange(40))
+        time.sleep(generator.uniform(0.0, 4.0))
         for cluster in clusters:
-            signal_cluster(cluster, moments)
+            signal_cluster(cluster, generator)
         before = time.monotonic()
         for cluster in clusters:
             code = cluster.wait(STOP_SECONDS)
