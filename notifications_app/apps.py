@@ -10,3 +10,6 @@ class NotificationsAppConfig(AppConfig):
         from notifications_app import receivers  # noqa: F401 - importing registers them
         from notifications_app.channels import registry  # noqa: F401
         from notifications_app.messages.kinds import registry as kinds  # noqa: F401
+        from tasks_app.services.cleanup import Cleanup, register_cleanup
+
+        register_cleanup("notifications", Cleanup("cleanup_notifications", takes_days=True))

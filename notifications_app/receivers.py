@@ -8,11 +8,13 @@ from typing import Any
 
 from django.dispatch import receiver
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from notifications_app.services.events import write_outbox
 from notifications_app.services.system import alert_administrators
+from tasks_app.engine import enqueue_on_commit
 from tasks_app.models import Event
-from tasks_app.signals import events_recorded, system_trouble
+from tasks_app.signals import events_recorded, schedule_switched_off, system_trouble
 
 
 @receiver(events_recorded, dispatch_uid="notifications_app.write_outbox")
@@ -25,3 +27,10 @@ def note_recorded_events(*, events: Sequence[Event], **_signal: Any) -> None:
 def notify_of_trouble(*, subject: str, message: str, level: str, key: str, now: datetime, **_signal: Any) -> None:
     """Notify the administrators, each once under the key."""
     alert_administrators(subject=subject, message=message, level=level, now=now, dedupe_key=f"trouble:{key}")
+
+
+@receiver(schedule_switched_off, dispatch_uid="notifications_app.notify_of_schedule")
+def notify_of_schedule(*, name: str, error: str, **_signal: Any) -> None:
+    """Notify the administrators by a job, so that trouble with notifications does not keep the schedule from being saved."""
+    subject = _("Schedule %(name)s is switched off") % {"name": name}
+    enqueue_on_commit("send_system_alert", subject, error, "error")

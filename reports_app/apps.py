@@ -8,3 +8,7 @@ class ReportsAppConfig(AppConfig):
 
     def ready(self) -> None:
         from reports_app import message_kinds, receivers  # noqa: F401 - importing registers them
+        from tasks_app.services.cleanup import Cleanup, register_cleanup
+
+        register_cleanup("reports", Cleanup("cleanup_reports", takes_days=True))
+        register_cleanup("expiry", Cleanup("expire_reports"))

@@ -25,3 +25,6 @@ system_trouble = Signal()
 
 # Whether a user may read a job that somebody else asked for: `user`, `job_id`. True from any receiver is enough.
 job_reader_asked = Signal()
+
+# Sent in the transaction that switched a schedule off because it cannot run. Arguments: name (str), error (str).
+schedule_switched_off = Signal()

@@ -1,12 +1,14 @@
-"""The side bar: what staff look for first stands first; a page the user may not see is not offered."""
+"""The side bar of the admin. Pages that the user may not view are left out; apps above register theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from tasks_app.admin.live_map import may_see_live_map
@@ -14,13 +16,45 @@ from tasks_app.admin.live_map import may_see_live_map
 Item = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The list page of a model, offered to users who may view its rows."""
+
+    title: str | Promise
+    icon: str
+    app: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section that an app above adds to the side bar."""
+
+    title: str | Promise
+    pages: list[Page] = field(default_factory=list)
+
+
+_fleet_pages: list[Page] = []
+_sections: list[Section] = []
+
+
+def register_fleet_pages(*pages: Page) -> None:
+    """Add pages of an app above to the end of the section of the fleet."""
+    _fleet_pages.extend(pages)
+
+
+def register_section(section: Section) -> None:
+    """Add a section of an app above after the one of the fleet."""
+    _sections.append(section)
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Unfold's SIDEBAR.navigation."""
+    """Return Unfold's SIDEBAR.navigation."""
     return [
         {"items": [{"title": _("Overview"), "icon": "dashboard", "link": reverse("admin:index")}]},
         {"title": _("Background work"), "items": _background_work()},
-        {"title": _("Fleet"), "items": _fleet()},
-        {"title": _("Notifications"), "items": _notifications()},
+        {"title": _("Fleet"), "items": [*_fleet(), *map(_registered, _fleet_pages)]},
+        *({"title": section.title, "items": [*map(_registered, section.pages)]} for section in _sections),
         {"title": _("Storage"), "items": _storage()},
         {"title": _("Access"), "items": _access()},
     ]
@@ -46,20 +80,6 @@ def _fleet() -> list[Item]:
         _page(_("Filtered per day"), "functions", "tasks_app", "filtercount"),
         _page(_("Maintenance"), "build", "tasks_app", "maintenanceplan"),
         _imports_item(),
-        _page(_("Reports"), "summarize", "reports_app", "report"),
-        _page(_("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
-    ]
-
-
-def _notifications() -> list[Item]:
-    return [
-        _page(_("Rules"), "rule", "notifications_app", "rule"),
-        _page(_("Notifications"), "notifications", "notifications_app", "notification"),
-        _page(_("Deliveries"), "send", "notifications_app", "delivery"),
-        _page(_("Destinations"), "webhook", "notifications_app", "destination"),
-        _page(_("Message templates"), "article", "notifications_app", "messagetemplate"),
-        _page(_("Unsubscribed"), "unsubscribe", "notifications_app", "emailoptout"),
-        _page(_("Preferences"), "tune", "notifications_app", "notificationpreference"),
     ]
 
 
@@ -78,6 +98,10 @@ def _access() -> list[Item]:
         _page(_("API tokens"), "key", "knox", "authtoken"),
         _page(_("Failed log-ins"), "lock", "axes", "accessattempt"),
     ]
+
+
+def _registered(page: Page) -> Item:
+    return _page(str(page.title), page.icon, page.app, page.model)
 
 
 def _page(title: str, icon: str, app: str, model: str, is_active: Callable[[HttpRequest], bool] | None = None) -> Item:

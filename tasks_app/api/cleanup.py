@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -28,7 +27,7 @@ from tasks_app.models import Device
 from tasks_app.models.retention import MAX_DAYS
 from tasks_app.queries.access import Right
 from tasks_app.services.argument_bounds import MAX_AGE_HOURS, MAX_PATTERN_LENGTH
-from tasks_app.services.cleanup import MAX_WINDOW_SECONDS
+from tasks_app.services.cleanup import CLEANUPS, MAX_WINDOW_SECONDS, Cleanup
 
 
 class CleanupBody(StrictSerializer):
@@ -84,27 +83,13 @@ class CacheBody(CleanupBody):
     max_age_hours = FiniteFloatField(min_value=0, max_value=MAX_AGE_HOURS, required=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Cleanup:
-    """One clean-up: its task, and what it takes."""
-
-    task: str
-    body: type[CleanupBody] = CleanupBody
-
-
-CLEANUPS = {
-    "positions": Cleanup("cleanup_old_positions", PositionsBody),
-    "events": Cleanup("cleanup_old_events", RetentionBody),
-    "sessions": Cleanup("cleanup_expired_sessions"),
-    "cache": Cleanup("cleanup_cache", CacheBody),
-    "duplicates": Cleanup("cleanup_duplicate_positions", DeviceBody),
-    "orphans": Cleanup("cleanup_orphaned_data"),
-    "jobs": Cleanup("cleanup_job_history", JobHistoryBody),
-    "history": Cleanup("cleanup_history"),
-    "notifications": Cleanup("cleanup_notifications", RetentionBody),
-    "reports": Cleanup("cleanup_reports", RetentionBody),
-    "expiry": Cleanup("expire_reports"),
-    "optimize": Cleanup("optimize_database", OptimizeBody),
+# Clean-ups of this app that take more than the days to keep.
+BODIES: dict[str, type[CleanupBody]] = {
+    "positions": PositionsBody,
+    "cache": CacheBody,
+    "duplicates": DeviceBody,
+    "jobs": JobHistoryBody,
+    "optimize": OptimizeBody,
 }
 
 
@@ -112,22 +97,29 @@ class CleanupView(ApiView):
     """Starts one clean-up."""
 
     cleanup: Cleanup
+    body_class: type[CleanupBody]
 
     def post(self, request: Request) -> Response:
-        return start(request, self.cleanup.task, **self.body(self.cleanup.body))
+        return start(request, self.cleanup.task, **self.body(self.body_class))
 
 
 def cleanup_view(kind: str) -> Any:
     """The view of one clean-up, described under its own name."""
     cleanup = CLEANUPS[kind]
+    body = BODIES.get(kind, RetentionBody if cleanup.takes_days else CleanupBody)
     permission = get_task(cleanup.task).permission
-    members = {"cleanup": cleanup, "rights": {"POST": Right(None, permission)}, "__doc__": f"Starts {cleanup.task}."}
+    members = {
+        "cleanup": cleanup,
+        "body_class": body,
+        "rights": {"POST": Right(None, permission)},
+        "__doc__": f"Starts {cleanup.task}.",
+    }
     view: type[View] = type(f"Cleanup{kind.title()}View", (CleanupView,), members)
     described = describe(
         f"Start {cleanup.task}",
         name=f"cleanup_{kind}",
         tag="cleanup",
-        request=cleanup.body,
+        request=body,
         answers={202: EnqueuedSerializer},
         description=f"Staff with the permission {permission}." if permission else "Superusers.",
     )

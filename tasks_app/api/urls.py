@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks_app.api.accounts import LoginView, LogoutView
-from tasks_app.api.cleanup import CLEANUPS, cleanup_view
+from tasks_app.api.cleanup import cleanup_view
 from tasks_app.api.devices import (
     DeviceListView,
     DeviceOdometerView,
@@ -47,6 +47,7 @@ from tasks_app.api.schedules import (
     ScheduleRunNowView,
     ScheduleView,
 )
+from tasks_app.services.cleanup import CLEANUPS
 
 probe_urls = [
     path("health", HealthView.as_view(), name="health"),

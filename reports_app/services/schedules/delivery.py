@@ -122,7 +122,7 @@ def _bundle_for(run: ReportScheduleRun, ready: Sequence[Report], person: Any) ->
     for report, format in wanted:
         current_job().raise_if_cancelled()
         current_job().progress(len(files), len(wanted), str(_title(report)))
-        files.append((report, export_report(report.pk, format, person=report_display_settings(person, report))))
+        files.append((report, export_report(report.pk, format, display=report_display_settings(person, report))))
     size_bytes = sum(file.size_bytes for _report, file in files)
     fits = len(files) <= MAX_ATTACHMENTS and size_bytes <= settings.REPORT_MAX_ATTACHMENT_BYTES
     return ReportBundle(files, fits and run.schedule.delivery == ScheduleDelivery.ATTACHMENT)

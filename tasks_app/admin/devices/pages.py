@@ -16,6 +16,7 @@ from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, moment
 from tasks_app.admin.devices.keys import DeviceKeysMixin
+from tasks_app.admin.devices.links import Link, positions_links
 from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.fleets import DeviceFiltersInline
 from tasks_app.admin.resources import DeviceResource
@@ -122,9 +123,12 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         latest: QuerySet[Position] | list[Position] = []
+        links: list[Link] = []
         if object_id.isdecimal() and len(object_id) < 19:
             latest = Position.objects.filter(device_id=int(object_id)).order_by("-fix_time")[:LATEST_POSITIONS]
-        context = {**(extra_context or {}), "positions": latest, "positions_limit": LATEST_POSITIONS}
+            links = positions_links(request, int(object_id))
+        shown = {"positions": latest, "positions_limit": LATEST_POSITIONS, "positions_links": links}
+        context = {**(extra_context or {}), **shown}
         return super().change_view(request, object_id, form_url, context)
 
     @display(description=_("device"), header=True, ordering="name")

@@ -10,29 +10,14 @@ from rich.table import Table
 
 from tasks_app.engine import InvalidArguments, PermanentError, Task, get_task
 from tasks_app.management.output import console_of, print_json, telling_errors
-from tasks_app.services.cleanup import ArchiveFailed
-
-TASKS = {
-    "positions": "cleanup_old_positions",
-    "events": "cleanup_old_events",
-    "sessions": "cleanup_expired_sessions",
-    "cache": "cleanup_cache",
-    "duplicates": "cleanup_duplicate_positions",
-    "orphans": "cleanup_orphaned_data",
-    "jobs": "cleanup_job_history",
-    "notifications": "cleanup_notifications",
-    "reports": "cleanup_reports",
-    "expiry": "expire_reports",
-    "history": "cleanup_history",
-    "optimize": "optimize_database",
-}
+from tasks_app.services.cleanup import CLEANUPS, ArchiveFailed
 
 
 class Command(BaseCommand):
     help = _("Removes what is no longer kept, here and now. The retention settings decide what is not said.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", choices=sorted(TASKS))
+        parser.add_argument("name", choices=sorted(CLEANUPS))
         parser.add_argument("--dry-run", action="store_true", help=_("Only count what would go."))
         parser.add_argument("--days", type=int, help=_("Days to keep (positions, events, notifications)."))
         parser.add_argument("--device", type=int, help=_("The number of one device (positions, duplicates)."))
@@ -49,7 +34,8 @@ class Command(BaseCommand):
             "force": options["force"] or None,
         }
         done = self._run(
-            get_task(TASKS[options["name"]]), {name: value for name, value in wishes.items() if value is not None}
+            get_task(CLEANUPS[options["name"]].task),
+            {name: value for name, value in wishes.items() if value is not None},
         )
         if options["json"]:
             print_json(self, done)

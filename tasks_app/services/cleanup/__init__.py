@@ -10,18 +10,22 @@ from tasks_app.services.cleanup.orphan_files import stored_files
 from tasks_app.services.cleanup.orphans import remove_orphaned_data
 from tasks_app.services.cleanup.position_archives import ArchiveDamaged, ArchiveFailed, restore_archive
 from tasks_app.services.cleanup.positions import remove_old_positions
+from tasks_app.services.cleanup.registry import CLEANUPS, Cleanup, register_cleanup
 from tasks_app.services.cleanup.runs import MAX_WINDOW_SECONDS, Run, cutoff, delete_in_batches, run_exclusively
 from tasks_app.services.cleanup.sessions import remove_expired_sessions
 from tasks_app.services.cleanup.storage import sample_storage
 
 __all__ = [
+    "CLEANUPS",
     "MAX_WINDOW_SECONDS",
     "ArchiveDamaged",
     "ArchiveFailed",
+    "Cleanup",
     "Run",
     "cutoff",
     "delete_in_batches",
     "optimize_tables",
+    "register_cleanup",
     "remove_duplicate_positions",
     "remove_expired_sessions",
     "remove_job_history",

@@ -28,7 +28,6 @@ from tasks_app.engine import (
     QueueFull,
     QueueUnavailable,
     UnknownTask,
-    enqueue_on_commit,
 )
 from tasks_app.engine.database import is_servers_fault
 from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, next_run, validate_cron
@@ -44,6 +43,7 @@ from tasks_app.services.schedules.calls import (
     schedulable_task,
     zone_of,
 )
+from tasks_app.signals import schedule_switched_off
 
 logger = logging.getLogger(__name__)
 
@@ -148,8 +148,7 @@ def _switch_off(schedule: Schedule, state: ScheduleState, error: Exception) -> N
     state.last_error = storable_text(error) or class_name(error)
     logger.error("Schedule %s (%s) is switched off: %s", schedule.pk, schedule.name or schedule.func, state.last_error)
     state.save()
-    subject = _("Schedule %(name)s is switched off") % {"name": schedule.name or schedule.func}
-    enqueue_on_commit("send_system_alert", subject, state.last_error, "error")
+    schedule_switched_off.send(sender=Schedule, name=schedule.name or schedule.func, error=state.last_error)
 
 
 def _record_run(schedule: Schedule, state: ScheduleState, job_id: UUID, now: datetime) -> None:

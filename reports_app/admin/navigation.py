@@ -1,0 +1,25 @@
+"""The pages of reports in the side bar, and the link from a device to a report of its positions."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tasks_app.admin.devices import Link, register_positions_link
+from tasks_app.admin.navigation import Page, register_fleet_pages
+
+
+def export_link(request: HttpRequest, device_id: int) -> Link | None:
+    """Return the link to the form that requests the positions of a device, None for users who may not request reports."""
+    if not request.user.has_perm("reports_app.add_report"):
+        return None
+    return Link(_("Export positions"), f"{reverse('admin:reports_app_report_add')}?kind=detailed&device={device_id}")
+
+
+register_fleet_pages(
+    Page(gettext_lazy("Reports"), "summarize", "reports_app", "report"),
+    Page(gettext_lazy("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
+)
+register_positions_link(export_link)

@@ -1,0 +1,31 @@
+"""Links that apps above add to the pages of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link on a page: its text and its address."""
+
+    title: str
+    url: str
+
+
+PositionsLink = Callable[[HttpRequest, int], Link | None]
+
+_positions_links: list[PositionsLink] = []
+
+
+def register_positions_link(link: PositionsLink) -> None:
+    """Add a link beside a device's latest positions; it is left out for users for whom `link` returns None."""
+    _positions_links.append(link)
+
+
+def positions_links(request: HttpRequest, device_id: int) -> list[Link]:
+    """Return the links that this user gets beside the latest positions of a device."""
+    return [found for link in _positions_links if (found := link(request, device_id))]
