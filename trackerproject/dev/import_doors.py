@@ -15,10 +15,10 @@ class DoorsContract(Contract):
     """Broken by an import of a module inside a room from a module outside it."""
 
     containers = fields.ListField(subfield=fields.StringField())
-    rooms = fields.ListField(subfield=fields.StringField(), required=False)
+    rooms: Any = fields.ListField(subfield=fields.StringField(), required=False)
 
     def check(self, graph: grimp.ImportGraph, verbose: bool) -> ContractCheck:
-        rooms = list(self.rooms or [])  # type: ignore[call-overload]
+        rooms = list(self.rooms or [])
         rooms += [room for container in self.containers for room in sorted(graph.find_children(container))]  # type: ignore[attr-defined]
         passed_by = sorted(found for room in rooms for found in imports_past_door(graph, room))
         return ContractCheck(kept=not passed_by, metadata={"imports": passed_by})
