@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState, EmailOptOut
 from notifications_app.services.deliveries import NotRetryable, retry_delivery
-from tasks_app.admin.common import ReadOnlyAdmin, badge, format_seconds, moment
+from tasks_app.admin.common import ReadOnlyAdmin, badge, format_seconds, format_time
 
 STATE_BADGES: dict[str, str] = {
     DeliveryState.PENDING: "info",
@@ -88,7 +88,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @display(description=_("created at"), ordering="created_at")
     def when(self, delivery: Delivery) -> SafeString | str:
-        return moment(delivery.created_at)
+        return format_time(delivery.created_at)
 
     @display(description=_("subject"))
     def subject(self, delivery: Delivery) -> str:

@@ -21,7 +21,7 @@ from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import Destination
 from notifications_app.models.kinds import channel_choices
 from notifications_app.services.destinations import TooManyTests, send_test, set_address, switch_on
-from tasks_app.admin.common import badge, moment
+from tasks_app.admin.common import badge, format_time
 
 
 class DestinationForm(forms.ModelForm):
@@ -94,7 +94,7 @@ class DestinationAdmin(ModelAdmin):
 
     @display(description=_("last successful test"), ordering="tested_at")
     def tested(self, destination: Destination) -> SafeString | str:
-        return moment(destination.tested_at)
+        return format_time(destination.tested_at)
 
     @action(description=_("Send a test"), permissions=["change"])
     def test(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:

@@ -17,10 +17,10 @@ from tasks_app.api.enqueueing import EnqueuedSerializer, start
 from tasks_app.api.fields import (
     FiniteFloatField,
     IdField,
-    MomentField,
     StrictBooleanField,
     StrictCharField,
     StrictSerializer,
+    TimestampField,
 )
 from tasks_app.api.permissions import device_for, geofence_for
 from tasks_app.api.schema import describe
@@ -36,7 +36,7 @@ LEVELS = ("info", "warning", "error", "critical")
 class PlaceBody(StrictSerializer):
     """Time and place of the event; every field is optional."""
 
-    timestamp = MomentField(required=False)
+    timestamp = TimestampField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
 

@@ -16,7 +16,7 @@ from notifications_app.queries.deliveries import VIEW_DELIVERIES, visible_delive
 from notifications_app.services.deliveries import NotRetryable, retry_delivery
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import IdField, MomentField
+from tasks_app.api.fields import IdField, TimestampField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.queries.access import Right, has_everywhere
@@ -30,9 +30,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     user = serializers.CharField(source="notification.user.username")
     kind = serializers.CharField(source="notification.kind")
     subject = serializers.CharField(source="notification.subject")
-    created_at = MomentField()
-    hold_until = MomentField(allow_null=True)
-    sent_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    hold_until = TimestampField(allow_null=True)
+    sent_at = TimestampField(allow_null=True)
 
     class Meta:
         model = Delivery
@@ -47,8 +47,8 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
     """One attempt; `sending` without an end is running, or its sender died."""
 
     outcome = serializers.CharField()
-    started_at = MomentField()
-    finished_at = MomentField(allow_null=True)
+    started_at = TimestampField()
+    finished_at = TimestampField(allow_null=True)
     duration_seconds = serializers.FloatField(allow_null=True)
 
     class Meta:

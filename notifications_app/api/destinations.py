@@ -30,7 +30,7 @@ from notifications_app.services.destinations import (
 )
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import MomentField, StrictBooleanField, StrictCharField, StrictSerializer
+from tasks_app.api.fields import StrictBooleanField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
 
@@ -50,9 +50,9 @@ class DestinationSerializer(serializers.ModelSerializer[Destination]):
     """A destination; `address` is readable and holds no secret."""
 
     kind = serializers.CharField()
-    disabled_at = MomentField(allow_null=True)
-    tested_at = MomentField(allow_null=True)
-    created_at = MomentField()
+    disabled_at = TimestampField(allow_null=True)
+    tested_at = TimestampField(allow_null=True)
+    created_at = TimestampField()
 
     class Meta:
         model = Destination

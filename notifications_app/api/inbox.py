@@ -17,7 +17,7 @@ from notifications_app.queries.inbox_cache import recent_notifications, unread_c
 from notifications_app.services.inbox import acknowledge, mark_read
 from notifications_app.services.texts import fill_bodies
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import IdField, MomentField, StrictSerializer
+from tasks_app.api.fields import IdField, StrictSerializer, TimestampField
 from tasks_app.api.pagination import MAX_LIMIT, PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.queries.access import OWN
@@ -28,9 +28,9 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
 
     kind = serializers.CharField()
     text = serializers.CharField(source="body_text")
-    created_at = MomentField()
-    read_at = MomentField(allow_null=True)
-    acknowledged_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    read_at = TimestampField(allow_null=True)
+    acknowledged_at = TimestampField(allow_null=True)
 
     class Meta:
         model = Notification

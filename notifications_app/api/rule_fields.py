@@ -16,11 +16,11 @@ from notifications_app.services.rules import MAX_NAMED, MAX_STEPS
 from tasks_app.api.fields import (
     FiniteFloatField,
     IdField,
-    MomentField,
     StrictCharField,
     StrictIntegerField,
     StrictModelSerializer,
     StrictSerializer,
+    TimestampField,
     editable_fields,
 )
 from tasks_app.models import EventKind, FleetRole
@@ -116,7 +116,7 @@ class DryRunBody(StrictSerializer):
     event_id = IdField(required=False)
     device_id = IdField(required=False)
     kind = serializers.ChoiceField(choices=EventKind.choices, required=False)
-    occurred_at = MomentField(required=False)
+    occurred_at = TimestampField(required=False)
     geofence_id = IdField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
     longitude = FiniteFloatField(min_value=-180, max_value=180, required=False)
@@ -146,7 +146,7 @@ class VerdictSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(help_text="The reason as a code.")
     detail = serializers.SerializerMethodField()
     channels = serializers.ListField(child=serializers.CharField())
-    due_at = MomentField(allow_null=True)
+    due_at = TimestampField(allow_null=True)
 
     @extend_schema_field({"type": "string", "description": "The reason in words."})
     def get_detail(self, verdict: Any) -> str:

@@ -30,7 +30,7 @@ from reports_app.queries import preview_of, report_display_settings, report_zone
 from reports_app.services.files import find_or_start_export
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from reports_app.services.requests import REPEATABLE, request_report
-from tasks_app.admin.common import MISSING, badge, format_seconds, moment
+from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.engine import EngineError
 from tasks_app.queries.access import SHELL
@@ -246,7 +246,7 @@ class ReportAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, report: Report) -> SafeString | str:
-        return moment(report.created_at)
+        return format_time(report.created_at)
 
     @display(description=gettext_lazy("download"))
     def downloads(self, report: Report) -> SafeString | str:
@@ -285,7 +285,7 @@ def _facts(report: Report) -> list[tuple[str, Any]]:
         (_("Period"), f"{_period(report)} ({report_zone(report)})"),
         (_("State"), report.get_state_display()),
         (_("Requested by"), str(report.requested_by or MISSING)),
-        (_("Created"), moment(report.created_at)),
+        (_("Created"), format_time(report.created_at)),
         (_("Took"), format_seconds(ran)),
         (_("Kept until"), f"{report.expires_at:%Y-%m-%d}" if report.expires_at else MISSING),
     ]

@@ -29,7 +29,7 @@ from reports_app.services.schedules import (
     run_now,
     switch,
 )
-from tasks_app.admin.common import MISSING, badge, moment
+from tasks_app.admin.common import MISSING, badge, format_time
 
 RUN_BADGES: dict[str, str] = {
     RunState.RUNNING: "primary",
@@ -121,7 +121,7 @@ class RunInline(TabularInline):
 
     @display(description=gettext_lazy("due"))
     def due(self, run: ReportScheduleRun) -> SafeString | str:
-        return moment(run.due_at)
+        return format_time(run.due_at)
 
     @display(description=gettext_lazy("state"))
     def state_badge(self, run: ReportScheduleRun) -> SafeString:
@@ -225,7 +225,7 @@ class ReportScheduleAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("next run"), ordering="next_due_at")
     def next_run(self, schedule: ReportSchedule) -> SafeString | str:
-        return moment(schedule.next_due_at)
+        return format_time(schedule.next_due_at)
 
     @display(description=gettext_lazy("last run"))
     def last_run(self, schedule: ReportSchedule) -> SafeString | str:

@@ -26,7 +26,7 @@ from reports_app.queries import (
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import MomentField
+from tasks_app.api.fields import TimestampField
 from tasks_app.api.jobs import ReasonBody
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
@@ -47,12 +47,12 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
 
     kind = serializers.CharField()
     state = serializers.CharField()
-    range_start = MomentField()
-    range_end = MomentField()
-    created_at = MomentField()
-    started_at = MomentField(allow_null=True)
-    finished_at = MomentField(allow_null=True)
-    expires_at = MomentField(allow_null=True)
+    range_start = TimestampField()
+    range_end = TimestampField()
+    created_at = TimestampField()
+    started_at = TimestampField(allow_null=True)
+    finished_at = TimestampField(allow_null=True)
+    expires_at = TimestampField(allow_null=True)
     device_ids = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
     requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
     task_id = serializers.UUIDField(source="job_id", allow_null=True)

@@ -13,11 +13,11 @@ from reports_app.services.requests import MAX_DEVICES
 from reports_app.services.schedules import MAX_RECIPIENTS, describe_schedule
 from tasks_app.api.fields import (
     IdField,
-    MomentField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictSerializer,
+    TimestampField,
 )
 
 ROW_FIELDS = (
@@ -73,8 +73,8 @@ class ReportScheduleSerializer(serializers.ModelSerializer[ReportSchedule]):
     local_time = serializers.TimeField(format="%H:%M")
     extra_emails = serializers.ListField(child=serializers.EmailField())
     description = serializers.SerializerMethodField()
-    next_run_at = MomentField(source="next_due_at", allow_null=True)
-    created_at = MomentField()
+    next_run_at = TimestampField(source="next_due_at", allow_null=True)
+    created_at = TimestampField()
 
     class Meta:
         model = ReportSchedule
@@ -112,7 +112,7 @@ class RunDeliverySerializer(serializers.ModelSerializer[Delivery]):
     user_id = serializers.IntegerField(source="notification.user_id")
     channel = serializers.CharField()
     state = serializers.CharField()
-    sent_at = MomentField(allow_null=True)
+    sent_at = TimestampField(allow_null=True)
 
     class Meta:
         model = Delivery
@@ -123,11 +123,11 @@ class RunDeliverySerializer(serializers.ModelSerializer[Delivery]):
 class ReportScheduleRunSerializer(serializers.ModelSerializer[ReportScheduleRun]):
     """One run of a schedule."""
 
-    due_at = MomentField()
-    range_start = MomentField()
-    range_end = MomentField()
-    started_at = MomentField()
-    finished_at = MomentField(allow_null=True)
+    due_at = TimestampField()
+    range_start = TimestampField()
+    range_end = TimestampField()
+    started_at = TimestampField()
+    finished_at = TimestampField(allow_null=True)
     state = serializers.CharField(help_text=", ".join(RunState.values))
     report_ids = serializers.SerializerMethodField()
     deliveries = serializers.SerializerMethodField()

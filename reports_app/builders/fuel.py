@@ -17,7 +17,7 @@ from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.figures import Figures, total
 from tasks_app.geo.fuel import FuelChange, FuelUse, counted_liters, fuel_use, levels_in_liters, min_change_liters
 from tasks_app.models import Device
-from tasks_app.queries.drives import Drive, moment_of
+from tasks_app.queries.drives import Drive, datetime_of
 from tasks_app.queries.positions import sent_numbers
 
 DAYS = [
@@ -90,7 +90,7 @@ def build(report: Report) -> ReportTable:
 def _tank(drive: Drive, device: Device) -> _Tank:
     """Reads as far beyond the range as the drive does, so that the smoothing does not begin at its borders."""
     low, high = drive.fixes.times_seconds[[0, -1]] if len(drive.fixes) else (0.0, 0.0)
-    times, sent = sent_numbers(device.pk, moment_of(low), moment_of(high + 1.0), NAMES)
+    times, sent = sent_numbers(device.pk, datetime_of(low), datetime_of(high + 1.0), NAMES)
     levels = levels_in_liters(sent["fuel"], sent["fuel_level"], device.tank_liters)
     use = fuel_use(times, levels, _running(drive, times), min_change=min_change_liters(device.tank_liters))
     has_counter = bool(np.isfinite(sent["fuel_used"]).any())
@@ -125,8 +125,8 @@ def _change_row(change: FuelChange, drive: Drive) -> list[Cell]:
     place = int(np.clip(np.searchsorted(drive.fixes.times_seconds, change.ended_seconds), 0, len(drive.fixes) - 1))
     return [
         REFUEL if change.liters > 0 else DRAIN,
-        moment_of(change.started_seconds),
-        moment_of(change.ended_seconds),
+        datetime_of(change.started_seconds),
+        datetime_of(change.ended_seconds),
         abs(change.liters),
         change.level_before_liters,
         change.level_after_liters,

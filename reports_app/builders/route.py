@@ -10,7 +10,7 @@ from reports_app.builders.base import report_device, report_drive, report_table
 from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.geo.motion import Stop, driven_speeds_kph
-from tasks_app.queries.drives import Drive, moment_of
+from tasks_app.queries.drives import Drive, datetime_of
 from tasks_app.queries.positions import Track
 from tasks_app.queries.routes import simplified_route
 
@@ -80,13 +80,13 @@ def _key_points(drive: Drive) -> list[Row]:
 
 
 def _stop(stop: Stop) -> Row:
-    return [STOP, moment_of(stop.started_seconds), stop.latitude, stop.longitude, stop.duration_seconds, None, None]
+    return [STOP, datetime_of(stop.started_seconds), stop.latitude, stop.longitude, stop.duration_seconds, None, None]
 
 
 def _point(fixes: Track, label: str, place: int, speed_kph: float) -> Row:
     return [
         label,
-        moment_of(fixes.times_seconds[place]),
+        datetime_of(fixes.times_seconds[place]),
         float(fixes.latitudes[place]),
         float(fixes.longitudes[place]),
         None,

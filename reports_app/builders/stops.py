@@ -10,7 +10,7 @@ from reports_app.models import Report
 from reports_app.table import Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.geo.figures import Figures
 from tasks_app.geo.motion import Stop
-from tasks_app.queries.drives import Drive, moment_of
+from tasks_app.queries.drives import Drive, datetime_of
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
@@ -40,14 +40,14 @@ def build(report: Report) -> ReportTable:
 
 def _figures(drive: Drive) -> list[Figures]:
     """The figures of each stop: of every second part, the others being what lies between the stops."""
-    edges = [moment_of(second) for stop in drive.stops for second in (stop.started_seconds, stop.ended_seconds)]
+    edges = [datetime_of(second) for stop in drive.stops for second in (stop.started_seconds, stop.ended_seconds)]
     return drive.figures(edges)[::2] if edges else []
 
 
 def _row(stop: Stop, figures: Figures) -> Row:
     return [
-        moment_of(stop.started_seconds),
-        moment_of(stop.ended_seconds),
+        datetime_of(stop.started_seconds),
+        datetime_of(stop.ended_seconds),
         IDLE if figures.idle_seconds * 2 > stop.duration_seconds else PARKED,
         stop.duration_seconds,
         figures.idle_seconds,

@@ -9,7 +9,7 @@ from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.geo.figures import METERS_PER_KM
 from tasks_app.geo.motion import Trip, mean_kph
-from tasks_app.queries.drives import Drive, moment_of
+from tasks_app.queries.drives import Drive, datetime_of
 
 COLUMNS = [
     Column("started_at", _("Start"), ColumnKind.DATETIME),
@@ -44,8 +44,8 @@ def totals(trips: list[Trip]) -> list[Cell]:
 def _row(trip: Trip, drive: Drive) -> Row:
     fixes = drive.fixes
     return [
-        moment_of(trip.started_seconds),
-        moment_of(trip.ended_seconds),
+        datetime_of(trip.started_seconds),
+        datetime_of(trip.ended_seconds),
         trip.duration_seconds,
         trip.distance_meters / METERS_PER_KM,
         trip.average_speed_kph,

@@ -64,18 +64,16 @@ def format_seconds(seconds: float | None) -> str:
     return _("%(days)d d %(hours)d h") % {"days": whole // 86400, "hours": whole % 86400 // 3600}
 
 
-def format_ago(moment: datetime | None) -> str:
+def format_ago(at: datetime | None) -> str:
     """How long ago (or until when) for people; the exact time belongs in a title beside it."""
-    if moment is None:
+    if at is None:
         return MISSING
-    distance = (timezone.now() - moment).total_seconds()
+    distance = (timezone.now() - at).total_seconds()
     if -1 < distance < 60:
         return ngettext("%d second ago", "%d seconds ago", max(0, int(distance))) % max(0, int(distance))
     if distance < 0:
-        return _("in %s") % (
-            format_seconds(-distance) if distance > -60 else timesince(timezone.now(), moment, depth=1)
-        )
-    return _("%s ago") % timesince(moment, depth=1)
+        return _("in %s") % (format_seconds(-distance) if distance > -60 else timesince(timezone.now(), at, depth=1))
+    return _("%s ago") % timesince(at, depth=1)
 
 
 def badge(kind: str, text: Any) -> SafeString:
@@ -83,7 +81,7 @@ def badge(kind: str, text: Any) -> SafeString:
     return mark_safe(render_to_string("unfold/helpers/label.html", {"type": kind, "text": text, "size": "md"}))  # noqa: S308
 
 
-def moment(at: datetime | None) -> SafeString | str:
+def format_time(at: datetime | None) -> SafeString | str:
     """'3 minutes ago' with the exact time as its title."""
     if at is None:
         return MISSING

@@ -120,7 +120,7 @@ class AreaWidget(Widget):
         return json.dumps(value)
 
 
-class WindowsWidget(JSONWidget):
+class WindowsCellWidget(JSONWidget):
     """Times of the week as JSON; an empty cell is always. The model says what is wrong with others."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
@@ -159,7 +159,7 @@ class DeviceResource(GuardedResource):
 class GeofenceResource(GuardedResource):
     fleet = fields.Field("fleet", "fleet", widget=FleetWidget())
     area = fields.Field("area", "area", widget=AreaWidget())
-    windows = fields.Field("windows", "windows", widget=WindowsWidget())
+    windows = fields.Field("windows", "windows", widget=WindowsCellWidget())
     is_active = fields.Field("is_active", "is_active", widget=FlagWidget())
 
     class Meta:

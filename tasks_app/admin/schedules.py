@@ -21,7 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from tasks_app.admin.common import MISSING, badge, moment
+from tasks_app.admin.common import MISSING, badge, format_time
 from tasks_app.admin.jobs import job_url
 from tasks_app.engine import EngineError, TaskNotPermitted, UnknownTask, get_task, registered_tasks
 from tasks_app.models import ScheduleState
@@ -162,7 +162,7 @@ class ScheduleAdmin(ModelAdmin):
         state = state_of(schedule)
         if schedule.next_run is None or (state and not state.is_enabled):
             return MISSING
-        text = moment(schedule.next_run)
+        text = format_time(schedule.next_run)
         return format_html("{} {}", _("due"), text) if schedule.next_run < timezone.now() else text
 
     @display(description=gettext_lazy("last run"), ordering="state__last_run_at")
@@ -170,7 +170,9 @@ class ScheduleAdmin(ModelAdmin):
         state = state_of(schedule)
         if state is None or state.last_job_id is None:
             return MISSING
-        return format_html('<a class="tk-link" href="{}">{}</a>', job_url(state.last_job_id), moment(state.last_run_at))
+        return format_html(
+            '<a class="tk-link" href="{}">{}</a>', job_url(state.last_job_id), format_time(state.last_run_at)
+        )
 
     @display(description=gettext_lazy("state"), ordering="state__is_enabled")
     def enabled_badge(self, schedule: Schedule) -> SafeString:
@@ -186,7 +188,7 @@ class ScheduleAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("next three runs"))
     def upcoming(self, schedule: Schedule) -> SafeString | str:
-        return format_html_join(" · ", "{}", ((moment(due),) for due in upcoming_runs(schedule, 3))) or MISSING
+        return format_html_join(" · ", "{}", ((format_time(due),) for due in upcoming_runs(schedule, 3))) or MISSING
 
     # --- Actions ---
 

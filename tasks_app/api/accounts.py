@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from tasks_app.api.authentication import TokenAuthentication
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import redis_unavailable
-from tasks_app.api.fields import MomentField, StrictCharField, StrictSerializer
+from tasks_app.api.fields import StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
 from tasks_app.services.accounts import TooManyTokens, issue_token, revoke_token
@@ -33,7 +33,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     """A new token; it is shown this once."""
 
     token = serializers.CharField()
-    expiry = MomentField(allow_null=True)
+    expiry = TimestampField(allow_null=True)
 
 
 class LoginView(ApiView):

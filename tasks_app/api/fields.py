@@ -160,7 +160,7 @@ class StrictCharField(serializers.CharField):
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)
-class MomentField(serializers.Field[datetime, Any, str, Any]):
+class TimestampField(serializers.Field[datetime, Any, str, Any]):
     """An ISO-8601 time with a zone, or a date (its midnight in UTC). The value is an aware datetime in UTC."""
 
     default_error_messages = {
@@ -173,14 +173,14 @@ class MomentField(serializers.Field[datetime, Any, str, Any]):
         if not isinstance(data, str) or len(data) > 40:
             self.fail("invalid")
         try:
-            moment = datetime.fromisoformat(data)
+            parsed = datetime.fromisoformat(data)
         except ValueError:
             self.fail("invalid")
-        if moment.tzinfo is None and not _is_date(data):
+        if parsed.tzinfo is None and not _is_date(data):
             self.fail("no_zone")
-        if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        if not EARLIEST_YEAR <= parsed.year <= LATEST_YEAR:
             self.fail("out_of_range", earliest=EARLIEST_YEAR, latest=LATEST_YEAR)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
     def to_representation(self, value: datetime) -> str:
         return iso_utc(value)
@@ -207,7 +207,7 @@ STRICT_FIELDS: dict[type, type] = {
     serializers.IntegerField: StrictIntegerField,
     serializers.BooleanField: StrictBooleanField,
     serializers.CharField: StrictCharField,
-    serializers.DateTimeField: MomentField,
+    serializers.DateTimeField: TimestampField,
     serializers.JSONField: StorableJSONField,
 }
 

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import IdListField, MomentField
+from tasks_app.api.fields import IdListField, TimestampField
 from tasks_app.api.pagination import PageQuery, merged_page, page_body
 from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
@@ -37,8 +37,8 @@ MAX_POINTS_OF_ALL = 20_000
 class StoredPositionSerializer(serializers.ModelSerializer[Position]):
     """A stored position; speed and course are null where the device sent none."""
 
-    fix_time = MomentField()
-    received_at = MomentField()
+    fix_time = TimestampField()
+    received_at = TimestampField()
     attributes = serializers.DictField(child=serializers.JSONField(), allow_null=True)
 
     class Meta:
@@ -72,7 +72,7 @@ class RoutePropertiesSerializer(serializers.Serializer[Any]):
     device_id = serializers.CharField(help_text="The device's unique identifier.")
     device = serializers.IntegerField(help_text="The device's row number.")
     name = serializers.CharField()
-    coordTimes = serializers.ListField(child=MomentField())
+    coordTimes = serializers.ListField(child=TimestampField())
     speed_kph = serializers.ListField(child=serializers.FloatField(allow_null=True))
     course_degrees = serializers.ListField(child=serializers.FloatField(allow_null=True))
     accuracy_meters = serializers.ListField(child=serializers.FloatField(allow_null=True))
@@ -107,7 +107,7 @@ class PositionListQuery(PageQuery):
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a Python keyword and cannot be a class attribute.
-        return {**super().get_fields(), "from": MomentField(required=False), "to": MomentField(required=False)}
+        return {**super().get_fields(), "from": TimestampField(required=False), "to": TimestampField(required=False)}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         end = attrs.get("to") or timezone.now()

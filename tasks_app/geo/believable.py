@@ -49,13 +49,13 @@ def believable_sent(
     # From a slower speed any vehicle comes to rest within the error of its position.
     slowest_kph = np.sqrt(2.0 * BRAKING_MPS2 * ERRORS * rules.standing_radius_meters) * MPS_TO_KPH
     fast = np.flatnonzero((speeds_kph >= slowest_kph) & (speeds_kph <= rules.max_implied_kph))
-    moments = times[fast]
-    earlier = np.maximum(np.searchsorted(times, moments - APART_SECONDS, side="right") - 1, 0)
-    later = np.minimum(np.searchsorted(times, moments + APART_SECONDS), len(times) - 1)
+    picked_times = times[fast]
+    earlier = np.maximum(np.searchsorted(times, picked_times - APART_SECONDS, side="right") - 1, 0)
+    later = np.minimum(np.searchsorted(times, picked_times + APART_SECONDS), len(times) - 1)
     refuted, allowed = (np.zeros(len(fast), dtype=np.bool_) for _ in range(2))
     lonely = np.ones(len(fast), dtype=np.bool_)
     for other, beside in ((earlier, np.maximum(fast - 1, 0)), (later, np.minimum(fast + 1, len(times) - 1))):
-        seconds = np.abs(times[other] - moments)
+        seconds = np.abs(times[other] - picked_times)
         meters = geodesic_meters(latitudes[fast], longitudes[fast], latitudes[other], longitudes[other])
         is_too_fast = is_refuted(speeds_kph[fast], seconds, meters, rules.standing_radius_meters)
         is_known = (seconds > 0.0) & (seconds <= NEAR_SECONDS)

@@ -102,12 +102,12 @@ def _ends(
 ) -> tuple[IndexArray, IndexArray]:
     """The fixes at the ends of a window before and after each of these, or the next ones where fixes are rarer; the fix
     itself where those are beyond a gap."""
-    moments = times[places]
-    earlier = np.minimum(np.searchsorted(times, moments - window_seconds), np.maximum(places - 1, 0))
-    later = np.searchsorted(times, moments + window_seconds, side="right") - 1
+    picked_times = times[places]
+    earlier = np.minimum(np.searchsorted(times, picked_times - window_seconds), np.maximum(places - 1, 0))
+    later = np.searchsorted(times, picked_times + window_seconds, side="right") - 1
     later = np.maximum(later, np.minimum(places + 1, len(times) - 1))
-    earlier = np.where(moments - times[earlier] > rules.max_gap_seconds, places, earlier)
-    return earlier, np.where(times[later] - moments > rules.max_gap_seconds, places, later)
+    earlier = np.where(picked_times - times[earlier] > rules.max_gap_seconds, places, earlier)
+    return earlier, np.where(times[later] - picked_times > rules.max_gap_seconds, places, later)
 
 
 def _meters_between(

@@ -100,7 +100,7 @@ def overspeed_episodes(
                 events.append(_end(state, index, previous if after_silence else time_seconds))
             state = None
         if state is None and starts:
-            state = OverspeedState(limit, _moment(time_seconds), speed, announced=False)
+            state = OverspeedState(limit, _datetime(time_seconds), speed, announced=False)
         if state is not None:
             state = _advance(state, index, time_seconds, speed, min_duration_seconds, events)
         previous = time_seconds
@@ -127,10 +127,10 @@ def _advance(
 
 
 def _end(state: OverspeedState, index: int, ended_seconds: float) -> OverspeedEnd:
-    ended_at = max(state.started_at, _moment(ended_seconds))
+    ended_at = max(state.started_at, _datetime(ended_seconds))
     duration_seconds = (ended_at - state.started_at).total_seconds()
     return OverspeedEnd(index, state.limit_kph, state.peak_kph, state.started_at, ended_at, duration_seconds)
 
 
-def _moment(time_seconds: float) -> datetime:
+def _datetime(time_seconds: float) -> datetime:
     return datetime.fromtimestamp(time_seconds, tz=UTC)

@@ -38,11 +38,11 @@ def validate_windows(windows: Any) -> None:
             _minute_of_day(window["to"])
 
 
-def is_open(windows: Windows, moment: datetime, zone: tzinfo) -> bool:
-    """Is the aware `moment`, on the clocks of `zone`, in one of these (valid) windows? True when there are none."""
+def is_open(windows: Windows, at: datetime, zone: tzinfo) -> bool:
+    """Is the aware `at`, on the clocks of `zone`, in one of these (valid) windows? True when there are none."""
     if not windows:
         return True
-    local = moment.astimezone(zone)
+    local = at.astimezone(zone)
     minute = local.hour * 60 + local.minute
     today, yesterday = local.weekday(), (local.weekday() - 1) % 7
     return any(

@@ -96,13 +96,13 @@ class _Reader:
         for quantity, place, factor in self.numbers:
             value = number(row[place].strip()) if place < width else None
             values[quantity] = value * factor if factor and isinstance(value, float) else value
-        device, day, moment = (
+        device, day, time_text = (
             row[place].strip() if 0 <= place < width else "" for place in (self.device, self.day, self.time)
         )
         if day:
-            moment = self.dialect.day_and_clock(day, moment)
+            time_text = self.dialect.day_and_clock(day, time_text)
         values["device_id"] = self.device_id or id_in_cell(device) or None
-        values["timestamp"] = self.dialect.time(moment, self.zone)
+        values["timestamp"] = self.dialect.time(time_text, self.zone)
         return values
 
 

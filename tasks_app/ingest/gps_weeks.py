@@ -18,15 +18,15 @@ MAX_KEPT = timedelta(days=30)
 FIRST_WEEK = datetime(1980, 1, 6, tzinfo=UTC)
 
 
-def weeks_behind(moment: datetime, *, now: datetime) -> int:
+def weeks_behind(at: datetime, *, now: datetime) -> int:
     """The weeks to add to the time of a fix received `now`: a multiple of 1024, 0 where none brings it near now.
 
     Near is at most 30 days back and one day ahead.
     """
-    if moment < FIRST_WEEK:
+    if at < FIRST_WEEK:
         return 0
-    periods = (now - moment + MAX_AHEAD) // PERIOD
-    is_near = periods > 0 and now - (moment + periods * PERIOD) <= MAX_KEPT
+    periods = (now - at + MAX_AHEAD) // PERIOD
+    is_near = periods > 0 and now - (at + periods * PERIOD) <= MAX_KEPT
     return periods * PERIOD_WEEKS if is_near else 0
 
 

@@ -171,13 +171,13 @@ def _fast(position: _Position, known_ids: set[str], earliest: datetime, latest: 
         known_ids.add(check_device_id(device_id))
     timestamp, latitude, longitude, course = position.timestamp, position.latitude, position.longitude, position.course
     if type(timestamp) is not str or len(timestamp) > MAX_TIMESTAMP_LENGTH:
-        moment = read_timestamp(timestamp)
+        fix_time = read_timestamp(timestamp)
     else:
         try:
-            moment = datetime.fromisoformat(timestamp)
+            fix_time = datetime.fromisoformat(timestamp)
         except ValueError:
             return None
-    if moment.tzinfo is not UTC or not earliest < moment <= latest:
+    if fix_time.tzinfo is not UTC or not earliest < fix_time <= latest:
         return None
     speed, altitude, accuracy = position.speed or 0.0, position.altitude or 0.0, position.accuracy or 0.0
     # msgspec lets NaN through its limits; NaN spreads over a sum and is the one value not equal to itself.
@@ -199,7 +199,7 @@ def _fast(position: _Position, known_ids: set[str], earliest: datetime, latest: 
             return None
     return Fix(
         device_id,
-        moment,
+        fix_time,
         latitude,
         longitude,
         position.speed,

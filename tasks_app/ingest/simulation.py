@@ -100,8 +100,8 @@ def _fixes(measured: VehicleDay, device_id: str, midnight: datetime) -> list[Fix
     )
     attributes = [{"ignition": on, "battery": volts, "fuel": percent} for on, volts, percent in engine]
     return [
-        Fix(device_id, moment, latitude, longitude, speed, course, altitude, accuracy, extra)
-        for moment, (latitude, longitude, speed, course, altitude, accuracy), extra in zip(
+        Fix(device_id, fix_time, latitude, longitude, speed, course, altitude, accuracy, extra)
+        for fix_time, (latitude, longitude, speed, course, altitude, accuracy), extra in zip(
             times, numbers, attributes, strict=True
         )
     ]

@@ -18,13 +18,13 @@ def read_time(text: str) -> datetime:
     in POSIX time. Raises ValueError.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
-        moment = _read_unusual(text)
-    if moment.tzinfo is None or moment.tzinfo is UTC:
-        return moment
+        parsed = _read_unusual(text)
+    if parsed.tzinfo is None or parsed.tzinfo is UTC:
+        return parsed
     try:
-        return moment.astimezone(UTC)
+        return parsed.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("out of range") from error
 
@@ -32,8 +32,8 @@ def read_time(text: str) -> datetime:
 def _read_unusual(text: str) -> datetime:
     plain = _UTC_NAMES.sub("Z", text.strip())
     on_the_dot = _SIXTIETH_SECOND.sub(lambda found: f"{found[1]}:59" if found[1] else f"{found[2]}59", plain)
-    moment = datetime.fromisoformat(on_the_dot)
+    parsed = datetime.fromisoformat(on_the_dot)
     try:
-        return moment if on_the_dot == plain else moment + timedelta(seconds=1)
+        return parsed if on_the_dot == plain else parsed + timedelta(seconds=1)
     except OverflowError as error:
         raise ValueError("out of range") from error

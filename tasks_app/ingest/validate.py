@@ -145,9 +145,9 @@ def check_not_null_island(latitude: float, longitude: float) -> None:
 
 def parse_timestamp(value: object, *, now: datetime) -> datetime:
     """An aware UTC time as `read_timestamp` reads it, from 1990 to a day ahead."""
-    moment = read_timestamp(value)
-    check_time_range(moment, now=now)
-    return moment
+    at = read_timestamp(value)
+    check_time_range(at, now=now)
+    return at
 
 
 def parse_live_timestamp(value: object, *, now: datetime) -> tuple[datetime, int]:
@@ -155,17 +155,17 @@ def parse_live_timestamp(value: object, *, now: datetime) -> tuple[datetime, int
 
     Older than 1024 weeks is otherwise refused: no device keeps a fix for so long.
     """
-    moment = read_timestamp(value)
-    if weeks := weeks_behind(moment, now=now):
-        return moment + timedelta(weeks=weeks), weeks
-    check_time_range(moment, now=now)
-    if moment < EARLIEST_LIVE:
+    at = read_timestamp(value)
+    if weeks := weeks_behind(at, now=now):
+        return at + timedelta(weeks=weeks), weeks
+    check_time_range(at, now=now)
+    if at < EARLIEST_LIVE:
         raise InvalidFix("timestamp_too_old", "timestamp is of a receiver whose clock was not set.")
-    if moment < earliest_of_this_period(now):
+    if at < earliest_of_this_period(now):
         raise InvalidFix(
             "gps_week_rollover", "timestamp is more than 1024 weeks old, and not near now with them added."
         )
-    return moment, 0
+    return at, 0
 
 
 def read_timestamp(value: object) -> datetime:
@@ -183,17 +183,17 @@ def with_zone(value: object, zone: tzinfo | None) -> object:
     if zone is None or not isinstance(value, str) or len(value) > MAX_TIMESTAMP_LENGTH:
         return value
     try:
-        moment = read_time(value)
-        return value if moment.tzinfo else moment.replace(tzinfo=zone).astimezone(UTC).isoformat()
+        at = read_time(value)
+        return value if at.tzinfo else at.replace(tzinfo=zone).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         return value
 
 
-def check_time_range(moment: datetime, *, now: datetime) -> None:
+def check_time_range(at: datetime, *, now: datetime) -> None:
     """Refuse times before 1990 and more than a day ahead of `now`."""
-    if moment < EARLIEST:
+    if at < EARLIEST:
         raise InvalidFix("timestamp_too_old", f"timestamp must not be before {EARLIEST.year}: the clock was not set.")
-    if moment > now + MAX_AHEAD:
+    if at > now + MAX_AHEAD:
         raise InvalidFix("timestamp_in_future", "timestamp must not be more than one day in the future.")
 
 
@@ -244,15 +244,15 @@ def _course(course_degrees: float | None) -> float | None:
 
 def _from_iso(text: str) -> datetime:
     try:
-        moment = read_time(text if len(text) <= MAX_TIMESTAMP_LENGTH else "")
+        at = read_time(text if len(text) <= MAX_TIMESTAMP_LENGTH else "")
     except ValueError as error:
         if _EPOCH.fullmatch(text):
             return _from_epoch(float(text))
         raise InvalidFix("invalid_timestamp", f"timestamp is not an ISO-8601 time: {shown(text)}.") from error
-    if moment.tzinfo is None:
+    if at.tzinfo is None:
         detail = f"timestamp needs a time zone, such as a Z at its end: {shown(text)}."
         raise InvalidFix("timestamp_without_zone", detail)
-    return moment
+    return at
 
 
 def _from_epoch(value: float) -> datetime:

@@ -39,7 +39,7 @@ def job_table(jobs: list[JobView]) -> Table:
             Text(job.task),
             job.queue,
             Text(str(job.state), style=STATE_STYLES.get(job.state, "")),
-            moment(job.created_at),
+            format_time(job.created_at),
             ran,
             Text(_printable(about)[:MAX_CALL_CHARACTERS]),
         )
@@ -73,10 +73,10 @@ def _facts(job: JobView) -> list[tuple[str, Any]]:
         (_("Requested by"), job.requested_by_id),
         (_("Schedule"), job.schedule_id),
         (_("Retry of"), job.retry_of),
-        (_("Created"), moment(job.created_at)),
-        (_("Due"), moment(job.due_at)),
-        (_("Started"), moment(job.started_at)),
-        (_("Finished"), moment(job.finished_at)),
+        (_("Created"), format_time(job.created_at)),
+        (_("Due"), format_time(job.due_at)),
+        (_("Started"), format_time(job.started_at)),
+        (_("Finished"), format_time(job.finished_at)),
         (_("Waited (s)"), job.wait_seconds),
         (_("Ran (s)"), job.run_seconds),
         (_("Worker"), f"{job.worker_host} {job.worker_pid or ''}".strip()),
@@ -94,7 +94,7 @@ def call_text(job: JobView) -> str:
     return ", ".join(parts)
 
 
-def moment(at: datetime | None) -> str:
+def format_time(at: datetime | None) -> str:
     """In the server's time zone, to the second."""
     return "" if at is None else f"{localtime(at):%Y-%m-%d %H:%M:%S}"
 

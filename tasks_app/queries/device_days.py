@@ -15,7 +15,7 @@ from django.db.models import Sum
 from tasks_app.geo.days import DayPart, day_range, is_whole_day
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
-from tasks_app.queries.drives import moment_of, read_drive
+from tasks_app.queries.drives import datetime_of, read_drive
 
 _FIELDS = (
     "device_id",
@@ -95,8 +95,8 @@ def part_totals(device: Device, part: DayPart) -> DayTotals:
         figures=drive.figures([start, end])[0],
         trips=drive.trips_started(start, end),
         stops=drive.stops_started(start, end),
-        first_fix_at=moment_of(times[0]) if len(times) else None,
-        last_fix_at=moment_of(times[-1]) if len(times) else None,
+        first_fix_at=datetime_of(times[0]) if len(times) else None,
+        last_fix_at=datetime_of(times[-1]) if len(times) else None,
         events=Counter(kind for (kind,) in kinds),
     )
 
@@ -108,22 +108,22 @@ def most(*counts: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def odometer_at(device: Device, moment: datetime) -> float | None:
-    """The odometer in meters at `moment`: its newest reading less the way made since, by the roll-ups of whole days.
+def odometer_at(device: Device, at: datetime) -> float | None:
+    """The odometer in meters at `at`: its newest reading less the way made since, by the roll-ups of whole days.
 
     None for a device never seen.
     """
     state = DeviceState.objects.filter(device=device, fix_time__isnull=False).first()
     if state is None or state.fix_time is None:
         return None
-    if state.fix_time <= moment:
+    if state.fix_time <= at:
         return state.odometer_meters
-    day = moment.astimezone(device.fleet.zone).date()
+    day = at.astimezone(device.fleet.zone).date()
     later = (
         DeviceDay.objects.filter(device=device, day__gt=day).aggregate(meters=Sum("distance_meters"))["meters"] or 0.0
     )
     _start, end = day_range(day, device.fleet.zone)
-    rest = read_drive(device, moment, end).figures([moment, end])[0].distance_meters if moment < end else 0.0
+    rest = read_drive(device, at, end).figures([at, end])[0].distance_meters if at < end else 0.0
     return max(0.0, state.odometer_meters - later - rest)
 
 

@@ -93,7 +93,7 @@ def columns_of(fixes: Track) -> Columns:
     return Columns(fixes.times_seconds, fixes.latitudes, fixes.longitudes, fixes.speeds_kph, fixes.ignition)
 
 
-def moment_of(seconds: float) -> datetime:
+def datetime_of(seconds: float) -> datetime:
     """Epoch seconds as an aware datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -102,12 +102,12 @@ def _timeline(steps: Steps, is_first: bool, is_last: bool) -> Timeline:
     return timeline(steps.inner(is_first=is_first, is_last=is_last), is_first=is_first, is_last=is_last)
 
 
-def _minus(moment: datetime, margin: timedelta) -> datetime:
-    return moment - margin if moment - BEGINNING > margin else BEGINNING
+def _minus(at: datetime, margin: timedelta) -> datetime:
+    return at - margin if at - BEGINNING > margin else BEGINNING
 
 
-def _plus(moment: datetime, margin: timedelta) -> datetime:
-    return moment + margin if END - moment > margin else END
+def _plus(at: datetime, margin: timedelta) -> datetime:
+    return at + margin if END - at > margin else END
 
 
 def _has_fix(device_id: int, start: datetime, end: datetime) -> bool:

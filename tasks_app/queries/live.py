@@ -62,9 +62,9 @@ class RecentEvent(msgspec.Struct, frozen=True):
     event: bytes
 
 
-def microseconds(moment: datetime | None) -> int:
+def microseconds(at: datetime | None) -> int:
     """Microseconds since 1970; 0 for none."""
-    return 0 if moment is None else round(moment.timestamp() * 1_000_000)
+    return 0 if at is None else round(at.timestamp() * 1_000_000)
 
 
 def device_now(state: Any) -> DeviceNow:

@@ -94,14 +94,14 @@ def sent_numbers(
 
 
 def tracks_since(wanted: Sequence[tuple[int, datetime]]) -> dict[int, Track]:
-    """The fixes of several devices (primary keys) from a moment of each on, in one read. Devices without any are absent."""
+    """The fixes of several devices (primary keys) from a time of each on, in one read. Devices without any are absent."""
     if not wanted:
         return {}
     names = list(_QUANTITIES)
     row = np.dtype([("count", ">i2"), *_field("device_id", ">i8"), *_field("fix_time", ">i8"), *_fields(names)])
-    devices, moments = [pk for pk, _ in wanted], [moment for _, moment in wanted]
+    devices, times = [pk for pk, _ in wanted], [at for _, at in wanted]
     copy = _COPY_SEVERAL.format(columns=", ".join(_QUANTITIES.values()))
-    rows = _copied(copy, [devices, moments, min(moments)], row)
+    rows = _copied(copy, [devices, times, min(times)], row)
     pks, starts = np.unique(rows["device_id"], return_index=True)
     parts = zip(pks.tolist(), np.split(rows, starts[1:]), strict=True)
     return {pk: Track(_seconds(part), *(part[name].astype(np.float64) for name in names)) for pk, part in parts}

@@ -28,9 +28,9 @@ def simplified_route(device_id: int, start: datetime, end: datetime, *, max_poin
     parts = [_window(device_id, low, high, max_points, end - start) for low, high in _windows(start, end)]
     times, latitudes, longitudes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     kept = times[simplified(latitudes, longitudes, max_points)]
-    moments = [_EPOCH + timedelta(microseconds=int(moment)) for moment in kept]
-    rows = Position.objects.filter(device_id=device_id, fix_time__in=moments).order_by("fix_time")
-    return list(rows) if moments else []
+    fix_times = [_EPOCH + timedelta(microseconds=int(kept_us)) for kept_us in kept]
+    rows = Position.objects.filter(device_id=device_id, fix_time__in=fix_times).order_by("fix_time")
+    return list(rows) if fix_times else []
 
 
 def _windows(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

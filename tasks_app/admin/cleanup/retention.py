@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from tasks_app.admin.common import ReadOnlyAdmin, format_bytes, moment
+from tasks_app.admin.common import ReadOnlyAdmin, format_bytes, format_time
 from tasks_app.models import PositionArchive, RetentionSettings
 from tasks_app.queries.retention import GIGABYTE, retention_settings
 
@@ -137,8 +137,8 @@ class PositionArchiveAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, archive: PositionArchive) -> Any:
-        return moment(archive.created_at)
+        return format_time(archive.created_at)
 
     @display(description=gettext_lazy("restored"), ordering="restored_at")
     def restored(self, archive: PositionArchive) -> Any:
-        return moment(archive.restored_at)
+        return format_time(archive.restored_at)

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, moment
+from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, format_time
 from tasks_app.admin.devices.keys import DeviceKeysMixin
 from tasks_app.admin.devices.links import Link, positions_links
 from tasks_app.admin.exchange import ImportExportAdmin
@@ -142,11 +142,11 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
 
     @display(description=_("last fix"), ordering="state__fix_time")
     def last_fix(self, device: Device) -> Any:
-        return moment(state.fix_time) if (state := state_of(device)) else MISSING
+        return format_time(state.fix_time) if (state := state_of(device)) else MISSING
 
     @display(description=_("last seen"))
     def last_seen(self, device: Device) -> Any:
-        return moment(state.last_seen_at) if (state := state_of(device)) else MISSING
+        return format_time(state.last_seen_at) if (state := state_of(device)) else MISSING
 
     @display(description=_("speed"), ordering="state__speed_kph")
     def speed(self, device: Device) -> str:

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from tasks_app.admin.common import ReadOnlyAdmin, moment
+from tasks_app.admin.common import ReadOnlyAdmin, format_time
 from tasks_app.models import QuarantinedFix
 
 
@@ -24,4 +24,4 @@ class QuarantinedFixAdmin(ReadOnlyAdmin):
 
     @display(description=_("received"), ordering="id")
     def received(self, row: QuarantinedFix) -> SafeString | str:
-        return moment(row.received_at)
+        return format_time(row.received_at)

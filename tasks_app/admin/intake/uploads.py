@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from tasks_app.admin.common import MISSING, badge, format_bytes, moment
+from tasks_app.admin.common import MISSING, badge, format_bytes, format_time
 from tasks_app.admin.jobs import job_url
 from tasks_app.models import PositionUpload
 from tasks_app.models.uploads import UploadState
@@ -140,7 +140,7 @@ class PositionUploadAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, upload: PositionUpload) -> SafeString | str:
-        return moment(upload.created_at)
+        return format_time(upload.created_at)
 
     @display(description=gettext_lazy("size"))
     def size(self, upload: PositionUpload) -> str:

@@ -24,7 +24,7 @@ from tasks_app.admin.fields import StrictJSONField
 from tasks_app.engine import InvalidArguments, Task
 
 MAX_COUNTDOWN_SECONDS = 30 * 24 * 3600
-MISSING = inspect.Parameter.empty
+NO_DEFAULT = inspect.Parameter.empty
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -86,7 +86,7 @@ class StartTaskForm(forms.Form):
 
     def _is_left_out(self, name: str, parameter: inspect.Parameter) -> bool:
         value = self.cleaned_data.get(name)
-        return parameter.default is not MISSING and (value is None or value == "")
+        return parameter.default is not NO_DEFAULT and (value is None or value == "")
 
 
 class StartOptionsForm(forms.Form):
@@ -111,8 +111,8 @@ def parameter_field(parameter: inspect.Parameter, hint: Any) -> forms.Field:
     kinds = _without_none(hint)
     options: dict[str, Any] = {
         "label": parameter.name,
-        "required": parameter.default is MISSING and len(kinds) == len(_members(hint)),
-        "initial": None if parameter.default is MISSING else parameter.default,
+        "required": parameter.default is NO_DEFAULT and len(kinds) == len(_members(hint)),
+        "initial": None if parameter.default is NO_DEFAULT else parameter.default,
     }
     return _field_of_kind(
         kinds[0] if len(kinds) == 1 else Any, nullable=len(kinds) < len(_members(hint)), options=options

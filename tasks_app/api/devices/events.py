@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import MomentField
+from tasks_app.api.fields import TimestampField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Event, EventKind
@@ -18,7 +18,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     """An event."""
 
     kind = serializers.CharField()
-    occurred_at = MomentField()
+    occurred_at = TimestampField()
     data = serializers.DictField(child=serializers.JSONField())  # type: ignore[assignment]
 
     class Meta:
@@ -35,7 +35,7 @@ class EventListQuery(PageQuery):
 
     def get_fields(self) -> dict[str, serializers.Field]:
         # `from` is a Python keyword and cannot be a class attribute.
-        return {**super().get_fields(), "from": MomentField(required=False), "to": MomentField(required=False)}
+        return {**super().get_fields(), "from": TimestampField(required=False), "to": TimestampField(required=False)}
 
 
 class EventListView(ApiView):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, start
-from tasks_app.api.fields import IdField, MomentField, StrictSerializer
+from tasks_app.api.fields import IdField, StrictSerializer, TimestampField
 from tasks_app.api.permissions import device_for
 from tasks_app.api.schema import describe
 from tasks_app.models import DeviceStatus, FleetRole
@@ -38,8 +38,8 @@ class StatisticsSerializer(serializers.Serializer[Any]):
 
     device_id = serializers.IntegerField()
     period = serializers.CharField(help_text=", ".join(PERIODS))
-    start = MomentField()
-    end = MomentField()
+    start = TimestampField()
+    end = TimestampField()
     positions = serializers.IntegerField()
     distance_meters = serializers.FloatField()
     moving_seconds = serializers.FloatField()

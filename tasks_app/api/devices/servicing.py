@@ -15,10 +15,10 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.fields import (
     FiniteFloatField,
     IdField,
-    MomentField,
     StrictCharField,
     StrictModelSerializer,
     StrictSerializer,
+    TimestampField,
     editable_fields,
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
@@ -37,7 +37,7 @@ class MaintenanceSerializer(StrictModelSerializer):
     """A plan, how it stands now, and what is left of its intervals (negative: by how much they are exceeded)."""
 
     device_id = IdField()
-    last_done_at = MomentField(required=False)
+    last_done_at = TimestampField(required=False)
     status = serializers.CharField(read_only=True)
     remaining = serializers.SerializerMethodField()
 
@@ -61,7 +61,7 @@ class MaintenanceListQuery(PageQuery):
 class DoneBody(StrictSerializer):
     """The work was done: now, at the vehicle's present figures, unless said otherwise."""
 
-    done_at = MomentField(required=False)
+    done_at = TimestampField(required=False)
     odometer_meters = FiniteFloatField(min_value=0, max_value=MAX_METERS, required=False)
     engine_seconds = FiniteFloatField(min_value=0, max_value=MAX_SECONDS, required=False)
     note = StrictCharField(max_length=500, required=False, allow_blank=True)
@@ -76,7 +76,7 @@ class DoneBody(StrictSerializer):
 class RecordSerializer(serializers.ModelSerializer[MaintenanceRecord]):
     """One time the work was done."""
 
-    done_at = MomentField()
+    done_at = TimestampField()
 
     class Meta:
         model = MaintenanceRecord

@@ -11,10 +11,10 @@ from rest_framework.response import Response
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import (
     IdField,
-    MomentField,
     QueryFloatField,
     StrictModelSerializer,
     StrictSerializer,
+    TimestampField,
     editable_fields,
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
@@ -51,7 +51,7 @@ class PlacedDeviceSerializer(serializers.Serializer[Any]):
     """A device and its newest fix."""
 
     device = DeviceSerializer(source="*")
-    fix_time = MomentField(source="state.fix_time")
+    fix_time = TimestampField(source="state.fix_time")
     latitude = serializers.FloatField(source="state.latitude")
     longitude = serializers.FloatField(source="state.longitude")
     speed_kph = serializers.FloatField(source="state.speed_kph", allow_null=True)
@@ -64,7 +64,7 @@ class NearDeviceSerializer(serializers.Serializer[Any]):
 
     device = DeviceSerializer()
     distance_meters = serializers.FloatField()
-    fix_time = MomentField(source="device.state.fix_time")
+    fix_time = TimestampField(source="device.state.fix_time")
     latitude = serializers.FloatField(source="device.state.latitude")
     longitude = serializers.FloatField(source="device.state.longitude")
     speed_kph = serializers.FloatField(source="device.state.speed_kph", allow_null=True)
@@ -81,10 +81,10 @@ class DeviceStateSerializer(serializers.ModelSerializer[DeviceState]):
     """What is known of a device after its newest fix."""
 
     status = serializers.CharField()
-    last_seen_at = MomentField(allow_null=True)
-    offline_since = MomentField(allow_null=True)
-    fix_time = MomentField(allow_null=True)
-    overspeed_since = MomentField(allow_null=True)
+    last_seen_at = TimestampField(allow_null=True)
+    offline_since = TimestampField(allow_null=True)
+    fix_time = TimestampField(allow_null=True)
+    overspeed_since = TimestampField(allow_null=True)
     geofence_ids = serializers.ListField(child=serializers.IntegerField())
 
     class Meta:

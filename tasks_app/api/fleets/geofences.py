@@ -15,9 +15,9 @@ from tasks_app.api.devices import PlacedDeviceSerializer
 from tasks_app.api.fields import (
     FiniteFloatField,
     IdField,
-    MomentField,
     StorableJSONField,
     StrictModelSerializer,
+    TimestampField,
     editable_fields,
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
@@ -58,7 +58,7 @@ class GeofenceSerializer(StrictModelSerializer):
         required=False,
         help_text="Whole width of a LINESTRING in WKT; twice Traccar's polylineDistance.",
     )
-    updated_at = MomentField(read_only=True)
+    updated_at = TimestampField(read_only=True)
 
     class Meta:
         model = Geofence

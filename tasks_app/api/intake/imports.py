@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
-from tasks_app.api.fields import MomentField, StrictSerializer
+from tasks_app.api.fields import StrictSerializer, TimestampField
 from tasks_app.api.permissions import device_for, fleet_for, refusal
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole, PositionUpload
@@ -90,8 +90,8 @@ class ImportSerializer(serializers.Serializer[PositionUpload]):
     counts = ImportCountsSerializer()
     error = serializers.CharField()
     task_id = serializers.UUIDField(source="job_id")
-    created_at = MomentField()
-    finished_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    finished_at = TimestampField(allow_null=True)
 
 
 class ImportPositionsView(ApiView):

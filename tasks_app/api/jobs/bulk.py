@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import IdField, MomentField, StateField, StrictCharField, StrictSerializer
+from tasks_app.api.fields import IdField, StateField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.jobs.views import CHANGE_JOBS, ReasonBody
 from tasks_app.api.schema import describe
 from tasks_app.queries.jobs import JobFilters
@@ -26,7 +26,7 @@ class JobFilterBody(StrictSerializer):
     task = StrictCharField(max_length=100, required=False)
     worker = StrictCharField(max_length=255, required=False)
     requested_by = IdField(required=False)
-    created_after = MomentField(required=False)
+    created_after = TimestampField(required=False)
     search = StrictCharField(max_length=200, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

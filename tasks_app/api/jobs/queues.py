@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import MomentField, StrictSerializer
+from tasks_app.api.fields import StrictSerializer, TimestampField
 from tasks_app.api.permissions import HasRightSomewhere
 from tasks_app.api.schema import describe
 from tasks_app.models import FleetRole
@@ -103,7 +103,7 @@ class TaskStatsSerializer(serializers.Serializer[Any]):
 class ThroughputSerializer(serializers.Serializer[Any]):
     """Jobs that ended within one step of time."""
 
-    start = MomentField()
+    start = TimestampField()
     succeeded = serializers.IntegerField()
     failures = serializers.IntegerField()
     cancelled = serializers.IntegerField()

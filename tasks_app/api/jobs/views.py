@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import MomentField, StateField, StrictCharField, StrictSerializer
+from tasks_app.api.fields import StateField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.pagination import PageQuery, page_body
 from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
@@ -39,10 +39,10 @@ class JobSerializer(serializers.Serializer[Any]):
     requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
     schedule_id = serializers.IntegerField(allow_null=True)
     retry_of = serializers.UUIDField(allow_null=True)
-    created_at = MomentField()
-    due_at = MomentField(allow_null=True)
-    started_at = MomentField(allow_null=True)
-    finished_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    due_at = TimestampField(allow_null=True)
+    started_at = TimestampField(allow_null=True)
+    finished_at = TimestampField(allow_null=True)
     wait_seconds = serializers.FloatField(allow_null=True)
     run_seconds = serializers.FloatField(allow_null=True)
     worker_host = serializers.CharField()
@@ -72,7 +72,7 @@ class JobListQuery(PageQuery):
     task = serializers.CharField(max_length=100, required=False)
     worker = serializers.CharField(max_length=255, required=False)
     requested_by = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    created_after = MomentField(required=False)
+    created_after = TimestampField(required=False)
     search = serializers.CharField(max_length=200, required=False)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django_q.models import Schedule
 from rest_framework import serializers
 
-from tasks_app.api.fields import MomentField, StrictCharField, StrictIntegerField, StrictSerializer
+from tasks_app.api.fields import StrictCharField, StrictIntegerField, StrictSerializer, TimestampField
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.models import ScheduleState
 from tasks_app.services.schedules import InvalidSchedule, parse_args, parse_kwargs
@@ -47,7 +47,7 @@ class ScheduleBody(StrictSerializer):
         help_text="For the type cron: five fields, or six with seconds last.",
     )
     repeats = StrictIntegerField(min_value=-1, max_value=2**31 - 1, default=-1, help_text="How often; -1: for ever.")
-    next_run = MomentField(required=False, help_text="Now unless said; a cron schedule computes it.")
+    next_run = TimestampField(required=False, help_text="Now unless said; a cron schedule computes it.")
     time_zone = StrictCharField(max_length=64, allow_blank=True, default="", help_text="Empty: the server's.")
 
 
@@ -63,10 +63,10 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     minutes = serializers.IntegerField(allow_null=True)
     cron = serializers.CharField(allow_null=True)
     repeats = serializers.IntegerField()
-    next_run = MomentField(allow_null=True)
+    next_run = TimestampField(allow_null=True)
     time_zone = serializers.CharField()
     is_enabled = serializers.BooleanField()
-    last_run_at = MomentField(allow_null=True)
+    last_run_at = TimestampField(allow_null=True)
     last_task_id = serializers.UUIDField(allow_null=True)
     last_error = serializers.CharField(help_text="Why it was switched off; else empty.")
 
@@ -74,7 +74,7 @@ class ScheduleSerializer(serializers.Serializer[Any]):
 class ScheduleDetailSerializer(ScheduleSerializer):
     """One schedule and when it runs next."""
 
-    upcoming = serializers.ListField(child=MomentField(), help_text="The next three runs.")
+    upcoming = serializers.ListField(child=TimestampField(), help_text="The next three runs.")
 
 
 def registered_name(name: str) -> str:

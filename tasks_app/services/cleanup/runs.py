@@ -139,7 +139,7 @@ def scalar(sql: str, *values: Any) -> Any:
 
 
 def cutoff(now: datetime, days: int, *, name: str = "days_to_keep") -> datetime:
-    """The moment `days` before `now`. Raises InvalidLimit unless days is from 1 to 36 500."""
+    """The time `days` before `now`. Raises InvalidLimit unless days is from 1 to 36 500."""
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
         raise InvalidLimit(
             _("%(name)s must be a whole number from 1 to %(most)d, not %(value)r.")

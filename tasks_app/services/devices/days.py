@@ -27,7 +27,7 @@ from tasks_app.geo.days import day_range, day_start
 from tasks_app.geo.figures import Figures
 from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
-from tasks_app.queries.drives import Drive, moment_of, read_drive
+from tasks_app.queries.drives import Drive, datetime_of, read_drive
 from tasks_app.services.devices.odometer_moves import move_odometer
 
 logger = logging.getLogger(__name__)
@@ -190,19 +190,19 @@ def _stale_neighbours(
     known = DeviceDay.objects.filter(device=device)
     if before is not None and before.astimezone(zone).date() < days[0]:
         row = known.filter(day=before.astimezone(zone).date()).first()
-        follows = moment_of(inside[0]) if len(inside) else after
+        follows = datetime_of(inside[0]) if len(inside) else after
         if row is not None and (row.next_fix_at != follows or not row.is_settled):
             stale.append(row.day)
     if after is not None:
         row = known.filter(day=after.astimezone(zone).date()).first()
-        precedes = moment_of(inside[-1]) if len(inside) else before
+        precedes = datetime_of(inside[-1]) if len(inside) else before
         if row is not None and (row.previous_fix_at != precedes or _crosses(drive, drive.end)):
             stale.append(row.day)
     return stale
 
 
-def _crosses(drive: Drive, moment: datetime) -> bool:
-    return any(trip.started_seconds < moment.timestamp() < trip.ended_seconds for trip in drive.trips)
+def _crosses(drive: Drive, at: datetime) -> bool:
+    return any(trip.started_seconds < at.timestamp() < trip.ended_seconds for trip in drive.trips)
 
 
 def _write(
@@ -261,10 +261,10 @@ def _row(
         **{name: getattr(figures, name) for name in _COMPUTED},
         trip_count=drive.trips_started(span.start, span.end),
         stop_count=drive.stops_started(span.start, span.end),
-        first_fix_at=moment_of(times[first]),
-        last_fix_at=moment_of(times[end - 1]),
-        previous_fix_at=moment_of(times[first - 1]) if first else span.before,
-        next_fix_at=moment_of(times[end]) if end < len(times) else span.after,
+        first_fix_at=datetime_of(times[first]),
+        last_fix_at=datetime_of(times[end - 1]),
+        previous_fix_at=datetime_of(times[first - 1]) if first else span.before,
+        next_fix_at=datetime_of(times[end]) if end < len(times) else span.after,
         event_counts=events,
         is_settled=drive.is_settled,
         computed_at=now,
@@ -285,7 +285,7 @@ def _fix_before(device: Device, drive: Drive) -> datetime | None:
     """The last fix before the drive's days."""
     times = drive.fixes.times_seconds
     if place := int(np.searchsorted(times, drive.start.timestamp())):
-        return moment_of(times[place - 1])
+        return datetime_of(times[place - 1])
     found = Position.objects.filter(device=device, fix_time__lt=drive.start).order_by("-fix_time")
     return found.values_list("fix_time", flat=True).first()
 
@@ -295,6 +295,6 @@ def _fix_after(device: Device, drive: Drive) -> datetime | None:
     times = drive.fixes.times_seconds
     place = int(np.searchsorted(times, drive.end.timestamp()))
     if place < len(times):
-        return moment_of(times[place])
+        return datetime_of(times[place])
     found = Position.objects.filter(device=device, fix_time__gte=drive.end).order_by("fix_time")
     return found.values_list("fix_time", flat=True).first()

@@ -1,8 +1,8 @@
 """Trips as they happen: events of their start and end, by the very function that makes reports (docs/adr/).
 
 1. Devices with fixes that were not looked at yet, and those that fell silent on the way, are taken in batches.
-2. Of each the fixes since its last settled moment are read, one query for a batch, and its trips detected.
-3. What is certain and was not told becomes an event; the settled moment moves on. One transaction per batch.
+2. Of each the fixes since its last settled time are read, one query for a batch, and its trips detected.
+3. What is certain and was not told becomes an event; the settled time moves on. One transaction per batch.
 
 A trip is told when fixes to come can change neither its start nor that it is one, its end when they cannot move it. Fixes
 that arrive late, before what is settled, change reports and not these events.
@@ -23,7 +23,7 @@ from tasks_app.geo.motion import Timeline, Trip, timeline
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.steps import NEIGHBOURS, Steps
 from tasks_app.models import Device, Event, EventKind, TripState
-from tasks_app.queries.drives import moment_of, steps_of
+from tasks_app.queries.drives import datetime_of, steps_of
 from tasks_app.queries.positions import Track, tracks_since
 from tasks_app.services.events import complete_episodes, record_events
 from tasks_app.services.transactions import run_in_transaction
@@ -104,7 +104,7 @@ def _look(state: TripState, device: Device, fixes: Track, is_silent: bool, told:
     for trip in found.trips:
         _note(state, trip, steps, trip != found.open_trip, told)
     if going_on.open_from_seconds > state.open_from.timestamp():
-        state.open_from = moment_of(going_on.open_from_seconds)
+        state.open_from = datetime_of(going_on.open_from_seconds)
         state.context_from = _context_from(fixes, going_on.open_from_seconds, device)
 
 
@@ -119,13 +119,13 @@ def _context_from(fixes: Track, open_from_seconds: float, device: Device) -> dat
     sends_speeds = not np.isnan(fixes.speeds_kph).any()
     around = open_from_seconds - (rules.sent_reach_seconds if sends_speeds else rules.reach_seconds)
     place = max(0, int(np.searchsorted(fixes.times_seconds, around)) - NEIGHBOURS)
-    return moment_of(min(around, fixes.times_seconds[place]))
+    return datetime_of(min(around, fixes.times_seconds[place]))
 
 
 def _note(state: TripState, trip: Trip, steps: Steps, is_over: bool, told: _Told) -> None:
     """Make the events of a trip that were not made before. Forward in time only."""
-    started_at = moment_of(trip.started_seconds)
-    is_known = state.started_at is not None and moment_of(trip.ended_seconds) > state.started_at >= started_at
+    started_at = datetime_of(trip.started_seconds)
+    is_known = state.started_at is not None and datetime_of(trip.ended_seconds) > state.started_at >= started_at
     if state.started_at is not None and started_at <= state.started_at and not is_known:
         return
     if not is_known:
@@ -147,7 +147,7 @@ def _event(kind: EventKind, device_id: int, steps: Steps, trip: Trip, seconds: f
     return Event(
         device_id=device_id,
         kind=kind,
-        occurred_at=moment_of(seconds),
+        occurred_at=datetime_of(seconds),
         latitude=float(steps.latitudes[place]),
         longitude=float(steps.longitudes[place]),
         data={},
@@ -157,7 +157,7 @@ def _event(kind: EventKind, device_id: int, steps: Steps, trip: Trip, seconds: f
 def _figures(steps: Steps, trip: Trip) -> dict[str, Any]:
     place = int(np.searchsorted(steps.times, trip.started_seconds))
     return {
-        "started_at": moment_of(trip.started_seconds).isoformat(),
+        "started_at": datetime_of(trip.started_seconds).isoformat(),
         "distance_meters": round(trip.distance_meters, 1),
         "duration_seconds": round(trip.duration_seconds, 3),
         "max_speed_kph": round(trip.max_speed_kph, 1),

@@ -134,7 +134,7 @@ def _keep_refused(sent: Sequence[tuple[Fix | UnlocatedAlarm, datetime]], rejecte
     entries = [
         QuarantineEntry(bad.code, bad.detail, msgspec.json.encode(one), one.device_id) for bad, one, _ in refused
     ]
-    received_at = max(moment for _, _, moment in refused)
+    received_at = max(at for _, _, at in refused)
     quarantine_entries(entries, source=FixSource.INBOX, device_pk=None, received_at=received_at)
 
 

@@ -117,13 +117,13 @@ def copy_rows(columns: FixColumns) -> bytes:
     return copy_stream((*integers, *floats, columns.accuracies), texts)
 
 
-def _microseconds(moments: Sequence[datetime]) -> IntArray:
+def _microseconds(times: Sequence[datetime]) -> IntArray:
     """Since 1970. A float has room for the microseconds of any sensible year, after rounding."""
-    return np.rint(np.array([moment.timestamp() for moment in moments]) * 1e6).astype(np.int64)
+    return np.rint(np.array([at.timestamp() for at in times]) * 1e6).astype(np.int64)
 
 
 def _received_us(received_at: Sequence[datetime]) -> IntArray:
-    if received_at and all(moment is received_at[0] for moment in received_at):
+    if received_at and all(at is received_at[0] for at in received_at):
         return np.repeat(_microseconds(received_at[:1]), len(received_at))
     return _microseconds(received_at)
 

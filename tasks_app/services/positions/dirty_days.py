@@ -55,5 +55,5 @@ def _array(values: Iterable[object]) -> str:
 
 def _ordinals(blocks: npt.NDArray[np.int64], zone: ZoneInfo) -> list[int]:
     """The local day, as a number, in which each block begins."""
-    moments = (datetime.fromtimestamp(block * _BLOCK_SECONDS, tz=UTC) for block in blocks.tolist())
-    return [moment.astimezone(zone).toordinal() for moment in moments]
+    times = (datetime.fromtimestamp(block * _BLOCK_SECONDS, tz=UTC) for block in blocks.tolist())
+    return [at.astimezone(zone).toordinal() for at in times]

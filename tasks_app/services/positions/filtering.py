@@ -128,8 +128,8 @@ def alarms_of_filtered(
         columns = part.columns
         for row in part.rows:
             if has_alarm(attributes := columns.attributes[row]):
-                pk, moment = int(columns.device_pks[columns.device[row]]), from_microseconds(int(columns.times_us[row]))
-                unlocated = alarm_from(unique_ids[pk], moment, attributes)
+                pk, at = int(columns.device_pks[columns.device[row]]), from_microseconds(int(columns.times_us[row]))
+                unlocated = alarm_from(unique_ids[pk], at, attributes)
                 found.append((unlocated, from_microseconds(int(columns.received_us[row]))))
     return found
 

@@ -92,7 +92,7 @@ def _cross(
     ):
         position = int(positions[row])
         began = pending[int(device_of[row]), column] if since < 0 else _place(forward, int(positions[since]))
-        occurred_at = _moment(began["since"]) if since < 0 else forward.moment(int(positions[since]))
+        occurred_at = _datetime(began["since"]) if since < 0 else forward.fix_time(int(positions[since]))
         if is_open(fences.windows[column], occurred_at, fences.zone):
             found.append((position, _crossing(forward, position, fences, column, bool(entered), began, occurred_at)))
     return found
@@ -165,7 +165,7 @@ def _place(forward: Forward, position: int) -> dict[str, float]:
     return place if np.isnan(speed_kph) else {**place, "speed_kph": round(speed_kph, 1)}
 
 
-def _moment(seconds: float) -> datetime:
+def _datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 

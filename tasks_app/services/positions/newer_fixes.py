@@ -52,12 +52,12 @@ class Forward:
     def lasts(self) -> npt.NDArray[np.intp]:
         return np.append(self.starts[1:], len(self.rows)) - 1
 
-    def moment(self, position: int) -> datetime:
+    def fix_time(self, position: int) -> datetime:
         return from_microseconds(int(self.columns.times_us[self.rows[position]]))
 
     def event(self, kind: EventKind, position: int, **fields: Any) -> Event:
         """An unsaved event at the place of a row, and at its time unless `occurred_at` says otherwise."""
-        fields = {"occurred_at": self.moment(position), **self._place(position), **fields}
+        fields = {"occurred_at": self.fix_time(position), **self._place(position), **fields}
         return Event(device_id=self.states[self.device[position]].device_id, kind=kind, **fields)
 
     def place_before(self, position: int) -> dict[str, float | None]:

@@ -62,7 +62,7 @@ def fixes_before(columns: FixColumns, numbers: npt.NDArray[np.intp]) -> dict[int
     """By primary key of these devices (numbers): the newest stored fix before its first row, if one is within a day."""
     if not len(numbers):
         return {}
-    times = _moments(columns, columns.starts[numbers])
+    times = _fix_times(columns, columns.starts[numbers])
     pks = columns.device_pks[numbers].tolist()
     with connection.cursor() as cursor:
         cursor.execute(_BEFORE, [pks, times, min(times) - timedelta(days=1), max(times)])
@@ -74,7 +74,7 @@ def fixes_before(columns: FixColumns, numbers: npt.NDArray[np.intp]) -> dict[int
 
 def stored_already(columns: FixColumns, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
     """Which of these rows are stored, shape (len(rows),)."""
-    times = _moments(columns, rows)
+    times = _fix_times(columns, rows)
     pks = columns.device_pks[columns.device[rows]].tolist()
     found = np.zeros(len(rows), dtype=np.bool_)
     with connection.cursor() as cursor:
@@ -83,7 +83,7 @@ def stored_already(columns: FixColumns, rows: npt.NDArray[np.intp]) -> npt.NDArr
     return found
 
 
-def _moments(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[datetime]:
+def _fix_times(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[datetime]:
     return [_EPOCH + timedelta(microseconds=time_us) for time_us in columns.times_us[rows].tolist()]
 
 

@@ -124,7 +124,7 @@ def _episode_event(forward: Forward, position: int, start: OverspeedStart, geofe
 def _end_event(forward: Forward, position: int, end: OverspeedEnd) -> Event:
     """After a silence the episode ended at the last fix before it, not where the device was heard of again."""
     place: dict[str, float | None] = {}
-    if end.ended_at < forward.moment(position):
+    if end.ended_at < forward.fix_time(position):
         place = forward.place_before(position)
     return forward.event(EventKind.OVERSPEED_END, position, occurred_at=end.ended_at, data=end_event_data(end), **place)
 
@@ -170,7 +170,7 @@ def _advance_states(
     for state, (position, ignition_now, is_moving), seconds_run in zip(
         forward.states, ends, engine_seconds.tolist(), strict=True
     ):
-        state.fix_time = forward.moment(position)
+        state.fix_time = forward.fix_time(position)
         state.is_moving = bool(is_moving)
         state.ignition = None if ignition_now < 0 else bool(ignition_now)
         state.engine_seconds += seconds_run

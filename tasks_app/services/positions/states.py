@@ -192,11 +192,9 @@ def _copy_moved(states: Sequence[State]) -> bytes:
     return copy_stream(columns, [None if state.attributes is None else encode(state.attributes) for state in states])
 
 
-def _postgres_us(moments: Sequence[datetime | None]) -> npt.NDArray[np.int64]:
+def _postgres_us(times: Sequence[datetime | None]) -> npt.NDArray[np.int64]:
     # Exact to the microsecond, which a float of seconds is for any sensible year after rounding.
-    known_us = [
-        _INFINITY_US if moment is None else round(moment.timestamp() * 1e6) - POSTGRES_EPOCH_US for moment in moments
-    ]
+    known_us = [_INFINITY_US if at is None else round(at.timestamp() * 1e6) - POSTGRES_EPOCH_US for at in times]
     return np.array(known_us, dtype=np.int64)
 
 
@@ -211,6 +209,6 @@ def before_arrays(states: Sequence[State]) -> Before:
     )
 
 
-def from_microseconds(moment_us: int) -> datetime:
+def from_microseconds(time_us: int) -> datetime:
     """The aware UTC time of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=moment_us)
+    return _EPOCH + timedelta(microseconds=time_us)

@@ -106,7 +106,7 @@ def store_fixes(
     result = run_in_transaction(work, should_retry=is_missing_partition)
     unlocated = [one for one, _ in result.filtered_alarms]
     result.events += record_unlocated_alarms(
-        unlocated, [moment for _, moment in result.filtered_alarms], user_id=user_id
+        unlocated, [at for _, at in result.filtered_alarms], user_id=user_id
     ).events
     return result
 

@@ -41,7 +41,7 @@ from tasks_app.services.schedules.calls import (
     recurrence_of,
     resolve_call,
     schedulable_task,
-    zone_of,
+    schedule_zone,
 )
 from tasks_app.signals import schedule_switched_off
 
@@ -120,7 +120,7 @@ def _following_run(schedule: Schedule, state: ScheduleState, now: datetime) -> d
     due = schedule.next_run
     if schedule.schedule_type == ONCE:
         return None
-    zone = zone_of(state.time_zone)
+    zone = schedule_zone(state.time_zone)
     recurrence = recurrence_of(schedule, due, state.anchor_at, zone)
     state.anchor_at = recurrence.anchor
     made_up_for = _CATCH_UP if settings.Q_CLUSTER.get("catch_up") else timedelta(0)
@@ -238,8 +238,8 @@ def save_schedule(schedule: Schedule, *, user: Any, time_zone: str = "", now: da
     permitted_call(schedule, user, now)
     schedule.save()
     if schedule.schedule_type == CRON:
-        recurrence = recurrence_of(schedule, now, None, zone_of(time_zone))
-        schedule.next_run = next_run(recurrence, now, zone_of(time_zone))
+        recurrence = recurrence_of(schedule, now, None, schedule_zone(time_zone))
+        schedule.next_run = next_run(recurrence, now, schedule_zone(time_zone))
         schedule.save(update_fields=["next_run"])
     ScheduleState.objects.update_or_create(schedule=schedule, defaults={"time_zone": time_zone, "last_error": ""})
     return schedule
@@ -252,7 +252,7 @@ def validate_schedule(schedule: Schedule, *, time_zone: str = "") -> None:
         "func": lambda: schedulable_task(schedule.func or ""),
         "args": lambda: parse_args(schedule.args),
         "kwargs": lambda: parse_kwargs(schedule.kwargs),
-        "time_zone": lambda: zone_of(time_zone),
+        "time_zone": lambda: schedule_zone(time_zone),
         "cron": lambda: validate_cron(schedule.cron) if schedule.schedule_type == CRON else None,
     }
     for field, check in checks.items():

@@ -48,7 +48,7 @@ def resolve_call(schedule: Schedule, due: datetime) -> ScheduledCall:
     return call
 
 
-def zone_of(time_zone: str) -> ZoneInfo:
+def schedule_zone(time_zone: str) -> ZoneInfo:
     """The time zone of that name, the server's for an empty one. Raises InvalidSchedule."""
     try:
         return ZoneInfo(time_zone or settings.TIME_ZONE)
@@ -78,7 +78,7 @@ def due_times(
     runs = [schedule.next_run]
     if schedule.schedule_type == ONCE:
         return runs[:count]
-    zone = zone_of(time_zone)
+    zone = schedule_zone(time_zone)
     recurrence = recurrence_of(schedule, schedule.next_run, anchor, zone)
     if schedule.repeats > 0:
         count = min(count, schedule.repeats)

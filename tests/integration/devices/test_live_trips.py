@@ -10,7 +10,7 @@ import pytest
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, EventKind, TripState
-from tasks_app.queries.drives import moment_of, read_drive
+from tasks_app.queries.drives import datetime_of, read_drive
 from tasks_app.services.devices.live_trips import record_trips
 from tasks_app.services.positions.store import store_fixes
 from tasks_app.signals import events_recorded
@@ -57,7 +57,7 @@ def event_trips(device) -> list[tuple]:
 def report_trips(device, start, end) -> list[tuple]:
     trips = read_drive(device, start, end).trips
     return [
-        (moment_of(trip.started_seconds), moment_of(trip.ended_seconds), round(trip.distance_meters, 1))
+        (datetime_of(trip.started_seconds), datetime_of(trip.ended_seconds), round(trip.distance_meters, 1))
         for trip in trips
     ]
 
