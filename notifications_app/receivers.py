@@ -18,7 +18,7 @@ from tasks_app.signals import events_recorded, schedule_switched_off, system_tro
 
 
 @receiver(events_recorded, dispatch_uid="notifications_app.write_outbox")
-def note_recorded_events(*, events: Sequence[Event], **_signal: Any) -> None:
+def write_recorded_events(*, events: Sequence[Event], **_signal: Any) -> None:
     """Write these events to the outbox; it commits, or rolls back, with the events."""
     write_outbox(events, now=timezone.now())
 
