@@ -57,7 +57,7 @@ def listen(name: str) -> str:
     """Have the rules hear of events, or not."""
     events_recorded.disconnect(dispatch_uid=UID)
     if name == "on":
-        events_recorded.connect(receivers.note_recorded_events, dispatch_uid=UID)
+        events_recorded.connect(receivers.write_recorded_events, dispatch_uid=UID)
     return name
 
 
