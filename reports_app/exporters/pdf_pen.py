@@ -18,6 +18,8 @@ from reports_app.exporters.pdf_shaping import clean, cut, pieces
 
 WIDTH, HEIGHT = landscape(A4)
 MARGIN = 36.0
+# Letters that a line may have: only they are shaped, however long a text is.
+_MOST_LETTERS = 400
 INK, SUBTLE, LINE, TINT, ACCENT = "#1b2330", "#5b6675", "#c9d1dc", "#eef2f8", "#1f64d8"
 
 
@@ -102,9 +104,9 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 def fitted(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """The text, cut with an ellipsis where it is wider than that."""
-    if text_width(text, size, bold=bold) <= width:
+    if _fits(text, width, size, bold):
         return text
-    low, high = 0, min(len(text), 400)
+    low, high = 0, min(len(text), _MOST_LETTERS)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (
@@ -118,7 +120,7 @@ def wrapped(text: str, width: float, size: float, *, bold: bool = False, lines: 
     found, rest = [""], text.split()
     for index, word in enumerate(rest):
         longer = f"{found[-1]} {word}".strip()
-        if text_width(longer, size, bold=bold) <= width or not found[-1]:
+        if not found[-1] or _fits(longer, width, size, bold):
             found[-1] = longer
         elif len(found) == lines:
             found[-1] = " ".join([found[-1], *rest[index:]])
@@ -126,6 +128,10 @@ def wrapped(text: str, width: float, size: float, *, bold: bool = False, lines: 
         else:
             found.append(word)
     return [fitted(line, width, size, bold=bold) for line in found]
+
+
+def _fits(text: str, width: float, size: float, bold: bool) -> bool:
+    return len(text) <= _MOST_LETTERS and text_width(text, size, bold=bold) <= width
 
 
 class _NumberedCanvas(Canvas):

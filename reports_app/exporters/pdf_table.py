@@ -35,7 +35,7 @@ def draw_table(pen: Pen, table: TextTable) -> None:
     if not pen.room(70):
         pen.new_page()
     pen.y -= 20
-    pen.text(MARGIN, pen.y, table.name, 11, bold=True)
+    pen.text(MARGIN, pen.y, fitted(table.name, WIDTH - 2 * MARGIN, 11, bold=True), 11, bold=True)
     pen.y -= 8
     _draw_header(pen, table, widths)
     for index, row in enumerate(table.rows):

@@ -13,7 +13,8 @@ from pypdf import PdfReader
 
 from reports_app.exporters import get_exporter
 from reports_app.exporters.pdf_fonts import report_font
-from reports_app.exporters.pdf_pen import fitted, text_width
+from reports_app.exporters import pdf_pen
+from reports_app.exporters.pdf_pen import MARGIN, WIDTH, Pen, fitted, text_width, wrapped
 from reports_app.exporters.pdf_shaping import cut, pieces
 from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section
 
@@ -103,6 +104,29 @@ def test_a_text_is_not_cut_between_a_letter_and_its_marks(word):
     assert text_width(shown, 8) <= 100
     rest = word[len(shown.rstrip("…")) :].lstrip()
     assert unicodedata.category(rest[0])[0] != "M"
+
+
+@pytest.mark.parametrize("part", ["ភ្នំពេញ", "\u0301", "\ue000", "👩\u200d", "x"])
+def test_a_text_that_no_line_can_hold_is_not_shaped_as_a_whole(part, monkeypatch):
+    lengths = []
+    monkeypatch.setattr(pdf_pen, "pieces", lambda text, bold: lengths.append(len(text)) or pieces(text, bold))
+    fitted("e" + part * 20_000, 100, 8.25)
+    wrapped("e" + part * 20_000 + " e", 100, 8.25)
+    assert max(lengths) <= 500
+
+
+@pytest.mark.parametrize("letter", ["字", "W", "\ue000", "ﷺ"])
+def test_no_name_is_drawn_beyond_the_page(letter, tmp_path, monkeypatch):
+    ends = []
+    draw = Pen.text
+
+    def measured(pen, x, y, text, size, *, bold=False, align="left", **kwargs):
+        ends.append(x + (text_width(text, size, bold=bold) if align == "left" else 0))
+        draw(pen, x, y, text, size, bold=bold, align=align, **kwargs)
+
+    monkeypatch.setattr(Pen, "text", measured)
+    text_of_pdf(letter * 100, tmp_path)
+    assert max(ends) <= WIDTH - MARGIN
 
 
 def test_a_text_of_marks_alone_can_be_cut():
