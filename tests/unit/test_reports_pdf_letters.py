@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from reports_app.exporters import get_exporter
+from reports_app.exporters import get_exporter, pdf_pen
 from reports_app.exporters.pdf_fonts import report_font
-from reports_app.exporters import pdf_pen
 from reports_app.exporters.pdf_pen import MARGIN, WIDTH, Pen, fitted, text_width, wrapped
 from reports_app.exporters.pdf_shaping import cut, pieces
 from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section
