@@ -9,9 +9,16 @@ from django.views.decorators.http import require_safe
 
 from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportExpired, ReportNotReady
-from reports_app.exporters import EXPORTERS, formats_of
+from reports_app.exporters import EXPORTERS
 from reports_app.models import ReportFile
-from reports_app.services.files import SharedReport, check_ready, find_or_start_export, read_link, report_link
+from reports_app.services.files import (
+    SharedReport,
+    check_ready,
+    find_or_start_export,
+    formats_of,
+    read_link,
+    report_link,
+)
 from reports_app.services.notify import about_report
 from tasks_app.engine import EngineError
 

@@ -36,22 +36,17 @@ def required(name: str, development_default: str) -> str:
     raise ImproperlyConfigured(f"{name} must be set in the environment (or set DEBUG=1 for development).")
 
 
-def local_server_urls() -> tuple[str, str]:
-    """Return the URLs of the PostgreSQL and the Valkey of `manage.py services start`; empty ones in production."""
-    if not DEBUG:
-        return "", ""
-    # Production imports nothing of trackerproject.dev.
+LOCAL_DATABASE_URL = LOCAL_REDIS_URL = ""
+if DEBUG:  # Production imports nothing of trackerproject.dev.
     from trackerproject.dev.embedded import default_database_url, default_redis_url
 
-    return default_database_url(BASE_DIR), default_redis_url(BASE_DIR)
-
-
-LOCAL_DATABASE_URL, LOCAL_REDIS_URL = local_server_urls()
+    LOCAL_DATABASE_URL, LOCAL_REDIS_URL = default_database_url(BASE_DIR), default_redis_url(BASE_DIR)
 SECRET_KEY = required("SECRET_KEY", "development-only-key-never-used-in-production-0123456789")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # The first encrypts secrets of channels, all decrypt (docs/channels.md); a list of its own survives a new SECRET_KEY.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY, *SECRET_KEY_FALLBACKS])
 ALLOWED_HOSTS = [host for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if host]
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATABASE_URL = required("DATABASE_URL", LOCAL_DATABASE_URL)
 REDIS_URL = required("REDIS_URL", LOCAL_REDIS_URL)
@@ -83,8 +78,7 @@ INSTALLED_APPS = [
     "reports_app",
     "django_q",
     *(["trackerproject.dev"] if DEBUG else []),
-    # Apps of your own, for example with tasks of your own.
-    *env.list("EXTRA_APPS", default=[]),
+    *env.list("EXTRA_APPS", default=[]),  # for example with tasks of your own
 ]
 
 MIDDLEWARE = [
@@ -117,7 +111,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ],
+            ]
         },
     },
 ]
@@ -177,65 +171,73 @@ TASK_ENGINE = {
     "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
 }
 
-# --- Positions, retention ---------------------------------------------------------------------------------------------
+# --- Positions and their intake ---------------------------------------------------------------------------------------
 
 MAX_BATCH_FIXES = env.int("MAX_BATCH_FIXES", default=5000)
 MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
 # The largest file of positions that may be uploaded for an import.
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=256 * 1024 * 1024)
 OFFLINE_AFTER_MINUTES = env.int("OFFLINE_AFTER_MINUTES", default=15)
-ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
-# Nobody is told of more events than this within ten minutes: the others come in one digest.
-ALERT_FLOOD_EVENTS = env.int("ALERT_FLOOD_EVENTS", default=100)
-# Late events of the last day become one digest from this many on; fewer are only recorded. 0: never.
-ALERT_BACKLOG_EVENTS = env.int("ALERT_BACKLOG_EVENTS", default=10)
-# When administrators are told that something is wrong: a job that waits too long, many failures of a task within an hour.
-SYSTEM_ALERT_QUEUE_AGE_MINUTES = env.int("SYSTEM_ALERT_QUEUE_AGE_MINUTES", default=10)
-SYSTEM_ALERT_FAILED_JOBS = env.int("SYSTEM_ALERT_FAILED_JOBS", default=50)
-SYSTEM_ALERT_DISK_PERCENT = env.int("SYSTEM_ALERT_DISK_PERCENT", default=90)
-# Of the fixes that filters keep out, so many of each device are kept with their reason.
+# The number of rejected fixes that are kept per device, with the reason.
 FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
-# Partitions for so many days ahead are made daily; anything else is made when its first fix arrives.
+QUARANTINE_MAX_ROWS = env.int("QUARANTINE_MAX_ROWS", default=1000)
+# Partitions are created daily for so many days ahead, and for any other day when its first fix arrives.
 PARTITION_DAYS_AHEAD = env.int("PARTITION_DAYS_AHEAD", default=7)
-# How long things are kept where the admin's retention settings say nothing; a variable RETENTION_..._DAYS each.
-RETENTION_DAYS = retention_days(env)
-REPORT_KEEP_DAYS = RETENTION_DAYS["reports"]
-ARCHIVE_POSITIONS = env.bool("ARCHIVE_POSITIONS", default=False)
-DUPLICATE_POSITION_METERS = env.float("DUPLICATE_POSITION_METERS", default=1.0)
-DUPLICATE_POSITION_SECONDS = env.float("DUPLICATE_POSITION_SECONDS", default=1.0)
-# A cleanup stops by itself after this long and goes on at its next run. Below the queue's time limit.
-CLEANUP_MAX_SECONDS = env.int("CLEANUP_MAX_SECONDS", default=3000)
-# In TIME_ZONE, Monday to Friday; the database is then not optimized unless asked expressly. Empty: there are none.
-BUSINESS_HOURS = env.str("BUSINESS_HOURS", default="07:00-19:00")
-# How large the database may become; 0: no budget. Administrators are told so many days before it is reached.
-STORAGE_BUDGET_BYTES = env.int("STORAGE_BUDGET_BYTES", default=0)
-STORAGE_ALERT_DAYS = env.int("STORAGE_ALERT_DAYS", default=30)
-MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
-# A report as young as this answers the same request again, even if data came in since.
-REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
-# A report of more rows than this is written to a file by a job, not while somebody waits for the download.
-REPORT_INLINE_ROWS = env.int("REPORT_INLINE_ROWS", default=20_000)
-# Who asked for a report that took longer than this is told that it is ready.
-REPORT_NOTICE_AFTER_SECONDS = env.int("REPORT_NOTICE_AFTER_SECONDS", default=120)
-# Of the scheduled reports missed while the system was down the latest is made up for, if it is not older than this.
-REPORT_CATCH_UP_DAYS = env.int("REPORT_CATCH_UP_DAYS", default=7)
-# So many failures in a row switch a report schedule off.
-REPORT_SCHEDULE_MAX_FAILURES = env.int("REPORT_SCHEDULE_MAX_FAILURES", default=5)
-# Scheduled reports larger than this are sent as links.
-REPORT_MAX_ATTACHMENT_BYTES = env.int("REPORT_MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
-# How devices send (docs/devices.md). Unsigned: knowing a device's identifier is enough, unless it holds a key.
+# Ways in for devices (docs/devices.md). Unsigned: a device's identifier is enough, unless the device has a key.
 INGEST_ALLOW_UNSIGNED = env.bool("INGEST_ALLOW_UNSIGNED", default=False)
 INGEST_REGISTER_UNKNOWN = env.str("INGEST_REGISTER_UNKNOWN", default="")
 INGEST_REGISTER_MAX_DEVICES = env.int("INGEST_REGISTER_MAX_DEVICES", default=1000)
-# So many unknown devices may join in an hour: in all, and from one address (but a Traccar server with its token).
+# Unknown devices that are registered per hour: in all, and from one address (except a Traccar server with its token).
 INGEST_REGISTER_PER_HOUR = env.int("INGEST_REGISTER_PER_HOUR", default=200)
 INGEST_REGISTER_PER_ADDRESS_PER_HOUR = env.int("INGEST_REGISTER_PER_ADDRESS_PER_HOUR", default=20)
 INGEST_OSMAND_SPEED_UNIT = env.str("INGEST_OSMAND_SPEED_UNIT", default="knots")
 INGEST_DEVICE_PER_MINUTE = env.int("INGEST_DEVICE_PER_MINUTE", default=6000)
 INGEST_REFUSALS_PER_MINUTE = env.int("INGEST_REFUSALS_PER_MINUTE", default=300)
 TRACCAR_FORWARD_TOKEN = env.str("TRACCAR_FORWARD_TOKEN", default="")
-QUARANTINE_MAX_ROWS = env.int("QUARANTINE_MAX_ROWS", default=1000)
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
+
+# --- Alerts -----------------------------------------------------------------------------------------------------------
+
+ALERT_MAX_AGE_MINUTES = env.int("ALERT_MAX_AGE_MINUTES", default=15)
+# The number of events within ten minutes that notify a person one by one; further ones are merged into a digest.
+ALERT_FLOOD_EVENTS = env.int("ALERT_FLOOD_EVENTS", default=100)
+# The number of late events of the last day from which on they make a digest; fewer are only recorded. 0: no digest.
+ALERT_BACKLOG_EVENTS = env.int("ALERT_BACKLOG_EVENTS", default=10)
+# Limits above which administrators are notified: the age of a waiting job, failures of one task within an hour, disk use.
+SYSTEM_ALERT_QUEUE_AGE_MINUTES = env.int("SYSTEM_ALERT_QUEUE_AGE_MINUTES", default=10)
+SYSTEM_ALERT_FAILED_JOBS = env.int("SYSTEM_ALERT_FAILED_JOBS", default=50)
+SYSTEM_ALERT_DISK_PERCENT = env.int("SYSTEM_ALERT_DISK_PERCENT", default=90)
+
+# --- Retention and clean-up -------------------------------------------------------------------------------------------
+
+# Defaults of the retention settings in the admin; one variable RETENTION_..._DAYS each.
+RETENTION_DAYS = retention_days(env)
+REPORT_KEEP_DAYS = RETENTION_DAYS["reports"]
+ARCHIVE_POSITIONS = env.bool("ARCHIVE_POSITIONS", default=False)
+DUPLICATE_POSITION_METERS = env.float("DUPLICATE_POSITION_METERS", default=1.0)
+DUPLICATE_POSITION_SECONDS = env.float("DUPLICATE_POSITION_SECONDS", default=1.0)
+# A clean-up stops after this time and continues at its next run. Below the time limit of its queue.
+CLEANUP_MAX_SECONDS = env.int("CLEANUP_MAX_SECONDS", default=3000)
+# In TIME_ZONE, Monday to Friday. The database is not optimized during these hours unless forced. Empty: no such hours.
+BUSINESS_HOURS = env.str("BUSINESS_HOURS", default="07:00-19:00")
+# The size allowed for the database (0: unlimited); administrators are notified so many days before.
+STORAGE_BUDGET_BYTES = env.int("STORAGE_BUDGET_BYTES", default=0)
+STORAGE_ALERT_DAYS = env.int("STORAGE_ALERT_DAYS", default=30)
+
+# --- Reports ----------------------------------------------------------------------------------------------------------
+
+MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
+# A report younger than this answers an equal request, even if data arrived since.
+REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
+# A report of more rows than this is written to a file by a job, not during the request for the download.
+REPORT_INLINE_ROWS = env.int("REPORT_INLINE_ROWS", default=20_000)
+# The requester of a report that took longer than this is notified when it is ready.
+REPORT_NOTICE_AFTER_SECONDS = env.int("REPORT_NOTICE_AFTER_SECONDS", default=120)
+# Of the runs of a report schedule that were missed, the latest is made up for if it is not older than this.
+REPORT_CATCH_UP_DAYS = env.int("REPORT_CATCH_UP_DAYS", default=7)
+# The number of failures in a row after which a report schedule is switched off.
+REPORT_SCHEDULE_MAX_FAILURES = env.int("REPORT_SCHEDULE_MAX_FAILURES", default=5)
+# The files of a scheduled report are sent as links if they are larger than this.
+REPORT_MAX_ATTACHMENT_BYTES = env.int("REPORT_MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
 
 # --- Live (WebSocket) -------------------------------------------------------------------------------------------------
 
@@ -251,9 +253,9 @@ CHANNEL_LAYERS = {
 }
 LIVE_MAX_CONNECTIONS_PER_USER = env.int("LIVE_MAX_CONNECTIONS_PER_USER", default=20)
 LIVE_AUTHENTICATE_SECONDS = env.float("LIVE_AUTHENTICATE_SECONDS", default=10.0)
-# Who logged out, or lost a fleet, is told nothing any more at once; after at most this long where nobody said so.
+# Connections of users who logged out or lost a fleet end at once, or after this time if the change was not announced.
 LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", default=1.0)
-# What was missed (Redis away, a device renamed) is read from the database this often.
+# The interval at which devices are read again from the database, for changes that were missed.
 LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)
 
 # --- Security ---------------------------------------------------------------------------------------------------------
@@ -299,9 +301,9 @@ CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_HTTP
 SECURE_HSTS_PRELOAD = not INSECURE_HTTP
-# Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses, networks, "unix" (trackerproject/proxies.py).
+# Proxies whose X-Forwarded-For and X-Forwarded-Proto are accepted: addresses, networks, "unix" (trackerproject/proxies.py).
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
-# A proxy on this machine that tells the scheme alone; one of TRUSTED_PROXIES does that anyway.
+# Accept X-Forwarded-Proto, but no address, from a proxy on this machine. Not needed for one of TRUSTED_PROXIES.
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 TLS_PROXIES = [*TRUSTED_PROXIES, *(["127.0.0.0/8", "::1", "unix"] if BEHIND_TLS_PROXY else [])]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES

@@ -24,10 +24,10 @@ from reports_app.admin.chart import chart_of
 from reports_app.admin.request_form import ReportRequestForm
 from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportNotReady, ReportStateConflict
-from reports_app.exporters import formats_of
-from reports_app.models import UNFINISHED, Report, ReportFile, ReportFormat, ReportState
+from reports_app.exporters import EXPORTERS
+from reports_app.models import UNFINISHED, Report, ReportFile, ReportState
 from reports_app.queries import preview_of, report_display_settings, report_zone
-from reports_app.services.files import find_or_start_export
+from reports_app.services.files import find_or_start_export, formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from reports_app.services.requests import REPEATABLE, request_report
 from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
@@ -298,7 +298,7 @@ def _format_links(report: Report) -> list[dict[str, str]]:
     return [
         {
             "format": name,
-            "label": str(ReportFormat(name).label),
+            "label": EXPORTERS[name].label,
             "url": reverse("admin:reports_app_report_as", args=[report.pk, name]),
         }
         for name in formats_of(report.kind)

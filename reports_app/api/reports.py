@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from reports_app.exceptions import ReportStateConflict
-from reports_app.exporters import formats_of
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.queries import (
     CHANGE_REPORTS,
@@ -23,6 +22,7 @@ from reports_app.queries import (
     visible_report,
     visible_reports,
 )
+from reports_app.services.files import formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict

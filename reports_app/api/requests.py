@@ -16,10 +16,11 @@ from rest_framework.reverse import reverse
 
 from reports_app.api.downloads import refuse_unless_ready
 from reports_app.api.reports import ReportSerializer, report_for
-from reports_app.exporters import EXPORTERS, check_format
+from reports_app.exporters import EXPORTERS
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.periods import last_ended_day, parse_time
 from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS
+from reports_app.services.files import check_format
 from reports_app.services.requests import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted, start

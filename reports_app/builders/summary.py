@@ -32,6 +32,9 @@ COUNTS = [
     Column("fixes", _("Positions"), ColumnKind.INTEGER),
 ]
 
+# Its rows have no coordinates, so there are no files of it in geographic formats.
+HAS_PLACES = False
+
 
 def build(report: Report) -> ReportTable:
     """The summary of one device."""

@@ -40,6 +40,9 @@ UNSEEN_EXIT = gettext_noop("Exit not seen")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT)
 
+# Its rows have no coordinates, so there are no files of it in geographic formats.
+HAS_PLACES = False
+
 
 @dataclass(frozen=True, slots=True)
 class Crossing:

@@ -11,11 +11,12 @@ from reports_app.table import DisplaySettings, ReportTable
 class Exporter(ABC):
     """Writes one format. Stateless; knows tables, never a report's kind.
 
-    `is_for_people`: the file is in the reader's units, zone and language; without it every reader gets the same file.
-    `needs_places`: only tables with coordinates can be written.
+    `label`: the name of the format. `is_for_people`: a file is in the language, time zone and units of `display`; without
+    it all users get the same file. `needs_places`: only tables with coordinates can be written.
     """
 
     format: str
+    label: str
     extension: str
     content_type: str
     is_for_people: bool = False

@@ -38,6 +38,7 @@ class CsvExporter(Exporter):
     """Comma separated, CRLF line ends, UTF-8 with a byte order mark, times on the reader's clock with their offset."""
 
     format = "csv"
+    label = "CSV"
     extension = "csv"
     content_type = "text/csv; charset=utf-8"
     is_for_people = True

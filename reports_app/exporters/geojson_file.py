@@ -34,6 +34,7 @@ class GeoJsonExporter(Exporter):
     """A FeatureCollection; properties name the `section` of each feature."""
 
     format = "geojson"
+    label = "GeoJSON"
     extension = "geojson"
     content_type = "application/geo+json"
     needs_places = True

@@ -41,6 +41,7 @@ class GpxExporter(Exporter):
     """Waypoints come before tracks, as the schema asks."""
 
     format = "gpx"
+    label = "GPX"
     extension = "gpx"
     content_type = "application/gpx+xml"
     needs_places = True

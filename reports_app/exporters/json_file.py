@@ -34,6 +34,7 @@ class JsonExporter(Exporter):
     """{"kind", "title", "subject", "range_start", "range_end", "time_zone", "sections": [{..., "rows", "totals"}]}."""
 
     format = "json"
+    label = "JSON"
     extension = "json"
     content_type = "application/json"
 

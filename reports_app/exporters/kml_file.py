@@ -35,6 +35,7 @@ class KmlExporter(Exporter):
     """A track is a line, cut where the device was silent for long; other rows are placemarks with their values."""
 
     format = "kml"
+    label = "KML"
     extension = "kml"
     content_type = "application/vnd.google-earth.kml+xml"
     is_for_people = True

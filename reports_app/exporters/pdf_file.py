@@ -16,6 +16,7 @@ class PdfExporter(Exporter):
     """A4, landscape."""
 
     format = "pdf"
+    label = "PDF"
     extension = "pdf"
     content_type = "application/pdf"
     is_for_people = True

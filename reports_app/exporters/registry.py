@@ -1,4 +1,4 @@
-"""Which exporter writes which format."""
+"""The exporter of each format, the most general format first."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ EXPORTERS: dict[str, Exporter] = {
         KmlExporter(),
     )
 }
-# Kinds whose tables have no coordinates: geographic formats do not exist for them.
-WITHOUT_PLACES = frozenset({"summary", "visits"})
 
 
 def get_exporter(format: str) -> Exporter:
@@ -38,21 +36,3 @@ def get_exporter(format: str) -> Exporter:
             "unknown_format", detail % {"format": format, "known": ", ".join(EXPORTERS)}, field="format"
         )
     return EXPORTERS[format]
-
-
-def formats_of(kind: str) -> list[str]:
-    """The formats a report of this kind can be written in, the most general first."""
-    return [format for format, exporter in EXPORTERS.items() if not exporter.needs_places or kind not in WITHOUT_PLACES]
-
-
-def check_format(kind: str, format: str) -> None:
-    """Raise InvalidReport (unknown_format, format_without_places) unless reports of this kind exist in this format."""
-    get_exporter(format)
-    if format not in formats_of(kind):
-        detail = _(
-            "A report of the kind “%(kind)s” has no places for a file of the format %(format)s; choose %(known)s."
-        )
-        known = ", ".join(formats_of(kind))
-        raise InvalidReport(
-            "format_without_places", detail % {"kind": kind, "format": format, "known": known}, field="format"
-        )

@@ -40,6 +40,7 @@ class XlsxExporter(Exporter):
     """Times are the reader's wall clock, whose zone the header of a time column names."""
 
     format = "xlsx"
+    label = "XLSX"
     extension = "xlsx"
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     is_for_people = True

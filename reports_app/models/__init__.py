@@ -6,7 +6,6 @@ from reports_app.models.reports import (
     ReportChunk,
     ReportFile,
     ReportFollower,
-    ReportFormat,
     ReportKind,
     ReportState,
 )
@@ -25,7 +24,6 @@ __all__ = [
     "ReportChunk",
     "ReportFile",
     "ReportFollower",
-    "ReportFormat",
     "ReportKind",
     "ReportSchedule",
     "ReportScheduleRun",

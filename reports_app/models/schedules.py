@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models import Notification
-from reports_app.models.reports import Report, ReportKind
+from reports_app.models.reports import Report, kind_choices
 from reports_app.periods import Period, Rhythm
 from tasks_app.models import Device, Fleet
 from tasks_app.models.fleets import validate_time_zone
@@ -60,7 +60,7 @@ class ReportSchedule(models.Model):
         verbose_name=_("devices"),
         help_text=_("None: every device of the fleet."),
     )
-    kinds = ArrayField(models.CharField(max_length=16, choices=ReportKind), verbose_name=_("reports"))
+    kinds = ArrayField(models.CharField(max_length=16, choices=kind_choices), verbose_name=_("reports"))
     formats = ArrayField(models.CharField(max_length=8), verbose_name=_("formats"))
     period = models.CharField(_("period"), max_length=8, choices=SchedulePeriod, default=SchedulePeriod.WEEKLY)
     local_time = models.TimeField(_("at"), default=time(7, 0))

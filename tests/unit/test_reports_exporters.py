@@ -13,8 +13,9 @@ from django.utils.translation import override
 from openpyxl.utils.escape import unescape
 
 from reports_app.exceptions import InvalidReport
-from reports_app.exporters import EXPORTERS, check_format, formats_of, get_exporter
+from reports_app.exporters import EXPORTERS, get_exporter
 from reports_app.exporters.xlsx_skeleton import sheet_name
+from reports_app.services.files import check_format, formats_of
 from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section, chunk_of
 from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, VolumeUnit
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from django.conf import settings
 
-from reports_app.exporters import check_format
 from reports_app.models import Report, ReportFile
 from reports_app.queries import report_display_settings, stored_row_count
 from reports_app.services.files.export import check_ready, export_report, stored_file
+from reports_app.services.files.formats import check_format
 from tasks_app.engine import get_task
 
 

@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
-from reports_app.exporters import Exporter, check_format, get_exporter
+from reports_app.exporters import Exporter, get_exporter
 from reports_app.models import Report, ReportFile, ReportState
 from reports_app.queries import find_report, report_display_settings, report_zone, stored_row_count, stored_table
+from reports_app.services.files.formats import check_format
 from reports_app.services.files.progress import with_progress
 from reports_app.services.files.stored import files_in_reach
 from reports_app.table import DisplaySettings

@@ -1,6 +1,6 @@
 """Requests for reports: checked, answered by a report that is still fresh, or written and enqueued."""
 
-from reports_app.services.requests.daily import run_daily_reports
+from reports_app.services.requests.daily import INVALID_ZONE, run_daily_reports
 from reports_app.services.requests.requesting import (
     DEVICE_KINDS,
     MAX_DEVICES,
@@ -18,6 +18,7 @@ from reports_app.services.requests.requesting import (
 
 __all__ = [
     "DEVICE_KINDS",
+    "INVALID_ZONE",
     "MAX_DEVICES",
     "REPEATABLE",
     "REPORT_TASKS",

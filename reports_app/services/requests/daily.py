@@ -1,4 +1,4 @@
-"""The daily report of every fleet, written once for each local day that ended."""
+"""Daily reports: one for each fleet and local day that has ended."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from tasks_app.models import Fleet
 
 logger = logging.getLogger(__name__)
 
+# Errors of ZoneInfo: for a name that this system does not know, and for one that is no name of a zone.
+INVALID_ZONE = (KeyError, ValueError)
+
 
 def generate_daily_reports(day: date | None = None, *, now: datetime | None = None) -> dict[str, Any]:
-    """Request the daily report of every fleet: of `day`, else of the fleet's own yesterday. One job each, so that a
-    broken fleet never stops the others. Return {"reports": [id], "skipped": [{"fleet_id", "reason"}]}.
+    """Request the daily report of every fleet, for `day` or for yesterday in the fleet's time zone.
 
-    A day that has not ended in a fleet's time zone is skipped there: its report would miss fixes for ever.
+    Each fleet has a job of its own, so that one that fails does not stop the others. A fleet in whose time zone the day
+    has not ended is skipped: the report would lack the fixes still to come. Returns {"reports": [id], "skipped":
+    [{"fleet_id", "reason"}]}.
     """
     now = now or timezone.now()
     reports: list[int] = []
@@ -32,18 +36,14 @@ def generate_daily_reports(day: date | None = None, *, now: datetime | None = No
     for fleet in Fleet.objects.order_by("pk"):
         try:
             reports.append(_request_day(fleet, day, now))
-        except (
-            InvalidReport,
-            KeyError,
-            ValueError,
-        ) as error:  # an unknown zone is a KeyError, a malformed one a ValueError
+        except (InvalidReport, *INVALID_ZONE) as error:
             logger.warning("No daily report for fleet %s: %s", fleet.pk, error)
             skipped.append({"fleet_id": fleet.pk, "reason": str(error)})
     return {"reports": reports, "skipped": skipped}
 
 
 def run_daily_reports(day: str | None = None) -> dict[str, Any]:
-    """The job behind generate_daily_reports; `day` as YYYY-MM-DD. Raises InvalidReport (invalid_time)."""
+    """Run the task generate_daily_reports; `day` is written YYYY-MM-DD. Raises InvalidReport (invalid_time)."""
     try:
         chosen = None if day is None else date.fromisoformat(day)
     except ValueError as error:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from notifications_app.messages.rendering import Message
 from notifications_app.queries.audience import read_people
 from notifications_app.services.notifications import Attachment, notify_with_message, send_on_behalf
-from reports_app.exporters import EXPORTERS, formats_of
+from reports_app.exporters import EXPORTERS
 from reports_app.message_kinds import REPORT_READY
 from reports_app.models import (
     UNFINISHED,
@@ -28,7 +28,7 @@ from reports_app.models import (
     ScheduleDelivery,
 )
 from reports_app.queries import ADD_SCHEDULES, report_display_settings, visible_reports
-from reports_app.services.files import export_report, file_name, report_link
+from reports_app.services.files import export_report, file_name, formats_of, report_link
 from reports_app.services.notify import KIND_LABELS, subject_of
 from reports_app.services.schedules.editing import manages, readers_among
 from reports_app.services.schedules.failures import days_of_run, run_failed, run_succeeded

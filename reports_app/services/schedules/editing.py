@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from reports_app.exporters import EXPORTERS, formats_of
+from reports_app.exporters import EXPORTERS
 from reports_app.models import ReportKind, ReportSchedule
 from reports_app.periods import next_due
 from reports_app.queries import ADD_SCHEDULES, CHANGE_SCHEDULES, VIEW_REPORTS
+from reports_app.services.files import formats_of
 from reports_app.services.requests import DEVICE_KINDS
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import everywhere_among, has_right

@@ -20,10 +20,8 @@ from reports_app.message_kinds import REPORT_FAILED
 from reports_app.models import ReportSchedule, ReportScheduleRun, RunState
 from reports_app.periods import next_due
 from reports_app.services.notify import local_days
+from reports_app.services.requests import INVALID_ZONE
 from tasks_app.engine.records import FinishedJob
-
-# What ZoneInfo raises for a name this system does not know (any more).
-UNKNOWN_ZONE = (KeyError, ValueError)
 
 
 def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetime) -> None:
@@ -60,7 +58,7 @@ def days_of_run(run: ReportScheduleRun) -> dict[str, Any]:
     """The first and the last local day a run covers, as the templates name them."""
     try:
         zone = run.schedule.rhythm.zone
-    except UNKNOWN_ZONE:
+    except INVALID_ZONE:
         zone = ZoneInfo("UTC")
     first_day, last_day = local_days(run.range_start, run.range_end, zone)
     return {"first_day": first_day, "last_day": last_day}
@@ -70,7 +68,7 @@ def _next_try(schedule: ReportSchedule, now: datetime) -> datetime | None:
     """Its next regular time; none where its time zone is no longer known."""
     try:
         return next_due(schedule.rhythm, now)
-    except UNKNOWN_ZONE:
+    except INVALID_ZONE:
         return None
 
 

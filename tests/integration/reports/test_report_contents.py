@@ -7,9 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from reports_app.builders.registry import BUILDERS
-from reports_app.exporters import formats_of
 from reports_app.queries import stored_table
-from reports_app.services.files import export_report
+from reports_app.services.files import export_report, formats_of
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, Event, EventKind, Geofence
 from tasks_app.services.positions.store import store_fixes

@@ -17,11 +17,10 @@ from django.core.management import CommandError, call_command
 
 from notifications_app.models import NotificationPreference
 from reports_app.exceptions import FileNotWritten, InvalidReport, ReportNotReady
-from reports_app.exporters import formats_of
 from reports_app.exporters.json_file import JsonExporter
 from reports_app.models import Report, ReportFile, ReportState
 from reports_app.queries import report_display_settings
-from reports_app.services.files import export_report
+from reports_app.services.files import export_report, formats_of
 from reports_app.services.files.export import PARTIAL_FOLDER
 from reports_app.services.requests import create_report
 from tasks_app.engine import enqueue, get_task
