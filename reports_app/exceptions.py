@@ -1,4 +1,4 @@
-"""What can be wrong with a request for a report."""
+"""Errors of reports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MAX_ERROR_LENGTH = 1000
 
 
 class InvalidReport(PermanentError, ValueError):
-    """The report cannot be made as asked, and trying again cannot help.
+    """The report cannot be made as requested, and a retry would not help.
 
-    `code` names the reason for machines, `detail` says it to people, `field` names the parameter, "" for none.
+    `code` is the reason for programs, `detail` the one for people, `field` the name of the parameter or "".
     """
 
     def __init__(self, code: str, detail: object, *, field: str = "") -> None:
@@ -22,23 +22,23 @@ class InvalidReport(PermanentError, ValueError):
 
 
 class ReportNotReady(RuntimeError):
-    """The report is still pending or running: ask again later."""
+    """The report is still pending or running."""
 
 
 class FileNotWritten(RuntimeError):
-    """The file of a report could not be stored; nothing of it was left behind. Trying again later may help."""
+    """The file of a report could not be stored, and no part of it was left behind. A retry may help."""
 
 
 class FilesOutOfReach(RuntimeError):
-    """The storage of files does not answer, or refuses: asking again later may help."""
+    """The storage of files does not answer or refuses. A retry may help."""
 
 
 class ReportExpired(InvalidReport):
-    """The content and the files of the report are gone: ask for it anew."""
+    """The report expired: its content and files were deleted."""
 
 
 class ReportStateConflict(Exception):
-    """The step is not allowed in the state the report is in. `state` names it, the text is for people."""
+    """The action is not allowed in the report's `state`."""
 
     def __init__(self, detail: object, *, state: str) -> None:
         self.state = state

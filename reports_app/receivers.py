@@ -1,4 +1,4 @@
-"""What this package does when a package below asks."""
+"""Receivers of the signals of the apps below."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from tasks_app.signals import job_reader_asked, jobs_not_done, needed_positions_
 
 @receiver(orphans_cleanup_requested)
 def remove_orphaned_files(sender: Any, *, now: datetime, dry_run: bool, **kwargs: Any) -> dict[str, int]:
-    """Report files without a row, rows without a file, and files nobody finished."""
+    """Remove report files without a row, rows without a file, and unfinished files."""
     counts = delete_orphaned_files(now=now, dry_run=dry_run)
     return {f"report_{name}": count for name, count in counts.items()}
 
 
 @receiver(jobs_not_done)
 def end_reports_of_jobs(sender: Any, *, jobs: list[FinishedJob], **kwargs: Any) -> None:
-    """A report whose job was cancelled while it waited, or lost its workers, ends with it at once; so does a run."""
+    """End the reports and runs of jobs that were cancelled while they waited, or lost their workers."""
     follow_jobs(jobs)
     follow_deliveries(jobs)
 
 
 @receiver(attachments_about_to_go)
 def refuse_reports_of_others(sender: Any, *, notification: Notification, **kwargs: Any) -> str:
-    """Files of reports that the reader no longer sees are not sent, however long the message waited."""
+    """Return a reason not to send the attachments if the user may no longer see one of their reports."""
     names = notification.attachments.values("storage_name")
     reports = Report.objects.filter(files__file__in=names)
     lost = reports.exclude(pk__in=visible_reports(notification.user).order_by().values("pk"))
@@ -44,13 +44,13 @@ def refuse_reports_of_others(sender: Any, *, notification: Notification, **kwarg
 
 @receiver(needed_positions_asked)
 def name_times_of_unfinished_reports(sender: Any, **kwargs: Any) -> list[tuple[datetime, datetime]]:
-    """A finished report holds its rows itself; one that is yet to be written needs the positions of its time."""
+    """Return the ranges of unfinished reports, which still need the positions; finished ones store their rows."""
     unfinished = Report.objects.filter(state__in=[ReportState.PENDING, ReportState.RUNNING])
     return list(unfinished.values_list("range_start", "range_end"))
 
 
 @receiver(job_reader_asked)
 def read_job_of_report(sender: Any, *, user: Any, job_id: Any, **kwargs: Any) -> bool:
-    """Who may see a report may see the job that makes it: several may have asked for it, and one job has one requester."""
+    """Return whether the job makes a report that `user` may see, even if another user requested it."""
     reports = Report.objects.filter(job_id=job_id).values_list("pk", flat=True)
     return any(visible_report(user, report_id) for report_id in reports)

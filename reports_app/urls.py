@@ -1,4 +1,4 @@
-"""Addresses of pages outside of the admin and the API."""
+"""URLs of pages outside of the admin and the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages behind the links of e-mails: a report for whoever the link was written for, without logging in."""
+"""Pages of the links in e-mails, which show a report without a log-in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tasks_app.engine import EngineError
 
 @require_safe
 def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpResponse:
-    """The file a link names, or a page that offers the report in every format, or says why there is none."""
+    """Return the file that the link names, or a page with links to every format or with the reason why there is none."""
     shared = read_link(token)
     if shared is None or (shared.format and shared.format not in EXPORTERS):
         raise Http404(_("This link is not valid any more."))

@@ -1,4 +1,4 @@
-"""Cells of a report as a page shows them."""
+"""Cells of a report on a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_DECIMALS = 2
 
 
 def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
-    """One cell in the language and units of a reader, times in their zone."""
+    """Return a cell as text in the language, units and time zone of `display`."""
     kind = column.kind
     if column.unit is not None:
         cell = column.number(cell)
@@ -42,7 +42,7 @@ def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
 
 
 def shown_section(preview: SectionPreview, display: DisplaySettings) -> dict[str, Any]:
-    """A section's first rows as the template prints them for this reader."""
+    """Return the first rows of a section as text for the template."""
     columns, zone = shown_columns(preview.section, display), display.zone
     return {
         "name": preview.name,

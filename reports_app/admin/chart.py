@@ -18,7 +18,7 @@ GAP = 0.25  # of a bar's share of the width
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar in the units of the drawing; its title says what it stands for."""
+    """One bar in the units of the drawing, with its title."""
 
     x: str
     y: str
@@ -28,7 +28,7 @@ class Bar:
 
 
 def chart_of(series: Series, display: DisplaySettings) -> dict[str, Any]:
-    """What the template draws for this reader."""
+    """Return the chart for the template."""
     x, y, zone = shown_column(series.x, display), shown_column(series.y, display), display.zone
     most = max(series.values) or 1.0
     share = WIDTH / len(series.values)

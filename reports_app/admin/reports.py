@@ -1,4 +1,4 @@
-"""Reports: asked for, followed while they are made, looked at, downloaded, retried, cancelled, deleted."""
+"""Admin pages of reports: request, progress, preview, download, retry, cancel, delete."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DOWNLOAD_PROBLEMS = (InvalidReport, ReportNotReady, FileNotWritten, FilesOutOfRe
 
 @admin.register(Report)
 class ReportAdmin(ModelAdmin):
-    """To ask needs add_report, to cancel or retry change_report, to delete delete_report, to look view_report."""
+    """Requests need add_report, cancelling and retrying change_report, deleting delete_report, the rest view_report."""
 
     form = ReportRequestForm
     add_fieldsets = (
@@ -105,7 +105,11 @@ class ReportAdmin(ModelAdmin):
         obj.pk, obj.range_start, obj.state = report.pk, report.range_start, report.state
 
     def response_add(self, request: HttpRequest, obj: Report, post_url_continue: str | None = None) -> HttpResponse:
-        text = _("The same report is there already.") if obj.state == ReportState.READY else _("It is being made.")
+        text = (
+            _("An equal report exists already.")
+            if obj.state == ReportState.READY
+            else _("The report is being generated.")
+        )
         messages.success(request, text)
         return redirect("admin:reports_app_report_change", obj.pk)
 
@@ -148,7 +152,7 @@ class ReportAdmin(ModelAdmin):
         }
 
     def file_view(self, request: HttpRequest, report_id: int, file_id: int) -> HttpResponseBase:
-        """Send one file to whoever may view reports; files are never served from a public address."""
+        """Send one file to a user who may view reports. Files have no public URLs."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         found = get_object_or_404(ReportFile.objects.select_related("report"), pk=file_id, report_id=report_id)
@@ -159,7 +163,7 @@ class ReportAdmin(ModelAdmin):
             return redirect("admin:reports_app_report_change", report_id)
 
     def download_view(self, request: HttpRequest, report_id: int, format: str) -> HttpResponseBase:
-        """Send the report in a format, as the user reads it; a large one is written by a job first."""
+        """Send the report in a format, with the user's display settings. A job writes a large one first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         report = get_object_or_404(Report.objects.defer("content"), pk=report_id)
@@ -194,7 +198,7 @@ class ReportAdmin(ModelAdmin):
         act: Callable[[Report, forms.Form], object],
         words: dict[str, str],
     ) -> HttpResponse:
-        """Ask on GET, act on POST."""
+        """Show the confirmation on GET, act on POST."""
         if not request.user.has_perm("reports_app.change_report"):
             raise PermissionDenied
         report = get_object_or_404(Report.objects.defer("content"), pk=report_id)
@@ -255,7 +259,7 @@ class ReportAdmin(ModelAdmin):
 
 
 def _progress(report: Report) -> Progress | None:
-    """How far its job is, while there is one."""
+    """Return the progress of its job, None without a live job."""
     if report.state not in UNFINISHED or report.job_id is None:
         return None
     # The page decided who may look at it; the job says nothing that the report does not.
@@ -292,7 +296,7 @@ def _facts(report: Report) -> list[tuple[str, Any]]:
 
 
 def _format_links(report: Report) -> list[dict[str, str]]:
-    """Where a ready report can be downloaded, by format."""
+    """Return the links of a ready report's formats."""
     if report.state != ReportState.READY:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The form that asks for a report."""
+"""The form that requests a report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _day_field(label: Any) -> forms.DateField:
 
 
 class ReportRequestForm(forms.ModelForm):
-    """Days are those of the fleet's time zone; without device, fleet and devices the report is about every device."""
+    """Days are days of the fleet's time zone. Without device, fleet and devices the report covers every device."""
 
     devices = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Devices"),
@@ -70,7 +70,7 @@ class ReportRequestForm(forms.ModelForm):
         help_text=gettext_lazy("Even if the same report is there and nothing came in since."),
     )
     notify = forms.BooleanField(
-        label=gettext_lazy("Tell me when it is ready"), required=False, widget=UnfoldBooleanSwitchWidget
+        label=gettext_lazy("Notify me when it is ready"), required=False, widget=UnfoldBooleanSwitchWidget
     )
 
     class Meta:
@@ -93,7 +93,7 @@ class ReportRequestForm(forms.ModelForm):
         return data
 
     def _subject(self, data: dict[str, Any]) -> dict[str, Any]:
-        """A report of one device needs no fleet; any other is about a fleet, some devices, or all."""
+        """Check the subject: a device for kinds about one device, else a fleet, some devices, or all."""
         if data["kind"] in DEVICE_KINDS:
             return {"device": data.get("device")}
         subject = {"device": data.get("device"), "fleet": data.get("fleet")}
@@ -102,7 +102,7 @@ class ReportRequestForm(forms.ModelForm):
         return subject
 
     def _span(self, data: dict[str, Any]) -> tuple[datetime, datetime] | None:
-        """The range in UTC; None when the chosen days are no range, which is then said."""
+        """Return the range in UTC, or add an error and return None."""
         zone = _zone(data)
         if data["days"] != "custom":
             first, end = preset_days(data["days"], timezone.now().astimezone(zone).date())

@@ -1,4 +1,4 @@
-"""Report schedules: when, of what, to whom, in a sentence; run now; and what became of each run."""
+"""Admin pages of report schedules, with their description, runs and actions."""
 
 from __future__ import annotations
 

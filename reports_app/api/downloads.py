@@ -1,4 +1,4 @@
-"""What is in a report: its files, and a look at its first rows."""
+"""Downloads and previews of reports."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tasks_app.api.schema import describe
 
 
 class DownloadQuery(StrictSerializer):
-    """Which format."""
+    """The requested format."""
 
     format = serializers.ChoiceField(choices=sorted(EXPORTERS), default="json")
 
 
 class ReportDownloadView(ApiView):
-    """The file of a ready report."""
+    """Download of a ready report."""
 
     rights = {"GET": VIEW_REPORTS}
 
@@ -45,7 +45,7 @@ class ReportDownloadView(ApiView):
             **{(200, each.content_type.partition(";")[0]): OpenApiTypes.BINARY for each in EXPORTERS.values()},
         },
         errors=(404, 409, 410),
-        description="A large report is written by a job: the answer is 202 with it, and the file once it succeeded.",
+        description="A large file is written by a job: the answer is 202 with its id, and the file once the job succeeded.",
     )
     def get(self, request: Request, report_id: int) -> Any:
         wanted = self.parameters(DownloadQuery)["format"]
@@ -63,7 +63,7 @@ class ReportDownloadView(ApiView):
 
 
 def refuse_unless_ready(report: Report) -> None:
-    """Raise the 409 or 410 of a report that has no content."""
+    """Raise the error 409 or 410 of a report without content."""
     try:
         check_ready(report)
     except ReportExpired as error:
@@ -75,9 +75,11 @@ def refuse_unless_ready(report: Report) -> None:
 
 
 class PreviewQuery(StrictSerializer):
-    """How much to show."""
+    """The number of rows of a preview."""
 
-    rows = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="Of each section.")
+    rows = serializers.IntegerField(
+        min_value=1, max_value=200, default=20, help_text="The number of rows of each section."
+    )
 
 
 class PreviewColumnSerializer(serializers.Serializer[Any]):
@@ -85,7 +87,7 @@ class PreviewColumnSerializer(serializers.Serializer[Any]):
 
     key = serializers.CharField()
     title = serializers.CharField()
-    kind = serializers.CharField(help_text="What it holds, and in which unit.")
+    kind = serializers.CharField(help_text="The kind of its cells, with their unit.")
 
 
 class PreviewSectionSerializer(serializers.Serializer[Any]):
@@ -99,7 +101,7 @@ class PreviewSectionSerializer(serializers.Serializer[Any]):
 
 
 class ChartSerializer(serializers.Serializer[Any]):
-    """One column by what names each row, for a chart."""
+    """The figures of a chart: one column, with the names of its rows."""
 
     section = serializers.CharField()
     x = PreviewColumnSerializer()
@@ -109,7 +111,7 @@ class ChartSerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """A look at a report."""
+    """A preview of a report."""
 
     sections = PreviewSectionSerializer(many=True)
     chart = ChartSerializer(allow_null=True)
@@ -127,7 +129,7 @@ class ReportPreviewView(ApiView):
         parameters=[PreviewQuery],
         answers={200: PreviewSerializer},
         errors=(404, 409, 410),
-        description="The first rows of each section, and the figures of a chart where the report has one.",
+        description="The first rows of each section, and the figures of a chart if the report has one.",
     )
     def get(self, request: Request, report_id: int) -> Response:
         wanted = self.parameters(PreviewQuery)["rows"]

@@ -1,4 +1,4 @@
-"""A report's file as an answer to a request, whichever page or endpoint was asked."""
+"""Responses with report files, for pages and endpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports_app.services.files import file_name, files_in_reach
 
 
 def file_response(request: HttpRequest, written: ReportFile) -> FileResponse | HttpResponse:
-    """The file as an attachment under a telling name, never kept by caches; a 304 for whoever has it already.
+    """Return the file as an attachment, not to be stored by caches, or a 304 if the client has it already.
 
     Raises Http404 when the storage lost it, FilesOutOfReach when the storage does not answer.
     """

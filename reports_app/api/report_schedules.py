@@ -1,4 +1,4 @@
-"""Report schedules: made, changed, run now, switched on and off, and what became of their runs."""
+"""Report schedules: list, create, change, run now, switch on and off, list of runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tasks_app.queries.access import Right, everywhere_among, owned
 
 
 class ReportScheduleListView(ApiView):
-    """The report schedules of the fleets the caller sees."""
+    """Report schedules of the caller's fleets."""
 
     rights = {"GET": VIEW_SCHEDULES, "POST": ADD_SCHEDULES}
 
@@ -115,7 +115,7 @@ class ReportScheduleView(ApiView):
 
 
 class ReportScheduleRunsView(ApiView):
-    """What became of a schedule's runs."""
+    """The runs of a schedule."""
 
     rights = {"GET": VIEW_SCHEDULES}
 
@@ -147,7 +147,7 @@ class ReportScheduleRunNowView(ApiView):
         tag="reports",
         answers={202: ReportScheduleRunSerializer},
         errors=(404,),
-        description="Over the period that is the last whole one now; its own times stay as they are.",
+        description="The run covers the last whole period. The due times of the schedule do not change.",
     )
     def post(self, request: Request, schedule_id: int) -> Response:
         run = run_now(_changeable(request.user, schedule_id, self.asked), now=timezone.now())
@@ -165,7 +165,7 @@ class ReportScheduleEnableView(ApiView):
         tag="reports",
         answers={200: ReportScheduleSerializer},
         errors=(404,),
-        description="What it missed meanwhile is not made up for.",
+        description="Runs missed meanwhile are not made up for.",
     )
     def post(self, request: Request, schedule_id: int) -> Response:
         return _switched(request, schedule_id, self.asked, on=True)
@@ -208,7 +208,7 @@ def _switched(request: Request, schedule_id: int, right: Right, *, on: bool) -> 
 
 
 def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
-    """The schedule with these values, stored. Raises ValidationError that names each field as the API does."""
+    """Store these values and return the schedule. Raises ValidationError with the API's names of fields."""
     is_new = schedule.pk is None
     for name in ROW_FIELDS:
         if name in values:
@@ -227,7 +227,7 @@ def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
 
 
 def _people_of(fleet: Fleet) -> Any:
-    """Who may be named as a recipient: others do not exist for whoever asks."""
+    """Return the users who can be recipients; others are unknown to the caller."""
     users = get_user_model()._default_manager
     everywhere = everywhere_among(users.filter(is_staff=True, is_active=True), VIEW_REPORTS)
     return users.filter(Q(memberships__fleet=fleet) | Q(pk__in=everywhere)).distinct()

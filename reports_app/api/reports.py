@@ -1,4 +1,4 @@
-"""Reports that were asked for: listed, read, cancelled, retried, deleted."""
+"""Requested reports: list, read, cancel, retry, delete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tasks_app.queries.jobs import find_job
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
-    """How far a report is."""
+    """The progress of a report."""
 
     current = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True)
@@ -43,7 +43,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(serializers.ModelSerializer[Report]):
-    """A report; its content comes by download."""
+    """A report without its content, which is downloaded."""
 
     kind = serializers.CharField()
     state = serializers.CharField()
@@ -89,19 +89,19 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         read_only_fields = fields
 
     def get_status_url(self, report: Report) -> str | None:
-        """The job that makes or made it."""
+        """The id of the job that generates or generated it."""
         return self._url("task-detail", task_id=report.job_id) if report.job_id else None
 
     def get_report_url(self, report: Report) -> str:
-        """Where its state is."""
+        """The URL of its state."""
         return self._url("report-detail", report_id=report.pk)
 
     def get_download_url(self, report: Report) -> str | None:
-        """Once it is ready; add ?format=csv or another of `formats`."""
+        """The URL of the download once it is ready; add ?format=csv or another of `formats`."""
         return self._url("report-download", report_id=report.pk) if report.state == ReportState.READY else None
 
     def get_formats(self, report: Report) -> list[str]:
-        """What a ready report can be downloaded as."""
+        """The formats of the download of a ready report."""
         return formats_of(report.kind) if report.state == ReportState.READY else []
 
     def _url(self, name: str, **kwargs: Any) -> str:
@@ -109,7 +109,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
 
 
 class ReportDetailSerializer(ReportSerializer):
-    """A report with how far it is."""
+    """A report with its progress."""
 
     progress = serializers.SerializerMethodField()
 
@@ -119,7 +119,7 @@ class ReportDetailSerializer(ReportSerializer):
 
     @extend_schema_field(ProgressSerializer(allow_null=True))
     def get_progress(self, report: Report) -> dict[str, Any] | None:
-        """While its job runs: what is being read, how many rows are written."""
+        """The current step and the number of rows written, while its job runs."""
         if report.state not in UNFINISHED or report.job_id is None:
             return None
         job = find_job(report.job_id, user=SHELL)
@@ -134,7 +134,7 @@ class ReportListQuery(PageQuery):
 
 
 class ReportListView(ApiView):
-    """Reports of fleets and devices the caller sees, and those of neither that the caller asked for."""
+    """Reports that the caller may see."""
 
     rights = {"GET": VIEW_REPORTS}
 
@@ -171,7 +171,7 @@ class ReportDetailView(ApiView):
         tag="reports",
         answers={204: None},
         errors=(404,),
-        description="With its content and files; one that is being made is cancelled. Its requester, and managers.",
+        description="Deletes content and files too, and cancels an unfinished report. For its requester and managers.",
     )
     def delete(self, request: Request, report_id: int) -> Response:
         delete_report(changeable_report(request.user, report_id, self.asked), user=request.user)
@@ -179,7 +179,7 @@ class ReportDetailView(ApiView):
 
 
 class ReportCancelView(ApiView):
-    """Stops the making of a report."""
+    """Cancels the generation of a report."""
 
     rights = {"POST": owned(CHANGE_REPORTS)}
 
@@ -190,7 +190,7 @@ class ReportCancelView(ApiView):
         request=ReasonBody,
         answers={200: ReportDetailSerializer},
         errors=(404, 409),
-        description="At once while it waits; a running one ends within a moment. Its requester, and managers.",
+        description="Cancels a pending report at once, a running one at its next checkpoint. For its requester and managers.",
     )
     def post(self, request: Request, report_id: int) -> Response:
         reason = self.body(ReasonBody)["reason"] if request.body else ""
@@ -203,7 +203,7 @@ class ReportCancelView(ApiView):
 
 
 class ReportRetryView(ApiView):
-    """Makes a report again that ended without a result."""
+    """Generates a report again that ended without a result."""
 
     rights = {"POST": owned(CHANGE_REPORTS)}
 
@@ -213,7 +213,7 @@ class ReportRetryView(ApiView):
         tag="reports",
         answers={202: ReportDetailSerializer},
         errors=(404, 409),
-        description="A failed, cancelled or expired one, with the same parameters. Its requester, and managers.",
+        description="For a failed, cancelled or expired report, with the same parameters. For its requester and managers.",
     )
     def post(self, request: Request, report_id: int) -> Response:
         report = changeable_report(request.user, report_id, self.asked)
@@ -225,12 +225,12 @@ class ReportRetryView(ApiView):
 
 
 def report_data(request: Request, report: Report) -> Any:
-    """One report as the API shows it."""
+    """Return a report as JSON."""
     return ReportDetailSerializer(report, context={"request": request}).data
 
 
 def report_for(user: Any, report_id: int) -> Report:
-    """The report, if `user` may see it. Raises Http404."""
+    """Return the report if `user` may see it. Raises Http404."""
     report = visible_report(user, report_id)
     if report is None:
         raise Http404
@@ -238,7 +238,7 @@ def report_for(user: Any, report_id: int) -> Report:
 
 
 def changeable_report(user: Any, report_id: int, right: Right) -> Report:
-    """The report, if it is the user's own, or they have this right. Raises Http404, PermissionDenied."""
+    """Return the report if it is the user's own or the user has this right. Raises Http404, PermissionDenied."""
     report = report_for(user, report_id)
     if not may_change_report(user, report, right):
         raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Asking for reports."""
+"""Requests for reports."""
 
 from __future__ import annotations
 
@@ -38,20 +38,22 @@ from tasks_app.api.schema import describe
 from tasks_app.geo.days import day_range
 from tasks_app.queries.access import has_everywhere, visible_fleets
 
-TIME_HELP = "ISO-8601 with a zone, or a date: its midnight in the fleet's time zone."
+TIME_HELP = "ISO 8601 with a zone, or a date, which means midnight in the fleet's time zone."
 REUSE_HELP = (
-    "The same request again is answered by the report there is, as long as no data came in that it does not contain; "
-    "asked for twice at once it is made once."
+    "An equal request is answered by the existing report while no newer data of its range has arrived; "
+    "equal requests at the same time share one report."
 )
 
 
 class RangeBody(StrictSerializer):
-    """Over `[start, end)`."""
+    """The range `[start, end)` and further options."""
 
     start = StrictCharField(max_length=40, help_text=TIME_HELP)
     end = StrictCharField(max_length=40, help_text=TIME_HELP)
-    fresh = StrictBooleanField(default=False, help_text="Make it anew, even if a fresh one is there.")
-    notify = StrictBooleanField(default=False, help_text="Tell me when it is ready, in the application and by e-mail.")
+    fresh = StrictBooleanField(default=False, help_text="Generate it even if an equal report is fresh.")
+    notify = StrictBooleanField(
+        default=False, help_text="Notify the requester when it is ready, in the application and by e-mail."
+    )
 
 
 class DeviceReportBody(RangeBody):
@@ -62,7 +64,7 @@ class DeviceReportBody(RangeBody):
 
 
 class FleetReportBody(RangeBody):
-    """A report of a fleet, of these devices, or (neither named) of every device the caller sees."""
+    """A report of a fleet, of the given devices, or of every device that the caller may see."""
 
     fleet_id = IdField(required=False)
     device_ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_DEVICES, required=False)
@@ -72,12 +74,10 @@ class DailyReportBody(StrictSerializer):
     """A fleet's day; without a fleet (staff only) the day of every fleet."""
 
     fleet_id = IdField(required=False)
-    day = serializers.DateField(
-        required=False, help_text="YYYY-MM-DD in the fleet's time zone; yesterday when not said."
-    )
+    day = serializers.DateField(required=False, help_text="YYYY-MM-DD in the fleet's time zone; yesterday by default.")
 
-    fresh = StrictBooleanField(default=False, help_text="Make it anew, even if it is there.")
-    notify = StrictBooleanField(default=False, help_text="Tell me when it is ready.")
+    fresh = StrictBooleanField(default=False, help_text="Generate it even if it exists.")
+    notify = StrictBooleanField(default=False, help_text="Notify the requester when it is ready.")
 
     def validate_day(self, day: date) -> date:
         if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
@@ -93,14 +93,14 @@ class ExportBody(StrictSerializer):
 
 
 class ReportEnqueuedSerializer(EnqueuedSerializer):
-    """The job, and the report it writes."""
+    """The job and the report that it generates."""
 
     report_id = serializers.IntegerField()
     report_url = serializers.URLField()
 
 
 class DeviceReportView(ApiView):
-    """Asks for a report of one device."""
+    """Requests a report of one device."""
 
     rights = {"POST": ASK_FOR_REPORTS}
 
@@ -120,7 +120,7 @@ class DeviceReportView(ApiView):
 
 
 class FleetReportView(ApiView):
-    """Asks for a report of many devices."""
+    """Requests a report of many devices."""
 
     rights = {"POST": ASK_FOR_REPORTS}
 
@@ -146,7 +146,7 @@ class FleetReportView(ApiView):
 
 
 class DailyReportView(ApiView):
-    """Asks for a fleet's day."""
+    """Requests the daily report of a fleet."""
 
     rights = {"POST": ASK_FOR_REPORTS}
 
@@ -174,7 +174,7 @@ class DailyReportView(ApiView):
 
 
 class ExportView(ApiView):
-    """Asks for a file of a report."""
+    """Requests a file of a report."""
 
     rights = {"POST": VIEW_REPORTS}
 
@@ -196,7 +196,7 @@ class ExportView(ApiView):
 
 
 def _answer(request: Request, body: dict[str, Any], span: tuple[datetime, datetime], **subject: Any) -> Response:
-    """Ask for the report over `span` in the caller's name, as the body says how; answer as `report_answer`."""
+    """Request the report over `span` for the caller; return the response of `report_answer`."""
     report = request_report(
         **subject,
         range_start=span[0],
@@ -209,7 +209,7 @@ def _answer(request: Request, body: dict[str, Any], span: tuple[datetime, dateti
 
 
 def report_answer(request: Request, report: Report) -> Response:
-    """The report that is there already (200), or the job that makes it (202). Raises Conflict where neither is."""
+    """Return a response with the existing report (200) or the job that generates it (202). Raises Conflict."""
     if report.state == ReportState.READY:
         return Response(ReportSerializer(report, context={"request": request}).data)
     if report.job_id is None:
@@ -223,7 +223,7 @@ def _range(body: dict[str, Any], zone: Any) -> tuple[datetime, datetime]:
 
 
 def _check_devices(user: Any, device_ids: list[int], fleet: Any) -> None:
-    """Raise Http404 unless the user operates them all, and they are of `fleet` where one is named."""
+    """Raise Http404 unless the user operates all of them, and they belong to `fleet` if one is given."""
     devices = devices_for(user, device_ids, ASK_FOR_REPORTS)
     if fleet is not None and any(device.fleet_id != fleet.pk for device in devices):
         raise Http404

@@ -1,4 +1,4 @@
-"""Report schedules and their runs as the API takes and shows them."""
+"""Serializers of report schedules and their runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROW_FIELDS = (
 
 
 class ReportScheduleBody(StrictSerializer):
-    """A report schedule as it is made or changed."""
+    """The body that creates or changes a report schedule."""
 
     name = StrictCharField(max_length=100)
     fleet_id = IdField()
@@ -47,9 +47,11 @@ class ReportScheduleBody(StrictSerializer):
     formats = serializers.ListField(child=StrictCharField(max_length=8), min_length=1, max_length=10)
     period = serializers.ChoiceField(choices=SchedulePeriod.choices, required=False)
     local_time = serializers.TimeField(required=False, help_text="HH:MM in `time_zone`.")
-    weekday = StrictIntegerField(min_value=0, max_value=6, required=False, help_text="0 is Monday; of weekly ones.")
-    month_day = StrictIntegerField(min_value=1, max_value=31, required=False, help_text="Of monthly ones.")
-    time_zone = StrictCharField(max_length=64, required=False, help_text="The fleet's, unless said otherwise.")
+    weekday = StrictIntegerField(
+        min_value=0, max_value=6, required=False, help_text="0 is Monday; for weekly schedules."
+    )
+    month_day = StrictIntegerField(min_value=1, max_value=31, required=False, help_text="For monthly schedules.")
+    time_zone = StrictCharField(max_length=64, required=False, help_text="The fleet's by default.")
     recipient_ids = serializers.ListField(
         child=IdField(), max_length=MAX_RECIPIENTS, required=False, help_text="Members of the fleet, or staff."
     )
@@ -102,7 +104,7 @@ class ReportScheduleSerializer(serializers.ModelSerializer[ReportSchedule]):
         return [user.pk for user in schedule.recipients.all()]
 
     def get_description(self, schedule: ReportSchedule) -> str:
-        """The schedule in a sentence."""
+        """The description of the schedule in a sentence."""
         return describe_schedule(schedule)
 
 
@@ -154,6 +156,6 @@ class ReportScheduleRunSerializer(serializers.ModelSerializer[ReportScheduleRun]
 
     @extend_schema_field(RunDeliverySerializer(many=True))
     def get_deliveries(self, run: ReportScheduleRun) -> Any:
-        """Whom it reached, by which channel."""
+        """The deliveries to its recipients."""
         found = [delivery for notification in run.notifications.all() for delivery in notification.deliveries.all()]
         return RunDeliverySerializer(found, many=True).data

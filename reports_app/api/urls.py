@@ -1,4 +1,4 @@
-"""Addresses of reports, under /api/."""
+"""URLs of reports under /api/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What builders share: the subject of a report, its zone and its limits."""
+"""Helpers of builders: the subject of a report, its time zone and limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_FIXES_AT_ONCE = 4_000_000
 
 
 def report_table(report: Report, subject: str, sections: Sequence[Section]) -> ReportTable:
-    """The table of `report` with these sections."""
+    """Return the table of `report` with these sections."""
     return ReportTable(
         kind=report.kind,
         title=ReportKind(report.kind).label,
@@ -42,14 +42,14 @@ def report_table(report: Report, subject: str, sections: Sequence[Section]) -> R
 
 
 def report_device(report: Report) -> Device:
-    """The device a report is about. Raises InvalidReport (device_required)."""
+    """Return the device of a report. Raises InvalidReport (device_required)."""
     if report.device is None:
         raise InvalidReport("device_required", _("A report of this kind needs a device."), field="device_id")
     return report.device
 
 
 def report_days(report: Report) -> list[DayPart]:
-    """The local days of the report's range."""
+    """Return the local days of the report's range."""
     return day_parts(report.range_start, report.range_end, report_zone(report))
 
 
@@ -61,7 +61,7 @@ def check_row_count(count: int) -> None:
 
 
 def report_drive(report: Report, device: Device) -> Drive:
-    """The trips and stops of the report's range, with its fixes.
+    """Return the trips and stops of the report's range, with its fixes.
 
     Raises InvalidReport (too_many_positions) for a range with more positions than fit into memory at once.
     """
@@ -74,14 +74,14 @@ def report_drive(report: Report, device: Device) -> Drive:
 
 
 def odometer_meters(device: Device, at: datetime) -> float | None:
-    """The odometer at a moment, None for a device never seen. Brings the roll-ups it is made of up to date."""
+    """Return the odometer at a time, None for a device without fixes. Updates the roll-ups it is computed from."""
     now = timezone.now()
     refresh_days([device], at.date(), now.date(), now=now)
     return odometer_at(device, at)
 
 
 def figure_columns() -> list[Column]:
-    """The columns of `figure_cells`."""
+    """Return the columns of `figure_cells`."""
     return [
         Column("distance_km", gettext_lazy("Distance"), ColumnKind.DISTANCE_KM),
         Column("moving_seconds", gettext_lazy("Moving"), ColumnKind.DURATION_SECONDS),
@@ -94,7 +94,7 @@ def figure_columns() -> list[Column]:
 
 
 def figure_cells(figures: Figures) -> list[Cell]:
-    """The cells of `figure_columns`."""
+    """Return the cells of `figure_columns`."""
     return [
         figures.distance_km,
         figures.moving_seconds,

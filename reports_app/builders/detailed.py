@@ -1,4 +1,4 @@
-"""Detailed: every position of one device, with what follows from the way from one to the next.
+"""Detailed: every position of one device, with distance, speed and course derived from the steps between them.
 
 Read and computed a day at a time, so that a report of any length takes the memory of its busiest day.
 """
@@ -64,7 +64,7 @@ IGNITIONS = [gettext_noop("Off"), gettext_noop("On")]
 
 @dataclass
 class _Sums:
-    """What the totals row needs, known after the last position."""
+    """The sums of the row of totals, complete after the last position."""
 
     rules: MotionRules
     odometer_meters: float
@@ -82,7 +82,7 @@ class _Sums:
 
 
 def build(report: Report) -> ReportTable:
-    """The positions of one device."""
+    """Return the positions of one device."""
     device = report_device(report)
     stored = Position.objects.filter(device=device, fix_time__gte=report.range_start, fix_time__lt=report.range_end)
     check_row_count(stored.count())
@@ -102,7 +102,7 @@ def _chunks(report: Report, device: Device, sums: _Sums) -> Iterator[Chunk]:
 def _columns(
     report: Report, device: Device, start: datetime, end: datetime, fences: FleetGeofences, sums: _Sums
 ) -> list[ColumnData]:
-    """The columns of the positions in `[start, end)`, a part of the report's range; adds them to the sums."""
+    """Return the columns of the positions in `[start, end)`, a part of the report's range, and add them to the sums."""
     low, high = context_of(device.pk, start, end, sums.rules)
     fixes, battery = track_with(device.pk, low, high, "battery_percent")
     found = _since_the_last(fixes, device)
@@ -162,7 +162,7 @@ def _since_the_last(fixes: Track, device: Device) -> _Way:
 
 
 def _courses(fixes: Track, steps: Steps) -> FloatArray:
-    """The course that was sent, else the direction from the fix before, where that is far enough away."""
+    """Return the course that was sent, else the direction from the fix before if that is far enough away."""
     way = (steps.latitudes[:-1], steps.longitudes[:-1], steps.latitudes[1:], steps.longitudes[1:])
     is_way = ~steps.gap & ~steps.jump & (steps.meters >= MIN_COURSE_METERS)
     derived = np.full(len(fixes), np.nan)
@@ -171,7 +171,7 @@ def _courses(fixes: Track, steps: Steps) -> FloatArray:
 
 
 def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: FloatArray) -> FloatArray:
-    """The ways; of the one that began before the report's range what was made since, unless nobody knows (a gap)."""
+    """Return the distances of the steps; of one that began before the range the part within it, 0 across a gap."""
     way = meters.copy()
     cut = (before < start_seconds) & (times - before <= MotionRules.max_gap_seconds)
     way[cut] *= (times[cut] - start_seconds) / (times[cut] - before[cut])
@@ -179,7 +179,7 @@ def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: 
 
 
 def _inside(fences: FleetGeofences, latitudes: FloatArray, longitudes: FloatArray) -> Coded:
-    """The names of the geofences each fix is in."""
+    """Return the names of the geofences that contain each fix."""
     inside = fences.index.inside(latitudes, longitudes)
     anywhere = np.flatnonzero(inside.any(axis=1))
     codes = np.full(len(latitudes), -1, dtype=np.int32)

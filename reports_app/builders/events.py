@@ -1,4 +1,4 @@
-"""Events: what happened to one device, in time order."""
+"""Events: the events of one device in time order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = [
 
 
 def build(report: Report) -> ReportTable:
-    """The events of one device."""
+    """Return the events of one device."""
     device = report_device(report)
     found = Event.objects.filter(device=device, occurred_at__gte=report.range_start, occurred_at__lt=report.range_end)
     check_row_count(found.count())
@@ -35,30 +35,30 @@ def build(report: Report) -> ReportTable:
 
 
 def kind_label(kind: str) -> Cell:
-    """The lazy label of an event kind; a kind of a later version as it is."""
+    """Return the lazy label of an event kind, the name itself of a kind that this version does not know."""
     return EventKind(kind).label if kind in EventKind.values else kind
 
 
 def number(data: dict[str, Any], key: str) -> float | None:
-    """A quantity out of an event's data, None where it is absent or no number."""
+    """Return a quantity of an event's data, None if it is absent or not a number."""
     value = data.get(key)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def text(data: dict[str, Any], key: str) -> str | None:
-    """A text out of an event's data."""
+    """Return a text of an event's data."""
     value = data.get(key)
     return None if value is None else str(value)
 
 
 def peak_kph(data: dict[str, Any]) -> float | None:
-    """The highest speed of an overspeed; while it goes on, or of an old one, the speed it was told with."""
+    """Return the highest speed of an overspeed; while it lasts, or for old events, the speed that the event states."""
     peak = number(data, "peak_kph")
     return number(data, "speed_kph") if peak is None else peak
 
 
 def details(data: dict[str, Any]) -> str | None:
-    """What a kind has of its own in words: the alarm's name, what a device answered to a command, the maintenance plan."""
+    """Return the details of an event: the name of an alarm, a device's answer to a command, the maintenance plan."""
     return next((text(data, key) for key in ("alarm", "result", "plan") if key in data), None)
 
 

@@ -1,4 +1,4 @@
-"""A fleet, or any list of devices: a row per device, a row per local day, rankings and violations. Also a fleet's day."""
+"""Fleet, and a fleet's day: a row per device, a row per local day, rankings and violations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DEVICES_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """What one device did, per day part and altogether."""
+    """The figures of one device, per day part and in all."""
 
     device: Device
     days: list[DayTotals]
@@ -57,12 +57,13 @@ class DeviceRow:
         return sum(day.trips for day in self.days)
 
     def event_count(self, key: str) -> int:
-        """Events of a group of EVENT_COUNTS."""
+        """Return the number of events of a group of EVENT_COUNTS."""
         return sum(self.events[kind] for kind in EVENT_COUNTS[key])
 
 
 def build(report: Report) -> ReportTable:
-    """The report of a fleet, of `device_ids`, or of all the requester sees. Stops between devices when cancelled."""
+    """Return the report of a fleet, of `device_ids`, or of all devices of the requester. Stops between devices when
+    cancelled."""
     days, now = report_days(report), timezone.now()
     devices = list(report_devices(report).select_related("fleet").order_by("name", "pk"))
     events = Event.objects.filter(
@@ -81,7 +82,7 @@ def build(report: Report) -> ReportTable:
 
 
 def report_devices(report: Report) -> QuerySet[Device]:
-    """The devices a fleet report is about: those that were decided on, else those that its requester may report on now."""
+    """Return the devices of a fleet report: the recorded ones, else those that its requester may report on now."""
     if report.held_device_ids is not None:
         return Device.objects.filter(pk__in=report.held_device_ids)
     devices = reportable_devices(report.fleet, report.requested_by)
@@ -89,12 +90,12 @@ def report_devices(report: Report) -> QuerySet[Device]:
 
 
 def utilisation_percent(figures: Figures, elapsed_seconds: float) -> float:
-    """The share of the time that passed in the range during which the device moved."""
+    """Return the percentage of the range, as far as it has passed, in which the device moved."""
     return min(100.0, figures.moving_seconds / elapsed_seconds * 100.0) if elapsed_seconds > 0 else 0.0
 
 
 def devices_section(rows: Sequence[DeviceRow], elapsed_seconds: float) -> Section:
-    """A row per device, silent ones too, and the totals; the total's utilisation is the mean of the devices'."""
+    """Return a row per device, including silent ones, and the totals; the total utilisation is the mean."""
     columns = [
         Column("device", _("Device")),
         Column("unique_id", _("Unique id")),
@@ -115,7 +116,7 @@ def devices_section(rows: Sequence[DeviceRow], elapsed_seconds: float) -> Sectio
 
 
 def days_section(days: Sequence[DayPart], rows: Sequence[DeviceRow]) -> Section:
-    """A row per local day over all devices, and the totals."""
+    """Return a row per local day over all devices, and the totals."""
     columns = [
         Column("day", _("Day"), ColumnKind.DATE),
         *figure_columns(),
@@ -138,7 +139,7 @@ def days_section(days: Sequence[DayPart], rows: Sequence[DeviceRow]) -> Section:
 
 
 def ranking_sections(rows: Sequence[DeviceRow], elapsed_seconds: float) -> list[Section]:
-    """The first ten devices by distance, by utilisation and by overspeeds; devices with nothing are not ranked."""
+    """Return the first ten devices by distance, utilisation and overspeeds, leaving out zeros."""
     return [
         _ranking(
             "ranking_distance",

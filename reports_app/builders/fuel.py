@@ -47,14 +47,14 @@ NAMES = ("fuel", "fuel_level", "fuel_used")
 
 @dataclass(frozen=True, slots=True)
 class _Tank:
-    """Fuel of a device around a range: by its levels, where those are known, and by its own counter, where it has one."""
+    """The fuel of a device around a range: by levels and by its own counter, as far as it sends them."""
 
     use: FuelUse | None
     times: FloatArray
     counted_liters: FloatArray | None
 
     def used(self, start: float, end: float) -> float | None:
-        """Liters used in a part of the range; the device's own counter knows best."""
+        """Return the liters used in a part of the range, by the device's own counter if it has one."""
         if self.counted_liters is not None:
             return float(self.counted_liters[_part(self.times, start, end)].sum())
         if self.use is None:
@@ -62,17 +62,17 @@ class _Tank:
         return float(np.diff(np.interp([start, end], self.use.times_seconds, self.use.used_so_far_liters))[0])
 
     def changes(self, start: float, end: float) -> list[FuelChange]:
-        """Refuels and drains that ended in a part of the range."""
+        """Return the refuels and drains that ended in a part of the range."""
         return [] if self.use is None else [each for each in self.use.changes if start <= each.ended_seconds < end]
 
     def levels(self, start: float, end: float) -> list[Cell]:
-        """The first and the last level known in a part of the range."""
+        """Return the first and the last known level in a part of the range."""
         levels = [] if self.use is None else self.use.levels_liters[_part(self.use.times_seconds, start, end)].tolist()
         return [levels[0], levels[-1]] if levels else [None, None]
 
 
 def build(report: Report) -> ReportTable:
-    """The fuel of one device. Levels in percent count where the size of its tank is known."""
+    """Return the fuel of one device. Levels in percent need the size of its tank."""
     device, days = report_device(report), report_days(report)
     drive = report_drive(report, device)
     figures = drive.figures([report.range_start, *(end for _day, _start, end in days)])
@@ -88,7 +88,7 @@ def build(report: Report) -> ReportTable:
 
 
 def _tank(drive: Drive, device: Device) -> _Tank:
-    """Reads as far beyond the range as the drive does, so that the smoothing does not begin at its borders."""
+    """Read the fuel beyond the range, as the drive does, so that the smoothing does not begin at its borders."""
     low, high = drive.fixes.times_seconds[[0, -1]] if len(drive.fixes) else (0.0, 0.0)
     times, sent = sent_numbers(device.pk, datetime_of(low), datetime_of(high + 1.0), NAMES)
     levels = levels_in_liters(sent["fuel"], sent["fuel_level"], device.tank_liters)
@@ -98,7 +98,7 @@ def _tank(drive: Drive, device: Device) -> _Tank:
 
 
 def _running(drive: Drive, times: FloatArray) -> npt.NDArray[np.bool_]:
-    """Whether the device moved, or its engine ran, at each of these moments."""
+    """Return whether the device moved, or its engine ran, at each of these times."""
     if not len(drive.steps.moving):
         return np.zeros(len(times), dtype=np.bool_)
     steps = np.clip(np.searchsorted(drive.steps.times, times) - 1, 0, len(drive.steps.moving) - 1)

@@ -1,4 +1,4 @@
-"""Overspeed: every time a device drove too fast, whole, and per local day how often and how long."""
+"""Overspeed: every episode of a device, whole, and their number and duration per local day."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Episode(NamedTuple):
 
 
 def build(report: Report) -> ReportTable:
-    """The overspeeds of one device that touch the range."""
+    """Return the overspeeds of one device that touch the range."""
     device, now = report_device(report), timezone.now()
     episodes = _episodes(device, report.range_start, report.range_end, now)
     rows = [_row(episode) for episode in episodes]
@@ -95,7 +95,7 @@ def _row(episode: Episode) -> list[Cell]:
 
 
 def _day_row(part: DayPart, episodes: list[Episode], range_start: datetime) -> list[Cell]:
-    """An episode counts where it began; one that began before the range, in the first day."""
+    """Return the figures per day. An episode counts on the day it began, an earlier one on the first day."""
     day, start, end = part
     begun = [each for each in episodes if start <= max(each.event.occurred_at, range_start) < end]
     return [day, len(begun), sum(each.duration_seconds for each in begun), _peak(begun)]

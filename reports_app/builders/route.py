@@ -1,4 +1,4 @@
-"""Route: the path of one device as the few positions that draw the same line, and the points worth a name on it."""
+"""Route: the path of one device, simplified, and its notable points."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ START, END, STOP = gettext_noop("Start"), gettext_noop("End"), gettext_noop("Sto
 
 
 def build(report: Report) -> ReportTable:
-    """The route of one device."""
+    """Return the route of one device."""
     device = report_device(report)
     drive = report_drive(report, device)
     points = simplified_route(device.pk, report.range_start, report.range_end, max_points=MAX_POINTS)
@@ -52,7 +52,7 @@ def build(report: Report) -> ReportTable:
 
 
 def _key_points(drive: Drive) -> list[Row]:
-    """Where it began and ended, stood, and was farthest, highest and fastest, in time order."""
+    """Return the start, end, stops, and the farthest, highest and fastest points in time order."""
     first, end = np.searchsorted(drive.steps.times, [drive.start.timestamp(), drive.end.timestamp()]).tolist()
     places = drive.steps.index[first:end]
     if not len(places):

@@ -28,7 +28,7 @@ IDLE, PARKED = gettext_noop("Idle"), gettext_noop("Parked")
 
 
 def build(report: Report) -> ReportTable:
-    """The stops of one device."""
+    """Return the stops of one device."""
     device = report_device(report)
     drive = report_drive(report, device)
     figures = _figures(drive)
@@ -39,7 +39,7 @@ def build(report: Report) -> ReportTable:
 
 
 def _figures(drive: Drive) -> list[Figures]:
-    """The figures of each stop: of every second part, the others being what lies between the stops."""
+    """Return the figures of each stop: of every second part, as the others lie between the stops."""
     edges = [datetime_of(second) for stop in drive.stops for second in (stop.started_seconds, stop.ended_seconds)]
     return drive.figures(edges)[::2] if edges else []
 

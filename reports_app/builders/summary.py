@@ -37,7 +37,7 @@ HAS_PLACES = False
 
 
 def build(report: Report) -> ReportTable:
-    """The summary of one device."""
+    """Return the summary of one device."""
     device, days, now = report_device(report), report_days(report), timezone.now()
     refresh_days([device], days[0][0], days[-1][0], now=now)
     ((_device, found),) = day_totals([device], days, now=now)
@@ -84,7 +84,7 @@ def _overview(device: Device, days: Sequence[DayTotals], cells: list[Cell], odom
 
 
 def _odometers_km(device: Device, end: datetime, figures: Figures) -> list[Cell]:
-    """The odometer at both ends of the range."""
+    """Return the odometer at both ends of the range."""
     at_end = odometer_meters(device, end)
     if at_end is None:
         return [None, None]

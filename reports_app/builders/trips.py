@@ -1,4 +1,4 @@
-"""Trips: every trip that touches the range, whole, wherever the range begins and ends."""
+"""Trips: every trip that touches the range, whole."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = [
 
 
 def build(report: Report) -> ReportTable:
-    """The trips of one device."""
+    """Return the trips of one device."""
     device = report_device(report)
     drive = report_drive(report, device)
     rows = [_row(trip, drive) for trip in drive.trips]
@@ -34,7 +34,7 @@ def build(report: Report) -> ReportTable:
 
 
 def totals(trips: list[Trip]) -> list[Cell]:
-    """Sums, the mean speed over all of the time, the highest speed."""
+    """Return the totals: sums, the mean speed over all of the time, the highest speed."""
     seconds, meters = sum(trip.duration_seconds for trip in trips), sum(trip.distance_meters for trip in trips)
     top_kph = max((trip.max_speed_kph for trip in trips), default=0.0)
     average_kph = mean_kph(meters, seconds, top_kph)

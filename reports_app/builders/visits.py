@@ -1,4 +1,4 @@
-"""Geofence visits: when a device came and went, also where that was before or after the range, and for how long."""
+"""Geofence visits that touch the range, with entry, exit and duration."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A stay in a geofence. None for what nobody saw; `is_inside` while it goes on."""
+    """A stay in a geofence. The entry or exit is None if it was not recorded; `is_inside` while it lasts."""
 
     geofence_id: int | None
     name: str
@@ -65,7 +65,7 @@ class Visit:
     is_inside: bool = False
 
     def seconds(self, start: datetime, end: datetime) -> float:
-        """How much of it lies in `[start, end)`; of a visit without an entry or exit, what is sure: nothing."""
+        """Return the seconds within `[start, end)`, 0 for a visit without entry or exit."""
         left_at = end if self.is_inside else self.left_at
         if self.entered_at is None or left_at is None:
             return 0.0
@@ -81,7 +81,7 @@ class Visit:
 
 
 def build(report: Report) -> ReportTable:
-    """The visits of one device that touch the range."""
+    """Return the visits of one device that touch the range."""
     device, now = report_device(report), timezone.now()
     start, end = report.range_start, min(report.range_end, max(now, report.range_start))
     crossings = _crossings(device, report.range_start, report.range_end)
@@ -104,8 +104,8 @@ def build(report: Report) -> ReportTable:
 
 
 def visits(crossings: Sequence[Crossing], inside: Mapping[int, str]) -> list[Visit]:
-    """Crossings, in time order, as visits in the order of their beginnings; `inside` are the names, by id, of the
-    geofences that the device is in now. One that it never entered, as far as anybody remembers, is a visit too."""
+    """Return crossings (in time order) as visits in the order of their starts. `inside` are the names, by id, of the
+    geofences that the device is in now; one without a recorded entry is a visit too."""
     found: list[Visit] = []
     open_at: dict[tuple[int | None, str], datetime] = {}
     for each in crossings:
@@ -125,9 +125,9 @@ def visits(crossings: Sequence[Crossing], inside: Mapping[int, str]) -> list[Vis
 
 
 def _crossings(device: Device, start: datetime, end: datetime) -> list[Crossing]:
-    """Those in the range, and of each geofence the last one before it and the first one after it.
+    """Return the crossings in the range, and of each geofence the last one before and the first one after it.
 
-    Of geofences that were deleted only the names are left to tell them apart.
+    Deleted geofences are distinguished by name.
     """
     events = Event.objects.filter(device=device, kind__in=KINDS).select_related("geofence")
     within = events.filter(occurred_at__gte=start, occurred_at__lt=end)

@@ -26,7 +26,7 @@ class Exporter(ABC):
     def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         """Write `table` to the new file `target`, chunk by chunk, in memory that does not grow with the rows.
 
-        Anything else it needs on the way stays in the folder of `target`, which the caller deletes. Texts are written
-        in the active language. Raises OSError when the disk refuses; the caller then throws `target` away. Raises
-        InvalidReport (no_places) when the format needs coordinates and the table has none.
+        Temporary files go to the folder of `target`, which the caller deletes. Texts are written in the active
+        language. Raises OSError on errors of the disk; the caller then deletes `target`. Raises InvalidReport
+        (no_places) when the format needs coordinates and the table has none.
         """

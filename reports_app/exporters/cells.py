@@ -1,4 +1,4 @@
-"""Cells as bytes, a column of a chunk at a time: what makes the text formats fast.
+"""Cells as bytes, a column of a chunk at a time, for the text formats.
 
 Python's own formatting of a number costs some 400 ns; a JSON encoder writes a whole list of them in a third of that,
 and where the numbers of a chunk lie close together (speeds, courses) each distinct one is written only once. Every

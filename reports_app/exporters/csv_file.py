@@ -35,7 +35,7 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
 class CsvExporter(Exporter):
-    """Comma separated, CRLF line ends, UTF-8 with a byte order mark, times on the reader's clock with their offset."""
+    """Comma separated, CRLF line ends, UTF-8 with a byte order mark, times in the zone of `display` with their offset."""
 
     format = "csv"
     label = "CSV"

@@ -1,6 +1,6 @@
 """GeoJSON (RFC 7946): a feature per row with all of its values, and the line of a track before its points.
 
-It reads the same for everybody: values as in the JSON format, longitude before latitude, WGS 84.
+It does not depend on display settings: values as in the JSON format, longitude before latitude, WGS 84.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """GPX 1.1 (https://www.topografix.com/GPX/1/1/): tracks with elevation, time, speed and course, waypoints for the rest.
 
-It reads the same for everybody: meters, UTC, and m/s in Garmin's TrackPointExtension, as those standards ask.
+It does not depend on display settings: meters, UTC, and m/s in Garmin's TrackPointExtension, as those standards ask.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _write_points(file: IO[bytes], placed: Placed) -> None:
 def _write_lines(file: IO[bytes], placed: Placed) -> None:
     """A track of two points per row: where it started and where it ended, in two segments across the 180th meridian.
 
-    A point there would be a position that nobody sent, as soon as another program reads the file.
+    No point is added there: other programs would read it as a position.
     """
     for chunk in rows_with_places(placed):
         starts = _points(placed, chunk, b"trkpt", "start_", placed.places.get("started_at"))

@@ -1,5 +1,5 @@
 """JSON for machines: rows as objects under their columns' keys, times in UTC, quantities in the unit their key or kind
-names, titles and labels in English. It reads the same for everybody."""
+names, titles and labels in English. It does not depend on display settings."""
 
 from __future__ import annotations
 

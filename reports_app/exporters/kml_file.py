@@ -1,4 +1,5 @@
-"""KML 2.2 (OGC 07-147r2) for Google Earth and the like: a folder per section, values in the reader's units and language."""
+"""KML 2.2 (OGC 07-147r2) for Google Earth and the like: a folder per section, values in the units and language of
+`display`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """PDF: pages a manager would forward. Key figures, a map sketch or a chart, then the tables.
 
-Bounded: a table shows its first rows and says how many were left out, since nobody reads ten thousand pages. The sketch is
-drawn from all of them.
+Bounded: a table shows its first rows and says how many were left out, so that it has no ten thousand pages. The sketch
+is drawn from all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Columns as a reader sees them: titles with units, numbers in the reader's units."""
+"""Columns for people: titles with units, numbers in the units of the display settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STORED_SYMBOLS = ("km", "km/h", "m", "l", "°")
 
 @dataclass(frozen=True, slots=True)
 class ShownColumn:
-    """One column for one reader. `decimals` are those shown, of the unit shown."""
+    """One column with its display unit. `decimals` are those shown."""
 
     kind: ColumnKind
     title: str
@@ -46,12 +46,13 @@ class ShownColumn:
 def shown_columns(
     section: Section, display: DisplaySettings, *, symbols: dict[ColumnKind, str] | None = None
 ) -> list[ShownColumn]:
-    """The columns for this reader, in the active language. `symbols` are units that this format must name besides."""
+    """Return the columns for these display settings, in the active language. `symbols` are units that this format must
+    name besides."""
     return [shown_column(column, display, symbols) for column in section.columns]
 
 
 def shown_cells(column: ShownColumn, data: Any, zone: ZoneInfo, write: Callable[[str], bytes]) -> Cells:
-    """The cells of a column of a chunk as text for the reader; `write` writes texts and translated labels."""
+    """Return the cells of a column of a chunk as text; `write` writes texts and translated labels."""
     match column.kind:
         case ColumnKind.TEXT:
             return text_cells(data, write)
@@ -101,7 +102,7 @@ def first_format(name: str) -> str:
 
 
 def shown_column(column: Column, display: DisplaySettings, symbols: dict[ColumnKind, str] | None = None) -> ShownColumn:
-    """One column for this reader, as in `shown_columns`."""
+    """Return one column as `shown_columns` does."""
     unit = display.unit_of(column.kind)
     symbol = unit_symbol(unit) if unit else {**_FIXED_SYMBOLS, **(symbols or {})}.get(column.kind)
     title = translated(column.title)

@@ -37,7 +37,7 @@ _PLACEHOLDERS = re.compile(rb'<row r="[23]".*?</row>', re.DOTALL)
 
 
 class XlsxExporter(Exporter):
-    """Times are the reader's wall clock, whose zone the header of a time column names."""
+    """Times are local times of `display`; the header of a time column names the zone."""
 
     format = "xlsx"
     label = "XLSX"

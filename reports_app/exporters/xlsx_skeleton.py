@@ -59,8 +59,8 @@ def plan_sheets(sections: Sequence[Section], display: DisplaySettings) -> list[S
 
 
 def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], display: DisplaySettings) -> BytesIO:
-    """The workbook, a few kilobytes, with a header on every sheet. Row 2 of each has an empty cell in the format of each
-    column, row 3 one in the format of its totals: whoever writes the rows reads there which style a cell needs."""
+    """The workbook, a few kilobytes, with a header on every sheet. Row 2 of each has an empty cell in the format of
+    each column, row 3 one in the format of its totals: from which the writer of the rows reads the style of each cell."""
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     target = BytesIO()
     with xlsxwriter.Workbook(target, options) as workbook:

@@ -1,4 +1,4 @@
-"""Reports people asked for, the files written from them, and reports that come by themselves."""
+"""Models of reports, their files and report schedules."""
 
 from reports_app.models.reports import (
     UNFINISHED,

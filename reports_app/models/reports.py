@@ -1,4 +1,4 @@
-"""Reports people asked for, and the files written from them."""
+"""Models of reports and their files."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Report(models.Model):
     """One report: its parameters, its state and, once ready, its content. `[range_start, range_end)` in UTC.
 
     `content` is the table of `reports_app.table` without its rows: {"title", "sections": [{"name", "columns", "totals",
-    "row_count", "chunk_count"}]}; the rows of a section are the `ReportChunk`s under its number.
-    A report of kind fleet or daily has a fleet or a list of `device_ids`; the others have a device. `held_device_ids` are the
-    devices that are in it, decided when it is made: who does not see all of them does not see the report. `request_key` is
-    equal for requests that one report can answer. At `expires_at` the content and the files go, and the row says "expired".
+    "row_count", "chunk_count"}]}; the rows of a section are the `ReportChunk`s under its number. A report of kind fleet
+    or daily has a fleet or a list of `device_ids`; the others have a device. `held_device_ids` are the devices in it,
+    recorded at generation: only users who may see all of them may see the report. `request_key` is equal for requests
+    that one report can answer. At `expires_at` content and files are deleted, and the state becomes expired.
     """
 
     kind = models.CharField(_("kind"), max_length=12, choices=kind_choices)
@@ -114,7 +114,7 @@ class Report(models.Model):
 
 
 class ReportChunk(models.Model):
-    """Some thousands of rows of a report's section, by column, as bytes of `reports_app.table.chunk_codec`."""
+    """Rows of a report's section by column, as bytes of `reports_app.table.chunk_codec`."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="chunks", verbose_name=_("report"))
     section = models.PositiveSmallIntegerField(_("section"))
@@ -134,8 +134,8 @@ class ReportChunk(models.Model):
 
 
 class ReportFile(models.Model):
-    """One report written in one format for readers of one language, time zone and units (`reads_as`; empty for a format
-    that reads the same for everybody). The file appears whole or not at all."""
+    """A report in one format for one language, time zone and set of units (`reads_as`; empty for a format that does not
+    depend on them). A file appears whole or not at all."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="files", verbose_name=_("report"))
     format = models.CharField(_("format"), max_length=8)
@@ -158,7 +158,7 @@ class ReportFile(models.Model):
 
 
 class ReportFollower(models.Model):
-    """Somebody who asked for a report: told when it fails and, if wanted or if it took long, when it is ready."""
+    """A user who requested a report: notified of a failure and, if wished or if it took long, when it is ready."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="followers", verbose_name=_("report"))
     user = models.ForeignKey(

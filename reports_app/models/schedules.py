@@ -1,4 +1,4 @@
-"""Reports that come by themselves: when, of what, to whom, and what became of each run."""
+"""Models of report schedules and their runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SchedulePeriod(models.TextChoices):
 
 
 class Weekday(models.IntegerChoices):
-    """As `date.weekday()` counts."""
+    """Days of the week, numbered as by `date.weekday()`."""
 
     MONDAY = 0, _("Monday")
     TUESDAY = 1, _("Tuesday")
@@ -44,8 +44,8 @@ class ScheduleDelivery(models.TextChoices):
 class ReportSchedule(models.Model):
     """Reports of a fleet, or of some of its devices, over the last whole day, ISO week or month of `time_zone`.
 
-    `next_due_at` is when it runs next; a schedule that is switched off has none. What its owner may no longer see is
-    not reported.
+    `next_due_at` is the time of the next run, None if it is switched off. Devices that the owner may no longer see are
+    left out.
     """
 
     name = models.CharField(_("name"), max_length=100)
@@ -102,7 +102,7 @@ class ReportSchedule(models.Model):
 
     @property
     def rhythm(self) -> Rhythm:
-        """When it runs. Raises KeyError or ValueError for a time zone this system does not know."""
+        """Return the recurrence. Raises KeyError or ValueError for an unknown time zone."""
         return Rhythm(Period(self.period), self.local_time, ZoneInfo(self.time_zone), self.weekday, self.month_day)
 
 
@@ -113,7 +113,7 @@ class RunState(models.TextChoices):
 
 
 class ReportScheduleRun(models.Model):
-    """One run of a schedule over `[range_start, range_end)`: its reports, and the messages that carried them."""
+    """One run of a schedule over `[range_start, range_end)`, with its reports and notifications."""
 
     schedule = models.ForeignKey(
         ReportSchedule, on_delete=models.CASCADE, related_name="runs", verbose_name=_("schedule")

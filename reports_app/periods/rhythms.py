@@ -1,4 +1,4 @@
-"""When a scheduled report is due, and which days it covers. Pure: no clock but the one it is given."""
+"""Due times of report schedules and the days they cover. Pure: `now` is an argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks_app.geo.days import day_start
 
 
 class Period(StrEnum):
-    """What a scheduled report covers: the last whole local day, ISO week, or calendar month."""
+    """The period of a scheduled report: the last whole local day, ISO week or calendar month."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -23,7 +23,7 @@ class Period(StrEnum):
 class Rhythm:
     """Every day, on a weekday (Monday is 0), or on a day of the month (its last one where it is shorter), at a local time.
 
-    A local time that the clocks skip is due as much later as they skip; one that comes twice is due the first time.
+    A local time in a gap is shifted by the length of the gap; of an ambiguous one the first is taken.
     """
 
     period: Period
@@ -34,7 +34,7 @@ class Rhythm:
 
 
 def last_due(rhythm: Rhythm, now: datetime) -> datetime:
-    """The latest due time that is not after `now`, in UTC."""
+    """Return the latest due time that is not after `now`, in UTC."""
     day = now.astimezone(rhythm.zone).date() + timedelta(days=1)
     while (due := due_on(rhythm, day)) is None or due > now:
         day -= timedelta(days=1)
@@ -42,7 +42,7 @@ def last_due(rhythm: Rhythm, now: datetime) -> datetime:
 
 
 def next_due(rhythm: Rhythm, now: datetime) -> datetime:
-    """The first due time after `now`, in UTC."""
+    """Return the first due time after `now`, in UTC."""
     day = now.astimezone(rhythm.zone).date() - timedelta(days=1)
     while (due := due_on(rhythm, day)) is None or due <= now:
         day += timedelta(days=1)
@@ -50,7 +50,7 @@ def next_due(rhythm: Rhythm, now: datetime) -> datetime:
 
 
 def due_on(rhythm: Rhythm, day: date) -> datetime | None:
-    """When it is due on this local day, in UTC; None on a day that is none of its own."""
+    """Return the due time on this local day in UTC, None on other days."""
     if rhythm.period is Period.WEEKLY and day.weekday() != rhythm.weekday:
         return None
     if rhythm.period is Period.MONTHLY and day.day != min(rhythm.month_day, monthrange(day.year, day.month)[1]):
@@ -59,20 +59,20 @@ def due_on(rhythm: Rhythm, day: date) -> datetime | None:
 
 
 def due_since(rhythm: Rhythm, planned: datetime, now: datetime, *, catch_up: timedelta) -> datetime | None:
-    """The one due time to run now, of those since `planned` (included): the latest. Earlier ones that were missed are
-    not made up for, nor is one that is longer ago than `catch_up`."""
+    """Return the latest due time since `planned` (included), None if it is longer ago than `catch_up`. Earlier ones
+    that were missed are not made up for."""
     due = last_due(rhythm, now)
     return due if due >= planned and now - due <= catch_up else None
 
 
 def covered_range(rhythm: Rhythm, due: datetime) -> tuple[datetime, datetime]:
-    """The last whole local day, ISO week or month before the local day of `due`, as `[start, end)` in UTC."""
+    """Return the last whole local day, ISO week or month before the local day of `due`, as `[start, end)` in UTC."""
     first, end = covered_days(rhythm.period, due.astimezone(rhythm.zone).date())
     return day_start(first, rhythm.zone), day_start(end, rhythm.zone)
 
 
 def covered_days(period: Period, today: date) -> tuple[date, date]:
-    """The first day of the last whole period before `today`, and the day after its last."""
+    """Return the first day of the last whole period before `today`, and the day after its last."""
     if period is Period.DAILY:
         return today - timedelta(days=1), today
     if period is Period.WEEKLY:
@@ -83,7 +83,7 @@ def covered_days(period: Period, today: date) -> tuple[date, date]:
 
 
 def preset_days(preset: str, today: date) -> tuple[date, date]:
-    """The first day of such a span and the day after its last. Weeks begin on Monday. Raises KeyError."""
+    """Return the first day of a preset range and the day after its last. Weeks begin on Monday. Raises KeyError."""
     monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
     return {
         "today": (today, today + timedelta(days=1)),

@@ -1,4 +1,4 @@
-"""Times as people and task arguments write them."""
+"""Parsing of times from forms, the shell and task arguments."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tasks_app.geo.days import day_start
 
 
 def parse_time(text: str, zone: ZoneInfo, *, field: str) -> datetime:
-    """An aware datetime from ISO 8601. A date alone is its midnight in `zone`.
+    """Return an aware datetime from ISO 8601. A date alone is its midnight in `zone`.
 
-    Raises InvalidReport (invalid_time, naive_time): a time without its zone could mean any of 24 hours.
+    Raises InvalidReport (invalid_time, naive_time).
     """
     day = _date(text)
     try:

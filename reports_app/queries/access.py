@@ -27,10 +27,11 @@ DELETE_SCHEDULES = Right(FleetRole.MANAGER, "reports_app.delete_reportschedule")
 
 
 def visible_reports(user: AbstractBaseUser | AnonymousUser | Any) -> QuerySet[Report]:
-    """Reports of a fleet or device `user` sees now, and those of neither that they asked for, as far as they still see
-    every device that is in them (devices that were deleted do not count). Staff see all as their permissions say.
+    """Return the reports of fleets and devices that `user` may see now, and the user's own reports without either, if
+    the user may still see every device in them (deleted devices do not count). Staff see all, by permission.
 
-    Content is not loaded. What a report holds was decided when it was made; one of before that was written down is hidden.
+    Content is deferred. The devices in a report are recorded at generation; older reports without this record are
+    hidden.
     """
     if not user.is_authenticated or not user.is_active:
         return Report.objects.none()
@@ -48,7 +49,7 @@ def visible_reports(user: AbstractBaseUser | AnonymousUser | Any) -> QuerySet[Re
 
 
 def _foreign_devices(user: Any) -> QuerySet[Device]:
-    """The devices in the report of the outer query that `user` does not see."""
+    """Return the devices in the report of the outer query that `user` may not see."""
     is_held = Func(
         F("pk"),
         OuterRef("held_device_ids"),
@@ -60,40 +61,40 @@ def _foreign_devices(user: Any) -> QuerySet[Device]:
 
 
 def visible_report(user: Any, report_id: int) -> Report | None:
-    """The report if it is among those that `user` sees."""
+    """Return the report if `user` may see it, else None."""
     return visible_reports(user).filter(pk=report_id).first()
 
 
 def sees_report(user: Any, arguments: Mapping[str, Any]) -> bool:
-    """Whether the report that a call is about is one `user` sees: the rule for members of the tasks about reports."""
+    """Return whether `user` may see the report of a task's arguments: the rule for members of tasks about reports."""
     report_id: int = arguments["report_id"]
     return visible_reports(user).filter(pk=report_id).exists()
 
 
 def reportable_devices(fleet: Fleet | None, requested_by: Any) -> QuerySet[Device]:
-    """The devices a report may be about: those of the fleet, which the requester may report on; without a fleet all that
-    they may report on now, and for the system itself every one."""
+    """Return the devices that a report may cover: those of the fleet, without a fleet all that the requester may report
+    on now, and every device for the system."""
     if fleet is not None:
         return Device.objects.filter(fleet=fleet)
     return Device.objects.all() if requested_by is None else visible_devices(requested_by, REPORT_ON)
 
 
 def may_change_report(user: Any, report: Report, right: Right = CHANGE_REPORTS) -> bool:
-    """Whether `user`, who sees it, may cancel, retry or (by its right) delete it: its requester, managers of its fleet,
-    and staff that hold the permission."""
+    """Return whether `user`, who may see it, may cancel, retry or (with its right) delete it: the requester, managers
+    of its fleet, and staff with the permission."""
     if report.requested_by_id == user.pk:
         return True
     return has_right(user, report.device.fleet if report.device else report.fleet, right)
 
 
 def visible_report_schedules(user: Any) -> QuerySet[ReportSchedule]:
-    """The report schedules of the fleets `user` sees."""
+    """Return the report schedules of the fleets that `user` may see."""
     schedules = ReportSchedule.objects.filter(fleet__in=visible_fleets(user, VIEW_SCHEDULES))
     return schedules.select_related("fleet", "owner").prefetch_related("devices", "recipients")
 
 
 def may_change_schedule(user: Any, schedule: ReportSchedule, right: Right = CHANGE_SCHEDULES) -> bool:
-    """Whether `user` may change, run or (by its right) delete it: its owner as long as they may make one in the fleet, the
-    fleet's managers, and staff that hold the permission."""
+    """Return whether `user` may change, run or (with its right) delete it: the owner while they may add one in the
+    fleet, the fleet's managers, and staff with the permission."""
     is_own = schedule.owner_id == user.pk and has_right(user, schedule.fleet, ADD_SCHEDULES)
     return is_own or has_right(user, schedule.fleet, right)

@@ -16,9 +16,9 @@ from reports_app.table import Chunk, ReportTable, decode_chunk, first_rows, sect
 
 
 def stored_table(report_id: int) -> ReportTable:
-    """The table of a ready report. Its sections' rows are read chunk by chunk while they are iterated.
+    """Return the table of a ready report. The rows of its sections are read chunk by chunk while they are iterated.
 
-    Raises InvalidReport (unknown_report, report_without_content), also while it is read if the report is deleted then.
+    Raises InvalidReport (unknown_report, report_without_content), during the iteration too if the report is deleted.
     """
     report = Report.objects.filter(pk=report_id).values("content").first()
     if report is None:
@@ -33,8 +33,8 @@ def stored_table(report_id: int) -> ReportTable:
 
 
 def preview_sections(content: dict[str, Any], report_id: int, limit: int) -> list[dict[str, Any]]:
-    """The first `limit` rows of each section of a report's content: [{"section", "rows", "row_count"}]. Reads at most
-    one chunk of each."""
+    """Return the first `limit` rows of each section: [{"section", "rows", "row_count"}]. Reads at most one chunk of
+    each."""
     found = []
     for number, part in enumerate(content["sections"]):
         section = section_from_content(part, _StoredChunks(report_id, number, part))
@@ -44,7 +44,7 @@ def preview_sections(content: dict[str, Any], report_id: int, limit: int) -> lis
 
 
 def stored_row_count(report_id: int) -> int:
-    """How many rows a stored report has, in all its sections."""
+    """Return the number of rows in all sections of a stored report."""
     rows = ReportChunk.objects.filter(report_id=report_id).aggregate(count=Sum("row_count"))
     return rows["count"] or 0
 

@@ -1,4 +1,4 @@
-"""A look at a ready report: the first rows of each section, and what a chart of it shows. Reads one chunk of each section."""
+"""Previews of ready reports: the first rows of each section, and a chart. One chunk of each section is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_POINTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The figures of one column by what names each row: a day, a time, a device."""
+    """The figures of one column with the names of their rows: days, times or devices."""
 
     section: str
     x: Column
@@ -47,7 +47,7 @@ class SectionPreview:
 
 
 def preview_of(report: Report, *, rows: int) -> tuple[list[SectionPreview], Series | None]:
-    """The first `rows` rows of each section of a report that has its content loaded, and its chart if it has one."""
+    """Return the first `rows` rows of each section and the chart, if any, of a report whose content is loaded."""
     if not report.content:
         return [], None
     found = preview_sections(report.content, report.pk, max(rows, MOST_POINTS))
@@ -56,7 +56,7 @@ def preview_of(report: Report, *, rows: int) -> tuple[list[SectionPreview], Seri
 
 
 def series_of(section: Section, rows: Sequence[Sequence[Any]]) -> Series | None:
-    """The figures of a section that are worth a chart: two rows at least, of which one is not zero."""
+    """Return the figures for a chart of a section: at least two rows, not all zero. None if it has no such column."""
     kinds = [column.kind for column in section.columns]
     naming = next((kinds.index(kind) for kind in NAMING if kind in kinds), None)
     if naming is None:

@@ -15,7 +15,7 @@ from reports_app.table import DisplaySettings
 
 
 def find_report(report_id: int) -> Report:
-    """The report without its content. Raises InvalidReport (unknown_report)."""
+    """Return the report without its content. Raises InvalidReport (unknown_report)."""
     report = Report.objects.defer("content").select_related("device__fleet", "fleet").filter(pk=report_id).first()
     if report is None:
         raise unknown_report(report_id)
@@ -23,19 +23,19 @@ def find_report(report_id: int) -> Report:
 
 
 def report_zone(report: Report) -> ZoneInfo:
-    """The zone a report's days and times are shown in: its fleet's, else the installation's."""
+    """Return the time zone of a report's days and times: its fleet's, else TIME_ZONE."""
     fleet = report.device.fleet if report.device else report.fleet
     return ZoneInfo(settings.TIME_ZONE) if fleet is None else fleet.zone
 
 
 def report_display_settings(user: Any, report: Report) -> DisplaySettings:
-    """How `user` (None: nobody in particular) reads this report."""
+    """Return the display settings of `user` (None: the defaults) for this report."""
     return display_settings_of(user, str(report_zone(report)))
 
 
 def display_settings_of(user: Any, report_zone: str) -> DisplaySettings:
-    """How `user` (or None: nobody in particular) reads a report whose days are of `report_zone`. Whoever chose nothing
-    reads in the system's language, the report's zone, and km."""
+    """Return the display settings of `user` for a report in `report_zone`. Defaults: LANGUAGE_CODE, the report's zone,
+    metric units."""
     preference = NotificationPreference.objects.filter(user=user).first() if user is not None else None
     if preference is None:
         return DisplaySettings(settings.LANGUAGE_CODE, report_zone)

@@ -1,4 +1,4 @@
-"""Telling people that their report is ready or failed, in the application and by e-mail, each in their language."""
+"""Notifications that a report is ready or failed, in the application and by e-mail."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
 
 
 def notify_ready(report_id: int, *, now: datetime) -> list[int]:
-    """Tell those who wanted to hear of it, all who asked if it took long, and whom rules name; return the notification ids."""
+    """Notify followers who wished it (all of them if it took long) and users named by rules; return notification ids."""
     report = find_report(report_id)
     if report.state != ReportState.READY:
         return []
@@ -43,7 +43,7 @@ def notify_ready(report_id: int, *, now: datetime) -> list[int]:
 
 
 def notify_failed(report_id: int, *, now: datetime) -> list[int]:
-    """Tell all who asked for it, and whom rules name, why it could not be made; return the notification ids."""
+    """Notify all followers, and users named by rules, of the error; return notification ids."""
     report = find_report(report_id)
     if report.state != ReportState.FAILED:
         return []
@@ -53,30 +53,30 @@ def notify_failed(report_id: int, *, now: datetime) -> list[int]:
 
 
 def took_long(report: Report) -> bool:
-    """Whether people have turned to something else meanwhile."""
+    """Return whether the generation took longer than REPORT_NOTICE_AFTER_SECONDS."""
     if report.finished_at is None:
         return False
     return report.finished_at - report.created_at >= timedelta(seconds=settings.REPORT_NOTICE_AFTER_SECONDS)
 
 
 def about_report(report: Report) -> dict[str, Any]:
-    """What the templates say of any report: its title, what it is about, and its local days."""
+    """Return the context of every template about a report: its title, subject and local days."""
     first_day, last_day = report_days_of(report)
     return {"heading": _heading(report), "about": subject_of(report), "first_day": first_day, "last_day": last_day}
 
 
 def subject_of(report: Report) -> str:
-    """The name of its device or fleet; empty for one about several devices."""
+    """Return the name of its device or fleet, "" for a report of several devices."""
     return str(report.device or report.fleet or "")
 
 
 def report_days_of(report: Report) -> tuple[date, date]:
-    """The first and the last local day of its range."""
+    """Return the first and the last local day of its range."""
     return local_days(report.range_start, report.range_end, report_zone(report))
 
 
 def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date]:
-    """The first and the last local day of `[start, end)`."""
+    """Return the first and the last local day of `[start, end)`."""
     return start.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone).date()
 
 
@@ -92,7 +92,7 @@ def _notify(
     outcome: str,
     now: datetime,
 ) -> list[int]:
-    """Tell its followers in the application and by e-mail, and people whom rules name as the rules say."""
+    """Notify the followers in the application and by e-mail, and users named by rules through the rules' channels."""
     fleet = report.device.fleet if report.device else report.fleet
     by_rules = channels_by_rules(kind.kind, fleet=fleet, device_id=report.device_id, now=now)
     asked = set(followers.values_list("user_id", flat=True))

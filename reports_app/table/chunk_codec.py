@@ -24,7 +24,7 @@ _DTYPES = ("<u1", "<u2", "<u4", "<u8")
 
 
 class _Packed(msgspec.Struct, array_like=True, tag="ints"):
-    """`base + step * n` for each n of `data`; the largest value of the dtype is an empty cell."""
+    """A column packed as `base + step * n` for each n of `data`; the largest value of the dtype is an empty cell."""
 
     base: int
     step: int
@@ -51,12 +51,12 @@ _decoder = msgspec.msgpack.Decoder(list[_Part])
 
 
 def encode_chunk(columns: Sequence[Column], chunk: Chunk) -> bytes:
-    """The chunk as bytes. Numbers are rounded to the decimals of their kind."""
+    """Return the chunk as bytes. Numbers are rounded to the decimals of their kind."""
     return _encoder.encode([_pack(column.kind, data) for column, data in zip(columns, chunk.data, strict=True)])
 
 
 def decode_chunk(columns: Sequence[Column], row_count: int, content: bytes | memoryview) -> Chunk:
-    """The chunk of `encode_chunk`. Raises msgspec.ValidationError for other bytes."""
+    """Return the chunk of bytes made by `encode_chunk`. Raises msgspec.ValidationError for other bytes."""
     parts = _decoder.decode(content)
     return Chunk(row_count, [_unpack(column.kind, part) for column, part in zip(columns, parts, strict=True)])
 

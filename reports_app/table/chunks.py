@@ -47,7 +47,7 @@ class Coded:
         return len(self.codes)
 
     def texts(self) -> list[str | None]:
-        """The text of every row."""
+        """Return the text of every row."""
         shown = [*self.values, None]  # -1 is the last one
         return [shown[code] for code in self.codes.tolist()]
 
@@ -64,7 +64,8 @@ class Chunk:
 
 
 def chunk_of(columns: Sequence[Column], data: Sequence[Any]) -> Chunk:
-    """A chunk of these columns. Numbers and times may be any arrays of their meaning; infinities become empty cells.
+    """Return a chunk of these columns. Numbers and times may be arrays of any fitting dtype; infinities become empty
+    cells.
 
     Raises ValueError when a column is missing, of another length than the first, or of another sort than its kind.
     """
@@ -76,14 +77,14 @@ def chunk_of(columns: Sequence[Column], data: Sequence[Any]) -> Chunk:
 
 
 def coded(texts: Sequence[str | None]) -> Coded:
-    """Texts as codes; each distinct one is kept once."""
+    """Return the texts as codes; each distinct text is kept once."""
     places: dict[str, int] = {}
     codes = [-1 if text is None else places.setdefault(text, len(places)) for text in texts]
     return Coded(np.array(codes, dtype=np.int32), list(places))
 
 
 def as_chunks(columns: Sequence[Column], rows: Iterable[Row | Chunk]) -> Iterator[Chunk]:
-    """The rows as chunks, whether they come as chunks already, row by row, or mixed. Reads as it is read."""
+    """Yield rows and chunks, in any mixture, as chunks."""
     pending: list[Row] = []
     for item in rows:
         if not isinstance(item, Chunk):
@@ -98,19 +99,19 @@ def as_chunks(columns: Sequence[Column], rows: Iterable[Row | Chunk]) -> Iterato
 
 
 def as_rows(columns: Sequence[Column], chunks: Iterable[Chunk]) -> Iterator[list[Cell]]:
-    """The rows of chunks one by one, as Python values: what a test or a preview of some rows wants."""
+    """Yield the rows of chunks one by one as Python values, for tests and previews."""
     for chunk in chunks:
         cells = [_python_values(column.kind, data) for column, data in zip(columns, chunk.data, strict=True)]
         yield from map(list, zip(*cells, strict=True))
 
 
 def first_rows(columns: Sequence[Column], chunks: Iterable[Chunk], limit: int) -> list[list[Cell]]:
-    """At most `limit` rows; reads no chunk that it does not need."""
+    """Return at most `limit` rows, reading no further chunk than needed."""
     return list(islice(as_rows(columns, (part_of(chunk, 0, limit) for chunk in chunks)), limit))
 
 
 def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
-    """Rows `[start, stop)` of a chunk, as far as it has them. Copies nothing."""
+    """Return rows `[start, stop)` of a chunk as views."""
 
     def cut(data: Any) -> Any:
         return Coded(data.codes[start:stop], data.values) if isinstance(data, Coded) else data[start:stop]
@@ -119,7 +120,7 @@ def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
 
 
 def microseconds(timestamp: datetime) -> int:
-    """An aware datetime as microseconds since 1970."""
+    """Return an aware datetime as microseconds since 1970."""
     return (timestamp - _EPOCH) // _MICROSECOND
 
 

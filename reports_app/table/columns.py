@@ -1,4 +1,4 @@
-"""What a column of a report is: its key, its title, and what its cells hold, in which unit."""
+"""Columns of reports: key, title, and kind with its unit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Text = str | Promise
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, and in which unit."""
+    """The kind of a column's cells, with their unit."""
 
     TEXT = "text"
     LABEL = "label"
@@ -51,8 +51,8 @@ DECIMALS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `key` is its stable name for machines; `title` is for people and names no unit: what writes the
-    table for somebody adds the unit they read in."""
+    """One column. `key` is its stable name for programs; `title` is for people and contains no unit: exporters add the
+    unit of the display settings."""
 
     key: str
     title: Text

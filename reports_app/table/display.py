@@ -1,4 +1,4 @@
-"""How somebody reads: the language, time zone and units that files for people are written in."""
+"""Display settings: language, time zone and units of files and pages for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks_app.geo.units import AnyUnit, Units
 
 @dataclass(frozen=True, slots=True)
 class DisplaySettings:
-    """One way of reading. `time_zone` is a name that this system knows."""
+    """Language, time zone (a known name) and units."""
 
     language: str = "en"
     time_zone: str = "UTC"
@@ -23,12 +23,12 @@ class DisplaySettings:
 
     @property
     def reads_as(self) -> str:
-        """A short text that two readers share when a file for one reads the same for the other."""
+        """Return a text that is equal for display settings that give equal files."""
         units = self.units
         return " ".join([self.language, self.time_zone, units.distance, units.speed, units.altitude, units.volume])
 
     def unit_of(self, kind: ColumnKind) -> AnyUnit | None:
-        """The unit this person reads such a column in; None where there is nothing to choose."""
+        """Return the unit of such a column, None for kinds with one unit only."""
         units: dict[ColumnKind, AnyUnit] = {
             ColumnKind.DISTANCE_KM: self.units.distance,
             ColumnKind.SPEED_KPH: self.units.speed,

@@ -1,7 +1,7 @@
-"""The one shape of every report: sections of typed columns. Builders make it, exporters write it, nobody else looks in.
+"""The table of a report: sections of typed columns, made by builders and written by exporters.
 
 A table is language-neutral: titles and the cells of a `label` column are message ids of gettext, translated when the
-table is written for somebody. `subject` and text cells are people's own words and are never translated.
+table is written. `subject` and text cells come from users and are not translated.
 
 The rows of a section may be given one by one, or as chunks of columns (`reports_app.table.chunks`) where there are many.
 Cells of a row by kind: text and label hold str; integer int; datetime aware datetimes; date dates; every other kind
@@ -47,15 +47,15 @@ class Section:
     row_count: int | None = None
 
     def chunks(self) -> Iterator[Chunk]:
-        """The rows by column, some thousands at a time."""
+        """Yield the rows by column, some thousands at a time."""
         return as_chunks(self.columns, self.rows)
 
     def row_lists(self) -> Iterator[list[Cell]]:
-        """The rows one by one, as Python values."""
+        """Yield the rows one by one, as Python values."""
         return as_rows(self.columns, self.chunks())
 
     def total_row(self) -> Row | None:
-        """The row of totals; ask after the rows were read."""
+        """Return the row of totals. Call it after the rows were read."""
         return self.totals() if callable(self.totals) else self.totals
 
 
@@ -77,13 +77,13 @@ class ReportTable:
 
 
 def translated(text: Text) -> str:
-    """`text`, a message id or a lazy text, in the active language."""
+    """Return `text`, a message id or a lazy text, in the active language."""
     plain = str(text)
     return gettext(plain) if plain and not isinstance(text, Promise) else plain
 
 
 def header_content(table: ReportTable) -> dict[str, Any]:
-    """Everything of the table but its sections, JSON-ready."""
+    """Return the table without its sections, JSON-ready."""
     return {
         "kind": table.kind,
         "title": str(table.title),
@@ -95,7 +95,7 @@ def header_content(table: ReportTable) -> dict[str, Any]:
 
 
 def table_from_header(content: dict[str, Any], sections: Sequence[Section]) -> ReportTable:
-    """A table with the header of `content` and these sections."""
+    """Return a table with the header of `content` and these sections."""
     return ReportTable(
         kind=content["kind"],
         title=content["title"],
@@ -108,7 +108,7 @@ def table_from_header(content: dict[str, Any], sections: Sequence[Section]) -> R
 
 
 def section_from_content(content: dict[str, Any], rows: Iterable[Row | Chunk]) -> Section:
-    """A section with the columns and totals of `section_content`, and these rows."""
+    """Return a section with the columns and totals of `section_content`, and these rows."""
     columns = [Column(column["key"], column["title"], ColumnKind(column["kind"])) for column in content["columns"]]
     totals = content.get("totals")
     if totals is not None:
@@ -117,7 +117,7 @@ def section_from_content(content: dict[str, Any], rows: Iterable[Row | Chunk]) -
 
 
 def counted(section: Section) -> Section:
-    """The section with its row count: as it is where that is known, else with its rows read into memory."""
+    """Return the section with its row count, reading its rows into memory if the count is not known."""
     if section.row_count is not None:
         return section
     chunks, totals = list(section.chunks()), section.total_row()
@@ -125,7 +125,7 @@ def counted(section: Section) -> Section:
 
 
 def section_content(section: Section) -> dict[str, Any]:
-    """Everything of a section but its rows, JSON-ready. Ask after the rows were read: totals may need them."""
+    """Return a section without its rows, JSON-ready. Call it after the rows were read: totals may need them."""
     totals = section.total_row()
     return {
         "key": section.key,
@@ -136,14 +136,14 @@ def section_content(section: Section) -> dict[str, Any]:
 
 
 def instant(timestamp: datetime) -> str:
-    """An aware datetime as ISO 8601 in UTC, with milliseconds where there are any."""
+    """Return an aware datetime as ISO 8601 in UTC, with milliseconds if there are any."""
     text = timestamp.astimezone(UTC).isoformat(timespec="milliseconds" if timestamp.microsecond else "seconds")
     return text.replace("+00:00", "Z")
 
 
 def json_writer(kind: ColumnKind) -> Callable[[Any], JsonCell]:
-    """How a cell of this kind that is not None becomes a JSON value: times as ISO 8601, numbers rounded as their kind
-    asks, NaN and infinities as None. Chosen once per column, since it is called for every cell."""
+    """Return the function that turns a cell of this kind (not None) into a JSON value: times as ISO 8601, numbers
+    rounded to the decimals of their kind, NaN and infinities as None."""
     if kind is ColumnKind.DATETIME:
         return instant
     if kind is ColumnKind.DATE:
@@ -158,7 +158,7 @@ def json_writer(kind: ColumnKind) -> Callable[[Any], JsonCell]:
 
 
 def columns_content(section: Section) -> list[dict[str, str]]:
-    """The columns of a section, JSON-ready."""
+    """Return the columns of a section, JSON-ready."""
     return [{"key": column.key, "title": str(column.title), "kind": column.kind.value} for column in section.columns]
 
 

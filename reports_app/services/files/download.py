@@ -1,4 +1,4 @@
-"""Giving a report's file to somebody: written now when that is quick, by a job when it is not."""
+"""Downloads of reports: small files are written at once, large ones by a job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks_app.engine import get_task
 
 
 def find_or_start_export(report: Report, format: str, *, user: Any) -> ReportFile | UUID:
-    """The report's file in `format` as `user` reads it, or the id of the job that writes it where the report is large.
+    """Return the report's file in `format` for `user`, or the id of the job that writes it if the report is large.
 
     Raises InvalidReport (unknown_format, format_without_places, report_failed, report_cancelled), ReportExpired,
     ReportNotReady, FileNotWritten, FilesOutOfReach, and the engine's errors.

@@ -1,4 +1,4 @@
-"""Writing a ready report to a file in Django's storage: whole or not at all."""
+"""Export of ready reports to files in Django's storage. A file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ PARTIAL_FOLDER = "reports-partial"
 
 
 def export_report(report_id: int, format: str, *, display: DisplaySettings | None = None) -> ReportFile:
-    """The report's file in `format`, as `reader` reads it (None: nobody in particular), written now unless it is there.
+    """Return the report's file in `format` for these display settings (None: the defaults), writing it if there is
+    none.
 
-    Stops between two chunks of rows when its job is cancelled. Raises InvalidReport (unknown_format,
+    Stops between two chunks of rows when the job is cancelled. Raises InvalidReport (unknown_format,
     format_without_places, unknown_report, report_failed, report_cancelled), ReportExpired, ReportNotReady,
     FilesOutOfReach and FileNotWritten.
     """
@@ -50,7 +51,8 @@ def export_report(report_id: int, format: str, *, display: DisplaySettings | Non
 
 
 def stored_file(report: Report, format: str, display: DisplaySettings) -> ReportFile | None:
-    """The file for this reader that is there already; a row whose file was lost does not count. Raises FilesOutOfReach."""
+    """Return the existing file for these display settings, None if there is none or it was lost. Raises
+    FilesOutOfReach."""
     found = _files_for(report, get_exporter(format), display).first()
     if found is None:
         return None
@@ -59,8 +61,8 @@ def stored_file(report: Report, format: str, display: DisplaySettings) -> Report
 
 
 def run_export(*, report_id: int, format: str) -> dict[str, Any]:
-    """The job behind export_report_data, for its requester: {"report_id", "format", "file", "size_bytes"}. Errors as in
-    `export_report`."""
+    """Run the task export_report_data for its requester; return {"report_id", "format", "file", "size_bytes"}. Raises
+    the errors of `export_report`."""
     user_id = current_job().requested_by_id
     user = get_user_model()._default_manager.filter(pk=user_id).first() if user_id else None
     get_exporter(format)
@@ -89,7 +91,7 @@ def write_report(report_id: int, exporter: Exporter, target: Path, *, display: D
 
 
 def file_name(report: Report, extension: str) -> str:
-    """A name that says what the file is: kind, subject, first day, number."""
+    """Return a file name made of kind, subject, first day and id."""
     subject = slugify(str(report.device or report.fleet or _("devices")))[:30]
     start = report.range_start.astimezone(report_zone(report))
     parts = (report.kind, subject, f"{start:%Y-%m-%d}", str(report.pk))
@@ -97,7 +99,8 @@ def file_name(report: Report, extension: str) -> str:
 
 
 def partial_folder(storage: Storage) -> tempfile.TemporaryDirectory[str]:
-    """A folder for unfinished files: inside a local storage, so that publishing is one rename; else the system's own."""
+    """Return a folder for unfinished files: in the storage if it is local, so that publishing is one rename, else in
+    /tmp."""
     if not is_local(storage):
         return tempfile.TemporaryDirectory(prefix="report-")
     parent = Path(storage.path(PARTIAL_FOLDER))
@@ -106,12 +109,12 @@ def partial_folder(storage: Storage) -> tempfile.TemporaryDirectory[str]:
 
 
 def is_local(storage: Storage) -> bool:
-    """Whether its files are files of this machine; every other storage is only ever asked to save, open and delete."""
+    """Return whether its files are files of this machine. Of others only saving, opening and deleting is used."""
     return isinstance(storage, FileSystemStorage)
 
 
 class _MovableFile(File):
-    """A finished file that a local storage may rename instead of copying."""
+    """A finished file, which a local storage renames instead of copying it."""
 
     def __init__(self, path: Path, opened: Any) -> None:
         super().__init__(opened, name=path.name)
@@ -122,7 +125,7 @@ class _MovableFile(File):
 
 
 def check_ready(report: Report) -> None:
-    """Raise InvalidReport for a report that will never have a file as it is, ReportNotReady for one that may soon."""
+    """Raise ReportNotReady for an unfinished report, InvalidReport for one that failed, was cancelled or expired."""
     if report.state == ReportState.FAILED:
         detail = _("Report %(id)s failed: %(error)s") % {"id": report.pk, "error": report.error}
         raise InvalidReport("report_failed", detail, field="report_id")
@@ -130,14 +133,14 @@ def check_ready(report: Report) -> None:
         detail = _("Report %(id)s was cancelled.") % {"id": report.pk}
         raise InvalidReport("report_cancelled", detail, field="report_id")
     if report.state == ReportState.EXPIRED:
-        detail = _("Report %(id)s expired and its content is gone; ask for it anew.") % {"id": report.pk}
+        detail = _("Report %(id)s expired and its content was deleted. Request it again.") % {"id": report.pk}
         raise ReportExpired("report_expired", detail, field="report_id")
     if report.state != ReportState.READY:
         raise ReportNotReady(_("Report %(id)s is not ready yet.") % {"id": report.pk})
 
 
 def _files_for(report: Report, exporter: Exporter, display: DisplaySettings) -> QuerySet[ReportFile]:
-    """The file that reads the same for this reader: one at most."""
+    """Return the file with the same content for these display settings, at most one."""
     return ReportFile.objects.filter(report=report, format=exporter.format, reads_as=_reads_as(exporter, display))
 
 
@@ -155,7 +158,7 @@ def _write(report: Report, exporter: Exporter, display: DisplaySettings, folder:
 
 @contextmanager
 def _whole_or_not_at_all(report: Report) -> Iterator[None]:
-    """Says of a disk or storage that refuses what happened; the unfinished file went with its folder."""
+    """Turn errors of the disk or storage into FileNotWritten. The unfinished file is deleted with its folder."""
     try:
         yield
     except OSError as error:
@@ -165,7 +168,7 @@ def _whole_or_not_at_all(report: Report) -> Iterator[None]:
 
 
 def _publish(report: Report, exporter: Exporter, display: DisplaySettings, path: Path) -> ReportFile:
-    """Move the finished file into storage and give it its row; when the row cannot be written, the file goes again."""
+    """Move the finished file into the storage and store its row; delete the file if the row cannot be stored."""
     reads_as, size_bytes = _reads_as(exporter, display), path.stat().st_size
     written = ReportFile(report=report, format=exporter.format, reads_as=reads_as, size_bytes=size_bytes)
     _save(written, file_name(report, exporter.extension), path)
@@ -182,7 +185,7 @@ def _publish(report: Report, exporter: Exporter, display: DisplaySettings, path:
 
 
 def _save(written: ReportFile, name: str, path: Path) -> None:
-    """Hand the finished file to the storage. Raises OSError, whatever the storage itself raises."""
+    """Pass the finished file to the storage. Errors of the storage are raised as OSError."""
     try:
         with path.open("rb") as opened:
             written.file.save(name, _MovableFile(path, opened), save=False)
@@ -193,7 +196,7 @@ def _save(written: ReportFile, name: str, path: Path) -> None:
 
 
 def _check_still_there(report: Report) -> None:
-    """Raise unless the content that was written is still the report's: it may have expired, or be made again."""
+    """Raise unless the report is still ready: it may have expired, or be generated again."""
     now = Report.objects.defer("content").select_for_update(of=("self",)).filter(pk=report.pk).first()
     if now is not None:  # without a row the foreign key refuses the file
         check_ready(now)
@@ -202,7 +205,7 @@ def _check_still_there(report: Report) -> None:
 
 
 def _other_file(report: Report, exporter: Exporter, display: DisplaySettings, error: IntegrityError) -> ReportFile:
-    """The file another job wrote meanwhile; without one the report itself was deleted."""
+    """Return the file that another job wrote meanwhile. Raises InvalidReport if the report was deleted."""
     found = _files_for(report, exporter, display).first()
     if found is None:
         detail = _("There is no report %(id)s.") % {"id": report.pk}

@@ -1,7 +1,7 @@
-"""Links to report files that work without logging in, for as long as the report is kept and their reader may see it.
+"""Links to report files that work without a log-in, as long as the report is kept and their user may see it.
 
-A link names a report, a user and a format; it is signed, so nothing in it can be changed. Whoever holds it reads what
-that user may read: once the user is locked, or lost the fleet, or the report is gone, there is nothing at its address.
+A link contains a report, a user and a format, and is signed. It gives the access that this user has: it stops working
+when the user is deactivated or loses the fleet, and when the report is deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SALT = "reports_app.links"
 
 @dataclass(frozen=True, slots=True)
 class SharedReport:
-    """What a link leads to; `format` is empty for the page that offers all."""
+    """The target of a link; `format` is empty for the page with all formats."""
 
     report: Report
     user: Any
@@ -32,13 +32,13 @@ class SharedReport:
 
 
 def report_link(report: Report, user: Any, format: str = "") -> str:
-    """The address of the report's file in `format`, or of a page that offers every format, for this user."""
+    """Return the URL of the report's file in `format`, or of a page with all formats, for this user."""
     token = signing.dumps([report.pk, user.pk, format], salt=SALT)
     return settings.SITE_URL.rstrip("/") + reverse("shared-report", args=[token])
 
 
 def read_link(token: str) -> SharedReport | None:
-    """What a link leads to; None when it is not ours, too old, or its user may not see the report."""
+    """Return the target of a link, None if the signature is wrong or expired, or its user may not see the report."""
     max_age = timedelta(days=days_to_keep("reports"))
     try:
         report_id, user_id, format = signing.loads(token, salt=SALT, max_age=max_age)

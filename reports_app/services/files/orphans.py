@@ -1,4 +1,4 @@
-"""Files without a row, rows without a file, unfinished files nobody works on any more."""
+"""Orphans: files without a row, rows without a file, abandoned unfinished files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTIAL_GRACE = timedelta(days=1)
 
 
 def delete_orphaned_files(*, now: datetime | None = None, dry_run: bool = False) -> dict[str, int]:
-    """Make storage and rows agree; return {"files", "rows", "partials"}: how many of each went (or would go)."""
+    """Delete orphans, or count them in a dry run; return {"files", "rows", "partials"}."""
     now = now or timezone.now()
     return {
         "files": _delete_files_without_row(default_storage, now, dry_run),
@@ -47,7 +47,7 @@ def _delete_rows_without_file(storage: Storage, dry_run: bool) -> int:
 
 
 def _delete_partials(storage: Storage, now: datetime, dry_run: bool) -> int:
-    """Folders a killed worker left behind; only a local storage has them."""
+    """Delete folders that killed workers left behind. Only a local storage has them."""
     parent = Path(storage.path(PARTIAL_FOLDER)) if is_local(storage) else None
     if parent is None or not parent.is_dir():
         return 0

@@ -1,4 +1,4 @@
-"""A stored table that tells the job which reads it how far it is, and stops between two chunks when it is cancelled."""
+"""Progress of an export: a table that reports each chunk to the current job, and stops when the job is cancelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks_app.engine import current_job
 
 
 def with_progress(table: ReportTable, *, row_count: int, format: str) -> ReportTable:
-    """`table` of `row_count` rows in all, being written as `format`."""
+    """Return `table`, of `row_count` rows in all, reporting progress while its rows are read."""
     counter = _Counter(row_count, _("writing %(format)s") % {"format": format.upper()})
     sections = [replace(section, rows=_RowsWithProgress(section.rows, counter)) for section in table.sections]
     return replace(table, sections=sections)

@@ -1,4 +1,4 @@
-"""Files of reports that are not wanted any more: first the rows go, and once that is committed, the files."""
+"""Deletion of report files: the rows first, the files once that is committed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def files_in_reach() -> Iterator[None]:
-    """Raises FilesOutOfReach where the storage fails, but FileNotFoundError where only a file is missing."""
+    """Turn errors of the storage into FilesOutOfReach, except FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def delete_files(report_ids: Collection[int]) -> int:
 
 
 def _delete_stored(names: list[str]) -> None:
-    """A file that cannot be deleted now has no row any more: the cleanup of orphans finds it."""
+    """Delete the files. One that cannot be deleted now is left to the clean-up of orphans."""
     for name in names:
         try:
             default_storage.delete(name)

@@ -1,4 +1,4 @@
-"""Making a report: claim its row, build its table, store it. Done twice it is done once."""
+"""Generation of a report: claim its row, build its table, store it. Idempotent."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tasks_app.queries.access import visible_devices
 def run_device_report(
     *, device_id: int, start: str, end: str, kind: str, report_id: int | None = None
 ) -> dict[str, Any]:
-    """The job behind generate_device_report: generate the row `report_id`, or the one this job wrote or writes now. A
-    fresh report of the same request is not made again: the result names it, and the state it is in.
+    """Run the task generate_device_report: generate the report `report_id`, or the one of this job. If a fresh report
+    answers the request, the result is its id and state.
 
     `start` and `end` are ISO 8601; a date alone is midnight in the fleet's time zone. Raises InvalidReport.
     """
@@ -40,16 +40,16 @@ def run_device_report(
 def run_fleet_report(
     *, start: str, end: str, device_ids: list[int] | None = None, report_id: int | None = None
 ) -> dict[str, Any]:
-    """The job behind generate_fleet_report. Without ids it is about every device the requester sees."""
+    """Run the task generate_fleet_report; without ids for every device that the requester may see."""
     if report_id is None:
         report_id = _row_of_this_job() or _fleet_row(start, end, device_ids)
     return generate_report(report_id)
 
 
 def generate_report(report_id: int) -> dict[str, Any]:
-    """Build and store one report; return {"report_id", "state", "rows"}. A ready one is not built again.
+    """Build and store one report; return {"report_id", "state", "rows"}. A ready report is not built again.
 
-    A failure of any sort is written on the report and raised again. Raises InvalidReport (unknown_report).
+    Any failure is recorded on the report and raised again. Raises InvalidReport (unknown_report).
     """
     report, owner = find_report(report_id), current_job().id
     if not _claim(report_id, owner):
@@ -60,9 +60,9 @@ def generate_report(report_id: int) -> dict[str, Any]:
 
 
 def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
-    """Rows are stored while they are built; they stay only if the report is still this job's when the last one is.
+    """Store the rows as they are built, and commit them only if the report still belongs to this job afterwards.
 
-    The table itself is made before: bringing roll-ups up to date must not hold their locks while the rows are written.
+    The table is made before the transaction, so that the locks of roll-ups are not held while rows are written.
     """
     report.held_device_ids = _devices_in(report)
     table = build_table(report)
@@ -78,7 +78,7 @@ def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
 
 
 def _devices_in(report: Report) -> list[int]:
-    """The devices that the report is about as it is made now, whatever an earlier making of it held."""
+    """Return the devices that the report covers in this generation."""
     if report.device_id is not None:
         return [report.device_id]
     report.held_device_ids = None
@@ -86,7 +86,7 @@ def _devices_in(report: Report) -> list[int]:
 
 
 def _claim(report_id: int, owner: UUID | None) -> bool:
-    """Take the row for this job: one that waits or may be repeated, or one this very job held when its worker died."""
+    """Claim the row for this job: a pending or repeatable one, or one that this job held when its worker died."""
     mine = Q(state__in=[ReportState.PENDING, *REPEATABLE])
     values: dict[str, Any] = {"state": ReportState.RUNNING, "error": "", "started_at": timezone.now()}
     if owner is not None:
@@ -96,7 +96,7 @@ def _claim(report_id: int, owner: UUID | None) -> bool:
 
 
 def _owned(report_id: int, owner: UUID | None) -> Any:
-    """The row while this job still holds it: after the sweep gave it to another, our result changes nothing."""
+    """Return the row if this job still holds it: the sweep may have passed it to another job."""
     held = Report.objects.filter(pk=report_id, state=ReportState.RUNNING)
     return held if owner is None else held.filter(job_id=owner)
 
@@ -107,7 +107,7 @@ def _outcome(report_id: int, **more: int) -> dict[str, Any]:
 
 
 def _row_of_this_job() -> int | None:
-    """The report this job wrote in an earlier attempt."""
+    """Return the id of the report that an earlier attempt of this job created."""
     job_id = current_job().id
     return Report.objects.filter(job_id=job_id).values_list("pk", flat=True).first() if job_id else None
 
@@ -147,11 +147,11 @@ def _new_row(*, kind: str, zone: Any, start: str, end: str, user: Any, **subject
 
 
 def _requester() -> Any:
-    """The user this job works for, None for the system itself. A user who is gone sees nothing any more."""
+    """Return the user who requested this job, None for the system. Raises InvalidReport if the user was deleted."""
     user_id = current_job().requested_by_id
     if user_id is None:
         return None
     user = get_user_model()._default_manager.filter(pk=user_id).first()
     if user is None:
-        raise InvalidReport("unknown_user", _("Who asked for this report is not a user any more."))
+        raise InvalidReport("unknown_user", _("The user who requested this report no longer exists."))
     return user

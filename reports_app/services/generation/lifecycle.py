@@ -1,4 +1,4 @@
-"""What people do to a report after they asked for it: cancel, retry, delete."""
+"""Actions on a requested report: cancel, retry, delete."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tasks_app.services.jobs import cancel_job
 
 
 def cancel_report(report: Report, *, user: Any, reason: str = "") -> str:
-    """Cancel the making of a report; return its state after it: cancelled, or running until its job notices.
+    """Cancel the generation of a report; return its state: cancelled, or running until its job notices.
 
-    Cancelling a cancelled one again is fine. Raises ReportStateConflict, QueueUnavailable.
+    Cancelling a cancelled report changes nothing. Raises ReportStateConflict, QueueUnavailable.
     """
     if report.state == ReportState.CANCELLED:
         return report.state
     if report.state not in UNFINISHED:
-        raise ReportStateConflict(_("Only a report that is being made can be cancelled."), state=report.state)
+        raise ReportStateConflict(_("Only an unfinished report can be cancelled."), state=report.state)
     if report.job_id is not None:
         try:
             cancel_job(job_id=report.job_id, user=user, reason=reason, seen_by=SHELL)
@@ -41,7 +41,7 @@ def cancel_report(report: Report, *, user: Any, reason: str = "") -> str:
 
 
 def retry_report(report: Report) -> Report:
-    """Make a failed, cancelled or expired report again, with the same parameters. Raises ReportStateConflict."""
+    """Generate a failed, cancelled or expired report again with the same parameters. Raises ReportStateConflict."""
     with transaction.atomic():
         if not revive_report(report, uuid4(), among=REPEATABLE):
             report.refresh_from_db(fields=["state"])

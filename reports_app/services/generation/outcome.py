@@ -1,4 +1,4 @@
-"""How the making of a report ended: written on its row and told to those who asked, in one transaction."""
+"""Outcomes of a generation: recorded on the row, with the notifications, in one transaction."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from tasks_app.queries.retention import days_to_keep
 
 
 def ready_values(now: datetime) -> dict[str, Any]:
-    """What a report's row holds once it is ready, beside its content."""
+    """Return the values of a row that becomes ready, except the content."""
     expires_at = now + timedelta(days=days_to_keep("reports"))
     return {"state": ReportState.READY, "error": "", "finished_at": now, "expires_at": expires_at}
 
 
 def report_is_ready(report_id: int, *, now: datetime) -> None:
-    """What follows from a report that became ready, in the same transaction: files of a former content go, people hear
-    of it."""
+    """Delete the files of former content and notify, in the transaction in which the report became ready."""
     delete_files([report_id])
     notify_ready(report_id, now=now)
     transaction.on_commit(partial(advance_runs, report_id), robust=True)
 
 
 def end_report(report_id: int, state: str, error: str, *, held_by: UUID | None, now: datetime) -> bool:
-    """Write that an unfinished report failed or was cancelled, unless another job holds it by now; return whether."""
+    """Record that an unfinished report failed or was cancelled, unless another job holds it; return whether it was
+    recorded."""
     held = Report.objects.filter(pk=report_id, state__in=UNFINISHED)
     held = held if held_by is None else held.filter(job_id=held_by)
     with transaction.atomic():
@@ -51,7 +51,7 @@ def end_report(report_id: int, state: str, error: str, *, held_by: UUID | None, 
 
 
 def end_with_job(report: Report, job_state: str, error_message: str, *, now: datetime) -> bool:
-    """The report of a job that ended without making it ready; return whether that changed the report."""
+    """End the report of a job that ended without making it ready; return whether the report changed."""
     if job_state == JobState.CANCELLED:
         return end_report(report.pk, ReportState.CANCELLED, cancelled_text(), held_by=report.job_id, now=now)
     reason = error_message or _("Its job ended early.")
@@ -63,9 +63,9 @@ def cancelled_text() -> str:
 
 
 class FailureRecorder:
-    """Writes on the report why it was not made, whatever the reason, and lets the error go on.
+    """Record an error on the report and let it propagate.
 
-    While its job is going to try again, the report waits with the reason on it, and nobody is told.
+    If the job will be retried, the report becomes pending with the error, without notifications.
     """
 
     def __init__(self, report: Report, owner: UUID | None) -> None:
@@ -94,7 +94,7 @@ class FailureRecorder:
 
 
 def describe_error(error: BaseException) -> str:
-    """One sentence for the requester."""
+    """Return one sentence for the requester."""
     if isinstance(error, JobCancelled):
         return cancelled_text()
     if isinstance(error, JobTimeout):

@@ -1,4 +1,4 @@
-"""Storing the rows of a report: each chunk goes to the database as the builder makes it, so memory does not grow."""
+"""Storage of a report's rows. Each chunk is written as the builder makes it, so that memory does not grow."""
 
 from __future__ import annotations
 

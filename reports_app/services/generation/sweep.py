@@ -1,4 +1,4 @@
-"""Reports whose job is gone: enqueued again, or told why they will never be ready."""
+"""Sweep of reports whose job was lost: they are enqueued again, or fail with the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 500
 
 
 def sweep_stuck_reports(*, now: datetime | None = None) -> dict[str, int]:
-    """Look after pending and running reports older than ten minutes; return {"enqueued", "failed"}.
+    """Check pending and running reports older than ten minutes; return {"enqueued", "failed"}.
 
     A report whose job ended without making it ready fails with the job's reason, or is cancelled with it. Any other is
     enqueued under its own job id, which changes nothing while that job lives and brings it back when Redis lost it.

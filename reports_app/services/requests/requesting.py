@@ -1,4 +1,4 @@
-"""Asking for a report: check what is asked, write its row, enqueue its job once the row is committed."""
+"""Requests for reports: check the parameters, store the row, enqueue the job after the commit."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def request_report(
     wants_notice: bool = False,
     follow: bool = True,
 ) -> Report:
-    """The report of this over `[range_start, range_end)`: one that is being made, a ready one that is still fresh, or
-    a new one, whose job is enqueued after the commit. With `fresh` nothing that was begun before answers it.
+    """Return a report over `[range_start, range_end)`: an unfinished or fresh one for the same parameters, else a new
+    one, whose job is enqueued after the commit. With `fresh` only a pending one is shared.
 
-    `device` and `fleet` must come from what the requester may see; `device_ids` are checked here. The requester is told
-    when it fails and, with `wants_notice`, when it is ready; without `follow` never. A fleet's day has one row: it is
-    made again in its place. Raises InvalidReport.
+    The caller checks that the requester may see `device` and `fleet`; `device_ids` are checked here. With `follow` the
+    requester is notified of a failure and, with `wants_notice`, when it is ready. A fleet's day has one row, which is
+    generated again in place. Raises InvalidReport.
     """
     request = checked_request(
         kind=kind,
@@ -70,7 +70,7 @@ def request_report(
 
 
 def checked_request(*, device_ids: Sequence[int] | None = None, **asked: Any) -> ReportRequest:
-    """The request, once everything in it is possible and allowed. Raises InvalidReport."""
+    """Return the checked request. Raises InvalidReport."""
     request = ReportRequest(**asked)
     check_kind(request.kind, request.device, request.fleet)
     check_range(request.range_start, request.range_end)
@@ -80,9 +80,9 @@ def checked_request(*, device_ids: Sequence[int] | None = None, **asked: Any) ->
 
 
 def create_report(*, job_id: UUID | None = None, **asked: Any) -> tuple[Report, bool]:
-    """Write the row only, for a job or command that generates it itself; arguments as `request_report` has them.
+    """Store the row without a job, for a caller that generates it itself; arguments as in `request_report`.
 
-    Return it and whether it still has to be generated. Raises InvalidReport.
+    Returns the report and whether it has to be generated. Raises InvalidReport.
     """
     request = checked_request(**asked)
     with transaction.atomic():
@@ -90,8 +90,8 @@ def create_report(*, job_id: UUID | None = None, **asked: Any) -> tuple[Report, 
 
 
 def report_for_job(*, job_id: UUID | None, **asked: Any) -> Report:
-    """The report that a job of this id was asked for by its parameters alone: one that answers it already, or that
-    another job makes now, else a new row. Arguments and reuse as in `request_report`; its requester is told if it fails."""
+    """Return the report for a job that was started with parameters instead of a report's id: an existing one that
+    answers them, else a new row. Arguments and reuse as in `request_report`; the requester is notified of a failure."""
     request = checked_request(**asked)
     with transaction.atomic():
         report, _is_due = _find_or_write(request, job_id, fresh=False)
@@ -110,7 +110,8 @@ def _find_or_write(request: ReportRequest, job_id: UUID | None, *, fresh: bool) 
 
 
 def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: bool = False) -> tuple[Report, bool]:
-    """A new row; for a fleet's day the one there is, made pending where it is not ready (with `again` even then)."""
+    """Create a row. An existing row of a fleet's day becomes pending instead, unless it is ready and `again` is not
+    set."""
     values = {
         "requested_by": request.requested_by,
         "job_id": job_id,
@@ -133,14 +134,14 @@ def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: 
 
 
 def _named_devices(request: ReportRequest) -> list[int] | None:
-    """The devices that the request names; where it names none, what is in the report is decided when it is made."""
+    """Return the devices that the request names, None if the devices are determined at generation."""
     if request.device is not None:
         return [request.device.pk]
     return None if request.device_ids is None else list(request.device_ids)
 
 
 def revive_report(report: Report, job_id: UUID | None, *, among: Collection[str]) -> bool:
-    """Make a report that ended in one of these states pending again, for whoever asks first; return whether it was."""
+    """Make a report in one of these states pending again; return whether this call changed it."""
     values = {"state": ReportState.PENDING, "error": "", "job_id": job_id, "finished_at": None, "expires_at": None}
     if not Report.objects.filter(pk=report.pk, state__in=among).update(**values):
         return False
@@ -158,8 +159,8 @@ def _follow(report: Report, user: Any, wants_notice: bool) -> None:
 
 
 def enqueue_report(report: Report) -> None:
-    """Enqueue the job of a pending report under the id the row names. A full or absent queue is not an error here:
-    the row is safe, and the sweep of stuck reports enqueues it later."""
+    """Enqueue the job of a pending report under the row's job id. If the queue is full or unavailable, the sweep of
+    stuck reports enqueues it later."""
     start, end = report.range_start.isoformat(), report.range_end.isoformat()
     if report.kind in DEVICE_KINDS:
         kwargs: dict[str, Any] = {"device_id": report.device_id, "kind": report.kind}
@@ -176,7 +177,7 @@ def enqueue_report(report: Report) -> None:
 
 
 def task_name_of(report: Report) -> str:
-    """The task that makes a report of this kind."""
+    """Return the name of the task that generates a report of this kind."""
     return "generate_device_report" if report.kind in DEVICE_KINDS else "generate_fleet_report"
 
 
@@ -213,7 +214,7 @@ def check_range(start: datetime, end: datetime) -> None:
 
 
 def check_device_ids(device_ids: Sequence[int], fleet: Fleet | None, requested_by: Any) -> list[int]:
-    """The ids, sorted and each once. Raises InvalidReport for none, too many, or one the requester cannot see."""
+    """Return the distinct ids in order. Raises InvalidReport for none, too many, or one that the requester may not see."""
     wanted = sorted(set(device_ids))
     if not wanted:
         raise InvalidReport("no_devices", _("Name at least one device."), field="device_ids")

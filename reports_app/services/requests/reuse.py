@@ -1,4 +1,4 @@
-"""One report for equal requests: which requests are equal, and until when a report answers them."""
+"""Reuse of reports: equal requests share one as long as it is fresh."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks_app.models import Device, DeviceDay, DirtyDay, Fleet
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What somebody asked for, checked: over `[range_start, range_end)`."""
+    """The checked parameters of a report over `[range_start, range_end)`."""
 
     kind: str
     range_start: datetime
@@ -31,7 +31,7 @@ class ReportRequest:
 
     @property
     def devices(self) -> list[int]:
-        """The devices it is about, as the requester sees them now."""
+        """Return the ids of its devices that the requester may see now."""
         if self.device is not None:
             return [self.device.pk]
         if self.device_ids is not None:
@@ -41,9 +41,9 @@ class ReportRequest:
 
 
 def request_key(request: ReportRequest) -> str:
-    """Equal for requests that one report answers: same parameters, same devices with the same rules, and whoever may see
-    the one may see the other. A report of no fleet and no device is seen by its requester only, and so belongs to its
-    key."""
+    """Return a key that is equal for requests that one report can answer: the same parameters, and the same devices
+    with the same settings. For a report without fleet and device, which only its requester may see, it contains the
+    requester."""
     named = request.device is not None or request.fleet is not None
     parts = [
         request.kind,
@@ -58,19 +58,19 @@ def request_key(request: ReportRequest) -> str:
 
 
 def _rules_of(device_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """What the figures of each device depend on beside its fixes."""
+    """Return the settings of each device on which its figures depend."""
     devices = Device.objects.filter(pk__in=device_ids).order_by("pk")
     return list(devices.values_list("pk", "kind", "tank_liters", "fleet__time_zone"))
 
 
 def lock_request(key: str) -> None:
-    """Let equal requests wait for each other until this transaction ends, so that two at once share one job."""
+    """Lock the key until the transaction ends, so that simultaneous equal requests share one job."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
 def find_reusable(request: ReportRequest, key: str, *, now: datetime) -> Report | None:
-    """The newest report that answers this request: one being made, or a ready one that is still fresh."""
+    """Return the newest report that answers this request: an unfinished one, or a ready one that is fresh."""
     found = Report.objects.defer("content").filter(request_key=key, state__in=[*UNFINISHED, ReportState.READY])
     report = found.select_related("device__fleet", "fleet").order_by("-created_at", "-pk").first()
     if report is None or report.state in UNFINISHED:
@@ -79,8 +79,8 @@ def find_reusable(request: ReportRequest, key: str, *, now: datetime) -> Report 
 
 
 def is_fresh(report: Report, device_ids: Sequence[int], *, now: datetime) -> bool:
-    """Whether a ready report still says what one made now would say: it is younger than REPORT_REUSE_SECONDS, or all
-    of its time was over when it was begun and no fix of that time came in since."""
+    """Return whether a ready report is still valid: it is younger than REPORT_REUSE_SECONDS, or its range had ended
+    before it was generated and no fix of the range arrived since."""
     if report.expires_at is not None and report.expires_at <= now:
         return False
     if report.finished_at is not None and now - report.finished_at < timedelta(seconds=settings.REPORT_REUSE_SECONDS):
@@ -91,7 +91,8 @@ def is_fresh(report: Report, device_ids: Sequence[int], *, now: datetime) -> boo
 
 
 def _fixes_came_in(report: Report, device_ids: Sequence[int], since: datetime) -> bool:
-    """Whether fixes of the report's days may have been stored since: their roll-ups wait for it, or contain it."""
+    """Return whether fixes of the report's days may have arrived since it was generated, by the state of their
+    roll-ups."""
     first, last = report.range_start - timedelta(days=1), report.range_end + timedelta(days=1)  # whatever the zone
     days = {"device__in": device_ids, "day__gte": first.date(), "day__lte": last.date()}
     return DirtyDay.objects.filter(**days).exists() or DeviceDay.objects.filter(**days, computed_at__gt=since).exists()

@@ -1,4 +1,4 @@
-"""What time does to reports: content and files go, what was asked for stays."""
+"""Expiry of reports: content and files are deleted, the row with the parameters stays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH_REPORTS = 20
 
 
 def expire_reports(*, now: datetime, dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
-    """Take content and files from the reports whose time is over; they stay as rows that say so.
+    """Delete content and files of reports past their `expires_at`; their rows become expired.
 
     Returns reports and files (how many of each) and the figures of the run. Raises InvalidLimit, JobCancelled.
     """
@@ -44,7 +44,7 @@ def _expire_all(report_ids: list[int], run: Run) -> dict[str, int]:
 
 
 def _expire(report_ids: list[int], run: Run) -> tuple[int, int]:
-    """How many reports and files there were."""
+    """Expire these reports; return the numbers of reports and files."""
     chunks = ReportChunk.objects.filter(report__in=report_ids)
     files = ReportFile.objects.filter(report__in=report_ids)
     chunk_bytes = chunks.aggregate(sum=Sum(Length("data")))["sum"] or 0

@@ -1,4 +1,4 @@
-"""Retention of what is left of reports once their content expired: what was asked for, when and by whom."""
+"""Retention of the rows of reports whose content expired."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tasks_app.services.cleanup import Run, cutoff, delete_in_batches, run_exclu
 def remove_old_reports(
     *, now: datetime, days_to_keep: int | None = None, dry_run: bool = False, max_seconds: float | None = None
 ) -> dict[str, Any]:
-    """Remove reports without content that were asked for more than `days_to_keep` days ago, by default those of audit.
+    """Remove reports without content that were requested more than `days_to_keep` days ago (default: those of audit).
 
-    One that is ready first has to expire (`expire_reports`). Returns the figures of the run. Raises InvalidLimit,
+    Ready reports have to expire first (`expire_reports`). Returns the figures of the run. Raises InvalidLimit,
     JobCancelled.
     """
     before = cutoff(now, days_from_settings("audit") if days_to_keep is None else days_to_keep)

@@ -1,4 +1,4 @@
-"""The end of a run: its files are written, and its recipients are told, each in their language, with files or links."""
+"""Delivery of a run: write the files, and notify the recipients with attachments or links."""
 
 from __future__ import annotations
 
@@ -40,16 +40,17 @@ MAX_ATTACHMENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class ReportBundle:
-    """What one reader gets: files, either attached or linked."""
+    """The files for one recipient, attached or linked."""
 
     files: list[tuple[Report, ReportFile]]
     is_attached: bool
 
 
 def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
-    """Tell the recipients of a run whose reports have all ended; return {"run_id", "state"}. Done twice it is done once.
+    """Notify the recipients of a run whose reports have all ended; return {"run_id", "state"}. Idempotent.
 
-    Who may not see the fleet now gets nothing; without its owner, or without a single report, the run has failed.
+    Recipients who may not see the fleet now are left out. The run fails if its owner lost the right, or no report is
+    ready.
     """
     run = ReportScheduleRun.objects.select_related("schedule__owner", "schedule__fleet").filter(pk=run_id).first()
     if run is None or run.state != RunState.RUNNING or run.reports.filter(state__in=UNFINISHED).exists():
@@ -75,7 +76,7 @@ def _problem_of_run(run: ReportScheduleRun, ready: Sequence[Report], reports: Se
 
 
 def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Report], now: datetime) -> None:
-    """Write every file first: that takes time, and must not happen in the transaction that tells."""
+    """Write all files, then notify in one transaction, which must be short."""
     people, addresses = _recipients(run), _addresses(run)
     owner = run.schedule.owner
     bundles = {person.pk: _bundle_for(run, ready, person) for person in [*people, *([owner] if addresses else [])]}
@@ -97,20 +98,20 @@ def _send(run: ReportScheduleRun, ready: Sequence[Report], failed: Sequence[Repo
 
 
 def _recipients(run: ReportScheduleRun) -> list[AbstractUser]:
-    """The active recipients who may see the fleet's reports now."""
+    """Return the active recipients who may see the fleet's reports now."""
     people = read_people(list(run.schedule.recipients.values_list("pk", flat=True)))
     readers = readers_among(people, run.schedule.fleet)
     return [person for person in people if person.pk in readers]
 
 
 def _addresses(run: ReportScheduleRun) -> list[str]:
-    """Addresses without an account, as long as its owner may name any."""
+    """Return the addresses without an account, none if the owner may no longer add them."""
     schedule = run.schedule
     return list(schedule.extra_emails) if manages(schedule.owner, schedule.fleet) else []
 
 
 def _bundle_for(run: ReportScheduleRun, ready: Sequence[Report], person: Any) -> ReportBundle:
-    """The files of the reports that the reader may see now: a device of one may have gone to a fleet of others."""
+    """Return the files of the reports that `person` may see now: a device may have moved to another fleet."""
     seen = set(visible_reports(person).filter(pk__in=[report.pk for report in ready]).values_list("pk", flat=True))
     wanted = [
         (report, format)

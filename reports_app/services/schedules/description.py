@@ -1,4 +1,4 @@
-"""A report schedule in words, for its readers."""
+"""Descriptions of report schedules in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ NAMES_SHOWN = 5
 
 
 def describe_schedule(schedule: ReportSchedule) -> str:
-    """Such as: Every Monday 07:00 (America/Sao_Paulo): trips and stops of Depot North as XLSX and PDF to Ana, Bruno."""
+    """Return a text such as "Every Monday 07:00 (America/Sao_Paulo): trips and stops of Depot North as XLSX to Ana,
+    Bruno"."""
     return _("%(when)s (%(zone)s): %(kinds)s of %(subject)s as %(formats)s to %(recipients)s") % {
         "when": when(schedule),
         "zone": schedule.time_zone,
@@ -28,7 +29,7 @@ def describe_schedule(schedule: ReportSchedule) -> str:
 
 
 def when(schedule: ReportSchedule) -> str:
-    """Such as: Every Monday 07:00."""
+    """Return a text such as "Every Monday 07:00"."""
     clock = time_format(schedule.local_time, "H:i")
     if schedule.period == SchedulePeriod.WEEKLY:
         return _("Every %(weekday)s %(time)s") % {"weekday": Weekday(schedule.weekday).label, "time": clock}

@@ -1,4 +1,4 @@
-"""Making and changing report schedules: every rule a person's input must keep, whichever way it comes."""
+"""Creation and changes of report schedules, with the validation that the admin and the API share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Problems = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What somebody chose for a schedule, as far as rules look at it."""
+    """The values of a schedule that are validated together."""
 
     fleet: Fleet
     kinds: Sequence[str]
@@ -42,7 +42,7 @@ class Chosen:
 
 
 def find_problems(chosen: Chosen, editor: Any) -> Problems:
-    """What is wrong with it, by field; empty when nothing is."""
+    """Return the errors by field."""
     checks = {
         "fleet": _fleet_problem(chosen, editor),
         "devices": _devices_problem(chosen),
@@ -59,7 +59,7 @@ def save_report_schedule(
 ) -> ReportSchedule:
     """Store a new or changed schedule with its devices and recipients, and plan its next run.
 
-    What was missed before the change is not made up for. Raises ValidationError with an error per field.
+    Runs missed before the change are not made up for. Raises ValidationError with an error per field.
     """
     devices, recipients = list(devices), list(recipients)
     schedule.full_clean()
@@ -75,21 +75,21 @@ def save_report_schedule(
 
 
 def plan_next_run(schedule: ReportSchedule, *, now: datetime) -> None:
-    """Set when it runs next (the row is not saved); an active one begins with no failure counted."""
+    """Set the time of the next run without saving the row, and reset the failures of an active schedule."""
     schedule.next_due_at = next_due(schedule.rhythm, now) if schedule.is_active else None
     if schedule.is_active:
         schedule.failure_count, schedule.last_error = 0, ""
 
 
 def switch(schedule: ReportSchedule, *, on: bool, now: datetime) -> None:
-    """Switch a schedule on or off; what it missed while it was off is not made up for."""
+    """Switch a schedule on or off. Runs missed while it was off are not made up for."""
     schedule.is_active = on
     plan_next_run(schedule, now=now)
     schedule.save(update_fields=["is_active", "next_due_at", "failure_count", "last_error"])
 
 
 def report_count(kinds: Sequence[str], device_count: int) -> int:
-    """How many reports a run makes: one per device of the kinds about one device, one of every other kind."""
+    """Return the number of reports of a run: one per device for kinds about one device, one for any other kind."""
     return sum(device_count if kind in DEVICE_KINDS else 1 for kind in kinds)
 
 
@@ -137,7 +137,7 @@ def _recipients_problem(chosen: Chosen) -> str:
     if not chosen.recipients and not chosen.extra_emails:
         return _("Name at least one recipient.")
     if len(chosen.recipients) + len(chosen.extra_emails) > MAX_RECIPIENTS:
-        return _("At most %(most)s recipients are told.") % {"most": MAX_RECIPIENTS}
+        return _("At most %(most)s recipients can be named.") % {"most": MAX_RECIPIENTS}
     readers = readers_among(chosen.recipients, chosen.fleet)
     strangers = [user for user in chosen.recipients if user.pk not in readers]
     if strangers:
@@ -155,11 +155,11 @@ def _emails_problem(chosen: Chosen, editor: Any) -> str:
 
 
 def manages(user: Any, fleet: Fleet) -> bool:
-    """Whether `user` is a manager of the fleet, or staff that may change its report schedules."""
+    """Return whether `user` is a manager of the fleet, or staff that may change its report schedules."""
     return user.is_active and has_right(user, fleet, CHANGE_SCHEDULES)
 
 
 def readers_among(people: Collection[Any], fleet: Fleet) -> set[Any]:
-    """The primary keys of those people who may see the reports of the fleet."""
+    """Return the primary keys of those people who may see the reports of the fleet."""
     members = fleet.memberships.filter(user__in=[person.pk for person in people])
     return set(members.values_list("user_id", flat=True)) | everywhere_among(people, VIEW_REPORTS)

@@ -1,4 +1,4 @@
-"""A run that came to nothing: kept on its row, counted on its schedule, told to its owner; too many switch it off."""
+"""Failed runs: recorded, counted on the schedule and notified to its owner; too many in a row switch it off."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tasks_app.engine.records import FinishedJob
 
 
 def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetime) -> None:
-    """Write why a run failed, and switch its schedule off after REPORT_SCHEDULE_MAX_FAILURES in a row."""
+    """Record the failure of a run, and switch its schedule off after REPORT_SCHEDULE_MAX_FAILURES in a row."""
     error = error.replace("\x00", "")[:MAX_ERROR_LENGTH]
     with transaction.atomic():
         schedule = ReportSchedule.objects.select_for_update(of=("self",)).select_related("owner").get(pk=schedule_id)
@@ -50,12 +50,12 @@ def follow_deliveries(jobs: Iterable[FinishedJob]) -> None:
 
 
 def run_succeeded(schedule_id: int) -> None:
-    """Forget the failures before."""
+    """Reset the failures of a schedule."""
     ReportSchedule.objects.filter(pk=schedule_id).update(failure_count=0, last_error="")
 
 
 def days_of_run(run: ReportScheduleRun) -> dict[str, Any]:
-    """The first and the last local day a run covers, as the templates name them."""
+    """Return the first and the last local day of a run, as context for templates."""
     try:
         zone = run.schedule.rhythm.zone
     except INVALID_ZONE:
@@ -65,7 +65,7 @@ def days_of_run(run: ReportScheduleRun) -> dict[str, Any]:
 
 
 def _next_try(schedule: ReportSchedule, now: datetime) -> datetime | None:
-    """Its next regular time; none where its time zone is no longer known."""
+    """Return the next due time, None if its time zone is unknown."""
     try:
         return next_due(schedule.rhythm, now)
     except INVALID_ZONE:

@@ -1,7 +1,7 @@
-"""Running report schedules: which are due, what a run makes, and whom it reaches.
+"""Runs of report schedules.
 
-A run is one row, whoever starts it and however often: (schedule, due time) is its identity. Its reports are jobs of
-their own; once all of them have ended, one more job writes the files and tells the recipients.
+A run is identified by schedule and due time, so starting it twice makes one row. Its reports are separate jobs; once
+all of them have ended, a further job writes the files and notifies the recipients.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 def run_due_report_schedules(*, now: datetime) -> dict[str, int]:
-    """Start the runs that are due, each schedule by itself; return {"started", "failed", "delivering"}.
+    """Start the runs that are due; return {"started", "failed", "delivering"}.
 
-    A schedule that cannot run has its reason kept and counted, and never holds up another.
+    A schedule that fails is recorded and does not keep others from running.
     """
     counts = {"started": 0, "failed": 0}
     due = ReportSchedule.objects.filter(is_active=True, next_due_at__lte=now, owner__is_active=True)
@@ -45,13 +45,13 @@ def run_due_report_schedules(*, now: datetime) -> dict[str, int]:
 
 
 def run_now(schedule: ReportSchedule, *, now: datetime) -> ReportScheduleRun:
-    """Run a schedule at once, over the period that is the last whole one now; its own times stay as they are."""
+    """Run a schedule at once over the last whole period. Its due times do not change."""
     run = ReportScheduleRun(schedule=schedule, due_at=now)
     return _start(run, now)
 
 
 def advance_runs(report_id: int | None = None) -> int:
-    """Enqueue the delivery of runs all of whose reports have ended (those of one report, or any); return how many."""
+    """Enqueue the delivery of runs whose reports have all ended (of one report, or any); return how many."""
     runs = ReportScheduleRun.objects.filter(state=RunState.RUNNING)
     runs = runs if report_id is None else runs.filter(reports=report_id)
     unfinished = Report.objects.filter(state__in=UNFINISHED)
@@ -66,7 +66,7 @@ def advance_runs(report_id: int | None = None) -> int:
 
 
 def _run_if_due(schedule_id: int, now: datetime) -> bool | None:
-    """Run one schedule unless somebody else is at it; return whether that went well, None when nothing was due."""
+    """Run one schedule unless another process holds it; return whether it succeeded, None if nothing was due."""
     try:
         with transaction.atomic():
             schedule = (
@@ -96,7 +96,7 @@ def _run(schedule: ReportSchedule, planned: datetime, now: datetime) -> bool | N
 
 
 def _start(run: ReportScheduleRun, now: datetime) -> ReportScheduleRun:
-    """Write the run and ask for its reports; where they cannot be asked for, the run has failed with the reason."""
+    """Create the run and request its reports. If they cannot be requested, the run fails with the reason."""
     schedule = run.schedule
     run.range_start, run.range_end = covered_range(schedule.rhythm, run.due_at)
     with transaction.atomic():
@@ -111,7 +111,7 @@ def _start(run: ReportScheduleRun, now: datetime) -> ReportScheduleRun:
 
 
 def _request_reports(run: ReportScheduleRun) -> list[Report]:
-    """One report per kind, and per device for the kinds about one device, as far as the owner may see them now."""
+    """Request one report per kind, or per device for kinds about one device, of the devices that the owner may see now."""
     schedule = run.schedule
     if not schedule.owner.is_active or not has_right(schedule.owner, schedule.fleet, ADD_SCHEDULES):
         raise InvalidReport("owner_without_fleet", _("Its owner is no longer an operator of the fleet."))
