@@ -1,4 +1,4 @@
-"""Where uploaded and generated files live."""
+"""Storage of uploaded and generated files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_MEMORY_BYTES = 4 * 1024 * 1024
 
 
 def file_storage(*, bucket: str, endpoint_url: str, region: str, prefix: str) -> dict[str, Any]:
-    """An entry of STORAGES: S3-compatible storage where a bucket is named, else the folder MEDIA_ROOT."""
+    """Return an entry of STORAGES: S3-compatible storage if a bucket is configured, else the folder MEDIA_ROOT."""
     if not bucket:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     from botocore.config import Config  # needed with a bucket only (requirements-s3.txt)

@@ -1,4 +1,4 @@
-"""What every page has in common: its security headers, and the clock and language of whoever reads it."""
+"""Middleware: the content security policy, and the user's language and time zone in the admin."""
 
 from __future__ import annotations
 

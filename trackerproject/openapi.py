@@ -1,4 +1,4 @@
-"""How the API describes itself (drf-spectacular)."""
+"""Settings of the OpenAPI schema (drf-spectacular)."""
 
 OPENAPI = {
     "TITLE": "Tracker task API",

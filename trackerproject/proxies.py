@@ -26,7 +26,7 @@ _PLAIN = {secure: plain for plain, secure in _SECURE.items()}
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    """Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are accepted."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     unix: bool = False
@@ -42,14 +42,14 @@ class TrustedProxies:
         return cls(networks, UNIX in texts)
 
     def trusts(self, peer: str | None) -> bool:
-        """Whether a connection from `peer` is one of a trusted proxy; None came through a Unix socket."""
+        """Return whether a connection from `peer` (None: a Unix socket) comes from a trusted proxy."""
         if peer is None:
             return self.unix
         address = parse_address(peer)
         return address is not None and any(address in network for network in self.networks)
 
     def client_of(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
-        """The nearest address that is no trusted proxy's, or the last one a proxy told that can be read.
+        """Return the nearest address that is no trusted proxy's, or the last readable one.
 
         `forwarded_for` are the X-Forwarded-For headers in order. Each proxy adds the address it was called from at the
         right; whatever stands left of an address that is not trusted is that client's own invention.
@@ -63,7 +63,7 @@ class TrustedProxies:
 
 
 class ProxyAware:
-    """ASGI middleware: the client and scheme of each connection are those that its trusted proxy tells.
+    """ASGI middleware: sets the client and scheme of each connection to those forwarded by its trusted proxy.
 
     The scope is changed in place, because servers write their access log from it. The headers go: nothing behind this can
     believe them by mistake.
@@ -130,7 +130,7 @@ def _values(scope: Any, wanted: bytes) -> list[str]:
 
 
 def _scheme(present: str, forwarded: Sequence[str]) -> str:
-    """The scheme that the nearest proxy tells, as http or as ws like the present one."""
+    """Return the scheme forwarded by the nearest proxy, as http or as ws like the present one."""
     nearest = ",".join(forwarded).rpartition(",")[2].strip().lower()
     plain = _PLAIN.get(present, present)
     if nearest in _PLAIN:

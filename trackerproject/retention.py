@@ -1,4 +1,4 @@
-"""How long things are kept unless the environment or the admin's retention settings say otherwise."""
+"""Defaults of retention, from the environment."""
 
 from __future__ import annotations
 

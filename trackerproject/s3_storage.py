@@ -21,7 +21,7 @@ class BucketStorage(S3Storage):
     """Files in a bucket. A file that is opened for reading is fetched at once, so that nothing fails half way through it.
 
     Raises OSError for a bucket that is out of reach or refuses, FileNotFoundError for a file that is not there. What
-    exactly happened is logged: addresses and names of buckets are nobody's business who downloads a file.
+    exactly happened is logged only, as users must not see addresses and names of buckets.
     """
 
     def exists(self, name: str) -> bool:

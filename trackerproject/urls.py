@@ -1,4 +1,4 @@
-"""Every URL of the system."""
+"""The URL configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a web process does once before it answers."""
+"""Preparation of a web process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTP client for the commands that talk to a running server as a device gateway would."""
+"""HTTP client of the commands that send fixes to a running server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRY_SECONDS = 60.0
 
 
 class ApiError(Exception):
-    """The server answered with an error, or did not answer at all (`status` 503)."""
+    """An error response of the server, or no response (`status` 503)."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class ApiError(Exception):
 
 
 class ApiClient:
-    """Keeps one connection open; sends again while the server is starting, restarting or its queue is full."""
+    """Client with one open connection. Requests are repeated while the server restarts or its queue is full."""
 
     def __init__(self, url: str, token: str) -> None:
         self._where = urlsplit(url)

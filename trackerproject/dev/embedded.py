@@ -184,7 +184,8 @@ def _start_guardian(places: Places, mode: str) -> subprocess.Popen[bytes]:
 
 
 def _start_module(module: str, arguments: list[str], *, stderr: Any) -> subprocess.Popen[bytes]:
-    """A session of its own: Ctrl-C at the terminal is for us; we stop the servers after whoever uses them."""
+    """Start a helper in a session of its own, so that Ctrl-C reaches only this process, which stops users of the
+    servers first."""
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", f"trackerproject.dev.local_servers.{module}", *arguments],
         stdin=subprocess.PIPE,
@@ -202,7 +203,7 @@ def _await_ready(guardian: subprocess.Popen[bytes]) -> None:
 
 
 def _first_line(process: subprocess.Popen[bytes], what: str) -> dict[str, Any]:
-    """The JSON line a helper process prints when it is ready."""
+    """Return the JSON line that a helper process prints when it is ready."""
     assert process.stdout is not None
     readable, _, _ = select.select([process.stdout], [], [], READY_SECONDS)
     line = process.stdout.readline() if readable else b""
@@ -214,7 +215,7 @@ def _first_line(process: subprocess.Popen[bytes], what: str) -> dict[str, Any]:
 
 
 def _release(process: subprocess.Popen[bytes]) -> None:
-    """End-of-file tells it to stop; it goes on stopping by itself even if we are interrupted here."""
+    """Close the helper's input, which makes it stop, and wait for its end."""
     assert process.stdin is not None
     process.stdin.close()
     try:

@@ -19,7 +19,7 @@ IMPORT_LINTER = (
 
 
 def production_environment() -> dict[str, str]:
-    """What production must set, with values that reach nothing."""
+    """Return the settings that production requires, with values that reach nothing."""
     return {
         "DEBUG": "0",
         "SECRET_KEY": secrets.token_urlsafe(64),

@@ -25,9 +25,9 @@ person asked for or what is about them.
 TASKS_TEXT = """
 Asked for by every way in: the API, the admin, a schedule when it is saved, switched on or run now, a retry, a job that is
 hurried. The pages of jobs and schedules ask for their own permissions besides. "Members": people without the permission may
-make calls about devices they operate, reports they see, or themselves. A schedule that is due runs for the system; nobody's
-rights are asked for then, so take a schedule away with the person whose task it was. Whoever has a shell on the machine
-(`manage.py`) may do everything. Tasks of no permission are for superusers.
+make calls about devices they operate, reports they see, or themselves. A schedule that is due runs for the system and
+checks no rights, so delete the schedules of users who leave. A user with a shell on the
+machine (`manage.py`) may do everything. Tasks of no permission are for superusers.
 """
 
 
@@ -41,7 +41,7 @@ class Operation:
 
 
 class _Holder:
-    """Somebody who holds just these permissions, or is a superuser."""
+    """A user with these permissions only, or a superuser."""
 
     is_active = is_staff = is_authenticated = True
     pk = None
@@ -56,7 +56,7 @@ class _Holder:
 
 
 def api_operations() -> list[Operation]:
-    """Every operation of the API that asks for a right, by address."""
+    """Return every operation of the API that requires a right, by URL."""
     found = []
     for route, view in route_views(get_resolver()):
         rights = getattr(view, "rights", {})
@@ -65,7 +65,7 @@ def api_operations() -> list[Operation]:
 
 
 def route_views(resolver: URLResolver, prefix: str = "/") -> Iterable[tuple[str, Any]]:
-    """Every route below the resolver with its view class (None: a function)."""
+    """Yield every route below the resolver with its view class (None: a function)."""
     for pattern in resolver.url_patterns:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLPattern):
@@ -75,7 +75,7 @@ def route_views(resolver: URLResolver, prefix: str = "/") -> Iterable[tuple[str,
 
 
 def admin_asks(page: ModelAdmin[Any], verb: str) -> str:
-    """What a page of the admin asks for: a permission, `superusers`, or nothing helps (`nobody`)."""
+    """Return the right that a page of the admin requires: a permission, `superusers`, or `nobody`."""
     without = _Holder()
     _allows(page, verb, without)
     for name in (f"{page.opts.app_label}.{verb}_{page.opts.model_name}", *without.asked):
@@ -100,7 +100,7 @@ def product_tasks() -> list[Task[Any, Any]]:
 
 
 def permission_page() -> str:
-    """The page, in Markdown."""
+    """Return the page in Markdown."""
     api = [[f"`{one.method} {one.route}`", *_cells(one.right)] for one in api_operations()]
     pages = [
         [f"`{page.opts.label_lower}`", *(_code(admin_asks(page, verb)) for verb in VERBS), _actions(page)]

@@ -50,7 +50,7 @@ UNREACHABLE_SIGNS = (
 
 
 class SetupError(Exception):
-    """Why there is no usable .venv, in words for the person at the keyboard."""
+    """There is no usable .venv. The message is for the user."""
 
 
 def main(arguments: list[str]) -> int:
@@ -88,7 +88,7 @@ def install(project_dir: Path, requirement_files: tuple[str, ...]) -> None:
 
 
 def is_current(project_dir: Path, requirement_files: tuple[str, ...]) -> bool:
-    """Whether `.venv` was made by this Python, in this place, from these files, or from more than these."""
+    """Return whether `.venv` was made by this Python, in this place, from at least these files."""
     if not (project_dir / ".venv" / "bin" / "python").exists() or (project_dir / ".venv" / ".installing").exists():
         return False
     return any(
@@ -133,7 +133,7 @@ def _install_locked(project_dir: Path, requirement_files: tuple[str, ...]) -> No
 
 
 def _is_ours(project_dir: Path) -> bool:
-    """Whether `.venv` is complete, of this Python and of this place; another one is made anew."""
+    """Return whether `.venv` is complete, of this Python and of this place; else it is recreated."""
     place = project_dir / ".venv" / ".made-for"
     return place.exists() and place.read_text(errors="surrogateescape") == _made_for(project_dir)
 
@@ -185,7 +185,7 @@ def describe_os_error(error: OSError) -> str:
 
 
 def explain_pip(output: str) -> str:
-    """One sentence for what pip's output shows to be the cause, empty if it shows none we know."""
+    """Return one sentence for the cause that pip's output shows, "" if it is unknown."""
     if "No space left on device" in output or "Disk quota exceeded" in output:
         return "the disk is full."
     if any(sign in output for sign in UNREACHABLE_SIGNS):
@@ -194,7 +194,7 @@ def explain_pip(output: str) -> str:
 
 
 def explain_venv(output: str) -> str:
-    """One sentence for what the output of `python -m venv` shows to be the cause, empty if it shows none we know."""
+    """Return one sentence for the cause that the output of `python -m venv` shows, "" if it is unknown."""
     if "No space left on device" in output:
         return "the disk is full."
     return without_venv() if "ensurepip is not" in output else ""
@@ -224,7 +224,7 @@ def _run(command: list[str], project_dir: Path, log: Path, explain: Callable[[st
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without what would send packages elsewhere than into `.venv`; index, proxy and certificate settings stay."""
+    """Return the environment without variables that would install packages outside of `.venv`."""
     dropped = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT"}
     kept = {key: value for key, value in environment.items() if key not in dropped}
     return {**kept, "PIP_USER": "0", "PYTHONNOUSERSITE": "1"}

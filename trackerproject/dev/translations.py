@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def source_catalog(app: str) -> Catalog:
-    """The texts of an app's sources and templates, with the files they are in."""
+    """Return the texts of an app's sources and templates, with their files."""
     catalog = Catalog(project="tracker")
     for path in source_files(app):
         for _line, texts, comments, context in _texts_of(path):
@@ -66,7 +66,7 @@ def source_catalog(app: str) -> Catalog:
 
 
 def source_files(app: str) -> Iterator[Path]:
-    """Python files and templates whose texts are this app's, in order."""
+    """Yield the Python files and templates of this app in order."""
     python = (BASE_DIR / app).rglob("*.py")
     yield from sorted(path for path in python if "migrations" not in path.parts)
     folders = (BASE_DIR / "templates").iterdir()
@@ -87,7 +87,7 @@ def po_file(app: str, language: str) -> Path:
 
 
 def read(app: str, language: str) -> Catalog:
-    """The catalogue as it is on disk; an empty one where there is none."""
+    """Return the stored catalogue, an empty one if there is none."""
     path = po_file(app, language)
     if not path.is_file():
         return Catalog(locale=language, project="tracker", fuzzy=False)
@@ -139,7 +139,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def is_translated(message: Message) -> bool:
-    """Whether every form of a text has its translation."""
+    """Return whether every form of a text is translated."""
     return all(message.string) if isinstance(message.string, tuple | list) else bool(message.string)
 
 

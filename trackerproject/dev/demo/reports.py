@@ -1,4 +1,4 @@
-"""The reports of the demo: asked for through the API, downloaded in every format, and sent by e-mail by a schedule."""
+"""Reports of the demo: requested and downloaded through the API, and sent by e-mail by a schedule."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEDULE_NAME = "Fleet of yesterday"
 
 
 def write_reports(console: Console, api: ApiClient, sample: SampleFleet, day: date, folder: Path) -> list[Path]:
-    """Ask for the fleet's day, and one vehicle's trips, through the API; download them in every format they have."""
+    """Request the fleet's day and one vehicle's trips through the API; download them in all their formats."""
     folder.mkdir(parents=True, exist_ok=True)
     device = sample.fleet.devices.order_by("pk")[0]
     midnight = datetime.combine(day, datetime.min.time(), sample.fleet.zone)
@@ -44,7 +44,7 @@ def write_reports(console: Console, api: ApiClient, sample: SampleFleet, day: da
 
 
 def is_ready(api: ApiClient, report_id: int) -> bool:
-    """Whether the report can be downloaded. Raises CommandError when it failed."""
+    """Return whether the report can be downloaded. Raises CommandError if it failed."""
     report = api.get(f"/api/reports/{report_id}")
     if report["state"] == "failed":
         raise CommandError(_("The report failed: %(error)s") % {"error": report["error"]})
@@ -71,7 +71,7 @@ def deliver_schedule(console: Console, api: ApiClient, sample: SampleFleet, fold
 
 
 def is_delivered(api: ApiClient, url: str) -> bool:
-    """Whether the schedule's latest run was delivered. Raises CommandError when it failed."""
+    """Return whether the schedule's latest run was delivered. Raises CommandError if it failed."""
     run = api.get(f"{url}/runs")["results"][0]
     if run["state"] == "failed":
         raise CommandError(_("The scheduled report failed: %(error)s") % {"error": run["error"]})
@@ -79,7 +79,7 @@ def is_delivered(api: ApiClient, url: str) -> bool:
 
 
 def _mails_of_schedule(folder: Path) -> list[tuple[Path, EmailMessage]]:
-    """The schedule's e-mails, newest first."""
+    """Return the schedule's e-mails, newest first."""
     mails = (
         (path, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
         for path in sorted(folder.glob("*.eml"), reverse=True)
@@ -88,7 +88,7 @@ def _mails_of_schedule(folder: Path) -> list[tuple[Path, EmailMessage]]:
 
 
 def _saved_attachments(mail: EmailMessage, target: Path) -> list[Path]:
-    """Where the files of the e-mail are now."""
+    """Save the attachments of the e-mail; return their paths."""
     saved = []
     for part in mail.iter_attachments():
         path = target / f"e-mail-{Path(part.get_filename() or 'file').name}"

@@ -1,4 +1,4 @@
-"""What the demo's day left behind, counted in the database and on disk, as a table."""
+"""Summary of the demo: figures counted in the database and on disk, as a table."""
 
 from __future__ import annotations
 

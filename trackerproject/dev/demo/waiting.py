@@ -1,4 +1,4 @@
-"""Waiting in the demo, seen."""
+"""Waiting with a progress display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the local servers raise."""
+"""Errors of the local servers."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ _DISK_FULL = "No space left on device"
 
 
 class LocalServersError(RuntimeError):
-    """The local servers cannot be started or stopped. The message is one for the person at the keyboard."""
+    """The local servers cannot be started or stopped. The message is for the user."""
 
     @classmethod
     def from_log(cls, what: str, log: str, lines: int = 8) -> Self:

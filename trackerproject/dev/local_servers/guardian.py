@@ -39,11 +39,11 @@ MAX_DEATHS_PER_MINUTE = 5
 
 
 class Ended(Exception):
-    """Whoever wanted the servers no longer does."""
+    """The user of the servers has ended."""
 
 
 class Guardian:
-    """Owns the servers in `places`; `wanted(seconds)` waits that long and says whether somebody still wants them."""
+    """Owner of the servers in `places`; `wanted(seconds)` waits that long and returns whether they are still used."""
 
     def __init__(self, places: Places, wanted: Callable[[float], bool]) -> None:
         self.places = places
@@ -56,7 +56,7 @@ class Guardian:
         self.lock_fd = -1
 
     def start(self) -> None:
-        """Start both servers. Raises LocalServersError, or Ended when nobody wants them any more."""
+        """Start both servers. Raises LocalServersError, or Ended when they are no longer used."""
         self.places.logs.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         self._check_disk()
@@ -66,7 +66,7 @@ class Guardian:
         self._write_state()
 
     def watch(self) -> None:
-        """Restart a server that dies, until nobody wants them. Raises LocalServersError when one keeps dying."""
+        """Restart a server that dies, while they are used. Raises LocalServersError if one keeps dying."""
         while self.wanted(POLL_SECONDS):
             for server in self.servers:
                 process = self.processes[server.name]
@@ -117,7 +117,7 @@ class Guardian:
             raise LocalServersError(f"The disk is full: {free // 2**20} MB free in {self.places.home}, {needed}.")
 
     def _make_socket_directory(self) -> None:
-        """A private directory under a name others can guess: refuse it unless it is ours and really a directory."""
+        """Create a private directory under a guessable name; refuse an existing one of another user, or a link."""
         directory = self.places.sockets
         directory.mkdir(mode=0o700, exist_ok=True)
         found = directory.lstat()
@@ -198,7 +198,8 @@ def _read_end(path: Path, byte_count: int = 8192) -> str:
 
 
 def _wanted_by_parent(parent: int, stop_signals: list[int]) -> Callable[[float], bool]:
-    """Wanted until standard input ends or the parent is gone. Both: a fork of the parent may hold the pipe open."""
+    """Return a function that is true until standard input ends or the parent is gone: a fork of it may hold the pipe
+    open."""
 
     def wanted(seconds: float) -> bool:
         readable, _, _ = select.select([sys.stdin], [], [], seconds)
@@ -216,7 +217,7 @@ def _wanted_until_signalled(stop_signals: list[int]) -> Callable[[float], bool]:
 
 
 def _say(message: dict[str, object]) -> None:
-    """One line for whoever started us, then silence, so that they see end-of-file. Nobody listening is no error."""
+    """Print one line for the parent, then close the output. A parent that does not listen is no error."""
     with contextlib.suppress(BrokenPipeError):
         print(json.dumps(message), flush=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

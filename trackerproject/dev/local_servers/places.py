@@ -1,4 +1,4 @@
-"""Where one set of local servers keeps its files. Standard library only: settings.py imports this."""
+"""The files of one set of local servers. Standard library only: settings.py imports this."""
 
 import hashlib
 import os

@@ -43,7 +43,7 @@ def adopt_orphans() -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of that id exists, whoever owns it."""
+    """Return whether a process of that id exists, under any user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -62,7 +62,7 @@ def run_as_child(arguments: list[str]) -> None:
 
 
 def unprivileged_account() -> pwd.struct_passwd | None:
-    """The account for servers that refuse to run as root; None when we are not root. LookupError if there is none."""
+    """Return the account for servers that refuse to run as root, None if this process is not root. Raises LookupError."""
     if os.getuid() != 0:
         return None
     for name in ("nobody", "daemon"):

@@ -1,4 +1,4 @@
-"""The two servers: how each is found, prepared, started, asked whether it is ready, and told to stop."""
+"""The two servers: found, prepared, started, checked and stopped."""
 
 import importlib.util
 import os
@@ -46,7 +46,7 @@ class Server:
         raise NotImplementedError
 
     def is_ready(self) -> bool:
-        """Whether the server answers a client now."""
+        """Return whether the server answers a client now."""
         raise NotImplementedError
 
     def finish(self) -> None:
@@ -199,13 +199,14 @@ class Valkey(Server):
 
 
 def server_environment() -> dict[str, str]:
-    """Our environment without what would reconfigure PostgreSQL (PGPORT, PGDATA, ...) or translate its log."""
+    """Return the environment without variables that would reconfigure PostgreSQL (PGPORT, PGDATA, ...) or translate its
+    log."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
 
 
 def _package_directory(package: str) -> Path | None:
-    """Where a wheel is unpacked, without importing it (its import has side effects we do not need)."""
+    """Return the folder of an installed wheel without importing it, as its import has side effects."""
     found = importlib.util.find_spec(package)
     return Path(found.origin).parent if found and found.origin else None
 

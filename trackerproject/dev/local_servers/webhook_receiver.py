@@ -24,7 +24,7 @@ class WebhookReceiver:
         self.refused = 0
 
     def takes(self, headers: dict[str, str], body: bytes) -> bool:
-        """Whether the message is really from us."""
+        """Return whether the signature is valid."""
         message_id = headers.get("Webhook-Id", "")
         key = base64.b64decode(self.signing_secret.removeprefix("whsec_"))
         signed = f"{message_id}.{headers.get('Webhook-Timestamp', '')}.".encode() + body

@@ -1,4 +1,4 @@
-"""What the soak breaks: processes of its clusters, and its servers. Each fault says what it did."""
+"""Faults of the soak: in processes of its clusters and in its servers. Each returns its description."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_SERVER_DEATHS_PER_MINUTE = 4
 
 @dataclass
 class SoakCluster:
-    """One cluster, which stands for one host; it is started again whenever it has ended, as systemd would."""
+    """One cluster, which represents one host. It is restarted when it ends, as by systemd."""
 
     name: str
     log: Path
@@ -150,7 +150,7 @@ class Saboteur:
 
     @staticmethod
     def _worker_pids() -> set[int]:
-        """Who is a worker, as the heartbeats say; nobody while Redis is away."""
+        """Return the process ids of workers by their heartbeats, none while Redis is unavailable."""
         try:
             return {worker.pid for worker in list_workers(client())}
         except redis.RedisError:
@@ -171,7 +171,7 @@ class Saboteur:
         return _send_all(self._server("valkey"), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Wake whatever stands still."""
+        """Continue all stopped processes."""
         everything = [process for cluster in self.clusters for process in cluster.processes()]
         for process in [*everything, *self._server("valkey")]:
             with suppress(psutil.NoSuchProcess):
@@ -179,7 +179,7 @@ class Saboteur:
                     process.send_signal(signal.SIGCONT)
 
     def _server(self, name: str) -> list[psutil.Process]:
-        """The server's process, if it runs at this moment."""
+        """Return the server's process if it runs."""
         try:
             return [psutil.Process(json.loads(self.places.state.read_text())[name])]
         except (OSError, ValueError, KeyError, psutil.NoSuchProcess):

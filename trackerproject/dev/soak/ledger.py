@@ -1,6 +1,6 @@
 """The ledger: which attempt began and ended when, and the effect each job must have exactly once.
 
-Two plain tables outside of the models, so that no installation ever has them: whoever uses them calls `create_ledger`.
+Two plain tables outside of the models, so that no installation has them. Users call `create_ledger`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEDGER_TABLES = """
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Attempt number `attempt` of a job passed the point `what` ("started" or "finished") at this moment."""
+    """A mark: attempt number `attempt` of a job passed the point `what` ("started" or "finished") at this time."""
 
     job_id: str
     attempt: int

@@ -1,4 +1,4 @@
-"""The soak itself: load, faults, the wait for the last job, the books."""
+"""The soak: load, faults, the wait for the last job, the check of the ledger."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Soak:
             time.sleep(max(0.0, tick_ends - time.monotonic()))
 
     def _enqueue(self, count: int) -> None:
-        """What was refused or not answered is asked for again with the same id, until it is accepted."""
+        """Enqueue jobs, repeating those without an answer under the same id until they are accepted."""
         fresh = [(uuid4(), (self._random.choice(WORK_SECONDS), "")) for _ in range(count)]
         fresh += [(uuid4(), (3.0, "long"))] if self._random.random() < 0.05 else []
         calls, self._unsure = [*self._unsure, *fresh], []
@@ -190,7 +190,7 @@ def count_consumers(queue: JobQueue) -> int:
 
 
 def patiently(question: Callable[[], bool]) -> bool:
-    """Ask the servers something; False while they are away."""
+    """Return the answer of the servers, False while they are unavailable."""
     try:
         return question()
     except (DatabaseError, redis.RedisError):

@@ -34,7 +34,7 @@ def ledger_notification(seconds: float = 0.0, note: str = "") -> bool:
 
 @task(queue="positions")
 def ledger_dies_after_its_effect(note: str = "") -> bool:
-    """Have the effect, and be killed before anybody hears of it; the second attempt finds the effect there."""
+    """Write the effect and die before acknowledging it; the second attempt finds the effect."""
     is_first = _work(0.0, note)
     if is_first:
         os.kill(os.getpid(), signal.SIGKILL)

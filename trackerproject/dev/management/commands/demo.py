@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
 
 def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict[str, str]:
-    """The day is over when it is replayed: events of the last days count as news here."""
+    """Return settings with which events of past days still cause alerts, as the day is replayed after its end."""
     own = {
         "DEBUG": "1",
         "SITE_URL": url,
@@ -102,7 +102,7 @@ def running_programs(environment: dict[str, str], places: Places, url: str) -> I
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`manage.py demo_day`: what `make demo` does once its servers run. Everything it prints is counted, not assumed."""
+"""`manage.py demo_day`: the steps of `make demo` once its servers run. All printed figures are counted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
 
 def send_alerts_to(receiver: WebhookReceiver, api: ApiClient) -> None:
-    """Have every rule tell the operator's webhook too, which only this process knows."""
+    """Add the operator's webhook, whose address only this process knows, to every rule."""
     made = api.post("/api/destinations", {"kind": "webhook", "name": "Demo", "url": receiver.url})
     receiver.signing_secret = made["signing_secret"]
     for rule in Rule.objects.all():
@@ -88,5 +88,5 @@ def send_day(console: Console, api: ApiClient, sample: SampleFleet, day: date, v
 
 
 def queues_are_empty() -> bool:
-    """Whether no job waits, runs or is to be tried again (those scheduled for later do not count)."""
+    """Return whether no job waits, runs or will be retried (jobs scheduled for later do not count)."""
     return not any(queue.depth + queue.running + queue.retrying for queue in queue_stats())

@@ -83,7 +83,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def _stopping_in_order(self) -> Iterator[list[Program]]:
-        """Fleet, then web, then clusters: what is accepted is still worked on, until the clusters drain."""
+        """Stop the fleet, then the web server, then the clusters, which finish the jobs that were accepted."""
         programs: list[Program] = []
         try:
             yield programs
@@ -123,7 +123,7 @@ def web_command(url: str) -> list[str]:
 
 
 def require_free_port(port: str) -> None:
-    """Raises CommandError when `port` is no port or somebody listens on it."""
+    """Raise CommandError if `port` is not a valid, free port."""
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise CommandError(_("%(port)s is not a port: a number from 1 to 65535 is needed.") % {"port": port})
     with socket.socket() as attempt:
@@ -136,7 +136,7 @@ def require_free_port(port: str) -> None:
 
 
 def admin_password(path: Path) -> str:
-    """The password kept in `path` (only its owner may read it); made on the first run."""
+    """Return the password stored in `path`, which is created on the first run, readable for its owner only."""
     if not path.exists():
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w") as file:
@@ -156,7 +156,7 @@ def run_to_end(name: str, command: list[str], environment: dict[str, str], place
 
 
 def wait_for_web(web: Program, url: str) -> None:
-    """Until the web server takes connections. Raises CommandError when it ends before, or takes too long."""
+    """Wait until the web server accepts connections. Raises CommandError if it ends before, or takes too long."""
     host, port = url.removeprefix("http://").split(":")
     deadline = time.monotonic() + WEB_START_SECONDS
     while time.monotonic() < deadline:
@@ -170,7 +170,7 @@ def wait_for_web(web: Program, url: str) -> None:
 
 
 def watch(programs: list[Program]) -> None:
-    """Until one of them ends; then raise CommandError that says which, with the end of its log."""
+    """Wait until one of them ends; raise CommandError with its name and the end of its log."""
     while True:
         for program in programs:
             try:

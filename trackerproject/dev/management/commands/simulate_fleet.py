@@ -44,7 +44,7 @@ class Command(BaseCommand):
             self.stdout.write(_("Stopped."))
 
     def _drive(self, api: ApiClient, options: dict[str, Any], begin: datetime, until: datetime | None) -> None:
-        """Collect what is due within a second, wait for that second to end, send it as one batch."""
+        """Send the fixes of each second as one batch when the second ends."""
         batch: list[Fix] = []
         send_at = begin + SEND_EVERY
         for sent_at, fix in live_fixes(options["vehicles"], start_at=begin, seed=options["seed"]):
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             batch.append(fix)
 
     def _send(self, api: ApiClient, batch: list[Fix]) -> None:
-        """A batch that is refused (somebody switched its vehicle off) is reported; the others drive on."""
+        """Send a batch. A rejected one (its device may be inactive) is printed, and the others continue."""
         if not batch:
             return
         try:
