@@ -15,8 +15,9 @@ import redis
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
+from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
-from tasks_app.engine.enqueueing import JobOptions, enqueue_checked
+from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import UnknownTask
 from tasks_app.engine.live_jobs import queue_stats
 from tasks_app.engine.registry import Task, get_task
@@ -58,8 +59,8 @@ class RedisStreamsBroker(Broker):
         package = SignedPackage.loads(task)
         found = get_task(package["func"])
         call = found.arguments.check(package["args"], package["kwargs"])
-        options = JobOptions(job_id=UUID(package["id"]))
-        return str(enqueue_checked(found.queue, found.name, call, options))
+        (job_id,) = current_backend().enqueue(found.queue, found.name, [(UUID(package["id"]), call)], JobOptions())
+        return str(job_id)
 
     def queue_size(self) -> int:
         """Jobs that wait on all queues."""

@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 
 from tasks_app.engine.arguments import ArgumentChecker
+from tasks_app.engine.backends import current_backend
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.enqueueing import JobOptions, enqueue_checked, enqueue_many_checked, run_on_commit
+from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, UnknownTask
 from tasks_app.engine.retry import RetryPolicy
 
@@ -88,7 +90,7 @@ class Task(Generic[P, R]):
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Check the arguments now, enqueue after the present transaction commits (at once where there is none)."""
         self.arguments.check(args, kwargs)
-        run_on_commit(lambda: self.apply_async(args, kwargs))
+        _run_on_commit(lambda: self.apply_async(args, kwargs))
 
     def apply_async(
         self,
@@ -114,15 +116,14 @@ class Task(Generic[P, R]):
         options = JobOptions(
             countdown=countdown,
             eta=eta,
-            job_id=job_id,
-            unique_key=unique_key,
+            unique_keys=(unique_key,) if unique_key else (),
             priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),
             schedule_id=schedule_id,
             retry_of=retry_of,
         )
         call = self.arguments.check(args, kwargs or {})
-        return enqueue_checked(self.queue, self.name, call, options)
+        return current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)[0]
 
     def enqueue_many(
         self,
@@ -146,9 +147,9 @@ class Task(Generic[P, R]):
         if unique_keys is not None and len(unique_keys) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(unique_keys)} unique keys.")
         options = JobOptions(
-            priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), unique_keys=unique_keys
+            priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), unique_keys=unique_keys or ()
         )
-        return enqueue_many_checked(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
+        return current_backend().enqueue(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
 
 
 def task(
@@ -186,6 +187,14 @@ def task(
         return registered
 
     return register
+
+
+def _run_on_commit(callback: Callable[[], object]) -> None:
+    """Run `callback` after the present transaction commits; at once where there is none or no database."""
+    try:
+        transaction.on_commit(callback)
+    except ImproperlyConfigured:
+        callback()
 
 
 def get_task(name: str) -> Task[Any, Any]:

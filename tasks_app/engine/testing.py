@@ -22,12 +22,11 @@ from uuid import UUID
 
 import msgspec
 
-from tasks_app.engine import enqueueing
 from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.backends import use_backend
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.engine.enqueueing import JobOptions, due_ms, known_priority, unique_keys_of
+from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.keys import PRIORITIES
-from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.storing import row_of
@@ -40,7 +39,7 @@ class InlineJobs:
     def __init__(self) -> None:
         self.finished: list[FinishedJob] = []
         self.waiting: list[tuple[str, ClaimedAttempt]] = []
-        self._known: dict[UUID, UUID] = {}
+        self._known: set[UUID] = set()
         self._unique: dict[tuple[str, str], UUID] = {}
 
     def run_waiting(self) -> int:
@@ -51,33 +50,28 @@ class InlineJobs:
         return len(waiting)
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
-        """Take the place of the queue: same arguments, same answer as `enqueue_many_checked`."""
-        own = [replace(options, unique_key=key or None) for key in unique_keys_of(options, len(calls))]
+        """Run the jobs, or keep those with a later time in `waiting`; see `backends.Backend`."""
+        unique_keys = options.unique_keys or [""] * len(calls)
         return [
-            self._enqueue_one(queue, task_name, job_id, call_json, one)
-            for (job_id, call_json), one in zip(calls, own, strict=True)
+            self._enqueue_one(queue, task_name, call, unique_key, options)
+            for call, unique_key in zip(calls, unique_keys, strict=True)
         ]
 
-    def _enqueue_one(self, queue: str, task_name: str, job_id: UUID, call_json: str, options: JobOptions) -> UUID:
-        key = (queue, options.unique_key or "")
-        if job_id in self._known or (options.unique_key and key in self._unique):
-            return self._known.get(job_id) or self._unique[key]
-        self._known[job_id] = job_id
+    def _enqueue_one(
+        self, queue: str, task_name: str, call: tuple[UUID, str], unique_key: str, options: JobOptions
+    ) -> UUID:
+        job_id, call_json = call
+        key = (queue, unique_key)
+        if job_id in self._known or key in self._unique:
+            return job_id if job_id in self._known else self._unique[key]
+        self._known.add(job_id)
         now_ms = time.time_ns() // 1_000_000
-        priority = PRIORITIES.index(known_priority(options.priority)) + 1
-        payload = Payload(
-            task=task_name,
-            call=([], {}),
-            created_ms=now_ms,
-            requested_by_id=options.requested_by_id,
-            schedule_id=options.schedule_id,
-            retry_of=str(options.retry_of) if options.retry_of else None,
-        )
-        message = Envelope(queue, payload).seal(str(job_id), call_json)
+        priority = PRIORITIES.index(options.priority) + 1
+        message = options.envelope(queue, task_name, now_ms).seal(str(job_id), call_json)
         claim = ClaimedAttempt(priority, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
-        if options.unique_key:
+        if unique_key:
             self._unique[key] = job_id
-        if due_ms(options, now_ms):
+        if options.due_ms(now_ms):
             self.waiting.append((queue, claim))
         else:
             self._run(queue, claim)
@@ -115,9 +109,5 @@ class InlineJobs:
 def inline_jobs() -> Iterator[InlineJobs]:
     """Run every job that is enqueued inside of the block inline. Nests; not for use by several threads at once."""
     jobs = InlineJobs()
-    former = enqueueing.write_jobs
-    enqueueing.write_jobs = jobs.enqueue
-    try:
+    with use_backend(jobs):
         yield jobs
-    finally:
-        enqueueing.write_jobs = former

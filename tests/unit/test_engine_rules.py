@@ -14,7 +14,7 @@ from tasks_app.engine import InvalidArguments, JobState, UnknownTask, get_task, 
 from tasks_app.engine.arguments import encode_json
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.context import CurrentJob, current_job
-from tasks_app.engine.enqueueing import JobOptions, due_ms
+from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import BadPayload, JobCancelled, PermanentError
 from tasks_app.engine.payload import Envelope, Payload, unseal
 from tasks_app.engine.redaction import is_complete, redact, shorten
@@ -121,7 +121,7 @@ def test_it_encodes_json_or_says_why_not(value):
     ],
 )
 def test_it_computes_when_a_job_is_due(options, due):
-    assert due_ms(options, now_ms=1000) == due
+    assert options.due_ms(now_ms=1000) == due
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_it_computes_when_a_job_is_due(options, due):
 )
 def test_it_refuses_impossible_times(options):
     with pytest.raises(InvalidArguments):
-        due_ms(options, now_ms=1000)
+        options.due_ms(now_ms=1000)
 
 
 def test_it_hides_secrets_at_any_depth():
