@@ -51,9 +51,7 @@ def _is_free(queue: JobQueue, key: bytes, apply: bool) -> bool:
     if not isinstance(job_id, bytes) or queue.client.exists(queue.keys.job_prefix.encode() + job_id):
         return False
     if apply:
-        # Only while it still names that job: another one may have taken the key just now.
-        compare = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
-        queue.client.eval(compare, 1, key, job_id)
+        script(queue.client, "free_unique_key")(keys=[key], args=[job_id])
     return True
 
 

@@ -11,19 +11,9 @@ import redis
 from django.core.cache import cache
 
 from tasks_app.engine.connection import client
+from tasks_app.redis_scripts import script
 
 logger = logging.getLogger(__name__)
-
-# An entry begins with its version, which is all that is read of the old one.
-_SET_NEWEST = """
-for i, key in ipairs(KEYS) do
-  local old = redis.call('GET', key)
-  local version = old and tonumber(string.match(old, '^{"version":(%d+)'))
-  if not version or version <= tonumber(ARGV[2 * i]) then
-    redis.call('SET', key, ARGV[2 * i + 1], 'EX', ARGV[1])
-  end
-end
-"""
 
 
 class JSONSerializer:
@@ -50,7 +40,7 @@ def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds:
         arguments += (version, msgspec.json.encode({"version": version, **values}))
     make_key = cache.make_key  # looked up once: `cache` finds the thread's own backend anew at each attribute
     try:
-        client().register_script(_SET_NEWEST)([make_key(key) for key in entries], arguments)
+        script(client(), "set_newest")([make_key(key) for key in entries], arguments)
     except redis.RedisError as error:
         logger.warning("The cache was not written: %s", error)
 

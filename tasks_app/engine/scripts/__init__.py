@@ -1,4 +1,4 @@
-"""The Lua scripts, one file each. Redis runs each of them as one indivisible step."""
+"""The Lua scripts of the engine, one file each. Redis runs each of them as one indivisible step."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from pathlib import Path
 from redis import Redis
 from redis.commands.core import Script
 
-_FOLDER = Path(__file__).parent
-_COMMON = (_FOLDER / "common.lua").read_text(encoding="utf-8")
 
+def read_sources(folder: Path) -> dict[str, str]:
+    """Return name -> source of the scripts in `folder`, each with the functions of its common.lua, if there is one.
 
-def _source(path: Path) -> str:
-    """A script with the functions of common.lua after its first line, which may say how Redis is to run it."""
-    first, _, rest = path.read_text(encoding="utf-8").partition("\n")
-    return f"{first}\n{_COMMON}{rest}"
+    Those stand after a script's first line, which may say how Redis is to run it.
+    """
+    common = folder / "common.lua"
+    functions = common.read_text(encoding="utf-8") if common.exists() else ""
+    sources = {}
+    for path in sorted(folder.glob("*.lua")):
+        first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+        sources[path.stem] = f"{first}\n{functions}{rest}"
+    sources.pop("common", None)
+    return sources
 
 
 # All read at once: code and scripts of one process are of one version, even when a new one is installed under it.
-SOURCES = {path.stem: _source(path) for path in sorted(_FOLDER.glob("*.lua")) if path.stem != "common"}
+SOURCES = read_sources(Path(__file__).parent)
 
 
 @lru_cache(maxsize=128)

@@ -15,50 +15,13 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from tasks_app.engine.connection import client
+from tasks_app.redis_scripts import script
 from tasks_app.utils.client_addresses import limit_key
 
 FIRST_WAIT_SECONDS = 5
 # The wait has reached any maximum by then; counting on would only make it take longer to be forgotten.
 MAX_DOUBLINGS = 10
 KNOWN_ADDRESSES_PER_ACCOUNT = 20
-
-# KEYS: hashes of count, since (when counting began), until (when the next attempt may be made).
-# ARGV: the first wait, the most doublings, then of each key: free failures, seconds until one is forgotten, longest wait.
-_ADMIT = """
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local wait = 0
-for i, key in ipairs(KEYS) do
-    local left = tonumber(redis.call('HGET', key, 'until') or '0') - now
-    -- A longer one than there are was set before the clock was put back.
-    if left <= tonumber(ARGV[i * 3 + 2]) then wait = math.max(wait, left) end
-end
-if wait > 0 then return tostring(wait) end
-for i, key in ipairs(KEYS) do
-    local free, forget, longest = tonumber(ARGV[i * 3]), tonumber(ARGV[i * 3 + 1]), tonumber(ARGV[i * 3 + 2])
-    local count = tonumber(redis.call('HGET', key, 'count') or '0')
-    local since = tonumber(redis.call('HGET', key, 'since') or now)
-    if since > now then since = now end
-    local forgotten = math.floor((now - since) / forget)
-    count, since = count - forgotten, since + forgotten * forget
-    if count <= 0 then count, since = 0, now end
-    count = math.min(count + 1, free + tonumber(ARGV[2]))
-    local next = 0
-    if count >= free then next = now + math.min(longest, tonumber(ARGV[1]) * 2 ^ (count - free)) end
-    redis.call('HSET', key, 'count', count, 'since', string.format('%.6f', since), 'until', string.format('%.6f', next))
-    redis.call('EXPIRE', key, math.ceil(count * forget + longest))
-end
-return '0'
-"""
-# KEYS: those whose last attempt succeeded after all.
-_TAKE_BACK = """
-for _, key in ipairs(KEYS) do
-    if redis.call('EXISTS', key) == 1 then
-        redis.call('HINCRBY', key, 'count', -1)
-        redis.call('HSET', key, 'until', 0)
-    end
-end
-"""
 
 
 class TooManyAttempts(Exception):
@@ -105,7 +68,7 @@ def admit(*, username: str, address: str, device: str = "") -> Attempt:
     budgets = _budgets(account, address, device)
     waits = [str(value) for one in budgets for value in (one.free, one.forget_seconds, one.longest_wait_seconds)]
     keys = [_key(one.name) for one in budgets]
-    answer = client().eval(_ADMIT, len(keys), *keys, FIRST_WAIT_SECONDS, MAX_DOUBLINGS, *waits)
+    answer = script(client(), "admit_login")(keys, [FIRST_WAIT_SECONDS, MAX_DOUBLINGS, *waits])
     if (wait := float(answer)) > 0:
         raise TooManyAttempts(math.ceil(wait))
     return Attempt(account, address, device, budgets)
@@ -117,7 +80,7 @@ def succeeded(attempt: Attempt) -> None:
     pipeline = client().pipeline()
     pipeline.delete(own)
     if shared:
-        pipeline.eval(_TAKE_BACK, len(shared), *shared)
+        script(client(), "take_back_login")(shared, client=pipeline)
     if attempt.address:
         known = _known_key(attempt.account)
         pipeline.zadd(known, {attempt.address: time.time()})

@@ -21,6 +21,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.models import FixSource
 from tasks_app.queries.position_buffer import MAX_BUFFERED_FIXES, buffer_key, drain_key
+from tasks_app.redis_scripts import script
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
 from tasks_app.services.positions import StoreResult, record_unlocated_alarms, store_fixes
 
@@ -31,20 +32,6 @@ DRAIN_AFTER_SECONDS = 1.0
 # The scheduled drain comes sooner; this only lets a note whose writer died before it enqueued anything lapse.
 DRAIN_NOTE_MS = 60_000
 _DRAIN_TASK = "drain_position_inbox"
-
-# In one step: look whether all fit, add them, and leave the note that a drain is to come. A drain takes the note away
-# before it reads, so whoever adds afterwards asks for another one: nothing added while a drain ends is left behind.
-# KEYS buffer, drain note    ARGV limit, note's life in ms, then the entries
-# Returns -1: full, nothing was added. 1: added, and the caller has to ask for a drain. 0: added, one will come.
-_ADD = """
-if redis.call('XLEN', KEYS[1]) + #ARGV - 2 > tonumber(ARGV[1]) then
-  return -1
-end
-for i = 3, #ARGV do
-  redis.call('XADD', KEYS[1], '*', 'f', ARGV[i])
-end
-return redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[2]) and 1 or 0
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +52,9 @@ def add_to_buffer(fixes: Sequence[Fix], unlocated: Sequence[UnlocatedAlarm] = ()
         return
     entries = [msgspec.json.encode(_Entry(received_at, fix=fix)) for fix in fixes]
     entries += [msgspec.json.encode(_Entry(received_at, unlocated=one)) for one in unlocated]
-    added = client().register_script(_ADD)([buffer_key(), drain_key()], [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *entries])
+    added = script(client(), "add_to_buffer")(
+        [buffer_key(), drain_key()], [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *entries]
+    )
     if added < 0:
         raise BufferFull(f"The position buffer holds {MAX_BUFFERED_FIXES} fixes.")
     if added:

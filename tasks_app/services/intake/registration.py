@@ -13,28 +13,13 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.models import Device, Fleet
 from tasks_app.models.devices import DeviceKind
+from tasks_app.redis_scripts import script
 
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 3600
 # What trackers and phones call themselves. Anything else is more likely a stranger's attempt.
 _PLAUSIBLE_ID = re.compile(r"[\w.:-]{3,40}", re.ASCII)
-
-# In one step: look whether every count has room, and only then add to each; a refusal uses nothing up.
-# KEYS counts    ARGV life in seconds, then the limit of each
-# Returns 1 where there was room.
-_RESERVE = """
-for i, key in ipairs(KEYS) do
-  if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[i + 1]) then
-    return 0
-  end
-end
-for _, key in ipairs(KEYS) do
-  redis.call('INCR', key)
-  redis.call('EXPIRE', key, ARGV[1])
-end
-return 1
-"""
 
 
 class TooManyNewDevices(RuntimeError):
@@ -82,6 +67,6 @@ def _reserve(unique_id: str, address: str | None) -> None:
     limits = {f"{prefix}:all": settings.INGEST_REGISTER_PER_HOUR}
     if address is not None:
         limits[f"{prefix}:address:{address}"] = settings.INGEST_REGISTER_PER_ADDRESS_PER_HOUR
-    if not client().register_script(_RESERVE)(list(limits), [2 * WINDOW_SECONDS, *limits.values()]):
+    if not script(client(), "reserve_registration")(list(limits), [2 * WINDOW_SECONDS, *limits.values()]):
         logger.warning("Device %s is not registered: too many were in this hour, the last from %s.", unique_id, address)
         raise TooManyNewDevices(WINDOW_SECONDS - int(passed_seconds))

@@ -1,0 +1,19 @@
+"""Lua scripts beside those of the engine, one file each. Redis runs each of them as one indivisible step."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from redis import Redis
+from redis.commands.core import Script
+
+from tasks_app.engine.scripts import read_sources
+
+SOURCES = read_sources(Path(__file__).parent)
+
+
+@lru_cache(maxsize=64)
+def script(client: Redis, name: str) -> Script:
+    """Return script `name` bound to `client`; it is loaded on first use and again after SCRIPT FLUSH."""
+    return client.register_script(SOURCES[name])
