@@ -1,4 +1,4 @@
-"""Arguments are checked against the task's signature and annotations when a job is made, not when it runs."""
+"""Checking the arguments of a job against the signature and annotations of its task, before the job is made."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class ArgumentChecker:
         return encode_json([list(args), kwargs])
 
     def by_name(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of a call by the names of their parameters. Raises InvalidArguments."""
+        """Return the arguments of a call by the names of their parameters. Raises InvalidArguments."""
         return dict(self._named(args, kwargs))
 
     def _named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-        """Each argument with the name of its parameter. Raises InvalidArguments for too few, too many or unknown ones."""
+        """Return each argument with its parameter's name. Raises InvalidArguments for too few, too many or unknown ones."""
         if not kwargs and len(args) == len(self._parameters) and self._takes_plain_calls:
-            # What nearly every call looks like; `bind` takes longer than all the rest.
+            # Nearly every call is like this; `bind` takes longer than all the rest.
             return zip((one.name for one in self._parameters), args, strict=True)
         try:
             return self.signature.bind(*args, **kwargs).arguments.items()
@@ -58,7 +58,7 @@ class ArgumentChecker:
 
 
 def _takes_one(parameter: inspect.Parameter) -> bool:
-    """Whether it is given by place, and takes just one value."""
+    """Return whether the parameter can be given by position and takes one value."""
     return parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
@@ -76,7 +76,7 @@ def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
 
 
 def _encode_plain(value: Any) -> bytes | None:
-    """A value that reads back as itself, ten times as fast as json does it; None for any other (NaN, dates, tuples)."""
+    """Encode a value that decodes to itself, ten times as fast as json; None for any other (NaN, dates, tuples)."""
     try:
         encoded = msgspec.json.encode(value)
         return encoded if msgspec.json.decode(encoded) == value else None

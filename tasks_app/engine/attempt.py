@@ -1,4 +1,4 @@
-"""One attempt of one job: run the function, and say how it ended. Knows neither Redis nor the database."""
+"""One attempt of one job: reading its message, calling the task, and the record of how it ended. No I/O of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_KEPT_MESSAGE_BYTES = 4096
 
 @dataclass(slots=True)
 class Attempt:
-    """A claim, what its message says, and (once run) how it ended."""
+    """A claimed attempt with its message, its task and, once it ran, its result or error."""
 
     queue: str
     claim: ClaimedAttempt
@@ -45,9 +45,8 @@ class Attempt:
     finished_at: datetime | None = None
     progress: dict[str, Any] | None = None
     log_lines: list[str] = field(default_factory=list)
-    # How it failed, in words.
     failed: Failure | None = None
-    # Taken before it runs, for a task may change what it is given: its arguments as they are shown, and what is hidden of them.
+    # Copied before the task runs, which may change its arguments: the arguments as shown, and the values hidden in them.
     shown: tuple[list[Any], dict[str, Any]] = NO_ARGUMENTS
     secrets: Sequence[str] = ()
 
@@ -66,7 +65,7 @@ class Attempt:
             self.secrets = secret_values(self.task.parameter_names, args, kwargs)
 
     def run(self) -> None:
-        """Call the function; keep its result once it is known to be storable. Raises whatever the function raises."""
+        """Call the function and keep its result in storable form. Raises any error of the function, UnserialisableResult."""
         if self.payload is None or self.task is None:
             raise RuntimeError("open() comes first")
         args, kwargs = self.payload.call
@@ -78,12 +77,12 @@ class Attempt:
             post_execute.send_robust(sender="django_q", task={**job, "result": self.result, "success": True})
 
     def fail(self, error: BaseException) -> None:
-        """Note how it ended, in words at once: what str() of the task's exception does is still the task's doing."""
+        """Keep the error and describe it at once: the str() of a task's exception is code of the task, and may fail."""
         self.error, self.result = error, None
         self.failed = describe(error)
 
     def failure(self) -> dict[str, Any]:
-        """This attempt, which failed, as it is kept on the job."""
+        """Return this failed attempt as it is kept on the job."""
         failed = self.failed or Failure("", "", "")
         return {
             "attempt": self.claim.attempt,
@@ -97,19 +96,19 @@ class Attempt:
         }
 
     def shown_logs(self) -> list[str]:
-        """What it logged, without what is hidden of its arguments."""
+        """Return the log lines without the hidden values of the arguments."""
         if not self.log_lines:
             return []
         return [hide_values(storable_text(line), self.secrets) for line in self.log_lines]
 
     def shown_progress(self, progress: dict[str, Any] | None) -> dict[str, Any] | None:
-        """How far it is, without what is hidden of its arguments."""
+        """Return the progress without the hidden values of the arguments."""
         if not progress or not self.secrets:
             return progress
         return {**progress, "message": hide_values(progress.get("message") or "", self.secrets)}
 
     def call_to_keep(self) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments as they are shown: of a job that failed all of them, so that it can be made again."""
+        """Return the arguments to store: shortened after a success, complete after a failure, so that it can be repeated."""
         if self.error is None:
             return self.shown
         try:
@@ -119,7 +118,7 @@ class Attempt:
         return redact_call(self.task.parameter_names if self.task else (), *payload.call)
 
     def finished_job(self) -> FinishedJob:
-        """Everything that is kept of the job, this having been its last attempt."""
+        """Return the row of the job, this having been its last attempt."""
         last = self.failure() if self.error is not None else None
         finished_at = self.finished_at or datetime.now(UTC)
         created_at = datetime_of_ms(self.claim.created_ms) or self.started_at
@@ -154,14 +153,14 @@ class Attempt:
 
     @property
     def state(self) -> JobState:
-        """The final state, this having been the last attempt."""
+        """Return the final state of the job, this having been its last attempt."""
         if self.error is None:
             return JobState.SUCCEEDED
         return JobState.CANCELLED if is_cancellation(self.error) else JobState.FAILED
 
 
 def unreadable(message: bytes) -> tuple[list[Any], dict[str, Any]]:
-    """What is shown as the arguments of a message that cannot be read: the beginning of it, for inspection."""
+    """Return the beginning of a message that cannot be read, in place of its arguments."""
     return [], {"unreadable_message": repr(message[:MAX_KEPT_MESSAGE_BYTES])}
 
 

@@ -11,7 +11,7 @@ from tasks_app.engine.enqueueing import JobOptions, RedisBackend
 
 
 class Backend(Protocol):
-    """What `Task.apply_async` and its sisters hand their jobs to."""
+    """Interface of a backend: `Task.apply_async` and the other ways to enqueue end here."""
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Make a job for each (id, checked arguments as JSON); return the ids in the same order.

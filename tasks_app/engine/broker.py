@@ -1,4 +1,4 @@
-"""django-q2's `broker_class` seam: what `django_q.tasks.async_task` and its `Schedule` pushes lands in our queues.
+"""The broker of django-q2's `broker_class` setting: `django_q.tasks.async_task` makes jobs on our queues.
 
 django-q2 hands its broker a signed pickle of the task. It is written and read in the same call here, as JSON: django-q2's
 serializer is replaced (see `use_json_packages`), so no pickle is ever made or loaded.
@@ -49,7 +49,7 @@ def use_json_packages() -> None:
 
 
 class RedisStreamsBroker(Broker):
-    """Accepts what django-q2 enqueues, when its function is a registered task and its arguments are JSON."""
+    """Makes jobs of django-q2's packages whose function is a registered task and whose arguments are JSON."""
 
     def get_connection(self, list_key: str | None = None) -> redis.Redis:
         return client()
@@ -63,7 +63,7 @@ class RedisStreamsBroker(Broker):
         return str(job_id)
 
     def queue_size(self) -> int:
-        """Jobs that wait on all queues."""
+        """Return how many jobs wait on all queues."""
         return sum(queue.depth for queue in queue_stats(client()))
 
     def ping(self) -> bool:

@@ -1,7 +1,7 @@
-"""Whether heartbeats may be judged now. Pure, but for the monotonic clock it is given.
+"""Deciding whether heartbeats can be judged now. Pure, but for the monotonic clock.
 
-A Redis clock that jumps, or a process that was frozen, makes everybody else look silent. Nobody is declared dead in the
-first round after such a moment: the others have then had the time to beat again.
+After a jump of Redis's clock, or after this process was frozen, every other host looks silent. No consumer is declared dead
+in the first round after that: in the second, those that live have sent a heartbeat again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAX_PAUSE_SECONDS = 6.0
 
 
 class ClockGuard:
-    """Compares how far Redis's clock and our own moved between two rounds."""
+    """Compares the advance of Redis's clock between two rounds with that of our own."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

@@ -44,15 +44,15 @@ LOOP_SECONDS = 0.5
 YOUNG_SECONDS = 5.0
 MAX_RESTART_DELAY_SECONDS = 10.0
 STOP_CHILDREN_SECONDS = 5.0
-# A worker on no job whose process has not run for so long is frozen, and may have been handed jobs it never begins.
+# A worker without a job whose process has not run for so long is frozen, and may hold claims that it never begins.
 FROZEN_SECONDS = 8.0
-# Of what housekeeping has not read yet.
+# Notes that housekeeping has not read yet.
 MAX_NOTES_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True)
 class Child:
-    """One place in the process tree, and the process that fills it now (pid 0: none)."""
+    """One place in the process tree, and the process that fills it (pid 0: none)."""
 
     name: str
     start: Callable[[], int]
@@ -93,7 +93,7 @@ class Cluster:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return the exit code (0: stopped in order)."""
         connections.close_all()
-        # What is loaded now is shared by all children: keep the collector from touching, and so copying, it.
+        # Children share the memory of everything loaded so far, until the garbage collector would touch it.
         gc.freeze()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,14 +108,14 @@ class Cluster:
         return self._shut_down()
 
     def _burst_is_over(self) -> bool:
-        """In a burst a worker that found nothing more leaves, and its place stays empty."""
+        """Return whether every worker of a burst has left; each leaves when its queue is empty, and is not replaced."""
         return self.burst and all(child.is_done for child in self.children if child.slot is not None)
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stop_asked = True
 
     def _wait(self, seconds: float) -> None:
-        """Sleep until a signal (a child died, someone stops us) or the time is up."""
+        """Sleep until a signal arrives (SIGCHLD, SIGTERM, SIGINT) or the time is up."""
         ready, _, _ = select.select([self._wake_read], [], [], seconds)
         if ready:
             os.read(self._wake_read, 4096)
@@ -167,9 +167,9 @@ class Cluster:
             child.start_after = time.monotonic() + min(MAX_RESTART_DELAY_SECONDS, 0.5 * 2 ** (child.quick_deaths - 2))
 
     def _give_back_jobs(self, child: Child, slot: int, exit_code: int) -> None:
-        """Kill what the worker's task started, and have housekeeping give its jobs back. A clean exit left none."""
+        """Kill the processes that the worker's task started, and ask housekeeping to recover its jobs."""
         _, consumer = self.slots.consumers()[slot]
-        # On no job: none is to blame for its end, and those in its hands only waited there.
+        # "none": no job is to blame for the end of the worker, its claims only waited.
         is_ours = self._draining and exit_code == -signal.SIGKILL
         note = {
             "queue": self.queue_of_slot[slot],
@@ -188,7 +188,7 @@ class Cluster:
         self._send_notes()
 
     def _send_notes(self) -> None:
-        """Write to housekeeping what the pipe takes; the rest waits for the next turn."""
+        """Write as many notes to housekeeping as the pipe takes; the rest waits for the next turn."""
         with suppress(BlockingIOError):
             while self._notes:
                 self._notes = self._notes[os.write(self._deaths_write, self._notes) :]
@@ -196,7 +196,7 @@ class Cluster:
     def _kill_overdue(self) -> None:
         now = time.monotonic()
         if now - self._looked_at > FROZEN_SECONDS / 2:
-            # We were frozen ourselves, very likely with our children.
+            # This process was frozen, very likely together with its children.
             self._trusts_pulses_after = now + FROZEN_SECONDS
         self._looked_at = now
         for child in self.children:
@@ -213,7 +213,7 @@ class Cluster:
     # --- Stopping ---
 
     def _shut_down(self) -> int:
-        """Drain: workers finish what they run (up to the grace period) and hand the rest back; then the others leave."""
+        """Drain the workers within the grace period, then stop the other processes; return the exit code."""
         self._draining = True
         workers = [child for child in self.children if child.slot is not None]
         others = [child for child in self.children if child.slot is None]
@@ -224,14 +224,14 @@ class Cluster:
         return 0 if in_order else 1
 
     def _stop_children(self, children: list[Child], seconds: float) -> bool:
-        """Ask these to stop, wait, kill what is left; return whether nothing had to be killed."""
+        """Ask these children to stop, wait, kill those that are left; return whether none had to be killed."""
         deadline = time.monotonic() + seconds
         self._signal(children, signal.SIGUSR2)
         while any(child.pid for child in children) and time.monotonic() < deadline:
             self._wait(min(LOOP_SECONDS, max(0.0, deadline - time.monotonic())))
             self._reap()
             self._kill_overdue()
-            # A process may have been too young to hear the first signal.
+            # A process may have been too young to handle the first signal.
             self._signal(children, signal.SIGUSR2)
         stubborn = [child for child in children if child.pid]
         for child in stubborn:
@@ -248,7 +248,7 @@ class Cluster:
             if child.pid:
                 os.kill(child.pid, number)
 
-    # --- What the children do ---
+    # --- Main functions of the children ---
 
     def _run_housekeeping(self) -> int:
         return Housekeeping(self.queues, self.slots, self._deaths_read, self.queue_of_slot).run()
@@ -273,14 +273,14 @@ class Cluster:
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL a child that was not yet waited for, and everything it started."""
+    """Send SIGKILL to a child that was not yet waited for, and to its process group."""
     for kill in (os.killpg, os.kill):
         with suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
 
 
 def describe_exit(exit_code: int) -> str:
-    """How a process ended, in words."""
+    """Return a description of how a process ended."""
     if exit_code < 0:
         return f"was killed by {signal.Signals(-exit_code).name}"
     return f"exited with code {exit_code}"

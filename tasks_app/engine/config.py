@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True, slots=True)
 class QueueConfig:
-    """What holds for every job of a queue unless its task says otherwise."""
+    """Settings of a queue; a task may have limits of its own."""
 
     name: str
     workers: int
@@ -24,7 +24,7 @@ class QueueConfig:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What holds for the whole engine."""
+    """Settings of the engine."""
 
     prefix: str
     redis_url: str

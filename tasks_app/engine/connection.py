@@ -23,7 +23,7 @@ BLOCK_MS = 1000
 def _client_of_process(pid: int) -> RedisClient:
     return redis.Redis.from_url(
         engine_config().redis_url,
-        # A server that answers nothing for so long is frozen: whoever waits for a request to end must hear of it.
+        # A server that does not answer for so long is frozen, and the request that waits for it must end.
         socket_timeout=2,
         socket_connect_timeout=2,
         # A connection that broke is opened again; a time-out is not waited for a second time.
@@ -33,12 +33,12 @@ def _client_of_process(pid: int) -> RedisClient:
 
 
 def client() -> RedisClient:
-    """The client for enqueueing and looking: its commands are safe to send twice, so it retries briefly, then fails."""
+    """Return the client of callers: their commands are safe to send twice, so it retries briefly, then fails."""
     return _client_of_process(os.getpid())
 
 
 def worker_client() -> RedisClient:
-    """A new client for one process of a cluster, never retried by itself: a lost XREADGROUP reply must be noticed."""
+    """Return a new client for a process of a cluster; it never retries, so that a lost XREADGROUP reply is noticed."""
     return redis.Redis.from_url(
         engine_config().redis_url,
         socket_timeout=BLOCK_MS / 1000 + 4,

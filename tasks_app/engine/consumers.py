@@ -1,4 +1,4 @@
-"""How a worker describes itself in its heartbeats."""
+"""The description of a worker in its heartbeats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOST = socket.gethostname()
 
 
 def describe_worker(pid: int, job_id: str, started_at: str | None = None) -> str:
-    """The worker as JSON: host, pid, since when, the job it is on ('' none), its memory."""
+    """Return a worker as JSON: host, pid, start time, id of the running job ("" for none), memory."""
     return json.dumps(
         {
             "host": HOST,
@@ -24,7 +24,7 @@ def describe_worker(pid: int, job_id: str, started_at: str | None = None) -> str
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory this process occupies (Linux), 0 where that cannot be read."""
+    """Return the resident memory of a process (Linux), 0 where it cannot be read."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""What a running task may ask of and tell about its own job."""
+"""The current job: progress, cancellation and identity, for the code of a task."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class CurrentJob:
 
     @property
     def id(self) -> UUID | None:
-        """The id of the job, None outside of one. Made when it is asked for: most jobs never do."""
+        """Return the id of the job, None outside of one. Made on demand: most tasks never ask for it."""
         return UUID(self._job_id) if isinstance(self._job_id, str) else self._job_id
 
     def progress(self, current: int, total: int | None = None, message: str = "") -> None:
-        """Say how far the job is. Written at most four times a second; the first and the last (current == total) always.
+        """Report how far the job is. Written at most four times a second; the first and the last (current == total) always.
 
-        Lazy texts, numpy's numbers and text that cannot be stored are welcome: they are kept as plain text and numbers.
+        Lazy texts, numpy's numbers and text that cannot be stored are kept as plain text and numbers.
         """
         done, of = storable_number(current), storable_number(total)
         text = redact_text(storable_text(message, MAX_PROGRESS_CHARS))[:MAX_PROGRESS_CHARS]
@@ -60,11 +60,11 @@ class CurrentJob:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether someone cancelled this job. May be asked from another thread."""
+        """Return whether cancellation of this job was requested. Safe in any thread."""
         return bool(self._is_cancelled and self._is_cancelled())
 
     def raise_if_cancelled(self) -> None:
-        """Call at every chunk of work. Raises JobCancelled once someone cancelled this job."""
+        """Call at every chunk of work. Raises JobCancelled once cancellation of this job was requested."""
         if self.is_cancelled:
             raise JobCancelled("Cancelled while running.")
 
@@ -78,5 +78,5 @@ def current_job() -> CurrentJob:
 
 
 def set_current_job(job: CurrentJob | None) -> None:
-    """For the worker only."""
+    """Set the current job of this context; for workers and test doubles."""
     _current.set(job)

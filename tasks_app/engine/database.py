@@ -1,4 +1,4 @@
-"""Whether the database can be worked with now."""
+"""Checks of the database connection, and of errors: the database's fault or the job's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db import (
     connections,
 )
 
-# What a task may see of a database in trouble. A deadlock or a statement time-out is among them, and passes.
+# Errors of a database in trouble. Deadlocks and statement time-outs, which pass, are among them.
 TROUBLE = (OperationalError, InterfaceError, InternalError)
 
 # PostgreSQL's codes for "a program limit is exceeded" (too deep, too large), and for a value larger than memory can be.
@@ -24,7 +24,7 @@ _VALUE_CODES = ("54", "XX000")
 
 
 def is_transaction_open() -> bool:
-    """Whether this thread is in a transaction, in a block or begun by hand."""
+    """Return whether this thread is in a transaction, in an atomic block or begun by hand."""
     return any(
         one.in_atomic_block or one.atomic_blocks or (one.connection is not None and not one.autocommit)
         for one in connections.all(initialized_only=True)
@@ -34,7 +34,7 @@ def is_transaction_open() -> bool:
 def close_connections() -> None:
     """Close this thread's connections, which ends their transactions.
 
-    What was closed inside a block opens no other connection until that block ends, which may be never: it is replaced.
+    A connection that is closed inside a block does not open again until the block ends, which may be never: it is replaced.
     """
     for one in connections.all(initialized_only=True):
         with suppress(Error):
@@ -53,7 +53,7 @@ def require_database() -> None:
 
 
 def is_database_away() -> bool:
-    """Whether an error just seen was the database's fault rather than the job's."""
+    """Return whether the database cannot be used now, so that an error just raised is not the job's."""
     try:
         require_database()
     except Error:
@@ -62,7 +62,7 @@ def is_database_away() -> bool:
 
 
 def is_servers_fault(error: Exception) -> bool:
-    """Whether a failed write says something about the database (away, locked, not migrated) rather than about the values."""
+    """Return whether a failed write is due to the database (away, locked, not migrated) rather than to the values."""
     if not isinstance(error, Error):
         return False
     if isinstance(error, (DataError, IntegrityError, NotSupportedError)):

@@ -1,4 +1,4 @@
-"""What can go wrong with a job, for those who enqueue it and for those who write its task."""
+"""Errors of the engine: for callers that enqueue jobs, and for the code of tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class InvalidArguments(EngineError):
 
 
 class TaskNotPermitted(EngineError):
-    """The person may not start this task, nor schedule or repeat it."""
+    """The user may not start this task, nor schedule or repeat it."""
 
     code = "task_not_permitted"
 
@@ -76,11 +76,11 @@ class JobLost(EngineError):
 
 
 class JobInterrupted(BaseException):
-    """Base of what the engine raises inside a running task. Not an Exception: a task's `except Exception` lets it pass."""
+    """Base of the interrupts raised inside a running task. Not an Exception: a task's `except Exception` lets it pass."""
 
 
 class JobCancelled(JobInterrupted):
-    """Someone cancelled this job."""
+    """Cancellation of this job was requested."""
 
 
 class JobTimeout(JobInterrupted):

@@ -1,4 +1,4 @@
-"""How an attempt failed, in words that can be kept. An exception is a task's own: each step here expects the worst of it."""
+"""Descriptions of failed attempts that can be stored. An exception is code of a task: no step here relies on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD_CHARS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The error of an attempt as it is kept: text that both servers take, without secrets that have a name."""
+    """The error of an attempt as text that both servers accept, without secrets that have a name."""
 
     error_class: str
     error_message: str
@@ -25,17 +25,17 @@ class Failure:
 
 
 def describe(error: BaseException) -> Failure:
-    """Put an exception into words. Whatever its str(), its causes or its class do, this returns."""
+    """Describe an exception. Raises nothing, whatever its str(), its causes or its class do."""
     try:
         message = redact_text(storable_text(error, MAX_MESSAGE_CHARS))
         return Failure(class_name(error), message[:MAX_MESSAGE_CHARS], format_traceback(error))
     except BaseException as trouble:  # noqa: BLE001 - also the interrupt of a job whose str() takes too long
-        message = f"What it says cannot be written: {class_name(trouble)}."
+        message = f"Its message cannot be written: {class_name(trouble)}."
         return Failure(class_name(error), message, "")
 
 
 def format_traceback(error: BaseException) -> str:
-    """The traceback without the engine's own frames, cut in the middle where it is too long."""
+    """Return the traceback without the frames of the engine, cut in the middle if it is too long."""
     try:
         text = "".join(traceback.format_exception(type(error), error, _of_the_task(error.__traceback__)))
     except JobInterrupted:
@@ -46,7 +46,7 @@ def format_traceback(error: BaseException) -> str:
 
 
 def _cut(text: str) -> str:
-    """Where it came from is at the beginning, what it says at the end (and may be all of it)."""
+    """Cut a long traceback in the middle: its beginning names the place, its end the error."""
     if len(text) <= MAX_TRACEBACK_CHARS:
         return text
     return f"{text[:_HEAD_CHARS]}\n[...]\n{text[_HEAD_CHARS + 10 - MAX_TRACEBACK_CHARS :]}"
@@ -59,7 +59,7 @@ def _of_the_task(trace: TracebackType | None) -> TracebackType | None:
 
 
 def is_cancellation(error: BaseException) -> bool:
-    """Whether the job was told to stop; a group of exceptions may hold that among others."""
+    """Return whether the job was cancelled; a group of exceptions may contain the cancellation among others."""
     left = [error]
     while left:
         one = left.pop()

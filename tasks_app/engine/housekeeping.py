@@ -1,4 +1,4 @@
-"""The housekeeping process of a cluster: heartbeats, delayed jobs, and the jobs of dead workers and dead hosts. No database."""
+"""The housekeeping process of a cluster: heartbeats, delayed jobs, jobs of dead workers and hosts. Needs no database."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from tasks_app.engine.streams import JobQueue
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0
-# Delayed jobs are looked at this often when none is known to be due earlier.
+# Interval between two looks at the delayed jobs when none is known to be due earlier.
 IDLE_SECONDS = 0.5
 
 
 class Housekeeping:
-    """`deaths_fd` is the pipe on which the supervisor names workers that died, one JSON line each."""
+    """Sends heartbeats, queues delayed jobs and recovers the jobs of the dead.
+
+    `deaths_fd` is the pipe on which the supervisor names workers that died, one JSON line each.
+    """
 
     def __init__(self, queues: list[str], slots: Slots, deaths_fd: int, queue_of_slot: list[str]) -> None:
         self.slots = slots
@@ -45,7 +48,7 @@ class Housekeeping:
         self._started_at = datetime.now(UTC).isoformat()
 
     def run(self) -> int:
-        """Work until told to stop (SIGUSR2) and every death that was named is dealt with."""
+        """Work until SIGUSR2; before leaving, recover the jobs of every worker that was named."""
         signal.signal(signal.SIGUSR2, self._stop)
         client = worker_client()
         queues = {name: JobQueue(name, client) for name in self._queue_names}
@@ -81,7 +84,7 @@ class Housekeeping:
         return min(self._promote(queue) for queue in queues.values())
 
     def _recover_named(self, queues: dict[str, JobQueue]) -> None:
-        """Deal with the deaths that were named; one that Redis refuses waits for the next turn, and no other with it."""
+        """Recover the jobs of the workers that were named. A death that Redis refuses waits for the next turn, alone."""
         deaths, self._deaths = self._deaths, []
         while deaths:
             try:
@@ -107,14 +110,16 @@ class Housekeeping:
             logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)
 
     def _beat(self, queues: dict[str, JobQueue]) -> None:
-        """Heartbeats of this host's workers; then, when the clocks can be trusted, the jobs of silent hosts."""
+        """Send the heartbeats of this host's workers; recover the jobs of silent hosts if the clocks can be trusted."""
         alive: dict[str, dict[str, str]] = {name: {} for name in queues}
         for index, (pid, consumer) in self.slots.consumers().items():
             description = describe_worker(pid, self.slots.job_id(index), self._started_at)
             alive[self.queue_of_slot[index]][consumer] = description
         silent = {name: queue.beat(alive[name]) for name, queue in queues.items()}
         if not self._clocks.agree(next(iter(queues.values())).client.time()):
-            logger.warning("Redis's clock or this process stood still or jumped: nobody is declared dead in this round")
+            logger.warning(
+                "Redis's clock or this process stood still or jumped: no worker is declared dead in this round"
+            )
             return
         for name, consumers in silent.items():
             for consumer in consumers:
@@ -125,7 +130,7 @@ class Housekeeping:
             self._sweep(queues)
 
     def _sweep(self, queues: dict[str, JobQueue]) -> None:
-        """Consumers without any heartbeat (Redis forgot it) that have done nothing for a while are dead, too."""
+        """Recover the jobs of consumers that have no heartbeat (Redis lost it) and have been idle for a while."""
         for name, queue in queues.items():
             for consumer in queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS):
                 death = {"queue": name, "consumer": consumer, "reason": "it has no heartbeat", "job_id": ""}
@@ -145,7 +150,7 @@ class Housekeeping:
 
 
 def _read_note(line: bytes) -> dict[str, Any] | None:
-    """What the supervisor said of a death; None for the end of a line whose beginning a killed process has read."""
+    """Read a note of the supervisor; None for the end of a line whose beginning a killed process has read."""
     try:
         note = json.loads(line)
         return note if isinstance(note, dict) and {"queue", "consumer", "reason", "job_id"} <= note.keys() else None

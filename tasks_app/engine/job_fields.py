@@ -1,4 +1,4 @@
-"""Reading a job's hash as Redis has it. A damaged field reads as nothing: one job must not keep others from being seen."""
+"""Reading fields of a job's hash. A damaged field reads as a missing one: one job must not hide the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_hash(answer: Any) -> dict[str, bytes]:
 
 
 def read_text(raw: bytes | None) -> str:
-    """Decode a field; what is no UTF-8 is escaped."""
+    """Decode a field, escaping bytes that are not UTF-8."""
     return (raw or b"").decode("utf-8", "backslashreplace")
 
 
@@ -41,7 +41,7 @@ def read_timestamp(raw: bytes | None) -> datetime | None:
 
 
 def datetime_of_ms(milliseconds: int) -> datetime | None:
-    """Return so many milliseconds after the epoch; None for none, and for what no calendar has."""
+    """Return the time so many milliseconds after the epoch; None for 0 and for a time beyond the calendar."""
     try:
         return from_ms(milliseconds) if milliseconds else None
     except (ValueError, OverflowError, OSError):
@@ -80,16 +80,16 @@ def read_state(raw: bytes | None) -> JobState | None:
 
 
 def read_priority(raw: bytes | None) -> str:
-    """Read a priority; the normal one for anything else, as the scripts take it."""
+    """Read a priority; "normal" for anything else, as in the scripts."""
     text = read_text(raw)
     return text if text in PRIORITIES else "normal"
 
 
 def are_job_ids(texts: list[str]) -> bool:
-    """Whether all of these can be ids of jobs, told in one go."""
+    """Return whether all of these can be ids of jobs, by one match."""
     return _JOB_IDS.fullmatch(",".join(texts)) is not None
 
 
 def is_job_id(text: str) -> bool:
-    """Whether this can be the id of a job, and so of a row."""
+    """Return whether this can be the id of a job, and so of a row."""
     return _JOB_ID.fullmatch(text) is not None

@@ -40,7 +40,7 @@ class JobHash:
     started_at: datetime | None
     attempt_count: int
     loss_count: int
-    # How the last worker that ran it died.
+    # Signal or exit code of the last worker that died while running it.
     loss_reason: str
     # A worker died while it wrote the row of this job.
     is_unsafe_to_store: bool

@@ -1,4 +1,4 @@
-"""What a task logs is kept with its job."""
+"""Keeping the log records of a task with its job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_LINE_CHARS = 1000
 
 
 class JobLogHandler(logging.Handler):
-    """Adds each record logged while a job runs, in the thread that runs it, to that job; the first MAX_LINES of them."""
+    """Adds the first MAX_LINES records that are logged while a job runs, in the thread that runs it, to that job."""
 
     def emit(self, record: logging.LogRecord) -> None:
         lines = current_job().log_lines
@@ -28,7 +28,7 @@ class JobLogHandler(logging.Handler):
 
 
 def _message_of(record: logging.LogRecord) -> str:
-    """The message with its arguments, or without them where they do not fit: a task may log anything."""
+    """Return the message with its arguments, or without them if they do not fit: a task may log anything."""
     try:
         return record.getMessage()
     except JobInterrupted:

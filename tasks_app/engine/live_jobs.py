@@ -1,4 +1,4 @@
-"""Looking at live jobs, queues and workers, with bounded reads only."""
+"""Queries of live jobs, queues and workers, by bounded reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_LISTED = 500
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How a queue stands now. Ages in seconds; `per_minute` is the mean of finished jobs over the last five minutes."""
+    """The figures of a queue. `per_minute` is the mean of finished jobs over the last five minutes."""
 
     name: str
     depth: int
@@ -32,13 +32,13 @@ class QueueStats:
     paused: bool
     workers: int
     per_minute: float
-    # Who paused it (a user id), when (ISO) and why: {by, at, reason}; empty while it is not paused.
+    # {by (a user id), at (ISO), reason} of the pause; empty while the queue is not paused.
     pause: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """One worker process, as its last heartbeat described it."""
+    """A worker process as described by its last heartbeat."""
 
     name: str
     queue: str
@@ -77,7 +77,7 @@ def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX
 
 
 def queue_stats(client: RedisClient) -> list[QueueStats]:
-    """Return how every queue stands."""
+    """Return the figures of every queue."""
     return [_stats_of(queue) for queue in _queues(client)]
 
 
@@ -109,7 +109,7 @@ def _stats_of(queue: JobQueue) -> QueueStats:
 
 
 def _stream_stats(client: RedisClient, stream: str) -> tuple[int, int, int | None]:
-    """(waiting, running, when the oldest waiting entry was added in ms) of one stream."""
+    """Return (waiting, running, time in ms at which the oldest waiting entry was added) of one stream."""
     running, last_delivered = 0, "0-0"
     try:
         for group in client.xinfo_groups(stream):
@@ -123,7 +123,7 @@ def _stream_stats(client: RedisClient, stream: str) -> tuple[int, int, int | Non
 
 
 def _count_retrying(queue: JobQueue, delayed: int) -> int:
-    """How many of the delayed jobs wait for another attempt; counted over the first MAX_LISTED."""
+    """Count the delayed jobs that wait for another attempt, among the first MAX_LISTED."""
     if not delayed:
         return 0
     pipe = queue.client.pipeline(transaction=False)
@@ -133,7 +133,7 @@ def _count_retrying(queue: JobQueue, delayed: int) -> int:
 
 
 def list_workers(client: RedisClient) -> list[WorkerInfo]:
-    """Return the workers of all hosts whose heartbeat is known."""
+    """Return the workers of all hosts that have sent a heartbeat."""
     seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000
     found: list[WorkerInfo] = []

@@ -25,7 +25,7 @@ Place = tuple[int, Any, int]
 
 @dataclass(frozen=True, slots=True)
 class PlacedJob:
-    """A live job and where it stands in the order; None for one that ended while the page was read."""
+    """A live job and its place in the order; `job` is None if it ended while the page was read."""
 
     place: Place
     job: JobHash | None
@@ -46,7 +46,7 @@ def live_jobs_after(
 
 
 def is_place(state: JobState, value: Any) -> bool:
-    """Whether a decoded cursor is a place in the order of this state."""
+    """Return whether a decoded cursor is a place in the order of this state."""
     if not isinstance(value, list) or len(value) != 3:
         return False
     kinds = (int, int, int) if state in (JobState.QUEUED, JobState.RUNNING) else (int, str, int)
@@ -95,7 +95,7 @@ def _delayed(queues: list[JobQueue], after: Place | None, count: int) -> list[tu
 
 
 def _rank_after(queue: JobQueue, after: Place) -> int:
-    """The rank of the first delayed job that follows `after`; jobs due in the same millisecond are ordered by id."""
+    """Return the rank of the first delayed job that follows `after`; jobs due in one millisecond are ordered by id."""
     key, client = queue.keys.delayed, queue.client
     low, high = client.zcount(key, "-inf", f"({after[0]}"), client.zcount(key, "-inf", after[0])
     while low < high:

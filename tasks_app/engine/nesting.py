@@ -1,4 +1,4 @@
-"""How deep JSON goes down. Whoever reads it again goes down as deep, PostgreSQL and Python alike, and both have an end."""
+"""The depth of JSON. PostgreSQL and Python read nested values recursively, and both have a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT = re.compile(rb'"[^"]*"')
 
 
 def is_too_deep(encoded: bytes) -> bool:
-    """Whether this JSON has more than MAX_DEPTH levels of lists and objects."""
+    """Return whether this JSON has more than MAX_DEPTH levels of lists and objects."""
     if len(encoded) <= 2 * MAX_DEPTH or encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH:
         return False
     return _walk_is_too_deep(encoded) if b"\\" in encoded else _structure_is_too_deep(encoded)

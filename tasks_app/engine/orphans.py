@@ -1,4 +1,4 @@
-"""What nothing in a queue leads to any more: jobs without a place, unique keys without a job, consumers without a process."""
+"""Repair of orphans in a queue: jobs without a place, unique keys without a job, consumers without a process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def repair_queue(name: str, *, apply: bool, has_time: Callable[[], bool] = lambd
 
 
 def _batches(prefix: str) -> Iterator[list[bytes]]:
-    """Keys under a prefix, some at a time. A key may come twice."""
+    """Yield the keys under a prefix, some at a time. A key may come twice."""
     pattern = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in prefix) + "*"
     found = client().scan_iter(pattern, count=KEYS_AT_ONCE)
     while keys := list(islice(found, KEYS_AT_ONCE)):
@@ -46,7 +46,7 @@ def _batches(prefix: str) -> Iterator[list[bytes]]:
 
 
 def _is_free(queue: JobQueue, key: bytes, apply: bool) -> bool:
-    """Whether a unique key names a job that is no more; with `apply` remove it."""
+    """Return whether a unique key names a job that no longer exists; with `apply` delete the key."""
     (job_id,) = queue.client.pipeline(transaction=False).get(key).execute(raise_on_error=False)
     if not isinstance(job_id, bytes) or queue.client.exists(queue.keys.job_prefix.encode() + job_id):
         return False

@@ -1,4 +1,4 @@
-"""Signed JSON: what a job carries through Redis, `<hmac hex>.<json>`.
+"""Messages of jobs in Redis: signed JSON, `<hmac hex>.<json>`.
 
 The MAC (HMAC-SHA256, key derived from SECRET_KEY) covers queue and job id, so that a message replayed on another queue or
 under another id is refused. SECRET_KEY_FALLBACKS are accepted for reading: keys can be rotated while work is queued.
@@ -45,7 +45,7 @@ def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
 
 
 class Envelope:
-    """What the messages of one call of enqueue have in common, encoded once; `payload.call` is left out."""
+    """The common part of the messages of one enqueue call, encoded once; `payload.call` is left out."""
 
     def __init__(self, queue: str, payload: Payload) -> None:
         self._queue = queue

@@ -1,4 +1,4 @@
-"""What every child of the supervisor does first, so that none outlives it and none listens to the terminal."""
+"""Forking the children of the supervisor, so that none outlives it and none handles signals of the terminal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def _ignore(signum: int, frame: FrameType | None) -> None:
-    """Not SIG_IGN, which programs started by a task would inherit."""
+    """Handle a signal by doing nothing. Programs that a task starts would inherit SIG_IGN."""
 
 
 def fork_child(target: Callable[[], int]) -> int:
     """Fork a process that runs `target` and exits with its answer; return its process id.
 
-    The child leads a process group of its own, so that what a task starts can be killed with it, and ignores SIGINT and
-    SIGTERM: only the supervisor decides when it stops (SIGUSR2).
+    The child leads a process group of its own, so that processes started by a task can be killed with it. It ignores SIGINT
+    and SIGTERM: only the supervisor stops it (SIGUSR2).
     """
     parent_pid = os.getpid()
     sys.stdout.flush()

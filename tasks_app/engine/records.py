@@ -1,4 +1,4 @@
-"""Plain values the engine hands to and gets from the job store."""
+"""Values that the engine hands to the job store, and the interfaces of the modules named in settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks_app.engine.states import JobState
 
 @dataclass(slots=True)
 class FinishedJob:
-    """Everything that is kept of a job that ended. Times are aware and in UTC."""
+    """The row of a job that ended. Times are aware and in UTC."""
 
     job_id: str
     task: str
@@ -41,7 +41,7 @@ class FinishedJob:
 
 
 class JobStore(Protocol):
-    """What the module named by TASK_ENGINE["JOB_STORE"] offers."""
+    """Interface of the module named by TASK_ENGINE["JOB_STORE"]."""
 
     def store_finished(self, jobs: list[FinishedJob]) -> None:
         """Write all rows; a job that has a row keeps it. May raise for any of them: see `engine.storing`."""
@@ -51,12 +51,12 @@ class JobStore(Protocol):
 
 
 class Schedules(Protocol):
-    """What the module named by TASK_ENGINE["SCHEDULES"] offers."""
+    """Interface of the module named by TASK_ENGINE["SCHEDULES"]."""
 
     def run_due_schedules(self, now: datetime) -> int:
-        """Enqueue what is due; return how many jobs were made."""
+        """Enqueue the jobs of schedules that are due; return how many were made."""
 
 
 def from_ms(value: int | float) -> datetime:
-    """Milliseconds since the epoch as an aware datetime."""
+    """Return milliseconds since the epoch as an aware datetime."""
     return datetime.fromtimestamp(value / 1000, UTC)

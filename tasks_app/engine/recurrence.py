@@ -1,4 +1,4 @@
-"""When a schedule runs next. Pure: the types of django_q's Schedule in a time zone, never stepping through the past."""
+"""The next run of a schedule: the types of django_q's Schedule in a time zone, never stepping through the past. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class InvalidRecurrence(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """How often something runs: the type codes of django_q's Schedule.
+    """The recurrence of a schedule, by the type codes of django_q.
 
     `anchor` (aware) is a due time of the series: elapsed kinds (minutes, hourly) and calendar kinds (daily to yearly)
     count from it, so that 31 January, 28 February, 31 March are one monthly series. `minutes` belongs to the minutes
@@ -110,7 +110,7 @@ def _next_calendar(recurrence: Recurrence, after: datetime, zone: ZoneInfo) -> d
 
 
 def _add_months(local_time: datetime, months: int) -> datetime:
-    """The same day and time `months` later, or the last day of a month that has no such day."""
+    """Return the same day and time `months` later, or the last day of a month that has no such day."""
     year, month0 = divmod(local_time.year * 12 + local_time.month - 1 + months, 12)
     if year > datetime.max.year:
         raise OverflowError(year)
@@ -143,5 +143,5 @@ def _cron_fields(expression: str | None) -> list[str]:
 
 
 def _is_second_pass(local_time: datetime) -> bool:
-    """Whether the clock shows this time for the second time, having been turned back."""
+    """Return whether the clock shows this time for the second time, having been turned back."""
     return local_time.fold == 1 and local_time.utcoffset() != local_time.replace(fold=0).utcoffset()

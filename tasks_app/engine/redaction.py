@@ -1,4 +1,4 @@
-"""What the job history shows of arguments and texts: no secrets, and of a success not every one of 5 000 positions."""
+"""Arguments as the job history shows them: without secrets, and after a success without the tails of long lists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _redact(value: Any, levels: int) -> Any:
 
 
 def _redact_item(key: Any, item: Any, levels: int) -> Any:
-    """A yes, a no or nothing at all is no secret, whatever it is called."""
+    """Redact one value. A boolean and None are never secret, whatever their name."""
     if item is None or isinstance(item, bool) or not is_secret(str(key)):
         return _redact(item, levels - 1)
     return HIDDEN
@@ -66,7 +66,7 @@ def _shorten(value: Any, levels: int) -> Any:
 
 
 def is_complete(value: Any) -> bool:
-    """Whether nothing was hidden or left out of `value`, so that a job can be made from it again."""
+    """Return whether nothing is hidden in or left out of `value`, so that a job can be made from it again."""
     if isinstance(value, dict):
         return OMITTED not in value and all(is_complete(item) for item in value.values())
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The tasks that may run: a function becomes one with `@task`, and nothing else ever runs."""
+"""The registry of tasks. Only functions that `@task` registered can run as jobs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from tasks_app.engine.retry import RetryPolicy
 
 P = ParamSpec("P")
 R = TypeVar("R")
-# (user, arguments by parameter name) -> whether people without the permission may make this call.
+# (user, arguments by parameter name) -> whether a user without the permission may make this call.
 MemberRule = Callable[[Any, dict[str, Any]], bool]
 
 _registry: dict[str, Task[Any, Any]] = {}
 
 
 class Task(Generic[P, R]):
-    """A registered function. Calling it runs it here and now; `delay` and its sisters make a job of it."""
+    """A registered function. Calling it runs it at once; `delay` and `apply_async` make a job of the call."""
 
-    # A template that is handed a task prints it; without this Django would run it there.
+    # Django's templates call callables: without this a template that prints a task would run it.
     do_not_call_in_templates = True
 
     def __init__(
@@ -67,7 +67,7 @@ class Task(Generic[P, R]):
 
     @property
     def summary(self) -> str:
-        """The first paragraph of the docstring on one line, for lists of tasks."""
+        """Return the first paragraph of the docstring on one line, for lists of tasks."""
         return " ".join((self.function.__doc__ or "").strip().split("\n\n")[0].split())
 
     @property
@@ -88,7 +88,7 @@ class Task(Generic[P, R]):
         return self.apply_async(args, kwargs)
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Check the arguments now, enqueue after the present transaction commits (at once where there is none)."""
+        """Check the arguments now, enqueue after the current transaction commits (at once if there is none)."""
         self.arguments.check(args, kwargs)
         _run_on_commit(lambda: self.apply_async(args, kwargs))
 
@@ -164,10 +164,10 @@ def task(
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
-    Only tasks with `schedulable=True` may be put on a schedule. A person who starts, schedules or repeats the task needs
-    `permission` ("app_label.codename"; without one only superusers may), unless `members` says that this call is theirs
-    to make. Bounds of arguments are annotations: `Annotated[int, msgspec.Meta(ge=1)]`. Raises ImproperlyConfigured when
-    another function has the name already.
+    Only tasks with `schedulable=True` may be put on a schedule. A user who starts, schedules or repeats the task needs
+    `permission` ("app_label.codename"; without one only superusers may), unless `members` permits this call to them.
+    Bounds of arguments are annotations: `Annotated[int, msgspec.Meta(ge=1)]`. Raises ImproperlyConfigured when another
+    function has the name already.
     """
 
     def register(function: Callable[P, R]) -> Task[P, R]:
@@ -190,7 +190,7 @@ def task(
 
 
 def _run_on_commit(callback: Callable[[], object]) -> None:
-    """Run `callback` after the present transaction commits; at once where there is none or no database."""
+    """Run `callback` after the current transaction commits; at once if there is none or no database."""
     try:
         transaction.on_commit(callback)
     except ImproperlyConfigured:
@@ -206,7 +206,7 @@ def get_task(name: str) -> Task[Any, Any]:
 
 
 def parameter_names(name: str) -> tuple[str, ...]:
-    """The names of a task's parameters; none for a task that is not registered."""
+    """Return the names of a task's parameters; none for a task that is not registered."""
     try:
         return get_task(name).parameter_names
     except UnknownTask:
@@ -214,7 +214,7 @@ def parameter_names(name: str) -> tuple[str, ...]:
 
 
 def registered_tasks() -> list[Task[Any, Any]]:
-    """All registered tasks, sorted by name."""
+    """Return all registered tasks, sorted by name."""
     return [_registry[name] for name in sorted(_registry)]
 
 
@@ -229,10 +229,10 @@ def autodiscover() -> None:
 
 
 def enqueue(task_name: str, *args: Any, **kwargs: Any) -> UUID:
-    """Enqueue by name, for services, which never import a task module. Errors as in `Task.apply_async`, and UnknownTask."""
+    """Enqueue by name: services do not import task modules. Errors as in `Task.apply_async`, and UnknownTask."""
     return get_task(task_name).apply_async(args, kwargs)
 
 
 def enqueue_on_commit(task_name: str, *args: Any, **kwargs: Any) -> None:
-    """Like `enqueue`, after the present transaction commits."""
+    """Enqueue by name after the current transaction commits. Errors as in `enqueue`."""
     get_task(task_name).delay_on_commit(*args, **kwargs)

@@ -18,7 +18,7 @@ DOUBT_SECONDS = 4.0
 
 
 class ResultWriter:
-    """Writes what is in `jobs.done`."""
+    """Writes the rows of the attempts in `jobs.done`."""
 
     def __init__(self, queue: JobQueue, jobs: WorkerJobs, slot: WorkerSlot) -> None:
         self._queue = queue

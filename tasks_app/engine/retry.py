@@ -1,4 +1,4 @@
-"""Whether a failed attempt is tried again, and when. Pure."""
+"""The delay before a failed attempt is tried again. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks_app.engine.errors import (
     UnserialisableResult,
 )
 
-# Trying these again gives the same answer.
+# A further attempt would fail in the same way.
 PERMANENT_ERRORS = (PermanentError, UnknownTask, InvalidArguments, BadPayload, UnserialisableResult, JobCancelled)
 
 
@@ -30,7 +30,7 @@ def retry_delay_seconds(policy: RetryPolicy, attempt: int, error: BaseException,
     """Return how long to wait before the next attempt, or None when there is none.
 
     `attempt` counts from 1. `jitter` is a random number in [0, 1): the wait is spread over 75-125 % of the doubling
-    value, so that jobs which failed together do not come back together.
+    value, so that jobs that failed together are not retried together.
     """
     if issubclass(type(error), PERMANENT_ERRORS) or attempt >= policy.max_attempts:
         return None

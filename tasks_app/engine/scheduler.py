@@ -1,5 +1,7 @@
-"""The scheduler process of a cluster: once a second it enqueues what is due, and writes the rows of jobs that ended
-without a worker. Several clusters may do so at once: every step is claimed in the database or idempotent."""
+"""The scheduler process of a cluster: due schedules, and rows of jobs that ended without a worker, once a second.
+
+Several clusters may run one at the same time: every step is claimed in the database or idempotent.
+"""
 
 from __future__ import annotations
 
@@ -32,42 +34,42 @@ from tasks_app.engine.streams import JobQueue
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# Of each tick so much may go into the rows of jobs that ended without a worker: a purge can make many at once.
+# Time of each tick for the rows of jobs that ended without a worker: a purge can end many at once.
 SPARE_SECONDS = 0.5
 
 
 class SchedulerProcess:
-    """Ticks on the second."""
+    """Ticks at every full second."""
 
     def __init__(self, queues: list[str]) -> None:
         self._queue_names = queues
         self.stopping = False
 
     def run(self) -> int:
-        """Tick until told to stop (SIGUSR2)."""
+        """Tick until SIGUSR2."""
         signal.signal(signal.SIGUSR2, self._stop)
         schedules = importlib.import_module(engine_config().schedules)
         client = worker_client()
         queues = [JobQueue(name, client) for name in self._queue_names]
         while not self.stopping:
             close_old_connections()
-            self._attempt("schedules", lambda: schedules.run_due_schedules(datetime.now(UTC)))
+            self._run_step("schedules", lambda: schedules.run_due_schedules(datetime.now(UTC)))
             for queue in queues:
-                self._attempt(queue.name, partial(record_all_ended, queue, seconds=SPARE_SECONDS / len(queues)))
+                self._run_step(queue.name, partial(record_all_ended, queue, seconds=SPARE_SECONDS / len(queues)))
             reset_queries()
             self._sleep()
         return 0
 
     @staticmethod
-    def _attempt(what: str, step: Callable[[], object]) -> None:
-        """Take one step of a tick; what goes wrong in it holds up none of the others, and is tried again in the next."""
+    def _run_step(name: str, step: Callable[[], object]) -> None:
+        """Run one step of a tick. An error is logged, so that it holds up no other step; the next tick tries again."""
         try:
             step()
         except (redis.RedisError, DatabaseError, InterfaceError, EngineError) as error:
-            logger.warning("scheduler, %s: %s; trying again", what, error)
+            logger.warning("scheduler, %s: %s; trying again", name, error)
             connections.close_all()
         except Exception:
-            logger.exception("scheduler, %s: unexpected; trying again", what)
+            logger.exception("scheduler, %s: unexpected; trying again", name)
             connections.close_all()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
@@ -80,7 +82,7 @@ class SchedulerProcess:
 
 
 def record_ended(queue: JobQueue) -> int:
-    """Write the rows of jobs that were cancelled while waiting, or lost their worker too often; return how many."""
+    """Write the rows of jobs that were cancelled while waiting or lost their worker too often; return how many ended."""
     job_ids = queue.ended_without_worker()
     if not job_ids:
         return 0
@@ -92,7 +94,7 @@ def record_ended(queue: JobQueue) -> int:
 
 
 def record_all_ended(queue: JobQueue, seconds: float) -> None:
-    """Write such rows until none is left to write, or the time is up (then the schedulers of the clusters go on)."""
+    """Call `record_ended` until no row is left or the time is up; the schedulers of the clusters write the rest."""
     until = time.monotonic() + seconds
     while record_ended(queue) and time.monotonic() < until:
         pass

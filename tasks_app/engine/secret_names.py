@@ -1,7 +1,7 @@
-"""Which names are those of secrets.
+"""Deciding which names are those of secrets.
 
 A name is judged by its words: `accessToken`, `access_token` and `ACCESS-TOKEN` are one name, `author` is not `auth`. A
-name that says how many, how old or which kind (`session_count`, `token_expires_at`) says nothing secret.
+name of a count, an age or a kind (`session_count`, `token_expires_at`) is not secret.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text that is written as a list of them."""
+    """Return the words of a text."""
     return tuple(text.split())
 
 
@@ -43,7 +43,7 @@ _HARMLESS_BEGINNINGS = words_of("max min num count has is needs")
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
-    """Whether a value of this name must not be shown."""
+    """Return whether values of this name are hidden."""
     words = [word for part in _BETWEEN_WORDS.split(_HUMP.sub("_", name)) if (word := _singular(part.lower()))]
     if not words or words[-1] in _HARMLESS_ENDINGS or words[0] in _HARMLESS_BEGINNINGS:
         return False

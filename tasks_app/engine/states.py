@@ -1,4 +1,4 @@
-"""The states of a job and how they follow each other."""
+"""The states of a job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """Where a job is. The last three are final: exactly one of them ends every job."""
+    """State of a job. The last three are final: exactly one of them ends every job."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -20,7 +20,7 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 LIVE_STATES = frozenset(JobState) - FINAL_STATES
 
-# What people coming from Celery type into a filter.
+# Celery's names, accepted in filters.
 CELERY_SYNONYMS = {
     "PENDING": JobState.QUEUED,
     "RECEIVED": JobState.QUEUED,

@@ -1,8 +1,8 @@
-"""What a task says, as values that both servers can keep: Redis as JSON, PostgreSQL as text and jsonb. Pure.
+"""Conversion of values to forms that both servers can keep: Redis as JSON, PostgreSQL as text and jsonb. Pure.
 
 A task may raise, report, log and return anything: lone surrogates (file names), NUL, lazy texts, numpy's numbers, objects
-whose str() raises, structures that contain themselves. What is asked for here never raises because of the value: only the
-interrupt of a job that is out of time or cancelled passes.
+whose str() raises, structures that contain themselves. No function here raises because of a value, unless it says so: only
+the interrupt of a job that is out of time or cancelled passes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tasks_app.engine.nesting import MAX_DEPTH
 MAX_TEXT_CHARS = 20_000
 MAX_ITEMS = 20_000
 _TOO_LARGE = 2**63
-# Their text says all there is.
+# Types that are kept as their text.
 _TEXTLIKE = (Promise, Decimal, UUID, date, time, str)
 _NAME_OF = type.__dict__["__name__"].__get__
 
@@ -48,7 +48,7 @@ def _str_of(value: object) -> str:
 
 
 def _arguments_of(value: object) -> str:
-    """What an exception whose str() fails was made with, which may be all that tells one from another."""
+    """Return the arguments of an exception whose str() fails, the only trace of its cause."""
     try:
         arguments = BaseException.__getattribute__(value, "args")
         return f" {str.__str__(repr(arguments))}" if arguments else ""
@@ -59,13 +59,13 @@ def _arguments_of(value: object) -> str:
 
 
 def class_name(value: object) -> str:
-    """The name of the value's class, whatever its metaclass makes of it."""
+    """Return the name of the value's class, whatever its metaclass does."""
     name: str = _NAME_OF(type(value))
     return name.encode("utf-8", "backslashreplace").decode()[:200]
 
 
 def storable_number(value: Any) -> int | float | None:
-    """Return `value` as a finite number that fits into 64 bits, None for what is none."""
+    """Return `value` as a finite number that fits into 64 bits, None if it is not one."""
     if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
         return value
     try:
@@ -88,7 +88,7 @@ def _number_of(value: Any) -> int | float | None:
 
 
 def json_type_of(value: Any) -> Any:
-    """Return a value that is no JSON but has one obvious JSON form (dates, decimals, sets, lazy texts, numpy's numbers).
+    """Convert a value that is not JSON but has one obvious JSON form (dates, decimals, sets, lazy texts, numpy's numbers).
 
     Raises TypeError for any other.
     """
@@ -102,12 +102,12 @@ def json_type_of(value: Any) -> Any:
 
 
 def storable_value(value: Any) -> Any:
-    """Return `value` as JSON types; what has no JSON form becomes text, what goes on without end is cut."""
+    """Return `value` as JSON types; other types become text, endless values are cut."""
     return _Conversion().of(value)
 
 
 class _Conversion:
-    """One walk through a value: how many items may still follow, and the containers it is in."""
+    """One walk through a value, with the number of items left and the containers around the current one."""
 
     def __init__(self) -> None:
         self._items_left = MAX_ITEMS

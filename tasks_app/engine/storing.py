@@ -1,4 +1,4 @@
-"""Handing rows of ended jobs to the store: a row that cannot be written becomes that job's failure, never another's."""
+"""Writing rows of ended jobs to the job store. A row that cannot be written is that job's failure, never another's."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ UNSTORABLE = "UnstorableJob"
 
 
 def job_store() -> JobStore:
-    """The module named by TASK_ENGINE["JOB_STORE"]."""
+    """Return the module named by TASK_ENGINE["JOB_STORE"]."""
     return cast(JobStore, importlib.import_module(engine_config().job_store))
 
 
 def store_rows(jobs: list[FinishedJob]) -> list[FinishedJob]:
-    """Write a row for each job and return the rows as they were written. Raises only what is the servers' trouble."""
+    """Write a row for each job and return the rows as written. Raises only errors of the database server."""
     if not jobs:
         return []
     try:
@@ -46,7 +46,7 @@ def store_rows(jobs: list[FinishedJob]) -> list[FinishedJob]:
 
 
 def _store_alone(job: FinishedJob, error: Exception) -> FinishedJob:
-    """Write what of the job can be written. Raises when not even its bare end can, though nothing in it is odd."""
+    """Write as much of the job as can be written. Raises when even the bare row is refused, though its id is proper."""
     logger.error("job %s cannot be stored as it is: %s", job.job_id, storable_text(error, MAX_REASON_CHARS))
     for make in (_repaired, _bare):
         row = make(job, error)
@@ -56,12 +56,12 @@ def _store_alone(job: FinishedJob, error: Exception) -> FinishedJob:
         except Exception as again:
             if is_servers_fault(again) or (make is _bare and is_job_id(job.job_id)):
                 raise
-    # Only what no row can have: an id that is none.
+    # Reached only with an id that no row can have.
     return row
 
 
 def _repaired(job: FinishedJob, _error: Exception) -> FinishedJob:
-    """The same row, each value once more made storable."""
+    """Return the same row with each value made storable once more."""
     return replace(
         job,
         task=storable_text(job.task, MAX_TASK_CHARS),
@@ -78,9 +78,9 @@ def _repaired(job: FinishedJob, _error: Exception) -> FinishedJob:
 
 
 def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
-    """That the job ended and why, without its details: a failure, unless it was cancelled."""
+    """Return a row with the end of the job and the reason only: a failure, unless it was cancelled."""
     reason = f"(Its details could not be stored: {class_name(error)}: {storable_text(error, MAX_REASON_CHARS)})"
-    said = storable_text(job.error_message, MAX_REASON_CHARS)
+    message = storable_text(job.error_message, MAX_REASON_CHARS)
     return FinishedJob(
         job_id=job.job_id,
         task=storable_text(job.task, MAX_TASK_CHARS),
@@ -91,14 +91,14 @@ def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
         started_at=job.started_at,
         attempt_count=min(max(job.attempt_count, 0), 2**31 - 1),
         error_class=storable_text(job.error_class, MAX_CLASS_CHARS) or UNSTORABLE,
-        error_message=f"{said} {reason}".strip(),
+        error_message=f"{message} {reason}".strip(),
         worker_host=job.worker_host,
         worker_pid=job.worker_pid,
     )
 
 
 def row_of(attempt: Attempt) -> FinishedJob:
-    """Everything that is kept of a job whose last attempt this was; its bare end when that cannot be put together."""
+    """Return the row of a job whose last attempt this was; a bare one if its details cannot be put together."""
     try:
         return attempt.finished_job()
     except Exception as error:

@@ -1,7 +1,7 @@
-"""One queue on Redis Streams: every step of a job's life there, each a single indivisible script.
+"""One queue on Redis Streams: the steps of a job's life, each a single indivisible script.
 
-One attempt is one stream id. Whoever takes a job over acknowledges the old entry and adds a new one, so that the former
-owner's acknowledgement finds nothing: the stream id is the fence.
+One attempt is one stream id, which is its fence: a job is taken over by acknowledging its entry and adding a new one, after
+which the acknowledgement of the former owner finds nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PURGE_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class ClaimedAttempt:
-    """An attempt that has begun: its stream id is what it must present to finish. `priority` is 1 (high) to 3 (low)."""
+    """An attempt that a worker has begun and not ended; its stream id is its fence. `priority` is 1 (high) to 3 (low)."""
 
     priority: int
     stream_id: str
@@ -41,7 +41,7 @@ class ClaimedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a look at the queue brought; `dropped` entries were nobody's any more."""
+    """Answer of a fetch; `dropped` counts entries that belonged to no attempt any more."""
 
     paused: bool
     claims: list[ClaimedAttempt]
@@ -59,12 +59,12 @@ class JobQueue:
         self._config = config
         self._tombstone_ms = int(config.tombstone_seconds * 1000)
 
-    # --- The worker's side ---
+    # --- Steps of a worker ---
 
     def fetch(self, consumer: str, count: int, *, own: bool = False) -> Fetched:
         """Read up to `count` waiting jobs, high priority first, and begin their attempts; never blocks.
 
-        With `own`, begin those that this consumer was delivered already.
+        With `own`, begin those that Redis delivered to this consumer before.
         """
         keys = [*self.keys.streams, self.keys.paused]
         paused, started, dropped = self._run("fetch", keys, [self.keys.job_prefix, consumer, count, int(own)])
@@ -91,14 +91,14 @@ class JobQueue:
                     raise
 
     def finish(self, ended: list[tuple[ClaimedAttempt, JobState]]) -> int:
-        """Take jobs off the queue in their final state; return how many attempts still owned their job."""
+        """Remove jobs from the queue in their final state; return how many attempts still owned their job."""
         arguments: list[Any] = [self.keys.job_prefix, self._tombstone_ms]
         for claim, state in ended:
             arguments += (claim.priority, claim.stream_id, claim.job_id, str(state))
         return self._run("finish", [*self.keys.streams, self.keys.done], arguments)
 
     def still_owned(self, claims: list[ClaimedAttempt]) -> set[str]:
-        """Return the stream ids of those attempts whose job nobody has taken over."""
+        """Return the stream ids of the attempts whose jobs were not taken over."""
         arguments: list[Any] = [self.keys.job_prefix]
         for claim in claims:
             arguments += (claim.stream_id, claim.job_id)
@@ -106,28 +106,28 @@ class JobQueue:
         return {claim.stream_id for claim, is_owned in zip(claims, answers, strict=True) if is_owned}
 
     def retry(self, claim: ClaimedAttempt, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
-        """Put the job of a failed attempt back for later; False when the attempt no longer owned it."""
+        """Delay the job of a failed attempt; return False if the attempt no longer owned it."""
         stream = self.keys.streams[claim.priority - 1]
         keys = [stream, self.keys.delayed, self.keys.job(claim.job_id), self.keys.ended]
         arguments = [claim.stream_id, claim.job_id, int(delay_seconds * 1000), json.dumps(failures)]
         return bool(self._run("retry", keys, arguments))
 
     def release(self, claims: list[ClaimedAttempt]) -> int:
-        """Hand back what was begun but never ran; return how many still were ours."""
+        """Return claims that did not run to the queue; return how many were still owned."""
         arguments: list[Any] = [self.keys.job_prefix]
         for claim in claims:
             arguments += (claim.priority, claim.stream_id, claim.job_id)
         return self._run("release", self.keys.streams, arguments)
 
     def progress(self, claim: ClaimedAttempt, progress: dict[str, Any] | None) -> int:
-        """Note progress; return 1 when cancellation was asked for, -1 when the attempt lost its job, else 0."""
+        """Write progress; return 1 if cancellation was requested, -1 if the attempt lost its job, else 0."""
         text = json.dumps(progress) if progress else ""
         return self._run("progress", [self.keys.job(claim.job_id)], [claim.stream_id, text])
 
     # --- Control ---
 
     def cancel(self, job_id: str, by: dict[str, Any]) -> str:
-        """Cancel a waiting job, ask a running one to stop; return the state after it, '' for an unknown job."""
+        """Cancel a waiting job, request a running one to stop; return the state after it, "" for an unknown job."""
         keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id), self.keys.ended]
         return self._run("cancel", keys, [job_id, json.dumps(by)]).decode()
 
@@ -148,7 +148,7 @@ class JobQueue:
             yield cancelled
 
     def pause(self, by: dict[str, Any]) -> None:
-        """Let workers take nothing from this queue, on every host; running jobs go on. Survives restarts."""
+        """Stop workers of every host from fetching from this queue; running jobs go on. Survives restarts."""
         self.client.set(self.keys.paused, json.dumps(by))
 
     def resume(self) -> None:
@@ -166,9 +166,9 @@ class JobQueue:
     def recover(
         self, consumer: str, reason: str, *, dead_after_seconds: float, job_id: str, written: Sequence[str] = ()
     ) -> tuple[int, int]:
-        """Give a dead consumer's jobs back; return (requeued, ended).
+        """Return a dead consumer's jobs to the queue; return (requeued, ended).
 
-        `job_id`: the one it was on, '' when unknown; `written`: those whose rows it was writing. These count a loss.
+        A loss counts for `job_id`, the job it ran ("" if unknown), and for `written`, the jobs whose rows it was writing.
         """
         keys = [*self.keys.streams, self.keys.delayed, self.keys.ended, self.keys.beats, self.keys.consumers]
         config = self._config
@@ -189,7 +189,7 @@ class JobQueue:
         return requeued, ended
 
     def beat(self, consumers: dict[str, str]) -> list[str]:
-        """Say that these consumers (name -> JSON description) live; return the names of those silent for too long."""
+        """Write heartbeats of these consumers (name -> JSON description); return the names of those silent for too long."""
         arguments: list[Any] = [int(self._config.dead_after_seconds * 1000)]
         for name, description in consumers.items():
             arguments += (name, description)
@@ -197,7 +197,7 @@ class JobQueue:
         return [read_text(name) for name in silent]
 
     def consumers_without_beat(self, idle_seconds: float) -> list[str]:
-        """Names of consumers that Redis lists, but which have no heartbeat and have done nothing for so long."""
+        """Return consumers that Redis lists, but which have no heartbeat and were idle for so long."""
         found: set[str] = set()
         for stream in self.keys.streams:
             try:
@@ -208,7 +208,7 @@ class JobQueue:
         return [name for name in found if self.client.zscore(self.keys.beats, name) is None]
 
     def ended_without_worker(self, limit: int = 500) -> list[str]:
-        """Ids of jobs that ended outside of a worker and have no row yet; what is no id at all is taken out."""
+        """Return the ids of jobs that ended without a worker and have no row yet; remove entries that are no job ids."""
         listed = self.client.zrange(self.keys.ended, 0, limit - 1)
         ids = [job_id for raw in listed if is_job_id(job_id := read_text(raw))]
         if len(ids) < len(listed):
@@ -216,7 +216,7 @@ class JobQueue:
         return ids
 
     def ack_ended(self, job_ids: list[str]) -> None:
-        """Call once their rows are written."""
+        """Leave tombstones of jobs that ended without a worker, after their rows are written."""
         self._run("ack_ended", [self.keys.ended], [self.keys.job_prefix, self._tombstone_ms, *job_ids])
 
     def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
@@ -247,6 +247,6 @@ def _claimed_attempt(
             failures=read_failures(failures) if failures else [],
         )
     except ValueError:
-        # A field is damaged: with those that can be read it is this job's failure, and no other's.
+        # A field is damaged: it reads as a missing one, so that only this job fails.
         texts = (read_text(job_id).encode(), attempt, lost, b"%d" % read_number(created_ms), read_text(task).encode())
         return _claimed_attempt(priority, stream_id, *texts, message, failures)

@@ -8,7 +8,7 @@
         assert jobs.finished[0].state == "succeeded"
 
 A job runs where it is enqueued, all its attempts at once and without waiting in between. A job with a countdown or eta waits
-in `jobs.waiting` until `run_waiting()`. What a task raises does not reach the caller, as in production; it is on the job.
+in `jobs.waiting` until `run_waiting()`. An error of a task does not reach the caller, as in production; it is on the job.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tasks_app.engine.streams import ClaimedAttempt
 
 
 class InlineJobs:
-    """What was enqueued: `finished` in the order in which it ended, `waiting` for a later time."""
+    """Backend that runs jobs inline: `finished` ones in the order in which they ended, `waiting` ones due later."""
 
     def __init__(self) -> None:
         self.finished: list[FinishedJob] = []
@@ -43,7 +43,7 @@ class InlineJobs:
         self._unique: dict[tuple[str, str], UUID] = {}
 
     def run_waiting(self) -> int:
-        """Run what waits for a later time as if it had come; return how many jobs ran."""
+        """Run the jobs that wait for a later time; return how many ran."""
         waiting, self.waiting = self.waiting, []
         for queue, claim in waiting:
             self._run(queue, claim)

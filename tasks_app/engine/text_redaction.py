@@ -1,6 +1,6 @@
-"""Secrets inside texts: what a task's exceptions, log lines, progress and arguments say of them is not kept.
+"""Removing secrets from texts: exceptions, tracebacks, log lines, progress and arguments of tasks.
 
-Every pattern reads a text once: what may repeat is possessive, and none begins again inside of what it has read.
+Every pattern reads a text once: repetitions are possessive, and no match begins inside of text that was read already.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ def redact_text(text: str) -> str:
 
 
 def _without_scheme(found: re.Match[str]) -> str:
-    """`Bearer` and `Basic` without what follows, unless that is a word."""
+    """Replace the text after `Bearer` or `Basic`, unless it is a word."""
     return f"{found[1]} {HIDDEN}" if _RANDOM.search(found[2]) else found[0]
 
 
 def _without_jwt(found: re.Match[str]) -> str:
-    """A run of letters, digits and dots without the JSON web token that begins somewhere in it."""
+    """Replace the JSON web token that begins somewhere in a run of letters, digits and dots."""
     run = found[0]
     at = run.find("eyJ")
     is_token = at >= 0 and len(run) - at >= _MIN_JWT_CHARS and "." in run[at:-1]
@@ -101,7 +101,7 @@ def _without_jwt(found: re.Match[str]) -> str:
 
 
 def _without_named(text: str) -> Iterator[str]:
-    """The text in pieces. What follows an innocent name is looked at again: it may be a name itself."""
+    """Yield the text in pieces. Text that follows an innocent name is searched again, for it may be a name itself."""
     done = 0
     for named in _NAME.finditer(text):
         # The full stop of a sentence is no part of a name.
@@ -116,14 +116,14 @@ def _without_named(text: str) -> Iterator[str]:
 
 
 def _is_secret_at(text: str, at: int, name: str) -> bool:
-    """Whether the name is one of a secret; in the query of an address `key` is, too."""
+    """Return whether the name is that of a secret; in the query of an address `key` is, too."""
     if name.lower() == "key":
         return text[max(at - 1, 0) : at] in ("?", "&")
     return is_secret(name[-_MAX_NAME_CHARS:])
 
 
 def _value_after(text: str, name: str, at: int) -> tuple[int, int] | None:
-    """Where the value of a secret name begins and ends; None where words follow that tell something about it."""
+    """Return where the value of a secret name begins and ends; None if words follow that describe the secret."""
     if mark := _MARK.match(text, at):
         return _marked(text, name, mark)
     if copula := _COPULA.match(text, at):
@@ -149,7 +149,7 @@ def _marked(text: str, name: str, mark: re.Match[str]) -> tuple[int, int] | None
 
 
 def _said(text: str, at: int, *, needs_digit: bool) -> tuple[int, int] | None:
-    """The same where nothing but words and spaces stand between a name and its value."""
+    """Return the same for a name that is parted from its value by words and spaces only."""
     if value := _QUOTED.match(text, at):
         return value.span()
     if value := _NUMBER.match(text, at):
@@ -174,14 +174,14 @@ def _has_digit_and_more(word: str) -> bool:
 
 
 def redact_traceback(text: str) -> str:
-    """Do the same for a traceback, whose lines of source code stay."""
+    """Redact a traceback except its lines of source code."""
     if not _HINT.search(text):
         return text
     return "".join(_without_secrets(text.splitlines(keepends=True)))
 
 
 def _without_secrets(lines: Iterable[str]) -> Iterator[str]:
-    """The lines, of which those below a file's name are source code: a message may have lines of the same look."""
+    """Yield the lines. Only those below the name of a file are source code: a message may have lines of the same look."""
     is_source = False
     for line in lines:
         is_source = bool(_FILE_LINE.match(line) or (is_source and _SOURCE_LINE.match(line)))
@@ -189,7 +189,7 @@ def _without_secrets(lines: Iterable[str]) -> Iterator[str]:
 
 
 def secret_values(names: Sequence[str], args: list[Any], kwargs: dict[str, Any]) -> list[str]:
-    """The values of a call that are not shown: what the task says of them must not show them either."""
+    """Return the hidden values of a call, which are hidden in the texts of the task, too."""
     named = [*zip_longest(names[: len(args)], args, fillvalue=""), *kwargs.items()]
     found = {value for name, item in named for value in _values_of(item, is_secret(name), MAX_DEPTH)}
     return sorted(found, key=len, reverse=True)[:_MAX_VALUES]

@@ -166,10 +166,7 @@ class Worker:
     def _run_waiting(self) -> int:
         ran = 0
         while not self.stopping:
-            if self.jobs.is_next_suspect():
-                # It may kill this worker, too: the results of ended jobs must not be lost with it.
-                self.results.flush()
-            running = self.jobs.begin_next(self.queue.name)
+            running = self.jobs.begin_next(self.queue.name, flush=self.results.flush)
             if running is None:
                 break
             self._run_one(running)
@@ -209,7 +206,7 @@ class Worker:
         job = self._current_job(running)
         self._try(running, job)
         set_current_job(None)
-        if is_transaction_open():
+        if attempt.error is not None and is_transaction_open():
             # Rows of ended jobs would be written into it.
             close_connections()
         self.slot.end()
@@ -287,16 +284,16 @@ class Worker:
         try:
             self.queue.retry(attempt.claim, delay, failures)
         except redis.RedisError as error:
-            # Still in our pending list: it is read and run again once Redis is back.
+            # It is still in the pending list of this consumer, and runs again once Redis is back.
             logger.warning("Redis: %s; %s is tried again later", error, attempt.claim.job_id)
             self._must_reconcile = True
         return True
 
     def _clean_up_after_error(self, attempt: Attempt) -> None:
         failed = attempt.failure()
-        said = failed["error_class"], failed["error_message"]
+        error = failed["error_class"], failed["error_message"]
         claim = attempt.claim
-        logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *said)
+        logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)
         if issubclass(type(attempt.error), (JobInterrupted, *TROUBLE)):
             # A connection interrupted in the middle of a statement is of no more use.
             close_connections()

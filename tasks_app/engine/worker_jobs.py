@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from tasks_app.engine.attempt import Attempt
@@ -50,15 +50,15 @@ class WorkerJobs:
         with self.lock:
             self.waiting.clear()
 
-    def begin_next(self, queue_name: str) -> RunningAttempt | None:
-        """Make the first waiting claim the running attempt; None when none waits."""
+    def begin_next(self, queue_name: str, *, flush: Callable[[], None]) -> RunningAttempt | None:
+        """Make the first waiting claim the running attempt; None when none waits.
+
+        A job that a worker died with may kill this one, too: `flush` first stores the results of the jobs before it.
+        """
         with self.lock:
+            if self.waiting and self.waiting[0].lost:
+                flush()
             if not self.waiting:
                 return None
             self.running = RunningAttempt(Attempt(queue_name, self.waiting.popleft(), datetime.now(UTC)))
             return self.running
-
-    def is_next_suspect(self) -> bool:
-        """Return whether a worker died while it ran the job that comes next."""
-        with self.lock:
-            return bool(self.waiting and self.waiting[0].lost)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Says that these consumers live, and names those that have been silent for too long.
+-- Writes heartbeats of these consumers, and finds those that have been silent for too long.
 -- KEYS beats, consumers   ARGV dead_after_ms, then name and JSON description of each   Returns the silent ones.
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)

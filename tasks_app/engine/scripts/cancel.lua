@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Cancels a job that has not started; asks a running one to stop. Cancelling twice is harmless.
+-- Cancels a job that has not started; requests a running one to stop. Cancelling twice is harmless.
 -- KEYS high, normal, low, delayed, job, ended   ARGV job id, JSON {by, reason}
--- Returns the state after it: 'cancelled', 'running' (asked to stop), a final state, or '' for an unknown job.
+-- Returns the state after it: 'cancelled', 'running' (requested to stop), a final state, or '' for an unknown job.
 local streams = {high = KEYS[1], normal = KEYS[2], low = KEYS[3]}
 local job = fields(KEYS[5], 'st', 'sid', 'cx', 'pri')
 local state = job[1]

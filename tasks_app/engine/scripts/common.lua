@@ -1,5 +1,5 @@
--- What every script begins with. A hash that somebody damaged (another type of key, fields that are missing or no
--- numbers) must not end a script half way: every other job of the queue would wait behind it.
+-- Functions of all scripts. A damaged hash (another type of key, fields that are missing or not numbers) must not end a
+-- script half way: every other job of the queue would wait behind it.
 
 -- HMGET that finds nothing in a key of another type.
 local function fields(key, ...)

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Reads waiting jobs, high priority first, and begins their attempts, in one step. Attempts are counted here, at the start,
--- so that a job which kills its worker is seen to have been tried. With own=1 it begins what this consumer was delivered
--- already (after a blocking read, or after a lost answer); sending that again is harmless.
+-- so that a job which kills its worker is seen to have been tried. With own=1 it begins the entries that this consumer was
+-- delivered already (after a blocking read, or after a lost answer); sending that again is harmless.
 -- KEYS high, normal, low, paused   ARGV job_prefix, consumer, count, own
 -- Returns {paused, {{priority, stream id, job id, attempt, losses (1 at least after a dead worker had it), created_ms,
---          task, payload, earlier failures}, ...}, number of entries that were nobody's}
+--          task, payload, earlier failures}, ...}, number of entries that belonged to no attempt any more}
 local own = ARGV[4] == '1'
 local paused = redis.call('EXISTS', KEYS[4]) == 1
 if paused and not own then
@@ -47,7 +47,7 @@ local function begin(priority, stream, sid, id)
     to_run[#to_run + 1] = {priority, sid, id, number(job[4]), number(job[5]) + (job[10] and 1 or 0),
       job[6] or '0', job[7] or '', job[8] or '', job[9] or ''}
   else
-    -- Cancelled, or a newer attempt exists: this entry is nobody's any more.
+    -- Cancelled, or a newer attempt exists: this entry belongs to no attempt any more.
     dropped = dropped + 1
     redis.call('XACK', stream, 'workers', sid)
     redis.call('XDEL', stream, sid)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Finds jobs that nothing leads to any more: no entry of a stream, no place among the delayed or the ended. No step of ours
--- leaves one; a key that somebody deleted by hand does. With apply=1 a job that lives goes back to its queue, one that
--- ended is put where its row will be written, and what has no payload left is removed.
+-- Finds job hashes without a place: no entry of a stream, none among the delayed or the ended. No script leaves one, but a
+-- key deleted by hand does. With apply=1 a job that lives goes back to its queue, one that ended is put where its row will be
+-- written, and a hash without a payload is deleted.
 -- KEYS high, normal, low, delayed, ended   ARGV job_prefix, apply, job ids...
 -- Returns {jobs that live and lost their place, remains of others}
 local streams = {high = KEYS[1], normal = KEYS[2], low = KEYS[3]}
@@ -23,7 +23,7 @@ for i = 3, #ARGV do
   local key = ARGV[1] .. id
   local job = fields(key, 'st', 'sid', 'pri', 'p')
   local stream = streams[job[3]] or streams.normal
-  -- What has a time to live goes by itself.
+  -- A key with a time to live expires by itself.
   if redis.call('PTTL', key) == -1 and not has_place(job[1], stream, job[2], id) then
     local lives = job[1] == 'queued' or job[1] == 'running' or job[1] == 'scheduled' or job[1] == 'retrying'
     if lives and job[4] then

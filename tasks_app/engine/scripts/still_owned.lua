@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Says which attempts still own their job. A job Redis no longer knows at all belongs to nobody else.
+-- Finds which attempts still own their job. A job that Redis lost altogether counts as owned.
 -- KEYS delayed (only names the shard)   ARGV job_prefix, then stream id and job id of each   Returns 1 or 0 for each
 local owned = {}
 for i = 2, #ARGV, 2 do

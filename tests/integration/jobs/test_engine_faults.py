@@ -34,7 +34,7 @@ def worker_with_jobs(consumer: str, count: int) -> Worker:
 
 def run_first(worker: Worker) -> str:
     """Run its first job; return the job id."""
-    running = worker.jobs.begin_next("positions")
+    running = worker.jobs.begin_next("positions", flush=worker.results.flush)
     worker._run_one(running)
     return running.attempt.claim.job_id
 
@@ -180,4 +180,4 @@ def test_one_step_of_the_scheduler_that_fails_holds_up_none_of_the_others():
     def fail() -> None:
         raise LookupError("caf\udce9")
 
-    SchedulerProcess._attempt("step", fail)
+    SchedulerProcess._run_step("step", fail)
