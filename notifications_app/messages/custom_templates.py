@@ -23,7 +23,7 @@ _SOME_VALUE = "https://example.org/"
 
 
 class TemplateProblem(ValueError):
-    """A template cannot be used; the text says why."""
+    """A template cannot be used; the text has the reason."""
 
 
 @dataclass(slots=True)

@@ -58,13 +58,13 @@ def render_builtin(message: Message, recipient: Recipient, *, subject: str = "")
 
 
 def builtin_subject(message: Message, recipient: Recipient) -> str:
-    """The subject alone, which costs a twentieth of the whole. Call it while reading as `recipient`."""
+    """Render the subject alone, at a twentieth of the cost. Call it inside `recipient_locale(recipient)`."""
     return one_line(_template(message.kind, "subject.txt", context_of(message, recipient)))
 
 
 @contextmanager
 def recipient_locale(recipient: Recipient) -> Iterator[None]:
-    """Language and time zone of `recipient` are the active ones."""
+    """Activate the language and time zone of `recipient`."""
     with translation.override(recipient.language), timezone.override(zoneinfo.ZoneInfo(recipient.time_zone)):
         yield
 

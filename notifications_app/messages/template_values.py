@@ -31,7 +31,7 @@ def customizable_kinds() -> list[tuple[str, Text]]:
 
 
 def values_of(message: Message, *, units: Units, site_url: str, zone: str) -> dict[str, str]:
-    """Every value by name; empty where it is not known. Call it while the recipient's language and zone are active."""
+    """Return every value by name, empty if unknown. Call it with the recipient's language and zone active."""
     context = message.context
     spot: Spot | None = context.get("spot")
     values = {

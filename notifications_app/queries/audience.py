@@ -103,7 +103,7 @@ def person_of(user: AbstractUser) -> Person:
 
 
 def read_people(user_ids: Collection[int]) -> list[AbstractUser]:
-    """The active ones of these users, with their preference. One query."""
+    """The active users among these, with their preferences. One query."""
     users = get_user_model().objects.filter(pk__in=user_ids, is_active=True)
     return list(users.select_related("notification_preference").order_by("pk"))
 

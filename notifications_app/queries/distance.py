@@ -11,7 +11,7 @@ from tasks_app.geo.motion import segment_metrics
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.queries.positions import track
 
-# Everybody's summary asks for the same figures within the same minutes.
+# The summaries of all users need the same figures within the same minutes.
 CACHE_SECONDS = 3600
 # Above this, reading every track takes longer than a summary is worth; the fleet's daily report has the figure.
 MAX_DEVICES_MEASURED = 200

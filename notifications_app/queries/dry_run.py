@@ -63,7 +63,7 @@ def dry_run(event: Event, device: Device, *, now: datetime) -> list[Verdict]:
 
 
 def _before(audience: Audience, event: Event) -> Audience:
-    """The audience with the cooldowns that this very event, or later ones, did not begin."""
+    """The audience with the cooldowns that began before this event."""
     notified_at = {key: at for key, at in audience.context.notified_at.items() if at < event.occurred_at}
     return replace(audience, context=replace(audience.context, notified_at=notified_at))
 

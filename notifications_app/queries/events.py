@@ -17,7 +17,7 @@ def geofence_names(ids: Iterable[int | None]) -> dict[int, str]:
 
 
 def devices_of(events: Iterable[Event]) -> dict[int, Device]:
-    """The devices of these events, with fleet and state at hand. Devices of one fleet share its row."""
+    """The devices of these events, with fleet and state loaded. Devices of one fleet share its row."""
     devices = Device.objects.select_related("state").prefetch_related("fleet")
     return devices.in_bulk({event.device_id for event in events})
 
@@ -33,7 +33,7 @@ def event_values(
 
 def event_value(event: Event, device: Device, inside: frozenset[int] = frozenset()) -> EventValue:
     """The facts of one event."""
-    # An overspeed that is over is as fast as it was at its fastest.
+    # The speed of an ended overspeed is its peak.
     speed = event.data.get("peak_kph" if event.kind == EventKind.OVERSPEED_END else "speed_kph")
     began_at, ended_at = _span(event)
     return EventValue(

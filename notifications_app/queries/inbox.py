@@ -12,7 +12,7 @@ from notifications_app.models import Notification
 
 
 def visible_notifications(user: Any) -> QuerySet[Notification]:
-    """The notifications of `user`, newest first. Nobody sees those of others here, staff neither."""
+    """The notifications of `user`, newest first. Those of others are hidden from staff, too."""
     if not user.is_authenticated or not user.is_active:
         return Notification.objects.none()
     return (

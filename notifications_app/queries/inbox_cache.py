@@ -1,4 +1,4 @@
-"""A person's newest notifications and how many are unread, from the cache in front of the database.
+"""A person's newest notifications and unread count, from the cache in front of the database.
 
 Keys, under the cache's prefix:
 `notifications:version:{user}`         another random value after each change; CHANGING while one is being committed

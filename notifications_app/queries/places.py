@@ -13,7 +13,7 @@ from tasks_app.queries.fleet_geofences import geofences_of
 def inside_of(
     events: Sequence[Event], devices: Mapping[int, Device], geofence_ids: Collection[int]
 ) -> dict[int, frozenset[int]]:
-    """Event id -> which of these (active) geofences of its fleet it happened in. Events without a place are in none."""
+    """Event id -> those of these (active) geofences that contain its place. Events without a place are in none."""
     placed = [event for event in events if event.latitude is not None and event.longitude is not None]
     fleets = geofences_of({devices[event.device_id].fleet_id for event in placed})
     found: dict[int, frozenset[int]] = {}

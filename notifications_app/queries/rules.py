@@ -1,4 +1,4 @@
-"""The rules that may want some events, as values."""
+"""The rules that may match events, as values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEVICES, _GEOFENCES = Rule.devices.through.objects, Rule.geofences.through.obje
 
 
 def wanted_kinds() -> list[str]:
-    """The kinds of events that any active rule asks for."""
+    """The kinds of events that active rules name."""
     kinds = Func(F("event_kinds"), function="unnest")
     return list(Rule.objects.filter(is_active=True).order_by().values_list(kinds, flat=True).distinct())
 
@@ -26,7 +26,7 @@ def wanted_kinds() -> list[str]:
 def rules_about(
     *, fleet_ids: Collection[int], kinds: Collection[str], device_ids: Collection[int], geofence_ids: Collection[int]
 ) -> QuerySet[Rule]:
-    """Active rules that may want events of these fleets, kinds, devices and geofences, and few others.
+    """Active rules that may match events of these fleets, kinds, devices and geofences, and few others.
 
     The database leaves the rest out, so that a thousand rules about other devices cost next to nothing.
     """
@@ -46,7 +46,7 @@ def rules_about(
 
 
 def rules_for_events(events: Collection[Event], fleet_of: dict[int, int]) -> list[RuleValue]:
-    """The rules that may want these events; `fleet_of` names the fleet of each device. At most five queries."""
+    """The rules that may match these events; `fleet_of` has the fleet of each device. At most five queries."""
     return rule_values(
         rules_about(
             fleet_ids={fleet_of[event.device_id] for event in events},
@@ -58,7 +58,7 @@ def rules_for_events(events: Collection[Event], fleet_of: dict[int, int]) -> lis
 
 
 def rule_values(rules: QuerySet[Rule]) -> list[RuleValue]:
-    """These rules as values, in the order of their ids."""
+    """These rules as values, ordered by id."""
     steps = EscalationStep.objects.filter(rule=OuterRef("pk"))
     rows = list(rules.order_by("pk").annotate(escalates=Exists(steps)))
     if not rows:

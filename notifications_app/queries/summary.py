@@ -1,4 +1,4 @@
-"""The figures of the daily summary: what a person's fleets did in the last 24 hours."""
+"""The figures of the daily summary: a person's fleets in the last 24 hours."""
 
 from __future__ import annotations
 

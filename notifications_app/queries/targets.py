@@ -1,4 +1,4 @@
-"""Delivery targets per user: their destinations, and what they unsubscribed from. Two queries for all."""
+"""Delivery targets per user, from destinations and opt-outs. Two queries for all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Targets:
     opt_outs: frozenset[tuple[int, int | str]]
 
     def of(self, draft: DraftLike) -> Iterator[tuple[str, int | None]]:
-        """(channel, destination id or None) of every delivery that this draft gets."""
+        """Yield (channel, destination id or None) for every delivery of this draft."""
         for channel in sorted(draft.channels):
             # A channel that a newer release put into a rule is not ours to send.
             if channel not in CHANNEL_KINDS:

@@ -26,7 +26,7 @@ from notifications_app.services.notifications import Draft, enqueue_deliveries, 
 from notifications_app.services.texts import render_message
 from tasks_app.queries.access import visible_devices
 
-# Bounded work for one person; what is left is merged by the next of it.
+# Bounds the work of one call; the rest is merged by the next delivery.
 MAX_PER_MERGE = 10_000
 
 
@@ -102,7 +102,7 @@ def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
     if (one.channel, one.destination_id) not in set(read_targets([(draft.user_id, draft.channels)]).of(draft)):
         return None
     (pk,) = write_notifications([replace(draft, channels=frozenset())], now=now)
-    # In the application all of it has been notified one by one.
+    # The inbox has the merged notifications already.
     Notification.objects.filter(pk=pk).update(read_at=now)
     digest = Delivery.objects.create(notification_id=pk, channel=one.channel, destination_id=one.destination_id)
     transaction.on_commit(partial(enqueue_deliveries, [digest.pk]))

@@ -62,7 +62,7 @@ def claim_delivery(
 
 
 def give_up_delivery(delivery_id: int, *, max_attempts: int, reason: str, now: datetime) -> bool:
-    """Mark a free delivery without attempts left as failed; False if it is not one. Keeps the last server's answer."""
+    """Mark a free delivery without attempts left as failed, with the last answer; return False if it is not one."""
     limit = F("attempts_forgiven") + max_attempts
     spent = Delivery.objects.filter(_free(now), pk=delivery_id, attempt_count__gte=limit)
     answer = Case(When(last_error="", then=Value(reason, output_field=TextField())), default=F("last_error"))

@@ -31,7 +31,7 @@ class NotRetryable(Exception):
 
 
 def deliver(delivery_id: int, *, now: datetime) -> str:
-    """Send a delivery; return its state: `sent`, or what it was already when there was nothing to do.
+    """Send a delivery; return its state: `sent`, or the present one where nothing is to be sent.
 
     An overdue delivery may be merged into a digest: then its state is `merged`.
 
@@ -84,7 +84,7 @@ def _address(delivery: Delivery, channel: Channel) -> str:
 
 
 def _refuse_if_not_entitled(delivery: Delivery) -> None:
-    """Rights may have been lost between writing and sending."""
+    """Raise DeliveryError if the user lost the right to the message since it was written."""
     user, device = delivery.notification.user, delivery.notification.device
     if not user.is_active:
         raise DeliveryError(_("The user is not active."), permanent=True)

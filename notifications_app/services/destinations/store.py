@@ -35,7 +35,7 @@ class TooManyDestinations(Exception):
 
 
 def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination:
-    """A new destination of `user`. Raises InvalidDestination, TooManyDestinations, ValidationError (name taken)."""
+    """Create a destination of `user`. Raises InvalidDestination, TooManyDestinations, ValidationError (name taken)."""
     if Destination.objects.filter(user=user).count() >= MAX_DESTINATIONS_PER_USER:
         raise TooManyDestinations(TooManyDestinations.__doc__)
     destination = Destination(user=user, kind=kind, name=name)
@@ -46,7 +46,7 @@ def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination
 
 
 def set_address(destination: Destination, url: str) -> None:
-    """Give it another address; a webhook keeps its signing secret. Does not save. Raises InvalidDestination."""
+    """Set another address without saving; a webhook keeps its signing secret. Raises InvalidDestination."""
     channel = CHANNELS.get(destination.kind)
     if channel is None or not channel.has_destinations:
         raise InvalidDestination(_("This channel takes no destinations."))

@@ -20,7 +20,7 @@ CATCH_UP = timedelta(hours=3)
 
 
 def fan_out_daily_summaries() -> int:
-    """Enqueue one job per active subscriber; return how many. Run again by the same job it makes the same jobs."""
+    """Enqueue one job per active subscriber; return their number. The same job gives the same job ids again."""
     subscribers = NotificationPreference.objects.filter(daily_summary=True, user__is_active=True)
     user_ids = list(subscribers.order_by("user_id").values_list("user_id", flat=True))
     parent = UUID(str(current_job().id or uuid4()))
@@ -30,7 +30,7 @@ def fan_out_daily_summaries() -> int:
 
 
 def start_due_summaries(*, now: datetime) -> int:
-    """Enqueue the summary of each active subscriber whose clock has shown their hour lately; return how many.
+    """Enqueue the summaries that became due lately, in each subscriber's time zone; return their number.
 
     The job's id names person and day, so a summary is sent once a day however often this runs, and after an outage of
     up to CATCH_UP it is sent late rather than not at all.

@@ -48,7 +48,7 @@ def _send_digest(user_id: int, *, now: datetime) -> int:
 
 
 def _without_small_backlog(rows: Sequence[HeldAlert]) -> list[HeldAlert]:
-    """A few late events are history; many are what an outage left behind."""
+    """Leave out late events unless there are as many as after an outage."""
     late = [row for row in rows if row.reason == HoldReason.BACKLOG]
     if settings.ALERT_BACKLOG_EVENTS and sum(row.event_count for row in late) >= settings.ALERT_BACKLOG_EVENTS:
         return list(rows)
@@ -56,7 +56,7 @@ def _without_small_backlog(rows: Sequence[HeldAlert]) -> list[HeldAlert]:
 
 
 def _visible(rows: Sequence[HeldAlert], people: Sequence[AbstractUser]) -> list[HeldAlert]:
-    """Rights may have been lost since it was held back."""
+    """Leave out devices that the person may no longer see."""
     devices = visible_devices(people[0]).filter(pk__in={row.device_id for row in rows}) if people else None
     seen = set(devices.values_list("pk", flat=True)) if devices is not None else set()
     return [row for row in rows if row.device_id in seen]

@@ -142,7 +142,7 @@ def event_messages(events: Sequence[Event], devices: Mapping[int, Device]) -> di
 def _subjects(
     wanted: Iterable[tuple[int, Recipient]], messages: Mapping[int, tuple[Event, Message]], pattern: Any
 ) -> dict[tuple[int, Recipient], str]:
-    """The subject of each event for each recipient, once however many people read alike."""
+    """The subject of each event for each recipient value, rendered once for all people who share it."""
     by_recipient: defaultdict[Recipient, set[int]] = defaultdict(set)
     for event_id, recipient in wanted:
         by_recipient[recipient].add(event_id)

@@ -41,7 +41,7 @@ def write_outbox(events: Sequence[Event], *, now: datetime) -> None:
 
 
 def enqueue_outbox_rows(outbox_ids: Sequence[int], *, priority: str = "normal") -> int:
-    """Enqueue a job for each that has none alive; return how many. Where the queue takes no more, the sweeper does it."""
+    """Enqueue a job for each row without a live one; return their number. Rows that a full queue refuses are swept later."""
     for done, outbox_id in enumerate(outbox_ids):
         try:
             get_task("dispatch_events").apply_async(
@@ -71,6 +71,6 @@ def process_outbox_row(outbox_id: int, *, now: datetime) -> dict[str, int]:
 
 
 def sweep_event_outbox(*, now: datetime) -> int:
-    """Enqueue outbox rows that were left behind, the oldest first; return how many."""
+    """Enqueue abandoned outbox rows, the oldest first; return their number."""
     left = EventDispatch.objects.filter(created_at__lt=now - LEFT_BEHIND_AFTER).order_by("pk")
     return enqueue_outbox_rows(list(left.values_list("pk", flat=True)[:MAX_ROWS_PER_SWEEP]))

@@ -81,7 +81,7 @@ def alert_offline(*, device_id: int, offline_minutes: float, now: datetime) -> l
 
 
 def remind_of_maintenance(*, device_id: int, plan_id: int, now: datetime) -> list[int]:
-    """Notify how a maintenance plan of a device stands; return the notification ids."""
+    """Notify of the state of a device's maintenance plan; return the notification ids."""
     device = _device(device_id)
     plan = MaintenancePlan.objects.filter(pk=plan_id, device=device).first()
     if plan is None:
@@ -144,7 +144,7 @@ def _device(device_id: int) -> Device:
 
 
 def _spot(position_data: Mapping[str, Any], now: datetime) -> Spot:
-    """Time and place out of a position as the API knows it; everything in it is optional. Raises PermanentError."""
+    """Time and place of a position in the API's format, all fields optional. Raises PermanentError."""
     at = position_data.get("timestamp", position_data.get("fix_time"))
     latitude, longitude = position_data.get("latitude"), position_data.get("longitude")
     try:

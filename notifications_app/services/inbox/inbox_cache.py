@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def note_change(user_ids: Collection[int]) -> None:
-    """Say that notifications of these users change in the present transaction: nothing of theirs is cached until it ends."""
+    """Suspend the cache of these users, whose notifications change in the present transaction, until it ends."""
     _set_versions(dict.fromkeys(user_ids, CHANGING), CHANGING_SECONDS)
     transaction.on_commit(partial(_renew_versions, set(user_ids)), robust=True)
 
@@ -27,7 +27,7 @@ def _renew_versions(user_ids: Collection[int]) -> None:
 
 
 def _set_versions(versions: dict[int, str], seconds: int) -> None:
-    """A cache is no reason to fail: where Redis cannot be reached, entries end by themselves."""
+    """Write the versions. An unreachable Redis is logged only, since entries expire."""
     try:
         cache.set_many({version_key(user_id): version for user_id, version in versions.items()}, seconds)
     except redis.RedisError as error:

@@ -14,7 +14,7 @@ from notifications_app.services.inbox.inbox_cache import note_change
 
 
 def mark_read(*, user: Any, now: datetime, notification_ids: Collection[int] | None = None) -> int:
-    """Mark these (None: all) notifications of `user` as read; return how many were unread. Others' are left alone."""
+    """Mark these (None: all) notifications of `user` as read; return the number of unread ones among them."""
     return _change(user, notification_ids, "read_at", {"read_at": now})
 
 

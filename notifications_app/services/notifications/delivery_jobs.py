@@ -21,7 +21,7 @@ DELIVERIES_PER_CALL = 500
 
 
 def enqueue_deliveries(delivery_ids: Iterable[int]) -> int:
-    """Enqueue a job for each of these deliveries that has none alive; return how many were enqueued.
+    """Enqueue a job for each of these deliveries without a live one; return their number.
 
     Where the queue takes no more, the rest is left to the sweeper: the rows are safe.
     """
@@ -55,7 +55,7 @@ def sweep_stuck_deliveries(*, now: datetime) -> int:
 
 
 def _enqueue(delivery_ids: list[int]) -> int:
-    """Enqueue these; return how many had no living job."""
+    """Enqueue jobs for these; return the number of those without a live job."""
     job_ids = [uuid4() for _ in delivery_ids]
     holders = get_task("deliver_notification").enqueue_many(
         [(delivery_id,) for delivery_id in delivery_ids],

@@ -29,7 +29,7 @@ _known_until = 0.0
 
 
 def render_message(message: Message, recipient: Recipient) -> Rendered:
-    """Subject, text and HTML."""
+    """Render subject, text and HTML."""
     custom = _custom_template(message, recipient)
     if custom is None:
         return rendering.render_builtin(message, recipient)
@@ -41,7 +41,7 @@ def render_message(message: Message, recipient: Recipient) -> Rendered:
 
 
 def render_subject(message: Message, recipient: Recipient) -> str:
-    """The subject alone. Call it while reading as `recipient`."""
+    """Render the subject alone. Call it inside `recipient_locale(recipient)`."""
     custom = _custom_template(message, recipient)
     if custom is None:
         return rendering.builtin_subject(message, recipient)
