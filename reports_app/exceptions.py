@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks_app.engine import PermanentError
 
-# What is kept of a reason for which a report or a run failed.
+# The length to which the reason of a failed report or run is cut.
 MAX_ERROR_LENGTH = 1000
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# A request waits for its file: a bucket that is away should be told of within half a minute, not after botocore's five.
+# A request waits for its file: an unavailable bucket must fail within half a minute, not after botocore's five minutes.
 CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, MAX_ATTEMPTS = 5, 20, 3
 # Of a file that is read; what is larger goes through the disk.
 MAX_MEMORY_BYTES = 4 * 1024 * 1024

@@ -40,7 +40,7 @@ def content_security_policy(
     return middleware
 
 
-def reader_preferences(
+def user_preferences(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
     """Django middleware that shows the admin in the language and time zone that its user chose, if they chose any."""

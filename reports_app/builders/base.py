@@ -22,9 +22,9 @@ from tasks_app.services.devices import refresh_days
 
 Builder = Callable[[Report], ReportTable]
 
-# What one report stores at most.
+# The largest number of rows of a report.
 MAX_ROWS = 10_000_000
-# What a report that needs the whole track at once may read: some 250 bytes of memory each.
+# The largest number of positions of a report that needs the whole track at once: some 250 bytes of memory each.
 MAX_FIXES_AT_ONCE = 4_000_000
 
 

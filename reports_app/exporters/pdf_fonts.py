@@ -68,7 +68,7 @@ _SCRIPTS = (
 _FIRSTS = [first for first, _last, _font in _SCRIPTS]
 _GENERAL = ("NotoSans", "NotoSansSymbols", "NotoEmoji")
 _FIRST_SIGN = 0x2000  # Signs such as a number in a circle stand in the large font for East Asia, too.
-# Codes of nobody's letters, for glyphs that stand for a part of a letter or for several.
+# Codes of the private use area, for glyphs that stand for a part of a letter or for several.
 _FIRST_CODE, _LAST_CODE = 0xF0000, 0x10FFFD
 
 

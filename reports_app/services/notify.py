@@ -98,7 +98,7 @@ def _notify(
     asked = set(followers.values_list("user_id", flat=True))
     notification_ids: list[int] = []
     for person in read_people(asked | by_rules.keys()):
-        # Rights may have been lost since the report was asked for, and a rule may name people who never had them.
+        # Rights may have been lost since the request, and a rule may name users who never had them.
         if visible_report(person, report.pk) is None:
             continue
         context = {**about_report(report), **context_for(person), "by_rule": person.pk not in asked}
@@ -107,7 +107,7 @@ def _notify(
             people=[person],
             channels=ALL_CHANNELS if person.pk in asked else (),
             more_channels=by_rules,
-            # A report that is made again is news again: its job is another.
+            # A report that is generated again is notified again: it has another job.
             dedupe_key=f"report:{report.pk}:{report.job_id}:{outcome}",
             now=now,
             fallback_zone=str(report_zone(report)),

@@ -25,7 +25,7 @@ from django.utils.translation import override
 from reports_app.table.columns import TIME_KINDS, Column, ColumnKind
 
 CHUNK_ROWS = 5_000
-# What numpy calls NaT: `column.view("datetime64[us]")` reads a datetime column as it is.
+# NaT of numpy: `column.view("datetime64[us]")` reads a datetime column as it is.
 NO_TIME = np.iinfo(np.int64).min
 
 Cell = str | Promise | int | float | date | datetime | None

@@ -27,7 +27,7 @@ __all__ = ["Cell", "Chunk", "Column", "ColumnKind", "ReportTable", "Row", "Secti
 
 JsonCell = str | int | float | None
 
-# What exporters write into the first cell of a row of totals, where builders leave it empty.
+# Written by exporters into the first cell of a row of totals if it is empty.
 TOTAL = gettext_lazy("Total")
 
 

@@ -54,7 +54,7 @@ def _ensure_rules(fleet: Fleet, operator: User) -> None:
     speeding, created = Rule.objects.get_or_create(
         fleet=fleet,
         name="Speeding",
-        # At most one an hour of each vehicle: a driver in a hurry is one piece of news.
+        # At most one alert per hour and vehicle.
         defaults={"event_kinds": [EventKind.OVERSPEED], "channels": channels, "cooldown_minutes": 60},
     )
     if created:

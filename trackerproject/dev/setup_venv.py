@@ -28,7 +28,7 @@ PROJECT_DIR = Path(os.path.realpath(__file__)).parents[2]
 RUNTIME = ("requirements.txt", "requirements-embedded.txt")
 DEVELOPMENT = ("requirements-s3.txt", "requirements-dev.txt")
 BENCHMARKS = ("requirements-bench.txt",)
-# What can be asked for, by name. Each is complete in itself; several may have been added to one `.venv`.
+# Requirement files by name of the group. Each group is complete; several may be installed in one `.venv`.
 GROUPS = {"runtime": RUNTIME, "dev": RUNTIME + DEVELOPMENT, "bench": RUNTIME + BENCHMARKS}
 FREE_BYTES_NEEDED = 1500 * 1000 * 1000
 FREE_BYTES_NEEDED_TEMPORARY = 300 * 1000 * 1000

@@ -59,7 +59,7 @@ def source_catalog(app: str) -> Catalog:
             location = [(path.relative_to(BASE_DIR).as_posix(), 0)]
             catalog.add(texts, locations=location, auto_comments=comments, context=context)
     for task in registered_tasks():
-        # What the admin tells of a task is in its docstring.
+        # The admin shows the docstring of a task.
         if task.summary and task.function.__module__.startswith(f"{app}.tasks"):
             catalog.add(task.summary, locations=[(f"{task.function.__module__.replace('.', '/')}.py", 0)])
     return catalog

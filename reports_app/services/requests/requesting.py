@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 DEVICE_KINDS = frozenset(ReportKind) - {ReportKind.FLEET, ReportKind.DAILY}
 REPORT_TASKS = frozenset({"generate_device_report", "generate_fleet_report"})
 MAX_DEVICES = 5000
-# What ended in one of these may be tried again.
+# Reports in these states may be generated again.
 REPEATABLE = (ReportState.FAILED, ReportState.CANCELLED, ReportState.EXPIRED)
 FIRST_YEAR, LAST_YEAR = 1980, 2200
 

@@ -103,7 +103,7 @@ class Postgres(Server):
         if not complete:
             self._initialise(lock_fd)
         self.own(self.data)
-        # Nobody else can be running (the guardian holds the lock), but the pid in a stale file may be in use again.
+        # No other server can be running (the guardian holds the lock), but the pid in a stale file may be in use again.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _initialise(self, lock_fd: int) -> None:

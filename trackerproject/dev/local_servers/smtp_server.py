@@ -25,7 +25,7 @@ class KeepEach:
         self.numbers = count(1)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        # The envelope tells who really gets it (Bcc); the headers of the message need not.
+        # The envelope contains all recipients (Bcc too), unlike the headers of the message.
         head = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {', '.join(envelope.rcpt_tos)}\r\n"
         name = f"{time.time_ns()}-{next(self.numbers):05d}"
         draft = self.directory / f"{name}.part"
