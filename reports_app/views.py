@@ -28,7 +28,7 @@ def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpRespon
     """Return the file that the link names, or a page with links to every format or with the reason why there is none."""
     shared = read_link(token)
     if shared is None or (shared.format and shared.format not in EXPORTERS):
-        raise Http404(_("This link is not valid any more."))
+        raise Http404(_("This link is no longer valid."))
     try:
         return _answer(request, shared)
     except ReportNotReady as error:

@@ -90,7 +90,7 @@ def date_cells(days: Int64Array, *, before: bytes = b"", after: bytes = b"", emp
 
 
 def utc_offsets(seconds: Int64Array, zone: ZoneInfo) -> Int64Array:
-    """How many seconds the zone's clocks are ahead of UTC at each of these epoch seconds."""
+    """Return the offsets of the zone from UTC in seconds, at each of these epoch seconds."""
     quarters, places = np.unique(seconds // _QUARTER_HOUR_SECONDS, return_inverse=True)
     offsets = [_offset_seconds(quarter * _QUARTER_HOUR_SECONDS, zone) for quarter in quarters.tolist()]
     return np.array(offsets, dtype=np.int64)[places]

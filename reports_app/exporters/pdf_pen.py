@@ -38,7 +38,7 @@ class Pen:
         self.y = HEIGHT - MARGIN
 
     def room(self, height: float) -> bool:
-        """Whether so much fits above the footer of this page."""
+        """Return whether a height fits above the footer of this page."""
         return self.y - height >= MARGIN + 12
 
     def save(self) -> None:
@@ -98,7 +98,7 @@ def _read_as(line: PDFTextObject, reading: str) -> Iterator[None]:
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a line of text is, in points."""
+    """Return the width of a line of text in points."""
     return sum(piece.width for piece in pieces(text, bold)) * size / 1000
 
 

@@ -117,7 +117,7 @@ def _font_of(cluster: str, main: str) -> str:
 
 
 def _written_out(letter: str) -> str:
-    """Such as "hri" for a Tibetan letter, and "[U+E000]" for what has no sound."""
+    """Return a transliteration such as "hri" for a Tibetan letter, and "[U+E000]" for a character without one."""
     return anyascii(letter).strip() or f"[U+{ord(letter):04X}]"
 
 

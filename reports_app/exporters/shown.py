@@ -97,7 +97,7 @@ def duration_text(seconds: float) -> str:
 
 
 def first_format(name: str) -> str:
-    """How the active language writes dates or times, for strftime."""
+    """Return the first input format of the active language, for strftime."""
     return str(get_format(name)[0])
 
 

@@ -55,7 +55,7 @@ def sheet_cells(column: ShownColumn, data: Any, style: bytes, zone: ZoneInfo) ->
 
 
 def text_writer(style: bytes) -> Callable[[str], bytes]:
-    """How a text becomes a cell of this style: a string inside the cell, whatever it looks like."""
+    """Return the function that writes a text as a cell of this style: always as an inline string."""
     start = b'<c s="' + style + b'" t="inlineStr"><is><t xml:space="preserve">'
     return lambda text: start + escaped(cut_to_units(text)) + b"</t></is></c>"
 

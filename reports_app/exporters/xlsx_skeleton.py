@@ -126,7 +126,8 @@ def _cell_format(workbook: Any, column: ShownColumn, properties: dict[str, objec
 
 
 def _date_format(kind: ColumnKind) -> str:
-    """How the active language writes times or dates, as a number format: yyyy-mm-dd, or dd/mm/yyyy in Portuguese."""
+    """Return the active language's format of times or dates as a number format: yyyy-mm-dd, or dd/mm/yyyy in
+    Portuguese."""
     found = first_format("DATETIME_INPUT_FORMATS" if kind is ColumnKind.DATETIME else "DATE_INPUT_FORMATS")
     for part, letters in _DATE_PARTS.items():
         found = found.replace(part, letters)

@@ -71,7 +71,7 @@ def _problem_of_run(run: ReportScheduleRun, ready: Sequence[Report], reports: Se
     if not ready:
         return next((report.error for report in reports if report.error), "") or _("It has no report.")
     if not _recipients(run) and not _addresses(run):
-        return _("None of its recipients may see the fleet any more.")
+        return _("None of its recipients may see the fleet any longer.")
     return ""
 
 

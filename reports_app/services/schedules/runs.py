@@ -118,7 +118,7 @@ def _request_reports(run: ReportScheduleRun) -> list[Report]:
     span: dict[str, Any] = {"range_start": run.range_start, "range_end": run.range_end, "requested_by": schedule.owner}
     devices = list(schedule.devices.filter(fleet=schedule.fleet).order_by("name", "pk"))
     if not devices and schedule.devices.exists():
-        raise InvalidReport("no_devices", _("None of its devices is in the fleet any more."))
+        raise InvalidReport("no_devices", _("None of its devices is in the fleet any longer."))
     every = devices or list(Device.objects.filter(fleet=schedule.fleet, is_active=True).order_by("name", "pk"))
     reports = []
     for kind in schedule.kinds:

@@ -196,7 +196,7 @@ class Saboteur:
 
 
 def listens(pid: int) -> bool:
-    """Whether this process has a handler for SIGTERM (Linux); before, a signal ends it as it ends any program."""
+    """Return whether this process has a handler for SIGTERM (Linux)."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
