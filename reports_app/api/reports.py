@@ -26,8 +26,7 @@ from reports_app.services.files import formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import TimestampField
-from tasks_app.api.jobs import ReasonBody
+from tasks_app.api.fields import ReasonBody, TimestampField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.queries.access import SHELL, Right, owned

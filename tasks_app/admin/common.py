@@ -1,4 +1,4 @@
-"""What several admin pages share: read-only pages, badges, numbers for people."""
+"""Shared parts of admin pages: read-only pages, badges, formatted numbers."""
 
 from __future__ import annotations
 

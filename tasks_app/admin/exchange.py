@@ -37,7 +37,7 @@ class BoundedImportForm(ImportForm):
 
 
 class ConfirmForm(ConfirmImportForm):
-    """What the page of a checked file sends back; the library believes its numbers."""
+    """Form of a checked import file; the library trusts its numbers."""
 
     def clean_format(self) -> str:
         return _one_of(self.cleaned_data["format"], len(FORMATS))
@@ -60,7 +60,7 @@ class WaitingFile(CacheStorage):
 
 
 class ExportAdmin(ExportMixin):
-    """Whoever may see the rows may export those the list shows, as long as they are not too many."""
+    """Users who may see the rows may export those of the list, up to MAX_EXPORT_ROWS."""
 
     export_form_class = ExportForm
     export_formats = FORMATS

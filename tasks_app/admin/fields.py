@@ -36,7 +36,7 @@ class StrictJSONField(forms.JSONField):
         return decoded
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was typed, as it was typed: it may be what could not be decoded."""
+        """Return the input unchanged: it may be text that could not be decoded."""
         return data
 
     def prepare_value(self, value: Any) -> Any:

@@ -15,7 +15,7 @@ from tasks_app.models import DeviceStatus, EventKind
 
 
 def may_see_live_map(request: HttpRequest) -> bool:
-    """Whoever may see devices in the admin."""
+    """Whether the user may see devices in the admin."""
     user = request.user
     return user.has_perm("tasks_app.view_device") or user.has_perm("tasks_app.change_device")
 
@@ -36,7 +36,7 @@ def live_map(request: HttpRequest) -> TemplateResponse:
 
 
 def live_map_texts() -> dict[str, Any]:
-    """What the script says, in the reader's language; {words} in braces are filled in there."""
+    """Texts of the script in the reader's language; {words} in braces are filled in there."""
     return {
         "connection": {
             "connecting": _("Connecting …"),

@@ -101,7 +101,7 @@ def registered_name(name: str) -> str:
 
 
 def state_of(schedule: Schedule) -> ScheduleState | None:
-    """What our scheduler knows of the row; None before it was ever saved or run."""
+    """Scheduler state of the row; None before it was ever saved or run."""
     return getattr(schedule, "state", None)
 
 

@@ -75,7 +75,7 @@ class WindowsField(forms.Field):
 
 
 def _read(window: dict[str, Any], number: int) -> dict[str, Any]:
-    """What was filled in, as it is stored. Raises ValidationError."""
+    """Return the input as it is stored. Raises ValidationError."""
     if not window["days"]:
         raise ValidationError(_("Window %(number)s: choose at least one day."), params={"number": number})
     if not window["from"] or not window["to"]:

@@ -1,4 +1,4 @@
-"""Who calls: `Authorization: Token ...`, or the session of a page of ours with its CSRF token."""
+"""Authentication: `Authorization: Token ...`, or the session of a page of the same site with its CSRF token."""
 
 from __future__ import annotations
 

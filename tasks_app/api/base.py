@@ -1,4 +1,4 @@
-"""What every view of the API shares."""
+"""Base of the API's views."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ApiView(APIView):
 
     @property
     def right(self) -> Right | None:
-        """What the request's method asks for."""
+        """The right required by the request's method."""
         return self.rights.get(self._method)
 
     @property

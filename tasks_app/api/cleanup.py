@@ -31,7 +31,7 @@ from tasks_app.services.cleanup import CLEANUPS, MAX_WINDOW_SECONDS, Cleanup
 
 
 class CleanupBody(StrictSerializer):
-    """What every clean-up takes."""
+    """Parameters of every clean-up."""
 
     dry_run = StrictBooleanField(default=False, help_text="Only count what would go.")
     max_seconds = FiniteFloatField(

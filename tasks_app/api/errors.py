@@ -56,7 +56,7 @@ ENGINE_STATUS: dict[type[EngineError], int] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong, ready to be answered. `extra` holds further keys of the body (the state in a conflict)."""
+    """An error as the API answers it. `extra` holds further keys of the body (the state in a conflict)."""
 
     status_code: int
     code: str
@@ -115,7 +115,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def problem_of(error: BaseException | None) -> Problem | None:
-    """What a known exception means to a client; None for an unknown one."""
+    """Return the Problem of a known exception; None for an unknown one."""
     match error:
         case exceptions.APIException():
             return _api_problem(error)

@@ -224,3 +224,9 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class ReasonBody(StrictSerializer):
+    """The reason of an action, kept in its audit row."""
+
+    reason = StrictCharField(max_length=500, required=False, allow_blank=True, default="")

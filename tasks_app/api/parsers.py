@@ -67,7 +67,7 @@ def read_body(request: HttpRequest, max_bytes: int) -> bytes:
 
 
 def _unzipped(packed: bytes, max_bytes: int) -> bytes:
-    """What the members of a gzip file hold together, never more than `max_bytes` of it in memory."""
+    """Unpacked contents of all members of a gzip file, never more than `max_bytes` of it in memory."""
     parts: list[bytes] = []
     left = max_bytes
     while packed:

@@ -1,4 +1,4 @@
-"""Who may do what: rows that a user may not see do not exist for him (404), rows he may only look at are 403 on writes."""
+"""Permissions of rows: a row the user may not see is 404, one the user may only see is 403 on writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What making, changing and deleting rows through the API has in common."""
+"""Creating, changing and deleting rows through the API."""
 
 from __future__ import annotations
 

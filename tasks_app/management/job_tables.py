@@ -47,7 +47,7 @@ def job_table(jobs: list[JobView]) -> Table:
 
 
 def job_details(job: JobView) -> Group:
-    """Everything about one job."""
+    """Table of all fields of one job."""
     table = Table(show_header=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

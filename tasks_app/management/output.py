@@ -1,4 +1,4 @@
-"""What commands that show or change jobs and queues share: who acts, JSON for programs, errors with an exit code."""
+"""Shared parts of the commands for jobs and queues: acting user, JSON output, errors with an exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tasks_app.engine.storable import storable_text
 
 
 def operator_reason(reason: str = "") -> str:
-    """What is kept as the reason of a step from the shell: who of the machine's users it was, and why.
+    """Reason kept for an action from the shell: the machine's user and the given reason.
 
     Arguments of a shell that are no UTF-8 come as lone surrogates, which are kept as escapes.
     """

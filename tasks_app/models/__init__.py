@@ -1,4 +1,4 @@
-"""Everything the system stores about fleets and background work, one module per noun."""
+"""Models of fleets and background work, one module per noun."""
 
 from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay

@@ -117,7 +117,7 @@ class Fleet(models.Model):
 
 
 class FleetMembership(models.Model):
-    """What one user may do in one fleet."""
+    """Role of a user in a fleet."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user")

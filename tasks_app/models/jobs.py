@@ -70,7 +70,7 @@ class Job(models.Model):
 
 
 class JobAction(models.Model):
-    """What a person did to a job, and why: the audit trail of cancel, retry and run-now."""
+    """Audit trail of cancel, retry and run-now: the action on a job, its user and reason."""
 
     class Verb(models.TextChoices):
         START = "start", _("Started")
@@ -97,7 +97,7 @@ class JobAction(models.Model):
 
 
 class QueueAction(models.Model):
-    """What a person did to a whole queue, and why. Without a user it was done from the shell."""
+    """Action of a user on a queue, with its reason. Without a user it was done from the shell."""
 
     class Verb(models.TextChoices):
         PAUSE = "pause", _("Paused")
@@ -124,7 +124,7 @@ class QueueAction(models.Model):
 
 
 class ScheduleState(models.Model):
-    """What our scheduler adds to a django-q2 Schedule row: on or off, its own time zone, and how the last run went."""
+    """State added to a django-q2 Schedule row: on or off, its own time zone, and the outcome of the last run."""
 
     schedule = models.OneToOneField(
         Schedule, on_delete=models.CASCADE, primary_key=True, related_name="state", verbose_name=_("schedule")

@@ -1,4 +1,4 @@
-"""Who may see and do what. Every queryset of a user starts here.
+"""Permissions by fleet role and by model. Every queryset of a user starts here.
 
 Members of a fleet may what their role allows; staff may, of every fleet, what their model permissions allow, in the API as
 in the admin. Staff without a permission are people like all others.
@@ -22,7 +22,7 @@ _RANK = {FleetRole.VIEWER: 0, FleetRole.OPERATOR: 1, FleetRole.MANAGER: 2}
 
 
 class ShellOperator:
-    """Whoever operates the machine, acting from its shell: sees everything, and is no row of the user table."""
+    """The operator of the machine, acting from its shell: sees everything, and is no row of the user table."""
 
     pk = None
     is_staff = is_superuser = is_active = is_authenticated = True
@@ -39,8 +39,8 @@ SHELL = ShellOperator()
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What an operation asks for: of members at least this role in the fleet concerned (None: no role is enough), of staff
-    this permission (None: being a superuser). Where `is_own` says so, people need nothing for what is theirs."""
+    """Requirement of an operation: members need at least this role in the fleet (None: no role is enough), staff
+    need this permission (None: only superusers have it). With `is_own` users need nothing for rows of their own."""
 
     role: FleetRole | None
     permission: str | None
@@ -114,7 +114,7 @@ def everywhere_among(users: Collection[AnyUser], right: Right) -> frozenset[Any]
 
 
 def visible_fleets_of(users: Iterable[AnyUser], right: Right = VIEW_DEVICES) -> dict[Any, dict[int, str]]:
-    """What `visible_fleets` says of each of these users, by primary key: fleet names by id. Four queries for all."""
+    """Result of `visible_fleets` for each of these users, by primary key: fleet names by id. Four queries for all."""
     active = [user for user in users if user.is_authenticated and user.is_active]
     found: dict[Any, dict[int, str]] = {user.pk: {} for user in active}
     everywhere = everywhere_among(active, right)

@@ -1,4 +1,4 @@
-"""Who may change whose account: nobody gives, or takes over, more than they have."""
+"""Rights to change accounts: users cannot give, or take over, more than they have."""
 
 from __future__ import annotations
 

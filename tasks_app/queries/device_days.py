@@ -1,4 +1,4 @@
-"""What devices did per local day, from roll-ups wherever a whole day is asked for."""
+"""Figures of devices per local day, from roll-ups wherever a whole day is asked for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _EVENTS = """
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What a device did in one day, or a part of it. Trips and stops count where they started."""
+    """Figures of a device for one day, or a part of it. Trips and stops count where they started."""
 
     figures: Figures = field(default_factory=Figures)
     trips: int = 0

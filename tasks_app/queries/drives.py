@@ -1,4 +1,4 @@
-"""What a device did in a range, read widely enough that the answer does not depend on the range's borders."""
+"""Trips, stops and figures of a range, read widely enough not to depend on the range's borders."""
 
 from __future__ import annotations
 

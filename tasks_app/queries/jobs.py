@@ -35,7 +35,7 @@ MAX_EXAMINED = 2000
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """What to list; None means any."""
+    """Filters of the job list; None means any."""
 
     state: JobState | None = None
     queue: str | None = None

@@ -37,7 +37,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DeviceInfo(msgspec.Struct, frozen=True):
-    """What a device is; it changes rarely."""
+    """Properties of a device, which change rarely."""
 
     id: int
     fleet_id: int
@@ -68,13 +68,13 @@ def microseconds(at: datetime | None) -> int:
 
 
 def device_now(state: Any) -> DeviceNow:
-    """What live viewers get of a state: a DeviceState, or the pipeline's own State."""
+    """Return a state (DeviceState or the pipeline's State) as live viewers get it."""
     values = {name: getattr(state, name) for name in STATE_FIELDS}
     return DeviceNow(state.device_id, (microseconds(state.fix_time), microseconds(state.last_seen_at)), _encode(values))
 
 
 def recent_event(event: Event) -> RecentEvent:
-    """What live viewers get of an event."""
+    """Return an event as live viewers get it."""
     return RecentEvent(event.pk, _encode({name: getattr(event, name) for name in EVENT_FIELDS}))
 
 

@@ -1,4 +1,4 @@
-"""What the retention settings say: the admin's row where it says something, the environment otherwise."""
+"""Retention settings: the row edited in the admin where it has a value, the environment otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends: the device of a key, or of an identifier."""
+"""Senders: the device of a key, or of an identifier."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FIELDS = ("id", "unique_id", "name", "fleet_id", "is_active", "ingest_key_hash"
 
 
 def hash_key(key: str) -> str:
-    """What is stored of a key. A key is 192 random bits, so a plain hash cannot be searched through."""
+    """Hash under which a key is stored. A key is 192 random bits, so a plain hash cannot be searched through."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -45,7 +45,7 @@ class StorageForecast:
 
 
 def forecast(samples: Iterable[TableSize], *, size_bytes: int, budget_bytes: int) -> StorageForecast:
-    """What the samples say of a database of `size_bytes` that may become `budget_bytes` (0: any size) large.
+    """Forecast from the samples for a database of `size_bytes` with a budget of `budget_bytes` (0: any size).
 
     The largest table comes first. `history` are the bytes of all tables per day.
     """

@@ -1,4 +1,4 @@
-"""Who may make a task run: asked here by every way in, whether it starts, schedules, repeats or hurries a call."""
+"""Rights to run tasks: checked here whether a call is started, scheduled, repeated or run early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arguments of tasks may be, as annotations: checked wherever a call is made, and when a schedule is saved."""
+"""Bounds of task arguments, as annotations: checked wherever a call is made, and when a schedule is saved."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _listened(fleet_ids: set[int]) -> list[int]:
 
 
 def _publish(batches: Iterable[dict[str, Any]]) -> None:
-    """What `group_send` of the layer does, without an event loop and a new connection for each call."""
+    """Do the work of the layer's `group_send`, without an event loop and a new connection for each call."""
     layer = get_channel_layer()
     pipeline = client().pipeline(transaction=False)
     for batch in batches:

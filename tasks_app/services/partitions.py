@@ -150,7 +150,7 @@ def drop_replacements() -> None:
 
 
 def going_name(name: str) -> str:
-    """What a partition is called once it is none any more, until it is dropped."""
+    """Name of a detached partition until it is dropped."""
     return f"{name}{_GOING}"
 
 

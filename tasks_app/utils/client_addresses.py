@@ -33,7 +33,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def limit_key(address: str) -> str:
-    """What limits count for this client: an IPv4 address, the /64 network of an IPv6 one, "" for an unknown one."""
+    """Key of this client in limits: an IPv4 address, the /64 network of an IPv6 one, "" for an unknown one."""
     found = parse_address(address)
     if isinstance(found, IPv6Address):
         return str(ip_network((found, IPV6_PREFIX_BITS), strict=False))

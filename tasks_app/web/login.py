@@ -61,7 +61,7 @@ class LoginLimitsBackend:
 
 
 def refusal_of(request: HttpRequest) -> Refusal | None:
-    """Why no password was looked at; None when one was."""
+    """The refusal that came before any password was checked; None when one was checked."""
     return getattr(request, "_login_refusal", None)
 
 

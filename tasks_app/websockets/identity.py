@@ -1,4 +1,4 @@
-"""Who is on the other end, and what they may see now. Asked at the start, and every few seconds for all at once."""
+"""Identity and visible fleets of connections, checked at the start and every few seconds for all at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a connection was opened with: the key of a session, or the digest of an API token."""
+    """Credential of a connection: the key of a session, or the digest of an API token."""
 
     kind: str
     key: str
@@ -49,7 +49,7 @@ def token_credential(token: str) -> Credential | None:
 
 
 def current_access(credentials: Collection[Credential]) -> dict[Credential, Access]:
-    """What each of these credentials gives access to now; one that ended, expired or was revoked is not in it.
+    """Access by credential; one that ended, expired or was revoked is absent.
 
     Five queries, however many there are.
     """

@@ -23,11 +23,11 @@ MAX_DEVICES = 500
 
 
 class InvalidMessage(ValueError):
-    """What came in is no message of ours."""
+    """The received text is not a known message."""
 
 
 class Incoming(msgspec.Struct):
-    """What a client may say."""
+    """Message of a client."""
 
     type: Literal["authenticate", "ping"]
     token: str = ""

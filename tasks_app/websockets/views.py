@@ -1,4 +1,4 @@
-"""What one web process knows of a fleet somebody watches, and how far each viewer has been told.
+"""State of watched fleets in one web process, and how far each viewer is up to date.
 
 A change gives a device a new version and moves it to the end; a viewer remembers a version. What to tell a viewer is
 then what stands behind it: each device once, as it is now. So a slow viewer costs nothing and always gets the newest.
@@ -40,7 +40,7 @@ class Cursor:
 
 @dataclass(slots=True)
 class News:
-    """What a viewer has not been told yet. `devices` marks those whose info is new to the viewer."""
+    """Changes not yet sent to a viewer. `devices` marks those whose info is new to the viewer."""
 
     devices: list[tuple[Known, bool]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
@@ -76,7 +76,7 @@ class FleetView:
         self.has_unknown = False
 
     def tell(self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent]) -> None:
-        """What a worker says. Messages of two workers may cross: the newer state stays."""
+        """Apply a message of a worker. Messages of two workers may cross: the newer state stays."""
         for now in devices:
             before = self._known.get(now.device_id)
             if before is None or before.now is None or now.age >= before.now.age:
@@ -85,7 +85,7 @@ class FleetView:
         self._tell_events(events)
 
     def reread(self, devices: Sequence[tuple[DeviceInfo, DeviceNow]], events: Iterable[RecentEvent]) -> None:
-        """What the database says: every device of the fleet, and recent events. What is the same is not news."""
+        """Apply the database's devices and recent events of the fleet; unchanged rows are no update."""
         for info, now in devices:
             before = self._known.get(info.id)
             if before is not None and before.now is not None and before.now.age > now.age:
@@ -100,7 +100,7 @@ class FleetView:
         self._tell_events(events)
 
     def news_after(self, cursor: Cursor) -> News:
-        """What was told since `cursor`, which moves to now."""
+        """Changes since `cursor`, which moves to now."""
         news = News(
             [(known, known.info_version > cursor.version) for known in self._known_after(cursor.version)],
             [device_id for device_id, version in self._removed.items() if version > cursor.version],

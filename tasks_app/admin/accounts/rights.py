@@ -1,4 +1,4 @@
-"""What the pages of people, groups and memberships ask for beyond Django's permissions."""
+"""Checks of the user, group and membership pages beyond Django's permissions."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class GroupAdmin(ForSuperusersToChange, DjangoGroupAdmin, ModelAdmin):
 
 @admin.register(AuthToken)
 class AuthTokenAdmin(ReadOnlyAdmin):
-    """Who holds API tokens and until when. A token is shown nowhere: it can only be revoked."""
+    """API tokens with their users and expiry. A token is never shown: it can only be revoked."""
 
     list_display = ("user", "created", "expiry", "is_valid")
     list_display_links = None

@@ -22,7 +22,7 @@ from tasks_app.queries.retention import GIGABYTE, retention_settings
 
 
 def setting_behind(field: str) -> Any:
-    """What holds while this field is empty."""
+    """The value used while this field is empty."""
     if field.endswith("_days") and field.removesuffix("_days") in settings.RETENTION_DAYS:
         return settings.RETENTION_DAYS[field.removesuffix("_days")]
     behind = {

@@ -1,4 +1,4 @@
-"""What an event's data say, in a few words for a line of a table."""
+"""The data of an event as a short text for a table."""
 
 from __future__ import annotations
 

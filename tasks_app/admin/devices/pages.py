@@ -185,7 +185,7 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
 
 
 def _with_sent(counted: float, sent: float | None, units: float, name: str) -> str:
-    """What was counted here and, beside it, what the device says itself."""
+    """The computed value and, beside it, the device's own."""
     text = f"{number_format(counted / units, 1)} {name}"
     if sent is None:
         return text

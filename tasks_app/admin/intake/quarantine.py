@@ -1,4 +1,4 @@
-"""What devices sent that could not be right."""
+"""Messages of devices that could not be right."""
 
 from __future__ import annotations
 

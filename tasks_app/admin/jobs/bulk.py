@@ -47,7 +47,7 @@ def selection_of(user: Any, query: QueryDict, *, for_cancel: bool) -> Selection:
 
 
 def bulk_context(selection: Selection, *, for_cancel: bool) -> dict[str, Any]:
-    """What the page that asks prints."""
+    """Context of the confirmation page."""
     count = selection.count
     if for_cancel:
         question, button = ngettext("Cancel %d job?", "Cancel %d jobs?", count), _("Cancel the jobs")

@@ -125,7 +125,7 @@ class JobAdmin(ModelAdmin):
         }
 
     def _bulk_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
-        """What can be done to the rows, and to all that match: only what this user may, and what could change them."""
+        """Actions on the rows and on all that match: those this user may take and that could change something."""
         chosen = form.chosen()
         state = form.filters().state
         return {

@@ -85,7 +85,7 @@ def job_row(job: JobView, names: dict[int, str]) -> JobRow:
 
 
 def error_text(job: JobView) -> str:
-    """Why the job or its latest attempt failed; a cancelled job did not fail."""
+    """Error of the job or its latest attempt; a cancelled job did not fail."""
     if not job.error_class or job.state is JobState.CANCELLED:
         return ""
     return f"{job.error_class}: {job.error_message}"[:160]
@@ -98,7 +98,7 @@ def user_names(user_ids: set[int]) -> dict[int, str]:
 
 
 def requester(job: JobView, names: dict[int, str]) -> str:
-    """Who or what asked for the job."""
+    """The user or schedule that requested the job."""
     if job.requested_by_id:
         return names.get(job.requested_by_id, _("user %d") % job.requested_by_id)
     return _("schedule") if job.schedule_id else MISSING
@@ -176,7 +176,7 @@ def _attempt_row(attempt: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_context(job: JobView) -> dict[str, Any]:
-    """Everything the page of one job prints."""
+    """Context of the page of one job."""
     attempts = attempt_rows(job)
     return {
         "job": job,

@@ -30,7 +30,7 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What the pages print of a task. Never the Task itself: a template would call it, and so run it."""
+    """A task as the pages show it. Never the Task itself: a template would call it, and so run it."""
 
     name: str
     queue: str

@@ -20,7 +20,7 @@ from tasks_app.services.jobs import cancel_job, retry_job, run_job_now
 
 
 class ReasonForm(forms.Form):
-    """Why someone does something to a job or a queue; kept beside their name."""
+    """Reason of an action on a job or a queue, kept with the user's name."""
 
     reason = forms.CharField(
         label=gettext_lazy("Reason"),

@@ -18,7 +18,7 @@ from tasks_app.services.devices import set_odometer
 
 
 class OdometerBody(StrictSerializer):
-    """What the odometer shows now."""
+    """Reading of the odometer."""
 
     odometer_meters = FiniteFloatField(min_value=0, max_value=MAX_METERS)
 

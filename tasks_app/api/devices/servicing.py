@@ -67,7 +67,7 @@ class DoneBody(StrictSerializer):
     note = StrictCharField(max_length=500, required=False, allow_blank=True)
 
     def validate_done_at(self, value: Any) -> Any:
-        """Nobody has done it in the future."""
+        """Refuse times in the future."""
         if value > timezone.now():
             raise serializers.ValidationError(_("This is in the future."))
         return value

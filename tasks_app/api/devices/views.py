@@ -78,7 +78,7 @@ class NearestSerializer(serializers.Serializer[Any]):
 
 
 class DeviceStateSerializer(serializers.ModelSerializer[DeviceState]):
-    """What is known of a device after its newest fix."""
+    """State of a device after its newest fix."""
 
     status = serializers.CharField()
     last_seen_at = TimestampField(allow_null=True)

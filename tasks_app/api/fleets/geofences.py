@@ -157,7 +157,7 @@ class GeofenceView(ApiView):
 
 
 class GeofenceDevicesView(ApiView):
-    """Who is inside a geofence now."""
+    """Devices inside a geofence now."""
 
     rights = {"GET": VIEW_GEOFENCES}
 

@@ -1,4 +1,4 @@
-"""What the ways in share."""
+"""Base of the endpoints for devices."""
 
 from __future__ import annotations
 

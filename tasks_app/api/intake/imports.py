@@ -81,7 +81,7 @@ class ImportCountsSerializer(serializers.Serializer[Any]):
 
 
 class ImportSerializer(serializers.Serializer[PositionUpload]):
-    """What became of a file."""
+    """Outcome of an imported file."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()

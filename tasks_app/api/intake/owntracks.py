@@ -104,7 +104,7 @@ def _take_in(request: Request, holder: Device | None, raw: list[object], receive
 
 
 def _names(request: Request, message: object) -> Names:
-    """What the phone is called: by the headers of the app, in the query, else in the message."""
+    """Identifier of the phone: from the headers of the app, the query, else the message."""
     stated = names_in(message)
     user = request.headers.get("X-Limit-U") or request.query_params.get("u")
     device = request.headers.get("X-Limit-D") or request.query_params.get("d")

@@ -34,7 +34,7 @@ MAX_REJECTED_SHOWN = 100
 
 
 class TakenInSerializer(serializers.Serializer[Any]):
-    """What became of the positions."""
+    """Outcome of the positions."""
 
     accepted = serializers.IntegerField(help_text="Stored within seconds, once.")
     unknown_quantities = unknown_field()

@@ -1,4 +1,4 @@
-"""Who sends: a device by its key, a server by its token, or, where that is allowed, whoever names a device."""
+"""Senders: a device by its key, a server by its token or, where that is allowed, any client that names a device."""
 
 from __future__ import annotations
 

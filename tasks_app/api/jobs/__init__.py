@@ -4,7 +4,7 @@ from tasks_app.api.jobs.bulk import BulkCancelView, BulkRetryView
 from tasks_app.api.jobs.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
 from tasks_app.api.jobs.queues import QueueListView, StatsView, StatusView, WorkerListView
 from tasks_app.api.jobs.run_now import JobRunNowView
-from tasks_app.api.jobs.views import JobCancelView, JobDetailView, JobListView, JobRetryView, ReasonBody
+from tasks_app.api.jobs.views import JobCancelView, JobDetailView, JobListView, JobRetryView
 
 __all__ = [
     "BulkCancelView",
@@ -18,7 +18,6 @@ __all__ = [
     "QueuePauseView",
     "QueuePurgeView",
     "QueueResumeView",
-    "ReasonBody",
     "StatsView",
     "StatusView",
     "WorkerListView",

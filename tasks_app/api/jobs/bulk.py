@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import IdField, StateField, StrictCharField, StrictSerializer, TimestampField
-from tasks_app.api.jobs.views import CHANGE_JOBS, ReasonBody
+from tasks_app.api.fields import IdField, ReasonBody, StateField, StrictCharField, StrictSerializer, TimestampField
+from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.queries.jobs import JobFilters
 from tasks_app.services.jobs import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
@@ -56,7 +56,7 @@ class SkippedSerializer(serializers.Serializer[Any]):
 
 
 class BulkSerializer(serializers.Serializer[Any]):
-    """What came of it."""
+    """Number of changed jobs, and the skipped ones with their reasons."""
 
     changed = serializers.IntegerField()
     skipped = SkippedSerializer(many=True)
@@ -64,25 +64,35 @@ class BulkSerializer(serializers.Serializer[Any]):
 
 
 class BulkView(ApiView):
-    """What both have in common."""
+    """Base of the bulk endpoints."""
 
     rights = {"POST": CHANGE_JOBS}
+    is_cancel: ClassVar[bool]
 
-    def selected(self, body: dict[str, Any], *, for_cancel: bool) -> tuple[list[UUID], bool]:
-        """The ids that are meant, and whether there are more of them than are taken at once."""
+    def change(self, request: Request) -> Response:
+        """Cancel or retry the selected jobs, at most MAX_JOBS of them."""
+        body = self.body(BulkBody)
+        ids, more = self._selected(body)
+        act = cancel_jobs if self.is_cancel else retry_jobs
+        result: BulkResult = act(job_ids=ids, user=request.user, reason=body["reason"])
+        return Response(BulkSerializer({"changed": result.changed, "skipped": result.skipped, "more": more}).data)
+
+    def _selected(self, body: dict[str, Any]) -> tuple[list[UUID], bool]:
+        """The ids of the selected jobs, and whether more jobs match than are changed at once."""
         if "ids" in body:
             return body["ids"], False
         wanted = dict(body["filter"])
         if "requested_by" in wanted:
             wanted["requested_by_id"] = wanted.pop("requested_by")
-        found = matching_jobs(
-            user=self.request.user, filters=JobFilters(**wanted), for_cancel=for_cancel, limit=MAX_JOBS + 1
-        )
+        filters, limit = JobFilters(**wanted), MAX_JOBS + 1
+        found = matching_jobs(user=self.request.user, filters=filters, for_cancel=self.is_cancel, limit=limit)
         return found[:MAX_JOBS], len(found) > MAX_JOBS
 
 
 class BulkCancelView(BulkView):
-    """Cancels them."""
+    """Cancel many jobs."""
+
+    is_cancel = True
 
     @describe(
         "Cancel many jobs (staff)",
@@ -93,13 +103,13 @@ class BulkCancelView(BulkView):
         description=f"At most {MAX_JOBS} at once. A filter without a state means the jobs that have not ended.",
     )
     def post(self, request: Request) -> Response:
-        body = self.body(BulkBody)
-        ids, more = self.selected(body, for_cancel=True)
-        return _answer(cancel_jobs(job_ids=ids, user=request.user, reason=body["reason"]), more)
+        return self.change(request)
 
 
 class BulkRetryView(BulkView):
-    """Makes a new job of each."""
+    """Retry many jobs: each becomes a new job."""
+
+    is_cancel = False
 
     @describe(
         "Retry many jobs (staff)",
@@ -110,11 +120,4 @@ class BulkRetryView(BulkView):
         description=f"At most {MAX_JOBS} at once. A filter without a state means failed jobs.",
     )
     def post(self, request: Request) -> Response:
-        body = self.body(BulkBody)
-        ids, more = self.selected(body, for_cancel=False)
-        return _answer(retry_jobs(job_ids=ids, user=request.user, reason=body["reason"]), more)
-
-
-def _answer(result: BulkResult, more: bool) -> Response:
-    body = {"changed": result.changed, "skipped": result.skipped, "more": more}
-    return Response(BulkSerializer(body).data)
+        return self.change(request)

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import ApiError
-from tasks_app.api.jobs.views import CHANGE_JOBS, ReasonBody
+from tasks_app.api.fields import ReasonBody
+from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import QueueNotFound
 from tasks_app.queries.access import Right
@@ -34,7 +35,7 @@ class QueuePurgedSerializer(serializers.Serializer[Any]):
 
 
 class QueueControlView(ApiView):
-    """What the three have in common."""
+    """Base of the endpoints of queue control."""
 
     rights = {"POST": CHANGE_JOBS}
 

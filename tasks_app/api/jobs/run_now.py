@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.jobs.views import CHANGE_JOBS, ReasonBody
+from tasks_app.api.fields import ReasonBody
+from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import JobNotFound, JobNotWaiting
 from tasks_app.services.jobs import run_job_now

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import StateField, StrictCharField, StrictSerializer, TimestampField
+from tasks_app.api.fields import ReasonBody, StateField, TimestampField
 from tasks_app.api.pagination import PageQuery, page_body
 from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
@@ -61,7 +61,7 @@ class JobDetailSerializer(JobSerializer):
     result = serializers.JSONField(allow_null=True)
     attempts = serializers.ListField(child=serializers.JSONField())
     traceback = serializers.CharField()
-    logs = serializers.ListField(child=serializers.CharField(), help_text="What it logged, the last lines only.")
+    logs = serializers.ListField(child=serializers.CharField(), help_text="The last lines of its log.")
 
 
 class JobListQuery(PageQuery):
@@ -74,12 +74,6 @@ class JobListQuery(PageQuery):
     requested_by = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     created_after = TimestampField(required=False)
     search = serializers.CharField(max_length=200, required=False)
-
-
-class ReasonBody(StrictSerializer):
-    """Why."""
-
-    reason = StrictCharField(max_length=500, required=False, allow_blank=True, default="")
 
 
 class CancelledSerializer(serializers.Serializer[Any]):

@@ -28,7 +28,7 @@ class ClusterSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """Everything."""
+    """Health of the workers, the database and Redis."""
 
     status = serializers.CharField(help_text="healthy, degraded (some queue has no worker) or unhealthy")
     cluster = ClusterSerializer()

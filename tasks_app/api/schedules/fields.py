@@ -30,7 +30,7 @@ MAX_SMALL = 32_767
 
 
 class ScheduleBody(StrictSerializer):
-    """What runs and when."""
+    """A schedule: its task, arguments and recurrence."""
 
     name = StrictCharField(max_length=100, allow_blank=True, default="")
     task = StrictCharField(max_length=256)
@@ -86,7 +86,7 @@ def registered_name(name: str) -> str:
 
 
 def schedule_values(schedule: Schedule) -> dict[str, Any]:
-    """What ScheduleSerializer prints of a row."""
+    """Return the fields of a row for ScheduleSerializer."""
     state: ScheduleState | None = getattr(schedule, "state", None)
     return {
         "id": schedule.pk,

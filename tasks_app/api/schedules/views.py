@@ -46,7 +46,7 @@ CHANGE_SCHEDULES = Right(None, "django_q.change_schedule")
 
 
 class ScheduleApiView(ApiView):
-    """What the views of schedules have in common."""
+    """Base of the schedule endpoints."""
 
     rights = {
         "GET": Right(None, "django_q.view_schedule"),

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         listing.add_argument("--task")
         listing.add_argument("--search", help=_("Part of the task, the arguments or the error; or a job id."))
         listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
-        showing = steps.add_parser("show", help=_("Everything about one job."))
+        showing = steps.add_parser("show", help=_("Table of all fields of one job."))
         showing.add_argument("ids", nargs=1, metavar="ID")
         cancelling = steps.add_parser("cancel", help=_("Cancel waiting jobs at once, tell running ones to stop."))
         retrying = steps.add_parser("retry", help=_("Make a new job of each finished one."))

@@ -1,4 +1,4 @@
-"""What changes of an account end, and what stays of an account that is deleted."""
+"""Consequences of changed accounts: access that ends, and records that outlive a deleted account."""
 
 from __future__ import annotations
 

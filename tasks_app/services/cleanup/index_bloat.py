@@ -61,7 +61,7 @@ def bloated_indexes(*, min_bytes: int = MIN_BYTES) -> list[IndexFigures]:
 
 
 def unfinished_indexes() -> list[str]:
-    """What REINDEX CONCURRENTLY left behind when it was interrupted; nobody uses these, but every write maintains them."""
+    """Names of indexes left by an interrupted REINDEX CONCURRENTLY: unused, but maintained by every write."""
     return [name for (name,) in _rows(_INVALID)]
 
 

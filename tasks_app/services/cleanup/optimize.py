@@ -29,7 +29,7 @@ _FIGURES = """
 
 @dataclass(frozen=True, slots=True)
 class TableFigures:
-    """What PostgreSQL knows of one table."""
+    """Statistics of PostgreSQL about one table."""
 
     name: str
     live_rows: int

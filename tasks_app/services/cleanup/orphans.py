@@ -1,4 +1,4 @@
-"""What belongs to nothing any more. Positions have no foreign key, so those of a deleted device stay until this runs."""
+"""Clean-up of orphans. Positions have no foreign key, so those of a deleted device stay until this runs."""
 
 from __future__ import annotations
 

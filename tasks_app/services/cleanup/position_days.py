@@ -75,7 +75,7 @@ _DELETE_COPIED = f"""
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """What is to become of one partition: of its devices those of `going` lose their positions, those of `staying` not."""
+    """Plan for one partition: the devices in `going` lose their positions, those in `staying` keep them."""
 
     name: str
     day: date

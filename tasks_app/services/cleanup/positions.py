@@ -78,7 +78,7 @@ def remove_old_positions(
 
 
 def read_policy(default_days: int, *, only_device: int | None = None) -> PositionPolicy:
-    """What fleets and devices ask for now."""
+    """The policy from the current settings of fleets and devices."""
     rows = Device.objects.values_list(
         "pk",
         "positions_days_to_keep",

@@ -1,4 +1,4 @@
-"""What every cleanup shares: never twice at once, checked limits, bounded batches, a time window, cancelled at once."""
+"""Base of clean-ups: one run at a time, checked limits, bounded batches, a time window, cancelled at once."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _delete(ordered: QuerySet[Any], total: int, batch_rows: int, run: Run) -> in
 
 
 def bytes_per_row(table: str) -> float:
-    """What a row of this table takes with its share of the indexes, as far as PostgreSQL has counted the rows."""
+    """Bytes of one row with its share of the indexes, by PostgreSQL's estimate of the rows."""
     return float(
         scalar(
             "SELECT pg_total_relation_size(c.oid) / greatest(c.reltuples, pg_stat_get_live_tuples(c.oid),"

@@ -1,4 +1,4 @@
-"""What nobody can log in with any more."""
+"""Clean-up of expired sessions and tokens."""
 
 from __future__ import annotations
 

@@ -72,10 +72,10 @@ _OTHERS = [
 
 
 def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int]:
-    """Compute the days that have been dirty for a minute, the oldest first; return {"days", "devices", "left"}.
+    """Compute the days that have been dirty for SETTLE, the oldest first; return {"days", "devices", "left"}.
 
-    One that had been computed less than ten minutes before waits ten, so that a device that sends every second costs no
-    more than that.
+    A day that was computed less than COMPUTE_EVERY before it became dirty waits that long, so that a device sending every
+    second has its day computed once per COMPUTE_EVERY.
     """
     lately = DeviceDay.objects.filter(
         device=OuterRef("device"), day=OuterRef("day"), computed_at__gt=OuterRef("marked_at") - COMPUTE_EVERY

@@ -1,10 +1,10 @@
-"""Trips as they happen: events of their start and end, by the very function that makes reports (docs/adr/).
+"""Live trips: events of their start and end, by the function that detects the trips of reports (docs/adr/).
 
 1. Devices with fixes that were not looked at yet, and those that fell silent on the way, are taken in batches.
 2. Of each the fixes since its last settled time are read, one query for a batch, and its trips detected.
-3. What is certain and was not told becomes an event; the settled time moves on. One transaction per batch.
+3. Certain starts and ends without an event get one; the settled time moves on. One transaction per batch.
 
-A trip is told when fixes to come can change neither its start nor that it is one, its end when they cannot move it. Fixes
+A start is certain when later fixes can change neither it nor that there is a trip, an end when they cannot move it. Fixes
 that arrive late, before what is settled, change reports and not these events.
 """
 
@@ -50,8 +50,8 @@ _MISSING = """
 
 
 @dataclass(slots=True)
-class _Told:
-    """What one look at some devices found: new events, and ends that have to be put right (event id, trip, its end)."""
+class _Findings:
+    """Findings for one batch of devices: new events, and ends to correct (event id, event of the end)."""
 
     events: list[Event] = field(default_factory=list)
     moved_ends: list[tuple[int, Event]] = field(default_factory=list)
@@ -68,12 +68,12 @@ def record_trips(*, now: datetime) -> dict[str, int]:
     counts = {"devices": 0, "started": 0, "ended": 0}
     for first in range(0, len(due), BATCH_DEVICES):
         batch = due[first : first + BATCH_DEVICES]
-        for name, count in run_in_transaction(partial(_tell, batch, silent_before)).items():
+        for name, count in run_in_transaction(partial(_record, batch, silent_before)).items():
             counts[name] += count
     return counts
 
 
-def _tell(device_ids: Sequence[int], silent_before: datetime) -> dict[str, int]:
+def _record(device_ids: Sequence[int], silent_before: datetime) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(_MISSING, [FIRST_LOOK.total_seconds(), list(device_ids)])
     locked = TripState.objects.filter(device__in=device_ids).order_by("device_id").select_for_update(skip_locked=True)
@@ -81,28 +81,28 @@ def _tell(device_ids: Sequence[int], silent_before: datetime) -> dict[str, int]:
     devices = Device.objects.select_related("state").in_bulk([state.device_id for state in states])
     # After the devices' newest fixes: what is stored meanwhile is looked at next time.
     tracks = tracks_since([(state.device_id, state.context_from) for state in states])
-    told = _Told()
+    findings = _Findings()
     for state in states:
         known = devices[state.device_id].state
         assert known.fix_time is not None
         is_silent = (known.last_seen_at or known.fix_time) < silent_before
         if (fixes := tracks.get(state.device_id)) is not None:
-            _look(state, devices[state.device_id], fixes, is_silent, told)
+            _look(state, devices[state.device_id], fixes, is_silent, findings)
         state.seen_until, state.is_going = known.fix_time, not is_silent
-    _save(states, told, devices.values())
-    kinds = [event.kind for event in told.events]
+    _save(states, findings, devices.values())
+    kinds = [event.kind for event in findings.events]
     started, ended = kinds.count(EventKind.TRIP_START), kinds.count(EventKind.TRIP_END)
     return {"devices": len(states), "started": started, "ended": ended}
 
 
-def _look(state: TripState, device: Device, fixes: Track, is_silent: bool, told: _Told) -> None:
+def _look(state: TripState, device: Device, fixes: Track, is_silent: bool, findings: _Findings) -> None:
     """Detect the trips of one device from where they are open, note what is new, and move the state on."""
     steps = steps_of(fixes, device)
     begin = int(np.searchsorted(steps.times, state.open_from.timestamp()))
     going_on = _from(steps, begin, is_last=False)
     found = _from(steps, begin, is_last=True) if is_silent else going_on
     for trip in found.trips:
-        _note(state, trip, steps, trip != found.open_trip, told)
+        _note(state, trip, steps, trip != found.open_trip, findings)
     if going_on.open_from_seconds > state.open_from.timestamp():
         state.open_from = datetime_of(going_on.open_from_seconds)
         state.context_from = _context_from(fixes, going_on.open_from_seconds, device)
@@ -122,7 +122,7 @@ def _context_from(fixes: Track, open_from_seconds: float, device: Device) -> dat
     return datetime_of(min(around, fixes.times_seconds[place]))
 
 
-def _note(state: TripState, trip: Trip, steps: Steps, is_over: bool, told: _Told) -> None:
+def _note(state: TripState, trip: Trip, steps: Steps, is_over: bool, findings: _Findings) -> None:
     """Make the events of a trip that were not made before. Forward in time only."""
     started_at = datetime_of(trip.started_seconds)
     is_known = state.started_at is not None and datetime_of(trip.ended_seconds) > state.started_at >= started_at
@@ -130,16 +130,16 @@ def _note(state: TripState, trip: Trip, steps: Steps, is_over: bool, told: _Told
         return
     if not is_known:
         state.started_at, state.end_event_id = started_at, None
-        told.ends.pop(state.device_id, None)
-        told.events.append(_event(EventKind.TRIP_START, state.device_id, steps, trip, trip.started_seconds))
+        findings.ends.pop(state.device_id, None)
+        findings.events.append(_event(EventKind.TRIP_START, state.device_id, steps, trip, trip.started_seconds))
     if is_over:
         end = _event(EventKind.TRIP_END, state.device_id, steps, trip, trip.ended_seconds)
         end.data = _figures(steps, trip)
         if state.end_event_id is not None:
-            told.moved_ends.append((state.end_event_id, end))
+            findings.moved_ends.append((state.end_event_id, end))
         else:
-            told.events.append(end)
-            told.ends[state.device_id] = end
+            findings.events.append(end)
+            findings.ends[state.device_id] = end
 
 
 def _event(kind: EventKind, device_id: int, steps: Steps, trip: Trip, seconds: float) -> Event:
@@ -167,16 +167,16 @@ def _figures(steps: Steps, trip: Trip) -> dict[str, Any]:
     }
 
 
-def _save(states: Sequence[TripState], told: _Told, devices: Iterable[Device]) -> None:
-    record_events(told.events, fleet_of={device.pk: device.fleet_id for device in devices})
+def _save(states: Sequence[TripState], findings: _Findings, devices: Iterable[Device]) -> None:
+    record_events(findings.events, fleet_of={device.pk: device.fleet_id for device in devices})
     for state in states:
-        if (end := told.ends.get(state.device_id)) is not None:
+        if (end := findings.ends.get(state.device_id)) is not None:
             state.end_event_id = end.pk
-    for event_id, end in told.moved_ends:
+    for event_id, end in findings.moved_ends:
         place = {"latitude": end.latitude, "longitude": end.longitude}
         Event.objects.filter(pk=event_id).exclude(occurred_at=end.occurred_at).update(
             occurred_at=end.occurred_at, **place
         )
-    complete_episodes((event_id, end.data) for event_id, end in told.moved_ends)
+    complete_episodes((event_id, end.data) for event_id, end in findings.moved_ends)
     fields = ["context_from", "open_from", "seen_until", "started_at", "end_event_id", "is_going"]
     TripState.objects.bulk_update(states, fields)

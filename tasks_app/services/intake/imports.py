@@ -27,7 +27,7 @@ Item = Fix | RejectedFix
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What became of a file: `read` = stored + duplicates + all of `rejected` and of `filtered`, which count by reason.
+    """Counts of an import: `read` = stored + duplicates + all of `rejected` and of `filtered`, which count by reason.
 
     `remarks` are sentences about how the file was understood.
     """

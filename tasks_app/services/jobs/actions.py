@@ -1,4 +1,4 @@
-"""What people do to jobs: start, cancel, retry. Each leaves an audit row saying who and why."""
+"""Actions of users on jobs: start, cancel, retry. Each leaves an audit row with the user and the reason."""
 
 from __future__ import annotations
 

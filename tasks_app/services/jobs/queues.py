@@ -1,4 +1,4 @@
-"""What people do to a whole queue: pause, resume, purge. Each leaves an audit row saying who and why."""
+"""Actions of users on a queue: pause, resume, purge. Each leaves an audit row with the user and the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What devices say beside their place: ignition, alarms, answers to commands, battery, own odometer and engine hours.
+"""Events and counters from attributes: ignition, alarms, results of commands, battery, own odometer and engine hours.
 
 Attribute names and units are Traccar's: `alarm` and `result` (`ingest.unlocated_alarms`), `batteryLevel` (percent), `odometer`
 (meters), `hours` (milliseconds). Its `battery` is volts, so it is not looked at.

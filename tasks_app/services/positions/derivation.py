@@ -1,4 +1,4 @@
-"""What follows from fixes: steps, speed, ignition, limits. Pure: arrays in, arrays out, nothing is read or written.
+"""Quantities derived from fixes: steps, speed, ignition, limits. Pure: arrays in, arrays out.
 
 Rows are sorted by (device, time), as in `columns.FixColumns`; `device` maps each row to its device's number,
 `starts` is the first row of each device. Times are epoch seconds, NaN means unknown.
@@ -51,7 +51,7 @@ def rules_of(kinds: Sequence[str]) -> KindRules:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was known of each device before the batch; arrays of shape (k,), NaN for a device never seen."""
+    """Last known values of each device before the batch; arrays of shape (k,), NaN for a device never seen."""
 
     times: FloatArray
     latitudes: FloatArray
@@ -153,7 +153,7 @@ def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) ->
 
 
 def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: SignArray) -> SignArray:
-    """What is known at each fix: what it says, else what the device said last; `before` (k,) is from earlier batches.
+    """Value at each fix, carried forward where a fix has none; `before` (k,) is from earlier batches.
 
     1 is yes, 0 no, -1 not said.
     """

@@ -111,12 +111,12 @@ class Jumps:
 
 
 def jumps_from(memory: Mapping[str, Any] | None) -> Jumps | None:
-    """What `memory_of` made."""
+    """Restore jumps from the result of `memory_of`."""
     return Jumps(**memory) if memory else None
 
 
 def memory_of(jumps: Jumps | None) -> dict[str, Any] | None:
-    """As JSON values, for the next batch."""
+    """Jumps as JSON values, for the next batch."""
     return None if jumps is None else asdict(jumps)
 
 
@@ -132,11 +132,11 @@ class TrackFilter:
         self.rules, self.motion, self.last, self.jumps = rules, motion, last, jumps
 
     def keep(self, fix: FilterPoint) -> None:
-        """This fix is part of the track."""
+        """Add this fix to the track."""
         self.last, self.jumps = fix, None
 
     def decide(self, fix: FilterPoint) -> FilterReason | None:
-        """Why `fix` is out; None keeps it."""
+        """Return the reason to drop `fix`; None keeps it."""
         reason = None if self.last is None else self._reason(fix, self.last)
         if reason is None:
             self.keep(fix)
@@ -156,7 +156,7 @@ class TrackFilter:
         return FilterReason.STATIC if stands and _meters(fix, last) < rules.static_meters else None
 
     def _is_jump(self, fix: FilterPoint, last: FilterPoint, max_kph: float) -> bool:
-        """Nobody can be locked out: jumps that agree with each other are believed, and so is any after a time."""
+        """Whether `fix` is a jump. Jumps that agree with each other are believed, and so is any after a time."""
         if not _is_too_far(fix, last, max_kph):
             return False
         jumps = self.jumps

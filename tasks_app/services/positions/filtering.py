@@ -121,7 +121,7 @@ def record_filtered(parts: Sequence[FilteredPart]) -> list[tuple[int, int]]:
 def alarms_of_filtered(
     parts: Sequence[FilteredPart], devices: Sequence[KnownDevice]
 ) -> list[tuple[UnlocatedAlarm, datetime]]:
-    """What filtered fixes tell all the same, with their arrival: an alarm counts also where its place does not."""
+    """Alarms of filtered fixes with their arrival: an alarm counts also where its place does not."""
     unique_ids = {device.pk: device.unique_id for device in devices}
     found = []
     for part in parts:

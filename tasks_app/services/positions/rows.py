@@ -49,7 +49,7 @@ _STORED = """
 
 @dataclass(frozen=True, slots=True)
 class StoredFix:
-    """What a late fix is compared with: the stored one before it."""
+    """The stored fix before a late one, which the filters compare it with."""
 
     time_seconds: float
     latitude: float

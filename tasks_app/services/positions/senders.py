@@ -1,4 +1,4 @@
-"""Who may send: what came, with the device of each, parted from what nobody entered, may speak for, or has switched off."""
+"""Split a batch into accepted items and rejected ones (unknown, forbidden or inactive device)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=_Sent)
 
 @dataclass(slots=True)
 class Accepted(Generic[T]):
-    """What came of devices that may send, the devices by primary key ascending; `rejected` by its index in all that came."""
+    """Accepted items with their devices, by primary key ascending; `rejected` by index in the whole batch."""
 
     items: list[T]
     pks: list[int]
@@ -35,7 +35,7 @@ class Accepted(Generic[T]):
 
 
 def operated_fleets(user_id: int) -> set[int]:
-    """The fleets for whose devices this user may send; none for somebody who is gone or switched off."""
+    """Fleets for whose devices this user may send; none for a deleted or inactive user."""
     user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
     return set() if user is None else set(visible_fleets(user, SEND_POSITIONS).values_list("pk", flat=True))
 

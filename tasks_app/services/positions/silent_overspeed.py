@@ -1,4 +1,4 @@
-"""Overspeed episodes of devices that fell silent: they ended with the last fix, which no later fix may ever tell."""
+"""Overspeed episodes of devices that fell silent: they ended with the last fix, and no later fix may come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SILENCE = timedelta(seconds=MotionRules.max_gap_seconds)
 
 
 def episode_end(end: OverspeedEnd) -> dict[str, Any]:
-    """What an overspeed event's data gets when its episode is over."""
+    """Data added to an overspeed event when its episode is over."""
     return {
         "peak_kph": round(end.peak_kph, 1),
         "ended_at": end.ended_at.isoformat(),

@@ -1,4 +1,4 @@
-"""What a batch of new fixes changes: device states moved forward, events that happened on the way. Reads nothing."""
+"""Changes by a batch of new fixes: device states moved forward, events on the way. Reads nothing."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _keep_episode(state: State, episode: OverspeedState | None) -> None:
 
 
 def _ignition(forward: Forward) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """What was known of each device's ignition before the batch, (k,), and at each row; 1, 0 or -1 for unknown."""
+    """Ignition of each device before the batch, (k,), and at each row; 1, 0 or -1 for unknown."""
     before = np.array(
         [-1 if state.ignition is None else int(state.ignition) for state in forward.states], dtype=np.int8
     )

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KnownDevice(msgspec.Struct, frozen=True, gc=False):
-    """What the pipeline needs to know of a device that may send. Limits are its own or its fleet's."""
+    """A device as the pipeline needs it. Limits are its own or its fleet's."""
 
     pk: int
     unique_id: str

@@ -42,7 +42,7 @@ MAX_LISTED = 500
 
 @dataclass(slots=True)
 class StoreResult:
-    """What became of the fixes of one call: stored + duplicates + all of filtered + len(rejected) is their number."""
+    """Outcome of one call: stored + duplicates + all of filtered + len(rejected) is the number of fixes."""
 
     stored: int = 0
     duplicates: int = 0

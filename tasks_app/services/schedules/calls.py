@@ -1,4 +1,4 @@
-"""What a Schedule row means: the call it makes and the series of its due times. Reads rows, writes nothing."""
+"""Interpretation of Schedule rows: the call and the series of due times. Reads rows, writes nothing."""
 
 from __future__ import annotations
 
