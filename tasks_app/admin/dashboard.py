@@ -1,4 +1,4 @@
-"""The first page of the admin: queues, workers, how the last day went, and what failed."""
+"""Dashboard of the admin: queues, workers, figures of the last day, and failed jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECENT_FAILURES = 5
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's DASHBOARD_CALLBACK: add what this user may see."""
+    """Unfold's DASHBOARD_CALLBACK: add the parts this user may see."""
     if request.user.has_perm("tasks_app.view_device"):
         context["device_cards"] = device_cards()
     if request.user.has_perm("tasks_app.view_storagesample"):

@@ -1,4 +1,4 @@
-"""Form fields that refuse what the database or the engine would choke on."""
+"""Form fields that refuse values the database or the engine cannot take."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def may_see_live_map(request: HttpRequest) -> bool:
 
 
 def live_map(request: HttpRequest) -> TemplateResponse:
-    """A page without data of its own: the WebSocket decides what its user is told."""
+    """A page without data of its own: the WebSocket decides which data its user gets."""
     if not may_see_live_map(request):
         raise PermissionDenied
     request.current_app = admin.site.name

@@ -63,7 +63,7 @@ class GuardedResource(resources.ModelResource):
                 row[name] = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
 
     def _is_text(self, name: str) -> bool:
-        """Whether a column holds texts: a number in it is what a spreadsheet made of digits."""
+        """Whether a column holds texts: a number in it was digits before the spreadsheet."""
         field = self.fields.get(name)
         if field is None:
             return False
@@ -121,7 +121,7 @@ class AreaWidget(Widget):
 
 
 class WindowsCellWidget(JSONWidget):
-    """Times of the week as JSON; an empty cell is always. The model says what is wrong with others."""
+    """Times of the week as JSON; an empty cell is always. The model validates others."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         return super().clean(value, row, **kwargs) or []

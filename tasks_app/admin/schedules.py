@@ -209,7 +209,7 @@ class ScheduleAdmin(ModelAdmin):
         )
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Schedule], act: Any, told: Any) -> None:
-        """Do it to each row; tell how many, and of each that refused, why."""
+        """Act on each row; show the number of changed rows, and the reason of each refusal."""
         count = 0
         for schedule in queryset:
             try:

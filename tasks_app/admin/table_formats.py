@@ -103,7 +103,7 @@ FORMATS = (CsvFormat, XlsxFormat, JsonFormat)
 
 
 def check_workbook(data: bytes) -> None:
-    """Raise InvalidTable for what is no workbook, or one with more in it than is taken, before it is parsed."""
+    """Raise InvalidTable for a file that is no workbook or too large, before it is parsed."""
     try:
         with ZipFile(io.BytesIO(data)) as book:
             parts = {part.filename: part.file_size for part in book.infolist()}

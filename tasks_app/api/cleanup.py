@@ -1,4 +1,4 @@
-"""Starting clean-up jobs. Staff with the permission to delete what is cleaned up; what has no model asks for a superuser."""
+"""Starting clean-up jobs. For staff who may delete the rows concerned; those without a model are for superusers."""
 
 from __future__ import annotations
 

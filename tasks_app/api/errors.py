@@ -90,7 +90,7 @@ class Conflict(ApiError):
 
 
 class TooLarge(ApiError):
-    """The body is larger than what is accepted."""
+    """The body is larger than the limit."""
 
     def __init__(self, detail: str, code: str = "body_too_large") -> None:
         super().__init__(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, code, detail)

@@ -1,4 +1,4 @@
-"""How often a device may send, and how often an address may fail to say who it is: counts per minute, kept in Redis."""
+"""Rate limits of devices and of failed authentication per address: counts per minute, kept in Redis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WINDOW_SECONDS = 60
 
 
 def count_device(device: Device, messages: int = 1) -> None:
-    """Count what a device sent. Raises Throttled over INGEST_DEVICE_PER_MINUTE, redis.RedisError."""
+    """Count requests of a device. Raises Throttled over INGEST_DEVICE_PER_MINUTE, redis.RedisError."""
     _count(f"device:{device.pk}", messages, settings.INGEST_DEVICE_PER_MINUTE)
 
 

@@ -24,7 +24,7 @@ from tasks_app.queries.access import (
 
 
 class HasRight(BasePermission):
-    """Asks for the view's right where no row decides: what is for staff only. An operation without a right is nobody's."""
+    """Require the view's right where no row decides: operations for staff only. An operation without a right is refused."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not (request.user and request.user.is_authenticated):
@@ -36,14 +36,14 @@ class HasRight(BasePermission):
 
 
 class RowDecides(HasRight):
-    """Leaves it to the handler, which finds the row first: what the caller may not see is a 404, not a 403."""
+    """Leave it to the handler, which finds the row first: an invisible row is a 404, not a 403."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(request.user and request.user.is_authenticated)
 
 
 class HasRightSomewhere(HasRight):
-    """The same, and of members the role in any fleet: for what is about no fleet in particular."""
+    """Like HasRight, with the role of members in any fleet: for operations that concern no single fleet."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):
@@ -83,7 +83,7 @@ def devices_for(user: Any, device_ids: list[int], right: Right) -> list[Device]:
 
 
 def refusal(right: Right) -> PermissionDenied:
-    """The 403 of somebody who sees the row, but lacks the right."""
+    """The 403 for a user who sees the row, but lacks the right."""
     return PermissionDenied(role_too_low(right.role) if right.role else None)
 
 

@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def telling_errors() -> Iterator[None]:
-    """Turn what can go wrong with Redis into a CommandError: one line, exit code 1."""
+    """Turn errors of Redis into a CommandError: one line, exit code 1."""
     try:
         yield
     except (redis.RedisError, QueueUnavailable) as error:

@@ -1,4 +1,4 @@
-"""Roll-ups: what a device did in one local day, so that reports over months need not read positions."""
+"""Roll-ups of devices per local day, so that reports over months need not read positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices, and what the system currently knows of each."""
+"""Devices and their current states."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DeviceStatus(models.TextChoices):
 
 
 class Device(models.Model):
-    """A tracker or phone. `unique_id` is what it calls itself on the wire."""
+    """A tracker or phone. `unique_id` is its identifier on the wire."""
 
     fleet = models.ForeignKey(Fleet, on_delete=models.PROTECT, related_name="devices", verbose_name=_("fleet"))
     unique_id = models.CharField(

@@ -28,7 +28,7 @@ class EventKind(models.TextChoices):
 
 
 class Event(models.Model):
-    """One thing that happened. `data` holds what is particular to the kind, quantities with their unit in the key.
+    """One thing that happened. `data` holds the fields of its kind, quantities with their unit in the key.
 
     overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
     began, its place is where it had lasted long enough to be told. overspeed_end: speed_limit_kph, peak_kph, started_at,

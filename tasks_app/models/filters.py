@@ -1,4 +1,4 @@
-"""Which fixes are kept out of a fleet's or a device's track, and what was kept out."""
+"""Filters of a fleet's or a device's track, and the filtered fixes."""
 
 from __future__ import annotations
 

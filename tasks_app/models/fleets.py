@@ -1,4 +1,4 @@
-"""Fleets and who may see them."""
+"""Fleets and their memberships."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that ended, what staff did to jobs, and what the scheduler knows of each schedule."""
+"""Finished jobs, the audit trail of actions on jobs, and the scheduler's state of each schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maintenance plans: what is to be done to a vehicle every so many kilometres, engine hours or days."""
+"""Maintenance plans: work due on a vehicle every so many kilometres, engine hours or days."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class MaintenancePlan(models.Model):
 
 
 class MaintenanceRecord(models.Model):
-    """The work of a plan was done: when, at which figures of the vehicle, and by whom it was marked."""
+    """Completed work of a plan: the time, the vehicle's figures, and the user who marked it."""
 
     plan = models.ForeignKey(
         MaintenancePlan, on_delete=models.CASCADE, related_name="records", verbose_name=_("maintenance plan")

@@ -1,4 +1,4 @@
-"""Fixes that could not be right, kept for a while so that somebody can find out why."""
+"""Fixes that could not be right, kept for a while to find the cause."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FixSource(models.TextChoices):
 
 
 class QuarantinedFix(models.Model):
-    """A message whose sender was told that all is well, though its fix cannot be right. Never changed."""
+    """A message answered with success though its fix cannot be right. Never changed."""
 
     device = models.ForeignKey(
         Device,

@@ -1,4 +1,4 @@
-"""How long things are kept, the archives of what went, and how much of everything there was each day."""
+"""Retention settings, archives of removed positions, and daily samples of sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of positions that people sent to be imported, and what became of each."""
+"""Uploaded files of positions and the outcome of their imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling live viewers what changed: one message per fleet and batch over the Redis channel layer, and none unheard.
+"""Publishing changes to live viewers: one message per watched fleet and batch over the Redis channel layer.
 
 The message of a fleet's group, as the channel layer carries it:
     {"type": "live.batch", "fleet_id": 1, "devices": [[device id, [age, age], JSON of its state], ...],
@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 
 
 def fleet_group(fleet_id: int) -> str:
-    """The group of those who may see a fleet; only the server says who joins it."""
+    """Channel group of a fleet's viewers; the server decides on membership."""
     return f"fleet.{fleet_id}"
 
 
 def announce(states: Iterable[Any], events: Iterable[Event], fleet_of: Mapping[int, int] | None = None) -> None:
-    """Tell live viewers of these states (DeviceState or the pipeline's State) and events. Call it after the commit.
+    """Publish these states (DeviceState or the pipeline's State) and events to live viewers. Call it after the commit.
 
     `fleet_of` maps device ids to fleets where the caller knows them. Two round trips to Redis, the second only where
     somebody listens. A Redis that is away is logged, never raised: viewers read again from the database by themselves.
@@ -63,7 +63,7 @@ def _announce(states: list[Any], events: list[Event], fleet_of: Mapping[int, int
 
 
 def _listened(fleet_ids: set[int]) -> list[int]:
-    """The fleets somebody watches now; nothing is encoded for the others."""
+    """Fleets with live viewers; nothing is encoded for the others."""
     by_channel = {group_channel(fleet_group(fleet_id)).encode(): fleet_id for fleet_id in fleet_ids}
     if not by_channel:
         return []

@@ -22,7 +22,7 @@ from tasks_app.signals import events_recorded
 def record_events(
     events: Sequence[Event], *, states: Iterable[DeviceState] = (), fleet_of: Mapping[int, int] | None = None
 ) -> None:
-    """Store the events, which get their ids, and tell of them and of the changed `states` after the caller's commit.
+    """Store the events, which get their ids, and publish them and the changed `states` after the caller's commit.
 
     `fleet_of` maps device ids to fleets where the caller knows them.
     """
@@ -67,7 +67,7 @@ def insert_events(events: Sequence[Event]) -> None:
 
 
 def complete_episodes(ended: Iterable[tuple[int, dict[str, Any]]]) -> None:
-    """Add to the data of events that are stored: (id, what to add)."""
+    """Extend the data of stored events: (id, added data)."""
     rows = [{"id": event_id, "data": data} for event_id, data in ended]
     if rows:
         with connection.cursor() as cursor:

@@ -143,7 +143,7 @@ def make_replacement(name: str) -> str:
 
 
 def drop_replacements() -> None:
-    """Drop replacements that took nobody's place. Only for whoever makes them: nobody else may be at it."""
+    """Drop unused replacements. For the caller that makes them only, never in parallel."""
     for name, _day in _tables_like(_REPLACEMENT):
         with connection.cursor() as cursor:
             cursor.execute(f'DROP TABLE "{name}"')
@@ -155,12 +155,12 @@ def going_name(name: str) -> str:
 
 
 def list_going() -> list[tuple[str, date]]:
-    """(table name, UTC day) of what was taken out and not dropped yet: a run was killed in between, or goes on now."""
+    """(table name, UTC day) of detached partitions not dropped yet: a run was killed in between, or goes on now."""
     return _tables_like(_GOING)
 
 
 def drop_going(name: str) -> None:
-    """Drop what was taken out of the table: no lock of the table is needed."""
+    """Drop detached partitions: no lock of the table is needed."""
     if not name.endswith(_GOING) or not _NAME.match(name):
         raise ValueError(f"{name!r} was not a partition of {_PARENT}.")
     with connection.cursor() as cursor:

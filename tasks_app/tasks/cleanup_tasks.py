@@ -1,4 +1,4 @@
-"""Tasks of the cleanup queue. Each takes `dry_run`, which reports and removes nothing, and returns what it did.
+"""Tasks of the cleanup queue. Each takes `dry_run`, which reports and removes nothing, and returns its counts.
 
 What is not said comes from the retention settings. A run that reaches its `max_seconds` says `finished: false`, and the
 next one goes on. Those without a permission are about the whole system, and for superusers to start.

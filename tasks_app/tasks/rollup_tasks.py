@@ -1,4 +1,4 @@
-"""Tasks that keep what reports read up to date. They use the cleanup queue: nobody waits for them."""
+"""Tasks that keep roll-ups up to date. They use the cleanup queue: no user waits for them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class BusinessHours:
 
 
 def parse_business_hours(text: str) -> BusinessHours | None:
-    """Read "07:00-19:00"; None for an empty text: there are none. Raises ValueError with what is wrong."""
+    """Read "07:00-19:00"; None for an empty text. Raises ValueError with the reason."""
     if not text:
         return None
     found = _FORM.fullmatch(text)

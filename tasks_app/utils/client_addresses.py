@@ -1,4 +1,4 @@
-"""Addresses of clients: read from text, and what counts as one client for a limit."""
+"""Addresses of clients: parsing, and their key in limits."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def refusal_of(request: HttpRequest) -> Refusal | None:
 
 
 def known_device(request: HttpRequest, username: str) -> str:
-    """The device whose cookie says that it logged in to this account before; "" without one."""
+    """The device whose cookie proves an earlier log-in to this account; "" without one."""
     account = account_key(username)
     try:
         text = request.COOKIES.get(_cookie_name(account), "")
@@ -136,5 +136,5 @@ def _remember(response: HttpResponse, account: str, device: str) -> None:
 
 
 def _cookie_name(account: str) -> str:
-    """A name per account: people who share a browser are known side by side."""
+    """Name of the cookie per account, so that users who share a browser do not replace each other's."""
     return f"device_{account[:12]}"

@@ -1,4 +1,4 @@
-"""One connection of /ws/live/: sending it what is new, at its own pace."""
+"""One connection of /ws/live/: sending changes at its own pace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SNAPSHOT_EVENTS = 20
 
 
 class LiveConsumer(PersonalConsumer):
-    """Positions and events of the fleets its user may see. What it tells, and when it closes: docs/live.md."""
+    """Positions and events of the fleets its user may see. Its messages and close codes: docs/live.md."""
 
     # The hub listens, once for all connections of the process.
     channel_layer_alias = None
@@ -36,7 +36,7 @@ class LiveConsumer(PersonalConsumer):
         self._start(self._tell())
 
     def wake(self) -> None:
-        """There is news of one of its fleets."""
+        """Note that one of its fleets changed."""
         self._news.set()
 
     def admit(self, access: Access) -> None:
@@ -46,7 +46,7 @@ class LiveConsumer(PersonalConsumer):
         self._news.set()
 
     async def _tell(self) -> None:
-        """A snapshot, then what is new, at most once a second. A client that reads slowly holds up only this loop."""
+        """Send a snapshot, then changes, at most once a second. A client that reads slowly holds up only this loop."""
         while True:
             if not self._has_snapshot:
                 self._has_snapshot, self._fleets_changed = True, False

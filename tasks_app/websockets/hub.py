@@ -50,7 +50,7 @@ class Viewer(Protocol):
 
 
 class Hub:
-    """Views of the fleets that are watched here, and who watches. Lives on one event loop."""
+    """Views of the watched fleets and their viewers. Lives on one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -179,7 +179,7 @@ class Hub:
     # --- Every few seconds ---
 
     async def _mind(self) -> None:
-        """Until nobody is left: who may still watch, is Redis heard, does the database know something we were not told."""
+        """Until no viewer is left: check access, the connection to Redis, and the database for missed changes."""
         confirmed_at = time.monotonic()
         while self.connections or self.views:
             await asyncio.sleep(settings.LIVE_CHECK_SECONDS)

@@ -68,7 +68,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse_incoming(text: str) -> Incoming:
-    """Raises InvalidMessage with what is wrong."""
+    """Raises InvalidMessage with the reason."""
     try:
         return _decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -86,7 +86,7 @@ def heartbeat(now: datetime) -> str:
 
 
 def news_messages(kind: str, news: News, fleets: Mapping[int, str] | None) -> Iterator[str]:
-    """`news` as one message or several (all but the last say "more"); `fleets` where the client must hear of them."""
+    """`news` as one message or several (all but the last say "more"); `fleets` where the client needs them."""
     devices = [entry for known, with_info in news.devices if (entry := _entry(known, with_info)) is not None]
     chunks = [devices[start : start + MAX_DEVICES] for start in range(0, len(devices), MAX_DEVICES)] or [[]]
     for number, chunk in enumerate(chunks):
@@ -99,7 +99,7 @@ def news_messages(kind: str, news: News, fleets: Mapping[int, str] | None) -> It
 
 
 def _entry(known: Known, with_info: bool) -> _Device | _DeviceState | None:
-    """None for a device nobody asked the database about yet: it follows as soon as that was done."""
+    """None for a device not yet read from the database: it follows as soon as it is."""
     if known.info is None or known.now is None:
         return None
     state = msgspec.Raw(known.now.state)

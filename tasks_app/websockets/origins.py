@@ -1,4 +1,4 @@
-"""Which web pages may open a WebSocket here: a browser sends its user's cookies along whoever's page asks."""
+"""Origins that may open a WebSocket here: a browser sends its user's cookies along for any page."""
 
 from __future__ import annotations
 

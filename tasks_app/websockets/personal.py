@@ -1,4 +1,4 @@
-"""A connection of one person: who is it, whether it may stay, what it may say. What it tells is up to its kind."""
+"""A connection of one user: authentication, access, limits. Its messages are up to the subclass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tasks_app.websockets.waiting import address_of
 
 
 class PersonalConsumer(AsyncWebsocketConsumer):
-    """It waits for a token where no session says whose it is, and ends as soon as that says nothing any more."""
+    """It waits for a token where there is no session, and closes as soon as its credential is no longer valid."""
 
     watches_fleets = False
 
@@ -52,13 +52,13 @@ class PersonalConsumer(AsyncWebsocketConsumer):
         await getattr(self, message["type"].replace(".", "_"))(message)
 
     async def opened(self) -> None:
-        """It is known whose it is, and it may stay. May raise one of TROUBLES."""
+        """Called once it is authenticated and may stay. May raise one of TROUBLES."""
         raise NotImplementedError
 
     # --- Who is it ---
 
     async def connect(self) -> None:
-        """Cookies count only where a page of ours sends them; everybody else has to show a token first."""
+        """Cookies count only from allowed origins; other clients have to send a token first."""
         self.address = address_of(self.scope)
         headers = {name.lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
         origin = headers.get(b"origin")
@@ -134,7 +134,7 @@ class PersonalConsumer(AsyncWebsocketConsumer):
             self.end(messages.NOT_AUTHENTICATED if self._is_waiting else messages.BAD_MESSAGE)
 
     async def _authenticate(self, token: str) -> None:
-        """One attempt. It stays in the waiting room meanwhile, since it is nobody's yet."""
+        """One attempt to authenticate. It stays in the waiting room meanwhile."""
         credential = token_credential(token)
         access = await self._access(credential)
         if not self._is_waiting:
@@ -148,7 +148,7 @@ class PersonalConsumer(AsyncWebsocketConsumer):
     # --- What changes while it is open ---
 
     def wake(self) -> None:
-        """Something of one of its fleets is to be told."""
+        """Note a change in one of its fleets."""
 
     def admit(self, access: Access) -> None:
         """It may see these fleets from now on, and no other."""

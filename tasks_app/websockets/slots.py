@@ -20,7 +20,7 @@ LOST_AFTER_SECONDS = 60.0
 
 
 def take_slot(user_id: int, connection_id: str, *, limit: int, now: float) -> bool:
-    """Count one more connection of this user, unless they hold `limit` already. A Redis that is away refuses nobody."""
+    """Count one more connection of this user, unless it holds `limit` already. A Redis that is away refuses none."""
     key = _key(user_id)
     try:
         pipeline = client().pipeline(transaction=True)

@@ -21,7 +21,7 @@ KEPT_REMOVALS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A device as last told; `info` is None until the database was asked about it."""
+    """A device's last known state; `info` is None until it was read from the database."""
 
     device_id: int
     info: DeviceInfo | None
@@ -32,7 +32,7 @@ class Known:
 
 @dataclass(slots=True)
 class Cursor:
-    """How far a viewer has been told: versions of devices, number of events."""
+    """Position of a viewer in the changes: versions of devices, number of events."""
 
     version: int = 0
     events: int = 0
@@ -48,7 +48,7 @@ class News:
     dropped_events: int = 0
 
     def add(self, other: News) -> None:
-        """The news of one more fleet."""
+        """Add the changes of one more fleet."""
         self.devices += other.devices
         self.removed += other.removed
         self.events += other.events

@@ -1,4 +1,4 @@
-"""Connections that have yet to say who they are: few per address, and never so many that nobody else comes in."""
+"""Waiting room of connections not yet authenticated: few per address, and never so many that others cannot enter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Guest(Protocol):
 
 
 class WaitingRoom:
-    """The guests of one web process. A newcomer is let in; where it is full the oldest leaves, of whom most are there."""
+    """Unauthenticated connections of one web process. When full, the oldest of the address with the most is closed."""
 
     def __init__(self) -> None:
         self._guests: dict[str, dict[Guest, None]] = {}

@@ -33,7 +33,7 @@ class GuardsAccounts:
 
 
 class ForSuperusersToChange:
-    """A mixin for pages whose rows give rights: others may only look."""
+    """Mixin of pages whose rows give rights: read-only for all but superusers."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)

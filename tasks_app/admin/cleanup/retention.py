@@ -1,4 +1,4 @@
-"""How long things are kept: one page, for superusers. And the archives of positions, for those who may see positions."""
+"""Retention settings, one page for superusers; and the archives of positions, for users who may see positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page "Storage": what each table takes, how it grows, and how long the budget lasts."""
+"""The page "Storage": size and growth of each table, and how long the budget lasts."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Point = tuple[date, float]
 
 
 def storage_svg(found: StorageForecast) -> SafeString | str:
-    """Draw what is known; empty text before the second day."""
+    """Draw the samples; empty text before the second day."""
     if len(found.history) < 2:
         return ""
     past: list[Point] = [(day, float(size)) for day, size in found.history]

@@ -1,4 +1,4 @@
-"""Devices: what they are, where they are now, and their latest positions."""
+"""Devices, their current states and latest positions."""
 
 from __future__ import annotations
 

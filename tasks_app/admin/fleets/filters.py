@@ -1,4 +1,4 @@
-"""Filters of fleets and devices, and what they kept out."""
+"""Filters of fleets and devices, and the filtered fixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fleets, with the people who look after them."""
+"""Fleets and their memberships."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing files of positions: the form to send one, and what became of each."""
+"""Importing files of positions: the upload form, and the outcome of each file."""
 
 from __future__ import annotations
 

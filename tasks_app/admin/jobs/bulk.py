@@ -1,4 +1,4 @@
-"""Cancelling and retrying many jobs from the list: what is meant, how many that is, and what came of it."""
+"""Cancelling and retrying many jobs from the list: the selection, its size, and the outcome."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def bulk_context(selection: Selection, *, for_cancel: bool) -> dict[str, Any]:
 
 
 def change_and_tell(request: HttpRequest, job_ids: list[UUID], reason: str, *, for_cancel: bool) -> None:
-    """Do it, and tell how many were changed and, per reason, how many were not."""
+    """Change the jobs, and show how many were changed and, per reason, skipped."""
     act = cancel_jobs if for_cancel else retry_jobs
     result = act(job_ids=job_ids, user=request.user, reason=reason)
     if result.changed:

@@ -21,7 +21,7 @@ HOURS_COUNTED = 24
 
 
 class JobFilterForm(forms.Form):
-    """Every field may be empty; what is not understood is said, and nothing is filtered by it."""
+    """Every field may be empty; an invalid value is reported and ignored."""
 
     state = forms.ChoiceField(required=False, widget=forms.HiddenInput)
     queue = forms.ChoiceField(label=_("queue"), required=False, widget=UnfoldAdminSelectWidget)
@@ -41,7 +41,7 @@ class JobFilterForm(forms.Form):
         field.choices = [("", all_label), *choices]  # type: ignore[attr-defined]
 
     def filters(self) -> JobFilters:
-        """The valid part of what was asked."""
+        """The valid filters."""
         chosen = self.chosen()
         return JobFilters(
             state=JobState(chosen["state"]) if "state" in chosen else None,

@@ -63,7 +63,7 @@ def tells_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., H
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    """To see needs view_job, to cancel or retry change_job, to start a task add_job; what the task asks for comes on top."""
+    """To see needs view_job, to cancel or retry change_job, to start a task add_job, beside the task's own permission."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Pausing, resuming and purging a queue from the admin: which steps are offered, asking, doing and telling."""
+"""Pausing, resuming and purging a queue from the admin: offered steps, confirmation, action and message."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def offered_steps(queue: QueueStats, user: Any) -> list[dict[str, Any]]:
 
 
 def step_and_tell(request: HttpRequest, step: QueueStep, name: str, reason: str) -> None:
-    """Take the step and tell the user what came of it."""
+    """Take the step and show the user the outcome."""
     count = step.service(name=name, user=request.user, reason=reason, now=timezone.now())
     if step.verb == "purge":
         text = ngettext("%d waiting job was cancelled.", "%d waiting jobs were cancelled.", count or 0) % (count or 0)

@@ -15,7 +15,7 @@ LATE_HEARTBEAT_SECONDS = 10
 
 
 def queue_context(user: Any) -> dict[str, Any]:
-    """`queues`, `queue_rows` and `worker_rows` for the template queues.html, with what `user` may do. Raises RedisError."""
+    """`queues`, `queue_rows` and `worker_rows` for queues.html, with the steps open to `user`. Raises RedisError."""
     queues = queue_stats()
     workers = list_workers()
     names = user_names({queue.pause["by"] for queue in queues if queue.pause.get("by")})
@@ -37,7 +37,7 @@ def queue_context(user: Any) -> dict[str, Any]:
 
 
 def pause_text(pause: dict[str, Any], names: dict[int, str]) -> str:
-    """Since when a queue is paused, by whom and why."""
+    """Pause of a queue: its time, user and reason."""
     if not pause:
         return ""
     since = format_ago(parse_datetime(pause.get("at") or ""))

@@ -62,7 +62,7 @@ def job_url(job_id: Any) -> str:
 
 
 def job_rows(jobs: list[JobView]) -> list[JobRow]:
-    """Rows for a list, with one query for the names of all who asked for them."""
+    """Rows for a list, with one query for the names of all requesters."""
     names = user_names({job.requested_by_id for job in jobs if job.requested_by_id})
     return [job_row(job, names) for job in jobs]
 
@@ -113,7 +113,7 @@ def call_text(job: JobView) -> str:
 
 
 def progress_of(job: JobView) -> Progress | None:
-    """Progress as text and, where the total is known, percent; None where the job told none."""
+    """Progress as text and, where the total is known, percent; None without progress."""
     if not job.progress:
         return None
     current, total = job.progress.get("current") or 0, job.progress.get("total")
@@ -124,7 +124,7 @@ def progress_of(job: JobView) -> Progress | None:
 
 
 def timeline(job: JobView) -> list[Step]:
-    """Created, due, started and finished, each with what lies between it and the one before."""
+    """Created, due, started and finished, each with the time since the one before."""
     steps = [Step(_("Created"), job.created_at, "", "")]
     if job.due_at and job.due_at != job.created_at:
         steps.append(Step(_("Due"), job.due_at, "", "info"))

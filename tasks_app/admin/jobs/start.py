@@ -44,7 +44,7 @@ def task_facts(task: Task[Any, Any]) -> TaskFacts:
 
 
 class StartTaskForm(forms.Form):
-    """`arguments()` gives what was filled in: (args, kwargs), already accepted by the task's ArgumentChecker."""
+    """`arguments()` returns the input as (args, kwargs), already accepted by the task's ArgumentChecker."""
 
     def __init__(self, task: Task[Any, Any], data: Any = None) -> None:
         super().__init__(data, prefix="arg")

@@ -1,4 +1,4 @@
-"""Cancelling, retrying and starting one job: each does it, tells the user what came of it, and returns where to go next."""
+"""Cancelling, retrying and starting one job: each acts, shows the user the outcome, and returns the next address."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ReasonForm(forms.Form):
 
 
 def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
-    """Cancel, tell the user what came of it, and return where to go next."""
+    """Cancel, show the user the outcome, and return the next address."""
     try:
         state = cancel_job(job_id=job.id, user=request.user, reason=reason)
     except JobAlreadyFinished as error:
@@ -50,7 +50,7 @@ def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
 
 
 def run_now_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
-    """Let a waiting job start at once, tell the user, and return where to go next."""
+    """Start a waiting job at once, show the user the outcome, and return the next address."""
     try:
         run_job_now(job_id=job.id, user=request.user, reason=reason)
     except JobNotWaiting as error:
@@ -67,7 +67,7 @@ def run_now_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
 
 
 def retry_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
-    """Make a new job of the same call, tell the user, and return where to go next."""
+    """Make a new job of the same call, show the user the outcome, and return the next address."""
     try:
         new_id = retry_job(job_id=job.id, user=request.user, reason=reason)
     except JobStillLive as error:

@@ -51,7 +51,7 @@ class StatisticsSerializer(serializers.Serializer[Any]):
 
 
 class DeviceStatisticsView(ApiView):
-    """Tells a device's figures, or computes them."""
+    """Figures of a device: the cached ones, or a job that computes them."""
 
     rights = {"POST": Right(FleetRole.OPERATOR, "tasks_app.view_position")}
 

@@ -1,4 +1,4 @@
-"""The odometer of a device: set to what the one in the vehicle shows."""
+"""The odometer of a device, set to the reading of the vehicle's own."""
 
 from __future__ import annotations
 

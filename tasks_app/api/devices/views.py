@@ -1,4 +1,4 @@
-"""Devices: what they are, what is known of each, and which are near a place."""
+"""Devices, their states, and the nearest ones to a place."""
 
 from __future__ import annotations
 

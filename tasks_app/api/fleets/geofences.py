@@ -1,4 +1,4 @@
-"""Geofences: looked at by members of the fleet, kept by its managers, and who is inside one now."""
+"""Geofences: visible to members of the fleet, edited by its managers; and the devices inside one."""
 
 from __future__ import annotations
 

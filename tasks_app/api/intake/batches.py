@@ -74,7 +74,7 @@ class RejectedSerializer(serializers.Serializer[Any]):
 
 
 class BatchAcceptedSerializer(EnqueuedSerializer):
-    """The job, and what became of the fixes."""
+    """The job, and the outcome of the fixes."""
 
     accepted = serializers.IntegerField()
     unknown_quantities = unknown_field()
@@ -212,7 +212,7 @@ def rejected_body(rejected: list[RejectedFix]) -> dict[str, Any]:
 
 
 def _known_part(item: dict[str, Any]) -> dict[str, Any]:
-    """The item without keys nobody reads: they are not checked, and one that cannot be stored would cost the whole batch."""
+    """The item without unknown keys: they are not checked, and one that cannot be stored would cost the whole batch."""
     return item if item.keys() <= POSITION_KEYS else {key: item[key] for key in item.keys() & POSITION_KEYS}
 
 

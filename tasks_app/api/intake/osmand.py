@@ -150,7 +150,7 @@ def _form(body: bytes) -> dict[str, list[str]]:
 
 
 def _unreadable(holder: Device | None, raw: _Raw, error: BodyError, received_at: datetime) -> HttpResponse:
-    """Kept aside for a device that proved who it is; whoever did not is told."""
+    """Quarantine the body of an authenticated device; others get the error."""
     if holder is None or error.code in IDENTITY_CODES:
         raise bad_body(error) from error
     entry = QuarantineEntry(error.code, error.detail, raw.text, holder.unique_id)

@@ -1,4 +1,4 @@
-"""`/ingest/owntracks`: the OwnTracks apps in HTTP mode. The answer is a JSON list, empty as there is nothing to tell them.
+"""`/ingest/owntracks`: the OwnTracks apps in HTTP mode. The answer is an empty JSON list.
 
 An app repeats whatever is not answered 2xx before anything newer. So, as for other phones, only what its owner can correct
 and what passes by itself is refused; what cannot be right, and what is encrypted, is kept aside.
@@ -84,7 +84,7 @@ class OwnTracksAliasView(OwnTracksView):
 
 
 def _keep_unreadable(holder: Device | None, body: bytes, error: BodyError, received_at: datetime) -> None:
-    """Keep a body aside for a device that proved who it is. Raises ApiError for others."""
+    """Quarantine the body of an authenticated device. Raises ApiError for others."""
     if holder is None:
         raise bad_body(error) from error
     entry = QuarantineEntry(error.code, error.detail, body, holder.unique_id)

@@ -97,7 +97,7 @@ def _items(body: bytes) -> list[object]:
 
 
 def _sender(request: Request, holder: Device | None, items: list[object], now: datetime) -> Device:
-    """The holder of the key; without one, whom the first position names. Raises ApiError and as `sender_named`."""
+    """The holder of the key; without one, the device of the first position. Raises ApiError and as `sender_named`."""
     if holder is not None:
         count_device(holder, len(items))
         return holder
@@ -128,7 +128,7 @@ def _of_device(item: object, device: Device) -> object:
 
 
 def _rejected(mine: list[object], refused: list[RejectedFix]) -> list[RejectedFix]:
-    """All refusals by their place in the body; `refused` counts only what was parsed."""
+    """All refusals by their place in the body; `refused` counts parsed items only."""
     places = [place for place, item in enumerate(mine) if not isinstance(item, RejectedFix)]
     foreign = [
         RejectedFix(place, one.code, one.detail) for place, one in enumerate(mine) if isinstance(one, RejectedFix)

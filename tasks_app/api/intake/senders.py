@@ -60,7 +60,7 @@ def key_holder(request: Request, path_key: str = "") -> Device | None:
 
 
 def sender_named(request: Request, holder: Device | None, unique_id: str) -> Device | None:
-    """The device that speaks, by the identifier in its message; None for one nobody knows.
+    """The sending device by the identifier in its message; None for an unknown one.
 
     Raises PermissionDenied when the key is another device's, AuthenticationFailed when the device has a key and did not
     send it, Throttled.
@@ -116,7 +116,7 @@ def server_of_token(request: Request) -> None:
 
 
 def active_device_named(request: Request, unique_id: str) -> Device | None:
-    """The device a trusted server speaks of; None for one nobody knows. Raises PermissionDenied."""
+    """The device named by a trusted server; None for an unknown one. Raises PermissionDenied."""
     device = device_named(unique_id)
     return None if device is None else _active(request, device)
 

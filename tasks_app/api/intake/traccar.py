@@ -1,4 +1,4 @@
-"""`/ingest/traccar`: what a Traccar server forwards, each position and each event in a request of its own."""
+"""`/ingest/traccar`: messages forwarded by a Traccar server, one position or event in each request."""
 
 from __future__ import annotations
 

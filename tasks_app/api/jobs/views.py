@@ -1,4 +1,4 @@
-"""Jobs: the list, one of them, and what can be done to it."""
+"""Jobs: the list, one job, and its actions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class JobListQuery(PageQuery):
 
 
 class CancelledSerializer(serializers.Serializer[Any]):
-    """The state after a cancellation: `cancelled`, or `running` while the job is being told to stop."""
+    """The state after a cancellation: `cancelled`, or `running` while the job is being stopped."""
 
     task_id = serializers.UUIDField()
     state = serializers.CharField()

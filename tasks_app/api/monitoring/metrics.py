@@ -1,4 +1,4 @@
-"""Figures for Prometheus, read from Redis and PostgreSQL when they are asked for, so that any web process tells the same."""
+"""Figures for Prometheus, read from Redis and PostgreSQL on each request, so that all web processes give the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules: what runs when. Staff with the model permissions; only tasks that may be scheduled."""
+"""Schedules, for staff with the model permissions; only tasks that may be scheduled."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def _schedule(schedule_id: int) -> Schedule:
 
 
 def _stored(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
-    """Write what the body says into the row and save it. Raises serializers.ValidationError."""
+    """Write the body's values into the row and save it. Raises serializers.ValidationError."""
     readers: dict[str, Any] = {
         "args": format_args,
         "kwargs": format_kwargs,

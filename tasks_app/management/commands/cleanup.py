@@ -1,4 +1,4 @@
-"""`manage.py cleanup NAME`: runs one cleanup here and now, without a job, and prints what it did."""
+"""`manage.py cleanup NAME`: runs one cleanup here and now, without a job, and prints its counts."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         listing.add_argument("--task")
         listing.add_argument("--search", help=_("Part of the task, the arguments or the error; or a job id."))
         listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
-        showing = steps.add_parser("show", help=_("Table of all fields of one job."))
+        showing = steps.add_parser("show", help=_("Everything about one job."))
         showing.add_argument("ids", nargs=1, metavar="ID")
         cancelling = steps.add_parser("cancel", help=_("Cancel waiting jobs at once, tell running ones to stop."))
         retrying = steps.add_parser("retry", help=_("Make a new job of each finished one."))
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         self._each(options, act)
 
     def _each(self, options: dict[str, Any], act: Callable[[UUID, str], dict[str, str]]) -> None:
-        """Do it to each id; tell what came of each; fail in the end when one was refused."""
+        """Act on each id and print each outcome; fail in the end when one was refused."""
         reason = operator_reason(options["reason"])
         results: list[dict[str, str]] = []
         for job_id in dict.fromkeys(_job_id(text) for text in options["ids"]):

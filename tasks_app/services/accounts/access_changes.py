@@ -1,4 +1,4 @@
-"""Telling web processes that somebody's access may have changed: they ask the database at once, not at their next round.
+"""Notice to web processes of changed access: they ask the database at once instead of at their next round.
 
 The message of the group: {"type": "access.changed", "user_id": 7}, 0 for everybody.
 """
@@ -22,7 +22,7 @@ EVERYBODY = 0
 
 
 def announce_access(user_id: int) -> None:
-    """Tell it after the commit. A Redis that is away is logged, never raised: it is asked every second all the same."""
+    """Publish it after the commit. A Redis that is away is logged, never raised: access is checked every second anyway."""
     transaction.on_commit(partial(_publish, user_id), robust=True)
 
 

@@ -56,7 +56,7 @@ def _end_sessions(user: User) -> None:
 
 
 def keep_what_they_did(user: User) -> None:
-    """Before `user` goes: hand all that says who did something over to a former user of that name, who can do nothing.
+    """Hand the audit records of `user` over to a former user of that name without any rights, before the deletion.
 
     Raises ProtectedError for a former user of whom something still tells.
     """
@@ -77,17 +77,17 @@ def keep_what_they_did(user: User) -> None:
 
 
 def is_former(user: User) -> bool:
-    """Whether this is what stayed of a deleted user."""
+    """Whether this is the stand-in of a deleted user."""
     return re.search(_FORMER_NAME, user.get_username()) is not None
 
 
 def has_acts(user: User) -> bool:
-    """Whether something tells what this user did."""
+    """Whether any audit record names this user."""
     return any(rows.exists() for rows, _field in _acts_of(user))
 
 
 def remove_forgotten_users() -> int:
-    """Remove former users of whom nothing tells any more. Returns how many."""
+    """Remove former users without audit records. Return their number."""
     former = User.objects.filter(username__regex=_FORMER_NAME)
     forgotten = [user.pk for user in former if not has_acts(user)]
     User.objects.filter(pk__in=forgotten).delete()
@@ -95,7 +95,7 @@ def remove_forgotten_users() -> int:
 
 
 def _acts_of(user: User) -> Iterator[tuple[QuerySet[Any], str]]:
-    """Rows that say what `user` did, with the column that does.
+    """Audit records of `user`, each queryset with its user column.
 
     They are the admin's log, jobs, and every row that outlives its user (SET_NULL); what goes along (CASCADE) is the
     user's own, like memberships and notifications.

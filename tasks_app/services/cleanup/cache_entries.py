@@ -1,4 +1,4 @@
-"""Entries of our cache that nobody used in a while. The queues live on the same server: their keys are out of reach."""
+"""Clean-up of unused cache entries. The queues live on the same server: their keys are out of reach."""
 
 from __future__ import annotations
 

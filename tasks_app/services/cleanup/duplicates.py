@@ -1,4 +1,4 @@
-"""The same fix told twice, by two sources whose clocks or roundings differ a little; and, where wished, fixes of standing.
+"""Clean-up of near duplicates, from two sources whose clocks or roundings differ, and optionally of fixes while standing.
 
 Exactly equal ones cannot be stored (device and fix time are the key).
 """

@@ -1,4 +1,4 @@
-"""Retention of everything that is only looked back at: what was kept out, what staff did, imports, archives, sizes."""
+"""Retention of history: filtered fixes, audit records, imports, archives, sizes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _KINDS: tuple[tuple[str, str, _Rows], ...] = (
 
 
 def remove_old_history(*, now: datetime, dry_run: bool = False, max_seconds: float | None = None) -> dict[str, Any]:
-    """Remove what is older than its retention setting; archives of positions with their files.
+    """Remove rows older than their retention setting; archives of positions with their files.
 
     Returns the figures of the run. Raises JobCancelled.
     """

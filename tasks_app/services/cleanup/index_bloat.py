@@ -37,7 +37,7 @@ _INVALID = r"""
 
 @dataclass(frozen=True, slots=True)
 class IndexFigures:
-    """One B-tree. `row_bytes` is the mean width of its columns, None where nobody analyzed them."""
+    """One B-tree. `row_bytes` is the mean width of its columns, None before the first ANALYZE."""
 
     name: str
     table: str

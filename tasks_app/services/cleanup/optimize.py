@@ -52,7 +52,7 @@ class TableFigures:
 def optimize_tables(
     *, now: datetime, dry_run: bool = False, force: bool = False, max_seconds: float | None = None
 ) -> dict[str, Any]:
-    """VACUUM (with ANALYZE) the tables with many dead rows, ANALYZE those that changed much, REINDEX what is bloated.
+    """VACUUM (with ANALYZE) the tables with many dead rows, ANALYZE those that changed much, REINDEX bloated indexes.
 
     None of it holds up reading or writing; a table that someone has locked (autovacuum, say) is skipped. In business
     hours nothing is done unless `force`, and a run ends when they begin. Returns vacuum, analyze, reindex, skipped

@@ -1,4 +1,4 @@
-"""Files in the storage whose row is gone."""
+"""Clean-up of stored files without a row."""
 
 from __future__ import annotations
 

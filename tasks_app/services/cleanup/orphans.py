@@ -85,7 +85,7 @@ def _remove_orphaned_positions(run: Run) -> int:
 
 
 def _orphaned_device_ids(name: str) -> list[int]:
-    """Devices come before their positions: who is missing after the positions were seen was deleted, not just made."""
+    """Devices come before their positions: one missing after the positions were seen was deleted, not just made."""
     stored = set(stored_device_ids(name))
     return sorted(stored - set(Device.objects.filter(pk__in=stored).values_list("pk", flat=True)))
 

@@ -58,11 +58,11 @@ class ArchiveFailed(RuntimeError):
 
 
 class ArchiveDamaged(PermanentError):
-    """The file is gone, or is not what was written. Nothing was restored."""
+    """The file is gone or damaged. Nothing was restored."""
 
 
 class _Hashed:
-    """A file that hashes what is written to it, and stops the archive of a cancelled job."""
+    """A file that hashes its contents, and stops the archive of a cancelled job."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.sha256 = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""One day of positions, that is one partition: what of it is kept, and deleting the rest in batches.
+"""One day of positions, that is one partition: its plan, and deleting rows in batches.
 
 Kept are, of every device, its last known position (that of its DeviceState) and those at whose time an event of the
 device occurred; and everything of devices whose days to keep are not over.
@@ -104,7 +104,7 @@ def stored_device_ids(name: str) -> list[int]:
 
 
 def plan_day(name: str, day: date, going: list[int], staying: list[int]) -> DayPlan:
-    """Count what goes and what stays."""
+    """Count the rows to delete and to keep."""
     total = count_rows(name)
     plan = DayPlan(
         name, day, going, staying, 0, 0, int(scalar("SELECT pg_total_relation_size(%s::regclass)", f'"{name}"'))
@@ -124,13 +124,13 @@ def count_rows(name: str) -> int:
 
 
 def copy_kept(plan: DayPlan, target: str) -> None:
-    """Copy what is kept of the day into `target`."""
+    """Copy the kept rows of the day into `target`."""
     with connection.cursor() as cursor:
         cursor.execute(_COPY_KEPT.format(name=plan.name, target=target), plan.bounds)
 
 
 def lacks_kept(plan: DayPlan, staying: Sequence[int], target: str | None) -> bool:
-    """Whether the partition holds something to be kept that `target` (None: nothing) does not hold.
+    """Whether the partition holds a row to keep that `target` (None: empty) lacks.
 
     `staying` are devices whose positions stay. Asked while nobody can write, so it costs references, not positions.
     """
@@ -139,13 +139,13 @@ def lacks_kept(plan: DayPlan, staying: Sequence[int], target: str | None) -> boo
 
 
 def copy_going(plan: DayPlan, target: str) -> None:
-    """Make the table `target` of what goes of the day."""
+    """Make the table `target` of the rows to delete."""
     with connection.cursor() as cursor:
         cursor.execute(_COPY_GOING.format(name=plan.name, target=target), plan.bounds)
 
 
 def delete_going(plan: DayPlan, run: Run, *, copied_to: str | None = None) -> int:
-    """Delete what goes of the day page range by page range, with a pause after each half as long as it took.
+    """Delete rows of the day page range by page range, with a pause after each half as long as it took.
 
     With `copied_to` exactly the rows that are in that table. Returns how many went; raises JobCancelled in between.
     """

@@ -145,13 +145,13 @@ class _Removal:
         return self._take_out(plan)
 
     def _device_ids(self, name: str) -> list[int]:
-        """Whose positions may be in this partition. Where all go alike it is not asked: that reads more than dropping does."""
+        """Devices that may have positions in this partition. Not queried where all go alike: it reads more than dropping."""
         if self.policy.by_device or self.only_device is not None:
             return stored_device_ids(name)
         return list(Device.objects.order_by("pk").values_list("pk", flat=True))
 
     def _take_out(self, plan: DayPlan) -> bool:
-        """Drop the partition, or put one with what is kept in its place."""
+        """Drop the partition, or replace it by one with the kept rows."""
         if not self.run.dry_run:
             going = self._detach(plan)
             if going is None:
@@ -165,7 +165,7 @@ class _Removal:
         return True
 
     def _detach(self, plan: DayPlan) -> str | None:
-        """The name of what was taken out, archived where that is wished; None, and no archive, where it may not go now."""
+        """Detach and, where configured, archive the partition; return its name, None where it may not go now."""
         archive = archive_table(plan.name, plan.day, now=self.now) if self.archives else None
         going = self._detach_archived(plan)
         if going is None and archive is not None:
@@ -204,20 +204,20 @@ class _Removal:
         self.run.add(_TABLE, deleted, int(plan.going_bytes * deleted / max(1, plan.rows)))
 
     def _finish(self, going: str, day: date) -> None:
-        """Archive (once more, where rows came in after the first time) and drop what is no part of the table any more."""
+        """Archive (again, where rows came in after the first time) and drop the detached partition."""
         if self.archives and not is_archived(going, day):
             archive_table(going, day, now=self.now)
         drop_going(going)
 
     def _may_go(self, plan: DayPlan, replacement: str | None) -> bool:
-        """Asked while nobody can write: since the day was looked at, a report of it may have been asked for."""
+        """Checked under the lock: a report of the day may have been requested since it was planned."""
         return not self._is_needed(plan.day) and not lacks_kept(plan, self._staying(plan.day), replacement)
 
     def _is_needed(self, day: date) -> bool:
         return any(first <= day <= last for first, last in _needed_ranges(self.now))
 
     def _staying(self, day: date) -> Sequence[int]:
-        """Devices whose positions of this day stay by policy, as it is at this moment."""
+        """Devices whose positions of this day stay by the current policy."""
         self.policy = self._read_policy()
         if self.policy.only_device is None and self._default_goes(day):
             known: Any = self.policy.by_device
@@ -233,7 +233,7 @@ class _Removal:
 
 
 def _needed_ranges(now: datetime) -> list[tuple[date, date]]:
-    """First and last UTC day of what somebody still needs: reports and roll-ups to be made, archives that were restored."""
+    """First and last UTC day still in use: by reports and roll-ups to be made, or restored archives."""
     dirty = DirtyDay.objects.filter(marked_at__gt=now - ROLL_UP_WITHIN).values_list("day", flat=True).distinct()
     restored = PositionArchive.objects.filter(restored_until__gt=now).values_list("day", flat=True)
     answers: list[Any] = needed_positions_asked.send(sender="tasks_app")

@@ -53,14 +53,14 @@ class Run:
         return False
 
     def add(self, table: str, rows: int, size_bytes: int = 0) -> None:
-        """Count what went of a table."""
+        """Count deleted rows of a table."""
         entry = self.tables.setdefault(table, {"rows": 0, "bytes": 0})
         entry["rows"] += rows
         entry["bytes"] += size_bytes
 
     @contextmanager
     def interruptible(self, *, at_window_end: bool = True) -> Iterator[None]:
-        """Around statements that may take long: PostgreSQL is told to stop them on cancellation and at the window's end.
+        """Context of long statements: PostgreSQL stops them on cancellation and at the window's end.
 
         At the window's end the block ends early, without an error. Raises JobCancelled.
         """
@@ -97,7 +97,7 @@ class Run:
 def run_exclusively(
     name: str, work: Callable[[Run], dict[str, Any]], *, dry_run: bool = False, max_seconds: float | None = None
 ) -> dict[str, Any]:
-    """Do `work` unless a run of that name goes on anywhere; return what it says, with the figures of its Run.
+    """Do `work` unless a run of that name goes on anywhere; return its result with the figures of its Run.
 
     Beside another run it is {"skipped": "already running"}. Raises InvalidLimit for an impossible `max_seconds`.
     """
@@ -149,7 +149,7 @@ def cutoff(now: datetime, days: int, *, name: str = "days_to_keep") -> datetime:
 
 
 def delete_in_batches(queryset: QuerySet[Any], run: Run, *, order_by: str = "pk", batch_rows: int = BATCH_ROWS) -> int:
-    """Delete these rows, oldest in `order_by` first, one transaction per batch; return how many went (or would).
+    """Delete these rows, oldest in `order_by` first, one transaction per batch; return the number deleted (or that would be).
 
     What refers to them follows its own `on_delete`. Raises JobCancelled between two batches.
     """

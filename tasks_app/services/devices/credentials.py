@@ -1,4 +1,4 @@
-"""Keys with which devices prove who they are: shown once, stored as a hash."""
+"""Keys that authenticate devices: shown once, stored as a hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class KeyExists(Exception):
 
 
 def issue_key(*, device: Device, rotate: bool = False) -> str:
-    """A new key of the device, which nobody can be shown again. Raises KeyExists unless `rotate`.
+    """Issue a new key of the device, which cannot be shown again. Raises KeyExists unless `rotate`.
 
     A former key is refused from now on.
     """

@@ -95,7 +95,7 @@ def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int
 
 
 def refresh_days(devices: Iterable[Device], first: date, last: date, *, now: datetime) -> int:
-    """Compute what is dirty of these devices from the day before `first` to the one after `last`; return how many days.
+    """Compute dirty days of these devices from the day before `first` to the one after `last`; return their number.
 
     Whoever reads roll-ups of a range calls this before, so that they contain every fix stored by now.
     """
@@ -131,7 +131,7 @@ def _first_whole_day(device: Device, oldest: datetime) -> date:
 
 
 def _claim(dirty_ids: Sequence[int]) -> list[tuple[Device, list[DirtyDay]]]:
-    """Take these dirty days, whoever had claimed them; by device."""
+    """Claim these dirty days, also from other claims; by device."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [list(dirty_ids)])
         claimed = [row[0] for row in cursor.fetchall()]
@@ -166,7 +166,7 @@ def _stretches(days: Sequence[date]) -> list[list[date]]:
 
 
 def _compute_days(device: Device, days: list[date], now: datetime) -> list[float]:
-    """Compute consecutive days, and their neighbours where those are told otherwise now; by how many meters each changed."""
+    """Compute consecutive days, and neighbours that change with them; return the change of each in meters."""
     drive = _read(device, days)
     before, after = _fix_before(device, drive), _fix_after(device, drive)
     changes = _write(device, days, drive, (before, after), now)
@@ -184,7 +184,7 @@ def _read(device: Device, days: Sequence[date]) -> Drive:
 def _stale_neighbours(
     device: Device, days: Sequence[date], drive: Drive, before: datetime | None, after: datetime | None
 ) -> list[date]:
-    """Days with a roll-up that was computed without what these days' fixes tell of them."""
+    """Neighbouring days whose roll-up was computed without the fixes of these days."""
     zone, stale = device.fleet.zone, []
     inside = _fixes_of(drive, drive.start, drive.end)
     known = DeviceDay.objects.filter(device=device)

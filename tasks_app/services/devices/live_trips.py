@@ -60,7 +60,7 @@ class _Findings:
 
 
 def record_trips(*, now: datetime) -> dict[str, int]:
-    """Tell of the trips that began or ended since the last time; return {"devices", "started", "ended"}."""
+    """Record the trips that began or ended since the last run; return {"devices", "started", "ended"}."""
     silent_before = now - timedelta(seconds=MotionRules.max_gap_seconds)
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [silent_before, MAX_DEVICES])
@@ -114,7 +114,7 @@ def _from(steps: Steps, begin: int, *, is_last: bool) -> Timeline:
 
 
 def _context_from(fixes: Track, open_from_seconds: float, device: Device) -> datetime:
-    """From where fixes have to be read so that those from `open_from_seconds` on say what the whole track says."""
+    """Start of the fixes to read, so that those from `open_from_seconds` on give the result of the whole track."""
     rules = motion_rules(device.kind)
     sends_speeds = not np.isnan(fixes.speeds_kph).any()
     around = open_from_seconds - (rules.sent_reach_seconds if sends_speeds else rules.reach_seconds)

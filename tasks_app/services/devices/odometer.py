@@ -1,4 +1,4 @@
-"""The odometer of a device: moved by its roll-ups, so that it counts what reports call driven (docs/adr/), or set by hand."""
+"""The odometer of a device: moved by its roll-ups, so that it counts the distance of reports (docs/adr/), or set by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks_app.services.transactions import run_in_transaction
 
 
 def set_odometer(device: Device, meters: float, *, now: datetime) -> DeviceState:
-    """Make `meters` the present reading of the device, to which what it drives from now on is added.
+    """Set the present reading of the device to `meters`; distance driven from now on is added.
 
     What came before is rolled up first, or it would be added afterwards.
     """

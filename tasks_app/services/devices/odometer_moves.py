@@ -1,4 +1,4 @@
-"""Writing the odometer, apart from what the pipeline writes of a state. Inside the caller's transaction."""
+"""Writing the odometer, apart from the pipeline's writes of a state. Inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def move_odometer(device: Device, meters: float) -> None:
 
 
 def save_reading(device: Device, reading: Callable[[float], float]) -> DeviceState:
-    """Replace the odometer as the next version of the state, which is made where it is missing, and tell live viewers.
+    """Replace the odometer as the next version of the state, which is created where missing, and notify live viewers.
 
     The row is locked until the transaction ends, and the pipeline locks it before it marks days as dirty: whoever holds
     dirty days has to come here first.

@@ -1,4 +1,4 @@
-"""Maintenance plans: checked against odometer, engine hours and calendar, told once per status, marked as done."""
+"""Maintenance plans: checked against odometer, engine hours and calendar, with one event per status, marked as done."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def status_of(last_seen_at: datetime | None, *, silent_minutes: float, now: date
 
 
 def change_status(state: DeviceState, status: DeviceStatus, *, now: datetime) -> Event | None:
-    """Set `status` on a locked, unsaved state; the unsaved event of it, None where nobody needs to hear of it."""
+    """Set `status` on a locked, unsaved state; return its unsaved event, None where no event is needed."""
     before, state.status = state.status, status
     if status == DeviceStatus.OFFLINE:
         state.offline_since = state.offline_since or state.last_seen_at or now
@@ -45,7 +45,7 @@ def change_status(state: DeviceState, status: DeviceStatus, *, now: datetime) ->
 
 
 def check_offline(*, now: datetime) -> dict[str, int]:
-    """Find the devices that fell silent, set them offline and record one event each; end what they were in."""
+    """Find the devices that fell silent, set them offline and record one event each; end their open episodes."""
     end_silent_episodes(now=now)
     return {"offline": run_in_transaction(lambda: _mark_silent(now))}
 
@@ -62,7 +62,7 @@ def silent_states(now: datetime) -> QuerySet[DeviceState]:
 
 
 def record_status_changes(states: list[DeviceState], events: list[Event]) -> None:
-    """Save locked states whose status changed, and tell of the events, inside the caller's transaction."""
+    """Save locked states whose status changed, and record the events, inside the caller's transaction."""
     for state in states:
         state.updated_at = timezone.now()
         state.version += 1

@@ -1,4 +1,4 @@
-"""Reading files of fixes into the position table: history, so nobody is alerted and no device counts as seen."""
+"""Import of files of fixes: history, so no alert is sent and no device counts as seen."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def import_file(
     user_id: int | None = None,
     skip: int = 0,
 ) -> None:
-    """Store the fixes of one file, 5 000 to a transaction, adding up in `summary` so that a break keeps what was done.
+    """Store the fixes of one file, 5 000 to a transaction, counted in `summary`; an interruption keeps the finished part.
 
     `device_id` stands for the one in the file; with `create_in_fleet` unknown devices are made there. `on_progress` gets
     the number of fixes since its last call. The format is found out unless `format_name` says it; `zone` is that of times

@@ -17,7 +17,7 @@ from tasks_app.services.positions import count_unknown
 def take_in(
     message: DeviceMessage, *, device: Device, source: FixSource, body: bytes | str, received_at: datetime
 ) -> None:
-    """Take in one message whose sender is entitled to speak for `device`; `body` is it as it came.
+    """Take in one message of an authenticated sender for `device`; `body` is the raw message.
 
     Raises BufferFull, redis.RedisError: the sender must try again.
     """

@@ -40,7 +40,7 @@ def quarantine_entries(
 
 
 def printable(body: bytes | str) -> str:
-    """A body as text PostgreSQL can store: shortened, what is no text replaced, the values of secrets left out."""
+    """A body as text PostgreSQL can store: shortened, undecodable bytes replaced, secrets left out."""
     # Cut with some room before looking for secrets, so that none is cut to something that is no longer recognised.
     text = body[: 4 * MAX_BODY_CHARACTERS]
     if isinstance(text, bytes):

@@ -1,4 +1,4 @@
-"""Devices nobody entered yet: added to one fleet by themselves, where INGEST_REGISTER_UNKNOWN names it, so many an hour."""
+"""Registration of unknown devices: into the fleet INGEST_REGISTER_UNKNOWN names, so many an hour."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TooManyNewDevices(RuntimeError):
 def register_unknown(
     *, unique_id: str, address: str | None, name: str = "", kind: DeviceKind = DeviceKind.OTHER
 ) -> Device | None:
-    """Add the device, without a key; None where that is not wanted.
+    """Add the device, without a key; None where registration is off.
 
     It is not wanted without the setting, for an identifier no tracker has, and once the fleet holds
     INGEST_REGISTER_MAX_DEVICES devices. `address` is the sender's, None for a server that proved who it is. Raises

@@ -64,7 +64,7 @@ def create_upload(
     file_format: str = "",
     time_zone: str = "UTC",
 ) -> PositionUpload:
-    """Keep the file and enqueue its import. Who may do so is for the caller to check. Raises InvalidUpload."""
+    """Keep the file and enqueue its import. The caller checks permissions. Raises InvalidUpload."""
     name = Path(file.name or "").name
     check_file(name, file.size, file_format)
     stored = default_storage.save(f"{UPLOAD_FOLDER}/{uuid4().hex}{''.join(Path(name).suffixes[-2:])[:20]}", file)
@@ -103,7 +103,7 @@ def check_file(name: str, size_bytes: int, file_format: str) -> None:
 
 
 def import_upload(*, upload_id: int, now: datetime) -> dict[str, Any]:
-    """The job behind import_positions_file: store what the file holds and remove it; return its counts and state.
+    """The job of import_positions_file: store the file's fixes and remove it; return its counts and state.
 
     Begun again (its worker died, the database was away) it goes on after the last chunk it has counted, and what was
     stored is never stored twice. Raises PermanentError for a file that cannot be read.
@@ -239,7 +239,7 @@ def _finish(upload: PositionUpload, state: UploadState, error: str, *, keep_file
 
 
 def _reason(error: BaseException, upload: PositionUpload) -> str:
-    """One sentence for whoever uploaded the file."""
+    """One sentence for the user who uploaded the file."""
     if isinstance(error, JobCancelled):
         return _("The import was cancelled; what was stored stays.")
     if isinstance(error, JobTimeout):

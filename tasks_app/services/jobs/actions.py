@@ -115,7 +115,7 @@ def _audit(job_id: UUID, task: str, verb: JobAction.Verb, user: Any, reason: str
 
 
 def is_known(job_id: UUID | str | None) -> bool:
-    """Whether this job lives, or ended and has its row: for sweepers that look for rows nobody works on."""
+    """Whether this job is live, or ended and has its row: for sweepers that look for abandoned rows."""
     if job_id is None:
         return False
     return live_jobs.find_live_job(client(), str(job_id)) is not None or Job.objects.filter(pk=job_id).exists()

@@ -1,4 +1,4 @@
-"""Cancelling and retrying many jobs in one step, each with its audit row; what cannot be done is told per job."""
+"""Cancelling and retrying many jobs in one step, each with its audit row; refusals are returned per job."""
 
 from __future__ import annotations
 

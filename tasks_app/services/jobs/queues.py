@@ -32,7 +32,7 @@ def resume_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> No
 
 
 def purge_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> int:
-    """Cancel every job that waits in the queue, queued or delayed; return how many. Running jobs go on.
+    """Cancel every waiting job of the queue, queued or delayed; return their number. Running jobs go on.
 
     The audit row counts what was cancelled, also when an error ends it half way. Of very many jobs the clusters write
     the last rows afterwards. Raises QueueNotFound, RedisError.

@@ -55,14 +55,14 @@ _STATES = "SELECT id::text, state FROM tasks_app_job WHERE id = ANY((SELECT %s::
 
 
 def store_finished(jobs: list[FinishedJob]) -> None:
-    """Write a row for each job; a job that has a row keeps it. Raises DatabaseError, and what encoding them raises."""
+    """Write a row for each job; a job that has a row keeps it. Raises DatabaseError and encoding errors."""
     _insert(jobs)
     if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED]:
         _tell(not_done)
 
 
 def _tell(jobs: list[FinishedJob]) -> None:
-    """Let other packages know. What goes wrong there is theirs: the rows are stored, and their sweepers find them."""
+    """Send the signal to other packages. Their errors are logged: the rows are stored, and their sweepers find them."""
     for receiver, answer in jobs_not_done.send_robust(sender=None, jobs=jobs):
         if isinstance(answer, Exception):
             logger.error("%s failed for jobs that ended", receiver, exc_info=answer)

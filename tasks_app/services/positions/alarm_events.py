@@ -27,7 +27,7 @@ _READ = frozenset({"alarm", "batteryLevel", "battery_level", "odometer", "hours"
 
 
 def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]) -> Found:
-    """The events of what the devices said; the states take over alarms, battery and the devices' own counters."""
+    """Return the events of the attributes; the states take over alarms, battery and the devices' own counters."""
     attributes, has_none = forward.columns.attributes, _READ.isdisjoint
     rows = enumerate(forward.rows.tolist())
     telling = {position: attributes[row] for position, row in rows if not has_none(attributes[row])}
@@ -36,7 +36,7 @@ def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_befo
 
 
 def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Event]:
-    """An event for each row stored now that carries a command's result, late ones too: no other event tells it."""
+    """An event for each row stored now that carries a command's result, late ones too: no other event carries it."""
     events = []
     for row in np.flatnonzero(new).tolist():
         if result := result_text(columns.attributes[row].get("result")):

@@ -1,4 +1,4 @@
-"""The fixes of one call, beside what is known of the devices that sent them."""
+"""The fixes of one call, aligned with their devices, filters and states."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: Sig
 
 
 def switched(now: SignArray, starts: IndexArray, before: SignArray) -> IndexArray:
-    """The rows at which what `carried` returned went from yes to no or back; the first word ever is no change."""
+    """Rows at which the result of `carried` switches; the first known value is no change."""
     earlier = np.empty_like(now)
     earlier[1:] = now[:-1]
     earlier[starts] = before

@@ -56,7 +56,7 @@ DEFAULT_FILTERS = FilterRules()
 
 
 def resolve_rules(*layers: Mapping[str, Any] | None) -> FilterRules:
-    """The rules of settings, the most particular layer first; what is None in all of them is the default."""
+    """The rules of settings, the most specific layer first; None in all of them means the default."""
     found: dict[str, Any] = {}
     for name in (one.name for one in fields(FilterRules)):
         found |= next(({name: layer[name]} for layer in layers if layer and layer[name] is not None), {})
@@ -172,7 +172,7 @@ class TrackFilter:
 
 
 def _has_changed(marks: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
-    """Whether a fix says something else than the one before; what it does not say has not changed."""
+    """Whether a mark differs from the fix before; a missing one has not changed."""
     return any(now is not None and now != then for now, then in zip_longest(marks, before))
 
 

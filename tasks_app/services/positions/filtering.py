@@ -73,7 +73,7 @@ def filters_of(devices: Sequence[KnownDevice]) -> list[FilterRules]:
 
 
 def compared_reasons(batch: Batch) -> Reasons:
-    """Which fixes are out when compared with the one kept before; moves `filter_memory` of the states on.
+    """Reasons to drop fixes by comparison with the one kept before; updates `filter_memory` of the states.
 
     A late first row is compared with the stored fix before it. What is stored already stays in, so that a batch that
     comes twice is filtered as before.

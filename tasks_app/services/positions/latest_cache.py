@@ -27,7 +27,7 @@ def invalidate_latest_positions(states: Iterable[State | DeviceState]) -> None:
 
 @transaction.atomic
 def renew_versions(device_ids: Collection[int]) -> None:
-    """Make what was computed of these devices (primary keys) old, though nothing came of them: they have other rules."""
+    """Invalidate cached figures of these devices (primary keys) without a new fix: their rules changed."""
     states = list(DeviceState.objects.filter(device__in=device_ids).order_by("device_id").select_for_update())
     for state in states:
         state.version += 1

@@ -1,4 +1,4 @@
-"""The rows of a batch that move devices forward, and what is collected on the way.
+"""The rows of a batch that move devices forward, and the changes collected on the way.
 
 Only fixes newer than a device's state count here: a late fix is history, it moves no marker and raises no event.
 """

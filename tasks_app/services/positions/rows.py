@@ -1,4 +1,4 @@
-"""Storing rows of positions: each (device, fix time) once, whoever sends it and however often."""
+"""Storing rows of positions: each (device, fix time) once, however often it is sent."""
 
 from __future__ import annotations
 

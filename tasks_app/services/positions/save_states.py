@@ -1,4 +1,4 @@
-"""Writing what a batch changed: events, states, and everybody who has to hear of it. Inside the caller's transaction."""
+"""Writing the changes of a batch: events, states and their publication. Inside the caller's transaction."""
 
 from __future__ import annotations
 

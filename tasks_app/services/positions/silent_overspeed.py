@@ -37,7 +37,7 @@ def end_event_data(end: OverspeedEnd) -> dict[str, Any]:
 
 
 def end_silent_episodes(*, now: datetime) -> int:
-    """End the episodes of devices nothing came from for half an hour; how many. One still too short leaves no trace.
+    """End the episodes of devices silent for half an hour; return their number. One still too short leaves no trace.
 
     Server time decides: a device that delivers what it buffered is not silent, however old its fixes are.
     """
