@@ -123,8 +123,8 @@ def find_theirs(trace: pandas.DataFrame, rules: MotionRules) -> Found:
     return Found(spans(stops), spans(legs[enough]), float(meters[enough].sum()))
 
 
-def epoch_seconds(moments: pandas.Series) -> npt.NDArray[np.float64]:
-    return (moments - pandas.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
+def epoch_seconds(timestamps: pandas.Series) -> npt.NDArray[np.float64]:
+    return (timestamps - pandas.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
 
 
 def spans(rows: pandas.DataFrame) -> list[Span]:

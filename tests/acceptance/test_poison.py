@@ -45,11 +45,11 @@ def test_every_poison_gets_one_row_and_every_innocent_one_run(tmp_path, staff):
         before = {child.pid for running in (cluster, reports) for child in running.children()}
         innocents = [probe.probe_note.delay(f"innocent {number}") for number in range(INNOCENTS // 2)]
         raised = [poison.poison_raise.delay(kind) for kind in poison.ERRORS]
-        told = [poison.poison_progress.delay(kind) for kind in poison.PROGRESS]
+        reporting = [poison.poison_progress.delay(kind) for kind in poison.PROGRESS]
         raised += [poison.poison_transaction.delay("block left by an error"), poison.poison_streams.delay()]
         innocents += [probe.probe_note.delay(f"innocent {number}") for number in range(INNOCENTS // 2, INNOCENTS)]
         assert {(row.state, row.attempt_count) for row in wait_for_rows(raised)} == {("failed", 1)}
-        assert {(row.state, row.result) for row in wait_for_rows(told)} == {("succeeded", "done")}
+        assert {(row.state, row.result) for row in wait_for_rows(reporting)} == {("succeeded", "done")}
         assert_each_ran_once(innocents)
         wait_until(
             lambda: client().hget(JobQueue("reports", client()).keys.job(str(retried)), "err"), what="its failure"

@@ -98,7 +98,7 @@ def test_an_idle_cluster_stops_at_once(start):
 
 
 @pytest.mark.parametrize(
-    ("moment", "number"),
+    ("stage", "number"),
     [
         ("loading", signal.SIGTERM),
         ("loading", signal.SIGINT),
@@ -106,12 +106,12 @@ def test_an_idle_cluster_stops_at_once(start):
         ("first job", signal.SIGINT),
     ],
 )
-def test_a_cluster_that_is_stopped_while_it_starts_stops_in_order(start, moment, number):
+def test_a_cluster_that_is_stopped_while_it_starts_stops_in_order(start, stage, number):
     jobs = ledger_job.enqueue_many([(0.01, "job")] * 20)
     with start() as cluster:
-        if moment == "loading":
+        if stage == "loading":
             wait_until(lambda: listens(cluster.process.pid), what="the first line of manage.py")
-        elif moment == "forking":
+        elif stage == "forking":
             wait_until(cluster.children, what="a first child")
         else:
             wait_until(lambda: read_marks("started"), what="a first job")

@@ -21,9 +21,9 @@ from tests.support.web import WebServer, running_web, session_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTEN = """() => {
-    window.told = [];
+    window.messages = [];
     const socket = new WebSocket(`ws://${location.host}/ws/live/`);
-    socket.onmessage = (event) => window.told.push(event.data);
+    socket.onmessage = (event) => window.messages.push(event.data);
 }"""
 
 
@@ -154,13 +154,13 @@ def test_two_people_see_their_own_fleet_and_not_the_others(browser, web, operato
     for visit in (ana, other):
         visit.open("admin:login")
         visit.page.evaluate(LISTEN)
-        visit.page.wait_for_function("() => window.told.length > 0")
+        visit.page.wait_for_function("() => window.messages.length > 0")
     drive(device, truck)
     event = Event.objects.create(device=truck, kind=EventKind.OVERSPEED, occurred_at=datetime.now(UTC))
     broadcast.announce([], [event])
-    ana.page.wait_for_function("() => window.told.join().includes('-23.55')")
-    other.page.wait_for_function("() => window.told.join().includes('overspeed')")
-    of_ana, of_bruno = (visit.page.evaluate("() => window.told.join()") for visit in (ana, other))
+    ana.page.wait_for_function("() => window.messages.join().includes('-23.55')")
+    other.page.wait_for_function("() => window.messages.join().includes('overspeed')")
+    of_ana, of_bruno = (visit.page.evaluate("() => window.messages.join()") for visit in (ana, other))
     assert "Van 1" in of_ana
     assert "Depot North" in of_ana
     assert "Truck 9" in of_bruno

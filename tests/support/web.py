@@ -78,8 +78,8 @@ class Live:
         """The first message from now on that tells this of the device."""
 
         def tells(message: dict[str, Any]) -> bool:
-            told = {one["id"]: one["state"] for one in message.get("devices", [])}.get(device.pk)
-            return told is not None and state.items() <= told.items()
+            state_now = {one["id"]: one["state"] for one in message.get("devices", [])}.get(device.pk)
+            return state_now is not None and state.items() <= state_now.items()
 
         return self.until(tells, seconds)
 

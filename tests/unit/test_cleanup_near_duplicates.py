@@ -34,7 +34,7 @@ def pairs(*fixes: tuple[float, float], device_id: int = 1, must_stay: float = -1
 
 def picked(found: list[Neighbours]) -> list[float]:
     keys = pick_near_duplicates(found, tolerance_meters=1.0, within=timedelta(seconds=1))
-    return [round((moment - START).total_seconds(), 1) for _device, moment in keys]
+    return [round((at - START).total_seconds(), 1) for _device, at in keys]
 
 
 @pytest.mark.parametrize(

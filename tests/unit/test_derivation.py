@@ -174,12 +174,12 @@ def test_the_first_fix_of_a_device_has_no_course():
     assert np.isnan(filled_courses(floats(NAN), found, floats(1), floats(1))).all()
 
 
-def microseconds(*moments):
-    return np.array([int(datetime.fromisoformat(one).timestamp() * 1e6) for one in moments], dtype=np.int64)
+def microseconds(*timestamps):
+    return np.array([int(datetime.fromisoformat(one).timestamp() * 1e6) for one in timestamps], dtype=np.int64)
 
 
 @pytest.mark.parametrize(
-    ("zone", "moments", "expected"),
+    ("zone", "timestamps", "expected"),
     [
         ("UTC", ["2026-11-20T23:59:59.999999Z", "2026-11-21T00:00Z"], ["2026-11-20", "2026-11-21"]),
         ("America/Sao_Paulo", ["2026-11-21T02:59:59Z", "2026-11-21T03:00Z"], ["2026-11-20", "2026-11-21"]),
@@ -194,8 +194,8 @@ def microseconds(*moments):
         ("UTC", ["1969-12-31T23:59Z"], ["1969-12-31"]),
     ],
 )
-def test_the_days_of_fixes_are_those_of_the_fleets_zone(zone, moments, expected):
-    times = microseconds(*moments)
+def test_the_days_of_fixes_are_those_of_the_fleets_zone(zone, timestamps, expected):
+    times = microseconds(*timestamps)
     found = local_days(times, index(*[0] * len(times)), [zone])
     assert [(number, str(day)) for number, day in found] == [(0, day) for day in expected]
 

@@ -31,8 +31,8 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def own(rules, *, seconds=0.0, latitude=-23.5, longitude=-46.6, accuracy=None, attributes=None, is_history=False):
-    moment = NOON + timedelta(seconds=seconds)
-    fix = Fix("van-1", moment, latitude, longitude, accuracy_meters=accuracy, attributes=attributes or {})
+    at = NOON + timedelta(seconds=seconds)
+    fix = Fix("van-1", at, latitude, longitude, accuracy_meters=accuracy, attributes=attributes or {})
     number = own_reasons(to_columns([fix], [1], [NOON]), [rules], is_history=is_history)[0]
     return None if number == KEEP else REASONS[number].value
 

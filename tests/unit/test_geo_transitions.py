@@ -29,8 +29,8 @@ def test_it_tells_enters_and_exits(inside, accuracy, previous, expected):
 
 def test_it_stays_where_it_was_near_the_border_when_a_tolerance_is_set():
     inside, distance = [1, 0, 1, 0, 0], [50, 3, 3, 3, 30]
-    told = transitions(inside, None, True, boundary_distance_meters=distance, tolerance_meters=10)
-    assert told == [(4, "exit")]
+    found_transitions = transitions(inside, None, True, boundary_distance_meters=distance, tolerance_meters=10)
+    assert found_transitions == [(4, "exit")]
 
 
 def test_it_handles_a_fleet_as_it_would_each_device_alone():
@@ -40,7 +40,7 @@ def test_it_handles_a_fleet_as_it_would_each_device_alone():
     accuracy = random.choice([5.0, 300.0, NAN], 160)
     previous = random.random((5, 7)) < 0.5
     found = fleet_transitions(inside, starts, previous, accuracy)
-    told = set(zip(found.told_rows.tolist(), found.columns.tolist(), found.entered.tolist(), strict=True))
+    found_transitions = set(zip(found.told_rows.tolist(), found.columns.tolist(), found.entered.tolist(), strict=True))
     expected = set()
     for device, (start, end) in enumerate(zip(starts, [1, 40, 41, 100, 160], strict=True)):
         for column in range(7):
@@ -50,8 +50,8 @@ def test_it_handles_a_fleet_as_it_would_each_device_alone():
                     member = inside[row, column]
                     expected.add((row, column, bool(member)))
             assert found.members[device, column] == member
-    assert told == expected
-    assert len(found.told_rows) == len(told)
+    assert found_transitions == expected
+    assert len(found.told_rows) == len(found_transitions)
 
 
 def test_it_tells_exits_before_enters_of_the_same_fix():

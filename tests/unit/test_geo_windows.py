@@ -22,7 +22,7 @@ def test_no_windows_mean_always():
 
 
 @pytest.mark.parametrize(
-    ("windows", "moment", "expected"),
+    ("windows", "timestamp", "expected"),
     [
         # 2026-11-20 is a Friday.
         (window("08:00", "18:00"), "2026-11-20T07:59:59", False),
@@ -46,8 +46,8 @@ def test_no_windows_mean_always():
         (window("08:00", "09:00") + window("17:00", "18:00"), "2026-11-20T17:30", True),
     ],
 )
-def test_windows_are_those_of_the_clock_on_the_wall(windows, moment, expected):
-    assert is_open(windows, at(moment), NEW_YORK) is expected
+def test_windows_are_those_of_the_clock_on_the_wall(windows, timestamp, expected):
+    assert is_open(windows, at(timestamp), NEW_YORK) is expected
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def own(**changes: Any):
 def traccar(*, position: dict[str, Any] | None = None, **members: Any):
     time = AT.isoformat(timespec="milliseconds")
     place = {"fixTime": time, "deviceTime": time, "latitude": 0.0, "longitude": 0.0, "valid": False}
-    told = {**place, "attributes": {"alarm": "sos"}, **(position or {})}
-    body = {"position": told, "device": {"uniqueId": "van-1"}, **members}
+    body_position = {**place, "attributes": {"alarm": "sos"}, **(position or {})}
+    body = {"position": body_position, "device": {"uniqueId": "van-1"}, **members}
     return parse_forward(json.dumps(body).encode(), now=NOW)
 
 

@@ -48,8 +48,8 @@ def tracks(fixes):
 
 def columns(found):
     rows = [
-        (moment.timestamp(), fix.latitude, fix.longitude, fix.speed_kph, fix.accuracy_meters, late)
-        for moment, (fix, late) in sorted(found.items())
+        (at.timestamp(), fix.latitude, fix.longitude, fix.speed_kph, fix.accuracy_meters, late)
+        for at, (fix, late) in sorted(found.items())
     ]
     return np.array(rows, dtype=float).T
 
@@ -140,10 +140,10 @@ def test_it_begins_the_day_at_midnight_of_the_zone():
 def test_it_goes_on_live_from_the_given_moment_over_midnight():
     start_at = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
     sent = list(islice(live_fixes(2, start_at=start_at), 9000))
-    moments = [sent_at for sent_at, _ in sent]
-    assert start_at <= moments[0] < start_at + timedelta(minutes=2)
-    assert moments == sorted(moments)
-    assert moments[-1] > start_at + timedelta(hours=15)
+    timestamps = [sent_at for sent_at, _ in sent]
+    assert start_at <= timestamps[0] < start_at + timedelta(minutes=2)
+    assert timestamps == sorted(timestamps)
+    assert timestamps[-1] > start_at + timedelta(hours=15)
     assert any(fix.speed_kph > 20 for _, fix in sent[:200])
 
 

@@ -77,7 +77,7 @@ def test_without_tls_the_same_host_is_enough(origin, host, allowed):
 
 def test_a_client_may_speak_so_often_and_then_slowly():
     rate = RateLimit(burst=3, per_second=1.0)
-    moments = [0, 0, 0, 0, 0.5, 1.1, 1.2, 10, 10, 10, 10]
-    assert [rate.allows(moment) for moment in moments] == [
+    times = [0, 0, 0, 0, 0.5, 1.1, 1.2, 10, 10, 10, 10]
+    assert [rate.allows(at) for at in times] == [
         True, True, True, False, False, True, False, True, True, True, False,
     ]  # fmt: skip

@@ -310,7 +310,7 @@ def at(clock: str, day: int = 23) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("begin", "end", "moment", "expected"),
+    ("begin", "end", "timestamp", "expected"),
     [
         ("22:00", "06:00", at("21:59"), None),
         ("22:00", "06:00", at("22:00"), at("06:00", 24)),
@@ -322,9 +322,9 @@ def at(clock: str, day: int = 23) -> datetime:
         ("12:00", "12:00", at("12:00"), None),
     ],
 )
-def test_quiet_hours_end_on_the_persons_clock(begin, end, moment, expected):
+def test_quiet_hours_end_on_the_persons_clock(begin, end, timestamp, expected):
     person = Person(ANA, SAO_PAULO, time.fromisoformat(begin), time.fromisoformat(end))
-    assert quiet_until(person, moment.astimezone(UTC)) == expected
+    assert quiet_until(person, timestamp.astimezone(UTC)) == expected
 
 
 def test_a_daily_digest_is_due_the_next_time_the_clock_shows_its_hour():
@@ -343,7 +343,7 @@ def test_quiet_hours_across_the_change_of_clocks_end_when_the_wall_says_so():
 
 
 @pytest.mark.parametrize(
-    ("moment", "expected"),
+    ("timestamp", "expected"),
     [
         (at("06:59"), None),
         (at("07:00"), at("07:00")),
@@ -351,5 +351,5 @@ def test_quiet_hours_across_the_change_of_clocks_end_when_the_wall_says_so():
         (at("10:01"), None),
     ],
 )
-def test_a_daily_time_is_due_for_a_while_after_the_clock_showed_it(moment, expected):
-    assert is_due_daily(time(7), SAO_PAULO, moment, within=timedelta(hours=3)) == expected
+def test_a_daily_time_is_due_for_a_while_after_the_clock_showed_it(timestamp, expected):
+    assert is_due_daily(time(7), SAO_PAULO, timestamp, within=timedelta(hours=3)) == expected

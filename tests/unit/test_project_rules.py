@@ -127,5 +127,5 @@ def _defaults_of_rules(tree: ast.AST) -> list[ast.expr]:
 
 
 def _means_rules(name: str, annotation: ast.expr | None) -> bool:
-    told = "" if annotation is None else ast.unparse(annotation)
-    return "MotionRules" in told or "KindRules" in told or (name in ("rules", "motion") and "Rule" in told)
+    text = "" if annotation is None else ast.unparse(annotation)
+    return "MotionRules" in text or "KindRules" in text or (name in ("rules", "motion") and "Rule" in text)

@@ -80,10 +80,10 @@ def scope_of(peer: str | None, kind: str = "http", **headers: str) -> dict[str, 
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])
-@pytest.mark.parametrize("told", ["https", "wss", "HTTPS", "http, https"])
-def test_a_trusted_proxy_tells_client_and_scheme(kind, scheme, told):
+@pytest.mark.parametrize("sent_scheme", ["https", "wss", "HTTPS", "http, https"])
+def test_a_trusted_proxy_tells_client_and_scheme(kind, scheme, sent_scheme):
     scope = scope_behind_proxy(
-        scope_of("10.0.0.1", kind, x_forwarded_for="198.51.100.1", x_forwarded_proto=told, host="a")
+        scope_of("10.0.0.1", kind, x_forwarded_for="198.51.100.1", x_forwarded_proto=sent_scheme, host="a")
     )
     assert (scope["client"][0], scope["scheme"]) == ("198.51.100.1", scheme)
     assert scope["headers"] == [(b"host", b"a")]
@@ -96,8 +96,8 @@ def test_anybody_else_tells_neither(kind, scheme):
 
 
 def test_a_proxy_may_be_trusted_for_the_scheme_alone():
-    told = {"x_forwarded_for": "198.51.100.1", "x_forwarded_proto": "https"}
-    scope = scope_behind_proxy(scope_of("127.0.0.2", **told), TrustedProxies.of(["127.0.0.0/8"]))
+    headers = {"x_forwarded_for": "198.51.100.1", "x_forwarded_proto": "https"}
+    scope = scope_behind_proxy(scope_of("127.0.0.2", **headers), TrustedProxies.of(["127.0.0.0/8"]))
     assert (scope["client"][0], scope["scheme"]) == ("127.0.0.2", "https")
 
 

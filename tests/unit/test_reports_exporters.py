@@ -277,10 +277,10 @@ def test_csv_times_follow_the_zone_through_its_changes(zone, expected, tmp_path)
 
 def test_times_with_milliseconds_before_1900_and_without_value(tmp_path):
     columns = [Column("at", "Time", ColumnKind.DATETIME), Column("n", "N", ColumnKind.INTEGER)]
-    moments = [datetime(2026, 3, 1, 3, 0, 0, 250_000, tzinfo=UTC), datetime(1890, 1, 1, 12, tzinfo=UTC), None]
-    table = table_of(days([[moment, 1] for moment in moments], columns=columns))
+    times = [datetime(2026, 3, 1, 3, 0, 0, 250_000, tzinfo=UTC), datetime(1890, 1, 1, 12, tzinfo=UTC), None]
+    table = table_of(days([[at, 1] for at in times], columns=columns))
     _header, *rows = read_csv(write("csv", table, tmp_path))
-    assert [datetime.fromisoformat(row[0]) if row[0] else None for row in rows] == moments
+    assert [datetime.fromisoformat(row[0]) if row[0] else None for row in rows] == times
     assert rows[0][0] == "2026-03-01T00:00:00.250-03:00"
 
 

@@ -33,10 +33,10 @@ def text_of_pdf(name: str, tmp_path) -> str:
     section = Section(
         "devices", name, [Column("name", name), Column("km", "km", ColumnKind.DISTANCE_KM)], [[name, 1.5]]
     )
-    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    at = datetime(2026, 3, 1, tzinfo=UTC)
     path = tmp_path / "report.pdf"
     with override("en"):
-        table = ReportTable("summary", "Device summary", name, moment, moment, "UTC", [section])
+        table = ReportTable("summary", "Device summary", name, at, at, "UTC", [section])
         get_exporter("pdf").write(table, path, DisplaySettings("en", "UTC"))
     return "\n".join(page.extract_text() for page in PdfReader(path).pages)
 

@@ -125,7 +125,7 @@ def test_it_says_how_far_it_is(name, case, in_job, small_steps):
     in_job(report_progress=said.append)
     get_task(name)()
     assert said
-    assert all(told["total"] is None or 0 < told["current"] <= told["total"] for told in said)
+    assert all(progress["total"] is None or 0 < progress["current"] <= progress["total"] for progress in said)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -164,18 +164,18 @@ def test_positions_that_an_unfinished_report_will_read_stay_until_it_is_written(
     assert remove_old_positions(now=NOW)["rows"] == 20
 
 
-@pytest.mark.parametrize("moment", ["plan_day", "copy_kept"])
-def test_a_report_asked_for_while_its_day_is_looked_at_still_gets_it(device, fleet, monkeypatch, moment):
+@pytest.mark.parametrize("overtaken", ["plan_day", "copy_kept"])
+def test_a_report_asked_for_while_its_day_is_looked_at_still_gets_it(device, fleet, monkeypatch, overtaken):
     times = store_day(device, 40)
     set_state(device, times[0])
-    real = getattr(positions, moment)
+    real = getattr(positions, overtaken)
 
     def be_overtaken(*args):
         span = {"range_start": days_ago(41), "range_end": days_ago(39)}
         Report.objects.create(kind="fleet", fleet=fleet, state="pending", **span)
         return real(*args)
 
-    monkeypatch.setattr(positions, moment, be_overtaken)
+    monkeypatch.setattr(positions, overtaken, be_overtaken)
     done = remove_old_positions(now=NOW)
     assert (done["rows"], done["postponed"], stored_times(device)) == (0, [partition_name(times[0].date())], times)
 

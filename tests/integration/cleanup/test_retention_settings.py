@@ -56,9 +56,9 @@ def make_device_day(device, at: datetime) -> DeviceDay:
     figures = {"distance_meters": 0, "driven_meters": 0}
     seconds = {f"{name}_seconds": 0 for name in ("moving", "stopped", "idle", "engine")}
     counts = {"trip_count": 0, "stop_count": 0, "fix_count": 1, "max_speed_kph": 0}
-    moments = {"first_fix_at": at, "last_fix_at": at, "computed_at": at}
+    timestamps = {"first_fix_at": at, "last_fix_at": at, "computed_at": at}
     return DeviceDay.objects.create(
-        device=device, day=at.date(), time_zone="UTC", **figures, **seconds, **counts, **moments
+        device=device, day=at.date(), time_zone="UTC", **figures, **seconds, **counts, **timestamps
     )
 
 

@@ -56,8 +56,8 @@ def make_state(device, minutes_ago, now, **fields):
     return DeviceState.objects.create(device=device, last_seen_at=now - timedelta(minutes=minutes_ago), **fields)
 
 
-def item(moment, **fields):
-    return {"device_id": "van-1", "timestamp": moment.isoformat(), "latitude": -23.5, "longitude": -46.6, **fields}
+def item(at, **fields):
+    return {"device_id": "van-1", "timestamp": at.isoformat(), "latitude": -23.5, "longitude": -46.6, **fields}
 
 
 def drive(now, hours_ago):

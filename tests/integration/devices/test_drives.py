@@ -23,13 +23,13 @@ KM = 1 / 111.319
 
 def store(device, *phases: tuple[timedelta, timedelta, float]) -> None:
     """Fixes of phases (how long, how often, how fast in km/h) one after the other, driving east."""
-    moment, longitude, fixes = START, -46.0, []
+    at, longitude, fixes = START, -46.0, []
     for length, every, kph in phases:
         for _step in range(int(length / every)):
-            fixes.append(Fix(device.unique_id, moment, 0.1, longitude, speed_kph=kph))
-            moment += every
+            fixes.append(Fix(device.unique_id, at, 0.1, longitude, speed_kph=kph))
+            at += every
             longitude += kph * (every / timedelta(hours=1)) * KM
-    store_fixes(fixes, moment, announce=False)
+    store_fixes(fixes, at, announce=False)
 
 
 def spans(found) -> list[tuple[float, float]]:
@@ -93,12 +93,12 @@ def geolife_tracks(traces_dir) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]
     rows: dict[str, dict[float, tuple[float, float]]] = {}
     with gzip.open(traces_dir / "geolife_sample.csv.gz", "rt") as file:
         for row in csv.DictReader(file):
-            moment = datetime.fromisoformat(row["timestamp"]).timestamp()
-            rows.setdefault(row["device_id"], {})[moment] = (float(row["latitude"]), float(row["longitude"]))
+            at = datetime.fromisoformat(row["timestamp"]).timestamp()
+            rows.setdefault(row["device_id"], {})[at] = (float(row["latitude"]), float(row["longitude"]))
     tracks = []
     for fixes in rows.values():
         times = np.array(sorted(fixes))
-        places = np.array([fixes[moment] for moment in times.tolist()])
+        places = np.array([fixes[at] for at in times.tolist()])
         tracks.append((times, places[:, 0], places[:, 1]))
     return tracks
 
@@ -131,6 +131,6 @@ def test_real_trips_are_the_same_whatever_part_is_read(traces_dir):
 def test_the_wandering_position_of_a_phone_indoors_is_a_stop(traces_dir, person, begin, end):
     times, *places = geolife_tracks(traces_dir)[person]
     drive = timeline(read_steps(times, *places, rules=motion_rules("phone")))
-    low, high = (datetime.fromisoformat(moment).timestamp() for moment in (begin, end))
+    low, high = (datetime.fromisoformat(at).timestamp() for at in (begin, end))
     assert any(stop.started_seconds <= low and stop.ended_seconds >= high for stop in drive.stops)
     assert not any(trip.started_seconds < high and trip.ended_seconds > low for trip in drive.trips)

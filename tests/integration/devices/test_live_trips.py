@@ -25,11 +25,11 @@ KINDS = (EventKind.TRIP_START, EventKind.TRIP_END)
 
 def track(device, *phases: tuple[float, float, float]) -> list[Fix]:
     """Phases of (minutes, seconds between fixes, km/h), driving east."""
-    moment, longitude, fixes = START, -46.0, []
+    at, longitude, fixes = START, -46.0, []
     for minutes, every, kph in phases:
         for _step in range(int(minutes * 60 / every)):
-            fixes.append(Fix(device.unique_id, moment, 0.1, longitude, speed_kph=kph))
-            moment += every * SECOND
+            fixes.append(Fix(device.unique_id, at, 0.1, longitude, speed_kph=kph))
+            at += every * SECOND
             longitude += kph * every / 3600 * KM
     return fixes
 
@@ -84,8 +84,8 @@ def test_the_events_of_a_real_track_are_the_trips_of_the_report(device, traces_d
         found = [row for row in csv.DictReader(file) if row["device_id"] == "geolife-000"]
     rows = {row["timestamp"]: row for row in found}
     fixes = [
-        Fix(device.unique_id, datetime.fromisoformat(moment), float(row["latitude"]), float(row["longitude"]))
-        for moment, row in sorted(rows.items())
+        Fix(device.unique_id, datetime.fromisoformat(at), float(row["latitude"]), float(row["longitude"]))
+        for at, row in sorted(rows.items())
     ]
     replay(fixes, 60)
     trips = report_trips(device, fixes[0].fix_time - HOUR, fixes[-1].fix_time + HOUR)

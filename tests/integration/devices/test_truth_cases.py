@@ -80,10 +80,10 @@ def figures_of_places(device: Device) -> dict[str, tuple[float, float | None, fl
     statistics = calculate_statistics(device_id=device.pk, period="7d", now=JULY["range_end"])
     record_trips(now=timezone.now() + timedelta(hours=1))
     trip = Event.objects.get(device=device, kind=EventKind.TRIP_END).data
-    told = {"statistics": statistics, "its end as an event": trip}
+    measured = {"statistics": statistics, "its end as an event": trip}
     return {
         **{place: _figures(row, row["distance_km"]) for place, row in rows.items()},
-        **{place: _figures(found, found["distance_meters"] / 1000) for place, found in told.items()},
+        **{place: _figures(found, found["distance_meters"] / 1000) for place, found in measured.items()},
         "route": (top["speed_kph"], None, None),
         "positions": (positions["speed_kph"], None, positions["distance_km"]),
     }

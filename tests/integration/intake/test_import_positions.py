@@ -54,16 +54,16 @@ def test_it_stores_nothing_twice(small_csv):
 
 
 def test_history_makes_no_device_online_and_tells_nobody(small_csv, device):
-    told = []
+    signalled = []
 
     def hear(**kwargs):
-        told.append(kwargs)
+        signalled.append(kwargs)
 
     events_recorded.connect(hear)
     run(small_csv)
     events_recorded.disconnect(hear)
     state = DeviceState.objects.get(device=device)
-    assert (state.status, state.last_seen_at, told) == (DeviceStatus.UNKNOWN, None, [])
+    assert (state.status, state.last_seen_at, signalled) == (DeviceStatus.UNKNOWN, None, [])
 
 
 def test_it_creates_devices_only_when_asked(small_csv):

@@ -112,12 +112,12 @@ def test_every_format_can_be_uploaded(run_jobs, api, device, name, content, fiel
 
 
 def test_history_alerts_nobody(run_jobs, api, device):
-    told = []
-    events_recorded.connect(told.append)
+    signalled = []
+    events_recorded.connect(signalled.append)
     send(api)
     run_jobs("reports")
-    events_recorded.disconnect(told.append)
-    assert told == []
+    events_recorded.disconnect(signalled.append)
+    assert signalled == []
 
 
 def test_positions_of_devices_one_does_not_operate_are_rejected(run_jobs, api, make_device):

@@ -77,8 +77,8 @@ def test_it_lists_live_and_finished_jobs_by_filter(staff_api, staff, make_job):
 
 
 def test_it_pages_through_all_jobs_once(staff_api, make_job):
-    moment = timezone.now()
-    made = {str(make_job(finished_at=moment).pk) for _number in range(7)}
+    at = timezone.now()
+    made = {str(make_job(finished_at=at).pk) for _number in range(7)}
     seen: list[str] = []
     url = "/api/tasks/?limit=3"
     for _page in range(3):

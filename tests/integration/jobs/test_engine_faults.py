@@ -105,8 +105,8 @@ def test_what_redis_handed_over_unheard_is_begun_within_seconds(run_jobs, queue)
     ],
 )
 def test_nobody_is_judged_after_a_clock_jumped_or_stood_still(passed, they_passed, agree):
-    moments = iter([100.0, 100.0 + passed, 102.0 + passed])
-    guard = ClockGuard(lambda: next(moments))
+    times = iter([100.0, 100.0 + passed, 102.0 + passed])
+    guard = ClockGuard(lambda: next(times))
     assert guard.agree((5000, 0)) is False
     theirs = 5000 + they_passed
     assert guard.agree((int(theirs), round(theirs % 1 * 1e6))) is agree

@@ -159,9 +159,9 @@ def test_it_purges_a_queue_after_asking(monkeypatch):
 
 
 def test_it_tells_queues_and_workers_to_programs():
-    told = run_json("qinfo")
-    assert [queue["name"] for queue in told["queues"]] == ["positions", "reports", "cleanup", "notifications"]
-    assert told["workers"] == []
+    report = run_json("qinfo")
+    assert [queue["name"] for queue in report["queues"]] == ["positions", "reports", "cleanup", "notifications"]
+    assert report["workers"] == []
 
 
 def test_it_fails_with_a_sentence_while_redis_is_down(settings):

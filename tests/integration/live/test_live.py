@@ -63,9 +63,9 @@ def test_it_tells_where_everything_is_and_then_what_moves(web, operator, device,
         snapshot = live.next()
         assert snapshot["type"] == "snapshot"
         assert snapshot["fleets"] == [{"id": device.fleet_id, "name": "Depot North"}]
-        told = {one["id"]: one for one in snapshot["devices"]}
-        assert told.keys() == {device.pk, other.pk}
-        assert told[device.pk] | {"state": None} == {
+        received = {one["id"]: one for one in snapshot["devices"]}
+        assert received.keys() == {device.pk, other.pk}
+        assert received[device.pk] | {"state": None} == {
             "id": device.pk,
             "fleet_id": device.fleet_id,
             "unique_id": "van-1",
@@ -74,10 +74,10 @@ def test_it_tells_where_everything_is_and_then_what_moves(web, operator, device,
             "is_active": True,
             "state": None,
         }
-        assert told[device.pk]["state"]["latitude"] == -23.51
-        assert told[device.pk]["state"]["status"] == "online"
-        assert told[other.pk]["state"]["status"] == "unknown"
-        assert told[other.pk]["state"]["fix_time"] is None
+        assert received[device.pk]["state"]["latitude"] == -23.51
+        assert received[device.pk]["state"]["status"] == "online"
+        assert received[other.pk]["state"]["status"] == "unknown"
+        assert received[other.pk]["state"]["fix_time"] is None
         store(fix(device, 0, latitude=-23.52))
         update = live.until_device(device, latitude=-23.52)
         assert update["type"] == "update"
@@ -117,8 +117,8 @@ def test_events_are_never_coalesced(web, operator, device):
         for event in Event.objects.bulk_create(events):
             broadcast.announce([], [event])
         live.until(lambda message: any(event["data"]["n"] == 49 for event in message.get("events", [])))
-        told = [event["data"]["n"] for message in live.messages for event in message.get("events", [])]
-        assert told == list(range(50))
+        received = [event["data"]["n"] for message in live.messages for event in message.get("events", [])]
+        assert received == list(range(50))
 
 
 def test_nobody_hears_of_another_fleet(web, operator, device, foreign):
@@ -258,8 +258,8 @@ def test_a_device_that_is_new_renamed_or_gone_is_told(transactional_db, tmp_path
         live.next()
         new = make_device(name="Brand new")
         store(fix(new))
-        told = live.until_device(new, speed_kph=40.0)
-        assert next(one["name"] for one in told["devices"] if one["id"] == new.pk) == "Brand new"
+        received = live.until_device(new, speed_kph=40.0)
+        assert next(one["name"] for one in received["devices"] if one["id"] == new.pk) == "Brand new"
         Device.objects.filter(pk=new.pk).update(name="Not so new")
         renamed = live.until_device(new)
         assert renamed["devices"][0]["name"] == "Not so new"

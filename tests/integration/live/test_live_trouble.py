@@ -62,8 +62,8 @@ def test_a_client_that_does_not_read_holds_up_nobody_and_then_gets_the_newest(
             assert slowest_seconds < allowed(5)
             assert max(memory_bytes) - memory_bytes[5] < 16 * 2**20
             slow.until_device(devices[0], seconds=60, latitude=-23.5 + rounds / 1000)
-            told = [m for m in slow.messages if any(d["id"] == devices[0].pk for d in m.get("devices", []))]
-            assert len(told) < rounds * 2 / 3, "it was told every step of what it had missed"
+            updates = [m for m in slow.messages if any(d["id"] == devices[0].pk for d in m.get("devices", []))]
+            assert len(updates) < rounds * 2 / 3, "it was told every step of what it had missed"
 
 
 def test_it_survives_a_restart_of_redis(transactional_db, own_redis, tmp_path, operator, device):

@@ -233,14 +233,14 @@ def test_it_lists_devices_and_events_in_a_bounded_number_of_queries(api, make_de
 
 
 def test_it_filters_and_pages_events(api, device):
-    moment = timezone.now()
+    timestamp = timezone.now()
     for number in range(5):
-        Event.objects.create(device=device, kind="overspeed", occurred_at=moment, data={"n": number})
-    Event.objects.create(device=device, kind="device_offline", occurred_at=moment - timedelta(days=3))
+        Event.objects.create(device=device, kind="overspeed", occurred_at=timestamp, data={"n": number})
+    Event.objects.create(device=device, kind="device_offline", occurred_at=timestamp - timedelta(days=3))
     first = api.get("/api/events?kind=overspeed&limit=3").json()
     second = api.get(first["next"]).json()
     numbers = [row["data"]["n"] for row in first["results"] + second["results"]]
     assert (numbers, second["next"]) == ([4, 3, 2, 1, 0], None)
-    until = (moment - timedelta(days=1)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = (timestamp - timedelta(days=1)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert len(api.get(f"/api/events?to={until}").json()["results"]) == 1
     assert json.loads(api.get("/api/events?device=999999").content) == {"next": None, "results": []}

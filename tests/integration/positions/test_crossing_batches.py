@@ -57,10 +57,10 @@ def test_ten_thousand_crossing_batches_are_stored_once_without_a_deadlock(fleet)
     assert len(sent) == PROCESSES * BATCHES_EACH * FIXES_PER_BATCH
     assert totals == {"stored": len(set(sent)), "duplicates": len(sent) - len(set(sent)), "repeated": 0}
     stored = Position.objects.values_list("device__unique_id", "fix_time")
-    assert {(name, (moment - FIRST_AT).total_seconds()) for name, moment in stored} == set(sent)
+    assert {(name, (at - FIRST_AT).total_seconds()) for name, at in stored} == set(sent)
     newest = dict(sorted(sent))
     states = DeviceState.objects.values_list("device__unique_id", "fix_time")
-    assert {name: (moment - FIRST_AT).total_seconds() for name, moment in states} == newest
+    assert {name: (at - FIRST_AT).total_seconds() for name, at in states} == newest
     assert Event.objects.exists()
     assert deadlocks() == before
     print(f"{PROCESSES * BATCHES_EACH} batches in {seconds:.1f} s")

@@ -44,7 +44,7 @@ def filter_counts():
 
 def stored_seconds():
     times = Position.objects.order_by("fix_time").values_list("fix_time", flat=True)
-    return [(moment - NOON).total_seconds() for moment in times]
+    return [(timestamp - NOON).total_seconds() for timestamp in times]
 
 
 @pytest.fixture

@@ -124,8 +124,8 @@ def test_a_file_is_stored_and_what_was_unknown_is_counted(name, odd, device, tmp
     stored = Position.objects.get()
     assert (stored.latitude, stored.altitude_meters) == (48.1, None)
     assert unknown_counts() == {("file", "altitude"): 1}
-    told = [line.split() for line in capsys.readouterr().out.splitlines() if "altitude" in line]
-    assert ["altitude", "1"] in [[word for word in line if word not in "│┃"] for line in told]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if "altitude" in line]
+    assert ["altitude", "1"] in [[word for word in line if word not in "│┃"] for line in lines]
 
 
 def test_an_upload_says_what_was_unknown(api, device, run_jobs, media):

@@ -37,8 +37,8 @@ def lasting(monkeypatch):
     monkeypatch.setattr(position_cache, "LATEST_POSITION_SECONDS", 600)
 
 
-def fix(seconds=0.0, latitude=-23.5, moment=NOON, **said):
-    return Fix("van-1", moment + timedelta(seconds=seconds), latitude, -46.63, **said)
+def fix(seconds=0.0, latitude=-23.5, at=NOON, **said):
+    return Fix("van-1", at + timedelta(seconds=seconds), latitude, -46.63, **said)
 
 
 def read_and_close(device_pk):
@@ -118,7 +118,7 @@ def test_going_offline_shows_at_once_though_a_batch_writes_its_entry_late(device
     now = timezone.now()
     held = []
     monkeypatch.setattr(position_cache, "set_newest", lambda entries, seconds: held.append(entries))
-    store_fixes([fix(0, moment=now - timedelta(hours=2))], now - timedelta(hours=2))
+    store_fixes([fix(0, at=now - timedelta(hours=2))], now - timedelta(hours=2))
     monkeypatch.undo()
     assert check_offline(now=now) == {"offline": 1}
     set_newest(held[-1], seconds=60)
@@ -128,7 +128,7 @@ def test_going_offline_shows_at_once_though_a_batch_writes_its_entry_late(device
 def test_statistics_hold_until_the_next_position_even_a_late_one(device):
     now = timezone.now()
     assert cached_statistics(device.pk, "24h") is None
-    store_fixes([fix(-100, moment=now), fix(-90, -23.501, now)], now)
+    store_fixes([fix(-100, at=now), fix(-90, -23.501, now)], now)
     found = calculate_statistics(device_id=device.pk, period="24h", now=now)
     assert cached_statistics(device.pk, "24h") == found
     assert cached_statistics(device.pk, "7d") is None
@@ -140,7 +140,7 @@ def test_statistics_hold_until_the_next_position_even_a_late_one(device):
 
 def test_statistics_computed_while_positions_arrive_do_not_hold(device, monkeypatch):
     now = timezone.now()
-    store_fixes([fix(-100, moment=now)], now)
+    store_fixes([fix(-100, at=now)], now)
     from tasks_app.services.devices import statistics
 
     def track_then_more(*arguments):
@@ -156,7 +156,7 @@ def test_statistics_computed_while_positions_arrive_do_not_hold(device, monkeypa
 
 def test_statistics_computed_before_a_write_is_committed_do_not_hold_afterwards(device):
     now = timezone.now()
-    store_fixes([fix(-100, moment=now)], now)
+    store_fixes([fix(-100, at=now)], now)
 
     def compute_and_close():
         try:
@@ -234,7 +234,7 @@ def test_a_state_is_told_without_redis(api, device, monkeypatch):
 def test_the_api_tells_statistics_that_hold_and_computes_them_again_otherwise(api, device, run_jobs):
     now = timezone.now()
     ask = lambda: api.post("/api/tasks/position/statistics", {"device_id": device.pk, "period": "7d"}, format="json")  # noqa: E731
-    store_fixes([fix(-100, moment=now), fix(-90, -23.501, now)], now)
+    store_fixes([fix(-100, at=now), fix(-90, -23.501, now)], now)
     assert ask().status_code == 202
     run_jobs("positions")
     answer = ask()
@@ -245,7 +245,7 @@ def test_the_api_tells_statistics_that_hold_and_computes_them_again_otherwise(ap
 
 def test_statistics_hold_no_longer_than_their_first_fix_is_in_the_period(device):
     now = timezone.now()
-    store_fixes([fix(20 - 86_400, moment=now), fix(-90, -23.501, now)], now)
+    store_fixes([fix(20 - 86_400, at=now), fix(-90, -23.501, now)], now)
     calculate_statistics(device_id=device.pk, period="24h", now=now)
     assert 0 < client().ttl(cache.make_key(statistics_key(device.pk, "24h"))) <= 20
 

@@ -81,8 +81,8 @@ def test_it_gives_up_after_the_last_attempt(db):
     assert len(tries) == 3
 
 
-def item(moment):
-    return {"device_id": "van-1", "timestamp": moment.isoformat(), "latitude": -23.5, "longitude": -46.6}
+def item(at):
+    return {"device_id": "van-1", "timestamp": at.isoformat(), "latitude": -23.5, "longitude": -46.6}
 
 
 def test_a_batch_goes_through_the_queue_and_its_result_is_kept(run_jobs, device):

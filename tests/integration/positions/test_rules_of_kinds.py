@@ -94,8 +94,8 @@ def test_the_daily_summary_measures_by_the_rules_of_the_kind(make_device, operat
 @pytest.mark.parametrize(("kind", "is_moving"), [("phone", True), ("car", False)])
 def test_whether_a_device_moves_now_depends_on_its_kind(make_device, kind, is_moving):
     device = make_device(kind=kind)
-    moments = [ELEVEN + timedelta(seconds=second) for second in range(0, 60, 10)]
-    store_fixes([Fix(device.unique_id, at, 0.0, -46.0, speed_kph=4.0) for at in moments], received_at=moments[-1])
+    times = [ELEVEN + timedelta(seconds=second) for second in range(0, 60, 10)]
+    store_fixes([Fix(device.unique_id, at, 0.0, -46.0, speed_kph=4.0) for at in times], received_at=times[-1])
     device.state.refresh_from_db()
     assert device.state.is_moving is is_moving
 

@@ -44,9 +44,9 @@ def totals(section) -> dict:
 
 
 def fix(device, minute, east, *, kph=None, altitude=None, **attributes) -> Fix:
-    moment = ELEVEN + minute * MINUTE
+    timestamp = ELEVEN + minute * MINUTE
     return Fix(
-        device.unique_id, moment, 0.0, -46.0 + east, speed_kph=kph, altitude_meters=altitude, attributes=attributes
+        device.unique_id, timestamp, 0.0, -46.0 + east, speed_kph=kph, altitude_meters=altitude, attributes=attributes
     )
 
 
@@ -98,9 +98,10 @@ def test_a_position_says_the_same_whatever_range_is_asked(device):
 
 def test_positions_of_many_days_keep_their_odometer(device):
     for day in range(3):
-        moment = ELEVEN + timedelta(days=day)
+        timestamp = ELEVEN + timedelta(days=day)
         store_fixes(
-            [Fix(device.unique_id, moment + n * MINUTE, 0.0, -46 + n * 0.01, speed_kph=60.0) for n in range(11)], moment
+            [Fix(device.unique_id, timestamp + n * MINUTE, 0.0, -46 + n * 0.01, speed_kph=60.0) for n in range(11)],
+            timestamp,
         )
     found = rows(build("detailed", device, DAY, DAY + timedelta(days=3))["positions"])
     odometers = [row["odometer_km"] for row in found]
@@ -129,9 +130,9 @@ def test_it_names_the_geofences_around_a_position(device, fleet):
 
 
 def test_detailed_loses_no_way_at_midnight(device):
-    moments = [NEXT_DAY + (n + 0.5) * MINUTE for n in range(-5, 5)]
+    timestamps = [NEXT_DAY + (n + 0.5) * MINUTE for n in range(-5, 5)]
     track = [
-        Fix(device.unique_id, at, 0.0, -46.0 + n * STEP_DEGREES, speed_kph=STEP_KPH) for n, at in enumerate(moments)
+        Fix(device.unique_id, at, 0.0, -46.0 + n * STEP_DEGREES, speed_kph=STEP_KPH) for n, at in enumerate(timestamps)
     ]
     store_fixes(track, LATER)
     positions = build("detailed", device)["positions"]
@@ -185,8 +186,8 @@ def crossing(hour, name="Depot", *, enter=True, geofence_id=1):
 
 
 def visit(entered, left, name="Depot", *, inside=False, geofence_id=1):
-    moments = [None if hour is None else DAY + timedelta(hours=hour) for hour in (entered, left)]
-    return Visit(geofence_id, name, *moments, inside)
+    timestamps = [None if hour is None else DAY + timedelta(hours=hour) for hour in (entered, left)]
+    return Visit(geofence_id, name, *timestamps, inside)
 
 
 @pytest.mark.parametrize(
@@ -226,8 +227,8 @@ def test_crossings_become_visits(crossings, inside, expected):
 def test_a_visit_is_told_whole_and_counts_in_the_range_only_what_lies_in_it(device, fleet):
     depot = Geofence.objects.create(fleet=fleet, name="Depot", area=ELSEWHERE)
     for hour, kind in ((-5, "enter"), (2, "exit"), (20, "enter"), (50, "exit"), (60, "enter"), (61, "exit")):
-        moment = DAY + timedelta(hours=hour)
-        Event.objects.create(device=device, kind=f"geofence_{kind}", occurred_at=moment, geofence=depot)
+        timestamp = DAY + timedelta(hours=hour)
+        Event.objects.create(device=device, kind=f"geofence_{kind}", occurred_at=timestamp, geofence=depot)
     sections = build("visits", device, DAY, NEXT_DAY)
     before, across = rows(sections["visits"])
     assert (before["entered_at"], before["left_at"]) == (DAY - timedelta(hours=5), DAY + timedelta(hours=2))
@@ -371,13 +372,13 @@ def test_more_rows_than_a_report_stores_are_refused(device, monkeypatch):
 
 
 def test_events_say_which_alarm_answer_or_plan_it_was(device):
-    told = [
+    expected_rows = [
         (EventKind.ALARM, {"alarm": "sos"}, "sos"),
         (EventKind.COMMAND_RESULT, {"result": "Engine stopped"}, "Engine stopped"),
         (EventKind.MAINTENANCE_DUE, {"plan": "Oil", "plan_id": 7}, "Oil"),
         (EventKind.IGNITION_ON, {}, None),
     ]
-    for minute, (kind, data, _details) in enumerate(told):
+    for minute, (kind, data, _details) in enumerate(expected_rows):
         Event.objects.create(device=device, kind=kind, occurred_at=ELEVEN + minute * MINUTE, data=data)
     listed = rows(build("events", device)["events"])
-    assert [row["details"] for row in listed] == [details for _kind, _data, details in told]
+    assert [row["details"] for row in listed] == [details for _kind, _data, details in expected_rows]

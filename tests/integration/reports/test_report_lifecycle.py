@@ -108,10 +108,10 @@ def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, mon
     report = request_report(kind="route", device=device, range_start=DAY, range_end=NEXT_DAY, requested_by=operator)
     run_jobs("reports")
     report.refresh_from_db()
-    told = Notification.objects.get()
-    assert (told.user, told.kind, report.state) == (operator, "report_failed", "failed")
-    assert "choose a shorter range" in told.body_text
-    assert "Route: Van 1, 2 March 2026" in told.subject
+    notification = Notification.objects.get()
+    assert (notification.user, notification.kind, report.state) == (operator, "report_failed", "failed")
+    assert "choose a shorter range" in notification.body_text
+    assert "Route: Van 1, 2 March 2026" in notification.subject
 
 
 def test_nobody_is_told_while_its_job_will_try_again(device, operator, monkeypatch):
@@ -135,8 +135,8 @@ def test_it_tells_that_it_is_ready_whoever_asked_for_that_or_waited_long(
     requested_report(device, operator, wants_notice=True)
     requested_report(device, staff)
     run_jobs("reports")
-    told = Notification.objects.get()
-    assert (told.user, told.kind) == (operator, "report_ready")
+    notification = Notification.objects.get()
+    assert (notification.user, notification.kind) == (operator, "report_ready")
     settings.REPORT_NOTICE_AFTER_SECONDS = 0
     requested_report(device, staff, fresh=True)
     run_jobs("reports")

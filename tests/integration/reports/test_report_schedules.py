@@ -133,8 +133,8 @@ def test_a_broken_schedule_never_stops_the_others_and_is_switched_off(make_sched
     broken.refresh_from_db()
     assert (broken.is_active, whole.runs.count()) == (False, 1)
     assert "Mars/Olympus" in broken.last_error
-    told = Notification.objects.get(kind="report_failed")
-    assert (told.user, told.subject) == (operator, "Scheduled report “Broken” is switched off")
+    notification = Notification.objects.get(kind="report_failed")
+    assert (notification.user, notification.subject) == (operator, "Scheduled report “Broken” is switched off")
 
 
 def test_failures_in_a_row_switch_it_off_and_one_success_forgets_them(make_schedule, run_jobs, settings, monkeypatch):

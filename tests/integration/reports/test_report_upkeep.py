@@ -112,9 +112,9 @@ def test_a_report_asked_for_just_now_is_not_stuck(device):
 )
 def test_a_report_whose_job_ended_without_it_ends_like_it(device, state, message, reason):
     report = stuck_report(device, state=ReportState.RUNNING)
-    moments = {"created_at": DAY, "finished_at": DAY}
+    times = {"created_at": DAY, "finished_at": DAY}
     Job.objects.create(
-        id=report.job_id, task="generate_device_report", queue="reports", state=state, error_message=message, **moments
+        id=report.job_id, task="generate_device_report", queue="reports", state=state, error_message=message, **times
     )
     assert sweep_stuck_reports(now=LATER) == {"enqueued": 0, "failed": 1}
     report.refresh_from_db()
