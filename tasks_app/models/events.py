@@ -27,6 +27,11 @@ class EventKind(models.TextChoices):
     MAINTENANCE_DUE = "maintenance_due", _("Maintenance due")
 
 
+def event_kind_choices() -> list[tuple[str, str]]:
+    """The choices of `Event.kind`; a function, so that a new kind changes no migration."""
+    return EventKind.choices
+
+
 class Event(models.Model):
     """One thing that happened. `data` holds the fields of its kind, quantities with their unit in the key.
 
@@ -40,7 +45,7 @@ class Event(models.Model):
     """
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="events", verbose_name=_("device"))
-    kind = models.CharField(_("kind"), max_length=24, choices=EventKind)
+    kind = models.CharField(_("kind"), max_length=24, choices=event_kind_choices)
     occurred_at = models.DateTimeField(_("occurred at"))
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     latitude = models.FloatField(_("latitude"), null=True, blank=True)
