@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from notifications_app.models import Notification
 from notifications_app.signals import attachments_about_to_go
-from reports_app.models import Report, ReportState
+from reports_app.models import DeletedDevice, Report, ReportState
 from reports_app.queries import visible_report, visible_reports
 from reports_app.services.files import delete_orphaned_files
 from reports_app.services.generation import follow_jobs
 from reports_app.services.schedules import follow_deliveries
 from tasks_app.engine.records import FinishedJob
+from tasks_app.models import Device
 from tasks_app.signals import job_reader_asked, jobs_not_done, needed_positions_asked, orphans_cleanup_requested
 
 
@@ -54,3 +56,9 @@ def read_job_of_report(sender: Any, *, user: Any, job_id: Any, **kwargs: Any) ->
     """Return whether the job makes a report that `user` may see, even if another user requested it."""
     reports = Report.objects.filter(job_id=job_id).values_list("pk", flat=True)
     return any(visible_report(user, report_id) for report_id in reports)
+
+
+@receiver(post_delete, sender=Device, dispatch_uid="reports_app.keep_fleet_of_deleted_device")
+def keep_fleet_of_deleted_device(sender: Any, instance: Device, **kwargs: Any) -> None:
+    """Record the fleet of a deleted device: the reports that hold it outlive it."""
+    DeletedDevice.objects.get_or_create(device_id=instance.pk, defaults={"fleet_id": instance.fleet_id})

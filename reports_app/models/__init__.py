@@ -2,6 +2,7 @@
 
 from reports_app.models.reports import (
     UNFINISHED,
+    DeletedDevice,
     Report,
     ReportChunk,
     ReportFile,
@@ -20,6 +21,7 @@ from reports_app.models.schedules import (
 
 __all__ = [
     "UNFINISHED",
+    "DeletedDevice",
     "Report",
     "ReportChunk",
     "ReportFile",

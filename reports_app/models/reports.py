@@ -113,6 +113,23 @@ class Report(models.Model):
         return f"{self.get_kind_display()} · {self.range_start:%Y-%m-%d}"
 
 
+class DeletedDevice(models.Model):
+    """The last fleet of a deleted device: reports that hold the device stay visible to users who may see that fleet.
+
+    Plain numbers instead of foreign keys: the fleet may be deleted later, and then only staff may see the reports.
+    """
+
+    device_id = models.BigIntegerField(_("device"), primary_key=True)
+    fleet_id = models.BigIntegerField(_("fleet"))
+
+    class Meta:
+        verbose_name = _("deleted device")
+        verbose_name_plural = _("deleted devices")
+
+    def __str__(self) -> str:
+        return str(self.device_id)
+
+
 class ReportChunk(models.Model):
     """Rows of a report's section by column, as bytes of `reports_app.table.chunk_codec`."""
 

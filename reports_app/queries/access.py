@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import Exact
 
-from reports_app.models import Report, ReportSchedule
+from reports_app.models import DeletedDevice, Report, ReportSchedule
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import Right, has_everywhere, has_right, to_view, visible_devices, visible_fleets
 
@@ -28,7 +29,8 @@ DELETE_SCHEDULES = Right(FleetRole.MANAGER, "reports_app.delete_reportschedule")
 
 def visible_reports(user: AbstractBaseUser | AnonymousUser | Any) -> QuerySet[Report]:
     """Return the reports of fleets and devices that `user` may see now, and the user's own reports without either, if
-    the user may still see every device in them (deleted devices do not count). Staff see all, by permission.
+    the user may still see every device in them (a deleted device counts as in its last fleet). Staff see all, by
+    permission.
 
     Content is deferred. The devices in a report are recorded at generation; older reports without this record are
     hidden.
@@ -38,18 +40,18 @@ def visible_reports(user: AbstractBaseUser | AnonymousUser | Any) -> QuerySet[Re
     reports = Report.objects.defer("content").select_related("device__fleet", "fleet", "requested_by")
     if has_everywhere(user, VIEW_REPORTS):
         return reports
+    fleets = visible_fleets(user, VIEW_REPORTS)
     about_neither = Q(fleet__isnull=True, device__isnull=True)
-    about_mine = (
-        Q(about_neither, requested_by=user)
-        | Q(fleet__in=visible_fleets(user, VIEW_REPORTS))
-        | Q(device__in=visible_devices(user, VIEW_REPORTS))
-    )
-    unknown = Q(about_neither, held_device_ids__isnull=True, content__isnull=False)
-    return reports.filter(about_mine).exclude(unknown).filter(~Exists(_foreign_devices(user)))
+    about_mine = Q(about_neither, requested_by=user) | Q(fleet__in=fleets) | Q(device__fleet__in=fleets)
+    is_undecided = Q(held_device_ids__isnull=True)
+    unknown = Q(about_neither, is_undecided, content__isnull=False)
+    held = Func(F("held_device_ids"), function="CARDINALITY", output_field=IntegerField())
+    seen = _held_count(Device, fleets) + _held_count(DeletedDevice, fleets)
+    return reports.filter(about_mine).exclude(unknown).filter(is_undecided | Q(Exact(held, seen)))
 
 
-def _foreign_devices(user: Any) -> QuerySet[Device]:
-    """Return the devices in the report of the outer query that `user` may not see."""
+def _held_count(model: type[Device] | type[DeletedDevice], fleets: QuerySet[Fleet]) -> Subquery:
+    """Return how many of the devices in the report of the outer query are rows of this model in these fleets."""
     is_held = Func(
         F("pk"),
         OuterRef("held_device_ids"),
@@ -57,7 +59,9 @@ def _foreign_devices(user: Any) -> QuerySet[Device]:
         arg_joiner=" = ANY(",
         output_field=BooleanField(),
     )
-    return Device.objects.filter(is_held).exclude(fleet__in=visible_fleets(user, VIEW_REPORTS))
+    rows = model._default_manager.filter(is_held, fleet_id__in=fleets.values("pk"))
+    counted = rows.order_by().annotate(count=Func(F("pk"), function="COUNT")).values("count")
+    return Subquery(counted, output_field=IntegerField())
 
 
 def visible_report(user: Any, report_id: int) -> Report | None:

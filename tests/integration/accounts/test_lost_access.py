@@ -85,6 +85,25 @@ def test_a_report_stays_when_a_device_of_it_was_deleted(api, device, south, run_
     assert reads(api, number)["detail"] == 200
 
 
+@pytest.mark.parametrize("body", ["everything", "both devices"])
+@pytest.mark.parametrize("way", ["membership", "device", "fleet"])
+def test_what_was_lost_does_not_come_back_when_the_device_is_deleted(
+    body, way, api, operator, device, south, run_jobs, media
+):
+    named = {} if body == "everything" else {"device_ids": [device.pk, south.pk]}
+    number = ready_report_id(api, run_jobs, **named)
+    link = report_link(Report.objects.get(pk=number), operator, "json").partition("://")[2].partition("/")[2]
+    if way == "device":
+        Device.objects.filter(pk=south.pk).update(fleet=Fleet.objects.create(name="Sold"))
+    else:
+        leave(operator, south)
+    Device.objects.filter(pk=south.pk).delete()
+    if way == "fleet":
+        south.fleet.delete()
+    assert reads(api, number) == ALL_GONE
+    assert Client().get(f"/{link}").status_code == 404
+
+
 def test_it_holds_what_was_seen_when_it_was_made(api, operator, device, south, run_jobs, media):
     answer = api.post("/api/tasks/report/fleet", RANGE, format="json")
     leave(operator, south)
