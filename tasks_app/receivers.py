@@ -11,12 +11,14 @@ from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
+from django_q.models import Schedule
 from knox.models import get_token_model
 
 from tasks_app.models import Device, Fleet, FleetMembership
 from tasks_app.services.accounts import EVERYBODY, announce_access, end_access, keep_what_they_did, loses_trust
 from tasks_app.services.devices import mark_all_days
 from tasks_app.services.positions import renew_versions
+from tasks_app.services.schedules import lock_schedule
 from tasks_app.utils.instance_marks import InstanceMarks
 
 _with_other_days, _without_trust = InstanceMarks(), InstanceMarks()
@@ -68,6 +70,12 @@ def end_access_of_user(instance: User, **_signal: Any) -> None:
 def keep_acts_of_user(instance: User, **_signal: Any) -> None:
     """The records of what the user did stay, with the name."""
     keep_what_they_did(instance)
+
+
+@receiver(pre_delete, sender=Schedule, dispatch_uid="tasks_app.lock_schedule")
+def lock_schedule_before_its_state(instance: Schedule, **_signal: Any) -> None:
+    """The ORM deletes the state first, which would lock them in the opposite order of a scheduler's tick."""
+    lock_schedule(instance)
 
 
 # Logging in changes the account, too, and nobody's access.

@@ -111,6 +111,12 @@ def _run_if_due(schedule_id: int, now: datetime) -> bool:
     return True
 
 
+def lock_schedule(schedule: Schedule) -> None:
+    """Lock the row until the transaction ends. Whoever changes both locks it before its state, as a tick does: the other way
+    round the two would wait for each other."""
+    Schedule.objects.select_for_update().filter(pk=schedule.pk).values_list("pk").first()
+
+
 def _state_of(schedule: Schedule) -> ScheduleState:
     return ScheduleState.objects.get_or_create(schedule=schedule)[0]
 
@@ -182,10 +188,11 @@ def run_now(schedule: Schedule, user: Any) -> UUID:
         JobAction.objects.create(
             job_id=job_id, task=call.task.name, verb=JobAction.Verb.START, user_id=user.pk, reason=_("Schedule run now")
         )
+        # The row before its state, as a tick locks them.
+        Schedule.objects.filter(pk=schedule.pk).update(task=job_id.hex)
         ScheduleState.objects.update_or_create(
             schedule=schedule, defaults={"last_run_at": now, "last_job_id": job_id, "last_error": ""}
         )
-        Schedule.objects.filter(pk=schedule.pk).update(task=job_id.hex)
         return _enqueue(schedule, call, job_id, requested_by=user)
 
 
