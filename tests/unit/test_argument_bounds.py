@@ -11,7 +11,24 @@ import pytest
 from tasks_app.engine import InvalidArguments
 from tests.support.task_starts import call_of, product_tasks
 
-NOT_A_NUMBER = [True, False, math.nan, math.inf, -math.inf, "5", "", [], [5], {}, b"5", 1e308, -1e308, 10**30, -(10**30), -5]
+NOT_A_NUMBER = [
+    True,
+    False,
+    math.nan,
+    math.inf,
+    -math.inf,
+    "5",
+    "",
+    [],
+    [5],
+    {},
+    b"5",
+    1e308,
+    -1e308,
+    10**30,
+    -(10**30),
+    -5,
+]
 WRONG = {int: [*NOT_A_NUMBER, 0, 2**63, 5.5, -1], float: [*NOT_A_NUMBER, -0.5]}
 FLAGS: list[Any] = [0, 1, 5, "true", "", math.nan, [], None]
 
