@@ -33,7 +33,7 @@ _SECRET_ENDINGS = words_of(
 )
 _SECRET_PAIRS = {(first, "key") for first in words_of("api access private secret signing encryption device shared")}
 _SECRET_PAIRS |= {("pin", "code"), ("mobile", "number"), ("security", "code")}
-# The last word of a name that tells something about a secret, not the secret.
+# Last words of names that describe a secret without being one.
 _HARMLESS_ENDINGS = words_of(
     """count total age day hour minute second ms ttl timeout expiry expire expired at until type kind method algorithm
     length size limit max min enabled required verified valid status state model"""

@@ -50,7 +50,7 @@ _RUN = re.compile(r"(?<![\w.-])[\w.-]{12,}+")
 _USUAL_IN_SENTENCES = re.compile(
     r"(auth|oauth|authentication|bearer|session|phone|telephone|telefone|signature|pass|cookie)s?", re.IGNORECASE
 )
-# After "password is" and "token:" these tell something about it.
+# After "password is" and "token:" these describe the secret.
 _ORDINARY = frozenset(
     words_of(
         """a about absent accepted active again all allowed already also an and any are as available bad be been being blank

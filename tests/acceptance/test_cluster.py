@@ -1,4 +1,4 @@
-"""A real cluster, really killed."""
+"""A real cluster whose processes are killed."""
 
 from __future__ import annotations
 

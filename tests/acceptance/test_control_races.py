@@ -1,4 +1,4 @@
-"""Controlling a real cluster while it works: cancel against finish, pause under load, one key wanted by a hundred."""
+"""Controlling a real cluster while it works: cancel against finish, pause under load, a hundred callers for one key."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def depth() -> int:
 
 
 def test_cancelling_a_thousand_jobs_that_are_just_running_gives_each_one_final_state(cluster):
-    """Waiting, delivered, running and just ended jobs, each cancelled twice from two sides at once."""
+    """Cancel waiting, fetched, running and just ended jobs twice each, from two threads at once."""
     jobs = ledger_job.enqueue_many([(0.0, "race")] * 1000)
     queue = JobQueue("positions", client())
     answers: dict[str, set[str]] = {str(job_id): set() for job_id in jobs}
@@ -69,7 +69,7 @@ def test_cancelling_a_thousand_jobs_that_are_just_running_gives_each_one_final_s
     final = {str(job.pk): job.state for job in rows}
     assert set(final.values()) <= {"succeeded", "cancelled"}
     succeeded = {job_id for job_id, state in final.items() if state == "succeeded"}
-    # Whoever was told "cancelled" was told the truth, and a job that had its effect is never called cancelled.
+    # Every answer "cancelled" is true, and a job that had its effect is never called cancelled.
     assert all(final[job_id] == "cancelled" for job_id, said in answers.items() if "cancelled" in said)
     assert {mark.job_id for mark in read_marks("finished")} == succeeded
     assert depth() == 0

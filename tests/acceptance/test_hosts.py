@@ -45,14 +45,14 @@ def every_process(cluster: ClusterProcess) -> list[psutil.Process]:
 
 
 def signal_host(cluster: ClusterProcess, number: int) -> None:
-    """To all of its processes, the supervisor first."""
+    """Signal all of its processes, the supervisor first."""
     for process in every_process(cluster):
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
 
 
 def start_on(cluster: ClusterProcess, seconds: float, count: int = 2) -> list:
-    """Jobs that run on this cluster, which must be the only one."""
+    """Return the jobs that run on this cluster, which must be the only one."""
     jobs = [ledger_job.delay(seconds, f"job {number}") for number in range(count)]
     for number in range(count):
         (mark,) = wait_until(lambda number=number: read_marks("started", f"job {number}"), what="it to start")
@@ -74,7 +74,7 @@ def assert_each_ended_once(jobs) -> None:
 
 
 def test_another_host_takes_over_the_jobs_of_a_dead_one_within_15_seconds(start_host):
-    """SIGKILL of the supervisor takes everything below it along: nobody is left to say who died."""
+    """SIGKILL of the supervisor ends its children, too: no process is left to name the dead."""
     with start_host() as first:
         jobs = start_on(first, 1.5)
         pids = [process.pid for process in every_process(first)]
@@ -94,7 +94,7 @@ def test_another_host_takes_over_the_jobs_of_a_dead_one_within_15_seconds(start_
 
 
 def test_a_frozen_host_that_wakes_up_cannot_finish_what_was_taken_over(start_host):
-    """It wakes while the other host is still at it: its results come late, change nothing, and are not stored."""
+    """It wakes while the other host still runs the jobs: its results are late, change nothing, and are not stored."""
     with start_host() as first:
         jobs = start_on(first, 6.0)
         signal_host(first, signal.SIGSTOP)

@@ -31,7 +31,7 @@ def cluster(tmp_path, db):
 
 
 def pids(cluster) -> list[int]:
-    """In the order in which the supervisor starts them: housekeeping, scheduler, workers."""
+    """Return process ids in the order in which the supervisor starts them: housekeeping, scheduler, workers."""
     return sorted(child.pid for child in cluster.children())
 
 
@@ -44,7 +44,7 @@ def wait_for_end(job_id, seconds: float = 20) -> Job:
 
 
 def start(note: str, seconds: float) -> tuple:
-    """A job that has started: its id and its first mark."""
+    """Start a job; return its id and its first mark."""
     job_id = ledger_job.delay(seconds, note)
     (mark,) = wait_until(lambda: read_marks("started", note), what=f"{note} to start")
     return job_id, mark
@@ -86,7 +86,7 @@ def test_all_jobs_of_all_workers_start_again_when_all_are_killed_at_once(cluster
 
 
 def test_killed_idle_workers_stall_nobody(cluster):
-    """In stock django-q2 an idle worker that is killed may take the lock of the task queue to its grave."""
+    """In stock django-q2 an idle worker that is killed may hold the lock of the task queue for ever."""
     for _ in range(2):
         for pid in worker_pids():
             os.kill(pid, signal.SIGKILL)
@@ -105,7 +105,7 @@ def test_a_worker_killed_between_effect_and_acknowledgement_repeats_no_effect(cl
     assert count_effects() == 1
 
 
-def test_without_its_maintenance_process_for_a_moment_nobody_is_declared_dead(cluster):
+def test_a_restart_of_housekeeping_declares_no_worker_dead(cluster):
     long, _ = start("long", 3.0)
     due_at = time.time() + 1
     delayed = ledger_job.apply_async((0.0, "delayed"), countdown=1)
@@ -121,7 +121,7 @@ def test_without_its_maintenance_process_for_a_moment_nobody_is_declared_dead(cl
     assert b"silent" not in cluster.log.read_bytes()
 
 
-def test_a_death_noted_while_maintenance_is_dead_too_is_not_forgotten(cluster):
+def test_a_death_noted_while_housekeeping_is_dead_too_is_not_forgotten(cluster):
     job_id, mark = start("long", 0.7)
     killed_at = time.time()
     os.kill(pids(cluster)[0], signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_a_job_that_is_killed_for_want_of_memory_takes_no_other_with_it(cluster)
 
 
 def test_a_job_that_passes_its_time_limit_without_ending_is_killed_five_seconds_later(tmp_path, db):
-    """In a C loop that hears no signal, swallowing every exception, frozen: its worker is killed, and it starts again."""
+    """In a C loop that handles no signal, swallowing every exception, frozen: its worker is killed, and it starts again."""
     create_ledger()
     with running_cluster(tmp_path, "--name", "positions", "--workers", "4", **LEDGER_APPS) as cluster:
         enqueued_at = time.monotonic()
@@ -189,7 +189,7 @@ def test_what_a_job_started_is_killed_with_it(cluster):
 
 
 def test_a_frozen_idle_worker_keeps_no_job_to_itself(cluster):
-    """Redis may hand a job to a worker that cannot even begin it."""
+    """Redis may deliver a job to a worker that cannot even begin it."""
     for pid in worker_pids():
         os.kill(pid, signal.SIGSTOP)
     jobs = ledger_job.enqueue_many([(0.0, "stuck")] * 10)

@@ -1,4 +1,4 @@
-"""A real cluster, handed jobs whose end cannot be written, beside sixty that want nothing of it."""
+"""A real cluster with jobs whose end cannot be written, beside sixty ordinary ones."""
 
 from __future__ import annotations
 

@@ -89,14 +89,14 @@ def most_attempts(postgres) -> int:
 
 
 def live_jobs() -> int:
-    """Jobs that Redis still holds, in whatever state."""
+    """Return the jobs that Redis still holds, in any state."""
     queue = JobQueue("positions", client())
     return sum(client().xlen(stream) for stream in queue.keys.streams) + client().zcard(queue.keys.delayed)
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_jobs_wait_while_postgresql_is_away_and_none_is_acknowledged_early(cluster, postgres, how):
-    """That the database was away is no job's fault: each has one attempt, however often its worker looked."""
+    """A database that is away is no job's fault: each has one attempt, however often its worker tried."""
     pids = {child.pid for child in cluster.children()}
     running = [ledger_job.delay(0.5, f"running {slot}") for slot in range(WORKERS)]
     wait_for_start(postgres, "running 0", "running 1")
@@ -156,7 +156,7 @@ def test_a_lost_connection_in_the_middle_of_a_job_costs_an_attempt_and_nothing_e
 
 
 def test_a_cluster_stops_in_time_while_postgresql_is_away(cluster, postgres):
-    """What it could not store is not acknowledged: it runs again, or is found stored, when there is a database."""
+    """Results that it could not store are not acknowledged: their jobs run again, or are found stored, later."""
     job = ledger_job.delay(0.5, "running")
     wait_for_start(postgres, "running")
     postgres.kill()

@@ -111,7 +111,7 @@ def test_enqueueing_fails_soon_and_clearly_while_redis_is_away(cluster, valkey):
 
 
 def test_it_goes_on_after_flushall(cluster):
-    """What Redis held is gone. A job that runs is stored when it ends; its late acknowledgement does no harm."""
+    """Redis lost everything. A running job is stored when it ends; its late acknowledgement does no harm."""
     running = ledger_job.delay(1.0, "running")
     wait_for_start("running")
     client().flushall()
@@ -151,7 +151,7 @@ def test_a_destroyed_group_loses_no_waiting_job(cluster):
 
 
 def test_a_full_redis_refuses_new_jobs_and_drains(cluster):
-    """At maxmemory enqueueing says so, at once and without half a job; running, retrying and finishing go on."""
+    """At maxmemory enqueueing fails at once and leaves no half a job; running, retrying and finishing go on."""
     gate = [ledger_job.delay(1.5, f"running {slot}") for slot in range(WORKERS)]
     for slot in range(WORKERS):
         wait_for_start(f"running {slot}")
@@ -169,7 +169,7 @@ def test_a_full_redis_refuses_new_jobs_and_drains(cluster):
 
 
 def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(cluster, valkey, tmp_path):
-    """Redis stands still for longer than a dead host needs to be called dead; afterwards nobody has died."""
+    """Redis stands still for longer than the limit after which a host counts as dead; afterwards none is declared dead."""
     with running_cluster(tmp_path, "--name", "positions", "--workers", "2", **LEDGER_APPS) as other:
         wait_until(lambda: len(list_workers()) == 4, what="four workers")
         pids = {child.pid for running in (cluster, other) for child in running.children()}
@@ -199,7 +199,7 @@ def test_two_clusters_outlive_a_frozen_redis_without_taking_each_others_jobs(clu
 
 
 def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings):
-    """The server has done what it was asked, and nobody heard: no job waits for ever, none is lost, none runs twice."""
+    """The server carries out requests whose replies are lost: no job waits for ever, none is lost, none runs twice."""
     with wire_to(valkey) as wire:
         usual = settings.REDIS_URL
         settings.REDIS_URL = wire.url

@@ -41,7 +41,7 @@ def wait_until_up(cluster: ClusterProcess) -> list[int]:
 
 
 def signal_all(cluster: ClusterProcess, number: int) -> None:
-    """What `systemctl stop` does: every process of the control group gets the signal."""
+    """Signal every process of the control group, as `systemctl stop` does."""
     for process in [*cluster.children(), psutil.Process(cluster.process.pid)]:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
@@ -147,7 +147,7 @@ def test_a_job_that_kills_its_worker_while_the_cluster_stops_is_counted(start):
         assert Job.objects.get(pk=gate).state == "succeeded"
 
 
-def test_a_scheduler_or_maintenance_process_killed_during_the_stop_does_not_hold_it_up(start):
+def test_a_scheduler_or_housekeeping_process_killed_during_the_stop_does_not_hold_it_up(start):
     with start() as cluster:
         pids = wait_until_up(cluster)
         job = ledger_job.delay(1.0, "last")

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def allowed(seconds: float) -> float:
-    """So long where processors are free; where processes queue for them, longer by the processes per processor."""
+    """Return `seconds` if processors are free, else that many times the processes per processor."""
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -37,7 +37,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20, what: str |
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The environment in which a child process uses the test's database, queues and probe tasks."""
+    """Return the environment in which a child process uses the test's database, queues and probe tasks."""
     options = connection.settings_dict
     user, host = options["USER"] or "postgres", quote(options["HOST"] or "localhost", safe="")
     port = f":{options['PORT']}" if options["PORT"] else ""

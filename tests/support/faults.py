@@ -1,4 +1,4 @@
-"""Things that break: servers of a test's own which may be killed, and a wire that can be cut in the middle of a reply."""
+"""Faults for tests: servers of their own that can be killed, and a wire that can be cut in the middle of a reply."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEDGER_APPS = {"EXTRA_APPS": "tests.support.probe,trackerproject.dev.soak"}
 
 
 class OwnServer:
-    """A Valkey or PostgreSQL nobody else uses: start, kill, stop and freeze it at will. It dies with the test process."""
+    """A Valkey or PostgreSQL of one test, which can be started, killed, stopped and frozen. It dies with the test process."""
 
     def __init__(self, kind: type[Server], base_dir: Path) -> None:
         self.places = Places.of(base_dir, "faults")
@@ -142,12 +142,12 @@ def query(url: str, statement: str, *parameters: object) -> list[tuple]:
 
 
 def script_hash(name: str) -> bytes:
-    """What EVALSHA calls this script of the engine."""
+    """Return the hash by which EVALSHA names this script of the engine."""
     return hashlib.sha1(SOURCES[name].encode()).hexdigest().encode()
 
 
 class Wire:
-    """A unix socket that passes everything on to the server, until it is told to cut a reply or to go dead.
+    """A unix socket that passes everything on to the server, until `cut` a reply or until it goes dead.
 
     `cut(word, times)`: the next so many requests that contain the word reach the server, which carries them out; of the
     reply only the first byte arrives, then the connection is gone. While `alive` is cleared nothing passes.

@@ -66,7 +66,7 @@ def test_it_makes_the_same_checks():
     assert jobs.finished[0].error_class == "UnserialisableResult"
 
 
-def test_a_delayed_job_waits_until_it_is_told_that_its_time_has_come():
+def test_a_delayed_job_waits_until_run_waiting():
     with inline_jobs() as jobs:
         probe.probe_add.apply_async([1], countdown=60)
         assert jobs.finished == []
@@ -78,8 +78,8 @@ def test_the_same_id_and_a_taken_unique_key_make_one_job():
     job_id = uuid.uuid4()
     with inline_jobs() as jobs:
         assert probe.probe_add.apply_async([1], job_id=job_id) == probe.probe_add.apply_async([1], job_id=job_id)
-        held = probe.probe_add.apply_async([2], unique_key="k", countdown=60)
-        assert probe.probe_add.apply_async([3], unique_key="k") == held
+        holder = probe.probe_add.apply_async([2], unique_key="k", countdown=60)
+        assert probe.probe_add.apply_async([3], unique_key="k") == holder
     assert [job.args for job in jobs.finished] == [[1]]
 
 

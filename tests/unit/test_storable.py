@@ -1,4 +1,4 @@
-"""What a task says, as values that both servers can keep."""
+"""Conversion of a task's values to forms that both servers can keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people know from django-q2 does here what they expect."""
+"""The functions, commands and signals of django-q2 work with this engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def received_signals():
-    """Name of the signal -> the task it spoke of, for the length of a test."""
+    """Return name of a signal -> its task, for the length of a test."""
     seen: dict[str, dict] = {}
     receivers = []
     for name, signal in {"pre_enqueue": pre_enqueue, "pre_execute": pre_execute, "post_execute": post_execute}.items():

@@ -401,7 +401,7 @@ def list_live(job_id):
 
 
 def make_due(queue_name: str) -> None:
-    """Pretend that the time of every delayed job has come."""
+    """Make every delayed job due now."""
     keys = JobQueue(queue_name, client()).keys
     for job_id in client().zrange(keys.delayed, 0, -1):
         client().zadd(keys.delayed, {job_id: 1})

@@ -1,4 +1,4 @@
-"""What Redis holds may be damaged, by hand or by a fault: one job's hash never keeps others from running or being seen."""
+"""Damage of keys in Redis, by hand or by a fault: one job's hash never keeps others from running or being listed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def damage(request):
 
 
 def damaged_and_good_job(queue: JobQueue, damage, **options) -> tuple[str, str]:
-    """A damaged job, and after it one that is not."""
+    """Return a damaged job and, after it, one that is not."""
     bad, good = (str(probe.probe_note.apply_async([text], **options)) for text in ("bad", "good"))
     damage(queue.keys.job(bad))
     return bad, good
@@ -172,7 +172,7 @@ def captured_hash(queue: JobQueue, job_id: str) -> dict[bytes, bytes]:
 
 
 def put_back(queue: JobQueue, job_id: str, fields: dict[bytes, bytes]) -> None:
-    """As someone does who can write to Redis, but knows no key to sign with."""
+    """Write a captured hash, as an attacker can who writes to Redis but has no key to sign with."""
     client().delete(queue.keys.job(job_id))
     sid = client().xadd(queue.keys.streams[1], {"i": job_id})
     client().hset(queue.keys.job(job_id), mapping={**fields, "sid": sid, "st": "queued"})

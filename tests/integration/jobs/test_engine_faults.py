@@ -1,4 +1,4 @@
-"""What the engine does at single moments that no test with real processes can hit for sure."""
+"""Faults at points in time that no test with real processes can hit for sure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def queue() -> JobQueue:
 
 
 def worker_with_jobs(consumer: str, count: int) -> Worker:
-    """A worker with this many jobs in its hands, none run."""
+    """Return a worker that has fetched so many jobs and run none."""
     worker = Worker("positions", consumer, client())
     worker.jobs.add(worker.queue.fetch(consumer, count).claims)
     return worker
@@ -40,7 +40,7 @@ def run_first(worker: Worker) -> str:
 
 
 def run_and_store_first(worker: Worker) -> str:
-    """Run its first job and store the result; leave before the acknowledgement."""
+    """Run its first job and store the result, but do not acknowledge it; return the job id."""
     job_id = run_first(worker)
     job_store().store_finished([attempt.finished_job() for attempt in worker.jobs.done])
     return job_id
@@ -137,7 +137,7 @@ def housekeeping():
     os.close(writing)
 
 
-def test_a_death_that_redis_refuses_to_hear_of_holds_up_no_other(housekeeping, queue, monkeypatch):
+def test_a_death_that_redis_refuses_holds_up_no_other(housekeeping, queue, monkeypatch):
     process, _ = housekeeping
     given_back: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Jobs whose end cannot be written as it is: each gets one row, and none beside it notices."""
+"""Jobs whose end cannot be written as it is: each gets one row, and no other job is affected."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_retrying_job_with_odd_words_can_be_cancelled_and_holds_up_nobody(run_
 
 
 def test_a_hash_that_an_older_version_wrote_does_not_stop_the_scheduler(staff):
-    """Lone surrogates are fine in Redis's JSON, and in no row."""
+    """Lone surrogates are valid in Redis's JSON, and cannot be stored in a row."""
     odd, other = probe.probe_note.apply_async(["a"], countdown=600), probe.probe_note.apply_async(["b"], countdown=600)
     queue = JobQueue("positions", client())
     failures = '[{"attempt": 1, "error_class": "E", "error_message": "caf\\udce9 \\u0000", "traceback": ""}]'
@@ -127,7 +127,7 @@ def test_a_hash_that_an_older_version_wrote_does_not_stop_the_scheduler(staff):
 
 
 def test_a_row_that_cannot_be_written_becomes_the_failure_of_its_own_job(run_jobs, monkeypatch):
-    """Whatever the reason is, found or not yet thought of."""
+    """Refuse rows for a reason that the engine does not know."""
     insert = job_store._insert
 
     def refuse(jobs):

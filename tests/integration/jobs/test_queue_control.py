@@ -1,4 +1,4 @@
-"""What staff do to whole queues and to many jobs at once, and paging through any number of live jobs."""
+"""Control of whole queues and of many jobs at once, and paging through any number of live jobs."""
 
 from __future__ import annotations
 
