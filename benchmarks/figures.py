@@ -1,4 +1,4 @@
-"""What a benchmark finds out: one figure per line, ours beside theirs."""
+"""Figures of a benchmark: one per line, ours beside theirs."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def build_figures(setting: Setting) -> Iterator[Figure]:
 
 
 def measure_detailed(setting: Setting) -> dict[int, dict[str, float]]:
-    """What `report_build detailed` says, by the number of positions; also plotted. No positions are there before or after."""
+    """Figures of `report_build detailed`, by the number of positions; also plotted. No positions are there before or after."""
     setting.measure("benchmarks.report_build", "clear")
     took = {
         rows: setting.measure("benchmarks.report_build", "detailed", rows)
@@ -55,7 +55,7 @@ def measure_detailed(setting: Setting) -> dict[int, dict[str, float]]:
 
 
 def cost_plot(seconds: dict[int, float]) -> Table:
-    """What one position costs in a stored detailed report, as a bar for each number of positions."""
+    """Plot the cost of one position in a stored detailed report, as a bar for each number of positions."""
     table = Table(title="Detailed report made and stored: cost of one position")
     for name in ("positions", "microseconds"):
         table.add_column(name, justify="right")

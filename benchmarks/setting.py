@@ -1,4 +1,4 @@
-"""What every benchmark is given: the servers of this run, how large to measure, and a place for logs."""
+"""The setting of every benchmark: the servers of this run, how large to measure, and a place for logs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Setting:
         return f"{self.redis_url.partition('?')[0]}?db={database}"
 
     def environment(self, redis_database: int = 0) -> dict[str, str]:
-        """What a process of this run needs to know."""
+        """Return the environment variables of a process of this run."""
         return {
             **os.environ,
             "DATABASE_URL": self.database_url,

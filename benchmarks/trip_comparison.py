@@ -43,7 +43,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one detector found in the trace of one person; `meters` is the way of the trips."""
+    """Findings of one detector in the trace of one person; `meters` is the way of the trips."""
 
     stops: list[Span]
     trips: list[Span]
@@ -138,7 +138,7 @@ def way_meters(places: Iterable[Sequence[float]]) -> float:
 
 
 def common(left: list[Span], right: list[Span]) -> list[Span]:
-    """What lies in both; each is in time order and free of overlaps."""
+    """Return the parts that lie in both; each is in time order and free of overlaps."""
     pairs = ((max(a[0], b[0]), min(a[1], b[1])) for a in left for b in right)
     return [(begin, end) for begin, end in pairs if begin < end]
 

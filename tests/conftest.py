@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for real processes begins first, so that no process of the suite is left alone with it at the end."""
+    """Sort tests that wait for real processes to the front, so that none is left for the end."""
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
 
 

@@ -45,7 +45,7 @@ def a_notification(user) -> Notification:
 
 
 def deliver_again(delivery: Delivery, run_jobs) -> None:
-    """What happens by itself afterwards: at first the delivery is left alone, then it is swept up and sent."""
+    """The steps that follow by themselves: at first the delivery is left alone, then it is swept up and sent."""
     delivery.refresh_from_db()
     if delivery.state == "sending":
         with pytest.raises(DeliveryBusy):

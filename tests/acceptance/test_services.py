@@ -97,7 +97,7 @@ def process_ids(places: Places) -> dict[str, int]:
 
 
 def describe(places: Places, pids: dict[str, int]) -> str:
-    """Who is still there, and what the servers logged last: a stop that hangs must say where."""
+    """Processes that are still there, and the last lines of the servers' logs: a stop that hangs must say where."""
     alive = {name: is_running(pid) for name, pid in pids.items()}
     logs = {log.name: log.read_text(errors="replace")[-500:] for log in places.logs.glob("*.log")}
     return f"alive: {alive}, logs: {logs}"

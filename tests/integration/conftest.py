@@ -1,4 +1,4 @@
-"""What several files begin with."""
+"""Fixtures that several rooms share."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def foreign(db) -> Device:
 
 @pytest.fixture
 def key(device) -> str:
-    """What the device has to say to be believed."""
+    """Return the key with which the device is believed."""
     return issue_key(device=device)
 
 

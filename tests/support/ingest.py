@@ -29,12 +29,12 @@ def minutes_before_now(minutes_ago: float = 0.0) -> datetime:
 
 
 def parameters(**changes: Any) -> dict[str, Any]:
-    """What Traccar Client 8 and 10 say."""
+    """Return a query as Traccar Client 8 and 10 send it."""
     return {"id": "van-1", "timestamp": int(AT.timestamp()), "lat": -23.55, "lon": -46.63, "speed": 21.6, **changes}
 
 
 def client_9(**changes: Any) -> dict[str, Any]:
-    """What Traccar Client 9 says; changes are of its coordinates."""
+    """Return a body as Traccar Client 9 sends it; changes are of its coordinates."""
     coords = {"latitude": -23.55, "longitude": -46.63, "speed": 11.112, "heading": -1, "accuracy": -1, "altitude": 5}
     location = {"timestamp": AT.isoformat(), "coords": {**coords, **changes}}
     return {"device_id": "van-1", "location": location}
@@ -46,7 +46,7 @@ def position(**changes: Any) -> dict[str, Any]:
 
 
 def forwarded_position(unique_id: str = "van-1", **changes: Any) -> dict[str, Any]:
-    """What a Traccar server forwards; changes are of the position."""
+    """Return a body as a Traccar server forwards it; changes are of the position."""
     place = {"fixTime": AT.isoformat(), "latitude": -23.55, "longitude": -46.63, "speed": 21.6, "valid": True}
     return {"position": {**place, **changes}, "device": {"id": 7, "uniqueId": unique_id, "name": "Van 7"}}
 

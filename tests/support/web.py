@@ -44,7 +44,7 @@ class WebServer:
 
 
 class Live:
-    """A client of /ws/live/ that remembers what it was told."""
+    """A client of /ws/live/ that keeps the messages it gets."""
 
     def __init__(self, opening: AbstractContextManager[ClientConnection]) -> None:
         self._opening = opening

@@ -1,4 +1,4 @@
-"""What the list of events says about each, in words."""
+"""Descriptions of events in their list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a device without speeds of its own gained tells driving from the scatter of a standing receiver."""
+"""Gained ground tells the driving of a device that sends no speed from the scatter of a standing receiver."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def part_timeline(track, first, end, rules):
 
 
 def spans_within(found, low, high):
-    """What lies in a stretch of time, without the places in the arrays."""
+    """Return trips and stops within a stretch of time, without their places in the arrays."""
     return [
         (type(one).__name__, one.started_seconds, one.ended_seconds, round(getattr(one, "distance_meters", 0.0), 3))
         for one in [*found.trips, *found.stops]

@@ -1,4 +1,4 @@
-"""What the OwnTracks apps say, in the product's units."""
+"""Messages of the OwnTracks apps, in the product's units."""
 
 from __future__ import annotations
 

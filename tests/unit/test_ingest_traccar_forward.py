@@ -1,4 +1,4 @@
-"""What a Traccar server forwards, as its reference shows it."""
+"""Bodies that a Traccar server forwards, as its reference shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a connection does when its access changes while it is being told."""
+"""A connection whose access changes while messages are sent to it."""
 
 from __future__ import annotations
 

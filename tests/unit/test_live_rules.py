@@ -1,4 +1,4 @@
-"""Who may open a WebSocket from where, and how often a client may speak."""
+"""Origins that may open a WebSocket, and how often a client may send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a viewer is told of a fleet: each device once and as it is now, every event, nothing twice."""
+"""Updates of a viewer of a fleet: each device once in its newest state, every event, nothing twice."""
 
 from __future__ import annotations
 

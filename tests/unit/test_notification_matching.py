@@ -1,4 +1,4 @@
-"""Who hears of what, when, and why not: one row per case."""
+"""Matching of rules and events, with the reasons for what is not notified: one row per case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read: every kind, with names that try to break out of header, text and HTML."""
+"""Rendered messages of every kind, with names that try to break out of header, text and HTML."""
 
 from __future__ import annotations
 

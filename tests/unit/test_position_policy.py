@@ -1,4 +1,4 @@
-"""Whose positions go with which day."""
+"""Positions that retention removes with each day."""
 
 from __future__ import annotations
 

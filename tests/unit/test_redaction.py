@@ -1,4 +1,4 @@
-"""What is hidden in the job history, and what is not."""
+"""Texts that are hidden in the job history, and texts that are not."""
 
 from __future__ import annotations
 

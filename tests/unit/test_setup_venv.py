@@ -1,4 +1,4 @@
-"""What the set-up decides and what it says; no package is installed here."""
+"""Decisions and messages of the set-up; no package is installed here."""
 
 from __future__ import annotations
 

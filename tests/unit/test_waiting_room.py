@@ -1,4 +1,4 @@
-"""Who leaves where too many wait to say who they are."""
+"""Connections that have to leave where too many wait to authenticate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: every route for everyone who may come."""
+"""Access to every route, by role."""
 
 from __future__ import annotations
 

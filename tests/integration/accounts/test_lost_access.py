@@ -1,4 +1,4 @@
-"""Whoever lost a fleet or a device no longer reads what was made of it: reports, files, links, mails, jobs, imports."""
+"""A user who lost a fleet or a device no longer reads what was made of it: reports, files, links, mails, jobs, imports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ready_report_id(api, run_jobs, **body) -> int:
 
 
 def reads(api, number: int) -> dict[str, int]:
-    """What each way of reading a report answers; `list` is 200 where the list names it."""
+    """Answers of each way of reading a report; `list` is 200 where the list names it."""
     listed = {row["id"] for row in api.get("/api/reports/").json()["results"]}
     codes = {
         "detail": api.get(f"/api/reports/{number}"),

@@ -1,4 +1,4 @@
-"""What each cleanup removes, and what it must leave alone."""
+"""Rows that each cleanup removes, and rows that it must leave alone."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def run_interrupted(step, questions: int | None) -> None:
 
 
 def assert_kept_for_ever(days: list[float]) -> None:
-    """What is told twice is no loss, so only days that no search for duplicates looks at are counted."""
+    """A removed duplicate is no loss, so only days that no search for duplicates looks at are counted."""
     old = [day for day in days if day > LOOK_BACK_DAYS + 1]
     for device in Device.objects.filter(keep_positions_forever=True):
         kept = [at for at in stored_times(device) if at < days_ago(LOOK_BACK_DAYS + 1)]

@@ -1,4 +1,4 @@
-"""What every cleanup promises: a dry run tells the truth; it can be cancelled, killed and timed out, and goes on after it."""
+"""Promises of every cleanup: a dry run tells the truth; it can be cancelled, killed and timed out, and goes on after it."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def test_a_fix_that_comes_in_while_its_day_is_copied_is_not_lost(make_device, ar
 
 @pytest.mark.django_db(transaction=True)
 def test_writers_go_on_while_a_long_read_keeps_a_day_from_going(make_device):
-    """Writers queue up behind whoever waits for the whole table, so the retention must give up, and again."""
+    """Writers queue up behind a process that waits for the whole table, so the retention must give up, and again."""
     device = make_device()
     for days in range(31, 35):
         store_day(device, days)

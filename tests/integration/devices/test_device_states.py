@@ -1,4 +1,4 @@
-"""What the pipeline writes of a device: the quick way for one that only moved, and the way for all that can change."""
+"""States as the pipeline writes them: the quick way for a device that only moved, and the way for all that can change."""
 
 from __future__ import annotations
 

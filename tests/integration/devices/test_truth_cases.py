@@ -61,7 +61,7 @@ def test_one_glitch_is_nowhere_the_top_and_a_train_has_its_own(name, kind, kph, 
 
 
 def figures_of_places(device: Device) -> dict[str, tuple[float, float | None, float | None]]:
-    """Top and average speed and distance (km) of the device's drive, by where they are told."""
+    """Top and average speed and distance (km) of the device's drive, by where they are shown."""
     summary, trips = build("summary", device=device, **JULY), build("trips", device=device, **JULY)
     fleet, daily = build("fleet", device_ids=[device.pk], **JULY), build("daily", fleet=device.fleet, **JULY)
     route, detailed = build("route", device=device, **JULY), build("detailed", device=device, **JULY)

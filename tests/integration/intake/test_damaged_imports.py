@@ -37,7 +37,7 @@ def storage(settings, tmp_path):
 
 
 def run(*paths) -> tuple[str, str]:
-    """What the command prints, and what it ends with."""
+    """Return what the command prints, and how it ends."""
     out = io.StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("import_positions", *map(str, paths), stdout=out)

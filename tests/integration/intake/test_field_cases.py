@@ -141,7 +141,7 @@ WAYS = {"command": by_command, "api": by_api, "admin": by_admin}
 
 @pytest.fixture(params=WAYS)
 def read(request, api, staff, device, run_jobs, media):
-    """Read a file by one of the ways in, and return the error that is told."""
+    """Read a file by one of the ways in, and return the error that it shows."""
     return lambda path: WAYS[request.param](path, api=api, staff=staff, device=device, run_jobs=run_jobs)
 
 

@@ -21,7 +21,7 @@ DOCS = Path(django_settings.BASE_DIR) / "docs" / "devices.md"
 
 
 def values() -> dict[str, str]:
-    """What the app writes for its parameters (CustomUrlManager): numbers as Java does, speed in m/s."""
+    """Values that the app writes for its parameters (CustomUrlManager): numbers as Java does, speed in m/s."""
     return {
         "LAT": "-23.55",
         "LON": "-46.63",

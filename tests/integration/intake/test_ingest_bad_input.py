@@ -1,4 +1,4 @@
-"""What a device says that cannot be right is kept aside, or refused with the reason; the device goes on."""
+"""Values that cannot be right are quarantined, or refused with the reason; the device goes on."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Sender:
-    """Whoever sends for a device: its key, and an operator's client of the API."""
+    """Senders for a device: its key, and an operator's client of the API."""
 
     device: Device
     key: str
@@ -113,7 +113,7 @@ def make_sender(make_device, api, run_jobs, settings, tmp_path) -> Callable[[], 
 
 
 def known_values(**said: Any) -> dict[str, Any]:
-    """What is known of it."""
+    """Return the values that are known."""
     return {name: value for name, value in said.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""WebSockets of both kinds: strangers keep nobody out, and whoever may no longer listen is closed at once."""
+"""WebSockets of both kinds: strangers keep nobody out, and a user who may no longer listen is closed at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRST = {"/ws/live/": "snapshot", "/ws/notifications/": "unread"}
 
 @pytest.fixture(scope="module")
 def web(django_db_setup, tmp_path_factory):
-    """Nothing is checked by the clock: what ends a connection was told."""
+    """Nothing is checked by the clock: a connection ends by a message."""
     folder = tmp_path_factory.mktemp("web")
     with running_web(folder, LIVE_CHECK_SECONDS="600", LIVE_AUTHENTICATE_SECONDS="60") as server:
         yield server

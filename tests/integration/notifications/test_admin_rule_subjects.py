@@ -27,7 +27,7 @@ def add_geofence(page, fleet, **fields):
 
 
 def rows(windows):
-    """What the form posts for these windows."""
+    """Return the fields that the form posts for these windows."""
     fields = {"windows-rows": str(len(windows))}
     for number, window in enumerate(windows):
         fields |= {f"windows-{number}-{name}": window[name] for name in ("days", "from", "to")}

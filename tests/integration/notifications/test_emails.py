@@ -1,4 +1,4 @@
-"""What arrives in a mailbox: the sketch of the place, and a way to unsubscribe that needs no login."""
+"""E-mails as they arrive in a mailbox: the sketch of the place, and a way to unsubscribe that needs no login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the system notices by itself: its own trouble, the hour of a person's daily summary."""
+"""Notifications that the system makes by itself: of its own trouble, and at the hour of a person's daily summary."""
 
 from __future__ import annotations
 

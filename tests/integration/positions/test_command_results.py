@@ -1,4 +1,4 @@
-"""What devices answer to commands: an event each time, told to whom a rule names."""
+"""Answers of devices to commands: an event each time, notified as rules say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from fixes, with a real database between the batches."""
+"""Events and states derived from fixes, with a real database between the batches."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def inline_form(**fields):
 
 
 def form_of(page, url):
-    """What the page would send back unchanged, without its filters."""
+    """Return the fields that the page would send back unchanged, without its filters."""
     context = page.get(url).context
     formsets = [one.formset.management_form for one in context["inline_admin_formsets"]]
     sent = {f"{form.prefix}-{name}": form[name].value() for form in formsets for name in form.fields}

@@ -1,4 +1,4 @@
-"""The partitions of positions: made ahead and in need, by whoever comes first, and dropped."""
+"""The partitions of positions: made ahead and in need, by the first writer, and dropped."""
 
 from __future__ import annotations
 

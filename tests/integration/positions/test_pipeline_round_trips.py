@@ -1,4 +1,4 @@
-"""What a batch costs: statements that do not grow with its fixes."""
+"""The cost of a batch: statements that do not grow with its fixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caches that are never stale: latest positions and statistics, whoever writes last."""
+"""Caches that are never stale: latest positions and statistics, in any order of writers."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def send(device, kph, glitch_kph) -> None:
 
 
 def figures_of_places(device) -> dict[str, tuple[float | None, float | None]]:
-    """Top speed and distance (km) by where they are told."""
+    """Top speed and distance (km) by where they are shown."""
     one_day = {"range_start": DAY, "range_end": NEXT_DAY}
     summary, trips = build("summary", device=device, **one_day), build("trips", device=device, **one_day)
     fleet, daily = build("fleet", device_ids=[device.pk], **one_day), build("daily", fleet=device.fleet, **one_day)

@@ -1,4 +1,4 @@
-"""What reports say, each kind on a track small enough to check by hand."""
+"""Contents of reports, each kind on a track small enough to check by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of reports: every format, whole or not at all, one for whoever reads alike; and the command."""
+"""Files of reports: every format, whole or not at all, one for all who read alike; and the command."""
 
 from __future__ import annotations
 
