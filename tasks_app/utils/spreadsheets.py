@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The wide signs are those of spreadsheets in Japanese.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_QUOTE = "'"
 MAX_TEXT_UNITS = 32_767  # of a cell, by Excel, in the units of UTF-16
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def guarded(text: str) -> str:
-    """`text` as a spreadsheet shows it, never run as a formula."""
-    return "'" + text if text.startswith(FORMULA_STARTS) else text
+    """`text` as a spreadsheet shows it, never run as a formula; `unguarded` gives it back."""
+    return _QUOTE + text if text.startswith(FORMULA_STARTS) or _is_guarded(text) else text
 
 
 def unguarded(text: str) -> str:
     """Return the text that `guarded` was given."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
+    return text[1:] if _is_guarded(text) else text
+
+
+def _is_guarded(text: str) -> bool:
+    return text.startswith(_QUOTE) and text.lstrip(_QUOTE).startswith(FORMULA_STARTS)
 
 
 def legible(text: str) -> str:

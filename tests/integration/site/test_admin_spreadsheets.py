@@ -375,6 +375,12 @@ def test_a_control_character_blocks_no_export_of_jobs(page, odd_rows):
             assert len(message.encode("utf-16-le")) // 2 <= 32_767
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'="])
+def test_no_text_of_a_csv_file_begins_as_a_formula(page, make_device, start):
+    make_device(unique_id="v", name=f"{start}1+cmd")
+    assert f",'{start}1+cmd" in f",{exported_file(page, 'device', CSV).decode().replace(chr(34), '')}"
+
+
 def test_formulas_stay_texts_and_numbers_numbers(page, make_device):
     for number, name in enumerate(("=1+1", "@SUM(A1)", "#N/A", "<r>bold</r>")):
         make_device(unique_id=f"0{number}", name=name, speed_limit_kph=80)
@@ -385,13 +391,25 @@ def test_formulas_stay_texts_and_numbers_numbers(page, make_device):
 
 
 def test_what_went_out_comes_back_the_same(page, make_device):
-    names = ["=1+1", "_x0041_", "Caminh\u00e3o \U0001f69a", "007"]
+    names = [
+        "=1+1",
+        "'=1+1",
+        "''@x",
+        "'",
+        "\uff1d1+1",
+        "-5",
+        "_x0041_",
+        "Caminh\u00e3o \U0001f69a",
+        "007",
+        "sep=;",
+        "nan",
+    ]
     for number, name in enumerate(names):
-        make_device(unique_id=f"0{number}", name=name)
+        make_device(unique_id=f"{number:03}", name=name)
     for format in (XLSX, CSV, JSON):
         content = exported_file(page, "device", format)
         Device.objects.all().delete()
         imported(page, content, format)
         assert list(Device.objects.order_by("unique_id").values_list("unique_id", "name")) == [
-            (f"0{number}", name) for number, name in enumerate(names)
+            (f"{number:03}", name) for number, name in enumerate(names)
         ]
