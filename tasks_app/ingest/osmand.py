@@ -43,8 +43,7 @@ _TEXTS = ("driverUniqueId", "result")
 # GPSLogger's names of the quantities, and of what says the same again (its CustomUrlManager).
 _GPSLOGGER_NAMES = {"alt": "altitude", "acc": "accuracy", "dir": "bearing", "time": "timestamp", "spd": "speed"}
 _GPSLOGGER_TWICE = {"spd_kph", "timeoffset", "date"}
-_WITH_LETTER = re.compile(r"[0-9-]{8,10}[Tt]")
-_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}(?::?[0-9]{2})?$)")
+_LOST_PLUS = re.compile(r"([Tt ][0-9:.,]+) ([0-9]{2}(?::?[0-9]{2})?)$")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _BOOLEANS = {"true": True, "false": False}
@@ -131,15 +130,13 @@ def _place(parameters: Parameters) -> tuple[str, str]:
 
 
 def _timestamp(text: str, now: datetime, zone: tzinfo) -> object:
-    """Epoch seconds or milliseconds, ISO-8601 with a zone, or a date and time of `zone`; `now` where there is none."""
+    """Epoch seconds or milliseconds, or a time in ISO 8601, of `zone` where it states none; `now` where there is none."""
     if not text:
         return now.isoformat()
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _WITH_LETTER.match(text):
-        # An offset's plus sign is a space to whoever decodes a query string in which it was not encoded.
-        return _LOST_PLUS.sub("+", text)
-    return with_zone(text, zone)
+    # An offset's plus sign is a space to whoever decodes a query string in which it was not encoded.
+    return with_zone(_LOST_PLUS.sub(r"\1+\2", text), zone)
 
 
 def _number(text: str) -> float | str | None:

@@ -99,7 +99,10 @@ def test_it_raises_nothing_but_value_errors(text):
         assert isinstance(read_time(text), datetime)
 
 
-@pytest.mark.parametrize("text", [*SPELLINGS, "2026-10-05t10:00:00 02:00", "2026-10-05T10:00:00.000 0200"])
+@pytest.mark.parametrize(
+    "text",
+    [*SPELLINGS, "2026-10-05t10:00:00 02:00", "2026-10-05T10:00:00.000 0200", "2026-10-05 10:00:00 02:00"],
+)
 def test_a_query_string_takes_every_spelling(text):
     parameters = {"id": ["b"], "lat": ["1"], "lon": ["2"], "timestamp": [text]}
     message = parse_parameters(parameters, now=NOW)
