@@ -57,6 +57,12 @@ _NO_JSON_NUMBER = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 
+# Half of a pair written as an escape (RFC 8259, 8.2); a whole pair and any other escape are passed over.
+_HALF = re.compile(
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F])[\x00-\xff])"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
 
 def _within(name: str) -> msgspec.Meta:
     low, high = LIMITS[name]
@@ -114,15 +120,16 @@ def parse_batch(items: list[object], *, now: datetime, is_history: bool = False)
 
 
 def decode_json(body: bytes) -> object:
-    """The value of a JSON text; a number that is none (NaN, Infinity, 1e999) comes as text, for the rules to judge.
+    """The value of a JSON text. What JSON or Unicode does not have comes as what the rules can judge.
 
-    Raises BodyError not_json or too_deep; no other exception comes out.
+    That is a text for a number that is none (NaN, Infinity, 1e999), and NUL for the escape of half a character: a text
+    can do without it, an id cannot. Raises BodyError not_json or too_deep; no other exception comes out.
     """
     try:
         try:
             return msgspec.json.decode(body)
         except ValueError:
-            mended = _NO_JSON_NUMBER.sub(_quoted, body)
+            mended = _NO_JSON_NUMBER.sub(_mended, body)
             if mended == body:
                 raise
             return msgspec.json.decode(mended)
@@ -132,10 +139,10 @@ def decode_json(body: bytes) -> object:
         raise BodyError("not_json", f"The body is not valid JSON: {error}") from error
 
 
-def _quoted(found: re.Match[bytes]) -> bytes:
+def _mended(found: re.Match[bytes]) -> bytes:
     text = found[0]
     if text.startswith(b'"'):
-        return text
+        return _HALF.sub(lambda half: half[1] or rb"\u0000", text)
     if text.decode() in NOT_NUMBERS:
         return b'"%b"' % text
     return b'"Infinity"' if text[-1:].isdigit() else b'"NaN"'

@@ -17,7 +17,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
 from tasks_app.ingest.unlocated_alarms import unlocated_alarm
-from tasks_app.ingest.validate import InvalidFix, is_minus_one, make_fix, shown
+from tasks_app.ingest.validate import InvalidFix, check_device_id, is_minus_one, make_fix, shown
 
 MAX_MESSAGES = 1000
 _PLACES = ("location", "transition")
@@ -60,10 +60,18 @@ def names_in(message: object) -> Names:
     """The names a message states: its topic is owntracks/user/device."""
     if not isinstance(message, dict):
         return Names()
-    topic, letters = message.get("topic"), message.get("tid")
+    topic = message.get("topic")
     parts = topic.split("/") if isinstance(topic, str) else []
     user, device = parts[1:3] if len(parts) > 2 and parts[0] == "owntracks" else ("", "")
-    return Names(user, device, letters if isinstance(letters, str) else "")
+    return Names(usable_name(user), usable_name(device), usable_name(message.get("tid")))
+
+
+def usable_name(value: object) -> str:
+    """The value where it can be a device's id, else an empty text."""
+    try:
+        return check_device_id(value)
+    except InvalidFix:
+        return ""
 
 
 def parse_message(message: object, *, device_id: str, now: datetime) -> DeviceMessage:

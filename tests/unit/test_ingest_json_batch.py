@@ -149,7 +149,6 @@ def test_it_accepts_a_list_and_an_object_with_positions(body):
         (b"[{NaN: 1]", "not_json"),
         (b"[1" + b"0" * 5000 + b"]", "not_json"),
         (b'["\xff\xfe"]', "not_json"),
-        (b'["\\ud800"]', "not_json"),
         (b'["\\udzzz"]', "not_json"),
         (b"[{}] trailing", "not_json"),
         (b"\x1f\x8b\x08\x00", "not_json"),
@@ -172,6 +171,26 @@ def test_it_refuses_a_body_it_cannot_read(body, code):
         decode(body)
     assert caught.value.code == code
     assert 10 < len(caught.value.detail) < 300
+
+
+@pytest.mark.parametrize(
+    ("half", "read"),
+    [
+        ("\\ud83d", "\ufffd"),
+        ("\\uDC00", "\ufffd"),
+        ("\\ud83d\\ud83d", "\ufffd\ufffd"),
+        ("\\udc00\\ud83d", "\ufffd\ufffd"),
+        ("\\\\\\ud83d", "\\\ufffd"),
+    ],
+)
+def test_half_a_character_costs_its_own_text_only(half, read):
+    good = json.dumps(GOOD)
+    body = f"""[{good}, {good[:-1]}, "attributes": {{"name": "x{half}", "smile": "\\ud83d\\ude00", "path": "\\\\ud83d"}}}},
+        {{"device_id": "van{half}", {good.partition(",")[2]}, {good[:-1]}, "note{half}": NaN}}]"""
+    batch = parse_batch(decode(body), now=NOW)
+    assert (batch.indexes, [(bad.index, bad.code) for bad in batch.rejected]) == ([0, 1, 3], [(2, "invalid_device_id")])
+    assert batch.fixes[1].attributes == {"name": f"x{read}", "smile": "\U0001f600", "path": "\\ud83d"}
+    assert batch.fixes[1].unknown == ("attributes",)
 
 
 def test_it_takes_the_last_of_two_equal_keys_like_every_json_reader():

@@ -25,7 +25,7 @@ from tasks_app.api.parsers import read_body
 from tasks_app.api.schema import describe
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
-from tasks_app.ingest.owntracks import Names, decode_messages, names_in, parse_message
+from tasks_app.ingest.owntracks import Names, decode_messages, names_in, parse_message, usable_name
 from tasks_app.models import Device, FixSource
 from tasks_app.queries.senders import device_named
 from tasks_app.services.intake import QuarantineEntry, quarantine_messages, take_in_all
@@ -108,7 +108,7 @@ def _names(request: Request, message: object) -> Names:
     stated = names_in(message)
     user = request.headers.get("X-Limit-U") or request.query_params.get("u")
     device = request.headers.get("X-Limit-D") or request.query_params.get("d")
-    return Names(user or stated.user, device or stated.device, stated.letters)
+    return Names(usable_name(user) or stated.user, usable_name(device) or stated.device, stated.letters)
 
 
 def _known(request: Request, holder: Device | None, names: Names, count: int) -> Device | None:

@@ -24,6 +24,7 @@ from tests.support.ingest import (
     client_9,
     forwarded_position,
     position,
+    problem,
     quarantined_codes,
     send_form,
     send_json,
@@ -67,7 +68,6 @@ BAD_TIMES = {
     "negative": (-5, "timestamp_too_old"),
     "9999": ("9999-12-31T23:59:59Z", "timestamp_in_future"),
     "two days ahead": ((timezone.now() + timedelta(days=2)).isoformat(), "timestamp_in_future"),
-    "no zone": ("2026-01-01T00:00:00", "timestamp_without_zone"),
     "text": ("yesterday", "invalid_timestamp"),
     "5000 digits": ("9" * 5000, "invalid_timestamp"),
     "microseconds": (1_700_000_000_000_000, "invalid_timestamp"),
@@ -86,6 +86,18 @@ def test_a_time_that_cannot_be_right_is_kept_aside(name, device, key, server):
     assert (quarantined_codes(), buffer_size()) == ([code] * 4, 0)
 
 
+@pytest.mark.parametrize("text", ["2026-03-01T08:00:00", "2026-03-01 08:00:00"])
+def test_a_time_without_a_zone_is_taken_where_the_way_in_has_one(text, device, key, server):
+    message = client_9()
+    message["location"]["timestamp"] = text
+    send_json(f"{OSMAND}?key={key}", message)
+    send_json(POSITIONS, position(timestamp=text), key)
+    send_json(TRACCAR, forwarded_position(fixTime=text), TOKEN)
+    assert (quarantined_codes(), buffer_size()) == (["timestamp_without_zone"] * 3, 0)
+    send_query(key, timestamp=text)
+    assert (len(quarantined_codes()), buffer_size()) == (3, 1)
+
+
 BODIES = {
     "not JSON": b"{",
     "nothing": b"",
@@ -93,12 +105,24 @@ BODIES = {
     "deep nesting": b"[" * 60_000,
     "5000 digits": b'{"device_id": ' + b"9" * 5000 + b"}",
     "bad UTF-8": b'{"device_id": "\xff"}',
-    "lone surrogate": b'{"device_id": "\\ud800"}',
+    "an escape that is none": b'{"device_id": "\\udzzz"}',
     "a list": b"[]",
     "a number": b"5",
     "null": b"null",
     "a string": b'"' + b"x" * 50_000 + b'"',
 }
+
+
+@pytest.mark.parametrize("odd", ["\\u0000", "\\ud83d"])
+def test_half_a_character_costs_its_text_only(odd, device, key, server):
+    message, forwarded = client_9(), forwarded_position(address="#", attributes={"driver": "#"})
+    message["location"]["extras"] = {"driver": "#"}
+    forwarded["device"]["name"] = "Van #"
+    for path, body, secret in ((f"{OSMAND}?key={key}", message, ""), (TRACCAR, forwarded, TOKEN)):
+        assert send_json(path, json.dumps(body).replace("#", odd).encode(), secret).status_code == 200
+    assert (buffer_size(), quarantined_codes()) == (2, [])
+    message["device_id"] = "#"
+    problem(send_json(f"{OSMAND}?key={key}", json.dumps(message).replace("#", odd).encode()), 400, "invalid_device_id")
 
 
 @pytest.mark.parametrize("name", BODIES)

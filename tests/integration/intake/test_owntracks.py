@@ -115,6 +115,16 @@ def test_what_cannot_be_read_does_not_stop_a_phone(body, device, key):
     assert len(quarantined_codes()) == 1
 
 
+@pytest.mark.parametrize("odd", ["\\u0000", "\\ud83d"])
+def test_a_name_with_half_a_character_is_that_of_nobody(odd, device, key, unsigned, join):
+    body = json.dumps([location(topic="owntracks/jane#/phone#", tid="#"), location()]).replace("#", odd).encode()
+    check_taken(send(body, key))
+    assert (buffer_size(), quarantined_codes()) == (2, [])
+    problem(send(body), 400, "missing_device_id")
+    problem(send(location(tid="\0"), path=f"{OWNTRACKS}?u=%00&d=%00"), 400, "missing_device_id")
+    assert not Device.objects.exclude(pk=device.pk).exists()
+
+
 def test_a_large_body_is_refused(device, key):
     problem(send(b" " * 300_000, key), 413, "body_too_large")
     packed = Client().generic(

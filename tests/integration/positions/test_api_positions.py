@@ -145,7 +145,7 @@ BAD_BATCHES = {
     "no JSON": (b"{", 400, "not_json"),
     "1e999": (b'[{"latitude": 1e999}]', 400, "no_valid_fixes"),
     "NaN": (b"[NaN]", 400, "no_valid_fixes"),
-    "lone surrogate": (b'["\\ud800"]', 400, "not_json"),
+    "lone surrogate": (b'["\\ud800"]', 400, "no_valid_fixes"),
     "deep": (b"[" * 100_000, 400, "too_deep"),
     "many": (b"[" + b"1," * 5000 + b"1]", 413, "too_many_fixes"),
     "large": (b"[" + b" " * 3_000_000 + b"]", 413, "body_too_large"),
