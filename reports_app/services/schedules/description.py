@@ -24,7 +24,7 @@ def describe_schedule(schedule: ReportSchedule) -> str:
         "kinds": _list([str(ReportKind(kind).label).lower() for kind in schedule.kinds if kind in ReportKind.values]),
         "subject": _subject(schedule),
         "formats": _list([format.upper() for format in schedule.formats]),
-        "recipients": _names([*map(_name, schedule.recipients.all()), *schedule.extra_emails]),
+        "recipients": _names([*_sorted(map(_name, schedule.recipients.all())), *schedule.extra_emails]),
     }
 
 
@@ -42,12 +42,17 @@ def when(schedule: ReportSchedule) -> str:
 
 
 def _subject(schedule: ReportSchedule) -> str:
-    devices = [device.name for device in schedule.devices.all()]
+    devices = _sorted(device.name for device in schedule.devices.all())
     return _names(devices) if devices else schedule.fleet.name
 
 
 def _name(user: Any) -> str:
     return user.get_full_name() or user.get_username()
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    """Return the names in a fixed order: rows of a many-to-many relation have none."""
+    return sorted(names, key=str.casefold)
 
 
 def _names(names: Sequence[str]) -> str:

@@ -307,6 +307,13 @@ def test_it_is_told_in_a_sentence(make_schedule, make_user, fleet, operator):
         assert "Depot North" in describe_schedule(schedule)
 
 
+def test_its_recipients_are_named_in_order(make_schedule, make_user, fleet):
+    people = [make_user(username=name) for name in ("zoe", "abe")]
+    for person in people:
+        FleetMembership.objects.create(user=person, fleet=fleet)
+    assert describe_schedule(make_schedule(recipients=people)).endswith("to abe, zoe")
+
+
 # --- REST
 
 
