@@ -6,6 +6,13 @@ class TasksAppConfig(AppConfig):
     name = "tasks_app"
     verbose_name = _("Fleet and tasks")
 
+    def import_models(self) -> None:
+        """Import the models; then replace django_q.tasks, before the models of the apps behind this one import it."""
+        super().import_models()
+        from tasks_app.engine import django_q_tasks
+
+        django_q_tasks.install()
+
     def ready(self) -> None:
         from tasks_app import checks, engine, receivers  # noqa: F401 - importing registers them
         from tasks_app.engine.broker import use_json_packages

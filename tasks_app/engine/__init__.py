@@ -1,7 +1,7 @@
 """The task engine: django-q2's surface on Redis Streams.
 
 Declare with `@task(queue=...)`, enqueue with `.delay(...)` or by name with `enqueue("name", ...)`, and inside a task ask
-`current_job()` for progress and cancellation.
+`current_job()` for progress and cancellation. What `delay` returns is the job's id, of which state and result can be asked.
 """
 
 from tasks_app.engine.context import current_job
@@ -9,14 +9,19 @@ from tasks_app.engine.errors import (
     EngineError,
     InvalidArguments,
     JobCancelled,
+    JobFailed,
     JobTimeout,
+    NotOffered,
     PayloadTooLarge,
     PermanentError,
     QueueFull,
     QueueUnavailable,
     TaskNotPermitted,
+    UnknownJob,
     UnknownTask,
+    WouldDeadlock,
 )
+from tasks_app.engine.handles import JobHandle
 from tasks_app.engine.registry import (
     Task,
     autodiscover,
@@ -34,15 +39,20 @@ __all__ = [
     "EngineError",
     "InvalidArguments",
     "JobCancelled",
+    "JobFailed",
+    "JobHandle",
     "JobState",
     "JobTimeout",
+    "NotOffered",
     "PayloadTooLarge",
     "PermanentError",
     "QueueFull",
     "QueueUnavailable",
     "Task",
     "TaskNotPermitted",
+    "UnknownJob",
     "UnknownTask",
+    "WouldDeadlock",
     "autodiscover",
     "current_job",
     "enqueue",

@@ -52,6 +52,8 @@ class Attempt:
 
     @property
     def timeout_seconds(self) -> float:
+        if self.payload and self.payload.timeout_seconds:
+            return self.payload.timeout_seconds
         return self.task.timeout_seconds if self.task else engine_config().queue(self.queue).timeout_seconds
 
     def open(self) -> None:

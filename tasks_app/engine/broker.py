@@ -1,12 +1,13 @@
 """The broker of django-q2's `broker_class` setting: `django_q.tasks.async_task` makes jobs on our queues.
 
 django-q2 hands its broker a signed pickle of the task. It is written and read in the same call here, as JSON: django-q2's
-serializer is replaced (see `use_json_packages`), so no pickle is ever made or loaded.
+serializer is replaced (see `use_json_packages`), so no pickle is ever made or loaded. An option of a package works or is
+refused, with the alternative in the message: none is accepted and ignored.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import django_q.signing
@@ -18,9 +19,23 @@ from django_q.signing import SignedPackage
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
-from tasks_app.engine.errors import UnknownTask
+from tasks_app.engine.errors import InvalidArguments, NotOffered, UnknownTask
 from tasks_app.engine.live_jobs import queue_stats
 from tasks_app.engine.registry import Task, get_task
+
+GROUPS = "keep the ids that async_task returns and ask result() or fetch() for each."
+CHAINS = "let a task enqueue the next one at its end, with a job_id that follows from its own."
+# Options that cannot work here, and what to do instead.
+REFUSED_OPTIONS = {
+    "hook": "let the task call at its end what is to follow, or connect to django_q.signals.post_execute.",
+    "group": GROUPS,
+    "iter_count": GROUPS,
+    "iter_cached": GROUPS,
+    "chain": CHAINS,
+    "cached": "every result is kept in the job history, and result(id, wait=...) is woken when it is there.",
+    "task_name": "jobs are found by their ids, so keep the one that async_task returns.",
+    "ack_failure": "@task(max_attempts=...) says how often a job is tried.",
+}
 
 
 class JSONPackages:
@@ -48,6 +63,51 @@ def use_json_packages() -> None:
     django_q.signing.PickleSerializer = JSONPackages
 
 
+def refuse(what: str, alternative: str) -> NoReturn:
+    """Raise NotOffered with the alternative to `what`."""
+    raise NotOffered(f"{what} of django-q2 is not offered here: {alternative}")
+
+
+def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
+    """Check the options of a package for this task. Raises NotOffered, InvalidArguments."""
+    for name, alternative in REFUSED_OPTIONS.items():
+        if options.get(name) not in (None, False, ""):
+            refuse(f"The option {name}={options[name]!r}", alternative)
+    if options.get("save") not in (None, True):
+        refuse("The option save=False", "every job is kept until the clean-up removes it.")
+    if options.get("cluster") not in (None, "", task.queue):
+        refuse(
+            f"The option cluster={options['cluster']!r} for a task of queue {task.queue!r}",
+            "@task(queue=...) says where a task runs.",
+        )
+    timeout = options.get("timeout")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+        raise InvalidArguments(f"timeout={timeout!r} is no number of seconds.")
+
+
+def package_options(package: dict[str, Any]) -> JobOptions:
+    """Return the job's options of a package that was checked."""
+    return JobOptions(timeout_seconds=package.get("timeout"))
+
+
+def enqueue_package(package: dict[str, Any]) -> UUID:
+    """Make a job of a django-q2 package; the job has the package's id. Raises EngineError."""
+    task = task_of(package["func"])
+    check_options(package, task)
+    call = task.arguments.check(package["args"], package["kwargs"])
+    calls = [(UUID(package["id"]), call)]
+    return current_backend().enqueue(task.queue, task.name, calls, package_options(package))[0]
+
+
+def task_of(function: Any) -> Task[Any, Any]:
+    """Return the task that is given as itself, by name or by dotted path. Raises UnknownTask."""
+    if isinstance(function, Task):
+        return function
+    if isinstance(function, str):
+        return get_task(function)
+    raise UnknownTask(f"{function!r} is not a registered task.")
+
+
 class RedisStreamsBroker(Broker):
     """Makes jobs of django-q2's packages whose function is a registered task and whose arguments are JSON."""
 
@@ -56,15 +116,19 @@ class RedisStreamsBroker(Broker):
 
     def enqueue(self, task: str) -> str:
         """Make a job of a django-q2 package; the job has the package's id. Raises EngineError."""
-        package = SignedPackage.loads(task)
-        found = get_task(package["func"])
-        call = found.arguments.check(package["args"], package["kwargs"])
-        (job_id,) = current_backend().enqueue(found.queue, found.name, [(UUID(package["id"]), call)], JobOptions())
-        return str(job_id)
+        return str(enqueue_package(SignedPackage.loads(task)))
 
     def queue_size(self) -> int:
-        """Return how many jobs wait on all queues."""
-        return sum(queue.depth for queue in queue_stats(client()))
+        """Return how many jobs wait on the queue of this name, on all queues for the name of the cluster."""
+        queues = queue_stats(client())
+        own = [queue for queue in queues if queue.name == self.list_key]
+        return sum(queue.depth for queue in own or queues)
+
+    def lock_size(self) -> int:
+        """Return how many jobs run, counted as `queue_size` counts."""
+        queues = queue_stats(client())
+        own = [queue for queue in queues if queue.name == self.list_key]
+        return sum(queue.running for queue in own or queues)
 
     def ping(self) -> bool:
         return bool(client().ping())
@@ -72,3 +136,27 @@ class RedisStreamsBroker(Broker):
     def info(self) -> str:
         server = client().info("server")
         return f"Redis {server.get('valkey_version') or server['redis_version']} streams"
+
+    def purge_queue(self) -> NoReturn:
+        """Refused: a purge keeps rows and an audit trail."""
+        refuse("purge_queue()", "manage.py queues purge, or the page of the queue in the admin.")
+
+    def delete_queue(self) -> NoReturn:
+        """Refused, as `purge_queue`."""
+        self.purge_queue()
+
+    def delete(self, task_id: str) -> NoReturn:
+        """Refused: a job is cancelled, and its row remains."""
+        refuse("delete()", "JobHandle(id).cancel(), or manage.py jobs cancel.")
+
+    def dequeue(self) -> NoReturn:
+        """Refused: only the workers of qcluster take jobs."""
+        refuse("dequeue()", "manage.py qcluster runs the jobs.")
+
+    def acknowledge(self, task_id: str) -> NoReturn:
+        """Refused, as `dequeue`."""
+        self.dequeue()
+
+    def fail(self, task_id: str) -> NoReturn:
+        """Refused, as `dequeue`."""
+        self.dequeue()

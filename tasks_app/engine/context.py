@@ -23,6 +23,7 @@ class CurrentJob:
         self,
         *,
         job_id: UUID | str | None = None,
+        queue: str = "",
         requested_by_id: int | None = None,
         attempt: int = 1,
         report_progress: Callable[[dict[str, Any]], None] | None = None,
@@ -30,6 +31,7 @@ class CurrentJob:
         log_lines: list[str] | None = None,
     ) -> None:
         self._job_id = job_id
+        self.queue = queue
         self.requested_by_id = requested_by_id
         self.attempt = attempt
         self.last_progress: dict[str, Any] | None = None
@@ -77,6 +79,8 @@ def current_job() -> CurrentJob:
     return _current.get() or CurrentJob()
 
 
-def set_current_job(job: CurrentJob | None) -> None:
-    """Set the current job of this context; for workers and test doubles."""
+def set_current_job(job: CurrentJob | None) -> CurrentJob | None:
+    """Set the current job of this context and return the former one; for workers and test doubles."""
+    former = _current.get()
     _current.set(job)
+    return former

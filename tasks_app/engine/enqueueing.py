@@ -21,6 +21,7 @@ from tasks_app.engine.scripts import script
 # A unique key lapses after this time, should its job be lost without a trace.
 UNIQUE_TTL_MS = 24 * 3600 * 1000
 MAX_DELAY_SECONDS = 366 * 24 * 3600
+MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 # Job id, message, and the Redis key of its unique key ("" for none).
@@ -39,10 +40,14 @@ class JobOptions:
     schedule_id: int | None = None
     retry_of: UUID | None = None
     priority: str = "normal"
+    # Time limit of these jobs, where it is not that of their task.
+    timeout_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if self.priority not in PRIORITIES:
             raise InvalidArguments(f"Unknown priority {self.priority!r}: high, normal and low are known.")
+        if self.timeout_seconds is not None and not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
+            raise InvalidArguments(f"A time limit is more than 0 and at most {MAX_TIMEOUT_SECONDS} seconds.")
 
     def due_ms(self, now_ms: int) -> int:
         """Return when the jobs are due in ms since the epoch, 0 for now. Raises InvalidArguments for an impossible time."""
@@ -66,6 +71,7 @@ class JobOptions:
             requested_by_id=self.requested_by_id,
             schedule_id=self.schedule_id,
             retry_of=str(self.retry_of) if self.retry_of else None,
+            timeout_seconds=self.timeout_seconds,
         )
         return Envelope(queue, payload)
 

@@ -33,6 +33,38 @@ class PayloadTooLarge(EngineError):
     code = "payload_too_large"
 
 
+class NotOffered(EngineError):
+    """django-q2 offers this and the engine does not: the message names the alternative."""
+
+    code = "not_offered"
+
+
+class UnknownJob(EngineError):
+    """No job has this id: it was never made, or the clean-up has removed its row."""
+
+    code = "unknown_job"
+
+
+class WouldDeadlock(EngineError):
+    """A task may not wait for a job of its own queue: the workers that could run it may all be waiting, too."""
+
+    code = "would_deadlock"
+
+
+class JobFailed(EngineError):
+    """The job whose result was asked for failed or was cancelled. `error_class` names the error that ended it."""
+
+    code = "job_failed"
+
+    def __init__(self, error_class: str, error_message: str) -> None:
+        super().__init__(error_class, error_message)
+        self.error_class = error_class
+        self.error_message = error_message
+
+    def __str__(self) -> str:
+        return f"{self.error_class}: {self.error_message}"
+
+
 class QueueFull(EngineError):
     """The queue holds MAX_QUEUE_DEPTH jobs: try again later."""
 

@@ -8,6 +8,7 @@ queues, so queues can live on different Redis shards.
     {<p>:<q>}:delayed        ZSET    job id -> due time in ms: scheduled and retrying jobs
     {<p>:<q>}:job:<id>       HASH    the live job; a short tombstone {st} for a minute after its end
     {<p>:<q>}:unique:<hash>  STRING  job id that holds a unique key, until that job ends
+    {<p>:<q>}:wake:<id>      STREAM  one entry when the job ends, written if a caller waits for it; expires
     {<p>:<q>}:beats          ZSET    consumer -> last heartbeat in ms (Redis time)
     {<p>:<q>}:consumers      HASH    consumer -> JSON {host, pid, started_at}
     {<p>:<q>}:ended          ZSET    job id -> s: ended without a worker (cancelled in the queue, lost too often); its hash
@@ -30,6 +31,7 @@ Fields of a job hash:
     wr    1: a worker died while it wrote its row
     pr    JSON progress             err   JSON list of the attempts that failed
     uk    its unique key, if any    by    id of the user who asked for it
+    wk    key of its wake stream, while a caller waits for its end
 """
 
 from __future__ import annotations
@@ -87,6 +89,9 @@ class QueueKeys:
 
     def job(self, job_id: str) -> str:
         return self.job_prefix + job_id
+
+    def wake(self, job_id: str) -> str:
+        return f"{self.tag}wake:{job_id}"
 
     def unique(self, unique_key: str) -> str:
         return f"{self.tag}unique:{hashlib.sha256(unique_key.encode()).hexdigest()}"

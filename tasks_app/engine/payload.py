@@ -29,6 +29,8 @@ class Payload(msgspec.Struct, frozen=True, array_like=False):
     requested_by_id: int | None = None
     schedule_id: int | None = None
     retry_of: str | None = None
+    # Time limit of this job, where it is not that of its task.
+    timeout_seconds: float | None = None
 
 
 _decoder = msgspec.json.Decoder(Payload)

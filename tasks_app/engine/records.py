@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from tasks_app.engine.config import engine_config
 from tasks_app.engine.states import JobState
 
 
@@ -48,6 +50,14 @@ class JobStore(Protocol):
 
     def stored_states(self, job_ids: list[str]) -> dict[str, str]:
         """Return the final state of those of the jobs that have a row."""
+
+    def find_finished(self, job_id: str) -> FinishedJob | None:
+        """Return the row of this job, None when it has none."""
+
+
+def job_store() -> JobStore:
+    """Return the module named by TASK_ENGINE["JOB_STORE"]."""
+    return cast(JobStore, importlib.import_module(engine_config().job_store))
 
 
 class Schedules(Protocol):

@@ -19,6 +19,7 @@ from tasks_app.engine.backends import current_backend
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, UnknownTask
+from tasks_app.engine.handles import JobHandle
 from tasks_app.engine.retry import RetryPolicy
 
 P = ParamSpec("P")
@@ -83,8 +84,11 @@ class Task(Generic[P, R]):
             cap_seconds=queue.backoff_cap_seconds,
         )
 
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> UUID:
-        """Enqueue a call with these arguments; return the job id. Errors as in `apply_async`."""
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle:
+        """Enqueue a call with these arguments; return the job's id, which can be asked for state and result.
+
+        Errors as in `apply_async`.
+        """
         return self.apply_async(args, kwargs)
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -105,13 +109,14 @@ class Task(Generic[P, R]):
         requested_by: Any = None,
         schedule_id: int | None = None,
         retry_of: UUID | None = None,
-    ) -> UUID:
-        """Enqueue a call and return its job id.
+        timeout_seconds: float | None = None,
+    ) -> JobHandle:
+        """Enqueue a call and return its job id, which can be asked for state and result.
 
         `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job.
         While a job with `unique_key` lives, enqueueing the same key returns that job's id. `priority` is high, normal
-        or low within the queue. `requested_by` is a user or a user id. Raises InvalidArguments, PayloadTooLarge,
-        QueueFull, QueueUnavailable.
+        or low within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the task's time
+        limit. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
         """
         options = JobOptions(
             countdown=countdown,
@@ -121,9 +126,11 @@ class Task(Generic[P, R]):
             requested_by_id=getattr(requested_by, "pk", requested_by),
             schedule_id=schedule_id,
             retry_of=retry_of,
+            timeout_seconds=timeout_seconds,
         )
         call = self.arguments.check(args, kwargs or {})
-        return current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)[0]
+        made = current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)
+        return JobHandle(made[0], self.queue)
 
     def enqueue_many(
         self,
@@ -228,7 +235,7 @@ def autodiscover() -> None:
             importlib.import_module(f"{app.name}.tasks.{found.name}")
 
 
-def enqueue(task_name: str, *args: Any, **kwargs: Any) -> UUID:
+def enqueue(task_name: str, *args: Any, **kwargs: Any) -> JobHandle:
     """Enqueue by name: services do not import task modules. Errors as in `Task.apply_async`, and UnknownTask."""
     return get_task(task_name).apply_async(args, kwargs)
 

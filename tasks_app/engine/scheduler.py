@@ -20,14 +20,14 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
+from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import BadPayload, EngineError
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.redaction import redact_call
 from tasks_app.engine.registry import parameter_names
-from tasks_app.engine.states import LIVE_STATES, JobState
-from tasks_app.engine.storable import storable_text
+from tasks_app.engine.states import LIVE_STATES
 from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import JobQueue
 
@@ -102,38 +102,12 @@ def record_all_ended(queue: JobQueue, seconds: float) -> None:
 
 def ended_record(job: JobHash) -> FinishedJob:
     """Return the row of a job that ended without a worker."""
-    now = datetime.now(UTC)
-    record = FinishedJob(
-        job_id=job.job_id,
-        task=job.task,
-        queue=job.queue,
-        state=job.state or JobState.FAILED,
-        created_at=job.created_at or now,
-        finished_at=now,
-        attempts=job.failures,
-        attempt_count=job.attempt_count,
-        progress=job.progress,
-        started_at=job.started_at,
-        priority=job.priority,
-    )
-    _add_reason(record, job)
+    record = record_of_hash(job)
     if job.is_unsafe_to_store:
         # Any of its details may be what killed the workers that wrote its row.
         return replace(record, attempts=[], progress=None)
     _add_payload(record, job.message)
     return record
-
-
-def _add_reason(record: FinishedJob, job: JobHash) -> None:
-    if record.state == JobState.CANCELLED:
-        reason = (job.cancellation or {}).get("reason")
-        record.error_class = "JobCancelled"
-        record.error_message = storable_text(reason or "Cancelled before it started.")
-    else:
-        record.error_class = "JobLost"
-        record.error_message = storable_text(
-            f"Its worker died {job.loss_count} times while running it: {job.loss_reason}"
-        )
 
 
 def _add_payload(record: FinishedJob, message: bytes) -> None:

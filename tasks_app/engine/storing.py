@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.config import engine_config
 from tasks_app.engine.database import is_servers_fault
 from tasks_app.engine.job_fields import is_job_id
-from tasks_app.engine.records import FinishedJob, JobStore
+from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import class_name, storable_text, storable_value
 
@@ -22,11 +19,6 @@ MAX_TASK_CHARS = 100
 MAX_CLASS_CHARS = 200
 MAX_REASON_CHARS = 500
 UNSTORABLE = "UnstorableJob"
-
-
-def job_store() -> JobStore:
-    """Return the module named by TASK_ENGINE["JOB_STORE"]."""
-    return cast(JobStore, importlib.import_module(engine_config().job_store))
 
 
 def store_rows(jobs: list[FinishedJob]) -> list[FinishedJob]:

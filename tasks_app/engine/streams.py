@@ -15,7 +15,7 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
-from tasks_app.engine.job_fields import is_job_id, read_failures, read_number, read_text
+from tasks_app.engine.job_fields import is_job_id, read_failures, read_number, read_state, read_text
 from tasks_app.engine.keys import GROUP, QueueKeys
 from tasks_app.engine.scripts import script
 from tasks_app.engine.states import JobState
@@ -130,6 +130,14 @@ class JobQueue:
         """Cancel a waiting job, request a running one to stop; return the state after it, "" for an unknown job."""
         keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id), self.keys.ended]
         return self._run("cancel", keys, [job_id, json.dumps(by)]).decode()
+
+    def watch(self, job_id: str) -> JobState | None:
+        """Return the state of a job, and let its end wake `wait_for_end`; None for an unknown job."""
+        return read_state(self._run("watch", [self.keys.job(job_id), self.keys.wake(job_id)], []))
+
+    def wait_for_end(self, job_id: str, milliseconds: int) -> None:
+        """Block until a job that is watched ends, or the time is up."""
+        self.client.xread({self.keys.wake(job_id): "0"}, count=1, block=max(1, milliseconds))
 
     def run_now(self, job_id: str) -> tuple[bool, str]:
         """Queue a job that waits for a later time; return whether it was moved, and its state after it ('' unknown)."""

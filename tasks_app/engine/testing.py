@@ -20,16 +20,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-import msgspec
-
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.backends import use_backend
-from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.enqueueing import JobOptions
-from tasks_app.engine.keys import PRIORITIES
+from tasks_app.engine.errors import JobCancelled, UnknownJob
+from tasks_app.engine.handles import JobHandle, use_jobs
+from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.retry import retry_delay_seconds
-from tasks_app.engine.storing import row_of
+from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import ClaimedAttempt
 
 
@@ -66,9 +65,7 @@ class InlineJobs:
             return job_id if job_id in self._known else self._unique[key]
         self._known.add(job_id)
         now_ms = time.time_ns() // 1_000_000
-        priority = PRIORITIES.index(options.priority) + 1
-        message = options.envelope(queue, task_name, now_ms).seal(str(job_id), call_json)
-        claim = ClaimedAttempt(priority, "0-1", str(job_id), 1, 0, now_ms, task_name, message, [])
+        claim = inline_claim(queue, task_name, (job_id, call_json), options, now_ms)
         if unique_key:
             self._unique[key] = job_id
         if options.due_ms(now_ms):
@@ -79,35 +76,46 @@ class InlineJobs:
         return job_id
 
     def _run(self, queue: str, claim: ClaimedAttempt) -> None:
-        attempt = Attempt(queue, claim, datetime.now(UTC))
-        job = CurrentJob(job_id=UUID(claim.job_id), attempt=claim.attempt, log_lines=attempt.log_lines)
-        set_current_job(job)
-        try:
-            attempt.open()
-            job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
-            attempt.run()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever a task does, as in a worker
-            attempt.fail(error)
-        finally:
-            set_current_job(None)
-        attempt.progress = job.last_progress
-        attempt.finished_at = datetime.now(UTC)
+        attempt = run_inline(queue, claim)
         if attempt.error is not None and attempt.task:
             delay = retry_delay_seconds(attempt.task.retry_policy, claim.attempt, attempt.error, jitter=0.5)
             if delay is not None:
                 failures = [*claim.failures, attempt.failure()]
                 self._run(queue, replace(claim, attempt=claim.attempt + 1, failures=failures))
                 return
-        finished = row_of(attempt)
-        finished.result = msgspec.json.decode(msgspec.json.encode(finished.result))
-        self.finished.append(finished)
+        self.finished.append(finished_inline(attempt))
+
+    # --- What handles ask ---
+
+    def state(self, job: JobHandle) -> JobState:
+        """Return the state of a job that was enqueued here. Raises UnknownJob."""
+        ended = self.ended(job)
+        return ended.state if ended else JobState.SCHEDULED
+
+    def ended(self, job: JobHandle) -> FinishedJob | None:
+        """Return how the job ended, None while it waits for a later time. Raises UnknownJob."""
+        if job not in self._known:
+            raise UnknownJob(f"No job has the id {job}.")
+        return next((one for one in self.finished if one.job_id == str(job)), None)
+
+    def wait(self, job: JobHandle, timeout_seconds: float | None) -> bool:
+        """Return whether the job has ended: nothing ends it but `run_waiting`, so nothing is waited for."""
+        return self.ended(job) is not None
+
+    def cancel(self, job: JobHandle, reason: str) -> JobState:
+        """Take a job that waits for a later time off the list; return the state after that."""
+        waiting = [one for one in self.waiting if one[1].job_id == str(job)]
+        for queue, claim in waiting:
+            self.waiting.remove((queue, claim))
+            attempt = Attempt(queue, claim, datetime.now(UTC))
+            attempt.fail(JobCancelled(reason or "Cancelled before it started."))
+            self.finished.append(finished_inline(attempt))
+        return self.state(job)
 
 
 @contextmanager
 def inline_jobs() -> Iterator[InlineJobs]:
     """Run every job that is enqueued inside of the block inline. Nests; not for use by several threads at once."""
     jobs = InlineJobs()
-    with use_backend(jobs):
+    with use_backend(jobs), use_jobs(jobs):
         yield jobs

@@ -37,12 +37,12 @@ from tasks_app.engine.database import (
 from tasks_app.engine.errors import JobInterrupted, TransactionLeftOpen
 from tasks_app.engine.failures import is_cancellation
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
+from tasks_app.engine.records import job_store
 from tasks_app.engine.results import ResultWriter
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.slots import Slots, WorkerSlot
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
-from tasks_app.engine.storing import job_store
 from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
 from tasks_app.engine.worker_jobs import RunningAttempt, WorkerJobs
 
@@ -266,6 +266,7 @@ class Worker:
 
         return CurrentJob(
             job_id=claim.job_id,
+            queue=self.queue.name,
             attempt=claim.attempt,
             report_progress=report,
             is_cancelled=lambda: running.is_cancelled,

@@ -29,8 +29,13 @@ local function add(key, field, change)
   return value
 end
 
--- Ends a job's hold on its unique key.
+-- Ends a job's hold on its unique key, and wakes those who wait for its end.
 local function free(key, id)
+  local wake = redis.pcall('HGET', key, 'wk')
+  if type(wake) == 'string' then
+    redis.pcall('XADD', wake, 'MAXLEN', 1, '*', 'e', 1)
+    redis.pcall('PEXPIRE', wake, 60000)
+  end
   local unique = redis.pcall('HGET', key, 'uk')
   if type(unique) == 'string' and redis.pcall('GET', unique) == id then
     redis.call('DEL', unique)

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from tasks_app.engine import JobState
 from tasks_app.engine.records import FinishedJob
+from tasks_app.models import Job
 from tasks_app.signals import jobs_not_done
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,17 @@ def stored_states(job_ids: list[str]) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(_STATES, [f"{{{','.join(job_ids)}}}"])
         return dict(cursor.fetchall())
+
+
+def find_finished(job_id: str) -> FinishedJob | None:
+    """Return the row of this job, None when it has none."""
+    row = Job.objects.filter(pk=job_id).values(*_TYPES).first()
+    if row is None:
+        return None
+    retry_of = row.pop("retry_of")
+    return FinishedJob(
+        job_id=job_id, state=JobState(row.pop("state")), retry_of=str(retry_of) if retry_of else None, **row
+    )
 
 
 def _insert(jobs: list[FinishedJob]) -> None:

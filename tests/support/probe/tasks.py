@@ -34,6 +34,12 @@ def probe_add(a: int, b: int = 1) -> int:
     return a + b
 
 
+@task(queue="positions", max_attempts=1)
+def probe_call_and_wait() -> int:
+    """Wait for a job of the same queue."""
+    return probe_add.delay(1).get(5)
+
+
 @task(queue="positions")
 def probe_note(text: str) -> None:
     """Write a line to the ledger."""

@@ -1,0 +1,210 @@
+"""`django_q.tasks` on this engine: each of its names works on our jobs, or is refused with the alternative.
+
+`install` puts these functions in the place of django-q2's, and their names are found by `AsyncTask`, `Chain` and `Iter`.
+Those that are not replaced here (`AsyncTask`, `queue_size`) lean on what is. docs/django-q2.md lists all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+from uuid import UUID
+
+import django_q.models
+import django_q.tasks
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.humanhash import DEFAULT_HASHER, uuid
+from django_q.signals import pre_enqueue
+
+from tasks_app.engine.broker import (
+    CHAINS,
+    GROUPS,
+    REFUSED_OPTIONS,
+    RedisStreamsBroker,
+    check_options,
+    enqueue_package,
+    package_options,
+    refuse,
+    task_of,
+)
+from tasks_app.engine.errors import InvalidArguments, UnknownJob
+from tasks_app.engine.handles import JobHandle, ended_job
+from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
+from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.states import JobState
+from tasks_app.engine.storing import store_rows
+from tasks_app.engine.streams import ClaimedAttempt
+
+OPTIONS = frozenset(REFUSED_OPTIONS) | {"save", "sync", "broker", "cluster", "timeout"}
+CACHES = "results are kept in the job history: call the function without _cached, and without cached."
+REFUSED_FUNCTIONS = {
+    "result_group": GROUPS,
+    "fetch_group": GROUPS,
+    "count_group": GROUPS,
+    "delete_group": GROUPS,
+    "async_iter": "Task.enqueue_many([(1,), (2,)]) enqueues a call for each, and returns their ids.",
+    "async_chain": CHAINS,
+    "result_cached": CACHES,
+    "fetch_cached": CACHES,
+    "result_group_cached": GROUPS,
+    "fetch_group_cached": GROUPS,
+    "count_group_cached": GROUPS,
+    "delete_group_cached": GROUPS,
+    "delete_cached": CACHES,
+    "_sync": "async_task(..., sync=True) runs a job here.",
+}
+ROWS = {
+    "Task": "tasks_app.models.Job has the jobs that ended.",
+    "Success": "tasks_app.models.Job.objects.filter(state='succeeded') has them.",
+    "Failure": "tasks_app.models.Job.objects.filter(state='failed') has them.",
+    "OrmQ": "jobs wait in Redis; tasks_app.queries.jobs.list_jobs lists them.",
+}
+
+
+def install() -> None:
+    """Replace the functions of django_q.tasks and the managers of django_q.models. Call before others import them."""
+    for function in (async_task, result, fetch, schedule):
+        setattr(django_q.tasks, function.__name__, function)
+    for name, alternative in REFUSED_FUNCTIONS.items():
+        setattr(django_q.tasks, name, _refused(name, alternative))
+    for name, alternative in ROWS.items():
+        # Django itself reads _default_manager and _base_manager, which stay.
+        getattr(django_q.models, name).objects = RefusedRows(f"{name}.objects", alternative)
+
+
+def _refused(name: str, alternative: str) -> Callable[..., NoReturn]:
+    def refused(*args: Any, **kwargs: Any) -> NoReturn:
+        refuse(f"{name}()", alternative)
+
+    refused.__name__ = name
+    refused.__doc__ = f"Refused: {alternative}"
+    return refused
+
+
+class RefusedRows:
+    """Takes the place of a manager whose table stays empty: every use of it is refused."""
+
+    def __init__(self, name: str, alternative: str) -> None:
+        self._name = name
+        self._alternative = alternative
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        refuse(self._name, self._alternative)
+
+
+def async_task(func: Any, *args: Any, **kwargs: Any) -> str:
+    """Enqueue a call of a registered task (itself, its name or its dotted path); return the job's id as 32 hex digits.
+
+    Options work or are refused: see docs/django-q2.md. Raises NotOffered, UnknownTask, InvalidArguments, QueueFull,
+    QueueUnavailable; with sync=True whatever the task raises.
+    """
+    options = _taken_options(kwargs)
+    broker = options.pop("broker", None)
+    if broker is not None and not isinstance(broker, RedisStreamsBroker):
+        refuse("A broker of your own", "Q_CLUSTER['broker_class'] is the broker of every queue.")
+    options = {"cached": Conf.CACHED, "sync": Conf.SYNC, **options}
+    task = task_of(func)
+    check_options(options, task)
+    if options["sync"] and options.get("timeout"):
+        refuse("The option timeout together with sync=True", "only a worker can interrupt a task.")
+    call = task.arguments.check(args, kwargs)
+    name, job_id = uuid()
+    package = {"id": job_id, "name": name, "func": func, "args": args, "kwargs": kwargs, "started": timezone.now()}
+    package |= {name: value for name, value in options.items() if value is not None}
+    job_options = package_options(package)
+    pre_enqueue.send(sender="django_q", task=package)
+    if package.get("sync"):
+        now_ms = int(package["started"].timestamp() * 1000)
+        _run_here(task.queue, inline_claim(task.queue, task.name, (UUID(job_id), call), job_options, now_ms))
+    else:
+        enqueue_package(package)
+    return job_id
+
+
+def _taken_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Take the options out of the keyword arguments, those of q_options first. Raises InvalidArguments."""
+    given = kwargs.pop("q_options", None) or {}
+    if not isinstance(given, dict):
+        raise InvalidArguments("q_options is a dict of options.")
+    if unknown := sorted(map(str, set(given) - OPTIONS)):
+        raise InvalidArguments(f"Unknown in q_options: {', '.join(unknown)}.")
+    own = {name: kwargs.pop(name) for name in OPTIONS & set(kwargs)}
+    return {**own, **given}
+
+
+def _run_here(queue: str, claim: ClaimedAttempt) -> None:
+    """Run the job once, here, and write its row. Raises what the task raises."""
+    attempt = run_inline(queue, claim)
+    try:
+        store_rows([finished_inline(attempt)])
+    finally:
+        if attempt.error is not None:
+            raise attempt.error
+
+
+def result(task_id: UUID | str, wait: float = 0, cached: bool = False) -> Any:
+    """Return what the job's task returned, a text with error and traceback if it failed; None while it has not ended.
+
+    Waits up to `wait` milliseconds for its end, without limit for a negative number. Raises UnknownJob instead of waiting
+    for a job that does not exist.
+    """
+    ended = _ended(task_id, wait, cached)
+    return _result_of(ended) if ended else None
+
+
+def fetch(task_id: UUID | str, wait: float = 0, cached: bool = False) -> django_q.models.Task | None:
+    """Return the ended job as a django_q Task that is in no table, None while it has not ended. Waits as `result` does."""
+    ended = _ended(task_id, wait, cached)
+    if ended is None:
+        return None
+    job_id = UUID(ended.job_id).hex
+    return django_q.models.Task(
+        id=job_id,
+        name=DEFAULT_HASHER.humanize(job_id),
+        func=ended.task,
+        args=tuple(ended.args),
+        kwargs=ended.kwargs,
+        cluster=ended.queue,
+        started=ended.started_at or ended.created_at,
+        stopped=ended.finished_at,
+        result=_result_of(ended),
+        success=ended.state == JobState.SUCCEEDED,
+        attempt_count=ended.attempt_count,
+    )
+
+
+def _ended(task_id: UUID | str, wait: float, cached: bool) -> FinishedJob | None:
+    if cached:
+        refuse("The option cached=True", CACHES)
+    try:
+        job = JobHandle(task_id)
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidArguments(f"{task_id!r} is not the id of a job: jobs are found by ids, not by names.") from None
+    if wait:
+        job.wait(wait / 1000 if wait > 0 else None)
+        return ended_job(job)
+    with suppress(UnknownJob):
+        return ended_job(job)
+    return None
+
+
+def _result_of(ended: FinishedJob) -> Any:
+    if ended.state == JobState.SUCCEEDED:
+        return ended.result
+    return f"{ended.error_class}: {ended.error_message} : {ended.traceback}"
+
+
+_schedule = django_q.tasks.schedule
+
+
+def schedule(func: Any, *args: Any, **kwargs: Any) -> django_q.models.Schedule:
+    """Make a Schedule row of a registered, schedulable task. Raises NotOffered, UnknownTask, InvalidArguments."""
+    task = task_of(func)
+    check_options({"hook": kwargs.get("hook"), "cluster": kwargs.get("cluster")}, task)
+    if not task.schedulable:
+        raise InvalidArguments(f"The task {task.name} may not be put on a schedule: see @task(schedulable=True).")
+    return _schedule(func if isinstance(func, str) else task.name, *args, **kwargs)
