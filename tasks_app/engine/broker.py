@@ -27,7 +27,7 @@ GROUPS = "keep the ids that async_task returns and ask result() or fetch() for e
 CHAINS = "let a task enqueue the next one at its end, with a job_id that follows from its own."
 # Options that cannot work here, and what to do instead.
 REFUSED_OPTIONS = {
-    "hook": "let the task call at its end what is to follow, or connect to django_q.signals.post_execute (sent after a success).",
+    "hook": "let the task call at its end what is to follow, or connect to django_q.signals.post_execute (of successes).",
     "group": GROUPS,
     "iter_count": GROUPS,
     "iter_cached": GROUPS,
