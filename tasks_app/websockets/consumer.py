@@ -10,7 +10,7 @@ from django.utils import timezone
 from tasks_app.websockets import messages
 from tasks_app.websockets.identity import Access
 from tasks_app.websockets.personal import PersonalConsumer
-from tasks_app.websockets.views import Cursor, News
+from tasks_app.websockets.views import Cursor, FleetUpdate
 
 # A device is told of once in this time, however often it moved.
 COALESCE_SECONDS = 1.0
@@ -62,13 +62,13 @@ class LiveConsumer(PersonalConsumer):
             self._news.clear()
             fleets = self.access.fleets if self._fleets_changed else None
             self._fleets_changed = False
-            news = self._collect()
-            if news or fleets is not None:
-                await self._send_all("update", news, fleets)
+            update = self._collect()
+            if update or fleets is not None:
+                await self._send_all("update", update, fleets)
 
-    async def _send_all(self, kind: str, news: News, fleets: dict[int, str] | None) -> None:
+    async def _send_all(self, kind: str, update: FleetUpdate, fleets: dict[int, str] | None) -> None:
         access = self.access
-        for message in messages.news_messages(kind, news, fleets):
+        for message in messages.update_messages(kind, update, fleets):
             if not self.is_open:
                 return
             if self.access is not access:
@@ -77,8 +77,8 @@ class LiveConsumer(PersonalConsumer):
                 return
             await self.send(message)
 
-    def _snapshot(self) -> News:
-        everything = News()
+    def _snapshot(self) -> FleetUpdate:
+        everything = FleetUpdate()
         for fleet_id in self.access.fleets:
             if (view := self.hub.views.get(fleet_id)) is not None:
                 cursor = self._cursors[fleet_id] = Cursor()
@@ -86,8 +86,8 @@ class LiveConsumer(PersonalConsumer):
         everything.keep_latest_events(SNAPSHOT_EVENTS)
         return everything
 
-    def _collect(self) -> News:
-        everything = News()
+    def _collect(self) -> FleetUpdate:
+        everything = FleetUpdate()
         for fleet_id in self.access.fleets:
             if (view := self.hub.views.get(fleet_id)) is None:
                 continue
@@ -95,5 +95,5 @@ class LiveConsumer(PersonalConsumer):
                 cursor = self._cursors[fleet_id] = Cursor()
                 everything.add(view.snapshot(cursor, SNAPSHOT_EVENTS))
             else:
-                everything.add(view.news_after(cursor))
+                everything.add(view.updates_after(cursor))
         return everything

@@ -120,7 +120,7 @@ class Hub:
                 self.viewers.pop(fleet_id, None)
                 await self._layer.group_discard(fleet_group(fleet_id), self._channel)
 
-    # --- What workers tell ---
+    # --- Messages of workers ---
 
     async def _connect(self) -> None:
         if self._receiver is None or self._receiver.done():
@@ -155,7 +155,7 @@ class Hub:
                 self._ask_soon(message["user_id"])
             elif (view := self.views.get(message["fleet_id"])) is not None:
                 devices = (DeviceNow(one, tuple(age), state) for one, age, state in message["devices"])
-                view.tell(devices, (RecentEvent(*event) for event in message["events"]))
+                view.apply(devices, (RecentEvent(*event) for event in message["events"]))
                 self._wake(message["fleet_id"])
 
     def _wake(self, fleet_id: int) -> None:

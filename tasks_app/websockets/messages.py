@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tasks_app.websockets.views import Known, News
+from tasks_app.websockets.views import FleetUpdate, Known
 
 # Close codes of our own; the others are the protocol's.
 BAD_MESSAGE = 4400
@@ -85,16 +85,16 @@ def heartbeat(now: datetime) -> str:
     return simple_message("heartbeat", time=now.astimezone(UTC))
 
 
-def news_messages(kind: str, news: News, fleets: Mapping[int, str] | None) -> Iterator[str]:
-    """`news` as one message or several (all but the last say "more"); `fleets` where the client needs them."""
-    devices = [entry for known, with_info in news.devices if (entry := _entry(known, with_info)) is not None]
+def update_messages(kind: str, update: FleetUpdate, fleets: Mapping[int, str] | None) -> Iterator[str]:
+    """`update` as one message or several (all but the last say "more"); `fleets` where the client needs them."""
+    devices = [entry for known, with_info in update.devices if (entry := _entry(known, with_info)) is not None]
     chunks = [devices[start : start + MAX_DEVICES] for start in range(0, len(devices), MAX_DEVICES)] or [[]]
     for number, chunk in enumerate(chunks):
         message = _Message(kind, devices=chunk, more=number < len(chunks) - 1)
         if number == 0:
             message.fleets = None if fleets is None else [_Fleet(*pair) for pair in fleets.items()]
-            message.removed, message.dropped_events = news.removed, news.dropped_events
-            message.events = [msgspec.Raw(event.event) for event in news.events]
+            message.removed, message.dropped_events = update.removed, update.dropped_events
+            message.events = [msgspec.Raw(event.event) for event in update.events]
         yield _encode(message).decode()
 
 

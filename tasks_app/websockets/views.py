@@ -39,7 +39,7 @@ class Cursor:
 
 
 @dataclass(slots=True)
-class News:
+class FleetUpdate:
     """Changes not yet sent to a viewer. `devices` marks those whose info is new to the viewer."""
 
     devices: list[tuple[Known, bool]] = field(default_factory=list)
@@ -47,7 +47,7 @@ class News:
     events: list[RecentEvent] = field(default_factory=list)
     dropped_events: int = 0
 
-    def add(self, other: News) -> None:
+    def add(self, other: FleetUpdate) -> None:
         """Add the changes of one more fleet."""
         self.devices += other.devices
         self.removed += other.removed
@@ -63,7 +63,7 @@ class News:
 
 
 class FleetView:
-    """One fleet. Changed by `tell` (a message of a worker) and `reread` (the database), read by `news_after`."""
+    """One fleet. Changed by `apply` (a message of a worker) and `reread` (the database), read by `updates_after`."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -75,7 +75,7 @@ class FleetView:
         # Whether a device was told of that the database was not asked about yet: a new one.
         self.has_unknown = False
 
-    def tell(self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent]) -> None:
+    def apply(self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent]) -> None:
         """Apply a message of a worker. Messages of two workers may cross: the newer state stays."""
         for now in devices:
             before = self._known.get(now.device_id)
@@ -99,24 +99,24 @@ class FleetView:
         self.has_unknown = False
         self._tell_events(events)
 
-    def news_after(self, cursor: Cursor) -> News:
+    def updates_after(self, cursor: Cursor) -> FleetUpdate:
         """Changes since `cursor`, which moves to now."""
-        news = News(
+        update = FleetUpdate(
             [(known, known.info_version > cursor.version) for known in self._known_after(cursor.version)],
             [device_id for device_id, version in self._removed.items() if version > cursor.version],
         )
         missed = self.told_events - cursor.events
         if missed:
             kept = min(missed, len(self._events))
-            news.events = list(self._events)[-kept:]
-            news.dropped_events = missed - kept
+            update.events = list(self._events)[-kept:]
+            update.dropped_events = missed - kept
         cursor.version, cursor.events = self.version, self.told_events
-        return news
+        return update
 
-    def snapshot(self, cursor: Cursor, events: int) -> News:
+    def snapshot(self, cursor: Cursor, events: int) -> FleetUpdate:
         """All devices and the latest so many events; `cursor` moves to now."""
         cursor.version, cursor.events = self.version, self.told_events
-        return News([(known, True) for known in self._known.values()], [], list(self._events)[-events:])
+        return FleetUpdate([(known, True) for known in self._known.values()], [], list(self._events)[-events:])
 
     def _known_after(self, version: int) -> Iterator[Known]:
         return takewhile(lambda known: known.version > version, reversed(self._known.values()))

@@ -17,7 +17,7 @@ from tasks_app.queries.fleet_geofences import FleetGeofences, build
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.filter_rules import DEFAULT_FILTERS
-from tasks_app.services.positions.newer_fixes import forward_rows
+from tasks_app.services.positions.newer_fixes import newer_fixes
 from tasks_app.services.positions.state_updates import derive_changes
 from tasks_app.services.positions.states import KnownDevice, State
 
@@ -109,7 +109,7 @@ def drive(
     for begin in range(0, len(fixes), batch_size):
         some = fixes[begin : begin + batch_size]
         batch = Batch(to_columns(some, [1] * len(some), [START] * len(some)), [known], [DEFAULT_FILTERS], [state])
-        changes = derive_changes(forward_rows(batch, np.ones(len(batch.columns), dtype=bool)), {1: fences})
+        changes = derive_changes(newer_fixes(batch, np.ones(len(batch.columns), dtype=bool)), {1: fences})
         events += changes.events
         for opened, event in changes.open_episodes:
             opened.overspeed_event_id = events.index(event)

@@ -8,8 +8,8 @@ import pytest
 
 from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent
 from tasks_app.websockets import views
-from tasks_app.websockets.messages import InvalidMessage, news_messages, parse_incoming
-from tasks_app.websockets.views import Cursor, FleetView, News
+from tasks_app.websockets.messages import InvalidMessage, parse_incoming, update_messages
+from tasks_app.websockets.views import Cursor, FleetUpdate, FleetView
 
 
 def info(device_id, name="Van"):
@@ -24,8 +24,8 @@ def event(event_id):
     return RecentEvent(event_id, json.dumps({"id": event_id}).encode())
 
 
-def sent_devices(news):
-    return [(known.device_id, json.loads(known.now.state), with_info) for known, with_info in news.devices]
+def sent_devices(update):
+    return [(known.device_id, json.loads(known.now.state), with_info) for known, with_info in update.devices]
 
 
 @pytest.fixture
@@ -38,32 +38,32 @@ def view():
 def test_a_snapshot_holds_everything_and_what_follows_only_news(view):
     cursor = Cursor()
     assert sent_devices(view.snapshot(cursor, 20)) == [(1, {"x": 0}, True), (2, {"x": 0}, True)]
-    assert not view.news_after(cursor)
-    view.tell([now(2, fix=2, x=1)], [])
-    assert sent_devices(view.news_after(cursor)) == [(2, {"x": 1}, False)]
-    assert not view.news_after(cursor)
+    assert not view.updates_after(cursor)
+    view.apply([now(2, fix=2, x=1)], [])
+    assert sent_devices(view.updates_after(cursor)) == [(2, {"x": 1}, False)]
+    assert not view.updates_after(cursor)
 
 
 def test_a_device_that_moved_often_is_told_once_with_the_newest(view):
     cursor = Cursor()
     view.snapshot(cursor, 20)
     for number in range(1, 50):
-        view.tell([now(1, fix=1 + number, x=number)], [])
-    view.tell([now(2, fix=2, x=7)], [])
-    assert sorted(sent_devices(view.news_after(cursor))) == [(1, {"x": 49}, False), (2, {"x": 7}, False)]
+        view.apply([now(1, fix=1 + number, x=number)], [])
+    view.apply([now(2, fix=2, x=7)], [])
+    assert sorted(sent_devices(view.updates_after(cursor))) == [(1, {"x": 49}, False), (2, {"x": 7}, False)]
 
 
 def test_each_viewer_has_a_pace_of_their_own(view):
     quick, slow = Cursor(), Cursor()
     view.snapshot(quick, 20)
     view.snapshot(slow, 20)
-    view.tell([now(1, fix=2, x=1)], [event(2)])
-    assert sent_devices(view.news_after(quick)) == [(1, {"x": 1}, False)]
-    view.tell([now(1, fix=3, x=2)], [event(3)])
-    assert sent_devices(view.news_after(quick)) == [(1, {"x": 2}, False)]
-    news = view.news_after(slow)
-    assert sent_devices(news) == [(1, {"x": 2}, False)]
-    assert [one.event_id for one in news.events] == [2, 3]
+    view.apply([now(1, fix=2, x=1)], [event(2)])
+    assert sent_devices(view.updates_after(quick)) == [(1, {"x": 1}, False)]
+    view.apply([now(1, fix=3, x=2)], [event(3)])
+    assert sent_devices(view.updates_after(quick)) == [(1, {"x": 2}, False)]
+    update = view.updates_after(slow)
+    assert sent_devices(update) == [(1, {"x": 2}, False)]
+    assert [one.event_id for one in update.events] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -78,23 +78,23 @@ def test_each_viewer_has_a_pace_of_their_own(view):
 )
 def test_an_older_state_never_replaces_a_newer_one(view, age, is_told):
     cursor = Cursor()
-    view.tell([now(1, fix=5, seen=5, x=1)], [])
+    view.apply([now(1, fix=5, seen=5, x=1)], [])
     view.snapshot(cursor, 20)
-    view.tell([now(1, *age, x=2)], [])
-    assert bool(view.news_after(cursor)) is is_told
+    view.apply([now(1, *age, x=2)], [])
+    assert bool(view.updates_after(cursor)) is is_told
 
 
 def test_what_the_database_says_is_news_only_where_it_differs(view):
     cursor = Cursor()
     view.snapshot(cursor, 20)
-    view.tell([now(1, fix=9, x=9)], [event(5)])
-    view.news_after(cursor)
+    view.apply([now(1, fix=9, x=9)], [event(5)])
+    view.updates_after(cursor)
     # Read before the message above was stored: the older state of 1, a new name of 2, the events again.
     view.reread([(info(1), now(1, x=0)), (info(2, "Truck"), now(2, x=0))], [event(1), event(5)])
-    news = view.news_after(cursor)
-    assert sent_devices(news) == [(2, {"x": 0}, True)]
-    assert news.devices[0][0].info.name == "Truck"
-    assert news.events == []
+    update = view.updates_after(cursor)
+    assert sent_devices(update) == [(2, {"x": 0}, True)]
+    assert update.devices[0][0].info.name == "Truck"
+    assert update.events == []
 
 
 def test_a_device_that_left_the_fleet_is_told_as_removed_until_it_is_back(view):
@@ -102,50 +102,50 @@ def test_a_device_that_left_the_fleet_is_told_as_removed_until_it_is_back(view):
     view.snapshot(cursor, 20)
     view.snapshot(late, 20)
     view.reread([(info(1), now(1, x=0))], [])
-    assert view.news_after(cursor).removed == [2]
-    assert view.news_after(cursor).removed == []
+    assert view.updates_after(cursor).removed == [2]
+    assert view.updates_after(cursor).removed == []
     view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=3))], [])
-    news = view.news_after(late)
-    assert (news.removed, sent_devices(news)) == ([], [(2, {"x": 3}, True)])
+    update = view.updates_after(late)
+    assert (update.removed, sent_devices(update)) == ([], [(2, {"x": 3}, True)])
 
 
 def test_an_unknown_device_waits_for_the_database(view):
     cursor = Cursor()
     view.snapshot(cursor, 20)
-    view.tell([now(3, x=1)], [])
+    view.apply([now(3, x=1)], [])
     assert view.has_unknown
-    [message] = news_messages("update", view.news_after(cursor), None)
+    [message] = update_messages("update", view.updates_after(cursor), None)
     assert "devices" not in json.loads(message)
     view.reread([(info(n), now(n, x=1)) for n in (1, 2, 3)], [])
     assert not view.has_unknown
-    assert (3, {"x": 1}, True) in sent_devices(view.news_after(cursor))
+    assert (3, {"x": 1}, True) in sent_devices(view.updates_after(cursor))
 
 
 def test_events_beyond_what_is_kept_are_counted(view, monkeypatch):
     cursor = Cursor()
     view.snapshot(cursor, 20)
     for number in range(10, 10 + views.KEPT_EVENTS + 7):
-        view.tell([], [event(number)])
-    news = view.news_after(cursor)
-    assert len(news.events) == views.KEPT_EVENTS
-    assert news.dropped_events == 7
-    assert news.events[-1].event_id == 10 + views.KEPT_EVENTS + 6
+        view.apply([], [event(number)])
+    update = view.updates_after(cursor)
+    assert len(update.events) == views.KEPT_EVENTS
+    assert update.dropped_events == 7
+    assert update.events[-1].event_id == 10 + views.KEPT_EVENTS + 6
 
 
 def test_memory_of_what_was_told_is_bounded(view):
     for start in range(0, 5000, 500):
         view.reread([(info(n), now(n)) for n in range(start, start + 500)], [])
-        view.tell([], [event(n) for n in range(start, start + 500)])
+        view.apply([], [event(n) for n in range(start, start + 500)])
     assert len(view._removed) <= views.KEPT_REMOVALS
     assert len(view._event_ids) <= 2 * views.KEPT_EVENTS
     assert len(view._known) == 500
 
 
 def test_the_latest_events_of_several_fleets_are_in_order():
-    news = News(events=[event(3), event(1)])
-    news.add(News(events=[event(2), event(4)]))
-    news.keep_latest_events(3)
-    assert [one.event_id for one in news.events] == [2, 3, 4]
+    update = FleetUpdate(events=[event(3), event(1)])
+    update.add(FleetUpdate(events=[event(2), event(4)]))
+    update.keep_latest_events(3)
+    assert [one.event_id for one in update.events] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(

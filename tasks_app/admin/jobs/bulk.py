@@ -67,7 +67,7 @@ def bulk_context(selection: Selection, *, for_cancel: bool) -> dict[str, Any]:
     }
 
 
-def change_and_tell(request: HttpRequest, job_ids: list[UUID], reason: str, *, for_cancel: bool) -> None:
+def change_with_message(request: HttpRequest, job_ids: list[UUID], reason: str, *, for_cancel: bool) -> None:
     """Change the jobs, and show how many were changed and, per reason, skipped."""
     act = cancel_jobs if for_cancel else retry_jobs
     result = act(job_ids=job_ids, user=request.user, reason=reason)

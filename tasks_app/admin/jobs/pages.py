@@ -20,13 +20,13 @@ from redis.exceptions import RedisError
 from unfold.admin import ModelAdmin
 
 from tasks_app.admin.exchange import MAX_EXPORT_ROWS
-from tasks_app.admin.jobs.bulk import bulk_context, change_and_tell, list_query, selection_of
+from tasks_app.admin.jobs.bulk import bulk_context, change_with_message, list_query, selection_of
 from tasks_app.admin.jobs.filters import JobFilterForm, state_tabs
-from tasks_app.admin.jobs.queue_steps import STEPS, step_and_tell, waiting_count
+from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_count
 from tasks_app.admin.jobs.queues import queue_context
 from tasks_app.admin.jobs.rows import job_context, job_rows, job_url
 from tasks_app.admin.jobs.start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
-from tasks_app.admin.jobs.steps import ReasonForm, cancel_and_tell, retry_and_tell, run_now_and_tell
+from tasks_app.admin.jobs.steps import ReasonForm, cancel_with_message, retry_with_message, run_now_with_message
 from tasks_app.admin.resources import JobResource
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (
@@ -165,15 +165,17 @@ class JobAdmin(ModelAdmin):
 
     @tells_when_unavailable
     def cancel_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
-        return self._confirmed(request, job_id, cancel_and_tell, _("Cancel this job?"), _("Cancel the job"), "danger")
+        return self._confirmed(
+            request, job_id, cancel_with_message, _("Cancel this job?"), _("Cancel the job"), "danger"
+        )
 
     @tells_when_unavailable
     def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
-        return self._confirmed(request, job_id, retry_and_tell, _("Run this job again?"), _("Retry"), "primary")
+        return self._confirmed(request, job_id, retry_with_message, _("Run this job again?"), _("Retry"), "primary")
 
     @tells_when_unavailable
     def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
-        return self._confirmed(request, job_id, run_now_and_tell, _("Run this job now?"), _("Run now"), "primary")
+        return self._confirmed(request, job_id, run_now_with_message, _("Run this job now?"), _("Run now"), "primary")
 
     @tells_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
@@ -186,7 +188,7 @@ class JobAdmin(ModelAdmin):
         form = ReasonForm(request.POST or None)
         selection = selection_of(request.user, request.POST or request.GET, for_cancel=for_cancel)
         if request.method == "POST" and form.is_valid():
-            change_and_tell(request, selection.job_ids, form.cleaned_data["reason"], for_cancel=for_cancel)
+            change_with_message(request, selection.job_ids, form.cleaned_data["reason"], for_cancel=for_cancel)
             return redirect(back_url)
         context = bulk_context(selection, for_cancel=for_cancel)
         return self._page(request, "tasks_app/admin/confirm.html", {**context, "form": form, "back_url": back_url})
@@ -202,7 +204,7 @@ class JobAdmin(ModelAdmin):
         form = ReasonForm(request.POST or None)
         back_url = reverse("admin:tasks_app_job_changelist" if self.has_view_permission(request) else "admin:index")
         if request.method == "POST" and form.is_valid():
-            step_and_tell(request, step, name, form.cleaned_data["reason"])
+            step_with_message(request, step, name, form.cleaned_data["reason"])
             return redirect(back_url)
         context = {
             "title": step.question % name,

@@ -82,7 +82,7 @@ def offered_steps(queue: QueueStats, user: Any) -> list[dict[str, Any]]:
     ]
 
 
-def step_and_tell(request: HttpRequest, step: QueueStep, name: str, reason: str) -> None:
+def step_with_message(request: HttpRequest, step: QueueStep, name: str, reason: str) -> None:
     """Take the step and show the user the outcome."""
     count = step.service(name=name, user=request.user, reason=reason, now=timezone.now())
     if step.verb == "purge":

@@ -35,7 +35,7 @@ class ReasonForm(forms.Form):
         self.label_suffix = ""
 
 
-def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+def cancel_with_message(request: HttpRequest, job: JobView, reason: str) -> str:
     """Cancel, show the user the outcome, and return the next address."""
     try:
         state = cancel_job(job_id=job.id, user=request.user, reason=reason)
@@ -49,7 +49,7 @@ def cancel_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
     return job_url(job.id)
 
 
-def run_now_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+def run_now_with_message(request: HttpRequest, job: JobView, reason: str) -> str:
     """Start a waiting job at once, show the user the outcome, and return the next address."""
     try:
         run_job_now(job_id=job.id, user=request.user, reason=reason)
@@ -66,7 +66,7 @@ def run_now_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
     return job_url(job.id)
 
 
-def retry_and_tell(request: HttpRequest, job: JobView, reason: str) -> str:
+def retry_with_message(request: HttpRequest, job: JobView, reason: str) -> str:
     """Make a new job of the same call, show the user the outcome, and return the next address."""
     try:
         new_id = retry_job(job_id=job.id, user=request.user, reason=reason)

@@ -72,7 +72,7 @@ class Forward:
         return {"latitude": float(self.columns.latitudes[row]), "longitude": float(self.columns.longitudes[row])}
 
 
-def forward_rows(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
+def newer_fixes(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
     """The rows stored now, `new` (n,), that are newer than their device's state."""
     columns, before = batch.columns, before_arrays(batch.states)
     rows = np.flatnonzero(new & ~(columns.times_seconds <= before.times[columns.device]))

@@ -26,7 +26,7 @@ from tasks_app.services.positions.filtering import (
     filters_of,
     record_filtered,
 )
-from tasks_app.services.positions.newer_fixes import Changes, forward_rows
+from tasks_app.services.positions.newer_fixes import Changes, newer_fixes
 from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.positions.save_states import save_changes
 from tasks_app.services.positions.senders import accept, operated_fleets
@@ -149,7 +149,7 @@ def _insert_and_derive(batch: Batch) -> tuple[npt.NDArray[np.bool_], Changes]:
     if not new.any():
         return new, Changes()
     mark_dirty_days(columns, new, batch.devices)
-    forward = forward_rows(batch, new)
+    forward = newer_fixes(batch, new)
     changes = derive_changes(forward, geofences_of({device.fleet_id for device in forward.devices}))
     changes.events += command_results(columns, new)
     return new, changes

@@ -80,7 +80,7 @@ def test_a_body_that_is_too_large_is_refused(device, key, server):
     problem(send_json(TRACCAR, b" " * 3_000_000, TOKEN), 413, "body_too_large")
 
 
-def test_a_full_inbox_asks_the_sender_to_come_back(device, key, server, monkeypatch):
+def test_a_full_buffer_asks_the_sender_to_come_back(device, key, server, monkeypatch):
     monkeypatch.setattr(buffer, "MAX_BUFFERED_FIXES", 0)
     for response in (
         send_query(key),

@@ -1,4 +1,4 @@
-"""The inbox of single fixes on a real Redis: nothing lost, nothing twice, bounded."""
+"""The position buffer on a real Redis: nothing lost, nothing twice, bounded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def delayed_jobs():
     return client().zcard(QueueKeys(engine_config().prefix, "positions").delayed)
 
 
-def test_it_stores_what_waits_and_empties_the_inbox(device):
+def test_it_stores_what_waits_and_empties_the_buffer(device):
     add_to_buffer([fix(seconds=0, attributes={"ignition": True})], received_at=NOON)
     add_to_buffer([fix(seconds=1), fix("stranger")], received_at=NOON + timedelta(seconds=2))
     found = {name: count for name, count in drain_position_inbox().items() if count}
@@ -43,7 +43,7 @@ def test_it_stores_what_waits_and_empties_the_inbox(device):
     assert DeviceState.objects.get(device=device).ignition is True
 
 
-def test_an_empty_inbox_is_nothing_to_do(db):
+def test_an_empty_buffer_is_nothing_to_do(db):
     assert drain_buffer()["read"] == 0
 
 
@@ -133,7 +133,7 @@ def test_it_tells_how_many_wait_and_for_how_long(device):
     assert 89 <= stats.oldest_age_seconds < 120
 
 
-def test_the_queues_show_the_inbox_beside_them(api, device):
+def test_the_queues_show_the_buffer_beside_them(api, device):
     add_to_buffer([fix(), fix(seconds=1)], received_at=NOON)
     shown = api.get("/api/tasks/queues").json()["position_buffer"]
     assert (shown["size"], shown["limit"]) == (2, 100_000)
@@ -187,7 +187,7 @@ def test_an_entry_that_cannot_be_read_holds_up_nothing(device):
     assert buffer_size() == 0
 
 
-def test_a_full_inbox_refuses_more(device, monkeypatch):
+def test_a_full_buffer_refuses_more(device, monkeypatch):
     monkeypatch.setattr(buffer, "MAX_BUFFERED_FIXES", 2)
     add_to_buffer([fix(seconds=0), fix(seconds=1)], received_at=NOON)
     with pytest.raises(BufferFull):

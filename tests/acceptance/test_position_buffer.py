@@ -1,4 +1,4 @@
-"""A real cluster drains the inbox a second after it stops being empty, whatever is going on."""
+"""A real cluster drains the position buffer a second after it stops being empty, whatever is going on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def cluster(tmp_path):
-    """Without any schedule: what drains the inbox here is not the one of every 30 s."""
+    """Without any schedule: the drain here is not the one of every 30 s."""
     Schedule.objects.all().delete()
     ensure_upcoming_partitions(now=timezone.now())
     with running_cluster(tmp_path, "--name", "positions", "--workers", "2") as running:
