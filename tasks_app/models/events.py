@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +29,7 @@ class EventKind(models.TextChoices):
     MAINTENANCE_DUE = "maintenance_due", _("Maintenance due")
 
 
-def event_kind_choices() -> list[tuple[str, str]]:
+def event_kind_choices() -> list[tuple[str, Any]]:
     """The choices of `Event.kind`; a function, so that a new kind changes no migration."""
     return EventKind.choices
 
