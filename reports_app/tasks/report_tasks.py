@@ -17,7 +17,7 @@ from reports_app.services.schedules import deliver_run
 from reports_app.services.schedules import run_due_report_schedules as run_due
 from tasks_app.engine import task
 from tasks_app.queries.access import operates_device
-from tasks_app.services.argument_bounds import Days, RowId, WindowSeconds
+from tasks_app.services.argument_bounds import Days, RowId, RowIds, WindowSeconds
 
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report", members=operates_device)
@@ -30,7 +30,7 @@ def generate_device_report(
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report")
 def generate_fleet_report(
-    start: str, end: str, device_ids: list[int] | None = None, report_id: RowId | None = None
+    start: str, end: str, device_ids: RowIds | None = None, report_id: RowId | None = None
 ) -> dict[str, Any]:
     """Generate a report of many devices over [start, end); of all of them if none is given."""
     return run_fleet_report(start=start, end=end, device_ids=device_ids, report_id=report_id)

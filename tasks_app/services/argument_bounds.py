@@ -16,6 +16,8 @@ MAX_SPEED_KPH = LIMITS["speed"][1]
 MAX_PATTERN_LENGTH = 200
 
 RowId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+MAX_ROW_IDS = 5000
+RowIds = Annotated[list[RowId], Meta(max_length=MAX_ROW_IDS)]
 Days = Annotated[int, Meta(ge=1, le=MAX_DAYS)]
 WindowSeconds = Annotated[float, Meta(gt=0, le=MAX_WINDOW_SECONDS)]
 AgeHours = Annotated[float, Meta(ge=0, le=MAX_AGE_HOURS)]

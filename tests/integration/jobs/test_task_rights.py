@@ -81,6 +81,9 @@ BAD_BOUNDS = [
     ("send_device_offline_alert", {"device_id": 1, "offline_duration_minutes": -1.0}),
     ("generate_device_report", {"device_id": 0, "start": "2026-01-01", "end": "2026-01-02"}),
     ("export_report_data", {"report_id": -1, "format": "csv"}),
+    ("generate_fleet_report", {"start": "2026-01-01", "end": "2026-01-02", "device_ids": [0]}),
+    ("cleanup_old_positions", {"days_to_keep": True}),
+    ("cleanup_old_positions", {"max_seconds": 1e308}),
 ]
 
 
