@@ -22,7 +22,7 @@ _BINARY = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", gettext_noop("an old Office document, such as an XLS file")),
     (b"SQLite format 3\x00", gettext_noop("an SQLite database")),
 )
-_TEXT = (
+_TEXT: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     (b"<!doctype html", gettext_noop("an HTML page")),
     (b"<html", gettext_noop("an HTML page")),
     (b"<kml", gettext_noop("a KML file")),
@@ -31,6 +31,7 @@ _TEXT = (
     (b"<", gettext_noop("an XML document")),
     (b"{", gettext_noop("a JSON document")),
     (b"[", gettext_noop("a JSON document")),
+    ((b"$g", b"$pmtk", b"$pgrm", b"$psrf", b"!ai"), gettext_noop("an NMEA 0183 log")),
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks_app.ingest import csv_file, geojson_file, gpx, json_file, traccar_csv
+from tasks_app.ingest.content import text_kind
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import first_bytes, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
@@ -52,7 +53,8 @@ def format_of(path: Path) -> str:
     if name == "json" and geojson_file.is_geojson(sample_text(first_bytes(path)).encode()):
         return "geojson"
     if name not in FILE_FORMATS:
-        raise _unknown(name)
+        unknown = _unknown(name)
+        raise BodyError(unknown.code, f"{text_kind(first_bytes(path))} {unknown.detail}".strip())
     return name
 
 

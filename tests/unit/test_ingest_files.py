@@ -210,3 +210,12 @@ def test_a_zone_can_stand_for_the_one_csv_times_lack(tmp_path):
     path.write_text(HEADER + "b,2020-01-01T00:00:00,1,2\nb,2020-01-01T00:00:00Z,1,2\n")
     first, second = parser_for(path)(path, now=NOW, zone=ZoneInfo("Asia/Tokyo"))
     assert (first.fix_time.hour, second.fix_time.hour) == (15, 0)
+
+
+@pytest.mark.parametrize("name", ["log.nmea", "log.txt", "log.csv", "log.gpx", "log.json", "log.geojson"])
+@pytest.mark.parametrize("start", ["$GPGGA,123519,4807.038,N", "$GNRMC,123519,A", "!AIVDM,1,1,,B", "$PMTK010,001"])
+def test_a_log_of_nmea_sentences_is_named_as_one(tmp_path, name, start):
+    path = tmp_path / name
+    path.write_text(f"{start}*47\r\n$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n")
+    with pytest.raises(BodyError, match=r"^The file is an NMEA 0183 log\."):
+        list(parser_for(path)(path, now=NOW))
