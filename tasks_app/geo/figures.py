@@ -9,7 +9,7 @@ has none of the standing time of the silence around it, since nobody knows what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -44,6 +44,9 @@ class Figures:
     @property
     def distance_km(self) -> float:
         return self.distance_meters / METERS_PER_KM
+
+
+FIGURE_NAMES = tuple(field.name for field in fields(Figures))
 
 
 @dataclass(frozen=True, slots=True)

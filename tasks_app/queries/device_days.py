@@ -13,28 +13,21 @@ from django.db import connection
 from django.db.models import Sum
 
 from tasks_app.geo.days import DayPart, day_range, is_whole_day
-from tasks_app.geo.figures import Figures
+from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
 from tasks_app.queries.drives import datetime_of, read_drive
 
 _FIELDS = (
     "device_id",
     "day",
-    "distance_meters",
-    "driven_meters",
-    "moving_seconds",
-    "stopped_seconds",
-    "idle_seconds",
-    "engine_seconds",
-    "max_speed_kph",
-    "fix_count",
+    *FIGURE_NAMES,
     "trip_count",
     "stop_count",
     "first_fix_at",
     "last_fix_at",
     "event_counts",
 )
-_FIGURES = slice(2, 10)
+_FIGURES = slice(2, 2 + len(FIGURE_NAMES))
 _EVENTS = """
     SELECT e.device_id, (e.occurred_at AT TIME ZONE f.time_zone)::date, e.kind, count(*)
     FROM tasks_app_event e

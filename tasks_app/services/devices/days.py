@@ -24,7 +24,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks_app.geo.days import day_range, day_start
-from tasks_app.geo.figures import Figures
+from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
@@ -47,16 +47,6 @@ _CLAIM = """
     WHERE id IN (SELECT id FROM tasks_app_dirtyday WHERE id = ANY(%s) ORDER BY device_id, day FOR UPDATE)
     RETURNING id
 """
-_COMPUTED = [
-    "distance_meters",
-    "driven_meters",
-    "moving_seconds",
-    "stopped_seconds",
-    "idle_seconds",
-    "engine_seconds",
-    "max_speed_kph",
-    "fix_count",
-]
 _OTHERS = [
     "time_zone",
     "trip_count",
@@ -234,7 +224,7 @@ def _write(
             gone.append(day)
     DeviceDay.objects.filter(device=device, day__in=gone).delete()
     DeviceDay.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*_COMPUTED, *_OTHERS]
+        rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*FIGURE_NAMES, *_OTHERS]
     )
     return changes
 
@@ -258,7 +248,7 @@ def _row(
         device=device,
         day=day,
         time_zone=device.fleet.time_zone,
-        **{name: getattr(figures, name) for name in _COMPUTED},
+        **{name: getattr(figures, name) for name in FIGURE_NAMES},
         trip_count=drive.trips_started(span.start, span.end),
         stop_count=drive.stops_started(span.start, span.end),
         first_fix_at=datetime_of(times[first]),
