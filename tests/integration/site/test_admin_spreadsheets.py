@@ -375,6 +375,23 @@ def test_a_control_character_blocks_no_export_of_jobs(page, odd_rows):
             assert len(message.encode("utf-16-le")) // 2 <= 32_767
 
 
+@pytest.mark.parametrize("name", ["xlsx", "csv", "json"])
+def test_odd_values_block_no_export_of_jobs_and_none_is_a_formula(page, name):
+    now = timezone.now()
+    Job.objects.create(
+        id=uuid4(), task="send", queue="reports", state="failed", created_at=now, finished_at=now,
+        args=[2**70, -(10**30), "NaN", None], kwargs={"=1+1": 1e308}, error_class="=cmd|' /C calc'!A0", error_message="@SUM(1)",
+    )  # fmt: skip
+    answer = page.get(reverse("admin:tasks_app_job_export", args=[name]))
+    assert answer.status_code == 200
+    if name == "xlsx":
+        book = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+        assert "f" not in {cell.data_type for row in book for cell in row}
+    texts = cells(answer.content) if name == "xlsx" else answer.content.decode()
+    assert "'=cmd|' /C calc'!A0" in texts
+    assert str(2**70) in str(texts)
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'="])
 def test_no_text_of_a_csv_file_begins_as_a_formula(page, make_device, start):
     make_device(unique_id="v", name=f"{start}1+cmd")
