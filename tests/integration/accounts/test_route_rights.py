@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import get_resolver
 
 from tasks_app.engine.config import engine_config
@@ -46,6 +47,13 @@ def strangers(make_user, charlie):
     }
 
 
+@pytest.fixture
+def looker(make_user):
+    """Staff with every permission to view and no other."""
+    names = Permission.objects.filter(codename__startswith="view_")
+    return give(make_user(is_staff=True), *(f"{one.content_type.app_label}.{one.codename}" for one in names))
+
+
 def call_route(user, method: str, route: str, world) -> tuple[int, object]:
     answer = api_of(user).generic(
         method, address(route, world), json.dumps(body_of(method, route, world)), content_type="application/json"
@@ -74,6 +82,35 @@ def test_it_gives_strangers_nothing_and_changes_nothing(method, route, view, wor
             assert status in (403, 404), f"{name}: {status} {body}"
     assert changed_tables(before, database_state()) == []
     assert live_jobs() == 0
+
+
+CHANGING = [one for one in EVERY if one[0] != "GET" and (one[2].rights[one[0]].permission or "").find(".view_") < 0]
+
+
+@pytest.mark.parametrize(("method", "route", "view"), CHANGING, ids=str)
+def test_it_changes_nothing_for_view_only_staff(method, route, view, world, looker):
+    before = database_state()
+    status, body = call_route(looker, method, route, world)
+    assert changed_tables(before, database_state()) == []
+    assert live_jobs() == 0
+    assert status in (400, 403, 404), f"{status} {body}"
+
+
+@pytest.mark.parametrize(
+    "route", sorted({route for method, route, _view in operations() if method == "GET"} & ABOUT_ONESELF)
+)
+def test_it_gives_strangers_nothing_of_others(route, world, strangers):
+    for name, user in strangers.items():
+        _status, body = call_route(user, "GET", route, world)
+        assert not (body or {}).get("results"), name
+
+
+@pytest.mark.parametrize(("method", "route"), sorted(BY_FORM))
+def test_it_takes_no_file_from_strangers(method, route, world, strangers):
+    before = database_state()
+    statuses = {name: call_route(user, method, route, world)[0] for name, user in strangers.items()}
+    assert set(statuses.values()) <= {400, 403, 404, 415}, statuses
+    assert changed_tables(before, database_state()) == []
 
 
 @pytest.mark.parametrize(("method", "route", "view"), EVERY, ids=IDS)
