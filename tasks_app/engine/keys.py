@@ -31,7 +31,7 @@ Fields of a job hash:
     wr    1: a worker died while it wrote its row
     pr    JSON progress             err   JSON list of the attempts that failed
     uk    its unique key, if any    by    id of the user who asked for it
-    wk    key of its wake stream, while a caller waits for its end
+    wk    1: a caller waits for its end, which writes to its wake stream
 """
 
 from __future__ import annotations

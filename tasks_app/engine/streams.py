@@ -133,7 +133,7 @@ class JobQueue:
 
     def watch(self, job_id: str) -> JobState | None:
         """Return the state of a job, and let its end wake `wait_for_end`; None for an unknown job."""
-        return read_state(self._run("watch", [self.keys.job(job_id), self.keys.wake(job_id)], []))
+        return read_state(self._run("watch", [self.keys.job(job_id)], []))
 
     def wait_for_end(self, job_id: str, milliseconds: int) -> None:
         """Block until a job that is watched ends, or the time is up."""

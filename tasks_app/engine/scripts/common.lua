@@ -31,12 +31,14 @@ end
 
 -- Ends a job's hold on its unique key, and wakes those who wait for its end.
 local function free(key, id)
-  local wake = redis.pcall('HGET', key, 'wk')
-  if type(wake) == 'string' then
+  local job = fields(key, 'wk', 'uk')
+  local is_awaited, unique = job[1], job[2]
+  if is_awaited then
+    -- Its name is built, not read: a damaged field must not lead to a stream of work.
+    local wake = string.sub(key, 1, #key - #id - #'job:') .. 'wake:' .. id
     redis.pcall('XADD', wake, 'MAXLEN', 1, '*', 'e', 1)
     redis.pcall('PEXPIRE', wake, 60000)
   end
-  local unique = redis.pcall('HGET', key, 'uk')
   if type(unique) == 'string' and redis.pcall('GET', unique) == id then
     redis.call('DEL', unique)
   end

@@ -105,6 +105,17 @@ def test_the_end_wakes_through_redis_only_where_a_caller_waits(run_jobs):
     assert not client().exists(keys.wake(str(other)))
 
 
+def test_a_damaged_note_of_who_waits_leads_to_no_other_key(run_jobs):
+    job, other = probe.probe_add.delay(1), probe.probe_add.apply_async([2], priority="low")
+    keys = JobQueue("positions", client()).keys
+    client().hset(keys.job(str(job)), "wk", keys.streams[2])
+    assert client().xlen(keys.streams[2]) == 1
+    run_jobs()
+    assert (job.get(0), other.get(0)) == (2, 3)
+    assert client().pttl(keys.streams[2]) == -1
+    assert client().xlen(keys.wake(str(job))) == 1
+
+
 @pytest.mark.parametrize("cancel", ["handle", "purge"])
 def test_a_cancelled_job_has_ended_before_its_row_is_written(cancel):
     job = probe.probe_add.apply_async([1], countdown=600)
