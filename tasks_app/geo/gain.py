@@ -2,10 +2,13 @@
 
 The error of a receiver is correlated: between two fixes it looks like a random walk, over minutes it returns. So neither
 a fast step nor a fix far away proves anything; what was gained does. A speed that was sent is measured apart from the
-places (by the Doppler effect) and needs little support from them, one derived from the places needs more:
+places (by the Doppler effect) and needs little support from them, unless a standing receiver may have sent it; one derived
+from the places needs more:
 
 * `gain_meters`: with an error of 30 m in each direction the distance of two fixes has the scale 30 * sqrt(2) m and is
   distributed after Rayleigh, so that it exceeds 250 m once in exp(250**2 / (2 * 1800)) = 35 million independent pairs.
+  Of errors without correlation a displacement is as long as a step, and four times their root mean square once in
+  exp(4**2) = 9 million: so long steps ask for more, up to `FARTHEST_METERS`.
 * `BY_CHANCE`: of a random walk of n steps, normal in each direction, however long, the share of the squared displacement
   in n times the sum of the squared steps has the beta distribution (1, n - 1), so that it exceeds x with the probability
   (1 - x)**(n - 1). It is 1 where all steps are the same. A stretch of which that probability is less than this went
@@ -24,6 +27,13 @@ BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.intp]
 
 BY_CHANCE = 1e-7
+# The error of a speed by the Doppler effect in poor reception, as a standing receiver sends it, is about 3 km/h: none is five
+# times that, and of `MANY` the mean, whose expectation is 3 * sqrt(2 / pi) = 2.4 km/h, is not above `DRIVE_KPH`.
+SURE_KPH = 15.0
+DRIVE_KPH, MANY = 5.3, 9
+WALK_KPH = 3.0
+# As far as `gain_meters` is for an error of 30 m, this is for one of 50 m.
+FARTHEST_METERS = 420.0
 # Of fewer steps the rounding of coordinates can make all the same.
 LEAST_STEPS = 4
 WINDOWS_SECONDS = (20.0, 90.0, 180.0, MotionRules.gain_seconds)
@@ -48,25 +58,80 @@ def gets_away(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, 
     return away
 
 
-def gains_ground(times: FloatArray, latitudes: FloatArray, longitudes: FloatArray, rules: MotionRules) -> BoolArray:
-    """Fixes that get away in a manner that no scatter has: far, or straight on, and steadily so up to the fix itself."""
-    places = np.arange(len(times))
-    steps = _meters_between(places[:-1], places[1:], latitudes, longitudes)
-    scatter = np.concatenate([[0.0], np.cumsum(steps**2)])
-    gained = np.zeros(len(times), dtype=np.bool_)
+def sent_evidence(
+    times: FloatArray, speeds_kph: FloatArray, is_sent: BoolArray, is_away: BoolArray, rules: MotionRules
+) -> tuple[BoolArray, FloatArray]:
+    """Those of the fixes `is_away` that drive by the speeds sent there, and how far each other one has to get away.
+
+    A fix drives whose speed no standing receiver sends, or that is beside such a one, or around which the speeds that
+    were sent are too high on average. Where they are too low on average for a walk, the way is likely to be scatter.
+    """
+    by_speed, far_meters = is_away & is_sent, np.full(len(times), rules.gain_meters)
+    places = np.flatnonzero(by_speed & (speeds_kph <= SURE_KPH))
+    is_beside = np.zeros(len(places), dtype=np.bool_)
+    for other in _ends(times, places, 0.0, rules):
+        is_beside |= by_speed[other] & (speeds_kph[other] > SURE_KPH)
+    places = places[~is_beside]
+    if not len(places):
+        return by_speed, far_meters
+    first = np.searchsorted(times, times[places] - rules.lookaround_seconds)
+    end = np.searchsorted(times, times[places] + rules.lookaround_seconds, side="right")
+    kph = np.concatenate([[0.0], np.cumsum(np.where(is_sent, speeds_kph, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(is_sent)])
+    means, counts = (kph[end] - kph[first]) / (counts[end] - counts[first]), counts[end] - counts[first]
+    far_meters[places[means < WALK_KPH]] = FARTHEST_METERS
+    by_speed[places] = (counts >= MANY) & (means > DRIVE_KPH)
+    return by_speed, far_meters
+
+
+def gains_ground(
+    times: FloatArray,
+    latitudes: FloatArray,
+    longitudes: FloatArray,
+    meters: FloatArray,
+    places: IndexArray,
+    far_meters: FloatArray,
+    rules: MotionRules,
+) -> BoolArray:
+    """Those of these fixes that get away in a manner that no scatter has: far, or straight on, and steadily so up to the
+    fix itself. `meters` are the ways of the steps, `far_meters` how far each fix has to get away at least."""
+    scatter = np.concatenate([[0.0], np.cumsum(meters**2)])
+    rare = _have_rare_fixes(times, places, rules)
+    gained, is_open = (np.zeros(len(times), dtype=np.bool_) for _ in range(2))
+    is_open[places] = True
     for window in sorted({*WINDOWS_SECONDS, rules.lookaround_seconds}):
-        todo = np.flatnonzero(~gained)
+        todo = np.flatnonzero(is_open & ~gained)
         ends = _ends(times, todo, window, rules)
         nearest = _ends(times, todo, min(window, rules.lookaround_seconds), rules)
-        for other, near in zip(ends, nearest, strict=True):
-            meters = _meters_between(todo, other, latitudes, longitudes)
+        for other, near, is_rare in zip(ends, nearest, rare, strict=True):
+            away = _meters_between(todo, other, latitudes, longitudes)
             near_meters = _meters_between(todo, near, latitudes, longitudes)
             seconds, near_seconds = np.abs(times[other] - times[todo]), np.abs(times[near] - times[todo])
-            is_steady = near_meters * seconds >= LEAST_SHARE * meters * near_seconds
-            is_directed = _is_directed(meters, np.abs(scatter[other] - scatter[todo]), np.abs(other - todo))
-            is_far = (is_directed | (meters >= rules.gain_meters)) & (near_meters >= rules.standing_radius_meters)
-            gained[todo] |= is_far & is_steady
+            is_steady = near_meters * seconds >= LEAST_SHARE * away * near_seconds
+            counts, squared_steps = np.abs(other - todo), np.abs(scatter[other] - scatter[todo])
+            may_gain = is_steady & (near_meters >= rules.standing_radius_meters)
+            is_far = _is_directed(away, squared_steps, counts)
+            rest = np.flatnonzero(may_gain & ~is_far & (away >= far_meters[todo]))
+            far = _far_meters(squared_steps[rest], counts[rest], far_meters[todo[rest]])
+            is_far[rest] = is_rare[todo[rest]] | (away[rest] >= far)
+            gained[todo] |= is_far & may_gain
     return gained
+
+
+def _have_rare_fixes(times: FloatArray, places: IndexArray, rules: MotionRules) -> tuple[BoolArray, BoolArray]:
+    """Which of these fixes have fewer than `LEAST_STEPS` steps within `gain_seconds` before, and after."""
+    before, after = (np.zeros(len(times), dtype=np.bool_) for _ in range(2))
+    earlier, later = np.maximum(places - LEAST_STEPS, 0), np.minimum(places + LEAST_STEPS, len(times) - 1)
+    before[places] = (places < LEAST_STEPS) | (times[places] - times[earlier] > rules.gain_seconds)
+    after[places] = (places >= len(times) - LEAST_STEPS) | (times[later] - times[places] > rules.gain_seconds)
+    return before, after
+
+
+def _far_meters(squared_steps: FloatArray, counts: IndexArray, least_meters: FloatArray) -> FloatArray:
+    """How far a stretch of `counts` steps with this sum of squares has to get away: farther where its steps are long, since
+    of white errors a displacement is as long as a step."""
+    mean_step = np.sqrt(squared_steps / np.maximum(counts, 1))
+    return np.where(counts >= LEAST_STEPS, np.clip(4.0 * mean_step, least_meters, FARTHEST_METERS), FARTHEST_METERS)
 
 
 def _is_directed(meters: FloatArray, squared_steps: FloatArray, counts: IndexArray) -> BoolArray:

@@ -1,8 +1,8 @@
 """The believable fixes of a track and what each step between them is: driving, standing, a gap or a jump.
 
 What is said of a fix depends on its neighbourhood only: on `NEIGHBOURS` fixes to either side and on those within the
-rules' `reach_seconds`, or `sent_reach_seconds` where its speed was sent. So a part of a track says the same of a fix as
-the whole, but for its own ends.
+rules' `reach_seconds`, or `sent_reach_seconds` where the speeds sent there suffice. So a part of a track says the same of
+a fix as the whole, but for its own ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tasks_app.geo.believable import believable_sent
 from tasks_app.geo.distance import FloatArray, step_distances_meters
-from tasks_app.geo.gain import QUICK_KPH, gains_ground, gets_away, smoothed_meters
+from tasks_app.geo.gain import QUICK_KPH, gains_ground, gets_away, sent_evidence, smoothed_meters
 from tasks_app.geo.speed import (
     MPS_TO_KPH,
     BoolArray,
@@ -35,7 +35,8 @@ class Steps:
     `index` is each fix's place in the original arrays; `is_sent` marks speeds that the device sent. `driven_meters` and
     `driven_seconds` are what counts as driven of each step, both or neither: 0 for the scatter of a standing receiver,
     for jumps and for gaps. All the time of a `moving` step is driven; of one too slow for that, with a driving speed sent
-    at an end, as much as its way takes at that speed. `moved_gap` marks silences after which the vehicle was elsewhere.
+    at an end, as much as its way takes at that speed. `by_gain` marks fixes of which what was gained tells whether they
+    drive (`geo.gain`). `moved_gap` marks silences after which the vehicle was elsewhere.
     `rules` are those it was made with.
     """
 
@@ -53,6 +54,7 @@ class Steps:
     gap: BoolArray
     moved_gap: BoolArray
     jump: BoolArray
+    by_gain: BoolArray
     rules: MotionRules
 
     def __len__(self) -> int:
@@ -63,13 +65,16 @@ class Steps:
         if not len(self):
             return self
         first, end = 0, len(self)
-        around = self.rules.sent_reach_seconds if self.is_sent.all() else self.rules.reach_seconds
+        reach = np.array([self.rules.sent_reach_seconds, self.rules.reach_seconds])
         if not is_first:
-            by_time = np.searchsorted(self.times, self.times[0] + around)
-            first = int(max(np.searchsorted(self.index, NEIGHBOURS), by_time))
+            by_sent, by_gain = np.searchsorted(self.times, self.times[0] + reach)
+            uncertain = np.flatnonzero(self.by_gain[:by_gain])
+            first = int(max(np.searchsorted(self.index, NEIGHBOURS), by_sent, *(uncertain[-1:] + 1)))
         if not is_last:
-            by_time = np.searchsorted(self.times, self.times[-1] - around)
-            end = int(min(np.searchsorted(self.index, self.index[-1] + 1 - NEIGHBOURS), by_time))
+            by_sent, by_gain = np.searchsorted(self.times, self.times[-1] - reach)
+            uncertain = by_gain + np.flatnonzero(self.by_gain[by_gain:])
+            by_index = np.searchsorted(self.index, self.index[-1] + 1 - NEIGHBOURS)
+            end = int(min(by_index, by_sent, *uncertain[:1]))
         return self.part(first, max(first, end))
 
     def part(self, first: int, end: int) -> Steps:
@@ -90,6 +95,7 @@ class Steps:
             self.gap[steps],
             self.moved_gap[steps],
             self.jump[steps],
+            self.by_gain[fixes],
             self.rules,
         )
 
@@ -127,16 +133,19 @@ def _steps(
     seconds, meters = np.diff(times), step_distances_meters(latitudes, longitudes)
     gap, jump = seconds > rules.max_gap_seconds, impossible(seconds, meters, rules)
     fast = (speeds_kph > rules.moving_above_kph) & gets_away(times, latitudes, longitudes, rules)
-    both = fast[:-1] & fast[1:]
-    if not is_sent.all():
-        both &= is_sent[:-1] & is_sent[1:]
-        fast = np.where(is_sent, fast, gains_ground(times, latitudes, longitudes, rules))
+    sure, far_meters = sent_evidence(times, speeds_kph, is_sent, fast, rules)
+    by_gain = ~is_sent | (fast & ~sure)
+    if by_gain.any():
+        places = np.flatnonzero(by_gain)
+        fast = sure | gains_ground(times, latitudes, longitudes, meters, places, far_meters, rules)
+    driven_by_speed = fast & is_sent
+    both = driven_by_speed[:-1] & driven_by_speed[1:]
     is_slow = fast & ~(is_sent & (speeds_kph > QUICK_KPH))
     meters = smoothed_meters(times, latitudes, longitudes, meters, np.flatnonzero(is_slow[:-1] | is_slow[1:]))
     # A long step from standing to driving is standing time, unless the way itself shows the driving.
     gone = meters * MPS_TO_KPH > rules.moving_above_kph * seconds
     moving = ~gap & ~jump & (both | ((fast[:-1] | fast[1:]) & gone))
-    driven_seconds = np.where(moving, seconds, _seconds_at_speed(meters, np.where(fast & is_sent, speeds_kph, 0.0)))
+    driven_seconds = np.where(moving, seconds, _seconds_at_speed(meters, np.where(driven_by_speed, speeds_kph, 0.0)))
     driven_seconds = np.where(gap | jump, 0.0, driven_seconds)
     return Steps(
         index=index,
@@ -153,6 +162,7 @@ def _steps(
         gap=gap,
         moved_gap=gap & (meters >= max(rules.min_trip_meters, rules.gain_meters)),
         jump=jump,
+        by_gain=by_gain,
         rules=rules,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tasks_app.geo.motion import detect_trips, segment_metrics
@@ -25,6 +26,50 @@ def test_a_parked_device_makes_no_trip_and_no_way_however_its_position_strays(ki
     assert detect_trips(*track, rules=motion_rules(kind)) == []
     assert (metrics.distance_meters, metrics.moving_seconds, metrics.max_speed_kph) == (0, 0, 0)
     assert metrics.stopped_seconds == 12 * HOUR
+
+
+@pytest.mark.parametrize("kind", ["car", "phone"])
+@pytest.mark.parametrize("every", [1.0, 5.0, 10.0, 30.0, 60.0])
+@pytest.mark.parametrize(("meters", "seconds"), [(5, 90), (30, 0), (30, 30), (30, 300), (50, 0)])
+@pytest.mark.parametrize("sent_kph", [0.0, 0.5, 1.5, 3.0])
+def test_speeds_that_a_parked_device_sends_make_no_trip_of_its_scatter(kind, every, meters, seconds, sent_kph):
+    track = noisy(legs(every, (6 * HOUR,)), meters, seconds, seed=meters + seconds)
+    speeds = np.abs(np.random.default_rng(1).normal(0.0, sent_kph, len(track[0])))
+    assert detect_trips(*track, speeds, rules=motion_rules(kind)) == []
+    assert segment_metrics(*track, speeds, rules=motion_rules(kind)).distance_meters < 20
+
+
+@pytest.mark.parametrize("every", [1.0, 5.0, 10.0, 30.0, 60.0])
+@pytest.mark.parametrize("kind", ["car", "phone"])
+def test_white_errors_of_50_meters_without_speeds_make_no_trip(kind, every):
+    track = noisy(legs(every, (12 * HOUR,)), 50, 0)
+    assert detect_trips(*track, rules=motion_rules(kind)) == []
+    assert segment_metrics(*track, rules=motion_rules(kind)).distance_meters < 50
+
+
+@pytest.mark.parametrize("every", [1.0, 10.0, 30.0])
+@pytest.mark.parametrize(("meters", "seconds"), [(0, 1), (3, 60)])
+@pytest.mark.parametrize(
+    ("kind", "kph", "way"),
+    [
+        ("phone", 4, [(0, 4000, 4)]),
+        ("phone", 5, [(0, 4000, 5)]),
+        ("phone", 18, [(0, 6000, 18)]),
+        ("motorcycle", 60, [(0, 20_000, 60)]),
+        ("other", 12, [(0, 6000, 12)]),
+        ("other", 290, [(0, 100_000, 290)]),
+    ],
+)
+def test_a_way_at_jittering_sent_speeds_is_as_long_as_it_is(kind, kph, way, every, meters, seconds):
+    track = noisy(legs(every, STAND, *way, STAND), meters, seconds)
+    since = track[0] - track[0][0] - STAND[0]
+    jitter = np.random.default_rng(1).normal(0.0, 0.5, len(since))
+    goes = (since > 0) & (since <= way[0][1] / kph * 3.6)
+    speeds = np.abs(np.where(goes, kph, 0.0) + jitter)
+    metrics = segment_metrics(*track, speeds, rules=motion_rules(kind))
+    assert metrics.distance_meters == pytest.approx(way[0][1], rel=0.03)
+    assert metrics.average_speed_kph <= metrics.max_speed_kph < kph + 3
+    assert len(detect_trips(*track, speeds, rules=motion_rules(kind))) == 1
 
 
 def test_a_parked_device_heard_of_every_hour_makes_no_way():

@@ -116,10 +116,11 @@ def _from(steps: Steps, begin: int, *, is_last: bool) -> Timeline:
 def _context_from(fixes: Track, open_from_seconds: float, device: Device) -> datetime:
     """Start of the fixes to read, so that those from `open_from_seconds` on give the result of the whole track."""
     rules = motion_rules(device.kind)
-    sends_speeds = not np.isnan(fixes.speeds_kph).any()
-    around = open_from_seconds - (rules.sent_reach_seconds if sends_speeds else rules.reach_seconds)
-    place = max(0, int(np.searchsorted(fixes.times_seconds, around)) - NEIGHBOURS)
-    return datetime_of(min(around, fixes.times_seconds[place]))
+    around = open_from_seconds - rules.reach_seconds
+    # Of the farthest fixes only whether they are outliers matters, which two fixes beside them tell.
+    by_gain = int(np.searchsorted(fixes.times_seconds, around)) - 2
+    by_sent = int(np.searchsorted(fixes.times_seconds, open_from_seconds - rules.sent_reach_seconds)) - NEIGHBOURS
+    return datetime_of(min(around, fixes.times_seconds[max(0, min(by_gain, by_sent))]))
 
 
 def _note(state: TripState, trip: Trip, steps: Steps, is_over: bool, findings: _Findings) -> None:
