@@ -33,7 +33,7 @@ def check_offline_devices() -> dict[str, int]:
 
 
 @task(queue="notifications", schedulable=True)
-def tell_trips() -> dict[str, int]:
+def check_trips() -> dict[str, int]:
     """Find trips that began or ended; one event for each start and each end."""
     return record_trips(now=timezone.now())
 

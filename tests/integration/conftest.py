@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from tasks_app.models import Device, Fleet
 from tasks_app.services.devices.credentials import issue_key
@@ -67,3 +68,11 @@ def unsigned(settings) -> None:
 def site(settings) -> None:
     """The address that links in messages begin with."""
     settings.SITE_URL = "https://tracker.example.org"
+
+
+@pytest.fixture
+def page(staff) -> Client:
+    """Return a browser without scripts, logged in as the superuser."""
+    client = Client()
+    client.force_login(staff)
+    return client

@@ -1,4 +1,3 @@
-import time
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
@@ -145,12 +144,6 @@ def test_it_goes_on_live_from_the_given_moment_over_midnight():
     assert timestamps == sorted(timestamps)
     assert timestamps[-1] > start_at + timedelta(hours=15)
     assert any(fix.speed_kph > 20 for _, fix in sent[:200])
-
-
-def test_it_makes_a_day_in_a_second_or_so():
-    begin = time.perf_counter()
-    day_of_fixes(day=DAY)
-    assert time.perf_counter() - begin < 5
 
 
 def test_it_drives_along_streets_from_block_to_block():

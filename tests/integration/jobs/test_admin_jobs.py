@@ -19,13 +19,6 @@ JOBS = "admin:tasks_app_job_changelist"
 
 
 @pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def failed_id(run_jobs) -> UUID:
     """A job that failed for good."""
     job_id = probe_fail_for_good.delay("There is no van 424242.")

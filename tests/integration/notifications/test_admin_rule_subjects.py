@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from tasks_app.models import Geofence
 
 CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 400}
 NIGHTS = [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}]
-
-
-@pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
 
 
 def add_geofence(page, fleet, **fields):

@@ -14,13 +14,6 @@ from tests.support.notifications import make_geofence, make_rule
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
 def add(page, fleet, **fields):
     steps = {"escalation_steps-TOTAL_FORMS": "0", "escalation_steps-INITIAL_FORMS": "0"}
     data = {

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.test import Client
 from django.urls import reverse
 
 from tasks_app.ingest.fix import Fix
@@ -195,13 +194,6 @@ def test_settings_belong_to_a_fleet_or_to_a_device_and_are_sane(fleet, device):
         FilterSettings(fleet=fleet, jump_confirmations=1).full_clean()
     with pytest.raises(IntegrityError):
         FilterSettings.objects.create(fleet=fleet, device=device)
-
-
-@pytest.fixture
-def page(staff):
-    client = Client()
-    client.force_login(staff)
-    return client
 
 
 def inline_form(**fields):

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,12 +21,6 @@ from tasks_app.services.positions.store import store_fixes
 
 pytestmark = pytest.mark.usefixtures("media")
 DAY, LATER = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 4, 3, tzinfo=UTC)
-
-
-@pytest.fixture
-def page(client: Client, staff) -> Client:
-    client.force_login(staff)
-    return client
 
 
 @pytest.fixture

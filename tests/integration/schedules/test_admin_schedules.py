@@ -15,13 +15,6 @@ LIST = "admin:django_q_schedule_changelist"
 
 
 @pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
-@pytest.fixture
 def schedule(db) -> Schedule:
     return Schedule.objects.create(
         name="sessions", func="cleanup_expired_sessions", schedule_type="C", cron="0 3 * * *"

@@ -19,12 +19,6 @@ CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 40
 CSV, XLSX, JSON = "0", "1", "2"
 
 
-@pytest.fixture
-def page(client: Client, staff) -> Client:
-    client.force_login(staff)
-    return client
-
-
 def url(model: str, step: str) -> str:
     return reverse(f"admin:tasks_app_{model}_{step}")
 

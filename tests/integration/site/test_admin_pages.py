@@ -42,13 +42,6 @@ NOUNS = [
 READ_ONLY = {"event", "quarantinedfix", "notification", "delivery", "authtoken", "accessattempt", "accesslog"}
 
 
-@pytest.fixture
-def page(staff) -> Client:
-    client = Client()
-    client.force_login(staff)
-    return client
-
-
 def staff_with(make_user, *codenames: str) -> Client:
     user: User = make_user(is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))

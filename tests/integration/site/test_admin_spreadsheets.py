@@ -6,7 +6,6 @@ import io
 import json
 import os
 import tempfile
-import time
 import tracemalloc
 import zipfile
 from datetime import datetime
@@ -30,12 +29,6 @@ CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 40
 CSV, XLSX, JSON = "0", "1", "2"
 ODD = "Van\u000b1 \u0001\u001b[31m\ufffe _x0041_ <b>&"
 HEAD = ["unique_id", "name", "fleet", "kind"]
-
-
-@pytest.fixture
-def page(client: Client, staff) -> Client:
-    client.force_login(staff)
-    return client
 
 
 def url(model: str, step: str) -> str:
@@ -217,9 +210,7 @@ CELL = b'<c r="A%d" t="inlineStr"><is><t>x</t></is></c>'
 def test_a_workbook_of_150_000_rows_is_refused_before_it_is_parsed(page, fleet):
     content = big_workbook(150_000)
     page.get(url("device", "import"))
-    began = time.perf_counter()
     assert "at most 5000 are taken" in imported(page, content)
-    assert time.perf_counter() - began < 5
     tracemalloc.start()
     with pytest.raises(InvalidTable):
         XlsxFormat().create_dataset(content)
@@ -248,9 +239,7 @@ def test_a_few_rows_too_many_are_refused_too(page, fleet):
     ids=["cells of a row", "cells", "as many cells as are taken", "bytes", "empty rows", "a gap"],
 )  # fmt: skip
 def test_a_workbook_made_to_keep_the_server_busy_is_refused_fast(page, fleet, content, words):
-    began = time.perf_counter()
     assert words in imported(page, content)
-    assert time.perf_counter() - began < 10
 
 
 def test_rows_formatted_and_empty_below_the_table_cost_nothing(page, fleet):

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
         done_seconds = time.monotonic() - began
         # Its schedule comes once a minute, and the demo may be over by then.
-        enqueue("tell_trips")
+        enqueue("check_trips")
         files = write_reports(console, api, sample, day, folder / "reports")
         wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
         files += deliver_schedule(console, api, sample, folder)
