@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,31 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.ingest.errors import BodyError
-from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.osmand import form_parameters, parse_json, parse_parameters
 
-NOW = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)
-AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-QUERY = "id=48241179&lat=-23.55&lon=-46.63"
-
-
-def read(query: str, **options):
-    return parse_parameters(parse_qs(query, keep_blank_values=True), now=NOW, **options)
-
-
-def fix_of(query: str, **options) -> Fix:
-    content = read(query, **options).content
-    assert isinstance(content, Fix), content
-    return content
-
-
-def refusal_of(message) -> str:
-    assert isinstance(message.content, RejectedFix), message
-    assert message.content.detail
-    return message.content.code
-
-
 # --- Query (up to 8.x) and form (from 10.x) ---------------------------------------------------------------------------
+from tests.support.osmand import AT, NOW, QUERY, fix_of, is_sound, read, refusal_of
 
 
 def test_it_reads_what_traccar_client_8_sends():
@@ -221,134 +199,8 @@ def test_a_form_of_thousands_of_parameters_is_refused():
         form_parameters(b"a=1&" * 10_000)
 
 
-# --- JSON (9.x) -------------------------------------------------------------------------------------------------------
-
-COORDS = {"latitude": 37.4219983, "longitude": -122.084, "accuracy": 5, "speed": 0, "heading": -1, "altitude": 5}
-
-
-def body(coords=COORDS, device_id="48241179", **location) -> bytes:
-    given = {"timestamp": "2026-11-23T10:00:00.000Z", "coords": coords, **location}
-    return json.dumps({"location": given, "device_id": device_id}).encode()
-
-
-def json_fix(**changes) -> Fix:
-    content = parse_json(body(**changes), now=NOW).content
-    assert isinstance(content, Fix), content
-    return content
-
-
-def test_it_reads_what_traccar_client_9_sends():
-    fix = json_fix(
-        is_moving=False,
-        odometer=1200,
-        event="motionchange",
-        battery={"level": 1, "is_charging": False},
-        activity={"type": "still"},
-        extras={},
-        _="&id=48241179&lat=37.4219983&lon=-122.084&timestamp=2025-06-15T13:45:12.862Z&",
-        uuid="0",
-        age=5,
-    )
-    assert (fix.device_id, fix.fix_time) == ("48241179", AT)
-    assert (fix.latitude, fix.longitude, fix.speed_kph, fix.course_degrees) == (37.4219983, -122.084, 0.0, None)
-    assert (fix.altitude_meters, fix.accuracy_meters) == (5.0, 5.0)
-    assert fix.attributes == {
-        "motion": False,
-        "odometer": 1200,
-        "event": "motionchange",
-        "batteryLevel": 100,
-        "activity": "still",
-    }
-
-
-def test_speed_in_json_is_in_meters_per_second_and_minus_one_is_unknown():
-    assert json_fix(coords={**COORDS, "speed": 10}).speed_kph == 36.0
-    unknown = json_fix(coords={**COORDS, "speed": -1, "heading": -1, "accuracy": -1})
-    assert (unknown.speed_kph, unknown.course_degrees, unknown.accuracy_meters) == (None, None, None)
-
-
-def test_a_good_place_is_kept_when_the_rest_is_missing():
-    fix = json_fix(coords={"latitude": 1, "longitude": 2, "altitude": None})
-    assert (fix.speed_kph, fix.altitude_meters) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("given", "attributes"),
-    [
-        ({"battery": {"level": 0.29, "is_charging": True}}, {"batteryLevel": 29, "charge": True}),
-        ({"battery": {"level": -1, "is_charging": False}}, {}),
-        ({"battery": {"level": 55}}, {}),
-        ({"battery": []}, {}),
-        ({"activity": {}}, {}),
-        ({"activity": "still"}, {}),
-        ({"is_moving": 1}, {}),
-        ({"odometer": True}, {}),
-        ({"odometer": "12"}, {}),
-        ({"mock": True, "alarm": "sos"}, {"mock": True, "alarm": "sos"}),
-        ({"extras": {"a": 1, "b": 2.5, "c": "x", "d": False}}, {"a": 1, "b": 2.5, "c": "x", "d": False}),
-        ({"extras": {"nested": {}, "list": [], "nothing": None}}, {}),
-        ({"extras": {"alarm": "extra"}, "alarm": "sos"}, {"alarm": "sos"}),
-    ],
-)
-def test_the_app_s_other_members_become_attributes(given, attributes):
-    assert json_fix(**given).attributes == attributes
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"timestamp": None}, "missing_timestamp"),
-        ({"timestamp": "2026-11-23T10:00:00"}, "timestamp_without_zone"),
-        ({"timestamp": True}, "invalid_timestamp"),
-        ({"timestamp": []}, "invalid_timestamp"),
-        ({"coords": {**COORDS, "latitude": 91}}, "invalid_latitude"),
-        ({"coords": {**COORDS, "latitude": "37.4"}}, "invalid_latitude"),
-        ({"coords": {**COORDS, "latitude": True}}, "invalid_latitude"),
-        ({"coords": {**COORDS, "longitude": None}}, "missing_longitude"),
-        ({"coords": {**COORDS, "latitude": 0, "longitude": 0}}, "no_fix"),
-        ({"coords": []}, "invalid_coords"),
-    ],
-)
-def test_it_refuses_json_that_cannot_be_right(changes, code):
-    assert refusal_of(parse_json(body(**changes), now=NOW)) == code
-
-
-def test_json_without_a_place_is_a_sign_of_life():
-    assert parse_json(body(coords=None), now=NOW).content is None
-
-
-@pytest.mark.parametrize(
-    ("given", "code"),
-    [
-        (b"", "not_json"),
-        (b"{", "not_json"),
-        (b"[" * 100_000, "too_deep"),
-        (b'{"device_id": NaN}', "invalid_device_id"),
-        (b'{"device_id": "\xff"}', "not_json"),
-        (b'{"device_id": ' + b"9" * 5000 + b"}", "not_json"),
-        (b"[]", "wrong_shape"),
-        (b"null", "wrong_shape"),
-        (b"{}", "missing_device_id"),
-        (b'{"device_id": 7}', "invalid_device_id"),
-        (b'{"device_id": true}', "invalid_device_id"),
-        (b'{"device_id": "\\u0000"}', "invalid_device_id"),
-        (b'{"device_id": ""}', "missing_device_id"),
-    ],
-)
-def test_bodies_that_cannot_be_read_are_body_errors(given, code):
-    with pytest.raises(BodyError) as raised:
-        parse_json(given, now=NOW)
-    assert raised.value.code == code
-
-
-@pytest.mark.parametrize("location", [None, [], 5, "x"])
-def test_a_body_without_a_location_is_refused(location):
-    assert refusal_of(parse_json(json.dumps({"device_id": "7", "location": location}).encode(), now=NOW)) == (
-        "missing_location"
-    )
-
-
 # --- Anything ---------------------------------------------------------------------------------------------------------
+
 
 NAMES = st.sampled_from(
     [
@@ -357,17 +209,6 @@ NAMES = st.sampled_from(
     ]
 )
 VALUES = st.one_of(st.text(max_size=30), st.floats().map(str), st.integers().map(str), st.datetimes().map(str))
-
-
-def is_sound(message) -> bool:
-    content = message.content
-    if isinstance(content, Fix):
-        assert -90 <= content.latitude <= 90
-        assert -180 <= content.longitude <= 180
-        assert content.speed_kph is None or 0 <= content.speed_kph <= 1000
-        assert content.fix_time.utcoffset() == timedelta(0)
-        json.dumps(content.attributes, allow_nan=False)
-    return content is None or isinstance(content, Fix | RejectedFix)
 
 
 @given(st.dictionaries(st.one_of(NAMES, st.text(max_size=10)), st.lists(VALUES, max_size=3), max_size=12))
@@ -381,25 +222,3 @@ def test_any_bytes_make_a_message_or_a_body_error(given):
     for parse in (parse_json, lambda found, now: parse_parameters(form_parameters(found), now=now)):
         with suppress(BodyError):
             assert is_sound(parse(given, now=NOW))
-
-
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=8), inner, max_size=4)),
-    max_leaves=8,
-)
-MEMBERS = st.sampled_from(
-    [
-        *("timestamp", "coords", "is_moving", "odometer", "event", "mock", "battery", "activity", "alarm", "extras"),
-    ]
-)
-COORD_NAMES = st.sampled_from(list(COORDS))
-
-
-@given(st.dictionaries(MEMBERS, JSON, max_size=6), st.dictionaries(COORD_NAMES, JSON, max_size=6), JSON)
-def test_any_json_makes_a_message_or_a_body_error(members, coords, device_id):
-    location = {"timestamp": "2026-11-23T10:00:00Z", "coords": {**COORDS, **coords}, **members}
-    for value in (device_id, "7"):
-        given = json.dumps({"device_id": value, "location": location}).encode()
-        with suppress(BodyError):
-            assert is_sound(parse_json(given, now=NOW))

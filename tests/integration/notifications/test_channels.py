@@ -292,60 +292,6 @@ def test_it_refuses_what_can_be_no_destination(kind, url, operator):
 # --- Apprise, through real plugins of it ---
 
 
-@pytest.fixture
-def chat(receiver, operator) -> Delivery:
-    url = f"json://127.0.0.1:{receiver.port}/t0ken-of-ana"
-    destination = add_destination(user=operator, kind="apprise", name="Chat", url=url)
-    written = Notification.objects.create(user=operator, kind="speed", dedupe_key="x", subject="Hello", body_text="Hi")
-    return Delivery.objects.create(notification=written, channel="apprise", destination=destination)
-
-
-def test_a_chat_service_gets_the_message(receiver, chat):
-    assert attempt(chat) == "sent"
-    (got,) = receiver.received
-    content = json.loads(got.body)
-    assert (content["title"], content["message"], content["type"]) == ("Hello", "Hi", "failure")
-    assert "t0ken" not in Delivery.objects.get().address
-
-
-@pytest.mark.parametrize(("code", "permanent"), [(500, False), (401, True), (404, True)])
-def test_a_chat_service_that_refuses_is_tried_again_unless_it_is_for_good(code, permanent, receiver, chat):
-    receiver.answer = answers.status(code)
-    with pytest.raises(PermanentError if permanent else DeliveryError, match=f"error={code}"):
-        attempt(chat)
-    assert Destination.objects.get().is_enabled is not permanent
-    assert "t0ken" not in json.dumps(log_of(chat))
-
-
-def test_a_chat_service_in_a_private_network_is_refused_by_its_address(receiver, chat, settings):
-    settings.OUTGOING_ALLOWED_NETWORKS = []
-    with pytest.raises(PermanentError, match="private network"):
-        attempt(chat)
-    assert receiver.received == []
-
-
-def test_a_redirect_of_a_chat_service_into_a_private_network_is_refused(receiver, chat, settings):
-    """Plugins follow redirects; the guard sees every connection they make."""
-    settings.OUTGOING_ALLOWED_NETWORKS = ["127.0.0.1/32"]
-    receiver.answer = answers.status(307, Location=f"http://127.0.0.2:{receiver.port}/")
-    with pytest.raises(PermanentError, match="private network"):
-        attempt(chat)
-    assert len(receiver.received) == 1
-
-
-def test_a_chat_service_that_hangs_is_killed(receiver, chat, monkeypatch):
-    from notifications_app.channels import apprise
-
-    receiver.answer = answers.hang(receiver)
-    monkeypatch.setattr(apprise, "TOTAL_SECONDS", 1.5)
-    with pytest.raises(DeliveryError, match="did not answer in time") as caught:
-        attempt(chat)
-    assert not caught.value.permanent
-
-
-# --- Tests of channels ---
-
-
 def test_a_test_goes_the_way_of_every_delivery(receiver, hook, operator, run_jobs):
     delivery_id = send_test(user=operator, kind="webhook", destination=hook, now=timezone.now())
     run_jobs("notifications")

@@ -1,0 +1,78 @@
+"""Chat services through Apprise, to real receivers that behave well, badly, or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from notifications_app.channels.base import DeliveryError
+from notifications_app.models import Delivery, Destination, Notification
+from notifications_app.services.deliveries.sending import deliver
+from notifications_app.services.destinations.store import (
+    add_destination,
+)
+from tasks_app.engine import PermanentError
+from tests.support import receiver as answers
+
+LOOPBACK = ["127.0.0.0/8"]
+
+
+def attempt(delivery: Delivery) -> str:
+    return deliver(delivery.pk, now=timezone.now())
+
+
+def log_of(delivery: Delivery) -> list[tuple]:
+    return list(delivery.attempts.order_by("number").values_list("number", "outcome", "answer"))
+
+
+@pytest.fixture
+def chat(receiver, operator) -> Delivery:
+    url = f"json://127.0.0.1:{receiver.port}/t0ken-of-ana"
+    destination = add_destination(user=operator, kind="apprise", name="Chat", url=url)
+    written = Notification.objects.create(user=operator, kind="speed", dedupe_key="x", subject="Hello", body_text="Hi")
+    return Delivery.objects.create(notification=written, channel="apprise", destination=destination)
+
+
+def test_a_chat_service_gets_the_message(receiver, chat):
+    assert attempt(chat) == "sent"
+    (got,) = receiver.received
+    content = json.loads(got.body)
+    assert (content["title"], content["message"], content["type"]) == ("Hello", "Hi", "failure")
+    assert "t0ken" not in Delivery.objects.get().address
+
+
+@pytest.mark.parametrize(("code", "permanent"), [(500, False), (401, True), (404, True)])
+def test_a_chat_service_that_refuses_is_tried_again_unless_it_is_for_good(code, permanent, receiver, chat):
+    receiver.answer = answers.status(code)
+    with pytest.raises(PermanentError if permanent else DeliveryError, match=f"error={code}"):
+        attempt(chat)
+    assert Destination.objects.get().is_enabled is not permanent
+    assert "t0ken" not in json.dumps(log_of(chat))
+
+
+def test_a_chat_service_in_a_private_network_is_refused_by_its_address(receiver, chat, settings):
+    settings.OUTGOING_ALLOWED_NETWORKS = []
+    with pytest.raises(PermanentError, match="private network"):
+        attempt(chat)
+    assert receiver.received == []
+
+
+def test_a_redirect_of_a_chat_service_into_a_private_network_is_refused(receiver, chat, settings):
+    """Plugins follow redirects; the guard sees every connection they make."""
+    settings.OUTGOING_ALLOWED_NETWORKS = ["127.0.0.1/32"]
+    receiver.answer = answers.status(307, Location=f"http://127.0.0.2:{receiver.port}/")
+    with pytest.raises(PermanentError, match="private network"):
+        attempt(chat)
+    assert len(receiver.received) == 1
+
+
+def test_a_chat_service_that_hangs_is_killed(receiver, chat, monkeypatch):
+    from notifications_app.channels import apprise
+
+    receiver.answer = answers.hang(receiver)
+    monkeypatch.setattr(apprise, "TOTAL_SECONDS", 1.5)
+    with pytest.raises(DeliveryError, match="did not answer in time") as caught:
+        attempt(chat)
+    assert not caught.value.permanent
