@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.osmand import parse_json
-
 from tests.support.osmand import AT, NOW, is_sound, refusal_of
 
 COORDS = {"latitude": 37.4219983, "longitude": -122.084, "accuracy": 5, "speed": 0, "heading": -1, "altitude": 5}
