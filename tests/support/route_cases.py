@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib.auth.models import User
+from django.db import models
 from django.urls import get_resolver
 from django.utils import timezone
 from django_q.models import Schedule
@@ -25,6 +26,7 @@ from tasks_app.models import (
     Job,
     MaintenancePlan,
     PositionUpload,
+    RetentionSettings,
 )
 from tests.support.notifications import CIRCLE, make_rule
 from trackerproject.dev.permission_page import route_views
@@ -82,6 +84,34 @@ def make_world(fleet: Fleet, owner: User) -> World:
         "schedule_id": Schedule.objects.create(func="cleanup_old_events", schedule_type="D").pk,
         "user_id": owner.pk,
     }
+
+
+def ensure_row(model: type[models.Model]) -> models.Model:
+    """Return the first row of the model; without one, a new row with a plain value in each field that needs one."""
+    found = model._default_manager.first()
+    if found is not None:
+        return found
+    needed = [field for field in model._meta.concrete_fields if not (field.primary_key and not field.is_relation)]
+    values = {field.name: _plain_value(field) for field in needed if not (field.has_default() or field.null)}
+    row = model(**values)
+    if model is RetentionSettings:
+        row.pk = 1  # The only number that this row may have.
+    row.save()
+    return row
+
+
+def _plain_value(field: models.Field) -> Any:
+    if field.is_relation:
+        return field.related_model._default_manager.first()
+    if field.choices:
+        return field.choices[0][0]
+    now = timezone.now()
+    plain = {
+        "DateTimeField": now, "DateField": now.date(), "JSONField": {}, "BooleanField": False, "FloatField": 1.0,
+        "GenericIPAddressField": "203.0.113.1", "UUIDField": uuid4(), "TimeField": now.time(),
+    }  # fmt: skip
+    kind = field.get_internal_type()
+    return plain.get(kind, 1 if "Integer" in kind else "plain")
 
 
 def member(make_user: Any, fleet: Fleet, role: FleetRole) -> User:
