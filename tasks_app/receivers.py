@@ -61,7 +61,7 @@ def remember_trust(instance: User, raw: bool = False, update_fields: Any = None,
 
 @receiver(post_save, sender=User, dispatch_uid="tasks_app.end_access")
 def end_access_of_user(instance: User, **_signal: Any) -> None:
-    """What was opened with the former password, or before a deactivation, ends."""
+    """End what was opened with the former password, or before a deactivation."""
     if _without_trust.take(instance):
         end_access(instance)
 

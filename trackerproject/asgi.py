@@ -20,6 +20,6 @@ from tasks_app.websockets.routing import websocket_application  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])
 by_protocol = ProtocolTypeRouter({"http": http_application, "websocket": websockets})
-trusted, tells_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
-application = ProxyAware(by_protocol, trusted, tells_scheme)
+trusted, names_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
+application = ProxyAware(by_protocol, trusted, names_scheme)
 settle()

@@ -69,10 +69,10 @@ class ProxyAware:
     believe them by mistake.
     """
 
-    def __init__(self, application: Any, trusted: TrustedProxies, tells_scheme: TrustedProxies) -> None:
+    def __init__(self, application: Any, trusted: TrustedProxies, names_scheme: TrustedProxies) -> None:
         self._application = application
         self._trusted = trusted
-        self._tells_scheme = tells_scheme
+        self._names_scheme = names_scheme
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] in ("http", "websocket"):
@@ -82,7 +82,7 @@ class ProxyAware:
     def _settle(self, scope: Any) -> None:
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = _values(scope, b"x-forwarded-for")
-        if self._tells_scheme.trusts(peer):
+        if self._names_scheme.trusts(peer):
             scope["scheme"] = _scheme(scope.get("scheme", "http"), _values(scope, b"x-forwarded-proto"))
         if forwarded and not self._trusted.trusts(peer):
             _say_once(peer)
@@ -96,7 +96,7 @@ _CONSUMED = {b"x-forwarded-for", b"x-forwarded-proto"}
 
 
 def wsgi_behind(
-    application: Callable[..., Any], trusted: TrustedProxies, tells_scheme: TrustedProxies
+    application: Callable[..., Any], trusted: TrustedProxies, names_scheme: TrustedProxies
 ) -> Callable[..., Any]:
     """The same for a WSGI application."""
 
@@ -104,7 +104,7 @@ def wsgi_behind(
         peer = environ.get("REMOTE_ADDR") or None
         forwarded = environ.pop("HTTP_X_FORWARDED_FOR", "")
         proto = environ.pop("HTTP_X_FORWARDED_PROTO", "")
-        if tells_scheme.trusts(peer):
+        if names_scheme.trusts(peer):
             environ["wsgi.url_scheme"] = _scheme(environ["wsgi.url_scheme"], [proto])
         environ["REMOTE_ADDR"] = trusted.client_of(peer, [forwarded]) or ""
         return application(environ, start_response)

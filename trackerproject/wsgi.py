@@ -9,6 +9,6 @@ from trackerproject.proxies import TrustedProxies, wsgi_behind
 from trackerproject.web import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
-trusted, tells_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
-application = wsgi_behind(get_wsgi_application(), trusted, tells_scheme)
+trusted, names_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
+application = wsgi_behind(get_wsgi_application(), trusted, names_scheme)
 settle()

@@ -208,7 +208,7 @@ class ScheduleAdmin(ModelAdmin):
             request, queryset, disable, lambda n: ngettext("%d schedule is disabled.", "%d schedules are disabled.", n)
         )
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Schedule], act: Any, told: Any) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Schedule], act: Any, message: Any) -> None:
         """Act on each row; show the number of changed rows, and the reason of each refusal."""
         count = 0
         for schedule in queryset:
@@ -219,4 +219,4 @@ class ScheduleAdmin(ModelAdmin):
                 reason = "; ".join(error.messages) if isinstance(error, ValidationError) else str(error)
                 self.message_user(request, f"{schedule.name or schedule.func}: {reason}", messages.ERROR)
         if count:
-            self.message_user(request, told(count) % count, messages.SUCCESS)
+            self.message_user(request, message(count) % count, messages.SUCCESS)

@@ -66,8 +66,10 @@ class RouteGeometrySerializer(serializers.Serializer[Any]):
 
 
 class RoutePropertiesSerializer(serializers.Serializer[Any]):
-    """Whose line it is; the lists have one value for each position, null for those that only cut the line, and are lists
-    of lists for several lines."""
+    """Properties of the line: its device, and lists with one value for each position, null for those that only cut the line.
+
+    For several lines they are lists of lists.
+    """
 
     device_id = serializers.CharField(help_text="The device's unique identifier.")
     device = serializers.IntegerField(help_text="The device's row number.")

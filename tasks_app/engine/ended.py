@@ -1,4 +1,4 @@
-"""What is known of a job that ended without a worker before its row is written."""
+"""A job that ended without a worker, before its row is written."""
 
 from __future__ import annotations
 

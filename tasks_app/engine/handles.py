@@ -57,7 +57,7 @@ class JobHandle(UUID):
 
     @property
     def result(self) -> Any:
-        """What the task returned; None before that, and for a job that failed. Raises UnknownJob, QueueUnavailable."""
+        """The value the task returned; None before that, and for a failed job. Raises UnknownJob, QueueUnavailable."""
         ended = ended_job(self)
         return ended.result if ended else None
 
@@ -91,7 +91,7 @@ class JobHandle(UUID):
 
 
 class Jobs(Protocol):
-    """What a handle asks: Redis and the job store, or in tests the jobs that ran inline."""
+    """The source that a handle asks: Redis and the job store, or in tests the jobs that ran inline."""
 
     def state(self, job: JobHandle) -> JobState:
         """Return the present state."""

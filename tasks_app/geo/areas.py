@@ -1,4 +1,4 @@
-"""What a geofence's area may look like, and the check that says why one is refused.
+"""Areas of geofences: their forms, and the check that says why one is refused.
 
 An area is a GeoJSON geometry (RFC 7946, positions are longitude, latitude in degrees):
 

@@ -26,6 +26,6 @@ def idle_seconds(steps: Steps, engine: FloatArray) -> FloatArray:
 
 
 def _known(times: FloatArray, ignition: FloatArray) -> FloatArray:
-    """What was said last, until it is too old."""
+    """Return the newest word of the ignition at each fix, until it is too old."""
     last = np.maximum.accumulate(np.where(np.isnan(ignition), 0, np.arange(len(ignition))))
     return np.where(times - times[last] <= HOLDS_SECONDS, ignition[last], np.nan)

@@ -24,7 +24,7 @@ METERS_PER_KM = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a device did. Idle (standing with the engine on) is part of stopped, and of the engine's time;
+    """Driving figures of a device. Idle (standing with the engine on) is part of stopped, and of the engine's time;
     `driven_meters` leaves out silences."""
 
     distance_meters: float = 0.0

@@ -1,4 +1,4 @@
-"""What a tank tells: fuel used, refuels and drains, out of levels that slosh.
+"""Fuel of a tank: fuel used, refuels and drains, out of levels that slosh.
 
 1. The levels are smoothed by a running median, which a wave of a few fixes does not pass.
 2. Their turning points are found: a rise or fall counts only once it is at least `min_change_liters` high.
@@ -39,8 +39,11 @@ class FuelChange:
 
 @dataclass(frozen=True, slots=True)
 class FuelUse:
-    """What the levels of a tank tell. Arrays have shape (k,), one entry for each fix with a level: its time, the smoothed
-    level, and the liters used since the first one, which only grow."""
+    """Fuel used, refuels and drains by the levels of a tank.
+
+    Arrays have shape (k,), one entry for each fix with a level: its time, the smoothed level, and the liters used since
+    the first one, which only grow.
+    """
 
     times_seconds: FloatArray
     levels_liters: FloatArray

@@ -1,4 +1,4 @@
-"""What counts as moving, as a trip and as a stop, for each kind of device: the one place where these numbers are."""
+"""Thresholds of moving, trips and stops for each kind of device: the one place where these numbers are."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def _measure(
     driven_km: FloatArray,
     spans: list[tuple[float, float]],
 ) -> VehicleDay:
-    """What the receiver makes of the truth: correlated noise of 3 to 8 m, a few fixes far worse and saying so."""
+    """Fixes as a receiver measures the truth: correlated noise of 3 to 8 m, a few fixes far worse and saying so."""
     count = len(times)
     knots = np.arange(0.0, DAY_SECONDS + 2 * NOISE_KNOT_SECONDS, NOISE_KNOT_SECONDS)
     sigma = np.interp(times, knots[::30], random.uniform(3.0, 8.0, len(knots[::30])))

@@ -61,7 +61,7 @@ class Steps:
         return len(self.times)
 
     def inner(self, *, is_first: bool, is_last: bool) -> Steps:
-        """What other fixes before (unless `is_first`) and after (unless `is_last`) these could not change."""
+        """Steps that other fixes before (unless `is_first`) and after (unless `is_last`) these could not change."""
         if not len(self):
             return self
         first, end = 0, len(self)

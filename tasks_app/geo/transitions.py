@@ -28,15 +28,15 @@ DEFAULT_MAX_ACCURACY_METERS = 100.0
 
 @dataclass(frozen=True, slots=True)
 class FleetTransitions:
-    """Changes of membership in the order they were told, exits before enters of the same fix, and where devices ended.
+    """Changes of membership in the order they were settled, exits before enters of the same fix, and where devices ended.
 
-    `told_rows`, `since_rows`, `columns`, `entered` have one entry per change: told at one row, it happened at the
+    `settled_rows`, `since_rows`, `columns`, `entered` have one entry per change: settled at one row, it happened at the
     other, which is -1 for a change pending since an earlier batch. `members` (n_devices, n_geofences) is the membership
     to be passed as `previous_members` with the next batch. `pending` has (device, column, row it began at or -1) of
     each change that has not lasted long enough yet.
     """
 
-    told_rows: IndexArray
+    settled_rows: IndexArray
     since_rows: IndexArray
     columns: IndexArray
     entered: BoolArray
@@ -112,7 +112,7 @@ def fleet_transitions(
     `inside` is (n_fixes, n_geofences); `device_starts` (n_devices,) the first row of each device, ascending from 0;
     `previous_members` (n_devices, n_geofences) the membership before the batch, False where unknown. `near`, of the
     shape of `inside`, marks fixes outside but within the tolerance. `dwell_seconds` (n_geofences,) needs
-    `times_seconds` (n_fixes,). `pending_since` has, by (device, column), when a change began that is not told yet.
+    `times_seconds` (n_fixes,). `pending_since` has, by (device, column), when a change began that is not settled yet.
     """
     pending_since = pending_since or {}
     if not len(inside):
@@ -129,7 +129,9 @@ def fleet_transitions(
     stays = _with_pending(_stays(sides, device, device_starts, ends, before), pending_since, ends, before)
     times = np.zeros(len(inside)) if times_seconds is None else np.asarray(times_seconds, dtype=np.float64)
     dwell = np.zeros(inside.shape[1]) if dwell_seconds is None else dwell_seconds
-    return _told(stays, _told_rows(stays, times, dwell, trusted, device_starts, pending_since), previous_members)
+    return _transitions_of(
+        stays, _settled_rows(stays, times, dwell, trusted, device_starts, pending_since), previous_members
+    )
 
 
 def _trusted(accuracy_meters: npt.ArrayLike | None, max_accuracy_meters: float) -> BoolArray | None:
@@ -166,7 +168,7 @@ def _sides(
 def _stays(
     sides: BoolArray, device: IndexArray, device_starts: IndexArray, device_ends: IndexArray, before: BoolArray
 ) -> _Stays:
-    """What begins with a fix of this batch."""
+    """Return the stays that begin with a fix of this batch."""
     earlier = np.empty_like(sides)
     earlier[1:] = sides[:-1]
     earlier[device_starts] = before
@@ -204,7 +206,7 @@ def _with_pending(
     return _Stays(*(values[order] for values in merged))
 
 
-def _told_rows(
+def _settled_rows(
     stays: _Stays,
     times: FloatArray,
     dwell: FloatArray,
@@ -213,7 +215,7 @@ def _told_rows(
     pending_since: dict[tuple[int, int], float],
 ) -> IndexArray:
     """The row at which each stay has lasted long enough, -1 where it has not."""
-    told = stays.begins.copy()
+    settled = stays.begins.copy()
     for number in np.flatnonzero((dwell[stays.columns] > 0.0) | (stays.begins < 0)).tolist():
         begin, end = int(stays.begins[number]), int(stays.ends[number])
         device, column = int(stays.device[number]), int(stays.columns[number])
@@ -223,13 +225,13 @@ def _told_rows(
         if trusted is not None and first < end:
             good = np.flatnonzero(trusted[first:end])
             first = first + int(good[0]) if len(good) else end
-        told[number] = first if first < end else -1
-    return told
+        settled[number] = first if first < end else -1
+    return settled
 
 
-def _told(stays: _Stays, told_rows: IndexArray, previous_members: BoolArray) -> FleetTransitions:
+def _transitions_of(stays: _Stays, settled_rows: IndexArray, previous_members: BoolArray) -> FleetTransitions:
     """A stay that lasted is a change unless the last one that did was on the same side."""
-    lasted = np.flatnonzero(told_rows >= 0)
+    lasted = np.flatnonzero(settled_rows >= 0)
     device, columns, inside = stays.device[lasted], stays.columns[lasted], stays.inside[lasted]
     earlier = previous_members[device, columns]
     goes_on = (device[1:] == device[:-1]) & (columns[1:] == columns[:-1])
@@ -238,10 +240,10 @@ def _told(stays: _Stays, told_rows: IndexArray, previous_members: BoolArray) -> 
     members[device, columns] = inside
     last = np.ones(len(stays.device), dtype=np.bool_)
     last[:-1] = (np.diff(stays.device) != 0) | (np.diff(stays.columns) != 0)
-    waits = last & (told_rows < 0) & (stays.inside != members[stays.device, stays.columns])
+    waits = last & (settled_rows < 0) & (stays.inside != members[stays.device, stays.columns])
     pending = zip(*(values[waits].tolist() for values in (stays.device, stays.columns, stays.begins)), strict=True)
     chosen = lasted[inside != earlier]
-    chosen = chosen[np.lexsort((stays.columns[chosen], stays.inside[chosen], told_rows[chosen]))]
+    chosen = chosen[np.lexsort((stays.columns[chosen], stays.inside[chosen], settled_rows[chosen]))]
     return FleetTransitions(
-        told_rows[chosen], stays.begins[chosen], stays.columns[chosen], stays.inside[chosen], members, list(pending)
+        settled_rows[chosen], stays.begins[chosen], stays.columns[chosen], stays.inside[chosen], members, list(pending)
     )

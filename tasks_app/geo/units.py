@@ -61,7 +61,7 @@ _FACTORS: dict[AnyUnit, float] = {
 
 
 def unit_symbol(unit: AnyUnit) -> str:
-    """What stands behind a figure: km, mi, nmi, km/h, mph, kn, m, ft, l, gal."""
+    """Symbols of units behind a figure: km, mi, nmi, km/h, mph, kn, m, ft, l, gal."""
     return "km/h" if unit is SpeedUnit.KPH else unit.value
 
 

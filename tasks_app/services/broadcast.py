@@ -39,7 +39,7 @@ def announce(states: Iterable[Any], events: Iterable[Event], fleet_of: Mapping[i
     try:
         _announce(states, events, fleet_of)
     except RedisError as error:
-        logger.warning("Live viewers were not told of %d states, %d events: %s", len(states), len(events), error)
+        logger.warning("Live viewers were not sent %d states, %d events: %s", len(states), len(events), error)
 
 
 def _announce(states: list[Any], events: list[Event], fleet_of: Mapping[int, int] | None) -> None:
@@ -57,8 +57,8 @@ def _announce(states: list[Any], events: list[Event], fleet_of: Mapping[int, int
             batch["devices"].append((now.device_id, now.age, now.state))
     for event in events:
         if (batch := batches.get(fleet_of.get(event.device_id, 0))) is not None:
-            told = recent_event(event)
-            batch["events"].append((told.event_id, told.event))
+            recent = recent_event(event)
+            batch["events"].append((recent.event_id, recent.event))
     _publish(batch for batch in batches.values() if batch["devices"] or batch["events"])
 
 

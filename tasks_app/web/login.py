@@ -70,10 +70,10 @@ def known_device(request: HttpRequest, username: str) -> str:
     account = account_key(username)
     try:
         text = request.COOKIES.get(_cookie_name(account), "")
-        told = signing.loads(text, salt=_SALT, max_age=settings.LOGIN_DEVICE_DAYS * 86_400)
+        signed = signing.loads(text, salt=_SALT, max_age=settings.LOGIN_DEVICE_DAYS * 86_400)
     except signing.BadSignature:
         return ""
-    return str(told["device"]) if told["account"] == account else ""
+    return str(signed["device"]) if signed["account"] == account else ""
 
 
 @receiver(user_logged_in, dispatch_uid="tasks_app.login_succeeded")

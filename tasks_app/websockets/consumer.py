@@ -30,22 +30,22 @@ class LiveConsumer(PersonalConsumer):
         self._cursors: dict[int, Cursor] = {}
         self._fleets_changed = False
         self._has_snapshot = False
-        self._news = asyncio.Event()
+        self._has_updates = asyncio.Event()
 
     async def opened(self) -> None:
-        self._start(self._tell())
+        self._start(self._send_updates())
 
     def wake(self) -> None:
         """Note that one of its fleets changed."""
-        self._news.set()
+        self._has_updates.set()
 
     def admit(self, access: Access) -> None:
         """It may see these fleets from now on, and no other."""
         self.access, self._fleets_changed = access, True
         self._cursors = {fleet_id: cursor for fleet_id, cursor in self._cursors.items() if fleet_id in access.fleets}
-        self._news.set()
+        self._has_updates.set()
 
-    async def _tell(self) -> None:
+    async def _send_updates(self) -> None:
         """Send a snapshot, then changes, at most once a second. A client that reads slowly holds up only this loop."""
         while True:
             if not self._has_snapshot:
@@ -55,11 +55,11 @@ class LiveConsumer(PersonalConsumer):
             if not self._has_snapshot:
                 continue
             try:
-                await asyncio.wait_for(self._news.wait(), HEARTBEAT_SECONDS)
+                await asyncio.wait_for(self._has_updates.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 await self.send(messages.heartbeat(timezone.now()))
                 continue
-            self._news.clear()
+            self._has_updates.clear()
             fleets = self.access.fleets if self._fleets_changed else None
             self._fleets_changed = False
             update = self._collect()

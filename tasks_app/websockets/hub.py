@@ -63,7 +63,7 @@ class Hub:
         self._channel = ""
         self._lock = asyncio.Lock()
         self._receiver: asyncio.Task[None] | None = None
-        self._minder: asyncio.Task[None] | None = None
+        self._watchdog: asyncio.Task[None] | None = None
         self._asker: asyncio.Task[None] | None = None
         # Users whose access may have changed; 0 stands for everybody's.
         self._to_ask: set[int] = set()
@@ -86,8 +86,8 @@ class Hub:
             return  # It ended meanwhile.
         for fleet_id in fleets:
             self.viewers.setdefault(fleet_id, set()).add(viewer)
-        if self._minder is None or self._minder.done():
-            self._minder = asyncio.create_task(self._mind())
+        if self._watchdog is None or self._watchdog.done():
+            self._watchdog = asyncio.create_task(self._mind())
 
     def leave(self, viewer: Viewer) -> None:
         """It gets nothing any more. Its fleets stay open until the next round: a page that is reloaded comes back."""
@@ -191,7 +191,7 @@ class Hub:
                 if time.monotonic() - confirmed_at > UNCONFIRMED_SECONDS:
                     self._end_all()
             try:
-                await self._check_news()
+                await self._check_messages()
                 await self._close_unwatched()
             except TROUBLES as error:
                 self._reread_at = 0.0
@@ -227,7 +227,7 @@ class Hub:
         for viewer in list(self.connections):
             viewer.end(TRY_AGAIN_LATER)
 
-    async def _check_news(self) -> None:
+    async def _check_messages(self) -> None:
         """Send a beat to ourselves, and read again from the database whenever something may have been missed."""
         missed = self._beats_sent - self._beats_heard
         if missed >= MISSED_BEATS or not self._is_subscribed:

@@ -67,7 +67,7 @@ class FleetView:
 
     def __init__(self) -> None:
         self.version = 0
-        self.told_events = 0
+        self.event_count = 0
         self._known: dict[int, Known] = {}
         self._removed: dict[int, int] = {}
         self._events: deque[RecentEvent] = deque(maxlen=KEPT_EVENTS)
@@ -82,7 +82,7 @@ class FleetView:
             if before is None or before.now is None or now.age >= before.now.age:
                 self._put(before, now, before.info if before else None)
                 self.has_unknown |= before is None
-        self._tell_events(events)
+        self._add_events(events)
 
     def reread(self, devices: Sequence[tuple[DeviceInfo, DeviceNow]], events: Iterable[RecentEvent]) -> None:
         """Apply the database's devices and recent events of the fleet; unchanged rows are no update."""
@@ -97,7 +97,7 @@ class FleetView:
             self._removed[device_id] = self._next_version()
         _drop_oldest(self._removed, KEPT_REMOVALS)
         self.has_unknown = False
-        self._tell_events(events)
+        self._add_events(events)
 
     def updates_after(self, cursor: Cursor) -> FleetUpdate:
         """Changes since `cursor`, which moves to now."""
@@ -105,17 +105,17 @@ class FleetView:
             [(known, known.info_version > cursor.version) for known in self._known_after(cursor.version)],
             [device_id for device_id, version in self._removed.items() if version > cursor.version],
         )
-        missed = self.told_events - cursor.events
+        missed = self.event_count - cursor.events
         if missed:
             kept = min(missed, len(self._events))
             update.events = list(self._events)[-kept:]
             update.dropped_events = missed - kept
-        cursor.version, cursor.events = self.version, self.told_events
+        cursor.version, cursor.events = self.version, self.event_count
         return update
 
     def snapshot(self, cursor: Cursor, events: int) -> FleetUpdate:
         """All devices and the latest so many events; `cursor` moves to now."""
-        cursor.version, cursor.events = self.version, self.told_events
+        cursor.version, cursor.events = self.version, self.event_count
         return FleetUpdate([(known, True) for known in self._known.values()], [], list(self._events)[-events:])
 
     def _known_after(self, version: int) -> Iterator[Known]:
@@ -129,12 +129,12 @@ class FleetView:
         self._removed.pop(now.device_id, None)
         self._known[now.device_id] = Known(now.device_id, info, now, version, info_version)
 
-    def _tell_events(self, events: Iterable[RecentEvent]) -> None:
+    def _add_events(self, events: Iterable[RecentEvent]) -> None:
         for event in events:
             if event.event_id not in self._event_ids:
                 self._event_ids[event.event_id] = None
                 self._events.append(event)
-                self.told_events += 1
+                self.event_count += 1
         _drop_oldest(self._event_ids, 2 * KEPT_EVENTS)
 
     def _next_version(self) -> int:

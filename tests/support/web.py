@@ -75,13 +75,13 @@ class Live:
         raise AssertionError(f"no such message within {seconds} s: {self.messages}")
 
     def until_device(self, device: Any, seconds: float = 15, **state: object) -> dict[str, Any]:
-        """The first message from now on that tells this of the device."""
+        """The first message from now on that shows this of the device."""
 
-        def tells(message: dict[str, Any]) -> bool:
+        def shows(message: dict[str, Any]) -> bool:
             state_now = {one["id"]: one["state"] for one in message.get("devices", [])}.get(device.pk)
             return state_now is not None and state.items() <= state_now.items()
 
-        return self.until(tells, seconds)
+        return self.until(shows, seconds)
 
     def close_code(self, seconds: float = 15) -> int:
         """The code with which the server closes it."""

@@ -40,7 +40,9 @@ def test_it_handles_a_fleet_as_it_would_each_device_alone():
     accuracy = random.choice([5.0, 300.0, NAN], 160)
     previous = random.random((5, 7)) < 0.5
     found = fleet_transitions(inside, starts, previous, accuracy)
-    found_transitions = set(zip(found.told_rows.tolist(), found.columns.tolist(), found.entered.tolist(), strict=True))
+    found_transitions = set(
+        zip(found.settled_rows.tolist(), found.columns.tolist(), found.entered.tolist(), strict=True)
+    )
     expected = set()
     for device, (start, end) in enumerate(zip(starts, [1, 40, 41, 100, 160], strict=True)):
         for column in range(7):
@@ -51,7 +53,7 @@ def test_it_handles_a_fleet_as_it_would_each_device_alone():
                     expected.add((row, column, bool(member)))
             assert found.members[device, column] == member
     assert found_transitions == expected
-    assert len(found.told_rows) == len(found_transitions)
+    assert len(found.settled_rows) == len(found_transitions)
 
 
 def test_it_tells_exits_before_enters_of_the_same_fix():

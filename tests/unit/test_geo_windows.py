@@ -51,7 +51,7 @@ def test_windows_are_those_of_the_clock_on_the_wall(windows, timestamp, expected
 
 
 @pytest.mark.parametrize(
-    ("windows", "moment_utc", "expected"),
+    ("windows", "at_utc", "expected"),
     [
         # 2026-03-08: from 01:59:59 the clocks go to 03:00. A window in the missing hour does not happen ...
         (window("02:15", "02:45"), "2026-03-08T06:59:59", False),
@@ -70,8 +70,8 @@ def test_windows_are_those_of_the_clock_on_the_wall(windows, timestamp, expected
         (window("08:00", "09:00"), "2026-12-01T13:30", True),
     ],
 )
-def test_windows_follow_the_change_of_clocks(windows, moment_utc, expected):
-    assert is_open(windows, at(moment_utc, UTC), NEW_YORK) is expected
+def test_windows_follow_the_change_of_clocks(windows, at_utc, expected):
+    assert is_open(windows, at(at_utc, UTC), NEW_YORK) is expected
 
 
 @pytest.mark.parametrize(

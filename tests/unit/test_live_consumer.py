@@ -23,7 +23,7 @@ def test_what_is_left_of_a_lost_fleet_is_not_sent(monkeypatch):
     monkeypatch.setattr(module, "COALESCE_SECONDS", 0.0)
     sent: list[dict] = []
 
-    async def tell() -> None:
+    async def send_while_access_changes() -> None:
         connection = LiveConsumer()
         connection.hub.views = {1: fleet_view(1, range(1200)), 2: fleet_view(2, range(5000, 5003))}
         connection.access, connection.is_open = Access(9, {1: "North", 2: "South"}), True
@@ -37,11 +37,11 @@ def test_what_is_left_of_a_lost_fleet_is_not_sent(monkeypatch):
                 done.set()
 
         connection.send = send
-        telling = asyncio.create_task(connection._tell())
+        telling = asyncio.create_task(connection._send_updates())
         await asyncio.wait_for(done.wait(), 5)
         telling.cancel()
 
-    asyncio.run(tell())
+    asyncio.run(send_while_access_changes())
     first, second = sent
     assert first["more"]
     assert {device["fleet_id"] for device in first["devices"]} == {1}

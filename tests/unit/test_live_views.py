@@ -67,7 +67,7 @@ def test_each_viewer_has_a_pace_of_their_own(view):
 
 
 @pytest.mark.parametrize(
-    ("age", "is_told"),
+    ("age", "is_sent"),
     [
         ((5, 5), True),  # the same fix with another status
         ((6, 6), True),
@@ -76,12 +76,12 @@ def test_each_viewer_has_a_pace_of_their_own(view):
         ((5, 4), False),
     ],
 )
-def test_an_older_state_never_replaces_a_newer_one(view, age, is_told):
+def test_an_older_state_never_replaces_a_newer_one(view, age, is_sent):
     cursor = Cursor()
     view.apply([now(1, fix=5, seen=5, x=1)], [])
     view.snapshot(cursor, 20)
     view.apply([now(1, *age, x=2)], [])
-    assert bool(view.updates_after(cursor)) is is_told
+    assert bool(view.updates_after(cursor)) is is_sent
 
 
 def test_what_the_database_says_is_news_only_where_it_differs(view):

@@ -62,14 +62,14 @@ def test_it_refuses_what_is_no_network(name):
         TrustedProxies.of([name])
 
 
-def scope_behind_proxy(scope: dict[str, Any], tells_scheme: TrustedProxies = TRUSTED) -> dict[str, Any]:
+def scope_behind_proxy(scope: dict[str, Any], names_scheme: TrustedProxies = TRUSTED) -> dict[str, Any]:
     """The scope as the application behind the middleware finds it."""
     found: list[dict[str, Any]] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         found.append(scope)
 
-    asyncio.run(ProxyAware(application, TRUSTED, tells_scheme)(scope, None, None))
+    asyncio.run(ProxyAware(application, TRUSTED, names_scheme)(scope, None, None))
     return found[0]
 
 

@@ -47,7 +47,7 @@ from tasks_app.services.jobs import start_task
 PAGE_SIZE = 50
 
 
-def tells_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def message_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Decorate a view of JobAdmin: where the queue server does not answer, say so (503) instead of failing."""
 
     @wraps(view)
@@ -84,7 +84,7 @@ class JobAdmin(ModelAdmin):
 
     # --- Seeing ---
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         self._require(self.has_view_permission(request))
         form = JobFilterForm(request.GET)
@@ -138,7 +138,7 @@ class JobAdmin(ModelAdmin):
             "may_retry_all": state is None or state in FINAL_STATES,
         }
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -163,21 +163,21 @@ class JobAdmin(ModelAdmin):
 
     # --- Cancel, retry ---
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def cancel_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         return self._confirmed(
             request, job_id, cancel_with_message, _("Cancel this job?"), _("Cancel the job"), "danger"
         )
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         return self._confirmed(request, job_id, retry_with_message, _("Run this job again?"), _("Retry"), "primary")
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         return self._confirmed(request, job_id, run_now_with_message, _("Run this job now?"), _("Run now"), "primary")
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Ask on GET with the count, act on POST on exactly the jobs that were counted."""
         if verb not in ("cancel", "retry"):
@@ -193,7 +193,7 @@ class JobAdmin(ModelAdmin):
         context = bulk_context(selection, for_cancel=for_cancel)
         return self._page(request, "tasks_app/admin/confirm.html", {**context, "form": form, "back_url": back_url})
 
-    @tells_when_unavailable
+    @message_when_unavailable
     def queue_view(self, request: HttpRequest, name: str, verb: str) -> HttpResponse:
         """Pause, resume or purge: ask on GET, act on POST."""
         step = STEPS.get(verb)

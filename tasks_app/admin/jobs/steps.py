@@ -44,8 +44,8 @@ def cancel_with_message(request: HttpRequest, job: JobView, reason: str) -> str:
     except JobNotFound as error:
         raise Http404(_("There is no such job.")) from error
     else:
-        told = _("The job is being cancelled.") if state == JobState.RUNNING else _("The job was cancelled.")
-        messages.success(request, told)
+        message = _("The job is being cancelled.") if state == JobState.RUNNING else _("The job was cancelled.")
+        messages.success(request, message)
     return job_url(job.id)
 
 

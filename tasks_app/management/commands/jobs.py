@@ -92,14 +92,14 @@ class Command(BaseCommand):
                 raise
             except (JobError, EngineError) as error:
                 results.append({"id": str(job_id), "error": error.code, "detail": str(error)})
-        self._tell(results, options["json"])
+        self._print_results(results, options["json"])
         refused = sum("error" in result for result in results)
         if refused:
             raise CommandError(
                 _("%(refused)d of %(all)d jobs were left as they are.") % {"refused": refused, "all": len(results)}
             )
 
-    def _tell(self, results: list[dict[str, str]], as_json: bool) -> None:
+    def _print_results(self, results: list[dict[str, str]], as_json: bool) -> None:
         if as_json:
             print_json(self, results)
             return

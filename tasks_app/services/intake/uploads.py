@@ -172,7 +172,7 @@ def _import(upload: PositionUpload, now: datetime) -> None:
     with _local_file(upload) as path:
         total = estimate_fixes(path)
 
-        def tell(_count: int) -> None:
+        def report_progress(_count: int) -> None:
             upload.counts = _counts_of(summary)
             PositionUpload.objects.filter(pk=upload.pk).update(counts=upload.counts)
             job.progress(summary.read, max(total, summary.read), upload.name)
@@ -184,7 +184,7 @@ def _import(upload: PositionUpload, now: datetime) -> None:
             now=now,
             device_id=upload.device.unique_id if upload.device else None,
             create_in_fleet=upload.fleet,
-            on_progress=tell,
+            on_progress=report_progress,
             format_name=upload.format or None,
             zone=ZoneInfo(upload.time_zone),
             user_id=upload.requested_by_id,

@@ -59,10 +59,10 @@ def store_finished(jobs: list[FinishedJob]) -> None:
     """Write a row for each job; a job that has a row keeps it. Raises DatabaseError and encoding errors."""
     _insert(jobs)
     if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED]:
-        _tell(not_done)
+        _signal(not_done)
 
 
-def _tell(jobs: list[FinishedJob]) -> None:
+def _signal(jobs: list[FinishedJob]) -> None:
     """Send the signal to other packages. Their errors are logged: the rows are stored, and their sweepers find them."""
     for receiver, answer in jobs_not_done.send_robust(sender=None, jobs=jobs):
         if isinstance(answer, Exception):

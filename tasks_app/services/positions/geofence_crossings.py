@@ -88,7 +88,11 @@ def _cross(
     device_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
     found: Found = []
     for row, since, column, entered in zip(
-        crossed.told_rows.tolist(), crossed.since_rows.tolist(), crossed.columns.tolist(), crossed.entered, strict=True
+        crossed.settled_rows.tolist(),
+        crossed.since_rows.tolist(),
+        crossed.columns.tolist(),
+        crossed.entered,
+        strict=True,
     ):
         position = int(positions[row])
         began = pending[int(device_of[row]), column] if since < 0 else _place(forward, int(positions[since]))

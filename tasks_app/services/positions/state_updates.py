@@ -107,8 +107,10 @@ def _episode(state: State) -> OverspeedState | None:
     if state.overspeed_since is None or state.overspeed_limit_kph is None:
         return None
     # An episode without an event is still too short.
-    is_told = state.overspeed_event_id is not None
-    return OverspeedState(state.overspeed_limit_kph, state.overspeed_since, state.overspeed_peak_kph or 0.0, is_told)
+    is_recorded = state.overspeed_event_id is not None
+    return OverspeedState(
+        state.overspeed_limit_kph, state.overspeed_since, state.overspeed_peak_kph or 0.0, is_recorded
+    )
 
 
 def _episode_event(forward: Forward, position: int, start: OverspeedStart, geofence_id: int) -> Event:

@@ -1,4 +1,4 @@
-"""What `delay` returns: the id of a job, of which state and result can be asked."""
+"""Handles that `delay` returns: ids of jobs, of which state and result can be asked."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_workers_go_on_where_redis_is_away(own_redis, operator, device, caplog):
     broadcast.announce([], [], {})
     move([device], -23.51)
     assert time.monotonic() - began < allowed(10)
-    assert "Live viewers were not told of 1 states" in caplog.text
+    assert "Live viewers were not sent 1 states" in caplog.text
     assert device.state.latitude == -23.51
 
 
