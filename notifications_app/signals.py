@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-# (notification: Notification): a message with attachments is about to be sent. A receiver that knows a reason why its user
-# (or recipient on behalf) may not have them any more returns the reason as text.
-attachments_about_to_go = Signal()
+# (notification: Notification): a message is about to be sent. A receiver that knows a reason why its user (or recipient on
+# behalf) may not have it, or its attachments, any more returns the reason as text.
+message_about_to_go = Signal()

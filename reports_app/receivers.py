@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from notifications_app.models import Notification
-from notifications_app.signals import attachments_about_to_go
+from notifications_app.signals import message_about_to_go
+from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
 from reports_app.models import DeletedDevice, Report, ReportState
-from reports_app.queries import visible_report, visible_reports
-from reports_app.services.files import delete_orphaned_files
+from reports_app.queries import sees_subject, visible_report, visible_reports
+from reports_app.services.files import delete_orphaned_files, linked_reports
 from reports_app.services.generation import follow_jobs
 from reports_app.services.schedules import follow_deliveries
 from tasks_app.engine.records import FinishedJob
@@ -35,13 +37,18 @@ def end_reports_of_jobs(sender: Any, *, jobs: list[FinishedJob], **kwargs: Any) 
     follow_deliveries(jobs)
 
 
-@receiver(attachments_about_to_go)
+@receiver(message_about_to_go)
 def refuse_reports_of_others(sender: Any, *, notification: Notification, **kwargs: Any) -> str:
-    """Return a reason not to send the attachments if the user may no longer see one of their reports."""
+    """Return a reason not to send a message about reports if its user may no longer see what it is about, or one of the
+    reports it attaches or links to."""
+    if notification.kind not in (REPORT_READY.kind, REPORT_FAILED.kind):
+        return ""
     names = notification.attachments.values("storage_name")
-    reports = Report.objects.filter(files__file__in=names)
+    linked = linked_reports(notification.body_text)
+    reports = Report.objects.filter(Q(pk__in=linked) | Q(files__file__in=names))
     lost = reports.exclude(pk__in=visible_reports(notification.user).order_by().values("pk"))
-    return _("The user may no longer see this report.") if lost.exists() else ""
+    refused = not sees_subject(notification) or lost.exists()
+    return _("The user may no longer see this report.") if refused else ""
 
 
 @receiver(needed_positions_asked)

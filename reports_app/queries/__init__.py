@@ -19,6 +19,7 @@ from reports_app.queries.access import (
     visible_reports,
 )
 from reports_app.queries.content import stored_row_count, stored_table
+from reports_app.queries.message_subjects import failure_key, report_key, run_key, sees_subject
 from reports_app.queries.preview import SectionPreview, Series, preview_of
 from reports_app.queries.reports import find_report, report_display_settings, report_zone
 
@@ -34,14 +35,18 @@ __all__ = [
     "VIEW_SCHEDULES",
     "SectionPreview",
     "Series",
+    "failure_key",
     "find_report",
     "may_change_report",
     "may_change_schedule",
     "preview_of",
     "report_display_settings",
+    "report_key",
     "report_zone",
     "reportable_devices",
+    "run_key",
     "sees_report",
+    "sees_subject",
     "stored_row_count",
     "stored_table",
     "visible_report",

@@ -20,7 +20,7 @@ from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import ALL_CHANNELS, notify_with_message
 from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
 from reports_app.models import Report, ReportFollower, ReportKind, ReportState
-from reports_app.queries import find_report, report_zone, visible_report
+from reports_app.queries import find_report, report_key, report_zone, visible_report
 from reports_app.services.files import report_link
 
 KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
@@ -107,8 +107,7 @@ def _notify(
             people=[person],
             channels=ALL_CHANNELS if person.pk in asked else (),
             more_channels=by_rules,
-            # A report that is generated again is notified again: it has another job.
-            dedupe_key=f"report:{report.pk}:{report.job_id}:{outcome}",
+            dedupe_key=report_key(report, outcome),
             now=now,
             fallback_zone=str(report_zone(report)),
         )

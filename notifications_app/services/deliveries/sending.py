@@ -17,7 +17,7 @@ from notifications_app.services.deliveries.lease import Claim, claim_delivery, g
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
-from notifications_app.signals import attachments_about_to_go
+from notifications_app.signals import message_about_to_go
 from tasks_app.engine import PermanentError, get_task
 from tasks_app.queries.access import visible_devices
 
@@ -90,11 +90,9 @@ def _refuse_if_not_entitled(delivery: Delivery) -> None:
         raise DeliveryError(_("The user is not active."), permanent=True)
     if device is not None and not visible_devices(user).filter(pk=device.pk).exists():
         raise DeliveryError(_("The user may no longer see this device."), permanent=True)
-    notification = delivery.notification
-    if notification.attachments.exists():
-        for _receiver, reason in attachments_about_to_go.send(sender=Delivery, notification=notification):
-            if reason:
-                raise DeliveryError(reason, permanent=True)
+    for _receiver, reason in message_about_to_go.send(sender=Delivery, notification=delivery.notification):
+        if reason:
+            raise DeliveryError(reason, permanent=True)
 
 
 def _channel(kind: str) -> Channel:

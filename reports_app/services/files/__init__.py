@@ -3,7 +3,7 @@
 from reports_app.services.files.download import find_or_start_export
 from reports_app.services.files.export import check_ready, export_report, file_name, run_export, write_report
 from reports_app.services.files.formats import check_format, formats_of
-from reports_app.services.files.links import SharedReport, read_link, report_link
+from reports_app.services.files.links import SharedReport, linked_reports, read_link, report_link
 from reports_app.services.files.orphans import delete_orphaned_files
 from reports_app.services.files.stored import delete_files, files_in_reach
 
@@ -18,6 +18,7 @@ __all__ = [
     "files_in_reach",
     "find_or_start_export",
     "formats_of",
+    "linked_reports",
     "read_link",
     "report_link",
     "run_export",

@@ -6,6 +6,8 @@ when the user is deactivated or loses the fleet, and when the report is deleted.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,6 +37,17 @@ def report_link(report: Report, user: Any, format: str = "") -> str:
     """Return the URL of the report's file in `format`, or of a page with all formats, for this user."""
     token = signing.dumps([report.pk, user.pk, format], salt=SALT)
     return settings.SITE_URL.rstrip("/") + reverse("shared-report", args=[token])
+
+
+def linked_reports(text: str) -> set[int]:
+    """Return the primary keys of the reports that the links in `text` lead to, also links that no longer work."""
+    path = reverse("shared-report", args=["-"]).removesuffix("-")
+    tokens = re.findall(re.escape(path) + r"([\w:-]+)", text)
+    found = set[int]()
+    for token in tokens:
+        with suppress(signing.BadSignature):
+            found.add(signing.loads(token, salt=SALT)[0])
+    return found
 
 
 def read_link(token: str) -> SharedReport | None:

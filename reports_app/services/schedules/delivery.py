@@ -27,7 +27,7 @@ from reports_app.models import (
     RunState,
     ScheduleDelivery,
 )
-from reports_app.queries import ADD_SCHEDULES, report_display_settings, visible_reports
+from reports_app.queries import ADD_SCHEDULES, report_display_settings, run_key, visible_reports
 from reports_app.services.files import export_report, file_name, formats_of, report_link
 from reports_app.services.notify import KIND_LABELS, subject_of
 from reports_app.services.schedules.editing import manages, readers_among
@@ -135,7 +135,7 @@ def _notify(
     return notify_with_message(
         _message(run, bundle, failed, person),
         people=[person],
-        dedupe_key=f"report-run:{run.pk}",
+        dedupe_key=run_key(run),
         now=now,
         fallback_zone=run.schedule.time_zone,
         attachments=_attachments(bundle),
@@ -154,7 +154,7 @@ def _notify_addresses(
         _message(run, bundle, failed, owner),
         owner=owner,
         addresses=addresses,
-        dedupe_key=f"report-run:{run.pk}:to",
+        dedupe_key=f"{run_key(run)}:to",
         now=now,
         fallback_zone=run.schedule.time_zone,
         attachments=_attachments(bundle),

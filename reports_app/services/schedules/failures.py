@@ -19,6 +19,7 @@ from reports_app.exceptions import MAX_ERROR_LENGTH
 from reports_app.message_kinds import REPORT_FAILED
 from reports_app.models import ReportSchedule, ReportScheduleRun, RunState
 from reports_app.periods import next_due
+from reports_app.queries import failure_key
 from reports_app.services.notify import local_days
 from reports_app.services.requests import INVALID_ZONE
 from tasks_app.engine.records import FinishedJob
@@ -87,6 +88,6 @@ def _notify_owner(schedule: ReportSchedule, run_id: int | None, now: datetime) -
     notify_with_message(
         Message(REPORT_FAILED.kind, context),
         people=read_people([schedule.owner_id]),
-        dedupe_key=f"report-schedule:{schedule.pk}:{run_id}:{now.isoformat()}:failed",
+        dedupe_key=failure_key(schedule, run_id, now),
         now=now,
     )
