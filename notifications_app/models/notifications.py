@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +17,8 @@ class Notification(models.Model):
 
     `on_behalf_to` is the address of a recipient without an account; `user` is then the person responsible for it.
     The texts of an event's message may be empty until it is first read or sent (services.texts fills them);
-    `event_data` is what then replaces values of the event's own data.
+    `event_data` is what then replaces values of the event's own data. A message about several devices or fleets keeps
+    which it names, so that the right to see them can be checked when it is sent.
     """
 
     # Each index below begins with the user: one of its own would only cost.
@@ -38,6 +40,8 @@ class Notification(models.Model):
         Rule, on_delete=models.SET_NULL, null=True, blank=True, related_name="notifications", verbose_name=_("rule")
     )
     event_data = models.JSONField(default=dict, blank=True, editable=False)
+    named_device_ids = ArrayField(models.BigIntegerField(), null=True, editable=False)
+    named_fleet_ids = ArrayField(models.BigIntegerField(), null=True, editable=False)
     dedupe_key = models.CharField(max_length=200, editable=False)
     subject = models.CharField(_("subject"), max_length=200)
     body_text = models.TextField(_("text"), blank=True)

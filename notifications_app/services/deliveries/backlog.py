@@ -57,7 +57,7 @@ def merge_backlog(delivery_id: int, *, now: datetime) -> int:
         if digest is None:
             return 0
         merged = Delivery.objects.filter(pk__in=overdue).update(state=DeliveryState.MERGED, merged_into=digest)
-        _put_into_words(digest, people[0], now)
+        put_into_words(digest, people[0], now)
         return merged
 
 
@@ -109,7 +109,7 @@ def _written(one: Delivery, first_id: int, now: datetime) -> Delivery | None:
     return digest
 
 
-def _put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> None:
+def put_into_words(digest: Delivery, person: AbstractUser, now: datetime) -> None:
     """Render the digest of all merged deliveries, one line per vehicle and kind."""
     lines = [DigestLine(one.vehicle, _label(one.kind), one.count, one.last_at) for one in merged_counts(digest)]
     recipient = recipient_of(preferences_of([person])[person.pk], settings.TIME_ZONE)

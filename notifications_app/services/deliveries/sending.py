@@ -14,12 +14,11 @@ from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
 from notifications_app.services.deliveries.backlog import is_backlog_before, merge_backlog
 from notifications_app.services.deliveries.lease import Claim, claim_delivery, give_up_delivery
+from notifications_app.services.deliveries.rights import refuse_if_not_entitled
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
-from notifications_app.signals import message_about_to_go
 from tasks_app.engine import PermanentError, get_task
-from tasks_app.queries.access import visible_devices
 
 
 class DeliveryBusy(Exception):
@@ -51,7 +50,7 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
     address = ""
     try:
         channel = _channel(delivery.channel)
-        _refuse_if_not_entitled(delivery)
+        refuse_if_not_entitled(delivery, now=now)
         address = _address(delivery, channel)
         fill_bodies([delivery.notification])
         answer = channel.send(delivery, address)
@@ -81,18 +80,6 @@ def _address(delivery: Delivery, channel: Channel) -> str:
     if not destination.is_enabled and delivery.notification.kind != NotificationKind.TEST:
         raise DeliveryError(_("The destination is switched off."), permanent=True)
     return destination.address
-
-
-def _refuse_if_not_entitled(delivery: Delivery) -> None:
-    """Raise DeliveryError if the user lost the right to the message since it was written."""
-    user, device = delivery.notification.user, delivery.notification.device
-    if not user.is_active:
-        raise DeliveryError(_("The user is not active."), permanent=True)
-    if device is not None and not visible_devices(user).filter(pk=device.pk).exists():
-        raise DeliveryError(_("The user may no longer see this device."), permanent=True)
-    for _receiver, reason in message_about_to_go.send(sender=Delivery, notification=delivery.notification):
-        if reason:
-            raise DeliveryError(reason, permanent=True)
 
 
 def _channel(kind: str) -> Channel:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications_app.matching.delivery_times import is_due_daily
@@ -15,6 +16,7 @@ from notifications_app.queries.audience import read_people, time_zone_or_default
 from notifications_app.queries.summary import fleet_summaries
 from notifications_app.services.notifications import job_dedupe_key, notify_with_message
 from tasks_app.engine import PermanentError, current_job, get_task
+from tasks_app.queries.access import visible_fleets
 
 CATCH_UP = timedelta(hours=3)
 
@@ -57,8 +59,11 @@ def send_summary(*, user_id: int, now: datetime) -> list[int]:
     people = read_people([user_id])
     if not people:
         raise PermanentError(_("There is no active user %(id)s.") % {"id": user_id})
-    summaries = fleet_summaries(people[0], now=now)
-    message = daily_summary_message(summaries, at=now)
-    return notify_with_message(
-        message, people=people, dedupe_key=job_dedupe_key(), now=now, fallback_zone=settings.TIME_ZONE
-    )
+    named = list(visible_fleets(people[0]).order_by("pk").values_list("pk", flat=True))
+    message = daily_summary_message(fleet_summaries(people[0], now=now), at=now)
+    with transaction.atomic():
+        new_ids = notify_with_message(
+            message, people=people, dedupe_key=job_dedupe_key(), now=now, fallback_zone=settings.TIME_ZONE
+        )
+        Notification.objects.filter(pk__in=new_ids).update(named_fleet_ids=named)
+    return new_ids

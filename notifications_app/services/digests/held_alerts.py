@@ -12,7 +12,7 @@ from django.db import transaction
 
 from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.digest import DigestLine, digest_message
-from notifications_app.models import HeldAlert, HoldReason
+from notifications_app.models import HeldAlert, HoldReason, Notification
 from notifications_app.queries.audience import read_people
 from notifications_app.services.notifications import notify_with_message
 from tasks_app.engine import current_job
@@ -44,7 +44,10 @@ def _send_digest(user_id: int, *, now: datetime) -> int:
         message = digest_message(_lines(notified), at=now)
         channels = set[str]().union(*(row.channels for row in notified))
         key = f"digest:{min(row.pk for row in rows)}"
-        return len(notify_with_message(message, people=people, dedupe_key=key, now=now, channels=channels))
+        new_ids = notify_with_message(message, people=people, dedupe_key=key, now=now, channels=channels)
+        named = sorted({row.device_id for row in notified})
+        Notification.objects.filter(pk__in=new_ids).update(named_device_ids=named)
+        return len(new_ids)
 
 
 def _without_small_backlog(rows: Sequence[HeldAlert]) -> list[HeldAlert]:
