@@ -112,12 +112,11 @@ def _addresses(run: ReportScheduleRun) -> list[str]:
 
 def _bundle_for(run: ReportScheduleRun, ready: Sequence[Report], person: Any) -> ReportBundle:
     """Return the files of the reports that `person` may see now: a device may have moved to another fleet."""
-    seen = set(visible_reports(person).filter(pk__in=[report.pk for report in ready]).values_list("pk", flat=True))
     wanted = [
         (report, format)
-        for report in ready
+        for report in _seen_by(person, ready)
         for format in run.schedule.formats
-        if report.pk in seen and format in formats_of(report.kind)
+        if format in formats_of(report.kind)
     ]
     files: list[tuple[Report, ReportFile]] = []
     for report, format in wanted:
@@ -127,6 +126,12 @@ def _bundle_for(run: ReportScheduleRun, ready: Sequence[Report], person: Any) ->
     size_bytes = sum(file.size_bytes for _report, file in files)
     fits = len(files) <= MAX_ATTACHMENTS and size_bytes <= settings.REPORT_MAX_ATTACHMENT_BYTES
     return ReportBundle(files, fits and run.schedule.delivery == ScheduleDelivery.ATTACHMENT)
+
+
+def _seen_by(person: Any, reports: Sequence[Report]) -> list[Report]:
+    """Return those of the reports that `person` may see now."""
+    seen = set(visible_reports(person).filter(pk__in=[report.pk for report in reports]).values_list("pk", flat=True))
+    return [report for report in reports if report.pk in seen]
 
 
 def _notify(
@@ -176,7 +181,7 @@ def _message(run: ReportScheduleRun, bundle: ReportBundle, failed: Sequence[Repo
         "schedule": run.schedule.name,
         "attached": bundle.is_attached,
         "files": files,
-        "problems": [{"label": _title(report), "reason": report.error} for report in failed],
+        "problems": [{"label": _title(report), "reason": report.error} for report in _seen_by(person, failed)],
         "expires_at": None if bundle.is_attached else _first_expiry(bundle),
     }
     return Message(REPORT_READY.kind, context)

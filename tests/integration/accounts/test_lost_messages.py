@@ -13,6 +13,7 @@ from notifications_app.models import Delivery, Notification, NotificationPrefere
 from notifications_app.services.deliveries.sending import deliver
 from notifications_app.services.destinations.store import add_destination
 from reports_app.models import Report, ReportFollower, ReportSchedule, ReportState
+from reports_app.services.generation import cancel_report
 from reports_app.services.notify import notify_failed, notify_ready
 from reports_app.services.schedules import run_now, save_report_schedule
 from reports_app.services.schedules.failures import run_failed
@@ -152,3 +153,13 @@ def test_a_reader_who_still_sees_it_gets_it(is_superuser, operator, device, quie
     notify_ready(report_of(operator, device, "fleet").pk, now=NOW)
     assert sent_or_refused(now=LATER) == "sent"
     assert len(sink.messages) == 1
+
+
+def test_a_report_that_failed_is_not_named_to_readers_who_lost_its_device(operator, device, make_device, run_jobs):
+    moved = make_device(name="Moved", fleet=device.fleet)
+    run_now(schedule_of(operator, device.fleet, kinds=["trips"]), now=NOW)
+    cancel_report(Report.objects.get(device=moved), user=operator)
+    lose(operator, moved, "device")
+    run_jobs("reports")
+    text = Notification.objects.get().body_text
+    assert (device.name in text, "Moved" in text) == (True, False)
