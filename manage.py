@@ -12,7 +12,7 @@ def leave_at_once(number: int, frame: object) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["qcluster"]:
-        # Until the cluster listens itself nothing has begun: whoever stops it now has stopped it in order.
+        # Until the cluster listens itself nothing has begun: a stop now is one in order.
         signal.signal(signal.SIGTERM, leave_at_once)
         signal.signal(signal.SIGINT, leave_at_once)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")

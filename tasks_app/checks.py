@@ -66,7 +66,7 @@ def check_ingest(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_proxies(**_: Any) -> list[CheckMessage]:
-    """W006: whoever connects is believed to be a proxy. W007: behind a proxy that is not named all clients are one."""
+    """W006: every client is believed to be a proxy. W007: behind a proxy that is not named all clients are one."""
     found: list[CheckMessage] = []
     if any(network.strip().endswith("/0") for network in settings.TRUSTED_PROXIES):
         hint = "Name the addresses of your proxies."

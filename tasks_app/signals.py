@@ -11,19 +11,19 @@ events_recorded = Signal()
 # A receiver returns how much it removed, or would: {"name of the kind": count}.
 orphans_cleanup_requested = Signal()
 
-# Sent after the rows of jobs were stored that did not succeed, whoever stored them (a worker, the scheduler, a request).
+# Sent after the rows of jobs were stored that did not succeed, by any process (a worker, the scheduler, a request).
 # It may be sent again for the same jobs. Arguments: jobs (list[FinishedJob], each failed or cancelled).
 jobs_not_done = Signal()
 
 # Sent before positions go, outside of any transaction: retention leaves the UTC days alone that a receiver returns, as
-# [(start, end), ...] of aware datetimes, the end exclusive. Whoever will still read positions of a time says so here.
+# [(start, end), ...] of aware datetimes, the end exclusive. A receiver answers with times it will still read.
 needed_positions_asked = Signal()
 
 # Something the people who run the system should know. Arguments: subject (str), message (str), level (info, warning,
 # error, critical), key (str: the same trouble told again under its key is one message), now (aware datetime).
 system_trouble = Signal()
 
-# Whether a user may read a job that somebody else asked for: `user`, `job_id`. True from any receiver is enough.
+# Whether a user may read a job that another user asked for: `user`, `job_id`. True from any receiver is enough.
 job_reader_asked = Signal()
 
 # Sent in the transaction that switched a schedule off because it cannot run. Arguments: name (str), error (str).

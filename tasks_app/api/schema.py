@@ -20,7 +20,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="For machines.")
     detail = serializers.CharField(help_text="A sentence for people.")
     fields = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.JSONField(), help_text="What is wrong with each field of the request; else empty."
+        child=serializers.JSONField(), help_text="Errors by field of the request; else empty."
     )
 
 

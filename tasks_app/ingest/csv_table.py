@@ -24,7 +24,7 @@ Row = list[str]
 _NAMED_DELIMITER = re.compile(r'"?sep=(.)"?(?:([,;\t|])\2*|\s*)', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _DELIMITERS = ",;\t|"
-# A quoted cell of more lines than this is a quote somebody forgot to close.
+# A quoted cell of more lines than this is a quote that was not closed.
 _MAX_LINES_OF_ROW = 20
 _SAMPLE_ROWS = 1000
 

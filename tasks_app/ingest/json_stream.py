@@ -22,7 +22,7 @@ _BETWEEN = b" \t\r\n,"
 def iter_members(stream: IO[bytes], name: str, *, or_root: bool = False) -> Iterator[bytes]:
     """The members of the list `name` of the document's root object, each as its bytes, undecoded.
 
-    With `or_root` the root may be that list itself. Only the brackets are checked; whoever decodes a member finds what is
+    With `or_root` the root may be that list itself. Only the brackets are checked; the decoder of a member finds what is
     wrong inside it. Raises BodyError (not_json) for a document that has no such list, is cut off or holds a member larger
     than 32 MiB, after the members before that place, and says where it is.
     """

@@ -135,7 +135,7 @@ def _timestamp(text: str, now: datetime, zone: tzinfo) -> object:
         return now.isoformat()
     if _INTEGER.fullmatch(text):
         return int(text)
-    # An offset's plus sign is a space to whoever decodes a query string in which it was not encoded.
+    # An offset's plus sign is a space in a decoded query string in which it was not encoded.
     return with_zone(_LOST_PLUS.sub(r"\1+\2", text), zone)
 
 

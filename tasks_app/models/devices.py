@@ -173,7 +173,7 @@ class DeviceState(models.Model):
 class DirtyDay(models.Model):
     """A day, in the time of the device's fleet, that got fixes its roll-up does not contain yet.
 
-    Whoever computes the roll-up sets `claimed_at`, commits, computes, and deletes the row if that is still its own: a
+    The computation of a roll-up sets `claimed_at`, commits, computes, and deletes the row if that is still its own: a
     fix stored meanwhile takes the claim away again.
     """
 

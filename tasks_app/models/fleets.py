@@ -61,7 +61,7 @@ class Fleet(models.Model):
         _("geofence dwell (seconds)"),
         default=0,
         validators=SECONDS_VALIDATORS,
-        help_text=_("How long a device must stay inside or outside before entering or leaving is told."),
+        help_text=_("How long a device must stay inside or outside before entering or leaving is recorded."),
     )
     battery_low_percent = models.FloatField(
         _("battery low below (%)"),

@@ -54,7 +54,7 @@ class Geofence(models.Model):
         null=True,
         blank=True,
         validators=SECONDS_VALIDATORS,
-        help_text=_("How long a device must stay before entering or leaving is told. Empty uses the fleet's."),
+        help_text=_("How long a device must stay before entering or leaving is recorded. Empty uses the fleet's."),
     )
     windows = models.JSONField(_("windows"), default=list, blank=True, validators=[validate_windows_field])
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)

@@ -65,7 +65,7 @@ def owned(right: Right) -> Right:
 
 VIEW_FLEETS, VIEW_DEVICES, VIEW_POSITIONS = to_view("fleet"), to_view("device"), to_view("position")
 VIEW_GEOFENCES, VIEW_EVENTS = to_view("geofence"), to_view("event")
-# What is about the person alone, whoever that is.
+# Rights that concern the user's own things only.
 OWN = Right(None, None, is_own=True)
 # To send positions of a device, which people do from vehicles and servers.
 SEND_POSITIONS = Right(FleetRole.OPERATOR, "tasks_app.add_position")

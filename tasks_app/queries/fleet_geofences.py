@@ -39,7 +39,7 @@ class FleetGeofences:
 _NONE = FleetGeofences(GeofenceIndex([]), [], np.empty(0), np.empty(0), np.empty(0), [], ZoneInfo("UTC"))
 _known: dict[int, tuple[Version, FleetGeofences]] = {}
 
-# xmin changes with every update of a row, whoever made it and however late it was committed; updated_at does not.
+# xmin changes with every update of a row, however late it was committed; updated_at does not.
 _VERSIONS = """
     SELECT f.id, f.xmin::text::bigint, count(*), sum(g.id)::bigint, sum(g.xmin::text::bigint)::bigint
     FROM tasks_app_geofence g JOIN tasks_app_fleet f ON f.id = g.fleet_id

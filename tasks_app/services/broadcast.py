@@ -31,7 +31,7 @@ def announce(states: Iterable[Any], events: Iterable[Event], fleet_of: Mapping[i
     """Publish these states (DeviceState or the pipeline's State) and events to live viewers. Call it after the commit.
 
     `fleet_of` maps device ids to fleets where the caller knows them. Two round trips to Redis, the second only where
-    somebody listens. A Redis that is away is logged, never raised: viewers read again from the database by themselves.
+    there are listeners. A Redis that is away is logged, never raised: viewers read again from the database by themselves.
     """
     states, events = list(states), list(events)
     if not states and not events:

@@ -27,7 +27,7 @@ _NAME = re.compile(rf"{_PARENT}_(\d{{8}})")
 _LOCK_ID = 0x905_9A47
 # Each new partition holds some ten locks until the commit; PostgreSQL's lock table has room for a few thousand.
 _PER_TRANSACTION = 100
-# Writers wait behind whoever waits for the whole table, so nobody waits for it longer than this.
+# Writers wait behind a lock of the whole table that waits itself, so no wait for it is longer than this.
 LOCK_TIMEOUT_MS = 50
 LOCK_ATTEMPTS = 12
 _GOING, _REPLACEMENT = "_going", "_kept"

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # What may be away for a while without ending the process's live traffic.
 TROUBLES = (DatabaseError, RedisError, OSError)
-# Whoever's access could not be confirmed for so long is disconnected.
+# A user whose access could not be confirmed for so long is disconnected.
 UNCONFIRMED_SECONDS = 60.0
 # Beats sent to ourselves through Redis that may be missing before we subscribe anew.
 MISSED_BEATS = 3

@@ -127,7 +127,7 @@ def start_services(places: Places) -> None:
     try:
         _await_ready(_start_guardian(places, "detached"))
     except LocalServersError:
-        if not running_services(places):  # Otherwise somebody else has started them at the same moment.
+        if not running_services(places):  # Otherwise another process has started them at the same time.
             raise
 
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well be what somebody starts this with)
+if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well start this)
     found = ".".join(str(number) for number in sys.version_info[:2])
     sys.exit(f"Python 3.11 or newer is needed, {sys.executable} is {found}. Choose another one with PYTHON=...")
 

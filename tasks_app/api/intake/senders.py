@@ -21,7 +21,7 @@ from tasks_app.queries.senders import device_named, device_of_key
 from tasks_app.services.intake import TooManyNewDevices, register_unknown
 
 KEY_PARAMETERS = ("key", "token")
-# Faults of the set-up, not of a fix: somebody has to correct the device's identifier.
+# Faults of the set-up, not of a fix: the device's identifier has to be corrected.
 IDENTITY_CODES = {"missing_device_id", "invalid_device_id"}
 
 

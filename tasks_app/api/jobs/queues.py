@@ -54,7 +54,7 @@ class PositionBufferSerializer(serializers.Serializer[Any]):
 
     size = serializers.IntegerField(help_text="Fixes that wait to be stored.")
     oldest_age_seconds = serializers.FloatField(allow_null=True)
-    limit = serializers.IntegerField(help_text="At so many fixes senders are told to come back later.")
+    limit = serializers.IntegerField(help_text="At so many fixes senders get 503 with Retry-After.")
 
 
 class QueuesSerializer(serializers.Serializer[Any]):

@@ -138,7 +138,7 @@ class JobCancelView(ApiView):
         request=ReasonBody,
         answers={200: CancelledSerializer},
         errors=(404, 409),
-        description="At once while the job waits; a running job is told to stop. Again is a 200; a finished job is a 409.",
+        description="At once while the job waits; a running job is asked to stop. Again is a 200; a finished job is a 409.",
     )
     def post(self, request: Request, task_id: UUID) -> Response:
         reason = self.body(ReasonBody)["reason"]
@@ -166,8 +166,8 @@ class JobRetryView(ApiView):
         request=ReasonBody,
         answers={202: EnqueuedSerializer},
         errors=(404, 409),
-        description="Makes a new job of a finished one, with the same arguments. Staff only: the access of whoever asked "
-        "first may have changed since.",
+        description="Makes a new job of a finished one, with the same arguments. Staff only: the access of the user who "
+        "asked first may have changed since.",
     )
     def post(self, request: Request, task_id: UUID) -> Response:
         reason = self.body(ReasonBody)["reason"]

@@ -68,7 +68,7 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     is_enabled = serializers.BooleanField()
     last_run_at = TimestampField(allow_null=True)
     last_task_id = serializers.UUIDField(allow_null=True)
-    last_error = serializers.CharField(help_text="Why it was switched off; else empty.")
+    last_error = serializers.CharField(help_text="Reason for its being switched off; else empty.")
 
 
 class ScheduleDetailSerializer(ScheduleSerializer):

@@ -173,7 +173,7 @@ class ScheduleEnableView(ScheduleStepView):
         request=None,
         answers={200: ScheduleDetailSerializer},
         errors=(400, 404),
-        description="What it missed meanwhile is not made up for. One that cannot run is a 400 that says why.",
+        description="Runs missed meanwhile are not made up for. A schedule that cannot run is a 400 with the reason.",
     )
     def post(self, request: Request, schedule_id: int) -> Response:
         schedule = _schedule(schedule_id)

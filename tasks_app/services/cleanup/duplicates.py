@@ -20,7 +20,7 @@ from tasks_app.services.cleanup.near_duplicates import Neighbours, pick_near_dup
 from tasks_app.services.cleanup.runs import BATCH_ROWS, InvalidLimit, Run, bytes_per_row, run_exclusively
 from tasks_app.services.partitions import list_partitions
 
-# What came in lately may still be in somebody's hands (derivation, a report being written).
+# What came in lately may still be in use (derivation, a report being written).
 SETTLED_AFTER = timedelta(hours=1)
 LOOK_BACK_DAYS = 3
 # A receiver that stands still wanders about so far, and calls it no more than so fast.

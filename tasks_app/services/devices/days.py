@@ -87,7 +87,7 @@ def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int
 def refresh_days(devices: Iterable[Device], first: date, last: date, *, now: datetime) -> int:
     """Compute dirty days of these devices from the day before `first` to the one after `last`; return their number.
 
-    Whoever reads roll-ups of a range calls this before, so that they contain every fix stored by now.
+    Call it before reading roll-ups of a range, so that they contain every fix stored by now.
     """
     near = Q(day__gte=first - timedelta(days=1), day__lte=last + timedelta(days=1))
     dirty = DirtyDay.objects.filter(near, device__in=[device.pk for device in devices])

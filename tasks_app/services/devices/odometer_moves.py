@@ -20,7 +20,7 @@ def move_odometer(device: Device, meters: float) -> None:
 def save_reading(device: Device, reading: Callable[[float], float]) -> DeviceState:
     """Replace the odometer as the next version of the state, which is created where missing, and notify live viewers.
 
-    The row is locked until the transaction ends, and the pipeline locks it before it marks days as dirty: whoever holds
+    The row is locked until the transaction ends, and the pipeline locks it before it marks days as dirty: the holder of
     dirty days has to come here first.
     """
     DeviceState.objects.get_or_create(device=device)

@@ -130,7 +130,7 @@ def hear_from(*, device_pk: int, now: datetime) -> None:
 
 def _hear(device_pk: int, now: datetime) -> None:
     DeviceState.objects.get_or_create(device_id=device_pk)
-    # Waits where it is locked: whoever holds it may be about to set it offline.
+    # Waits where it is locked: its holder may be about to set it offline.
     state = DeviceState.objects.select_for_update().filter(device_id=device_pk).first()
     if state is None:  # deleted meanwhile
         return

@@ -76,7 +76,7 @@ def run_due_schedules(now: datetime) -> int:
 
 
 def job_id_of(schedule_id: int, due: datetime) -> UUID:
-    """The id of the job of one due time: whoever enqueues it, and however often."""
+    """Return the id of the job of one due time: the same from every process, however often it is enqueued."""
     return uuid5(_JOB_IDS, f"{schedule_id}:{due.astimezone(UTC).isoformat()}")
 
 
@@ -112,7 +112,7 @@ def _run_if_due(schedule_id: int, now: datetime) -> bool:
 
 
 def lock_schedule(schedule: Schedule) -> None:
-    """Lock the row until the transaction ends. Whoever changes both locks it before its state, as a tick does: the other way
+    """Lock the row until the transaction ends. A change of both locks it before its state, as a tick does: the other way
     round the two would wait for each other."""
     Schedule.objects.select_for_update().filter(pk=schedule.pk).values_list("pk").first()
 

@@ -123,7 +123,7 @@ class Guardian:
         found = directory.lstat()
         ours = {os.getuid()} | ({self.account.pw_uid} if self.account else set())
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-            raise LocalServersError(f"{directory} belongs to somebody else; remove it.")
+            raise LocalServersError(f"{directory} belongs to another user; remove it.")
         directory.chmod(0o700)
         for leftover in directory.iterdir():
             leftover.unlink()
