@@ -163,11 +163,17 @@ def _since_the_last(fixes: Track, device: Device) -> _Way:
 
 def _courses(fixes: Track, steps: Steps) -> FloatArray:
     """Return the course that was sent, else the direction from the fix before if that is far enough away."""
-    way = (steps.latitudes[:-1], steps.longitudes[:-1], steps.latitudes[1:], steps.longitudes[1:])
-    is_way = ~steps.gap & ~steps.jump & (steps.meters >= MIN_COURSE_METERS)
-    derived = np.full(len(fixes), np.nan)
-    derived[steps.index[1:]] = np.where(is_way, initial_bearing_degrees(*way), np.nan)
-    return np.where(np.isnan(fixes.courses_degrees), derived, fixes.courses_degrees)
+    places = steps.index[1:]
+    is_missing = np.isnan(fixes.courses_degrees[places])
+    rows = np.flatnonzero(is_missing & ~steps.gap & ~steps.jump & (steps.meters >= MIN_COURSE_METERS))
+    if not len(rows):
+        return fixes.courses_degrees
+    courses = fixes.courses_degrees.copy()
+    latitudes, longitudes = steps.latitudes, steps.longitudes
+    courses[places[rows]] = initial_bearing_degrees(
+        latitudes[rows], longitudes[rows], latitudes[rows + 1], longitudes[rows + 1]
+    )
+    return courses
 
 
 def _since(start_seconds: float, times: FloatArray, before: FloatArray, meters: FloatArray) -> FloatArray:
