@@ -38,6 +38,12 @@ class KindRules:
     max_implied_kph: FloatArray
     standing_radius_meters: FloatArray
 
+    def select(self, numbers: IndexArray) -> KindRules:
+        """The rules of these devices."""
+        return KindRules(
+            self.moving_above_kph[numbers], self.max_implied_kph[numbers], self.standing_radius_meters[numbers]
+        )
+
 
 def rules_of(kinds: Sequence[str]) -> KindRules:
     """The rules of devices of these kinds."""

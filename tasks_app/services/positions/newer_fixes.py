@@ -16,7 +16,7 @@ from tasks_app.models import Event, EventKind
 from tasks_app.services.positions import derivation
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import FixColumns
-from tasks_app.services.positions.derivation import BatchSteps, Before
+from tasks_app.services.positions.derivation import BatchSteps, Before, FloatArray, KindRules
 from tasks_app.services.positions.states import KnownDevice, State, before_arrays, from_microseconds
 
 # Events with the position of the row at which they were noticed.
@@ -37,16 +37,20 @@ class Changes:
 class Forward:
     """The rows of a batch that move a device forward; `device` numbers those devices 0..k-1, `states[j]` is theirs.
 
-    `steps` are the ways that led to these rows.
+    `steps` are the ways that led to these rows; `speeds_kph` and `courses_degrees` are those sent at the rows, the missing
+    ones by the steps. `rules` are those of the devices' kinds.
     """
 
     columns: FixColumns
     steps: BatchSteps
+    speeds_kph: FloatArray
+    courses_degrees: FloatArray
     rows: npt.NDArray[np.intp]
     device: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
     states: list[State]
     devices: list[KnownDevice]
+    rules: KindRules
 
     @property
     def lasts(self) -> npt.NDArray[np.intp]:
@@ -75,22 +79,28 @@ class Forward:
 def newer_fixes(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
     """The rows stored now, `new` (n,), that are newer than their device's state."""
     columns, before = batch.columns, before_arrays(batch.states)
+    rules = derivation.rules_of([device.kind for device in batch.devices])
     rows = np.flatnonzero(new & ~(columns.times_seconds <= before.times[columns.device]))
     numbers, starts, device = np.unique(columns.device[rows], return_index=True, return_inverse=True)
-    chosen = numbers.tolist()
-    states, devices = [batch.states[n] for n in chosen], [batch.devices[n] for n in chosen]
-    return Forward(columns, _steps(batch, before).select(rows), rows, device, starts, states, devices)
+    steps = _steps(columns, before, rules).select(rows)
+    return Forward(
+        columns=columns,
+        steps=steps,
+        speeds_kph=derivation.filled_speeds(columns.speeds[rows], steps.speeds_kph),
+        courses_degrees=derivation.filled_courses(
+            columns.courses[rows], steps, columns.latitudes[rows], columns.longitudes[rows]
+        ),
+        rows=rows,
+        device=device,
+        starts=starts,
+        states=[batch.states[number] for number in numbers.tolist()],
+        devices=[batch.devices[number] for number in numbers.tolist()],
+        rules=rules.select(numbers),
+    )
 
 
-def _steps(batch: Batch, before: Before) -> BatchSteps:
+def _steps(columns: FixColumns, before: Before, rules: KindRules) -> BatchSteps:
     """The ways to all rows of the batch."""
-    columns = batch.columns
     return derivation.steps(
-        columns.times_seconds,
-        columns.latitudes,
-        columns.longitudes,
-        columns.device,
-        columns.starts,
-        before,
-        derivation.rules_of([device.kind for device in batch.devices]),
+        columns.times_seconds, columns.latitudes, columns.longitudes, columns.device, columns.starts, before, rules
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -12,28 +11,10 @@ from tasks_app.geo.overspeed import OverspeedEnd
 from tasks_app.models import DeviceState, Event, EventKind
 from tasks_app.services.events import record_events
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions
+from tasks_app.services.positions.overspeeds import end_event_data, episode_end
 from tasks_app.services.transactions import run_in_transaction
 
 SILENCE = timedelta(seconds=MotionRules.max_gap_seconds)
-
-
-def episode_end(end: OverspeedEnd) -> dict[str, Any]:
-    """Data added to an overspeed event when its episode is over."""
-    return {
-        "peak_kph": round(end.peak_kph, 1),
-        "ended_at": end.ended_at.isoformat(),
-        "duration_seconds": round(end.duration_seconds, 1),
-    }
-
-
-def end_event_data(end: OverspeedEnd) -> dict[str, Any]:
-    """The data of the event of an episode's end."""
-    return {
-        "speed_limit_kph": end.limit_kph,
-        "peak_kph": round(end.peak_kph, 1),
-        "started_at": end.started_at.isoformat(),
-        "duration_seconds": round(end.duration_seconds, 1),
-    }
 
 
 def end_silent_episodes(*, now: datetime) -> int:
