@@ -236,7 +236,7 @@ def test_it_refuses_a_socket_directory_that_is_a_link(tmp_path):
     places = Places.of(tmp_path, "link")
     places.sockets.symlink_to(tmp_path)
     try:
-        with pytest.raises(LocalServersError, match="belongs to somebody else"), embedded_servers("link", tmp_path):
+        with pytest.raises(LocalServersError, match="belongs to another user"), embedded_servers("link", tmp_path):
             pass
     finally:
         places.sockets.unlink(missing_ok=True)
