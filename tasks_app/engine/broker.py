@@ -20,7 +20,7 @@ from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, NotOffered, UnknownTask
-from tasks_app.engine.live_jobs import queue_stats
+from tasks_app.engine.live_jobs import QueueStats, queue_stats
 from tasks_app.engine.registry import Task, get_task
 
 GROUPS = "keep the ids that async_task returns and ask result() or fetch() for each."
@@ -120,15 +120,15 @@ class RedisStreamsBroker(Broker):
 
     def queue_size(self) -> int:
         """Return how many jobs wait on the queue of this name, on all queues for the name of the cluster."""
-        queues = queue_stats(client())
-        own = [queue for queue in queues if queue.name == self.list_key]
-        return sum(queue.depth for queue in own or queues)
+        return sum(queue.depth for queue in self._own_queues())
 
     def lock_size(self) -> int:
         """Return how many jobs run, counted as `queue_size` counts."""
+        return sum(queue.running for queue in self._own_queues())
+
+    def _own_queues(self) -> list[QueueStats]:
         queues = queue_stats(client())
-        own = [queue for queue in queues if queue.name == self.list_key]
-        return sum(queue.running for queue in own or queues)
+        return [queue for queue in queues if queue.name == self.list_key] or queues
 
     def ping(self) -> bool:
         return bool(client().ping())
