@@ -63,6 +63,7 @@ class Housekeeping:
                 logger.warning("Redis: %s; trying again", error)
                 wait_seconds = IDLE_SECONDS
             except Exception:
+                # Without this process no delayed job would run and no lost one be recovered.
                 logger.exception("housekeeping: unexpected; trying again")
                 wait_seconds = IDLE_SECONDS
 

@@ -69,6 +69,7 @@ class SchedulerProcess:
             logger.warning("scheduler, %s: %s; trying again", name, error)
             connections.close_all()
         except Exception:
+            # One step that fails keeps neither the others nor the next turn from running.
             logger.exception("scheduler, %s: unexpected; trying again", name)
             connections.close_all()
 

@@ -83,6 +83,7 @@ def create_upload(
             )
             transaction.on_commit(lambda: _enqueue(upload))
     except BaseException:
+        # Whatever ended it, an interrupt too: without a row nothing would ever remove the file.
         default_storage.delete(stored)
         raise
     return upload
