@@ -20,7 +20,7 @@ jobs_not_done = Signal()
 needed_positions_asked = Signal()
 
 # Something the people who run the system should know. Arguments: subject (str), message (str), level (info, warning,
-# error, critical), key (str: the same trouble told again under its key is one message), now (aware datetime).
+# error, critical), key (str: the same trouble sent again under its key is one message), now (aware datetime).
 system_trouble = Signal()
 
 # Whether a user may read a job that another user asked for: `user`, `job_id`. True from any receiver is enough.

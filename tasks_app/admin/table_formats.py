@@ -29,7 +29,7 @@ MAX_TABLE_BYTES = 10 * 1024 * 1024
 # Of the parts of a workbook that must be read as a whole, and of one so large that its rows are not even counted.
 MAX_SHARED_BYTES = 8 * 1024 * 1024
 MAX_WORKBOOK_BYTES = 256 * 1024 * 1024
-# Rows of a sheet, empty ones among them: what is formatted down to the last row of Excel is still told fast.
+# Rows of a sheet, empty ones among them: what is formatted down to the last row of Excel is still seen fast.
 MAX_SHEET_ROWS = 50_000
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_TAG_NAME = 100

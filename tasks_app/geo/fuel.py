@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tasks_app.geo.distance import FloatArray
 
 SMOOTHED_FIXES = 5
-# Refuels and drains smaller than this, or than 4 % of the tank, cannot be told from sloshing.
+# Refuels and drains smaller than this, or than 4 % of the tank, may be sloshing.
 MIN_CHANGE_LITERS = 4.0
 MIN_CHANGE_SHARE = 0.04
 
@@ -56,7 +56,7 @@ class FuelUse:
 
 
 def min_change_liters(tank_liters: float | None) -> float:
-    """The least change of level that is told from sloshing, for a tank of this size."""
+    """Return the least change of level that is no sloshing, for a tank of this size."""
     return MIN_CHANGE_LITERS if tank_liters is None else max(MIN_CHANGE_LITERS, MIN_CHANGE_SHARE * tank_liters)
 
 

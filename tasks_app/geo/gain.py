@@ -1,4 +1,4 @@
-"""Whether a device gets away from where it was, fix by fix: driving told from the scatter of a standing receiver.
+"""Whether a device gets away from where it was, fix by fix: driving or the scatter of a standing receiver.
 
 The error of a receiver is correlated: between two fixes it looks like a random walk, over minutes it returns. So neither
 a fast step nor a fix far away proves anything; what was gained does. A speed that was sent is measured apart from the

@@ -81,7 +81,7 @@ def overspeed_episodes(
     """Events of one device, its fixes in time order; arrays of shape (n,), times in epoch seconds, NaN limit = none.
 
     An episode starts above limit + tolerance and ends at or below the limit, so a speed between the two neither starts
-    nor ends one. A fix without a speed changes nothing. An episode shorter than `min_duration_seconds` is never told.
+    nor ends one. A fix without a speed changes nothing. An episode shorter than `min_duration_seconds` is never reported.
     Over a silence longer than that of `MotionRules` nobody knows the speed: an episode ends at the last fix before it, and
     speeding after it is another one. `previous_seconds` is the time of the device's last fix before these.
     """
@@ -115,7 +115,7 @@ def _advance(
     min_duration_seconds: float,
     events: list[OverspeedStart | OverspeedEnd],
 ) -> OverspeedState:
-    """The episode after one more fix: peak raised, and its start told once it lasted long enough."""
+    """The episode after one more fix: peak raised, and its start reported once it lasted long enough."""
     peak_kph = max(state.peak_kph, speed_kph)  # that of a fix without a speed is NaN, and not greater
     announced = state.announced
     if not announced and time_seconds >= state.started_at.timestamp() + min_duration_seconds:

@@ -1,4 +1,4 @@
-"""Weekly windows of local time, in which a geofence's enters and exits are told.
+"""Weekly windows of local time, in which a geofence's enters and exits are recorded.
 
 A list of `{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}`: days are 0 for Monday to 6 for Sunday, times are
 what the clock on the wall shows. `from` belongs to the window, `to` does not; `to` at or before `from` is on the next

@@ -46,7 +46,7 @@ def xml_pieces(texts: Iterator[str]) -> Iterator[bytes]:
     for text in texts:
         text = rest + text
         if is_first and text.strip("\ufeff \t\r\n"):
-            # Its line ends stay, so that an error is told on the right line.
+            # Its line ends stay, so that an error names the right line.
             text = _DECLARATION.sub(lambda found: "\n" * found[0].count("\n"), text, count=1)
             is_first = False
         cut = _UNFINISHED.search(text)

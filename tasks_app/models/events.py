@@ -38,7 +38,7 @@ class Event(models.Model):
     """One thing that happened. `data` holds the fields of its kind, quantities with their unit in the key.
 
     overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
-    began, its place is where it had lasted long enough to be told. overspeed_end: speed_limit_kph, peak_kph, started_at,
+    began, its place is where it had lasted long enough to be recorded. overspeed_end: speed_limit_kph, peak_kph, started_at,
     duration_seconds; written with the end of the overspeed event, at the time and place of that end.
     geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it), last_fix_at where it came without a
     place and has the last known one. battery_low: battery_percent. command_result: result (a text), last_fix_at.

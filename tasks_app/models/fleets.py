@@ -49,7 +49,7 @@ class Fleet(models.Model):
         _("overspeed from (seconds)"),
         default=0,
         validators=SECONDS_VALIDATORS,
-        help_text=_("Overspeed shorter than this is not told."),
+        help_text=_("Overspeed shorter than this is not recorded."),
     )
     geofence_tolerance_meters = models.FloatField(
         _("geofence tolerance (m)"),

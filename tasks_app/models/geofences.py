@@ -32,7 +32,7 @@ def validate_windows_field(value: Any) -> None:
 class Geofence(models.Model):
     """An area of one fleet. `area` is GeoJSON in (longitude, latitude) order, plus the type Circle (see geo.geofence).
 
-    Enters and exits are told in `windows` only (see geo.windows; none means always), in the fleet's time zone.
+    Enters and exits are recorded in `windows` only (see geo.windows; none means always), in the fleet's time zone.
     """
 
     fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="geofences", verbose_name=_("fleet"))

@@ -11,8 +11,8 @@ from tasks_app.models.devices import Device
 class TripState(models.Model):
     """Start of the next look at a device's fixes, and its last trip with an event. Written by `services.devices.live_trips`.
 
-    Nothing from `open_from` on is decided yet. `started_at` is the start of the newest trip that was told, with the event
-    of its end once there is one; an end told because the device fell silent is put right when its fixes come after all.
+    Nothing from `open_from` on is decided yet. `started_at` is the start of the newest trip that was recorded, with the event
+    of its end once there is one; an end recorded because the device fell silent is put right when its fixes come after all.
     """
 
     device = models.OneToOneField(

@@ -22,7 +22,7 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class FleetGeofences:
-    """Column j of the index is the geofence `index.ids[j]`, named `names[j]`, told in `windows[j]` of time in `zone`.
+    """Column j of the index is the geofence `index.ids[j]`, named `names[j]`, recorded in `windows[j]` of time in `zone`.
 
     `limits_kph` (m,) is NaN for none, `tolerances_meters` and `dwell_seconds` (m,) are 0 for none.
     """

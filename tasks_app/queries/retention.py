@@ -38,7 +38,7 @@ def storage_budget_bytes() -> int:
 
 
 def storage_alert_days() -> int:
-    """So many days before the budget is reached administrators are told."""
+    """Return how many days before the budget is reached administrators are notified."""
     days = retention_settings().storage_alert_days
     return settings.STORAGE_ALERT_DAYS if days is None else days
 

@@ -12,7 +12,7 @@ from tasks_app.websockets.identity import Access
 from tasks_app.websockets.personal import PersonalConsumer
 from tasks_app.websockets.views import Cursor, FleetUpdate
 
-# A device is told of once in this time, however often it moved.
+# A device is sent once in this time, however often it moved.
 COALESCE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 25.0
 SNAPSHOT_EVENTS = 20

@@ -103,7 +103,7 @@ class Hub:
                 await self._layer.group_add(fleet_group(fleet_id), self._channel)
             if not missing:
                 return
-            # Listening first, then reading: what is told while we read is not missed.
+            # Listening first, then reading: what is published while we read is not missed.
             fresh = {fleet_id: FleetView() for fleet_id in missing}
             self.views |= fresh
             try:

@@ -1,6 +1,6 @@
 """State of watched fleets in one web process, and how far each viewer is up to date.
 
-A change gives a device a new version and moves it to the end; a viewer remembers a version. What to tell a viewer is
+A change gives a device a new version and moves it to the end; a viewer remembers a version. What to send to a viewer is
 then what stands behind it: each device once, as it is now. So a slow viewer costs nothing and always gets the newest.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent
 
-# A viewer who fell behind by more than so many events of a fleet is told how many were left out.
+# A viewer who fell behind by more than so many events of a fleet gets the number of those left out.
 KEPT_EVENTS = 1000
 KEPT_REMOVALS = 1000
 
@@ -72,7 +72,7 @@ class FleetView:
         self._removed: dict[int, int] = {}
         self._events: deque[RecentEvent] = deque(maxlen=KEPT_EVENTS)
         self._event_ids: dict[int, None] = {}
-        # Whether a device was told of that the database was not asked about yet: a new one.
+        # Whether a device was published that the database was not asked about yet: a new one.
         self.has_unknown = False
 
     def apply(self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent]) -> None:

@@ -55,7 +55,7 @@ def rounded_fuel(result):
         ([(30, 80, 75, True), (20, 75, 50, False), (30, 50, 45, True)], (10, [-25])),
         # The engine runs while it stands (a crane): used, not stolen.
         ([(30, 80, 75, True), (120, 75, 50, True)], (30, [])),
-        # Evaporation, or a cold night: too little to be told.
+        # Evaporation, or a cold night: too little to count.
         ([(60, 80, 77.5, False)], (2, [])),
         # Refueled slowly, a little each minute.
         ([(30, 40, 35, True), (20, 35, 85, False), (10, 85, 84, True)], (6, [50])),

@@ -166,7 +166,7 @@ def test_it_waits_until_something_has_lasted_as_long_as_the_rule_wants(happening
         ((), ("manager", "operator"), EVERYONE, [(ANA, "notify", "notified"), (BEN, "notify", "notified")]),
         ((BEN,), ("manager",), EVERYONE, [(BEN, "notify", "notified")]),
         ((), ("viewer",), EVERYONE, [(None, "no", "nobody")]),
-        # Somebody who is not active (any more).
+        # A user who is not active (any more).
         ((99,), (), Access(everywhere=ids(99)), [(99, "no", "inactive")]),
     ],
 )

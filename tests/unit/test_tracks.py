@@ -202,11 +202,11 @@ def test_geofences_of_every_shape(track, geofences, expected):
         ("2026-11-21T03:00-03:00", "0:300 10:0", 0, ["enter yard 10"]),
         # Saturday, 23:00: a night that is not in the list.
         ("2026-11-21T23:00-03:00", "0:300 10:0", 0, []),
-        # Came by day, left in the night: only the leaving is told, which needs to know that it was in.
+        # Came by day, left in the night: only the leaving is recorded, which needs to know that it was in.
         ("2026-11-20T21:00-03:00", "0:0 5400:300", 0, ["exit yard 5400"]),
         # Came in the night, left by day.
         ("2026-11-20T05:59-03:00", "0:0 120:300", 0, ["enter yard 0"]),
-        # When it happened decides, not when it had lasted long enough to be told.
+        # When it happened decides, not when it had lasted long enough to be recorded.
         ("2026-11-20T21:59:50-03:00", "0:0 60:0", 30, []),
         ("2026-11-20T05:59:50-03:00", "0:0 60:0", 30, ["enter yard 0"]),
     ],
@@ -246,7 +246,7 @@ def test_a_geofence_with_windows(start, track, dwell, expected):
         ("0:0/v109 10:0/v111 20:0/v90", {"fleet": {"overspeed_tolerance_kph": 20}}, ["overspeed 10-20 peak 111"]),
         # The device's tolerance comes before the fleet's.
         ("0:0/v109 10:0/v90", {"device": {"overspeed_tolerance_kph": 20}}, []),
-        # Overtaking for 20 s, where less than 30 s are not told.
+        # Overtaking for 20 s, where less than 30 s are not recorded.
         ("0:0/v100 20:0/v90", {"fleet": {"overspeed_min_seconds": 30}}, []),
         # Half a minute: it began at 0, however late that was known.
         (
@@ -307,7 +307,7 @@ def test_overspeed_in_geofences(track, limits, expected):
         # Known for the first time is no switching; not sent is no switching either.
         ("0:0/ign1 10:0 20:0/ign1", []),
         ("0:0/ign0 10:0/ign1 20:0 30:0/ign0", ["ignition_on 10", "ignition_off 30"]),
-        # Somebody presses the button, and it stays pressed for three fixes.
+        # The driver presses the button, and it stays pressed for three fixes.
         ("0:0 10:0/alarm=sos 20:0/alarm=sos 30:0/alarm=sos 40:0", ["alarm sos 10"]),
         # Pressed again after a fix without.
         ("0:0/alarm=sos 10:0 20:0/alarm=sos", ["alarm sos 0", "alarm sos 20"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ REPLACED = {
     "wording": "template rendering",
 }
 WORD = re.compile(r"[A-Z]?[a-z]+")
+PRIVATE_PHRASE = re.compile(r"\b((is|are|was|were|be|been) (not |never )?told|somebody|whoever)\b", re.IGNORECASE)
 RELATIVE_CLAUSE = re.compile(r"(What|Who|Whoever|Whose)\b")
 
 
@@ -33,6 +35,13 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "migrations" not in path.parts and path != Path(__file__):
                 yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+def comments_and_texts(path: str) -> Iterator[tuple[int, str]]:
+    with (ROOT / path).open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type in (tokenize.COMMENT, tokenize.STRING):
+                yield token.start[0], token.string
 
 
 def defined_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -63,5 +72,15 @@ def test_docstrings_begin_with_a_verb_or_a_noun():
         for path, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, documented) and RELATIVE_CLAUSE.match(docstring := ast.get_docstring(node) or "")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_comments_and_texts_use_the_words_of_the_glossary():
+    wrong = [
+        f"{path}:{line} {found[0]}"
+        for path, _tree in trees()
+        for line, text in comments_and_texts(path)
+        if (found := PRIVATE_PHRASE.search(text))
     ]
     assert not wrong, "\n".join(wrong)

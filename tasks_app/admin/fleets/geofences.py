@@ -62,7 +62,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
             {
                 "fields": (("tolerance_meters", "dwell_seconds"), "windows"),
                 "description": _(
-                    "Windows are those of the week, in the fleet's time zone, in which entering and leaving is told; "
+                    "Windows are those of the week, in the fleet's time zone, in which entering and leaving is recorded; "
                     "none means always. A window that ends before it begins ends on the next day."
                 ),
             },

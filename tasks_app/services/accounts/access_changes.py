@@ -31,4 +31,4 @@ def _publish(user_id: int) -> None:
     try:
         client().publish(group_channel(ACCESS_GROUP), message)
     except RedisError as error:
-        logger.warning("Open connections of user %s were not told of their access: %s", user_id, error)
+        logger.warning("Open connections of user %s did not hear of their access: %s", user_id, error)

@@ -47,7 +47,7 @@ class IndexFigures:
 
     @property
     def bloat(self) -> float:
-        """The share of the index that its rows do not need, 0 to 1; 0 where it cannot be told."""
+        """The share of the index that its rows do not need, 0 to 1; 0 where it is unknown."""
         if not self.row_bytes or self.size_bytes <= 0:
             return 0.0
         aligned = -(-self.row_bytes // 8) * 8

@@ -146,7 +146,7 @@ def is_archived(table: str, day: date) -> bool:
 def restore_archive(archive: PositionArchive, *, keep_days: int, now: datetime) -> dict[str, int]:
     """Store the positions of an archive again, each once; return {"read", "restored", "present", "unknown_devices"}.
 
-    Nothing is derived from them and nobody is told. Retention leaves the day alone for `keep_days`. Rows whose device
+    Nothing is derived from them and nobody is notified. Retention leaves the day alone for `keep_days`. Rows whose device
     (by its unique id) does not exist are counted, not stored. Raises ArchiveDamaged, JobCancelled.
     """
     check_archive(archive)

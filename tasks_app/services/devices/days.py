@@ -5,7 +5,7 @@
 2. Under an advisory lock of the device, so that of two computations the one that read later also writes later: read the
    fixes around the days, write the roll-ups, delete the dirty days that are still ours.
 
-A neighbouring day is computed too where it may be told otherwise now: the way over midnight belongs to both days.
+A neighbouring day is computed too where its figures may differ now: the way over midnight belongs to both days.
 The odometer of the device moves by what the days' distances changed by, in the same transaction.
 """
 

@@ -1,4 +1,4 @@
-// The connection to /ws/live/: opens it, opens it again with growing pauses, and keeps the state it is told (docs/live.md).
+// The connection to /ws/live/: opens it, opens it again with growing pauses, and keeps the state it is sent (docs/live.md).
 window.TrackerLive = (() => {
   "use strict";
   const LOGGED_OUT = 4401;

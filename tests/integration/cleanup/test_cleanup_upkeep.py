@@ -155,7 +155,7 @@ def test_jobs_in_their_place_are_left_alone(queue, run_jobs):
     enqueue("cleanup_expired_sessions")
     get_task("cleanup_cache").apply_async(countdown=3600, unique_key="one")
     queue.create_groups()
-    queue.fetch("somebody", 1)
+    queue.fetch("consumer", 1)
     enqueue("cleanup_expired_sessions")
     before = sorted(queue.client.scan_iter(queue.keys.tag + "*"))
     assert set(repair_queue("cleanup", apply=True).values()) == {0}

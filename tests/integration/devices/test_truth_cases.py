@@ -1,4 +1,4 @@
-"""Made-up tracks of which the right figures are known, imported by the command and told by reports and the odometer."""
+"""Made-up tracks of which the right figures are known, imported by the command and shown by reports and the odometer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues and many jobs in the admin: what is offered, asked, done and told, and to whom."""
+"""Queues and many jobs in the admin: what is offered, asked, done and shown, and to whom."""
 
 from __future__ import annotations
 

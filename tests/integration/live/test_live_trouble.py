@@ -63,7 +63,7 @@ def test_a_client_that_does_not_read_holds_up_nobody_and_then_gets_the_newest(
             assert max(memory_bytes) - memory_bytes[5] < 16 * 2**20
             slow.until_device(devices[0], seconds=60, latitude=-23.5 + rounds / 1000)
             updates = [m for m in slow.messages if any(d["id"] == devices[0].pk for d in m.get("devices", []))]
-            assert len(updates) < rounds * 2 / 3, "it was told every step of what it had missed"
+            assert len(updates) < rounds * 2 / 3, "it got every step of what it had missed"
 
 
 def test_it_survives_a_restart_of_redis(transactional_db, own_redis, tmp_path, operator, device):
@@ -72,7 +72,7 @@ def test_it_survives_a_restart_of_redis(transactional_db, own_redis, tmp_path, o
         move([device], -23.51)
         live.until_device(device, latitude=-23.51)
         own_redis.kill()
-        # Stored while nobody could be told of it.
+        # Stored while nothing could be published.
         move([device], -23.52)
         own_redis.start()
         live.until_device(device, seconds=30, latitude=-23.52)

@@ -19,7 +19,7 @@ from tests.support.reports import DAY, ELEVEN, NEXT_DAY, build, rows_of
 pytestmark = pytest.mark.django_db
 
 KINDS = ("summary", "trips", "stops", "route", "detailed")
-# What is told at once, when it happens, and what the device's state counts on.
+# Recorded at once, when it happens, and the counters of the device's state.
 LIVE = ("events", "odometer_km", "odometer_start_km", "odometer_end_km", "unique_id")
 METERS_PER_DEGREE = 111_319.49
 _numbers = count(1)

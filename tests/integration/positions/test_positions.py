@@ -1,4 +1,4 @@
-"""The position pipeline on a real database: stored once, forward only, events told."""
+"""The position pipeline on a real database: stored once, forward only, events signalled."""
 
 from __future__ import annotations
 

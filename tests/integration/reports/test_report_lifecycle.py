@@ -1,4 +1,4 @@
-"""A report's life: cancelled, failed, told of, expired, deleted; in any storage."""
+"""A report's life: cancelled, failed, notified, expired, deleted; in any storage."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_staff_change_reports_of_others_only_with_the_permission(device, operato
     assert may_change_report(make_user(is_staff=True, is_superuser=True), report)
 
 
-# --- told
+# --- notified
 
 
 def test_a_failed_report_tells_its_requester_why(device, operator, run_jobs, monkeypatch):

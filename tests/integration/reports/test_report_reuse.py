@@ -167,7 +167,7 @@ def test_the_task_asked_for_twice_makes_one_report(device, operator, make_user, 
         fleet_task.apply_async(args[1:], requested_by=operator)
         fleet_task.apply_async(args[1:], requested_by=make_user(is_staff=True))
     run_jobs("reports")
-    assert Report.objects.filter(kind="fleet").count() == 3  # one that is about all one sees belongs to whoever asked
+    assert Report.objects.filter(kind="fleet").count() == 3  # one that is about all one sees belongs to its requester
 
 
 def test_a_report_asked_for_by_task_tells_its_requester_why_it_failed(device, operator, run_jobs, monkeypatch):
