@@ -63,7 +63,12 @@ def _takes_one(parameter: inspect.Parameter) -> bool:
 
 
 def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
-    """Return `value` as JSON text that PostgreSQL's jsonb takes too; `default` turns other types into JSON types.
+    """Return `value` as JSON text; see `encode_json_bytes`."""
+    return encode_json_bytes(value, default).decode()
+
+
+def encode_json_bytes(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """Return `value` as JSON that PostgreSQL's jsonb takes too; `default` turns other types into JSON types.
 
     Raises InvalidArguments for other types, NaN, infinities, NUL characters, lone surrogates and deep nesting.
     """
@@ -72,7 +77,7 @@ def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
         raise InvalidArguments("Not storable: text with a NUL character.")
     if is_too_deep(encoded):
         raise InvalidArguments(f"Not storable: nested more than {MAX_DEPTH} levels deep.")
-    return encoded.decode()
+    return encoded
 
 
 def _encode_plain(value: Any) -> bytes | None:

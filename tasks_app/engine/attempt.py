@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from django_q.signals import post_execute, pre_execute
 
-from tasks_app.engine.arguments import encode_json
+from tasks_app.engine.arguments import encode_json_bytes
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.errors import BadPayload, InvalidArguments, UnserialisableResult
@@ -31,8 +30,7 @@ NO_ARGUMENTS: tuple[list[Any], dict[str, Any]] = ([], {})
 MAX_KEPT_MESSAGE_BYTES = 4096
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """A claimed attempt with its message, its task and, once it ran, its result or error."""
 
     queue: str
@@ -44,7 +42,7 @@ class Attempt:
     error: BaseException | None = None
     finished_at: datetime | None = None
     progress: dict[str, Any] | None = None
-    log_lines: list[str] = field(default_factory=list)
+    log_lines: list[str] = []
     failed: Failure | None = None
     # Copied before the task runs, which may change its arguments: the arguments as shown, and the values hidden in them.
     shown: tuple[list[Any], dict[str, Any]] = NO_ARGUMENTS
@@ -71,12 +69,13 @@ class Attempt:
         if self.payload is None or self.task is None:
             raise RuntimeError("open() comes first")
         args, kwargs = self.payload.call
+        if not pre_execute.receivers and not post_execute.receivers:
+            self.result = storable(self.task.function(*args, **kwargs))
+            return
         job = {"id": self.claim.job_id, "func": self.task.name, "args": args, "kwargs": kwargs}
-        if pre_execute.receivers:
-            pre_execute.send_robust(sender="django_q", func=self.task.function, task=job)
+        pre_execute.send_robust(sender="django_q", func=self.task.function, task=job)
         self.result = storable(self.task.function(*args, **kwargs))
-        if post_execute.receivers:
-            post_execute.send_robust(sender="django_q", task={**job, "result": self.result, "success": True})
+        post_execute.send_robust(sender="django_q", task={**job, "result": self.result, "success": True})
 
     def fail(self, error: BaseException) -> None:
         """Keep the error and describe it at once: the str() of a task's exception is code of the task, and may fail."""
@@ -171,10 +170,10 @@ def storable(result: Any) -> Any:
     if result is None:
         return None
     try:
-        text = encode_json(result, json_type_of)
+        encoded = encode_json_bytes(result, json_type_of)
     except InvalidArguments as error:
         raise UnserialisableResult(f"The result cannot be stored. {error}") from error
     limit = engine_config().max_result_bytes
-    if len(text) > limit:
-        raise UnserialisableResult(f"The result has {len(text)} bytes; at most {limit} are kept.")
-    return msgspec.Raw(text.encode())
+    if len(encoded) > limit:
+        raise UnserialisableResult(f"The result has {len(encoded)} bytes; at most {limit} are kept.")
+    return msgspec.Raw(encoded)

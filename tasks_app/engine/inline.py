@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.context import CurrentJob, set_current_job

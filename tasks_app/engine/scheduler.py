@@ -10,13 +10,13 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 
 import redis
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections, reset_queries
+from msgspec.structs import replace
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.database import is_servers_fault

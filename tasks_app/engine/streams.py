@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import redis
 
 from tasks_app.engine.config import engine_config
@@ -24,8 +24,7 @@ RECOVER_LIMIT = 200
 PURGE_LIMIT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedAttempt:
+class ClaimedAttempt(msgspec.Struct, frozen=True):
     """An attempt that a worker has begun and not ended; its stream id is its fence. `priority` is 1 (high) to 3 (low)."""
 
     priority: int
@@ -39,8 +38,7 @@ class ClaimedAttempt:
     failures: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """Answer of a fetch; `dropped` counts entries that belonged to no attempt any more."""
 
     paused: bool

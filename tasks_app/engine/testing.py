@@ -16,9 +16,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.backends import use_backend
