@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from trackerproject.databases import databases
 from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
@@ -118,15 +119,11 @@ TEMPLATES = [
 
 # --- Data -------------------------------------------------------------------------------------------------------------
 
-DATABASES: dict[str, Any] = {
-    "default": {
-        **env.db_url_config(DATABASE_URL),
-        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=60),
-        "CONN_HEALTH_CHECKS": True,
-    }
-}
-if test_suffix := env.str("TEST_DB_SUFFIX", default=""):
-    DATABASES["default"]["TEST"] = {"NAME": f"test_tracker_{test_suffix}"}
+DATABASES = databases(
+    env.db_url_config(DATABASE_URL),
+    max_age_seconds=env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=60),
+    test_suffix=env.str("TEST_DB_SUFFIX", default=""),
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The cache shares the server with the queues under its own prefix; nothing calls cache.clear(): it flushes the server.

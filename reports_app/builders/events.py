@@ -10,6 +10,7 @@ from reports_app.builders.base import check_row_count, report_device, report_tab
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Row, Section
 from tasks_app.models import Event, EventKind
+from tasks_app.queries.streaming import streamed
 
 COLUMNS = [
     Column("occurred_at", _("Time"), ColumnKind.DATETIME),
@@ -30,7 +31,7 @@ def build(report: Report) -> ReportTable:
     device = report_device(report)
     found = Event.objects.filter(device=device, occurred_at__gte=report.range_start, occurred_at__lt=report.range_end)
     check_row_count(found.count())
-    rows = map(_row, found.select_related("geofence").order_by("occurred_at", "pk").iterator())
+    rows = map(_row, streamed(found.select_related("geofence").order_by("occurred_at", "pk")))
     return report_table(report, device.name, [Section("events", _("Events"), COLUMNS, rows)])
 
 

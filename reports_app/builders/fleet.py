@@ -22,6 +22,7 @@ from tasks_app.geo.days import DayPart
 from tasks_app.geo.figures import Figures, total
 from tasks_app.models import Device, Event, EventKind
 from tasks_app.queries.device_days import DayTotals, day_totals
+from tasks_app.queries.streaming import streamed
 from tasks_app.services.devices import refresh_days
 
 TOP = 10
@@ -213,7 +214,7 @@ def _violations(events: QuerySet[Event]) -> Section:
         Column("longitude", _("Longitude"), ColumnKind.LONGITUDE),
     ]
     found = events.filter(kind=EventKind.OVERSPEED).select_related("device").order_by("occurred_at", "pk")
-    return Section("violations", _("Overspeeds"), columns, [_violation(event) for event in found.iterator()])
+    return Section("violations", _("Overspeeds"), columns, [_violation(event) for event in streamed(found)])
 
 
 def _violation(event: Event) -> list[Cell]:

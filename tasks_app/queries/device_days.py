@@ -16,6 +16,7 @@ from tasks_app.geo.days import DayPart, day_range, is_whole_day
 from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
 from tasks_app.queries.drives import datetime_of, read_drive
+from tasks_app.queries.streaming import streamed
 
 _FIELDS = (
     "device_id",
@@ -123,7 +124,7 @@ def odometer_at(device: Device, at: datetime) -> float | None:
 def _rolled_up(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], tuple[Any, ...]]:
     rows = DeviceDay.objects.filter(device__in=[device.pk for device in devices])
     rows = rows.filter(day__gte=days[0][0], day__lte=days[-1][0]).order_by()
-    return {(row[0], row[1]): row for row in rows.values_list(*_FIELDS).iterator(chunk_size=10_000)}
+    return {(row[0], row[1]): row for row in streamed(rows.values_list(*_FIELDS), chunk_rows=10_000)}
 
 
 def _event_counts(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], dict[str, int]]:

@@ -6,6 +6,7 @@ row the number of its fields, of each field its length in bytes and its value, b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -50,21 +51,30 @@ def _jsonb_field(text: bytes) -> bytes:
     return (len(text) + 1).to_bytes(4, "big") + b"\x01" + text
 
 
-# Temporary tables that COPY fills before a statement takes their rows over, one of each per connection: making one costs more
+def _named(table: str, columns: str) -> str:
+    return f"{table}_{hashlib.sha256(columns.encode()).hexdigest()[:8]}"
+
+
+# Temporary tables that COPY fills before a statement takes their rows over, one of each per session: making one costs more
 # than filling it. They empty themselves with the transaction; a second batch in the same one deletes.
-# Without a result: sent in front of another statement, it costs no round trip.
-EMPTY_STAGING = """
-    CREATE TEMP TABLE IF NOT EXISTS fix_staging (
-        device_id bigint, fix_time timestamptz, received_at timestamptz,
-        latitude float8, longitude float8, altitude_meters float8, speed_kph float8, course_degrees float8,
-        accuracy_meters float8, attributes jsonb
-    ) ON COMMIT DELETE ROWS;
-    CREATE TEMP TABLE IF NOT EXISTS state_staging (
-        device_id bigint, last_seen_at timestamptz, fix_time timestamptz, latitude float8, longitude float8,
-        altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8,
-        is_speed_derived bool, is_moving bool, ignition int, odometer_meters float8, engine_seconds float8,
-        version bigint, attributes jsonb
-    ) ON COMMIT DELETE ROWS;
-    DELETE FROM fix_staging;
-    DELETE FROM state_staging;
+# A session that a pool keeps has those of former releases, too: their names say what their columns are.
+_FIX_COLUMNS = """
+    device_id bigint, fix_time timestamptz, received_at timestamptz,
+    latitude float8, longitude float8, altitude_meters float8, speed_kph float8, course_degrees float8,
+    accuracy_meters float8, attributes jsonb
 """
+_STATE_COLUMNS = """
+    device_id bigint, last_seen_at timestamptz, fix_time timestamptz, latitude float8, longitude float8,
+    altitude_meters float8, speed_kph float8, course_degrees float8, accuracy_meters float8,
+    is_speed_derived bool, is_moving bool, ignition int, odometer_meters float8, engine_seconds float8,
+    version bigint, attributes jsonb
+"""
+FIX_STAGING = _named("fix_staging", _FIX_COLUMNS)
+STATE_STAGING = _named("state_staging", _STATE_COLUMNS)
+# Without a result: sent in front of another statement, it costs no round trip.
+EMPTY_STAGING = f"""
+    CREATE TEMP TABLE IF NOT EXISTS {FIX_STAGING} ({_FIX_COLUMNS}) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS {STATE_STAGING} ({_STATE_COLUMNS}) ON COMMIT DELETE ROWS;
+    DELETE FROM {FIX_STAGING};
+    DELETE FROM {STATE_STAGING};
+"""  # noqa: S608 - constants

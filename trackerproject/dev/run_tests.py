@@ -31,7 +31,11 @@ IN_PARALLEL = [
     *("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"),
 ]
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# By Debian package: names of its program, and the tests that need one of them.
+PROGRAMS = {
+    "chromium": (("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "browser tests"),
+    "pgbouncer": (("pgbouncer",), "tests of PgBouncer"),
+}
 
 
 def main() -> int:
@@ -42,7 +46,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     adopt_orphans()
-    install_chromium()
+    install_programs()
     arguments = shlex.split(os.environ.get("ARGS", ""))
     try:
         with ExitStack() as running:
@@ -76,29 +80,40 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def install_chromium() -> None:
-    """The browser tests need a Chromium: as root on Debian install one, otherwise say that those tests will skip."""
-    if any(shutil.which(name) for name in CHROMIUM_NAMES):
+def install_programs() -> None:
+    """Install what some tests need beside our wheels, as root on Debian; otherwise print which tests will skip."""
+    missing = {package: what for package, (names, what) in PROGRAMS.items() if not any(map(find_program, names))}
+    if not missing:
         return
+    lacking = f"Not on PATH: {', '.join(missing)}"
     if os.getuid() != 0 or not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
-        print("No Chromium on PATH: the browser tests will be skipped.", flush=True)
+        print(f"{lacking}. The {' and the '.join(missing.values())} will be skipped.", flush=True)
         return
-    print("No Chromium on PATH: installing Debian's for the browser tests ...", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-        done = subprocess.run(  # noqa: S603
-            ["apt-get", "-qq", *command],  # noqa: S607
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            print(f"Chromium could not be installed ({last}): the browser tests will be skipped.", flush=True)
-            return
-    print("Chromium is installed.", flush=True)
+    print(f"{lacking}. Installing Debian's for the {' and the '.join(missing.values())} ...", flush=True)
+    apt_get("update")
+    for package, what in missing.items():
+        if trouble := apt_get("install", "-y", "--no-install-recommends", package):
+            print(f"{package} could not be installed ({trouble}): the {what} will be skipped.", flush=True)
+        else:
+            print(f"{package} is installed.", flush=True)
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, of one for administrators too."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin")
+
+
+def apt_get(*arguments: str) -> str:
+    """Run apt-get; return the last line of its error, empty when it succeeded."""
+    done = subprocess.run(  # noqa: S603
+        ["apt-get", "-qq", *arguments],  # noqa: S607
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stderr.strip().splitlines() or ["no message"])[-1] if done.returncode else ""
 
 
 def end_leftovers(expected_pids: set[int]) -> None:

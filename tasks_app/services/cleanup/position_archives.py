@@ -39,9 +39,9 @@ _COPY_OUT = f"""
     TO STDOUT (FORMAT csv, HEADER)
 """  # noqa: S608 - constant names; the table is a partition's, from the catalogue
 _STAGING = """
-    CREATE TEMP TABLE IF NOT EXISTS restore_staging ON COMMIT DELETE ROWS
-    AS SELECT ''::text AS unique_id, p.* FROM tasks_app_position p WITH NO DATA;
-    DELETE FROM restore_staging
+    DROP TABLE IF EXISTS restore_staging;
+    CREATE TEMP TABLE restore_staging ON COMMIT DROP
+    AS SELECT ''::text AS unique_id, p.* FROM tasks_app_position p WITH NO DATA
 """
 _COPY_IN = f"COPY restore_staging (unique_id, {COLUMNS}) FROM STDIN (FORMAT csv)"
 # A device that was made anew has another number.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 import time
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
 from tasks_app.models.retention import MAX_DAYS
+from tasks_app.services.cleanup.locks import exclusive_lock
 from tasks_app.services.transactions import sqlstate
 
 BATCH_ROWS = 5000
@@ -36,8 +36,11 @@ class InvalidLimit(PermanentError, ValueError):
 class Run:
     """One run of one cleanup: its time window, and what it removed (with `dry_run`: would remove) of each table."""
 
-    def __init__(self, *, dry_run: bool, max_seconds: float | None = None) -> None:
+    def __init__(
+        self, *, dry_run: bool, max_seconds: float | None = None, check_lock: Callable[[], None] = lambda: None
+    ) -> None:
         self.dry_run = dry_run
+        self._check_lock = check_lock
         self.is_finished = True
         self.tables: dict[str, dict[str, int]] = {}
         self._started_at = time.monotonic()
@@ -45,8 +48,12 @@ class Run:
         self._job = current_job()
 
     def has_time(self) -> bool:
-        """Call before every chunk of work; False once the window is over: the next run goes on. Raises JobCancelled."""
+        """Call before every chunk of work; False once the window is over: the next run goes on.
+
+        Raises JobCancelled, and OperationalError or InterfaceError when the lock of the run was lost.
+        """
         self._job.raise_if_cancelled()
+        self._check_lock()
         if time.monotonic() < self._ends_at:
             return True
         self.is_finished = False
@@ -65,6 +72,7 @@ class Run:
         At the window's end the block ends early, without an error. Raises JobCancelled.
         """
         done = threading.Event()
+        connection.ensure_connection()
         ends_at = self._ends_at if at_window_end else math.inf
         watcher = threading.Thread(target=self._watch, args=(connection.connection, done, ends_at), daemon=True)
         watcher.start()
@@ -102,10 +110,10 @@ def run_exclusively(
     Beside another run it is {"skipped": "already running"}. Raises InvalidLimit for an impossible `max_seconds`.
     """
     window_seconds(max_seconds)
-    with _advisory_lock(name) as is_ours:
-        if not is_ours:
+    with exclusive_lock(name) as check_lock:
+        if check_lock is None:
             return {"skipped": "already running"}
-        run = Run(dry_run=dry_run, max_seconds=max_seconds)
+        run = Run(dry_run=dry_run, max_seconds=max_seconds, check_lock=check_lock)
         said = work(run)
         return {"dry_run": dry_run, **said, **run.result()}
 
@@ -117,18 +125,6 @@ def window_seconds(max_seconds: float | None) -> float:
     if isinstance(max_seconds, bool) or not 0 < max_seconds <= MAX_WINDOW_SECONDS:
         raise InvalidLimit(_("max_seconds must be more than 0 and at most %(most)d.") % {"most": MAX_WINDOW_SECONDS})
     return max_seconds
-
-
-@contextmanager
-def _advisory_lock(name: str) -> Iterator[bool]:
-    """Hold PostgreSQL's session lock of that name if it is free: it goes with the connection, so no crash leaves it."""
-    lock_id = int.from_bytes(hashlib.sha256(f"tasks_app.cleanup.{name}".encode()).digest()[:8], signed=True)
-    is_ours = bool(scalar("SELECT pg_try_advisory_lock(%s)", lock_id))
-    try:
-        yield is_ours
-    finally:
-        if is_ours and connection.is_usable():
-            scalar("SELECT pg_advisory_unlock(%s)", lock_id)
 
 
 def scalar(sql: str, *values: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import DatabaseError, connection
 
+from tasks_app.services.binary_copy import FIX_STAGING
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
 from tasks_app.services.positions.columns import COPY_COLUMNS, FixColumns, copy_rows
 from tasks_app.services.transactions import sqlstate
@@ -20,12 +21,12 @@ _CHECK_VIOLATION = "23514"
 _DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_COPY = f"COPY fix_staging ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
+_COPY = f"COPY {FIX_STAGING} ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
 _INSERT = f"""
     INSERT INTO tasks_app_position ({", ".join(COPY_COLUMNS)})
     SELECT device_id, fix_time, received_at, latitude, longitude, NULLIF(altitude_meters, 'NaN'),
            NULLIF(speed_kph, 'NaN'), NULLIF(course_degrees, 'NaN'), NULLIF(accuracy_meters, 'NaN'), attributes
-    FROM fix_staging
+    FROM {FIX_STAGING}
     ON CONFLICT DO NOTHING
     RETURNING device_id, fix_time
 """  # noqa: S608 - constant column names

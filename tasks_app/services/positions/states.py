@@ -15,7 +15,7 @@ import numpy.typing as npt
 from django.db import connection
 
 from tasks_app.models import DeviceStatus
-from tasks_app.services.binary_copy import EMPTY_STAGING, POSTGRES_EPOCH_US, copy_stream
+from tasks_app.services.binary_copy import EMPTY_STAGING, POSTGRES_EPOCH_US, STATE_STAGING, copy_stream
 from tasks_app.services.positions.derivation import Before
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,7 +90,7 @@ _UPDATE = (
     + ", attributes = COALESCE(n.attributes, s.attributes), updated_at = now()"
     " FROM json_populate_recordset(NULL::tasks_app_devicestate, %s) n WHERE s.device_id = n.device_id"
 )
-_COPY = "COPY state_staging FROM STDIN (FORMAT binary)"
+_COPY = f"COPY {STATE_STAGING} FROM STDIN (FORMAT binary)"
 _UPDATE_MOVED = (
     "UPDATE tasks_app_devicestate s SET last_seen_at = NULLIF(n.last_seen_at, 'infinity'),"  # noqa: S608 - as above
     " fix_time = n.fix_time, is_speed_derived = n.is_speed_derived, is_moving = n.is_moving,"
@@ -98,7 +98,7 @@ _UPDATE_MOVED = (
     " odometer_meters = n.odometer_meters, engine_seconds = n.engine_seconds, version = n.version, "
     + ", ".join(f"{name} = NULLIF(n.{name}, 'NaN')" for name in _FLOATS)
     + ", attributes = COALESCE(n.attributes, s.attributes), updated_at = now()"
-    " FROM state_staging n WHERE s.device_id = n.device_id"
+    f" FROM {STATE_STAGING} n WHERE s.device_id = n.device_id"
 )
 _INFINITY_US = 2**63 - 1
 _CREATE = """
