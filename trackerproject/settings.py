@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tasks_app.web.login.LoginMiddleware",
     "axes.middleware.AxesMiddleware",
+    "tasks_app.api.unknown.no_page_of_patterns",
 ]
 
 ROOT_URLCONF = "trackerproject.urls"
@@ -285,6 +286,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+CSRF_FAILURE_VIEW = "tasks_app.api.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True

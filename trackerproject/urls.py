@@ -31,7 +31,7 @@ urlpatterns = [
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
     *report_pages,
     path("ingest/", include((ingest_urls, "ingest"))),
-    re_path(r"^(?:api|ingest)/.*$", unknown_address),
+    re_path(r"", unknown_address),
 ]
 
 handler400 = "tasks_app.api.errors.bad_request"

@@ -109,11 +109,13 @@ def _page(title: str, icon: str, app: str, model: str, is_active: Callable[[Http
         "title": title,
         "icon": icon,
         "link": reverse(f"admin:{app}_{model}_changelist"),
-        "permission": lambda request: (
-            request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}")
-        ),
+        "permission": lambda request: _may_view(request, app, model),
     }
     return {**item, "active": is_active} if is_active else item
+
+
+def _may_view(request: HttpRequest, app: str, model: str) -> bool:
+    return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
 
 
 def _start_item() -> Item:
@@ -141,7 +143,7 @@ def _retention_item() -> Item:
         "title": _("Retention"),
         "icon": "auto_delete",
         "link": reverse("admin:tasks_app_retentionsettings_change", args=[1]),
-        "permission": lambda request: request.user.is_superuser,
+        "permission": lambda request: _may_view(request, "tasks_app", "retentionsettings"),
     }
 
 

@@ -32,6 +32,7 @@ from tasks_app.engine import (
     UnknownTask,
 )
 from tasks_app.exceptions import BufferFull
+from tasks_app.web.error_pages import forbidden_page, form_refused, not_found_page
 
 logger = logging.getLogger(__name__)
 
@@ -186,15 +187,22 @@ def json_problem(problem: Problem) -> JsonResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404 of the root URLconf."""
     if not wants_json(request):
-        return defaults.page_not_found(request, exception)
+        return not_found_page(request)
     return json_problem(Problem(status.HTTP_404_NOT_FOUND, "not_found", _("There is nothing at this address.")))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler403 of the root URLconf."""
     if not wants_json(request):
-        return defaults.permission_denied(request, exception)
+        return forbidden_page(request)
     return json_problem(Problem(status.HTTP_403_FORBIDDEN, "permission_denied", _("You may not do this.")))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """settings.CSRF_FAILURE_VIEW."""
+    if not wants_json(request):
+        return form_refused(request)
+    return json_problem(Problem(status.HTTP_403_FORBIDDEN, "csrf_failed", reason))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,8 +1,10 @@
-"""Addresses under /api/ that do not exist, answered in the API's own shape even while DEBUG shows its page elsewhere."""
+"""Addresses that do not exist: a page of ours, or the API's own shape, also where DEBUG would list the URL patterns."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from collections.abc import Callable
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import Resolver404, resolve
 from django.views.decorators.csrf import csrf_exempt
 
@@ -29,3 +31,18 @@ def _exists(path: str) -> bool:
         return resolve(path).func is not unknown_address
     except Resolver404:
         return False
+
+
+def no_page_of_patterns(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Django middleware that answers views which find nothing as `handler404` does."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return get_response(request)
+
+    def process_exception(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return not_found(request, exception) if isinstance(exception, Http404) else None
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
+    return middleware

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.options import InlineModelAdmin
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tasks_app.engine import Task, registered_tasks
 from tasks_app.queries.access import Right
+from trackerproject.staff_groups import FIRST_GROUPS, GROUPS
 
 VERBS = ("view", "add", "change", "delete")
 HEAD = """# Permissions
@@ -28,6 +30,13 @@ hurried. The pages of jobs and schedules ask for their own permissions besides. 
 make calls about devices they operate, reports they see, or themselves. A schedule that is due runs for the system and
 checks no rights, so delete the schedules of users who leave. A user with a shell on the
 machine (`manage.py`) may do everything. Tasks of no permission are for superusers.
+"""
+GROUPS_TEXT = """
+Migrations make four groups for staff, each with all permissions of those before it: Read only, Operator (acts: jobs,
+queues, imports, reports, upkeep), Fleet manager (fleets with their members, devices, geofences, rules) and Administrator
+(schedules, users, retention, deletion of data). Put a user with "staff status" into one of them. Superusers may change the
+groups; updates give permissions on new models only. The table says from which group on a permission is held; other permissions
+that Django lists have no effect.
 """
 
 
@@ -74,8 +83,8 @@ def route_views(resolver: URLResolver, prefix: str = "/") -> Iterable[tuple[str,
             yield from route_views(pattern, route)
 
 
-def admin_asks(page: ModelAdmin[Any], verb: str) -> str:
-    """Return the right that a page of the admin requires: a permission, `superusers`, or `nobody`."""
+def admin_asks(page: ModelAdmin[Any] | InlineModelAdmin[Any, Any], verb: str) -> str:
+    """Return the right that a page of the admin, or a part of one, requires: a permission, `superusers`, or `nobody`."""
     without = _Holder()
     _allows(page, verb, without)
     for name in (f"{page.opts.app_label}.{verb}_{page.opts.model_name}", *without.asked):
@@ -84,10 +93,11 @@ def admin_asks(page: ModelAdmin[Any], verb: str) -> str:
     return "superusers" if _allows(page, verb, _Holder(is_superuser=True)) else "nobody"
 
 
-def _allows(page: ModelAdmin[Any], verb: str, user: Any) -> bool:
+def _allows(page: ModelAdmin[Any] | InlineModelAdmin[Any, Any], verb: str, user: Any) -> bool:
     request = HttpRequest()
     request.user = user
-    return bool(getattr(page, f"has_{verb}_permission")(request))
+    row = (None,) if isinstance(page, InlineModelAdmin) else ()
+    return bool(getattr(page, f"has_{verb}_permission")(request, *row))
 
 
 def admin_pages() -> list[ModelAdmin[Any]]:
@@ -106,6 +116,11 @@ def permission_page() -> str:
         [f"`{page.opts.label_lower}`", *(_code(admin_asks(page, verb)) for verb in VERBS), _actions(page)]
         for page in admin_pages()
     ]
+    groups = [
+        [f"`{model}`", *(GROUPS.get(letter, "–") for letter in letters)]
+        for model, letters in sorted(FIRST_GROUPS.items())
+        if letters != "----"
+    ]
     tasks = [
         [f"`{task.name}`", _code(task.permission or "superusers"), "members" if task.members else "–"]
         for task in product_tasks()
@@ -117,6 +132,9 @@ def permission_page() -> str:
             *_table(["Operation", "Role in the fleet", "Permission of staff", "Own"], api),
             "\n## The admin\n",
             *_table(["Page", *(f"To {verb}" for verb in VERBS), "Actions ask for"], pages),
+            "\n## Groups",
+            GROUPS_TEXT,
+            *_table(["Rows of", *(f"To {verb}" for verb in VERBS)], groups),
             "\n## Tasks",
             TASKS_TEXT,
             *_table(["Task", "Permission", "Without it"], tasks),

@@ -1,4 +1,4 @@
-"""Retention settings, one page for superusers; and the archives of positions, for users who may see positions."""
+"""Retention settings, one page; and the archives of positions."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def setting_behind(field: str) -> Any:
     if field.endswith("_days") and field.removesuffix("_days") in settings.RETENTION_DAYS:
         return settings.RETENTION_DAYS[field.removesuffix("_days")]
     behind = {
+        "archive_positions": settings.ARCHIVE_POSITIONS,
         "duplicate_meters": settings.DUPLICATE_POSITION_METERS,
         "duplicate_seconds": settings.DUPLICATE_POSITION_SECONDS,
         "business_hours": settings.BUSINESS_HOURS,
@@ -49,7 +50,7 @@ class RetentionSettingsAdmin(ModelAdmin):
             gettext_lazy("Positions"),
             {
                 "fields": (("positions_days", "archive_positions"), ("archives_days", "device_days_days")),
-                "description": gettext_lazy("While a field is empty, what is shown in grey holds (the environment)."),
+                "description": gettext_lazy("A field left empty follows the environment, whose value is shown."),
             },
         ),
         (
@@ -75,15 +76,6 @@ class RetentionSettingsAdmin(ModelAdmin):
         ),
     )
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_view_permission(request)
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -93,7 +85,10 @@ class RetentionSettingsAdmin(ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> RetentionSettings | None:
-        return retention_settings() if object_id == "1" else None
+        if object_id != "1":
+            return None
+        kept = retention_settings()
+        return kept if self.has_change_permission(request, kept) else _with_settings_behind(kept)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:tasks_app_retentionsettings_change", args=[1]))
@@ -102,13 +97,22 @@ class RetentionSettingsAdmin(ModelAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         for name, field in form.base_fields.items():
             behind = setting_behind(name)
-            if behind not in (None, ""):
+            if behind not in (None, "") and not isinstance(behind, bool):
                 field.widget.attrs["placeholder"] = behind if isinstance(behind, str) else number_format(behind)
-        default = _("As the environment says: %(value)s") % {
-            "value": _("yes") if settings.ARCHIVE_POSITIONS else _("no")
-        }
-        form.base_fields["archive_positions"].widget.choices[0] = ("unknown", default)
+        if "archive_positions" in form.base_fields:
+            default = _("As the environment says: %(value)s") % {
+                "value": _("yes") if settings.ARCHIVE_POSITIONS else _("no")
+            }
+            form.base_fields["archive_positions"].widget.choices[0] = ("unknown", default)
         return form
+
+
+def _with_settings_behind(kept: RetentionSettings) -> RetentionSettings:
+    """The values that hold, for readers, who have no fields with a placeholder."""
+    for field in kept._meta.fields:
+        if getattr(kept, field.name) in (None, ""):
+            setattr(kept, field.name, setting_behind(field.name))
+    return kept
 
 
 @admin.register(PositionArchive)

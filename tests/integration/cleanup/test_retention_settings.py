@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from uuid import uuid4
@@ -36,6 +37,7 @@ from tasks_app.queries.retention import days_to_keep
 from tasks_app.queries.storage import storage_forecast
 from tasks_app.services.cleanup.history import remove_old_history
 from tasks_app.services.cleanup.storage import sample_storage
+from tests.support.rights import give
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 10, 3, tzinfo=UTC)
@@ -152,7 +154,26 @@ def test_old_notifications_go_with_their_deliveries_unless_they_are_still_to_be_
 # --- The admin's page ---
 
 
-def test_only_superusers_see_and_change_the_settings(client, make_user, staff):
+def test_the_permission_to_view_opens_the_settings_and_changes_nothing(client, make_user):
+    url = reverse(SETTINGS, args=[1])
+    client.force_login(give(make_user(is_staff=True), "tasks_app.view_retentionsettings"))
+    page = client.get(url).content.decode()
+    # 90 days is the environment's value: without fields there is no placeholder to show it.
+    assert "90" in re.findall(r'class="readonly[^>]*>\s*(\w+)\s*<', page)
+    assert 'name="_save"' not in page
+    assert f'href="{url}"' in client.get(reverse("admin:index")).content.decode()
+    assert client.post(url, {"events_days": 5}).status_code == 403
+    assert not RetentionSettings.objects.exists()
+
+
+def test_the_permission_to_change_changes_the_settings(client, make_user):
+    client.force_login(give(make_user(is_staff=True), "tasks_app.change_retentionsettings"))
+    data = {"events_days": "5", "archive_positions": "unknown"}
+    assert client.post(reverse(SETTINGS, args=[1]), data).status_code == 302
+    assert days_to_keep("events") == 5
+
+
+def test_staff_without_permission_neither_see_nor_change_the_settings(client, make_user, staff):
     url = reverse(SETTINGS, args=[1])
     client.force_login(make_user(is_staff=True))
     assert client.get(url).status_code == 403

@@ -1,0 +1,29 @@
+"""The pages behind an address that does not exist, or may not be opened, or a form that is not accepted."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+def not_found_page(request: HttpRequest) -> HttpResponse:
+    return _page(request, "tasks_app/errors/not_found.html", _("There is nothing at this address"), 404)
+
+
+def forbidden_page(request: HttpRequest) -> HttpResponse:
+    return _page(request, "tasks_app/errors/forbidden.html", _("You may not do this"), 403)
+
+
+def form_refused(request: HttpRequest) -> HttpResponse:
+    """The answer to a form without the token of its browser."""
+    return _page(request, "tasks_app/errors/form_refused.html", _("The form was not accepted"), 403)
+
+
+def _page(request: HttpRequest, template: str, title: str, status: int) -> HttpResponse:
+    """The page with the side bar for staff, and with the way to the log-in for all others."""
+    is_staff = admin.site.has_permission(request)
+    layout = "admin/base_site.html" if is_staff else "unfold/layouts/unauthenticated.html"
+    context = {**admin.site.each_context(request), "title": title, "layout": layout, "is_staff": is_staff}
+    return render(request, template, context, status=status)

@@ -1,0 +1,68 @@
+"""Addresses that do not exist or may not be opened answer with a page that leads on; programs get JSON."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+UNKNOWN = ["/admin/no/such/page/", "/nowhere"]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("address", UNKNOWN)
+def test_an_unknown_address_keeps_the_side_bar_of_staff(page, settings, debug, address):
+    settings.DEBUG = debug
+    answer = page.get(address)
+    text = answer.content.decode()
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in text
+    assert address in text
+    assert f'href="{reverse("admin:tasks_app_device_changelist")}"' in text
+
+
+def test_an_unknown_address_leads_visitors_to_the_log_in(client, db):
+    text = client.get("/nowhere").content.decode()
+    assert f'href="{reverse("admin:login")}"' in text
+    assert "nav-sidebar" not in text
+
+
+def test_an_address_is_shown_as_text(page):
+    text = page.get("/<script>alert(1)</script>" + "x" * 10_000).content.decode()
+    assert "<script>alert(1)" not in text
+    assert "x" * 300 not in text
+
+
+def test_a_page_without_the_permission_names_the_account_and_the_way_on(make_user):
+    clerk = make_user(username="clerk", is_staff=True)
+    client = Client()
+    client.force_login(clerk)
+    answer = client.get(reverse("admin:tasks_app_device_changelist"))
+    text = answer.content.decode()
+    assert answer.status_code == 403
+    assert "You are logged in as clerk" in text
+    assert f'href="{reverse("admin:index")}"' in text
+    assert f'action="{reverse("admin:logout")}"' in text
+
+
+def test_it_says_so_in_the_language_of_the_reader(page):
+    text = page.get("/nowhere", headers={"Accept-Language": "pt-BR"}).content.decode()
+    assert "Não há nada neste endereço" in text
+
+
+def test_a_form_without_its_token_is_refused_with_advice(staff):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    answer = client.post(reverse("admin:tasks_app_fleet_add"), {"name": "Mine"})
+    assert answer.status_code == 403
+    assert "reload the page, and send the form again" in answer.content.decode()
+
+
+def test_programs_get_json(client, db):
+    assert client.get("/api/nowhere").json()["code"] == "not_found"
+
+
+def test_a_missing_slash_is_put_right(page):
+    assert page.get("/admin/tasks_app/device?q=van").headers["Location"] == "/admin/tasks_app/device/?q=van"
+    assert page.get("/admin").headers["Location"] == "/admin/"
