@@ -361,8 +361,6 @@ CHANNEL_TESTS_PER_10_MINUTES = env.int("CHANNEL_TESTS_PER_10_MINUTES", default=1
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("pt-br", _("Brazilian Portuguese"))]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
-USE_I18N = True
-USE_TZ = True
 
 # --- Files ------------------------------------------------------------------------------------------------------------
 
@@ -396,4 +394,3 @@ UNFOLD = ADMIN_THEME
 # --- Logs -------------------------------------------------------------------------------------------------------------
 
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=not DEBUG))
-SILENCED_SYSTEM_CHECKS: list[str] = []
