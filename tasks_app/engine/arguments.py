@@ -37,6 +37,15 @@ class ArgumentChecker:
         """Return the arguments of a call by the names of their parameters. Raises InvalidArguments."""
         return dict(self._named(args, kwargs))
 
+    def with_defaults(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by name, also those that were left to their defaults. Raises InvalidArguments."""
+        named = dict(self._named(args, kwargs))
+        if len(named) == len(self._parameters):
+            return named
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
     def _named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         """Return each argument with its parameter's name. Raises InvalidArguments for too few, too many or unknown ones."""
         if not kwargs and len(args) == len(self._parameters) and self._takes_plain_calls:

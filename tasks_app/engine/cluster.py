@@ -169,13 +169,12 @@ class Cluster:
     def _give_back_jobs(self, child: Child, slot: int, exit_code: int) -> None:
         """Kill the processes that the worker's task started, and ask housekeeping to recover its jobs."""
         _, consumer = self.slots.consumers()[slot]
-        # "none": no job is to blame for the end of the worker, its claims only waited.
         is_ours = self._draining and exit_code == -signal.SIGKILL
         note = {
             "queue": self.queue_of_slot[slot],
             "consumer": consumer,
             "reason": child.kill_reason or describe_exit(exit_code),
-            "job_id": (not is_ours and self.slots.job_id(slot)) or "none",
+            "running": [] if is_ours else self.slots.running(slot),
             "written": [] if is_ours else self.slots.being_written(slot),
         }
         self.slots.clear(slot)

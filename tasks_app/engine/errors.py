@@ -101,6 +101,12 @@ class TransactionLeftOpen(PermanentError):
     code = "transaction_left_open"
 
 
+class WrongBatchResult(PermanentError):
+    """A batch function returned something else than one result for each of its calls."""
+
+    code = "wrong_batch_result"
+
+
 class JobLost(EngineError):
     """The worker that ran the job died too often."""
 

@@ -103,7 +103,7 @@ class Housekeeping:
             death["consumer"],
             death["reason"],
             dead_after_seconds=dead_after_seconds,
-            job_id=death["job_id"],
+            running=death["running"],
             written=death.get("written", ()),
         )
         if requeued or ended:
@@ -124,7 +124,7 @@ class Housekeeping:
             return
         for name, consumers in silent.items():
             for consumer in consumers:
-                death = {"queue": name, "consumer": consumer, "reason": "its host went silent", "job_id": ""}
+                death = {"queue": name, "consumer": consumer, "reason": "its host went silent", "running": None}
                 self._recover(queues, death, engine_config().dead_after_seconds)
         if time.monotonic() - self._swept_at > SWEEP_SECONDS:
             self._swept_at = time.monotonic()
@@ -134,7 +134,7 @@ class Housekeeping:
         """Recover the jobs of consumers that have no heartbeat (Redis lost it) and have been idle for a while."""
         for name, queue in queues.items():
             for consumer in queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS):
-                death = {"queue": name, "consumer": consumer, "reason": "it has no heartbeat", "job_id": ""}
+                death = {"queue": name, "consumer": consumer, "reason": "it has no heartbeat", "running": None}
                 self._recover(queues, death, engine_config().dead_after_seconds)
 
     @staticmethod
@@ -154,7 +154,7 @@ def _read_note(line: bytes) -> dict[str, Any] | None:
     """Read a note of the supervisor; None for the end of a line whose beginning a killed process has read."""
     try:
         note = json.loads(line)
-        return note if isinstance(note, dict) and {"queue", "consumer", "reason", "job_id"} <= note.keys() else None
+        return note if isinstance(note, dict) and {"queue", "consumer", "reason", "running"} <= note.keys() else None
     except ValueError:
         logger.warning("half a note of a death: its jobs are given back when its heartbeat has been missing")
         return None

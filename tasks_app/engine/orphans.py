@@ -62,5 +62,5 @@ def _stale_consumers(queue: JobQueue, apply: bool) -> int:
     names = sorted(set(stale))
     for name in names if apply else []:
         dead_after = engine_config().dead_after_seconds
-        queue.recover(name, "it has no heartbeat", dead_after_seconds=dead_after, job_id="")
+        queue.recover(name, "it has no heartbeat", dead_after_seconds=dead_after, running=None)
     return len(names)

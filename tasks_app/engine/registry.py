@@ -16,6 +16,7 @@ from django.db import transaction
 
 from tasks_app.engine.arguments import ArgumentChecker
 from tasks_app.engine.backends import current_backend
+from tasks_app.engine.batches import MAX_BATCH_BYTES, MAX_BATCH_JOBS, BatchFunction
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, UnknownTask
@@ -26,6 +27,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 # (user, arguments by parameter name) -> whether a user without the permission may make this call.
 MemberRule = Callable[[Any, dict[str, Any]], bool]
+
+DEFAULT_MAX_BATCH = 100
 
 _registry: dict[str, Task[Any, Any]] = {}
 
@@ -47,6 +50,9 @@ class Task(Generic[P, R]):
         schedulable: bool,
         permission: str | None,
         members: MemberRule | None,
+        batch: BatchFunction | None,
+        max_batch: int,
+        max_batch_bytes: int,
     ) -> None:
         self.function = function
         self.name = name
@@ -54,6 +60,9 @@ class Task(Generic[P, R]):
         self.schedulable = schedulable
         self.permission = permission
         self.members = members
+        self.batch = batch
+        self.max_batch = max_batch
+        self.max_batch_bytes = max_batch_bytes
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -168,14 +177,21 @@ def task(
     schedulable: bool = False,
     permission: str | None = None,
     members: MemberRule | None = None,
+    batch: BatchFunction | None = None,
+    max_batch: int | None = None,
+    max_batch_bytes: int | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
     Only tasks with `schedulable=True` may be put on a schedule. A user who starts, schedules or repeats the task needs
     `permission` ("app_label.codename"; without one only superusers may), unless `members` permits this call to them.
-    Bounds of arguments are annotations: `Annotated[int, msgspec.Meta(ge=1)]`. Raises ImproperlyConfigured when another
-    function has the name already.
+    Bounds of arguments are annotations: `Annotated[int, msgspec.Meta(ge=1)]`.
+
+    `batch` makes it a batched task: where several jobs of it wait, up to `max_batch` of them (100) whose messages have
+    `max_batch_bytes` (1 MiB) at most are served by one call of `batch`, and the decorated function serves a single one.
+    Raises ImproperlyConfigured when another function has the name already, or for bounds that no batch can keep.
     """
+    _check_bounds(batch, max_batch, max_batch_bytes)
 
     def register(function: Callable[P, R]) -> Task[P, R]:
         registered = Task(
@@ -187,6 +203,9 @@ def task(
             schedulable=schedulable,
             permission=permission,
             members=members,
+            batch=batch,
+            max_batch=max_batch or DEFAULT_MAX_BATCH,
+            max_batch_bytes=max_batch_bytes or MAX_BATCH_BYTES,
         )
         known = _registry.setdefault(registered.name, registered)
         if known is not registered and known.function.__module__ != function.__module__:
@@ -194,6 +213,15 @@ def task(
         return registered
 
     return register
+
+
+def _check_bounds(batch: BatchFunction | None, max_batch: int | None, max_batch_bytes: int | None) -> None:
+    if batch is None and (max_batch is not None or max_batch_bytes is not None):
+        raise ImproperlyConfigured("max_batch and max_batch_bytes bound a batched task: give its function as batch=.")
+    if max_batch is not None and not 2 <= max_batch <= MAX_BATCH_JOBS:
+        raise ImproperlyConfigured(f"max_batch is {max_batch}: from 2 to {MAX_BATCH_JOBS}.")
+    if max_batch_bytes is not None and max_batch_bytes < 1:
+        raise ImproperlyConfigured(f"max_batch_bytes is {max_batch_bytes}: at least 1.")
 
 
 def _run_on_commit(callback: Callable[[], object]) -> None:
@@ -210,6 +238,11 @@ def get_task(name: str) -> Task[Any, Any]:
     if found is None or ("." in name and f"{found.function.__module__}.{found.function.__name__}" != name):
         raise UnknownTask(f"No task is registered as {name!r}.")
     return found
+
+
+def find_task(name: str) -> Task[Any, Any] | None:
+    """Return the task registered under exactly this name, None if there is none."""
+    return _registry.get(name)
 
 
 def parameter_names(name: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Memory that the processes of a cluster share without a lock: one slot per worker.
 
-The supervisor writes the worker's name and process id. The worker writes the id of the job it runs, the time at which the
-supervisor must kill it, the jobs whose rows it is writing, and its pulse. The slot of a dead worker no longer changes.
+The supervisor writes the worker's name and process id. The worker writes the id of the job it runs (all of a batch), the
+time at which the supervisor must kill it, the jobs whose rows it is writing, and its pulse. The slot of a dead worker no
+longer changes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import mmap
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from tasks_app.engine.batches import MAX_BATCH_JOBS
 
 _ID_CHARS = 36
 _NAME_CHARS = 96
@@ -26,9 +29,35 @@ _NO_JOB = b"\0" * _ID_CHARS
 _COUNT = struct.Struct("=I")
 # A worker writes the rows of so many jobs at once, at most.
 MAX_WRITTEN = 512
-_WRITTEN_BYTES = _COUNT.size + MAX_WRITTEN * _ID_CHARS
+# Behind the slots, two lists of ids for each: the jobs of a batch that runs, and the jobs whose rows are written.
+_BATCH_BYTES = _COUNT.size + MAX_BATCH_JOBS * _ID_CHARS
+_LISTS_BYTES = _BATCH_BYTES + _COUNT.size + MAX_WRITTEN * _ID_CHARS
 
 PULSE_SECONDS = 1.0
+
+
+class _IdList:
+    """A list of job ids in shared memory; it is read whole or not at all."""
+
+    def __init__(self, memory: mmap.mmap, start: int, max_ids: int) -> None:
+        self._memory = memory
+        self._start = start
+        self._max_chars = max_ids * _ID_CHARS
+
+    def write(self, job_ids: Iterable[str]) -> None:
+        ids = "".join(job_ids).encode()[: self._max_chars]
+        start = self._start + _COUNT.size
+        self._memory[start : start + len(ids)] = ids
+        _COUNT.pack_into(self._memory, self._start, len(ids) // _ID_CHARS)
+
+    def clear(self) -> None:
+        _COUNT.pack_into(self._memory, self._start, 0)
+
+    def read(self) -> list[str]:
+        start = self._start + _COUNT.size
+        (count,) = _COUNT.unpack_from(self._memory, self._start)
+        text = self._memory[start : start + count * _ID_CHARS].decode("ascii", "replace")
+        return [text[at : at + _ID_CHARS] for at in range(0, len(text), _ID_CHARS)]
 
 
 class Slots:
@@ -36,7 +65,7 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.memory = mmap.mmap(-1, (_LAYOUT.size + _WRITTEN_BYTES) * count)
+        self.memory = mmap.mmap(-1, (_LAYOUT.size + _LISTS_BYTES) * count)
 
     def prepare(self, index: int, consumer: str) -> None:
         """Assign the slot to the consumer of this name; call before forking, for the worker may write at once."""
@@ -49,7 +78,8 @@ class Slots:
     def clear(self, index: int) -> None:
         """Free the slot."""
         _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0)
-        WorkerSlot(self, index).end_writing()
+        for ids in _lists(self, index):
+            ids.clear()
 
     def consumers(self) -> dict[int, tuple[int, str]]:
         """Return index -> (process id, consumer name) of the slots in use."""
@@ -61,9 +91,15 @@ class Slots:
         return found
 
     def job_id(self, index: int) -> str:
-        """Return the id of the job that this worker runs, "" for none."""
+        """Return the id of the job that this worker runs, the first one of a batch, "" for none."""
         base = index * _LAYOUT.size
         return self.memory[base + _JOB_AT : base + _NAME_AT].rstrip(b"\0").decode()
+
+    def running(self, index: int) -> list[str]:
+        """Return the ids of the jobs that this worker runs: one, or those of a batch."""
+        first = self.job_id(index)
+        batch = _lists(self, index)[0].read()
+        return batch if first in batch else [first] * bool(first)
 
     def kill_at(self, index: int) -> float:
         """Return the time (time.monotonic) at which this worker must be killed, 0 for never."""
@@ -75,10 +111,7 @@ class Slots:
 
     def being_written(self, index: int) -> list[str]:
         """Return the ids of the jobs whose rows this worker is writing."""
-        base = _written_at(self, index)
-        (count,) = _COUNT.unpack_from(self.memory, base)
-        text = self.memory[base + _COUNT.size : base + _COUNT.size + count * _ID_CHARS].decode("ascii", "replace")
-        return [text[start : start + _ID_CHARS] for start in range(0, len(text), _ID_CHARS)]
+        return _lists(self, index)[1].read()
 
 
 class WorkerSlot:
@@ -88,12 +121,26 @@ class WorkerSlot:
         self._memory = slots.memory
         self._base = index * _LAYOUT.size
         self._job_at = slice(self._base + _JOB_AT, self._base + _NAME_AT)
-        self._written_at = _written_at(slots, index)
+        self._batch, self._written = _lists(slots, index)
+        self._is_batch = False
 
-    def begin(self, job_id: str, kill_at: float) -> None:
-        """Name the job that runs now, and when the supervisor must kill this process (time.monotonic)."""
-        self._memory[self._job_at] = job_id.encode()[:_ID_CHARS].ljust(_ID_CHARS, b"\0")
-        _TIME.pack_into(self._memory, self._base, kill_at)
+    def begin(self, job_ids: Sequence[str], kill_at: float) -> None:
+        """Name the jobs that run now, several of a batch, and when the supervisor must kill this process (time.monotonic).
+
+        If this process dies, each of them lost a worker.
+        """
+        if self._is_batch:
+            # Forgets a batch before the next job is named.
+            self._batch.clear()
+        self._is_batch = len(job_ids) > 1
+        if self._is_batch:
+            self._batch.write(job_ids)
+        self._memory[self._job_at] = job_ids[0].encode()[:_ID_CHARS].ljust(_ID_CHARS, b"\0")
+        self.kill_at(kill_at)
+
+    def kill_at(self, time_at: float) -> None:
+        """Note when the supervisor must kill this process (time.monotonic)."""
+        _TIME.pack_into(self._memory, self._base, time_at)
 
     def end(self) -> None:
         """Name no job any more."""
@@ -102,22 +149,22 @@ class WorkerSlot:
 
     def begin_writing(self, job_ids: Iterable[str]) -> None:
         """Name the jobs whose rows are being written: if this process dies of it, one of them is to blame."""
-        ids = "".join(job_ids).encode()[: MAX_WRITTEN * _ID_CHARS]
-        start = self._written_at + _COUNT.size
-        self._memory[start : start + len(ids)] = ids
-        _COUNT.pack_into(self._memory, self._written_at, len(ids) // _ID_CHARS)
+        self._written.write(job_ids)
 
     def end_writing(self) -> None:
         """Name no rows any more."""
-        _COUNT.pack_into(self._memory, self._written_at, 0)
+        self._written.clear()
 
     def pulse(self) -> None:
         """Note that the process runs."""
         _TIME.pack_into(self._memory, self._base + _PULSE_AT, time.monotonic())
 
 
-def _written_at(slots: Slots, index: int) -> int:
-    return slots.count * _LAYOUT.size + index * _WRITTEN_BYTES
+def _lists(slots: Slots, index: int) -> tuple[_IdList, _IdList]:
+    """Return the lists of this slot: jobs of the batch that runs, jobs whose rows are written."""
+    start = slots.count * _LAYOUT.size + index * _LISTS_BYTES
+    written = _IdList(slots.memory, start + _BATCH_BYTES, MAX_WRITTEN)
+    return _IdList(slots.memory, start, MAX_BATCH_JOBS), written
 
 
 class Pulse(threading.Thread):

@@ -117,10 +117,11 @@ class JobQueue:
             arguments += (claim.priority, claim.stream_id, claim.job_id)
         return self._run("release", self.keys.streams, arguments)
 
-    def progress(self, claim: ClaimedAttempt, progress: dict[str, Any] | None) -> int:
-        """Write progress; return 1 if cancellation was requested, -1 if the attempt lost its job, else 0."""
+    def progress(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> list[int]:
+        """Write progress; return for each attempt 1 if cancellation was requested, -1 if it lost its job, else 0."""
         text = json.dumps(progress) if progress else ""
-        return self._run("progress", [self.keys.job(claim.job_id)], [claim.stream_id, text])
+        keys = [self.keys.job(claim.job_id) for claim in claims]
+        return self._run("progress", keys, [text, *(claim.stream_id for claim in claims)])
 
     # --- Control ---
 
@@ -170,11 +171,17 @@ class JobQueue:
         return moved, None if next_ms < 0 else next_ms / 1000
 
     def recover(
-        self, consumer: str, reason: str, *, dead_after_seconds: float, job_id: str, written: Sequence[str] = ()
+        self,
+        consumer: str,
+        reason: str,
+        *,
+        dead_after_seconds: float,
+        running: Sequence[str] | None,
+        written: Sequence[str] = (),
     ) -> tuple[int, int]:
         """Return a dead consumer's jobs to the queue; return (requeued, ended).
 
-        A loss counts for `job_id`, the job it ran ("" if unknown), and for `written`, the jobs whose rows it was writing.
+        A loss counts for `running`, the jobs it ran (None if unknown), and for `written`, the jobs whose rows it was writing.
         """
         keys = [*self.keys.streams, self.keys.delayed, self.keys.ended, self.keys.beats, self.keys.consumers]
         config = self._config
@@ -186,7 +193,7 @@ class JobQueue:
                 reason,
                 config.max_worker_losses,
                 int(dead_after_seconds * 1000),
-                job_id,
+                "*" if running is None else ",".join(running),
                 RECOVER_LIMIT,
                 *written,
             ]

@@ -8,7 +8,8 @@
         assert jobs.finished[0].state == "succeeded"
 
 A job runs where it is enqueued, all its attempts at once and without waiting in between. A job with a countdown or eta waits
-in `jobs.waiting` until `run_waiting()`. An error of a task does not reach the caller, as in production; it is on the job.
+in `jobs.waiting` until `run_waiting()`. Jobs of a batched task run one by one, through the function of one call. An error of a
+task does not reach the caller, as in production; it is on the job.
 """
 
 from __future__ import annotations

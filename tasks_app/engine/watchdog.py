@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.errors import JobCancelled, JobInterrupted, JobTimeout
 from tasks_app.engine.worker import Worker
-from tasks_app.engine.worker_jobs import RunningAttempt
+from tasks_app.engine.worker_jobs import RunningCall
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Watchdog(threading.Thread):
         self._jobs = worker.jobs
         self._main_thread = threading.main_thread().ident
         self._polled_at = 0.0
-        # The attempt looked at last, and what was done about it.
-        self._watched: RunningAttempt | None = None
+        # The call looked at last, and what was done about it.
+        self._watched: RunningCall | None = None
         self._cancelled_at: float | None = None
         self._has_interrupted = False
 
@@ -49,14 +49,14 @@ class Watchdog(threading.Thread):
         self.start()
 
     def _raise_in_task(self, signum: int, frame: FrameType | None) -> None:
-        """Raise the interrupt of the running attempt, in the main thread and only inside the task's function."""
+        """Raise the interrupt of the running call, in the main thread and only inside the task's function."""
         running = self._jobs.running
         if running and running.is_in_task and running.interrupt:
             error, running.interrupt = running.interrupt, None
             raise error
 
     def run(self) -> None:
-        """Look at the running attempt for ever."""
+        """Look at the running call for ever."""
         while True:
             is_busy = self._jobs.running is not None
             time.sleep(LOOK_SECONDS if is_busy else LONG_SECONDS)
@@ -81,33 +81,29 @@ class Watchdog(threading.Thread):
         if running is not self._watched:
             self._watched, self._cancelled_at, self._has_interrupted = running, None, False
         self._poll_cancellation(running)
-        timeout_seconds = running.attempt.timeout_seconds
+        timeout_seconds = running.first.timeout_seconds
         if self._cancelled_at and time.monotonic() - self._cancelled_at > COOPERATIVE_SECONDS:
             self._interrupt(running, JobCancelled("Cancelled while running."))
         elif elapsed > timeout_seconds:
             self._interrupt(running, JobTimeout(f"Ran longer than {timeout_seconds:g} s."))
 
-    def _poll_cancellation(self, running: RunningAttempt) -> None:
+    def _poll_cancellation(self, running: RunningCall) -> None:
         now = time.monotonic()
         if self._cancelled_at or now - self._polled_at < CANCEL_POLL_SECONDS or running is not self._jobs.running:
             return
         self._polled_at = now
-        answer = self._worker.queue.progress(running.attempt.claim, None)
-        if answer and running is self._jobs.running:
-            if answer < 0:
-                # This host was taken for dead, and another one has the job: stop, and store nothing.
-                self._worker.results.doubt_ownership()
-            running.is_cancelled = True
+        self._worker.ask(running)
+        if running.is_cancelled and running is self._jobs.running:
             self._cancelled_at = now
 
-    def _interrupt(self, running: RunningAttempt, error: JobInterrupted) -> None:
-        # Once per attempt: its finally blocks are not interrupted again; the supervisor kills it if it does not end.
+    def _interrupt(self, running: RunningCall, error: JobInterrupted) -> None:
+        # Once per call: its finally blocks are not interrupted again; the supervisor kills it if it does not end.
         if self._has_interrupted or running is not self._jobs.running or not running.is_in_task:
             return
         self._has_interrupted = True
         running.interrupt = error
         if isinstance(error, JobCancelled):
             kill_at = time.monotonic() + engine_config().kill_after_seconds
-            self._worker.slot.begin(running.attempt.claim.job_id, kill_at)
+            self._worker.slot.kill_at(kill_at)
         if self._main_thread:
             signal.pthread_kill(self._main_thread, signal.SIGUSR1)

@@ -4,9 +4,10 @@ A job leaves Redis only with its acknowledgement, so a worker may die anywhere. 
 acknowledgement. A long job holds no other back: the watchdog thread stores the results behind it and hands back the jobs
 behind it (see `watchdog.py`).
 
-One job goes through here in this order: `turn` (fetch a batch, leave out jobs that have a row) > `_run_waiting` > `_run_one`
+One job goes through here in this order: `turn` (fetch a batch, leave out jobs that have a row) > `_run_waiting` > `_run_next`
 (`_call` runs the task, `_try` catches its errors) > back to the queue for a retry, or to `results.flush` (rows, then
-acknowledgement).
+acknowledgement). Jobs of a batched task go through it several at a time, and one by one where their call raises
+(`_run_again`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.batch_attempts import run_batch
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
@@ -34,8 +36,8 @@ from tasks_app.engine.database import (
     is_transaction_open,
     require_database,
 )
-from tasks_app.engine.errors import JobInterrupted, TransactionLeftOpen
-from tasks_app.engine.failures import is_cancellation
+from tasks_app.engine.errors import JobCancelled, JobInterrupted, TransactionLeftOpen
+from tasks_app.engine.failures import describe, is_cancellation
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.records import job_store
 from tasks_app.engine.results import ResultWriter
@@ -44,7 +46,7 @@ from tasks_app.engine.slots import Slots, WorkerSlot
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
 from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
-from tasks_app.engine.worker_jobs import RunningAttempt, WorkerJobs
+from tasks_app.engine.worker_jobs import RunningCall, WorkerJobs
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +72,8 @@ class Worker:
         self.results = ResultWriter(self.queue, self.jobs, self.slot)
         self.stopping = False
         self._average_seconds = BATCH_SECONDS
+        # Of a batched task, so many jobs are fetched however long they take.
+        self._least_claims = 1
         self._must_reconcile = True
         self._reconciled_at = 0.0
         self._must_check_database = False
@@ -145,7 +149,7 @@ class Worker:
         return fetched
 
     def _batch_size(self) -> int:
-        return max(1, min(MAX_BATCH, int(BATCH_SECONDS / max(self._average_seconds, 1e-6))))
+        return max(self._least_claims, min(MAX_BATCH, int(BATCH_SECONDS / max(self._average_seconds, 1e-6))))
 
     def _without_stored(self, claims: list[ClaimedAttempt]) -> list[ClaimedAttempt]:
         """Acknowledge the jobs that have a row, without running them again; return the others.
@@ -169,8 +173,7 @@ class Worker:
             running = self.jobs.begin_next(self.queue.name, flush=self.results.flush)
             if running is None:
                 break
-            self._run_one(running)
-            ran += 1
+            ran += self._run_next(running)
         self.results.flush()
         reset_queries()
         return ran
@@ -187,7 +190,7 @@ class Worker:
         with self.jobs.lock:
             if self.jobs.waiting:
                 self.queue.release(list(self.jobs.waiting))
-                self.jobs.waiting.clear()
+                self.jobs.drop_waiting()
 
     def shut_down(self) -> None:
         """Store the last results and hand back the jobs that have not begun."""
@@ -198,71 +201,125 @@ class Worker:
             reason = storable_text(error)
             logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", reason)
 
-    # --- One attempt ---
+    # --- One call: of one attempt, or of a batch ---
 
-    def _run_one(self, running: RunningAttempt) -> None:
-        """Run the attempt, then keep its result for the next flush, or put its job back for a retry."""
-        attempt = running.attempt
+    def _run_next(self, running: RunningCall) -> int:
+        """Run the call, then keep the results for the next flush, or put jobs back; return how many attempts ended."""
+        if len(running.attempts) > 1 and self._was_cancelled(running):
+            return self._run_again(running, "Cancelled before it started.")
         job = self._current_job(running)
         self._try(running, job)
         set_current_job(None)
-        if attempt.error is not None and is_transaction_open():
+        if running.error is not None and is_transaction_open():
             # Rows of ended jobs would be written into it.
             close_connections()
         self.slot.end()
-        if attempt.error is not None and issubclass(type(attempt.error), TROUBLE) and is_database_away():
-            # Not the job's fault: the claim stays, and the same attempt runs again when the database is back.
-            logger.warning("job %s waits for the database: %s", attempt.claim.job_id, storable_text(attempt.error))
-            self.jobs.running = None
-            raise attempt.error
-        attempt.progress = job.last_progress
-        attempt.finished_at = datetime.now(UTC)
-        elapsed = time.monotonic() - running.began
-        self._average_seconds += 0.2 * (elapsed - self._average_seconds)
+        self._raise_if_database_is_away(running)
+        self._note_duration(running)
+        if running.error is not None and not all(attempt.failed for attempt in running.attempts):
+            return self._run_again(running, "Cancelled while running.")
         with self.jobs.lock:
             self.jobs.running = None
-            if not self._put_back_for_retry(attempt):
-                self.jobs.done.append(attempt)
-        if attempt.error is not None:
-            self._clean_up_after_error(attempt)
+            for attempt in running.attempts:
+                attempt.progress, attempt.log_lines = job.last_progress, running.first.log_lines
+                self._keep(attempt)
+        for attempt in running.attempts:
+            if attempt.error is not None:
+                self._clean_up_after_error(attempt)
+        return len(running.attempts)
 
-    def _try(self, running: RunningAttempt, job: CurrentJob) -> None:
+    def _keep(self, attempt: Attempt) -> None:
+        attempt.finished_at = datetime.now(UTC)
+        if not self._put_back_for_retry(attempt):
+            self.jobs.done.append(attempt)
+
+    def _was_cancelled(self, running: RunningCall) -> bool:
+        """Return whether one of these jobs was cancelled, or taken over, while it waited in this worker's hands."""
+        try:
+            self.ask(running)
+        except redis.RedisError:
+            self.jobs.running = None
+            raise
+        return running.is_cancelled
+
+    def _run_again(self, running: RunningCall, reason: str) -> int:
+        """Put the jobs of a batch at the head of those that wait: without the cancelled ones, or divided if none was.
+
+        Returns how many ended.
+        """
+        rest = [attempt for attempt in running.attempts if attempt.claim.stream_id not in running.cancelled]
+        ended = [attempt for attempt in running.attempts if attempt.claim.stream_id in running.cancelled]
+        if not ended:
+            error = describe(running.error or JobCancelled())
+            words = running.first.claim.task, len(rest), error.error_class, error.error_message
+            logger.info("a batch of %s with %d jobs is tried again in halves: %s: %s", *words)
+        with self.jobs.lock:
+            self.jobs.running = None
+            self.jobs.put_back(rest, divided=not ended)
+            for attempt in ended:
+                attempt.fail(JobCancelled(reason))
+                self._keep(attempt)
+        if issubclass(type(running.error), (JobInterrupted, *TROUBLE)):
+            close_connections()
+        return len(ended)
+
+    def _raise_if_database_is_away(self, running: RunningCall) -> None:
+        """Raise the error of a call that failed since the database is away: the claims stay, and run again when it is back."""
+        errors = (running.error, *(attempt.error for attempt in running.attempts))
+        trouble = next((error for error in errors if issubclass(type(error), TROUBLE)), None)
+        if trouble is not None and is_database_away():
+            # Not the jobs' fault.
+            logger.warning("job %s waits for the database: %s", running.first.claim.job_id, storable_text(trouble))
+            self.jobs.running = None
+            raise trouble
+
+    def _note_duration(self, running: RunningCall) -> None:
+        jobs, task = len(running.attempts), running.first.task
+        elapsed = (time.monotonic() - running.began) / jobs
+        self._average_seconds += 0.2 * (elapsed - self._average_seconds)
+        # Twice what went together: the bounds of a batch may have let in fewer than were fetched.
+        self._least_claims = min(task.max_batch, 2 * jobs) if task and task.batch else 1
+
+    def _try(self, running: RunningCall, job: CurrentJob) -> None:
         """Run the task and note how it ended. Raises nothing, neither an error of the task nor an interrupt that comes late.
 
         A failure is described while the slot still names the job: if the str() of its exception ends the process, or
         does not end, that counts as a loss of this job.
         """
-        attempt = running.attempt
         try:
             try:
                 self._call(running, job)
             except BaseException as error:  # noqa: BLE001 - a task may raise anything
-                attempt.fail(error)
+                running.fail(error)
             running.is_in_task = False
         except BaseException as error:  # noqa: BLE001 - an interrupt between two of these lines
             running.is_in_task = False
-            if attempt.error is None or attempt.failed is None:
-                attempt.fail(error)
+            if running.error is None or running.first.failed is None:
+                running.fail(error)
 
-    def _call(self, running: RunningAttempt, job: CurrentJob) -> None:
+    def _call(self, running: RunningCall, job: CurrentJob) -> None:
         """Run the task's function as the current job. An interrupt from the watchdog can only be raised inside of it."""
-        attempt = running.attempt
-        attempt.open()
-        job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
-        kill_at = running.began + attempt.timeout_seconds + engine_config().kill_after_seconds
-        self.slot.begin(attempt.claim.job_id, kill_at)
+        attempts, first = running.attempts, running.first
+        if first.task is None:
+            first.open()
+        job.requested_by_id = first.payload.requested_by_id if first.payload else None
+        kill_at = running.began + first.timeout_seconds + engine_config().kill_after_seconds
+        self.slot.begin([attempt.claim.job_id for attempt in attempts], kill_at)
         set_current_job(job)
         running.is_in_task = True
-        attempt.run()
+        if len(attempts) == 1:
+            first.run()
+        else:
+            run_batch(attempts)
         if is_transaction_open():
             raise TransactionLeftOpen("The task ended inside a transaction, which was rolled back.")
 
-    def _current_job(self, running: RunningAttempt) -> CurrentJob:
-        claim = running.attempt.claim
+    def _current_job(self, running: RunningCall) -> CurrentJob:
+        claim = running.first.claim
 
         def report(progress: dict[str, Any]) -> None:
-            if not running.is_cancelled and self.queue.progress(claim, progress) == 1:
-                running.is_cancelled = True
+            if not running.is_cancelled:
+                self.ask(running, progress)
 
         return CurrentJob(
             job_id=claim.job_id,
@@ -270,8 +327,16 @@ class Worker:
             attempt=claim.attempt,
             report_progress=report,
             is_cancelled=lambda: running.is_cancelled,
-            log_lines=running.attempt.log_lines,
+            log_lines=running.first.log_lines,
         )
+
+    def ask(self, running: RunningCall, progress: dict[str, Any] | None = None) -> None:
+        """Report progress of the running jobs, and note which of them were cancelled or taken over."""
+        answers = self.queue.progress(running.claims, progress)
+        if -1 in answers:
+            # This host was taken for dead, and another one has the job: stop, and store nothing.
+            self.results.doubt_ownership()
+        running.note_answers(answers)
 
     def _put_back_for_retry(self, attempt: Attempt) -> bool:
         if attempt.error is None or attempt.task is None or is_cancellation(attempt.error):

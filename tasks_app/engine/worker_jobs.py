@@ -6,30 +6,61 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.batch_attempts import share_secrets, take_next
+from tasks_app.engine.batches import Halves
+from tasks_app.engine.errors import JobInterrupted, WrongBatchResult
 from tasks_app.engine.streams import ClaimedAttempt
 
 
-class RunningAttempt:
-    """The attempt that runs now. The watchdog keeps a reference to it, so that its decisions never reach the next one."""
+class RunningCall:
+    """The call that runs now, of one attempt or of a batch.
 
-    __slots__ = ("attempt", "began", "interrupt", "is_cancelled", "is_in_task")
+    The watchdog keeps a reference to it, so that its decisions never reach the next one.
+    """
 
-    def __init__(self, attempt: Attempt) -> None:
-        self.attempt = attempt
+    __slots__ = ("attempts", "began", "cancelled", "error", "interrupt", "is_cancelled", "is_in_task")
+
+    def __init__(self, attempts: list[Attempt]) -> None:
+        self.attempts = attempts
         # time.monotonic()
         self.began = time.monotonic()
         self.is_cancelled = False
+        # Stream ids of the attempts that were cancelled or taken over.
+        self.cancelled: set[str] = set()
         # True while the main thread is inside the task's function, the only place where `interrupt` may be raised.
         self.is_in_task = False
         self.interrupt: JobInterrupted | None = None
+        # Raised by the call. Errors of single attempts of a batch are kept there.
+        self.error: BaseException | None = None
+
+    @property
+    def first(self) -> Attempt:
+        """The attempt after which the call is named."""
+        return self.attempts[0]
+
+    @property
+    def claims(self) -> list[ClaimedAttempt]:
+        """The claims of all its attempts."""
+        return [attempt.claim for attempt in self.attempts]
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the error of the call: that of its only attempt, while those of a batch are tried again."""
+        self.error = error
+        if len(self.attempts) == 1 or type(error) is WrongBatchResult:
+            for attempt in self.attempts:
+                attempt.fail(error)
+
+    def note_answers(self, answers: list[int]) -> None:
+        """Note what Redis answered for each claim: 1 cancellation was requested, -1 another attempt owns the job."""
+        found = {claim.stream_id for claim, answer in zip(self.claims, answers, strict=True) if answer}
+        self.cancelled |= found
+        self.is_cancelled = self.is_cancelled or bool(found)
 
 
 class WorkerJobs:
-    """Claims that wait, the attempt that runs, and attempts that ended and whose rows are not written.
+    """Claims that wait, the call that runs, and attempts that ended and whose rows are not written.
 
     `lock` may be held around several steps: the rows of `done` are written under it.
     """
@@ -37,21 +68,25 @@ class WorkerJobs:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.waiting: deque[ClaimedAttempt] = deque()
-        self.running: RunningAttempt | None = None
+        self.running: RunningCall | None = None
         self.done: list[Attempt] = []
+        self._halves = Halves()
 
     def add(self, claims: Iterable[ClaimedAttempt]) -> None:
         """Queue claims behind those that wait."""
         with self.lock:
             self.waiting.extend(claims)
 
-    def drop_waiting(self) -> None:
-        """Forget the claims that wait; Redis still lists them as this worker's."""
+    def drop_waiting(self) -> list[ClaimedAttempt]:
+        """Forget the claims that wait and return them; Redis still lists them as this worker's."""
         with self.lock:
+            dropped = list(self.waiting)
             self.waiting.clear()
+            self._halves.sizes.clear()
+            return dropped
 
-    def begin_next(self, queue_name: str, *, flush: Callable[[], None]) -> RunningAttempt | None:
-        """Make the first waiting claim the running attempt; None when none waits.
+    def begin_next(self, queue_name: str, *, flush: Callable[[], None]) -> RunningCall | None:
+        """Make the first waiting claim the running call, with those that one call serves with it; None when none waits.
 
         A job that a worker died with may kill this one, too: `flush` first stores the results of the jobs before it.
         """
@@ -60,5 +95,14 @@ class WorkerJobs:
                 flush()
             if not self.waiting:
                 return None
-            self.running = RunningAttempt(Attempt(queue_name, self.waiting.popleft(), datetime.now(UTC)))
+            attempts = take_next(queue_name, self.waiting, self._halves)
+            if len(attempts) > 1:
+                share_secrets(attempts)
+            self.running = RunningCall(attempts)
             return self.running
+
+    def put_back(self, attempts: list[Attempt], *, divided: bool) -> None:
+        """Put attempts of a batch at the head of the claims that wait: to run again in two halves, or together."""
+        with self.lock:
+            self.waiting.extendleft(attempt.claim for attempt in reversed(attempts))
+            (self._halves.divide if divided else self._halves.repeat)(len(attempts))

@@ -159,7 +159,7 @@ def test_slots_tell_who_does_what_until_when():
     assert slots.consumers() == {}
     slots.assign(1, 4711)
     job_id = str(uuid.uuid4())
-    slot.begin(job_id, 12.5)
+    slot.begin([job_id], 12.5)
     assert slots.consumers() == {1: (4711, "host:1:positions:1:abc")}
     assert (slots.job_id(1), slots.kill_at(1)) == (job_id, 12.5)
     slot.end()

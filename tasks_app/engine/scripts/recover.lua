@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Gives the jobs of a dead consumer back to the queue, each as a new entry, and forgets the consumer.
 -- KEYS high, normal, low, delayed, ended, beats, consumers
--- ARGV job_prefix, consumer, reason, max_losses, dead_after_ms (0: certainly dead), job it was on ('' unknown: all), limit,
+-- ARGV job_prefix, consumer, reason, max_losses, dead_after_ms (0: certainly dead), ids of the jobs it ran, with commas between
+--      ('' none, '*' unknown: all), limit,
 --      then the jobs whose rows it was writing
 -- Returns {requeued, ended, 1 when all is done}
 local consumer, reason = ARGV[2], ARGV[3]
@@ -24,6 +25,10 @@ local function requeue(stream, key, id)
 end
 
 local requeued, ended, full = 0, 0, false
+local ran = {}
+for id in string.gmatch(ARGV[6], '[^,]+') do
+  ran[id] = true
+end
 local written = {}
 for i = 8, #ARGV do
   written[ARGV[i]] = true
@@ -44,7 +49,7 @@ local function take_back(stream, sid)
     ended = ended + 1
     return
   end
-  if job[1] ~= 'running' or (ARGV[6] ~= '' and ARGV[6] ~= id and not written[id]) then
+  if job[1] ~= 'running' or not (ARGV[6] == '*' or ran[id] or written[id]) then
     -- It only waited in the dead worker's hands: that is no attempt. Or it had ended there, and may be stored: 'rec'
     -- makes the next worker look.
     if job[1] == 'running' then

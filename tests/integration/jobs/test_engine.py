@@ -244,7 +244,7 @@ def test_it_gives_a_dead_consumers_jobs_back_and_fences_the_dead(run_jobs):
     job_id = probe.probe_note.delay("once")
     queue = JobQueue("positions", client())
     dead = queue.fetch("dead", 10).claims
-    assert queue.recover("dead", "was killed", dead_after_seconds=0, job_id="") == (1, 0)
+    assert queue.recover("dead", "was killed", dead_after_seconds=0, running=None) == (1, 0)
     assert queue.finish([(dead[0], JobState.SUCCEEDED)]) == 0
     run_jobs()
     assert Job.objects.get(pk=job_id).attempt_count == 2
@@ -258,7 +258,7 @@ def test_it_fails_a_job_that_lost_three_workers(run_jobs):
         make_due("positions")
         queue.promote()
         queue.fetch("dead", 10)
-        queue.recover("dead", "was killed by SIGSEGV", dead_after_seconds=0, job_id=str(job_id))
+        queue.recover("dead", "was killed by SIGSEGV", dead_after_seconds=0, running=[str(job_id)])
     run_jobs()
     job = Job.objects.get(pk=job_id)
     assert (job.state, job.error_class) == ("failed", "JobLost")
@@ -270,7 +270,7 @@ def test_it_does_not_blame_the_jobs_that_only_waited_in_a_dead_workers_batch(run
     job_ids = [probe.probe_note.delay(str(number)) for number in range(3)]
     queue = JobQueue("positions", client())
     queue.fetch("dead", 10)
-    queue.recover("dead", "was killed", dead_after_seconds=0, job_id=str(job_ids[0]))
+    queue.recover("dead", "was killed", dead_after_seconds=0, running=[str(job_ids[0])])
     run_jobs()
     counts = [Job.objects.get(pk=job_id).attempt_count for job_id in job_ids]
     assert counts == [2, 1, 1]
@@ -282,7 +282,7 @@ def test_it_does_not_run_again_what_has_a_stored_success(run_jobs):
     worker = Worker("positions", "dying", client())
     worker.queue.finish = lambda ended: 0  # dies between the commit and the acknowledgement
     worker.turn(None)
-    assert queue.recover("dying", "was killed", dead_after_seconds=0, job_id="") == (1, 0)
+    assert queue.recover("dying", "was killed", dead_after_seconds=0, running=None) == (1, 0)
     run_jobs()
     assert probe.ledger() == ["once"]
     assert waiting_jobs(queue) == 0

@@ -112,7 +112,7 @@ def test_the_jobs_of_a_dead_worker_are_given_back(run_jobs, queue, damage):
     bad, good = (str(probe.probe_note.delay(text)) for text in ("bad", "good"))
     queue.fetch("dead", 10)
     damage(queue.keys.job(bad))
-    queue.recover("dead", "was killed", dead_after_seconds=0, job_id=bad, written=[bad])
+    queue.recover("dead", "was killed", dead_after_seconds=0, running=[bad], written=[bad])
     run_jobs()
     assert Job.objects.get(pk=good).state == "succeeded"
 

@@ -35,8 +35,8 @@ def worker_with_jobs(consumer: str, count: int) -> Worker:
 def run_first(worker: Worker) -> str:
     """Run its first job; return the job id."""
     running = worker.jobs.begin_next("positions", flush=worker.results.flush)
-    worker._run_one(running)
-    return running.attempt.claim.job_id
+    worker._run_next(running)
+    return running.first.claim.job_id
 
 
 def run_and_store_first(worker: Worker) -> str:
@@ -51,8 +51,8 @@ def test_a_stored_success_is_not_run_again_when_its_worker_dies_on_the_next_job(
     first, second = probe.probe_note.delay("first"), probe.probe_note.delay("second")
     worker = worker_with_jobs("doomed", 2)
     assert run_and_store_first(worker) == str(first)
-    job_id = str(second) if on_job == "second" else "none"
-    assert queue.recover("doomed", "was killed", dead_after_seconds=0, job_id=job_id) == (2, 0)
+    running = [str(second)] if on_job == "second" else []
+    assert queue.recover("doomed", "was killed", dead_after_seconds=0, running=running) == (2, 0)
     run_jobs()
     assert probe.ledger() == ["first", "second"]
     assert dict(Job.objects.values_list("pk", "state")) == {first: "succeeded", second: "succeeded"}
@@ -62,7 +62,7 @@ def test_a_late_result_is_not_stored_once_the_job_was_taken_over(run_jobs, queue
     job_id = probe.probe_note.delay("twice")
     sleeper = worker_with_jobs("sleeper", 1)
     run_first(sleeper)
-    queue.recover("sleeper", "went silent", dead_after_seconds=0, job_id="")
+    queue.recover("sleeper", "went silent", dead_after_seconds=0, running=None)
     sleeper.results._answered_at = tuple(at - 60 for at in sleeper.results._answered_at)
     sleeper.results.flush()
     assert not Job.objects.exists()
@@ -125,8 +125,8 @@ def test_an_entry_without_its_job_is_dropped_and_the_reader_goes_on(run_jobs, qu
     assert client().xlen(queue.keys.streams[1]) == 0
 
 
-def note_of(consumer: str) -> dict[str, str]:
-    return {"queue": "positions", "consumer": consumer, "reason": "was killed", "job_id": "none"}
+def note_of(consumer: str) -> dict[str, object]:
+    return {"queue": "positions", "consumer": consumer, "reason": "was killed", "running": []}
 
 
 @pytest.fixture

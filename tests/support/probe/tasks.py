@@ -13,6 +13,7 @@ import time
 from tasks_app.engine import PermanentError, current_job, task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tests.support.probe import batched as batched
 from tests.support.probe import poison as poison
 
 

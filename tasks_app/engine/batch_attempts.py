@@ -1,0 +1,110 @@
+"""The attempts of a batch: which waiting claims go together, and their call. No I/O of its own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django_q.signals import post_execute, pre_execute
+
+from tasks_app.engine.attempt import Attempt, storable
+from tasks_app.engine.batches import BatchCall, Halves
+from tasks_app.engine.errors import UnserialisableResult, WrongBatchResult
+from tasks_app.engine.registry import Task, find_task
+from tasks_app.engine.storable import class_name
+from tasks_app.engine.streams import ClaimedAttempt
+
+
+def take_next(queue: str, waiting: deque[ClaimedAttempt], halves: Halves) -> list[Attempt]:
+    """Take the attempt of the first claim off `waiting` and, where its task is batched, those behind it that go along.
+
+    The first one that differs ends the batch, so that the order stays. A job that a worker died with, and one with a time
+    limit of its own, runs alone.
+    """
+    first = Attempt(queue, waiting.popleft(), datetime.now(UTC))
+    task = find_task(first.claim.task)
+    if task is None or task.batch is None:
+        return [first]
+    at_most = halves.take(task.max_batch)
+    attempts = [first]
+    if not _goes_along(first, task):
+        return attempts
+    left_bytes = task.max_batch_bytes - len(first.claim.message)
+    while waiting and len(attempts) < at_most and waiting[0].task == first.claim.task:
+        attempt = Attempt(queue, waiting[0], first.started_at)
+        left_bytes -= len(attempt.claim.message)
+        if left_bytes < 0 or not _goes_along(attempt, task):
+            break
+        attempts.append(attempt)
+        waiting.popleft()
+    return attempts
+
+
+def _goes_along(attempt: Attempt, task: Task[Any, Any]) -> bool:
+    """Return whether the attempt can be one of a batch of this task; its message is read."""
+    if attempt.claim.lost:
+        return False
+    try:
+        attempt.open()
+    except Exception:  # noqa: BLE001 - a message that cannot be read fails where it runs alone
+        return False
+    return attempt.task is task and not (attempt.payload and attempt.payload.timeout_seconds)
+
+
+def share_secrets(attempts: Sequence[Attempt]) -> None:
+    """Hide the values that are hidden in the arguments of one in the texts of all: they have their log in common."""
+    secrets = list(chain.from_iterable(attempt.secrets for attempt in attempts))
+    for attempt in attempts:
+        attempt.secrets = secrets
+
+
+def run_batch(attempts: Sequence[Attempt]) -> None:
+    """Call the batch function for these attempts, which are open; keep a result or an error for each.
+
+    Raises any error of the function, and WrongBatchResult for an answer of another length.
+    """
+    task = attempts[0].task
+    if task is None or task.batch is None:
+        raise RuntimeError("take_next() comes first")
+    calls = [_call_of(attempt, task) for attempt in attempts]
+    jobs = [_signalled(attempt, task) for attempt in attempts]
+    if pre_execute.receivers:
+        for job in jobs:
+            pre_execute.send_robust(sender="django_q", func=task.function, task=job)
+    outcomes = task.batch(calls)
+    if not isinstance(outcomes, (list, tuple)) or len(outcomes) != len(calls):
+        given = f"{len(outcomes)} results" if isinstance(outcomes, (list, tuple)) else class_name(outcomes)
+        raise WrongBatchResult(f"The batch function of {task.name} returned {given} for {len(calls)} calls.")
+    for attempt, job, outcome in zip(attempts, jobs, outcomes, strict=True):
+        _keep(attempt, outcome)
+        if attempt.error is None and post_execute.receivers:
+            post_execute.send_robust(sender="django_q", task={**job, "result": attempt.result, "success": True})
+
+
+def _call_of(attempt: Attempt, task: Task[Any, Any]) -> BatchCall:
+    """Return the call of an attempt. Raises InvalidArguments where its function has changed since: alone it fails alone."""
+    args, kwargs = attempt.payload.call if attempt.payload else ([], {})
+    requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
+    arguments = task.arguments.with_defaults(args, kwargs)
+    return BatchCall(arguments, UUID(attempt.claim.job_id), requested_by_id, attempt.claim.attempt)
+
+
+def _signalled(attempt: Attempt, task: Task[Any, Any]) -> dict[str, Any]:
+    """Return a job as django-q2's signals name it."""
+    args, kwargs = attempt.payload.call if attempt.payload else ([], {})
+    return {"id": attempt.claim.job_id, "func": task.name, "args": args, "kwargs": kwargs}
+
+
+def _keep(attempt: Attempt, outcome: Any) -> None:
+    # By its type: isinstance() asks the object, too, which may raise.
+    if issubclass(type(outcome), BaseException):
+        attempt.fail(outcome)
+        return
+    try:
+        attempt.result = storable(outcome)
+    except UnserialisableResult as error:
+        attempt.fail(error)
