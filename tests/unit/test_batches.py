@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from dataclasses import replace
 from math import ceil, log2
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tasks_app.engine import InvalidArguments, PermanentError, task
 from tasks_app.engine.attempt import Attempt
