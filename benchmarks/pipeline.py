@@ -27,7 +27,8 @@ from benchmarks.sample_fleet import batches, make_fixes, make_fleet, yesterday  
 from tasks_app.ingest.fix import Fix  # noqa: E402
 from tasks_app.models import Device, Position  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
-from tasks_app.services.positions.columns import COPY_COLUMNS, copy_rows, to_columns  # noqa: E402
+from tasks_app.services.positions.columns import to_columns  # noqa: E402
+from tasks_app.services.positions.rows import COPY_COLUMNS, copy_rows  # noqa: E402
 from tasks_app.services.positions.store import store_fixes  # noqa: E402
 
 BATCH = 5_000

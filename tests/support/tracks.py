@@ -18,8 +18,9 @@ from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.filter_rules import DEFAULT_FILTERS
 from tasks_app.services.positions.newer_fixes import newer_fixes
+from tasks_app.services.positions.senders import KnownDevice
 from tasks_app.services.positions.state_updates import derive_changes
-from tasks_app.services.positions.states import KnownDevice, State
+from tasks_app.services.positions.states import State
 
 METERS_PER_DEGREE = 111_195.08
 # A Friday, nine in the morning in Sao Paulo.

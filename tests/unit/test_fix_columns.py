@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.services.positions.columns import copy_rows, to_columns
+from tasks_app.services.positions.columns import to_columns
+from tasks_app.services.positions.rows import copy_rows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

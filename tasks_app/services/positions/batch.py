@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from tasks_app.services.positions.columns import FixColumns
 from tasks_app.services.positions.filter_rules import KEEP, FilterRules, Reasons
-from tasks_app.services.positions.states import KnownDevice, State
+from tasks_app.services.positions.senders import KnownDevice
+from tasks_app.services.positions.states import State
 
 
 @dataclass(frozen=True, slots=True)

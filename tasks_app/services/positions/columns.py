@@ -1,4 +1,4 @@
-"""A batch of fixes as numpy columns, sorted by (device, time), and as PostgreSQL's binary COPY format."""
+"""A batch of fixes as numpy columns, sorted by (device, time)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ from datetime import datetime
 from itertools import compress
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.services.binary_copy import POSTGRES_EPOCH_US, copy_stream
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-# The columns of a row in the order of `copy_rows`; absent quantities are NaN there.
-COPY_COLUMNS = (
-    *("device_id", "fix_time", "received_at"),
-    *("latitude", "longitude", "altitude_meters", "speed_kph", "course_degrees", "accuracy_meters"),
-    "attributes",
-)
 
 
 @dataclass(slots=True)
@@ -102,19 +93,6 @@ def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Seq
         ignition=np.array([_ignition(fix.attributes) for fix in chosen], dtype=np.int8),
         attributes=[fix.attributes for fix in chosen],
     )
-
-
-def copy_rows(columns: FixColumns) -> bytes:
-    """The rows as a binary COPY stream of COPY_COLUMNS: NaN where a quantity is absent, NULL for empty attributes."""
-    encode = msgspec.json.Encoder().encode
-    integers = (
-        columns.device_pks[columns.device],
-        columns.times_us - POSTGRES_EPOCH_US,
-        columns.received_us - POSTGRES_EPOCH_US,
-    )
-    floats = (columns.latitudes, columns.longitudes, columns.altitudes, columns.speeds, columns.courses)
-    texts = [encode(one) if one else None for one in columns.attributes]
-    return copy_stream((*integers, *floats, columns.accuracies), texts)
 
 
 def _microseconds(times: Sequence[datetime]) -> IntArray:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from django.db import connection
 
 from tasks_app.services.positions.columns import FixColumns
-from tasks_app.services.positions.states import KnownDevice
+from tasks_app.services.positions.senders import KnownDevice
 
 # No zone's midnight or change of clocks lies within a quarter of an hour of UTC.
 _BLOCK_US = 15 * 60 * 1_000_000

@@ -33,7 +33,8 @@ from tasks_app.services.positions.filter_rules import (
     resolve_rules,
 )
 from tasks_app.services.positions.rows import StoredFix, fixes_before, stored_already
-from tasks_app.services.positions.states import KnownDevice, State, before_arrays, from_microseconds
+from tasks_app.services.positions.senders import KnownDevice
+from tasks_app.services.positions.states import State, before_arrays, from_microseconds
 
 _NAMES = tuple(field.name for field in fields(FilterRules))
 _SETTINGS = f"""

@@ -17,7 +17,8 @@ from tasks_app.services.positions import derivation
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import FixColumns
 from tasks_app.services.positions.derivation import BatchSteps, Before, FloatArray, KindRules
-from tasks_app.services.positions.states import KnownDevice, State, before_arrays, from_microseconds
+from tasks_app.services.positions.senders import KnownDevice
+from tasks_app.services.positions.states import State, before_arrays, from_microseconds
 
 # Events with the position of the row at which they were noticed.
 Found = list[tuple[int, Event]]

@@ -12,15 +12,21 @@ import numpy as np
 import numpy.typing as npt
 from django.db import DatabaseError, connection
 
-from tasks_app.services.binary_copy import FIX_STAGING
+from tasks_app.services.binary_copy import FIX_STAGING, POSTGRES_EPOCH_US, copy_stream
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
-from tasks_app.services.positions.columns import COPY_COLUMNS, FixColumns, copy_rows
+from tasks_app.services.positions.columns import FixColumns
 from tasks_app.services.transactions import sqlstate
 
 _CHECK_VIOLATION = "23514"
 _DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# The columns of a row in the order of `copy_rows`; absent quantities are NaN there.
+COPY_COLUMNS = (
+    *("device_id", "fix_time", "received_at"),
+    *("latitude", "longitude", "altitude_meters", "speed_kph", "course_degrees", "accuracy_meters"),
+    "attributes",
+)
 _COPY = f"COPY {FIX_STAGING} ({', '.join(COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
 _INSERT = f"""
     INSERT INTO tasks_app_position ({", ".join(COPY_COLUMNS)})
@@ -103,6 +109,19 @@ def insert_new(columns: FixColumns) -> npt.NDArray[np.bool_]:
     pks = columns.device_pks[columns.device].tolist()
     keys = zip(pks, columns.times_us.tolist(), strict=True)
     return np.array([(pk, _EPOCH + timedelta(microseconds=time_us)) in stored for pk, time_us in keys], dtype=np.bool_)
+
+
+def copy_rows(columns: FixColumns) -> bytes:
+    """The rows as a binary COPY stream of COPY_COLUMNS: NaN where a quantity is absent, NULL for empty attributes."""
+    encode = msgspec.json.Encoder().encode
+    integers = (
+        columns.device_pks[columns.device],
+        columns.times_us - POSTGRES_EPOCH_US,
+        columns.received_us - POSTGRES_EPOCH_US,
+    )
+    floats = (columns.latitudes, columns.longitudes, columns.altitudes, columns.speeds, columns.courses)
+    texts = [encode(one) if one else None for one in columns.attributes]
+    return copy_stream((*integers, *floats, columns.accuracies), texts)
 
 
 def prepare_partitions(times_us: npt.NDArray[np.int64]) -> None:

@@ -12,7 +12,8 @@ from tasks_app.services import broadcast
 from tasks_app.services.events import complete_episodes, insert_events
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions
 from tasks_app.services.positions.newer_fixes import Changes
-from tasks_app.services.positions.states import KnownDevice, LockedStates, State, from_microseconds, save_states
+from tasks_app.services.positions.senders import KnownDevice
+from tasks_app.services.positions.states import LockedStates, State, from_microseconds, save_states
 from tasks_app.signals import events_recorded
 
 

@@ -17,25 +17,9 @@ from django.db import connection
 from tasks_app.models import DeviceStatus
 from tasks_app.services.binary_copy import EMPTY_STAGING, POSTGRES_EPOCH_US, STATE_STAGING, copy_stream
 from tasks_app.services.positions.derivation import Before
+from tasks_app.services.positions.senders import KnownDevice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class KnownDevice(msgspec.Struct, frozen=True, gc=False):
-    """A device as the pipeline needs it. Limits are its own or its fleet's."""
-
-    pk: int
-    unique_id: str
-    fleet_id: int
-    kind: str
-    is_active: bool
-    speed_limit_kph: float | None
-    overspeed_tolerance_kph: float
-    overspeed_min_seconds: int
-    battery_low_percent: float
-    time_zone: str
-    has_state: bool
-    has_filters: bool = False
 
 
 class State(msgspec.Struct):
@@ -107,24 +91,6 @@ _CREATE = """
     SELECT pk, %s, '{}', false, 0, 0, '{}', '{}', '{}', false, now() FROM unnest(%s) pk ORDER BY pk
     ON CONFLICT DO NOTHING
 """
-_DEVICES = """
-    SELECT d.id, d.unique_id, d.fleet_id, d.kind, d.is_active, COALESCE(d.speed_limit_kph, f.speed_limit_kph),
-           COALESCE(d.overspeed_tolerance_kph, f.overspeed_tolerance_kph),
-           COALESCE(d.overspeed_min_seconds, f.overspeed_min_seconds), f.battery_low_percent, f.time_zone,
-           s.device_id IS NOT NULL,
-           EXISTS (SELECT FROM tasks_app_filtersettings o WHERE o.device_id = d.id OR o.fleet_id = d.fleet_id)
-    FROM tasks_app_device d
-    JOIN tasks_app_fleet f ON f.id = d.fleet_id
-    LEFT JOIN tasks_app_devicestate s ON s.device_id = d.id
-    WHERE d.unique_id = ANY(%s)
-"""
-
-
-def find_devices(unique_ids: Iterable[str]) -> dict[str, KnownDevice]:
-    """The devices of these unique ids, by unique id; unknown ones are not in it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DEVICES, [list(unique_ids)])
-        return {row[1]: KnownDevice(*row) for row in cursor.fetchall()}
 
 
 @dataclass(frozen=True, slots=True)
