@@ -19,7 +19,6 @@ from tasks_app.services.positions.filter_rules import (
     Jumps,
     TrackFilter,
     jumps_from,
-    marks_of,
     memory_of,
     own_reasons,
     resolve_rules,
@@ -80,8 +79,7 @@ def follow(rules, *fixes, kind="car", last=None, jumps=None):
     reasons = []
     for seconds, north, *more in fixes:
         speed, attributes = (*more, None, None)[:2]
-        alarm = (attributes or {}).get("alarm") is not None
-        reason = track_filter.decide(FilterPoint(seconds, north, 0.0, speed, marks_of(attributes), alarm))
+        reason = track_filter.decide(FilterPoint(seconds, north, 0.0, speed, attributes or {}))
         reasons.append(reason and reason.value)
     return reasons
 

@@ -7,9 +7,8 @@ order and compares each fix with the last one that was kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import zip_longest
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -85,19 +84,13 @@ def own_reasons(columns: FixColumns, rules: Sequence[FilterRules], *, is_history
 
 @dataclass(frozen=True, slots=True)
 class FilterPoint:
-    """A fix as a TrackFilter sees it; `marks` are the values of WATCHED_ATTRIBUTES."""
+    """A fix as a TrackFilter sees it."""
 
     time_seconds: float
     latitude: float
     longitude: float
     speed_kph: float | None = None
-    marks: tuple[Any, ...] = ()
-    has_alarm: bool = False
-
-
-def marks_of(attributes: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    """The values of WATCHED_ATTRIBUTES."""
-    return tuple((attributes or {}).get(name) for name in WATCHED_ATTRIBUTES)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +137,7 @@ class TrackFilter:
 
     def _reason(self, fix: FilterPoint, last: FilterPoint) -> FilterReason | None:
         rules, seconds = self.rules, fix.time_seconds - last.time_seconds
-        changed = fix.has_alarm or _has_changed(fix.marks, last.marks)
+        changed = fix.attributes.get("alarm") is not None or _has_changed(fix.attributes, last.attributes)
         if rules.min_period_seconds is not None and seconds < rules.min_period_seconds and not changed:
             return FilterReason.PERIOD
         if rules.max_jump_kph is not None and self._is_jump(fix, last, rules.max_jump_kph):
@@ -171,9 +164,33 @@ class TrackFilter:
         return True
 
 
-def _has_changed(marks: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
-    """Whether a mark differs from the fix before; a missing one has not changed."""
-    return any(now is not None and now != then for now, then in zip_longest(marks, before))
+def follow(
+    track: TrackFilter, known: FilterPoint | None, jumps: Jumps | None, fixes: Iterable[tuple[FilterPoint, bool]]
+) -> tuple[list[int], TrackFilter | None]:
+    """The reasons of one device's fixes, as numbers, and the filter after them, None where all are late.
+
+    Each fix comes with whether it is stored already, which keeps it. `track` follows the late ones; those newer than
+    `known`, the fix of the state, go on from there and from the `jumps` it remembers.
+    """
+    goes_on = known is None
+    reasons = []
+    for fix, is_stored in fixes:
+        if known is not None and not goes_on and fix.time_seconds > known.time_seconds:
+            goes_on = True
+            if track.last is None or track.last.time_seconds < known.time_seconds:
+                track = TrackFilter(track.rules, track.motion, known, jumps)
+        if is_stored:
+            track.keep(fix)
+            reasons.append(KEEP)
+        else:
+            reason = track.decide(fix)
+            reasons.append(KEEP if reason is None else REASONS.index(reason))
+    return reasons, track if goes_on else None
+
+
+def _has_changed(attributes: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether a watched attribute differs from the fix before; a missing one has not changed."""
+    return any((now := attributes.get(name)) is not None and now != before.get(name) for name in WATCHED_ATTRIBUTES)
 
 
 def _mark(reasons: Reasons, reason: FilterReason, out: npt.NDArray[np.bool_]) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,62 +34,6 @@ _INSERT = f"""
     ON CONFLICT DO NOTHING
     RETURNING device_id, fix_time
 """  # noqa: S608 - constant column names
-# A day back at most: what lies further away says nothing of the way between.
-_BEFORE = """
-    SELECT w.device_id, extract(epoch FROM p.fix_time)::float8, p.latitude, p.longitude, p.speed_kph, p.attributes
-    FROM unnest(%s::bigint[], %s::timestamptz[]) w(device_id, fix_time)
-    CROSS JOIN LATERAL (
-        SELECT * FROM tasks_app_position p
-        WHERE p.device_id = w.device_id AND p.fix_time < w.fix_time AND p.fix_time >= w.fix_time - interval '1 day'
-          AND p.fix_time >= %s AND p.fix_time < %s
-        ORDER BY p.fix_time DESC LIMIT 1
-    ) p
-"""
-_STORED = """
-    SELECT w.row FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[]) w(row, device_id, fix_time)
-    JOIN tasks_app_position p ON p.device_id = w.device_id AND p.fix_time = w.fix_time
-    WHERE p.fix_time >= %s AND p.fix_time <= %s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFix:
-    """The stored fix before a late one, which the filters compare it with."""
-
-    time_seconds: float
-    latitude: float
-    longitude: float
-    speed_kph: float | None
-    attributes: dict[str, Any]
-
-
-def fixes_before(columns: FixColumns, numbers: npt.NDArray[np.intp]) -> dict[int, StoredFix]:
-    """By primary key of these devices (numbers): the newest stored fix before its first row, if one is within a day."""
-    if not len(numbers):
-        return {}
-    times = _fix_times(columns, columns.starts[numbers])
-    pks = columns.device_pks[numbers].tolist()
-    with connection.cursor() as cursor:
-        cursor.execute(_BEFORE, [pks, times, min(times) - timedelta(days=1), max(times)])
-        return {
-            device_id: StoredFix(time_seconds, latitude, longitude, speed_kph, msgspec.json.decode(attributes or "{}"))
-            for device_id, time_seconds, latitude, longitude, speed_kph, attributes in cursor.fetchall()
-        }
-
-
-def stored_already(columns: FixColumns, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    """Which of these rows are stored, shape (len(rows),)."""
-    times = _fix_times(columns, rows)
-    pks = columns.device_pks[columns.device[rows]].tolist()
-    found = np.zeros(len(rows), dtype=np.bool_)
-    with connection.cursor() as cursor:
-        cursor.execute(_STORED, [list(range(len(rows))), pks, times, min(times), max(times)])
-        found[[row for (row,) in cursor.fetchall()]] = True
-    return found
-
-
-def _fix_times(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[datetime]:
-    return [_EPOCH + timedelta(microseconds=time_us) for time_us in columns.times_us[rows].tolist()]
 
 
 def insert_new(columns: FixColumns) -> npt.NDArray[np.bool_]:

@@ -19,13 +19,8 @@ from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.dirty_days import mark_dirty_days
 from tasks_app.services.positions.filter_rules import own_reasons
-from tasks_app.services.positions.filtering import (
-    alarms_of_filtered,
-    compared_reasons,
-    count_by_reason,
-    filters_of,
-    record_filtered,
-)
+from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
+from tasks_app.services.positions.filtering import compared_reasons, filters_of
 from tasks_app.services.positions.newer_fixes import Changes, newer_fixes
 from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.positions.save_states import save_changes
@@ -119,8 +114,9 @@ def _store(
     if not accepted.items:
         return result
     columns = to_columns(accepted.items, accepted.pks, accepted.received_at)
-    batch = Batch(columns, accepted.devices, filters_of(accepted.devices), states=[])
-    batch = batch.without(own_reasons(columns, batch.filters, is_history=not announce))
+    filters = filters_of(accepted.devices)
+    reasons = own_reasons(columns, filters, is_history=not announce)
+    batch = Batch(columns, accepted.devices, filters, states=[]).without(reasons)
     prepare_partitions(batch.columns.times_us)
     locked = lock_states(accepted.devices)
     batch = batch.with_states(locked.states)
