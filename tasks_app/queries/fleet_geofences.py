@@ -50,6 +50,8 @@ _VERSIONS = """
 def geofences_of(fleet_ids: Iterable[int]) -> dict[int, FleetGeofences]:
     """The geofences of each fleet as they are now: one cheap query, and a rebuild only where something changed."""
     wanted = list(fleet_ids)
+    if not wanted:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_VERSIONS, [wanted])
         versions: dict[int, Version] = {row[0]: row[1:] for row in cursor.fetchall()}

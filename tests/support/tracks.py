@@ -109,11 +109,14 @@ def drive(
     events: list[Event] = []
     for begin in range(0, len(fixes), batch_size):
         some = fixes[begin : begin + batch_size]
-        batch = Batch(to_columns(some, [1] * len(some), [START] * len(some)), [known], [DEFAULT_FILTERS], [state])
+        batch = Batch(to_columns(some, [1] * len(some), [START] * len(some)), [known], [DEFAULT_FILTERS]).with_states(
+            [state]
+        )
         changes = derive_changes(newer_fixes(batch, np.ones(len(batch.columns), dtype=bool)), {1: fences})
         events += changes.events
-        for opened, event in changes.open_episodes:
-            opened.overspeed_event_id = events.index(event)
+        for event in changes.events:
+            if event.kind == "overspeed" and event.occurred_at == state.overspeed_since:
+                state.overspeed_event_id = events.index(event)
         for number, data in changes.ended_episodes:
             events[number].data |= data
     return events, state

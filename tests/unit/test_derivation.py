@@ -5,17 +5,16 @@ import pytest
 
 from tasks_app.services.positions.derivation import (
     Before,
-    applied_limits,
     carried,
     engine_seconds_per_device,
     filled_courses,
     filled_speeds,
-    first_rows,
     rules_of,
     said_moving,
     steps,
 )
 from tasks_app.services.positions.dirty_days import local_days
+from tasks_app.services.positions.geofence_crossings import applied_limits
 
 NAN = float("nan")
 # 0.001 degrees of latitude at the equator
@@ -35,9 +34,9 @@ def signs(*values):
     return np.array(values, dtype=np.int8)
 
 
-def before(time=NAN, latitude=NAN, speed=NAN):
+def before(time=NAN, latitude=NAN):
     longitude = NAN if np.isnan(latitude) else 0.0
-    return Before(floats(time), floats(latitude), floats(longitude), floats(speed))
+    return Before(floats(time), floats(latitude), floats(longitude))
 
 
 def steps_of(times, latitudes, known):
@@ -80,7 +79,7 @@ def test_the_speed_of_a_step_is_told_only_where_it_means_something(seconds, lati
 
 
 def test_steps_never_lead_from_one_device_to_another():
-    known = Before(floats(NAN, 0), floats(NAN, 5.0), floats(NAN, 0.0), floats(NAN, NAN))
+    known = Before(floats(NAN, 0), floats(NAN, 5.0), floats(NAN, 0.0))
     found = steps(
         floats(1, 2, 10), floats(0, 0, 5), np.zeros(3), index(0, 0, 1), index(0, 2), known, rules_of(["car", "car"])
     )
@@ -102,12 +101,27 @@ def test_a_sent_speed_is_kept_and_a_missing_one_filled():
 )
 def test_ignition_is_what_the_device_said_last(sent, known, expected):
     device = index(*[0] * len(sent))
-    assert carried(signs(*sent), device, index(0), signs(known)).tolist() == expected
+    assert carried(signs(*sent), device, index(0), signs(known)).now.tolist() == expected
 
 
 def test_ignition_is_carried_within_a_device_only():
     found = carried(signs(1, -1, 0), index(0, 1, 1), index(0, 1), signs(-1, -1))
-    assert found.tolist() == [1, -1, 0]
+    assert found.now.tolist() == [1, -1, 0]
+    assert found.earlier.tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("sent", "known", "rows"),
+    [
+        ([1, -1, 0, 0, 1], -1, [2, 4]),  # the first known value is no change
+        ([1, -1, 0], 0, [0, 2]),
+        ([-1, -1], 1, []),
+        ([], -1, []),
+    ],
+)
+def test_the_ignition_switches_where_it_differs_from_the_fix_before(sent, known, rows):
+    starts, known = (index(0), signs(known)) if sent else (index(), signs())
+    assert carried(signs(*sent), index(*[0] * len(sent)), starts, known).switches.tolist() == rows
 
 
 @pytest.mark.parametrize(
@@ -123,7 +137,8 @@ def test_ignition_is_carried_within_a_device_only():
 )
 def test_the_engine_runs_from_one_word_of_the_ignition_to_the_next(ignition, seconds, known, expected):
     device = index(*[0] * len(ignition))
-    found = engine_seconds_per_device(floats(*seconds), signs(*ignition), device, index(0), signs(known))
+    is_on = carried(signs(*ignition), device, index(0), signs(known))
+    found = engine_seconds_per_device(floats(*seconds), is_on, device, 1)
     assert found.tolist() == [expected]
 
 
@@ -142,11 +157,6 @@ def test_the_engine_runs_from_one_word_of_the_ignition_to_the_next(ignition, sec
 def test_the_limit_of_the_geofence_comes_before_the_others(inside, fence_limits, other, expected, column):
     limits, columns = applied_limits(np.array([inside], dtype=bool), floats(*fence_limits), floats(other))
     assert (limits.tolist(), columns.tolist()) == ([expected], [column])
-
-
-def test_the_first_rows_of_runs_are_found():
-    assert first_rows(index(3, 3, 5, 7, 7)).tolist() == [0, 2, 3]
-    assert first_rows(index()).tolist() == []
 
 
 @pytest.mark.parametrize(

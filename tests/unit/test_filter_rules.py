@@ -18,6 +18,7 @@ from tasks_app.services.positions.filter_rules import (
     FilterRules,
     Jumps,
     TrackFilter,
+    follow,
     jumps_from,
     memory_of,
     own_reasons,
@@ -73,7 +74,7 @@ def test_each_device_of_a_batch_has_its_own_limits():
     assert reasons.dtype == np.int8
 
 
-def follow(rules, *fixes, kind="car", last=None, jumps=None):
+def reasons_of(rules, *fixes, kind="car", last=None, jumps=None):
     """The reasons of (seconds, degrees north[, speed[, attributes]]) in turn."""
     track_filter = TrackFilter(FilterRules(**rules), motion_rules(kind), last, jumps)
     reasons = []
@@ -128,23 +129,23 @@ ON, OFF = {"ignition": True}, {"ignition": False}
     ],
 )
 def test_a_fix_compared_with_the_one_kept_before(rules, fixes, reasons):
-    assert follow(rules, *fixes) == reasons
+    assert reasons_of(rules, *fixes) == reasons
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("car", "static"), ("phone", None)])
 def test_who_walks_does_not_stand(kind, reason):
-    assert follow(STATIC, (0, 0, 4), (10, 0.0001, 4), kind=kind) == [None, reason]
+    assert reasons_of(STATIC, (0, 0, 4), (10, 0.0001, 4), kind=kind) == [None, reason]
 
 
 def test_a_wild_first_fix_does_not_lock_its_device_out():
-    reasons = follow(JUMP, (0, 50), *((10 * n, 0) for n in range(1, 8)))
+    reasons = reasons_of(JUMP, (0, 50), *((10 * n, 0) for n in range(1, 8)))
     assert reasons == [None, "jump", "jump", None, None, None, None, None]
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
 def test_jumps_are_remembered_between_batches(cut):
     fixes = [(0, 0), (10, 5), (20, 5), (30, 5), (40, 9), (50, 5)]
-    whole = follow(JUMP, *fixes)
+    whole = reasons_of(JUMP, *fixes)
     track_filter = TrackFilter(FilterRules(**JUMP), CAR)
     found = []
     for part in (fixes[:cut], fixes[cut:]):
@@ -153,6 +154,28 @@ def test_jumps_are_remembered_between_batches(cut):
         )
         found += [track_filter.decide(FilterPoint(seconds, north, 0.0)) for seconds, north in part]
     assert [one and one.value for one in found] == whole
+
+
+@pytest.mark.parametrize(
+    ("known", "jumps", "fixes", "reasons", "goes_on"),
+    [
+        # late fixes are compared with the stored one before them, newer ones with that of the state
+        ((100, 0), None, [(50, 5, False), (110, 0, False)], ["jump", None], True),
+        ((100, 0), None, [(50, 5, False)], ["jump"], False),
+        # what is stored stays in, and the next one is compared with it
+        ((100, 0), None, [(50, 5, True), (60, 5, False)], [None, None], False),
+        # jumps that the state remembers count
+        ((90, 0), Jumps(2, 95.0, 5.0, 0.0), [(110, 5, False)], [None], True),
+        ((90, 0), None, [(110, 5, False)], ["jump"], True),
+        (None, None, [(50, 5, False)], ["jump"], True),
+    ],
+)
+def test_late_fixes_and_newer_ones_are_followed_apart(known, jumps, fixes, reasons, goes_on):
+    track = TrackFilter(FilterRules(**JUMP), CAR, FilterPoint(0, 0, 0.0))
+    points = [(FilterPoint(seconds, north, 0.0), is_stored) for seconds, north, is_stored in fixes]
+    found, after = follow(track, FilterPoint(*known, 0.0) if known else None, jumps, points)
+    assert [None if number == KEEP else REASONS[number].value for number in found] == reasons
+    assert (after is not None) == goes_on
 
 
 def test_what_is_remembered_are_json_values():

@@ -7,6 +7,7 @@ Attribute names and units are Traccar's: `alarm` and `result` (`ingest.unlocated
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,8 @@ import numpy.typing as npt
 
 from tasks_app.ingest.unlocated_alarms import alarm_names, result_text
 from tasks_app.models import Event, EventKind
-from tasks_app.services.positions import derivation
-from tasks_app.services.positions.columns import FixColumns
-from tasks_app.services.positions.newer_fixes import Forward, Found
-from tasks_app.services.positions.states import from_microseconds
+from tasks_app.services.positions.columns import EPOCH, FixColumns
+from tasks_app.services.positions.newer_fixes import EventDraft, Forward
 
 BATTERY_MARGIN_PERCENT = 10.0
 
@@ -26,13 +25,13 @@ Telling = dict[int, dict[str, Any]]
 _READ = frozenset({"alarm", "batteryLevel", "battery_level", "odometer", "hours"})
 
 
-def read_signals(forward: Forward, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]) -> Found:
+def read_signals(forward: Forward) -> list[EventDraft]:
     """Return the events of the attributes; the states take over alarms, battery and the devices' own counters."""
     attributes, has_none = forward.columns.attributes, _READ.isdisjoint
     rows = enumerate(forward.rows.tolist())
     telling = {position: attributes[row] for position, row in rows if not has_none(attributes[row])}
     _keep_counters(forward, telling)
-    return [*_ignition(forward, ignition, ignition_before), *_alarms(forward, telling), *_battery(forward, telling)]
+    return [*_ignition(forward), *_alarms(forward, telling), *_battery(forward, telling)]
 
 
 def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Event]:
@@ -43,7 +42,7 @@ def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Eve
             event = Event(
                 device_id=int(columns.device_pks[columns.device[row]]),
                 kind=EventKind.COMMAND_RESULT,
-                occurred_at=from_microseconds(int(columns.times_us[row])),
+                occurred_at=EPOCH + timedelta(microseconds=int(columns.times_us[row])),
                 latitude=float(columns.latitudes[row]),
                 longitude=float(columns.longitudes[row]),
                 data={"result": result},
@@ -52,51 +51,40 @@ def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Eve
     return events
 
 
-def _ignition(forward: Forward, now: npt.NDArray[np.int8], before: npt.NDArray[np.int8]) -> Found:
-    rows = derivation.switched(now, forward.starts, before).tolist()
+def _ignition(forward: Forward) -> list[EventDraft]:
     kinds = (EventKind.IGNITION_OFF, EventKind.IGNITION_ON)
-    return [(position, forward.event(kinds[now[position]], position)) for position in rows]
+    now = forward.ignition.now
+    return [EventDraft(position, kinds[now[position]]) for position in forward.ignition.switches.tolist()]
 
 
-def _alarms(forward: Forward, telling: Telling) -> Found:
+def _alarms(forward: Forward, telling: Telling) -> list[EventDraft]:
     """One event for each alarm that the fix before did not have."""
     alarms = {position: names for position, one in telling.items() if (names := alarm_names(one.get("alarm")))}
-    found: Found = []
+    drafts: list[EventDraft] = []
     for position, names in alarms.items():
         number = int(forward.device[position])
         is_first = position == forward.starts[number]
         known = forward.states[number].alarms if is_first else alarms.get(position - 1, [])
-        found += [
-            (position, forward.event(EventKind.ALARM, position, data={"alarm": name}))
-            for name in names
-            if name not in known
-        ]
+        drafts += [EventDraft(position, EventKind.ALARM, {"alarm": name}) for name in names if name not in known]
     for state, last in zip(forward.states, forward.lasts.tolist(), strict=True):
         state.alarms = alarms.get(last, [])
-    return found
+    return drafts
 
 
-def _battery(forward: Forward, telling: Telling) -> Found:
+def _battery(forward: Forward, telling: Telling) -> list[EventDraft]:
     """One event when a battery gets low, the next one only after it was charged."""
-    levels = np.full(len(forward.rows), np.nan)
+    drafts: list[EventDraft] = []
     for position, one in telling.items():
-        levels[position] = _number(one.get("batteryLevel", one.get("battery_level")), at_most=100.0)
-    if np.isnan(levels).all():
-        return []
-    low = np.array([device.battery_low_percent for device in forward.devices], dtype=np.float64)[forward.device]
-    said = derivation.said_low(levels, low, np.minimum(low + BATTERY_MARGIN_PERCENT, 100.0))
-    before = np.array([state.is_battery_low for state in forward.states], dtype=np.int8)
-    now = derivation.carried(said, forward.device, forward.starts, before)
-    for state, is_low in zip(forward.states, now[forward.lasts].tolist(), strict=True):
-        state.is_battery_low = bool(is_low)
-    return [
-        (
-            position,
-            forward.event(EventKind.BATTERY_LOW, position, data={"battery_percent": round(float(levels[position]), 1)}),
-        )
-        for position in derivation.switched(now, forward.starts, before).tolist()
-        if now[position]
-    ]
+        percent = _number(one.get("batteryLevel", one.get("battery_level")), at_most=100.0)
+        number = forward.device[position]
+        state, low_percent = forward.states[number], forward.devices[number].battery_low_percent
+        if percent >= min(low_percent + BATTERY_MARGIN_PERCENT, 100.0):
+            state.is_battery_low = False
+        elif percent < low_percent:
+            if not state.is_battery_low:
+                drafts.append(EventDraft(position, EventKind.BATTERY_LOW, {"battery_percent": round(percent, 1)}))
+            state.is_battery_low = True
+    return drafts
 
 
 def _keep_counters(forward: Forward, telling: Telling) -> None:

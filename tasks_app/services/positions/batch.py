@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.derivation import Before
 from tasks_app.services.positions.filter_rules import KEEP, FilterRules, Reasons
 from tasks_app.services.positions.senders import KnownDevice
 from tasks_app.services.positions.states import State
@@ -27,17 +28,21 @@ class FilteredPart:
         return np.flatnonzero(self.reasons != KEEP).tolist()
 
 
+_NOWHERE = Before(np.empty(0), np.empty(0), np.empty(0))
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Fixes as columns; entry j of `devices`, `filters` and `states` belongs to device number j of the columns.
 
-    `states` is empty until they are locked; `filtered` holds what was taken out of the batch.
+    `states` is empty until they are locked, and so is `before`, their places; `filtered` holds what was taken out of the batch.
     """
 
     columns: FixColumns
     devices: list[KnownDevice]
     filters: list[FilterRules]
-    states: list[State]
+    states: list[State] = field(default_factory=list)
+    before: Before = _NOWHERE
     filtered: tuple[FilteredPart, ...] = ()
 
     def without(self, reasons: Reasons) -> Batch:
@@ -46,19 +51,27 @@ class Batch:
         if keep.all():
             return self
         columns = self.columns.select(keep)
-        numbers = np.searchsorted(self.columns.device_pks, columns.device_pks).tolist()
+        numbers = np.searchsorted(self.columns.device_pks, columns.device_pks)
         return Batch(
             columns,
-            [self.devices[number] for number in numbers],
-            [self.filters[number] for number in numbers],
-            [self.states[number] for number in numbers] if self.states else [],
+            [self.devices[number] for number in numbers.tolist()],
+            [self.filters[number] for number in numbers.tolist()],
+            [self.states[number] for number in numbers.tolist()] if self.states else [],
+            self.before.select(numbers) if self.states else _NOWHERE,
             (*self.filtered, FilteredPart(self.columns, reasons)),
         )
 
     def with_states(self, states: Sequence[State]) -> Batch:
         """The batch with the states of its devices; `states` may hold others too."""
         by_device = {state.device_id: state for state in states}
-        return replace(self, states=[by_device[device.pk] for device in self.devices])
+        states = [by_device[device.pk] for device in self.devices]
+        times = [np.nan if one.fix_time is None else one.fix_time.timestamp() for one in states]
+        before = Before(
+            np.array(times, dtype=np.float64),
+            np.array([one.latitude for one in states], dtype=np.float64),
+            np.array([one.longitude for one in states], dtype=np.float64),
+        )
+        return replace(self, states=states, before=before)
 
     def heard_us(self, new: npt.NDArray[np.bool_]) -> dict[int, int]:
         """When each device sent the rows that are `new` (n,), in microseconds since 1970; by primary key."""

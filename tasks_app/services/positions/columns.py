@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import compress
 from typing import Any
 
@@ -16,13 +16,15 @@ from tasks_app.ingest.fix import Fix
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(slots=True)
 class FixColumns:
     """n fixes sorted by (device, time), each (device, time) once. Arrays have shape (n,); NaN is "not sent".
 
     `device` numbers the devices of the batch 0..k-1 in ascending order of their primary keys, `starts` (k,) is the
-    first row of each. `times_us` and `received_us` are microseconds since 1970 in UTC. `ignition` is 1, 0, or -1 for
+    first row of each. `times_us` and `received_us` are microseconds since EPOCH. `ignition` is 1, 0, or -1 for
     not sent.
     """
 

@@ -1,4 +1,4 @@
-"""Quantities derived from fixes: steps, speed, ignition, limits. Pure: arrays in, arrays out.
+"""Quantities derived from fixes: steps, speed, course, ignition, engine time. Pure: arrays in, arrays out.
 
 Rows are sorted by (device, time), as in `columns.FixColumns`; `device` maps each row to its device's number,
 `starts` is the first row of each device. Times are epoch seconds, NaN means unknown.
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks_app.geo.believable import is_refuted
 from tasks_app.geo.distance import geodesic_meters, initial_bearing_degrees
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
@@ -57,12 +56,15 @@ def rules_of(kinds: Sequence[str]) -> KindRules:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """Last known values of each device before the batch; arrays of shape (k,), NaN for a device never seen."""
+    """Time and place of each device before the batch; arrays of shape (k,), NaN for a device never seen."""
 
     times: FloatArray
     latitudes: FloatArray
     longitudes: FloatArray
-    speeds_kph: FloatArray
+
+    def select(self, numbers: IndexArray) -> Before:
+        """Time and place of these devices."""
+        return Before(self.times[numbers], self.latitudes[numbers], self.longitudes[numbers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,6 @@ def filled_speeds(sent_kph: FloatArray, derived_kph: FloatArray) -> FloatArray:
     return np.where(np.isnan(sent_kph), derived_kph, sent_kph)
 
 
-def believable_speeds(
-    speeds_kph: FloatArray, is_sent: BoolArray, steps: BatchSteps, device: IndexArray, rules: KindRules
-) -> FloatArray:
-    """The speeds, NaN where a sent one is more than the kind reaches, or than the way from the fix before allows."""
-    radius_meters = rules.standing_radius_meters[device]
-    refuted = is_refuted(speeds_kph, steps.seconds, steps.meters, radius_meters) & ~np.isnan(steps.speeds_kph)
-    return np.where(is_sent & (refuted | (speeds_kph > rules.max_implied_kph[device])), np.nan, speeds_kph)
-
-
 def filled_courses(
     sent_degrees: FloatArray, steps: BatchSteps, latitudes: FloatArray, longitudes: FloatArray
 ) -> FloatArray:
@@ -153,30 +146,6 @@ def filled_courses(
     return filled
 
 
-def sum_per_device(values: FloatArray, device: IndexArray, device_count: int) -> FloatArray:
-    """Sums of shape (device_count,)."""
-    return np.bincount(device, weights=values, minlength=device_count).astype(np.float64)
-
-
-def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: SignArray) -> SignArray:
-    """Value at each fix, carried forward where a fix has none; `before` (k,) is from earlier batches.
-
-    1 is yes, 0 no, -1 not said.
-    """
-    rows = np.arange(len(sent))
-    last = np.maximum.accumulate(np.where(sent >= 0, rows, -1))
-    in_batch = last >= starts[device] if len(starts) else np.zeros(0, np.bool_)
-    return np.where(in_batch, sent[np.maximum(last, 0)], before[device])
-
-
-def switched(now: SignArray, starts: IndexArray, before: SignArray) -> IndexArray:
-    """Rows at which the result of `carried` switches; the first known value is no change."""
-    earlier = np.empty_like(now)
-    earlier[1:] = now[:-1]
-    earlier[starts] = before
-    return np.flatnonzero((earlier >= 0) & (now >= 0) & (earlier != now))
-
-
 def said_moving(speeds_kph: FloatArray, device: IndexArray, rules: KindRules) -> SignArray:
     """1 where a speed says that the vehicle drives, 0 where it says that it stands, -1 between and where unknown."""
     said = np.full(len(speeds_kph), -1, dtype=np.int8)
@@ -186,52 +155,38 @@ def said_moving(speeds_kph: FloatArray, device: IndexArray, rules: KindRules) ->
     return said
 
 
-def said_low(levels: FloatArray, low_below: FloatArray, high_from: FloatArray) -> SignArray:
-    """1 where a level is low, 0 where it is high enough to count as charged again, -1 between and where unknown."""
-    said = np.full(len(levels), -1, dtype=np.int8)
-    said[levels < low_below] = 1
-    said[levels >= high_from] = 0
-    return said
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A yes or no at each fix, `now` (n,), and at the fix before it, `earlier` (n,): 1, 0, or -1 for unknown."""
+
+    now: SignArray
+    earlier: SignArray
+
+    @property
+    def switches(self) -> IndexArray:
+        """Rows at which it changes; the first known value is no change."""
+        return np.flatnonzero((self.earlier >= 0) & (self.now >= 0) & (self.earlier != self.now))
+
+
+def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: SignArray) -> Carried:
+    """The values sent (-1 for not said), carried forward where a fix has none; `before` (k,) is from earlier batches."""
+    rows = np.arange(len(sent))
+    last = np.maximum.accumulate(np.where(sent >= 0, rows, -1))
+    in_batch = last >= starts[device] if len(starts) else np.zeros(0, np.bool_)
+    now = np.where(in_batch, sent[np.maximum(last, 0)], before[device])
+    earlier = np.empty_like(now)
+    earlier[1:] = now[:-1]
+    earlier[starts] = before
+    return Carried(now, earlier)
 
 
 def engine_seconds_per_device(
-    seconds: FloatArray,
-    ignition: SignArray,
-    device: IndexArray,
-    starts: IndexArray,
-    before: SignArray,
+    seconds: FloatArray, ignition: Carried, device: IndexArray, device_count: int
 ) -> FloatArray:
     """Time of the steps at whose beginning the ignition was on, silences left out, as in `geo.engine_time`; shape (k,)."""
-    previous = np.empty_like(ignition)
-    previous[1:] = ignition[:-1]
-    previous[starts] = before[device[starts]]
-    runs = (previous == 1) & (seconds <= MotionRules.max_gap_seconds)
-    return sum_per_device(np.where(runs, seconds, 0.0), device, len(before))
-
-
-def applied_limits(
-    inside: BoolArray, geofence_limits: FloatArray, other_limits: FloatArray
-) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """The speed limit at each fix and the geofence column it comes from, -1 where it is the device's or fleet's.
-
-    `inside` (n, m), `geofence_limits` (m,) and `other_limits` (n,), NaN for none. Of several the lowest counts.
-    """
-    columns = np.flatnonzero(~np.isnan(geofence_limits))
-    none = np.full(len(inside), -1, dtype=np.intp)
-    if not len(columns) or not len(inside):
-        return other_limits, none
-    candidates = np.where(inside[:, columns], geofence_limits[columns], np.inf)
-    best = candidates.argmin(axis=1)
-    lowest = candidates[np.arange(len(best)), best]
-    found = np.isfinite(lowest)
-    return np.where(found, lowest, other_limits), np.where(found, columns[best], none)
-
-
-def first_rows(device: IndexArray) -> IndexArray:
-    """The first row of each run of equal values."""
-    if not len(device):
-        return np.empty(0, dtype=np.intp)
-    return np.flatnonzero(np.diff(device, prepend=device[0] - 1))
+    runs = (ignition.earlier == 1) & (seconds <= MotionRules.max_gap_seconds)
+    sums = np.bincount(device, weights=np.where(runs, seconds, 0.0), minlength=device_count)
+    return sums.astype(np.float64)
 
 
 def _shifted(values: FloatArray, starts: IndexArray) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,9 +15,9 @@ from django.db import connection
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, alarm_from, has_alarm
 from tasks_app.models import FilterReason
 from tasks_app.services.positions.batch import FilteredPart
+from tasks_app.services.positions.columns import EPOCH
 from tasks_app.services.positions.filter_rules import KEEP, REASONS
 from tasks_app.services.positions.senders import KnownDevice
-from tasks_app.services.positions.states import from_microseconds
 
 _RECORD = """
     INSERT INTO tasks_app_filteredfix (device_id, fix_time, reason, received_at, latitude, longitude, data)
@@ -67,9 +67,12 @@ def alarms_of_filtered(
         columns = part.columns
         for row in part.rows:
             if has_alarm(attributes := columns.attributes[row]):
-                pk, at = int(columns.device_pks[columns.device[row]]), from_microseconds(int(columns.times_us[row]))
+                pk, at = (
+                    int(columns.device_pks[columns.device[row]]),
+                    EPOCH + timedelta(microseconds=int(columns.times_us[row])),
+                )
                 unlocated = alarm_from(unique_ids[pk], at, attributes)
-                found.append((unlocated, from_microseconds(int(columns.received_us[row]))))
+                found.append((unlocated, EPOCH + timedelta(microseconds=int(columns.received_us[row]))))
     return found
 
 
@@ -93,9 +96,9 @@ def _rows(part: FilteredPart) -> Iterator[dict[str, Any]]:
             data["attributes"] = columns.attributes[row]
         yield {
             "device_id": int(columns.device_pks[columns.device[row]]),
-            "fix_time": from_microseconds(int(columns.times_us[row])),
+            "fix_time": EPOCH + timedelta(microseconds=int(columns.times_us[row])),
             "reason": REASONS[part.reasons[row]].value,
-            "received_at": from_microseconds(int(columns.received_us[row])),
+            "received_at": EPOCH + timedelta(microseconds=int(columns.received_us[row])),
             "latitude": float(columns.latitudes[row]),
             "longitude": float(columns.longitudes[row]),
             "data": data,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from django.db import connection
 
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.services.positions.batch import Batch
-from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.columns import EPOCH, FixColumns
 from tasks_app.services.positions.filter_rules import (
     DEFAULT_FILTERS,
     KEEP,
@@ -28,9 +28,8 @@ from tasks_app.services.positions.filter_rules import (
     resolve_rules,
 )
 from tasks_app.services.positions.senders import KnownDevice
-from tasks_app.services.positions.states import State, before_arrays
+from tasks_app.services.positions.states import State
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = tuple(field.name for field in fields(FilterRules))
 _SETTINGS = f"""
     SELECT fleet_id, device_id, {", ".join(_NAMES)} FROM tasks_app_filtersettings
@@ -78,7 +77,7 @@ def compared_reasons(batch: Batch) -> Reasons:
     comparing = [number for number, rule in enumerate(batch.filters) if rule.compares]
     if not comparing:
         return reasons
-    is_late = columns.times_seconds <= before_arrays(batch.states).times[columns.device]
+    is_late = columns.times_seconds <= batch.before.times[columns.device]
     is_stored = _late_and_stored(columns, is_late)
     late = [number for number in comparing if is_late[columns.starts[number]]]
     earlier = _stored_before(columns, np.array(late, dtype=np.intp))
@@ -126,7 +125,7 @@ def _stored_before(columns: FixColumns, numbers: npt.NDArray[np.intp]) -> dict[i
 
 
 def _fix_times(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[datetime]:
-    return [_EPOCH + timedelta(microseconds=time_us) for time_us in columns.times_us[rows].tolist()]
+    return [EPOCH + timedelta(microseconds=time_us) for time_us in columns.times_us[rows].tolist()]
 
 
 def _attributes_of(device_ids: list[int]) -> dict[int, dict[str, Any]]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks_app.geo.transitions import fleet_transitions
 from tasks_app.geo.windows import is_open
-from tasks_app.models import Event, EventKind
+from tasks_app.models import EventKind
 from tasks_app.queries.fleet_geofences import FleetGeofences
-from tasks_app.services.positions import derivation
-from tasks_app.services.positions.newer_fixes import Forward, Found
+from tasks_app.services.positions.newer_fixes import EventDraft, Forward
 from tasks_app.services.positions.states import State
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.intp]
 # By (number of the device, column of the geofence): what is pending of an earlier batch.
 Pending = dict[tuple[int, int], dict[str, float]]
 
@@ -34,9 +33,9 @@ class SpeedLimits:
 
 @dataclass(frozen=True, slots=True)
 class Crossings:
-    """Enter and exit events with the rows at which they were noticed, and the limits that the geofences set."""
+    """Enter and exit events, and the limits that the geofences set."""
 
-    found: Found
+    drafts: list[EventDraft]
     limits: SpeedLimits
 
 
@@ -45,7 +44,7 @@ def cross_geofences(forward: Forward, geofences: Mapping[int, FleetGeofences]) -
     limits_kph = np.array([device.speed_limit_kph for device in forward.devices], dtype=np.float64)[forward.device]
     geofence_ids = np.full(len(forward.rows), -1, dtype=np.int64)
     fleet_ids = np.array([device.fleet_id for device in forward.devices], dtype=np.int64)
-    found: Found = []
+    drafts: list[EventDraft] = []
     for fleet_id in np.unique(fleet_ids).tolist():
         of_fleet, fences = fleet_ids == fleet_id, geofences[fleet_id]
         if not len(fences.index):
@@ -55,21 +54,38 @@ def cross_geofences(forward: Forward, geofences: Mapping[int, FleetGeofences]) -
         positions = np.flatnonzero(of_fleet[forward.device])
         rows = forward.rows[positions]
         inside = fences.index.inside(forward.columns.latitudes[rows], forward.columns.longitudes[rows])
-        limits_kph[positions], columns = derivation.applied_limits(inside, fences.limits_kph, limits_kph[positions])
+        limits_kph[positions], columns = applied_limits(inside, fences.limits_kph, limits_kph[positions])
         ids = np.array(fences.index.ids, dtype=np.int64)
         geofence_ids[positions] = np.where(columns >= 0, ids[columns], -1)
-        states = [forward.states[number] for number in np.flatnonzero(of_fleet).tolist()]
-        found += _cross(forward, states, positions, inside, fences)
-    return Crossings(found, SpeedLimits(limits_kph, geofence_ids))
+        drafts += _cross(forward, np.flatnonzero(of_fleet), positions, inside, fences)
+    return Crossings(drafts, SpeedLimits(limits_kph, geofence_ids))
+
+
+def applied_limits(
+    inside: BoolArray, geofence_limits: FloatArray, other_limits: FloatArray
+) -> tuple[FloatArray, IndexArray]:
+    """The speed limit at each fix and the geofence column it comes from, -1 where it is the device's or fleet's.
+
+    `inside` (n, m), `geofence_limits` (m,) and `other_limits` (n,), NaN for none. Of several the lowest counts.
+    """
+    columns = np.flatnonzero(~np.isnan(geofence_limits))
+    none = np.full(len(inside), -1, dtype=np.intp)
+    if not len(columns) or not len(inside):
+        return other_limits, none
+    candidates = np.where(inside[:, columns], geofence_limits[columns], np.inf)
+    best = candidates.argmin(axis=1)
+    lowest = candidates[np.arange(len(best)), best]
+    found = np.isfinite(lowest)
+    return np.where(found, lowest, other_limits), np.where(found, columns[best], none)
 
 
 def _cross(
-    forward: Forward, states: list[State], positions: npt.NDArray[np.intp], inside: BoolArray, fences: FleetGeofences
-) -> Found:
-    """The events of one fleet's devices, which have these `states` and rows; `inside` has shape (rows, geofences)."""
-    rows = forward.rows[positions]
+    forward: Forward, numbers: IndexArray, positions: IndexArray, inside: BoolArray, fences: FleetGeofences
+) -> list[EventDraft]:
+    """The events of one fleet's devices, which have these numbers and rows; `inside` has shape (rows, geofences)."""
+    rows, states = forward.rows[positions], [forward.states[number] for number in numbers.tolist()]
     latitudes, longitudes = forward.columns.latitudes[rows], forward.columns.longitudes[rows]
-    starts = derivation.first_rows(forward.device[positions])
+    starts = np.searchsorted(positions, forward.starts[numbers])
     members, pending = _members(states, fences.index.ids)
     crossed = fleet_transitions(
         inside,
@@ -83,23 +99,20 @@ def _cross(
     )
     _keep_members(states, np.array(fences.index.ids, dtype=np.int64), members, crossed.members)
     for device, column, row in crossed.pending:
-        kept = pending[device, column] if row < 0 else _place(forward, int(positions[row]))
+        kept = pending[device, column] if row < 0 else _began(forward, int(positions[row]))
         states[device].pending_geofences[str(fences.index.ids[column])] = kept
     device_of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
-    found: Found = []
-    for row, since, column, entered in zip(
-        crossed.settled_rows.tolist(),
-        crossed.since_rows.tolist(),
-        crossed.columns.tolist(),
-        crossed.entered,
-        strict=True,
-    ):
-        position = int(positions[row])
-        began = pending[int(device_of[row]), column] if since < 0 else _place(forward, int(positions[since]))
-        occurred_at = _datetime(began["since"]) if since < 0 else forward.fix_time(int(positions[since]))
+    settled, since = crossed.settled_rows.tolist(), crossed.since_rows.tolist()
+    drafts = []
+    for row, first, column, entered in zip(settled, since, crossed.columns.tolist(), crossed.entered, strict=True):
+        began = pending[int(device_of[row]), column] if first < 0 else _began(forward, int(positions[first]))
+        occurred_at = datetime.fromtimestamp(began["since"], tz=UTC)
         if is_open(fences.windows[column], occurred_at, fences.zone):
-            found.append((position, _crossing(forward, position, fences, column, bool(entered), began, occurred_at)))
-    return found
+            kind = EventKind.GEOFENCE_ENTER if entered else EventKind.GEOFENCE_EXIT
+            data = {"geofence": fences.names[column]} | {key: began[key] for key in ("speed_kph",) if key in began}
+            place, geofence_id = (began["latitude"], began["longitude"]), fences.index.ids[column]
+            drafts.append(EventDraft(int(positions[row]), kind, data, occurred_at, place, geofence_id))
+    return drafts
 
 
 def _members(states: list[State], ids: tuple[int, ...]) -> tuple[BoolArray, Pending]:
@@ -137,7 +150,7 @@ def _possible(members: BoolArray, pending: Pending) -> BoolArray:
 def _near(
     fences: FleetGeofences,
     inside: BoolArray,
-    starts: npt.NDArray[np.intp],
+    starts: IndexArray,
     possible: BoolArray,
     latitudes: FloatArray,
     longitudes: FloatArray,
@@ -157,7 +170,7 @@ def _near(
     return near
 
 
-def _place(forward: Forward, position: int) -> dict[str, float]:
+def _began(forward: Forward, position: int) -> dict[str, float]:
     """Time and place where a crossing began, kept until its event is made."""
     columns, row = forward.columns, forward.rows[position]
     place = {
@@ -167,30 +180,3 @@ def _place(forward: Forward, position: int) -> dict[str, float]:
     }
     speed_kph = float(columns.speeds[row])
     return place if np.isnan(speed_kph) else {**place, "speed_kph": round(speed_kph, 1)}
-
-
-def _datetime(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, tz=UTC)
-
-
-def _crossing(
-    forward: Forward,
-    position: int,
-    fences: FleetGeofences,
-    column: int,
-    entered: bool,
-    began: dict[str, float],
-    occurred_at: datetime,
-) -> Event:
-    data: dict[str, Any] = {"geofence": fences.names[column]}
-    if "speed_kph" in began:
-        data["speed_kph"] = began["speed_kph"]
-    return forward.event(
-        EventKind.GEOFENCE_ENTER if entered else EventKind.GEOFENCE_EXIT,
-        position,
-        occurred_at=occurred_at,
-        latitude=began["latitude"],
-        longitude=began["longitude"],
-        geofence_id=fences.index.ids[column],
-        data=data,
-    )

@@ -7,22 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from tasks_app.geo.believable import is_refuted
 from tasks_app.geo.overspeed import OverspeedEnd, OverspeedStart, OverspeedState, is_overspeed, overspeed_episodes
-from tasks_app.models import Event, EventKind
-from tasks_app.services.positions import derivation
+from tasks_app.models import EventKind
 from tasks_app.services.positions.derivation import FloatArray
 from tasks_app.services.positions.geofence_crossings import SpeedLimits
-from tasks_app.services.positions.newer_fixes import Forward, Found
+from tasks_app.services.positions.newer_fixes import EventDraft, Forward
 from tasks_app.services.positions.states import State
 
 
 @dataclass(frozen=True, slots=True)
 class Overspeeds:
-    """Events of overspeed episodes, with the rows at which they were noticed, and the other two lists of `Changes`."""
+    """Events of overspeed episodes, and what those lack that an earlier batch stored, by their ids."""
 
-    found: Found = field(default_factory=list)
+    drafts: list[EventDraft] = field(default_factory=list)
     ended_episodes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    open_episodes: list[tuple[State, Event]] = field(default_factory=list)
 
 
 def find_overspeeds(forward: Forward, limits: SpeedLimits) -> Overspeeds:
@@ -46,26 +45,30 @@ def find_overspeeds(forward: Forward, limits: SpeedLimits) -> Overspeeds:
             min_duration_seconds=device.overspeed_min_seconds,
             previous_seconds=state.fix_time.timestamp() if state.fix_time else None,
         )
-        current: Event | None = None
+        begun: EventDraft | None = None
         for change in result.events:
             position = start + change.index
             if isinstance(change, OverspeedStart):
-                current = _episode_event(forward, position, change, int(limits.geofence_ids[position]))
-                overspeeds.found.append((position, current))
+                begun = _begin_episode(position, change, int(limits.geofence_ids[position]))
+                overspeeds.drafts.append(begun)
             else:
-                overspeeds.ended_episodes.extend(_end_episode(state, current, change))
-                overspeeds.found.append((position, _end_event(forward, position, change)))
-                current = None
+                overspeeds.ended_episodes.extend(_end_episode(state, begun, change))
+                overspeeds.drafts.append(_end_draft(forward, position, change))
+                begun = None
         _keep_episode(state, result.state)
-        if current is not None:
-            overspeeds.open_episodes.append((state, current))
     return overspeeds
 
 
 def _believable(forward: Forward) -> FloatArray:
-    """The speeds to compare with limits: no single glitch of a receiver is an overspeed, or the peak of one."""
+    """The speeds to compare with limits: no single glitch of a receiver is an overspeed, or the peak of one.
+
+    NaN where a sent one is more than the kind reaches, or than the way from the fix before allows.
+    """
+    speeds_kph, steps, rules = forward.speeds_kph, forward.steps, forward.rules
     is_sent = ~np.isnan(forward.columns.speeds[forward.rows])
-    return derivation.believable_speeds(forward.speeds_kph, is_sent, forward.steps, forward.device, forward.rules)
+    radius_meters, max_kph = rules.standing_radius_meters[forward.device], rules.max_implied_kph[forward.device]
+    refuted = is_refuted(speeds_kph, steps.seconds, steps.meters, radius_meters) & ~np.isnan(steps.speeds_kph)
+    return np.where(is_sent & (refuted | (speeds_kph > max_kph)), np.nan, speeds_kph)
 
 
 def _episode(state: State) -> OverspeedState | None:
@@ -78,29 +81,37 @@ def _episode(state: State) -> OverspeedState | None:
     )
 
 
-def _episode_event(forward: Forward, position: int, start: OverspeedStart, geofence_id: int) -> Event:
-    return forward.event(
-        EventKind.OVERSPEED,
+def _begin_episode(position: int, start: OverspeedStart, geofence_id: int) -> EventDraft:
+    return EventDraft(
         position,
+        EventKind.OVERSPEED,
+        {"speed_kph": round(start.speed_kph, 1), "speed_limit_kph": start.limit_kph},
         occurred_at=start.started_at,
         geofence_id=geofence_id if geofence_id >= 0 else None,
-        data={"speed_kph": round(start.speed_kph, 1), "speed_limit_kph": start.limit_kph},
     )
 
 
-def _end_event(forward: Forward, position: int, end: OverspeedEnd) -> Event:
+def _end_draft(forward: Forward, position: int, end: OverspeedEnd) -> EventDraft:
     """After a silence the episode ended at the last fix before it, not where the device was heard of again."""
-    place: dict[str, float | None] = {}
-    if end.ended_at < forward.fix_time(position):
-        place = forward.place_before(position)
-    return forward.event(EventKind.OVERSPEED_END, position, occurred_at=end.ended_at, data=end_event_data(end), **place)
+    is_earlier = end.ended_at.timestamp() < forward.columns.times_seconds[forward.rows[position]]
+    place = _place_before(forward, position) if is_earlier else None
+    return EventDraft(position, EventKind.OVERSPEED_END, end_event_data(end), end.ended_at, place)
 
 
-def _end_episode(state: State, current: Event | None, end: OverspeedEnd) -> list[tuple[int, dict[str, Any]]]:
+def _place_before(forward: Forward, position: int) -> tuple[float | None, float | None]:
+    """Where the device was at its fix before this row."""
+    number = int(forward.device[position])
+    if position == forward.starts[number]:
+        return forward.states[number].latitude, forward.states[number].longitude
+    row = forward.rows[position - 1]
+    return float(forward.columns.latitudes[row]), float(forward.columns.longitudes[row])
+
+
+def _end_episode(state: State, begun: EventDraft | None, end: OverspeedEnd) -> list[tuple[int, dict[str, Any]]]:
     """Complete the event of the episode; return its id and what it lacks where it was stored by an earlier batch."""
     ended = episode_end(end)
-    if current is not None:
-        current.data |= ended
+    if begun is not None:
+        begun.data.update(ended)
         return []
     event_id, state.overspeed_event_id = state.overspeed_event_id, None
     return [] if event_id is None else [(event_id, ended)]

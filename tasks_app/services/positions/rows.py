@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import numpy as np
@@ -12,12 +12,11 @@ from django.db import DatabaseError, connection
 
 from tasks_app.services.binary_copy import FIX_STAGING, POSTGRES_EPOCH_US, copy_stream
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
-from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.columns import EPOCH, FixColumns
 from tasks_app.services.transactions import sqlstate
 
 _CHECK_VIOLATION = "23514"
 _DAY_US = 86_400_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The columns of a row in the order of `copy_rows`; absent quantities are NaN there.
 COPY_COLUMNS = (
@@ -41,6 +40,8 @@ def insert_new(columns: FixColumns) -> npt.NDArray[np.bool_]:
 
     Their devices' states are locked: `lock_states` emptied the staging table.
     """
+    if not len(columns):
+        return np.zeros(0, dtype=np.bool_)
     rows = copy_rows(columns)
     with connection.cursor() as cursor:
         cursor.copy_expert(_COPY, io.BytesIO(rows))
@@ -50,7 +51,7 @@ def insert_new(columns: FixColumns) -> npt.NDArray[np.bool_]:
         stored = set(cursor.fetchall())
     pks = columns.device_pks[columns.device].tolist()
     keys = zip(pks, columns.times_us.tolist(), strict=True)
-    return np.array([(pk, _EPOCH + timedelta(microseconds=time_us)) in stored for pk, time_us in keys], dtype=np.bool_)
+    return np.array([(pk, EPOCH + timedelta(microseconds=time_us)) in stored for pk, time_us in keys], dtype=np.bool_)
 
 
 def copy_rows(columns: FixColumns) -> bytes:
@@ -69,7 +70,7 @@ def copy_rows(columns: FixColumns) -> bytes:
 def prepare_partitions(times_us: npt.NDArray[np.int64]) -> None:
     """Make sure that fixes of these times find their partition."""
     days = np.unique(times_us // _DAY_US).tolist()
-    ensure_partitions((_EPOCH + timedelta(days=day)).date() for day in days)
+    ensure_partitions((EPOCH + timedelta(days=day)).date() for day in days)
 
 
 def is_missing_partition(error: DatabaseError) -> bool:

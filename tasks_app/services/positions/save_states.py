@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from tasks_app.models import DeviceStatus, Event, EventKind
 from tasks_app.services import broadcast
 from tasks_app.services.events import complete_episodes, insert_events
+from tasks_app.services.positions.columns import EPOCH
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions
-from tasks_app.services.positions.newer_fixes import Changes
 from tasks_app.services.positions.senders import KnownDevice
-from tasks_app.services.positions.states import LockedStates, State, from_microseconds, save_states
+from tasks_app.services.positions.states import LockedStates, State, save_states
 from tasks_app.signals import events_recorded
+
+
+@dataclass(slots=True)
+class Changes:
+    """Events to write, in (device, time) order, and the ends of episodes whose event is written already."""
+
+    events: list[Event] = field(default_factory=list)
+    ended_episodes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
 def save_changes(
@@ -34,8 +44,13 @@ def save_changes(
     if announce:
         changes.events = _seen(touched, heard_us) + changes.events
     insert_events(changes.events)
-    for state, event in changes.open_episodes:
-        state.overspeed_event_id = event.pk
+    # An episode that goes on has its event's id only now.
+    episodes = [event for event in changes.events if event.kind == EventKind.OVERSPEED]
+    begun: dict[tuple[int, datetime | None], int | None] = {
+        (one.device_id, one.occurred_at): one.pk for one in episodes
+    }
+    for state in touched if begun else ():
+        state.overspeed_event_id = begun.get((state.device_id, state.overspeed_since), state.overspeed_event_id)
     complete_episodes(changes.ended_episodes)
     save_states(touched, locked.settled)
     invalidate_latest_positions(touched)
@@ -51,7 +66,7 @@ def _seen(states: Sequence[State], heard_us: Mapping[int, int]) -> list[Event]:
     """Devices that sent something new are online; the ones that were offline get an event of being back."""
     back: list[Event] = []
     for state in states:
-        seen_at = from_microseconds(heard_us[state.device_id])
+        seen_at = EPOCH + timedelta(microseconds=heard_us[state.device_id])
         if state.status == DeviceStatus.OFFLINE:
             back.append(_back_online(state, seen_at))
         state.status, state.offline_since = DeviceStatus.ONLINE.value, None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.models import Event
 from tasks_app.queries.fleet_geofences import FleetGeofences
-from tasks_app.services.positions import derivation
 from tasks_app.services.positions.alarm_events import read_signals
+from tasks_app.services.positions.columns import EPOCH
 from tasks_app.services.positions.geofence_crossings import cross_geofences
-from tasks_app.services.positions.newer_fixes import Changes, Forward
+from tasks_app.services.positions.newer_fixes import EventDraft, Forward
 from tasks_app.services.positions.overspeeds import find_overspeeds
+from tasks_app.services.positions.save_states import Changes
 
 
 def derive_changes(forward: Forward, geofences: dict[int, FleetGeofences]) -> Changes:
@@ -19,42 +23,29 @@ def derive_changes(forward: Forward, geofences: dict[int, FleetGeofences]) -> Ch
         return Changes()
     crossings = cross_geofences(forward, geofences)
     overspeeds = find_overspeeds(forward, crossings.limits)
-    before, ignition = _ignition(forward)
-    found = [*crossings.found, *overspeeds.found, *read_signals(forward, ignition, before)]
-    found.sort(key=lambda pair: pair[0])
-    _advance_states(forward, ignition, before)
-    return Changes([event for _, event in found], overspeeds.ended_episodes, overspeeds.open_episodes)
+    drafts = [*crossings.drafts, *overspeeds.drafts, *read_signals(forward)]
+    drafts.sort(key=lambda draft: draft.position)
+    events = [_event(forward, draft) for draft in drafts]
+    _advance_states(forward)
+    return Changes(events, overspeeds.ended_episodes)
 
 
-def _ignition(forward: Forward) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """Ignition of each device before the batch, (k,), and at each row; 1, 0 or -1 for unknown."""
-    before = np.array(
-        [-1 if state.ignition is None else int(state.ignition) for state in forward.states], dtype=np.int8
+def _event(forward: Forward, draft: EventDraft) -> Event:
+    """An unsaved event."""
+    columns, row = forward.columns, forward.rows[draft.position]
+    latitude, longitude = draft.place or (float(columns.latitudes[row]), float(columns.longitudes[row]))
+    return Event(
+        device_id=forward.states[forward.device[draft.position]].device_id,
+        kind=draft.kind,
+        occurred_at=draft.occurred_at or EPOCH + timedelta(microseconds=int(columns.times_us[row])),
+        latitude=latitude,
+        longitude=longitude,
+        geofence_id=draft.geofence_id,
+        data=draft.data,
     )
-    sent = forward.columns.ignition[forward.rows]
-    return before, derivation.carried(sent, forward.device, forward.starts, before)
 
 
-def _advance_states(forward: Forward, ignition: npt.NDArray[np.int8], ignition_before: npt.NDArray[np.int8]) -> None:
-    engine_seconds = derivation.engine_seconds_per_device(
-        forward.steps.seconds, ignition, forward.device, forward.starts, ignition_before
-    )
-    moving_before = np.array([state.is_moving for state in forward.states], dtype=np.int8)
-    said = derivation.said_moving(forward.speeds_kph, forward.device, forward.rules)
-    moving = derivation.carried(said, forward.device, forward.starts, moving_before)
-    lasts = forward.lasts
-    _place(forward)
-    ends = zip(lasts.tolist(), ignition[lasts].tolist(), moving[lasts].tolist(), strict=True)
-    for state, (position, ignition_now, is_moving), seconds_run in zip(
-        forward.states, ends, engine_seconds.tolist(), strict=True
-    ):
-        state.fix_time = forward.fix_time(position)
-        state.is_moving = bool(is_moving)
-        state.ignition = None if ignition_now < 0 else bool(ignition_now)
-        state.engine_seconds += seconds_run
-
-
-def _place(forward: Forward) -> None:
+def _advance_states(forward: Forward) -> None:
     """Put each state at its last row."""
     columns, lasts = forward.columns, forward.lasts
     rows = forward.rows[lasts]
@@ -66,6 +57,14 @@ def _place(forward: Forward) -> None:
         state.latitude, state.longitude, state.altitude_meters, state.accuracy_meters = found[:4]
         state.speed_kph, state.course_degrees, state.is_speed_derived = found[4:]
         state.attributes = columns.attributes[row]
+    ends = (columns.times_us[rows], forward.ignition.now[lasts], forward.moving.now[lasts], forward.engine_seconds)
+    for state, time_us, ignition, is_moving, engine_seconds in zip(
+        forward.states, *(values.tolist() for values in ends), strict=True
+    ):
+        state.fix_time = EPOCH + timedelta(microseconds=time_us)
+        state.is_moving = bool(is_moving)
+        state.ignition = None if ignition < 0 else bool(ignition)
+        state.engine_seconds += engine_seconds
 
 
 def _optional(values: npt.NDArray[np.float64]) -> list[float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, cast
 
@@ -16,10 +16,7 @@ from django.db import connection
 
 from tasks_app.models import DeviceStatus
 from tasks_app.services.binary_copy import EMPTY_STAGING, POSTGRES_EPOCH_US, STATE_STAGING, copy_stream
-from tasks_app.services.positions.derivation import Before
 from tasks_app.services.positions.senders import KnownDevice
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class State(msgspec.Struct):
@@ -162,19 +159,3 @@ def _postgres_us(times: Sequence[datetime | None]) -> npt.NDArray[np.int64]:
     # Exact to the microsecond, which a float of seconds is for any sensible year after rounding.
     known_us = [_INFINITY_US if at is None else round(at.timestamp() * 1e6) - POSTGRES_EPOCH_US for at in times]
     return np.array(known_us, dtype=np.int64)
-
-
-def before_arrays(states: Sequence[State]) -> Before:
-    """Time and place of each state as arrays, NaN where the device has none yet."""
-    times = [np.nan if state.fix_time is None else state.fix_time.timestamp() for state in states]
-    return Before(
-        np.array(times, dtype=np.float64),
-        np.array([state.latitude for state in states], dtype=np.float64),
-        np.array([state.longitude for state in states], dtype=np.float64),
-        np.array([state.speed_kph for state in states], dtype=np.float64),
-    )
-
-
-def from_microseconds(time_us: int) -> datetime:
-    """The aware UTC time of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=time_us)

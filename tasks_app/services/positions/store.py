@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import parse_batch
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
@@ -21,7 +18,7 @@ from tasks_app.services.positions.dirty_days import mark_dirty_days
 from tasks_app.services.positions.filter_rules import own_reasons
 from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
 from tasks_app.services.positions.filtering import compared_reasons, filters_of
-from tasks_app.services.positions.newer_fixes import Changes, newer_fixes
+from tasks_app.services.positions.newer_fixes import newer_fixes
 from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.positions.save_states import save_changes
 from tasks_app.services.positions.senders import accept, operated_fleets
@@ -116,12 +113,18 @@ def _store(
     columns = to_columns(accepted.items, accepted.pks, accepted.received_at)
     filters = filters_of(accepted.devices)
     reasons = own_reasons(columns, filters, is_history=not announce)
-    batch = Batch(columns, accepted.devices, filters, states=[]).without(reasons)
+    batch = Batch(columns, accepted.devices, filters).without(reasons)
     prepare_partitions(batch.columns.times_us)
     locked = lock_states(accepted.devices)
     batch = batch.with_states(locked.states)
     batch = batch.without(compared_reasons(batch))
-    new, changes = _insert_and_derive(batch)
+    new = insert_new(batch.columns)
+    mark_dirty_days(batch.columns, new, batch.devices)
+    # Rows are stored as they were sent. What follows from their order is derived when they are read, since a fix that
+    # comes later may lie between them; only states and events, which go forward, are derived at once.
+    forward = newer_fixes(batch, new)
+    changes = derive_changes(forward, geofences_of({device.fleet_id for device in forward.devices}))
+    changes.events += command_results(batch.columns, new)
     heard_us = batch.heard_us(new)
     for device_pk, received_us in record_filtered(batch.filtered):
         heard_us[device_pk] = max(received_us, heard_us.get(device_pk, 0))
@@ -130,22 +133,3 @@ def _store(
     result.filtered_alarms = alarms_of_filtered(batch.filtered, accepted.devices) if announce else []
     result.events = save_changes(changes, locked, accepted.devices, heard_us, announce=announce)
     return result
-
-
-def _insert_and_derive(batch: Batch) -> tuple[npt.NDArray[np.bool_], Changes]:
-    """Store what is new and move the states; which rows were new, and what happened.
-
-    Rows are stored as they were sent. What follows from their order is derived when they are read, since a fix that
-    comes later may lie between them; only states and events, which go forward, are derived at once.
-    """
-    columns = batch.columns
-    if not len(columns):
-        return np.zeros(0, dtype=np.bool_), Changes()
-    new = insert_new(columns)
-    if not new.any():
-        return new, Changes()
-    mark_dirty_days(columns, new, batch.devices)
-    forward = newer_fixes(batch, new)
-    changes = derive_changes(forward, geofences_of({device.fleet_id for device in forward.devices}))
-    changes.events += command_results(columns, new)
-    return new, changes

@@ -17,8 +17,7 @@ from django.db import connection
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, alarm_names, result_text
 from tasks_app.models import Event, EventKind
-from tasks_app.services.positions.newer_fixes import Changes
-from tasks_app.services.positions.save_states import save_changes
+from tasks_app.services.positions.save_states import Changes, save_changes
 from tasks_app.services.positions.senders import accept, operated_fleets
 from tasks_app.services.positions.states import State, lock_states
 from tasks_app.services.transactions import run_in_transaction
