@@ -24,14 +24,15 @@ class FixColumns:
     """n fixes sorted by (device, time), each (device, time) once. Arrays have shape (n,); NaN is "not sent".
 
     `device` numbers the devices of the batch 0..k-1 in ascending order of their primary keys, `starts` (k,) is the
-    first row of each. `times_us` and `received_us` are microseconds since EPOCH. `ignition` is 1, 0, or -1 for
-    not sent.
+    first row of each. `times_us` and `received_us` are microseconds since EPOCH, `times_seconds` seconds. `ignition` is
+    1, 0, or -1 for not sent.
     """
 
     device_pks: IntArray
     device: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
     times_us: IntArray
+    times_seconds: FloatArray
     received_us: IntArray
     latitudes: FloatArray
     longitudes: FloatArray
@@ -45,10 +46,6 @@ class FixColumns:
     def __len__(self) -> int:
         return len(self.times_us)
 
-    @property
-    def times_seconds(self) -> FloatArray:
-        return self.times_us / 1e6
-
     def select(self, rows: npt.NDArray[np.bool_]) -> FixColumns:
         """The rows where `rows` (n,) is True; devices that have none left are gone, the others are numbered anew."""
         pks, starts, device = np.unique(self.device_pks[self.device[rows]], return_index=True, return_inverse=True)
@@ -57,6 +54,7 @@ class FixColumns:
             device.astype(np.intp),
             starts,
             self.times_us[rows],
+            self.times_seconds[rows],
             self.received_us[rows],
             self.latitudes[rows],
             self.longitudes[rows],
@@ -85,6 +83,7 @@ def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Seq
         device=device.astype(np.intp),
         starts=starts,
         times_us=times_us[order],
+        times_seconds=times_us[order] / 1e6,
         received_us=_received_us(received_at)[order],
         latitudes=np.array([fix.latitude for fix in chosen], dtype=np.float64),
         longitudes=np.array([fix.longitude for fix in chosen], dtype=np.float64),

@@ -157,15 +157,14 @@ def said_moving(speeds_kph: FloatArray, device: IndexArray, rules: KindRules) ->
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A yes or no at each fix, `now` (n,), and at the fix before it, `earlier` (n,): 1, 0, or -1 for unknown."""
+    """A yes or no at each fix, `now` (n,), and at the fix before it, `earlier` (n,): 1, 0, or -1 for unknown.
+
+    `switches` are the rows at which it changes; the first known value is no change.
+    """
 
     now: SignArray
     earlier: SignArray
-
-    @property
-    def switches(self) -> IndexArray:
-        """Rows at which it changes; the first known value is no change."""
-        return np.flatnonzero((self.earlier >= 0) & (self.now >= 0) & (self.earlier != self.now))
+    switches: IndexArray
 
 
 def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: SignArray) -> Carried:
@@ -177,7 +176,7 @@ def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: Sig
     earlier = np.empty_like(now)
     earlier[1:] = now[:-1]
     earlier[starts] = before
-    return Carried(now, earlier)
+    return Carried(now, earlier, np.flatnonzero((earlier >= 0) & (now >= 0) & (earlier != now)))
 
 
 def engine_seconds_per_device(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -134,12 +134,13 @@ def _attributes_of(device_ids: list[int]) -> dict[int, dict[str, Any]]:
         return {device_id: msgspec.json.decode(text) for device_id, text in cursor.fetchall() if text}
 
 
-def _points(columns: FixColumns, rows: npt.NDArray[np.intp]) -> Iterator[FilterPoint]:
+def _points(columns: FixColumns, rows: npt.NDArray[np.intp]) -> list[FilterPoint]:
     chosen = (columns.times_seconds, columns.latitudes, columns.longitudes, columns.speeds)
-    for row, *values in zip(rows.tolist(), *(one[rows].tolist() for one in chosen), strict=True):
-        time_seconds, latitude, longitude, speed = values
-        speed_kph = None if speed != speed else speed
-        yield FilterPoint(time_seconds, latitude, longitude, speed_kph, columns.attributes[row])
+    values = zip(rows.tolist(), *(one[rows].tolist() for one in chosen), strict=True)
+    return [
+        FilterPoint(time_seconds, latitude, longitude, None if speed != speed else speed, columns.attributes[row])
+        for row, time_seconds, latitude, longitude, speed in values
+    ]
 
 
 def _known_point(state: State, attributes: dict[str, Any] | None) -> FilterPoint | None:

@@ -25,15 +25,16 @@ from tasks_app.services.positions.states import State
 class Forward:
     """The rows of a batch that move a device forward; `device` numbers those devices 0..k-1, `states[j]` is theirs.
 
-    `steps` are the ways that led to these rows; `speeds_kph` and `courses_degrees` are those sent at the rows, the missing
-    ones by the steps. `engine_seconds` (k,) is how long the engine ran on the way to the last row. `rules` are those of
-    the devices' kinds.
+    `starts` and `lasts` (k,) are the first and last row of each; `rules` are those of the devices' kinds. `steps` are the
+    ways that led to these rows; `speeds_kph` and `courses_degrees` are those sent at the rows, the missing ones by the
+    steps. `engine_seconds` (k,) is how long the engine ran on the way to the last row.
     """
 
     columns: FixColumns
     rows: npt.NDArray[np.intp]
     device: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
+    lasts: npt.NDArray[np.intp]
     states: list[State]
     devices: list[KnownDevice]
     rules: KindRules
@@ -43,10 +44,6 @@ class Forward:
     moving: Carried
     engine_seconds: FloatArray
     courses_degrees: FloatArray
-
-    @property
-    def lasts(self) -> npt.NDArray[np.intp]:
-        return np.append(self.starts[1:], len(self.rows)) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,7 @@ def newer_fixes(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
         rows=rows,
         device=device,
         starts=starts,
+        lasts=np.append(starts[1:], len(rows)) - 1,
         states=states,
         devices=[batch.devices[number] for number in numbers.tolist()],
         rules=rules,
