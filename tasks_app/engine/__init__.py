@@ -22,6 +22,7 @@ from tasks_app.engine.errors import (
     UnknownTask,
     WouldDeadlock,
 )
+from tasks_app.engine.groups.signatures import Signature, chain, chord, group
 from tasks_app.engine.handles import JobHandle
 from tasks_app.engine.registry import (
     Task,
@@ -30,6 +31,7 @@ from tasks_app.engine.registry import (
     enqueue_on_commit,
     get_task,
     registered_tasks,
+    signature,
     task,
 )
 from tasks_app.engine.states import FINAL_STATES, LIVE_STATES, JobState, parse_state
@@ -50,17 +52,22 @@ __all__ = [
     "PermanentError",
     "QueueFull",
     "QueueUnavailable",
+    "Signature",
     "Task",
     "TaskNotPermitted",
     "UnknownJob",
     "UnknownTask",
     "WouldDeadlock",
     "autodiscover",
+    "chain",
+    "chord",
     "current_job",
     "enqueue",
     "enqueue_on_commit",
     "get_task",
+    "group",
     "parse_state",
     "registered_tasks",
+    "signature",
     "task",
 ]

@@ -18,6 +18,10 @@ from tasks_app.engine.nesting import MAX_DEPTH, is_too_deep
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
+# Stands for an argument that is not known yet.
+_LATER = object()
+
+
 class ArgumentChecker:
     """Checks calls of one function: arity, names, types (after JSON: an int where an int is asked), bounds and JSON itself."""
 
@@ -32,6 +36,24 @@ class ArgumentChecker:
         for name, value in self._named(args, kwargs):
             self._check_one(name, value)
         return encode_json([list(args), kwargs])
+
+    def check_following(self, args: Sequence[Any], kwargs: dict[str, Any], leading: int) -> str:
+        """Return `[args, kwargs]` of a call that gets so many further arguments in front, when they are known.
+
+        Raises InvalidArguments.
+        """
+        for name, value in self._named([_LATER] * leading + list(args), kwargs):
+            is_later = value is _LATER or (isinstance(value, tuple) and _LATER in value)
+            if not is_later:
+                self._check_one(name, value)
+        return encode_json([list(args), kwargs])
+
+    def check_names(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Check what no further argument in front can mend: too many, or unknown names. Raises InvalidArguments."""
+        try:
+            self.signature.bind_partial(*args, **kwargs)
+        except TypeError as error:
+            raise InvalidArguments(str(error)) from error
 
     def by_name(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by the names of their parameters. Raises InvalidArguments."""

@@ -15,6 +15,8 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.errors import BadPayload, InvalidArguments, UnserialisableResult
 from tasks_app.engine.failures import Failure, describe, is_cancellation
+from tasks_app.engine.flow_rows import links_to_keep
+from tasks_app.engine.groups.ending import ending_task
 from tasks_app.engine.job_fields import datetime_of_ms
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, unseal
@@ -57,12 +59,17 @@ class Attempt(msgspec.Struct):
     def open(self) -> None:
         """Read the message and find its task. Raises BadPayload, UnknownTask."""
         self.payload = unseal(self.queue, self.claim.job_id, self.claim.message)
-        self.task = get_task(self.payload.task)
+        self.task = self._find_task(self.payload)
         args, kwargs = self.payload.call
         if args or kwargs:
             args, kwargs = shorten(args), shorten(kwargs)
             self.shown = redact_call(self.task.parameter_names, args, kwargs)
             self.secrets = secret_values(self.task.parameter_names, args, kwargs)
+
+    def _find_task(self, payload: Payload) -> Task[..., Any]:
+        if payload.flow and payload.flow.composite:
+            return ending_task(self.queue, self.claim.job_id, payload)
+        return get_task(payload.task)
 
     def run(self) -> None:
         """Call the function and keep its result in storable form. Raises any error of the function, UnserialisableResult."""
@@ -124,6 +131,9 @@ class Attempt(msgspec.Struct):
         finished_at = self.finished_at or datetime.now(UTC)
         created_at = datetime_of_ms(self.claim.created_ms) or self.started_at
         args, kwargs = self.call_to_keep()
+        parent_id, member_index, flow = links_to_keep(self.payload)
+        # A group or chain has run since it was made: this attempt only combined its results.
+        started_at = created_at if flow and "composite" in flow else self.started_at
         return FinishedJob(
             job_id=self.claim.job_id,
             task=self.claim.task,
@@ -144,12 +154,15 @@ class Attempt(msgspec.Struct):
             requested_by_id=self.payload.requested_by_id if self.payload else None,
             schedule_id=self.payload.schedule_id if self.payload else None,
             retry_of=self.payload.retry_of if self.payload else None,
-            started_at=self.started_at,
-            wait_seconds=max(0.0, (self.started_at - created_at).total_seconds()),
-            run_seconds=max(0.0, (finished_at - self.started_at).total_seconds()),
+            started_at=started_at,
+            wait_seconds=max(0.0, (started_at - created_at).total_seconds()),
+            run_seconds=max(0.0, (finished_at - started_at).total_seconds()),
             worker_host=HOST,
             worker_pid=os.getpid(),
             priority=PRIORITIES[self.claim.priority - 1],
+            parent_id=parent_id,
+            member_index=member_index,
+            flow=flow,
         )
 
     @property

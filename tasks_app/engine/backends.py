@@ -8,10 +8,15 @@ from typing import Protocol
 from uuid import UUID
 
 from tasks_app.engine.enqueueing import JobOptions, RedisBackend
+from tasks_app.engine.groups.redis_groups import Groups
 
 
 class Backend(Protocol):
     """Interface of a backend: `Task.apply_async` and the other ways to enqueue end here."""
+
+    @property
+    def groups(self) -> Groups:
+        """Where groups and chains wait for their members."""
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Make a job for each (id, checked arguments as JSON); return the ids in the same order.

@@ -14,6 +14,8 @@ import redis
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable
+from tasks_app.engine.flows import Flow
+from tasks_app.engine.groups.redis_groups import Groups, RedisGroups
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.scripts import script
@@ -22,6 +24,7 @@ from tasks_app.engine.scripts import script
 UNIQUE_TTL_MS = 24 * 3600 * 1000
 MAX_DELAY_SECONDS = 366 * 24 * 3600
 MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
+NO_LIMIT = 10**12
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 # Job id, message, and the Redis key of its unique key ("" for none).
@@ -42,6 +45,11 @@ class JobOptions:
     priority: str = "normal"
     # Time limit of these jobs, where it is not that of their task.
     timeout_seconds: float | None = None
+    flow: Flow | None = None
+    # Of members of a group, one per job.
+    member_indexes: Sequence[int] = ()
+    # What follows a job that was accepted is accepted, too, however full the queue is.
+    is_accepted: bool = False
 
     def __post_init__(self) -> None:
         if self.priority not in PRIORITIES:
@@ -72,12 +80,15 @@ class JobOptions:
             schedule_id=self.schedule_id,
             retry_of=str(self.retry_of) if self.retry_of else None,
             timeout_seconds=self.timeout_seconds,
+            flow=self.flow,
         )
         return Envelope(queue, payload)
 
 
 class RedisBackend:
     """Makes jobs on the queues in Redis."""
+
+    groups: Groups = RedisGroups()
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
@@ -90,16 +101,17 @@ class RedisBackend:
             task_name,
             now_ms,
             options.due_ms(now_ms),
-            config.max_queue_depth,
+            NO_LIMIT if options.is_accepted else config.max_queue_depth,
             options.requested_by_id or "",
             options.priority,
             UNIQUE_TTL_MS,
         ]
         envelope = options.envelope(queue, task_name, now_ms)
         ids = {str(job_id): job_id for job_id, _ in calls}
+        members: Sequence[int | None] = options.member_indexes or [None] * len(calls)
         sealed = [
-            (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call), unique)
-            for (job_id, call), unique in zip(calls, uniques, strict=True)
+            (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member), unique)
+            for (job_id, call), unique, member in zip(calls, uniques, members, strict=True)
         ]
         made: list[UUID] = []
         for chunk in batched(sealed):
@@ -120,8 +132,8 @@ def _write(keys: QueueKeys, common: list[Any], chunk: Sequence[Sealed]) -> list[
     return [job_id.decode() for _, job_id in outcomes]
 
 
-def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str) -> bytes:
-    message = envelope.seal(job_id, call_json)
+def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, member_index: int | None) -> bytes:
+    message = envelope.seal(job_id, call_json, member_index)
     if len(message) > limit:
         raise PayloadTooLarge(f"{len(message)} bytes of arguments; at most {limit} are allowed.")
     return message

@@ -95,6 +95,12 @@ class PermanentError(EngineError):
     code = "permanent_error"
 
 
+class MembersFailed(PermanentError):
+    """Members of a group failed or were cancelled, or a step of a chain."""
+
+    code = "members_failed"
+
+
 class TransactionLeftOpen(PermanentError):
     """The task ended inside a transaction, which was rolled back."""
 

@@ -49,6 +49,9 @@ class JobHash:
     cancellation: dict[str, Any] | None
     progress: dict[str, Any] | None
     failures: list[dict[str, Any]]
+    # Of a group or chain, "" for any other job.
+    kind: str = ""
+    member_count: int = 0
 
     @classmethod
     def from_redis(cls, queue: str, job_id: str, answer: Any) -> JobHash | None:
@@ -73,9 +76,20 @@ class JobHash:
             is_unsafe_to_store="wr" in fields,
             requested_by_id=read_number(fields.get("by")) or None,
             cancellation=read_object(fields["cx"]) if "cx" in fields else None,
-            progress=read_object(fields.get("pr")) or None,
+            progress=read_object(fields.get("pr")) or _progress_of_group(fields),
             failures=read_failures(fields.get("err")),
+            kind=read_text(fields.get("kd")),
+            member_count=read_number(fields.get("n")),
         )
+
+
+def _progress_of_group(fields: dict[str, bytes]) -> dict[str, Any] | None:
+    """Return how many members have ended; None for a job that is no group."""
+    if "kd" not in fields:
+        return None
+    failed = read_number(fields.get("bad"))
+    ended = read_number(fields.get("ok")) + failed
+    return {"current": ended, "total": read_number(fields.get("n")), "message": f"{failed} failed" if failed else ""}
 
 
 def read_job_hashes(client: RedisClient, jobs: Sequence[tuple[QueueKeys, str]]) -> list[JobHash | None]:

@@ -14,6 +14,10 @@ queues, so queues can live on different Redis shards.
     {<p>:<q>}:ended          ZSET    job id -> s: ended without a worker (cancelled in the queue, lost too often); its hash
                                      stays whole until its row is written
     {<p>:<q>}:done           HASH    minute -> count of finished jobs (rate), last hour only
+    {<p>:<q>}:groups         ZSET    groups and chains that wait for members -> when they were made, microseconds
+    {<p>:<q>}:making         ZSET    those whose members are not all made -> since when, s
+    {<p>:<q>}:members:<id>   SET     numbers of the members of a group that have not ended; of a chain, its present step
+    {<p>:<q>}:plan:<id>      STRING  signed: the members of a group, until they are made
     {<p>:<q>}:paused         STRING  JSON {by, at, reason}: workers take nothing while it exists
 
 Fields of a job hash:
@@ -31,6 +35,9 @@ Fields of a job hash:
     wr    1: a worker died while it wrote its row
     pr    JSON progress             err   JSON list of the attempts that failed
     uk    its unique key, if any    by    id of the user who asked for it
+    kd    of a group or chain: group, chain      n    number of its members
+    ok    its members that succeeded             bad  those that failed or were cancelled
+    qs    queues of it and its members, with commas
     wk    1: a caller waits for its end, which writes to its wake stream
 """
 
@@ -82,6 +89,24 @@ class QueueKeys:
     @property
     def done(self) -> str:
         return self.tag + "done"
+
+    @property
+    def groups(self) -> str:
+        return self.tag + "groups"
+
+    @property
+    def making(self) -> str:
+        return self.tag + "making"
+
+    def members(self, job_id: str) -> str:
+        return f"{self.tag}members:{job_id}"
+
+    def plan(self, job_id: str) -> str:
+        return f"{self.tag}plan:{job_id}"
+
+    def group(self, job_id: str) -> list[str]:
+        """Return the keys that the scripts of groups take."""
+        return [self.job(job_id), self.members(job_id), self.groups, self.making, self.plan(job_id)]
 
     @property
     def job_prefix(self) -> str:

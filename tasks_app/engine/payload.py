@@ -15,12 +15,13 @@ import msgspec
 from django.conf import settings
 
 from tasks_app.engine.errors import BadPayload
+from tasks_app.engine.flows import Flow
 
 _PURPOSE = b"tasks_app.engine.payload.v1"
 _MAC_LENGTH = 64
 
 
-class Payload(msgspec.Struct, frozen=True, array_like=False):
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """The content of a message. `call` is [args, kwargs]."""
 
     task: str
@@ -31,6 +32,9 @@ class Payload(msgspec.Struct, frozen=True, array_like=False):
     retry_of: str | None = None
     # Time limit of this job, where it is not that of its task.
     timeout_seconds: float | None = None
+    flow: Flow | None = None
+    # Which member of its group this is.
+    member_index: int | None = None
 
 
 _decoder = msgspec.json.Decoder(Payload)
@@ -56,10 +60,16 @@ class Envelope:
         self._head = before + call.removesuffix(b"[[],{}]")
         self._secret = settings.SECRET_KEY
 
-    def seal(self, job_id: str, call_json: str) -> bytes:
+    def seal(self, job_id: str, call_json: str, member_index: int | None = None) -> bytes:
         """Return the signed message with this call, which is encoded already."""
-        body = b"".join((self._head, call_json.encode(), self._tail))
+        tail = self._tail if member_index is None else b'%s,"member_index":%d}' % (self._tail[:-1], member_index)
+        body = b"".join((self._head, call_json.encode(), tail))
         return _mac(self._secret, self._queue, job_id, body) + b"." + body
+
+
+def seal_text(queue: str, name: str, body: bytes) -> bytes:
+    """Return a text with its signature, which is good for this queue and this name only."""
+    return _mac(settings.SECRET_KEY, queue, name, body) + b"." + body
 
 
 def _is_signed(queue: str, job_id: str, mac: bytes, body: bytes) -> bool:
@@ -71,10 +81,15 @@ def _is_signed(queue: str, job_id: str, mac: bytes, body: bytes) -> bool:
 
 def unseal(queue: str, job_id: str, message: bytes) -> Payload:
     """Return the content of a message. Raises BadPayload when it is not ours, changed, replayed or unreadable."""
-    mac, dot, body = message[:_MAC_LENGTH], message[_MAC_LENGTH : _MAC_LENGTH + 1], message[_MAC_LENGTH + 1 :]
-    if dot != b"." or not _is_signed(queue, job_id, mac, body):
-        raise BadPayload("The signature does not fit this message on this queue.")
     try:
-        return _decoder.decode(body)
+        return _decoder.decode(unseal_text(queue, job_id, message))
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadPayload(f"The message cannot be read: {error}") from error
+
+
+def unseal_text(queue: str, name: str, message: bytes) -> bytes:
+    """Return a text that was sealed for this queue and name. Raises BadPayload for any other."""
+    mac, dot, body = message[:_MAC_LENGTH], message[_MAC_LENGTH : _MAC_LENGTH + 1], message[_MAC_LENGTH + 1 :]
+    if dot != b"." or not _is_signed(queue, name, mac, body):
+        raise BadPayload("The signature does not fit this message on this queue.")
+    return body

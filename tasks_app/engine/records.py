@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
@@ -40,24 +42,45 @@ class FinishedJob(msgspec.Struct):
     worker_host: str = ""
     worker_pid: int | None = None
     priority: str = "normal"
+    # The group or chain it is a member of, or the job whose callback it is.
+    parent_id: str | None = None
+    member_index: int | None = None
+    # What it has to do with other jobs, without secrets (engine.flows.Flow); None for most jobs.
+    flow: dict[str, Any] | None = None
 
 
 class JobStore(Protocol):
     """Interface of the module named by TASK_ENGINE["JOB_STORE"]."""
 
-    def store_finished(self, jobs: list[FinishedJob]) -> None:
-        """Write all rows; a job that has a row keeps it. May raise for any of them: see `engine.storing`."""
+    def store_finished(self, jobs: list[FinishedJob]) -> int:
+        """Write all rows; a job that has a row keeps it. Return how many were new. May raise for any: see `engine.storing`."""
 
     def stored_states(self, job_ids: list[str]) -> dict[str, str]:
         """Return the final state of those of the jobs that have a row."""
+
+    def find_ended(self, job_ids: list[str]) -> dict[str, FinishedJob]:
+        """Return the rows of those of the jobs that have one, by id."""
 
     def find_finished(self, job_id: str) -> FinishedJob | None:
         """Return the row of this job, None when it has none."""
 
 
+_stores: list[JobStore] = []
+
+
 def job_store() -> JobStore:
-    """Return the module named by TASK_ENGINE["JOB_STORE"]."""
-    return cast(JobStore, importlib.import_module(engine_config().job_store))
+    """Return the module named by TASK_ENGINE["JOB_STORE"], or the one that `use_job_store` puts in its place."""
+    return _stores[-1] if _stores else cast(JobStore, importlib.import_module(engine_config().job_store))
+
+
+@contextmanager
+def use_job_store(store: JobStore) -> Iterator[None]:
+    """Keep rows in `store` inside the block, in every thread. Nests."""
+    _stores.append(store)
+    try:
+        yield
+    finally:
+        _stores.remove(store)
 
 
 class Schedules(Protocol):

@@ -20,6 +20,8 @@ from tasks_app.engine.batches import MAX_BATCH_BYTES, MAX_BATCH_JOBS, BatchFunct
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, UnknownTask
+from tasks_app.engine.groups.making import make
+from tasks_app.engine.groups.signatures import Call, group_of_calls
 from tasks_app.engine.handles import JobHandle
 from tasks_app.engine.retry import RetryPolicy
 
@@ -27,6 +29,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 # (user, arguments by parameter name) -> whether a user without the permission may make this call.
 MemberRule = Callable[[Any, dict[str, Any]], bool]
+# (for each member its indexes, see `Task.enqueue_group`, and its result) -> the result of the group.
+Combine = Callable[[Iterable[tuple[Sequence[int], Any]]], Any]
 
 DEFAULT_MAX_BATCH = 100
 
@@ -50,9 +54,10 @@ class Task(Generic[P, R]):
         schedulable: bool,
         permission: str | None,
         members: MemberRule | None,
-        batch: BatchFunction | None,
-        max_batch: int,
-        max_batch_bytes: int,
+        batch: BatchFunction | None = None,
+        max_batch: int = DEFAULT_MAX_BATCH,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
+        combine: Combine | None = None,
     ) -> None:
         self.function = function
         self.name = name
@@ -63,6 +68,7 @@ class Task(Generic[P, R]):
         self.batch = batch
         self.max_batch = max_batch
         self.max_batch_bytes = max_batch_bytes
+        self.combine = combine
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -167,6 +173,40 @@ class Task(Generic[P, R]):
         )
         return current_backend().enqueue(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
 
+    def enqueue_group(
+        self,
+        calls: Iterable[Sequence[Any]],
+        *,
+        indexes: Iterable[Iterable[int]] | None = None,
+        job_id: UUID | None = None,
+        priority: str = "normal",
+        requested_by: Any = None,
+        schedule_id: int | None = None,
+    ) -> JobHandle:
+        """Enqueue one call for each sequence of positional arguments, all of them as one job; return its id.
+
+        Its result is what the task's `combine` makes of (indexes, result) of each call, `indexes` being for each call the
+        numbers that its items had in the request; without `combine` it is the list of results. The same `job_id` twice
+        makes it once. The group is accepted before its first member: from then on all of it is run, even if this process
+        ends. So after QueueUnavailable it may run, and may be enqueued again with the same `job_id`. Errors as in
+        `apply_async`.
+        """
+        step = group_of_calls(self, [self.arguments.check(args, {}) for args in calls], indexes)
+        options = JobOptions(
+            priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), schedule_id=schedule_id
+        )
+        made = job_id or uuid4()
+        make(current_backend(), step, made, options)
+        return JobHandle(made, self.queue)
+
+    def s(self, *args: Any, **kwargs: Any) -> Call:
+        """Return a signature of a call, which gets the result of the job before it in front. Raises InvalidArguments."""
+        return Call(task=self, args=args, kwargs=kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Call:
+        """Return a signature of a call with these arguments only. Raises InvalidArguments."""
+        return Call(task=self, args=args, kwargs=kwargs, is_immutable=True)
+
 
 def task(
     *,
@@ -180,6 +220,7 @@ def task(
     batch: BatchFunction | None = None,
     max_batch: int | None = None,
     max_batch_bytes: int | None = None,
+    combine: Combine | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
@@ -189,7 +230,8 @@ def task(
 
     `batch` makes it a batched task: where several jobs of it wait, up to `max_batch` of them (100) whose messages have
     `max_batch_bytes` (1 MiB) at most are served by one call of `batch`, and the decorated function serves a single one.
-    Raises ImproperlyConfigured when another function has the name already, or for bounds that no batch can keep.
+    `combine` makes the result of a group of calls: see `Task.enqueue_group`. Raises ImproperlyConfigured when another
+    function has the name already, or for bounds that no batch can keep.
     """
     _check_bounds(batch, max_batch, max_batch_bytes)
 
@@ -206,6 +248,7 @@ def task(
             batch=batch,
             max_batch=max_batch or DEFAULT_MAX_BATCH,
             max_batch_bytes=max_batch_bytes or MAX_BATCH_BYTES,
+            combine=combine,
         )
         known = _registry.setdefault(registered.name, registered)
         if known is not registered and known.function.__module__ != function.__module__:
@@ -271,6 +314,11 @@ def autodiscover() -> None:
 def enqueue(task_name: str, *args: Any, **kwargs: Any) -> JobHandle:
     """Enqueue by name: services do not import task modules. Errors as in `Task.apply_async`, and UnknownTask."""
     return get_task(task_name).apply_async(args, kwargs)
+
+
+def signature(task_name: str, *args: Any, **kwargs: Any) -> Call:
+    """Return a signature by name, as `Task.s` does: services do not import task modules. Raises UnknownTask."""
+    return get_task(task_name).s(*args, **kwargs)
 
 
 def enqueue_on_commit(task_name: str, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Writing the results of a worker's jobs: rows first, then the acknowledgement in Redis."""
+"""Writing the results of a worker's jobs: rows first, then callbacks and groups, then the acknowledgement in Redis."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import time
 
 from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.groups.following import follow
 from tasks_app.engine.slots import WorkerSlot
 from tasks_app.engine.storing import row_of, store_rows
 from tasks_app.engine.streams import JobQueue
@@ -60,6 +61,7 @@ class ResultWriter:
             rows = store_rows([row_of(attempt) for attempt in attempts])
         finally:
             self._slot.end_writing()
+        follow((attempt.payload, row) for attempt, row in zip(attempts, rows, strict=True))
         owned = self._queue.finish([(one.claim, row.state) for one, row in zip(attempts, rows, strict=True)])
         stored = set(map(id, attempts))
         self._jobs.done = [attempt for attempt in self._jobs.done if id(attempt) not in stored]

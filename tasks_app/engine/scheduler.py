@@ -22,6 +22,8 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import BadPayload, EngineError
+from tasks_app.engine.flow_rows import links_to_keep
+from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
@@ -89,7 +91,9 @@ def record_ended(queue: JobQueue) -> int:
         return 0
     hashes = read_job_hashes(queue.client, [(queue.keys, job_id) for job_id in job_ids])
     # A job that lives, or has no hash any more, gets no row.
-    store_rows([ended_record(job) for job in hashes if job and job.state not in LIVE_STATES])
+    ended = [job for job in hashes if job and job.state not in LIVE_STATES]
+    store_rows([ended_record(job) for job in ended])
+    follow_stored(queue.name, {job.job_id: job.message for job in ended})
     queue.ack_ended(job_ids)
     return len(job_ids)
 
@@ -104,10 +108,10 @@ def record_all_ended(queue: JobQueue, seconds: float) -> None:
 def ended_record(job: JobHash) -> FinishedJob:
     """Return the row of a job that ended without a worker."""
     record = record_of_hash(job)
+    _add_payload(record, job.message)
     if job.is_unsafe_to_store:
         # Any of its details may be what killed the workers that wrote its row.
-        return replace(record, attempts=[], progress=None)
-    _add_payload(record, job.message)
+        return replace(record, attempts=[], progress=None, args=[], kwargs={}, flow=None)
     return record
 
 
@@ -121,3 +125,4 @@ def _add_payload(record: FinishedJob, message: bytes) -> None:
     record.requested_by_id = payload.requested_by_id
     record.schedule_id = payload.schedule_id
     record.retry_of = payload.retry_of
+    record.parent_id, record.member_index, record.flow = links_to_keep(payload)

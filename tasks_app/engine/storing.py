@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.database import is_servers_fault
+from tasks_app.engine.flow_rows import links_to_keep
 from tasks_app.engine.job_fields import is_job_id
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import JobState
@@ -23,12 +24,12 @@ UNSTORABLE = "UnstorableJob"
 
 
 def store_rows(jobs: list[FinishedJob]) -> list[FinishedJob]:
-    """Write a row for each job and return the rows as written. Raises only errors of the database server."""
+    """Write a row for each job and return the rows as they are stored. Raises only errors of the database server."""
     if not jobs:
         return []
     try:
-        job_store().store_finished(jobs)
-        return jobs
+        count = job_store().store_finished(jobs)
+        return jobs if count == len(jobs) else _as_stored(jobs)
     except Exception as error:
         if is_servers_fault(error):
             raise
@@ -36,6 +37,12 @@ def store_rows(jobs: list[FinishedJob]) -> list[FinishedJob]:
             return [_store_alone(jobs[0], error)]
     half = len(jobs) // 2
     return store_rows(jobs[:half]) + store_rows(jobs[half:])
+
+
+def _as_stored(jobs: list[FinishedJob]) -> list[FinishedJob]:
+    """Return the rows that these jobs have: one of them was stored before, by a worker that was taken for dead."""
+    stored = job_store().find_ended([job.job_id for job in jobs])
+    return [stored.get(job.job_id, job) for job in jobs]
 
 
 def _store_alone(job: FinishedJob, error: Exception) -> FinishedJob:
@@ -87,6 +94,9 @@ def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
         error_message=f"{message} {reason}".strip(),
         worker_host=job.worker_host,
         worker_pid=job.worker_pid,
+        requested_by_id=job.requested_by_id,
+        parent_id=job.parent_id,
+        member_index=job.member_index,
     )
 
 
@@ -99,4 +109,5 @@ def row_of(attempt: Attempt) -> FinishedJob:
         logger.exception("job %s is kept without its details", claim.job_id)
         now = datetime.now(UTC)
         bare = FinishedJob(claim.job_id, claim.task, attempt.queue, attempt.state, attempt.started_at, now)
+        bare.parent_id, bare.member_index, _ = links_to_keep(attempt.payload)
         return _bare(replace(bare, started_at=attempt.started_at, attempt_count=claim.attempt), error)

@@ -42,6 +42,7 @@ class InlineJobs:
         self.waiting: list[tuple[str, ClaimedAttempt]] = []
         self._known: set[UUID] = set()
         self._unique: dict[tuple[str, str], UUID] = {}
+        self.groups = InlineGroups(self.run_group)
 
     def run_waiting(self) -> int:
         """Run the jobs that wait for a later time; return how many ran."""
@@ -85,33 +86,68 @@ class InlineJobs:
                 failures = [*claim.failures, attempt.failure()]
                 self._run(queue, replace(claim, attempt=claim.attempt + 1, failures=failures))
                 return
-        self.finished.append(finished_inline(attempt))
+        self._finish(attempt)
+
+    def _finish(self, attempt: Attempt) -> None:
+        follow((attempt.payload, row) for row in store_rows([finished_inline(attempt)]))
+
+    def run_group(self, queue: str, claim: ClaimedAttempt) -> None:
+        """Combine the results of a group whose members have ended."""
+        self._run(queue, claim)
+
+    # --- The rows of ended jobs ---
+
+    def store_finished(self, jobs: list[FinishedJob]) -> int:
+        """Keep the rows in `finished`; see `records.JobStore`."""
+        known = self.find_ended([job.job_id for job in jobs])
+        new = [job for job in jobs if job.job_id not in known]
+        self.finished += new
+        return len(new)
+
+    def stored_states(self, job_ids: list[str]) -> dict[str, str]:
+        """Return the final state of those of the jobs that have ended."""
+        return {job_id: row.state for job_id, row in self.find_ended(job_ids).items()}
+
+    def find_ended(self, job_ids: list[str]) -> dict[str, FinishedJob]:
+        """Return the rows of those of the jobs that have ended, by id."""
+        asked = set(job_ids)
+        return {row.job_id: row for row in self.finished if row.job_id in asked}
+
+    def find_finished(self, job_id: str) -> FinishedJob | None:
+        """Return the row of this job, None while it has not ended."""
+        return self.find_ended([job_id]).get(job_id)
 
     # --- What handles ask ---
 
     def state(self, job: JobHandle) -> JobState:
         """Return the state of a job that was enqueued here. Raises UnknownJob."""
-        ended = self.ended(job)
-        return ended.state if ended else JobState.SCHEDULED
+        if ended := self.ended(job):
+            return ended.state
+        return JobState.RUNNING if self.groups.is_waiting(str(job)) else JobState.SCHEDULED
 
     def ended(self, job: JobHandle) -> FinishedJob | None:
         """Return how the job ended, None while it waits for a later time. Raises UnknownJob."""
-        if job not in self._known:
+        if job not in self._known and not self.groups.is_known(str(job)):
             raise UnknownJob(f"No job has the id {job}.")
-        return next((one for one in self.finished if one.job_id == str(job)), None)
+        return self.find_finished(str(job))
 
     def wait(self, job: JobHandle, timeout_seconds: float | None) -> bool:
         """Return whether the job has ended: nothing ends it but `run_waiting`, so nothing is waited for."""
         return self.ended(job) is not None
 
     def cancel(self, job: JobHandle, reason: str) -> JobState:
-        """Take a job that waits for a later time off the list; return the state after that."""
+        """Take a job, or the members of a group, that wait for a later time off the list; return the state after that."""
+        for member in self.groups.cancel(str(job)):
+            if self.groups.is_known(member) or UUID(member) in self._known:
+                self.cancel(JobHandle(member), reason)
         waiting = [one for one in self.waiting if one[1].job_id == str(job)]
         for queue, claim in waiting:
             self.waiting.remove((queue, claim))
             attempt = Attempt(queue, claim, datetime.now(UTC))
+            with suppress(EngineError):
+                attempt.open()
             attempt.fail(JobCancelled(reason or "Cancelled before it started."))
-            self.finished.append(finished_inline(attempt))
+            self._finish(attempt)
         return self.state(job)
 
 
@@ -119,5 +155,5 @@ class InlineJobs:
 def inline_jobs() -> Iterator[InlineJobs]:
     """Run every job that is enqueued inside of the block inline. Nests; not for use by several threads at once."""
     jobs = InlineJobs()
-    with use_backend(jobs), use_jobs(jobs):
+    with use_backend(jobs), use_jobs(jobs), use_job_store(jobs):
         yield jobs

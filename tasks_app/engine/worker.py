@@ -38,6 +38,7 @@ from tasks_app.engine.database import (
 )
 from tasks_app.engine.errors import JobCancelled, JobInterrupted, TransactionLeftOpen
 from tasks_app.engine.failures import describe, is_cancellation
+from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.records import job_store
 from tasks_app.engine.results import ResultWriter
@@ -164,6 +165,7 @@ class Worker:
         ended = [claim for claim in claims if claim.job_id in states or not is_job_id(claim.job_id)]
         for claim in ended:
             logger.warning("job %s is not run: it has ended, or has no proper id", claim.job_id)
+        follow_stored(self.queue.name, {claim.job_id: claim.message for claim in ended if claim.job_id in states})
         self.queue.finish([(claim, JobState(states.get(claim.job_id, JobState.FAILED))) for claim in ended])
         return [claim for claim in claims if claim not in ended]
 

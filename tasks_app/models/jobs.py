@@ -44,6 +44,11 @@ class Job(models.Model):
     requested_by_id = models.BigIntegerField(_("requested by"), null=True)
     schedule_id = models.BigIntegerField(_("schedule"), null=True)
     retry_of = models.UUIDField(_("retry of"), null=True)
+    # The group or chain it is a member of, or the job whose callback it is.
+    parent_id = models.UUIDField(_("part of"), null=True)
+    member_index = models.PositiveIntegerField(_("number in the group"), null=True)
+    # What it has to do with other jobs: engine.flows.Flow.
+    flow = models.JSONField(_("group and callbacks"), null=True)
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"))
@@ -60,6 +65,9 @@ class Job(models.Model):
             models.Index(fields=["-finished_at"], name="job_by_finish"),
             models.Index(fields=["state", "-finished_at"], name="job_by_state_and_finish"),
             models.Index(fields=["task", "-finished_at"], name="job_by_task_and_finish"),
+            models.Index(
+                fields=["parent_id", "member_index"], name="job_by_parent", condition=models.Q(parent_id__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES)))

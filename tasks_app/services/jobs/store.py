@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
@@ -41,6 +43,9 @@ _TYPES = {
     "worker_host": "text",
     "worker_pid": "int",
     "priority": "text",
+    "parent_id": "uuid",
+    "member_index": "int",
+    "flow": "jsonb",
 }
 _COLUMNS = ", ".join(_TYPES)
 _FIELDS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
@@ -55,11 +60,15 @@ _INSERT = (
 _STATES = "SELECT id::text, state FROM tasks_app_job WHERE id = ANY((SELECT %s::uuid[])::uuid[])"
 
 
-def store_finished(jobs: list[FinishedJob]) -> None:
-    """Write a row for each job; a job that has a row keeps it. Raises DatabaseError and encoding errors."""
-    _insert(jobs)
+def store_finished(jobs: list[FinishedJob]) -> int:
+    """Write a row for each job; a job that has a row keeps it. Return how many were new.
+
+    Raises DatabaseError and encoding errors.
+    """
+    count = _insert(jobs)
     if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED]:
         _signal(not_done)
+    return count
 
 
 def _signal(jobs: list[FinishedJob]) -> None:
@@ -78,21 +87,31 @@ def stored_states(job_ids: list[str]) -> dict[str, str]:
 
 def find_finished(job_id: str) -> FinishedJob | None:
     """Return the row of this job, None when it has none."""
-    row = Job.objects.filter(pk=job_id).values(*_TYPES).first()
-    if row is None:
-        return None
-    retry_of = row.pop("retry_of")
+    return find_ended([job_id]).get(job_id)
+
+
+def find_ended(job_ids: list[str]) -> dict[str, FinishedJob]:
+    """Return the rows of those of the jobs that have one, by id."""
+    rows = Job.objects.filter(pk__in=job_ids).values("id", *_TYPES)
+    return {str(row["id"]): _finished_job(**row) for row in rows}
+
+
+def _finished_job(*, id: UUID, state: str, retry_of: UUID | None, parent_id: UUID | None, **values: Any) -> FinishedJob:
     return FinishedJob(
-        job_id=job_id, state=JobState(row.pop("state")), retry_of=str(retry_of) if retry_of else None, **row
+        job_id=str(id),
+        state=JobState(state),
+        retry_of=str(retry_of) if retry_of else None,
+        parent_id=str(parent_id) if parent_id else None,
+        **values,
     )
 
 
-def _insert(jobs: list[FinishedJob]) -> None:
+def _insert(jobs: list[FinishedJob]) -> int:
     encoded = msgspec.json.encode(jobs)
     if len(encoded) > MAX_STATEMENT_BYTES and len(jobs) > 1:
         half = len(jobs) // 2
-        _insert(jobs[:half])
-        _insert(jobs[half:])
-        return
+        return _insert(jobs[:half]) + _insert(jobs[half:])
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_INSERT, [encoded.decode()])
+        count: int = cursor.rowcount
+    return count

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tasks_app.engine import PermanentError, current_job, task
 from tasks_app.engine.config import engine_config
@@ -154,3 +156,37 @@ def probe_stubborn(how: str) -> None:
             time.sleep(60)
         except BaseException:  # noqa: BLE001
             note(f"{how} swallowed")
+
+
+def sum_up(results: Iterable[tuple[Sequence[int], int]]) -> dict[str, int]:
+    """Return the results by the indexes of their items."""
+    return {str(index): result for indexes, result in results for index in indexes}
+
+
+@task(queue="positions", max_attempts=1, combine=sum_up)
+def probe_part(number: int, text: str = "part") -> int:
+    """Write a line to the ledger, return the number; fail for a negative one."""
+    note(f"{text} {number}")
+    if number < 0:
+        raise PermanentError(f"no {number}")
+    return number
+
+
+@task(queue="reports")
+def probe_total(numbers: list[int], text: str = "total") -> int:
+    """Write the sum to the ledger and return it."""
+    note(f"{text} {sum(numbers)}")
+    return sum(numbers)
+
+
+@task(queue="reports")
+def probe_result(result: Any, text: str = "result") -> Any:
+    """Write a result to the ledger."""
+    note(f"{text} {result}")
+    return result
+
+
+@task(queue="reports")
+def probe_error(job_id: str, error_class: str, error_message: str, text: str = "error") -> None:
+    """Write an error to the ledger."""
+    note(f"{text} {error_class}: {error_message}")

@@ -1,0 +1,55 @@
+"""The part of a job's row that says what it has to do with other jobs: without secrets, as its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tasks_app.engine.flows import Composite, Flow, Step
+from tasks_app.engine.payload import Payload
+from tasks_app.engine.redaction import redact_call
+from tasks_app.engine.registry import parameter_names
+
+
+def links_to_keep(payload: Payload | None) -> tuple[str | None, int | None, dict[str, Any] | None]:
+    """Return parent, number in the group, and group and callbacks of a job, as its row has them."""
+    if payload is None or payload.flow is None:
+        return None, None, None
+    flow = payload.flow
+    kept = None
+    if flow.composite or flow.on_success or flow.on_error:
+        kept = msgspec.json.decode(msgspec.json.encode(_redacted_flow(flow)))
+    return flow.parent_id or None, payload.member_index, kept
+
+
+def read_flow(kept: dict[str, Any] | None) -> Flow | None:
+    """Return group and callbacks of a row; None where it has none that can be read."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(kept), type=Flow) if kept else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def _redacted_flow(flow: Flow) -> Flow:
+    return Flow(
+        on_success=tuple(map(_redacted, flow.on_success)),
+        on_error=tuple(map(_redacted, flow.on_error)),
+        composite=flow.composite and _redacted_composite(flow.composite),
+    )
+
+
+def _redacted_composite(composite: Composite) -> Composite:
+    return msgspec.structs.replace(composite, steps=tuple(map(_redacted, composite.steps)))
+
+
+def _redacted(step: Step) -> Step:
+    args, kwargs = msgspec.json.decode(step.call)
+    call = redact_call(parameter_names(step.task), args, kwargs)
+    return msgspec.structs.replace(
+        step,
+        call=msgspec.Raw(msgspec.json.encode(call)),
+        members=tuple(map(_redacted, step.members)),
+        on_success=tuple(map(_redacted, step.on_success)),
+        on_error=tuple(map(_redacted, step.on_error)),
+    )

@@ -1,0 +1,95 @@
+"""The groups and chains of a test double, in memory: what `redis_groups` does, for jobs that run where they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tasks_app.engine.flows import CHAIN, Membership, Step, member_id
+from tasks_app.engine.groups.redis_groups import Advance
+from tasks_app.engine.keys import PRIORITIES
+from tasks_app.engine.payload import Payload, seal_text
+from tasks_app.engine.states import JobState
+from tasks_app.engine.streams import ClaimedAttempt
+
+
+@dataclass(slots=True)
+class InlineGroup:
+    """A group or chain that waits for members."""
+
+    queue: str
+    payload: Payload
+    step: Step
+    priority: str
+    left: set[int]
+    is_made: bool = False
+    is_cancelled: bool = False
+    states: list[JobState] = field(default_factory=list)
+
+
+class InlineGroups:
+    """Where groups wait. The last member that ends lets `run` end the group: (queue, attempt)."""
+
+    def __init__(self, run: Callable[[str, ClaimedAttempt], None]) -> None:
+        self._run = run
+        self._waiting: dict[str, InlineGroup] = {}
+        self._known: set[str] = set()
+
+    def is_known(self, job_id: str) -> bool:
+        """Return whether a group or chain of this id was made."""
+        return job_id in self._known
+
+    def is_waiting(self, job_id: str) -> bool:
+        """Return whether it waits for members."""
+        return job_id in self._waiting
+
+    def cancel(self, job_id: str) -> list[str]:
+        """Let no further step be made; return the ids of the members that are left."""
+        if not (group := self._waiting.get(job_id)):
+            return []
+        group.is_cancelled = True
+        return [str(member_id(job_id, index)) for index in sorted(group.left)]
+
+    def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
+        """Let a group or chain wait for its first members; return whether they are to be made."""
+        if job_id in self._known:
+            return False
+        self._known.add(job_id)
+        numbers = {number for number, _ in step.first_members()}
+        self._waiting[job_id] = InlineGroup(step.queue, payload, step, priority, numbers)
+        return True
+
+    def advance(
+        self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
+    ) -> Advance:
+        """Take members that ended off their group; the last one ends it."""
+        group = self._waiting.get(membership.id)
+        if group is None:
+            return Advance()
+        group.is_made = group.is_made or is_made
+        next_index = None
+        for index, state in ended:
+            group.left.discard(index)
+            group.states.append(state)
+            is_last = index + 1 == group.step.member_count
+            if group.step.kind == CHAIN and state == JobState.SUCCEEDED and not is_last and not group.is_cancelled:
+                next_index = index + 1
+                group.left.add(next_index)
+        if not group.left and group.is_made:
+            del self._waiting[membership.id]
+            self._run(group.queue, _claim(membership.id, group))
+        return Advance(next_index, group.is_cancelled and bool(group.left))
+
+    def plan(self, membership: Membership) -> dict[int, Step]:
+        """Return the steps of a chain."""
+        group = self._waiting.get(membership.id)
+        return dict(enumerate(group.step.members)) if group else {}
+
+
+def _claim(job_id: str, group: InlineGroup) -> ClaimedAttempt:
+    """Return the attempt that ends the group."""
+    message = seal_text(group.queue, job_id, msgspec.json.encode(group.payload))
+    priority = PRIORITIES.index(group.priority) + 1
+    return ClaimedAttempt(priority, "0-1", job_id, 1, 0, group.payload.created_ms, group.payload.task, message, [])

@@ -1,0 +1,147 @@
+"""Making the jobs of steps: a call of a task, or a group or chain with all that it needs to make its members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.enqueueing import JobOptions
+from tasks_app.engine.errors import PayloadTooLarge
+from tasks_app.engine.flows import CHAIN, TASK, Composite, Flow, Membership, Step, member_id
+from tasks_app.engine.groups.redis_groups import Groups
+from tasks_app.engine.payload import Payload
+
+# A message has more than its call: names, numbers, a signature.
+ENVELOPE_BYTES = 1000
+# All calls of a group together: its plan is one value in Redis.
+MAX_PLAN_BYTES = 64 * 1024 * 1024
+
+
+class FlowBackend(Protocol):
+    """The part of a backend that makes the jobs of steps."""
+
+    @property
+    def groups(self) -> Groups:
+        """Where groups and chains wait for their members."""
+
+    def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
+        """Make a job for each (id, checked arguments as JSON); see `backends.Backend`."""
+
+
+def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) -> None:
+    """Make the job of a step, as a member or a callback where `options.flow` says so. Twice is harmless.
+
+    A group is begun with its plan before its members are made: if this process ends half way, the scheduler makes the rest.
+    Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+    """
+    flow = flow_of(step, options.flow)
+    if step.kind == TASK:
+        options = replace(options, flow=flow, timeout_seconds=step.timeout_seconds or options.timeout_seconds)
+        backend.enqueue(step.queue, step.task, [(job_id, call_text(step))], options)
+        return
+    check_sizes(step)
+    payload = Payload(
+        task=step.task,
+        call=([], {}),
+        created_ms=time.time_ns() // 1_000_000,
+        requested_by_id=options.requested_by_id,
+        schedule_id=options.schedule_id,
+        retry_of=str(options.retry_of) if options.retry_of else None,
+        flow=msgspec.structs.replace(flow or Flow(), composite=composite_of(step)),
+        member_index=options.member_indexes[0] if options.member_indexes else None,
+    )
+    if backend.groups.begin(str(job_id), payload, step, options.priority):
+        finish_making(backend, Membership(step.queue, str(job_id)), step.first_members(), options)
+
+
+def finish_making(
+    backend: FlowBackend, membership: Membership, members: Sequence[tuple[int, Step]], options: JobOptions
+) -> bool:
+    """Make the first members of a group that is begun; return whether it is to be cancelled. Twice is harmless."""
+    make_members(backend, membership, members, replace(options, retry_of=None, is_accepted=True))
+    return backend.groups.advance(membership, [], is_made=True).is_cancelled
+
+
+def make_members(
+    backend: FlowBackend, membership: Membership, members: Iterable[tuple[int, Step]], options: JobOptions
+) -> None:
+    """Make members of a group: those that differ in their calls only are enqueued together."""
+    for (kind, queue, task, timeout_seconds, *_), same in groupby(members, key=_in_common):
+        numbered = list(same)
+        step = numbered[0][1]
+        own = replace(options, flow=Flow(parent_id=membership.id, membership=membership))
+        if kind != TASK:
+            for index, one in numbered:
+                make(backend, one, member_id(membership.id, index), replace(own, member_indexes=[index]))
+            continue
+        own = replace(
+            own,
+            flow=flow_of(step, own.flow),
+            member_indexes=[index for index, _ in numbered],
+            timeout_seconds=timeout_seconds or options.timeout_seconds,
+        )
+        backend.enqueue(
+            queue, task, [(member_id(membership.id, index), call_text(one)) for index, one in numbered], own
+        )
+
+
+def _in_common(member: tuple[int, Step]) -> tuple[Any, ...]:
+    step = member[1]
+    return step.kind, step.queue, step.task, step.timeout_seconds, step.on_success, step.on_error
+
+
+def flow_of(step: Step, flow: Flow | None) -> Flow | None:
+    """Return `flow` with the callbacks of the step; None where there is nothing to note."""
+    if not step.on_success and not step.on_error:
+        return flow
+    return msgspec.structs.replace(flow or Flow(), on_success=step.on_success, on_error=step.on_error)
+
+
+def composite_of(step: Step) -> Composite:
+    """Return what a group or chain notes of itself."""
+    return Composite(
+        kind=step.kind,
+        total=step.member_count,
+        steps=step.members if step.kind == CHAIN else (),
+        is_combined=step.is_combined,
+        indexes=step.indexes,
+        repeats=step.repeats,
+    )
+
+
+def call_text(step: Step) -> str:
+    """Return the call of a step as JSON text."""
+    return bytes(step.call).decode()
+
+
+def check_sizes(step: Step) -> None:
+    """Check the step and all in it before any of it is made. Raises PayloadTooLarge."""
+    limit = engine_config().max_payload_bytes
+    for one in walk(step):
+        callbacks = (*one.on_success, *one.on_error, *(one.members if one.kind == CHAIN else ()))
+        size = len(bytes(one.call)) + sum(map(size_of, callbacks)) + ENVELOPE_BYTES
+        if size > limit:
+            raise PayloadTooLarge(f"{size} bytes of arguments, callbacks and steps; at most {limit} are allowed.")
+    if step.members and (size := size_of(step)) > MAX_PLAN_BYTES:
+        raise PayloadTooLarge(f"{size} bytes of arguments of all members; a group may have {MAX_PLAN_BYTES} together.")
+
+
+def size_of(step: Step) -> int:
+    """Return about how many bytes the step takes as JSON."""
+    return sum(len(bytes(one.call)) + 200 for one in walk(step))
+
+
+def walk(step: Step) -> Iterable[Step]:
+    """Yield the step and every step in it."""
+    left = [step]
+    while left:
+        one = left.pop()
+        yield one
+        left += (*one.members, *one.on_success, *one.on_error)

@@ -1,0 +1,126 @@
+"""The keys of groups and chains in Redis: begun once, advanced by each member that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import redis
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import RedisClient, client
+from tasks_app.engine.errors import QueueFull, QueueUnavailable
+from tasks_app.engine.flows import CHAIN, Membership, Step
+from tasks_app.engine.keys import QueueKeys
+from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
+from tasks_app.engine.scripts import script
+from tasks_app.engine.states import JobState
+
+_decoder = msgspec.json.Decoder(Step)
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The outcome of a note to a group."""
+
+    # Number of the chain's step that is to be made now.
+    next_index: int | None = None
+    # Cancellation of the whole is asked for, and members are left.
+    is_cancelled: bool = False
+
+
+class Groups(Protocol):
+    """Interface of the place where groups and chains wait for their members."""
+
+    def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
+        """Let a group or chain wait for its first members; return whether they are to be made. Twice is harmless."""
+
+    def advance(
+        self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
+    ) -> Advance:
+        """Take members that ended off their group. Twice is harmless."""
+
+    def plan(self, membership: Membership) -> dict[int, Step]:
+        """Return the steps of a chain, or the members of a group that is being made; none once it has ended."""
+
+
+class RedisGroups:
+    """The groups and chains in Redis. Raises QueueUnavailable where Redis cannot be asked."""
+
+    def __init__(self, redis_client: RedisClient | None = None) -> None:
+        self._client = redis_client
+
+    @property
+    def client(self) -> RedisClient:
+        return self._client or client()
+
+    def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
+        """Write the hash, the plan and the numbers of the first members. Raises QueueFull, QueueUnavailable."""
+        config = engine_config()
+        keys = QueueKeys(config.prefix, step.queue)
+        plan = b"" if step.kind == CHAIN else seal_text(step.queue, f"{job_id} plan", msgspec.json.encode(step))
+        numbers = [number for number, _ in step.first_members()]
+        arguments: list[Any] = [
+            job_id,
+            step.task,
+            payload.created_ms,
+            seal_text(step.queue, job_id, msgspec.json.encode(payload)),
+            step.kind,
+            step.member_count,
+            payload.requested_by_id or "",
+            priority,
+            config.max_queue_depth,
+            plan,
+            ",".join(sorted(queues_of(step))),
+            *numbers,
+        ]
+        places = [*keys.streams, keys.delayed, *keys.group(job_id)]
+        outcome, depth = self._run("group_begin", places, arguments)
+        if outcome == b"full":
+            raise QueueFull(
+                f"Queue {step.queue!r} holds {depth} jobs: its limit leaves no room for {len(numbers)} more."
+            )
+        return bool(outcome != b"duplicate")
+
+    def advance(
+        self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
+    ) -> Advance:
+        """Take members that ended off their group; the last one queues it."""
+        keys = QueueKeys(engine_config().prefix, membership.queue)
+        arguments: list[Any] = [membership.id, int(is_made)]
+        for index, state in ended:
+            arguments += (index, str(state))
+        places = [*keys.streams, keys.ended, *keys.group(membership.id)]
+        next_index, is_cancelled = self._run("group_advance", places, arguments)
+        return Advance(None if next_index < 0 else next_index, bool(is_cancelled))
+
+    def plan(self, membership: Membership) -> dict[int, Step]:
+        """Return the steps from the message of a chain, or the members from the plan of a group."""
+        keys = QueueKeys(engine_config().prefix, membership.queue)
+        try:
+            message = self.client.hget(keys.job(membership.id), "p")
+            plan = self.client.get(keys.plan(membership.id))
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+        if plan:
+            step = _decoder.decode(unseal_text(membership.queue, f"{membership.id} plan", plan))
+            return dict(step.first_members())
+        flow = unseal(membership.queue, membership.id, message).flow if message else None
+        return dict(enumerate(flow.composite.steps)) if flow and flow.composite else {}
+
+    def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
+        try:
+            return script(self.client, name)(keys=keys, args=arguments)
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+
+
+def queues_of(step: Step) -> set[str]:
+    """Return the queues of a group or chain and of all its members."""
+    return {step.queue}.union(*map(queues_of, step.members))
+
+
+def _unavailable(error: redis.RedisError) -> QueueUnavailable:
+    return QueueUnavailable(f"The queue server did not take the job: {error}")

@@ -1,0 +1,258 @@
+"""Signatures: jobs that are still to be made, alone or as groups and chains, with callbacks. The names are Celery's.
+
+    add.s(1, 2).on_success(mail.s("ana@example.org")).delay()      # mail(3, "ana@example.org")
+    chain(add.s(1, 2), add.s(4)).delay().get()                     # 7
+    chord(group([add.s(1, 1), add.s(2, 2)]), total.s()).delay()    # total([2, 4])
+
+A signature does not change: each method returns another one, so none can contain itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol, Self
+from uuid import UUID, uuid4
+
+import msgspec
+
+from tasks_app.engine.arguments import ArgumentChecker, encode_json
+from tasks_app.engine.backends import current_backend
+from tasks_app.engine.enqueueing import JobOptions
+from tasks_app.engine.errors import InvalidArguments
+from tasks_app.engine.flows import CHAIN, ERROR_ARGUMENTS, GROUP, NO_CALL, Step
+from tasks_app.engine.groups.making import make
+from tasks_app.engine.handles import JobHandle
+
+# Of one group or chain, with all that is in it.
+MAX_MEMBERS = 10_000
+# A chain is in one message.
+MAX_STEPS = 100
+# Groups, chains and callbacks around a call.
+MAX_DEPTH = 5
+
+
+class CallableTask(Protocol):
+    """The part of a registered task that a signature needs."""
+
+    name: str
+    queue: str
+    arguments: ArgumentChecker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """A job that is still to be made."""
+
+    callbacks: tuple[Signature, ...] = ()
+    error_callbacks: tuple[Signature, ...] = ()
+
+    def on_success(self, *callbacks: Signature) -> Self:
+        """Return this signature with callbacks that get its result as their first argument. Raises InvalidArguments."""
+        for callback in map(checked, callbacks):
+            callback.step(leading=1)
+        return self._within_depth(replace(self, callbacks=(*self.callbacks, *callbacks)))
+
+    def on_error(self, *callbacks: Signature) -> Self:
+        """Return this signature with callbacks that get the job's id, and class and message of its error, as text.
+
+        They run when it failed or was cancelled. Raises InvalidArguments.
+        """
+        for callback in map(checked, callbacks):
+            callback.step(leading=ERROR_ARGUMENTS)
+        return self._within_depth(replace(self, error_callbacks=(*self.error_callbacks, *callbacks)))
+
+    def delay(self) -> JobHandle:
+        """Make the job and return its id. Errors as in `apply_async`."""
+        return self.apply_async()
+
+    def apply_async(
+        self,
+        *,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        job_id: UUID | None = None,
+        priority: str = "normal",
+        requested_by: Any = None,
+    ) -> JobHandle:
+        """Make the job and return its id. The options are those of `Task.apply_async`; members and callbacks inherit
+        `priority` and `requested_by`, and the first members wait for `countdown` or `eta`.
+
+        The same `job_id` twice makes it once. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable; after
+        the last one a group may be made nevertheless.
+        """
+        options = JobOptions(
+            countdown=countdown,
+            eta=eta,
+            priority=priority,
+            requested_by_id=getattr(requested_by, "pk", requested_by),
+        )
+        step = self.step()
+        made = job_id or uuid4()
+        make(current_backend(), step, made, options)
+        return JobHandle(made, step.queue)
+
+    def step(self, leading: int = 0) -> Step:
+        """Return the stored form. `leading` arguments will be put in front, where it is not immutable.
+
+        Raises InvalidArguments when the arguments do not fit.
+        """
+        raise NotImplementedError
+
+    def depth(self) -> int:
+        """Return how many groups, chains and callbacks are around the innermost call."""
+        return max((1 + one.depth() for one in (*self.callbacks, *self.error_callbacks)), default=0)
+
+    def count(self) -> int:
+        """Return how many calls of tasks are in it, without callbacks."""
+        return 1
+
+    def _within_depth(self, made: Self) -> Self:
+        if made.depth() > MAX_DEPTH:
+            raise InvalidArguments(f"Groups, chains and callbacks are more than {MAX_DEPTH} deep.")
+        return made
+
+    def _success_steps(self) -> tuple[Step, ...]:
+        return tuple(one.step(leading=1) for one in self.callbacks)
+
+    def _error_steps(self) -> tuple[Step, ...]:
+        return tuple(one.step(leading=ERROR_ARGUMENTS) for one in self.error_callbacks)
+
+    def __or__(self, other: Signature) -> Composed:
+        return chain(self, other)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Signature):
+    """A call of a task. `Task.s` and `Task.si` make it."""
+
+    task: CallableTask
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    is_immutable: bool = False
+    timeout_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check as much as is known without the arguments that will be put in front. Raises InvalidArguments."""
+        if self.is_immutable:
+            self.task.arguments.check(self.args, self.kwargs)
+            return
+        encode_json([list(self.args), self.kwargs])
+        self.task.arguments.check_names(self.args, self.kwargs)
+
+    def step(self, leading: int = 0) -> Step:
+        """Return the stored form; see `Signature.step`."""
+        leading = 0 if self.is_immutable else leading
+        try:
+            call = self.task.arguments.check_following(self.args, self.kwargs, leading)
+        except InvalidArguments as error:
+            raise InvalidArguments(f"{self.task.name}: {error}") from error
+        return Step(
+            task=self.task.name,
+            queue=self.task.queue,
+            call=msgspec.Raw(call.encode()),
+            is_immutable=self.is_immutable,
+            timeout_seconds=self.timeout_seconds,
+            on_success=self._success_steps(),
+            on_error=self._error_steps(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed(Signature):
+    """A group or a chain. `group`, `chain` and `chord` make it."""
+
+    kind: str
+    members: tuple[Signature, ...]
+    name: str
+
+    def __post_init__(self) -> None:
+        """Check number and depth. Raises InvalidArguments."""
+        if not self.members:
+            raise InvalidArguments(f"A {self.kind} of no jobs: it would have no end that could be followed.")
+        if self.count() > MAX_MEMBERS:
+            raise InvalidArguments(f"A {self.kind} of {self.count()} jobs: at most {MAX_MEMBERS} are taken together.")
+        if self.kind == CHAIN and len(self.members) > MAX_STEPS:
+            raise InvalidArguments(f"A chain of {len(self.members)} steps: at most {MAX_STEPS} are taken together.")
+        self._within_depth(self)
+        for following in self.members[1:] if self.kind == CHAIN else ():
+            following.step(leading=1)
+
+    def step(self, leading: int = 0) -> Step:
+        """Return the stored form; see `Signature.step`."""
+        rest = leading if self.kind == GROUP else 1
+        steps = tuple(one.step(leading if index == 0 else rest) for index, one in enumerate(self.members))
+        return Step(
+            task=self.name,
+            queue=steps[0].queue,
+            call=NO_CALL,
+            kind=self.kind,
+            members=steps,
+            on_success=self._success_steps(),
+            on_error=self._error_steps(),
+        )
+
+    def depth(self) -> int:
+        """Return how many groups, chains and callbacks are around the innermost call."""
+        return max(super().depth(), 1 + max(one.depth() for one in self.members))
+
+    def count(self) -> int:
+        """Return how many calls of tasks are in it, without callbacks."""
+        return sum(one.count() for one in self.members)
+
+
+def group(signatures: Iterable[Signature]) -> Composed:
+    """Return a group: its members run at any time and in any order, and its result is the list of theirs.
+
+    It fails when one of them fails, after all have ended. Raises InvalidArguments.
+    """
+    members = tuple(map(checked, signatures))
+    names = {one.task.name if isinstance(one, Call) else "" for one in members}
+    return Composed(kind=GROUP, members=members, name=names.pop() if len(names) == 1 and "" not in names else GROUP)
+
+
+def chain(*signatures: Signature) -> Composed:
+    """Return a chain: each step gets the result of the one before as its first argument (unless it was made with `si`).
+
+    Its result is that of the last step. It ends with the first step that fails. Raises InvalidArguments.
+    """
+    steps: list[Signature] = []
+    for one in map(checked, signatures):
+        is_plain_chain = (
+            isinstance(one, Composed) and one.kind == CHAIN and not one.callbacks and not one.error_callbacks
+        )
+        steps += one.members if is_plain_chain else [one]
+    return Composed(kind=CHAIN, members=tuple(steps), name=CHAIN)
+
+
+def chord(header: Composed | Iterable[Signature], callback: Signature) -> Composed:
+    """Return a chain of a group and a callback that gets the list of its results. Raises InvalidArguments."""
+    members = header if isinstance(header, Composed) else group(header)
+    return replace(chain(members, callback), name="chord")
+
+
+def checked(value: Any) -> Any:
+    """Return `value`, a signature. Raises InvalidArguments for anything else."""
+    if not isinstance(value, Signature):
+        raise InvalidArguments(f"{value!r} is no signature: give task.s(...), or signature('name of the task', ...).")
+    return value
+
+
+def group_of_calls(task: CallableTask, calls: Iterable[str], indexes: Iterable[Iterable[int]] | None) -> Step:
+    """Return a group of checked calls of one task, whose results the task combines. Raises InvalidArguments."""
+    members = tuple(Step(task=task.name, queue=task.queue, call=msgspec.Raw(call.encode())) for call in calls)
+    places = tuple(map(tuple, indexes)) if indexes is not None else ()
+    if not members or len(members) > MAX_MEMBERS:
+        raise InvalidArguments(f"A group of {len(members)} jobs: 1 to {MAX_MEMBERS} are taken together.")
+    if indexes is not None and len(places) != len(members):
+        raise InvalidArguments(f"{len(members)} calls, but {len(places)} lists of indexes.")
+    return Step(
+        task=task.name,
+        queue=task.queue,
+        call=NO_CALL,
+        kind=GROUP,
+        members=members,
+        is_combined=True,
+        indexes=places,
+    )

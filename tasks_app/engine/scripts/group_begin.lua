@@ -1,0 +1,35 @@
+-- Makes the hash of a group or chain, which waits for its members, and its plan: what is needed to make them, should the
+-- caller die before it has. Without allow-oom: a full Redis refuses it as a whole.
+-- KEYS high, normal, low, delayed, job, members, groups, making, plan
+-- ARGV id, task, created_ms, payload, kind, total, requested_by, priority, max_depth, plan ('' for none), queues of
+--      it and its members, then the numbers of the members that are to be made first
+-- Returns 'ok'; 'making' or 'duplicate' when it exists, with and without members to be made; or {'full', depth}.
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  return {redis.call('ZSCORE', KEYS[8], ARGV[1]) and 'making' or 'duplicate', 0}
+end
+local depth = redis.call('ZCARD', KEYS[4])
+for i = 1, 3 do
+  depth = depth + redis.call('XLEN', KEYS[i])
+end
+if depth + #ARGV - 11 > tonumber(ARGV[9]) then
+  return {'full', depth}
+end
+local now = redis.call('TIME')
+-- In microseconds and unique, so that a list of groups has an order in which each has one place.
+local score = now[1] * 1000000 + now[2]
+while redis.call('ZCOUNT', KEYS[7], score, score) > 0 do
+  score = score + 1
+end
+redis.call('ZADD', KEYS[7], score, ARGV[1])
+redis.call('ZADD', KEYS[8], now[1], ARGV[1])
+redis.call('DEL', KEYS[6])
+for i = 12, #ARGV do
+  redis.call('SADD', KEYS[6], ARGV[i])
+end
+if ARGV[10] ~= '' then
+  redis.call('SET', KEYS[9], ARGV[10])
+end
+redis.call('HSET', KEYS[5], 'st', 'running', 'p', ARGV[4], 't', ARGV[2], 'enq', ARGV[3], 't0', ARGV[3], 'att', 0, 'lost', 0,
+  'by', ARGV[7], 'pri', ARGV[8], 'kd', ARGV[5], 'n', ARGV[6], 'ok', 0, 'bad', 0,
+  'qs', ARGV[11])
+return {'ok', depth}

@@ -1,0 +1,201 @@
+"""Groups, chains and callbacks through the real queues and the worker's own code."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from tasks_app.engine import InvalidArguments, JobFailed, JobHandle, chain, chord, group, signature
+from tasks_app.engine.connection import client
+from tasks_app.engine.flows import member_id
+from tasks_app.engine.streams import JobQueue
+from tasks_app.models import Job
+from tests.support.probe import tasks as probe
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def remaining_keys() -> list[bytes]:
+    """Return the keys of jobs and groups that are no tombstones."""
+    redis = client()
+    keys = [key for queue in ("positions", "reports") for key in redis.scan_iter(JobQueue(queue, redis).keys.tag + "*")]
+    kept = (b":consumers", b":beats", b":done", b":stream:high", b":stream:normal", b":stream:low")
+    return [key for key in keys if not key.endswith(kept) and redis.pttl(key) == -1]
+
+
+def test_a_group_of_calls_ends_with_one_result(run_jobs, staff):
+    job_id = uuid4()
+    job = probe.probe_part.enqueue_group(
+        [(10,), (20,), (30,)], indexes=[[0, 3], [1], [2]], job_id=job_id, requested_by=staff
+    )
+    assert (job, job.state, job.result, job.wait(0)) == (job_id, "running", None, False)
+    run_jobs()
+    assert job.get(0) == {"0": 10, "1": 20, "2": 30, "3": 10}
+    row = Job.objects.get(pk=job)
+    assert (row.task, row.state, row.requested_by_id) == ("probe_part", "succeeded", staff.pk)
+    assert row.progress == {"current": 3, "total": 3, "message": ""}
+    members = Job.objects.filter(parent_id=job).order_by("member_index")
+    assert [(one.pk, one.member_index, one.result) for one in members] == [
+        (member_id(str(job), index), index, result) for index, result in enumerate([10, 20, 30])
+    ]
+    assert {one.requested_by_id for one in members} == {staff.pk}
+    assert remaining_keys() == []
+
+
+def test_without_combine_the_result_is_the_list(run_jobs):
+    job = probe.probe_add.enqueue_group([(1, 1), (2, 2)])
+    run_jobs()
+    assert job.get(0) == [2, 4]
+
+
+def test_a_group_fails_when_a_member_fails_after_all_have_ended(run_jobs):
+    job = probe.probe_part.enqueue_group([(1,), (-2,), (3,), (-4,)])
+    run_jobs()
+    with pytest.raises(JobFailed, match=r"MembersFailed: 2 of 4 did not succeed. The first, .*: PermanentError: no -2"):
+        job.get(0)
+    assert sorted(probe.ledger()) == ["part -2", "part -4", "part 1", "part 3"]
+    assert remaining_keys() == []
+
+
+def test_a_group_made_twice_runs_once(run_jobs):
+    job_id = uuid4()
+    for _ in range(2):
+        assert probe.probe_part.enqueue_group([(1,), (2,)], job_id=job_id) == job_id
+    run_jobs()
+    probe.probe_part.enqueue_group([(1,), (2,)], job_id=job_id)
+    run_jobs()
+    for key in client().scan_iter(JobQueue("positions", client()).keys.job_prefix + "*"):
+        client().delete(key)
+    probe.probe_part.enqueue_group([(1,), (2,)], job_id=job_id)
+    run_jobs()
+    assert sorted(probe.ledger()) == ["part 1", "part 2"]
+    assert JobHandle(job_id).get(0) == {}
+    assert remaining_keys() == []
+
+
+def test_callbacks_get_the_result_or_the_error(run_jobs):
+    good = probe.probe_part.s(5).on_success(probe.probe_result.s(), probe.probe_result.si("own", "fixed"))
+    bad = probe.probe_part.s(-5).on_success(probe.probe_result.s("never")).on_error(probe.probe_error.s())
+    jobs = [good.delay(), bad.delay()]
+    run_jobs()
+    assert sorted(probe.ledger()) == ["error PermanentError: no -5", "fixed own", "part -5", "part 5", "result 5"]
+    assert set(Job.objects.filter(parent_id__isnull=False).values_list("parent_id", flat=True)) == set(jobs)
+    assert remaining_keys() == []
+
+
+def test_a_cancelled_job_calls_its_error_callback(run_jobs):
+    job = probe.probe_part.s(5).on_error(probe.probe_error.s()).apply_async(countdown=600)
+    assert job.cancel("not today") == "cancelled"
+    run_jobs()
+    assert probe.ledger() == ["error JobCancelled: not today"]
+
+
+def test_a_chain_passes_results_on(run_jobs):
+    job = chain(probe.probe_add.s(1, 2), probe.probe_add.s(10), probe.probe_part.si(7), probe.probe_result.s()).delay()
+    run_jobs()
+    assert job.get(0) == 7
+    assert probe.ledger() == ["part 7", "result 7"]
+    assert list(Job.objects.filter(parent_id=job).order_by("member_index").values_list("result", flat=True)) == [
+        3,
+        13,
+        7,
+        7,
+    ]
+    assert remaining_keys() == []
+
+
+def test_a_chain_ends_with_the_first_step_that_fails(run_jobs):
+    steps = probe.probe_part.s(1), probe.probe_part.si(-2), probe.probe_part.si(3)
+    job = chain(*steps).on_error(probe.probe_error.s()).on_success(probe.probe_result.s()).delay()
+    run_jobs()
+    with pytest.raises(JobFailed, match="PermanentError: no -2"):
+        job.get(0)
+    assert probe.ledger()[:2] == ["part 1", "part -2"]
+    assert probe.ledger()[2].startswith("error MembersFailed: ")
+    assert len(probe.ledger()) == 3
+    assert remaining_keys() == []
+
+
+def test_a_chord_calls_back_with_the_list(run_jobs):
+    job = chord([probe.probe_part.s(1), probe.probe_part.s(2)], probe.probe_total.s()).delay()
+    run_jobs()
+    assert job.get(0) == 3
+    assert probe.ledger()[-1] == "total 3"
+    failing = chord([probe.probe_part.s(1), probe.probe_part.s(-2)], probe.probe_total.s(text="never")).delay()
+    run_jobs()
+    with pytest.raises(JobFailed, match="no -2"):
+        failing.get(0)
+    assert not any(line.startswith("never") for line in probe.ledger())
+    assert remaining_keys() == []
+
+
+def test_they_nest(run_jobs):
+    inner = chain(probe.probe_add.s(1, 1), group([probe.probe_add.s(1), probe.probe_add.s(2)]))
+    job = group([inner, probe.probe_add.s(5, 5), chord([inner, inner], probe.probe_result.s())]).delay()
+    run_jobs()
+    assert job.get(0) == [[3, 4], 10, [[3, 4], [3, 4]]]
+    assert remaining_keys() == []
+
+
+def test_a_signature_is_found_by_name(run_jobs):
+    job = (signature("probe_add", 1, 2) | signature("probe_add", 3)).delay()
+    run_jobs()
+    assert job.get(0) == 6
+    assert UUID(str(job)) == job
+
+
+def test_a_callback_that_cannot_be_made_is_a_failed_job(run_jobs):
+    job = probe.probe_result.s("text").on_success(probe.probe_total.s().on_error(probe.probe_error.s())).delay()
+    run_jobs()
+    failed = Job.objects.get(parent_id=job)
+    assert (failed.task, failed.state, failed.error_class) == ("probe_total", "failed", "InvalidArguments")
+    assert probe.ledger()[1].startswith("error InvalidArguments: ")
+    step = chain(probe.probe_result.s("text"), probe.probe_total.s()).delay()
+    run_jobs()
+    with pytest.raises(JobFailed, match="1 of 2 did not succeed"):
+        step.get(0)
+    assert remaining_keys() == []
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: group([]), "A group of no jobs"),
+        (chain, "A chain of no jobs"),
+        (lambda: group(probe.probe_add.s(1) for _ in range(100_000)), "A group of 100000 jobs: at most 10000"),
+        (lambda: probe.probe_add.enqueue_group([]), "A group of 0 jobs"),
+        (lambda: probe.probe_add.enqueue_group([(1,)] * 100_000), "A group of 100000 jobs"),
+        (lambda: chord([probe.probe_add.s(1)], "no_such"), "'no_such' is no signature"),
+        (lambda: probe.probe_add.s(1).on_error("no_such"), "'no_such' is no signature"),
+        (lambda: chain(*[probe.probe_add.s()] * 101), "A chain of 101 steps"),
+        (lambda: probe.probe_add.s(1, 2, 3), "too many positional arguments"),
+        (lambda: probe.probe_add.s(c=3), "unexpected keyword argument 'c'"),
+        (probe.probe_add.si, "missing a required argument"),
+        (lambda: probe.probe_add.s("text").delay(), "probe_add: a: Expected `int`"),
+        (lambda: probe.probe_add.s(1).on_success(probe.probe_add.s(1, 2)), "too many positional arguments"),
+        (lambda: probe.probe_add.s(1).on_error(probe.probe_add.s()), "too many positional arguments"),
+        (lambda: chain(probe.probe_add.s(1), probe.probe_add.s(1, 2)), "too many positional arguments"),
+        (lambda: probe.probe_add.enqueue_group([(1,)], indexes=[[1], [2]]), "1 calls, but 2 lists of indexes"),
+    ],
+)
+def test_bad_input_is_refused_with_a_sentence(make, sentence):
+    with pytest.raises(InvalidArguments, match=sentence):
+        make()
+
+
+def test_nesting_has_a_limit():
+    nested = probe.probe_add.s(1)
+    for _ in range(5):
+        nested = group([nested])
+    with pytest.raises(InvalidArguments, match="more than 5 deep"):
+        group([nested])
+    with pytest.raises(InvalidArguments, match="more than 5 deep"):
+        probe.probe_add.s(1).on_success(nested)
+
+
+def test_results_that_are_too_large_together_say_so(run_jobs):
+    job = probe.probe_result.enqueue_group([("x" * 100_000,)] * 3)
+    run_jobs()
+    with pytest.raises(JobFailed, match=r"UnserialisableResult: The results of 3 members are too large together"):
+        job.get(0)
