@@ -47,7 +47,7 @@ class JobOptions:
     timeout_seconds: float | None = None
     flow: Flow | None = None
     # Of members of a group, one per job.
-    member_indexes: Sequence[int] = ()
+    member_indexes: Sequence[int | None] = ()
     # What follows a job that was accepted is accepted, too, however full the queue is.
     is_accepted: bool = False
 
@@ -108,7 +108,7 @@ class RedisBackend:
         ]
         envelope = options.envelope(queue, task_name, now_ms)
         ids = {str(job_id): job_id for job_id, _ in calls}
-        members: Sequence[int | None] = options.member_indexes or [None] * len(calls)
+        members = options.member_indexes or [None] * len(calls)
         sealed = [
             (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member), unique)
             for (job_id, call), unique, member in zip(calls, uniques, members, strict=True)

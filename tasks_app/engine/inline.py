@@ -22,7 +22,7 @@ def inline_claim(
 ) -> ClaimedAttempt:
     """Return the first attempt of a job, given as (id, checked arguments as JSON), that is on no queue."""
     job_id, call_json = str(call[0]), call[1]
-    message = options.envelope(queue, task_name, now_ms).seal(job_id, call_json)
+    message = options.envelope(queue, task_name, now_ms).seal(job_id, call_json, *options.member_indexes)
     return ClaimedAttempt(PRIORITIES.index(options.priority) + 1, "0-1", job_id, 1, 0, now_ms, task_name, message, [])
 
 

@@ -14,9 +14,10 @@ task does not reach the caller, as in production; it is on the job.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -25,12 +26,15 @@ from msgspec.structs import replace
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.backends import use_backend
 from tasks_app.engine.enqueueing import JobOptions
-from tasks_app.engine.errors import JobCancelled, UnknownJob
+from tasks_app.engine.errors import EngineError, JobCancelled, UnknownJob
+from tasks_app.engine.groups.following import follow
+from tasks_app.engine.groups.inline_groups import InlineGroups
 from tasks_app.engine.handles import JobHandle, use_jobs
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
-from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.records import FinishedJob, use_job_store
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.states import JobState
+from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import ClaimedAttempt
 
 
@@ -42,7 +46,7 @@ class InlineJobs:
         self.waiting: list[tuple[str, ClaimedAttempt]] = []
         self._known: set[UUID] = set()
         self._unique: dict[tuple[str, str], UUID] = {}
-        self.groups = InlineGroups(self.run_group)
+        self.groups = InlineGroups(self._run, self._drop)
 
     def run_waiting(self) -> int:
         """Run the jobs that wait for a later time; return how many ran."""
@@ -54,9 +58,10 @@ class InlineJobs:
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Run the jobs, or keep those with a later time in `waiting`; see `backends.Backend`."""
         unique_keys = options.unique_keys or [""] * len(calls)
+        members = options.member_indexes or [None] * len(calls)
         return [
-            self._enqueue_one(queue, task_name, call, unique_key, options)
-            for call, unique_key in zip(calls, unique_keys, strict=True)
+            self._enqueue_one(queue, task_name, call, unique_key, dataclasses.replace(options, member_indexes=[member]))
+            for call, unique_key, member in zip(calls, unique_keys, members, strict=True)
         ]
 
     def _enqueue_one(
@@ -90,10 +95,6 @@ class InlineJobs:
 
     def _finish(self, attempt: Attempt) -> None:
         follow((attempt.payload, row) for row in store_rows([finished_inline(attempt)]))
-
-    def run_group(self, queue: str, claim: ClaimedAttempt) -> None:
-        """Combine the results of a group whose members have ended."""
-        self._run(queue, claim)
 
     # --- The rows of ended jobs ---
 
@@ -137,18 +138,21 @@ class InlineJobs:
 
     def cancel(self, job: JobHandle, reason: str) -> JobState:
         """Take a job, or the members of a group, that wait for a later time off the list; return the state after that."""
-        for member in self.groups.cancel(str(job)):
+        for member in self.groups.cancel(str(job), reason):
             if self.groups.is_known(member) or UUID(member) in self._known:
                 self.cancel(JobHandle(member), reason)
-        waiting = [one for one in self.waiting if one[1].job_id == str(job)]
-        for queue, claim in waiting:
+        for queue, claim in [one for one in self.waiting if one[1].job_id == str(job)]:
             self.waiting.remove((queue, claim))
-            attempt = Attempt(queue, claim, datetime.now(UTC))
-            with suppress(EngineError):
-                attempt.open()
-            attempt.fail(JobCancelled(reason or "Cancelled before it started."))
-            self._finish(attempt)
+            self._drop(queue, claim, reason)
         return self.state(job)
+
+    def _drop(self, queue: str, claim: ClaimedAttempt, reason: str) -> None:
+        """End a job that has not run as cancelled."""
+        attempt = Attempt(queue, claim, datetime.now(UTC))
+        with suppress(EngineError):
+            attempt.open()
+        attempt.fail(JobCancelled(reason or "Cancelled before it started."))
+        self._finish(attempt)
 
 
 @contextmanager

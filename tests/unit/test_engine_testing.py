@@ -7,7 +7,17 @@ import uuid
 import pytest
 from django.template import Context, Engine
 
-from tasks_app.engine import InvalidArguments, UnknownTask, current_job, enqueue, task
+from tasks_app.engine import (
+    InvalidArguments,
+    PermanentError,
+    UnknownTask,
+    chain,
+    chord,
+    current_job,
+    enqueue,
+    group,
+    task,
+)
 from tasks_app.engine.testing import inline_jobs
 from tests.support.probe import tasks as probe
 
@@ -28,6 +38,34 @@ def double_flaky(fail_times: int) -> str:
 def double_outer() -> None:
     """Enqueue another one."""
     probe.probe_add.delay(20)
+
+
+def by_index(results):
+    return {str(index): result for indexes, result in results for index in indexes}
+
+
+@task(queue="positions", combine=by_index)
+def double_number(number: int) -> int:
+    """Return it twice."""
+    return 2 * number
+
+
+@task(queue="reports")
+def double_total(numbers: list[int]) -> int:
+    """Return the sum."""
+    return sum(numbers)
+
+
+@task(queue="reports")
+def double_fail(number: int) -> None:
+    """Fail."""
+    raise PermanentError(f"no {number}")
+
+
+@task(queue="reports")
+def double_error(job_id: str, error_class: str, error_message: str) -> None:
+    """Keep the error."""
+    calls.append((error_class, "PermanentError: no 2" in error_message))
 
 
 def test_it_runs_a_job_where_it_is_enqueued():
@@ -103,3 +141,27 @@ def test_a_template_that_is_handed_a_task_does_not_run_it():
         text = Engine().from_string("{{ task }} {{ task.name }}").render(Context({"task": double_outer}))
     assert "double_outer" in text
     assert jobs.finished == []
+
+
+def test_groups_chains_and_callbacks_run_inline():
+    with inline_jobs() as jobs:
+        total = chord(
+            [double_number.s(1), double_number.s(2), chain(double_number.s(3), double_number.s())],
+            double_total.s(),
+        ).on_success(double_number.s())
+        job = total.delay()
+        split = double_number.enqueue_group([(1,), (2,)], indexes=[[1], [0]])
+        bad = chain(double_number.s(1), double_fail.s()).on_error(double_error.s()).delay()
+        assert (job.get(), split.get()) == (18, {"0": 4, "1": 2})
+        assert (bad.state, calls[-1]) == ("failed", ("MembersFailed", True))
+    assert [one.args for one in jobs.finished if one.parent_id == str(job) and one.member_index is None] == [[18]]
+
+
+def test_a_group_whose_members_wait_can_be_cancelled_inline():
+    with inline_jobs() as jobs:
+        job = chain(double_number.s(1), double_number.s()).apply_async(countdown=60)
+        assert (job.state, job.wait()) == ("running", False)
+        assert job.cancel("enough") == "cancelled"
+        again = group([double_number.s(1), double_number.s(2)]).apply_async(countdown=60)
+        assert jobs.run_waiting() == 2
+        assert again.get() == [2, 4]

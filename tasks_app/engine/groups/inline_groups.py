@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -25,15 +25,18 @@ class InlineGroup:
     priority: str
     left: set[int]
     is_made: bool = False
-    is_cancelled: bool = False
-    states: list[JobState] = field(default_factory=list)
+    # Of a cancellation that was asked for.
+    reason: str | None = None
 
 
 class InlineGroups:
-    """Where groups wait. The last member that ends lets `run` end the group: (queue, attempt)."""
+    """Where groups wait. Their last member that ends lets `run` combine the results, or `drop` end them as cancelled."""
 
-    def __init__(self, run: Callable[[str, ClaimedAttempt], None]) -> None:
+    def __init__(
+        self, run: Callable[[str, ClaimedAttempt], None], drop: Callable[[str, ClaimedAttempt, str], None]
+    ) -> None:
         self._run = run
+        self._drop = drop
         self._waiting: dict[str, InlineGroup] = {}
         self._known: set[str] = set()
 
@@ -45,11 +48,11 @@ class InlineGroups:
         """Return whether it waits for members."""
         return job_id in self._waiting
 
-    def cancel(self, job_id: str) -> list[str]:
+    def cancel(self, job_id: str, reason: str) -> list[str]:
         """Let no further step be made; return the ids of the members that are left."""
         if not (group := self._waiting.get(job_id)):
             return []
-        group.is_cancelled = True
+        group.reason = reason
         return [str(member_id(job_id, index)) for index in sorted(group.left)]
 
     def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
@@ -72,15 +75,17 @@ class InlineGroups:
         next_index = None
         for index, state in ended:
             group.left.discard(index)
-            group.states.append(state)
             is_last = index + 1 == group.step.member_count
-            if group.step.kind == CHAIN and state == JobState.SUCCEEDED and not is_last and not group.is_cancelled:
+            if group.step.kind == CHAIN and state == JobState.SUCCEEDED and not is_last and group.reason is None:
                 next_index = index + 1
                 group.left.add(next_index)
         if not group.left and group.is_made:
             del self._waiting[membership.id]
-            self._run(group.queue, _claim(membership.id, group))
-        return Advance(next_index, group.is_cancelled and bool(group.left))
+            if group.reason is None:
+                self._run(group.queue, _claim(membership.id, group))
+            else:
+                self._drop(group.queue, _claim(membership.id, group), group.reason)
+        return Advance(next_index, group.reason is not None and bool(group.left))
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain."""
