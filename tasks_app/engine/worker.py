@@ -216,23 +216,24 @@ class Worker:
             # Rows of ended jobs would be written into it.
             close_connections()
         self.slot.end()
-        self._raise_if_database_is_away(running)
+        has_failed = running.has_failed
+        if has_failed:
+            self._raise_if_database_is_away(running)
         self._note_duration(running)
-        if running.error is not None and not all(attempt.failed for attempt in running.attempts):
+        if running.must_run_again:
             return self._run_again(running, "Cancelled while running.")
         with self.jobs.lock:
             self.jobs.running = None
             for attempt in running.attempts:
                 attempt.progress, attempt.log_lines = job.last_progress, running.first.log_lines
                 self._keep(attempt)
-        for attempt in running.attempts:
-            if attempt.error is not None:
-                self._clean_up_after_error(attempt)
+        if has_failed:
+            self._clean_up_after_errors(running)
         return len(running.attempts)
 
     def _keep(self, attempt: Attempt) -> None:
         attempt.finished_at = datetime.now(UTC)
-        if not self._put_back_for_retry(attempt):
+        if attempt.error is None or not self._put_back_for_retry(attempt):
             self.jobs.done.append(attempt)
 
     def _was_cancelled(self, running: RunningCall) -> bool:
@@ -357,11 +358,12 @@ class Worker:
             self._must_reconcile = True
         return True
 
-    def _clean_up_after_error(self, attempt: Attempt) -> None:
-        failed = attempt.failure()
-        error = failed["error_class"], failed["error_message"]
-        claim = attempt.claim
-        logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)
-        if issubclass(type(attempt.error), (JobInterrupted, *TROUBLE)):
+    def _clean_up_after_errors(self, running: RunningCall) -> None:
+        for attempt in running.attempts:
+            if attempt.error is not None:
+                failed, claim = attempt.failure(), attempt.claim
+                error = failed["error_class"], failed["error_message"]
+                logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)
+        if issubclass(type(running.error), (JobInterrupted, *TROUBLE)):
             # A connection interrupted in the middle of a statement is of no more use.
             close_connections()

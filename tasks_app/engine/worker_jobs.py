@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.batch_attempts import share_secrets, take_next
 from tasks_app.engine.batches import Halves
 from tasks_app.engine.errors import JobInterrupted, WrongBatchResult
 from tasks_app.engine.streams import ClaimedAttempt
+
+NONE: Set[str] = frozenset()
 
 
 class RunningCall:
@@ -20,15 +22,17 @@ class RunningCall:
     The watchdog keeps a reference to it, so that its decisions never reach the next one.
     """
 
-    __slots__ = ("attempts", "began", "cancelled", "error", "interrupt", "is_cancelled", "is_in_task")
+    __slots__ = ("attempts", "began", "cancelled", "error", "first", "interrupt", "is_cancelled", "is_in_task")
 
     def __init__(self, attempts: list[Attempt]) -> None:
         self.attempts = attempts
+        # The attempt after which the call is named.
+        self.first = attempts[0]
         # time.monotonic()
         self.began = time.monotonic()
         self.is_cancelled = False
         # Stream ids of the attempts that were cancelled or taken over.
-        self.cancelled: set[str] = set()
+        self.cancelled: Set[str] = NONE
         # True while the main thread is inside the task's function, the only place where `interrupt` may be raised.
         self.is_in_task = False
         self.interrupt: JobInterrupted | None = None
@@ -36,14 +40,19 @@ class RunningCall:
         self.error: BaseException | None = None
 
     @property
-    def first(self) -> Attempt:
-        """The attempt after which the call is named."""
-        return self.attempts[0]
-
-    @property
     def claims(self) -> list[ClaimedAttempt]:
         """The claims of all its attempts."""
         return [attempt.claim for attempt in self.attempts]
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the call raised, or one of its attempts failed."""
+        return self.error is not None or (len(self.attempts) > 1 and any(attempt.failed for attempt in self.attempts))
+
+    @property
+    def must_run_again(self) -> bool:
+        """Return whether the call raised, and not all its attempts have ended with that."""
+        return self.error is not None and not all(attempt.failed for attempt in self.attempts)
 
     def fail(self, error: BaseException) -> None:
         """Keep the error of the call: that of its only attempt, while those of a batch are tried again."""
@@ -55,7 +64,7 @@ class RunningCall:
     def note_answers(self, answers: list[int]) -> None:
         """Note what Redis answered for each claim: 1 cancellation was requested, -1 another attempt owns the job."""
         found = {claim.stream_id for claim, answer in zip(self.claims, answers, strict=True) if answer}
-        self.cancelled |= found
+        self.cancelled = self.cancelled | found
         self.is_cancelled = self.is_cancelled or bool(found)
 
 
