@@ -121,10 +121,14 @@ TEMPLATES = [
 # --- Data -------------------------------------------------------------------------------------------------------------
 
 DATABASES = databases(
-    env.db_url_config(DATABASE_URL),
+    DATABASE_URL,
+    env.str("DATABASE_REPLICA_URL", default=""),
     max_age_seconds=env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=60),
     test_suffix=env.str("TEST_DB_SUFFIX", default=""),
 )
+DATABASE_ROUTERS = ["tasks_app.queries.replica.ReplicaRouter"] if "replica" in DATABASES else []
+# A report waits so long for the replica to have what the primary has; after that it is computed from the primary.
+REPLICA_MAX_LAG_SECONDS = env.float("REPLICA_MAX_LAG_SECONDS", default=10.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The cache shares the server with the queues under its own prefix; nothing calls cache.clear(): it flushes the server.

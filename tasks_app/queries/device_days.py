@@ -9,13 +9,13 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db import connection
 from django.db.models import Sum
 
 from tasks_app.geo.days import DayPart, day_range, is_whole_day
 from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
 from tasks_app.queries.drives import datetime_of, read_drive
+from tasks_app.queries.replica import reading_connection
 from tasks_app.queries.streaming import streamed
 
 _FIELDS = (
@@ -130,7 +130,7 @@ def _rolled_up(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple
 def _event_counts(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], dict[str, int]]:
     """Events by (device, local day of its fleet) and kind."""
     around = timedelta(days=1)
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(_EVENTS, [[device.pk for device in devices], days[0][1] - around, days[-1][2] + around])
         rows = sorted(cursor.fetchall())
     return {key: {row[2]: row[3] for row in group} for key, group in groupby(rows, key=lambda row: (row[0], row[1]))}

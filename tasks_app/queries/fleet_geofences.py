@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection
 
 from tasks_app.geo.geofence import GeofenceIndex, InvalidArea, validate_area
 from tasks_app.geo.windows import InvalidWindows, Windows, validate_windows
 from tasks_app.models import Fleet, Geofence
+from tasks_app.queries.replica import reading_connection
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def geofences_of(fleet_ids: Iterable[int]) -> dict[int, FleetGeofences]:
     wanted = list(fleet_ids)
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(_VERSIONS, [wanted])
         versions: dict[int, Version] = {row[0]: row[1:] for row in cursor.fetchall()}
     return {fleet_id: _current(fleet_id, versions.get(fleet_id)) for fleet_id in wanted}

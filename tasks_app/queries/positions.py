@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection
+
+from tasks_app.queries.replica import reading_connection
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -125,7 +126,7 @@ def _read(
 def _copied(copy: str, parameters: Sequence[Any], row: np.dtype[np.void]) -> npt.NDArray[np.void]:
     """The rows of a COPY in binary format."""
     buffer = io.BytesIO()
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.copy_expert(cursor.mogrify(copy, parameters), buffer)
     return np.frombuffer(buffer.getbuffer()[_HEADER_BYTES:-_TRAILER_BYTES], dtype=row)
 

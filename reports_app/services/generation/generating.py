@@ -22,6 +22,7 @@ from reports_app.services.requests import REPEATABLE, check_kind, report_for_job
 from tasks_app.engine import current_job
 from tasks_app.models import Device
 from tasks_app.queries.access import visible_devices
+from tasks_app.queries.replica import PRIMARY, read_from_replica, reading_alias, reads_from
 
 
 def run_device_report(
@@ -65,16 +66,26 @@ def _build_and_store(report: Report, owner: UUID | None) -> dict[str, Any]:
     The table is made before the transaction, so that the locks of roll-ups are not held while rows are written.
     """
     report.held_device_ids = _devices_in(report)
-    table = build_table(report)
-    with transaction.atomic():
-        content = store_rows(report.pk, table)
-        now = timezone.now()
-        values = {"content": content, "held_device_ids": report.held_device_ids, **ready_values(now)}
-        if _owned(report.pk, owner).update(**values):
-            report_is_ready(report.pk, now=now)
-        else:
-            transaction.set_rollback(True)
-    return content
+
+    def work() -> dict[str, Any]:
+        table = build_table(report)
+        source = reading_alias()
+        with reads_from(PRIMARY), transaction.atomic():
+            with reads_from(source):
+                content = store_rows(report.pk, table)
+            _make_ready(report, owner, content)
+        return content
+
+    return read_from_replica(work)
+
+
+def _make_ready(report: Report, owner: UUID | None, content: dict[str, Any]) -> None:
+    now = timezone.now()
+    values = {"content": content, "held_device_ids": report.held_device_ids, **ready_values(now)}
+    if _owned(report.pk, owner).update(**values):
+        report_is_ready(report.pk, now=now)
+    else:
+        transaction.set_rollback(True)
 
 
 def _devices_in(report: Report) -> list[int]:

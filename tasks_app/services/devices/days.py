@@ -28,6 +28,7 @@ from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
+from tasks_app.queries.replica import PRIMARY, await_replica, reads_from
 from tasks_app.services.devices.odometer_moves import move_odometer
 
 logger = logging.getLogger(__name__)
@@ -87,12 +88,17 @@ def refresh_due_days(*, now: datetime, limit: int = BATCH_DAYS) -> dict[str, int
 def refresh_days(devices: Iterable[Device], first: date, last: date, *, now: datetime) -> int:
     """Compute dirty days of these devices from the day before `first` to the one after `last`; return their number.
 
-    Call it before reading roll-ups of a range, so that they contain every fix stored by now.
+    Call it before reading roll-ups of a range, so that they contain every fix stored by now, in the replica too where it
+    is read.
     """
     near = Q(day__gte=first - timedelta(days=1), day__lte=last + timedelta(days=1))
-    dirty = DirtyDay.objects.filter(near, device__in=[device.pk for device in devices])
-    claimed = _claim(list(dirty.values_list("id", flat=True)))
-    return sum(_compute_device(device, dirty_days, now) for device, dirty_days in claimed)
+    with reads_from(PRIMARY):
+        dirty = DirtyDay.objects.filter(near, device__in=[device.pk for device in devices])
+        claimed = _claim(list(dirty.values_list("id", flat=True)))
+        count = sum(_compute_device(device, dirty_days, now) for device, dirty_days in claimed)
+    # Also where nothing was dirty: another process may have computed them just now.
+    await_replica()
+    return count
 
 
 def mark_all_days(devices: QuerySet[Device]) -> None:
