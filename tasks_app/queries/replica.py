@@ -1,7 +1,7 @@
 """Reads from a replica of PostgreSQL, which never show less than the primary had when they began.
 
 A read waits until the replica has replayed the primary's write-ahead log as far as it was then: a comparison of places in
-the log, not of clocks, so that an idle primary and a slow one are told apart. A replica that is away, or behind for longer
+the log, not of clocks, so that an idle primary counts as no lag. A replica that is away, or behind for longer
 than settings.REPLICA_MAX_LAG_SECONDS, is passed over for a while, with a line in the log.
 """
 
