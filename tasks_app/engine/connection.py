@@ -11,6 +11,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.kept_connection import CallerClient
 
 # redis-py types every answer as bytes or str; our clients decode nothing, so answers are bytes and the stubs are in the way.
 RedisClient: TypeAlias = Any
@@ -21,7 +22,7 @@ BLOCK_MS = 1000
 
 @lru_cache(maxsize=4)
 def _client_of_process(pid: int) -> RedisClient:
-    return redis.Redis.from_url(
+    return CallerClient.from_url(
         engine_config().redis_url,
         # A server that does not answer for so long is frozen, and the request that waits for it must end.
         socket_timeout=2,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from tasks_app.engine.flows import Flow
 from tasks_app.engine.groups.redis_groups import Groups, RedisGroups
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.payload import Envelope, Payload
-from tasks_app.engine.scripts import script
+from tasks_app.engine.scripts import run_script
 
 # A unique key lapses after this time, should its job be lost without a trace.
 UNIQUE_TTL_MS = 24 * 3600 * 1000
@@ -93,7 +94,7 @@ class RedisBackend:
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
         config = engine_config()
-        keys = QueueKeys(config.prefix, config.queue(queue).name)
+        keys, script_keys = _keys(config.prefix, config.queue(queue).name)
         now_ms = time.time_ns() // 1_000_000
         uniques = [keys.unique(key) if key else "" for key in options.unique_keys or [""] * len(calls)]
         common = [
@@ -107,29 +108,39 @@ class RedisBackend:
             UNIQUE_TTL_MS,
         ]
         envelope = options.envelope(queue, task_name, now_ms)
-        ids = {str(job_id): job_id for job_id, _ in calls}
         members = options.member_indexes or [None] * len(calls)
         sealed = [
             (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member), unique)
             for (job_id, call), unique, member in zip(calls, uniques, members, strict=True)
         ]
-        made: list[UUID] = []
+        made = [job_id for job_id, _ in calls]
+        written = 0
         for chunk in batched(sealed):
-            made += [ids.get(job_id) or UUID(job_id) for job_id in _write(keys, common, chunk)]
+            for place, holder in _write(queue, script_keys, common, chunk):
+                made[written + place] = holder
+            written += len(chunk)
         return made
 
 
-def _write(keys: QueueKeys, common: list[Any], chunk: Sequence[Sealed]) -> list[str]:
+@lru_cache(maxsize=32)
+def _keys(prefix: str, queue: str) -> tuple[QueueKeys, tuple[str, ...]]:
+    keys = QueueKeys(prefix, queue)
+    return keys, (*keys.streams, keys.delayed)
+
+
+def _write(queue: str, keys: Sequence[str], common: list[Any], chunk: Sequence[Sealed]) -> list[tuple[int, UUID]]:
+    """Make the jobs; return the place and the holder's id of each whose unique key is taken."""
     arguments = list(common)
     for one in chunk:
         arguments += one
     try:
-        outcomes = script(client(), "enqueue")(keys=[*keys.streams, keys.delayed], args=arguments)
+        others = run_script(client(), "enqueue", keys, arguments)
     except redis.RedisError as error:
         raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
-    if outcomes[-1][0] == b"full":
-        raise QueueFull(f"Queue {keys.queue!r} holds {outcomes[-1][1]} jobs, which is its limit.")
-    return [job_id.decode() for _, job_id in outcomes]
+    for _, outcome, depth in others:
+        if outcome == b"full":
+            raise QueueFull(f"Queue {queue!r} holds {depth} jobs, which is its limit.")
+    return [(place, UUID(holder.decode())) for place, _, holder in others]
 
 
 def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, member_index: int | None) -> bytes:

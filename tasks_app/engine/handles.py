@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 import redis
 
@@ -37,8 +37,10 @@ class JobHandle(UUID):
     __slots__ = ("_queue",)
 
     def __init__(self, job_id: UUID | str, queue: str | None = None) -> None:
-        super().__init__(int=(job_id if isinstance(job_id, UUID) else UUID(job_id)).int)
-        object.__setattr__(self, "_queue", queue)
+        # The constructor of UUID would check the number again, for every job that is enqueued.
+        number = (job_id if isinstance(job_id, UUID) else UUID(job_id)).int
+        for name, value in (("int", number), ("is_safe", SafeUUID.unknown), ("_queue", queue)):
+            object.__setattr__(self, name, value)
 
     @property
     def id(self) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.job_fields import read_text
-from tasks_app.engine.scripts import script
+from tasks_app.engine.scripts import run_script
 from tasks_app.engine.streams import JobQueue
 
 KEYS_AT_ONCE = 500
@@ -28,7 +28,7 @@ def repair_queue(name: str, *, apply: bool, has_time: Callable[[], bool] = lambd
             return counts
         ids = [key[len(queue.keys.job_prefix.encode()) :] for key in keys]
         places = [*queue.keys.streams, queue.keys.delayed, queue.keys.ended]
-        lost, remains = script(queue.client, "orphans")(keys=places, args=[queue.keys.job_prefix, int(apply), *ids])
+        lost, remains = run_script(queue.client, "orphans", places, [queue.keys.job_prefix, int(apply), *ids])
         counts["lost_jobs"] += lost
         counts["job_remains"] += remains
     for keys in _batches(queue.keys.tag + "unique:"):
@@ -51,7 +51,7 @@ def _is_free(queue: JobQueue, key: bytes, apply: bool) -> bool:
     if not isinstance(job_id, bytes) or queue.client.exists(queue.keys.job_prefix.encode() + job_id):
         return False
     if apply:
-        script(queue.client, "free_unique_key")(keys=[key], args=[job_id])
+        run_script(queue.client, "free_unique_key", [key], [job_id])
     return True
 
 

@@ -51,11 +51,11 @@ def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
 
 
 class Envelope:
-    """The common part of the messages of one enqueue call, encoded once; `payload.call` is left out."""
+    """The common part of the messages of one enqueue call, encoded once; `payload.call` is empty."""
 
     def __init__(self, queue: str, payload: Payload) -> None:
         self._queue = queue
-        encoded = msgspec.json.encode(msgspec.structs.replace(payload, call=([], {})))
+        encoded = msgspec.json.encode(payload)
         before, call, self._tail = encoded.partition(b'"call":[[],{}]')  # in a name, quotes would be escaped
         self._head = before + call.removesuffix(b"[[],{}]")
         self._secret = settings.SECRET_KEY

@@ -17,7 +17,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import is_job_id, read_failures, read_number, read_state, read_text
 from tasks_app.engine.keys import GROUP, QueueKeys
-from tasks_app.engine.scripts import script
+from tasks_app.engine.scripts import run_script
 from tasks_app.engine.states import JobState
 
 RECOVER_LIMIT = 200
@@ -233,7 +233,7 @@ class JobQueue:
         self._run("ack_ended", [self.keys.ended], [self.keys.job_prefix, self._tombstone_ms, *job_ids])
 
     def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        return script(self.client, name)(keys=keys, args=arguments)
+        return run_script(self.client, name, keys, arguments)
 
 
 def _claimed_attempt(

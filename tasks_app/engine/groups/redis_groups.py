@@ -15,7 +15,7 @@ from tasks_app.engine.errors import QueueFull, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Membership, Step
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
-from tasks_app.engine.scripts import script
+from tasks_app.engine.scripts import run_script
 from tasks_app.engine.states import JobState
 
 _decoder = msgspec.json.Decoder(Step)
@@ -112,7 +112,7 @@ class RedisGroups:
 
     def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         try:
-            return script(self.client, name)(keys=keys, args=arguments)
+            return run_script(self.client, name, keys, arguments)
         except redis.RedisError as error:
             raise _unavailable(error) from error
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from redis import Redis
-from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 
 def read_sources(folder: Path) -> dict[str, str]:
@@ -26,9 +27,12 @@ def read_sources(folder: Path) -> dict[str, str]:
 
 # All read at once: code and scripts of one process are of one version, even when a new one is installed under it.
 SOURCES = read_sources(Path(__file__).parent)
+_HASHES = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in SOURCES.items()}
 
 
-@lru_cache(maxsize=128)
-def script(client: Redis, name: str) -> Script:
-    """Return script `name` bound to `client`; it is loaded on first use and again after SCRIPT FLUSH."""
-    return client.register_script(SOURCES[name])
+def run_script(client: Any, name: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
+    """Run script `name`; its text is sent only to a server that does not know it yet."""
+    try:
+        return client.evalsha(_HASHES[name], len(keys), *keys, *arguments)
+    except NoScriptError:
+        return client.eval(SOURCES[name], len(keys), *keys, *arguments)

@@ -143,6 +143,29 @@ def test_it_refuses_more_jobs_than_the_queue_may_hold(settings):
         engine_config.cache_clear()
 
 
+def test_a_full_queue_refuses_many_jobs_of_which_some_exist(settings):
+    """Enqueueing again after an error finds those that were made, and still says that the others were not."""
+    settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": 2}
+    ids = [uuid.uuid4() for _ in range(3)]
+    engine_config.cache_clear()
+    try:
+        for _ in range(2):
+            with pytest.raises(QueueFull, match="holds 2 jobs"):
+                probe.probe_note.enqueue_many([["1"], ["2"], ["3"]], job_ids=ids)
+        with pytest.raises(QueueFull):
+            probe.probe_note.enqueue_many([["3"], ["1"]], job_ids=[ids[2], ids[0]])
+        assert probe.probe_note.enqueue_many([["1"], ["2"]], job_ids=ids[:2]) == ids[:2]
+    finally:
+        engine_config.cache_clear()
+
+
+def test_many_jobs_of_which_one_key_is_taken():
+    holder = probe.probe_note.apply_async(["a"], unique_key="2")
+    made = probe.probe_note.enqueue_many([["1"], ["2"], ["3"], ["2"]], unique_keys=["1", "2", "", "2"])
+    assert [one == holder for one in made] == [False, True, False, True]
+    assert len(set(made)) == 3
+
+
 def test_it_fails_a_forged_message_and_goes_on(run_jobs):
     job_id, good = probe.probe_add.delay(1), probe.probe_add.delay(2)
     key = JobQueue("positions", client()).keys.job(str(job_id))
