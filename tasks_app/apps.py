@@ -16,7 +16,9 @@ class TasksAppConfig(AppConfig):
     def ready(self) -> None:
         from tasks_app import checks, engine, receivers  # noqa: F401 - importing registers them
         from tasks_app.engine.broker import use_json_packages
+        from tasks_app.engine.django_tasks import import_task_modules
         from tasks_app.web import login  # noqa: F401 - importing registers them
 
         use_json_packages()
         engine.autodiscover()
+        import_task_modules()

@@ -14,11 +14,14 @@ from django.utils import timezone
 from django_q.models import Schedule
 from knox.models import get_token_model
 
+from tasks_app.engine.django_tasks import announce_ended
+from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device, Fleet, FleetMembership
 from tasks_app.services.accounts import EVERYBODY, announce_access, end_access, keep_what_they_did, loses_trust
 from tasks_app.services.devices import mark_all_days
 from tasks_app.services.positions import renew_versions
 from tasks_app.services.schedules import lock_schedule
+from tasks_app.signals import jobs_not_done
 from tasks_app.utils.instance_marks import InstanceMarks
 
 _with_other_days, _without_trust = InstanceMarks(), InstanceMarks()
@@ -121,3 +124,9 @@ def access_of_membership(instance: FleetMembership, **_signal: Any) -> None:
 def access_of_permissions(instance: Any, action: str = "", **_signal: Any) -> None:
     if action.startswith("post_"):
         announce_access(instance.pk if isinstance(instance, User) else EVERYBODY)
+
+
+@receiver(jobs_not_done, dispatch_uid="tasks_app.announce_ended_tasks")
+def announce_ended_tasks(jobs: list[FinishedJob], **_signal: Any) -> None:
+    """Send the signal of the tasks framework for jobs that ended without a worker, which would have sent it."""
+    announce_ended(jobs)

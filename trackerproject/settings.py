@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django import VERSION as DJANGO_VERSION
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -78,6 +79,8 @@ INSTALLED_APPS = [
     "notifications_app",
     "reports_app",
     "django_q",
+    # Django 6 has it built in, as django.tasks.
+    *(["django_tasks"] if DJANGO_VERSION < (6, 0) else []),
     *(["trackerproject.dev"] if DEBUG else []),
     *env.list("EXTRA_APPS", default=[]),  # for example with tasks of your own
 ]
@@ -171,6 +174,18 @@ TASK_ENGINE = {
     "MAX_RESULT_BYTES": env.int("MAX_JOB_RESULT_BYTES", default=256 * 1024),
     "MAX_QUEUE_DEPTH": env.int("MAX_QUEUE_DEPTH", default=2_000_000),
     "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
+}
+
+# Tasks that are declared with django.tasks, by apps that know nothing of ours (docs/django-tasks.md).
+TASKS: dict[str, Any] = {
+    "default": {
+        "BACKEND": "tasks_app.engine.django_tasks.EngineBackend",
+        "QUEUES": ["default", *QUEUES],
+        "OPTIONS": {
+            "QUEUE_ALIASES": {"default": env.str("DJANGO_TASKS_QUEUE", default="reports")},
+            "MODULES": env.list("DJANGO_TASKS_MODULES", default=[]),
+        },
+    }
 }
 
 # --- Positions and their intake ---------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Attempt(msgspec.Struct):
     def _find_task(self, payload: Payload) -> Task[..., Any]:
         if payload.flow and payload.flow.composite:
             return ending_task(self.queue, self.claim.job_id, payload)
-        return get_task(payload.task)
+        return get_task(payload.task).on_queue(self.queue)
 
     def run(self) -> None:
         """Call the function and keep its result in storable form. Raises any error of the function, UnserialisableResult."""
@@ -97,6 +97,7 @@ class Attempt(msgspec.Struct):
             "started_at": self.started_at.isoformat(),
             "finished_at": (self.finished_at or datetime.now(UTC)).isoformat(),
             "error_class": failed.error_class,
+            "error_path": failed.error_path,
             "error_message": hide_values(failed.error_message, self.secrets),
             "traceback": hide_values(failed.traceback, self.secrets),
             "worker": f"{HOST}:{os.getpid()}",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tasks_app.engine.errors import JobCancelled
 from tasks_app.engine.storable import storable_number, storable_text
+from tasks_app.engine.streams import ClaimedAttempt
 from tasks_app.engine.text_redaction import redact_text
 
 _PROGRESS_EVERY_SECONDS = 0.25
@@ -29,6 +30,7 @@ class CurrentJob:
         report_progress: Callable[[dict[str, Any]], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
         log_lines: list[str] | None = None,
+        claim: ClaimedAttempt | None = None,
     ) -> None:
         self._job_id = job_id
         self.queue = queue
@@ -36,6 +38,7 @@ class CurrentJob:
         self.attempt = attempt
         self.last_progress: dict[str, Any] | None = None
         self.log_lines = log_lines
+        self.claim = claim
         self._report_progress = report_progress
         self._is_cancelled = is_cancelled
         self._reported_at = 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from tasks_app.engine.errors import JobCancelled, JobInterrupted
-from tasks_app.engine.storable import class_name, storable_text
+from tasks_app.engine.storable import class_name, class_path, storable_text
 from tasks_app.engine.text_redaction import redact_text, redact_traceback
 
 MAX_TRACEBACK_CHARS = 20_000
@@ -22,16 +22,18 @@ class Failure:
     error_class: str
     error_message: str
     traceback: str
+    # Dotted path of the class.
+    error_path: str = ""
 
 
 def describe(error: BaseException) -> Failure:
     """Describe an exception. Raises nothing, whatever its str(), its causes or its class do."""
     try:
         message = redact_text(storable_text(error, MAX_MESSAGE_CHARS))
-        return Failure(class_name(error), message[:MAX_MESSAGE_CHARS], format_traceback(error))
+        return Failure(class_name(error), message[:MAX_MESSAGE_CHARS], format_traceback(error), class_path(error))
     except BaseException as trouble:  # noqa: BLE001 - also the interrupt of a job whose str() takes too long
         message = f"Its message cannot be written: {class_name(trouble)}."
-        return Failure(class_name(error), message, "")
+        return Failure(class_name(error), message, "", class_path(error))
 
 
 def format_traceback(error: BaseException) -> str:

@@ -101,6 +101,9 @@ class Jobs(Protocol):
     def ended(self, job: JobHandle) -> FinishedJob | None:
         """Return how the job ended, None while it lives."""
 
+    def live(self, job: JobHandle) -> JobHash | None:
+        """Return the job as it waits or runs, None once its row is written."""
+
     def wait(self, job: JobHandle, timeout_seconds: float | None) -> bool:
         """Wait until the job has ended, or for so many seconds; return whether it has ended."""
 
@@ -136,6 +139,13 @@ class QueuedJobs:
         if live and not job_store().find_finished(str(job)):
             return record_of_hash(live)
         return _row_of(job)
+
+    def live(self, job: JobHandle) -> JobHash | None:
+        """Return the job as it waits or runs, None once its row is written. Raises QueueUnavailable."""
+        try:
+            return self._find(job)
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
 
     def wait(self, job: JobHandle, timeout_seconds: float | None) -> bool:
         """Wait until the job has ended, or for so many seconds. Raises UnknownJob, WouldDeadlock."""
@@ -220,3 +230,8 @@ def use_jobs(jobs: Jobs) -> Iterator[None]:
 def ended_job(job: JobHandle) -> FinishedJob | None:
     """Return how the job ended, None while it lives. Raises UnknownJob, QueueUnavailable."""
     return _asked[-1].ended(job)
+
+
+def live_job(job: JobHandle) -> JobHash | None:
+    """Return the job as it waits or runs, None once its row is written. Raises QueueUnavailable."""
+    return _asked[-1].live(job)

@@ -29,7 +29,9 @@ def inline_claim(
 def run_inline(queue: str, claim: ClaimedAttempt) -> Attempt:
     """Run the attempt here, as the current job; return it with how it ended. Raises KeyboardInterrupt only."""
     attempt = Attempt(queue, claim, datetime.now(UTC))
-    job = CurrentJob(job_id=UUID(claim.job_id), queue=queue, attempt=claim.attempt, log_lines=attempt.log_lines)
+    job = CurrentJob(
+        job_id=UUID(claim.job_id), queue=queue, attempt=claim.attempt, log_lines=attempt.log_lines, claim=claim
+    )
     former = set_current_job(job)
     try:
         attempt.open()

@@ -42,6 +42,8 @@ class Task(Generic[P, R]):
 
     # Django's templates call callables: without this a template that prints a task would run it.
     do_not_call_in_templates = True
+    # Whether people who may run the task can start it; jobs of one that is not are made by code only.
+    is_startable = True
 
     def __init__(
         self,
@@ -99,6 +101,10 @@ class Task(Generic[P, R]):
             cap_seconds=queue.backoff_cap_seconds,
         )
 
+    def on_queue(self, queue: str) -> Task[P, R]:
+        """Return the task with the limits it has on this queue: a task has one queue, unless its class says otherwise."""
+        return self
+
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle:
         """Enqueue a call with these arguments; return the job's id, which can be asked for state and result.
 
@@ -109,7 +115,7 @@ class Task(Generic[P, R]):
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Check the arguments now, enqueue after the current transaction commits (at once if there is none)."""
         self.arguments.check(args, kwargs)
-        _run_on_commit(lambda: self.apply_async(args, kwargs))
+        run_on_commit(lambda: self.apply_async(args, kwargs))
 
     def apply_async(
         self,
@@ -235,7 +241,7 @@ def task(
     """
     _check_bounds(batch, max_batch, max_batch_bytes)
 
-    def register(function: Callable[P, R]) -> Task[P, R]:
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
         registered = Task(
             function,
             name=name or function.__name__,
@@ -250,12 +256,10 @@ def task(
             max_batch_bytes=max_batch_bytes or MAX_BATCH_BYTES,
             combine=combine,
         )
-        known = _registry.setdefault(registered.name, registered)
-        if known is not registered and known.function.__module__ != function.__module__:
-            raise ImproperlyConfigured(f"Two tasks are named {registered.name!r}.")
+        register(registered)
         return registered
 
-    return register
+    return decorate
 
 
 def _check_bounds(batch: BatchFunction | None, max_batch: int | None, max_batch_bytes: int | None) -> None:
@@ -267,7 +271,14 @@ def _check_bounds(batch: BatchFunction | None, max_batch: int | None, max_batch_
         raise ImproperlyConfigured(f"max_batch_bytes is {max_batch_bytes}: at least 1.")
 
 
-def _run_on_commit(callback: Callable[[], object]) -> None:
+def register(registered: Task[Any, Any]) -> None:
+    """Add a task. Raises ImproperlyConfigured when one of another module has the name already."""
+    known = _registry.setdefault(registered.name, registered)
+    if known.function.__module__ != registered.function.__module__:
+        raise ImproperlyConfigured(f"Two tasks are named {registered.name!r}.")
+
+
+def run_on_commit(callback: Callable[[], object]) -> None:
     """Run `callback` after the current transaction commits; at once if there is none or no database."""
     try:
         transaction.on_commit(callback)

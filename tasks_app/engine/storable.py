@@ -27,6 +27,9 @@ _TOO_LARGE = 2**63
 # Types that are kept as their text.
 _TEXTLIKE = (Promise, Decimal, UUID, date, time, str)
 _NAME_OF = type.__dict__["__name__"].__get__
+_QUALIFIED_NAME_OF = type.__dict__["__qualname__"].__get__
+_MODULE_OF = type.__dict__["__module__"].__get__
+MAX_PATH_CHARS = 300
 
 
 def storable_text(value: object, limit: int = MAX_TEXT_CHARS) -> str:
@@ -62,6 +65,17 @@ def class_name(value: object) -> str:
     """Return the name of the value's class, whatever its metaclass does."""
     name: str = _NAME_OF(type(value))
     return name.encode("utf-8", "backslashreplace").decode()[:200]
+
+
+def class_path(value: object) -> str:
+    """Return the dotted path of the value's class, whatever its metaclass does."""
+    kind = type(value)
+    try:
+        module = _MODULE_OF(kind)
+    except AttributeError:
+        module = ""
+    path = f"{module}.{_QUALIFIED_NAME_OF(kind)}" if type(module) is str else _QUALIFIED_NAME_OF(kind)
+    return storable_text(path, MAX_PATH_CHARS)
 
 
 def storable_number(value: Any) -> int | float | None:

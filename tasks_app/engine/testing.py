@@ -31,6 +31,8 @@ from tasks_app.engine.groups.following import follow
 from tasks_app.engine.groups.inline_groups import InlineGroups
 from tasks_app.engine.handles import JobHandle, use_jobs
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
+from tasks_app.engine.job_hash import JobHash
+from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.records import FinishedJob, use_job_store
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.states import JobState
@@ -132,6 +134,13 @@ class InlineJobs:
             raise UnknownJob(f"No job has the id {job}.")
         return self.find_finished(str(job))
 
+    def live(self, job: JobHandle) -> JobHash | None:
+        """Return a job that waits for a later time, None for any other."""
+        for queue, claim in self.waiting:
+            if claim.job_id == str(job):
+                return _hash_of(queue, claim)
+        return None
+
     def wait(self, job: JobHandle, timeout_seconds: float | None) -> bool:
         """Return whether the job has ended: nothing ends it but `run_waiting`, so nothing is waited for."""
         return self.ended(job) is not None
@@ -153,6 +162,18 @@ class InlineJobs:
             attempt.open()
         attempt.fail(JobCancelled(reason or "Cancelled before it started."))
         self._finish(attempt)
+
+
+def _hash_of(queue: str, claim: ClaimedAttempt) -> JobHash | None:
+    """Return a job that waits as Redis would hold it."""
+    fields = {
+        b"st": JobState.SCHEDULED.encode(),
+        b"p": claim.message,
+        b"t": claim.task.encode(),
+        b"pri": PRIORITIES[claim.priority - 1].encode(),
+        b"enq": str(claim.created_ms).encode(),
+    }
+    return JobHash.from_redis(queue, claim.job_id, fields)
 
 
 @contextmanager

@@ -331,6 +331,7 @@ class Worker:
             report_progress=report,
             is_cancelled=lambda: running.is_cancelled,
             log_lines=running.first.log_lines,
+            claim=claim,
         )
 
     def ask(self, running: RunningCall, progress: dict[str, Any] | None = None) -> None:

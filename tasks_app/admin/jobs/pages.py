@@ -236,7 +236,7 @@ class JobAdmin(ModelAdmin):
         self._require(self.has_add_permission(request))
         by_queue: dict[str, list[TaskFacts]] = {}
         for task in registered_tasks():
-            if not may_start(request.user, task):
+            if not (task.is_startable and may_start(request.user, task)):
                 continue
             by_queue.setdefault(task.queue, []).append(task_facts(task))
         return self._page(
@@ -249,7 +249,7 @@ class JobAdmin(ModelAdmin):
             task = get_task(task_name)
         except UnknownTask as error:
             raise Http404(str(error)) from error
-        self._require(may_start(request.user, task))
+        self._require(task.is_startable and may_start(request.user, task))
         data = request.POST if request.method == "POST" else None
         form, options = StartTaskForm(task, data), StartOptionsForm(data)
         if data is not None and form.is_valid() and options.is_valid():

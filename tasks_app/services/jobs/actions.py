@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tasks_app.engine import JobState, get_task, live_jobs
+from django.utils.translation import gettext as _
+
+from tasks_app.engine import JobState, TaskNotPermitted, get_task, live_jobs
 from tasks_app.engine.connection import client
 from tasks_app.engine.redaction import is_complete
 from tasks_app.engine.scheduler import record_all_ended
@@ -36,6 +38,8 @@ def start_task(
     Raises EngineError (not permitted, unknown task, wrong arguments, full queue).
     """
     task = get_task(task_name)
+    if not task.is_startable:
+        raise TaskNotPermitted(_("Only code starts the task %(name)s.") % {"name": task.name})
     check_may_start(user, task, args, kwargs or {})
     job_id = task.apply_async(args, kwargs, countdown=countdown, eta=eta, unique_key=unique_key, requested_by=user)
     _audit(job_id, task.name, JobAction.Verb.START, user, "")
@@ -96,7 +100,7 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
         raise JobStillLive(view.state)
     if not is_complete([view.args, view.kwargs]):
         raise JobNotRepeatable(JobNotRepeatable.__doc__)
-    task = get_task(view.task)
+    task = get_task(view.task).on_queue(view.queue)
     check_may_start(user, task, view.args, view.kwargs)
     new_id = task.apply_async(view.args, view.kwargs, requested_by=user, retry_of=view.id, priority=view.priority)
     _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
