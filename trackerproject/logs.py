@@ -53,5 +53,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "uvicorn.access": {"handlers": ["stderr"], "level": level, "propagate": False},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
+            # The engine logs failures of jobs itself, without the secrets in them; these log tracebacks as they are.
+            "django_tasks": {"level": "CRITICAL"},
+            "django.tasks": {"level": "CRITICAL"},
         },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.scheduler import record_ended
+from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 
 
@@ -22,6 +23,13 @@ def run_pending_jobs(*queue_names: str, max_turns: int = 200) -> int:
         if not ran:
             return total
     raise AssertionError(f"still jobs after {max_turns} turns")
+
+
+def make_due(queue_name: str) -> None:
+    """Make every delayed job due now."""
+    keys = JobQueue(queue_name, client()).keys
+    for job_id in client().zrange(keys.delayed, 0, -1):
+        client().zadd(keys.delayed, {job_id: 1})
 
 
 def _turn(worker: Worker) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tasks_app.engine import NotOffered, UnknownTask, enqueue, get_task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.django_tasks import EngineBackend, declared
+from tasks_app.engine.django_tasks.coroutines import run_coroutine
 from tasks_app.engine.django_tasks.framework import (
     InvalidTask,
     Task,
@@ -23,7 +26,7 @@ from tasks_app.engine.django_tasks.framework import (
     task_finished,
     task_started,
 )
-from tasks_app.engine.errors import UnserialisableResult
+from tasks_app.engine.errors import JobTimeout, UnserialisableResult
 from tasks_app.engine.testing import inline_jobs
 from tests.support.signals import recorded_signals
 from tests.support.third_party import tasks as third_party
@@ -240,14 +243,14 @@ def test_an_error_of_a_receiver_changes_nothing():
         raise RuntimeError("receiver")
 
     signals = (task_enqueued, task_started, task_finished)
-    for signal in signals:
-        signal.connect(broken)
+    for one in signals:
+        one.connect(broken)
     try:
         with inline_jobs() as jobs:
             third_party.add.enqueue(1)
     finally:
-        for signal in signals:
-            signal.disconnect(broken)
+        for one in signals:
+            one.disconnect(broken)
     assert [job.state for job in jobs.finished] == ["succeeded"]
 
 
@@ -264,6 +267,30 @@ def test_jobs_of_the_engines_own_tasks_are_no_results():
         job = probe.probe_add.delay(1)
         with pytest.raises(TaskResultDoesNotExist, match="no declared task"):
             third_party.add.get_result(str(job))
+
+
+def test_an_interrupt_ends_a_coroutine_before_its_worker_goes_on():
+    """The coroutine runs in a thread of its own, which nothing else would end."""
+    steps = []
+
+    async def wait_long() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            steps.append("cleaned up")
+
+    def interrupt(*_: object) -> None:
+        raise JobTimeout("out of time")
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(JobTimeout):
+            run_coroutine(wait_long)
+    finally:
+        signal.signal(signal.SIGALRM, former)
+    assert steps == ["cleaned up"]
 
 
 # --- Only declared tasks run ---

@@ -20,6 +20,7 @@ from tasks_app.models import Job, JobAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs
 from tasks_app.services.jobs.actions import cancel_job, retry_job, start_task
+from tests.support.jobs import make_due
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -352,10 +353,3 @@ def waiting_jobs(queue: JobQueue) -> int:
 
 def list_live(job_id):
     return find_job(job_id, user=SHELL)
-
-
-def make_due(queue_name: str) -> None:
-    """Make every delayed job due now."""
-    keys = JobQueue(queue_name, client()).keys
-    for job_id in client().zrange(keys.delayed, 0, -1):
-        client().zadd(keys.delayed, {job_id: 1})

@@ -63,7 +63,7 @@ async def query_in_coroutine() -> int:
     return await sync_to_async(ask)()
 
 
-@task(queue_name="positions")
+@task(queue_name="cleanup")
 async def sleep_in_coroutine(seconds: float) -> str:
     await asyncio.sleep(seconds)
     return "slept"
