@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import redis
 
 from tasks_app.engine.config import engine_config
@@ -32,8 +32,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 Sealed = tuple[str, bytes, str]
 
 
-@dataclass(frozen=True, slots=True)
-class JobOptions:
+class JobOptions(msgspec.Struct, frozen=True):
     """Options of the jobs that one call makes. Raises InvalidArguments for an unknown priority."""
 
     countdown: float | None = None
