@@ -23,14 +23,6 @@ def links_to_keep(payload: Payload | None) -> tuple[str | None, int | None, dict
     return flow.parent_id or None, payload.member_index, kept
 
 
-def read_flow(kept: dict[str, Any] | None) -> Flow | None:
-    """Return group and callbacks of a row; None where it has none that can be read."""
-    try:
-        return msgspec.json.decode(msgspec.json.encode(kept), type=Flow) if kept else None
-    except msgspec.MsgspecError:
-        return None
-
-
 def _redacted_flow(flow: Flow) -> Flow:
     return Flow(
         on_success=tuple(map(_redacted, flow.on_success)),

@@ -5,6 +5,7 @@ They travel in signed messages (engine.payload). `engine.groups` makes them and 
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -93,3 +94,11 @@ def member_id(parent_id: str, index: int) -> UUID:
 def callback_id(job_id: str, index: int, *, is_success: bool) -> UUID:
     """Return the id of a callback: the same however often it is made."""
     return uuid5(UUID(job_id), f"{'success' if is_success else 'error'} {index}")
+
+
+def read_flow(kept: dict[str, Any] | None) -> Flow | None:
+    """Return group and callbacks of a row; None where it has none that can be read."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(kept), type=Flow) if kept else None
+    except msgspec.MsgspecError:
+        return None

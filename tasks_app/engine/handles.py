@@ -19,6 +19,7 @@ from tasks_app.engine.connection import BLOCK_MS, client
 from tasks_app.engine.context import current_job
 from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import InvalidArguments, JobFailed, QueueUnavailable, UnknownJob, WouldDeadlock
+from tasks_app.engine.groups.members import cancel, children_of_ended, children_of_live, runs_on
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import FINAL_STATES, JobState
@@ -84,8 +85,18 @@ class JobHandle(UUID):
             raise JobFailed(ended.error_class, ended.error_message)
         return ended.result
 
+    @property
+    def children(self) -> list[JobHandle]:
+        """The jobs that belong to this one: members of a group, steps of a chain that were made, callbacks after its end.
+
+        Raises UnknownJob, QueueUnavailable.
+        """
+        return [JobHandle(job_id) for job_id in _asked[-1].children(self)]
+
     def cancel(self, reason: str = "") -> JobState:
         """Cancel the job if it waits, ask it to stop if it runs; return its state after that.
+
+        A group or chain is running until its members have ended; those that wait are cancelled with it.
 
         Raises UnknownJob, QueueUnavailable.
         """
@@ -109,6 +120,9 @@ class Jobs(Protocol):
 
     def cancel(self, job: JobHandle, reason: str) -> JobState:
         """Cancel the job or ask it to stop; return its state after that."""
+
+    def children(self, job: JobHandle) -> list[str]:
+        """Return the ids of its members and callbacks."""
 
 
 class QueuedJobs:
@@ -155,19 +169,27 @@ class QueuedJobs:
             seconds = min(until - time.monotonic(), BLOCK_MS / 1000)
             if has_ended or seconds <= 0:
                 return has_ended
-            if queue and queue.name == current_job().queue:
-                raise WouldDeadlock(f"Job {job} is on queue {queue.name!r}, as the job that would wait for it.")
+            _check_deadlock(queue, job)
             _block(queue, job, seconds)
 
     def cancel(self, job: JobHandle, reason: str) -> JobState:
         """Cancel the job or ask it to stop. Raises UnknownJob, QueueUnavailable."""
         try:
             for queue in _queues(job):
-                if state := queue.cancel(str(job), {"by": None, "reason": reason}):
+                if state := cancel(queue, str(job), {"by": None, "reason": reason}):
                     return JobState(state)
         except redis.RedisError as error:
             raise _unavailable(error) from error
         return _row_of(job).state
+
+    def children(self, job: JobHandle) -> list[str]:
+        """Return the ids of its members and callbacks. Raises UnknownJob, QueueUnavailable."""
+        try:
+            live = self._find(job)
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+        row = job_store().find_finished(str(job)) if live is None or live.state in FINAL_STATES else None
+        return children_of_live(live) if live and not row else children_of_ended(row or _row_of(job))
 
     @staticmethod
     def _find(job: JobHandle) -> JobHash | None:
@@ -185,6 +207,13 @@ class QueuedJobs:
             return None, job_store().find_finished(str(job)) is not None
         _row_of(job)
         return None, True
+
+
+def _check_deadlock(queue: JobQueue | None, job: JobHandle) -> None:
+    """Raise WouldDeadlock where this code is a job of a queue that must run the job, or a member of it, before it can end."""
+    own = current_job().queue
+    if queue and own and runs_on(queue, str(job), own):
+        raise WouldDeadlock(f"Job {job} is on queue {own!r}, or a member of it is, as the job that would wait for it.")
 
 
 def _block(queue: JobQueue | None, job: JobHandle, seconds: float) -> None:

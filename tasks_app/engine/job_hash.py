@@ -52,6 +52,8 @@ class JobHash:
     # Of a group or chain, "" for any other job.
     kind: str = ""
     member_count: int = 0
+    # Members that have ended.
+    ended_count: int = 0
 
     @classmethod
     def from_redis(cls, queue: str, job_id: str, answer: Any) -> JobHash | None:
@@ -80,6 +82,7 @@ class JobHash:
             failures=read_failures(fields.get("err")),
             kind=read_text(fields.get("kd")),
             member_count=read_number(fields.get("n")),
+            ended_count=read_number(fields.get("ok")) + read_number(fields.get("bad")),
         )
 
 

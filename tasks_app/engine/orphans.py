@@ -27,7 +27,7 @@ def repair_queue(name: str, *, apply: bool, has_time: Callable[[], bool] = lambd
         if not has_time():
             return counts
         ids = [key[len(queue.keys.job_prefix.encode()) :] for key in keys]
-        places = [*queue.keys.streams, queue.keys.delayed, queue.keys.ended]
+        places = [*queue.keys.streams, queue.keys.delayed, queue.keys.ended, queue.keys.groups]
         lost, remains = run_script(queue.client, "orphans", places, [queue.keys.job_prefix, int(apply), *ids])
         counts["lost_jobs"] += lost
         counts["job_remains"] += remains

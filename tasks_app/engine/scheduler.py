@@ -1,4 +1,4 @@
-"""The scheduler process of a cluster: due schedules, and rows of jobs that ended without a worker, once a second.
+"""The scheduler process of a cluster: due schedules, rows of jobs that ended without a worker, and repair of groups.
 
 Several clusters may run one at the same time: every step is claimed in the database or idempotent.
 """
@@ -24,6 +24,7 @@ from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import BadPayload, EngineError
 from tasks_app.engine.flow_rows import links_to_keep
 from tasks_app.engine.groups.following import follow_stored
+from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
@@ -53,11 +54,13 @@ class SchedulerProcess:
         schedules = importlib.import_module(engine_config().schedules)
         client = worker_client()
         queues = [JobQueue(name, client) for name in self._queue_names]
+        sweepers = {queue.name: GroupSweeper(queue) for queue in queues}
         while not self.stopping:
             close_old_connections()
             self._run_step("schedules", lambda: schedules.run_due_schedules(datetime.now(UTC)))
             for queue in queues:
                 self._run_step(queue.name, partial(record_all_ended, queue, seconds=SPARE_SECONDS / len(queues)))
+                self._run_step(f"groups of {queue.name}", sweepers[queue.name].turn)
             reset_queries()
             self._sleep()
         return 0

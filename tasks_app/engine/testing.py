@@ -29,6 +29,7 @@ from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import EngineError, JobCancelled, UnknownJob
 from tasks_app.engine.groups.following import follow
 from tasks_app.engine.groups.inline_groups import InlineGroups
+from tasks_app.engine.groups.members import children_of_ended
 from tasks_app.engine.handles import JobHandle, use_jobs
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.job_hash import JobHash
@@ -154,6 +155,11 @@ class InlineJobs:
             self.waiting.remove((queue, claim))
             self._drop(queue, claim, reason)
         return self.state(job)
+
+    def children(self, job: JobHandle) -> list[str]:
+        """Return the ids of its members and callbacks."""
+        row = self.ended(job)
+        return children_of_ended(row) if row else self.groups.members(str(job))
 
     def _drop(self, queue: str, claim: ClaimedAttempt, reason: str) -> None:
         """End a job that has not run as cancelled."""

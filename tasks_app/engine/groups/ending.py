@@ -11,8 +11,8 @@ import msgspec
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.context import current_job
 from tasks_app.engine.errors import EngineError, MembersFailed, UnserialisableResult
-from tasks_app.engine.flow_rows import read_flow
-from tasks_app.engine.flows import CHAIN, Composite, member_id
+from tasks_app.engine.flows import CHAIN, Composite, member_id, read_flow
+from tasks_app.engine.groups.members import member_ids
 from tasks_app.engine.payload import Payload
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.registry import Combine, Task, get_task
@@ -55,7 +55,7 @@ def ending_task(queue: str, job_id: str, payload: Payload) -> Task[[], Any]:
 def end(job_id: str, composite: Composite, combine: Combine | None) -> Any:
     """Return the result of a group or chain. Raises MembersFailed, MembersMissing, UnserialisableResult, and what
     `combine` raises."""
-    ids = member_ids(job_id, composite)
+    ids = counted_ids(job_id, composite)
     _check_ends(ids, composite)
     current_job().progress(composite.total, composite.total)
     if composite.kind == CHAIN:
@@ -66,9 +66,9 @@ def end(job_id: str, composite: Composite, combine: Combine | None) -> Any:
     return list(_within_limit(results, composite.total))
 
 
-def member_ids(job_id: str, composite: Composite) -> list[str]:
+def counted_ids(job_id: str, composite: Composite) -> list[str]:
     """Return the ids of all members in their order: those of a former group where this one repeats it in part."""
-    ids = [str(member_id(job_id, index)) for index in range(composite.total)]
+    ids = member_ids(job_id, composite)
     former = composite.repeats
     while former:
         known = {one for page in _pages(ids) for one in job_store().stored_states(page)}

@@ -55,6 +55,13 @@ class InlineGroups:
         group.reason = reason
         return [str(member_id(job_id, index)) for index in sorted(group.left)]
 
+    def members(self, job_id: str) -> list[str]:
+        """Return the ids of the members that were made of a group that waits; none of another job."""
+        if not (group := self._waiting.get(job_id)):
+            return []
+        made = max(group.left, default=0) + 1 if group.step.kind == CHAIN else group.step.member_count
+        return [str(member_id(job_id, index)) for index in range(made)]
+
     def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
         """Let a group or chain wait for its first members; return whether they are to be made."""
         if job_id in self._known:

@@ -9,6 +9,13 @@ if not redis.call('ZSCORE', KEYS[7], ARGV[1]) then
   return {-1, 0}
 end
 local job = fields(KEYS[5], 'kd', 'n', 'cx', 'pri', 'p')
+if not job[5] then
+  -- Its hash is gone: no job is left that could end.
+  redis.call('ZREM', KEYS[7], ARGV[1])
+  redis.call('ZREM', KEYS[8], ARGV[1])
+  redis.call('DEL', KEYS[6], KEYS[9])
+  return {-1, 0}
+end
 local is_chain, total = job[1] == 'chain', number(job[2])
 local next_step = -1
 if ARGV[2] == '1' then
@@ -33,9 +40,6 @@ if redis.call('SCARD', KEYS[6]) > 0 or redis.call('ZSCORE', KEYS[8], ARGV[1]) th
 end
 redis.call('ZREM', KEYS[7], ARGV[1])
 redis.call('DEL', KEYS[6], KEYS[9])
-if not job[5] then
-  return {-1, 0} -- Its hash is gone: no job is left that could end.
-end
 if job[3] and number(fields(KEYS[5], 'ok')[1]) < total then
   free(KEYS[5], ARGV[1])
   redis.call('HSET', KEYS[5], 'st', 'cancelled')

@@ -6,10 +6,23 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tasks_app.engine import InvalidArguments, JobFailed, JobHandle, chain, chord, group, signature
+from tasks_app.engine import (
+    InvalidArguments,
+    JobFailed,
+    JobHandle,
+    QueueFull,
+    WouldDeadlock,
+    chain,
+    chord,
+    group,
+    signature,
+)
+from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.flows import member_id
 from tasks_app.engine.streams import JobQueue
+from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
 from tests.support.probe import tasks as probe
 
@@ -22,6 +35,12 @@ def remaining_keys() -> list[bytes]:
     keys = [key for queue in ("positions", "reports") for key in redis.scan_iter(JobQueue(queue, redis).keys.tag + "*")]
     kept = (b":consumers", b":beats", b":done", b":stream:high", b":stream:normal", b":stream:low")
     return [key for key in keys if not key.endswith(kept) and redis.pttl(key) == -1]
+
+
+def settle(run_jobs) -> None:
+    """Run jobs, and write rows of jobs that were cancelled, until no group waits any more."""
+    for _ in range(5):
+        run_jobs()
 
 
 def test_a_group_of_calls_ends_with_one_result(run_jobs, staff):
@@ -199,3 +218,86 @@ def test_results_that_are_too_large_together_say_so(run_jobs):
     run_jobs()
     with pytest.raises(JobFailed, match=r"UnserialisableResult: The results of 3 members are too large together"):
         job.get(0)
+
+
+def test_it_counts_its_members_and_lists_them(run_jobs):
+    job = probe.probe_part.enqueue_group([(1,), (-2,), (3,)])
+    assert [str(one) for one in job.children] == [str(member_id(str(job), index)) for index in range(3)]
+    Worker("positions", "one", client()).turn(None)
+    assert [one.state for one in job.children] == ["succeeded", "queued", "queued"]
+    run_jobs()
+    assert [one.state for one in job.children] == ["succeeded", "failed", "succeeded"]
+    called = probe.probe_add.s(1).on_success(probe.probe_result.s()).delay()
+    assert called.children == []
+    run_jobs()
+    assert [one.result for one in called.children] == [2]
+
+
+def test_a_cancelled_group_cancels_its_members(run_jobs):
+    nested = group([probe.probe_part.s(1), group([probe.probe_part.s(2), probe.probe_result.s(3)])])
+    job = nested.on_error(probe.probe_error.s()).delay()
+    assert job.cancel("enough") == "running"
+    assert job.cancel("again") == "running"
+    settle(run_jobs)
+    assert job.state == "cancelled"
+    with pytest.raises(JobFailed, match="JobCancelled: enough"):
+        job.get(0)
+    assert probe.ledger() == ["error JobCancelled: enough"]
+    assert set(Job.objects.filter(task__in=["probe_part", "probe_result"]).values_list("state", flat=True)) == {
+        "cancelled"
+    }
+    assert remaining_keys() == []
+
+
+def test_a_cancelled_chain_makes_no_further_step(run_jobs):
+    job = chain(probe.probe_part.s(1), probe.probe_part.si(2)).delay()
+    worker = Worker("positions", "one", client())
+    worker.jobs.add(worker.queue.fetch("one", 1).claims)
+    assert job.cancel("enough") == "running"
+    worker._run_waiting()
+    run_jobs()
+    assert (job.state, probe.ledger()) == ("cancelled", ["part 1"])
+    assert remaining_keys() == []
+
+
+def test_a_group_of_which_all_succeeded_in_spite_of_a_cancellation_has_succeeded(run_jobs):
+    job = probe.probe_add.enqueue_group([(1,)])
+    worker = Worker("positions", "one", client())
+    worker.jobs.add(worker.queue.fetch("one", 1).claims)
+    assert job.cancel("too late") == "running"
+    worker._run_waiting()
+    run_jobs()
+    assert job.get(0) == [2]
+
+
+def test_a_task_may_not_wait_for_a_group_with_members_on_its_queue():
+    job = group([probe.probe_result.s(1), probe.probe_add.s(1)]).delay()
+    set_current_job(CurrentJob(job_id=uuid4(), queue="positions"))
+    try:
+        with pytest.raises(WouldDeadlock, match="or a member of it is"):
+            job.wait(5)
+        set_current_job(CurrentJob(job_id=uuid4(), queue="cleanup"))
+        assert not job.wait(0.01)
+    finally:
+        set_current_job(None)
+
+
+def test_the_end_of_a_group_wakes_who_waits(run_jobs):
+    job = probe.probe_add.enqueue_group([(1,), (2,)])
+    assert not job.wait(0)
+    run_jobs()
+    assert client().xlen(JobQueue("positions", client()).keys.wake(str(job))) == 1
+
+
+def test_a_full_queue_takes_no_group_but_all_of_one_it_has_taken(run_jobs, settings):
+    settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": 3}
+    engine_config.cache_clear()
+    try:
+        with pytest.raises(QueueFull, match="no room for 4 more"):
+            probe.probe_add.enqueue_group([(1,)] * 4)
+        assert remaining_keys() == []
+        job = probe.probe_part.s(1).on_success(*[probe.probe_part.s(text=str(number)) for number in range(5)]).delay()
+        run_jobs()
+        assert len(job.children) == len(probe.ledger()) - 1 == 5
+    finally:
+        engine_config.cache_clear()

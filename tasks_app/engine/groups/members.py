@@ -1,0 +1,85 @@
+"""The members of a group or chain: their ids, and cancelling them with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.flows import CHAIN, Composite, Flow, callback_id, member_id, read_flow
+from tasks_app.engine.job_fields import read_number, read_text
+from tasks_app.engine.job_hash import JobHash
+from tasks_app.engine.payload import unseal
+from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.states import JobState
+from tasks_app.engine.streams import JobQueue
+
+
+def cancel(queue: JobQueue, job_id: str, by: dict[str, Any]) -> str:
+    """Cancel a job as `JobQueue.cancel` does, and the members of a group or chain with it.
+
+    A group is asked to stop like a job that runs: it ends when its members have, those that run by themselves.
+    """
+    state = queue.cancel(job_id, by)
+    if state == JobState.RUNNING:
+        cancel_members(queue, job_id, by)
+    return state
+
+
+def cancel_members(queue: JobQueue, job_id: str, by: dict[str, Any]) -> None:
+    """Cancel the members of a group or chain that have not ended; of another job there are none."""
+    numbers = members_left(queue, job_id)
+    queues = queues_of(queue, job_id) if numbers else []
+    for number in numbers:
+        member = str(member_id(job_id, number))
+        # The first queue that knows it.
+        any(cancel(one, member, by) for one in queues)
+
+
+def members_left(queue: JobQueue, job_id: str) -> list[int]:
+    """Return the numbers of the members that have not ended."""
+    return sorted(map(read_number, queue.client.smembers(queue.keys.members(job_id))))
+
+
+def queues_of(queue: JobQueue, job_id: str) -> list[JobQueue]:
+    """Return the queues that the members of a live group are on, its own one first; none for another job."""
+    names = read_text(queue.client.hget(queue.keys.job(job_id), "qs")).split(",")
+    known = [name for name in names if name in engine_config().queues]
+    return [JobQueue(name, queue.client) for name in sorted(known, key=lambda name: name != queue.name)]
+
+
+def runs_on(queue: JobQueue, job_id: str, name: str) -> bool:
+    """Return whether the queue `name` must run a job or a member of it before it can end."""
+    return name == queue.name or name in {one.name for one in queues_of(queue, job_id)}
+
+
+def children_of_live(job: JobHash) -> list[str]:
+    """Return the ids of the members of a live group, or of the steps of a chain that were made; none of another job.
+
+    Raises BadPayload.
+    """
+    flow = unseal(job.queue, job.job_id, job.message).flow
+    composite = flow.composite if flow else None
+    if composite is None:
+        return []
+    made = job.ended_count + 1 if composite.kind == CHAIN else composite.total
+    return member_ids(job.job_id, composite)[:made]
+
+
+def children_of_ended(row: FinishedJob) -> list[str]:
+    """Return the ids of members and of the callbacks that were made at the end."""
+    flow = read_flow(row.flow)
+    if flow is None:
+        return []
+    members = member_ids(row.job_id, flow.composite) if flow.composite else []
+    return [*members, *_callbacks(row, flow)]
+
+
+def _callbacks(row: FinishedJob, flow: Flow) -> list[str]:
+    is_success = row.state == JobState.SUCCEEDED
+    steps = flow.on_success if is_success else flow.on_error
+    return [str(callback_id(row.job_id, index, is_success=is_success)) for index in range(len(steps))]
+
+
+def member_ids(job_id: str, composite: Composite) -> list[str]:
+    """Return the ids of all members of a group in their order, made or not."""
+    return [str(member_id(job_id, index)) for index in range(composite.total)]

@@ -1,0 +1,168 @@
+"""Repair of groups and chains, in the scheduler process: a caller died before all members were made, Redis lost a member,
+a member ended without a note to its group.
+
+Every step is one that is harmless when it is repeated, so several schedulers may sweep at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+
+import redis
+
+from tasks_app.engine.backends import current_backend
+from tasks_app.engine.enqueueing import JobOptions
+from tasks_app.engine.errors import QueueUnavailable
+from tasks_app.engine.flows import CHAIN, Flow, Membership, member_id
+from tasks_app.engine.groups.following import Follower
+from tasks_app.engine.groups.making import finish_making, make_members
+from tasks_app.engine.groups.members import cancel_members, members_left, queues_of
+from tasks_app.engine.job_fields import read_text
+from tasks_app.engine.job_hash import JobHash, read_job_hashes
+from tasks_app.engine.payload import unseal
+from tasks_app.engine.records import FinishedJob, job_store
+from tasks_app.engine.states import JobState
+from tasks_app.engine.storing import store_rows
+from tasks_app.engine.streams import JobQueue
+
+logger = logging.getLogger(__name__)
+
+# Nobody waits for a repair that long, and the process that makes a group is not disturbed.
+MIN_AGE_SECONDS = 5.0
+# All groups are looked at so often, at most, some in each turn.
+PASS_SECONDS = 5.0
+GROUPS_AT_ONCE = 20
+MEMBERS_AT_ONCE = 500
+
+
+class GroupSweeper:
+    """Looks at the live groups of one queue, in the order in which they were made."""
+
+    def __init__(self, queue: JobQueue, *, min_age_seconds: float = MIN_AGE_SECONDS) -> None:
+        self._queue = queue
+        self._min_age_seconds = min_age_seconds
+        self._after = 0
+        self._pass_began_at = float("-inf")
+
+    def turn(self) -> None:
+        """Look at the next few groups. Raises redis.RedisError, EngineError and errors of the database."""
+        if not self._after:
+            if time.monotonic() - self._pass_began_at < PASS_SECONDS:
+                return
+            self._pass_began_at = time.monotonic()
+        keys, client = self._queue.keys, self._queue.client
+        seconds, microseconds = client.time()
+        newest = int((seconds - self._min_age_seconds) * 1_000_000 + microseconds)
+        found = client.zrangebyscore(
+            keys.groups, f"({self._after}", newest, start=0, num=GROUPS_AT_ONCE, withscores=True
+        )
+        self._after = int(found[-1][1]) if len(found) == GROUPS_AT_ONCE else 0
+        for group_id, _ in found:
+            repair_group(self._queue, read_text(group_id))
+
+
+def repair_group(queue: JobQueue, group_id: str) -> None:
+    """Look at one live group, and do again what was not done. Errors as in `GroupSweeper.turn`."""
+    (job,) = read_job_hashes(queue.client, [(queue.keys, group_id)])
+    if job is None:
+        _forget(queue, group_id)
+        return
+    membership = Membership(queue.name, group_id)
+    try:
+        if queue.client.zscore(queue.keys.making, group_id) is not None:
+            _finish_making(queue, job, membership)
+        if job.cancellation:
+            cancel_members(queue, group_id, job.cancellation)
+        _repair_members(queue, job, membership)
+        # Should Redis have lost which members are left, it ends.
+        current_backend().groups.advance(membership, [])
+    except QueueUnavailable as error:
+        raise redis.ConnectionError(str(error)) from error
+
+
+def _forget(queue: JobQueue, group_id: str) -> None:
+    """Remove the keys of a group whose hash is gone."""
+    logger.warning("group %s has no job any more", group_id)
+    keys = queue.keys
+    queue.client.zrem(keys.groups, group_id)
+    queue.client.zrem(keys.making, group_id)
+    queue.client.delete(keys.members(group_id), keys.plan(group_id))
+
+
+def _finish_making(queue: JobQueue, job: JobHash, membership: Membership) -> None:
+    """Make the members that the caller did not live to make."""
+    logger.warning("group %s was not made whole: its members are made now", job.job_id)
+    backend = current_backend()
+    steps = backend.groups.plan(membership)
+    numbers = members_left(queue, job.job_id)
+    finish_making(backend, membership, [(index, steps[index]) for index in numbers if index in steps], _options(job))
+
+
+def _options(job: JobHash) -> JobOptions:
+    return JobOptions(requested_by_id=job.requested_by_id, priority=job.priority, is_accepted=True)
+
+
+def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> None:
+    """Note the members that have a row; make or give up those that neither live nor have one."""
+    numbers = members_left(queue, job.job_id)[:MEMBERS_AT_ONCE]
+    ids = {str(member_id(job.job_id, number)): number for number in numbers}
+    live = _live(queue, job.job_id, list(ids))
+    rows = job_store().find_ended([one for one in ids if one not in live])
+    follower = Follower(current_backend(), store_rows)
+    for one, number in ids.items():
+        if row := rows.get(one):
+            # Found by its id: a member whose message cannot be read has a row that names no group.
+            row.member_index = number
+        elif one not in live:
+            row = _lost(queue, job, membership, number, follower)
+        if row:
+            follower.follow([(Flow(membership=membership), row)])
+
+
+def _live(queue: JobQueue, group_id: str, ids: list[str]) -> set[str]:
+    """Return those of the members that have a hash."""
+    found: set[str] = set()
+    for one in queues_of(queue, group_id):
+        left = [job_id for job_id in ids if job_id not in found]
+        pipe = one.client.pipeline(transaction=False)
+        for job_id in left:
+            pipe.hexists(one.keys.job(job_id), "p")
+        answers = pipe.execute(raise_on_error=False)
+        found |= {job_id for job_id, answer in zip(left, answers, strict=True) if answer is True or answer == 1}
+    return found
+
+
+def _lost(queue: JobQueue, job: JobHash, membership: Membership, number: int, follower: Follower) -> FinishedJob | None:
+    """Make a step of a chain that was not made, or return the row of a member that Redis has lost."""
+    if job.kind == CHAIN and number:
+        before = job_store().find_finished(str(member_id(job.job_id, number - 1)))
+        if before:
+            follower.make_next(membership, number, before)
+        return None
+    if job.kind == CHAIN:
+        steps = current_backend().groups.plan(membership)
+        make_members(current_backend(), membership, [(number, steps[number])] if number in steps else [], _options(job))
+        return None
+    logger.warning("member %d of group %s is lost", number, job.job_id)
+    return store_rows([_lost_row(queue, job, number)])[0]
+
+
+def _lost_row(queue: JobQueue, job: JobHash, number: int) -> FinishedJob:
+    now = datetime.now(UTC)
+    payload = unseal(queue.name, job.job_id, job.message)
+    return FinishedJob(
+        job_id=str(member_id(job.job_id, number)),
+        task=payload.task,
+        queue=queue.name,
+        state=JobState.FAILED,
+        created_at=job.created_at or now,
+        finished_at=now,
+        error_class="JobLost",
+        error_message="The queue server lost it before it ended.",
+        requested_by_id=job.requested_by_id,
+        priority=job.priority,
+        parent_id=job.job_id,
+        member_index=number,
+    )

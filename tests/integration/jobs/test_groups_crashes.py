@@ -1,0 +1,213 @@
+"""Processes that end between two steps of a group, a chain or a callback. Everything happens, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from unittest import mock
+from uuid import uuid4
+
+import pytest
+
+from tasks_app.engine import JobHandle, QueueUnavailable, chain, chord, group
+from tasks_app.engine.connection import client
+from tasks_app.engine.enqueueing import RedisBackend
+from tasks_app.engine.flows import member_id
+from tasks_app.engine.groups.following import Follower
+from tasks_app.engine.groups.redis_groups import Advance, RedisGroups
+from tasks_app.engine.groups.sweeping import GroupSweeper
+from tasks_app.engine.streams import JobQueue
+from tasks_app.engine.worker import Worker
+from tasks_app.models import Job
+from tests.integration.jobs.test_groups import remaining_keys, settle
+from tests.support.probe import tasks as probe
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+# The steps after the row of a job is written, in their order: each may be the one before which the process ends.
+POINTS = {
+    "row and callback": (Follower, "follow"),
+    "callback and note": (RedisGroups, "advance"),
+    "note and next step": (RedisGroups, "plan"),
+    "note and acknowledgement": (JobQueue, "finish"),
+}
+
+
+@contextmanager
+def ends_at(owner: type, name: str, call: int) -> Iterator[list[int]]:
+    """Let the process end at this call of a method, counted from 1; the list has one item once it has."""
+    original: Callable = getattr(owner, name)
+    calls: list[int] = []
+    ended: list[int] = []
+
+    def dying(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == call:
+            ended.append(1)
+            raise Killed
+        return original(self, *args, **kwargs)
+
+    with mock.patch.object(owner, name, dying):
+        yield ended
+
+
+def run_until_killed() -> None:
+    """Run jobs of both queues in a worker each, until nothing is due or one is killed; recover its jobs then."""
+    for _ in range(20):
+        ran = 0
+        for name in ("positions", "reports"):
+            worker = Worker(name, f"doomed-{uuid4()}", client())
+            try:
+                ran += worker.turn(None)
+            except Killed:
+                worker.queue.recover(worker.consumer, "was killed", dead_after_seconds=0, running=[])
+                return
+        if not ran:
+            return
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_dies_between_two_steps(run_jobs, point, call):
+    """A chain of two steps, a chord, and callbacks on all of them: each effect once."""
+    called = probe.probe_part.s(7).on_success(probe.probe_result.s("called"))
+    job = chord(
+        [probe.probe_part.s(1), chain(probe.probe_part.s(2), probe.probe_add.s(1)), called], probe.probe_total.s()
+    )
+    job = job.on_success(probe.probe_result.s("whole")).delay()
+    with ends_at(*POINTS[point], call) as ended:
+        run_until_killed()
+    assert ended or call > 2
+    run_jobs()
+    assert job.get(0) == 11
+    assert sorted(probe.ledger()) == ["called 7", "part 1", "part 2", "part 7", "total 11", "whole 11"]
+    assert remaining_keys() == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_dies_after_a_failure(run_jobs, point):
+    job = group([probe.probe_part.s(-1), probe.probe_part.s(2)]).on_error(probe.probe_error.s()).delay()
+    with ends_at(*POINTS[point], 1):
+        run_until_killed()
+    run_jobs()
+    assert job.state == "failed"
+    assert sorted(line.split(":")[0] for line in probe.ledger()) == ["error MembersFailed", "part -1", "part 2"]
+    assert remaining_keys() == []
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_scheduler_dies_over_jobs_that_were_cancelled(run_jobs, call):
+    job = group([probe.probe_part.s(1), probe.probe_part.s(2)]).on_error(probe.probe_error.s()).delay()
+    job.cancel("enough")
+    with ends_at(RedisGroups, "advance", call), ends_at(JobQueue, "ack_ended", call), suppress(Killed):
+        settle(run_jobs)
+    settle(run_jobs)
+    assert (job.state, probe.ledger()) == ("cancelled", ["error JobCancelled: enough"])
+    assert remaining_keys() == []
+
+
+@pytest.mark.parametrize("how", ["before members", "between members", "before the note"])
+def test_a_caller_dies_while_it_makes_a_group(run_jobs, how):
+    job_id = uuid4()
+    owner, name, call = {
+        "before members": (RedisBackend, "enqueue", 1),
+        "between members": (RedisBackend, "enqueue", 2),
+        "before the note": (RedisGroups, "advance", 1),
+    }[how]
+    made = group([probe.probe_part.s(1), probe.probe_total.s([2]), probe.probe_part.s(3)])
+    with ends_at(owner, name, call), pytest.raises(Killed):
+        made.on_success(probe.probe_result.s("whole")).apply_async(job_id=job_id)
+    run_jobs()
+    assert JobHandle(job_id).state == "running"
+    GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+    run_jobs()
+    assert JobHandle(job_id).get(0) == [1, 2, 3]
+    assert sorted(probe.ledger()) == ["part 1", "part 3", "total 2", "whole [1, 2, 3]"]
+    assert remaining_keys() == []
+
+
+def test_a_caller_who_got_no_answer_may_repeat_the_call(run_jobs):
+    job_id = uuid4()
+    for name in ("enqueue", "none"):
+        with mock.patch.object(RedisBackend, name, side_effect=QueueUnavailable("away"), create=True):
+            try:
+                probe.probe_part.enqueue_group([(1,), (2,)], job_id=job_id)
+            except QueueUnavailable:
+                continue
+    run_jobs()
+    assert sorted(probe.ledger()) == ["part 1", "part 2"]
+    assert JobHandle(job_id).state == "succeeded"
+    assert remaining_keys() == []
+
+
+def test_a_sweep_is_harmless_and_notes_what_was_not_noted(run_jobs):
+    sweeper = GroupSweeper(JobQueue("positions", client()), min_age_seconds=0)
+    job = probe.probe_part.enqueue_group([(1,), (2,)])
+    sweeper.turn()
+    with mock.patch.object(RedisGroups, "advance", return_value=Advance()):
+        run_jobs()
+    assert job.state == "running"
+    GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+    run_jobs()
+    assert (job.state, len(probe.ledger())) == ("succeeded", 2)
+    assert remaining_keys() == []
+
+
+def test_a_chain_whose_note_was_lost_goes_on(run_jobs):
+    job = chain(probe.probe_part.s(1), probe.probe_part.si(2), probe.probe_part.si(3)).delay()
+    with mock.patch.object(RedisGroups, "advance", return_value=Advance()):
+        run_jobs()
+    for _ in range(3):
+        GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+        run_jobs()
+    assert (job.state, probe.ledger()) == ("succeeded", ["part 1", "part 2", "part 3"])
+
+
+def test_members_that_redis_lost_fail_with_their_group(run_jobs):
+    keys = JobQueue("positions", client()).keys
+    job = probe.probe_part.enqueue_group([(1,), (2,)])
+    client().delete(keys.job(str(member_id(str(job), 1))))
+    run_jobs()
+    GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+    run_jobs()
+    assert job.state == "failed"
+    assert Job.objects.get(parent_id=job, member_index=1).error_class == "JobLost"
+    again = chain(probe.probe_part.s(3), probe.probe_part.si(4)).delay()
+    client().delete(keys.job(str(member_id(str(again), 0))))
+    run_jobs()
+    GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+    run_jobs()
+    assert (again.state, probe.ledger()) == ("succeeded", ["part 1", "part 3", "part 4"])
+
+
+def test_what_is_left_of_a_group_that_redis_lost_is_removed(run_jobs):
+    keys = JobQueue("positions", client()).keys
+    job = probe.probe_part.enqueue_group([(1,)])
+    client().delete(keys.job(str(job)))
+    run_jobs()
+    GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+    assert remaining_keys() == []
+    assert probe.ledger() == ["part 1"]
+
+
+def test_a_late_worker_follows_the_row_that_counts(run_jobs):
+    """A worker that was taken for dead has another end of the job than the one that is stored."""
+    job = probe.probe_part.s(1).on_success(probe.probe_result.s("good")).on_error(probe.probe_error.s("bad")).delay()
+    sleeper = Worker("positions", "sleeper", client())
+    sleeper.jobs.add(sleeper.queue.fetch("sleeper", 1).claims)
+    running = sleeper.jobs.begin_next("positions", flush=sleeper.results.flush)
+    sleeper.queue.recover("sleeper", "went silent", dead_after_seconds=0, running=None)
+    run_jobs()
+    running.first.open()
+    running.first.fail(ValueError("late"))
+    sleeper.jobs.done.append(running.first)
+    sleeper.jobs.running = None
+    with mock.patch.object(sleeper.queue, "still_owned", return_value={running.first.claim.stream_id}):
+        sleeper.results.flush()
+    run_jobs()
+    assert (job.state, probe.ledger()) == ("succeeded", ["part 1", "good 1"])
