@@ -50,6 +50,8 @@ class JobOptions(msgspec.Struct, frozen=True):
     member_indexes: Sequence[int | None] = ()
     # What follows a job that was accepted is accepted, too, however full the queue is.
     is_accepted: bool = False
+    # When they are made, for a caller that keeps the time itself; 0 for now.
+    created_ms: int = 0
 
     def __post_init__(self) -> None:
         if self.priority not in PRIORITIES:
@@ -94,7 +96,7 @@ class RedisBackend:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
         config = engine_config()
         keys, script_keys = _keys(config.prefix, config.queue(queue).name)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = options.created_ms or time.time_ns() // 1_000_000
         uniques = [keys.unique(key) if key else "" for key in options.unique_keys or [""] * len(calls)]
         common = [
             keys.job_prefix,

@@ -75,7 +75,7 @@ class InlineJobs:
         if job_id in self._known or key in self._unique:
             return job_id if job_id in self._known else self._unique[key]
         self._known.add(job_id)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = options.created_ms or time.time_ns() // 1_000_000
         claim = inline_claim(queue, task_name, (job_id, call_json), options, now_ms)
         if unique_key:
             self._unique[key] = job_id

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID, uuid4
@@ -18,6 +20,7 @@ from tasks_app.engine.django_tasks.declared import (
     DeclaredTask,
     declare,
     find_declared,
+    find_in_module,
     queue_of,
     require_known_to_workers,
 )
@@ -36,6 +39,7 @@ from tasks_app.engine.django_tasks.results import level_of, make_result, result_
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, UnknownJob
 from tasks_app.engine.handles import JobHandle, ended_job, live_job
+from tasks_app.engine.job_fields import datetime_of_ms
 from tasks_app.engine.registry import run_on_commit
 from tasks_app.engine.states import LIVE_STATES
 
@@ -69,6 +73,11 @@ class EngineBackend(BaseTaskBackend):
         if self._problems:
             raise ImproperlyConfigured(self._problems[0])
         self.validate_task(task)
+        canonical = find_in_module(task)
+        if canonical and not isinstance(canonical.get_backend(), EngineBackend):
+            raise InvalidTask(
+                f"{task.module_path} is declared for backend {canonical.backend!r}: declare it for {self.alias!r}."
+            )
         registered = require_known_to_workers(self, task)
         result = make_result(task, str(uuid4()), TaskResultStatus.READY, (args, kwargs), backend=self.alias)
         try:
@@ -78,9 +87,11 @@ class EngineBackend(BaseTaskBackend):
         queue, options = queue_of(self, task), _options_of(task)
 
         def send() -> None:
-            now = datetime.now(UTC)
-            current_backend().enqueue(queue, registered.name, [(UUID(result.id), call)], options)
-            set_outcome(result, enqueued_at=now)
+            # The time that the job keeps, which is one of milliseconds.
+            now_ms = time.time_ns() // 1_000_000
+            made_now = replace(options, created_ms=now_ms)
+            current_backend().enqueue(queue, registered.name, [(UUID(result.id), call)], made_now)
+            set_outcome(result, enqueued_at=datetime_of_ms(now_ms))
             # Errors of receivers are logged: the job is made, and must not be made again.
             task_enqueued.send_robust(type(self), task_result=result)
 

@@ -115,8 +115,6 @@ def require_known_to_workers(backend: BaseTaskBackend, task: Task[..., Any]) -> 
     path, registered, canonical = task.module_path, find_declared(task.module_path), find_in_module(task)
     if registered is None or canonical is None:
         raise InvalidTask(f"{path} is not decorated with @task where it is defined.")
-    if not isinstance(canonical.get_backend(), type(backend)):
-        raise InvalidTask(f"{path} is declared for backend {canonical.backend!r}: declare it for {backend.alias!r}.")
     for name in ("MAX_ATTEMPTS", "TIMEOUT_SECONDS"):
         if option(canonical.get_backend(), name) != option(backend, name):
             raise InvalidTask(
