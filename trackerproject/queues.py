@@ -1,8 +1,11 @@
-"""The four queues: time limits, workers, attempts."""
+"""The four queues: time limits, workers, attempts; and the names for them in the setting TASKS."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import environ
 
 
 def alt_clusters(*, positions: int, reports: int, cleanup: int, notifications: int) -> dict[str, dict[str, Any]]:
@@ -25,4 +28,18 @@ def _queue(*, workers: int, timeout: int, attempts: int, backoff: int, backoff_c
         "attempts": attempts,
         "backoff_seconds": backoff,
         "backoff_cap_seconds": backoff_cap,
+    }
+
+
+def declared_tasks(queues: Sequence[str], env: environ.Env) -> dict[str, dict[str, Any]]:
+    """Return TASKS: tasks that apps declare with django.tasks run on these queues, those that name none on "default"."""
+    return {
+        "default": {
+            "BACKEND": "tasks_app.engine.django_tasks.EngineBackend",
+            "QUEUES": ["default", *queues],
+            "OPTIONS": {
+                "QUEUE_ALIASES": {"default": env.str("DJANGO_TASKS_QUEUE", default="reports")},
+                "MODULES": env.list("DJANGO_TASKS_MODULES", default=[]),
+            },
+        }
     }

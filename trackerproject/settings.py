@@ -15,7 +15,7 @@ from trackerproject.databases import databases
 from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
-from trackerproject.queues import alt_clusters
+from trackerproject.queues import alt_clusters, declared_tasks
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
 
@@ -79,8 +79,7 @@ INSTALLED_APPS = [
     "notifications_app",
     "reports_app",
     "django_q",
-    # Django 6 has it built in, as django.tasks.
-    *(["django_tasks"] if DJANGO_VERSION < (6, 0) else []),
+    *(["django_tasks"] if DJANGO_VERSION < (6, 0) else []),  # Django 6 has it built in
     *(["trackerproject.dev"] if DEBUG else []),
     *env.list("EXTRA_APPS", default=[]),  # for example with tasks of your own
 ]
@@ -176,17 +175,7 @@ TASK_ENGINE = {
     "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
 }
 
-# Tasks that are declared with django.tasks, by apps that know nothing of ours (docs/django-tasks.md).
-TASKS: dict[str, Any] = {
-    "default": {
-        "BACKEND": "tasks_app.engine.django_tasks.EngineBackend",
-        "QUEUES": ["default", *QUEUES],
-        "OPTIONS": {
-            "QUEUE_ALIASES": {"default": env.str("DJANGO_TASKS_QUEUE", default="reports")},
-            "MODULES": env.list("DJANGO_TASKS_MODULES", default=[]),
-        },
-    }
-}
+TASKS = declared_tasks(QUEUES, env)  # of apps that use django.tasks: docs/django-tasks.md
 
 # --- Positions and their intake ---------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from django.utils.dateparse import parse_datetime
 
@@ -19,6 +19,8 @@ from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.states import FINAL_STATES, JobState
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # Stands for the worker of an attempt that ended with the worker's death.
 LOST_WORKER = "lost"
 # The priority that stands for each of the engine's, where the exact one is not known.
@@ -51,12 +53,12 @@ def as_enqueued(task: Task[..., Any], queue: str, level: str, run_after: datetim
 
 
 def make_result(
-    task: Task[..., Any],
+    task: Task[P, R],
     job_id: str,
     status: TaskResultStatus,
     call: tuple[Sequence[Any], dict[str, Any]],
     **known: Any,
-) -> TaskResult[..., Any]:
+) -> TaskResult[P, R]:
     """Return a result of this call with what is `known` of it. Raises TypeError for arguments that are not JSON."""
     times: dict[str, Any] = dict.fromkeys(("enqueued_at", "started_at", "finished_at", "last_attempted_at"))
     fields: dict[str, Any] = {**times, "backend": task.backend, "errors": [], "worker_ids": [], **known}
