@@ -154,7 +154,7 @@ def test_a_job_whose_worker_died_three_times_has_failed(run_jobs):
             make_due("positions")
             queue.promote()
             queue.fetch("dead", 10)
-            queue.recover("dead", "was killed by SIGSEGV", dead_after_seconds=0, job_id=result.id)
+            queue.recover("dead", "was killed by SIGSEGV", dead_after_seconds=0, running=[result.id])
         run_jobs()
     result.refresh()
     assert (result.status, result.attempts, result.worker_ids) == (TaskResultStatus.FAILED, 3, ["lost"] * 3)
