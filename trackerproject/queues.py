@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import django
 import environ
+
+# The backport of django.tasks, which Django 6 has built in.
+TASKS_APPS = [] if django.VERSION >= (6, 0) else ["django_tasks"]
 
 
 def alt_clusters(*, positions: int, reports: int, cleanup: int, notifications: int) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from django import VERSION as DJANGO_VERSION
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +14,7 @@ from trackerproject.databases import databases
 from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
-from trackerproject.queues import alt_clusters, declared_tasks
+from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
 
@@ -79,7 +78,7 @@ INSTALLED_APPS = [
     "notifications_app",
     "reports_app",
     "django_q",
-    *(["django_tasks"] if DJANGO_VERSION < (6, 0) else []),  # Django 6 has it built in
+    *TASKS_APPS,
     *(["trackerproject.dev"] if DEBUG else []),
     *env.list("EXTRA_APPS", default=[]),  # for example with tasks of your own
 ]
@@ -143,7 +142,6 @@ CACHES = {
         "OPTIONS": {"serializer": "tasks_app.utils.cache.JSONSerializer"},
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE_SECONDS", default=14 * 24 * 3600)
 
 # --- Task engine ------------------------------------------------------------------------------------------------------
@@ -174,7 +172,6 @@ TASK_ENGINE = {
     "MAX_QUEUE_DEPTH": env.int("MAX_QUEUE_DEPTH", default=2_000_000),
     "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
 }
-
 TASKS = declared_tasks(QUEUES, env)  # of apps that use django.tasks: docs/django-tasks.md
 
 # --- Positions and their intake ---------------------------------------------------------------------------------------
@@ -296,8 +293,6 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "tasks_app.api.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
-SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 INSECURE_HTTP = DEBUG or env.bool("INSECURE_HTTP", default=False)
 SECURE_SSL_REDIRECT = not INSECURE_HTTP
