@@ -14,7 +14,6 @@ task does not reach the caller, as in production; it is on the job.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -63,7 +62,7 @@ class InlineJobs:
         unique_keys = options.unique_keys or [""] * len(calls)
         members = options.member_indexes or [None] * len(calls)
         return [
-            self._enqueue_one(queue, task_name, call, unique_key, dataclasses.replace(options, member_indexes=[member]))
+            self._enqueue_one(queue, task_name, call, unique_key, replace(options, member_indexes=[member]))
             for call, unique_key, member in zip(calls, unique_keys, members, strict=True)
         ]
 
