@@ -1,22 +1,34 @@
-"""The page behind the unsubscribe link of an e-mail: GET asks, POST acts (mail programs post without asking, RFC 8058)."""
+"""Pages for everyone: the choice of a language, and what stands behind the unsubscribe link of an e-mail."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import LANGUAGE_QUERY_PARAMETER, set_language
 
 from notifications_app.messages.unsubscribe_links import InvalidToken, Subscription, read_token
 from notifications_app.models import Rule
 from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.services.destinations import is_unsubscribed, subscribe_again, unsubscribe
+from notifications_app.services.preferences import keep_language
 
 
-# The token is the authority; a mail program has no cookie of ours.
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponseBase:
+    """Django's `set_language`, which sets a cookie; the language of a person who is logged in is stored, too."""
+    language = request.POST.get(LANGUAGE_QUERY_PARAMETER, "")
+    if request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        keep_language(request.user, language)
+    return set_language(request)
+
+
+# The token is the authority: mail programs post without asking (RFC 8058), and have no cookie of ours.
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

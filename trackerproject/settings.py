@@ -15,6 +15,7 @@ from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
 from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks
+from trackerproject.rest import REST
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
 
@@ -292,8 +293,6 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "tasks_app.api.errors.csrf_failure"
-X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
 INSECURE_HTTP = DEBUG or env.bool("INSECURE_HTTP", default=False)
 SECURE_SSL_REDIRECT = not INSECURE_HTTP
 # Probes come from inside, over plain HTTP.
@@ -312,23 +311,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 
 # --- REST -------------------------------------------------------------------------------------------------------------
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tasks_app.api.authentication.TokenAuthentication",
-        "tasks_app.api.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["tasks_app.api.parsers.JSONBodyParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["tasks_app.api.throttling.AnonymousThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"anon": "60/min"},
-    "EXCEPTION_HANDLER": "tasks_app.api.errors.exception_handler",
-    # Nothing inside reads X-Forwarded-For: REMOTE_ADDR is the client already.
-    "NUM_PROXIES": 0,
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
 # True opens /metrics to everyone: for a network that only the scraper reaches.
 METRICS_PUBLIC = env.bool("METRICS_PUBLIC", default=False)
 REST_KNOX = {
@@ -336,6 +318,7 @@ REST_KNOX = {
     "AUTO_REFRESH": False,
     "TOKEN_LIMIT_PER_USER": 20,
 }
+REST_FRAMEWORK = REST
 SPECTACULAR_SETTINGS = OPENAPI
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
@@ -364,6 +347,7 @@ CHANNEL_TESTS_PER_10_MINUTES = env.int("CHANNEL_TESTS_PER_10_MINUTES", default=1
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("pt-br", _("Brazilian Portuguese"))]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+FORMAT_MODULE_PATH = "trackerproject.formats"
 
 # --- Files ------------------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from notifications_app.admin.own_settings import own_settings
 from notifications_app.api.urls import api_urls as notification_urls
-from notifications_app.views import unsubscribe_page
+from notifications_app.views import choose_language, unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
 from reports_app.urls import page_urls as report_pages
 from tasks_app.admin.accounts import own_password
@@ -25,7 +26,9 @@ schema_urls = [
 urlpatterns = [
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
     path("admin/password_change/", admin.site.admin_view(own_password)),
+    path("admin/preferences/", admin.site.admin_view(own_settings), name="own_settings"),
     path("admin/", admin.site.urls),
+    path("language/", choose_language, name="set_language"),
     path("unsubscribe/<str:token>", unsubscribe_page, name="unsubscribe"),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),

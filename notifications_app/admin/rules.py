@@ -30,7 +30,7 @@ from notifications_app.models.kinds import channel_choices, rule_kind_choices
 from notifications_app.queries.rule_rows import NAMED
 from notifications_app.services.rules import permitted_people
 from notifications_app.services.texts import fill_bodies
-from tasks_app.admin.common import MISSING, ReadOnlyAdmin
+from tasks_app.admin.common import MISSING, ReadOnlyAdmin, WithoutLinkRows
 from tasks_app.admin.windows import WindowsField
 from tasks_app.models import FleetRole
 
@@ -90,7 +90,7 @@ class EscalationStepInline(TabularInline):
 
 
 @admin.register(Rule)
-class RuleAdmin(ModelAdmin):
+class RuleAdmin(WithoutLinkRows, ModelAdmin):
     form = RuleForm
     list_display = ("name", "sentence", "fleet", "is_active")
     list_filter = ("fleet", "is_active")

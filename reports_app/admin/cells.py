@@ -16,7 +16,7 @@ from tasks_app.admin.common import MISSING, format_seconds
 
 SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
     ColumnKind.LABEL: lambda cell: translated(str(cell)),
-    ColumnKind.DATE: lambda cell: date_format(cell, "Y-m-d"),
+    ColumnKind.DATE: date_format,
     ColumnKind.DURATION_SECONDS: lambda cell: format_seconds(float(cell)) if cell else "0",
     ColumnKind.INTEGER: lambda cell: number_format(int(cell), use_l10n=True),
 }
@@ -31,7 +31,7 @@ def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
     if cell is None:
         return MISSING
     if isinstance(cell, datetime):
-        return f"{cell.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        return date_format(cell.astimezone(zone), "DATETIME_FORMAT")
     if kind in SHOWN:
         return SHOWN[kind](cell)
     if kind in (ColumnKind.LATITUDE, ColumnKind.LONGITUDE):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
 from typing import Any
 
 from django import forms
@@ -12,10 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -29,12 +32,14 @@ from reports_app.models import UNFINISHED, Report, ReportFile, ReportState
 from reports_app.queries import preview_of, report_display_settings, report_zone
 from reports_app.services.files import find_or_start_export, formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
+from reports_app.services.notify import local_days
 from reports_app.services.requests import REPEATABLE, request_report
 from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.engine import EngineError
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job
+from tasks_app.utils.clock import exact_day
 
 STATE_BADGES: dict[str, str] = {
     ReportState.PENDING: "info",
@@ -133,7 +138,7 @@ class ReportAdmin(ModelAdmin):
 
     def _report_context(self, request: HttpRequest, report: Report) -> dict[str, Any]:
         sections, series = preview_of(report, rows=PREVIEW_ROWS)
-        display = report_display_settings(request.user, report)
+        display = replace(report_display_settings(request.user, report), language=get_language())
         is_live, may_change = report.state in UNFINISHED, request.user.has_perm("reports_app.change_report")
         return {
             "title": str(report),
@@ -274,9 +279,14 @@ def _subject(report: Report) -> str:
 
 
 def _period(report: Report) -> str:
+    """Return its days, or times, in the time zone of the report, which stands behind them."""
     zone = report_zone(report)
-    start, end = (f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (report.range_start, report.range_end))
-    return f"{start} – {end}"
+    start, end = (at.astimezone(zone) for at in (report.range_start, report.range_end))
+    if start.time() == end.time() == time():
+        shown = [date_format(day) for day in local_days(start, end, zone)]
+    else:
+        shown = [date_format(at, "SHORT_DATETIME_FORMAT") for at in (start, end)]
+    return f"{' – '.join(dict.fromkeys(shown))} ({zone})"
 
 
 def _facts(report: Report) -> list[tuple[str, Any]]:
@@ -286,12 +296,12 @@ def _facts(report: Report) -> list[tuple[str, Any]]:
     return [
         (_("Report"), report.get_kind_display()),
         (_("About"), _subject(report)),
-        (_("Period"), f"{_period(report)} ({report_zone(report)})"),
+        (_("Period"), _period(report)),
         (_("State"), report.get_state_display()),
         (_("Requested by"), str(report.requested_by or MISSING)),
         (_("Created"), format_time(report.created_at)),
         (_("Took"), format_seconds(ran)),
-        (_("Kept until"), f"{report.expires_at:%Y-%m-%d}" if report.expires_at else MISSING),
+        (_("Kept until"), exact_day(report.expires_at) if report.expires_at else MISSING),
     ]
 
 

@@ -29,7 +29,7 @@ from reports_app.services.schedules import (
     run_now,
     switch,
 )
-from tasks_app.admin.common import MISSING, badge, format_time
+from tasks_app.admin.common import MISSING, WithoutLinkRows, badge, format_time
 
 RUN_BADGES: dict[str, str] = {
     RunState.RUNNING: "primary",
@@ -142,7 +142,7 @@ class RunInline(TabularInline):
 
 
 @admin.register(ReportSchedule)
-class ReportScheduleAdmin(ModelAdmin):
+class ReportScheduleAdmin(WithoutLinkRows, ModelAdmin):
     form = ReportScheduleForm
     list_display = ("name", "sentence", "next_run", "last_run", "is_active")
     list_filter = ("is_active", "period", "fleet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models import Device, Fleet
+from tasks_app.utils.clock import exact_day
 
 
 class ReportKind(models.TextChoices):
@@ -110,7 +112,13 @@ class Report(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} · {self.range_start:%Y-%m-%d}"
+        return f"{self.get_kind_display()} · {exact_day(self.range_start, self.zone)}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of its days: its fleet's, else TIME_ZONE."""
+        fleet = self.device.fleet if self.device else self.fleet
+        return ZoneInfo(settings.TIME_ZONE) if fleet is None else fleet.zone
 
 
 class DeletedDevice(models.Model):

@@ -16,6 +16,7 @@ from reports_app.models.reports import Report, kind_choices
 from reports_app.periods import Period, Rhythm
 from tasks_app.models import Device, Fleet
 from tasks_app.models.fleets import validate_time_zone
+from tasks_app.utils.clock import exact_time
 
 
 class SchedulePeriod(models.TextChoices):
@@ -136,4 +137,4 @@ class ReportScheduleRun(models.Model):
         indexes = [models.Index(fields=["started_at"], name="report_run_going_on", condition=models.Q(state="running"))]
 
     def __str__(self) -> str:
-        return f"{self.schedule} · {self.due_at:%Y-%m-%d %H:%M}"
+        return f"{self.schedule} · {exact_time(self.due_at)}"

@@ -24,8 +24,7 @@ def find_report(report_id: int) -> Report:
 
 def report_zone(report: Report) -> ZoneInfo:
     """Return the time zone of a report's days and times: its fleet's, else TIME_ZONE."""
-    fleet = report.device.fleet if report.device else report.fleet
-    return ZoneInfo(settings.TIME_ZONE) if fleet is None else fleet.zone
+    return report.zone
 
 
 def report_display_settings(user: Any, report: Report) -> DisplaySettings:

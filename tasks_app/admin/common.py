@@ -10,16 +10,17 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.formats import localize, number_format
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.timesince import timesince
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
 from tasks_app.engine import JobState
+from tasks_app.utils.clock import exact_time, zone_offset
 
 STATE_BADGES = {
     JobState.SCHEDULED: "info",
@@ -45,6 +46,30 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class WithoutLinkRows:
+    """A mixin whose confirmation of a deletion leaves out the rows that only link two objects, which have no name."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        tree, counts, missing, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
+        links = [field.remote_field.through._meta for field in self.opts.many_to_many]  # type: ignore[attr-defined]
+        for link in links:
+            counts.pop(str(link.verbose_name_plural), None)
+        return (
+            _without(tree, tuple(f"{capfirst(str(link.verbose_name))}: " for link in links)),
+            counts,
+            missing,
+            protected,
+        )
+
+
+def _without(tree: list[Any], beginnings: tuple[str, ...]) -> list[Any]:
+    return [
+        _without(found, beginnings) if isinstance(found, list) else found
+        for found in tree
+        if isinstance(found, list) or not str(found).startswith(beginnings)
+    ]
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -85,7 +110,10 @@ def format_time(at: datetime | None) -> SafeString | str:
     """'3 minutes ago' with the exact time as its title."""
     if at is None:
         return MISSING
-    return format_html('<span class="tk-nowrap" title="{}">{}</span>', localize(localtime(at)), format_ago(at))
+    exact = f"{exact_time(at)} ({zone_offset(at)})"
+    return format_html(
+        '<time class="tk-nowrap" datetime="{}" title="{}">{}</time>', at.isoformat(), exact, format_ago(at)
+    )
 
 
 def format_bytes(size_bytes: int | None) -> str:

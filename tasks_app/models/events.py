@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
 from tasks_app.models.geofences import Geofence
+from tasks_app.utils.clock import exact_time
 
 
 class EventKind(models.TextChoices):
@@ -67,4 +68,4 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} · {self.occurred_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_kind_display()} · {exact_time(self.occurred_at)}"

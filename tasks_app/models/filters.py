@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
 from tasks_app.models.fleets import Fleet
+from tasks_app.utils.clock import exact_time
 
 MAX_SECONDS = 10 * 365 * 86_400
 
@@ -121,4 +122,4 @@ class FilteredFix(models.Model):
         constraints = [models.UniqueConstraint(fields=["device", "fix_time"], name="filtered_fix_once")]
 
     def __str__(self) -> str:
-        return f"{self.device} {self.fix_time:%Y-%m-%d %H:%M:%S} · {self.get_reason_display()}"
+        return f"{self.device} {exact_time(self.fix_time)} · {self.get_reason_display()}"

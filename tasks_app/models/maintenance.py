@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
+from tasks_app.utils.clock import exact_day
 
 
 class MaintenanceStatus(models.TextChoices):
@@ -89,4 +90,4 @@ class MaintenanceRecord(models.Model):
         ordering = ["-done_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.plan} · {self.done_at:%Y-%m-%d}"
+        return f"{self.plan} · {exact_day(self.done_at)}"

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
+from tasks_app.utils.clock import exact_time
 
 
 class Position(models.Model):
@@ -40,4 +41,4 @@ class Position(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.device_id} {self.fix_time:%Y-%m-%d %H:%M:%S}"
+        return f"{self.device_id} {exact_time(self.fix_time)}"

@@ -18,7 +18,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "peak 108 km/h · limit 90 km/h · 1 min 21 s",
     ),
     ({"alarm": "sos"}, "sos"),
-    ({"alarm": "sos", "last_fix_at": "2026-11-25T10:00:00+00:00"}, "sos · last known place of 2026-11-25 10:00"),
+    ({"alarm": "sos", "last_fix_at": "2026-11-25T10:00:00+00:00"}, "sos · last known place of 25 Nov 2026, 10:00:00"),
     ({"result": "OK"}, "OK"),
     ({"battery_percent": 12.3}, "battery 12 %"),
     ({"offline_minutes": 75.0}, "silent for 1 h 15 min"),

@@ -2,6 +2,7 @@
 
 Each app keeps its own `locale/<language>/LC_MESSAGES/django.po`; texts of `templates/<app>/` belong to that app, other
 templates to this one. New texts come in untranslated, nothing is guessed ("fuzzy"), texts that are gone are dropped.
+Texts on our pages that come from other packages, which have no translation of them themselves, belong to trackerproject.
 """
 
 from __future__ import annotations
@@ -17,15 +18,29 @@ from typing import Any
 import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 from tasks_app.engine.registry import registered_tasks
 
 BASE_DIR = Path(__file__).resolve().parents[2]
+SITE_PACKAGES = Path(django.__file__).resolve().parents[1]
 APPS = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
 LANGUAGES = ("pt_BR",)
+# Where other packages keep texts that our pages show.
+THIRD_PARTIES = (
+    "unfold",
+    "axes/models.py",
+    "django_q/models.py",
+    "import_export/admin.py",
+    "import_export/forms.py",
+    "import_export/templates",
+    "knox/auth.py",
+)
+# Parts of theirs that are not installed here.
+_UNUSED = {"crispy", "guardian", "simple_history", "location_field", "constance", "forms", "unfold_crispy", "tests"}
+_TRANSLATED_PACKAGES = ("django", "import_export", "django_filters", "rest_framework")
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 _KEYWORDS = {
     **DEFAULT_KEYWORDS,
@@ -62,7 +77,39 @@ def source_catalog(app: str) -> Catalog:
         # The admin shows the docstring of a task.
         if task.summary and task.function.__module__.startswith(f"{app}.tasks"):
             catalog.add(task.summary, locations=[(f"{task.function.__module__.replace('.', '/')}.py", 0)])
+    if app == APPS[0]:
+        _add_third_parties(catalog)
     return catalog
+
+
+def _add_third_parties(catalog: Catalog) -> None:
+    """Add texts of other packages that they do not translate into every language of ours themselves."""
+    translated = set.intersection(*(_translated_by_others(language) for language in LANGUAGES))
+    for place in THIRD_PARTIES:
+        for path in third_party_files(place):
+            for _line, texts, _comments, context in _texts_of(path):
+                key = texts if isinstance(texts, str) else texts[0]
+                if (context, key) not in translated:
+                    catalog.add(texts, locations=[(path.relative_to(SITE_PACKAGES).as_posix(), 0)], context=context)
+
+
+def third_party_files(place: str) -> list[Path]:
+    """Return the Python files and templates of a package, or one file."""
+    root = SITE_PACKAGES / place
+    found = sorted(root.rglob("*")) if root.is_dir() else [root]
+    return [path for path in found if path.suffix in (".py", ".html") and not _UNUSED & set(path.parts)]
+
+
+def _translated_by_others(language: str) -> set[tuple[Any, str]]:
+    found = set()
+    for package in _TRANSLATED_PACKAGES:
+        for path in (SITE_PACKAGES / package).rglob(f"locale/{language}/LC_MESSAGES/django.mo"):
+            with path.open("rb") as file:
+                for message in read_mo(file):
+                    key = message.id if isinstance(message.id, str) else message.id[0]
+                    if key and is_translated(message):
+                        found.add((message.context, key))
+    return found
 
 
 def source_files(app: str) -> Iterator[Path]:

@@ -23,6 +23,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from tasks_app.admin.accounts.permissions import NamesPermissions
 from tasks_app.admin.accounts.rights import ForSuperusersToChange, GuardsAccounts
 from tasks_app.admin.common import ReadOnlyAdmin
 from tasks_app.services.accounts import forget_failures, has_acts, is_former
@@ -44,7 +45,7 @@ class PersonForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(GuardsAccounts, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
     form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -69,7 +70,7 @@ def _without_log(tree: list[Any]) -> list[Any]:
 
 
 @admin.register(Group)
-class GroupAdmin(ForSuperusersToChange, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(ForSuperusersToChange, NamesPermissions, DjangoGroupAdmin, ModelAdmin):
     pass
 
 

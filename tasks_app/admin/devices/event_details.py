@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.utils.formats import date_format, number_format
-from django.utils.timezone import localtime
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from tasks_app.admin.common import format_seconds
+from tasks_app.utils.clock import exact_time
 
 _INTERVALS: dict[str, Callable[[], str]] = {
     "kilometers": lambda: _("%s km left"),
@@ -33,9 +33,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "average_speed_kph": lambda kph: _("average %s km/h") % _number(kph, 0),
     "max_speed_kph": lambda kph: _("at most %s km/h") % _number(kph, 0),
     "battery_percent": lambda percent: _("battery %s %%") % _number(percent, 0),
-    "last_fix_at": lambda at: (
-        _("last known place of %s") % date_format(localtime(datetime.fromisoformat(at)), "Y-m-d H:i")
-    ),
+    "last_fix_at": lambda at: _("last known place of %s") % exact_time(datetime.fromisoformat(at)),
     "offline_minutes": lambda minutes: _("silent for %s") % format_seconds(minutes * 60),
 }
 

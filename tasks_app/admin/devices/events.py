@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -15,8 +12,8 @@ from tasks_app.admin.devices.event_details import event_details
 from tasks_app.admin.exchange import ExportAdmin
 from tasks_app.admin.resources import EventResource
 from tasks_app.models import Event, EventKind
+from tasks_app.utils.clock import exact_time_with_zone
 
-EXACT = "Y-m-d H:i:s"
 KIND_BADGES: dict[str, str] = {
     EventKind.GEOFENCE_ENTER: "info",
     EventKind.GEOFENCE_EXIT: "info",
@@ -58,4 +55,4 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
 
     @display(description=_("occurred at"), ordering="occurred_at")
     def when(self, event: Event) -> SafeString:
-        return format_html('<span class="tk-nowrap">{}</span>', date_format(localtime(event.occurred_at), EXACT))
+        return exact_time_with_zone(event.occurred_at)

@@ -9,10 +9,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django_q.models import Schedule
 
-from tasks_app.admin.common import MISSING, STATE_BADGES, format_ago, format_seconds, pretty_json, short_json
+from tasks_app.admin.common import MISSING, STATE_BADGES, format_seconds, format_time, pretty_json, short_json
 from tasks_app.engine import FINAL_STATES, JobState
 from tasks_app.models import JobAction
 from tasks_app.models.jobs import PRIORITY_CHOICES, STATE_LABELS
@@ -38,7 +39,7 @@ class JobRow:
     badge: str
     arguments: str
     requested_by: str
-    created: str
+    created: SafeString | str
     waited: str
     ran: str
     progress: Progress | None
@@ -75,7 +76,7 @@ def job_row(job: JobView, names: dict[int, str]) -> JobRow:
         badge=STATE_BADGES[job.state],
         arguments=call_text(job),
         requested_by=requester(job, names),
-        created=format_ago(job.created_at),
+        created=format_time(job.created_at),
         waited=format_seconds(job.wait_seconds),
         ran=format_seconds(job.run_seconds),
         progress=progress_of(job),

@@ -1,0 +1,12 @@
+"""The language a person chose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from notifications_app.models import NotificationPreference
+
+
+def keep_language(user: Any, language: str) -> None:
+    """Store the language, one of settings.LANGUAGES, in which this person reads pages and messages."""
+    NotificationPreference.objects.update_or_create(user=user, defaults={"language": language})

@@ -1,0 +1,129 @@
+"""Everyone chooses language, time zone and units; pages follow, in one format per language."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from notifications_app.models import NotificationPreference
+from reports_app.models import Report
+from tasks_app.models import Event, EventKind
+from tasks_app.utils.clock import exact_day, exact_time, zone_offset
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2026, 11, 25, 2, 5, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def clerk(make_user) -> Client:
+    """Staff without any permission."""
+    client = Client()
+    client.force_login(make_user(username="clerk", is_staff=True))
+    return client
+
+
+def choose(client, language, *, following="/admin/"):
+    return client.post(reverse("set_language"), {"language": language, "next": following})
+
+
+def test_visitors_choose_a_language_on_the_log_in_page(client):
+    assert 'value="pt-br"' in client.get(reverse("admin:login")).content.decode()
+    assert choose(client, "pt-br", following=reverse("admin:login")).headers["Location"] == reverse("admin:login")
+    assert client.get(reverse("admin:login")).headers["Content-Language"] == "pt-br"
+
+
+def test_a_language_chosen_in_the_header_is_kept_for_the_person(clerk):
+    choose(clerk, "pt-br")
+    assert NotificationPreference.objects.get().language == "pt-br"
+    elsewhere = Client()
+    elsewhere.force_login(NotificationPreference.objects.get().user)
+    assert elsewhere.get(reverse("admin:index")).headers["Content-Language"] == "pt-br"
+    choose(elsewhere, "en")
+    assert clerk.get(reverse("admin:index")).headers["Content-Language"] == "en"
+
+
+@pytest.mark.parametrize("language", ["", "xx", "de", "</script>", "🚚", "x" * 10_000])
+def test_a_language_that_is_not_offered_changes_nothing(clerk, language):
+    assert choose(clerk, language).status_code == 302
+    assert not NotificationPreference.objects.exists()
+
+
+def test_it_returns_to_no_other_site(clerk):
+    assert choose(clerk, "pt-br", following="https://evil.example/").headers["Location"] == "/"
+
+
+def test_a_link_alone_changes_no_language(clerk):
+    assert clerk.get(reverse("set_language")).status_code == 405
+
+
+def test_staff_without_permissions_choose_their_own_zone_and_units(clerk):
+    address = reverse("own_settings")
+    assert "UTC" in clerk.get(address).content.decode()
+    data = {
+        "language": "pt-br",
+        "time_zone": "America/Sao_Paulo",
+        "distance_unit": "mi",
+        "speed_unit": "mph",
+        "altitude_unit": "ft",
+        "volume_unit": "gal",
+    }
+    text = clerk.post(address, data, follow=True).content.decode()
+    assert "Suas preferências foram salvas." in text
+    assert "America/Sao_Paulo (UTC−3)" in text
+    saved = NotificationPreference.objects.get()
+    assert (saved.user.username, saved.time_zone, saved.speed_unit) == ("clerk", "America/Sao_Paulo", "mph")
+
+
+@pytest.mark.parametrize("zone", ["", "Nowhere/Land", "UTC+3", "<b>", "../etc/passwd", "x" * 10_000])
+def test_a_zone_that_there_is_not_is_refused_beside_its_field(clerk, zone):
+    units = {"distance_unit": "km", "speed_unit": "kph", "altitude_unit": "m", "volume_unit": "l"}
+    answer = clerk.post(reverse("own_settings"), {"language": "en", "time_zone": zone, **units})
+    assert answer.status_code == 200
+    assert answer.context["form"].errors.keys() == {"time_zone"}
+    assert not NotificationPreference.objects.exists()
+
+
+def test_visitors_are_asked_to_log_in_for_settings(client):
+    assert "/login/" in client.get(reverse("own_settings")).headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "text", "offset"),
+    [
+        ("en", "UTC", "25 Nov 2026, 02:05:09", "UTC"),
+        ("en", "Asia/Kolkata", "25 Nov 2026, 07:35:09", "UTC+5:30"),
+        ("pt-br", "America/Sao_Paulo", "24/11/2026 23:05:09", "UTC−3"),
+    ],
+)
+def test_a_time_has_one_format_per_language_and_its_zone(language, zone, text, offset):
+    with translation.override(language), timezone.override(zone):
+        assert (exact_time(AT), zone_offset(AT)) == (text, offset)
+
+
+@pytest.mark.parametrize("page_name", ["changelist", "change"])
+def test_pages_show_times_on_the_clock_of_the_reader_with_its_zone(page, staff, device, page_name):
+    NotificationPreference.objects.create(user=staff, time_zone="America/Sao_Paulo")
+    event = Event.objects.create(device=device, kind=EventKind.ALARM, occurred_at=AT)
+    args = [event.pk] if page_name == "change" else []
+    text = page.get(reverse(f"admin:tasks_app_event_{page_name}", args=args)).content.decode()
+    assert "24 Nov 2026, 23:05:09" in text
+    assert "UTC−3" in text
+
+
+def test_a_report_names_its_days_in_its_own_zone(page, fleet):
+    """Midnight in São Paulo is 03:00 UTC: the day is the fleet's for every reader."""
+    span = {"range_start": datetime(2026, 11, 28, 3, tzinfo=UTC), "range_end": datetime(2026, 11, 29, 3, tzinfo=UTC)}
+    report = Report.objects.create(kind="fleet", fleet=fleet, state="failed", **span)
+    text = page.get(reverse("admin:reports_app_report_change", args=[report.pk])).content.decode()
+    assert "28 Nov 2026 (America/Sao_Paulo)" in text
+
+
+def test_the_name_of_a_report_has_the_day_of_its_fleet(fleet):
+    fleet.time_zone = "Asia/Tokyo"
+    start, end = datetime(2026, 11, 27, 15, tzinfo=UTC), datetime(2026, 11, 28, 15, tzinfo=UTC)
+    assert str(Report(kind="fleet", fleet=fleet, range_start=start, range_end=end)).endswith("28 Nov 2026")
+    assert exact_day(start) == "27 Nov 2026"
