@@ -6,19 +6,45 @@ from typing import Any
 
 from django.utils import timezone
 
-from tasks_app.engine import current_job, task
+from tasks_app.engine import BatchCall, current_job, task
 from tasks_app.services.intake import drain_buffer
 from tasks_app.services.partitions import ensure_upcoming_partitions
-from tasks_app.services.positions import process_batch
+from tasks_app.services.positions import SentPositions, process_batch, process_batches
+
+# One call stores some 10 000 fixes at most: a message has 100 to 150 bytes for each.
+MAX_BATCH = 256
+MAX_BATCH_BYTES = 1024 * 1024
 
 
-@task(queue="positions", permission="tasks_app.add_position")
+def _process_position_batches(calls: list[BatchCall]) -> list[dict[str, Any]]:
+    sent = [SentPositions(call.arguments["position_data_list"], call.requested_by_id) for call in calls]
+    return process_batches(sent, received_at=timezone.now())
+
+
+def _process_single_positions(calls: list[BatchCall]) -> list[dict[str, Any]]:
+    sent = [SentPositions([call.arguments["position_data"]], call.requested_by_id) for call in calls]
+    return process_batches(sent, received_at=timezone.now())
+
+
+@task(
+    queue="positions",
+    permission="tasks_app.add_position",
+    batch=_process_position_batches,
+    max_batch=MAX_BATCH,
+    max_batch_bytes=MAX_BATCH_BYTES,
+)
 def process_position_batch(position_data_list: list[dict[str, Any]]) -> dict[str, Any]:
     """Store a batch of positions, move device states forward and record what happened."""
     return process_batch(position_data_list, received_at=timezone.now(), user_id=current_job().requested_by_id)
 
 
-@task(queue="positions", permission="tasks_app.add_position")
+@task(
+    queue="positions",
+    permission="tasks_app.add_position",
+    batch=_process_single_positions,
+    max_batch=MAX_BATCH,
+    max_batch_bytes=MAX_BATCH_BYTES,
+)
 def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
     """Store one position, like a batch of one."""
     return process_batch([position_data], received_at=timezone.now(), user_id=current_job().requested_by_id)

@@ -15,7 +15,7 @@ django.setup()
 from django.utils import timezone  # noqa: E402
 
 from tasks_app.models import DeviceState  # noqa: E402
-from tasks_app.services.positions.store import process_batch  # noqa: E402
+from tasks_app.services.positions.processing import process_batch  # noqa: E402
 
 
 def main() -> None:

@@ -34,9 +34,12 @@ def read_signals(forward: Forward) -> list[EventDraft]:
     return [*_ignition(forward), *_alarms(forward, telling), *_battery(forward, telling)]
 
 
-def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Event]:
-    """An event for each row stored now that carries a command's result, late ones too: no other event carries it."""
-    events = []
+def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> tuple[list[Event], list[int]]:
+    """An event for each row stored now that carries a command's result, late ones too: no other event carries it.
+
+    With the number of each one's job.
+    """
+    events, jobs = [], []
     for row in np.flatnonzero(new).tolist():
         if result := result_text(columns.attributes[row].get("result")):
             event = Event(
@@ -48,7 +51,8 @@ def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> list[Eve
                 data={"result": result},
             )
             events.append(event)
-    return events
+            jobs.append(int(columns.jobs[row]))
+    return events, jobs
 
 
 def _ignition(forward: Forward) -> list[EventDraft]:

@@ -1,4 +1,4 @@
-"""The fixes of one call, aligned with their devices, filters and states."""
+"""The fixes that are stored together, aligned with their devices, filters and states."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class FilteredPart:
 
     @property
     def rows(self) -> list[int]:
-        """The numbers of the rows that are out."""
-        return np.flatnonzero(self.reasons != KEEP).tolist()
+        """The numbers of the rows that are out, job by job."""
+        rows = np.flatnonzero(self.reasons != KEEP)
+        return rows[np.argsort(self.columns.jobs[rows], kind="stable")].tolist()
 
 
 _NOWHERE = Before(np.empty(0), np.empty(0), np.empty(0))
@@ -45,12 +46,11 @@ class Batch:
     before: Before = _NOWHERE
     filtered: tuple[FilteredPart, ...] = ()
 
-    def without(self, reasons: Reasons) -> Batch:
-        """The batch without the rows that have a reason; devices that have none left are gone."""
-        keep = reasons == KEEP
-        if keep.all():
+    def select(self, rows: npt.NDArray[np.bool_]) -> Batch:
+        """The batch of the rows where `rows` (n,) is True; devices that have none left are gone."""
+        if rows.all():
             return self
-        columns = self.columns.select(keep)
+        columns = self.columns.select(rows)
         numbers = np.searchsorted(self.columns.device_pks, columns.device_pks)
         return Batch(
             columns,
@@ -58,8 +58,15 @@ class Batch:
             [self.filters[number] for number in numbers.tolist()],
             [self.states[number] for number in numbers.tolist()] if self.states else [],
             self.before.select(numbers) if self.states else _NOWHERE,
-            (*self.filtered, FilteredPart(self.columns, reasons)),
+            self.filtered,
         )
+
+    def without(self, reasons: Reasons) -> Batch:
+        """The batch without the rows that have a reason, which are kept in `filtered`."""
+        keep = reasons == KEEP
+        if keep.all():
+            return self
+        return replace(self.select(keep), filtered=(*self.filtered, FilteredPart(self.columns, reasons)))
 
     def with_states(self, states: Sequence[State]) -> Batch:
         """The batch with the states of its devices; `states` may hold others too."""

@@ -21,16 +21,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class FixColumns:
-    """n fixes sorted by (device, time), each (device, time) once. Arrays have shape (n,); NaN is "not sent".
+    """n fixes sorted by (device, time), each (device, time) once in a job. Arrays have shape (n,); NaN is "not sent".
 
     `device` numbers the devices of the batch 0..k-1 in ascending order of their primary keys, `starts` (k,) is the
     first row of each. `times_us` and `received_us` are microseconds since EPOCH, `times_seconds` seconds. `ignition` is
-    1, 0, or -1 for not sent.
+    1, 0, or -1 for not sent. `jobs` are the numbers, in the batch, of the jobs they came with.
     """
 
     device_pks: IntArray
     device: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
+    jobs: npt.NDArray[np.intp]
     times_us: IntArray
     times_seconds: FloatArray
     received_us: IntArray
@@ -53,6 +54,7 @@ class FixColumns:
             pks,
             device.astype(np.intp),
             starts,
+            self.jobs[rows],
             self.times_us[rows],
             self.times_seconds[rows],
             self.received_us[rows],
@@ -67,14 +69,23 @@ class FixColumns:
         )
 
 
-def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Sequence[datetime]) -> FixColumns:
-    """Sorted columns of the fixes; of several with one device and time only the first stays."""
+def to_columns(
+    fixes: Sequence[Fix],
+    device_pks: Sequence[int],
+    received_at: Sequence[datetime],
+    jobs: Sequence[int] | None = None,
+) -> FixColumns:
+    """Sorted columns of the fixes; of several with one device and time only the first of each job stays.
+
+    `jobs` ascends; None: they came with one.
+    """
     pks = np.array(device_pks, dtype=np.int64)
     times_us = _microseconds([fix.fix_time for fix in fixes])
+    job_numbers = np.array(jobs, dtype=np.intp) if jobs else np.zeros(len(fixes), dtype=np.intp)
     order = np.lexsort((times_us, pks))
-    sorted_pks, sorted_times = pks[order], times_us[order]
     first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = (np.diff(sorted_pks) != 0) | (np.diff(sorted_times) != 0)
+    keys = (pks[order], times_us[order], job_numbers[order])
+    first[1:] = np.logical_or.reduce([np.diff(key) != 0 for key in keys])
     order = order[first]
     chosen = [fixes[row] for row in order.tolist()]
     unique_pks, starts, device = np.unique(pks[order], return_index=True, return_inverse=True)
@@ -82,6 +93,7 @@ def to_columns(fixes: Sequence[Fix], device_pks: Sequence[int], received_at: Seq
         device_pks=unique_pks,
         device=device.astype(np.intp),
         starts=starts,
+        jobs=job_numbers[order],
         times_us=times_us[order],
         times_seconds=times_us[order] / 1e6,
         received_us=_received_us(received_at)[order],

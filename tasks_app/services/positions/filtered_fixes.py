@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -43,7 +44,9 @@ def record_filtered(parts: Sequence[FilteredPart]) -> list[tuple[int, int]]:
 
     A fix that was recorded before is not counted again, as long as it is among the newest ones that are kept.
     """
-    rows = [row for part in parts for row in _rows(part)]
+    # Job by job, as each would have been recorded alone: the oldest are forgotten first.
+    numbered = sorted((one for part in parts for one in _rows(part)), key=itemgetter(0))
+    rows = [row for _, row in numbered]
     if not rows:
         return []
     with connection.cursor() as cursor:
@@ -76,13 +79,20 @@ def alarms_of_filtered(
     return found
 
 
-def count_by_reason(parts: Sequence[FilteredPart]) -> dict[str, int]:
-    """How many fixes each filter kept out."""
-    found = Counter(number for part in parts for number in part.reasons[part.reasons != KEEP].tolist())
-    return {REASONS[number].value: count for number, count in sorted(found.items())}
+def count_by_reason(parts: Sequence[FilteredPart]) -> dict[int, dict[str, int]]:
+    """How many fixes of each job each filter kept out; by the job's number, where there are any."""
+    found: Counter[tuple[int, int]] = Counter()
+    for part in parts:
+        out = part.reasons != KEEP
+        found.update(zip(part.columns.jobs[out].tolist(), part.reasons[out].tolist(), strict=True))
+    counts: dict[int, dict[str, int]] = {}
+    for (job, number), count in sorted(found.items()):
+        counts.setdefault(job, {})[REASONS[number].value] = count
+    return counts
 
 
-def _rows(part: FilteredPart) -> Iterator[dict[str, Any]]:
+def _rows(part: FilteredPart) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each filtered fix as a row, with the number of its job."""
     columns = part.columns
     for row in part.rows:
         sent = {
@@ -94,15 +104,18 @@ def _rows(part: FilteredPart) -> Iterator[dict[str, Any]]:
         data: dict[str, Any] = {name: float(value) for name, value in sent.items() if not np.isnan(value)}
         if columns.attributes[row]:
             data["attributes"] = columns.attributes[row]
-        yield {
-            "device_id": int(columns.device_pks[columns.device[row]]),
-            "fix_time": EPOCH + timedelta(microseconds=int(columns.times_us[row])),
-            "reason": REASONS[part.reasons[row]].value,
-            "received_at": EPOCH + timedelta(microseconds=int(columns.received_us[row])),
-            "latitude": float(columns.latitudes[row]),
-            "longitude": float(columns.longitudes[row]),
-            "data": data,
-        }
+        yield (
+            int(columns.jobs[row]),
+            {
+                "device_id": int(columns.device_pks[columns.device[row]]),
+                "fix_time": EPOCH + timedelta(microseconds=int(columns.times_us[row])),
+                "reason": REASONS[part.reasons[row]].value,
+                "received_at": EPOCH + timedelta(microseconds=int(columns.received_us[row])),
+                "latitude": float(columns.latitudes[row]),
+                "longitude": float(columns.longitudes[row]),
+                "data": data,
+            },
+        )
 
 
 def _counts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

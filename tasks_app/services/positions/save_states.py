@@ -21,10 +21,19 @@ from tasks_app.signals import events_recorded
 
 @dataclass(slots=True)
 class Changes:
-    """Events to write, in (device, time) order, and the ends of episodes whose event is written already."""
+    """Events to write, in (device, time) order, and the ends of episodes whose event is written already.
+
+    `jobs` are the numbers of the jobs of which the events came.
+    """
 
     events: list[Event] = field(default_factory=list)
+    jobs: list[int] = field(default_factory=list)
     ended_episodes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+    def add(self, events: Sequence[Event], jobs: Sequence[int]) -> None:
+        """Add events with their jobs."""
+        self.events += events
+        self.jobs += jobs
 
 
 def save_changes(
@@ -34,18 +43,18 @@ def save_changes(
     heard_us: Mapping[int, int],
     *,
     announce: bool,
-) -> int:
-    """Write the changes, and the states of devices something new came of; return how many events that makes.
+) -> list[Event]:
+    """Write the changes, and the states of devices something new came of; return the further events of their return.
 
     `heard_us` is when that was in microseconds since 1970, by primary key; the states of other devices are left alone.
     Without `announce` no event is published and no device counts as seen.
     """
     touched = [state for state in locked.states if state.device_id in heard_us]
-    if announce:
-        changes.events = _seen(touched, heard_us) + changes.events
-    insert_events(changes.events)
+    back = _seen(touched, heard_us) if announce else []
+    events = back + changes.events
+    insert_events(events)
     # An episode that goes on has its event's id only now.
-    episodes = [event for event in changes.events if event.kind == EventKind.OVERSPEED]
+    episodes = [event for event in events if event.kind == EventKind.OVERSPEED]
     begun: dict[tuple[int, datetime | None], int | None] = {
         (one.device_id, one.occurred_at): one.pk for one in episodes
     }
@@ -54,12 +63,12 @@ def save_changes(
     complete_episodes(changes.ended_episodes)
     save_states(touched, locked.settled)
     invalidate_latest_positions(touched)
-    if changes.events and announce:
-        events_recorded.send(sender=Event, events=changes.events)
+    if events and announce:
+        events_recorded.send(sender=Event, events=events)
     fleet_of = {device.pk: device.fleet_id for device in devices}
-    published = changes.events if announce else []
+    published = events if announce else []
     transaction.on_commit(lambda: broadcast.announce(touched, published, fleet_of), robust=True)
-    return len(changes.events)
+    return back
 
 
 def _seen(states: Sequence[State], heard_us: Mapping[int, int]) -> list[Event]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 from django.contrib.auth import get_user_model
@@ -45,23 +45,36 @@ class KnownDevice(msgspec.Struct, frozen=True, gc=False):
     has_filters: bool = False
 
 
-class _Sent(Protocol):
+class _Item(Protocol):
     @property
     def device_id(self) -> str: ...
 
 
-T = TypeVar("T", bound=_Sent)
+T = TypeVar("T", bound=_Item)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Generic[T]):
+    """Items that came with one job, each with its arrival. With `allowed_fleets` the devices of other fleets are unknown."""
+
+    items: Sequence[T]
+    received_at: Sequence[datetime]
+    allowed_fleets: Set[int] | None = None
 
 
 @dataclass(slots=True)
 class Accepted(Generic[T]):
-    """Accepted items with their devices, by primary key ascending; `rejected` by index in the whole batch."""
+    """Accepted items with the numbers of their jobs, and their devices by primary key ascending.
 
-    items: list[T]
-    pks: list[int]
-    received_at: list[datetime]
-    devices: list[KnownDevice]
-    rejected: list[RejectedFix]
+    `rejected[j]` are those of job j, by index in it.
+    """
+
+    items: list[T] = field(default_factory=list)
+    pks: list[int] = field(default_factory=list)
+    received_at: list[datetime] = field(default_factory=list)
+    jobs: list[int] = field(default_factory=list)
+    devices: list[KnownDevice] = field(default_factory=list)
+    rejected: list[list[RejectedFix]] = field(default_factory=list)
 
 
 def operated_fleets(user_id: int) -> set[int]:
@@ -70,25 +83,46 @@ def operated_fleets(user_id: int) -> set[int]:
     return set() if user is None else set(visible_fleets(user, SEND_POSITIONS).values_list("pk", flat=True))
 
 
-def accept(items: Sequence[T], received: Sequence[datetime], allowed_fleets: set[int] | None) -> Accepted[T]:
-    """Find the devices of these items (unique ids). With `allowed_fleets` the devices of others are unknown."""
-    known = _find_devices({item.device_id for item in items})
-    if allowed_fleets is not None:
-        known = {unique_id: device for unique_id, device in known.items() if device.fleet_id in allowed_fleets}
-    active = {unique_id: device.pk for unique_id, device in known.items() if device.is_active}
-    devices = sorted((device for device in known.values() if device.is_active), key=lambda device: device.pk)
-    pks = [active.get(item.device_id) for item in items]
-    if None not in pks:
-        return Accepted(list(items), cast(list[int], pks), list(received), devices, [])
-    accepted: Accepted[T] = Accepted([], [], [], devices, [])
-    for index, (item, pk) in enumerate(zip(items, pks, strict=True)):
-        if pk is None:
-            accepted.rejected.append(_refusal(index, item.device_id, known.get(item.device_id)))
-            continue
-        accepted.items.append(item)
-        accepted.pks.append(pk)
-        accepted.received_at.append(received[index])
+def accept(jobs: Sequence[Sent[T]]) -> Accepted[T]:
+    """Find the devices of the items of these jobs by their unique ids; refuse unknown, forbidden and inactive ones."""
+    known = _find_devices({item.device_id for job in jobs for item in job.items})
+    accepted: Accepted[T] = Accepted()
+    of_fleets: dict[int, dict[str, KnownDevice]] = {}
+    for number, job in enumerate(jobs):
+        # Most jobs of a batch are of one user, whose fleets are one set.
+        key = id(job.allowed_fleets)
+        if key not in of_fleets:
+            of_fleets[key] = {name: one for name, one in known.items() if _is_allowed(one, job.allowed_fleets)}
+        accepted.rejected.append(_accept_one(accepted, number, job, of_fleets[key]))
+    used = set(accepted.pks)
+    accepted.devices = sorted((one for one in known.values() if one.pk in used), key=lambda one: one.pk)
     return accepted
+
+
+def _accept_one(
+    accepted: Accepted[T], number: int, job: Sent[T], known: Mapping[str, KnownDevice]
+) -> list[RejectedFix]:
+    """Add the good items of one job; return the others."""
+    devices = [known.get(item.device_id) for item in job.items]
+    good = [device.pk for device in devices if device is not None and device.is_active]
+    accepted.pks += good
+    accepted.jobs += [number] * len(good)
+    if len(good) == len(devices):
+        accepted.items += job.items
+        accepted.received_at += job.received_at
+        return []
+    rejected = []
+    for index, (item, device, received_at) in enumerate(zip(job.items, devices, job.received_at, strict=True)):
+        if device is None or not device.is_active:
+            rejected.append(_refusal(index, item.device_id, device))
+        else:
+            accepted.items.append(item)
+            accepted.received_at.append(received_at)
+    return rejected
+
+
+def _is_allowed(device: KnownDevice, allowed_fleets: Set[int] | None) -> bool:
+    return allowed_fleets is None or device.fleet_id in allowed_fleets
 
 
 def _find_devices(unique_ids: Iterable[str]) -> dict[str, KnownDevice]:

@@ -26,8 +26,9 @@ def derive_changes(forward: Forward, geofences: dict[int, FleetGeofences]) -> Ch
     drafts = [*crossings.drafts, *overspeeds.drafts, *read_signals(forward)]
     drafts.sort(key=lambda draft: draft.position)
     events = [_event(forward, draft) for draft in drafts]
+    jobs = [int(forward.columns.jobs[forward.rows[draft.position]]) for draft in drafts]
     _advance_states(forward)
-    return Changes(events, overspeeds.ended_episodes)
+    return Changes(events, jobs, overspeeds.ended_episodes)
 
 
 def _event(forward: Forward, draft: EventDraft) -> Event:

@@ -18,7 +18,7 @@ from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, alarm_names, result_text
 from tasks_app.models import Event, EventKind
 from tasks_app.services.positions.save_states import Changes, save_changes
-from tasks_app.services.positions.senders import accept, operated_fleets
+from tasks_app.services.positions.senders import Sent, accept, operated_fleets
 from tasks_app.services.positions.states import State, lock_states
 from tasks_app.services.transactions import run_in_transaction
 
@@ -83,16 +83,18 @@ def record_unlocated_alarms(
     if not unlocated:
         return AlarmsResult()
     received = [received_at] * len(unlocated) if isinstance(received_at, datetime) else list(received_at)
-    allowed_fleets = None if user_id is None else operated_fleets(user_id)
-    return run_in_transaction(lambda: _record(unlocated, received, allowed_fleets))
+    sent = Sent(unlocated, received, None if user_id is None else operated_fleets(user_id))
+    return run_in_transaction(lambda: record_sent_alarms(sent))
 
 
-def _record(
-    unlocated: Sequence[UnlocatedAlarm], received: list[datetime], allowed_fleets: set[int] | None
-) -> AlarmsResult:
-    accepted = accept(unlocated, received, allowed_fleets)
+def record_sent_alarms(sent: Sent[UnlocatedAlarm]) -> AlarmsResult:
+    """Record the events of unlocated alarms inside the caller's transaction."""
+    if not sent.items:
+        return AlarmsResult()
+    accepted = accept([sent])
+    (rejected,) = accepted.rejected
     if not accepted.items:
-        return AlarmsResult(rejected=accepted.rejected)
+        return AlarmsResult(rejected=rejected)
     locked = lock_states(accepted.devices)
     states = {state.device_id: state for state in locked.states}
     located = [
@@ -103,7 +105,8 @@ def _record(
     heard_us: dict[int, int] = {}
     for pk, arrived_at in zip(accepted.pks, accepted.received_at, strict=True):
         heard_us[pk] = max(heard_us.get(pk, 0), round(arrived_at.timestamp() * 1e6))
-    return AlarmsResult(save_changes(changes, locked, accepted.devices, heard_us, announce=True), accepted.rejected)
+    back = save_changes(changes, locked, accepted.devices, heard_us, announce=True)
+    return AlarmsResult(len(changes.events) + len(back), rejected)
 
 
 def _events(located: Sequence[_AlarmOfState]) -> list[Event]:

@@ -23,7 +23,7 @@ from tasks_app.queries.geofences import devices_inside
 from tasks_app.queries.positions import track
 from tasks_app.queries.statistics import cached_statistics
 from tasks_app.services.devices.servicing import mark_done
-from tasks_app.services.positions.store import process_batch
+from tasks_app.services.positions.processing import process_batch
 from tasks_app.signals import events_recorded
 from tasks_app.tasks.device_tasks import (
     calculate_device_statistics,

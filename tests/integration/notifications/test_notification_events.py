@@ -17,7 +17,7 @@ from notifications_app.services.notifications.notifying import notify
 from tasks_app.models import Device, EventKind, Fleet, FleetMembership, MaintenancePlan
 from tasks_app.services.devices.servicing import check_plans
 from tasks_app.services.devices.status import check_offline
-from tasks_app.services.positions.store import process_batch
+from tasks_app.services.positions.processing import process_batch
 from tasks_app.signals import events_recorded
 from tests.support.notifications import make_geofence, make_rule, match_outbox, record_events, stored_notifications
 

@@ -25,7 +25,7 @@ from tasks_app.models import (
     Job,
     MaintenancePlan,
 )
-from tasks_app.services.positions.store import process_batch
+from tasks_app.services.positions.processing import process_batch
 from tests.support.notifications import CIRCLE, make_geofence, make_rule
 
 POSITION = {"timestamp": "2026-11-23T10:00:00Z", "latitude": -23.55, "longitude": -46.63, "speed": 101}

@@ -21,7 +21,8 @@ from tasks_app.models import (
     Position,
 )
 from tasks_app.services.partitions import list_partitions
-from tasks_app.services.positions.store import process_batch, store_fixes
+from tasks_app.services.positions.processing import process_batch
+from tasks_app.services.positions.store import store_fixes
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

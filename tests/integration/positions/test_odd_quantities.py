@@ -14,7 +14,7 @@ from django.utils import timezone
 from tasks_app.models import Device, Position, QuarantinedFix
 from tasks_app.queries.unknown_quantities import unknown_quantities
 from tasks_app.services.intake.buffer import drain_buffer
-from tasks_app.services.positions.store import process_batch
+from tasks_app.services.positions.processing import process_batch
 from tests.support.ingest import (
     OSMAND,
     POSITIONS,

@@ -20,7 +20,7 @@ from tasks_app.services.partitions import (
     list_partitions,
     partition_name,
 )
-from tasks_app.services.positions.store import process_batch
+from tasks_app.services.positions.processing import process_batch
 from tests.support.ingest import position
 from tests.support.threads import in_threads
 

@@ -12,7 +12,8 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, Geofence, Position
 from tasks_app.queries.devices import latest_position
 from tasks_app.services.devices.days import refresh_due_days
-from tasks_app.services.positions.store import process_batch, store_fixes
+from tasks_app.services.positions.processing import process_batch
+from tasks_app.services.positions.store import store_fixes
 from tasks_app.signals import events_recorded
 from tests.support.threads import in_threads
 

@@ -1,0 +1,61 @@
+"""Which jobs of a batch may be stored in one pass, so that it comes to the same as one after the other. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks_app.services.positions.columns import FixColumns
+
+# Of a job, by device number: the times of its first and last fix in microseconds since 1970.
+Spans = Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a device brings along: the time up to which its fixes are late, whether filters compare them, if it is offline."""
+
+    known_us: int = -1
+    compares: bool = False
+    is_offline: bool = False
+
+
+def spans_of(columns: FixColumns, job_count: int) -> list[dict[int, tuple[int, int]]]:
+    """Return the spans of each job, an empty one for a job without fixes."""
+    spans: list[dict[int, tuple[int, int]]] = [{} for _ in range(job_count)]
+    if not len(columns):
+        return spans
+    # Rows are in time order within a device, and stay so.
+    order = np.lexsort((columns.device, columns.jobs))
+    jobs, devices, times_us = columns.jobs[order], columns.device[order], columns.times_us[order]
+    starts = np.flatnonzero(np.append(True, (np.diff(jobs) != 0) | (np.diff(devices) != 0)))
+    lasts = np.append(starts[1:], len(order)) - 1
+    found = (jobs[starts], devices[starts], times_us[starts], times_us[lasts])
+    for job, device, first_us, last_us in zip(*(one.tolist() for one in found), strict=True):
+        spans[job][device] = (first_us, last_us)
+    return spans
+
+
+def pass_end(spans: Sequence[Spans], start: int, standings: Mapping[int, Standing], ending: Container[int]) -> int:
+    """Return the number behind the last job that goes into the pass that begins with job `start`.
+
+    Jobs go together as long as each device's fixes come in the order of time. These do not: the second job of an offline
+    device (being back online is noticed where the first one left it), late fixes that are compared with their stored
+    neighbours (they stand alone), and those behind a job in `ending`, of which more is to be recorded after its fixes.
+    """
+    newest: dict[int, int] = {}
+    for number in range(start, len(spans)):
+        of_job = [(standings[device], newest.get(device), *span) for device, span in spans[number].items()]
+        is_late = any(device.compares and first_us <= device.known_us for device, _, first_us, _ in of_job)
+        crosses = any(
+            before_us is not None and (device.is_offline or first_us <= before_us)
+            for device, before_us, first_us, _ in of_job
+        )
+        if number > start and (is_late or crosses):
+            return number
+        if is_late or number in ending:
+            return number + 1
+        newest |= {device: last_us for device, (_, last_us) in spans[number].items()}
+    return len(spans)

@@ -1,0 +1,69 @@
+"""Batches of positions in the product's JSON, as jobs bring them: parsed, stored, and a result for each job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks_app.ingest.fix import RejectedFix
+from tasks_app.ingest.json_batch import ParsedBatch, parse_batch
+from tasks_app.services.positions.senders import Sent, operated_fleets
+from tasks_app.services.positions.store import SentJob, StoreResult, store_jobs
+from tasks_app.services.positions.unknown_quantities import BATCH, count_unknown
+
+# A job's result has a size limit, and nobody reads more reasons than these.
+MAX_LISTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SentPositions:
+    """Positions as they were sent. With `user_id` only devices this user may operate are accepted."""
+
+    items: list[Any]
+    user_id: int | None = None
+
+
+def process_batch(items: list[Any], *, received_at: datetime, user_id: int | None = None) -> dict[str, Any]:
+    """Store a batch of positions in the product's JSON; one bad position never costs a good one.
+
+    With `user_id` only devices this user may operate are accepted, others are unknown to them. Returns `{"received",
+    "stored", "duplicates", "filtered": {reason: count}, "without_place" (alarms), "unknown_quantities": {quantity: count},
+    "rejected_count", "rejected": [{"index", "code", "detail"}] (the first 500), "events"}`.
+    """
+    return process_batches([SentPositions(items, user_id)], received_at=received_at)[0]
+
+
+def process_batches(batches: Sequence[SentPositions], *, received_at: datetime) -> list[dict[str, Any]]:
+    """Store several batches as `process_batch` stores one after the other, in one transaction; return their results."""
+    parsed = [parse_batch(batch.items, now=received_at) for batch in batches]
+    user_ids = {batch.user_id for batch in batches} - {None}
+    fleets = {user_id: operated_fleets(user_id) for user_id in user_ids}
+    jobs = [
+        SentJob(
+            Sent(one.fixes, [received_at] * len(one.fixes), allowed),
+            Sent(list(one.unlocated.values()), [received_at] * len(one.unlocated), allowed),
+        )
+        for one, allowed in zip(parsed, (fleets.get(batch.user_id) for batch in batches), strict=True)
+    ]
+    results = store_jobs(jobs)
+    return [_summary(batch.items, *both) for batch, *both in zip(batches, parsed, results, strict=True)]
+
+
+def _summary(items: list[Any], parsed: ParsedBatch, result: StoreResult) -> dict[str, Any]:
+    refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
+    unlocated_indexes = list(parsed.unlocated)
+    refused += [RejectedFix(unlocated_indexes[r.index], r.code, r.detail) for r in result.rejected_alarms]
+    rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
+    return {
+        "received": len(items),
+        "stored": result.stored,
+        "duplicates": result.duplicates,
+        "filtered": result.filtered,
+        "without_place": len(parsed.unlocated) - len(result.rejected_alarms),
+        "unknown_quantities": count_unknown(parsed.fixes, BATCH),
+        "rejected_count": len(rejected),
+        "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
+        "events": result.events,
+    }
