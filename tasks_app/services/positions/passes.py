@@ -15,7 +15,7 @@ Spans = Mapping[int, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a device brings along: the time up to which its fixes are late, whether filters compare them, if it is offline."""
+    """A device before a pass: the time up to which its fixes are late, whether filters compare them, whether it is offline."""
 
     known_us: int = -1
     compares: bool = False

@@ -38,26 +38,26 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
 def process_batches(batches: Sequence[SentPositions], *, received_at: datetime) -> list[dict[str, Any]]:
     """Store several batches as `process_batch` stores one after the other, in one transaction; return their results."""
     parsed = [parse_batch(batch.items, now=received_at) for batch in batches]
-    user_ids = {batch.user_id for batch in batches} - {None}
-    fleets = {user_id: operated_fleets(user_id) for user_id in user_ids}
+    user_ids = {batch.user_id for batch in batches}
+    fleets = {user_id: None if user_id is None else operated_fleets(user_id) for user_id in user_ids}
     jobs = [
         SentJob(
             Sent(one.fixes, [received_at] * len(one.fixes), allowed),
             Sent(list(one.unlocated.values()), [received_at] * len(one.unlocated), allowed),
         )
-        for one, allowed in zip(parsed, (fleets.get(batch.user_id) for batch in batches), strict=True)
+        for one, allowed in zip(parsed, (fleets[batch.user_id] for batch in batches), strict=True)
     ]
     results = store_jobs(jobs)
-    return [_summary(batch.items, *both) for batch, *both in zip(batches, parsed, results, strict=True)]
+    return [_summary(one, result) for one, result in zip(parsed, results, strict=True)]
 
 
-def _summary(items: list[Any], parsed: ParsedBatch, result: StoreResult) -> dict[str, Any]:
+def _summary(parsed: ParsedBatch, result: StoreResult) -> dict[str, Any]:
     refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
     unlocated_indexes = list(parsed.unlocated)
     refused += [RejectedFix(unlocated_indexes[r.index], r.code, r.detail) for r in result.rejected_alarms]
     rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
     return {
-        "received": len(items),
+        "received": len(parsed.fixes) + len(parsed.unlocated) + len(parsed.rejected),
         "stored": result.stored,
         "duplicates": result.duplicates,
         "filtered": result.filtered,

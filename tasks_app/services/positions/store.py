@@ -133,7 +133,7 @@ def _passes(
 
 
 def _standings(batch: Batch, states: Mapping[int, State]) -> dict[int, Standing]:
-    """What each device of the batch brings along, by number."""
+    """Return how each device of the batch stands, by number."""
     standings = {}
     for number, (device, rules) in enumerate(zip(batch.devices, batch.filters, strict=True)):
         state = states[device.pk]
