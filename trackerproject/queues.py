@@ -36,14 +36,12 @@ def _queue(*, workers: int, timeout: int, attempts: int, backoff: int, backoff_c
 
 
 def declared_tasks(queues: Sequence[str], env: environ.Env) -> dict[str, dict[str, Any]]:
-    """Return TASKS: tasks that apps declare with django.tasks run on these queues, those that name none on "default"."""
+    """Return TASKS: tasks that apps declare with django.tasks run on these queues, by name or by a queue alias."""
+    aliases = {"default": "reports", **env.dict("DJANGO_TASKS_QUEUES", default={})}
     return {
         "default": {
             "BACKEND": "tasks_app.engine.django_tasks.EngineBackend",
-            "QUEUES": ["default", *queues],
-            "OPTIONS": {
-                "QUEUE_ALIASES": {"default": env.str("DJANGO_TASKS_QUEUE", default="reports")},
-                "MODULES": env.list("DJANGO_TASKS_MODULES", default=[]),
-            },
+            "QUEUES": [*aliases, *queues],
+            "OPTIONS": {"QUEUE_ALIASES": aliases, "MODULES": env.list("DJANGO_TASKS_MODULES", default=[])},
         }
     }

@@ -7,6 +7,7 @@ import shutil
 import signal
 from datetime import UTC, datetime, timedelta
 
+import environ
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.checks import run_checks
@@ -30,6 +31,7 @@ from tasks_app.engine.errors import JobTimeout, UnserialisableResult
 from tasks_app.engine.testing import inline_jobs
 from tests.support.signals import recorded_signals
 from tests.support.third_party import tasks as third_party
+from trackerproject.queues import declared_tasks
 
 MODULE = "tests.support.third_party.tasks"
 
@@ -428,3 +430,18 @@ def test_django_qs_async_task_takes_declared_tasks_with_its_own_options():
         with pytest.raises(NotOffered):
             async_task(f"{MODULE}.add", 1, cluster="positions")
     assert jobs.finished[0].result == 3
+
+
+def test_the_environment_adds_queue_aliases_and_modules(monkeypatch):
+    assert declared_tasks(["reports"], environ.Env())["default"]["OPTIONS"] == {
+        "QUEUE_ALIASES": {"default": "reports"},
+        "MODULES": [],
+    }
+    monkeypatch.setenv("DJANGO_TASKS_QUEUES", "default=cleanup,emails=notifications")
+    monkeypatch.setenv("DJANGO_TASKS_MODULES", "one.jobs,two.jobs")
+    changed = declared_tasks(["reports"], environ.Env())["default"]
+    assert changed["QUEUES"] == ["default", "emails", "reports"]
+    assert changed["OPTIONS"] == {
+        "QUEUE_ALIASES": {"default": "cleanup", "emails": "notifications"},
+        "MODULES": ["one.jobs", "two.jobs"],
+    }
