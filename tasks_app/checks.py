@@ -8,8 +8,10 @@ import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.ingest.message import KPH_PER
+from tasks_app.redis_url import sentinel_address
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
 MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds"}
@@ -79,17 +81,21 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_redis(**_: Any) -> list[CheckMessage]:
-    """W003: a Redis that may throw jobs away. Runs with `manage.py check --database default`, and before `migrate`."""
+    """W003: a Redis that may throw jobs away. W008: a master that accepts jobs while it is cut off from its replicas.
+
+    Runs with `manage.py check --database default`, and before `migrate`.
+    """
     try:
-        policy = client().config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+        found = {**client().config_get("maxmemory-policy"), **client().config_get("min-replicas-to-write")}
     except redis.RedisError:
         return []
-    if policy == "noeviction":
-        return []
-    return [
-        Warning(
-            f"Redis may evict jobs: its maxmemory-policy is {policy}.",
-            hint="Set maxmemory-policy noeviction on the server of the queues.",
-            id="tasks_app.W003",
-        )
-    ]
+    warnings: list[CheckMessage] = []
+    if (policy := found.get("maxmemory-policy", "noeviction")) != "noeviction":
+        text = f"Redis may evict jobs: its maxmemory-policy is {policy}."
+        hint = "Set maxmemory-policy noeviction on the server of the queues."
+        warnings.append(Warning(text, hint=hint, id="tasks_app.W003"))
+    if sentinel_address(engine_config().redis_url) and found.get("min-replicas-to-write") == "0":
+        text = "A Redis master that is cut off goes on accepting jobs, which are lost when another one takes over."
+        hint = "Set min-replicas-to-write 1 on the servers of the queues, of which there should be three (docs/production.md)."
+        warnings.append(Warning(text, hint=hint, id="tasks_app.W008"))
+    return warnings

@@ -15,6 +15,7 @@ from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
 from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks
+from trackerproject.redis_servers import caches, channel_layers
 from trackerproject.rest import REST
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
@@ -135,14 +136,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The cache shares the server with the queues under its own prefix; nothing calls cache.clear(): it flushes the server.
 CACHE_KEY_PREFIX = env.str("CACHE_KEY_PREFIX", default="tracker-cache")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": CACHE_KEY_PREFIX,
-        "OPTIONS": {"serializer": "tasks_app.utils.cache.JSONSerializer"},
-    }
-}
+CACHES = caches(REDIS_URL, CACHE_KEY_PREFIX)
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE_SECONDS", default=14 * 24 * 3600)
 
 # --- Task engine ------------------------------------------------------------------------------------------------------
@@ -245,16 +239,7 @@ REPORT_MAX_ATTACHMENT_BYTES = env.int("REPORT_MAX_ATTACHMENT_BYTES", default=10 
 
 # --- Live (WebSocket) -------------------------------------------------------------------------------------------------
 
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        # services/broadcast.py publishes on the channels of this layer's groups.
-        "CONFIG": {
-            "hosts": [{"address": REDIS_URL, "socket_connect_timeout": 2}],
-            "prefix": f"{Q_CLUSTER['name']}:live:",
-        },
-    }
-}
+CHANNEL_LAYERS = channel_layers(REDIS_URL, f"{Q_CLUSTER['name']}:live:")
 LIVE_MAX_CONNECTIONS_PER_USER = env.int("LIVE_MAX_CONNECTIONS_PER_USER", default=20)
 LIVE_AUTHENTICATE_SECONDS = env.float("LIVE_AUTHENTICATE_SECONDS", default=10.0)
 # Connections of users who logged out or lost a fleet end at once, or after this time if the change was not announced.

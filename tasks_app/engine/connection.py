@@ -1,4 +1,7 @@
-"""Redis clients of the engine. One for callers (fails fast), one for the worker processes (waits out a restart)."""
+"""Redis clients of the engine. One for callers (fails fast), one for the worker processes (waits out a restart).
+
+Behind Sentinel, every new connection asks the Sentinels for the master; one that answers that it is a replica now is closed.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,26 @@ from typing import Any, TypeAlias
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.kept_connection import CallerClient
+from tasks_app.redis_url import SentinelAddress, sentinel_address
 
 # redis-py types every answer as bytes or str; our clients decode nothing, so answers are bytes and the stubs are in the way.
 RedisClient: TypeAlias = Any
 
 # XREADGROUP blocks at most this long; the socket must wait longer than that.
 BLOCK_MS = 1000
+# A Sentinel that does not answer for so long is passed over; a caller has two seconds in all.
+SENTINEL_TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
 @lru_cache(maxsize=4)
 def _client_of_process(pid: int) -> RedisClient:
-    return CallerClient.from_url(
+    return open_client(
         engine_config().redis_url,
+        kind=CallerClient,
         # A server that does not answer for so long is frozen, and the request that waits for it must end.
         socket_timeout=2,
         socket_connect_timeout=2,
@@ -40,10 +48,49 @@ def client() -> RedisClient:
 
 def worker_client() -> RedisClient:
     """Return a new client for a process of a cluster; it never retries, so that a lost XREADGROUP reply is noticed."""
-    return redis.Redis.from_url(
+    return open_client(
         engine_config().redis_url,
         socket_timeout=BLOCK_MS / 1000 + 4,
         socket_connect_timeout=2,
         retry=Retry(NoBackoff(), 0),
-        single_connection_client=False,
     )
+
+
+def open_client(url: str, *, kind: type[redis.Redis] = redis.Redis, **options: Any) -> RedisClient:
+    """Return a new client of the Redis at `url`, also of a master behind Sentinel; `options` are redis-py's of connections.
+
+    Raises ValueError for a URL that cannot be read.
+    """
+    address = sentinel_address(url)
+    if address is None:
+        return kind.from_url(url, **options)
+    return kind.from_pool(sentinel_pool(address, **options))
+
+
+def sentinel_pool(address: SentinelAddress, **options: Any) -> SentinelConnectionPool:
+    """Return a pool of connections to the master at this address."""
+    of_sentinels = {**address.sentinel_options, **SENTINEL_TIMEOUTS}
+    sentinels = Sentinel(address.sentinels, sentinel_kwargs=of_sentinels)
+    options = {**address.master_options, **options}
+    connection_class = MasterTlsConnection if options.pop("ssl", False) else MasterConnection
+    return SentinelConnectionPool(address.master_name, sentinels, connection_class=connection_class, **options)
+
+
+class _ClosedOnError:
+    """Part of a connection that is closed after an error of reading.
+
+    redis-py's keeps one whose answer was not read in time (#4292): the pool would send the next command to the same frozen
+    server, or take the late answer for that of the next command.
+    """
+
+    def read_response(self, disable_decoding: bool = False, *, disconnect_on_error: bool = True, **more: Any) -> Any:
+        parent: Any = super()
+        return parent.read_response(disable_decoding, disconnect_on_error=disconnect_on_error, **more)
+
+
+class MasterConnection(_ClosedOnError, SentinelManagedConnection):
+    """A connection to the master that the Sentinels name when it is opened."""
+
+
+class MasterTlsConnection(_ClosedOnError, SentinelManagedSSLConnection):
+    """The same with TLS."""

@@ -10,8 +10,9 @@ import msgspec
 import redis
 from django.core.cache import cache
 
-from tasks_app.engine.connection import client
+from tasks_app.engine.connection import client, sentinel_pool
 from tasks_app.redis_scripts import script
+from tasks_app.redis_url import sentinel_address
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,17 @@ class JSONSerializer:
 
     def loads(self, data: bytes) -> Any:
         return msgspec.json.decode(data)
+
+
+class SentinelPool:
+    """Maker of the connections of Django's Redis cache backend behind Sentinel."""
+
+    @staticmethod
+    def from_url(url: str, **options: Any) -> Any:
+        """Return the pool for a URL of Sentinel."""
+        address = sentinel_address(url)
+        assert address is not None
+        return sentinel_pool(address, **options)
 
 
 def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds: int) -> None:

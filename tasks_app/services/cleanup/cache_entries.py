@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
+from tasks_app.engine.connection import open_client
 from tasks_app.services.cleanup.runs import InvalidLimit, Run, run_exclusively
 
 MAX_HOURS = 87_600
@@ -52,7 +53,7 @@ def _remove(match: str, idle_seconds: float, run: Run) -> int:
     """How many keys were looked at."""
     scanned = 0
     run.add("cache", 0)
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
+    with open_client(settings.REDIS_URL) as client:
         for keys in _scan(client, match):
             if not run.has_time():
                 break

@@ -1,0 +1,65 @@
+"""URLs of Redis behind Sentinel."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks_app.engine.connection import MasterConnection, MasterTlsConnection, sentinel_pool
+from tasks_app.redis_url import sentinel_address
+from trackerproject.redis_servers import caches, channel_layers
+
+WHOLE = "redis+sentinel://tracker:p%40ss@one:26380,[::1],three/fleet/2?sentinel_username=s&sentinel_password=x+y"
+
+
+@pytest.mark.parametrize("url", ["redis://one:6379/0", "rediss://one", "unix:///run/redis.sock?db=0"])
+def test_other_urls_are_left_to_redis_py(url):
+    assert sentinel_address(url) is None
+    assert caches(url, "c")["default"]["LOCATION"] == [url]
+    assert channel_layers(url, "p:")["default"]["CONFIG"]["hosts"] == [{"address": url, "socket_connect_timeout": 2}]
+
+
+def test_it_names_sentinels_the_master_and_how_to_log_in():
+    address = sentinel_address(WHOLE)
+    assert address.sentinels == (("one", 26380), ("::1", 26379), ("three", 26379))
+    assert address.master_name == "fleet"
+    assert address.master_options == {"username": "tracker", "password": "p@ss", "db": 2}
+    assert address.sentinel_options == {"username": "s", "password": "x y"}
+
+
+def test_most_of_it_may_be_left_out():
+    address = sentinel_address("redis+sentinel://one/fleet")
+    assert address.master_options == {"username": None, "password": None, "db": 0}
+    assert sentinel_address("redis+sentinel://:secret@one/fleet").master_options["password"] == "secret"
+
+
+def test_tls_is_spoken_with_both():
+    address = sentinel_address("rediss+sentinel://one/fleet?ssl_ca_certs=/etc/ca.pem&ssl_check_hostname=0")
+    expected = {"ssl": True, "ssl_ca_certs": "/etc/ca.pem", "ssl_check_hostname": False}
+    assert address.sentinel_options == expected
+    assert address.master_options == {"username": None, "password": None, "db": 0, **expected}
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("redis", MasterConnection), ("rediss", MasterTlsConnection)])
+def test_connections_are_of_the_kind_that_is_closed_after_an_error(scheme, kind):
+    pool = sentinel_pool(sentinel_address(f"{scheme}+sentinel://one/fleet"), socket_timeout=2)
+    assert type(pool.make_connection()) is kind
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis+sentinel://u:secret@one:26379", "names no master"),
+        ("redis+sentinel://u:secret@one:26379//0", "names no master"),
+        ("redis+sentinel://u:secret@/fleet", "without a host"),
+        ("redis+sentinel://u:secret@one,,two/fleet", "without a host"),
+        ("redis+sentinel://u:secret@one/fleet/x", "no number of a database"),
+        ("redis+sentinel://u:secret@one:99999/fleet", "Port out of range"),
+        ("redis+sentinel://u:secret@one/fleet?socket_timeout=3", "'socket_timeout' is not an option"),
+        ("redis+sentinel://u:secret@one/fleet?ssl_ca_certs=/x", "needs rediss"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_the_start_without_the_password(url, reason):
+    with pytest.raises(ImproperlyConfigured, match=reason) as refused:
+        caches(url, "c")
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,50 @@
+"""The parts of the settings that name a Redis: Django's cache and Channels' layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks_app.redis_url import SentinelAddress, sentinel_address
+
+
+def caches(url: str, key_prefix: str) -> dict[str, Any]:
+    """Return Django's CACHES. Raises ImproperlyConfigured for a URL that cannot be read."""
+    options = {"serializer": "tasks_app.utils.cache.JSONSerializer"}
+    if _address(url):
+        options["pool_class"] = "tasks_app.utils.cache.SentinelPool"
+    return {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": [url],  # a list: Django splits a text at its commas
+            "KEY_PREFIX": key_prefix,
+            "OPTIONS": options,
+        }
+    }
+
+
+def channel_layers(url: str, prefix: str) -> dict[str, Any]:
+    """Return Channels' CHANNEL_LAYERS. Raises ImproperlyConfigured for a URL that cannot be read."""
+    # services/broadcast.py publishes on the channels of this layer's groups.
+    config = {"hosts": [{**_host(url), "socket_connect_timeout": 2}], "prefix": prefix}
+    return {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": config}}
+
+
+def _host(url: str) -> dict[str, Any]:
+    address = _address(url)
+    if address is None:
+        return {"address": url}
+    return {
+        "master_name": address.master_name,
+        "sentinels": list(address.sentinels),
+        "sentinel_kwargs": {**address.sentinel_options, "socket_timeout": 1, "socket_connect_timeout": 1},
+        **address.master_options,
+    }
+
+
+def _address(url: str) -> SentinelAddress | None:
+    try:
+        return sentinel_address(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"REDIS_URL cannot be read. {error}") from error
