@@ -83,9 +83,9 @@ class _ClosedOnError:
     server, or take the late answer for that of the next command.
     """
 
-    def read_response(self, disable_decoding: bool = False, *, disconnect_on_error: bool = True, **more: Any) -> Any:
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
         parent: Any = super()
-        return parent.read_response(disable_decoding, disconnect_on_error=disconnect_on_error, **more)
+        return parent.read_response(*arguments, **{"disconnect_on_error": True, **options})
 
 
 class MasterConnection(_ClosedOnError, SentinelManagedConnection):

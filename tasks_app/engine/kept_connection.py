@@ -31,8 +31,9 @@ class CallerClient(redis.Redis):
         """Run a script by its hash; on a connection that broke it is sent again as redis-py sends it, with its retries."""
         command = ("EVALSHA", sha, numkeys, *keys_and_args)
         connection, self._kept.connection = self._kept.connection, None
-        if connection is None or connection.pid != os.getpid():
-            pool = self.connection_pool
+        pool = self.connection_pool
+        # Behind Sentinel the pool disowns connections to a master that it knows to be replaced.
+        if connection is None or connection.pid != os.getpid() or not pool.owns_connection(connection):
             connection = pool.connection_class(**pool.connection_kwargs)
             connection.connect()
         try:

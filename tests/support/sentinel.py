@@ -154,7 +154,7 @@ class Installation:
 
 
 def sentinel_view(sentinel: Process) -> dict:
-    """What a Sentinel knows of the master; nothing while it does not answer."""
+    """The state of the master as a Sentinel sees it; empty while it does not answer."""
     with suppress(redis.RedisError), sentinel.client() as client:
         return client.sentinel_masters().get(MASTER_NAME, {})
     return {}
