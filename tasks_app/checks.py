@@ -14,7 +14,7 @@ from tasks_app.ingest.message import KPH_PER
 from tasks_app.redis_url import sentinel_address
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
-MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds"}
+MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds", "lanes"}
 MIN_TOKEN_CHARACTERS = 20
 HINTS = {
     "retry": "A job is given back when its worker dies, never because of its age: there is nothing to set.",

@@ -12,13 +12,18 @@ import environ
 TASKS_APPS = [] if django.VERSION >= (6, 0) else ["django_tasks"]
 
 
-def alt_clusters(*, positions: int, reports: int, cleanup: int, notifications: int) -> dict[str, dict[str, Any]]:
+def alt_clusters(
+    *, positions: int, reports: int, cleanup: int, notifications: int, position_lanes: int
+) -> dict[str, dict[str, Any]]:
     """Q_CLUSTER["ALT_CLUSTERS"] with so many workers each. `timeout` in seconds; `attempts` and `backoff_*` are ours (the
     retry policy of a queue, which a task may override)."""
     return {
         # One worker keeps batches in the order in which they were accepted; two may store a device's later batch
         # first, whose earlier fixes then count as late (stored, but no event): see docs/adr/0003.
-        "positions": _queue(workers=positions, timeout=60, attempts=5, backoff=1, backoff_cap=60),
+        "positions": {
+            **_queue(workers=positions, timeout=60, attempts=5, backoff=1, backoff_cap=60),
+            "lanes": position_lanes,
+        },
         "reports": _queue(workers=reports, timeout=900, attempts=2, backoff=30, backoff_cap=30),
         "cleanup": _queue(workers=cleanup, timeout=3600, attempts=2, backoff=60, backoff_cap=60),
         "notifications": _queue(workers=notifications, timeout=60, attempts=8, backoff=5, backoff_cap=3600),

@@ -156,6 +156,7 @@ Q_CLUSTER: dict[str, Any] = {
         reports=env.int("REPORTS_WORKERS", default=1),
         cleanup=env.int("CLEANUP_WORKERS", default=1),
         notifications=env.int("NOTIFICATIONS_WORKERS", default=1),
+        position_lanes=env.int("POSITIONS_LANES", default=16),
     ),
 }
 TASK_ENGINE = {

@@ -27,6 +27,7 @@ from tasks_app.engine import (
     InvalidArguments,
     PayloadTooLarge,
     QueueFull,
+    QueueLanesChanged,
     QueueUnavailable,
     TaskNotPermitted,
     UnknownTask,
@@ -51,6 +52,7 @@ ENGINE_STATUS: dict[type[EngineError], int] = {
     InvalidArguments: status.HTTP_400_BAD_REQUEST,
     PayloadTooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     QueueFull: status.HTTP_503_SERVICE_UNAVAILABLE,
+    QueueLanesChanged: status.HTTP_503_SERVICE_UNAVAILABLE,
     QueueUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 

@@ -96,7 +96,9 @@ def enqueue_package(package: dict[str, Any]) -> UUID:
     check_options(package, task)
     call = task.arguments.check(package["args"], package["kwargs"])
     calls = [(UUID(package["id"]), call)]
-    return current_backend().enqueue(task.queue, task.name, calls, package_options(package))[0]
+    lane_key = task.lane_key(package["args"], package["kwargs"])
+    options = msgspec.structs.replace(package_options(package), lane_keys=(lane_key,) if lane_key else ())
+    return current_backend().enqueue(task.queue, task.name, calls, options)[0]
 
 
 def task_of(function: Any) -> Task[Any, Any]:

@@ -9,6 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+# A worker looks at each lane's lease once a second, and a look at a job reads every lane.
+MAX_LANES = 256
+
 
 @dataclass(frozen=True, slots=True)
 class QueueConfig:
@@ -20,6 +23,8 @@ class QueueConfig:
     max_attempts: int
     backoff_seconds: float
     backoff_cap_seconds: float
+    # Ordered sub-queues for the jobs of tasks with a lane key; 0: none.
+    lanes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,14 @@ def _queue_config(name: str, options: dict[str, Any], defaults: dict[str, Any]) 
         max_attempts=int(merged.get("attempts", 3)),
         backoff_seconds=float(merged.get("backoff_seconds", 1)),
         backoff_cap_seconds=float(merged.get("backoff_cap_seconds", 3600)),
+        lanes=_lane_count(name, options.get("lanes", 0)),
     )
+
+
+def _lane_count(queue: str, lanes: Any) -> int:
+    if isinstance(lanes, bool) or not isinstance(lanes, int) or not 0 <= lanes <= MAX_LANES:
+        raise ImproperlyConfigured(f"Queue {queue!r} has lanes={lanes!r}: a number from 0 to {MAX_LANES} is meant.")
+    return lanes
 
 
 @lru_cache(maxsize=1)

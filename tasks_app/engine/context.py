@@ -31,6 +31,7 @@ class CurrentJob:
         is_cancelled: Callable[[], bool] | None = None,
         log_lines: list[str] | None = None,
         claim: ClaimedAttempt | None = None,
+        hold_lane: Callable[[], None] | None = None,
     ) -> None:
         self._job_id = job_id
         self.queue = queue
@@ -41,6 +42,7 @@ class CurrentJob:
         self.claim = claim
         self._report_progress = report_progress
         self._is_cancelled = is_cancelled
+        self._hold_lane = hold_lane
         self._reported_at = 0.0
 
     @property
@@ -72,6 +74,14 @@ class CurrentJob:
         """Call at every chunk of work. Raises JobCancelled once cancellation of this job was requested."""
         if self.is_cancelled:
             raise JobCancelled("Cancelled while running.")
+
+    def hold_lane(self) -> None:
+        """Call first in a transaction whose order matters: until its end no other worker runs jobs of this job's lane.
+
+        Raises LaneLost if another one does already, because this one was taken for dead. Harmless for a job in no lane.
+        """
+        if self._hold_lane:
+            self._hold_lane()
 
 
 _current: ContextVar[CurrentJob | None] = ContextVar("current_job", default=None)

@@ -14,12 +14,20 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.errors import InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable
+from tasks_app.engine.errors import (
+    InvalidArguments,
+    PayloadTooLarge,
+    QueueFull,
+    QueueLanesChanged,
+    QueueUnavailable,
+)
 from tasks_app.engine.flows import Flow
 from tasks_app.engine.groups.redis_groups import Groups, RedisGroups
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
+from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.payload import Envelope, Payload
-from tasks_app.engine.scripts import run_script
+from tasks_app.engine.scripts import Call, run_script, run_scripts
+from tasks_app.engine.streams import ring_call
 
 # A unique key lapses after this time, should its job be lost without a trace.
 UNIQUE_TTL_MS = 24 * 3600 * 1000
@@ -43,6 +51,8 @@ class JobOptions(msgspec.Struct, frozen=True):
     schedule_id: int | None = None
     retry_of: UUID | None = None
     priority: str = "normal"
+    # One per job, "" for none. Jobs of one key run in the order in which they were accepted.
+    lane_keys: Sequence[str] = ()
     # Time limit of these jobs, where it is not that of their task.
     timeout_seconds: float | None = None
     flow: Flow | None = None
@@ -56,6 +66,8 @@ class JobOptions(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.priority not in PRIORITIES:
             raise InvalidArguments(f"Unknown priority {self.priority!r}: high, normal and low are known.")
+        if self.lane_keys and self.priority != "normal" and any(self.lane_keys):
+            raise InvalidArguments("Jobs of a lane run in the order in which they came, which a priority would break.")
         if self.timeout_seconds is not None and not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
             raise InvalidArguments(f"A time limit is more than 0 and at most {MAX_TIMEOUT_SECONDS} seconds.")
 
@@ -95,53 +107,96 @@ class RedisBackend:
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
         config = engine_config()
-        keys, script_keys = _keys(config.prefix, config.queue(queue).name)
+        lanes = config.queue(queue).lanes
         now_ms = options.created_ms or time.time_ns() // 1_000_000
-        uniques = [keys.unique(key) if key else "" for key in options.unique_keys or [""] * len(calls)]
-        common = [
-            keys.job_prefix,
-            task_name,
-            now_ms,
-            options.due_ms(now_ms),
-            NO_LIMIT if options.is_accepted else config.max_queue_depth,
-            options.requested_by_id or "",
-            options.priority,
-            UNIQUE_TTL_MS,
-        ]
         envelope = options.envelope(queue, task_name, now_ms)
         members = options.member_indexes or [None] * len(calls)
-        sealed = [
-            (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member), unique)
-            for (job_id, call), unique, member in zip(calls, uniques, members, strict=True)
+        messages = [
+            (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member))
+            for (job_id, call), member in zip(calls, members, strict=True)
         ]
         made = [job_id for job_id, _ in calls]
-        written = 0
-        for chunk in batched(sealed):
-            for place, holder in _write(queue, script_keys, common, chunk):
-                made[written + place] = holder
-            written += len(chunk)
+        for lane, places in _places(options, len(calls), lanes).items():
+            keys, script = _script_of(queue, lane, task_name, now_ms, options)
+            uniques = options.unique_keys
+            sealed = [
+                (*messages[place], keys.unique(uniques[place]) if uniques and uniques[place] else "")
+                for place in places
+            ]
+            written = 0
+            for chunk in batched(sealed):
+                for place, holder in _write(keys, script, chunk):
+                    made[places[written + place]] = holder
+                written += len(chunk)
         return made
 
 
-@lru_cache(maxsize=32)
-def _keys(prefix: str, queue: str) -> tuple[QueueKeys, tuple[str, ...]]:
-    keys = QueueKeys(prefix, queue)
-    return keys, (*keys.streams, keys.delayed)
+def _places(options: JobOptions, count: int, lanes: int) -> dict[int | None, Sequence[int]]:
+    """Return the jobs, by their place among all, of each lane; under None those in no lane."""
+    if not lanes or not options.lane_keys:
+        return {None: range(count)}
+    places: dict[int | None, list[int]] = {}
+    for place, key in enumerate(options.lane_keys):
+        places.setdefault(lane_number(key, lanes) if key else None, []).append(place)
+    return dict(places)
 
 
-def _write(queue: str, keys: Sequence[str], common: list[Any], chunk: Sequence[Sealed]) -> list[tuple[int, UUID]]:
+def _script_of(
+    queue: str, lane: int | None, task_name: str, now_ms: int, options: JobOptions
+) -> tuple[QueueKeys, Call]:
+    """Return the keys of the jobs, and the call of the script that makes them, with the arguments they have in common."""
+    config = engine_config()
+    keys, script_keys = _keys(config.prefix, queue, lane)
+    by = options.requested_by_id or ""
+    common = [keys.job_prefix, task_name, now_ms, options.due_ms(now_ms)]
+    if lane is None:
+        depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
+        return keys, ("enqueue", script_keys, [*common, depth, by, options.priority, UNIQUE_TTL_MS])
+    lanes = config.queue(queue).lanes
+    depth = NO_LIMIT if options.is_accepted else max(1, config.max_queue_depth // lanes)
+    return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes])
+
+
+@lru_cache(maxsize=1024)
+def _keys(prefix: str, queue: str, lane: int | None) -> tuple[QueueKeys, tuple[str, ...]]:
+    keys = QueueKeys(prefix, queue, lane)
+    return keys, tuple(keys.lane_keys) if lane is not None else (*keys.streams, keys.delayed)
+
+
+def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple[int, UUID]]:
     """Make the jobs; return the place and the holder's id of each whose unique key is taken."""
+    name, script_keys, common = script
     arguments = list(common)
     for one in chunk:
         arguments += one
+    others = _run(keys, (name, script_keys, arguments))
+    if others and others[0][1] == b"lanes":
+        _open_lanes(keys.queue)
+        others = _run(keys, (name, script_keys, arguments))
+    for _, outcome, depth in others:
+        if outcome == b"lanes":
+            raise QueueLanesChanged(f"The number of lanes of queue {keys.queue!r} is being changed: try again soon.")
+        if outcome == b"full":
+            where = f"Queue {keys.queue!r}" if keys.lane is None else f"Lane {keys.lane} of queue {keys.queue!r}"
+            raise QueueFull(f"{where} holds {depth} jobs, which is its limit.")
+    return [(place, UUID(holder.decode())) for place, _, holder in others]
+
+
+def _run(keys: QueueKeys, call: Call) -> Any:
+    """Run the script, and wake the workers of a queue with lanes."""
     try:
-        others = run_script(client(), "enqueue", keys, arguments)
+        if engine_config().queue(keys.queue).lanes:
+            return run_scripts(client(), [call, ring_call(keys)])[0]
+        return run_script(client(), *call)
     except redis.RedisError as error:
         raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
-    for _, outcome, depth in others:
-        if outcome == b"full":
-            raise QueueFull(f"Queue {queue!r} holds {depth} jobs, which is its limit.")
-    return [(place, UUID(holder.decode())) for place, _, holder in others]
+
+
+def _open_lanes(queue: str) -> None:
+    try:
+        open_new_lanes(queue, client())
+    except redis.RedisError as error:
+        raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
 
 
 def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, member_index: int | None) -> bytes:

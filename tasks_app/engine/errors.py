@@ -77,6 +77,12 @@ class QueueUnavailable(EngineError):
     code = "queue_unavailable"
 
 
+class QueueLanesChanged(QueueUnavailable):
+    """The queue has another number of lanes than the settings of this process say: nothing was enqueued."""
+
+    code = "queue_lanes_changed"
+
+
 class BadPayload(EngineError):
     """A message that was not written by us, was changed on the way, or belongs to another queue or job."""
 
@@ -125,6 +131,10 @@ class JobInterrupted(BaseException):
 
 class JobCancelled(JobInterrupted):
     """Cancellation of this job was requested."""
+
+
+class LaneLost(JobInterrupted):
+    """Another worker holds the lane of this job: the attempt ends, and counts for nothing. The other one runs the job."""
 
 
 class JobTimeout(JobInterrupted):

@@ -26,6 +26,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str = TASK
     # It takes no result of the job before it.
     is_immutable: bool = False
+    lane_key: str = ""
     timeout_seconds: float | None = None
     members: tuple[Step, ...] = ()
     # The results of the members are combined by the `combine` function of the task.

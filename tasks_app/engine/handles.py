@@ -21,6 +21,7 @@ from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import InvalidArguments, JobFailed, QueueUnavailable, UnknownJob, WouldDeadlock
 from tasks_app.engine.groups.members import cancel, children_of_ended, children_of_live, runs_on
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
+from tasks_app.engine.lanes import part_of_job, queue_parts
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import FINAL_STATES, JobState
 from tasks_app.engine.streams import JobQueue
@@ -175,9 +176,9 @@ class QueuedJobs:
     def cancel(self, job: JobHandle, reason: str) -> JobState:
         """Cancel the job or ask it to stop. Raises UnknownJob, QueueUnavailable."""
         try:
-            for queue in _queues(job):
-                if state := cancel(queue, str(job), {"by": None, "reason": reason}):
-                    return JobState(state)
+            part = part_of_job(_queues(job), client(), str(job))
+            if part and (state := cancel(part, str(job), {"by": None, "reason": reason})):
+                return JobState(state)
         except redis.RedisError as error:
             raise _unavailable(error) from error
         return _row_of(job).state
@@ -193,16 +194,17 @@ class QueuedJobs:
 
     @staticmethod
     def _find(job: JobHandle) -> JobHash | None:
-        hashes = read_job_hashes(client(), [(queue.keys, str(job)) for queue in _queues(job)])
+        parts = queue_parts(_queues(job), client())
+        hashes = read_job_hashes(client(), [(part.keys, str(job)) for part in parts])
         return next(filter(None, hashes), None)
 
     @staticmethod
     def _watch(job: JobHandle) -> tuple[JobQueue | None, bool]:
         """Ask to be woken at the end; return the queue (None: Redis cannot be asked) and whether the job has ended."""
         try:
-            for queue in _queues(job):
-                if state := queue.watch(str(job)):
-                    return queue, state in FINAL_STATES
+            part = part_of_job(_queues(job), client(), str(job))
+            if part and (state := part.watch(str(job))):
+                return part, state in FINAL_STATES
         except redis.RedisError:
             return None, job_store().find_finished(str(job)) is not None
         _row_of(job)
@@ -227,10 +229,9 @@ def _block(queue: JobQueue | None, job: JobHandle, seconds: float) -> None:
     time.sleep(min(seconds, REDIS_AWAY_SECONDS))
 
 
-def _queues(job: JobHandle) -> list[JobQueue]:
+def _queues(job: JobHandle) -> list[str]:
     """The queue of the job; all of them where only its id is known."""
-    names = [job.queue] if job.queue else engine_config().queues
-    return [JobQueue(name, client()) for name in names]
+    return [job.queue] if job.queue else list(engine_config().queues)
 
 
 def _row_of(job: JobHandle) -> FinishedJob:

@@ -18,6 +18,8 @@ from tasks_app.engine.clocks import ClockGuard
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.consumers import describe_worker
+from tasks_app.engine.lanes import holders_without_beat, queue_parts, recover_lanes
+from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
 
@@ -82,7 +84,7 @@ class Housekeeping:
         if time.monotonic() - self._beat_at >= engine_config().heartbeat_seconds:
             self._beat(queues)
             self._beat_at = time.monotonic()
-        return min(self._promote(queue) for queue in queues.values())
+        return self._promote(queues)
 
     def _recover_named(self, queues: dict[str, JobQueue]) -> None:
         """Recover the jobs of the workers that were named. A death that Redis refuses waits for the next turn, alone."""
@@ -99,13 +101,12 @@ class Housekeeping:
             del deaths[0]
 
     def _recover(self, queues: dict[str, JobQueue], death: dict[str, Any], dead_after_seconds: float) -> None:
-        requeued, ended = queues[death["queue"]].recover(
-            death["consumer"],
-            death["reason"],
-            dead_after_seconds=dead_after_seconds,
-            running=death["running"],
-            written=death.get("written", ()),
-        )
+        queue, about = queues[death["queue"]], (death["consumer"], death["reason"])
+        jobs = {"running": death["running"], "written": death.get("written", ())}
+        # The lanes first: the consumer is forgotten with what it had of the streams.
+        of_lanes = recover_lanes(queue, *about, **jobs)
+        of_streams = queue.recover(*about, dead_after_seconds=dead_after_seconds, **jobs)
+        requeued, ended = of_lanes[0] + of_streams[0], of_lanes[1] + of_streams[1]
         if requeued or ended:
             logger.warning("%(consumer)s %(reason)s", death)
             logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)
@@ -133,21 +134,29 @@ class Housekeeping:
     def _sweep(self, queues: dict[str, JobQueue]) -> None:
         """Recover the jobs of consumers that have no heartbeat (Redis lost it) and have been idle for a while."""
         for name, queue in queues.items():
-            for consumer in queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS):
+            for consumer in {*queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS), *holders_without_beat(queue)}:
                 death = {"queue": name, "consumer": consumer, "reason": "it has no heartbeat", "running": None}
                 self._recover(queues, death, engine_config().dead_after_seconds)
 
     @staticmethod
-    def _promote(queue: JobQueue) -> float:
-        try:
-            moved, next_seconds = queue.promote()
-        except redis.ResponseError as error:
-            # The other queues are promoted all the same.
-            logger.warning("queue %s: %s; trying again", queue.name, error)
-            return IDLE_SECONDS
-        if moved:
-            return 0.0
-        return IDLE_SECONDS if next_seconds is None else min(IDLE_SECONDS, next_seconds)
+    def _promote(queues: dict[str, JobQueue]) -> float:
+        """Queue the delayed jobs that are due; return the seconds until the next look."""
+        client = next(iter(queues.values())).client
+        parts = queue_parts(queues, client)
+        seconds = IDLE_SECONDS
+        answers = run_scripts(client, [part.promote_call() for part in parts], raise_errors=False)
+        for part, answer in zip(parts, answers, strict=True):
+            if isinstance(answer, redis.RedisError):
+                # The other queues are promoted all the same.
+                logger.warning("queue %s: %s; trying again", part.name, answer)
+                continue
+            moved, next_ms = answer
+            if moved:
+                part.ring()
+                seconds = 0.0
+            elif next_ms >= 0:
+                seconds = min(seconds, next_ms / 1000)
+        return seconds
 
 
 def _read_note(line: bytes) -> dict[str, Any] | None:

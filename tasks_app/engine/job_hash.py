@@ -28,6 +28,8 @@ class JobHash:
 
     job_id: str
     queue: str
+    # Number of its lane, None for a job in none.
+    lane: int | None
     # None for a state that does not exist.
     state: JobState | None
     message: bytes
@@ -56,7 +58,7 @@ class JobHash:
     ended_count: int = 0
 
     @classmethod
-    def from_redis(cls, queue: str, job_id: str, answer: Any) -> JobHash | None:
+    def from_redis(cls, queue: str, job_id: str, answer: Any, lane: int | None = None) -> JobHash | None:
         """Read an answer to HGETALL; None unless it is the hash of a job (not a tombstone, nor a key of another type)."""
         fields = read_hash(answer)
         if "st" not in fields or "p" not in fields:
@@ -64,6 +66,7 @@ class JobHash:
         return cls(
             job_id=job_id,
             queue=queue,
+            lane=lane,
             state=read_state(fields["st"]),
             message=fields["p"],
             task=read_text(fields.get("t")),
@@ -102,5 +105,6 @@ def read_job_hashes(client: RedisClient, jobs: Sequence[tuple[QueueKeys, str]]) 
         pipe.hgetall(keys.job(job_id))
     answers = pipe.execute(raise_on_error=False)
     return [
-        JobHash.from_redis(keys.queue, job_id, answer) for (keys, job_id), answer in zip(jobs, answers, strict=True)
+        JobHash.from_redis(keys.queue, job_id, answer, keys.lane)
+        for (keys, job_id), answer in zip(jobs, answers, strict=True)
     ]

@@ -1,7 +1,7 @@
 """Every key of the engine, in one place.
 
-`<p>` is `Q_CLUSTER["name"]`, `<q>` a queue. All keys of a queue carry that queue's hash tag, and no script touches two
-queues, so queues can live on different Redis shards.
+`<p>` is `Q_CLUSTER["name"]`, `<q>` a queue, `<n>` the number of a lane. All keys of a queue carry that queue's hash tag, those
+of a lane the lane's, and no script touches two tags, so queues and lanes can live on different Redis shards.
 
     {<p>:<q>}:stream:<pri>   STREAM  pri is high, normal or low; one entry {i: <job id>} per attempt; group "workers".
                                      Never trimmed.
@@ -18,13 +18,28 @@ queues, so queues can live on different Redis shards.
     {<p>:<q>}:making         ZSET    those whose members are not all made -> since when, s
     {<p>:<q>}:members:<id>   SET     numbers of the members of a group that have not ended; of a chain, its present step
     {<p>:<q>}:plan:<id>      STRING  signed: the members of a group, until they are made
-    {<p>:<q>}:paused         STRING  JSON {by, at, reason}: workers take nothing while it exists
+    {<p>:<q>}:paused         STRING  JSON {by, at, reason}: workers take nothing while it exists, neither from lanes
+
+Of a queue with lanes:
+    {<p>:<q>}:lanes          STRING  how many lanes it has (see engine.lanes.counts)
+    {<p>:<q>}:lane_workers   ZSET    consumer -> when it last asked for leases, in ms (Redis time): lanes are shared among these
+    {<p>:<q>}:bell           STREAM  {l: number of a lane, "" none, "*" any}: something may be there to run; wakes the workers
+
+    {<p>:<q>.<n>}:lease      STRING  consumer that may run this lane's jobs
+    {<p>:<q>.<n>}:of         STRING  how many lanes the queue had when this one was opened
+    {<p>:<q>.<n>}:queued     ZSET    job id -> place in line (ms * 1000 + number): queued and retrying jobs
+    {<p>:<q>.<n>}:running    ZSET    job id -> the same place
+    {<p>:<q>.<n>}:place      STRING  last place given away
+    {<p>:<q>.<n>}:fence      STRING  counter of attempts
+    {<p>:<q>.<n>}:...        delayed, job:<id>, unique:<hash>, wake:<id>, ended, done: as those of a queue. A retrying job is
+                                     among the delayed, with its due time, and keeps its place among the queued.
 
 Fields of a job hash:
     st    state: scheduled, queued, running, retrying; succeeded, failed, cancelled in a tombstone
     p     signed payload (engine.payload)
     t     task name, readable without the payload              pri   priority: high, normal, low
-    sid   stream id of the present attempt: the fence. An acknowledgement with another id changes nothing.
+    sid   stream id of the present attempt, in a lane <ms>-<fence>.<n>: the fence. An acknowledgement with another id changes
+          nothing.
     own   consumer that runs it
     att   attempts started          lost  workers lost while running it
     enq   created, ms               due   due time, ms
@@ -47,19 +62,23 @@ import hashlib
 from dataclasses import dataclass
 
 GROUP = "workers"
+# A place in a lane's line is a time in ms, times this, plus a number.
+PLACES_PER_MS = 1000
 PRIORITIES = ("high", "normal", "low")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueKeys:
-    """The keys of one queue."""
+    """The keys of one queue, or of one of its lanes."""
 
     prefix: str
     queue: str
+    lane: int | None = None
 
     @property
     def tag(self) -> str:
-        return f"{{{self.prefix}:{self.queue}}}:"
+        lane = "" if self.lane is None else f".{self.lane}"
+        return f"{{{self.prefix}:{self.queue}{lane}}}:"
 
     @property
     def streams(self) -> list[str]:
@@ -89,6 +108,36 @@ class QueueKeys:
     @property
     def done(self) -> str:
         return self.tag + "done"
+
+    @property
+    def bell(self) -> str:
+        return self.tag + "bell"
+
+    @property
+    def lane_count(self) -> str:
+        return self.tag + "lanes"
+
+    @property
+    def lane_workers(self) -> str:
+        return self.tag + "lane_workers"
+
+    @property
+    def lease(self) -> str:
+        return self.tag + "lease"
+
+    @property
+    def queued(self) -> str:
+        return self.tag + "queued"
+
+    @property
+    def running(self) -> str:
+        return self.tag + "running"
+
+    @property
+    def lane_keys(self) -> list[str]:
+        """Those that every script of a lane gets, in this order."""
+        names = ("queued", "running", "delayed", "ended", "done", "place", "fence", "lease", "of")
+        return [self.tag + name for name in names]
 
     @property
     def groups(self) -> str:

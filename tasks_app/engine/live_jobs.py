@@ -12,7 +12,8 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import read_number, read_object, read_text
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
-from tasks_app.engine.keys import GROUP
+from tasks_app.engine.keys import GROUP, PLACES_PER_MS
+from tasks_app.engine.lanes import Lane, lanes_of, queue_parts
 from tasks_app.engine.states import LIVE_STATES
 from tasks_app.engine.streams import JobQueue
 
@@ -56,24 +57,33 @@ def _queues(client: RedisClient) -> list[JobQueue]:
 
 def find_live_job(client: RedisClient, job_id: str) -> JobHash | None:
     """Return the live job of that id, on whichever queue it is; None when there is none (it ended, or never was)."""
-    for queue in _queues(client):
-        (found,) = read_job_hashes(client, [(queue.keys, job_id)])
-        if found:
-            return found
-    return None
+    parts = queue_parts(engine_config().queues, client)
+    return next(filter(None, read_job_hashes(client, [(part.keys, job_id) for part in parts])), None)
 
 
 def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX_LISTED) -> list[JobHash]:
     """Return the newest live jobs of these queues: per queue at most `limit` delayed and, per priority, `limit` others."""
     found: list[JobHash] = []
-    for name in queue_names:
-        queue = JobQueue(name, client)
-        ids = [read_text(job_id) for job_id in client.zrange(queue.keys.delayed, 0, limit - 1)]
-        for stream in queue.keys.streams:
-            ids += [read_text(fields.get(b"i")) for _, fields in client.xrevrange(stream, count=limit)]
-        hashes = read_job_hashes(client, [(queue.keys, job_id) for job_id in ids])
+    for part in queue_parts(queue_names, client):
+        hashes = read_job_hashes(client, [(part.keys, job_id) for job_id in _newest_ids(part, limit)])
         found += [job for job in hashes if job and job.state in LIVE_STATES]
     return found
+
+
+def _newest_ids(part: JobQueue, limit: int) -> list[str]:
+    client, keys = part.client, part.keys
+    pipe = client.pipeline(transaction=False)
+    pipe.zrange(keys.delayed, 0, limit - 1)
+    if isinstance(part, Lane):
+        pipe.zrevrange(keys.running, 0, limit - 1)
+        pipe.zrevrange(keys.queued, 0, limit - 1)
+        # A job that waits to be retried is among the delayed and the queued.
+        return list(dict.fromkeys(read_text(job_id) for ids in pipe.execute() for job_id in ids))
+    for stream in keys.streams:
+        pipe.xrevrange(stream, count=limit)
+    delayed, *entries = pipe.execute()
+    ids = [read_text(job_id) for job_id in delayed]
+    return ids + [read_text(fields.get(b"i")) for stream in entries for _, fields in stream]
 
 
 def queue_stats(client: RedisClient) -> list[QueueStats]:
@@ -81,31 +91,78 @@ def queue_stats(client: RedisClient) -> list[QueueStats]:
     return [_stats_of(queue) for queue in _queues(client)]
 
 
+@dataclass(frozen=True, slots=True)
+class _PartStats:
+    """The figures of the streams of a queue, or of one of its lanes."""
+
+    depth: int
+    running: int
+    scheduled: int
+    retrying: int
+    # Time in ms at which the oldest waiting job was queued, None if none waits.
+    oldest_ms: float | None
+    # Minute -> count of finished jobs.
+    done: dict[bytes, bytes]
+
+
 def _stats_of(queue: JobQueue) -> QueueStats:
     keys, client = queue.keys, queue.client
     pipe = client.pipeline(transaction=False)
-    pipe.zcard(keys.delayed)
     pipe.hlen(keys.consumers)
-    pipe.hgetall(keys.done)
     pipe.get(keys.paused)
-    delayed, workers, done, paused = pipe.execute()
-    streams = [_stream_stats(client, stream) for stream in keys.streams]
-    oldest_ms = min((oldest for _, _, oldest in streams if oldest is not None), default=None)
-    retrying = _count_retrying(queue, delayed)
+    workers, paused = pipe.execute()
+    parts = [_stats_of_streams(queue), *_stats_of_lanes(lanes_of(queue.name, client), client)]
+    oldest_ms = min((part.oldest_ms for part in parts if part.oldest_ms is not None), default=None)
     now = time.time()
-    recent = sum(read_number(n) for minute, n in done.items() if now // 60 - 5 <= read_number(minute) < now // 60)
+    done = [(read_number(minute), read_number(count)) for part in parts for minute, count in part.done.items()]
     return QueueStats(
         name=queue.name,
+        depth=sum(part.depth for part in parts),
+        running=sum(part.running for part in parts),
+        scheduled=sum(part.scheduled for part in parts),
+        retrying=sum(part.retrying for part in parts),
+        oldest_age_seconds=None if oldest_ms is None else max(0.0, now - oldest_ms / 1000),
+        paused=paused is not None,
+        workers=workers,
+        per_minute=sum(count for minute, count in done if now // 60 - 5 <= minute < now // 60) / 5,
+        pause=read_object(paused),
+    )
+
+
+def _stats_of_streams(queue: JobQueue) -> _PartStats:
+    pipe = queue.client.pipeline(transaction=False)
+    pipe.zcard(queue.keys.delayed)
+    pipe.hgetall(queue.keys.done)
+    delayed, done = pipe.execute()
+    streams = [_stream_stats(queue.client, stream) for stream in queue.keys.streams]
+    retrying = _count_retrying(queue, delayed)
+    return _PartStats(
         depth=sum(waiting for waiting, _, _ in streams),
         running=sum(running for _, running, _ in streams),
         scheduled=max(0, delayed - retrying),
         retrying=retrying,
-        oldest_age_seconds=None if oldest_ms is None else max(0.0, now - oldest_ms / 1000),
-        paused=paused is not None,
-        workers=workers,
-        per_minute=recent / 5,
-        pause=read_object(paused),
+        oldest_ms=min((oldest for _, _, oldest in streams if oldest is not None), default=None),
+        done=done,
     )
+
+
+def _stats_of_lanes(lanes: list[Lane], client: RedisClient) -> list[_PartStats]:
+    """Return the figures of these lanes, read in one round trip."""
+    pipe = client.pipeline(transaction=False)
+    for lane in lanes:
+        keys = lane.keys
+        pipe.zcard(keys.queued)
+        pipe.zcard(keys.running)
+        pipe.zcard(keys.delayed)
+        pipe.zintercard(2, [keys.queued, keys.delayed])
+        pipe.zrange(keys.queued, 0, 0, withscores=True)
+        pipe.hgetall(keys.done)
+    answers = iter(pipe.execute())
+    found = []
+    for queued, running, delayed, retrying, first, done in zip(*[answers] * 6, strict=True):
+        oldest_ms = first[0][1] / PLACES_PER_MS if first else None
+        found.append(_PartStats(queued - retrying, running, delayed - retrying, retrying, oldest_ms, done))
+    return found
 
 
 def _stream_stats(client: RedisClient, stream: str) -> tuple[int, int, int | None]:

@@ -15,11 +15,12 @@ import redis
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
-from tasks_app.engine.keys import GROUP
+from tasks_app.engine.keys import GROUP, PLACES_PER_MS
+from tasks_app.engine.lanes import Lane, queue_parts
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
 
-# (milliseconds, number, index of the stream) of a stream entry; (due in milliseconds, job id, 0) of a delayed job.
+# (milliseconds, number, index of the stream or lane) of an entry; (due in milliseconds, job id, 0) of a delayed job.
 Place = tuple[int, Any, int]
 
 
@@ -38,7 +39,7 @@ def live_jobs_after(
 
     Jobs of another state than `state` are among them: a stream holds queued and running ones.
     """
-    queues = [JobQueue(name, client) for name in queue_names]
+    queues = queue_parts(queue_names, client)
     read = {JobState.QUEUED: _queued, JobState.RUNNING: _running}.get(state, _delayed)
     found = read(queues, after, count)
     found.sort(key=lambda entry: entry[0], reverse=state == JobState.QUEUED)
@@ -55,33 +56,63 @@ def is_place(state: JobState, value: Any) -> bool:
 
 
 def _queued(queues: list[JobQueue], after: Place | None, count: int) -> list[tuple[Place, JobQueue, str]]:
-    found: list[tuple[Place, JobQueue, str]] = []
-    for index, queue, stream in _streams(queues):
-        newest = "+"
-        if after:
-            newest = f"{'' if index < after[2] else '('}{after[0]}-{after[1]}"
-        for sid, fields in queue.client.xrevrange(stream, max=newest, count=count):
-            found.append((_place(sid, index), queue, read_text(fields.get(b"i"))))
-    return found
+    places = _places(queues)
+    pipe = queues[0].client.pipeline(transaction=False)
+    for index, part, stream in places:
+        newest = _bound(part, index, after, index < after[2] if after else True)
+        if isinstance(part, Lane):
+            pipe.zrevrangebyscore(part.keys.queued, newest or "+inf", "-inf", 0, count, withscores=True)
+        else:
+            pipe.xrevrange(stream, max=newest or "+", count=count)
+    return _entries(places, pipe.execute())
 
 
 def _running(queues: list[JobQueue], after: Place | None, count: int) -> list[tuple[Place, JobQueue, str]]:
-    found: list[tuple[Place, JobQueue, str]] = []
-    for index, queue, stream in _streams(queues):
-        oldest = "-"
-        if after:
-            oldest = f"{'' if index > after[2] else '('}{after[0]}-{after[1]}"
-        try:
-            pending = queue.client.xpending_range(stream, GROUP, oldest, "+", count)
-        except redis.ResponseError as error:
-            if "NOGROUP" not in str(error):
-                raise
+    places = _places(queues)
+    pipe = queues[0].client.pipeline(transaction=False)
+    for index, part, stream in places:
+        oldest = _bound(part, index, after, index > after[2] if after else True)
+        if isinstance(part, Lane):
+            pipe.zrangebyscore(part.keys.running, oldest or "-inf", "+inf", 0, count, withscores=True)
+        else:
+            pipe.xpending_range(stream, GROUP, oldest or "-", "+", count)
+    pending = pipe.execute(raise_on_error=False)
+    pipe = queues[0].client.pipeline(transaction=False)
+    asked = []
+    for (index, part, stream), answer in zip(places, pending, strict=True):
+        if isinstance(answer, redis.ResponseError) and "NOGROUP" in str(answer):
             continue
-        pipe = queue.client.pipeline(transaction=False)
-        for entry in pending:
+        if isinstance(answer, redis.RedisError):
+            raise answer
+        if isinstance(part, Lane):
+            continue
+        for entry in answer:
             pipe.xrange(stream, entry["message_id"], entry["message_id"])
-        for entries in pipe.execute():
-            found += [(_place(sid, index), queue, read_text(fields.get(b"i"))) for sid, fields in entries]
+            asked.append((index, part, stream))
+    lanes = [(place, answer) for place, answer in zip(places, pending, strict=True) if isinstance(place[1], Lane)]
+    return _entries(asked, pipe.execute()) + _entries([place for place, _ in lanes], [answer for _, answer in lanes])
+
+
+def _bound(part: JobQueue, index: int, after: Place | None, is_inclusive: bool) -> str | None:
+    """Return the end of a range that a page begins after, None for the first page."""
+    if after is None:
+        return None
+    milliseconds, number, _ = after
+    open_sign = "" if is_inclusive else "("
+    if isinstance(part, Lane):
+        return f"{open_sign}{milliseconds * PLACES_PER_MS + min(number, PLACES_PER_MS - 1)}"
+    return f"{open_sign}{milliseconds}-{number}"
+
+
+def _entries(places: list[tuple[int, JobQueue, str]], answers: list[Any]) -> list[tuple[Place, JobQueue, str]]:
+    """Return the entries of streams and the members of lanes, each with its place."""
+    found: list[tuple[Place, JobQueue, str]] = []
+    for (index, part, _), answer in zip(places, answers, strict=True):
+        for first, second in answer:
+            if isinstance(part, Lane):
+                found.append(((*divmod(int(second), PLACES_PER_MS), index), part, read_text(first)))
+            else:
+                found.append((_place(first, index), part, read_text(second.get(b"i"))))
     return found
 
 
@@ -108,9 +139,10 @@ def _rank_after(queue: JobQueue, after: Place) -> int:
     return low
 
 
-def _streams(queues: list[JobQueue]) -> list[tuple[int, JobQueue, str]]:
-    pairs = [(queue, stream) for queue in queues for stream in queue.keys.streams]
-    return [(index, queue, stream) for index, (queue, stream) in enumerate(pairs)]
+def _places(queues: list[JobQueue]) -> list[tuple[int, JobQueue, str]]:
+    """Number the streams and the lanes of these parts; a lane has no stream."""
+    pairs = [(part, stream) for part in queues for stream in ([""] if isinstance(part, Lane) else part.keys.streams)]
+    return [(index, part, stream) for index, (part, stream) in enumerate(pairs)]
 
 
 def _place(sid: bytes, index: int) -> Place:

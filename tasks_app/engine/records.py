@@ -64,6 +64,15 @@ class JobStore(Protocol):
     def find_finished(self, job_id: str) -> FinishedJob | None:
         """Return the row of this job, None when it has none."""
 
+    def claim_lanes(self, queue: str, lanes: list[int], holder: str) -> dict[int, int]:
+        """Note the new holder of these lanes; return the next epoch of each.
+
+        A lane is left out while a former holder is inside a transaction that called `hold_lane`.
+        """
+
+    def hold_lane(self, queue: str, lane: int) -> int | None:
+        """Let nobody claim the lane before the present transaction ends; return its epoch, None if it was never claimed."""
+
 
 _stores: list[JobStore] = []
 

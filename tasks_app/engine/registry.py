@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -23,10 +24,13 @@ from tasks_app.engine.errors import InvalidArguments, UnknownTask
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.signatures import Call, group_of_calls
 from tasks_app.engine.handles import JobHandle
+from tasks_app.engine.lanes import LaneKey, lane_key
 from tasks_app.engine.retry import RetryPolicy
 
 P = ParamSpec("P")
 R = TypeVar("R")
+# A job that waits to be retried holds up those behind it in its lane: never for longer than about this.
+LANE_RETRY_CAP_SECONDS = 4.0
 # (user, arguments by parameter name) -> whether a user without the permission may make this call.
 MemberRule = Callable[[Any, dict[str, Any]], bool]
 # (for each member its indexes, see `Task.enqueue_group`, and its result) -> the result of the group.
@@ -60,6 +64,7 @@ class Task(Generic[P, R]):
         max_batch: int = DEFAULT_MAX_BATCH,
         max_batch_bytes: int = MAX_BATCH_BYTES,
         combine: Combine | None = None,
+        lane: LaneKey | None = None,
     ) -> None:
         self.function = function
         self.name = name
@@ -71,6 +76,7 @@ class Task(Generic[P, R]):
         self.max_batch = max_batch
         self.max_batch_bytes = max_batch_bytes
         self.combine = combine
+        self.lane = lane
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -98,8 +104,15 @@ class Task(Generic[P, R]):
         return RetryPolicy(
             max_attempts=self._max_attempts or queue.max_attempts,
             base_seconds=queue.backoff_seconds,
-            cap_seconds=queue.backoff_cap_seconds,
+            cap_seconds=min(queue.backoff_cap_seconds, LANE_RETRY_CAP_SECONDS if self.lane else math.inf),
         )
+
+    def lane_key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
+        """Return the lane key of a checked call, "" for none. Raises InvalidArguments for an improper one."""
+        return lane_key(self.name, self.lane, args, kwargs) if self.lane else ""
+
+    def _lane_keys(self, calls: Iterable[Sequence[Any]]) -> Sequence[str]:
+        return [self.lane_key(args, {}) for args in calls] if self.lane else ()
 
     def on_queue(self, queue: str) -> Task[P, R]:
         """Return the task with the limits it has on this queue: a task has one queue, unless its class says otherwise."""
@@ -115,6 +128,7 @@ class Task(Generic[P, R]):
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Check the arguments now, enqueue after the current transaction commits (at once if there is none)."""
         self.arguments.check(args, kwargs)
+        self.lane_key(args, kwargs)
         run_on_commit(lambda: self.apply_async(args, kwargs))
 
     def apply_async(
@@ -135,21 +149,22 @@ class Task(Generic[P, R]):
         """Enqueue a call and return its job id, which can be asked for state and result.
 
         `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job.
-        While a job with `unique_key` lives, enqueueing the same key returns that job's id. `priority` is high, normal
-        or low within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the task's time
-        limit. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        While a job with `unique_key` lives, enqueueing the same key (in the same lane) returns that job's id. `priority` is
+        high, normal or low within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the
+        task's time limit. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
         """
+        call = self.arguments.check(args, kwargs or {})
         options = JobOptions(
             countdown=countdown,
             eta=eta,
             unique_keys=(unique_key,) if unique_key else (),
+            lane_keys=(self.lane_key(args, kwargs or {}),) if self.lane else (),
             priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),
             schedule_id=schedule_id,
             retry_of=retry_of,
             timeout_seconds=timeout_seconds,
         )
-        call = self.arguments.check(args, kwargs or {})
         made = current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)
         return JobHandle(made[0], self.queue)
 
@@ -168,6 +183,7 @@ class Task(Generic[P, R]):
         (as many) a call whose key is taken makes no job, and the holder's id is returned for it. All arguments are
         checked before the first job is made. Errors as in `apply_async`.
         """
+        calls = list(calls)
         checked = [self.arguments.check(args, {}) for args in calls]
         ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
         if len(ids) != len(checked):
@@ -175,7 +191,10 @@ class Task(Generic[P, R]):
         if unique_keys is not None and len(unique_keys) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(unique_keys)} unique keys.")
         options = JobOptions(
-            priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), unique_keys=unique_keys or ()
+            priority=priority,
+            requested_by_id=getattr(requested_by, "pk", requested_by),
+            unique_keys=unique_keys or (),
+            lane_keys=self._lane_keys(calls),
         )
         return current_backend().enqueue(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
 
@@ -197,7 +216,8 @@ class Task(Generic[P, R]):
         ends. So after QueueUnavailable it may run, and may be enqueued again with the same `job_id`. Errors as in
         `apply_async`.
         """
-        step = group_of_calls(self, [self.arguments.check(args, {}) for args in calls], indexes)
+        calls = list(calls)
+        step = group_of_calls(self, [self.arguments.check(args, {}) for args in calls], indexes, self._lane_keys(calls))
         options = JobOptions(
             priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), schedule_id=schedule_id
         )
@@ -227,6 +247,7 @@ def task(
     max_batch: int | None = None,
     max_batch_bytes: int | None = None,
     combine: Combine | None = None,
+    lane: LaneKey | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
@@ -236,7 +257,9 @@ def task(
 
     `batch` makes it a batched task: where several jobs of it wait, up to `max_batch` of them (100) whose messages have
     `max_batch_bytes` (1 MiB) at most are served by one call of `batch`, and the decorated function serves a single one.
-    `combine` makes the result of a group of calls: see `Task.enqueue_group`. Raises ImproperlyConfigured when another
+    `combine` makes the result of a group of calls: see `Task.enqueue_group`. `lane` gets the arguments of a call and returns
+    its lane key: jobs of one key run one after the other, in the order in which they were accepted, if their queue has
+    lanes; None for a call that may run beside any other. Raises ImproperlyConfigured when another
     function has the name already, or for bounds that no batch can keep.
     """
     _check_bounds(batch, max_batch, max_batch_bytes)
@@ -255,6 +278,7 @@ def task(
             max_batch=max_batch or DEFAULT_MAX_BATCH,
             max_batch_bytes=max_batch_bytes or MAX_BATCH_BYTES,
             combine=combine,
+            lane=lane,
         )
         register(registered)
         return registered

@@ -26,6 +26,7 @@ from tasks_app.engine.flow_rows import links_to_keep
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
+from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.redaction import redact_call
@@ -88,16 +89,27 @@ class SchedulerProcess:
 
 
 def record_ended(queue: JobQueue) -> int:
-    """Write the rows of jobs that were cancelled while waiting or lost their worker too often; return how many ended."""
-    job_ids = queue.ended_without_worker()
+    """Write the rows of jobs that were cancelled while waiting or lost their worker too often; return how many ended.
+
+    Of a queue with lanes those of the lanes, too.
+    """
+    parts = queue_parts(queue.name, queue.client)
+    pipe = queue.client.pipeline(transaction=False)
+    for part in parts:
+        pipe.zcard(part.keys.ended)
+    return sum(_record_ended(part) for part, count in zip(parts, pipe.execute(), strict=True) if count)
+
+
+def _record_ended(part: JobQueue) -> int:
+    job_ids = part.ended_without_worker()
     if not job_ids:
         return 0
-    hashes = read_job_hashes(queue.client, [(queue.keys, job_id) for job_id in job_ids])
+    hashes = read_job_hashes(part.client, [(part.keys, job_id) for job_id in job_ids])
     # A job that lives, or has no hash any more, gets no row.
     ended = [job for job in hashes if job and job.state not in LIVE_STATES]
     store_rows([ended_record(job) for job in ended])
-    follow_stored(queue.name, {job.job_id: job.message for job in ended})
-    queue.ack_ended(job_ids)
+    follow_stored(part.name, {job.job_id: job.message for job in ended})
+    part.ack_ended(job_ids)
     return len(job_ids)
 
 

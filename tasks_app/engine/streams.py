@@ -17,11 +17,13 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import is_job_id, read_failures, read_number, read_state, read_text
 from tasks_app.engine.keys import GROUP, QueueKeys
-from tasks_app.engine.scripts import run_script
+from tasks_app.engine.scripts import Call, run_script
 from tasks_app.engine.states import JobState
 
 RECOVER_LIMIT = 200
 PURGE_LIMIT = 500
+# A worker that has seen an earlier entry of the bell finds at least so many later ones.
+BELL_ENTRIES = 256
 
 
 class ClaimedAttempt(msgspec.Struct, frozen=True):
@@ -36,6 +38,7 @@ class ClaimedAttempt(msgspec.Struct, frozen=True):
     task: str
     message: bytes
     failures: list[dict[str, Any]]
+    lane: int | None = None
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -47,14 +50,15 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 class JobQueue:
-    """The operations on one queue, through the given Redis client."""
+    """The operations on one queue, through the given Redis client. Of its lanes only the pause is common."""
 
-    def __init__(self, name: str, client: RedisClient) -> None:
+    def __init__(self, name: str, client: RedisClient, lane: int | None = None) -> None:
         config = engine_config()
         self.name = name
         self.client = client
-        self.keys = QueueKeys(config.prefix, name)
+        self.keys = QueueKeys(config.prefix, name, lane)
         self._config = config
+        self._has_lanes = config.queue(name).lanes > 0
         self._tombstone_ms = int(config.tombstone_seconds * 1000)
 
     # --- Steps of a worker ---
@@ -66,7 +70,7 @@ class JobQueue:
         """
         keys = [*self.keys.streams, self.keys.paused]
         paused, started, dropped = self._run("fetch", keys, [self.keys.job_prefix, consumer, count, int(own)])
-        return Fetched(bool(paused), [_claimed_attempt(*fields) for fields in started], dropped)
+        return Fetched(bool(paused), [claimed_attempt(*fields) for fields in started], dropped)
 
     def wait(self, consumer: str, milliseconds: int) -> bool:
         """Block until a job is delivered to this consumer (then `fetch` it with own=True) or the time is up."""
@@ -90,18 +94,26 @@ class JobQueue:
 
     def finish(self, ended: list[tuple[ClaimedAttempt, JobState]]) -> int:
         """Remove jobs from the queue in their final state; return how many attempts still owned their job."""
+        return self._run(*self.finish_call(ended))
+
+    def finish_call(self, ended: list[tuple[ClaimedAttempt, JobState]]) -> Call:
+        """Return the script call of `finish`."""
         arguments: list[Any] = [self.keys.job_prefix, self._tombstone_ms]
         for claim, state in ended:
             arguments += (claim.priority, claim.stream_id, claim.job_id, str(state))
-        return self._run("finish", [*self.keys.streams, self.keys.done], arguments)
+        return "finish", [*self.keys.streams, self.keys.done], arguments
 
     def still_owned(self, claims: list[ClaimedAttempt]) -> set[str]:
         """Return the stream ids of the attempts whose jobs were not taken over."""
+        answers = self._run(*self.still_owned_call(claims))
+        return {claim.stream_id for claim, is_owned in zip(claims, answers, strict=True) if is_owned}
+
+    def still_owned_call(self, claims: list[ClaimedAttempt]) -> Call:
+        """Return the script call of `still_owned`, which answers 1 or 0 for each claim."""
         arguments: list[Any] = [self.keys.job_prefix]
         for claim in claims:
             arguments += (claim.stream_id, claim.job_id)
-        answers = self._run("still_owned", [self.keys.delayed], arguments)
-        return {claim.stream_id for claim, is_owned in zip(claims, answers, strict=True) if is_owned}
+        return "still_owned", [self.keys.delayed], arguments
 
     def retry(self, claim: ClaimedAttempt, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
         """Delay the job of a failed attempt; return False if the attempt no longer owned it."""
@@ -112,16 +124,25 @@ class JobQueue:
 
     def release(self, claims: list[ClaimedAttempt]) -> int:
         """Return claims that did not run to the queue; return how many were still owned."""
+        released = self._run(*self.release_call(claims))
+        self.ring()
+        return released
+
+    def release_call(self, claims: list[ClaimedAttempt]) -> Call:
+        """Return the script call of `release`."""
         arguments: list[Any] = [self.keys.job_prefix]
         for claim in claims:
             arguments += (claim.priority, claim.stream_id, claim.job_id)
-        return self._run("release", self.keys.streams, arguments)
+        return "release", self.keys.streams, arguments
 
     def progress(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> list[int]:
         """Write progress; return for each attempt 1 if cancellation was requested, -1 if it lost its job, else 0."""
         text = json.dumps(progress) if progress else ""
         keys = [self.keys.job(claim.job_id) for claim in claims]
         return self._run("progress", keys, [text, *(claim.stream_id for claim in claims)])
+
+    def hold_lane(self, claim: ClaimedAttempt) -> None:
+        """Let no other worker have the claim's lane before the present transaction ends: nothing to do without lanes."""
 
     # --- Control ---
 
@@ -142,6 +163,7 @@ class JobQueue:
         """Queue a job that waits for a later time; return whether it was moved, and its state after it ('' unknown)."""
         keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id)]
         moved, state = self._run("run_now", keys, [job_id])
+        self.ring()
         return bool(moved), state.decode()
 
     def purge(self, by: dict[str, Any], limit: int = PURGE_LIMIT) -> Iterator[int]:
@@ -162,13 +184,23 @@ class JobQueue:
         """End a pause."""
         self.client.delete(self.keys.paused)
 
+    def ring(self) -> None:
+        """Wake the workers of a queue with lanes: something may be there to run. Others wait at their streams."""
+        if self._has_lanes:
+            self._run(*ring_call(self.keys))
+
     # --- Housekeeping ---
 
     def promote(self, limit: int = 200) -> tuple[int, float | None]:
         """Queue the delayed jobs that are due; return how many, and the seconds until the next one (None: there is none)."""
-        keys = [*self.keys.streams, self.keys.delayed]
-        moved, next_ms = self._run("promote", keys, [self.keys.job_prefix, limit])
+        moved, next_ms = self._run(*self.promote_call(limit))
+        if moved:
+            self.ring()
         return moved, None if next_ms < 0 else next_ms / 1000
+
+    def promote_call(self, limit: int = 200) -> Call:
+        """Return the script call of `promote`, which answers {moved, ms until the next one or -1}."""
+        return "promote", [*self.keys.streams, self.keys.delayed], [self.keys.job_prefix, limit]
 
     def recover(
         self,
@@ -199,6 +231,8 @@ class JobQueue:
             ]
             more_requeued, more_ended, done = self._run("recover", keys, arguments)
             requeued, ended = requeued + more_requeued, ended + more_ended
+        if requeued:
+            self.ring()
         return requeued, ended
 
     def beat(self, consumers: dict[str, str]) -> list[str]:
@@ -232,11 +266,18 @@ class JobQueue:
         """Leave tombstones of jobs that ended without a worker, after their rows are written."""
         self._run("ack_ended", [self.keys.ended], [self.keys.job_prefix, self._tombstone_ms, *job_ids])
 
-    def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
+    def _run(self, name: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         return run_script(self.client, name, keys, arguments)
 
 
-def _claimed_attempt(
+def ring_call(keys: QueueKeys, lane: str = "") -> Call:
+    """Return the script call that wakes workers for the lane of these keys, or for another one."""
+    if not lane and keys.lane is not None:
+        lane = str(keys.lane)
+    return "ring", [QueueKeys(keys.prefix, keys.queue).bell], [lane, BELL_ENTRIES]
+
+
+def claimed_attempt(
     priority: int,
     stream_id: bytes,
     job_id: bytes,
@@ -246,7 +287,9 @@ def _claimed_attempt(
     task: bytes,
     message: bytes,
     failures: bytes,
+    lane: int | None = None,
 ) -> ClaimedAttempt:
+    """Return a claim from the fields that a script answers."""
     try:
         return ClaimedAttempt(
             priority=priority,
@@ -258,8 +301,9 @@ def _claimed_attempt(
             task=task.decode(),
             message=message,
             failures=read_failures(failures) if failures else [],
+            lane=lane,
         )
     except ValueError:
         # A field is damaged: it reads as a missing one, so that only this job fails.
         texts = (read_text(job_id).encode(), attempt, lost, b"%d" % read_number(created_ms), read_text(task).encode())
-        return _claimed_attempt(priority, stream_id, *texts, message, failures)
+        return claimed_attempt(priority, stream_id, *texts, message, failures, lane)

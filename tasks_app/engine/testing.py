@@ -120,6 +120,14 @@ class InlineJobs:
         """Return the row of this job, None while it has not ended."""
         return self.find_ended([job_id]).get(job_id)
 
+    def claim_lanes(self, queue: str, lanes: list[int], holder: str) -> dict[int, int]:
+        """Return an epoch for each lane: jobs that run inline are in none."""
+        return dict.fromkeys(lanes, 1)
+
+    def hold_lane(self, queue: str, lane: int) -> int | None:
+        """Return the epoch of the lane."""
+        return 1
+
     # --- What handles ask ---
 
     def state(self, job: JobHandle) -> JobState:

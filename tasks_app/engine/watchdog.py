@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 LONG_SECONDS = 0.1
 LOOK_SECONDS = 0.05
 CANCEL_POLL_SECONDS = 0.5
+# A job that runs for so long leaves the lanes of its worker, but for its own, to others: asked again at this interval.
+GIVE_UP_LANES_SECONDS = 1.0
 # A task that calls raise_if_cancelled() gets this long to stop by itself.
 COOPERATIVE_SECONDS = 2.0
 
@@ -37,7 +39,7 @@ class Watchdog(threading.Thread):
         self._worker = worker
         self._jobs = worker.jobs
         self._main_thread = threading.main_thread().ident
-        self._polled_at = 0.0
+        self._polled_at = self._gave_up_at = 0.0
         # The call looked at last, and what was done about it.
         self._watched: RunningCall | None = None
         self._cancelled_at: float | None = None
@@ -80,6 +82,9 @@ class Watchdog(threading.Thread):
             connections.close_all()
         if running is not self._watched:
             self._watched, self._cancelled_at, self._has_interrupted = running, None, False
+        if elapsed > GIVE_UP_LANES_SECONDS and time.monotonic() - self._gave_up_at > GIVE_UP_LANES_SECONDS:
+            self._gave_up_at = time.monotonic()
+            self._worker.give_up_lanes(running)
         self._poll_cancellation(running)
         timeout_seconds = running.first.timeout_seconds
         if self._cancelled_at and time.monotonic() - self._cancelled_at > COOPERATIVE_SECONDS:

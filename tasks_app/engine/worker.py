@@ -17,6 +17,7 @@ import os
 import random
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import redis
@@ -36,10 +37,11 @@ from tasks_app.engine.database import (
     is_transaction_open,
     require_database,
 )
-from tasks_app.engine.errors import JobCancelled, JobInterrupted, TransactionLeftOpen
+from tasks_app.engine.errors import JobCancelled, JobInterrupted, LaneLost, TransactionLeftOpen
 from tasks_app.engine.failures import describe, is_cancellation
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
+from tasks_app.engine.lanes import Leases, WorkerQueue
 from tasks_app.engine.records import job_store
 from tasks_app.engine.results import ResultWriter
 from tasks_app.engine.retry import retry_delay_seconds
@@ -66,7 +68,11 @@ class Worker:
     def __init__(
         self, queue_name: str, consumer: str, client: RedisClient, *, slots: Slots | None = None, slot_index: int = 0
     ) -> None:
-        self.queue = JobQueue(queue_name, client)
+        self.queue: JobQueue = JobQueue(queue_name, client)
+        self.leases: Leases | None = None
+        if engine_config().queue(queue_name).lanes:
+            self.queue = laned = WorkerQueue(queue_name, client, consumer)
+            self.leases = laned.leases
         self.consumer = consumer
         self.slot = WorkerSlot(slots or Slots(1), slot_index)
         self.jobs = WorkerJobs()
@@ -199,6 +205,8 @@ class Worker:
         try:
             self.results.flush()
             self._hand_back_waiting()
+            if self.leases:
+                self.leases.leave_all()
         except Exception as error:  # noqa: BLE001 - nothing more can be done here
             reason = storable_text(error)
             logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", reason)
@@ -219,6 +227,8 @@ class Worker:
         has_failed = running.has_failed
         if has_failed:
             self._raise_if_database_is_away(running)
+        if running.error is not None and issubclass(type(running.error), LaneLost):
+            return self._drop_lane(running)
         self._note_duration(running)
         if running.must_run_again:
             return self._run_again(running, "Cancelled while running.")
@@ -230,6 +240,24 @@ class Worker:
         if has_failed:
             self._clean_up_after_errors(running)
         return len(running.attempts)
+
+    def _drop_lane(self, running: RunningCall) -> int:
+        """Forget these attempts and all else of their lane: another worker holds it, and runs the jobs again."""
+        claim = running.first.claim
+        logger.warning("job %s is dropped: %s", claim.job_id, running.error)
+        with self.jobs.lock:
+            self.jobs.running = None
+            if self.leases and claim.lane is not None:
+                self.jobs.take_waiting(claim.lane)
+                self.leases.leave([claim.lane])
+        return len(running.attempts)
+
+    def give_up_lanes(self, running: RunningCall) -> None:
+        """Let other workers have the lanes that would wait for this long job; its own lane stays."""
+        with self.jobs.lock:
+            if self.leases and running is self.jobs.running:
+                self.clear_others()
+                self.leases.give_up(keep=running.first.claim.lane)
 
     def _keep(self, attempt: Attempt) -> None:
         attempt.finished_at = datetime.now(UTC)
@@ -332,6 +360,7 @@ class Worker:
             is_cancelled=lambda: running.is_cancelled,
             log_lines=running.first.log_lines,
             claim=claim,
+            hold_lane=None if claim.lane is None else partial(self.queue.hold_lane, claim),
         )
 
     def ask(self, running: RunningCall, progress: dict[str, Any] | None = None) -> None:
@@ -351,7 +380,11 @@ class Worker:
         if delay is None:
             return False
         failures = [*attempt.claim.failures, attempt.failure()]
+        # Those behind it in its lane wait for it.
+        followers = self.jobs.take_waiting(attempt.claim.lane) if attempt.claim.lane is not None else []
         try:
+            if followers:
+                self.queue.release(followers)
             self.queue.retry(attempt.claim, delay, failures)
         except redis.RedisError as error:
             # It is still in the pending list of this consumer, and runs again once Redis is back.

@@ -94,6 +94,16 @@ class WorkerJobs:
             self._halves.sizes.clear()
             return dropped
 
+    def take_waiting(self, lane: int) -> list[ClaimedAttempt]:
+        """Forget the claims of this lane that wait, and return them."""
+        with self.lock:
+            taken = [claim for claim in self.waiting if claim.lane == lane]
+            if taken:
+                self.waiting = deque(claim for claim in self.waiting if claim.lane != lane)
+                # The halves of a batch that failed are of the lane whose jobs run now.
+                self._halves.sizes.clear()
+            return taken
+
     def begin_next(self, queue_name: str, *, flush: Callable[[], None]) -> RunningCall | None:
         """Make the first waiting claim the running call, with those that one call serves with it; None when none waits.
 

@@ -7,6 +7,7 @@ from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, Fil
 from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
 from tasks_app.models.geofences import Geofence
 from tasks_app.models.jobs import Job, JobAction, QueueAction, ScheduleState
+from tasks_app.models.lanes import LaneLease
 from tasks_app.models.maintenance import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.models.positions import Position
 from tasks_app.models.quarantine import FixSource, QuarantinedFix
@@ -33,6 +34,7 @@ __all__ = [
     "Geofence",
     "Job",
     "JobAction",
+    "LaneLease",
     "MaintenancePlan",
     "MaintenanceRecord",
     "MaintenanceStatus",

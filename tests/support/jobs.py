@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
@@ -33,8 +38,24 @@ def make_due(queue_name: str) -> None:
 
 
 def _turn(worker: Worker) -> int:
-    worker.queue.promote()
+    for part in queue_parts(worker.queue.name, client()):
+        part.promote()
     record_ended(worker.queue)
     ran = worker.turn(None)
     worker.shut_down()
     return ran
+
+
+@contextmanager
+def queue_settings(settings: Any, **options: Any) -> Iterator[None]:
+    """Give the queue "positions" other options inside the block."""
+    usual = settings.Q_CLUSTER
+    queues = usual["ALT_CLUSTERS"]
+    changed = {**queues, "positions": {**queues["positions"], **options}}
+    settings.Q_CLUSTER = {**usual, "ALT_CLUSTERS": changed}
+    engine_config.cache_clear()
+    try:
+        yield
+    finally:
+        settings.Q_CLUSTER = usual
+        engine_config.cache_clear()

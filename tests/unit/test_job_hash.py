@@ -53,6 +53,7 @@ def test_it_reads_every_field():
     assert found == JobHash(
         job_id="an id",
         queue="positions",
+        lane=None,
         state=JobState.RUNNING,
         message=b"message",
         task="probe_add",

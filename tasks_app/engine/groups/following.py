@@ -160,8 +160,9 @@ def with_arguments(step: Step, leading: list[Any]) -> Step:
         args, kwargs = msgspec.json.decode(step.call)
         # As they are read back: a result may be encoded already.
         given = msgspec.json.decode(msgspec.json.encode(leading))
-        call = get_task(step.task).arguments.check([*given, *args], kwargs)
-        return msgspec.structs.replace(step, call=msgspec.Raw(call.encode()))
+        task, args = get_task(step.task), [*given, *args]
+        call = task.arguments.check(args, kwargs)
+        return msgspec.structs.replace(step, call=msgspec.Raw(call.encode()), lane_key=task.lane_key(args, kwargs))
     count = len(step.members) if step.kind == GROUP else 1
     members = [with_arguments(one, leading) for one in step.members[:count]]
     return msgspec.structs.replace(step, members=(*members, *step.members[count:]))

@@ -44,9 +44,11 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
     flow = flow_of(step, options.flow)
     if step.kind == TASK:
         options = replace(options, flow=flow, timeout_seconds=step.timeout_seconds or options.timeout_seconds)
+        options = _in_lanes(options, [step])
         backend.enqueue(step.queue, step.task, [(job_id, call_text(step))], options)
         return
     check_sizes(step)
+    _check_priority(step, options)
     payload = Payload(
         task=step.task,
         call=([], {}),
@@ -87,9 +89,24 @@ def make_members(
             member_indexes=[index for index, _ in numbered],
             timeout_seconds=timeout_seconds or options.timeout_seconds,
         )
+        own = _in_lanes(own, [one for _, one in numbered])
         backend.enqueue(
             queue, task, [(member_id(membership.id, index), call_text(one)) for index, one in numbered], own
         )
+
+
+def _in_lanes(options: JobOptions, steps: Sequence[Step]) -> JobOptions:
+    """Return the options with the lane keys of these steps. What follows a job of some priority has none in a lane."""
+    if not any(step.lane_key for step in steps):
+        return options
+    priority = "normal" if options.is_accepted else options.priority
+    return replace(options, lane_keys=[step.lane_key for step in steps], priority=priority)
+
+
+def _check_priority(step: Step, options: JobOptions) -> None:
+    """Refuse a priority where a member is in a lane, before anything is made. Raises InvalidArguments."""
+    if not options.is_accepted and options.priority != "normal":
+        replace(options, lane_keys=[one.lane_key for _, one in step.first_members()])
 
 
 def _in_common(member: tuple[int, Step]) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.flows import CHAIN, Composite, Flow, callback_id, member_id, read_flow
 from tasks_app.engine.job_fields import read_number, read_text
 from tasks_app.engine.job_hash import JobHash
+from tasks_app.engine.lanes import part_of_job
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.states import JobState
@@ -28,11 +29,11 @@ def cancel(queue: JobQueue, job_id: str, by: dict[str, Any]) -> str:
 def cancel_members(queue: JobQueue, job_id: str, by: dict[str, Any]) -> None:
     """Cancel the members of a group or chain that have not ended; of another job there are none."""
     numbers = members_left(queue, job_id)
-    queues = queues_of(queue, job_id) if numbers else []
+    names = [one.name for one in queues_of(queue, job_id)] if numbers else []
     for number in numbers:
         member = str(member_id(job_id, number))
-        # The first queue that knows it.
-        any(cancel(one, member, by) for one in queues)
+        if part := part_of_job(names, queue.client, member):
+            cancel(part, member, by)
 
 
 def members_left(queue: JobQueue, job_id: str) -> list[int]:

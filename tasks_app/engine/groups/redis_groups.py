@@ -17,6 +17,7 @@ from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
 from tasks_app.engine.scripts import run_script
 from tasks_app.engine.states import JobState
+from tasks_app.engine.streams import ring_call
 
 _decoder = msgspec.json.Decoder(Step)
 
@@ -94,6 +95,7 @@ class RedisGroups:
             arguments += (index, str(state))
         places = [*keys.streams, keys.ended, *keys.group(membership.id)]
         next_index, is_cancelled = self._run("group_advance", places, arguments)
+        self._ring(keys)
         return Advance(None if next_index < 0 else next_index, bool(is_cancelled))
 
     def plan(self, membership: Membership) -> dict[int, Step]:
@@ -110,7 +112,12 @@ class RedisGroups:
         flow = unseal(membership.queue, membership.id, message).flow if message else None
         return dict(enumerate(flow.composite.steps)) if flow and flow.composite else {}
 
-    def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
+    def _ring(self, keys: QueueKeys) -> None:
+        """Wake the workers of a queue with lanes: the group may have been queued."""
+        if engine_config().queue(keys.queue).lanes:
+            self._run(*ring_call(keys))
+
+    def _run(self, name: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         try:
             return run_script(self.client, name, keys, arguments)
         except redis.RedisError as error:

@@ -9,7 +9,7 @@ A signature does not change: each method returns another one, so none can contai
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, Self
@@ -39,6 +39,9 @@ class CallableTask(Protocol):
     name: str
     queue: str
     arguments: ArgumentChecker
+
+    def lane_key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
+        """Return the lane key of a checked call, "" for none. Raises InvalidArguments for an improper one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,8 @@ class Call(Signature):
             queue=self.task.queue,
             call=msgspec.Raw(call.encode()),
             is_immutable=self.is_immutable,
+            # With a result in front the key is known when that is.
+            lane_key="" if leading else self.task.lane_key(self.args, self.kwargs),
             timeout_seconds=self.timeout_seconds,
             on_success=self._success_steps(),
             on_error=self._error_steps(),
@@ -239,9 +244,14 @@ def checked(value: Any) -> Any:
     return value
 
 
-def group_of_calls(task: CallableTask, calls: Iterable[str], indexes: Iterable[Iterable[int]] | None) -> Step:
+def group_of_calls(
+    task: CallableTask, calls: Sequence[str], indexes: Iterable[Iterable[int]] | None, lane_keys: Sequence[str] = ()
+) -> Step:
     """Return a group of checked calls of one task, whose results the task combines. Raises InvalidArguments."""
-    members = tuple(Step(task=task.name, queue=task.queue, call=msgspec.Raw(call.encode())) for call in calls)
+    members = tuple(
+        Step(task=task.name, queue=task.queue, call=msgspec.Raw(call.encode()), lane_key=key)
+        for call, key in zip(calls, lane_keys or [""] * len(calls), strict=True)
+    )
     places = tuple(map(tuple, indexes)) if indexes is not None else ()
     if not members or len(members) > MAX_MEMBERS:
         raise InvalidArguments(f"A group of {len(members)} jobs: 1 to {MAX_MEMBERS} are taken together.")

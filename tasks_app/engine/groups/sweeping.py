@@ -21,6 +21,7 @@ from tasks_app.engine.groups.making import finish_making, make_members
 from tasks_app.engine.groups.members import cancel_members, members_left, queues_of
 from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
+from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import JobState
@@ -124,7 +125,7 @@ def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> No
 def _live(queue: JobQueue, group_id: str, ids: list[str]) -> set[str]:
     """Return those of the members that have a hash."""
     found: set[str] = set()
-    for one in queues_of(queue, group_id):
+    for one in queue_parts([one.name for one in queues_of(queue, group_id)], queue.client):
         left = [job_id for job_id in ids if job_id not in found]
         pipe = one.client.pipeline(transaction=False)
         for job_id in left:

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import redis
 from redis.exceptions import NoScriptError
 
 
-def read_sources(folder: Path) -> dict[str, str]:
-    """Return name -> source of the scripts in `folder`, each with the functions of its common.lua, if there is one.
+def read_sources(folder: Path, *shared: Path) -> dict[str, str]:
+    """Return name -> source of the scripts in `folder`, each with the functions of `shared` and of the folder's common.lua.
 
     Those stand after a script's first line, which may say how Redis is to run it.
     """
-    common = folder / "common.lua"
-    functions = common.read_text(encoding="utf-8") if common.exists() else ""
+    commons = [*shared, folder / "common.lua"]
+    functions = "".join(path.read_text(encoding="utf-8") for path in commons if path.exists())
     sources = {}
     for path in sorted(folder.glob("*.lua")):
         first, _, rest = path.read_text(encoding="utf-8").partition("\n")
@@ -26,8 +27,13 @@ def read_sources(folder: Path) -> dict[str, str]:
 
 
 # All read at once: code and scripts of one process are of one version, even when a new one is installed under it.
-SOURCES = read_sources(Path(__file__).parent)
+_FOLDER = Path(__file__).parent
+SOURCES = read_sources(_FOLDER)
+SOURCES |= {f"lane_{name}": source for name, source in read_sources(_FOLDER / "lanes", _FOLDER / "common.lua").items()}
 _HASHES = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in SOURCES.items()}
+
+# Name of a script, keys, arguments.
+Call = tuple[str, Sequence[str | bytes], list[Any]]
 
 
 def run_script(client: Any, name: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
@@ -36,3 +42,20 @@ def run_script(client: Any, name: str, keys: Sequence[str | bytes], arguments: S
         return client.evalsha(_HASHES[name], len(keys), *keys, *arguments)
     except NoScriptError:
         return client.eval(SOURCES[name], len(keys), *keys, *arguments)
+
+
+def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True) -> list[Any]:
+    """Run these scripts in one round trip, each by itself, and return their answers.
+
+    Without `raise_errors` the answer of a script that Redis refused is the error.
+    """
+    pipe = client.pipeline(transaction=False)
+    for name, keys, arguments in calls:
+        pipe.evalsha(_HASHES[name], len(keys), *keys, *arguments)
+    answers = pipe.execute(raise_on_error=False)
+    for index, answer in enumerate(answers):
+        if isinstance(answer, NoScriptError):
+            answers[index] = run_script(client, *calls[index])
+        elif isinstance(answer, redis.RedisError) and raise_errors:
+            raise answer
+    return answers

@@ -44,3 +44,19 @@ local function free(key, id)
   end
 end
 
+-- Counts finished jobs by the minute; minutes that are over an hour old go.
+local function count_done(done, seconds, count)
+  if count == 0 then
+    return
+  end
+  local minute = math.floor(seconds / 60)
+  redis.call('HINCRBY', done, minute, count)
+  if redis.call('HLEN', done) > 61 then
+    for _, member in ipairs(redis.call('HKEYS', done)) do
+      if tonumber(member) < minute - 60 then
+        redis.call('HDEL', done, member)
+      end
+    end
+  end
+end
+

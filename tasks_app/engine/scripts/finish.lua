@@ -18,15 +18,5 @@ for i = 3, #ARGV, 4 do
     redis.call('PEXPIRE', key, ARGV[2])
   end
 end
-if owned > 0 then
-  local minute = math.floor(now[1] / 60)
-  redis.call('HINCRBY', KEYS[4], minute, owned)
-  if redis.call('HLEN', KEYS[4]) > 61 then
-    for _, member in ipairs(redis.call('HKEYS', KEYS[4])) do
-      if tonumber(member) < minute - 60 then
-        redis.call('HDEL', KEYS[4], member)
-      end
-    end
-  end
-end
+count_done(KEYS[4], now[1], owned)
 return owned

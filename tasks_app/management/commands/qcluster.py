@@ -7,9 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
+from tasks_app.engine import QueueLanesChanged
 from tasks_app.engine.cluster import Cluster
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.engine.lanes import change_lanes
 
 
 class Command(BaseCommand):
@@ -34,4 +38,17 @@ class Command(BaseCommand):
             )
         if options["workers"] is not None and not 1 <= options["workers"] <= 256:
             raise CommandError(_("--workers must be between 1 and 256."))
+        self._change_lanes(queues)
         sys.exit(Cluster(list(dict.fromkeys(queues)), options["workers"], burst=options["burst"]).run())
+
+    def _change_lanes(self, queues: list[str]) -> None:
+        """Let each queue have as many lanes as its setting says. A Redis that is away is waited for by the workers."""
+        for name in queues:
+            try:
+                change_lanes(name, client())
+            except QueueLanesChanged as error:
+                raise CommandError(str(error)) from error
+            except RedisError as error:
+                self.stderr.write(_("Redis does not answer (%(error)s): it is tried again.") % {"error": error})
+            finally:
+                client().close()

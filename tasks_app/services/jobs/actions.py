@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import JobState, TaskNotPermitted, get_task, live_jobs
 from tasks_app.engine.connection import client
+from tasks_app.engine.lanes import part_of_job
 from tasks_app.engine.redaction import is_complete
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
@@ -70,7 +71,8 @@ def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None)
         return view, view.state
     if not view.is_live:
         raise JobAlreadyFinished(view.state)
-    state = JobQueue(view.queue, client()).cancel(str(job_id), {"by": user.pk, "reason": reason})
+    part = part_of_job(view.queue, client(), str(job_id))
+    state = part.cancel(str(job_id), {"by": user.pk, "reason": reason}) if part else ""
     if state not in (JobState.CANCELLED, JobState.RUNNING):
         raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, seen_by or user).state)
     return view, JobState(state)
@@ -83,7 +85,8 @@ def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
     """
     view = _visible(job_id, user)
     check_may_start(user, get_task(view.task), view.args, view.kwargs)
-    moved, state = JobQueue(view.queue, client()).run_now(str(job_id))
+    part = part_of_job(view.queue, client(), str(job_id))
+    moved, state = part.run_now(str(job_id)) if part else (False, "")
     if not moved:
         raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
     _audit(view.id, view.task, JobAction.Verb.RUN_NOW, user, reason)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import QueueNotFound
@@ -40,8 +41,9 @@ def purge_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> int
     queue = _queue(name)
     action = _audit(name, QueueAction.Verb.PURGE, user, reason, now)
     try:
-        for cancelled in queue.purge({"by": user.pk, "reason": reason[:500]}):
-            action.job_count += cancelled
+        for part in queue_parts(name, client()):
+            for cancelled in part.purge({"by": user.pk, "reason": reason[:500]}):
+                action.job_count += cancelled
     finally:
         action.save(update_fields=["job_count"])
     # Only now: while rows are written, workers would start what is to be cancelled.

@@ -12,6 +12,8 @@ from django.db import connection, transaction
 from tasks_app.engine import JobState
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Job
+from tasks_app.services.jobs.lane_claims import claim_lanes as claim_lanes
+from tasks_app.services.jobs.lane_claims import hold_lane as hold_lane
 from tasks_app.signals import jobs_not_done
 
 logger = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.engine import current_job
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, has_alarm
 from tasks_app.models import DeviceStatus
@@ -86,6 +87,7 @@ def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreR
 
 
 def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
+    current_job().hold_lane()
     accepted = accept([job.fixes for job in jobs])
     results = [StoreResult(rejected=rejected) for rejected in accepted.rejected]
     columns = to_columns(accepted.items, accepted.pks, accepted.received_at, accepted.jobs)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from tasks_app.engine import current_job
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, alarm_names, result_text
 from tasks_app.models import Event, EventKind
@@ -84,7 +85,12 @@ def record_unlocated_alarms(
         return AlarmsResult()
     received = [received_at] * len(unlocated) if isinstance(received_at, datetime) else list(received_at)
     sent = Sent(unlocated, received, None if user_id is None else operated_fleets(user_id))
-    return run_in_transaction(lambda: record_sent_alarms(sent))
+
+    def work() -> AlarmsResult:
+        current_job().hold_lane()
+        return record_sent_alarms(sent)
+
+    return run_in_transaction(work)
 
 
 def record_sent_alarms(sent: Sent[UnlocatedAlarm]) -> AlarmsResult:

@@ -20,6 +20,7 @@ from tasks_app.services.jobs import store as job_store
 from tasks_app.services.jobs.actions import cancel_job
 from tests.support.probe import poison
 from tests.support.probe import tasks as probe
+from tests.support.probe.ledger import ledger_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -188,7 +189,7 @@ ENDS = st.tuples(VALUES, st.tuples(VALUES, VALUES, VALUES), VALUES, st.none() | 
 @given(st.lists(ENDS, min_size=3, max_size=6))
 def test_every_drawn_end_gives_one_row_and_the_innocent_one_run(run_jobs, ends):
     Job.objects.all().delete()
-    client().delete(probe.ledger_key())
+    client().delete(ledger_key())
     DRAWN.clear()
     DRAWN.update(enumerate(ends))
     job_ids = [poison_drawn.delay(number) for number in DRAWN]

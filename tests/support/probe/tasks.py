@@ -13,22 +13,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks_app.engine import PermanentError, current_job, task
-from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import client
 from tests.support.probe import batched as batched
+from tests.support.probe import lanes as lanes
 from tests.support.probe import poison as poison
-
-
-def ledger_key() -> str:
-    return f"{engine_config().prefix}:ledger"
-
-
-def note(text: str) -> None:
-    client().rpush(ledger_key(), text)
-
-
-def ledger() -> list[str]:
-    return [entry.decode() for entry in client().lrange(ledger_key(), 0, -1)]
+from tests.support.probe.ledger import ledger as ledger
+from tests.support.probe.ledger import note as note
 
 
 @task(queue="positions", schedulable=True)

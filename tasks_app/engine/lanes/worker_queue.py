@@ -1,0 +1,170 @@
+"""A queue with lanes as one of its workers sees it: the streams, and the lanes whose leases it holds."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from tasks_app.engine.connection import RedisClient
+from tasks_app.engine.errors import LaneLost
+from tasks_app.engine.lanes.leases import Leases
+from tasks_app.engine.lanes.parts import lanes_of
+from tasks_app.engine.records import job_store
+from tasks_app.engine.scripts import Call, run_scripts
+from tasks_app.engine.states import JobState
+from tasks_app.engine.streams import BELL_ENTRIES, ClaimedAttempt, Fetched, JobQueue
+
+T = TypeVar("T")
+
+
+class WorkerQueue(JobQueue):
+    """The steps of a worker, each in one round trip for the streams and all its lanes."""
+
+    def __init__(self, name: str, client: RedisClient, consumer: str) -> None:
+        super().__init__(name, client)
+        self._streams = JobQueue(name, client)
+        self._lanes = lanes_of(name, client)
+        self.leases = Leases(self._streams, self._lanes, consumer)
+        self._heard_id: bytes | str = "0-0"
+        self._lanes_first = False
+        self._first_lane = 0
+
+    # --- Fetching ---
+
+    def fetch(self, consumer: str, count: int, *, own: bool = False) -> Fetched:
+        """Begin the attempts of up to `count` jobs: in turns those of lanes and those of the streams, if there are both."""
+        self.leases.look_if_due()
+        if own:
+            return self._fetch_own(consumer, count)
+        self._lanes_first = not self._lanes_first
+        fetched = (self._fetch_from_lanes if self._lanes_first else self._streams.fetch)(consumer, count)
+        if fetched.claims or fetched.paused:
+            return fetched
+        others = (self._streams.fetch if self._lanes_first else self._fetch_from_lanes)(consumer, count)
+        return Fetched(others.paused, others.claims, others.dropped + fetched.dropped)
+
+    def _fetch_own(self, consumer: str, count: int) -> Fetched:
+        fetched = self._streams.fetch(consumer, count, own=True)
+        claims, dropped = self._run_fetches(dict.fromkeys(self.leases.held, count), consumer, own=True)
+        return Fetched(fetched.paused, fetched.claims + claims, fetched.dropped + dropped)
+
+    def _fetch_from_lanes(self, consumer: str, count: int) -> Fetched:
+        """Fetch as many jobs as may be from one lane before the next: what stands together can run together."""
+        paused, waiting = self._waiting()
+        dropped = 0
+        while waiting and not paused:
+            chosen: dict[int, int] = {}
+            room = count
+            while waiting and room > 0:
+                number, there = waiting.popitem()
+                chosen[number] = min(room, there)
+                room -= chosen[number]
+            claims, more_dropped = self._run_fetches(chosen, consumer)
+            dropped += more_dropped
+            if claims:
+                # The lane that was served last waits for all others.
+                self._first_lane = [*chosen][-1] + 1
+                return Fetched(False, claims, dropped)
+        return Fetched(paused, [], dropped)
+
+    def _waiting(self) -> tuple[bool, dict[int, int]]:
+        """Return whether the queue is paused, and how many jobs wait in each lane that has some, the next to serve last."""
+        if not self.leases.held:
+            return False, {}
+        numbers = sorted(
+            self.leases.held, key=lambda number: (number - self._first_lane) % len(self._lanes), reverse=True
+        )
+        pipe = self.client.pipeline(transaction=False)
+        pipe.exists(self.keys.paused)
+        for number in numbers:
+            pipe.zcard(self._lanes[number].keys.queued)
+        paused, *counts = pipe.execute()
+        return bool(paused), {number: count for number, count in zip(numbers, counts, strict=True) if count}
+
+    def _run_fetches(
+        self, counts: dict[int, int], consumer: str, *, own: bool = False
+    ) -> tuple[list[ClaimedAttempt], int]:
+        if not counts:
+            return [], 0
+        calls = [self._lanes[number].fetch_call(consumer, count, own=own) for number, count in counts.items()]
+        claims: list[ClaimedAttempt] = []
+        dropped = 0
+        for number, answer in zip(counts, run_scripts(self.client, calls), strict=True):
+            if not answer[0]:
+                self.leases.forget(number)
+                continue
+            fetched = self._lanes[number].fetched(answer)
+            claims += fetched.claims
+            dropped += fetched.dropped
+        return claims, dropped
+
+    def wait(self, consumer: str, milliseconds: int) -> bool:
+        """Block until the bell rings for this worker or the time is up; then `fetch` (nothing is delivered: returns False)."""
+        until = time.monotonic() + milliseconds / 1000
+        while (seconds := until - time.monotonic()) > 0:
+            answer = self.client.xread({self.keys.bell: self._heard_id}, block=max(1, int(seconds * 1000)))
+            if not answer:
+                break
+            entries = answer[0][1]
+            self._heard_id = entries[-1][0]
+            lanes = {fields.get(b"l") for _, fields in entries}
+            if b"*" in lanes:
+                self.leases.look_soon()
+            mine = {b"", b"*", *(b"%d" % number for number in self.leases.held)}
+            if lanes & mine or len(entries) >= BELL_ENTRIES:
+                break
+        return False
+
+    # --- Ending attempts ---
+
+    def finish(self, ended: list[tuple[ClaimedAttempt, JobState]]) -> int:
+        """Remove jobs from the queue in their final state; return how many attempts still owned their job."""
+        return sum(self._run_by_part(ended, lambda pair: pair[0], lambda part, pairs: part.finish_call(pairs)))
+
+    def release(self, claims: list[ClaimedAttempt]) -> int:
+        """Return claims that did not run to the queue; return how many were still owned."""
+        released = sum(self._run_by_part(claims, lambda claim: claim, lambda part, some: part.release_call(some)))
+        if any(claim.lane is None for claim in claims):
+            self.ring()
+        return released
+
+    def still_owned(self, claims: list[ClaimedAttempt]) -> set[str]:
+        """Return the stream ids of the attempts whose jobs were not taken over."""
+        groups = _by_lane(claims, lambda claim: claim)
+        calls = [self._part(lane).still_owned_call(some) for lane, some in groups.items()]
+        owned: set[str] = set()
+        for some, answers in zip(groups.values(), run_scripts(self.client, calls), strict=True):
+            owned |= {claim.stream_id for claim, is_owned in zip(some, answers, strict=True) if is_owned}
+        return owned
+
+    def retry(self, claim: ClaimedAttempt, delay_seconds: float, failures: list[dict[str, Any]]) -> bool:
+        """Delay the job of a failed attempt; return False if the attempt no longer owned it."""
+        return self._part(claim.lane).retry(claim, delay_seconds, failures)
+
+    def progress(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> list[int]:
+        """Write progress of claims that run together; return as `JobQueue.progress`."""
+        return self._part(claims[0].lane).progress(claims, progress)
+
+    def hold_lane(self, claim: ClaimedAttempt) -> None:
+        """Let no other worker have the claim's lane before the present transaction ends. Raises LaneLost if another has it."""
+        epoch = None if claim.lane is None else self.leases.held.get(claim.lane)
+        if claim.lane is not None and job_store().hold_lane(self.name, claim.lane) != epoch:
+            raise LaneLost(f"Lane {claim.lane} of queue {self.name!r} is another worker's.")
+
+    def _part(self, lane: int | None) -> JobQueue:
+        return self._streams if lane is None else self._lanes[lane]
+
+    def _run_by_part(
+        self, items: list[T], claim_of: Callable[[T], ClaimedAttempt], call: Callable[[JobQueue, list[T]], Call]
+    ) -> list[Any]:
+        calls = [call(self._part(lane), some) for lane, some in _by_lane(items, claim_of).items()]
+        return run_scripts(self.client, calls) if calls else []
+
+
+def _by_lane(items: Iterable[T], claim_of: Callable[[T], ClaimedAttempt]) -> dict[int | None, list[T]]:
+    groups: dict[int | None, list[T]] = defaultdict(list)
+    for item in items:
+        groups[claim_of(item).lane].append(item)
+    return groups

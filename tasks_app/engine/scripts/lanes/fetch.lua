@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- Begins the attempts of a lane's first jobs, for the worker that holds its lease. A job that waits to be retried holds up those
+-- behind it. With own=1 it returns the attempts that this worker has begun already; sending that again is harmless.
+-- ARGV job_prefix, consumer, count, own, number of the lane
+-- Returns {1 if the worker holds the lease, {{fence, job id, attempt, losses (1 at least after a dead worker had it), created_ms,
+--          task, payload, earlier failures}, ...}, number of entries that belonged to no job any more}
+if redis.call('GET', LEASE) ~= ARGV[2] then
+  return {0, {}, 0}
+end
+local own = ARGV[4] == '1'
+local to_run, dropped = {}, 0
+local entries = own and redis.call('ZRANGE', RUNNING, 0, -1) or redis.call('ZRANGE', QUEUED, 0, ARGV[3] - 1)
+
+for _, id in ipairs(entries) do
+  local key = PREFIX .. id
+  local job = fields(key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec', 'due')
+  local state, sid = job[1], job[2]
+  local starts = not own and (state == 'queued' or state == 'retrying')
+  if state == 'retrying' and not own and (tonumber(job[11] or '0') or 0) > now_ms then
+    break
+  end
+  if starts then
+    local place = redis.call('ZSCORE', QUEUED, id)
+    redis.call('ZREM', QUEUED, id)
+    redis.call('ZREM', DELAYED, id)
+    redis.call('ZADD', RUNNING, place, id)
+    sid = string.format('%.0f-%s.%s', now_ms, redis.call('INCR', FENCE), ARGV[5])
+    job[4] = number(job[4]) + 1
+    redis.call('HSET', key, 'st', 'running', 'own', ARGV[2], 't0', now_ms, 'att', job[4], 'sid', sid)
+  end
+  if starts or (own and state == 'running' and job[3] == ARGV[2]) then
+    to_run[#to_run + 1] = {sid, id, number(job[4]), number(job[5]) + (job[10] and 1 or 0),
+      job[6] or '0', job[7] or '', job[8] or '', job[9] or ''}
+  elseif not own or state ~= 'running' then
+    -- No such job is to be run: its hash was deleted or damaged.
+    dropped = dropped + 1
+    redis.call('ZREM', own and RUNNING or QUEUED, id)
+  end
+end
+return {1, to_run, dropped}
