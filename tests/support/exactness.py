@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
-from notifications_app.models import Notification
-from tasks_app.models import Device, DeviceState, Event, Fleet, Geofence, Position
+from notifications_app.models import EventDispatch, Notification
+from tasks_app.models import Device, DeviceState, DirtyDay, Event, Fleet, Geofence, Position
 
 CENTRE = (-23.55, -46.63)
 RADIUS_METERS = 300
@@ -88,10 +86,22 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
     geofences = dict(Geofence.objects.values_list("pk", "name"))
     return {
         "positions": _rows(
-            Position, "device__unique_id", "fix_time", "latitude", "longitude", "speed_kph", "course_degrees", "attributes"
+            Position,
+            "device__unique_id",
+            "fix_time",
+            "latitude",
+            "longitude",
+            "speed_kph",
+            "course_degrees",
+            "attributes",
         ),
-        "states": [_state(state, geofences) for state in DeviceState.objects.select_related("device").order_by("device__unique_id")],
-        "events": _rows(Event, "device__unique_id", "occurred_at", "kind", "geofence__name", "latitude", "longitude", "data"),
+        "states": [
+            _state(state, geofences)
+            for state in DeviceState.objects.select_related("device").order_by("device__unique_id")
+        ],
+        "events": _rows(
+            Event, "device__unique_id", "occurred_at", "kind", "geofence__name", "latitude", "longitude", "data"
+        ),
         "notifications": _rows(Notification, "user__username", "subject"),
     }
 
@@ -122,11 +132,7 @@ def _first_difference(expected: Iterable[Any], found: Iterable[Any]) -> str:
     return next((f"{one!r} is not {other!r}" for one, other in pairs if one != other), "one side has more")
 
 
-def count_jobs_left() -> int:
-    """Devices whose state is behind their newest position: 0 once all is stored."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM tasks_app_devicestate s WHERE s.fix_time < "
-            "(SELECT max(p.fix_time) FROM tasks_app_position p WHERE p.device_id = s.device_id)"
-        )
-        return int(cursor.fetchone()[0])
+def forget() -> None:
+    """Delete all that was stored and derived; devices and geofences stay."""
+    for model in (Notification, EventDispatch, Position, DirtyDay, DeviceState, Event):
+        model.objects.all().delete()
