@@ -33,7 +33,8 @@ def remaining_keys() -> list[bytes]:
     """Return the keys of jobs and groups that are no tombstones."""
     redis = client()
     keys = [key for queue in ("positions", "reports") for key in redis.scan_iter(JobQueue(queue, redis).keys.tag + "*")]
-    kept = (b":consumers", b":beats", b":done", b":stream:high", b":stream:normal", b":stream:low")
+    of_lanes = (b":lanes", b":lane_workers", b":bell")
+    kept = (b":consumers", b":beats", b":done", b":stream:high", b":stream:normal", b":stream:low", *of_lanes)
     return [key for key in keys if not key.endswith(kept) and redis.pttl(key) == -1]
 
 
