@@ -1,7 +1,10 @@
 """Reads of the position buffer: how many fixes wait, and for how long.
 
-{<prefix>:inbox}         STREAM   one entry {f: <JSON of the fix and when it was received>}, no consumer group
-{<prefix>:inbox}:drain   STRING   exists while a drain is to come that has not begun: it will see all that is added
+It has a part for each lane of the positions queue, so that a device's fixes are stored by the worker of its lane (`<n>` is
+the lane's number):
+
+{<prefix>:inbox.<n>}         STREAM   one entry {f: <JSON of the fix and when it was received>}, no consumer group
+{<prefix>:inbox.<n>}:drain   STRING   exists while a drain is to come that has not begun: it will see all that is added
 """
 
 from __future__ import annotations
@@ -11,46 +14,59 @@ from typing import Any
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.queries.position_lanes import lane_count
 
+# In one part, so that a lane whose jobs are held up cannot fill the memory.
 MAX_BUFFERED_FIXES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class BufferStats:
-    """Fixes that wait, the age of the oldest in seconds (None when empty), and how many fit."""
+    """Fixes that wait, the age of the oldest in seconds (None when empty), and how many fit into each part."""
 
     size: int
     oldest_age_seconds: float | None
     limit: int
 
 
-def buffer_key() -> str:
-    """The Redis key of the buffer."""
-    return f"{{{engine_config().prefix}:inbox}}"
+def buffer_key(lane: int) -> str:
+    """Return the Redis key of the part of this lane."""
+    return f"{{{engine_config().prefix}:inbox.{lane}}}"
 
 
-def drain_key() -> str:
-    """The Redis key that says a drain is to come."""
-    return f"{buffer_key()}:drain"
+def drain_key(lane: int) -> str:
+    """Return the Redis key that says a drain of that part is to come."""
+    return f"{buffer_key(lane)}:drain"
+
+
+def sizes_by_lane() -> list[int]:
+    """Return how many fixes wait for each lane."""
+    pipeline = client().pipeline(transaction=False)
+    for lane in range(lane_count()):
+        pipeline.xlen(buffer_key(lane))
+    return [int(size) for size in pipeline.execute()]
 
 
 def buffer_size() -> int:
-    """How many fixes wait."""
-    return int(client().xlen(buffer_key()))
+    """Return how many fixes wait."""
+    return sum(sizes_by_lane())
 
 
 def buffer_stats() -> BufferStats:
-    """Statistics of the buffer in one round trip; ages by the clock of Redis, which also made the entries' ids."""
+    """Return statistics of the whole buffer; ages by the clock of Redis, which also made the entries' ids."""
     pipeline = client().pipeline(transaction=False)
-    pipeline.xlen(buffer_key())
-    pipeline.xrange(buffer_key(), count=1)
-    pipeline.time()
-    size, first, (seconds, microseconds) = pipeline.execute()
-    return BufferStats(size, _age_seconds(first, seconds + microseconds / 1e6), MAX_BUFFERED_FIXES)
+    for lane in range(lane_count()):
+        pipeline.xlen(buffer_key(lane))
+        pipeline.xrange(buffer_key(lane), count=1)
+    answers = pipeline.execute()
+    firsts = [first for first in answers[1::2] if first]
+    if not firsts:
+        return BufferStats(sum(answers[::2]), None, MAX_BUFFERED_FIXES)
+    seconds, microseconds = client().time()
+    ages = [_age_seconds(first, seconds + microseconds / 1e6) for first in firsts]
+    return BufferStats(sum(answers[::2]), max(ages), MAX_BUFFERED_FIXES)
 
 
-def _age_seconds(first: list[tuple[bytes, Any]], now_seconds: float) -> float | None:
-    if not first:
-        return None
+def _age_seconds(first: list[tuple[bytes, Any]], now_seconds: float) -> float:
     added_ms = int(first[0][0].partition(b"-")[0])
     return max(0.0, round(now_seconds - added_ms / 1000, 3))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -14,6 +16,8 @@ from django.test import Client
 from django.utils import timezone
 
 from tasks_app.models import QuarantinedFix
+from tasks_app.queries.position_lanes import lane_count, lane_of
+from tasks_app.services.intake.buffer import drain_buffer
 
 TOKEN = "the-server-s-own-secret-0123456789"
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -21,6 +25,15 @@ OSMAND = "/ingest/osmand"
 TRACCAR = "/ingest/traccar"
 POSITIONS = "/ingest/positions"
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+
+
+def drain_buffers() -> Counter[str]:
+    """Store all single fixes that wait, lane by lane; return counts by outcome."""
+    totals: Counter[str] = Counter()
+    for lane in range(lane_count()):
+        name = next(name for number in itertools.count() if lane_of(name := f"lane-{number}") == lane)
+        totals.update(drain_buffer(name))
+    return totals
 
 
 def minutes_before_now(minutes_ago: float = 0.0) -> datetime:

@@ -7,9 +7,11 @@ each (device, time) once. The keys are described in `queries.position_buffer`.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any, cast
 
 import msgspec
@@ -20,7 +22,8 @@ from tasks_app.exceptions import BufferFull
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.models import FixSource
-from tasks_app.queries.position_buffer import MAX_BUFFERED_FIXES, buffer_key, drain_key
+from tasks_app.queries.position_buffer import MAX_BUFFERED_FIXES, buffer_key, drain_key, sizes_by_lane
+from tasks_app.queries.position_lanes import lane_of
 from tasks_app.redis_scripts import script
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
 from tasks_app.services.positions import StoreResult, record_unlocated_alarms, store_fixes
@@ -47,45 +50,76 @@ _decoder = msgspec.json.Decoder(_Entry)
 
 
 def add_to_buffer(fixes: Sequence[Fix], unlocated: Sequence[UnlocatedAlarm] = (), *, received_at: datetime) -> None:
-    """Add these to the buffer; a drain follows within a second. Raises BufferFull, redis.RedisError."""
-    if not fixes and not unlocated:
-        return
-    entries = [msgspec.json.encode(_Entry(received_at, fix=fix)) for fix in fixes]
-    entries += [msgspec.json.encode(_Entry(received_at, unlocated=one)) for one in unlocated]
+    """Add these to the buffer; a drain follows within a second. Raises BufferFull, redis.RedisError.
+
+    Those of one device are added all or none.
+    """
+    entries: dict[int, list[bytes]] = defaultdict(list)
+    senders: dict[int, str] = {}
+    both: list[Fix | UnlocatedAlarm] = [*fixes, *unlocated]
+    for one in both:
+        lane = lane_of(one.device_id)
+        senders[lane] = one.device_id
+        entries[lane].append(msgspec.json.encode(_entry(one, received_at)))
+    for lane, added in entries.items():
+        _add(lane, senders[lane], added)
+
+
+def _entry(one: Fix | UnlocatedAlarm, received_at: datetime) -> _Entry:
+    return _Entry(received_at, fix=one) if isinstance(one, Fix) else _Entry(received_at, unlocated=one)
+
+
+def _add(lane: int, device_id: str, entries: list[bytes]) -> None:
     added = script(client(), "add_to_buffer")(
-        [buffer_key(), drain_key()], [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *entries]
+        [buffer_key(lane), drain_key(lane)], [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *entries]
     )
     if added < 0:
-        raise BufferFull(f"The position buffer holds {MAX_BUFFERED_FIXES} fixes.")
+        raise BufferFull(f"The position buffer of lane {lane} holds {MAX_BUFFERED_FIXES} fixes.")
     if added:
-        _ask_for_drain()
+        _ask_for_drain(lane, device_id)
 
 
-def _ask_for_drain() -> None:
+def _ask_for_drain(lane: int, device_id: str) -> None:
     try:
-        get_task(_DRAIN_TASK).apply_async(countdown=DRAIN_AFTER_SECONDS)
+        get_task(_DRAIN_TASK).apply_async((device_id,), countdown=DRAIN_AFTER_SECONDS)
     except QueueFull as error:
         # The fixes are in: the schedule drains them, and the next to add one tries again.
-        client().delete(drain_key())
+        client().delete(drain_key(lane))
         logger.warning("No drain of the position buffer could be enqueued: %s", error)
 
 
-def drain_buffer() -> dict[str, int]:
-    """Store the buffered fixes in rounds of 5 000 and remove them; return counts by outcome."""
+def ask_for_drains() -> dict[str, int]:
+    """Enqueue a drain of each lane in which fixes wait; return how many fixes those are."""
+    sizes = sizes_by_lane()
+    for lane, size in enumerate(sizes):
+        if size:
+            _ask_for_drain(lane, _any_device(lane))
+    return {"waiting": sum(sizes)}
+
+
+def _any_device(lane: int) -> str:
+    """Return an identifier whose lane this is; it need not be that of a device."""
+    return next(name for number in count() if lane_of(name := f"lane-{number}") == lane)
+
+
+def drain_buffer(device_id: str) -> dict[str, int]:
+    """Store what waits in the part of this device, in rounds of 5 000, and remove it; return counts by outcome."""
     names = ("read", "stored", "duplicates", "filtered", "without_place", "rejected", "events")
     totals = dict.fromkeys(names, 0)
-    client().delete(drain_key())
+    lane = lane_of(device_id)
+    client().delete(drain_key(lane))
     for _ in range(MAX_BUFFERED_FIXES // FIXES_PER_ROUND):
         current_job().raise_if_cancelled()
-        read = _drain_round(totals)
+        read = _drain_round(lane, totals)
         if read < FIXES_PER_ROUND:
             return totals
-    _ask_for_drain()
+    _ask_for_drain(lane, device_id)
     return totals
 
 
-def _drain_round(totals: dict[str, int]) -> int:
-    entries = cast(list[tuple[bytes, dict[bytes, bytes]]], client().xrange(buffer_key(), count=FIXES_PER_ROUND))
+def _drain_round(lane: int, totals: dict[str, int]) -> int:
+    key = buffer_key(lane)
+    entries = cast(list[tuple[bytes, dict[bytes, bytes]]], client().xrange(key, count=FIXES_PER_ROUND))
     if not entries:
         return 0
     readable = [entry for _, fields in entries if (entry := _read(fields)) is not None]
@@ -96,7 +130,7 @@ def _drain_round(totals: dict[str, int]) -> int:
     recorded = record_unlocated_alarms([one for one, _ in unlocated], [received_at for _, received_at in unlocated])
     _keep_refused(fixes, stored.rejected)
     _keep_refused(unlocated, recorded.rejected)
-    client().xdel(buffer_key(), *(entry_id for entry_id, _ in entries))
+    client().xdel(key, *(entry_id for entry_id, _ in entries))
     _count(totals, stored)
     totals["read"] += len(entries)
     totals["without_place"] += len(unlocated) - len(recorded.rejected)

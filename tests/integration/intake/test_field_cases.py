@@ -21,9 +21,8 @@ from django.utils import timezone
 from notifications_app.services.destinations.store import add_destination, send_test
 from tasks_app.engine import registry
 from tasks_app.models import Device, Event, Geofence, Job, Position, PositionUpload
-from tasks_app.services.intake.buffer import drain_buffer
 from tasks_app.services.jobs.actions import cancel_job
-from tests.support.ingest import OSMAND, send_json
+from tests.support.ingest import OSMAND, drain_buffers, send_json
 
 pytestmark = pytest.mark.django_db
 
@@ -161,7 +160,7 @@ def test_a_file_that_holds_little_or_nothing_says_why(name, cases, read):
 def test_a_phone_without_movement_costs_no_place(cases, device, key):
     body = (cases / "traccar_client9_ios.json").read_bytes()
     assert send_json(f"{OSMAND}?key={key}", body).status_code == 200
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     row = Position.objects.get(device=device)
     assert (row.latitude, row.longitude, row.altitude_meters) == (-23.55, -46.63, 760.3)
     assert (row.speed_kph, row.course_degrees, row.accuracy_meters) == (None, None, 14.1)

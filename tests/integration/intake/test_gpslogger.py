@@ -12,9 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tasks_app.models import Position
-from tasks_app.services.intake.buffer import drain_buffer
 from tests.integration.intake.test_owntracks import basic
-from tests.support.ingest import AT, quarantined_codes
+from tests.support.ingest import AT, drain_buffers, quarantined_codes
 
 pytestmark = pytest.mark.django_db
 DOCS = Path(django_settings.BASE_DIR) / "docs" / "devices.md"
@@ -72,7 +71,7 @@ def address(url: str) -> str:
 
 def check_stored(response: HttpResponse) -> None:
     assert response.status_code == 200, response.content
-    assert (drain_buffer()["stored"], quarantined_codes()) == (1, [])
+    assert (drain_buffers()["stored"], quarantined_codes()) == (1, [])
     row = Position.objects.get()
     assert (row.latitude, row.longitude, row.fix_time) == (-23.55, -46.63, AT)
     assert (row.altitude_meters, row.accuracy_meters, row.course_degrees) == (760.0, 6.5, pytest.approx(170.8125))
@@ -105,14 +104,14 @@ def test_the_key_may_stand_in_the_path(device, key):
 def test_what_the_app_does_not_know_costs_only_itself(odd, field, device, key):
     path = address(filled_url(documented_urls(key)["everything"].replace("48241179", "van-1"), **{odd: "null"}))
     assert Client().get(path, headers={"Authorization": basic(key)}).status_code == 200
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     assert getattr(Position.objects.get(), field) is None
 
 
 def test_without_spd_the_names_are_attributes_of_a_tracker(device, key):
     query = f"id=van-1&lat=1.5&lon=2.5&timestamp={int(AT.timestamp())}&acc=1&alt=5&dir=north"
     Client().get(f"/ingest/osmand?{query}", headers={"Authorization": basic(key)})
-    drain_buffer()
+    drain_buffers()
     row = Position.objects.get()
     assert (row.accuracy_meters, row.altitude_meters, row.course_degrees) == (None, None, None)
     assert row.attributes == {"acc": 1.0, "alt": 5.0, "dir": "north"}

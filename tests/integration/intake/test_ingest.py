@@ -7,7 +7,6 @@ from django.test import Client
 
 from tasks_app.models import Device, Fleet, Position, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
-from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import (
     AT,
     OSMAND,
@@ -15,6 +14,7 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
+    drain_buffers,
     forwarded_position,
     parameters,
     position,
@@ -44,7 +44,7 @@ WAYS = {
 def test_every_way_in_gives_the_same_row(way, device, key, server):
     response = WAYS[way](key)
     assert response.status_code in (200, 202)
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     row = Position.objects.get(device=device)
     assert (row.fix_time, row.latitude, row.longitude) == (AT, -23.55, -46.63)
     assert row.speed_kph == pytest.approx(40.0032)
@@ -54,7 +54,11 @@ def test_every_way_in_gives_the_same_row(way, device, key, server):
 def test_a_phone_that_repeats_itself_is_stored_once(device, key):
     for _ in range(3):
         assert send_query(key).status_code == 200
-    assert {name: count for name, count in drain_buffer().items() if count} == {"read": 3, "stored": 1, "duplicates": 2}
+    assert {name: count for name, count in drain_buffers().items() if count} == {
+        "read": 3,
+        "stored": 1,
+        "duplicates": 2,
+    }
 
 
 def test_an_answer_to_a_phone_is_200_without_a_body(device, key):
@@ -171,7 +175,7 @@ def test_unknown_devices_join_the_fleet_the_settings_name(join, unsigned, server
     assert send_json(TRACCAR, forwarded_position("truck-1"), TOKEN).status_code == 200
     rows = Device.objects.order_by("id").values_list("unique_id", "name", "fleet_id", "ingest_key_hash")
     assert list(rows) == [("phone-1", "phone-1", join.pk, ""), ("truck-1", "Van 7", join.pk, "")]
-    assert drain_buffer()["stored"] == 2
+    assert drain_buffers()["stored"] == 2
 
 
 def test_nobody_joins_who_would_need_a_key(join):
@@ -218,7 +222,7 @@ def test_a_gateway_sends_batches_and_hears_what_was_wrong(wrap, device, key):
         (2, "not_an_object"),
         (4, "not_an_object"),
     ]
-    assert drain_buffer()["stored"] == 2
+    assert drain_buffers()["stored"] == 2
     assert len(quarantined_codes()) == 3
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tasks_app.engine.connection import client as redis_client
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_key, buffer_size
+from tasks_app.queries.position_lanes import lane_of
 from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import (
     FORM,
@@ -215,13 +216,13 @@ def test_any_body_is_answered_and_nothing_of_it_stored(path, body, device, key, 
 @FUZZ
 @given(changes=st.dictionaries(st.sampled_from(list(position())), JSON, max_size=3))
 def test_any_position_is_taken_in_whole_or_kept_aside(changes, device, key, generous):
-    redis_client().delete(buffer_key())
+    redis_client().delete(buffer_key(lane_of("van-1")))
     QuarantinedFix.objects.all().delete()
     response = send_json(POSITIONS, position(**changes), key)
     assert response.status_code in (200, 202, 400)
     if response.status_code != 400:
         assert (buffer_size(), len(quarantined_codes())) == ((1, 0) if response.status_code == 202 else (0, 1))
-        assert drain_buffer()["rejected"] == 0
+        assert drain_buffer("van-1")["rejected"] == 0
 
 
 @FUZZ

@@ -11,7 +11,6 @@ from django.test import Client
 
 from tasks_app.models import Device, Fleet, QuarantinedFix
 from tasks_app.services.intake import registration
-from tasks_app.services.intake.buffer import drain_buffer
 from tasks_app.services.intake.registration import TooManyNewDevices, register_unknown
 from tests.support.ingest import (
     OSMAND,
@@ -19,6 +18,7 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
+    drain_buffers,
     forwarded_position,
     parameters,
     position,
@@ -141,4 +141,4 @@ def test_many_at_once_do_not_overfill_the_fleet(settings, fleet):
 def test_the_same_device_twice_at_once_is_one(unsigned):
     send_query(id="phone-1")
     assert register_unknown(unique_id="phone-1", address="198.51.100.9") == Device.objects.get()
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1

@@ -13,8 +13,7 @@ from django.test import Client
 from tasks_app.models import Device, DeviceState, DeviceStatus, Position, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
 from tasks_app.services.devices.credentials import issue_key
-from tasks_app.services.intake.buffer import drain_buffer
-from tests.support.ingest import bomb, minutes_before_now, problem, quarantined_codes
+from tests.support.ingest import bomb, drain_buffers, minutes_before_now, problem, quarantined_codes
 
 pytestmark = pytest.mark.django_db
 OWNTRACKS = "/ingest/owntracks"
@@ -51,14 +50,14 @@ def join(settings, fleet) -> None:
 
 def test_a_location_is_stored_and_the_answer_is_a_list(device, key):
     check_taken(send(location(), key))
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     row = Position.objects.get(device=device)
     assert (row.latitude, row.longitude, row.speed_kph, row.attributes["batteryLevel"]) == (-23.55, -46.63, 36.0, 40)
 
 
 def test_the_shared_message_of_a_phone_is_stored(traces_dir, device, key):
     check_taken(send((traces_dir / "field_cases" / "owntracks_location.json").read_bytes(), key))
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     assert Position.objects.get().speed_kph == 36.0
 
 
@@ -72,7 +71,7 @@ def test_a_list_of_messages_is_taken_in_one_by_one(device, key):
     at = int(minutes_before_now(10).timestamp())
     items = [location(tst=at), location(tst=at + 1, lat=95), {"_type": "lwt"}, location(tst=at + 2), 5]
     check_taken(send(items, key))
-    assert drain_buffer()["stored"] == 2
+    assert drain_buffers()["stored"] == 2
     assert quarantined_codes() == ["invalid_latitude", "wrong_shape"]
     assert {row.source for row in QuarantinedFix.objects.all()} == {"owntracks"}
 
@@ -80,7 +79,7 @@ def test_a_list_of_messages_is_taken_in_one_by_one(device, key):
 def test_entering_a_region_is_a_position(device, key):
     event = {"_type": "transition", "event": "enter", "desc": "Depot", "acc": 12, "wtst": 1}
     check_taken(send({**location(), **event}, key))
-    drain_buffer()
+    drain_buffers()
     assert Position.objects.get().attributes["event"] == "enter"
 
 
@@ -183,7 +182,7 @@ def test_an_unknown_phone_joins_under_both_its_names(unsigned, join):
     check_taken(send(location(topic="owntracks/jane/phone")))
     check_taken(send(location(topic="owntracks/joe/phone")))
     assert set(Device.objects.values_list("unique_id", flat=True)) == {"jane-phone", "joe-phone"}
-    assert drain_buffer()["stored"] == 2
+    assert drain_buffers()["stored"] == 2
 
 
 def test_an_unknown_phone_does_not_join_with_a_fix_that_cannot_be_right(unsigned, join):

@@ -29,9 +29,8 @@ from tasks_app.models import Device, DeviceState, FilteredFix, Position, Quarant
 from tasks_app.queries.position_buffer import buffer_size
 from tasks_app.services.devices.credentials import issue_key
 from tasks_app.services.devices.days import refresh_due_days
-from tasks_app.services.intake.buffer import drain_buffer
 from tasks_app.services.intake.imports import ImportSummary, import_file
-from tests.support.ingest import FORM, OSMAND, POSITIONS, TOKEN, TRACCAR
+from tests.support.ingest import FORM, OSMAND, POSITIONS, TOKEN, TRACCAR, drain_buffers
 
 # One for all: each loads the middleware anew, which takes longer than a request.
 WIRE = Client()
@@ -181,7 +180,7 @@ def one_by_one(send: Callable[[Sender, Fix], Any]) -> Callable[[Sender, Track], 
         for batch in batches(track.fixes):
             assert {send(sender, fix).status_code for fix in batch} <= {200, 202}
             assert buffer_size() == len(batch)
-            drain_buffer()
+            drain_buffers()
 
     return send_all
 
@@ -206,7 +205,7 @@ def positions_batch(sender: Sender, track: Track) -> None:
     for batch in batches(track.fixes):
         answer = send_json(POSITIONS, [fix_to_item(fix) for fix in batch], sender.key)
         assert (answer.status_code, answer.json()["accepted"]) == (202, len(batch))
-        drain_buffer()
+        drain_buffers()
 
 
 def command(sender: Sender, track: Track) -> None:

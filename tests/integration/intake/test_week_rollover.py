@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tasks_app.models import DeviceState, DeviceStatus, Position, QuarantinedFix
-from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import (
     POSITIONS,
     TOKEN,
     TRACCAR,
+    drain_buffers,
     forwarded_position,
     minutes_before_now,
     position,
@@ -42,7 +42,7 @@ def test_a_rolled_over_time_is_put_right_and_the_device_goes_on(name, periods, d
     first, second = minutes_before_now(2), minutes_before_now(1)
     WAYS[name](key, first)
     WAYS[name](key, second - periods * PERIOD)
-    assert drain_buffer()["stored"] == 2
+    assert drain_buffers()["stored"] == 2
     stored = Position.objects.order_by("fix_time").last()
     assert (stored.fix_time, stored.attributes["gpsWeekRollover"]) == (second, periods * 1024)
     state = DeviceState.objects.get(device=device)
@@ -53,7 +53,7 @@ def test_a_rolled_over_time_is_put_right_and_the_device_goes_on(name, periods, d
 @pytest.mark.parametrize("name", WAYS)
 def test_a_clock_that_was_never_set_is_kept_aside(name, at, device, key, server):
     assert WAYS[name](key, at).status_code == 200
-    assert (quarantined_codes(), Position.objects.count(), drain_buffer()["read"]) == (["timestamp_too_old"], 0, 0)
+    assert (quarantined_codes(), Position.objects.count(), drain_buffers()["read"]) == (["timestamp_too_old"], 0, 0)
 
 
 def test_what_weeks_do_not_bring_near_now_is_kept_aside_with_that_reason(device, key):

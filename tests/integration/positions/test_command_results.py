@@ -10,11 +10,11 @@ import pytest
 from notifications_app.models import Notification
 from tasks_app.ingest.unlocated_alarms import MAX_RESULT_LENGTH
 from tasks_app.models import DeviceState, Event, EventKind, Position
-from tasks_app.services.intake.buffer import drain_buffer
 from tests.support.ingest import (
     POSITIONS,
     TOKEN,
     TRACCAR,
+    drain_buffers,
     forwarded_position,
     minutes_before_now,
     position,
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("server")]
 def send_result(key: str, at: datetime, result: Any, **changes: Any) -> None:
     item = position(timestamp=at.isoformat(), attributes={"result": result}, **changes)
     assert send_json(POSITIONS, item, key).status_code == 202
-    drain_buffer()
+    drain_buffers()
 
 
 def results() -> list[tuple[datetime, str, float | None]]:
@@ -67,7 +67,7 @@ def test_a_result_without_a_place_is_told_at_the_last_known_one_and_once(device,
     send_result(key, fixed_at, None)
     for _ in range(2):
         assert send_query(key, lat="", lon="", timestamp=int(at.timestamp()), result="1234").status_code == 200
-        drain_buffer()
+        drain_buffers()
     assert results() == [(at, "1234", -23.55)]
     assert Event.objects.get().data["last_fix_at"] == fixed_at.isoformat()
     assert DeviceState.objects.get().fix_time == fixed_at
@@ -76,7 +76,7 @@ def test_a_result_without_a_place_is_told_at_the_last_known_one_and_once(device,
 def test_results_without_a_place_in_a_row_are_events_each(device, key):
     for minutes_ago in (3, 2, 1):
         send_query(key, lat="", lon="", timestamp=int(minutes_before_now(minutes_ago).timestamp()), result="OK")
-    drain_buffer()
+    drain_buffers()
     assert len(results()) == 3
 
 
@@ -86,11 +86,11 @@ def test_a_traccar_server_s_copy_of_a_fix_that_carries_a_result_makes_one_event(
     message = forwarded_position(fixTime=fixed_at.isoformat(), deviceTime=at.isoformat())
     if is_known:
         send_json(TRACCAR, message, TOKEN)
-        drain_buffer()
+        drain_buffers()
     message["position"]["attributes"] = {"result": "OK"}
     for _ in range(2):
         assert send_json(TRACCAR, message, TOKEN).status_code == 200
-        drain_buffer()
+        drain_buffers()
     assert results() == [(at if is_known else fixed_at, "OK", -23.55)]
 
 

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from tasks_app.models import Device, Position, QuarantinedFix
 from tasks_app.queries.unknown_quantities import unknown_quantities
-from tasks_app.services.intake.buffer import drain_buffer
 from tasks_app.services.positions.processing import process_batch
 from tests.support.ingest import (
     OSMAND,
@@ -21,6 +20,7 @@ from tests.support.ingest import (
     TOKEN,
     TRACCAR,
     client_9,
+    drain_buffers,
     forwarded_position,
     position,
     send_form,
@@ -55,7 +55,7 @@ def unknown_counts() -> dict[tuple[str, str], int]:
 def test_the_place_is_stored_and_the_quantity_counted(name, odd, device, key, server):
     way, send = LIVE_WAYS[name]
     assert send(key, odd).status_code in (200, 202)
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     stored = Position.objects.get()
     assert (stored.latitude, stored.longitude, stored.altitude_meters) == (-23.55, -46.63, None)
     assert not QuarantinedFix.objects.exists()
@@ -66,7 +66,7 @@ def test_what_a_server_forwards_of_a_receiver_without_an_altitude_is_stored(trac
     make_device(unique_id="van-1")
     body = (traces_dir / "field_cases" / "traccar_forward_nan_altitude.json").read_bytes()
     assert send_json(TRACCAR, body, TOKEN).status_code == 200
-    assert drain_buffer()["stored"] == 1
+    assert drain_buffers()["stored"] == 1
     assert Position.objects.get().altitude_meters is None
 
 
@@ -146,7 +146,7 @@ def test_metrics_show_what_was_unknown_by_way(device, key, staff_api):
 
 def test_no_answer_of_the_api_holds_a_number_that_is_none(api, device, key):
     send_json(POSITIONS, raw(position(altitude=float("nan"), attributes={"a": float("inf"), "b": 1})), key)
-    drain_buffer()
+    drain_buffers()
     for path in (f"/api/positions?device={device.pk}", f"/api/devices/{device.pk}/state"):
         text = api.get(path).content.decode()
         assert "NaN" not in text

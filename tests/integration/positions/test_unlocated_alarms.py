@@ -22,8 +22,17 @@ from tasks_app.models import (
     QuarantinedFix,
 )
 from tasks_app.queries.position_buffer import buffer_size
-from tasks_app.services.intake.buffer import drain_buffer
-from tests.support.ingest import OSMAND, POSITIONS, TOKEN, TRACCAR, minutes_before_now, send_form, send_json, send_query
+from tests.support.ingest import (
+    OSMAND,
+    POSITIONS,
+    TOKEN,
+    TRACCAR,
+    drain_buffers,
+    minutes_before_now,
+    send_form,
+    send_json,
+    send_query,
+)
 from tests.support.notifications import make_rule
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -43,12 +52,12 @@ def forward_body(fix_at: datetime, device_at: datetime, *, alarm: str | None = "
 def send_place(key: str, at: datetime, *, alarm: str | None = None) -> None:
     item = own(at, latitude=-23.5, longitude=-46.6, attributes={"alarm": alarm} if alarm else {})
     assert send_json(POSITIONS, item, key).status_code == 202
-    drain_buffer()
+    drain_buffers()
 
 
 def send_sos(key: str, at: datetime) -> None:
     assert send_json(POSITIONS, own(at), key).status_code == 202
-    drain_buffer()
+    drain_buffers()
 
 
 def alarms() -> list[tuple[datetime, float | None]]:
@@ -83,7 +92,7 @@ def test_every_way_in_makes_the_alarm_an_event_at_the_last_known_place_and_alert
     DeviceState.objects.update(status=DeviceStatus.OFFLINE, last_seen_at=fixed_at, offline_since=fixed_at)
     for _ in range(2):
         assert WAYS[way](key, api, pressed_at).status_code in (200, 202)
-        drain_buffer()
+        drain_buffers()
         run_jobs()
     event = Event.objects.get(kind=EventKind.ALARM)
     assert (event.occurred_at, event.latitude, event.longitude) == (pressed_at, -23.5, -46.6)
@@ -108,7 +117,7 @@ def test_a_device_that_never_was_anywhere_has_an_alarm_without_a_place(device, k
 @pytest.mark.django_db
 def test_each_alarm_of_a_message_is_an_event(device, key):
     send_json(POSITIONS, own(minutes_before_now(), attributes={"alarm": "sos, tampering"}), key)
-    drain_buffer()
+    drain_buffers()
     assert sorted(event.data["alarm"] for event in Event.objects.all()) == ["sos", "tampering"]
 
 
@@ -158,7 +167,7 @@ def test_an_old_alarm_that_comes_again_is_known(device, key):
 def test_alarms_of_one_batch_are_told_in_their_order(device, key):
     times = [minutes_before_now(minutes_ago) for minutes_ago in (30, 20, 19)]
     send_json(POSITIONS, [own(at) for at in reversed(times)], key)
-    drain_buffer()
+    drain_buffers()
     assert [at for at, _ in alarms()] == times[:2]
 
 
@@ -171,7 +180,7 @@ def test_an_old_alarm_is_recorded_where_the_device_was_then_and_alerts_nobody(
     make_rule(fleet, [operator], kinds=["alarm"])
     send_place(key, minutes_before_now(100))
     send_json(POSITIONS, own(minutes_before_now(1), latitude=1, longitude=1, attributes={}), key)
-    drain_buffer()
+    drain_buffers()
     pressed_at = minutes_before_now(settings.ALERT_MAX_AGE_MINUTES + 60)
     send_sos(key, pressed_at)
     run_jobs()
@@ -192,7 +201,7 @@ def test_an_alarm_older_than_every_fix_has_no_place(device, key):
 
 def forward(body: dict[str, Any]) -> None:
     assert send_json(TRACCAR, body, TOKEN).status_code == 200
-    drain_buffer()
+    drain_buffers()
 
 
 @pytest.mark.django_db
@@ -202,7 +211,7 @@ def test_the_copy_of_a_fix_that_carries_an_alarm_makes_one_event_at_the_alarm_s_
     place = {"latitude": -23.5, "longitude": -46.6}
     send_json(TRACCAR, forward_body(fixed_at, fixed_at, alarm=None, **place), TOKEN)
     if not together:
-        drain_buffer()
+        drain_buffers()
     for _ in range(2):
         forward(forward_body(fixed_at, pressed_at, **place))
     assert (alarms(), Position.objects.count()) == ([(pressed_at, -23.5)], 1)
@@ -241,7 +250,7 @@ def test_an_alarm_of_a_fix_that_a_filter_keeps_out_is_told_at_the_last_known_pla
     pressed_at = minutes_before_now(29)
     for _ in range(2):
         send_json(POSITIONS, own(pressed_at, latitude=-20.5, longitude=-46.6, accuracy=5000), key)
-        drain_buffer()
+        drain_buffers()
     assert (alarms(), Position.objects.count()) == ([(pressed_at, -23.5)], 1)
     assert FilteredFix.objects.count() == 1
 
@@ -253,7 +262,7 @@ def test_an_alarm_of_a_fix_that_a_filter_keeps_out_is_told_at_the_last_known_pla
 def test_alarms_of_a_device_switched_off_meanwhile_are_kept_aside(device, key):
     send_json(POSITIONS, own(minutes_before_now()), key)
     Device.objects.update(is_active=False)
-    assert drain_buffer()["rejected"] == 1
+    assert drain_buffers()["rejected"] == 1
     assert (Event.objects.count(), QuarantinedFix.objects.get().code) == (0, "inactive_device")
 
 
@@ -282,7 +291,7 @@ def test_a_batch_counts_its_alarms_and_what_spoils_one_does_not_cost_the_others(
 def test_an_unknown_device_joins_with_its_alarm_where_that_is_wanted(settings, fleet):
     settings.INGEST_ALLOW_UNSIGNED, settings.INGEST_REGISTER_UNKNOWN = True, fleet.name
     assert send_json(POSITIONS, own(minutes_before_now(), device_id="phone-1")).status_code == 202
-    drain_buffer()
+    drain_buffers()
     assert Event.objects.get().device.unique_id == "phone-1"
 
 
