@@ -16,7 +16,6 @@ import redis
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
-from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, NotOffered, UnknownTask
@@ -94,11 +93,9 @@ def enqueue_package(package: dict[str, Any]) -> UUID:
     """Make a job of a django-q2 package; the job has the package's id. Raises EngineError."""
     task = task_of(package["func"])
     check_options(package, task)
-    call = task.arguments.check(package["args"], package["kwargs"])
-    calls = [(UUID(package["id"]), call)]
-    lane_key = task.lane_key(package["args"], package["kwargs"])
-    options = msgspec.structs.replace(package_options(package), lane_keys=(lane_key,) if lane_key else ())
-    return current_backend().enqueue(task.queue, task.name, calls, options)[0]
+    return task.apply_async(
+        package["args"], package["kwargs"], job_id=UUID(package["id"]), timeout_seconds=package.get("timeout")
+    )
 
 
 def task_of(function: Any) -> Task[Any, Any]:

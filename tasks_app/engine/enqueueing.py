@@ -153,7 +153,7 @@ def _script_of(
         depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
         return keys, ("enqueue", script_keys, [*common, depth, by, options.priority, UNIQUE_TTL_MS])
     lanes = config.queue(queue).lanes
-    depth = NO_LIMIT if options.is_accepted else max(1, config.max_queue_depth // lanes)
+    depth = NO_LIMIT if options.is_accepted else -(-config.max_queue_depth // lanes)
     return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes])
 
 

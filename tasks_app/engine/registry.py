@@ -36,6 +36,9 @@ MemberRule = Callable[[Any, dict[str, Any]], bool]
 # (for each member its indexes, see `Task.enqueue_group`, and its result) -> the result of the group.
 Combine = Callable[[Iterable[tuple[Sequence[int], Any]]], Any]
 
+# From the arguments of a call to the parts that may run beside each other: numbers of the items, arguments of the part.
+Split = Callable[..., Sequence[tuple[Sequence[int], Sequence[Any]]]]
+
 DEFAULT_MAX_BATCH = 100
 
 _registry: dict[str, Task[Any, Any]] = {}
@@ -65,6 +68,7 @@ class Task(Generic[P, R]):
         max_batch_bytes: int = MAX_BATCH_BYTES,
         combine: Combine | None = None,
         lane: LaneKey | None = None,
+        split: Split | None = None,
     ) -> None:
         self.function = function
         self.name = name
@@ -77,6 +81,7 @@ class Task(Generic[P, R]):
         self.max_batch_bytes = max_batch_bytes
         self.combine = combine
         self.lane = lane
+        self.split = split
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -154,17 +159,23 @@ class Task(Generic[P, R]):
         task's time limit. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
         """
         call = self.arguments.check(args, kwargs or {})
+        parts = self._parts(args, kwargs or {}) if self.split else ()
+        if parts and unique_key:
+            raise InvalidArguments(f"This call of {self.name} is split into {len(parts)} jobs: it takes no unique key.")
         options = JobOptions(
             countdown=countdown,
             eta=eta,
             unique_keys=(unique_key,) if unique_key else (),
-            lane_keys=(self.lane_key(args, kwargs or {}),) if self.lane else (),
+            lane_keys=(self.lane_key(args, kwargs or {}),) if self.lane and not parts else (),
             priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),
             schedule_id=schedule_id,
             retry_of=retry_of,
             timeout_seconds=timeout_seconds,
         )
+        if parts:
+            indexes, calls = zip(*parts, strict=True)
+            return self._make_group(calls, indexes, job_id or uuid4(), options)
         made = current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)
         return JobHandle(made[0], self.queue)
 
@@ -185,6 +196,8 @@ class Task(Generic[P, R]):
         """
         calls = list(calls)
         checked = [self.arguments.check(args, {}) for args in calls]
+        if any(self._parts(args, {}) for args in calls):
+            raise InvalidArguments(f"A call of {self.name} is split into several jobs: use apply_async for each.")
         ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
         if len(ids) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
@@ -216,14 +229,26 @@ class Task(Generic[P, R]):
         ends. So after QueueUnavailable it may run, and may be enqueued again with the same `job_id`. Errors as in
         `apply_async`.
         """
-        calls = list(calls)
-        step = group_of_calls(self, [self.arguments.check(args, {}) for args in calls], indexes, self._lane_keys(calls))
         options = JobOptions(
             priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), schedule_id=schedule_id
         )
-        made = job_id or uuid4()
-        make(current_backend(), step, made, options)
-        return JobHandle(made, self.queue)
+        return self._make_group(list(calls), indexes, job_id or uuid4(), options)
+
+    def _make_group(
+        self,
+        calls: Sequence[Sequence[Any]],
+        indexes: Iterable[Iterable[int]] | None,
+        job_id: UUID,
+        options: JobOptions,
+    ) -> JobHandle:
+        checked = [self.arguments.check(args, {}) for args in calls]
+        make(current_backend(), group_of_calls(self, checked, indexes, self._lane_keys(calls)), job_id, options)
+        return JobHandle(job_id, self.queue)
+
+    def _parts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[tuple[Sequence[int], Sequence[Any]]]:
+        """Return the parts of a call that is split, nothing for one that stays whole."""
+        parts = self.split(*args, **kwargs) if self.split else ()
+        return parts if len(parts) > 1 else ()
 
     def s(self, *args: Any, **kwargs: Any) -> Call:
         """Return a signature of a call, which gets the result of the job before it in front. Raises InvalidArguments."""
@@ -248,6 +273,7 @@ def task(
     max_batch_bytes: int | None = None,
     combine: Combine | None = None,
     lane: LaneKey | None = None,
+    split: Split | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
@@ -259,7 +285,8 @@ def task(
     `max_batch_bytes` (1 MiB) at most are served by one call of `batch`, and the decorated function serves a single one.
     `combine` makes the result of a group of calls: see `Task.enqueue_group`. `lane` gets the arguments of a call and returns
     its lane key: jobs of one key run one after the other, in the order in which they were accepted, if their queue has
-    lanes; None for a call that may run beside any other. Raises ImproperlyConfigured when another
+    lanes; None for a call that may run beside any other. `split` gets them, too, and returns the parts of a call whose items
+    belong to several lanes: it becomes a group of one job for each part. Raises ImproperlyConfigured when another
     function has the name already, or for bounds that no batch can keep.
     """
     _check_bounds(batch, max_batch, max_batch_bytes)
@@ -279,6 +306,7 @@ def task(
             max_batch_bytes=max_batch_bytes or MAX_BATCH_BYTES,
             combine=combine,
             lane=lane,
+            split=split,
         )
         register(registered)
         return registered

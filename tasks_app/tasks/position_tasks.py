@@ -7,9 +7,9 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import BatchCall, current_job, task
-from tasks_app.services.intake import drain_buffer
+from tasks_app.services.intake import ask_for_drains, device_of, drain_buffer, lane_key_of_batch, split_batch
 from tasks_app.services.partitions import ensure_upcoming_partitions
-from tasks_app.services.positions import SentPositions, process_batch, process_batches
+from tasks_app.services.positions import SentPositions, combine_results, process_batch, process_batches
 
 # One call stores some 10 000 fixes at most: a message has 100 to 150 bytes for each.
 MAX_BATCH = 256
@@ -29,6 +29,9 @@ def _process_single_positions(calls: list[BatchCall]) -> list[dict[str, Any]]:
 @task(
     queue="positions",
     permission="tasks_app.add_position",
+    lane=lane_key_of_batch,
+    split=split_batch,
+    combine=combine_results,
     batch=_process_position_batches,
     max_batch=MAX_BATCH,
     max_batch_bytes=MAX_BATCH_BYTES,
@@ -41,6 +44,7 @@ def process_position_batch(position_data_list: list[dict[str, Any]]) -> dict[str
 @task(
     queue="positions",
     permission="tasks_app.add_position",
+    lane=device_of,
     batch=_process_single_positions,
     max_batch=MAX_BATCH,
     max_batch_bytes=MAX_BATCH_BYTES,
@@ -50,10 +54,10 @@ def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
     return process_batch([position_data], received_at=timezone.now(), user_id=current_job().requested_by_id)
 
 
-@task(queue="positions", schedulable=True)
-def drain_position_inbox() -> dict[str, int]:
-    """Store the single fixes that wait in the position buffer."""
-    return drain_buffer()
+@task(queue="positions", schedulable=True, lane=lambda device_id="": device_id or None)
+def drain_position_inbox(device_id: str = "") -> dict[str, int]:
+    """Store the single fixes that wait in the lane of this device; without a device, enqueue that for every lane."""
+    return drain_buffer(device_id) if device_id else ask_for_drains()
 
 
 @task(queue="cleanup", schedulable=True)

@@ -28,6 +28,7 @@ from tasks_app.ingest.validate import QUANTITIES
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import SEND_POSITIONS, visible_devices
 from tasks_app.queries.devices import operated_devices
+from tasks_app.services.intake import BATCH_TASK, enqueue_batch
 
 MAX_REJECTED_SHOWN = 100
 TOO_LARGE_CODES = {"body_too_large", "too_many_fixes"}
@@ -94,9 +95,10 @@ POSITION_KEYS = frozenset(PositionSerializer().fields)
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The items of a batch that go on, and the ones that do not, by index; how many go on without which quantity."""
+    """The items of a batch that go on, their indexes, and the ones that do not; how many go on without which quantity."""
 
     accepted: list[Any]
+    indexes: list[int]
     rejected: list[RejectedFix]
     unknown: dict[str, int]
 
@@ -121,9 +123,9 @@ class ProcessBatchView(ApiView):
         batch = sort_out(request.user, items)
         if not batch.accepted:
             raise nothing_accepted(batch.rejected)
-        job_id = enqueue_quietly(request, "process_position_batch", [batch.accepted])
+        job_id = enqueue_batch(batch.accepted, batch.indexes, requested_by=request.user)
         counts = {"accepted": len(batch.accepted), "unknown_quantities": batch.unknown}
-        return accepted(request, job_id, "process_position_batch", **counts, **rejected_body(batch.rejected))
+        return accepted(request, job_id, BATCH_TASK, **counts, **rejected_body(batch.rejected))
 
 
 class ProcessPositionView(ApiView):
@@ -180,12 +182,15 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
         senders = sorted([*senders, *((index, unlocated.device_id) for index, unlocated in parsed.unlocated.items())])
     sent_ids = {device_id for _, device_id in senders}
     operated = operated_devices(user, sent_ids)
-    good, rejected = [], list(parsed.rejected)
+    good: list[Any] = []
+    indexes, rejected = [], list(parsed.rejected)
     unknown: Counter[str] = Counter()
     for index, device_id in senders:
         if not operated.get(device_id):
             rejected.append(_refused_device(index, is_known=device_id in operated))
-        elif index in parsed.unlocated:
+            continue
+        indexes.append(index)
+        if index in parsed.unlocated:
             # Written anew: the rest of such an item may be what made it no fix.
             good.append(alarm_to_item(parsed.unlocated[index]))
         elif fixes[index].unknown:
@@ -197,7 +202,7 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     if sent_ids and not operated:
         _raise_if_only_viewer(user, sent_ids)
     rejected.sort(key=lambda one: one.index)
-    return Sorted(good, rejected, dict(unknown))
+    return Sorted(good, indexes, rejected, dict(unknown))
 
 
 def nothing_accepted(rejected: list[RejectedFix]) -> ApiError:

@@ -1,6 +1,7 @@
 """Messages and files of devices on their way into the position store."""
 
-from tasks_app.services.intake.buffer import add_to_buffer, drain_buffer
+from tasks_app.services.intake.batches import BATCH_TASK, device_of, enqueue_batch, lane_key_of_batch, split_batch
+from tasks_app.services.intake.buffer import add_to_buffer, ask_for_drains, drain_buffer
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
 from tasks_app.services.intake.messages import quarantine_messages, take_in, take_in_all
 from tasks_app.services.intake.quarantine import MAX_PER_CALL, QuarantineEntry, quarantine_entries
@@ -16,6 +17,7 @@ from tasks_app.services.intake.uploads import (
 )
 
 __all__ = [
+    "BATCH_TASK",
     "IMPORT_TASK",
     "MAX_PER_CALL",
     "UPLOAD_FOLDER",
@@ -24,15 +26,20 @@ __all__ = [
     "QuarantineEntry",
     "TooManyNewDevices",
     "add_to_buffer",
+    "ask_for_drains",
     "check_file",
     "create_upload",
+    "device_of",
     "drain_buffer",
+    "enqueue_batch",
     "estimate_fixes",
     "import_file",
     "import_upload",
+    "lane_key_of_batch",
     "quarantine_entries",
     "quarantine_messages",
     "register_unknown",
+    "split_batch",
     "sweep_stuck_uploads",
     "take_in",
     "take_in_all",

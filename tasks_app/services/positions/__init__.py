@@ -1,5 +1,6 @@
 """Storing fixes, with all that is derived from them in the same transaction."""
 
+from tasks_app.services.positions.combining import combine_results
 from tasks_app.services.positions.derivation import MIN_COURSE_METERS
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions, renew_versions
 from tasks_app.services.positions.processing import SentPositions, process_batch, process_batches
@@ -13,6 +14,7 @@ __all__ = [
     "MIN_COURSE_METERS",
     "SentPositions",
     "StoreResult",
+    "combine_results",
     "count_unknown",
     "end_silent_episodes",
     "invalidate_latest_positions",
