@@ -1,4 +1,4 @@
-"""The connection that a thread keeps for enqueueing: it may break, and no answer is taken for that of another command."""
+"""The connections that are kept for enqueueing: they may break, and no answer is taken for that of another command."""
 
 from __future__ import annotations
 
@@ -18,30 +18,42 @@ KEY = "{kept}:count"
 
 @pytest.fixture
 def script() -> str:
+    client()._kept.clear()
     client().delete(KEY)
     return client().script_load(ONE)
 
 
 def kept():
-    return client()._kept.connection
+    """The one connection that is kept, None when there is none."""
+    (connection,) = client()._kept or [None]
+    return connection
 
 
 def kill_connection() -> None:
-    """Let the server close the connection that this thread keeps."""
-    number = kept()
-    number.send_command("CLIENT", "ID")
-    client().client_kill_filter(_id=number.read_response())
+    """Let the server close the connection that is kept."""
+    connection = kept()
+    connection.send_command("CLIENT", "ID")
+    client().client_kill_filter(_id=connection.read_response())
 
 
-def test_a_thread_keeps_one_connection(script):
+def test_one_connection_serves_threads_that_come_and_go(script):
+    """As many requests of a web server do, each in a thread of its own."""
     client().evalsha(script, 1, KEY, 1)
     first = kept()
-    client().evalsha(script, 1, KEY, 1)
-    assert kept() is first
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(lambda: (client().evalsha(script, 1, KEY, 1), kept())).result()
-    assert other[0] == 3
-    assert other[1] is not first
+    for count in (2, 3):
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(client().evalsha, script, 1, KEY, 1).result() == count
+        assert kept() is first
+
+
+def test_commands_at_the_same_time_have_connections_of_their_own(script):
+    def add_often(_):
+        return [client().evalsha(script, 1, KEY, 1) for _ in range(200)]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [count for counts in pool.map(add_often, range(4)) for count in counts]
+    assert sorted(found) == list(range(1, 801))
+    assert 1 <= len(client()._kept) <= 4
 
 
 def test_a_connection_that_the_server_closed_is_replaced(script):
@@ -90,6 +102,7 @@ def test_a_command_inside_a_command_has_a_connection_of_its_own(script, monkeypa
 
     monkeypatch.setattr(connection, "read_response", read_after_another)
     assert (client().evalsha(script, 1, KEY, 100), inner) == (101, [111])
+    assert len(client()._kept) == 2
 
 
 def test_a_forked_process_does_not_use_the_connection_of_its_parent(script):
@@ -98,7 +111,7 @@ def test_a_forked_process_does_not_use_the_connection_of_its_parent(script):
     pid = os.fork()
     if pid == 0:
         # The client as one that was made before the fork and is used after it.
-        is_well = same_client.evalsha(script, 1, KEY, 10) == 11 and same_client._kept.connection is not connection
+        is_well = same_client.evalsha(script, 1, KEY, 10) == 11 and list(same_client._kept) != [connection]
         os._exit(0 if is_well else 1)
     assert os.waitpid(pid, 0)[1] == 0
     assert client().evalsha(script, 1, KEY, 100) == 111
