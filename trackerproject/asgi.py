@@ -4,22 +4,22 @@ import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 from trackerproject.proxies import ProxyAware, TrustedProxies, disable_uvicorn_proxy_headers
+from trackerproject.request_threads import http_application
 from trackerproject.web import settle
 
 disable_uvicorn_proxy_headers()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
-http_application = get_asgi_application()
+http = http_application()
 
 # Models can be imported only now.
 from notifications_app.websockets.consumer import NotificationConsumer  # noqa: E402
 from tasks_app.websockets.routing import websocket_application  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])
-by_protocol = ProtocolTypeRouter({"http": http_application, "websocket": websockets})
+by_protocol = ProtocolTypeRouter({"http": http, "websocket": websockets})
 trusted, names_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
 application = ProxyAware(by_protocol, trusted, names_scheme)
 settle()

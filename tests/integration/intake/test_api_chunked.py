@@ -7,11 +7,11 @@ import json
 import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
-from django.core.asgi import get_asgi_application
 from django.db import connections
 from django.utils import timezone
 
 from tasks_app.services.accounts.tokens import issue_token
+from trackerproject.request_threads import http_application
 
 # Django runs an ASGI request in a thread, and so in a transaction, of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +23,7 @@ def post_chunks(operator, settings, monkeypatch):
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.SECURE_SSL_REDIRECT = False
     token, _expiry = issue_token(user=operator, now=timezone.now())
-    application = get_asgi_application()
+    application = http_application()
 
     async def send(path: str, chunks: list[bytes], headers: list[tuple[bytes, bytes]]) -> tuple[int, dict]:
         scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
