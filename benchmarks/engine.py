@@ -32,6 +32,10 @@ PEERS = (
     Load("rq", 4, jobs=300, warm_up=60),
     Load("dramatiq", 5, jobs=9_000, warm_up=2_000),
 )
+ENQUEUEING_PEERS = (CELERY, *(load for load in PEERS if load.name in ("huey", "rq", "dramatiq")))
+PING = Load("redis_ping", OURS.database, jobs=0, warm_up=0)
+# What an idle web server and the workers of all four queues may take together.
+IDLE_LIMIT_MB = 250.0
 Measured = dict[str, dict[str, float]]
 
 
@@ -40,6 +44,7 @@ def run(setting: Setting) -> Iterator[Figure]:
     measured = throughput_of_all(setting)
     yield from noop_figures(measured)
     yield from memory_figures(measured)
+    yield from idle_figures(setting)
     yield from enqueue_figures(setting)
     yield from latency_figures(setting)
     yield from scaling_figures(setting)
@@ -78,15 +83,33 @@ def memory_figures(measured: Measured) -> Iterator[Figure]:
             yield Figure("engine", case, measured[OURS.name][key], peer.name, measured[peer.name][key], unit)
 
 
+def idle_figures(setting: Setting) -> Iterator[Figure]:
+    """The whole installation without work; "theirs" is what is allowed."""
+    took = setting.measure("benchmarks.idle_memory")
+    setting.console.print(", ".join(f"{part} {mb:.0f} MB" for part, mb in took.items()))
+    for case, clusters in (("idle_memory", "one_cluster"), ("idle_memory_four_clusters", "four_clusters")):
+        yield Figure("engine", case, took[f"{clusters}_web"] + took[clusters], "limit", IDLE_LIMIT_MB, "MB PSS")
+
+
 def enqueue_figures(setting: Setting) -> Iterator[Figure]:
-    """One client, no worker running."""
-    jobs = setting.scaled(12_000)
-    ours = setting.measure("benchmarks.peers", OURS.name, "enqueue", "--jobs", jobs, redis_database=OURS.database)
-    theirs = setting.measure("benchmarks.peers", CELERY.name, "enqueue", "--jobs", jobs, redis_database=CELERY.database)
-    limit = setting.measure("benchmarks.peers", "redis_ping", "enqueue", "--jobs", jobs, redis_database=OURS.database)
-    for kind in ("single", "bulk"):
-        yield Figure("engine", f"enqueue_{kind}", ours[kind], CELERY.name, theirs[kind], "jobs/s")
-    yield Figure("engine", "enqueue_single", ours["single"], "redis_ping", limit["single"], "jobs/s")
+    """One client, no worker running. Medians of rounds, as those of `throughput_of_all`."""
+    jobs, rounds = setting.scaled(12_000), []
+    for _ in range(setting.rounds):
+        rounds.append({load.name: enqueue_rates(setting, load, jobs) for load in (OURS, PING, *ENQUEUEING_PEERS)})
+    single, bulk = (
+        {name: median(one[name][kind] for one in rounds) for name in rounds[0]} for kind in ("single", "bulk")
+    )
+    yield Figure("engine", "enqueue_bulk", bulk[OURS.name], CELERY.name, bulk[CELERY.name], "jobs/s")
+    for peer in (CELERY, PING, *ENQUEUEING_PEERS[1:]):
+        yield Figure("engine", "enqueue_single", single[OURS.name], peer.name, single[peer.name], "jobs/s")
+
+
+def enqueue_rates(setting: Setting, load: Load, jobs: int) -> dict[str, float]:
+    rates = setting.measure("benchmarks.peers", load.name, "enqueue", "--jobs", jobs, redis_database=load.database)
+    setting.console.print(
+        f"{load.name}: {rates['single']:,.0f} jobs/s enqueued one by one, {rates['bulk']:,.0f} in bulk"
+    )
+    return rates
 
 
 def latency_figures(setting: Setting) -> Iterator[Figure]:

@@ -1,19 +1,16 @@
 """`python -m benchmarks.http_batch REQUESTS`: milliseconds until a batch of 1 000 fixes is accepted over HTTP.
 
-One uvicorn worker on loopback, one client on one connection, one request after the other, each with fixes of its own.
-No cluster runs: what is measured is the accepting.
+Two servers of one uvicorn worker each, ours and the floor (`benchmarks.http_floor`); one client with a connection to each,
+which posts the same body to both, one after the other. No cluster runs: what is measured is the accepting.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
-import socket
 import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import django
 
@@ -24,32 +21,30 @@ from django.utils import timezone  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 
 from benchmarks.sample_fleet import DEVICES, batches, make_fixes, make_operator, yesterday  # noqa: E402
+from benchmarks.web import connect, web_server  # noqa: E402
 from tasks_app.engine.connection import client as redis_client  # noqa: E402
 from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
 from tasks_app.services.accounts.tokens import issue_token  # noqa: E402
-from trackerproject.dev.embedded import start_child, stop_children  # noqa: E402
 
 FIXES = 1_000
 WARM_UP = 20
 PATH = "/api/tasks/position/process-batch"
+APPLICATIONS = {"ours": "trackerproject.asgi:application", "floor": "benchmarks.http_floor:application"}
 
 
 def main(requests: int) -> None:
     token = operator_token()
     fixes = make_fixes((requests + WARM_UP) * FIXES // DEVICES, yesterday())
     bodies = [msgspec.json.encode([fix_to_item(fix) for fix in batch]) for batch in batches(fixes, FIXES)]
-    port = free_port()
-    with (Path(os.environ["BENCH_LOG_DIR"]) / "uvicorn.log").open("ab") as log:
-        where = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-access-log"]
-        command = [sys.executable, "-m", "uvicorn", "trackerproject.asgi:application", *where, "--log-level", "warning"]
-        server = start_child(command, output=log)
-    try:
-        took = post_all(connect(port), bodies, token)
-    finally:
-        stop_children([server])
+    with web_server(APPLICATIONS["ours"]) as (_, port), web_server(APPLICATIONS["floor"]) as (_, floor_port):
+        took = post_all({"ours": connect(port), "floor": connect(floor_port)}, bodies, token)
     redis_client().flushdb()
-    took = sorted(took[WARM_UP:])
-    print(json.dumps({"p50": took[len(took) // 2] * 1000, "p99": took[int(len(took) * 0.99)] * 1000}))
+    answer = {}
+    for name, seconds in took.items():
+        ordered = sorted(seconds[WARM_UP:])
+        answer[f"{name}_p50"] = ordered[len(ordered) // 2] * 1000
+        answer[f"{name}_p99"] = ordered[int(len(ordered) * 0.99)] * 1000
+    print(json.dumps(answer))
 
 
 def operator_token() -> str:
@@ -58,39 +53,27 @@ def operator_token() -> str:
     return issue_token(user=user, now=timezone.now() - timedelta(seconds=1))[0]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def connect(port: int) -> http.client.HTTPConnection:
-    """Wait for the server."""
-    deadline = time.monotonic() + 60
-    while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        try:
-            connection.connect()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection
-
-
-def post_all(connection: http.client.HTTPConnection, bodies: list[bytes], token: str) -> list[float]:
+def post_all(
+    connections: dict[str, http.client.HTTPConnection], bodies: list[bytes], token: str
+) -> dict[str, list[float]]:
+    """Seconds of each request to each server, by turns."""
     headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
-    took = []
-    for body in bodies:
-        began = time.perf_counter()
-        connection.request("POST", PATH, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        took.append(time.perf_counter() - began)
-        if answer.status != 202 or json.loads(content)["accepted"] != FIXES:
-            raise SystemExit(f"{answer.status}: {content[:500]!r}")
+    took: dict[str, list[float]] = {name: [] for name in connections}
+    for number, body in enumerate(bodies):
+        for name in sorted(connections, reverse=number % 2 == 1):
+            took[name].append(post(connections[name], body, headers))
     return took
+
+
+def post(connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]) -> float:
+    began = time.perf_counter()
+    connection.request("POST", PATH, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    seconds = time.perf_counter() - began
+    if answer.status != 202 or json.loads(content)["accepted"] != FIXES:
+        raise SystemExit(f"{answer.status}: {content[:500]!r}")
+    return seconds
 
 
 if __name__ == "__main__":

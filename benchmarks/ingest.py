@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.figures import Figure
@@ -11,22 +12,38 @@ from benchmarks.setting import Setting
 # 200 fixes of each of 500 devices: 100 000 rows.
 FIXES_PER_DEVICE = 200
 REQUESTS = 300
-# Of 1 000 fixes each; one worker process on either side.
-QUEUED_JOBS = 100
-WARM_UP_JOBS = 20
-FIXES_PER_JOB = 1_000
+OURS = "tracker-positions"
+# Through the queue.
+QUEUED_FIXES = 100_000
+WARM_UP_FIXES = 20_000
+# One uvicorn worker that takes in fixes of phones.
+WANTED_RATE = 2_000
+SINGLE_FIX_LIMIT_MS = 1_500.0
+SECONDS_OF_A_RATE = 20
+QUICK_SECONDS_OF_A_RATE = 4
 STORED_ROWS = 10_000_000
 QUICK_STORED_ROWS = 1_000_000
 GROWTH_BATCHES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedLoad:
+    """How fixes go through a queue."""
+
+    peer: str
+    redis_database: int = 0
+    workers: int = 1
+    fixes_per_job: int = 1_000
 
 
 def run(setting: Setting) -> Iterator[Figure]:
     """The pipeline beside bare COPY, bulk_create and Celery; with a full table; HTTP against the clock."""
     yield from pipeline_figures(setting)
     yield from queued_figures(setting)
-    took = setting.measure("benchmarks.http_batch", setting.scaled(REQUESTS))
-    for kind in ("p50", "p99"):
-        yield Figure("ingest", f"http_batch_{kind}", took[kind], None, None, "ms")
+    yield from batch_size_figures(setting)
+    yield from worker_figures(setting)
+    yield from http_figures(setting)
+    yield from single_fix_figures(setting)
     yield growth_figure(setting)
 
 
@@ -43,24 +60,58 @@ def pipeline_figures(setting: Setting) -> Iterator[Figure]:
 
 def queued_figures(setting: Setting) -> Iterator[Figure]:
     """Both sides through their queues: ours deriving everything, Celery with bulk_create and nothing derived."""
-    rounds = [
-        [queued_rate(setting, "tracker-positions", 0), queued_rate(setting, "celery-positions", 1)]
-        for _ in range(setting.rounds)
-    ]
-    ours, theirs = (median(rates) for rates in zip(*rounds, strict=True))
+    ours, theirs = by_turns(setting, QueuedLoad(OURS), QueuedLoad("celery-positions", redis_database=1))
     yield Figure("ingest", "pipeline", ours, "celery", theirs, "rows/s")
 
 
-def queued_rate(setting: Setting, peer: str, redis_database: int) -> float:
-    """Rows per second that one worker process takes from the queue and stores."""
+def batch_size_figures(setting: Setting) -> Iterator[Figure]:
+    """Ours through the queue in small jobs; "theirs" is ours with the same fixes in large ones."""
+    small, large = by_turns(setting, QueuedLoad(OURS, fixes_per_job=50), QueuedLoad(OURS, fixes_per_job=5_000))
+    yield Figure("ingest", "batches_of_50", small, "batches_of_5000", large, "rows/s")
+
+
+def worker_figures(setting: Setting) -> Iterator[Figure]:
+    """Ours through the queue with two workers; "theirs" is ours with one."""
+    two, one = by_turns(setting, QueuedLoad(OURS, workers=2), QueuedLoad(OURS, workers=1))
+    yield Figure("ingest", "workers_2", two, "workers_1", one, "rows/s")
+
+
+def by_turns(setting: Setting, *loads: QueuedLoad) -> list[float]:
+    """The median rate of each load; in each round every one has its turn."""
+    rounds = [[queued_rate(setting, load) for load in loads] for _ in range(setting.rounds)]
+    return [median(rates) for rates in zip(*rounds, strict=True)]
+
+
+def queued_rate(setting: Setting, load: QueuedLoad) -> float:
+    """Rows per second that the workers take from the queue and store."""
+    fixes = max(setting.scaled(QUEUED_FIXES), 5 * load.fixes_per_job)
     answer = setting.measure(
-        *("benchmarks.peers", peer, "throughput", "--workers", 1),
-        *("--jobs", setting.scaled(QUEUED_JOBS), "--warm-up", WARM_UP_JOBS),
-        redis_database=redis_database,
+        *("benchmarks.peers", load.peer, "throughput", "--workers", load.workers),
+        *("--jobs", fixes // load.fixes_per_job, "--warm-up", max(1, WARM_UP_FIXES // load.fixes_per_job)),
+        redis_database=load.redis_database,
+        environment={"BENCH_FIXES_PER_JOB": str(load.fixes_per_job)},
     )
-    rate = answer["jobs_per_second"] * FIXES_PER_JOB
-    setting.console.print(f"{peer}, 1 worker: {rate:,.0f} rows/s")
+    rate = answer["jobs_per_second"] * load.fixes_per_job
+    what = f"{load.peer}, {load.workers} of {load.fixes_per_job:,}"
+    setting.console.print(f"{what}: {rate:,.0f} rows/s")
     return rate
+
+
+def http_figures(setting: Setting) -> Iterator[Figure]:
+    """Until a batch is accepted; "theirs" is the floor, which only decodes the JSON and makes one XADD."""
+    took = setting.measure("benchmarks.http_batch", setting.scaled(REQUESTS))
+    yield Figure("ingest", "http_accept", took["ours_p50"], "floor", took["floor_p50"], "ms")
+    for kind in ("p50", "p99"):
+        yield Figure("ingest", f"http_batch_{kind}", took[f"ours_{kind}"], None, None, "ms")
+
+
+def single_fix_figures(setting: Setting) -> Iterator[Figure]:
+    """Requests of one fix each at the highest rate that is borne; "theirs" is what is wanted."""
+    seconds = QUICK_SECONDS_OF_A_RATE if setting.quick else SECONDS_OF_A_RATE
+    took = setting.measure("benchmarks.single_fixes", seconds)
+    setting.console.print(", ".join(f"{name} {value:,.2f}" for name, value in took.items()))
+    yield Figure("ingest", "single_fixes", took["rate"], "wanted", float(WANTED_RATE), "requests/s")
+    yield Figure("ingest", "single_fixes_p99", took["p99"] * 1000, "limit", SINGLE_FIX_LIMIT_MS, "ms")
 
 
 def growth_figure(setting: Setting) -> Figure:

@@ -46,16 +46,17 @@ class Setting:
             "BENCH_LOG_DIR": str(self.log_dir),
         }
 
-    def measure(self, module: str, *arguments: object, redis_database: int = 0) -> dict[str, float]:
+    def measure(
+        self, module: str, *arguments: object, redis_database: int = 0, environment: dict[str, str] | None = None
+    ) -> dict[str, float]:
         """Run a module of ours that measures in a process of its own; return the JSON object it prints last.
 
         Raises RuntimeError with the end of its output when it fails.
         """
         command = [sys.executable, "-m", module, *map(str, arguments)]
         with (self.log_dir / "measuring.log").open("ab") as log:
-            done = subprocess.run(
-                command, cwd=ROOT, env=self.environment(redis_database), stdout=subprocess.PIPE, stderr=log, check=False
-            )
+            variables = self.environment(redis_database) | (environment or {})
+            done = subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=log, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command[2:])} failed, see {self.log_dir}")
         answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import django
@@ -17,7 +18,7 @@ from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
 from tasks_app.models import Position  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
 
-FIXES_PER_JOB = 1_000
+FIXES_PER_JOB = int(os.environ.get("BENCH_FIXES_PER_JOB", "1000"))
 
 __all__ = ["FIXES_PER_JOB", "clear_tables", "job_arguments", "stored_jobs"]
 

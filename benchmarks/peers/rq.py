@@ -29,6 +29,7 @@ def stored_results() -> int:
 PEER = Peer(
     name="rq",
     enqueue_bulk=enqueue_bulk,
+    enqueue_one=lambda: queue.enqueue(noop, result_ttl=3600),
     unfinished=lambda: enqueued - stored_results(),
     worker_command=lambda workers: [
         *(sys.executable, "-c", "import sys; from rq.cli import main; sys.exit(main())", "worker-pool", "bench"),
