@@ -26,7 +26,7 @@ __all__ = ["FIXES_PER_JOB", "clear_tables", "job_arguments", "stored_jobs"]
 def job_arguments(jobs: int) -> list[list[dict[str, Any]]]:
     """The fixes of each job as JSON-ready positions, of devices and days that the database is made ready for."""
     make_fleet()
-    fixes = make_fixes(jobs * FIXES_PER_JOB // DEVICES, yesterday())
+    fixes = make_fixes(-(-jobs * FIXES_PER_JOB // DEVICES), yesterday())[: jobs * FIXES_PER_JOB]
     ensure_partitions({fix.fix_time for fix in fixes})
     return [[fix_to_item(fix) for fix in batch] for batch in batches(fixes, FIXES_PER_JOB)]
 
