@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import hiredis
@@ -23,24 +24,37 @@ class CallerClient(redis.Redis):
         self._kept: deque[Any] = deque()
 
     def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any:
-        """Run a script by its hash; on a connection that broke it is sent again as redis-py sends it, with its retries."""
-        command = ("EVALSHA", sha, numkeys, *keys_and_args)
+        """Run a script by its hash."""
+        (answer,) = self.evalsha_all([(sha, numkeys, *keys_and_args)])
+        if isinstance(answer, redis.ResponseError):
+            raise answer
+        return answer
+
+    def evalsha_all(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """Run scripts in one round trip, each given as the arguments of `evalsha`; an answer may be the error of its script.
+
+        On a connection that broke all are sent again as redis-py sends them, with its retries.
+        """
+        commands = [("EVALSHA", *call) for call in calls]
+        packed = b"".join(map(_pack, commands))
         connection = self._take()
         try:
-            connection.send_packed_command((_pack(command),))
-            answer = connection.read_response()
-        except redis.ResponseError:
-            # An answer like any other; nothing is left to be read.
-            self._kept.append(connection)
-            raise
+            connection.send_packed_command((packed,))
+            answers = [_answer(connection) for _ in commands]
         except redis.ConnectionError:
             connection.disconnect()
-            return self.execute_command(*command)
+            return self._send_again(commands)
         except BaseException:
             connection.disconnect()
             raise
         self._kept.append(connection)
-        return answer
+        return answers
+
+    def _send_again(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        pipeline = self.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return pipeline.execute(raise_on_error=False)
 
     def _take(self) -> Any:
         """Return a kept connection, or open one."""
@@ -57,6 +71,14 @@ class CallerClient(redis.Redis):
         connection = pool.connection_class(**pool.connection_kwargs)
         connection.connect()
         return connection
+
+
+def _answer(connection: Any) -> Any:
+    """Read an answer; an error is one like any other, and nothing is left to be read after it."""
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
 
 
 def _pack(command: tuple[Any, ...]) -> bytes:

@@ -10,6 +10,8 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
+from tasks_app.engine.kept_connection import CallerClient
+
 
 def read_sources(folder: Path, *shared: Path) -> dict[str, str]:
     """Return name -> source of the scripts in `folder`, each with the functions of `shared` and of the folder's common.lua.
@@ -49,13 +51,20 @@ def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True
 
     Without `raise_errors` the answer of a script that Redis refused is the error.
     """
-    pipe = client.pipeline(transaction=False)
-    for name, keys, arguments in calls:
-        pipe.evalsha(_HASHES[name], len(keys), *keys, *arguments)
-    answers = pipe.execute(raise_on_error=False)
+    answers = _evalsha_all(client, [(_HASHES[name], len(keys), *keys, *arguments) for name, keys, arguments in calls])
     for index, answer in enumerate(answers):
         if isinstance(answer, NoScriptError):
             answers[index] = run_script(client, *calls[index])
         elif isinstance(answer, redis.RedisError) and raise_errors:
             raise answer
+    return answers
+
+
+def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    if isinstance(client, CallerClient):
+        return client.evalsha_all(calls)
+    pipe = client.pipeline(transaction=False)
+    for call in calls:
+        pipe.evalsha(*call)
+    answers: list[Any] = pipe.execute(raise_on_error=False)
     return answers

@@ -121,3 +121,18 @@ def test_an_argument_of_another_type_is_refused(script):
     with pytest.raises(redis.DataError):
         client().evalsha(script, 1, KEY, object())
     assert client().evalsha(script, 1, KEY, 1) == 1
+
+
+def test_several_scripts_answer_in_their_order_and_one_that_fails_costs_no_other(script):
+    calls = [(script, 1, KEY, 1), (script, 1, KEY, "no number"), ("0" * 40, 1, KEY), (script, 1, KEY, 10)]
+    first, failed, unknown, last = client().evalsha_all(calls)
+    assert (first, last) == (1, 11)
+    assert isinstance(failed, redis.ResponseError)
+    assert isinstance(unknown, redis.exceptions.NoScriptError)
+    assert client().evalsha(script, 1, KEY, 100) == 111
+
+
+def test_several_scripts_are_sent_again_when_their_connection_broke(script):
+    client().evalsha(script, 1, KEY, 1)
+    kill_connection()
+    assert client().evalsha_all([(script, 1, KEY, 10), (script, 1, KEY, 100)]) == [11, 111]
