@@ -27,7 +27,7 @@ from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.scripts import Call, run_script, run_scripts
-from tasks_app.engine.streams import ring_call
+from tasks_app.engine.streams import BELL_ENTRIES, ring_call
 
 # A unique key lapses after this time, should its job be lost without a trace.
 UNIQUE_TTL_MS = 24 * 3600 * 1000
@@ -147,12 +147,13 @@ def _script_of(
     """Return the keys of the jobs, and the call of the script that makes them, with the arguments they have in common."""
     config = engine_config()
     keys, script_keys = _keys(config.prefix, queue, lane)
-    by = options.requested_by_id or ""
+    lanes, by = config.queue(queue).lanes, options.requested_by_id or ""
     common = [keys.job_prefix, task_name, now_ms, options.due_ms(now_ms)]
     if lane is None:
         depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
-        return keys, ("enqueue", script_keys, [*common, depth, by, options.priority, UNIQUE_TTL_MS])
-    lanes = config.queue(queue).lanes
+        if lanes:
+            script_keys = (*script_keys, keys.bell)
+        return keys, ("enqueue", script_keys, [*common, depth, by, options.priority, UNIQUE_TTL_MS, BELL_ENTRIES])
     depth = NO_LIMIT if options.is_accepted else -(-config.max_queue_depth // lanes)
     return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes])
 
@@ -183,9 +184,9 @@ def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple
 
 
 def _run(keys: QueueKeys, call: Call) -> Any:
-    """Run the script, and wake the workers of a queue with lanes."""
+    """Run the script. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
     try:
-        if engine_config().queue(keys.queue).lanes:
+        if keys.lane is not None:
             return run_scripts(client(), [call, ring_call(keys)])[0]
         return run_script(client(), *call)
     except redis.RedisError as error:

@@ -1,8 +1,8 @@
 -- Makes jobs, each once: a client that sends this again after a time-out creates nothing twice.
 -- Without allow-oom: a full Redis refuses it as a whole.
--- KEYS high, normal, low, delayed
+-- KEYS high, normal, low, delayed, for a queue with lanes also its bell
 -- ARGV job_prefix, task, created_ms, due_ms (0: now), max_depth, requested_by, priority, unique_ttl_ms,
---      then job id, payload and the key of its unique key ('' none) of each
+--      how many entries of the bell to keep at least, then job id, payload and the key of its unique key ('' none) of each
 -- Returns {place among the jobs from 0, 'unique' or 'full', id of the holder or depth} for each that was not made and
 -- does not exist already.
 local prefix, task, created, due, priority = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7]
@@ -12,15 +12,15 @@ local depth = redis.call('ZCARD', KEYS[4]) + redis.call('XLEN', KEYS[1]) + redis
 local max_depth = tonumber(ARGV[5])
 local others = {}
 
-for i = 9, #ARGV, 3 do
+for i = 10, #ARGV, 3 do
   local id, payload, unique = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = prefix .. id
   if redis.call('EXISTS', key) == 1 then
     -- Made before.
   elseif depth >= max_depth then
-    others[#others + 1] = {(i - 9) / 3, 'full', depth}
+    others[#others + 1] = {(i - 10) / 3, 'full', depth}
   elseif unique ~= '' and not redis.call('SET', unique, id, 'NX', 'PX', ARGV[8]) then
-    others[#others + 1] = {(i - 9) / 3, 'unique', redis.call('GET', unique)}
+    others[#others + 1] = {(i - 10) / 3, 'unique', redis.call('GET', unique)}
   else
     depth = depth + 1
     if unique ~= '' then
@@ -35,5 +35,8 @@ for i = 9, #ARGV, 3 do
         'att', 0, 'lost', 0, 'by', ARGV[6], 'pri', priority)
     end
   end
+end
+if KEYS[5] then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[9], '*', 'l', '')
 end
 return others
