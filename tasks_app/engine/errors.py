@@ -101,6 +101,12 @@ class PermanentError(EngineError):
     code = "permanent_error"
 
 
+class NotRepeatable(EngineError):
+    """Not all arguments of the job, of its members or of its callbacks are kept, so it cannot be made again from them."""
+
+    code = "not_repeatable"
+
+
 class MembersFailed(PermanentError):
     """Members of a group failed or were cancelled, or a step of a chain."""
 

@@ -33,6 +33,8 @@ class QueueStats:
     paused: bool
     workers: int
     per_minute: float
+    # Groups and chains that wait for their members.
+    groups: int = 0
     # {by (a user id), at (ISO), reason} of the pause; empty while the queue is not paused.
     pause: dict[str, Any] = field(default_factory=dict)
 
@@ -61,8 +63,15 @@ def find_live_job(client: RedisClient, job_id: str) -> JobHash | None:
     return next(filter(None, read_job_hashes(client, [(part.keys, job_id) for part in parts])), None)
 
 
+def find_live_jobs(client: RedisClient, job_ids: list[str]) -> dict[str, JobHash]:
+    """Return those of the jobs that live, by id, on whichever queues they are."""
+    asked = [(part.keys, job_id) for part in queue_parts(engine_config().queues, client) for job_id in job_ids]
+    return {job.job_id: job for job in read_job_hashes(client, asked) if job}
+
+
 def list_live_jobs(client: RedisClient, queue_names: list[str], limit: int = MAX_LISTED) -> list[JobHash]:
-    """Return the newest live jobs of these queues: per queue at most `limit` delayed and, per priority, `limit` others."""
+    """Return the newest live jobs of these queues: per queue at most `limit` delayed, `limit` groups and, per
+    priority, `limit` others."""
     found: list[JobHash] = []
     for part in queue_parts(queue_names, client):
         hashes = read_job_hashes(client, [(part.keys, job_id) for job_id in _newest_ids(part, limit)])
@@ -81,8 +90,9 @@ def _newest_ids(part: JobQueue, limit: int) -> list[str]:
         return list(dict.fromkeys(read_text(job_id) for ids in pipe.execute() for job_id in ids))
     for stream in keys.streams:
         pipe.xrevrange(stream, count=limit)
-    delayed, *entries = pipe.execute()
-    ids = [read_text(job_id) for job_id in delayed]
+    pipe.zrevrange(keys.groups, 0, limit - 1)
+    delayed, *entries, groups = pipe.execute()
+    ids = [read_text(job_id) for job_id in (*delayed, *groups)]
     return ids + [read_text(fields.get(b"i")) for stream in entries for _, fields in stream]
 
 
@@ -110,7 +120,8 @@ def _stats_of(queue: JobQueue) -> QueueStats:
     pipe = client.pipeline(transaction=False)
     pipe.hlen(keys.consumers)
     pipe.get(keys.paused)
-    workers, paused = pipe.execute()
+    pipe.zcard(keys.groups)
+    workers, paused, groups = pipe.execute()
     parts = [_stats_of_streams(queue), *_stats_of_lanes(lanes_of(queue.name, client), client)]
     oldest_ms = min((part.oldest_ms for part in parts if part.oldest_ms is not None), default=None)
     now = time.time()
@@ -125,6 +136,7 @@ def _stats_of(queue: JobQueue) -> QueueStats:
         paused=paused is not None,
         workers=workers,
         per_minute=sum(count for minute, count in done if now // 60 - 5 <= minute < now // 60) / 5,
+        groups=groups,
         pause=read_object(paused),
     )
 

@@ -90,7 +90,25 @@ def _running(queues: list[JobQueue], after: Place | None, count: int) -> list[tu
             pipe.xrange(stream, entry["message_id"], entry["message_id"])
             asked.append((index, part, stream))
     lanes = [(place, answer) for place, answer in zip(places, pending, strict=True) if isinstance(place[1], Lane)]
-    return _entries(asked, pipe.execute()) + _entries([place for place, _ in lanes], [answer for _, answer in lanes])
+    found = _entries(asked, pipe.execute()) + _entries([place for place, _ in lanes], [answer for _, answer in lanes])
+    return found + _groups(queues, len(places), after, count)
+
+
+def _groups(
+    queues: list[JobQueue], first_index: int, after: Place | None, count: int
+) -> list[tuple[Place, JobQueue, str]]:
+    """Return groups and chains that wait for their members: they are running since they were made."""
+    found: list[tuple[Place, JobQueue, str]] = []
+    for index, part in enumerate(queues, start=first_index):
+        if isinstance(part, Lane):
+            continue
+        oldest = "-inf"
+        if after:
+            # A place of a group has the microseconds for its second number.
+            oldest = f"{'' if index > after[2] else '('}{after[0] * 1000 + min(after[1], 999)}"
+        entries = part.client.zrangebyscore(part.keys.groups, oldest, "+inf", start=0, num=count, withscores=True)
+        found += [((*divmod(int(made_at), 1000), index), part, read_text(group_id)) for group_id, made_at in entries]
+    return found
 
 
 def _bound(part: JobQueue, index: int, after: Place | None, is_inclusive: bool) -> str | None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks_app.engine import JobState
+from tasks_app.engine.flows import TASK
 from tasks_app.queries.jobs import JobView
 
 STATE_STYLES = {
@@ -73,6 +74,9 @@ def _facts(job: JobView) -> list[tuple[str, Any]]:
         (_("Requested by"), job.requested_by_id),
         (_("Schedule"), job.schedule_id),
         (_("Retry of"), job.retry_of),
+        (_("Kind"), "" if job.kind == TASK else job.kind),
+        (_("Part of"), job.parent_id),
+        (_("Number in the group"), job.member_index),
         (_("Created"), format_time(job.created_at)),
         (_("Due"), format_time(job.due_at)),
         (_("Started"), format_time(job.started_at)),

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from tasks_app.engine.errors import BadPayload
+from tasks_app.engine.flows import TASK, read_flow
 from tasks_app.engine.job_fields import is_job_id
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.payload import unseal
@@ -50,6 +51,11 @@ class JobView:
     traceback: str = ""
     cancel_requested: bool = False
     priority: str = "normal"
+    # task, group or chain.
+    kind: str = TASK
+    # The group or chain it is a member of, and which one; or the job whose callback it is.
+    parent_id: UUID | None = None
+    member_index: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -74,6 +80,7 @@ def live_view(job: JobHash) -> JobView | None:
         requested_by_id=job.requested_by_id,
         cancel_requested=job.cancellation is not None,
         priority=job.priority,
+        kind=job.kind or TASK,
         # The name of a consumer begins with its host.
         worker_host=job.owner.split(":")[0],
     )
@@ -99,6 +106,8 @@ def _add_call(view: JobView, message: bytes) -> None:
     view.args, view.kwargs = redact_call(parameter_names(payload.task), *payload.call)
     view.schedule_id = payload.schedule_id
     view.retry_of = UUID(payload.retry_of) if payload.retry_of else None
+    view.parent_id = UUID(payload.flow.parent_id) if payload.flow and payload.flow.parent_id else None
+    view.member_index = payload.member_index
 
 
 def ended_view(row: Job) -> JobView:
@@ -107,4 +116,6 @@ def ended_view(row: Job) -> JobView:
     values = {name: getattr(row, name) for name in names if hasattr(row, name) and name not in ("state",)}
     # Kept as the task gave it, for callers that wait for it; nobody reads its secrets on a page.
     values["result"] = redact(values["result"])
-    return JobView(**values, state=JobState(row.state))
+    flow = read_flow(row.flow)
+    kind = flow.composite.kind if flow and flow.composite else TASK
+    return JobView(**values, state=JobState(row.state), kind=kind)

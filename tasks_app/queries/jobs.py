@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +18,12 @@ from django.utils import timezone
 from tasks_app.engine import live_jobs
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.errors import BadPayload
+from tasks_app.engine.groups.members import children_of_ended, children_of_live
+from tasks_app.engine.groups.signatures import MAX_MEMBERS
 from tasks_app.engine.live_jobs import QueueStats
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
+from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
 from tasks_app.queries.access import Right, has_everywhere
@@ -44,6 +49,8 @@ class JobFilters:
     requested_by_id: int | None = None
     created_after: datetime | None = None
     search: str | None = None
+    # Members and callbacks of this job.
+    parent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,12 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
 
     Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
     scheduled and retrying ones soonest first; such a page may hold fewer than `limit` jobs and yet have a next one.
+    Those of a `parent_id` come in their order in the group, then its callbacks; such a page may be short, too.
     `cursor` is the `next_cursor` of the page before. Raises InvalidCursor.
     """
     limit = max(1, min(limit, MAX_PAGE))
+    if filters.parent_id:
+        return _children_page(user, filters, filters.parent_id, limit, cursor)
     if filters.state in LIVE_STATES:
         return _live_page(user, filters, filters.state, limit, cursor)
     live = _matching_live(user, filters) if cursor is None else []
@@ -157,6 +167,55 @@ def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, curs
     return JobPage(jobs, _make_live_cursor(state, place) if place else None)
 
 
+# --- Members and callbacks ---
+
+
+def _children_page(user: Any, filters: JobFilters, parent: UUID, limit: int, cursor: str | None) -> JobPage:
+    first = _read_child_cursor(cursor)
+    ids = _children_of(parent)
+    views, sees = _views_of(ids[first : first + limit]), _sight(user)
+    found = [view for view in views if filters.queue in (None, view.queue) and sees(view) and _matches(view, filters)]
+    return JobPage(found, _make_child_cursor(first + limit) if first + limit < len(ids) else None)
+
+
+def _children_of(parent: UUID) -> list[str]:
+    """Ids of the members that were made, and of the callbacks. Of a parent that is gone, of those that have rows."""
+    if row := job_store().find_finished(str(parent)):
+        return children_of_ended(row)
+    with suppress(BadPayload):
+        if live := live_jobs.find_live_job(client(), str(parent)):
+            return children_of_live(live)
+    rows = Job.objects.filter(parent_id=parent).order_by("member_index").values_list("pk", flat=True)
+    return [str(job_id) for job_id in rows[:MAX_MEMBERS]]
+
+
+def _views_of(job_ids: list[str]) -> list[JobView]:
+    """Views in this order of the jobs that live or have a row."""
+    live = live_jobs.find_live_jobs(client(), job_ids)
+    found = {job_id: view for job_id, job in live.items() if (view := live_view(job))}
+    found |= {str(row.pk): ended_view(row) for row in Job.objects.filter(pk__in=job_ids)}
+    return [found[job_id] for job_id in job_ids if job_id in found]
+
+
+def _make_child_cursor(first: int) -> str:
+    return base64.urlsafe_b64encode(f"member {first}".encode()).decode()
+
+
+def _read_child_cursor(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    try:
+        name, _, first = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+    except ValueError as error:
+        raise InvalidCursor("Not a cursor of this list.") from error
+    if name != "member" or not first.isdecimal() or len(first) > 9:
+        raise InvalidCursor("Not a cursor of this list.")
+    return int(first)
+
+
+# --- Pages of live jobs ---
+
+
 def _make_live_cursor(state: JobState, place: Place) -> str:
     return base64.urlsafe_b64encode(json.dumps([str(state), place]).encode()).decode()
 
@@ -212,6 +271,7 @@ def matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
         "worker_host": filters.worker,
         "requested_by_id": filters.requested_by_id,
         "created_at__gte": filters.created_after,
+        "parent_id": filters.parent_id,
     }
     jobs = jobs.filter(**{name: value for name, value in exact.items() if value is not None})
     return jobs.filter(_search(filters.search)) if filters.search else jobs

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import InvalidArguments, Task, TaskNotPermitted, UnknownTask, get_task
+from tasks_app.engine.flows import TASK
 from tasks_app.queries.access import Right, has_everywhere
 from tasks_app.queries.job_views import JobView
 
@@ -33,6 +34,9 @@ class OwnJobs:
         """Whether this job is one of them."""
         if self.user.pk is None or view.requested_by_id != self.user.pk:
             return False
+        if view.kind != TASK:
+            # It says what became of the user's own request; each member is asked about by itself.
+            return True
         key = (view.task, json.dumps([view.args, view.kwargs], default=str))
         if key not in self._known:
             self._known[key] = self._is_about_own(view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -24,6 +25,7 @@ class JobFilterForm(forms.Form):
     """Every field may be empty; an invalid value is reported and ignored."""
 
     state = forms.ChoiceField(required=False, widget=forms.HiddenInput)
+    parent_id = forms.UUIDField(required=False, widget=forms.HiddenInput)
     queue = forms.ChoiceField(label=_("queue"), required=False, widget=UnfoldAdminSelectWidget)
     task = forms.ChoiceField(label=_("task"), required=False, widget=UnfoldAdminSelectWidget)
     search = forms.CharField(label=_("search"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
@@ -48,11 +50,12 @@ class JobFilterForm(forms.Form):
             queue=chosen.get("queue"),
             task=chosen.get("task"),
             search=chosen.get("search"),
+            parent_id=UUID(chosen["parent_id"]) if "parent_id" in chosen else None,
         )
 
     def chosen(self) -> dict[str, str]:
         self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
+        return {name: str(value) for name, value in self.cleaned_data.items() if value}
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _counts(queues: list[QueueStats], finished: dict[str, int]) -> dict[str, int
     return {
         JobState.SCHEDULED: sum(queue.scheduled for queue in queues),
         JobState.QUEUED: sum(queue.depth for queue in queues),
-        JobState.RUNNING: sum(queue.running for queue in queues),
+        JobState.RUNNING: sum(queue.running + queue.groups for queue in queues),
         JobState.RETRYING: sum(queue.retrying for queue in queues),
         **{state: finished.get(state, 0) for state in FINAL_STATES},
     }

@@ -24,7 +24,7 @@ from tasks_app.admin.jobs.bulk import bulk_context, change_with_message, list_qu
 from tasks_app.admin.jobs.filters import JobFilterForm, state_tabs
 from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_count
 from tasks_app.admin.jobs.queues import queue_context
-from tasks_app.admin.jobs.rows import job_context, job_rows, job_url
+from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_context, job_rows, job_url
 from tasks_app.admin.jobs.start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
 from tasks_app.admin.jobs.steps import ReasonForm, cancel_with_message, retry_with_message, run_now_with_message
 from tasks_app.admin.resources import JobResource
@@ -40,7 +40,16 @@ from tasks_app.engine import (
     registered_tasks,
 )
 from tasks_app.models import Job, QueueAction
-from tasks_app.queries.jobs import InvalidCursor, JobView, find_job, job_counts, list_jobs, matching_ended, queue_stats
+from tasks_app.queries.jobs import (
+    InvalidCursor,
+    JobFilters,
+    JobView,
+    find_job,
+    job_counts,
+    list_jobs,
+    matching_ended,
+    queue_stats,
+)
 from tasks_app.queries.task_rights import may_start
 from tasks_app.services.jobs import start_task
 
@@ -152,8 +161,14 @@ class JobAdmin(ModelAdmin):
             "may_cancel": may_act and not is_finished,
             "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
             "may_retry": may_act and is_finished,
+            **self._parts_context(request, job),
         }
         return self._page(request, "tasks_app/admin/job.html", context)
+
+    def _parts_context(self, request: HttpRequest, job: JobView) -> dict[str, Any]:
+        """The first members of a group or chain, or the callbacks of a job."""
+        page = list_jobs(user=request.user, filters=JobFilters(parent_id=job.id), limit=MEMBERS_SHOWN)
+        return {"rows": job_rows(page.jobs), "has_more_parts": page.next_cursor is not None}
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         return redirect(job_url(object_id))

@@ -11,15 +11,20 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_q.models import Schedule
 
 from tasks_app.admin.common import MISSING, STATE_BADGES, format_seconds, format_time, pretty_json, short_json
 from tasks_app.engine import FINAL_STATES, JobState
+from tasks_app.engine.flows import CHAIN, GROUP, TASK
 from tasks_app.models import JobAction
 from tasks_app.models.jobs import PRIORITY_CHOICES, STATE_LABELS
 from tasks_app.queries.jobs import JobView
 
 PRIORITIES = dict(PRIORITY_CHOICES)
+KIND_LABELS = {GROUP: gettext_lazy("Group"), CHAIN: gettext_lazy("Chain")}
+# On the page of a group; a link leads to all of them.
+MEMBERS_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,10 @@ def facts(job: JobView) -> list[tuple[str, str, str]]:
     if schedule:
         url = reverse("admin:django_q_schedule_change", args=[schedule.pk])
         rows.append((_("Schedule"), schedule.name or schedule.func, url))
+    if job.kind != TASK:
+        rows.append((_("Kind"), str(KIND_LABELS[job.kind]), ""))
+    if job.parent_id:
+        rows.append((_("Part of"), str(job.parent_id), job_url(job.parent_id)))
     if job.retry_of:
         rows.append((_("Retry of"), str(job.retry_of), job_url(job.retry_of)))
     return rows
@@ -194,4 +203,5 @@ def job_context(job: JobView) -> dict[str, Any]:
         "show_traceback": bool(job.traceback) and not any(row["traceback"] == job.traceback for row in attempts),
         "actions": JobAction.objects.filter(job_id=job.id).select_related("user")[:50],
         "is_live": job.state not in FINAL_STATES,
+        "parts_url": f"{reverse('admin:tasks_app_job_changelist')}?parent_id={job.id}",
     }

@@ -39,6 +39,11 @@ class JobSerializer(serializers.Serializer[Any]):
     requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
     schedule_id = serializers.IntegerField(allow_null=True)
     retry_of = serializers.UUIDField(allow_null=True)
+    kind = serializers.CharField(help_text="task, group or chain.")
+    parent_id = serializers.UUIDField(
+        allow_null=True, help_text="The group or chain it is a member of, or the job whose callback it is."
+    )
+    member_index = serializers.IntegerField(allow_null=True, help_text="Which member of its group it is, from 0.")
     created_at = TimestampField()
     due_at = TimestampField(allow_null=True)
     started_at = TimestampField(allow_null=True)
@@ -74,6 +79,7 @@ class JobListQuery(PageQuery):
     requested_by = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     created_after = TimestampField(required=False)
     search = serializers.CharField(max_length=200, required=False)
+    parent_id = serializers.UUIDField(required=False, help_text="Members of this group or chain, then its callbacks.")
 
 
 class CancelledSerializer(serializers.Serializer[Any]):

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         listing.add_argument("--queue", choices=list(engine_config().queues))
         listing.add_argument("--task")
         listing.add_argument("--search", help=_("Part of the task, the arguments or the error; or a job id."))
+        listing.add_argument("--parent", type=_job_id, metavar="ID", help=_("Members and callbacks of this job."))
         listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
         showing = steps.add_parser("show", help=_("Everything about one job."))
         showing.add_argument("ids", nargs=1, metavar="ID")
@@ -115,8 +116,8 @@ def _filters(options: dict[str, Any]) -> JobFilters:
         raise CommandError(_("Unknown state: %(state)s.") % {"state": options["state"]}) from error
     if not 1 <= options["limit"] <= MAX_LISTED:
         raise CommandError(_("--limit must be between 1 and %(max)d.") % {"max": MAX_LISTED})
-    search = options["search"]
-    return JobFilters(state=state, queue=options["queue"], task=options["task"], search=search)
+    names = ("queue", "task", "search")
+    return JobFilters(state=state, parent_id=options["parent"], **{name: options[name] for name in names})
 
 
 def _listed(filters: JobFilters, limit: int) -> list[JobView]:

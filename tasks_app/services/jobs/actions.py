@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.utils.translation import gettext as _
 
-from tasks_app.engine import JobState, TaskNotPermitted, get_task, live_jobs
+from tasks_app.engine import JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task, live_jobs
+from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
+from tasks_app.engine.enqueueing import JobOptions
+from tasks_app.engine.flows import TASK
+from tasks_app.engine.groups.making import make
+from tasks_app.engine.groups.members import cancel, queues_of
+from tasks_app.engine.groups.repeating import call_of, calls_in, step_to_repeat
 from tasks_app.engine.lanes import part_of_job
-from tasks_app.engine.redaction import is_complete
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
@@ -55,10 +60,20 @@ def cancel_job(*, job_id: UUID | str, user: Any, reason: str = "", seen_by: Any 
     """
     view, state = stop_job(job_id=job_id, user=user, reason=reason, seen_by=seen_by)
     if view.state != JobState.CANCELLED:
-        if state == JobState.CANCELLED:
+        if view.kind != TASK:
+            state = _record_members(view)
+        elif state == JobState.CANCELLED:
             record_all_ended(JobQueue(view.queue, client()), RECORD_SECONDS)
         _audit(view.id, view.task, JobAction.Verb.CANCEL, user, reason)
     return state
+
+
+def _record_members(view: JobView) -> JobState:
+    """Write rows of the members of a group that were cancelled with it; return the state of the group after that."""
+    queue = JobQueue(view.queue, client())
+    for one in (*reversed(queues_of(queue, str(view.id))), queue):
+        record_all_ended(one, RECORD_SECONDS)
+    return JobHandle(view.id, view.queue).state
 
 
 def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None) -> tuple[JobView, JobState]:
@@ -72,7 +87,7 @@ def stop_job(*, job_id: UUID | str, user: Any, reason: str, seen_by: Any = None)
     if not view.is_live:
         raise JobAlreadyFinished(view.state)
     part = part_of_job(view.queue, client(), str(job_id))
-    state = part.cancel(str(job_id), {"by": user.pk, "reason": reason}) if part else ""
+    state = cancel(part, str(job_id), {"by": user.pk, "reason": reason}) if part else ""
     if state not in (JobState.CANCELLED, JobState.RUNNING):
         raise JobAlreadyFinished(JobState(state) if state else _visible(job_id, seen_by or user).state)
     return view, JobState(state)
@@ -84,6 +99,8 @@ def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
     Raises JobNotFound, JobNotWaiting (it is queued, running or ended), UnknownTask, TaskNotPermitted.
     """
     view = _visible(job_id, user)
+    if view.kind != TASK:
+        raise JobNotWaiting(view.state)
     check_may_start(user, get_task(view.task), view.args, view.kwargs)
     part = part_of_job(view.queue, client(), str(job_id))
     moved, state = part.run_now(str(job_id)) if part else (False, "")
@@ -94,18 +111,23 @@ def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
 
 
 def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
-    """Make a new job with the arguments of an ended one; return its id.
+    """Make a new job with the arguments and callbacks of an ended one; return its id.
 
-    Raises JobNotFound, JobStillLive, JobNotRepeatable, EngineError.
+    Of a group or chain that failed, those members are made again that did not succeed, and the steps after them; the
+    results of the others count for the new one, too. Of one that succeeded, all are made again. Raises JobNotFound,
+    JobStillLive, JobNotRepeatable, EngineError.
     """
     view = _visible(job_id, user)
     if view.is_live:
         raise JobStillLive(view.state)
-    if not is_complete([view.args, view.kwargs]):
-        raise JobNotRepeatable(JobNotRepeatable.__doc__)
-    task = get_task(view.task).on_queue(view.queue)
-    check_may_start(user, task, view.args, view.kwargs)
-    new_id = task.apply_async(view.args, view.kwargs, requested_by=user, retry_of=view.id, priority=view.priority)
+    try:
+        step = step_to_repeat(str(view.id))
+    except NotRepeatable as error:
+        raise JobNotRepeatable(JobNotRepeatable.__doc__) from error
+    for one in calls_in(step):
+        check_may_start(user, get_task(one.task), *call_of(one))
+    new_id = uuid4()
+    make(current_backend(), step, new_id, JobOptions(requested_by_id=user.pk, retry_of=view.id, priority=view.priority))
     _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
     return new_id
 

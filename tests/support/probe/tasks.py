@@ -179,3 +179,23 @@ def probe_result(result: Any, text: str = "result") -> Any:
 def probe_error(job_id: str, error_class: str, error_message: str, text: str = "error") -> None:
     """Write an error to the ledger."""
     note(f"{text} {error_class}: {error_message}")
+
+
+def broken_key() -> str:
+    return f"{engine_config().prefix}:broken"
+
+
+def break_down(*names: str) -> None:
+    """Let `probe_flaky` fail for these names, and for no others."""
+    client().delete(broken_key())
+    if names:
+        client().sadd(broken_key(), *names)
+
+
+@task(queue="positions", max_attempts=1)
+def probe_flaky(name: str) -> str:
+    """Write a line to the ledger and return the name; fail while it is broken."""
+    note(f"ran {name}")
+    if client().sismember(broken_key(), name):
+        raise PermanentError(f"{name} is broken")
+    return name
