@@ -28,6 +28,7 @@ class JobFilterBody(StrictSerializer):
     requested_by = IdField(required=False)
     created_after = TimestampField(required=False)
     search = StrictCharField(max_length=200, required=False)
+    parent_id = serializers.UUIDField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:

@@ -57,7 +57,6 @@ def end(job_id: str, composite: Composite, combine: Combine | None) -> Any:
     `combine` raises."""
     ids = counted_ids(job_id, composite)
     _check_ends(ids, composite)
-    current_job().progress(composite.total, composite.total)
     if composite.kind == CHAIN:
         return next(_rows(ids[-1:])).result
     results = (row.result for row in _rows(ids))
@@ -84,6 +83,7 @@ def _check_ends(ids: list[str], composite: Composite) -> None:
     states: dict[str, str] = {}
     for page in _pages(ids):
         states |= job_store().stored_states(page)
+    current_job().progress(len(states), composite.total)
     bad = [one for one in ids if states.get(one, JobState.SUCCEEDED) != JobState.SUCCEEDED]
     if bad:
         row = job_store().find_finished(bad[0])

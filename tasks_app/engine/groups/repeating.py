@@ -56,6 +56,7 @@ def _call(row: FinishedJob, flow: Flow) -> Step:
         call=msgspec.Raw(call.encode()),
         # It has all of its arguments.
         is_immutable=True,
+        lane_key=task.lane_key(row.args, row.kwargs),
         on_success=flow.on_success,
         on_error=flow.on_error,
     )

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def read(api, job_id) -> dict:
-    response = api.get(f"/api/tasks/{job_id}")
+    response = api.get(f"/api/tasks/task/{job_id}")
     assert response.status_code == 200, response.content
     return response.json()
 
 
 def results(api, query: str) -> list[dict]:
-    response = api.get(f"/api/tasks?{query}")
+    response = api.get(f"/api/tasks/?{query}")
     assert response.status_code == 200, response.content
     return response.json()["results"]
 
@@ -57,12 +57,12 @@ def test_the_api_shows_a_group_as_a_job(staff_api, staff, run_jobs):
 
 def test_members_are_listed_in_pages_in_their_order(staff_api, staff, run_jobs):
     job = probe.probe_part.enqueue_group([(number,) for number in range(5)])
-    first = staff_api.get(f"/api/tasks?parent_id={job}&limit=2").json()
+    first = staff_api.get(f"/api/tasks/?parent_id={job}&limit=2").json()
     second = staff_api.get(first["next"]).json()
     third = staff_api.get(second["next"]).json()
     assert [one["member_index"] for page in (first, second, third) for one in page["results"]] == list(range(5))
     assert third["next"] is None
-    assert staff_api.get(f"/api/tasks?parent_id={job}&cursor=x").status_code == 400
+    assert staff_api.get(f"/api/tasks/?parent_id={job}&cursor=x").status_code == 400
     Job.objects.all().delete()
     run_jobs()
     Job.objects.filter(pk=job).delete()
@@ -96,11 +96,11 @@ def test_live_groups_are_paged_among_running_jobs(staff, run_jobs):
 
 def test_the_api_cancels_a_whole_group(staff_api, staff, run_jobs):
     job = group([probe.probe_part.s(1), probe.probe_result.s(2)]).apply_async(requested_by=staff)
-    answer = staff_api.post(f"/api/tasks/{job}/cancel", {"reason": "enough"}, format="json")
+    answer = staff_api.post(f"/api/tasks/task/{job}/cancel", {"reason": "enough"}, format="json")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert read(staff_api, job)["error_message"] == "enough"
     assert [one["state"] for one in results(staff_api, f"parent_id={job}")] == ["cancelled"] * 2
-    assert staff_api.post(f"/api/tasks/{job}/run-now", {}, format="json").status_code == 409
+    assert staff_api.post(f"/api/tasks/task/{job}/run-now", {}, format="json").status_code == 409
     run_jobs()
     assert probe.ledger() == []
     assert remaining_keys() == []
@@ -113,7 +113,7 @@ def test_a_retried_group_runs_what_failed_and_counts_the_rest(staff_api, staff, 
     run_jobs()
     assert job.state == "failed"
     probe.break_down("c")
-    answer = staff_api.post(f"/api/tasks/{job}/retry", {}, format="json")
+    answer = staff_api.post(f"/api/tasks/task/{job}/retry", {}, format="json")
     assert answer.status_code == 202
     again = answer.json()["task_id"]
     run_jobs()

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks_app.engine import PermanentError, current_job, task
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
 from tests.support.probe import batched as batched
 from tests.support.probe import lanes as lanes
 from tests.support.probe import poison as poison
