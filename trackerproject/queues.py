@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,14 +13,18 @@ import environ
 TASKS_APPS = [] if django.VERSION >= (6, 0) else ["django_tasks"]
 
 
+def processor_count() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def alt_clusters(
     *, positions: int, reports: int, cleanup: int, notifications: int, position_lanes: int
 ) -> dict[str, dict[str, Any]]:
     """Q_CLUSTER["ALT_CLUSTERS"] with so many workers each. `timeout` in seconds; `attempts` and `backoff_*` are ours (the
     retry policy of a queue, which a task may override)."""
     return {
-        # One worker keeps batches in the order in which they were accepted; two may store a device's later batch
-        # first, whose earlier fixes then count as late (stored, but no event): see docs/adr/0003.
+        # Lanes keep each device's batches in the order in which they were accepted, on any number of workers.
         "positions": {
             **_queue(workers=positions, timeout=60, attempts=5, backoff=1, backoff_cap=60),
             "lanes": position_lanes,

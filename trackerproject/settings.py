@@ -14,7 +14,7 @@ from trackerproject.databases import databases
 from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
-from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks
+from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks, processor_count
 from trackerproject.redis_servers import caches, channel_layers
 from trackerproject.rest import REST
 from trackerproject.retention import retention_days
@@ -152,7 +152,7 @@ Q_CLUSTER: dict[str, Any] = {
     "catch_up": False,
     "label": _("Background work"),
     "ALT_CLUSTERS": alt_clusters(
-        positions=env.int("POSITIONS_WORKERS", default=1),
+        positions=env.int("POSITIONS_WORKERS", default=processor_count()),
         reports=env.int("REPORTS_WORKERS", default=1),
         cleanup=env.int("CLEANUP_WORKERS", default=1),
         notifications=env.int("NOTIFICATIONS_WORKERS", default=1),
