@@ -228,10 +228,10 @@ def deadly_store() -> None:
 
     word, insert = os.environ["PROBE_DEADLY_ROW"], job_store._insert
 
-    def deadly(jobs: list) -> None:
+    def deadly(jobs: list) -> int:
         if any(job.task == "poison_row" and job.args == [word] for job in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
-        insert(jobs)
+        return insert(jobs)
 
     job_store._insert = deadly
 

@@ -16,6 +16,7 @@ from tasks_app.engine import PermanentError, current_job, task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tests.support.probe import batched as batched
+from tests.support.probe import crashes as crashes
 from tests.support.probe import lanes as lanes
 from tests.support.probe import poison as poison
 from tests.support.probe.ledger import ledger as ledger
