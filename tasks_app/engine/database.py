@@ -21,6 +21,8 @@ from django.db import (
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from tasks_app.engine.errors import JobInterrupted
+
 # Errors of a database in trouble. Deadlocks and statement time-outs, which pass, are among them.
 TROUBLE = (OperationalError, InterfaceError, InternalError)
 
@@ -69,6 +71,12 @@ def close_connections() -> None:
             one.close()
         if one.in_atomic_block or one.atomic_blocks:
             del connections[one.alias]
+
+
+def close_if_interrupted(error: BaseException | None) -> None:
+    """Close this thread's connections if the error may have come in the middle of a statement: they are of no more use."""
+    if issubclass(type(error), (JobInterrupted, *TROUBLE)):
+        close_connections()
 
 
 def require_database() -> None:

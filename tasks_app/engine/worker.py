@@ -33,11 +33,12 @@ from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.database import (
     TROUBLE,
     close_connections,
+    close_if_interrupted,
     is_database_away,
     is_transaction_open,
     require_database,
 )
-from tasks_app.engine.errors import JobCancelled, JobInterrupted, LaneLost, TransactionLeftOpen
+from tasks_app.engine.errors import JobCancelled, LaneLost, TransactionLeftOpen
 from tasks_app.engine.failures import describe, is_cancellation
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
@@ -169,8 +170,7 @@ class Worker:
         if not states and proper is ids:
             return claims
         ended = [claim for claim in claims if claim.job_id in states or not is_job_id(claim.job_id)]
-        for claim in ended:
-            logger.warning("job %s is not run: it has ended, or has no proper id", claim.job_id)
+        logger.warning("not run, for they have ended or have no proper ids: %s", [claim.job_id for claim in ended])
         follow_stored(self.queue.name, {claim.job_id: claim.message for claim in ended if claim.job_id in states})
         self.queue.finish([(claim, JobState(states.get(claim.job_id, JobState.FAILED))) for claim in ended])
         return [claim for claim in claims if claim not in ended]
@@ -290,8 +290,7 @@ class Worker:
             for attempt in ended:
                 attempt.fail(JobCancelled(reason))
                 self._keep(attempt)
-        if issubclass(type(running.error), (JobInterrupted, *TROUBLE)):
-            close_connections()
+        close_if_interrupted(running.error)
         return len(ended)
 
     def _raise_if_database_is_away(self, running: RunningCall) -> None:
@@ -398,6 +397,4 @@ class Worker:
                 failed, claim = attempt.failure(), attempt.claim
                 error = failed["error_class"], failed["error_message"]
                 logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)
-        if issubclass(type(running.error), (JobInterrupted, *TROUBLE)):
-            # A connection interrupted in the middle of a statement is of no more use.
-            close_connections()
+        close_if_interrupted(running.error)
