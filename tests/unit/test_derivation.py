@@ -39,9 +39,15 @@ def before(time=NAN, latitude=NAN):
     return Before(floats(time), floats(latitude), floats(longitude))
 
 
+def every(values):
+    return np.arange(len(values))
+
+
 def steps_of(times, latitudes, known):
     zeros = np.zeros(len(times))
-    return steps(floats(*times), floats(*latitudes), zeros, index(*[0] * len(times)), index(0), known, CAR)
+    return steps(
+        floats(*times), floats(*latitudes), zeros, index(*[0] * len(times)), index(0), known, CAR, every(times)
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,10 +87,23 @@ def test_the_speed_of_a_step_is_told_only_where_it_means_something(seconds, lati
 def test_steps_never_lead_from_one_device_to_another():
     known = Before(floats(NAN, 0), floats(NAN, 5.0), floats(NAN, 0.0))
     found = steps(
-        floats(1, 2, 10), floats(0, 0, 5), np.zeros(3), index(0, 0, 1), index(0, 2), known, rules_of(["car", "car"])
+        floats(1, 2, 10),
+        floats(0, 0, 5),
+        np.zeros(3),
+        index(0, 0, 1),
+        index(0, 2),
+        known,
+        rules_of(["car", "car"]),
+        every(range(3)),
     )
     assert found.seconds == pytest.approx([NAN, 1, 10], nan_ok=True)
     assert found.meters == pytest.approx([NAN, 0, 0], nan_ok=True)
+
+
+def test_steps_are_those_to_the_rows_asked_for():
+    found = steps(floats(1, 2, 10), floats(0, 0, 0.001), np.zeros(3), index(0, 0, 0), index(0), before(), CAR, index(2))
+    assert found.seconds == pytest.approx([8])
+    assert found.meters == pytest.approx([STEP_METERS], abs=0.01)
 
 
 def test_a_sent_speed_is_kept_and_a_missing_one_filled():
@@ -175,12 +194,12 @@ def test_the_limit_of_the_geofence_comes_before_the_others(inside, fence_limits,
 )
 def test_a_missing_course_follows_from_the_way(sent, seconds, latitude, longitude, expected):
     latitudes, longitudes = floats(latitude), floats(longitude)
-    found = steps(floats(seconds), latitudes, longitudes, index(0), index(0), before(0, 0.0), CAR)
+    found = steps(floats(seconds), latitudes, longitudes, index(0), index(0), before(0, 0.0), CAR, index(0))
     assert filled_courses(floats(sent), found, latitudes, longitudes) == pytest.approx([expected], nan_ok=True)
 
 
 def test_the_first_fix_of_a_device_has_no_course():
-    found = steps(floats(0), floats(1), floats(1), index(0), index(0), before(), CAR)
+    found = steps(floats(0), floats(1), floats(1), index(0), index(0), before(), CAR, index(0))
     assert np.isnan(filled_courses(floats(NAN), found, floats(1), floats(1))).all()
 
 

@@ -69,7 +69,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class BatchSteps:
-    """The way from the fix before (of the batch or known before it) to each fix; NaN for the first one ever.
+    """The way from the fix before (of the batch or known before it) to each of some rows; NaN for the first one ever.
 
     `meters` is 0 for a way no vehicle can have made, `speeds_kph` NaN then, over a gap and over too short a time. The
     way began at `from_latitudes`, `from_longitudes`.
@@ -81,16 +81,6 @@ class BatchSteps:
     from_latitudes: FloatArray
     from_longitudes: FloatArray
 
-    def select(self, rows: IndexArray) -> BatchSteps:
-        """The ways to these rows."""
-        return BatchSteps(
-            self.seconds[rows],
-            self.meters[rows],
-            self.speeds_kph[rows],
-            self.from_latitudes[rows],
-            self.from_longitudes[rows],
-        )
-
 
 def steps(
     times: FloatArray,
@@ -100,18 +90,19 @@ def steps(
     starts: IndexArray,
     before: Before,
     rules: KindRules,
+    rows: IndexArray,
 ) -> BatchSteps:
-    """Time, way and mean speed from each fix's predecessor: the newest older fix, in the batch or known before it."""
-    known_times = before.times[device]
-    previous_times = _shifted(times, starts)
-    use_known = (known_times < times) & ~(previous_times > known_times)
-    seconds = times - np.where(use_known, known_times, previous_times)
-    previous_latitudes = np.where(use_known, before.latitudes[device], _shifted(latitudes, starts))
-    previous_longitudes = np.where(use_known, before.longitudes[device], _shifted(longitudes, starts))
-    meters = geodesic_meters(previous_latitudes, previous_longitudes, latitudes, longitudes)
-    speeds_kph = np.full(len(times), np.nan)
+    """Time, way and mean speed to these rows from their predecessors: the newest older fix, in the batch or known before."""
+    numbers, ends = device[rows], times[rows]
+    known_times, previous_times = before.times[numbers], _shifted(times, starts)[rows]
+    use_known = (known_times < ends) & ~(previous_times > known_times)
+    seconds = ends - np.where(use_known, known_times, previous_times)
+    previous_latitudes = np.where(use_known, before.latitudes[numbers], _shifted(latitudes, starts)[rows])
+    previous_longitudes = np.where(use_known, before.longitudes[numbers], _shifted(longitudes, starts)[rows])
+    meters = geodesic_meters(previous_latitudes, previous_longitudes, latitudes[rows], longitudes[rows])
+    speeds_kph = np.full(len(rows), np.nan)
     np.divide(meters * MPS_TO_KPH, seconds, out=speeds_kph, where=seconds > 0)
-    implausible = speeds_kph > rules.max_implied_kph[device]
+    implausible = speeds_kph > rules.max_implied_kph[numbers]
     usable = ~implausible & (seconds >= MIN_STEP_SECONDS) & (seconds <= MotionRules.max_gap_seconds)
     return BatchSteps(
         seconds,

@@ -72,8 +72,8 @@ def newer_fixes(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
     ignition = derivation.carried(columns.ignition[rows], device, starts, np.array(ignition_before, dtype=np.int8))
     latitudes, longitudes = columns.latitudes, columns.longitudes
     steps = derivation.steps(
-        columns.times_seconds, latitudes, longitudes, columns.device, columns.starts, before, of_all
-    ).select(rows)
+        columns.times_seconds, latitudes, longitudes, columns.device, columns.starts, before, of_all, rows
+    )
     speeds_kph = derivation.filled_speeds(columns.speeds[rows], steps.speeds_kph)
     says_moving = derivation.said_moving(speeds_kph, device, rules)
     return Forward(
