@@ -16,11 +16,11 @@ from tasks_app.engine import get_task  # noqa: E402
 from tasks_app.engine.config import engine_config  # noqa: E402
 from tasks_app.engine.connection import client  # noqa: E402
 from tasks_app.engine.keys import QueueKeys  # noqa: E402
+from tasks_app.engine.lanes import lanes_of  # noqa: E402
 from tasks_app.models import Job  # noqa: E402
 
 NOOP = get_task("bench_noop")
 STARTED_AT = get_task("bench_started_at")
-KEYS = QueueKeys(engine_config().prefix, NOOP.queue)
 
 
 def enqueue_bulk(jobs: int) -> None:
@@ -28,8 +28,18 @@ def enqueue_bulk(jobs: int) -> None:
 
 
 def unfinished() -> int:
-    """An entry leaves its stream only after its result is committed."""
-    return sum(client().xlen(stream) for stream in KEYS.streams)
+    return live_jobs_of(NOOP.queue)
+
+
+def live_jobs_of(queue: str) -> int:
+    """How many jobs wait or run. One leaves its stream or its lane only after its result is committed."""
+    with client().pipeline(transaction=False) as pipeline:
+        for stream in QueueKeys(engine_config().prefix, queue).streams:
+            pipeline.xlen(stream)
+        for lane in lanes_of(queue, client()):
+            for places in (lane.keys.queued, lane.keys.running, lane.keys.delayed):
+                pipeline.zcard(places)
+        return sum(pipeline.execute())
 
 
 def latencies(jobs: int) -> list[float]:

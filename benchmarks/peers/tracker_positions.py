@@ -1,31 +1,33 @@
-"""Ours storing positions: process_position_batch in an operator's name, as the API enqueues it, run by `manage.py qcluster`."""
+"""Ours storing positions: batches in an operator's name, split by lane as the API does, run by `manage.py qcluster`."""
 
 from __future__ import annotations
 
+import math
 import sys
 
 from benchmarks.peers.positions import clear_tables, job_arguments, stored_jobs
 from benchmarks.peers.protocol import Peer
 from benchmarks.peers.tracker import clear as clear_jobs
+from benchmarks.peers.tracker import live_jobs_of
 from benchmarks.sample_fleet import make_operator
-from tasks_app.engine import get_task
-from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import client
-from tasks_app.engine.keys import QueueKeys
+from tasks_app.services.intake import enqueue_batch
 
-TASK = get_task("process_position_batch")
-KEYS = QueueKeys(engine_config().prefix, TASK.queue)
+QUEUE = "positions"
+# One batch is as many jobs as there are lanes with a part in it.
+parts_per_batch = 1.0
 
 
 def enqueue_bulk(jobs: int) -> None:
+    global parts_per_batch
     arguments, operator = job_arguments(jobs), make_operator()
     for items in arguments:
-        TASK.apply_async([items], requested_by=operator)
+        enqueue_batch(items, range(len(items)), requested_by=operator)
+    parts_per_batch = live_jobs_of(QUEUE) / jobs
 
 
 def unfinished() -> int:
-    """An entry leaves its stream only after its result is committed."""
-    return sum(client().xlen(stream) for stream in KEYS.streams)
+    """How many batches, going by their parts."""
+    return math.ceil(live_jobs_of(QUEUE) / parts_per_batch)
 
 
 def clear() -> None:
@@ -39,7 +41,7 @@ PEER = Peer(
     unfinished=unfinished,
     worker_command=lambda workers: [
         *(sys.executable, "manage.py", "qcluster"),
-        *("--name", TASK.queue, "--workers", str(workers)),
+        *("--name", QUEUE, "--workers", str(workers)),
     ],
     clear=clear,
     stored=stored_jobs,
