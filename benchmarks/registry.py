@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import cleanup, engine, ingest, notifications, reports
+from benchmarks import cleanup, engine, ingest, notifications, reports, scale
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -14,4 +14,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "cleanup": cleanup.run,
     "notifications": notifications.run,
     "reports": reports.run,
+    "scale": scale.run,
 }
