@@ -307,8 +307,9 @@ class Worker:
         jobs, task = len(running.attempts), running.first.task
         elapsed = (time.monotonic() - running.began) / jobs
         self._average_seconds += 0.2 * (elapsed - self._average_seconds)
-        # Twice what went together: the bounds of a batch may have let in fewer than were fetched.
-        self._least_claims = min(task.max_batch, 2 * jobs) if task and task.batch else 1
+        # Twice what went together: the bounds of a batch may have let in fewer than were fetched, and left a rest.
+        wanted = max(2 * jobs, self._least_claims // 2)
+        self._least_claims = min(task.max_batch, wanted) if task and task.batch else 1
 
     def _try(self, running: RunningCall, job: CurrentJob) -> None:
         """Run the task and note how it ended. Raises nothing, neither an error of the task nor an interrupt that comes late.

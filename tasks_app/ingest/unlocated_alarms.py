@@ -34,6 +34,10 @@ class UnlocatedAlarm(msgspec.Struct, frozen=True, gc=False):
     result: str = ""
 
 
+# The attributes that hold any of it.
+ALARM_ATTRIBUTES = frozenset({"alarm", "result"})
+
+
 def has_alarm(attributes: Mapping[str, Any]) -> bool:
     """Whether these attributes hold an alarm or the result of a command."""
     return bool(alarm_names(attributes.get("alarm")) or result_text(attributes.get("result")))

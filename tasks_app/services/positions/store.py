@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tasks_app.engine import current_job
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm, has_alarm
+from tasks_app.ingest.unlocated_alarms import ALARM_ATTRIBUTES, UnlocatedAlarm, has_alarm
 from tasks_app.models import DeviceStatus
 from tasks_app.queries.fleet_geofences import geofences_of
 from tasks_app.services.positions.alarm_events import command_results
@@ -124,9 +124,11 @@ def _passes(
         yield 0, np.ones(len(of_rows), dtype=np.bool_)
         return
     spans = spans_of(batch.columns, len(jobs))
+    has_none = ALARM_ATTRIBUTES.isdisjoint
     # Alarms without a place, and those of fixes that a filter keeps out, are recorded after the fixes of their job.
     ending = {number for number, job in enumerate(jobs) if job.unlocated.items}
-    ending |= {int(of_rows[row]) for row, one in enumerate(batch.columns.attributes) if one and has_alarm(one)}
+    attributes = batch.columns.attributes
+    ending |= {int(of_rows[row]) for row, one in enumerate(attributes) if not has_none(one) and has_alarm(one)}
     start = 0
     while start < len(jobs):
         end = pass_end(spans, start, _standings(batch, states), ending)
