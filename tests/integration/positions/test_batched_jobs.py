@@ -161,7 +161,7 @@ def assert_same(jobs: list[SentPositions], batches: list[list[SentPositions]]) -
 
 
 @given(st.lists(FIXES, max_size=60), st.lists(st.integers(0, 60), max_size=14), st.data())
-@settings(max_examples=15)
+@settings(max_examples=40)
 def test_jobs_stored_together_come_to_the_same_as_one_after_the_other(operator, drawn, cuts, data):
     items = items_of(drawn)
     places = [0, *sorted(cut for cut in cuts if cut <= len(items)), len(items)]
