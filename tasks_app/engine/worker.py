@@ -40,6 +40,7 @@ from tasks_app.engine.database import (
 )
 from tasks_app.engine.errors import JobCancelled, LaneLost, TransactionLeftOpen
 from tasks_app.engine.failures import describe, is_cancellation
+from tasks_app.engine.fetch_size import MAX_FETCHED, FetchSize
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.lanes import Leases, WorkerQueue
@@ -54,9 +55,6 @@ from tasks_app.engine.worker_jobs import RunningCall, WorkerJobs
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH = 256
-# A batch is sized so that running it takes about this long, going by the last jobs.
-BATCH_SECONDS = 0.02
 RECONNECT_SECONDS = 0.25
 PAUSED_SECONDS = 0.25
 # An idle worker looks this often for jobs that Redis delivered to it in an answer that was lost.
@@ -79,9 +77,7 @@ class Worker:
         self.jobs = WorkerJobs()
         self.results = ResultWriter(self.queue, self.jobs, self.slot)
         self.stopping = False
-        self._average_seconds = BATCH_SECONDS
-        # Of a batched task, so many jobs are fetched however long they take.
-        self._least_claims = 1
+        self.fetch_size = FetchSize()
         self._must_reconcile = True
         self._reconciled_at = 0.0
         self._must_check_database = False
@@ -144,20 +140,17 @@ class Worker:
         if self._must_reconcile or time.monotonic() - self._reconciled_at > RECONCILE_SECONDS:
             # Jobs that Redis delivered in an answer that was lost would otherwise wait for ever. A frozen Redis may carry
             # out a request after its sender gave up: hence not only after an error.
-            fetched = self.queue.fetch(self.consumer, MAX_BATCH, own=True)
+            fetched = self.queue.fetch(self.consumer, MAX_FETCHED, own=True)
             self._reconciled_at = time.monotonic()
             self._must_reconcile = bool(fetched.claims)
             if fetched.claims:
                 return fetched
-        fetched = self.queue.fetch(self.consumer, self._batch_size())
+        fetched = self.queue.fetch(self.consumer, self.fetch_size.wanted())
         if fetched.paused and block_ms:
             time.sleep(PAUSED_SECONDS)
         elif not fetched.claims and block_ms and self.queue.wait(self.consumer, block_ms):
-            return self.queue.fetch(self.consumer, MAX_BATCH, own=True)
+            return self.queue.fetch(self.consumer, MAX_FETCHED, own=True)
         return fetched
-
-    def _batch_size(self) -> int:
-        return max(self._least_claims, min(MAX_BATCH, int(BATCH_SECONDS / max(self._average_seconds, 1e-6))))
 
     def _without_stored(self, claims: list[ClaimedAttempt]) -> list[ClaimedAttempt]:
         """Acknowledge the jobs that have a row, without running them again; return the others.
@@ -229,7 +222,7 @@ class Worker:
             self._raise_if_database_is_away(running)
         if running.error is not None and issubclass(type(running.error), LaneLost):
             return self._drop_lane(running)
-        self._note_duration(running)
+        self.fetch_size.note(running)
         if running.must_run_again:
             return self._run_again(running, "Cancelled while running.")
         with self.jobs.lock:
@@ -302,14 +295,6 @@ class Worker:
             logger.warning("job %s waits for the database: %s", running.first.claim.job_id, storable_text(trouble))
             self.jobs.running = None
             raise trouble
-
-    def _note_duration(self, running: RunningCall) -> None:
-        jobs, task = len(running.attempts), running.first.task
-        elapsed = (time.monotonic() - running.began) / jobs
-        self._average_seconds += 0.2 * (elapsed - self._average_seconds)
-        # Twice what went together: the bounds of a batch may have let in fewer than were fetched, and left a rest.
-        wanted = max(2 * jobs, self._least_claims // 2)
-        self._least_claims = min(task.max_batch, wanted) if task and task.batch else 1
 
     def _try(self, running: RunningCall, job: CurrentJob) -> None:
         """Run the task and note how it ended. Raises nothing, neither an error of the task nor an interrupt that comes late.

@@ -97,7 +97,7 @@ def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
     # All at once, in the order of their ids: two batches wait for each other instead of locking up.
     locked = lock_states(accepted.devices) if accepted.devices else LockedStates([], {})
     states = {state.device_id: state for state in locked.states}
-    for number, (last, rows) in enumerate(_passes(batch, jobs, accepted.items, states)):
+    for number, (last, rows) in enumerate(_passes(batch, jobs, states)):
         if rows.any():
             part = batch.select(rows)
             if number:
@@ -116,7 +116,7 @@ def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
 
 
 def _passes(
-    batch: Batch, jobs: Sequence[SentJob], fixes: Sequence[Fix], states: Mapping[int, State]
+    batch: Batch, jobs: Sequence[SentJob], states: Mapping[int, State]
 ) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
     """Yield the last job of each pass, and its rows, shape (n,). `states` are looked at when the pass begins."""
     of_rows = batch.columns.jobs

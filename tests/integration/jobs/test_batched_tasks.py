@@ -215,7 +215,7 @@ def test_log_and_progress_of_a_batch_are_those_of_each_job():
 
 def test_a_worker_fetches_more_of_a_batched_task_the_more_go_together():
     worker = Worker("positions", "growing", client())
-    worker._average_seconds = 10.0
+    worker.fetch_size.average_seconds = 10.0
     sizes = []
     enqueued(*(f"t{number}" for number in range(60)))
     while worker.turn(None):
@@ -224,8 +224,8 @@ def test_a_worker_fetches_more_of_a_batched_task_the_more_go_together():
     assert sizes == [1, 2, 4, 8, 16, 20, 9]
     probe.probe_note.delay("x")
     worker.turn(None)
-    worker._average_seconds = 10.0
-    assert worker._batch_size() == 1
+    worker.fetch_size.average_seconds = 10.0
+    assert worker.fetch_size.wanted() == 1
 
 
 def test_other_tasks_between_keep_the_order():
