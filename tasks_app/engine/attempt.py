@@ -167,6 +167,15 @@ class Attempt(msgspec.Struct):
         )
 
     @property
+    def leaves_no_row(self) -> bool:
+        """Return whether the job is acknowledged without a row, this having been its last attempt."""
+        task, payload, claim = self.task, self.payload, self.claim
+        if task is None or task.keeps_successes or payload is None or self.error is not None:
+            return False
+        asked_for = (payload.requested_by_id, payload.schedule_id, payload.retry_of, payload.flow, payload.member_index)
+        return not (claim.failures or claim.lost) and all(one is None for one in asked_for)
+
+    @property
     def state(self) -> JobState:
         """Return the final state of the job, this having been its last attempt."""
         if self.error is None:

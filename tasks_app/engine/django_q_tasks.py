@@ -140,7 +140,8 @@ def _run_here(queue: str, claim: ClaimedAttempt) -> None:
     """Run the job once, here, and write its row. Raises what the task raises."""
     attempt = run_inline(queue, claim)
     try:
-        store_rows([finished_inline(attempt)])
+        if not attempt.leaves_no_row:
+            store_rows([finished_inline(attempt)])
     finally:
         if attempt.error is not None:
             raise attempt.error

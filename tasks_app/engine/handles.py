@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID, SafeUUID
 
@@ -33,7 +34,8 @@ REDIS_AWAY_SECONDS = 0.5
 class JobHandle(UUID):
     """The id of a job, equal to the plain UUID, which can be asked about the job.
 
-    `JobHandle(job_id)` makes one of a stored id. Each question raises UnknownJob when no such job exists.
+    `JobHandle(job_id)` makes one of a stored id. Each question raises UnknownJob when no such job exists. A success without a row
+    (`@task(keeps_successes=False)`) is known for a minute after its end, without its result, and then unknown.
     """
 
     __slots__ = ("_queue",)
@@ -235,8 +237,17 @@ def _queues(job: JobHandle) -> list[str]:
 
 
 def _row_of(job: JobHandle) -> FinishedJob:
+    """Return the row of an ended job, or a bare one for a success without a row that Redis remembers. Raises UnknownJob."""
     if row := job_store().find_finished(str(job)):
         return row
+    try:
+        part = part_of_job(_queues(job), client(), str(job))
+        state = part and part.watch(str(job))
+    except redis.RedisError as error:
+        raise _unavailable(error) from error
+    if part and state == JobState.SUCCEEDED:
+        now = datetime.now(UTC)
+        return FinishedJob(str(job), "", part.keys.queue, JobState.SUCCEEDED, created_at=now, finished_at=now)
     raise UnknownJob(f"No job has the id {job}.")
 
 

@@ -69,6 +69,7 @@ class Task(Generic[P, R]):
         combine: Combine | None = None,
         lane: LaneKey | None = None,
         split: Split | None = None,
+        keeps_successes: bool = True,
     ) -> None:
         self.function = function
         self.name = name
@@ -82,6 +83,7 @@ class Task(Generic[P, R]):
         self.combine = combine
         self.lane = lane
         self.split = split
+        self.keeps_successes = keeps_successes
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -274,6 +276,7 @@ def task(
     combine: Combine | None = None,
     lane: LaneKey | None = None,
     split: Split | None = None,
+    keeps_successes: bool = True,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
@@ -286,8 +289,13 @@ def task(
     `combine` makes the result of a group of calls: see `Task.enqueue_group`. `lane` gets the arguments of a call and returns
     its lane key: jobs of one key run one after the other, in the order in which they were accepted, if their queue has
     lanes; None for a call that may run beside any other. `split` gets them, too, and returns the parts of a call whose items
-    belong to several lanes: it becomes a group of one job for each part. Raises ImproperlyConfigured when another
-    function has the name already, or for bounds that no batch can keep.
+    belong to several lanes: it becomes a group of one job for each part.
+
+    With `keeps_successes=False` a job that succeeds at its first attempt leaves no row, unless a person or a schedule asked for
+    it, or it belongs to a group, a chain or a callback. The function bears repetition: no stored success keeps
+    it from running again after a crash.
+
+    Raises ImproperlyConfigured when another function has the name already, or for bounds that no batch can keep.
     """
     _check_bounds(batch, max_batch, max_batch_bytes)
 
@@ -307,6 +315,7 @@ def task(
             combine=combine,
             lane=lane,
             split=split,
+            keeps_successes=keeps_successes,
         )
         register(registered)
         return registered

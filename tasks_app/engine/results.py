@@ -56,13 +56,17 @@ class ResultWriter:
         """Write these rows and acknowledge; meanwhile the slot names the jobs, so that a death counts as their loss."""
         if not attempts:
             return
-        self._slot.begin_writing(attempt.claim.job_id for attempt in attempts)
+        kept = [attempt for attempt in attempts if not attempt.leaves_no_row]
+        self._slot.begin_writing(attempt.claim.job_id for attempt in kept)
         try:
-            rows = store_rows([row_of(attempt) for attempt in attempts])
+            rows = store_rows([row_of(attempt) for attempt in kept])
         finally:
             self._slot.end_writing()
-        follow((attempt.payload, row) for attempt, row in zip(attempts, rows, strict=True))
-        owned = self._queue.finish([(one.claim, row.state) for one, row in zip(attempts, rows, strict=True)])
+        follow((attempt.payload, row) for attempt, row in zip(kept, rows, strict=True))
+        ends = [(attempt.claim, row.state) for attempt, row in zip(kept, rows, strict=True)]
+        if len(kept) < len(attempts):
+            ends += [(attempt.claim, attempt.state) for attempt in attempts if attempt.leaves_no_row]
+        owned = self._queue.finish(ends)
         stored = set(map(id, attempts))
         self._jobs.done = [attempt for attempt in self._jobs.done if id(attempt) not in stored]
         if owned < len(attempts):

@@ -9,7 +9,8 @@
 
 A job runs where it is enqueued, all its attempts at once and without waiting in between. A job with a countdown or eta waits
 in `jobs.waiting` until `run_waiting()`. Jobs of a batched task run one by one, through the function of one call. An error of a
-task does not reach the caller, as in production; it is on the job.
+task does not reach the caller, as in production; it is on the job. A success without a row (`keeps_successes=False`) is not in
+`finished`; its handle says that it succeeded, without a result.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class InlineJobs:
         self.finished: list[FinishedJob] = []
         self.waiting: list[tuple[str, ClaimedAttempt]] = []
         self._known: set[UUID] = set()
+        self._without_row: dict[str, FinishedJob] = {}
         self._unique: dict[tuple[str, str], UUID] = {}
         self.groups = InlineGroups(self._run, self._drop)
 
@@ -96,6 +98,9 @@ class InlineJobs:
         self._finish(attempt)
 
     def _finish(self, attempt: Attempt) -> None:
+        if attempt.leaves_no_row:
+            self._without_row[attempt.claim.job_id] = finished_inline(attempt)
+            return
         follow((attempt.payload, row) for row in store_rows([finished_inline(attempt)]))
 
     # --- The rows of ended jobs ---
@@ -140,6 +145,9 @@ class InlineJobs:
         """Return how the job ended, None while it waits for a later time. Raises UnknownJob."""
         if job not in self._known and not self.groups.is_known(str(job)):
             raise UnknownJob(f"No job has the id {job}.")
+        if row := self._without_row.get(str(job)):
+            # As the minute in which Redis remembers it: that it succeeded, not with what result.
+            return replace(row, result=None)
         return self.find_finished(str(job))
 
     def live(self, job: JobHandle) -> JobHash | None:

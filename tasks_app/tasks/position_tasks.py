@@ -54,7 +54,8 @@ def process_single_position(position_data: dict[str, Any]) -> dict[str, Any]:
     return process_batch([position_data], received_at=timezone.now(), user_id=current_job().requested_by_id)
 
 
-@task(queue="positions", schedulable=True, lane=lambda device_id="": device_id or None)
+# One a second in each lane: the history keeps those of the schedule, and failures.
+@task(queue="positions", schedulable=True, lane=lambda device_id="": device_id or None, keeps_successes=False)
 def drain_position_inbox(device_id: str = "") -> dict[str, int]:
     """Store the single fixes that wait in the lane of this device; without a device, enqueue that for every lane."""
     return drain_buffer(device_id) if device_id else ask_for_drains()

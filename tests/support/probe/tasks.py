@@ -29,6 +29,14 @@ def probe_add(a: int, b: int = 1) -> int:
     return a + b
 
 
+@task(queue="positions", keeps_successes=False, max_attempts=2)
+def probe_unkept(failures: int = 0) -> int:
+    """Return the number of the attempt, after failing so many times; a success leaves no row."""
+    if current_job().attempt <= failures:
+        raise ValueError("not yet")
+    return current_job().attempt
+
+
 @task(queue="positions", max_attempts=1)
 def probe_call_and_wait() -> int:
     """Wait for a job of the same queue."""
