@@ -73,7 +73,7 @@ def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
         if options.get(name) not in (None, False, ""):
             refuse(f"The option {name}={options[name]!r}", alternative)
     if options.get("save") not in (None, True):
-        refuse("The option save=False", "every job is kept until the clean-up removes it.")
+        refuse("The option save=False", "a task keeps its successes or not: @task(keeps_successes=False).")
     if options.get("cluster") not in (None, "", task.queue):
         refuse(
             f"The option cluster={options['cluster']!r} for a task of queue {task.queue!r}",

@@ -34,8 +34,8 @@ REDIS_AWAY_SECONDS = 0.5
 class JobHandle(UUID):
     """The id of a job, equal to the plain UUID, which can be asked about the job.
 
-    `JobHandle(job_id)` makes one of a stored id. Each question raises UnknownJob when no such job exists. A success without a row
-    (`@task(keeps_successes=False)`) is known for a minute after its end, without its result, and then unknown.
+    `JobHandle(job_id)` makes one of a stored id. Each question raises UnknownJob when no such job exists. A success without a
+    row (`@task(keeps_successes=False)`) is known for a minute after its end, without its result, and then unknown.
     """
 
     __slots__ = ("_queue",)
