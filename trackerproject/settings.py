@@ -338,6 +338,8 @@ FORMAT_MODULE_PATH = "trackerproject.formats"
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
+# Needs `manage.py collectstatic`; in development only `make run` does so.
+HASHED_STATIC = env.bool("HASHED_STATIC", default=not DEBUG)
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 MEDIA_URL = "media/"
@@ -355,12 +357,12 @@ STORAGES = {
         prefix=env.str("S3_PREFIX", default=""),
     ),
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "trackerproject.static_files.HashedStaticFiles"
+        if HASHED_STATIC
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not HASHED_STATIC
 
 UNFOLD = ADMIN_THEME
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any, cast
 from uuid import UUID
 
 import redis
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from django.utils.translation import gettext as _
 from rich.console import Console
 
@@ -54,8 +58,30 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def telling_errors() -> Iterator[None]:
-    """Turn errors of Redis into a CommandError: one line, exit code 1."""
+    """Turn errors of Redis and PostgreSQL into a CommandError that says which server was looked for; exit code 1."""
     try:
         yield
     except (redis.RedisError, QueueUnavailable) as error:
-        raise CommandError(_("Redis does not answer: %(error)s") % {"error": error}) from error
+        text = _("Redis does not answer: %(error)s\nLooked for at %(url)s (REDIS_URL).")
+        raise CommandError(text % {"error": error, "url": without_password(_redis_url())} + _local_hint()) from error
+    except OperationalError as error:
+        text = _("PostgreSQL does not answer: %(error)s\nLooked for at %(url)s (DATABASE_URL).")
+        url = without_password(settings.DATABASE_URL)
+        raise CommandError(text % {"error": str(error).strip(), "url": url} + _local_hint()) from error
+
+
+def without_password(url: str) -> str:
+    """Return the address of a server without its password."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+
+
+def _redis_url() -> str:
+    return str(settings.Q_CLUSTER["redis"])
+
+
+def _local_hint() -> str:
+    """Return how to reach the servers of `make run`, where they run for this clone."""
+    path = Path(settings.BASE_DIR, ".local", "run", "env")
+    return (
+        "\n" + _("`make run` has servers of its own; first run: . %(path)s") % {"path": path} if path.is_file() else ""
+    )

@@ -306,3 +306,29 @@ def test_a_long_address_in_a_notification_does_not_widen_a_phone(phone, device, 
     phone.log_in()
     phone.open("admin:notifications_app_notification_change", Notification.objects.get().pk)
     assert phone.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_the_keyboard_skips_the_side_bar(visit):
+    visit.log_in()
+    visit.choose("Devices")
+    expect(visit.page.get_by_role("heading", name="Devices")).to_be_visible()
+    visit.page.evaluate("document.activeElement.blur()")
+    visit.page.keyboard.press("Tab")
+    skip = visit.page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    visit.page.keyboard.press("Enter")
+    assert visit.page.evaluate("document.activeElement.id") == "main-content"
+
+
+def test_a_language_is_chosen_in_the_header_of_a_phone(phone):
+    phone.log_in()
+    phone.page.get_by_label("Language and time zone").click()
+    phone.page.get_by_role("button", name="Português Brasileiro").click()
+    expect(phone.page.get_by_role("heading", name="Visão geral")).to_be_visible()
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 360
+    phone.page.get_by_label("Idioma e fuso horário").click()
+    phone.page.get_by_role("link", name="Alterar fuso horário e unidades").click()
+    phone.page.get_by_label("Fuso horário").last.fill("America/Sao_Paulo")
+    phone.page.get_by_role("button", name="Salvar").click()
+    expect(phone.page.get_by_text("Suas preferências foram salvas.")).to_be_visible()

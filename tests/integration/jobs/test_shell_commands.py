@@ -8,14 +8,17 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from tasks_app.engine import JobState
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.config import engine_config
+from tasks_app.management.output import telling_errors, without_password
 from tasks_app.models import Job, JobAction, QueueAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, queue_stats
 from tests.support.probe import tasks as probe
+from trackerproject.dev.shell_environment import shell_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -170,9 +173,36 @@ def test_it_fails_with_a_sentence_while_redis_is_down(settings):
     engine_connection._client_of_process.cache_clear()
     try:
         for command in (["jobs", "list"], ["queues", "list"], ["queues", "pause", "reports"], ["qinfo", "--json"]):
-            with pytest.raises(CommandError, match="Redis does not answer"):
+            with pytest.raises(CommandError, match="Redis does not answer") as caught:
                 run(*command)
+            assert "Looked for at unix:///nonexistent/redis.sock (REDIS_URL)." in str(caught.value)
     finally:
         settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": settings.REDIS_URL}
         engine_config.cache_clear()
         engine_connection._client_of_process.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("postgres://ana:p:a@ss@host/db?x=1", "postgres://ana:***@host/db?x=1"),
+        ("unix:///tmp/a/valkey.sock?db=0", "unix:///tmp/a/valkey.sock?db=0"),
+        ("postgres://postgres@/tracker?host=/tmp/x&port=5432", "postgres://postgres@/tracker?host=/tmp/x&port=5432"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url, shown):
+    assert without_password(url) == shown
+
+
+def test_it_says_which_database_it_looked_for_and_how_to_find_those_of_make_run(settings, tmp_path):
+    settings.BASE_DIR, settings.DATABASE_URL = tmp_path, "postgres://ana:secret@nowhere/tracker"
+    env = tmp_path / ".local" / "run" / "env"
+    with shell_environment(env, {"REDIS_URL": "unix:///a b/valkey.sock", "HOME": "/root"}):
+        assert env.read_text() == "export REDIS_URL='unix:///a b/valkey.sock'\n"
+        assert env.stat().st_mode & 0o077 == 0
+        with pytest.raises(CommandError) as caught, telling_errors():
+            raise OperationalError("connection refused")
+    assert "Looked for at postgres://ana:***@nowhere/tracker (DATABASE_URL)." in str(caught.value)
+    assert str(env) in str(caught.value)
+    assert not env.exists()

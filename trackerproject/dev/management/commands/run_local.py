@@ -17,9 +17,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from trackerproject.dev.collected_static import is_collected, mark_collected
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
 from trackerproject.dev.local_servers.children import start_child, stop_children
 from trackerproject.dev.local_servers.places import Places
+from trackerproject.dev.shell_environment import shell_environment
 
 HOST = "127.0.0.1"
 WEB_START_SECONDS = 60.0
@@ -56,7 +58,9 @@ class Command(BaseCommand):
             with embedded_servers("run", settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:
                 environment = {**os.environ, **servers.environment(), **mail.environment()}
                 environment |= {"DEBUG": "1", "SITE_URL": url, "PYTHONUNBUFFERED": "1"}
-                self._run_until_interrupted(environment, places, url, with_fleet=not no_fleet)
+                environment |= {"HASHED_STATIC": "1", "STATIC_ROOT": str(places.home / "static")}
+                with shell_environment(places.home / "env", environment):
+                    self._run_until_interrupted(environment, places, url, with_fleet=not no_fleet)
         except LocalServersError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -68,6 +72,7 @@ class Command(BaseCommand):
     ) -> None:
         password = admin_password(places.home / "admin-password")
         run_to_end("migrate", manage("migrate", "--verbosity", "0"), environment, places)
+        collect_static(environment, places)
         secret = {**environment, "LOCAL_ADMIN_PASSWORD": password}
         run_to_end("local_admin", manage("local_admin"), secret, places)
         with self._stopping_in_order() as programs:
@@ -107,7 +112,18 @@ class Command(BaseCommand):
         ]
         for label, value in rows:
             self.stdout.write(f"  {label:10s} {value}")
+        where = os.path.relpath(places.home / "env", settings.BASE_DIR)
+        self.stdout.write(_("Commands of another shell find these servers so:"))
+        self.stdout.write(f"  . {where} && .venv/bin/python manage.py qinfo")
         self.stdout.write(_("Ctrl-C stops everything."))
+
+
+def collect_static(environment: dict[str, str], places: Places) -> None:
+    """Hash and compress the static files, unless that was done for the same ones."""
+    folder = Path(environment["STATIC_ROOT"])
+    if not is_collected(folder):
+        run_to_end("collectstatic", manage("collectstatic", "--noinput", "--clear"), environment, places)
+        mark_collected(folder)
 
 
 def manage(*arguments: str) -> list[str]:

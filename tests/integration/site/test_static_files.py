@@ -1,0 +1,75 @@
+"""Static files have names with a hash, are compressed, and are cached for ever; pages lead past the side bar."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+
+from tests.support.cluster import ROOT, environment
+from trackerproject.dev import collected_static
+
+# In a process of its own: settings are read once.
+CHECK = """
+import django
+django.setup()
+from django.conf import settings
+from django.templatetags.static import static
+from django.test import Client
+settings.ALLOWED_HOSTS = ["*"]
+address = static("tasks_app/admin.css")
+answer = Client().get(address, headers={"Accept-Encoding": "gzip"})
+print(address, answer.status_code, answer.headers["Cache-Control"], answer.headers.get("Content-Encoding"))
+"""
+
+
+def test_hashed_files_are_compressed_and_cached_for_ever_also_in_development(tmp_path):
+    names = {
+        "DEBUG": "1",
+        "HASHED_STATIC": "1",
+        "STATIC_ROOT": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "trackerproject.settings",
+    }
+    for command in (["manage.py", "collectstatic", "--noinput"], ["-c", CHECK]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**environment(), **names},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    address, status, *cache, encoding = done.stdout.split()
+    assert re.fullmatch(r"/static/tasks_app/admin\.[0-9a-f]{12}\.css", address)
+    assert (status, encoding) == ("200", "gzip")
+    assert "immutable" in cache
+
+
+def test_they_are_collected_again_only_after_one_changed(tmp_path, monkeypatch):
+    assert not collected_static.is_collected(tmp_path)
+    collected_static.mark_collected(tmp_path)
+    assert collected_static.is_collected(tmp_path)
+    monkeypatch.setattr(collected_static, "fingerprint", lambda: "another")
+    assert not collected_static.is_collected(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["admin:index", "admin:tasks_app_device_changelist", "admin:tasks_app_device_add", "live_map"]
+)
+def test_a_page_has_one_main_landmark_and_a_link_to_it(page, name):
+    text = page.get(reverse(name)).content.decode()
+    assert text.count("<main") == text.count("</main>") == 1
+    assert text.index('href="#main-content"') < text.index('id="nav-sidebar"') < text.index('id="main-content"')
+
+
+def test_the_log_in_page_has_a_main_landmark(client, db):
+    assert client.get(reverse("admin:login")).content.decode().count("<main") == 1
+
+
+def test_the_folder_of_static_files_is_no_part_of_the_repository():
+    assert Path(settings.STATIC_ROOT).name in (ROOT / ".gitignore").read_text()
