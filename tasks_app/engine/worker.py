@@ -242,6 +242,9 @@ class Worker:
             self.jobs.running = None
             if self.leases and claim.lane is not None:
                 self.jobs.take_waiting(claim.lane)
+                # What ended before is stored, where no other worker has it: leaving hands back all that is not.
+                self.results.doubt_ownership()
+                self.results.flush()
                 self.leases.leave([claim.lane])
         return len(running.attempts)
 

@@ -286,6 +286,22 @@ def test_a_dropped_attempt_does_not_count(run_jobs):
     assert Job.objects.get(pk=job).attempt_count == 1
 
 
+def test_what_had_ended_before_a_lane_was_lost_is_stored_and_not_run_again(run_jobs):
+    create_ledger()
+    first, second = probe.lane_note.delay("van", "first"), probe.lane_effect.delay("van", 0)
+    one = worker("one")
+    claim_lanes("positions", [probe.lane_of("van")], "another")
+    one.jobs.add(one.queue.fetch("one", 2).claims)
+    one._run_waiting()
+    assert dict(Job.objects.values_list("pk", "state")) == {first: "succeeded"}
+    lane = lanes_of("positions", client())[probe.lane_of("van")]
+    assert client().hgetall(lane.keys.job(str(first))) == {b"st": b"succeeded"}
+    one.shut_down()
+    run_jobs()
+    assert ledger() == ["van first"]
+    assert second.state == "succeeded"
+
+
 def test_a_rung_bell_for_any_lane_lets_a_worker_look():
     one = worker("one")
     one.queue.wait("one", 1)
