@@ -102,7 +102,8 @@ def test_followers_in_the_hands_of_the_worker_are_handed_back_uncounted(run_jobs
     probe.lane_flaky.delay("van", "first", 1)
     (second,) = enqueue("van", "second")
     worker = Worker("positions", "one", client())
-    worker.turn(None)
+    worker.jobs.add(worker.queue.fetch("one", 2).claims)
+    worker._run_waiting()
     assert ledger() == ["van first failed"]
     live = client().hgetall(lane_of("van").keys.job(second))
     assert (live[b"st"], live[b"att"]) == (b"queued", b"0")
