@@ -5,6 +5,8 @@ the lane's number):
 
 {<prefix>:inbox.<n>}         STREAM   one entry {f: <JSON of the fix and when it was received>}, no consumer group
 {<prefix>:inbox.<n>}:drain   STRING   exists while a drain is to come that has not begun: it will see all that is added
+
+{<prefix>:inbox} and its :drain are those of the version before lanes, emptied by the scheduled drain.
 """
 
 from __future__ import annotations
@@ -32,6 +34,11 @@ class BufferStats:
 def buffer_key(lane: int) -> str:
     """Return the Redis key of the part of this lane."""
     return f"{{{engine_config().prefix}:inbox.{lane}}}"
+
+
+def former_buffer_key() -> str:
+    """Return the Redis key of the one buffer that the version before lanes had."""
+    return f"{{{engine_config().prefix}:inbox}}"
 
 
 def drain_key(lane: int) -> str:

@@ -22,7 +22,13 @@ from tasks_app.exceptions import BufferFull
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.models import FixSource
-from tasks_app.queries.position_buffer import MAX_BUFFERED_FIXES, buffer_key, drain_key, sizes_by_lane
+from tasks_app.queries.position_buffer import (
+    MAX_BUFFERED_FIXES,
+    buffer_key,
+    drain_key,
+    former_buffer_key,
+    sizes_by_lane,
+)
 from tasks_app.queries.position_lanes import lane_of
 from tasks_app.redis_scripts import script
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
@@ -90,11 +96,36 @@ def _ask_for_drain(lane: int, device_id: str) -> None:
 
 def ask_for_drains() -> dict[str, int]:
     """Enqueue a drain of each lane in which fixes wait; return how many fixes those are."""
+    _move_former_entries()
     sizes = sizes_by_lane()
     for lane, size in enumerate(sizes):
         if size:
             _ask_for_drain(lane, _any_device(lane))
     return {"waiting": sum(sizes)}
+
+
+def _move_former_entries() -> None:
+    """Move what hosts with the former version buffered, which had one buffer for all lanes, to the parts of its lanes.
+
+    An entry is deleted after it is added: a crash in between stores nothing twice.
+    """
+    key = former_buffer_key()
+    client().delete(f"{key}:drain")
+    while entries := cast(list[tuple[bytes, dict[bytes, bytes]]], client().xrange(key, count=FIXES_PER_ROUND)):
+        moved: dict[int, list[bytes]] = defaultdict(list)
+        senders: dict[int, str] = {}
+        for _, fields in entries:
+            if entry := _read(fields):
+                device_id = cast(Fix | UnlocatedAlarm, entry.fix or entry.unlocated).device_id
+                senders[lane_of(device_id)] = device_id
+                moved[lane_of(device_id)].append(fields[b"f"])
+        try:
+            for lane, encoded in moved.items():
+                _add(lane, senders[lane], encoded)
+        except BufferFull as error:
+            logger.warning("Fixes of the former position buffer stay there: %s", error)
+            return
+        client().xdel(key, *(entry_id for entry_id, _ in entries))
 
 
 def _any_device(lane: int) -> str:
