@@ -132,9 +132,9 @@ class Attempt(msgspec.Struct):
         finished_at = self.finished_at or datetime.now(UTC)
         created_at = datetime_of_ms(self.claim.created_ms) or self.started_at
         args, kwargs = self.call_to_keep()
-        parent_id, member_index, flow = links_to_keep(self.payload)
+        links = links_to_keep(self.payload)
         # A group or chain has run since it was made: this attempt only combined its results.
-        started_at = created_at if flow and "composite" in flow else self.started_at
+        started_at = created_at if links.flow and "composite" in links.flow else self.started_at
         return FinishedJob(
             job_id=self.claim.job_id,
             task=self.claim.task,
@@ -161,9 +161,10 @@ class Attempt(msgspec.Struct):
             worker_host=HOST,
             worker_pid=os.getpid(),
             priority=PRIORITIES[self.claim.priority - 1],
-            parent_id=parent_id,
-            member_index=member_index,
-            flow=flow,
+            parent_id=links.parent_id,
+            member_index=links.member_index,
+            flow=links.flow,
+            label=links.label,
         )
 
     @property

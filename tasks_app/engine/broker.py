@@ -7,6 +7,7 @@ refused, with the alternative in the message: none is accepted and ignored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -16,21 +17,23 @@ import redis
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
+from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, NotOffered, UnknownTask
+from tasks_app.engine.flows import Flow, Step
+from tasks_app.engine.groups.making import make
+from tasks_app.engine.groups.signatures import Call
 from tasks_app.engine.live_jobs import QueueStats, queue_stats
 from tasks_app.engine.registry import Task, get_task
 
-GROUPS = "keep the ids that async_task returns and ask result() or fetch() for each."
-CHAINS = "let a task enqueue the next one at its end, with a job_id that follows from its own."
+MAX_LABEL_CHARS = 100
+ITER = "async_iter makes a group of calls."
 # Options that cannot work here, and what to do instead.
 REFUSED_OPTIONS = {
-    "hook": "let the task call at its end what is to follow, or connect to django_q.signals.post_execute (of successes).",
-    "group": GROUPS,
-    "iter_count": GROUPS,
-    "iter_cached": GROUPS,
-    "chain": CHAINS,
+    "iter_count": ITER,
+    "iter_cached": ITER,
+    "chain": "async_chain makes a chain of tasks.",
     "cached": "every result is kept in the job history, and result(id, wait=...) is woken when it is there.",
     "task_name": "jobs are found by their ids, so keep the one that async_task returns.",
     "ack_failure": "@task(max_attempts=...) says how often a job is tried.",
@@ -79,23 +82,77 @@ def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
             f"The option cluster={options['cluster']!r} for a task of queue {task.queue!r}",
             "@task(queue=...) says where a task runs.",
         )
+    if options.get("group"):
+        check_label(options["group"])
     timeout = options.get("timeout")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
         raise InvalidArguments(f"timeout={timeout!r} is no number of seconds.")
 
 
+OPTIONS = frozenset(REFUSED_OPTIONS) | {"save", "sync", "broker", "cluster", "timeout", "group", "hook"}
+
+
+def take_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Take the options out of the keyword arguments, those of q_options first. Raises InvalidArguments, NotOffered."""
+    given = kwargs.pop("q_options", None) or {}
+    if not isinstance(given, dict):
+        raise InvalidArguments("q_options is a dict of options.")
+    if unknown := sorted(map(str, set(given) - OPTIONS)):
+        raise InvalidArguments(f"Unknown in q_options: {', '.join(unknown)}.")
+    own = {name: kwargs.pop(name) for name in OPTIONS & set(kwargs)}
+    options = {**own, **given}
+    check_broker(options.pop("broker", None))
+    return options
+
+
+def check_broker(broker: Any) -> None:
+    """Raise NotOffered for a broker that is not ours."""
+    if broker is not None and not isinstance(broker, RedisStreamsBroker):
+        refuse("A broker of your own", "Q_CLUSTER['broker_class'] is the broker of every queue.")
+
+
+def step_of(task: Task[Any, Any], args: Sequence[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Step:
+    """Return a step of a call with options that were checked. Raises InvalidArguments, UnknownTask."""
+    call = Call(task=task, args=tuple(args), kwargs=kwargs, timeout_seconds=options.get("timeout"))
+    return msgspec.structs.replace(call.step(), on_end=hook_steps(options.get("hook")))
+
+
+def hook_steps(hook: Any) -> tuple[Step, ...]:
+    """Return the steps of a hook, a registered task that takes the id of a job; none without one.
+
+    Raises UnknownTask, InvalidArguments.
+    """
+    if not hook:
+        return ()
+    task = task_of(hook)
+    try:
+        call = task.arguments.check_following((), {}, 1)
+    except InvalidArguments as error:
+        raise InvalidArguments(f"The hook {task.name} cannot be called with the id of a job: {error}") from error
+    return (Step(task=task.name, queue=task.queue, call=msgspec.Raw(call.encode())),)
+
+
+def check_label(label: Any) -> str:
+    """Return the name of a group of django-q2. Raises InvalidArguments unless a row can have it."""
+    if not isinstance(label, str) or not 0 < len(label) <= MAX_LABEL_CHARS or not label.isprintable():
+        raise InvalidArguments(f"{label!r} is no group: 1 to {MAX_LABEL_CHARS} printable characters.")
+    return label
+
+
 def package_options(package: dict[str, Any]) -> JobOptions:
     """Return the job's options of a package that was checked."""
-    return JobOptions(timeout_seconds=package.get("timeout"))
+    flow = Flow(label=package["group"]) if package.get("group") else None
+    return JobOptions(timeout_seconds=package.get("timeout"), flow=flow)
 
 
 def enqueue_package(package: dict[str, Any]) -> UUID:
     """Make a job of a django-q2 package; the job has the package's id. Raises EngineError."""
     task = task_of(package["func"])
     check_options(package, task)
-    return task.apply_async(
-        package["args"], package["kwargs"], job_id=UUID(package["id"]), timeout_seconds=package.get("timeout")
-    )
+    job_id = UUID(package["id"])
+    step = step_of(task, package["args"], package["kwargs"], package)
+    make(current_backend(), step, job_id, package_options(package))
+    return job_id
 
 
 def task_of(function: Any) -> Task[Any, Any]:

@@ -15,46 +15,49 @@ import django_q.models
 import django_q.tasks
 from django.utils import timezone
 from django_q.conf import Conf
-from django_q.humanhash import DEFAULT_HASHER, uuid
+from django_q.humanhash import uuid
 from django_q.signals import pre_enqueue
+from msgspec.structs import replace
 
 from tasks_app.engine.broker import (
-    CHAINS,
-    GROUPS,
-    REFUSED_OPTIONS,
-    RedisStreamsBroker,
     check_options,
     enqueue_package,
     package_options,
     refuse,
+    step_of,
+    take_options,
     task_of,
 )
+from tasks_app.engine.django_q_groups import (
+    CACHES,
+    async_chain,
+    async_iter,
+    count_group,
+    delete_group,
+    fetch_group,
+    result_group,
+)
+from tasks_app.engine.django_q_rows import result_of, task_of_row
 from tasks_app.engine.errors import InvalidArguments, UnknownJob
+from tasks_app.engine.groups.following import follow
+from tasks_app.engine.groups.making import call_text, flow_of
 from tasks_app.engine.handles import JobHandle, ended_job
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.records import FinishedJob
-from tasks_app.engine.states import JobState
 from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import ClaimedAttempt
 
-OPTIONS = frozenset(REFUSED_OPTIONS) | {"save", "sync", "broker", "cluster", "timeout"}
-CACHES = "results are kept in the job history: call the function without _cached, and without cached."
 REFUSED_FUNCTIONS = {
-    "result_group": GROUPS,
-    "fetch_group": GROUPS,
-    "count_group": GROUPS,
-    "delete_group": GROUPS,
-    "async_iter": "Task.enqueue_many([(1,), (2,)]) enqueues a call for each, and returns their ids.",
-    "async_chain": CHAINS,
     "result_cached": CACHES,
     "fetch_cached": CACHES,
-    "result_group_cached": GROUPS,
-    "fetch_group_cached": GROUPS,
-    "count_group_cached": GROUPS,
-    "delete_group_cached": GROUPS,
+    "result_group_cached": CACHES,
+    "fetch_group_cached": CACHES,
+    "count_group_cached": CACHES,
+    "delete_group_cached": CACHES,
     "delete_cached": CACHES,
     "_sync": "async_task(..., sync=True) runs a job here.",
 }
+OFFERED = (async_iter, async_chain, result_group, fetch_group, count_group, delete_group)
 ROWS = {
     "Task": "tasks_app.models.Job has the jobs that ended.",
     "Success": "tasks_app.models.Job.objects.filter(state='succeeded') has them.",
@@ -65,7 +68,7 @@ ROWS = {
 
 def install() -> None:
     """Replace the functions of django_q.tasks and the managers of django_q.models. Call before others import them."""
-    for function in (async_task, result, fetch, schedule):
+    for function in (async_task, result, fetch, schedule, *OFFERED):
         setattr(django_q.tasks, function.__name__, function)
     for name, alternative in REFUSED_FUNCTIONS.items():
         setattr(django_q.tasks, name, _refused(name, alternative))
@@ -102,46 +105,33 @@ def async_task(func: Any, *args: Any, **kwargs: Any) -> str:
     Options work or are refused: see docs/django-q2.md. Raises NotOffered, UnknownTask, InvalidArguments, QueueFull,
     QueueUnavailable; with sync=True whatever the task raises.
     """
-    options = _taken_options(kwargs)
-    broker = options.pop("broker", None)
-    if broker is not None and not isinstance(broker, RedisStreamsBroker):
-        refuse("A broker of your own", "Q_CLUSTER['broker_class'] is the broker of every queue.")
+    options = take_options(kwargs)
     options = {"cached": Conf.CACHED, "sync": Conf.SYNC, **options}
     task = task_of(func)
     check_options(options, task)
     if options["sync"] and options.get("timeout"):
         refuse("The option timeout together with sync=True", "only a worker can interrupt a task.")
-    call = task.arguments.check(args, kwargs)
+    step = step_of(task, args, kwargs, options)
     name, job_id = uuid()
     package = {"id": job_id, "name": name, "func": func, "args": args, "kwargs": kwargs, "started": timezone.now()}
     package |= {name: value for name, value in options.items() if value is not None}
-    job_options = package_options(package)
     pre_enqueue.send(sender="django_q", task=package)
     if package.get("sync"):
         now_ms = int(package["started"].timestamp() * 1000)
-        _run_here(task.queue, inline_claim(task.queue, task.name, (UUID(job_id), call), job_options, now_ms))
+        job_options = package_options(package)
+        job_options = replace(job_options, flow=flow_of(step, job_options.flow))
+        _run_here(task.queue, inline_claim(task.queue, task.name, (UUID(job_id), call_text(step)), job_options, now_ms))
     else:
         enqueue_package(package)
     return job_id
 
 
-def _taken_options(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Take the options out of the keyword arguments, those of q_options first. Raises InvalidArguments."""
-    given = kwargs.pop("q_options", None) or {}
-    if not isinstance(given, dict):
-        raise InvalidArguments("q_options is a dict of options.")
-    if unknown := sorted(map(str, set(given) - OPTIONS)):
-        raise InvalidArguments(f"Unknown in q_options: {', '.join(unknown)}.")
-    own = {name: kwargs.pop(name) for name in OPTIONS & set(kwargs)}
-    return {**own, **given}
-
-
 def _run_here(queue: str, claim: ClaimedAttempt) -> None:
-    """Run the job once, here, and write its row. Raises what the task raises."""
+    """Run the job once, here, write its row and make its callbacks. Raises what the task raises."""
     attempt = run_inline(queue, claim)
     try:
         if not attempt.leaves_no_row:
-            store_rows([finished_inline(attempt)])
+            follow((attempt.payload, row) for row in store_rows([finished_inline(attempt)]))
     finally:
         if attempt.error is not None:
             raise attempt.error
@@ -154,28 +144,13 @@ def result(task_id: UUID | str, wait: float = 0, cached: bool = False) -> Any:
     for a job that does not exist.
     """
     ended = _ended(task_id, wait, cached)
-    return _result_of(ended) if ended else None
+    return result_of(ended) if ended else None
 
 
 def fetch(task_id: UUID | str, wait: float = 0, cached: bool = False) -> django_q.models.Task | None:
     """Return the ended job as a django_q Task that is in no table, None while it has not ended. Waits as `result` does."""
     ended = _ended(task_id, wait, cached)
-    if ended is None:
-        return None
-    job_id = UUID(ended.job_id).hex
-    return django_q.models.Task(
-        id=job_id,
-        name=DEFAULT_HASHER.humanize(job_id),
-        func=ended.task,
-        args=tuple(ended.args),
-        kwargs=ended.kwargs,
-        cluster=ended.queue,
-        started=ended.started_at or ended.created_at,
-        stopped=ended.finished_at,
-        result=_result_of(ended),
-        success=ended.state == JobState.SUCCEEDED,
-        attempt_count=ended.attempt_count,
-    )
+    return task_of_row(ended) if ended else None
 
 
 def _ended(task_id: UUID | str, wait: float, cached: bool) -> FinishedJob | None:
@@ -193,19 +168,15 @@ def _ended(task_id: UUID | str, wait: float, cached: bool) -> FinishedJob | None
     return None
 
 
-def _result_of(ended: FinishedJob) -> Any:
-    if ended.state == JobState.SUCCEEDED:
-        return ended.result
-    return f"{ended.error_class}: {ended.error_message} : {ended.traceback}"
-
-
 _schedule = django_q.tasks.schedule
 
 
 def schedule(func: Any, *args: Any, **kwargs: Any) -> django_q.models.Schedule:
     """Make a Schedule row of a registered, schedulable task. Raises NotOffered, UnknownTask, InvalidArguments."""
     task = task_of(func)
-    check_options({"hook": kwargs.get("hook"), "cluster": kwargs.get("cluster")}, task)
+    if kwargs.get("hook"):
+        refuse("The option hook of a schedule", "the task enqueues at its end what is to follow.")
+    check_options({"cluster": kwargs.get("cluster")}, task)
     if not task.schedulable:
         raise InvalidArguments(f"The task {task.name} may not be put on a schedule: see @task(schedulable=True).")
     return _schedule(func if isinstance(func, str) else task.name, *args, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,21 +12,34 @@ from tasks_app.engine.redaction import redact_call
 from tasks_app.engine.registry import parameter_names
 
 
-def links_to_keep(payload: Payload | None) -> tuple[str | None, int | None, dict[str, Any] | None]:
-    """Return parent, number in the group, and group and callbacks of a job, as its row has them."""
+class Links(NamedTuple):
+    """The columns of a row that say what its job has to do with others."""
+
+    parent_id: str | None = None
+    member_index: int | None = None
+    flow: dict[str, Any] | None = None
+    label: str = ""
+
+
+NO_LINKS = Links()
+
+
+def links_to_keep(payload: Payload | None) -> Links:
+    """Return parent, number in the group, group and callbacks, and label of a job, as its row has them."""
     if payload is None or payload.flow is None:
-        return None, None, None
+        return NO_LINKS
     flow = payload.flow
     kept = None
-    if flow.composite or flow.on_success or flow.on_error:
+    if flow.composite or flow.on_success or flow.on_error or flow.on_end:
         kept = msgspec.json.decode(msgspec.json.encode(_redacted_flow(flow)))
-    return flow.parent_id or None, payload.member_index, kept
+    return Links(flow.parent_id or None, payload.member_index, kept, "" if flow.composite else flow.label)
 
 
 def _redacted_flow(flow: Flow) -> Flow:
     return Flow(
         on_success=tuple(map(_redacted, flow.on_success)),
         on_error=tuple(map(_redacted, flow.on_error)),
+        on_end=tuple(map(_redacted, flow.on_end)),
         composite=flow.composite and _redacted_composite(flow.composite),
     )
 
@@ -44,4 +57,5 @@ def _redacted(step: Step) -> Step:
         members=tuple(map(_redacted, step.members)),
         on_success=tuple(map(_redacted, step.on_success)),
         on_error=tuple(map(_redacted, step.on_error)),
+        on_end=tuple(map(_redacted, step.on_end)),
     )

@@ -11,6 +11,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 TASK, GROUP, CHAIN = "task", "group", "chain"
+# Kinds of callbacks.
+SUCCESS, ERROR, END = "success", "error", "end"
 # Error callbacks get the id of the job, the class and the message of its error.
 ERROR_ARGUMENTS = 3
 
@@ -35,6 +37,8 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     indexes: tuple[tuple[int, ...], ...] = ()
     on_success: tuple[Step, ...] = ()
     on_error: tuple[Step, ...] = ()
+    # Hooks of django-q2: they get the id of the job, however it ends.
+    on_end: tuple[Step, ...] = ()
     # Of a group or chain that is made again: the former one, whose members that succeeded count as members of this one,
     # the number of all members, and those of the members of a group that are here, or of the step a chain goes on with.
     repeats: str = ""
@@ -81,6 +85,9 @@ class Flow(msgspec.Struct, frozen=True, omit_defaults=True):
     membership: Membership | None = None
     on_success: tuple[Step, ...] = ()
     on_error: tuple[Step, ...] = ()
+    on_end: tuple[Step, ...] = ()
+    # Name under which django-q2 counts it with others; a group or chain gives it to its members.
+    label: str = ""
     composite: Composite | None = None
 
 
@@ -92,9 +99,9 @@ def member_id(parent_id: str, index: int) -> UUID:
     return uuid5(UUID(parent_id), f"member {index}")
 
 
-def callback_id(job_id: str, index: int, *, is_success: bool) -> UUID:
-    """Return the id of a callback: the same however often it is made."""
-    return uuid5(UUID(job_id), f"{'success' if is_success else 'error'} {index}")
+def callback_id(job_id: str, kind: str, index: int) -> UUID:
+    """Return the id of a callback (of a success, error or end): the same however often it is made."""
+    return uuid5(UUID(job_id), f"{kind} {index}")
 
 
 def read_flow(kept: dict[str, Any] | None) -> Flow | None:

@@ -47,6 +47,8 @@ class FinishedJob(msgspec.Struct):
     member_index: int | None = None
     # What it has to do with other jobs, without secrets (engine.flows.Flow); None for most jobs.
     flow: dict[str, Any] | None = None
+    # The group of django-q2 that it was enqueued under, "" for none.
+    label: str = ""
 
 
 class JobStore(Protocol):
@@ -60,6 +62,15 @@ class JobStore(Protocol):
 
     def find_ended(self, job_ids: list[str]) -> dict[str, FinishedJob]:
         """Return the rows of those of the jobs that have one, by id."""
+
+    def find_labelled(self, label: str) -> list[FinishedJob]:
+        """Return the rows of jobs with this label, in the order in which they ended."""
+
+    def count_labelled(self, label: str, *, failed_only: bool) -> int:
+        """Return how many jobs with this label have a row."""
+
+    def remove_label(self, label: str) -> int:
+        """Take the label off all rows; return their number."""
 
     def find_finished(self, job_id: str) -> FinishedJob | None:
         """Return the row of this job, None when it has none."""

@@ -97,6 +97,7 @@ def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
         requested_by_id=job.requested_by_id,
         parent_id=job.parent_id,
         member_index=job.member_index,
+        label=job.label,
     )
 
 
@@ -109,5 +110,5 @@ def row_of(attempt: Attempt) -> FinishedJob:
         logger.exception("job %s is kept without its details", claim.job_id)
         now = datetime.now(UTC)
         bare = FinishedJob(claim.job_id, claim.task, attempt.queue, attempt.state, attempt.started_at, now)
-        bare.parent_id, bare.member_index, _ = links_to_keep(attempt.payload)
+        bare.parent_id, bare.member_index, _, bare.label = links_to_keep(attempt.payload)
         return _bare(replace(bare, started_at=attempt.started_at, attempt_count=claim.attempt), error)

@@ -27,7 +27,7 @@ from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.backends import use_backend
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import EngineError, JobCancelled, UnknownJob
-from tasks_app.engine.groups.following import follow
+from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.inline_groups import InlineGroups
 from tasks_app.engine.groups.members import children_of_ended
 from tasks_app.engine.handles import JobHandle, use_jobs
@@ -101,7 +101,9 @@ class InlineJobs:
         if attempt.leaves_no_row:
             self._without_row[attempt.claim.job_id] = finished_inline(attempt)
             return
-        follow((attempt.payload, row) for row in store_rows([finished_inline(attempt)]))
+        (row,) = store_rows([finished_inline(attempt)])
+        if attempt.payload and attempt.payload.flow:
+            Follower(self, store_rows).follow([(attempt.payload.flow, row)])
 
     # --- The rows of ended jobs ---
 
@@ -120,6 +122,22 @@ class InlineJobs:
         """Return the rows of those of the jobs that have ended, by id."""
         asked = set(job_ids)
         return {row.job_id: row for row in self.finished if row.job_id in asked}
+
+    def find_labelled(self, label: str) -> list[FinishedJob]:
+        """Return the rows of jobs with this label, in the order in which they ended."""
+        return [row for row in self.finished if row.label == label]
+
+    def count_labelled(self, label: str, *, failed_only: bool) -> int:
+        """Return how many jobs with this label have ended."""
+        rows = self.find_labelled(label)
+        return sum(1 for row in rows if not failed_only or row.state != JobState.SUCCEEDED)
+
+    def remove_label(self, label: str) -> int:
+        """Take the label off all rows; return their number."""
+        rows = self.find_labelled(label)
+        for row in rows:
+            row.label = ""
+        return len(rows)
 
     def find_finished(self, job_id: str) -> FinishedJob | None:
         """Return the row of this job, None while it has not ended."""

@@ -49,6 +49,9 @@ class Job(models.Model):
     member_index = models.PositiveIntegerField(_("number in the group"), null=True)
     # What it has to do with other jobs: engine.flows.Flow.
     flow = models.JSONField(_("group and callbacks"), null=True)
+    # Under which django-q2 counts it with others: `group=` of async_task.
+    # The default is the database's, too: workers of the former version write rows without it.
+    label = models.CharField(_("label"), max_length=100, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"))
@@ -68,6 +71,7 @@ class Job(models.Model):
             models.Index(
                 fields=["parent_id", "member_index"], name="job_by_parent", condition=models.Q(parent_id__isnull=False)
             ),
+            models.Index(fields=["label", "finished_at"], name="job_by_label", condition=~models.Q(label="")),
         ]
         constraints = [
             models.CheckConstraint(name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES)))

@@ -21,7 +21,7 @@ from tasks_app.engine.backends import current_backend
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import BadPayload, InvalidArguments, PayloadTooLarge, QueueUnavailable, UnknownTask
 from tasks_app.engine.failures import describe
-from tasks_app.engine.flows import GROUP, TASK, Flow, Membership, Step, callback_id, member_id
+from tasks_app.engine.flows import END, ERROR, GROUP, SUCCESS, TASK, Flow, Membership, Step, callback_id, member_id
 from tasks_app.engine.groups.making import FlowBackend, make
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob, job_store
@@ -93,16 +93,21 @@ class Follower:
                 self.make_next(membership, advance.next_index, rows[-1])
 
     def _make_callbacks(self, flow: Flow, row: FinishedJob) -> None:
-        is_success = row.state == JobState.SUCCEEDED
-        leading = [row.result] if is_success else [row.job_id, row.error_class, row.error_message]
+        called: list[tuple[str, tuple[Step, ...], list[Any]]] = [(END, flow.on_end, [UUID(row.job_id).hex])]
+        if row.state == JobState.SUCCEEDED:
+            called.append((SUCCESS, flow.on_success, [row.result]))
+        else:
+            called.append((ERROR, flow.on_error, [row.job_id, row.error_class, row.error_message]))
         options = _options(row, Flow(parent_id=row.job_id))
-        for index, step in enumerate(flow.on_success if is_success else flow.on_error):
-            self._make_or_fail(step, leading, callback_id(row.job_id, index, is_success=is_success), options)
+        for kind, steps, leading in called:
+            for index, step in enumerate(steps):
+                self._make_or_fail(step, leading, callback_id(row.job_id, kind, index), options)
 
     def make_next(self, membership: Membership, index: int, row: FinishedJob) -> None:
         """Make the next step of a chain, which gets the result of the one before. Twice is harmless."""
         if step := self._backend.groups.plan(membership).get(index):
-            options = _options(row, Flow(parent_id=membership.id, membership=membership), [index])
+            flow = Flow(parent_id=membership.id, membership=membership, label=row.label)
+            options = _options(row, flow, [index])
             self._make_or_fail(step, [row.result], member_id(membership.id, index), options)
 
     def _make_or_fail(self, step: Step, leading: list[Any], job_id: UUID, options: JobOptions) -> None:
@@ -112,7 +117,7 @@ class Follower:
         except IMPOSSIBLE as error:
             logger.warning("job %s (%s) cannot be made: %s", job_id, step.task, error)
             rows = self._store([_impossible(step, job_id, options, error)])
-            flow = msgspec.structs.replace(options.flow or Flow(), on_error=step.on_error)
+            flow = msgspec.structs.replace(options.flow or Flow(), on_error=step.on_error, on_end=step.on_end)
             self.follow((flow, row) for row in rows)
 
 
@@ -146,6 +151,7 @@ def _impossible(step: Step, job_id: UUID, options: JobOptions, error: Exception)
         priority=options.priority,
         parent_id=options.flow.parent_id if options.flow else None,
         member_index=options.member_indexes[0] if options.member_indexes else None,
+        label=options.flow.label if options.flow else "",
     )
 
 

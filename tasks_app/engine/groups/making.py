@@ -78,7 +78,8 @@ def make_members(
     for (kind, queue, task, timeout_seconds, *_), same in groupby(members, key=_in_common):
         numbered = list(same)
         step = numbered[0][1]
-        own = replace(options, flow=Flow(parent_id=membership.id, membership=membership))
+        label = options.flow.label if options.flow else ""
+        own = replace(options, flow=Flow(parent_id=membership.id, membership=membership, label=label))
         if kind != TASK:
             for index, one in numbered:
                 make(backend, one, member_id(membership.id, index), replace(own, member_indexes=[index]))
@@ -111,14 +112,16 @@ def _check_priority(step: Step, options: JobOptions) -> None:
 
 def _in_common(member: tuple[int, Step]) -> tuple[Any, ...]:
     step = member[1]
-    return step.kind, step.queue, step.task, step.timeout_seconds, step.on_success, step.on_error
+    return step.kind, step.queue, step.task, step.timeout_seconds, step.on_success, step.on_error, step.on_end
 
 
 def flow_of(step: Step, flow: Flow | None) -> Flow | None:
     """Return `flow` with the callbacks of the step; None where there is nothing to note."""
-    if not step.on_success and not step.on_error:
+    if not step.on_success and not step.on_error and not step.on_end:
         return flow
-    return msgspec.structs.replace(flow or Flow(), on_success=step.on_success, on_error=step.on_error)
+    return msgspec.structs.replace(
+        flow or Flow(), on_success=step.on_success, on_error=step.on_error, on_end=step.on_end
+    )
 
 
 def composite_of(step: Step) -> Composite:
@@ -142,7 +145,7 @@ def check_sizes(step: Step) -> None:
     """Check the step and all in it before any of it is made. Raises PayloadTooLarge."""
     limit = engine_config().max_payload_bytes
     for one in walk(step):
-        callbacks = (*one.on_success, *one.on_error, *(one.members if one.kind == CHAIN else ()))
+        callbacks = (*one.on_success, *one.on_error, *one.on_end, *(one.members if one.kind == CHAIN else ()))
         size = len(bytes(one.call)) + sum(map(size_of, callbacks)) + ENVELOPE_BYTES
         if size > limit:
             raise PayloadTooLarge(f"{size} bytes of arguments, callbacks and steps; at most {limit} are allowed.")
@@ -161,4 +164,4 @@ def walk(step: Step) -> Iterable[Step]:
     while left:
         one = left.pop()
         yield one
-        left += (*one.members, *one.on_success, *one.on_error)
+        left += (*one.members, *one.on_success, *one.on_error, *one.on_end)

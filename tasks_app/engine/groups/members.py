@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.flows import CHAIN, Composite, Flow, callback_id, member_id, read_flow
+from tasks_app.engine.flows import CHAIN, END, ERROR, SUCCESS, Composite, Flow, callback_id, member_id, read_flow
 from tasks_app.engine.job_fields import read_number, read_text
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.lanes import part_of_job
@@ -77,8 +77,9 @@ def children_of_ended(row: FinishedJob) -> list[str]:
 
 def _callbacks(row: FinishedJob, flow: Flow) -> list[str]:
     is_success = row.state == JobState.SUCCEEDED
-    steps = flow.on_success if is_success else flow.on_error
-    return [str(callback_id(row.job_id, index, is_success=is_success)) for index in range(len(steps))]
+    kind, steps = (SUCCESS, flow.on_success) if is_success else (ERROR, flow.on_error)
+    ids = [callback_id(row.job_id, kind, index) for index in range(len(steps))]
+    return [str(one) for one in (*ids, *(callback_id(row.job_id, END, index) for index in range(len(flow.on_end))))]
 
 
 def member_ids(job_id: str, composite: Composite) -> list[str]:

@@ -59,6 +59,7 @@ def _call(row: FinishedJob, flow: Flow) -> Step:
         lane_key=task.lane_key(row.args, row.kwargs),
         on_success=flow.on_success,
         on_error=flow.on_error,
+        on_end=flow.on_end,
     )
 
 
@@ -100,6 +101,7 @@ def _again(
         indexes=composite.indexes,
         on_success=flow.on_success,
         on_error=flow.on_error,
+        on_end=flow.on_end,
         repeats=row.job_id,
         total=composite.total,
         numbers=numbers,

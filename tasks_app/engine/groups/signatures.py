@@ -174,12 +174,7 @@ class Composed(Signature):
 
     def __post_init__(self) -> None:
         """Check number and depth. Raises InvalidArguments."""
-        if not self.members:
-            raise InvalidArguments(f"A {self.kind} of no jobs: it would have no end that could be followed.")
-        if self.count() > MAX_MEMBERS:
-            raise InvalidArguments(f"A {self.kind} of {self.count()} jobs: at most {MAX_MEMBERS} are taken together.")
-        if self.kind == CHAIN and len(self.members) > MAX_STEPS:
-            raise InvalidArguments(f"A chain of {len(self.members)} steps: at most {MAX_STEPS} are taken together.")
+        check_numbers(self.kind, len(self.members), self.count())
         self._within_depth(self)
         for following in self.members[1:] if self.kind == CHAIN else ():
             following.step(leading=1)
@@ -237,6 +232,16 @@ def chord(header: Composed | Iterable[Signature], callback: Signature) -> Compos
     return replace(chain(members, callback), name="chord")
 
 
+def check_numbers(kind: str, members: int, calls: int) -> None:
+    """Check the number of members of a group or chain, and of calls in it. Raises InvalidArguments."""
+    if not members:
+        raise InvalidArguments(f"A {kind} of no jobs: it would have no end that could be followed.")
+    if calls > MAX_MEMBERS:
+        raise InvalidArguments(f"A {kind} of {calls} jobs: at most {MAX_MEMBERS} are taken together.")
+    if kind == CHAIN and members > MAX_STEPS:
+        raise InvalidArguments(f"A chain of {members} steps: at most {MAX_STEPS} are taken together.")
+
+
 def checked(value: Any) -> Any:
     """Return `value`, a signature. Raises InvalidArguments for anything else."""
     if not isinstance(value, Signature):
@@ -253,8 +258,7 @@ def group_of_calls(
         for call, key in zip(calls, lane_keys or [""] * len(calls), strict=True)
     )
     places = tuple(map(tuple, indexes)) if indexes is not None else ()
-    if not members or len(members) > MAX_MEMBERS:
-        raise InvalidArguments(f"A group of {len(members)} jobs: 1 to {MAX_MEMBERS} are taken together.")
+    check_numbers(GROUP, len(members), len(members))
     if indexes is not None and len(places) != len(members):
         raise InvalidArguments(f"{len(members)} calls, but {len(places)} lists of indexes.")
     return Step(

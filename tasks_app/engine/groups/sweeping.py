@@ -102,7 +102,13 @@ def _finish_making(queue: JobQueue, job: JobHash, membership: Membership) -> Non
 
 
 def _options(job: JobHash) -> JobOptions:
-    return JobOptions(requested_by_id=job.requested_by_id, priority=job.priority, is_accepted=True)
+    flow = unseal(job.queue, job.job_id, job.message).flow or Flow()
+    return JobOptions(
+        requested_by_id=job.requested_by_id,
+        priority=job.priority,
+        flow=Flow(label=flow.label),
+        is_accepted=True,
+    )
 
 
 def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> None:
@@ -166,4 +172,5 @@ def _lost_row(queue: JobQueue, job: JobHash, number: int) -> FinishedJob:
         priority=job.priority,
         parent_id=job.job_id,
         member_index=number,
+        label=payload.flow.label if payload.flow else "",
     )

@@ -48,6 +48,7 @@ _TYPES = {
     "parent_id": "uuid",
     "member_index": "int",
     "flow": "jsonb",
+    "label": "text",
 }
 _COLUMNS = ", ".join(_TYPES)
 _FIELDS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
@@ -96,6 +97,23 @@ def find_ended(job_ids: list[str]) -> dict[str, FinishedJob]:
     """Return the rows of those of the jobs that have one, by id."""
     rows = Job.objects.filter(pk__in=job_ids).values("id", *_TYPES)
     return {str(row["id"]): _finished_job(**row) for row in rows}
+
+
+def find_labelled(label: str) -> list[FinishedJob]:
+    """Return the rows of jobs with this label, in the order in which they ended."""
+    rows = Job.objects.filter(label=label).order_by("finished_at", "pk").values("id", *_TYPES)
+    return [_finished_job(**row) for row in rows]
+
+
+def count_labelled(label: str, *, failed_only: bool) -> int:
+    """Return how many jobs with this label have a row."""
+    jobs = Job.objects.filter(label=label)
+    return (jobs.exclude(state=JobState.SUCCEEDED) if failed_only else jobs).count()
+
+
+def remove_label(label: str) -> int:
+    """Take the label off all rows; return their number."""
+    return Job.objects.filter(label=label).update(label="")
 
 
 def _finished_job(*, id: UUID, state: str, retry_of: UUID | None, parent_id: UUID | None, **values: Any) -> FinishedJob:

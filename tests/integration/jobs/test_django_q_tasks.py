@@ -74,16 +74,14 @@ def test_it_refuses_names_and_caches(ask):
 @pytest.mark.parametrize(
     ("options", "alternative"),
     [
-        ({"hook": "tests.support.probe.tasks.probe_note"}, "post_execute"),
-        ({"group": "g"}, "ask result"),
         ({"cached": 60}, "job history"),
         ({"cached": True}, "job history"),
         ({"task_name": "mine"}, "found by their ids"),
         ({"save": False}, "clean-up"),
         ({"ack_failure": True}, "max_attempts"),
-        ({"chain": [("probe_add", (1,))]}, "at its end"),
-        ({"iter_count": 3}, "ask result"),
-        ({"iter_cached": True}, "ask result"),
+        ({"chain": [("probe_add", (1,))]}, "async_chain"),
+        ({"iter_count": 3}, "async_iter"),
+        ({"iter_cached": True}, "async_iter"),
         ({"cluster": "reports"}, "@task"),
         ({"cluster": "nowhere"}, "@task"),
         ({"broker": object()}, "broker_class"),
@@ -142,7 +140,7 @@ def test_async_task_objects_give_their_result(run_jobs):
     task.run()
     run_jobs()
     assert (task.result(wait=1000), task.fetch().success) == (3, True)
-    task.hook = "print"
+    task.cached = True
     with pytest.raises(NotOffered):
         task.run()
 
@@ -150,14 +148,17 @@ def test_async_task_objects_give_their_result(run_jobs):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda q: q.async_iter("probe_note", ["a", "b"]),
-        lambda q: q.async_chain([("probe_note", ("a",)), ("probe_note", ("b",))]),
-        lambda q: q.Chain([("probe_note", ("a",))]).run(),
-        lambda q: q.Iter("probe_note", ["a"]).run(),
-        lambda q: q.result_group("g"),
-        lambda q: q.result_group("g", failures=True, wait=5, count=3),
-        lambda q: q.fetch_group("g"),
-        lambda q: q.count_group("g"),
+        lambda q: q.async_iter("probe_note", ["a", "b"], cached=True),
+        lambda q: q.async_iter("probe_note", ["a", "b"], group="g"),
+        lambda q: q.async_chain([("probe_note", ("a",)), ("probe_note", ("b",))], cached=True),
+        lambda q: q.async_chain([("probe_note", ("a",), {"group": "g"})]),
+        lambda q: q.async_chain([("probe_note", ("a",), {"cached": 60})]),
+        lambda q: q.async_chain(["probe_log"], broker=object()),
+        lambda q: q.Chain([("probe_note", ("a",))], cached=True).run(),
+        lambda q: q.Iter("probe_note", ["a"], cached=True).run(),
+        lambda q: q.result_group("g", cached=True),
+        lambda q: q.fetch_group("g", cached=True),
+        lambda q: q.count_group("g", cached=True),
         lambda q: q.delete_group("g", tasks=True),
         lambda q: q.result_cached(uuid4().hex),
         lambda q: q.fetch_cached(uuid4().hex),
@@ -176,11 +177,12 @@ def test_what_is_not_offered_is_refused_as_a_whole(call):
 
 def test_every_name_of_django_q_tasks_is_spoken_for():
     """A new version of django-q2 may bring functions which would read its empty tables."""
-    known = "async_task schedule result fetch queue_size AsyncTask Chain Iter"
-    refused = "async_iter async_chain _sync delete_cached result_group fetch_group count_group delete_group"
+    known = "async_task schedule result fetch queue_size AsyncTask Chain Iter async_iter async_chain"
+    refused = "_sync delete_cached"
+    groups = "result_group fetch_group count_group delete_group"
     cached = "result_cached fetch_cached result_group_cached fetch_group_cached count_group_cached delete_group_cached"
-    expected = {*known.split(), *refused.split(), *cached.split()}
-    ours = ("django_q.tasks", "tasks_app.engine.django_q_tasks")
+    expected = {*known.split(), *groups.split(), *refused.split(), *cached.split()}
+    ours = ("django_q.tasks", "tasks_app.engine.django_q_tasks", "tasks_app.engine.django_q_groups")
     found = {name for name, value in vars(django_q.tasks).items() if getattr(value, "__module__", "") in ours}
     assert found == expected
 
