@@ -184,7 +184,7 @@ def test_a_callback_that_cannot_be_made_is_a_failed_job(run_jobs):
         (lambda: group([]), "A group of no jobs"),
         (chain, "A chain of no jobs"),
         (lambda: group(probe.probe_add.s(1) for _ in range(100_000)), "A group of 100000 jobs: at most 10000"),
-        (lambda: probe.probe_add.enqueue_group([]), "A group of 0 jobs"),
+        (lambda: probe.probe_add.enqueue_group([]), "A group of no jobs"),
         (lambda: probe.probe_add.enqueue_group([(1,)] * 100_000), "A group of 100000 jobs"),
         (lambda: chord([probe.probe_add.s(1)], "no_such"), "'no_such' is no signature"),
         (lambda: probe.probe_add.s(1).on_error("no_such"), "'no_such' is no signature"),
