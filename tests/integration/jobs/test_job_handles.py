@@ -20,15 +20,18 @@ from tasks_app.engine import (
     JobState,
     QueueUnavailable,
     UnknownJob,
+    WouldDeadlock,
     enqueue,
     handles,
 )
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.engine.streams import JobQueue
+from tasks_app.engine.lanes import part_of_job
+from tasks_app.engine.streams import ClaimedAttempt, JobQueue
 from tasks_app.engine.testing import inline_jobs
 from tasks_app.models import Job
+from tests.support.probe import lanes as lane_probe
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,6 +161,20 @@ def test_a_task_may_not_wait_for_a_job_of_its_own_queue(run_jobs):
     run_jobs()
     with pytest.raises(JobFailed, match=r"WouldDeadlock: Job .* is on queue 'positions'"):
         job.get(5)
+
+
+def test_a_task_may_not_wait_for_a_job_of_its_own_lane_nor_for_one_that_never_was():
+    in_lane = lane_probe.lane_note.delay("van", "1")
+    lane = part_of_job("positions", client(), str(in_lane))
+    claim = ClaimedAttempt(2, "1-0", str(uuid4()), 1, 0, 0, "lane_note", b"", [], lane.keys.lane)
+    set_current_job(CurrentJob(job_id=uuid4(), queue="positions", claim=claim))
+    try:
+        with pytest.raises(WouldDeadlock, match=r"is on queue 'positions'"):
+            in_lane.wait(5)
+        with pytest.raises(UnknownJob):
+            JobHandle(uuid4()).wait(5)
+    finally:
+        set_current_job(None)
 
 
 def test_a_task_may_ask_its_own_queue_and_wait_for_others(run_jobs):
