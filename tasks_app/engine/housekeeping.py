@@ -45,7 +45,7 @@ class Housekeeping:
         self._deaths: list[dict[str, Any]] = []
         self._beat_at = 0.0
         self._swept_at = time.monotonic()
-        self._clocks = ClockGuard()
+        self._clocks = {name: ClockGuard() for name in queues}
         self._partial = b""
         self._started_at = datetime.now(UTC).isoformat()
 
@@ -87,18 +87,22 @@ class Housekeeping:
         return self._promote(queues)
 
     def _recover_named(self, queues: dict[str, JobQueue]) -> None:
-        """Recover the jobs of the workers that were named. A death that Redis refuses waits for the next turn, alone."""
+        """Recover the jobs of the workers that were named.
+
+        A death that Redis refuses waits for the next turn, alone; while it cannot be reached, so do the others of that queue.
+        """
         deaths, self._deaths = self._deaths, []
-        while deaths:
+        away: set[str] = set()
+        for death in deaths:
             try:
-                self._recover(queues, deaths[0], dead_after_seconds=0)
-            except redis.ResponseError as error:
-                logger.warning("the jobs of %s are not given back yet: %s", deaths[0]["consumer"], error)
-                self._deaths += deaths[:1]
-            except redis.RedisError:
-                self._deaths += deaths
-                raise
-            del deaths[0]
+                if death["queue"] not in away:
+                    self._recover(queues, death, dead_after_seconds=0)
+                    continue
+            except redis.RedisError as error:
+                logger.warning("the jobs of %s are not given back yet: %s", death["consumer"], error)
+                if not isinstance(error, redis.ResponseError):
+                    away.add(death["queue"])
+            self._deaths.append(death)
 
     def _recover(self, queues: dict[str, JobQueue], death: dict[str, Any], dead_after_seconds: float) -> None:
         queue, about = queues[death["queue"]], (death["consumer"], death["reason"])
@@ -112,31 +116,41 @@ class Housekeeping:
             logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)
 
     def _beat(self, queues: dict[str, JobQueue]) -> None:
-        """Send the heartbeats of this host's workers; recover the jobs of silent hosts if the clocks can be trusted."""
+        """Send the heartbeats of this host's workers; recover the jobs of silent hosts if the clocks can be trusted.
+
+        Each queue by itself: another one may lie on a node that can be reached.
+        """
         alive: dict[str, dict[str, str]] = {name: {} for name in queues}
         for index, (pid, consumer) in self.slots.consumers().items():
             description = describe_worker(pid, self.slots.job_id(index), self._started_at)
             alive[self.queue_of_slot[index]][consumer] = description
-        silent = {name: queue.beat(alive[name]) for name, queue in queues.items()}
-        if not self._clocks.agree(next(iter(queues.values())).client.time()):
+        must_sweep = time.monotonic() - self._swept_at > SWEEP_SECONDS
+        for name, queue in queues.items():
+            try:
+                self._beat_queue(queue, alive[name], must_sweep=must_sweep)
+            except redis.RedisError as error:
+                logger.warning("heartbeats of %s: %s; trying again", name, error)
+        if must_sweep:
+            self._swept_at = time.monotonic()
+
+    def _beat_queue(self, queue: JobQueue, alive: dict[str, str], *, must_sweep: bool) -> None:
+        silent, redis_time = queue.beat(alive)
+        if not self._clocks[queue.name].agree(redis_time):
             logger.warning(
-                "Redis's clock or this process stood still or jumped: no worker is declared dead in this round"
+                "Redis's clock or this process stood still or jumped: no worker of %s is declared dead in this round",
+                queue.name,
             )
             return
-        for name, consumers in silent.items():
-            for consumer in consumers:
-                death = {"queue": name, "consumer": consumer, "reason": "its host went silent", "running": None}
-                self._recover(queues, death, engine_config().dead_after_seconds)
-        if time.monotonic() - self._swept_at > SWEEP_SECONDS:
-            self._swept_at = time.monotonic()
-            self._sweep(queues)
-
-    def _sweep(self, queues: dict[str, JobQueue]) -> None:
-        """Recover the jobs of consumers that have no heartbeat (Redis lost it) and have been idle for a while."""
-        for name, queue in queues.items():
+        for consumer in silent:
+            self._recover_silent(queue, consumer, "its host went silent")
+        if must_sweep:
+            # Redis lost their heartbeats.
             for consumer in {*queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS), *holders_without_beat(queue)}:
-                death = {"queue": name, "consumer": consumer, "reason": "it has no heartbeat", "running": None}
-                self._recover(queues, death, engine_config().dead_after_seconds)
+                self._recover_silent(queue, consumer, "it has no heartbeat")
+
+    def _recover_silent(self, queue: JobQueue, consumer: str, reason: str) -> None:
+        death = {"queue": queue.name, "consumer": consumer, "reason": reason, "running": None}
+        self._recover({queue.name: queue}, death, engine_config().dead_after_seconds)
 
     @staticmethod
     def _promote(queues: dict[str, JobQueue]) -> float:

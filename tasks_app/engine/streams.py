@@ -235,13 +235,16 @@ class JobQueue:
             self.ring()
         return requeued, ended
 
-    def beat(self, consumers: dict[str, str]) -> list[str]:
-        """Write heartbeats of these consumers (name -> JSON description); return the names of those silent for too long."""
+    def beat(self, consumers: dict[str, str]) -> tuple[list[str], tuple[int, int]]:
+        """Write heartbeats of these consumers (name -> JSON description).
+
+        Returns the names of those silent for too long, and Redis's TIME (seconds, microseconds).
+        """
         arguments: list[Any] = [int(self._config.dead_after_seconds * 1000)]
         for name, description in consumers.items():
             arguments += (name, description)
-        silent = self._run("beat", [self.keys.beats, self.keys.consumers], arguments)
-        return [read_text(name) for name in silent]
+        silent, seconds, microseconds = self._run("beat", [self.keys.beats, self.keys.consumers], arguments)
+        return [read_text(name) for name in silent], (int(seconds), int(microseconds))
 
     def consumers_without_beat(self, idle_seconds: float) -> list[str]:
         """Return consumers that Redis lists, but which have no heartbeat and were idle for so long."""
