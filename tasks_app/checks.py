@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import client
+from tasks_app.engine.connection import RedisClient, client, masters_of
 from tasks_app.ingest.message import KPH_PER
-from tasks_app.redis_url import sentinel_address
+from tasks_app.redis_url import cluster_address, sentinel_address
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
 MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds", "lanes"}
@@ -23,7 +23,7 @@ HINTS = {
     "save_limit": "Every ended job gets a row; cleanup_job_history removes old ones.",
     "queue_limit": "Workers take as much as they can run in an instant; MAX_QUEUE_DEPTH caps what waits.",
     "recycle": "Workers do not share memory pools that would need recycling.",
-    "orm": "Jobs live in Redis (TASK_ENGINE, REDIS_URL).",
+    "orm": "Jobs live in Redis (TASK_ENGINE, QUEUE_REDIS_URL).",
     "sync": "Use tasks_app.engine.testing.inline_jobs() in tests.",
     "time_zone": "A schedule has its own time zone, TIME_ZONE otherwise.",
 }
@@ -86,16 +86,23 @@ def check_redis(**_: Any) -> list[CheckMessage]:
     Runs with `manage.py check --database default`, and before `migrate`.
     """
     try:
-        found = {**client().config_get("maxmemory-policy"), **client().config_get("min-replicas-to-write")}
+        found = [_durability(master) for master in masters_of(client())]
     except redis.RedisError:
         return []
     warnings: list[CheckMessage] = []
-    if (policy := found.get("maxmemory-policy", "noeviction")) != "noeviction":
-        text = f"Redis may evict jobs: its maxmemory-policy is {policy}."
+    if policies := {policy for policy, _ in found} - {"noeviction"}:
+        text = f"Redis may evict jobs: its maxmemory-policy is {', '.join(sorted(policies))}."
         hint = "Set maxmemory-policy noeviction on the server of the queues."
         warnings.append(Warning(text, hint=hint, id="tasks_app.W003"))
-    if sentinel_address(engine_config().redis_url) and found.get("min-replicas-to-write") == "0":
+    url = engine_config().redis_url
+    if (sentinel_address(url) or cluster_address(url)) and "0" in {replicas for _, replicas in found}:
         text = "A Redis master that is cut off goes on accepting jobs, which are lost when another one takes over."
-        hint = "Set min-replicas-to-write 1 on the servers of the queues, of which there should be three (docs/production.md)."
+        hint = "Set min-replicas-to-write 1 on the servers of the queues, each with two replicas (docs/production.md)."
         warnings.append(Warning(text, hint=hint, id="tasks_app.W008"))
     return warnings
+
+
+def _durability(master: RedisClient) -> tuple[str, str]:
+    """Return a server's maxmemory-policy and min-replicas-to-write."""
+    found = {**master.config_get("maxmemory-policy"), **master.config_get("min-replicas-to-write")}
+    return found.get("maxmemory-policy", "noeviction"), found.get("min-replicas-to-write", "")

@@ -1,4 +1,4 @@
-"""The parts of the settings that name a Redis: Django's cache and Channels' layer."""
+"""The parts of the settings that name a Redis: Django's cache, Channels' layer and the queues."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from tasks_app.redis_url import SentinelAddress, sentinel_address
+from tasks_app.redis_url import SentinelAddress, cluster_address, sentinel_address
 
 
 def caches(url: str, key_prefix: str) -> dict[str, Any]:
@@ -43,8 +43,22 @@ def _host(url: str) -> dict[str, Any]:
     }
 
 
+def queue_url(url: str) -> str:
+    """Return the URL of the queues. Raises ImproperlyConfigured for one that cannot be read."""
+    try:
+        _ = sentinel_address(url) or cluster_address(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"QUEUE_REDIS_URL cannot be read. {error}") from error
+    return url
+
+
 def _address(url: str) -> SentinelAddress | None:
     try:
+        if cluster_address(url):
+            raise ImproperlyConfigured(
+                "REDIS_URL cannot be a Redis Cluster: the cache, the limits and the live connections use several keys at once."
+                " Name the cluster in QUEUE_REDIS_URL, and a Redis, or Sentinels, in REDIS_URL."
+            )
         return sentinel_address(url)
     except ValueError as error:
         raise ImproperlyConfigured(f"REDIS_URL cannot be read. {error}") from error

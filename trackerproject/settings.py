@@ -15,7 +15,7 @@ from trackerproject.file_storage import file_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
 from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks, processor_count
-from trackerproject.redis_servers import caches, channel_layers
+from trackerproject.redis_servers import caches, channel_layers, queue_url
 from trackerproject.rest import REST
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
@@ -53,6 +53,8 @@ SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATABASE_URL = required("DATABASE_URL", LOCAL_DATABASE_URL)
 REDIS_URL = required("REDIS_URL", LOCAL_REDIS_URL)
+# The queues may have a Redis of their own, which may be a Redis Cluster.
+QUEUE_REDIS_URL = queue_url(env.str("QUEUE_REDIS_URL", default=REDIS_URL))
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ Q_CLUSTER: dict[str, Any] = {
     # The prefix of every queue key: two installations on one Redis need two names.
     "name": env.str("QUEUE_PREFIX", default="tq"),
     "broker_class": "tasks_app.engine.broker.RedisStreamsBroker",
-    "redis": REDIS_URL,
+    "redis": QUEUE_REDIS_URL,
     "workers": env.int("WORKERS", default=2),
     "timeout": 60,
     "catch_up": False,

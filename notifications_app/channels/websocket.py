@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
 from notifications_app.channels.base import Channel, DeliveryError
-from tasks_app.engine.connection import client
 from tasks_app.services.broadcast import group_channel
 from tasks_app.utils.iso_times import iso_utc
+from tasks_app.utils.redis_client import redis_client
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery, Notification
@@ -29,7 +29,9 @@ class WebSocketChannel(Channel):
         layer: Any = get_channel_layer()
         message = {"type": "notification.created", "notification": as_json(notification)}
         try:
-            listeners = client().publish(group_channel(user_group(notification.user_id)), layer.serialize(message))
+            listeners = redis_client().publish(
+                group_channel(user_group(notification.user_id)), layer.serialize(message)
+            )
         except RedisError as error:
             raise DeliveryError(str(error), permanent=False) from error
         return _("sent to %(number)d web processes") % {"number": listeners} if listeners else _("no page is open")

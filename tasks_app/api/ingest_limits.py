@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
-from tasks_app.engine.connection import client
 from tasks_app.models import Device
 from tasks_app.utils.client_addresses import sender_key
+from tasks_app.utils.redis_client import redis_client
 
 WINDOW_SECONDS = 60
 
@@ -34,7 +34,7 @@ def address_of(request: Request) -> str:
 def _count(name: str, by: int, limit: int) -> None:
     window, passed_seconds = divmod(time.time(), WINDOW_SECONDS)
     key = f"{settings.CACHE_KEY_PREFIX}:ingest-rate:{int(window)}:{name}"
-    pipeline = client().pipeline(transaction=False)
+    pipeline = redis_client().pipeline(transaction=False)
     pipeline.incrby(key, by)
     pipeline.expire(key, 2 * WINDOW_SECONDS)
     # A device that was offline sends what it kept: one large message is never too much by itself.

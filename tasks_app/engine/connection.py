@@ -1,6 +1,7 @@
 """Redis clients of the engine. One for callers (fails fast), one for the worker processes (waits out a restart).
 
 Behind Sentinel, every new connection asks the Sentinels for the master; one that answers that it is a replica now is closed.
+The queues may lie in a Redis Cluster (see `redis_cluster.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConn
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.kept_connection import CallerClient
-from tasks_app.redis_url import SentinelAddress, sentinel_address
+from tasks_app.engine.redis_cluster import RedisClusterClient
+from tasks_app.redis_url import SentinelAddress, cluster_address, sentinel_address
 
 # redis-py types every answer as bytes or str; our clients decode nothing, so answers are bytes and the stubs are in the way.
 RedisClient: TypeAlias = Any
@@ -29,8 +31,13 @@ SENTINEL_TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 @lru_cache(maxsize=4)
 def _client_of_process(pid: int) -> RedisClient:
+    return caller_client(engine_config().redis_url)
+
+
+def caller_client(url: str) -> RedisClient:
+    """Return a new client of callers for the Redis at `url`."""
     return open_client(
-        engine_config().redis_url,
+        url,
         kind=CallerClient,
         # A server that does not answer for so long is frozen, and the request that waits for it must end.
         socket_timeout=2,
@@ -59,12 +66,20 @@ def worker_client() -> RedisClient:
 def open_client(url: str, *, kind: type[redis.Redis] = redis.Redis, **options: Any) -> RedisClient:
     """Return a new client of the Redis at `url`, also of a master behind Sentinel; `options` are redis-py's of connections.
 
-    Raises ValueError for a URL that cannot be read.
+    Of a Redis Cluster it offers what the engine uses. Raises ValueError for a URL that cannot be read.
     """
+    if nodes := cluster_address(url):
+        retry: Retry = options.pop("retry")
+        return RedisClusterClient(nodes, retries=retry.get_retries(), **options)
     address = sentinel_address(url)
     if address is None:
         return kind.from_url(url, **options)
     return kind.from_pool(sentinel_pool(address, **options))
+
+
+def masters_of(client: RedisClient) -> list[RedisClient]:
+    """Return a client of each master behind this client: of one, but for a Redis Cluster."""
+    return client.masters() if isinstance(client, RedisClusterClient) else [client]
 
 
 def sentinel_pool(address: SentinelAddress, **options: Any) -> SentinelConnectionPool:

@@ -186,9 +186,13 @@ def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple
 def _run(keys: QueueKeys, call: Call) -> Any:
     """Run the script. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
     try:
-        if keys.lane is not None:
-            return run_scripts(client(), [call, ring_call(keys)])[0]
-        return run_script(client(), *call)
+        if keys.lane is None:
+            return run_script(client(), *call)
+        answer, _ = run_scripts(client(), [call, ring_call(keys)], raise_errors=False)
+        if isinstance(answer, redis.RedisError):
+            raise answer
+        # The job is accepted. Without the bell the workers look within a second.
+        return answer
     except redis.RedisError as error:
         raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import client
+from tasks_app.utils.redis_client import redis_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ def unknown_key() -> str:
 
 def unknown_quantities() -> list[UnknownQuantity]:
     """The counts, by way and quantity. Raises redis.RedisError."""
-    counts = cast(dict[bytes, bytes], client().hgetall(unknown_key()))
+    counts = cast(dict[bytes, bytes], redis_client().hgetall(unknown_key()))
     names = ((*name.decode().partition(":")[::2], int(count)) for name, count in sorted(counts.items()))
     return [UnknownQuantity(*one) for one in names]

@@ -15,9 +15,9 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from tasks_app.engine.connection import client
 from tasks_app.models import Event
 from tasks_app.queries.live import device_now, fleets_of_devices, recent_event
+from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +67,13 @@ def _listened(fleet_ids: set[int]) -> list[int]:
     by_channel = {group_channel(fleet_group(fleet_id)).encode(): fleet_id for fleet_id in fleet_ids}
     if not by_channel:
         return []
-    return [by_channel[channel] for channel, listeners in client().pubsub_numsub(*by_channel) if listeners]
+    return [by_channel[channel] for channel, listeners in redis_client().pubsub_numsub(*by_channel) if listeners]
 
 
 def _publish(batches: Iterable[dict[str, Any]]) -> None:
     """Do the work of the layer's `group_send`, without an event loop and a new connection for each call."""
     layer = get_channel_layer()
-    pipeline = client().pipeline(transaction=False)
+    pipeline = redis_client().pipeline(transaction=False)
     for batch in batches:
         pipeline.publish(group_channel(fleet_group(batch["fleet_id"])), layer.serialize(batch))
     pipeline.execute()

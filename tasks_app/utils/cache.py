@@ -10,9 +10,10 @@ import msgspec
 import redis
 from django.core.cache import cache
 
-from tasks_app.engine.connection import client, sentinel_pool
+from tasks_app.engine.connection import sentinel_pool
 from tasks_app.redis_scripts import script
 from tasks_app.redis_url import sentinel_address
+from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds:
         arguments += (version, msgspec.json.encode({"version": version, **values}))
     make_key = cache.make_key  # looked up once: `cache` finds the thread's own backend anew at each attribute
     try:
-        script(client(), "set_newest")([make_key(key) for key in entries], arguments)
+        script(redis_client(), "set_newest")([make_key(key) for key in entries], arguments)
     except redis.RedisError as error:
         logger.warning("The cache was not written: %s", error)
 
@@ -60,7 +61,7 @@ def set_newest(entries: Mapping[str, tuple[int, Mapping[str, Any]]], *, seconds:
 def get_newest(key: str) -> dict[str, Any] | None:
     """The values and "version" that `set_newest` wrote; None where there are none, or Redis cannot be reached."""
     try:
-        found = client().get(cache.make_key(key))
+        found = redis_client().get(cache.make_key(key))
         return msgspec.json.decode(found) if found else None
     except redis.RedisError as error:
         logger.warning("The cache was not read: %s", error)

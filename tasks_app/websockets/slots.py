@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from redis.exceptions import RedisError
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import client
+from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +23,14 @@ def take_slot(user_id: int, connection_id: str, *, limit: int, now: float) -> bo
     """Count one more connection of this user, unless it holds `limit` already. A Redis that is away refuses none."""
     key = _key(user_id)
     try:
-        pipeline = client().pipeline(transaction=True)
+        pipeline = redis_client().pipeline(transaction=True)
         pipeline.zremrangebyscore(key, "-inf", now - LOST_AFTER_SECONDS)
         pipeline.zadd(key, {connection_id: now})
         pipeline.zcard(key)
         pipeline.expire(key, int(LOST_AFTER_SECONDS))
         if pipeline.execute()[2] <= limit:
             return True
-        client().zrem(key, connection_id)
+        redis_client().zrem(key, connection_id)
     except RedisError as error:
         logger.warning("Connections of user %s were not counted: %s", user_id, error)
         return True
@@ -39,7 +39,7 @@ def take_slot(user_id: int, connection_id: str, *, limit: int, now: float) -> bo
 
 def renew_slots(held: Iterable[tuple[int, str]], *, now: float) -> None:
     """Say of (user id, connection id) pairs that they are still open."""
-    pipeline = client().pipeline(transaction=False)
+    pipeline = redis_client().pipeline(transaction=False)
     for user_id, connection_id in held:
         pipeline.zadd(_key(user_id), {connection_id: now})
         pipeline.expire(_key(user_id), int(LOST_AFTER_SECONDS))
@@ -52,7 +52,7 @@ def renew_slots(held: Iterable[tuple[int, str]], *, now: float) -> None:
 def free_slot(user_id: int, connection_id: str) -> None:
     """This connection is closed."""
     try:
-        client().zrem(_key(user_id), connection_id)
+        redis_client().zrem(_key(user_id), connection_id)
     except RedisError as error:
         logger.warning("A closed connection of user %s stays counted for a minute: %s", user_id, error)
 

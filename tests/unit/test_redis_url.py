@@ -1,4 +1,4 @@
-"""URLs of Redis behind Sentinel."""
+"""URLs of Redis behind Sentinel, and of a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.engine.connection import MasterConnection, MasterTlsConnection, sentinel_pool
-from tasks_app.redis_url import sentinel_address
-from trackerproject.redis_servers import caches, channel_layers
+from tasks_app.engine.redis_cluster import key_of
+from tasks_app.redis_url import cluster_address, sentinel_address
+from trackerproject.redis_servers import caches, channel_layers, queue_url
 
 WHOLE = "redis+sentinel://tracker:p%40ss@one:26380,[::1],three/fleet/2?sentinel_username=s&sentinel_password=x+y"
 
@@ -63,3 +64,53 @@ def test_what_cannot_be_meant_is_refused_at_the_start_without_the_password(url, 
     with pytest.raises(ImproperlyConfigured, match=reason) as refused:
         caches(url, "c")
     assert "secret" not in str(refused.value)
+
+
+def test_a_redis_cluster_is_named_by_some_of_its_nodes():
+    address = cluster_address("redis+cluster://tracker:p%40ss@one:6380,[::1],three")
+    assert address.nodes == (("one", 6380), ("::1", 6379), ("three", 6379))
+    assert address.options == {"username": "tracker", "password": "p@ss"}
+    encrypted = cluster_address("rediss+cluster://one/0?ssl_ca_certs=/etc/ca.pem")
+    assert encrypted.options == {"username": None, "password": None, "ssl": True, "ssl_ca_certs": "/etc/ca.pem"}
+    assert cluster_address(WHOLE) is None
+    assert queue_url("redis+cluster://one") == "redis+cluster://one"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis+cluster://u:secret@/0", "without a host"),
+        ("redis+cluster://u:secret@one/3", "one database only"),
+        ("redis+cluster://u:secret@one?sentinel_password=x", "none of a Redis Cluster"),
+        ("redis+cluster://u:secret@one?socket_timeout=3", "'socket_timeout' is not an option"),
+        ("redis+cluster://u:secret@one?ssl_ca_certs=/x", "needs rediss"),
+    ],
+)
+def test_what_no_redis_cluster_has_is_refused_at_the_start(url, reason):
+    with pytest.raises(ImproperlyConfigured, match=reason) as refused:
+        queue_url(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("part", [caches, channel_layers])
+def test_only_the_queues_may_lie_in_a_redis_cluster(part):
+    with pytest.raises(ImproperlyConfigured, match="QUEUE_REDIS_URL"):
+        part("redis+cluster://one", "prefix")
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [
+        (("GET", "k"), "k"),
+        (("XGROUP CREATE", "k", "group", "0"), "k"),
+        (("EVALSHA", "hash", 2, "k", "k2", "argument"), "k"),
+        (
+            ("XREADGROUP", b"GROUP", "workers", "me", b"COUNT", b"1", b"BLOCK", b"5", b"STREAMS", "k", "k2", ">", ">"),
+            "k",
+        ),
+        (("XREAD", b"BLOCK", b"5", b"STREAMS", "k", "0"), "k"),
+        (("ZINTERCARD", 2, "k", "k2"), "k"),
+    ],
+)
+def test_the_key_of_a_command_is_found_without_asking_a_node(command, key):
+    assert key_of(command) == key

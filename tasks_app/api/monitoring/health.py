@@ -15,6 +15,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.schema import describe
 from tasks_app.engine.connection import client
 from tasks_app.queries.jobs import queue_stats
+from tasks_app.utils.redis_client import redis_client
 
 NO_CLUSTER: dict[str, Any] = {"connected": False, "workers": 0, "queues_without_workers": []}
 
@@ -109,9 +110,9 @@ def database_answers() -> bool:
 
 
 def redis_answers() -> bool:
-    """True when Redis answers a ping."""
+    """True when Redis answers a ping, and that of the queues, too."""
     try:
-        return bool(client().ping())
+        return all(each.ping() for each in {client(), redis_client()})
     except redis.RedisError:
         return False
 

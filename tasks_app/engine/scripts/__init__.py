@@ -11,6 +11,7 @@ import redis
 from redis.exceptions import NoScriptError
 
 from tasks_app.engine.kept_connection import CallerClient
+from tasks_app.engine.redis_cluster import RedisClusterClient
 
 
 def read_sources(folder: Path, *shared: Path) -> dict[str, str]:
@@ -49,7 +50,8 @@ def run_script(client: Any, name: str, keys: Sequence[str | bytes], arguments: S
 def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True) -> list[Any]:
     """Run these scripts in one round trip, each by itself, and return their answers.
 
-    Without `raise_errors` the answer of a script that Redis refused is the error.
+    In a Redis Cluster it is one round trip per node. Without `raise_errors` the answer of a script that Redis refused is the
+    error, and so is that of one whose node in a cluster is gone.
     """
     answers = _evalsha_all(client, [(_HASHES[name], len(keys), *keys, *arguments) for name, keys, arguments in calls])
     for index, answer in enumerate(answers):
@@ -61,7 +63,7 @@ def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True
 
 
 def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
-    if isinstance(client, CallerClient):
+    if isinstance(client, CallerClient | RedisClusterClient):
         return client.evalsha_all(calls)
     pipe = client.pipeline(transaction=False)
     for call in calls:

@@ -12,8 +12,8 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from redis.exceptions import RedisError
 
-from tasks_app.engine.connection import client
 from tasks_app.services.broadcast import group_channel
+from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,6 @@ def announce_access(user_id: int) -> None:
 def _publish(user_id: int) -> None:
     message = get_channel_layer().serialize({"type": "access.changed", "user_id": user_id})
     try:
-        client().publish(group_channel(ACCESS_GROUP), message)
+        redis_client().publish(group_channel(ACCESS_GROUP), message)
     except RedisError as error:
         logger.warning("Open connections of user %s did not hear of their access: %s", user_id, error)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from tasks_app.engine.connection import client
 from tasks_app.redis_scripts import script
 from tasks_app.utils.client_addresses import limit_key
+from tasks_app.utils.redis_client import redis_client
 
 FIRST_WAIT_SECONDS = 5
 # The wait has reached any maximum by then; counting on would only make it take longer to be forgotten.
@@ -68,7 +68,7 @@ def admit(*, username: str, address: str, device: str = "") -> Attempt:
     budgets = _budgets(account, address, device)
     waits = [str(value) for one in budgets for value in (one.free, one.forget_seconds, one.longest_wait_seconds)]
     keys = [_key(one.name) for one in budgets]
-    answer = script(client(), "admit_login")(keys, [FIRST_WAIT_SECONDS, MAX_DOUBLINGS, *waits])
+    answer = script(redis_client(), "admit_login")(keys, [FIRST_WAIT_SECONDS, MAX_DOUBLINGS, *waits])
     if (wait := float(answer)) > 0:
         raise TooManyAttempts(math.ceil(wait))
     return Attempt(account, address, device, budgets)
@@ -77,10 +77,10 @@ def admit(*, username: str, address: str, device: str = "") -> Attempt:
 def succeeded(attempt: Attempt) -> None:
     """Take an attempt back whose password was right, and know its address from now on. Raises redis.RedisError."""
     own, *shared = [_key(budget.name) for budget in attempt.budgets]
-    pipeline = client().pipeline()
+    pipeline = redis_client().pipeline()
     pipeline.delete(own)
     if shared:
-        script(client(), "take_back_login")(shared, client=pipeline)
+        script(redis_client(), "take_back_login")(shared, client=pipeline)
     if attempt.address:
         known = _known_key(attempt.account)
         pipeline.zadd(known, {attempt.address: time.time()})
@@ -93,7 +93,7 @@ def forget_failures(*, username: str, address: str) -> None:
     """Let this account be tried again at once, by this address too. Raises redis.RedisError."""
     account, address = account_key(username), limit_key(address)
     budgets = (_pair(account, address), *_shared_budgets(account, address))
-    client().delete(*[_key(budget.name) for budget in budgets])
+    redis_client().delete(*[_key(budget.name) for budget in budgets])
 
 
 def _budgets(account: str, address: str, device: str) -> tuple[Budget, ...]:
@@ -124,7 +124,7 @@ def _longest_wait_seconds() -> int:
 def _is_known(account: str, address: str) -> bool:
     if not address:
         return False
-    since = client().zscore(_known_key(account), address)
+    since = redis_client().zscore(_known_key(account), address)
     return since is not None and time.time() - float(since) < settings.LOGIN_DEVICE_DAYS * 86_400
 
 

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import transaction
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import client
 from tasks_app.models import Device, Fleet
 from tasks_app.models.devices import DeviceKind
 from tasks_app.redis_scripts import script
+from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,6 @@ def _reserve(unique_id: str, address: str | None) -> None:
     limits = {f"{prefix}:all": settings.INGEST_REGISTER_PER_HOUR}
     if address is not None:
         limits[f"{prefix}:address:{address}"] = settings.INGEST_REGISTER_PER_ADDRESS_PER_HOUR
-    if not script(client(), "reserve_registration")(list(limits), [2 * WINDOW_SECONDS, *limits.values()]):
+    if not script(redis_client(), "reserve_registration")(list(limits), [2 * WINDOW_SECONDS, *limits.values()]):
         logger.warning("Device %s is not registered: too many were in this hour, the last from %s.", unique_id, address)
         raise TooManyNewDevices(WINDOW_SECONDS - int(passed_seconds))

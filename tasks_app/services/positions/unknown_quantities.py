@@ -10,9 +10,9 @@ from operator import attrgetter
 
 from redis.exceptions import RedisError
 
-from tasks_app.engine.connection import client
 from tasks_app.ingest.fix import Fix
 from tasks_app.queries.unknown_quantities import unknown_key
+from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def count_unknown(fixes: Iterable[Fix], way: str) -> dict[str, int]:
 
 
 def _remember(counts: Counter[str], way: str) -> None:
-    pipeline = client().pipeline(transaction=False)
+    pipeline = redis_client().pipeline(transaction=False)
     for quantity, count in counts.items():
         pipeline.hincrby(unknown_key(), f"{way}:{quantity}", count)
     try:

@@ -138,7 +138,7 @@ def test_the_wait_grows_up_to_its_maximum(settings):
         with pytest.raises(TooManyAttempts) as refused:
             admit(username="ana", address="203.0.113.1")
         waits.append(refused.value.wait_seconds)
-        login_limits.client().hset(key, "until", 0)
+        login_limits.redis_client().hset(key, "until", 0)
     assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 900, 900, 900, 900]
 
 
@@ -149,8 +149,8 @@ def test_failures_are_forgotten_with_time(settings):
     admit(username="ana", address="203.0.113.1")
     with pytest.raises(TooManyAttempts):
         admit(username="ana", address="203.0.113.1")
-    since = float(login_limits.client().hget(key, "since"))
-    login_limits.client().hset(key, mapping={"since": since - 3 * budget.forget_seconds, "until": 0})
+    since = float(login_limits.redis_client().hget(key, "since"))
+    login_limits.redis_client().hset(key, mapping={"since": since - 3 * budget.forget_seconds, "until": 0})
     admit(username="ana", address="203.0.113.1")
     admit(username="ana", address="203.0.113.1")
 
@@ -159,7 +159,7 @@ def test_a_clock_that_was_put_back_locks_nobody_out(settings):
     settings.AXES_FAILURE_LIMIT = 2
     key = login_limits._key(admit(username="ana", address="203.0.113.1").budgets[0].name)
     future = time.time() + 100_000
-    login_limits.client().hset(key, mapping={"since": future, "until": future})
+    login_limits.redis_client().hset(key, mapping={"since": future, "until": future})
     admit(username="ana", address="203.0.113.1")
     with pytest.raises(TooManyAttempts):
         admit(username="ana", address="203.0.113.1")
@@ -245,7 +245,7 @@ def test_without_redis_nobody_logs_in(log_in: LogIn, staff, monkeypatch):
     def away() -> Any:
         raise redis.ConnectionError("away")
 
-    monkeypatch.setattr(login_limits, "client", away)
+    monkeypatch.setattr(login_limits, "redis_client", away)
     response = log_in(staff.username, PASSWORD)
     assert response.status_code == 503
     assert int(response["Retry-After"]) > 0

@@ -227,7 +227,7 @@ def test_an_entry_whose_invalidation_was_lost_lasts_a_second(device, monkeypatch
 def test_a_state_is_told_without_redis(api, device, monkeypatch):
     store_fixes([fix(0)], NOON)
     nobody_listens = redis.Redis(port=1, socket_connect_timeout=1)
-    monkeypatch.setattr("tasks_app.utils.cache.client", lambda: nobody_listens)
+    monkeypatch.setattr("tasks_app.utils.cache.redis_client", lambda: nobody_listens)
     assert state_of(api, device)["latitude"] == -23.5
 
 

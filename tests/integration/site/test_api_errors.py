@@ -156,12 +156,14 @@ def test_it_answers_bad_tokens_with_a_401(header):
 def redis_down(settings):
     """The engine and the cache look for Redis where there is none."""
     nowhere = "unix:///nonexistent/redis.sock"
+    usual, settings.REDIS_URL = settings.REDIS_URL, nowhere
     settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": nowhere}
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": nowhere}}
     engine_config.cache_clear()
     engine_connection._client_of_process.cache_clear()
     yield
-    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": settings.REDIS_URL}
+    settings.REDIS_URL = usual
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": usual}
     engine_config.cache_clear()
     engine_connection._client_of_process.cache_clear()
 
