@@ -13,7 +13,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(shell $(FIND_PYTHON)),$(error No Python found. I
 export TRACKER_MAKE_PID := $(shell echo $$PPID)
 export DEBUG := 1
 export PYTHONUNBUFFERED := 1
-export ARGS NAME PORT SOAK_SECONDS SOAK_SEED SOAK_STOPS
+export ARGS NAME PORT DEMO SOAK_SECONDS SOAK_SEED SOAK_STOPS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -23,7 +23,7 @@ help:
 	@echo "make demo    a fleet's day from HTTP to reports on local servers, in a few minutes"
 	@echo "make test    all tests against real PostgreSQL and Redis   ARGS='-k words' for some"
 	@echo "make soak    kills something every few seconds, then checks that nothing was lost; 8 minutes   SOAK_SECONDS=300"
-	@echo "make run     web server, clusters and a live fleet until Ctrl-C   PORT=8000"
+	@echo "make run     web server, clusters and a live fleet until Ctrl-C   PORT=8000   DEMO=1 begins with its past month"
 	@echo "make bench   measurements   NAME=... for one"
 	@echo "make lint    format, style, types, imports, migrations, deployment check"
 	@echo "make messages  translations: new texts in, old ones out, compiled"

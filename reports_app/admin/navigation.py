@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from tasks_app.admin.devices import Link, register_positions_link
 from tasks_app.admin.navigation import Page, register_fleet_pages
+from tasks_app.web.empty_pages import register_empty_hints
 
 
 def export_link(request: HttpRequest, device_id: int) -> Link | None:
@@ -23,3 +24,13 @@ register_fleet_pages(
     Page(gettext_lazy("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
 )
 register_positions_link(export_link)
+register_empty_hints(
+    {
+        "reports_app.report": gettext_lazy(
+            "Trips, stops, summaries and more of devices or fleets. Ask for the first one."
+        ),
+        "reports_app.reportschedule": gettext_lazy(
+            "Reports that come every day, week or month, by e-mail. Add the first one."
+        ),
+    }
+)

@@ -48,8 +48,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", default=os.environ.get("PORT") or "8000", help="web port on 127.0.0.1 (PORT)")
         parser.add_argument("--no-fleet", action="store_true", help="without the simulated fleet")
+        is_wanted = os.environ.get("DEMO", "") not in ("", "0")
+        parser.add_argument(
+            "--demo", action="store_true", default=is_wanted, help="begin with a fleet's past month (DEMO=1)"
+        )
 
-    def handle(self, *args: Any, port: str, no_fleet: bool, **options: Any) -> None:
+    def handle(self, *args: Any, port: str, no_fleet: bool, demo: bool, **options: Any) -> None:
         end_with_make()
         require_free_port(port)
         places = Places.of(settings.BASE_DIR, "run")
@@ -59,8 +63,10 @@ class Command(BaseCommand):
                 environment = {**os.environ, **servers.environment(), **mail.environment()}
                 environment |= {"DEBUG": "1", "SITE_URL": url, "PYTHONUNBUFFERED": "1"}
                 environment |= {"HASHED_STATIC": "1", "STATIC_ROOT": str(places.home / "static")}
+                # Events of the month's last days still notify people, so that there is something to read.
+                environment |= {"ALERT_MAX_AGE_MINUTES": str(3 * 24 * 60)} if demo else {}
                 with shell_environment(places.home / "env", environment):
-                    self._run_until_interrupted(environment, places, url, with_fleet=not no_fleet)
+                    self._run_until_interrupted(environment, places, url, with_fleet=not no_fleet, with_month=demo)
         except LocalServersError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -68,7 +74,7 @@ class Command(BaseCommand):
         self.stdout.write(_("Everything is stopped."))
 
     def _run_until_interrupted(
-        self, environment: dict[str, str], places: Places, url: str, *, with_fleet: bool
+        self, environment: dict[str, str], places: Places, url: str, *, with_fleet: bool, with_month: bool
     ) -> None:
         password = admin_password(places.home / "admin-password")
         run_to_end("migrate", manage("migrate", "--verbosity", "0"), environment, places)
@@ -81,10 +87,23 @@ class Command(BaseCommand):
                 programs.append(Program(f"cluster-{queue}", command, environment, places.logs))
             programs.append(Program("web", web_command(url), environment, places.logs))
             wait_for_web(programs[-1], url)
+            self._introduce(url, password, places)
+            if with_month:
+                self._send_month(environment, places, url)
             if with_fleet:
                 programs.append(Program("fleet", manage("simulate_fleet", "--url", url), environment, places.logs))
-            self._introduce(url, password, places)
             watch(programs)
+
+    def _send_month(self, environment: dict[str, str], places: Places, url: str) -> None:
+        """Send the days of the past month that are not there yet, which takes minutes, with what it prints."""
+        self.stdout.write(_("Sending the fleet's past month, about five minutes the first time ..."))
+        child = start_child(manage("demo_month", "--url", url, "--folder", str(places.home)), env=environment)
+        try:
+            code = child.wait()
+        finally:
+            stop_children([child])
+        if code:
+            raise CommandError(_("The past month could not be sent. The logs are in %(logs)s.") % {"logs": places.logs})
 
     @contextmanager
     def _stopping_in_order(self) -> Iterator[list[Program]]:
