@@ -34,6 +34,7 @@ FIRST_GROUPS = {
     "tasks_app.maintenancerecord": "R---",
     "tasks_app.position": "RO-A",
     "tasks_app.positionupload": "R---",
+    "tasks_app.lanelease": "----",
     "tasks_app.quarantinedfix": "R---",
     "tasks_app.tripstate": "----",
     # Background work

@@ -60,6 +60,10 @@ class ReportRequestForm(forms.ModelForm):
         choices=list(PRESET_LABELS.items()),
         initial="yesterday",
         widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy(
+            "Days of the fleet's own time zone; of a report about several fleets, days of the server's. "
+            "Yesterday is the last whole one."
+        ),
     )
     first_day = _day_field(gettext_lazy("First day"))
     last_day = _day_field(gettext_lazy("Last day"))
