@@ -34,8 +34,7 @@ def take_next(queue: str, waiting: deque[ClaimedAttempt], halves: Halves) -> lis
     if not _goes_along(first, task):
         return attempts
     left_bytes = task.max_batch_bytes - len(first.claim.message)
-    own = first.claim.task, first.claim.lane
-    while waiting and len(attempts) < at_most and (waiting[0].task, waiting[0].lane) == own:
+    while waiting and len(attempts) < at_most and waiting[0].task == first.claim.task:
         attempt = Attempt(queue, waiting[0], first.started_at)
         left_bytes -= len(attempt.claim.message)
         if left_bytes < 0 or not _goes_along(attempt, task):

@@ -76,7 +76,7 @@ class CurrentJob:
             raise JobCancelled("Cancelled while running.")
 
     def hold_lane(self) -> None:
-        """Call first in a transaction whose order matters: until its end no other worker runs jobs of this job's lane.
+        """Call first in a transaction whose order matters: until its end no other worker runs jobs of its lane.
 
         Raises LaneLost if another one does already, because this one was taken for dead. Harmless for a job in no lane.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class EngineError(Exception):
     """Base of every error of the engine. `code` names it for machines."""
@@ -141,6 +143,10 @@ class JobCancelled(JobInterrupted):
 
 class LaneLost(JobInterrupted):
     """Another worker holds the lane of this job: the attempt ends, and counts for nothing. The other one runs the job."""
+
+    def __init__(self, message: str, lanes: Collection[int] = ()) -> None:
+        super().__init__(message)
+        self.lanes = lanes
 
 
 class JobTimeout(JobInterrupted):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
@@ -75,14 +75,17 @@ class JobStore(Protocol):
     def find_finished(self, job_id: str) -> FinishedJob | None:
         """Return the row of this job, None when it has none."""
 
+    def find_results(self, job_ids: list[str]) -> dict[str, Any]:
+        """Return the results of those of the jobs that have a row, by id."""
+
     def claim_lanes(self, queue: str, lanes: list[int], holder: str) -> dict[int, int]:
         """Note the new holder of these lanes; return the next epoch of each.
 
-        A lane is left out while a former holder is inside a transaction that called `hold_lane`.
+        A lane is left out while a former holder is inside a transaction that called `hold_lanes`.
         """
 
-    def hold_lane(self, queue: str, lane: int) -> int | None:
-        """Let nobody claim the lane before the present transaction ends; return its epoch, None if it was never claimed."""
+    def hold_lanes(self, queue: str, lanes: Collection[int]) -> dict[int, int]:
+        """Let nobody claim these lanes before the present transaction ends; return the epochs of those that were claimed."""
 
 
 _stores: list[JobStore] = []

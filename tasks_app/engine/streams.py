@@ -7,7 +7,7 @@ which the acknowledgement of the former owner finds nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -137,12 +137,17 @@ class JobQueue:
 
     def progress(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> list[int]:
         """Write progress; return for each attempt 1 if cancellation was requested, -1 if it lost its job, else 0."""
+        answers: list[int] = self._run(*self.progress_call(claims, progress))
+        return answers
+
+    def progress_call(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> Call:
+        """Return the script call of `progress`."""
         text = json.dumps(progress) if progress else ""
         keys = [self.keys.job(claim.job_id) for claim in claims]
-        return self._run("progress", keys, [text, *(claim.stream_id for claim in claims)])
+        return "progress", keys, [text, *(claim.stream_id for claim in claims)]
 
-    def hold_lane(self, claim: ClaimedAttempt) -> None:
-        """Let no other worker have the claim's lane before the present transaction ends: nothing to do without lanes."""
+    def hold_lanes(self, lanes: Collection[int]) -> None:
+        """Let no other worker have these lanes before the present transaction ends: there are none here."""
 
     # --- Control ---
 

@@ -16,9 +16,10 @@ task does not reach the caller, as in production; it is on the job. A success wi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -143,13 +144,17 @@ class InlineJobs:
         """Return the row of this job, None while it has not ended."""
         return self.find_ended([job_id]).get(job_id)
 
+    def find_results(self, job_ids: list[str]) -> dict[str, Any]:
+        """Return the results of those of the jobs that have ended, by id."""
+        return {job_id: row.result for job_id, row in self.find_ended(job_ids).items()}
+
     def claim_lanes(self, queue: str, lanes: list[int], holder: str) -> dict[int, int]:
         """Return an epoch for each lane: jobs that run inline are in none."""
         return dict.fromkeys(lanes, 1)
 
-    def hold_lane(self, queue: str, lane: int) -> int | None:
-        """Return the epoch of the lane."""
-        return 1
+    def hold_lanes(self, queue: str, lanes: Collection[int]) -> dict[int, int]:
+        """Return the epochs of these lanes."""
+        return dict.fromkeys(lanes, 1)
 
     # --- What handles ask ---
 

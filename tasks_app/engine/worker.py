@@ -235,25 +235,29 @@ class Worker:
         return len(running.attempts)
 
     def _drop_lane(self, running: RunningCall) -> int:
-        """Forget these attempts and all else of their lane: another worker holds it, and runs the jobs again."""
-        claim = running.first.claim
-        logger.warning("job %s is dropped: %s", claim.job_id, running.error)
+        """Forget all jobs of lanes that another worker holds, which runs them again; the others of the call go on."""
+        lost = getattr(running.error, "lanes", None) or running.lanes
+        logger.warning("jobs of lanes %s are dropped: %s", sorted(lost), running.error)
+        rest = [attempt for attempt in running.attempts if attempt.claim.lane not in lost]
         with self.jobs.lock:
             self.jobs.running = None
-            if self.leases and claim.lane is not None:
-                self.jobs.take_waiting(claim.lane)
+            for lane in lost:
+                self.jobs.take_waiting(lane)
+            if rest:
+                self.jobs.put_back(rest, divided=False)
+            if self.leases:
                 # What ended before is stored, where no other worker has it: leaving hands back all that is not.
                 self.results.doubt_ownership()
                 self.results.flush()
-                self.leases.leave([claim.lane])
-        return len(running.attempts)
+                self.leases.leave(lost)
+        return len(running.attempts) - len(rest)
 
     def give_up_lanes(self, running: RunningCall) -> None:
-        """Let other workers have the lanes that would wait for this long job; its own lane stays."""
+        """Let other workers have the lanes that would wait for this long call; its own lanes stay."""
         with self.jobs.lock:
             if self.leases and running is self.jobs.running:
                 self.clear_others()
-                self.leases.give_up(keep=running.first.claim.lane)
+                self.leases.give_up(keep=running.lanes)
 
     def _keep(self, attempt: Attempt) -> None:
         attempt.finished_at = datetime.now(UTC)
@@ -340,6 +344,7 @@ class Worker:
             if not running.is_cancelled:
                 self.ask(running, progress)
 
+        lanes = running.lanes
         return CurrentJob(
             job_id=claim.job_id,
             queue=self.queue.name,
@@ -348,7 +353,7 @@ class Worker:
             is_cancelled=lambda: running.is_cancelled,
             log_lines=running.first.log_lines,
             claim=claim,
-            hold_lane=None if claim.lane is None else partial(self.queue.hold_lane, claim),
+            hold_lane=partial(self.queue.hold_lanes, lanes) if lanes else None,
         )
 
     def ask(self, running: RunningCall, progress: dict[str, Any] | None = None) -> None:

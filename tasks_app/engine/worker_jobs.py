@@ -45,6 +45,11 @@ class RunningCall:
         return [attempt.claim for attempt in self.attempts]
 
     @property
+    def lanes(self) -> Set[int]:
+        """The lanes of its jobs; none for jobs that may run anywhere."""
+        return {attempt.claim.lane for attempt in self.attempts if attempt.claim.lane is not None}
+
+    @property
     def has_failed(self) -> bool:
         """Return whether the call raised, or one of its attempts failed."""
         return self.error is not None or (len(self.attempts) > 1 and any(attempt.failed for attempt in self.attempts))

@@ -19,7 +19,7 @@ from tests.support.probe import tasks as probe
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # What follows the row of a job, in its order.
-POINTS = ["Follower.follow", "RedisGroups.advance", "RedisGroups.plan", "WorkerQueue.finish"]
+POINTS = ["Follower.follow", "RedisGroups._advance", "RedisGroups.plan", "WorkerQueue.finish"]
 EFFECTS = ["called 7", "part 1", "part 2", "part 7", "total 11", "whole 11"]
 
 
@@ -63,7 +63,7 @@ def test_the_scheduler_is_killed_in_its_sweep_of_what_a_killed_caller_left(tmp_p
         "probe.probe_part.enqueue_group([(1,), (2,)], indexes=[[0], [1]], job_id=uuid.UUID(sys.argv[1]))"
     )
     # The group is begun, and its caller dies before it has noted that all members are made.
-    variables = environment(PROBE_DIES_AT="RedisGroups.advance 1")
+    variables = environment(PROBE_DIES_AT="RedisGroups._advance 1")
     command = [sys.executable, "-c", script, str(job_id)]
     died = subprocess.run(command, cwd=ROOT, env=variables, timeout=allowed(60), check=False)
     assert died.returncode == -signal.SIGKILL

@@ -14,7 +14,7 @@ from tasks_app.engine.errors import EngineError, MembersFailed, UnserialisableRe
 from tasks_app.engine.flows import CHAIN, Composite, member_id, read_flow
 from tasks_app.engine.groups.members import member_ids
 from tasks_app.engine.payload import Payload
-from tasks_app.engine.records import FinishedJob, job_store
+from tasks_app.engine.records import job_store
 from tasks_app.engine.registry import Combine, Task, get_task
 from tasks_app.engine.states import JobState
 
@@ -58,8 +58,8 @@ def end(job_id: str, composite: Composite, combine: Combine | None) -> Any:
     ids = counted_ids(job_id, composite)
     _check_ends(ids, composite)
     if composite.kind == CHAIN:
-        return next(_rows(ids[-1:])).result
-    results = (row.result for row in _rows(ids))
+        return next(_results(ids[-1:]))
+    results = _results(ids)
     if combine:
         return combine(zip(composite.indexes or [()] * composite.total, results, strict=True))
     return list(_within_limit(results, composite.total))
@@ -93,10 +93,10 @@ def _check_ends(ids: list[str], composite: Composite) -> None:
         raise MembersMissing(f"{missing} of {composite.total} members have no row.")
 
 
-def _rows(ids: list[str]) -> Iterator[FinishedJob]:
-    """Yield the rows in this order. Raises MembersMissing."""
+def _results(ids: list[str]) -> Iterator[Any]:
+    """Yield the results of these jobs in this order. Raises MembersMissing."""
     for page in _pages(ids):
-        found = job_store().find_ended(page)
+        found = job_store().find_results(page)
         if len(found) < len(page):
             raise MembersMissing(f"{len(page) - len(found)} members have no row any more.")
         yield from (found[one] for one in page)

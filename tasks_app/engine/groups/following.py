@@ -86,9 +86,12 @@ class Follower:
             self._make_callbacks(flow, row)
             if flow.membership:
                 members[flow.membership].append(row)
-        for membership, rows in members.items():
-            notes = [(row.member_index, row.state) for row in rows if row.member_index is not None]
-            advance = self._backend.groups.advance(membership, notes)
+        notes = {
+            membership: [(row.member_index, row.state) for row in rows if row.member_index is not None]
+            for membership, rows in members.items()
+        }
+        advances = self._backend.groups.advance_all(notes) if notes else []
+        for (membership, rows), advance in zip(members.items(), advances, strict=True):
             if advance.next_index is not None:
                 self.make_next(membership, advance.next_index, rows[-1])
 

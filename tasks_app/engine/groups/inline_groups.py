@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -93,6 +93,10 @@ class InlineGroups:
             else:
                 self._drop(group.queue, _claim(membership.id, group), group.reason)
         return Advance(next_index, group.reason is not None and bool(group.left))
+
+    def advance_all(self, ended: Mapping[Membership, Sequence[tuple[int, JobState]]]) -> list[Advance]:
+        """Do that for members of several groups."""
+        return [self.advance(membership, notes) for membership, notes in ended.items()]
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain."""

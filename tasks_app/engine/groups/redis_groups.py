@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from tasks_app.engine.errors import QueueFull, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Membership, Step
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
-from tasks_app.engine.scripts import run_script
+from tasks_app.engine.scripts import Call, run_script, run_scripts
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import ring_call
 
@@ -42,6 +42,9 @@ class Groups(Protocol):
         self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
     ) -> Advance:
         """Take members that ended off their group. Twice is harmless."""
+
+    def advance_all(self, ended: Mapping[Membership, Sequence[tuple[int, JobState]]]) -> list[Advance]:
+        """Do that for members of several groups; return the outcomes in the same order."""
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain, or the members of a group that is being made; none once it has ended."""
@@ -89,14 +92,23 @@ class RedisGroups:
         self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
     ) -> Advance:
         """Take members that ended off their group; the last one queues it."""
-        keys = QueueKeys(engine_config().prefix, membership.queue)
-        arguments: list[Any] = [membership.id, int(is_made)]
-        for index, state in ended:
-            arguments += (index, str(state))
-        places = [*keys.streams, keys.ended, *keys.group(membership.id)]
-        next_index, is_cancelled = self._run("group_advance", places, arguments)
-        self._ring(keys)
-        return Advance(None if next_index < 0 else next_index, bool(is_cancelled))
+        (outcome,) = self._advance([_advance_call(membership, ended, is_made=is_made)], {membership.queue})
+        return outcome
+
+    def advance_all(self, ended: Mapping[Membership, Sequence[tuple[int, JobState]]]) -> list[Advance]:
+        """Do that for members of several groups, in one round trip."""
+        calls = [_advance_call(membership, notes, is_made=False) for membership, notes in ended.items()]
+        return self._advance(calls, {membership.queue for membership in ended})
+
+    def _advance(self, calls: list[Call], queues: Iterable[str]) -> list[Advance]:
+        """Run these calls, and wake the workers of queues with lanes: a group may have been queued there."""
+        config = engine_config()
+        bells = [ring_call(QueueKeys(config.prefix, name)) for name in queues if config.queue(name).lanes]
+        try:
+            answers = run_scripts(self.client, [*calls, *bells])[: len(calls)]
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+        return [Advance(None if index < 0 else index, bool(is_cancelled)) for index, is_cancelled in answers]
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps from the message of a chain, or the members from the plan of a group."""
@@ -112,16 +124,19 @@ class RedisGroups:
         flow = unseal(membership.queue, membership.id, message).flow if message else None
         return dict(enumerate(flow.composite.steps)) if flow and flow.composite else {}
 
-    def _ring(self, keys: QueueKeys) -> None:
-        """Wake the workers of a queue with lanes: the group may have been queued."""
-        if engine_config().queue(keys.queue).lanes:
-            self._run(*ring_call(keys))
-
     def _run(self, name: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         try:
             return run_script(self.client, name, keys, arguments)
         except redis.RedisError as error:
             raise _unavailable(error) from error
+
+
+def _advance_call(membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool) -> Call:
+    keys = QueueKeys(engine_config().prefix, membership.queue)
+    arguments: list[Any] = [membership.id, int(is_made)]
+    for index, state in ended:
+        arguments += (index, str(state))
+    return "group_advance", [*keys.streams, keys.ended, *keys.group(membership.id)], arguments
 
 
 def queues_of(step: Step) -> set[str]:

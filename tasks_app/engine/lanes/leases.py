@@ -110,16 +110,16 @@ class Leases:
         self.look_soon()
         self.leave(list(self.held))
 
-    def give_up(self, *, keep: int | None) -> None:
-        """Leave all lanes but `keep` if there is another worker to take them."""
-        if not self.held.keys() - {keep}:
+    def give_up(self, *, keep: Collection[int]) -> None:
+        """Leave all lanes but those of `keep` if there is another worker to take them."""
+        if not self.held.keys() - set(keep):
             return
         workers = self._workers("")
         if workers is None or set(workers) <= {self._consumer}:
             return
         self._client.zrem(self._queue.keys.lane_workers, self._consumer)
         self.look_soon()
-        self.leave([number for number in self.held if number != keep])
+        self.leave([number for number in self.held if number not in keep])
 
     def forget(self, number: int) -> None:
         """Note that the lease of a lane turned out to be another's."""

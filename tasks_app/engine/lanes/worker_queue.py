@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from tasks_app.engine.connection import RedisClient
@@ -145,13 +145,19 @@ class WorkerQueue(JobQueue):
 
     def progress(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> list[int]:
         """Write progress of claims that run together; return as `JobQueue.progress`."""
-        return self._part(claims[0].lane).progress(claims, progress)
+        groups = _by_lane(claims, lambda claim: claim)
+        calls = [self._part(lane).progress_call(some, progress) for lane, some in groups.items()]
+        found: dict[str, int] = {}
+        for some, answers in zip(groups.values(), run_scripts(self.client, calls), strict=True):
+            found |= zip((claim.job_id for claim in some), answers, strict=True)
+        return [found[claim.job_id] for claim in claims]
 
-    def hold_lane(self, claim: ClaimedAttempt) -> None:
-        """Let no other worker have the claim's lane before the present transaction ends. Raises LaneLost if another has it."""
-        epoch = None if claim.lane is None else self.leases.held.get(claim.lane)
-        if claim.lane is not None and job_store().hold_lane(self.name, claim.lane) != epoch:
-            raise LaneLost(f"Lane {claim.lane} of queue {self.name!r} is another worker's.")
+    def hold_lanes(self, lanes: Collection[int]) -> None:
+        """Let no other worker have these lanes before the present transaction ends. Raises LaneLost if another has one."""
+        epochs = job_store().hold_lanes(self.name, lanes)
+        lost = [lane for lane in lanes if epochs.get(lane) != self.leases.held.get(lane, 0)]
+        if lost:
+            raise LaneLost(f"Lane {lost[0]} of queue {self.name!r} is another worker's.", lost)
 
     def _part(self, lane: int | None) -> JobQueue:
         return self._streams if lane is None else self._lanes[lane]

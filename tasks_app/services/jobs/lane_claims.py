@@ -7,6 +7,8 @@ is believed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
@@ -22,8 +24,8 @@ _CLAIM = (
     " RETURNING lane, epoch"
 )
 _HOLD = (
-    "SELECT epoch, set_config('idle_in_transaction_session_timeout', %s, true) FROM tasks_app_lanelease"
-    " WHERE queue = %s AND lane = %s FOR SHARE"
+    "SELECT lane, epoch, set_config('idle_in_transaction_session_timeout', %s, true) FROM tasks_app_lanelease"
+    " WHERE queue = %s AND lane = ANY(%s) ORDER BY lane FOR SHARE"
 )
 
 
@@ -49,12 +51,11 @@ def _claim(queue: str, lanes: list[int], holder: str) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def hold_lane(queue: str, lane: int) -> int | None:
-    """Let nobody claim the lane before the present transaction ends; return its epoch, None if it was never claimed."""
+def hold_lanes(queue: str, lanes: Collection[int]) -> dict[int, int]:
+    """Let nobody claim these lanes before the present transaction ends; return the epochs of those that were claimed."""
     if not connection.in_atomic_block:
-        raise TransactionManagementError("hold_lane() holds a lane until the end of a transaction, and there is none.")
+        raise TransactionManagementError("hold_lanes() holds lanes until the end of a transaction, and there is none.")
     idle_ms = int(engine_config().dead_after_seconds * 1000)
     with connection.cursor() as cursor:
-        cursor.execute(_HOLD, [f"{idle_ms}ms", queue, lane])
-        row = cursor.fetchone()
-    return row[0] if row else None
+        cursor.execute(_HOLD, [f"{idle_ms}ms", queue, list(lanes)])
+        return {lane: epoch for lane, epoch, _ in cursor.fetchall()}

@@ -13,7 +13,7 @@ from tasks_app.engine import JobState
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Job
 from tasks_app.services.jobs.lane_claims import claim_lanes as claim_lanes
-from tasks_app.services.jobs.lane_claims import hold_lane as hold_lane
+from tasks_app.services.jobs.lane_claims import hold_lanes as hold_lanes
 from tasks_app.signals import jobs_not_done
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,8 @@ _INSERT = (
 # A worker asks this for every batch. In a query of its own the array is no constant whose every value would be estimated.
 _STATES = "SELECT id::text, state FROM tasks_app_job WHERE id = ANY((SELECT %s::uuid[])::uuid[])"
 
+_RESULTS = "SELECT id::text, result::text FROM tasks_app_job WHERE id = ANY((SELECT %s::uuid[])::uuid[])"
+
 
 def store_finished(jobs: list[FinishedJob]) -> int:
     """Write a row for each job; a job that has a row keeps it. Return how many were new.
@@ -86,6 +88,13 @@ def stored_states(job_ids: list[str]) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(_STATES, [f"{{{','.join(job_ids)}}}"])
         return dict(cursor.fetchall())
+
+
+def find_results(job_ids: list[str]) -> dict[str, Any]:
+    """Return the results of those of the jobs that have a row, by id."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RESULTS, [f"{{{','.join(job_ids)}}}"])
+        return {job_id: None if text is None else msgspec.json.decode(text) for job_id, text in cursor.fetchall()}
 
 
 def find_finished(job_id: str) -> FinishedJob | None:

@@ -32,7 +32,7 @@ class Killed(BaseException):
 # The steps after the row of a job is written, in their order: each may be the one before which the process ends.
 POINTS = {
     "row and callback": (Follower, "follow"),
-    "callback and note": (RedisGroups, "advance"),
+    "callback and note": (RedisGroups, "_advance"),
     "note and next step": (RedisGroups, "plan"),
     "note and acknowledgement": (JobQueue, "finish"),
 }
@@ -104,7 +104,7 @@ def test_a_worker_dies_after_a_failure(run_jobs, point):
 def test_a_scheduler_dies_over_jobs_that_were_cancelled(run_jobs, call):
     job = group([probe.probe_part.s(1), probe.probe_part.s(2)]).on_error(probe.probe_error.s()).delay()
     job.cancel("enough")
-    with ends_at(RedisGroups, "advance", call), ends_at(JobQueue, "ack_ended", call), suppress(Killed):
+    with ends_at(RedisGroups, "_advance", call), ends_at(JobQueue, "ack_ended", call), suppress(Killed):
         settle(run_jobs)
     settle(run_jobs)
     assert (job.state, probe.ledger()) == ("cancelled", ["error JobCancelled: enough"])
@@ -117,7 +117,7 @@ def test_a_caller_dies_while_it_makes_a_group(run_jobs, how):
     owner, name, call = {
         "before members": (RedisBackend, "enqueue", 1),
         "between members": (RedisBackend, "enqueue", 2),
-        "before the note": (RedisGroups, "advance", 1),
+        "before the note": (RedisGroups, "_advance", 1),
     }[how]
     made = group([probe.probe_part.s(1), probe.probe_total.s([2]), probe.probe_part.s(3)])
     with ends_at(owner, name, call), pytest.raises(Killed):
@@ -149,7 +149,7 @@ def test_a_sweep_is_harmless_and_notes_what_was_not_noted(run_jobs):
     sweeper = GroupSweeper(JobQueue("positions", client()), min_age_seconds=0)
     job = probe.probe_part.enqueue_group([(1,), (2,)])
     sweeper.turn()
-    with mock.patch.object(RedisGroups, "advance", return_value=Advance()):
+    with mock.patch.object(RedisGroups, "_advance", side_effect=lambda calls, queues: [Advance()] * len(calls)):
         run_jobs()
     assert job.state == "running"
     GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
@@ -160,7 +160,7 @@ def test_a_sweep_is_harmless_and_notes_what_was_not_noted(run_jobs):
 
 def test_a_chain_whose_note_was_lost_goes_on(run_jobs):
     job = chain(probe.probe_part.s(1), probe.probe_part.si(2), probe.probe_part.si(3)).delay()
-    with mock.patch.object(RedisGroups, "advance", return_value=Advance()):
+    with mock.patch.object(RedisGroups, "_advance", side_effect=lambda calls, queues: [Advance()] * len(calls)):
         run_jobs()
     for _ in range(3):
         GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()

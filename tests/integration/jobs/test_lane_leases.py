@@ -17,7 +17,7 @@ from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue, ring_call
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job, LaneLease
-from tasks_app.services.jobs.store import claim_lanes, hold_lane
+from tasks_app.services.jobs.store import claim_lanes, hold_lanes
 from tests.support.probe import lanes as probe
 from tests.support.probe.ledger import ledger
 from tests.support.threads import in_threads
@@ -222,13 +222,13 @@ def test_each_holder_has_the_next_epoch():
     assert claim_lanes("positions", [3, 1], "one") == {1: 1, 3: 1}
     assert claim_lanes("positions", [3], "two") == {3: 2}
     with transaction.atomic():
-        assert (hold_lane("positions", 1), hold_lane("positions", 3), hold_lane("positions", 5)) == (1, 2, None)
+        assert hold_lanes("positions", [5, 3, 1]) == {1: 1, 3: 2}
     assert str(LaneLease.objects.get(lane=3)) == "positions 3: two"
 
 
 def test_a_lane_is_held_inside_a_transaction_only():
     with pytest.raises(TransactionManagementError, match="there is none"):
-        hold_lane("positions", 1)
+        hold_lanes("positions", [1])
 
 
 def test_a_lane_is_not_claimed_before_a_transaction_that_holds_it_ends():
@@ -239,7 +239,7 @@ def test_a_lane_is_not_claimed_before_a_transaction_that_holds_it_ends():
         claimed.append(claim_lanes("positions", [1, 2], "two"))
 
     with transaction.atomic():
-        hold_lane("positions", 1)
+        hold_lanes("positions", [1])
         in_threads(claim)
         assert claimed == [{2: 2}]
         with connection.cursor() as cursor:
