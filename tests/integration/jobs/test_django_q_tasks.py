@@ -77,7 +77,7 @@ def test_it_refuses_names_and_caches(ask):
         ({"cached": 60}, "job history"),
         ({"cached": True}, "job history"),
         ({"task_name": "mine"}, "found by their ids"),
-        ({"save": False}, "clean-up"),
+        ({"save": False}, "keeps_successes"),
         ({"ack_failure": True}, "max_attempts"),
         ({"chain": [("probe_add", (1,))]}, "async_chain"),
         ({"iter_count": 3}, "async_iter"),

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from tasks_app.engine import get_task
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import InvalidArguments
 from tasks_app.engine.lanes import queue_parts
+from tasks_app.engine.worker import Worker
 from tasks_app.models import Device, Job, Position
 from tasks_app.queries.position_lanes import lane_of
+from tasks_app.services.jobs.store import claim_lanes
 
 BATCH = "/api/tasks/position/process-batch"
 TASK = get_task("process_position_batch")
@@ -105,3 +108,40 @@ def test_the_whole_is_cancelled_with_its_parts(staff_api, devices, run_jobs):
     assert Job.objects.get(pk=answer.json()["task_id"]).state == "cancelled"
     assert waiting_by_lane() == {}
     assert not Position.objects.exists()
+
+
+class Holds:
+    """Counts the statements that hold lanes."""
+
+    count = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        self.count += "FOR SHARE" in str(sql)
+        return execute(sql, params, many, context)
+
+
+def test_the_parts_whose_lanes_one_worker_holds_are_stored_by_one_call(devices, operator):
+    TASK.apply_async((positions_of(devices),), requested_by=operator)
+    worker = Worker("positions", "test:0:positions:0", client())
+    worker.jobs.add(worker.queue.fetch("test:0:positions:0", 100).claims)
+    with connection.execute_wrapper(holds := Holds()):
+        worker._run_waiting()
+    worker.shut_down()
+    assert Position.objects.count() == 24
+    assert holds.count == 1
+
+
+def test_the_other_parts_are_stored_where_one_lane_turns_out_to_be_anothers(devices, operator, run_jobs):
+    job = TASK.apply_async((positions_of(devices),), requested_by=operator)
+    worker = Worker("positions", "test:0:positions:0", client())
+    worker.jobs.add(worker.queue.fetch("test:0:positions:0", 100).claims)
+    # As if this worker had slept for so long that another one took the lane.
+    claim_lanes("positions", [lane_of("van-3")], "other")
+    lost = {device.unique_id for device in devices if lane_of(device.unique_id) == lane_of("van-3")}
+    worker._run_waiting()
+    worker.shut_down()
+    stored = set(Position.objects.values_list("device__unique_id", flat=True))
+    assert stored == {device.unique_id for device in devices} - lost
+    run_jobs("positions")
+    assert (job.state, Position.objects.count()) == ("succeeded", 24)
+    assert not Job.objects.exclude(attempt_count=1).exists()
