@@ -17,6 +17,8 @@ from tasks_app.models import Device, Job, Position
 from tasks_app.queries.position_lanes import lane_of
 from tasks_app.services.jobs.store import claim_lanes
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 BATCH = "/api/tasks/position/process-batch"
 TASK = get_task("process_position_batch")
 
