@@ -62,8 +62,11 @@ def telling_errors() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, QueueUnavailable) as error:
-        text = _("Redis does not answer: %(error)s\nLooked for at %(url)s (REDIS_URL).")
-        raise CommandError(text % {"error": error, "url": without_password(_redis_url())} + _local_hint()) from error
+        text = _("Redis does not answer: %(error)s\nLooked for at %(url)s (%(variable)s).")
+        url = str(settings.Q_CLUSTER["redis"])
+        variable = "REDIS_URL" if settings.QUEUE_REDIS_URL == settings.REDIS_URL else "QUEUE_REDIS_URL"
+        values = {"error": error, "url": without_password(url), "variable": variable}
+        raise CommandError(text % values + _local_hint()) from error
     except OperationalError as error:
         text = _("PostgreSQL does not answer: %(error)s\nLooked for at %(url)s (DATABASE_URL).")
         url = without_password(settings.DATABASE_URL)
@@ -73,10 +76,6 @@ def telling_errors() -> Iterator[None]:
 def without_password(url: str) -> str:
     """Return the address of a server without its password."""
     return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
-
-
-def _redis_url() -> str:
-    return str(settings.Q_CLUSTER["redis"])
 
 
 def _local_hint() -> str:
