@@ -48,7 +48,7 @@ def enqueue(start: int, count: int, seconds: float = 0.01) -> list:
     return lane_effect.enqueue_many([(KEYS[number % len(KEYS)], number, seconds) for number in numbers])
 
 
-def assert_nothing_is_lost_doubled_or_out_of_order(jobs: list) -> None:
+def assert_each_effect_once_and_in_order(jobs: list) -> None:
     ended = Job.objects.filter(pk__in=jobs, state="succeeded")
     wait_until(lambda: ended.count() == len(jobs), 60, lambda: f"{len(jobs)} jobs to end: {ended.count()}")
     assert not Job.objects.exclude(state="succeeded").exists()
@@ -85,10 +85,10 @@ def test_a_host_that_is_cut_off_from_redis_commits_nothing_late_and_comes_back(t
             assert again.at.timestamp() - cut_at < allowed(DEAD_HOST_SECONDS)
             assert again.pid not in pids_of(cut_off)
             wire.alive.set()
-            assert_nothing_is_lost_doubled_or_out_of_order(jobs)
+            assert_each_effect_once_and_in_order(jobs)
             assert {mark.pid for mark in read_marks(note="van 0 0") if mark.what != "started"} == {again.pid}
             wait_for_shares([5, 5, 6])
-            assert_nothing_is_lost_doubled_or_out_of_order(jobs + enqueue(240, 120))
+            assert_each_effect_once_and_in_order(jobs + enqueue(240, 120))
         finally:
             settings.REDIS_URL, settings.Q_CLUSTER = usual
             forget_connections()
@@ -107,4 +107,4 @@ def test_three_hosts_share_the_lanes_while_one_after_the_other_is_killed_and_sta
             victim.process.wait(5)
             hosts.enter_context(start_host(tmp_path))
             wait_for_shares([5, 5, 6], 40)
-        assert_nothing_is_lost_doubled_or_out_of_order(jobs)
+        assert_each_effect_once_and_in_order(jobs)
