@@ -16,6 +16,7 @@ from tasks_app.engine.flows import member_id
 from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.redis_groups import Advance, RedisGroups
 from tasks_app.engine.groups.sweeping import GroupSweeper
+from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
@@ -211,3 +212,16 @@ def test_a_late_worker_follows_the_row_that_counts(run_jobs):
         sleeper.results.flush()
     run_jobs()
     assert (job.state, probe.ledger()) == ("succeeded", ["part 1", "good 1"])
+
+
+def test_the_repair_of_orphans_leaves_groups_that_wait_and_puts_back_those_that_were_lost(run_jobs):
+    keys = JobQueue("positions", client()).keys
+    job = probe.probe_part.enqueue_group([(1,), (2,)])
+    nothing = {"lost_jobs": 0, "job_remains": 0, "unique_keys": 0, "consumers": 0}
+    assert repair_queue("positions", apply=True) == nothing
+    client().delete(keys.groups)
+    assert repair_queue("positions", apply=True) == {**nothing, "lost_jobs": 1}
+    assert job.state == "running"
+    run_jobs()
+    assert job.state == "succeeded"
+    assert remaining_keys() == []
