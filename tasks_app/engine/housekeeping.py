@@ -144,9 +144,12 @@ class Housekeeping:
         for consumer in silent:
             self._recover_silent(queue, consumer, "its host went silent")
         if must_sweep:
-            # Redis lost their heartbeats.
-            for consumer in {*queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS), *holders_without_beat(queue)}:
-                self._recover_silent(queue, consumer, "it has no heartbeat")
+            self._sweep(queue)
+
+    def _sweep(self, queue: JobQueue) -> None:
+        """Recover the jobs and lanes of workers whose heartbeats Redis lost."""
+        for consumer in {*queue.consumers_without_beat(idle_seconds=SWEEP_SECONDS), *holders_without_beat(queue)}:
+            self._recover_silent(queue, consumer, "it has no heartbeat")
 
     def _recover_silent(self, queue: JobQueue, consumer: str, reason: str) -> None:
         death = {"queue": queue.name, "consumer": consumer, "reason": reason, "running": None}

@@ -207,11 +207,11 @@ def test_housekeeping_frees_the_lanes_of_a_worker_that_was_named(housekeeping):
 def test_the_sweep_frees_lanes_whose_holder_has_no_heartbeat(housekeeping):
     queue = JobQueue("positions", client())
     worker("forgotten")
-    housekeeping._sweep({"positions": queue})
+    housekeeping._sweep(queue)
     assert not holders()
     one = worker("one")
     one._register()
-    housekeeping._sweep({"positions": queue})
+    housekeeping._sweep(queue)
     assert counts() == {"one": 16}
 
 
