@@ -26,7 +26,7 @@ def backends(settings):
 @pytest.fixture
 def cluster(tmp_path):
     with running_cluster(tmp_path, **APPS) as running:
-        wait_until(lambda: len(list_workers()) == 4, what="a worker of each queue")
+        wait_until(lambda: len({worker.queue for worker in list_workers()}) == 4, 60, "a worker of each queue")
         yield running
 
 

@@ -72,7 +72,7 @@ def test_a_host_that_is_cut_off_from_redis_commits_nothing_late_and_comes_back(t
             use_redis(settings, server.places.redis_url)
             cut_off = hosts.enter_context(start_host(folder, REDIS_URL=wire.url))
             wait_for_shares([16])
-            jobs = [lane_effect.delay("van 0", 0, 12.0)]
+            jobs = [lane_effect.delay("van 0", 0, 20.0)]
             wait_until(lambda: read_marks("started", "van 0 0"), what="the first host to start a job")
             jobs += enqueue(24, 200)
             for _ in range(2):

@@ -208,7 +208,7 @@ def test_a_reply_cut_in_the_middle_costs_nothing(valkey, tmp_path, settings):
             wait_until(lambda: len(list_workers()) == 1, what="a worker with a heartbeat")
             jobs = [ledger_job.delay(0.0, "first")]
             wait_for_success(jobs)
-            for word in (b"XREADGROUP", *map(script_hash, ("fetch", "finish", "beat", "promote"))):
+            for word in (b"XREAD", *map(script_hash, ("fetch", "finish", "beat", "promote"))):
                 before = wire.cuts
                 wire.cut(word, times=2)
                 fresh = [ledger_job.delay(0.0, "cut") for _ in range(30)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,10 @@ import redis
 from tests.support.cluster import wait_until
 from tests.support.sentinel import Process
 from trackerproject.dev.local_servers.servers import _valkey_program
-from trackerproject.dev.management.commands.demo import free_port
 
 MASTERS, PASSWORD = 3, "of the nodes"
 SLOTS = 16384
+BUS_OFFSET = 10_000
 # So short that tests need not wait: a master is given up after a second.
 NODE_TIMEOUT_MS = 1000
 
@@ -26,7 +28,8 @@ class RedisClusterServers:
     """All six. A master has its replica three places behind it, at first."""
 
     def __init__(self, folder: Path) -> None:
-        self.nodes = [self._node(folder, number) for number in range(2 * MASTERS)]
+        ports = free_cluster_ports(2 * MASTERS)
+        self.nodes = [self._node(folder, number, port) for number, port in enumerate(ports)]
 
     @property
     def url(self) -> str:
@@ -119,8 +122,8 @@ class RedisClusterServers:
                 node.kill()
 
     @staticmethod
-    def _node(base: Path, number: int) -> Process:
-        port, folder = free_cluster_port(), base / f"node{number}"
+    def _node(base: Path, number: int, port: int) -> Process:
+        folder = base / f"node{number}"
         folder.mkdir()
         options = {
             "port": str(port), "bind": "127.0.0.1", "dir": str(folder), "appendonly": "yes", "save": "",
@@ -132,9 +135,21 @@ class RedisClusterServers:
         return Process([_valkey_program(), *words], folder, port, PASSWORD)
 
 
-def free_cluster_port() -> int:
-    """Return a free port, whose port for the bus of the cluster is one, too."""
-    return next(port for port in iter(free_port, None) if port < 55_000)
+def free_cluster_ports(count: int) -> list[int]:
+    """Return free ports whose ports for the bus of the cluster (10 000 above) are free, too.
+
+    They lie below those that the system hands out, so that no other test of this run gets one meanwhile.
+    """
+    found: list[int] = []
+    with ExitStack() as taken:
+        while len(found) < count:
+            port = random.randrange(11_000, 22_000)
+            with suppress(OSError):
+                for one in (port, port + BUS_OFFSET):
+                    probe = taken.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", one))
+                found.append(port)
+    return found
 
 
 def view_of(node: Process) -> dict[str, str]:

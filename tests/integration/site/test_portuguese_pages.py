@@ -51,7 +51,7 @@ ALIKE = {word.lower() for word in (
 )}  # fmt: skip
 # Queues and tasks, by the names they have in the shell and the API.
 IDENTIFIER = re.compile(r"[A-Za-z0-9]+(_[a-z0-9]+)+(\(\))?|(positions|reports|cleanup|notifications)", re.IGNORECASE)
-UNNAMED = re.compile(r"[\w.+-]+@[\w.]+|[Uu]ser\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]\w+/[A-Z]\w+|\b[KM]iB\b")
+UNNAMED = re.compile(r"[\w.+-]+@[\w.]+|[Uu]ser\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z]\w+/[A-Z]\w+|\b[KM]iB\b|\w+\*{6,}")
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 
@@ -115,7 +115,12 @@ def chief(make_user) -> Client:
 
 def left_in_english(client, address) -> list[str]:
     # The tests' own tasks are registered, too, and described in English only.
-    ours = {task.summary for task in registered_tasks() if task.function.__module__.startswith("tests.")}
+    ours = {
+        text
+        for task in registered_tasks()
+        if task.name.startswith("tests.") or task.function.__module__.startswith(("tests.", "trackerproject.dev."))
+        for text in (task.summary, task.name)
+    }
     alike = texts_of(client, address, "en") & texts_of(client, address, "pt-br")
     return sorted(filter(is_foreign, alike - ours))
 
