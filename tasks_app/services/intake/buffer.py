@@ -7,7 +7,6 @@ each (device, time) once. The keys are described in `queries.position_buffer`.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +28,7 @@ from tasks_app.queries.position_buffer import (
     former_buffer_key,
     sizes_by_lane,
 )
-from tasks_app.queries.position_lanes import lane_of
+from tasks_app.queries.position_lanes import lane_of, places_by_lane
 from tasks_app.redis_scripts import script
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
 from tasks_app.services.positions import StoreResult, record_unlocated_alarms, store_fixes
@@ -51,6 +50,10 @@ class _Entry:
     fix: Fix | None = None
     unlocated: UnlocatedAlarm | None = None
 
+    @property
+    def device_id(self) -> str:
+        return cast(Fix | UnlocatedAlarm, self.fix or self.unlocated).device_id
+
 
 _decoder = msgspec.json.Decoder(_Entry)
 
@@ -60,22 +63,17 @@ def add_to_buffer(fixes: Sequence[Fix], unlocated: Sequence[UnlocatedAlarm] = ()
 
     Those of one device are added all or none.
     """
-    entries: dict[int, list[bytes]] = defaultdict(list)
-    senders: dict[int, str] = {}
-    both: list[Fix | UnlocatedAlarm] = [*fixes, *unlocated]
-    for one in both:
-        lane = lane_of(one.device_id)
-        senders[lane] = one.device_id
-        entries[lane].append(msgspec.json.encode(_entry(one, received_at)))
-    for lane, added in entries.items():
-        _add(lane, senders[lane], added)
+    entries = [_Entry(received_at, fix=one) for one in fixes]
+    _add(entries + [_Entry(received_at, unlocated=one) for one in unlocated])
 
 
-def _entry(one: Fix | UnlocatedAlarm, received_at: datetime) -> _Entry:
-    return _Entry(received_at, fix=one) if isinstance(one, Fix) else _Entry(received_at, unlocated=one)
+def _add(entries: Sequence[_Entry]) -> None:
+    for places in places_by_lane(entry.device_id for entry in entries):
+        device_id = entries[places[-1]].device_id
+        _add_to_lane(lane_of(device_id), device_id, [msgspec.json.encode(entries[place]) for place in places])
 
 
-def _add(lane: int, device_id: str, entries: list[bytes]) -> None:
+def _add_to_lane(lane: int, device_id: str, entries: list[bytes]) -> None:
     added = script(client(), "add_to_buffer")(
         [buffer_key(lane), drain_key(lane)], [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *entries]
     )
@@ -112,16 +110,8 @@ def _move_former_entries() -> None:
     key = former_buffer_key()
     client().delete(f"{key}:drain")
     while entries := cast(list[tuple[bytes, dict[bytes, bytes]]], client().xrange(key, count=FIXES_PER_ROUND)):
-        moved: dict[int, list[bytes]] = defaultdict(list)
-        senders: dict[int, str] = {}
-        for _, fields in entries:
-            if entry := _read(fields):
-                device_id = cast(Fix | UnlocatedAlarm, entry.fix or entry.unlocated).device_id
-                senders[lane_of(device_id)] = device_id
-                moved[lane_of(device_id)].append(fields[b"f"])
         try:
-            for lane, encoded in moved.items():
-                _add(lane, senders[lane], encoded)
+            _add([entry for _, fields in entries if (entry := _read(fields))])
         except BufferFull as error:
             logger.warning("Fixes of the former position buffer stay there: %s", error)
             return
