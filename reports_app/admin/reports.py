@@ -29,7 +29,7 @@ from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportNotReady, ReportStateConflict
 from reports_app.exporters import EXPORTERS
 from reports_app.models import UNFINISHED, Report, ReportFile, ReportState
-from reports_app.queries import preview_of, report_display_settings, report_zone
+from reports_app.queries import preview_of, report_display_settings
 from reports_app.services.files import find_or_start_export, formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from reports_app.services.notify import local_days
@@ -280,7 +280,7 @@ def _subject(report: Report) -> str:
 
 def _period(report: Report) -> str:
     """Return its days, or times, in the time zone of the report, which stands behind them."""
-    zone = report_zone(report)
+    zone = report.zone
     start, end = (at.astimezone(zone) for at in (report.range_start, report.range_end))
     if start.time() == end.time() == time():
         shown = [date_format(day) for day in local_days(start, end, zone)]

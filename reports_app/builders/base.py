@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy
 
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind
-from reports_app.queries import report_zone
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
 from tasks_app.geo.days import DayPart, day_parts
 from tasks_app.geo.figures import Figures
@@ -36,7 +35,7 @@ def report_table(report: Report, subject: str, sections: Sequence[Section]) -> R
         subject=subject,
         range_start=report.range_start,
         range_end=report.range_end,
-        time_zone=str(report_zone(report)),
+        time_zone=str(report.zone),
         sections=sections,
     )
 
@@ -50,7 +49,7 @@ def report_device(report: Report) -> Device:
 
 def report_days(report: Report) -> list[DayPart]:
     """Return the local days of the report's range."""
-    return day_parts(report.range_start, report.range_end, report_zone(report))
+    return day_parts(report.range_start, report.range_end, report.zone)
 
 
 def check_row_count(count: int) -> None:

@@ -21,7 +21,7 @@ from reports_app.queries.access import (
 from reports_app.queries.content import stored_row_count, stored_table
 from reports_app.queries.message_subjects import failure_key, report_key, run_key, sees_subject
 from reports_app.queries.preview import SectionPreview, Series, preview_of
-from reports_app.queries.reports import find_report, report_display_settings, report_zone
+from reports_app.queries.reports import find_report, report_display_settings
 
 __all__ = [
     "ADD_SCHEDULES",
@@ -42,7 +42,6 @@ __all__ = [
     "preview_of",
     "report_display_settings",
     "report_key",
-    "report_zone",
     "reportable_devices",
     "run_key",
     "sees_report",

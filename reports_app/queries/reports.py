@@ -1,9 +1,8 @@
-"""Single reports: by id, their time zone, and the settings in which a user reads them."""
+"""Single reports: by id, and the settings in which a user reads them."""
 
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -22,14 +21,9 @@ def find_report(report_id: int) -> Report:
     return report
 
 
-def report_zone(report: Report) -> ZoneInfo:
-    """Return the time zone of a report's days and times: its fleet's, else TIME_ZONE."""
-    return report.zone
-
-
 def report_display_settings(user: Any, report: Report) -> DisplaySettings:
     """Return the display settings of `user` (None: the defaults) for this report."""
-    return display_settings_of(user, str(report_zone(report)))
+    return display_settings_of(user, str(report.zone))
 
 
 def display_settings_of(user: Any, report_zone: str) -> DisplaySettings:

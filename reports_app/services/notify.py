@@ -20,7 +20,7 @@ from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import ALL_CHANNELS, notify_with_message
 from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
 from reports_app.models import Report, ReportFollower, ReportKind, ReportState
-from reports_app.queries import find_report, report_key, report_zone, visible_report
+from reports_app.queries import find_report, report_key, visible_report
 from reports_app.services.files import report_link
 
 KIND_LABELS = {kind.value: kind.label for kind in ReportKind}
@@ -72,7 +72,7 @@ def subject_of(report: Report) -> str:
 
 def report_days_of(report: Report) -> tuple[date, date]:
     """Return the first and the last local day of its range."""
-    return local_days(report.range_start, report.range_end, report_zone(report))
+    return local_days(report.range_start, report.range_end, report.zone)
 
 
 def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date]:
@@ -109,6 +109,6 @@ def _notify(
             more_channels=by_rules,
             dedupe_key=report_key(report, outcome),
             now=now,
-            fallback_zone=str(report_zone(report)),
+            fallback_zone=str(report.zone),
         )
     return notification_ids

@@ -16,7 +16,7 @@ from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidRepor
 from reports_app.exporters import EXPORTERS, get_exporter
 from reports_app.models import Report, ReportKind
 from reports_app.periods import last_ended_day, parse_time
-from reports_app.queries import report_zone, stored_table
+from reports_app.queries import stored_table
 from reports_app.services.files import export_report, write_report
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         return report
 
     def _print_summary(self, report: Report, path: str, size_bytes: int) -> None:
-        table, zone = stored_table(report.pk), report_zone(report)
+        table, zone = stored_table(report.pk), report.zone
         start, end = (
             f"{timestamp.astimezone(zone):%Y-%m-%d %H:%M}" for timestamp in (report.range_start, report.range_end)
         )

@@ -20,7 +20,7 @@ from django.utils.translation import override
 from reports_app.exceptions import FileNotWritten, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters import Exporter, get_exporter
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.queries import find_report, report_display_settings, report_zone, stored_row_count, stored_table
+from reports_app.queries import find_report, report_display_settings, stored_row_count, stored_table
 from reports_app.services.files.formats import check_format
 from reports_app.services.files.progress import with_progress
 from reports_app.services.files.stored import files_in_reach
@@ -93,7 +93,7 @@ def write_report(report_id: int, exporter: Exporter, target: Path, *, display: D
 def file_name(report: Report, extension: str) -> str:
     """Return a file name made of kind, subject, first day and id."""
     subject = slugify(str(report.device or report.fleet or _("devices")))[:30]
-    start = report.range_start.astimezone(report_zone(report))
+    start = report.range_start.astimezone(report.zone)
     parts = (report.kind, subject, f"{start:%Y-%m-%d}", str(report.pk))
     return "-".join(part for part in parts if part) + f".{extension}"
 
