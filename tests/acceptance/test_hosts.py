@@ -16,7 +16,7 @@ from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import ClusterProcess, allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, use_redis, wire_to
+from tests.support.faults import LEDGER_APPS, own_valkey, using_redis, wire_to
 from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
 from trackerproject.dev.soak.tasks import ledger_job
 
@@ -118,29 +118,25 @@ def test_a_frozen_host_that_wakes_up_cannot_finish_what_was_taken_over(start_hos
 
 
 def test_a_host_cut_off_from_redis_loses_its_jobs_to_another_and_comes_back(tmp_path_factory, start_host, settings):
-    usual = settings.REDIS_URL, settings.Q_CLUSTER
-    with own_valkey(tmp_path_factory.mktemp("redis")) as server, wire_to(server) as wire:
-        try:
-            use_redis(settings, server.places.redis_url)
-            with start_host(REDIS_URL=wire.url) as first:
-                jobs = start_on(first, 60.0)
-                wire.alive.clear()
-                cut_at = time.time()
-                with start_host():
-                    wait_until(lambda: len(second_starts()) == 2, 20, "both jobs to start on the other host")
-                    assert all(mark.at.timestamp() - cut_at < allowed(DEAD_HOST_SECONDS) for mark in second_starts())
-                    wire.alive.set()
-                    wait_until(lambda: len(list_workers()) == 4, what="the first host to be back")
-                    quick = ledger_job.enqueue_many([(0.02, "quick")] * 100)
-                    # What was taken over is given up on the first host, so that its workers are free for other jobs.
-                    wait_until(lambda: Job.objects.filter(pk__in=quick, state="succeeded").count() == 100, what="jobs")
-                    assert {mark.pid for mark in read_marks("started", "quick")} <= {
-                        child.pid for child in first.children()
-                    }
-                    assert Job.objects.filter(pk__in=jobs).count() == 0
-        finally:
-            settings.REDIS_URL, settings.Q_CLUSTER = usual
-            forget_connections()
+    with (
+        own_valkey(tmp_path_factory.mktemp("redis")) as server,
+        wire_to(server) as wire,
+        using_redis(settings, server.places.redis_url),
+        start_host(REDIS_URL=wire.url) as first,
+    ):
+        jobs = start_on(first, 60.0)
+        wire.alive.clear()
+        cut_at = time.time()
+        with start_host():
+            wait_until(lambda: len(second_starts()) == 2, 20, "both jobs to start on the other host")
+            assert all(mark.at.timestamp() - cut_at < allowed(DEAD_HOST_SECONDS) for mark in second_starts())
+            wire.alive.set()
+            wait_until(lambda: len(list_workers()) == 4, what="the first host to be back")
+            quick = ledger_job.enqueue_many([(0.02, "quick")] * 100)
+            # What was taken over is given up on the first host, so that its workers are free for other jobs.
+            wait_until(lambda: Job.objects.filter(pk__in=quick, state="succeeded").count() == 100, what="jobs")
+            assert {mark.pid for mark in read_marks("started", "quick")} <= {child.pid for child in first.children()}
+            assert Job.objects.filter(pk__in=jobs).count() == 0
 
 
 def test_two_clusters_on_one_host_share_the_work_and_one_ends_without_harm(start_host):

@@ -13,7 +13,7 @@ from tasks_app.engine.lanes import lanes_of
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import ClusterProcess, allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, use_redis, wire_to
+from tests.support.faults import LEDGER_APPS, own_valkey, using_redis, wire_to
 from tests.support.probe.lanes import lane_effect
 from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
 
@@ -65,33 +65,32 @@ def pids_of(cluster: ClusterProcess) -> set[int]:
 
 def test_a_host_that_is_cut_off_from_redis_commits_nothing_late_and_comes_back(tmp_path_factory, settings):
     """Its worker runs on with a lane that another one has by then: the fence in PostgreSQL refuses its transaction."""
-    usual = settings.REDIS_URL, settings.Q_CLUSTER
     folder = tmp_path_factory.mktemp("hosts")
-    with own_valkey(tmp_path_factory.mktemp("redis")) as server, wire_to(server) as wire, ExitStack() as hosts:
-        try:
-            use_redis(settings, server.places.redis_url)
-            cut_off = hosts.enter_context(start_host(folder, REDIS_URL=wire.url))
-            wait_for_shares([16])
-            jobs = [lane_effect.delay("van 0", 0, 20.0)]
-            wait_until(lambda: read_marks("started", "van 0 0"), what="the first host to start a job")
-            jobs += enqueue(24, 200)
-            for _ in range(2):
-                hosts.enter_context(start_host(folder))
-            wait_until(lambda: len(list_workers()) == 3, what="three workers")
-            wire.alive.clear()
-            cut_at = time.time()
-            wait_until(lambda: len(read_marks("started", "van 0 0")) == 2, 40, "the job to start on another host")
-            again = read_marks("started", "van 0 0")[1]
-            assert again.at.timestamp() - cut_at < allowed(DEAD_HOST_SECONDS)
-            assert again.pid not in pids_of(cut_off)
-            wire.alive.set()
-            assert_each_effect_once_and_in_order(jobs)
-            assert {mark.pid for mark in read_marks(note="van 0 0") if mark.what != "started"} == {again.pid}
-            wait_for_shares([5, 5, 6])
-            assert_each_effect_once_and_in_order(jobs + enqueue(240, 120))
-        finally:
-            settings.REDIS_URL, settings.Q_CLUSTER = usual
-            forget_connections()
+    with (
+        own_valkey(tmp_path_factory.mktemp("redis")) as server,
+        wire_to(server) as wire,
+        using_redis(settings, server.places.redis_url),
+        ExitStack() as hosts,
+    ):
+        cut_off = hosts.enter_context(start_host(folder, REDIS_URL=wire.url))
+        wait_for_shares([16])
+        jobs = [lane_effect.delay("van 0", 0, 20.0)]
+        wait_until(lambda: read_marks("started", "van 0 0"), what="the first host to start a job")
+        jobs += enqueue(24, 200)
+        for _ in range(2):
+            hosts.enter_context(start_host(folder))
+        wait_until(lambda: len(list_workers()) == 3, what="three workers")
+        wire.alive.clear()
+        cut_at = time.time()
+        wait_until(lambda: len(read_marks("started", "van 0 0")) == 2, 40, "the job to start on another host")
+        again = read_marks("started", "van 0 0")[1]
+        assert again.at.timestamp() - cut_at < allowed(DEAD_HOST_SECONDS)
+        assert again.pid not in pids_of(cut_off)
+        wire.alive.set()
+        assert_each_effect_once_and_in_order(jobs)
+        assert {mark.pid for mark in read_marks(note="van 0 0") if mark.what != "started"} == {again.pid}
+        wait_for_shares([5, 5, 6])
+        assert_each_effect_once_and_in_order(jobs + enqueue(240, 120))
 
 
 def test_three_hosts_share_the_lanes_while_one_after_the_other_is_killed_and_started_again(tmp_path):

@@ -26,7 +26,7 @@ from tasks_app.queries.jobs import list_workers
 from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
 from tasks_app.utils.redis_client import redis_client
 from tests.support.cluster import allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, forget_connections
+from tests.support.faults import LEDGER_APPS, using_queue_redis
 from tests.support.probe.lanes import lane_effect, lane_flaky, lane_of
 from tests.support.probe.tasks import probe_add
 from tests.support.redis_cluster import running_redis_cluster
@@ -50,14 +50,10 @@ def installation(tmp_path_factory):
 def servers(installation, settings, transactional_db):
     """All six run and are empty, and the queues of this process are there."""
     installation.start()
-    usual = settings.Q_CLUSTER
-    settings.Q_CLUSTER = {**usual, "redis": installation.url}
-    forget_connections()
-    client().flushall()
-    create_ledger()
-    yield installation
-    settings.Q_CLUSTER = usual
-    forget_connections()
+    with using_queue_redis(settings, installation.url):
+        client().flushall()
+        create_ledger()
+        yield installation
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, forget_connections, own_valkey, script_hash, use_redis, wire_to
+from tests.support.faults import LEDGER_APPS, own_valkey, script_hash, using_redis, wire_to
 from tests.support.probe.tasks import probe_fail
 from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
 from trackerproject.dev.soak.tasks import ledger_job
@@ -37,14 +37,11 @@ def own_redis(tmp_path_factory):
 @pytest.fixture
 def valkey(own_redis, settings):
     """A Redis of this module's own, running and empty, that this process uses too."""
-    usual = settings.REDIS_URL, settings.Q_CLUSTER
-    use_redis(settings, own_redis.places.redis_url)
-    client().flushall()
-    client().config_set("maxmemory", 0)
-    create_ledger()
-    yield own_redis
-    settings.REDIS_URL, settings.Q_CLUSTER = usual
-    forget_connections()
+    with using_redis(settings, own_redis.places.redis_url):
+        client().flushall()
+        client().config_set("maxmemory", 0)
+        create_ledger()
+        yield own_redis
 
 
 @pytest.fixture
@@ -237,8 +234,7 @@ def test_a_lost_answer_to_a_retry_costs_no_attempt(valkey, tmp_path, settings):
 
 
 def test_an_enqueue_whose_reply_is_lost_makes_one_job(valkey, settings):
-    with wire_to(valkey) as wire:
-        use_redis(settings, wire.url)
+    with wire_to(valkey) as wire, using_redis(settings, wire.url):
         job_id = uuid4()
         wire.cut(script_hash("enqueue"))
         assert ledger_job.apply_async((0.0, "once"), job_id=job_id) == job_id
@@ -248,9 +244,7 @@ def test_an_enqueue_whose_reply_is_lost_makes_one_job(valkey, settings):
         many = [uuid4() for _ in range(5)]
         with pytest.raises(QueueUnavailable):
             ledger_job.enqueue_many([(0.0, "many")] * 5, job_ids=many)
-        wire.close()
-        use_redis(settings, valkey.places.redis_url)
-        assert ledger_job.enqueue_many([(0.0, "many")] * 5, job_ids=many) == many
+    assert ledger_job.enqueue_many([(0.0, "many")] * 5, job_ids=many) == many
     assert sum(client().xlen(stream) for stream in JobQueue("positions", client()).keys.streams) == 6
 
 

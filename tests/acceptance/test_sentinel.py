@@ -20,7 +20,7 @@ from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, forget_connections, script_hash, use_redis
+from tests.support.faults import LEDGER_APPS, script_hash, using_redis
 from tests.support.sentinel import running_sentinels
 from tests.support.web import running_web, session_of
 from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
@@ -44,18 +44,15 @@ def installation(tmp_path_factory):
 def sentinels(installation, settings, transactional_db):
     """All five run, the master is empty, and this process uses it."""
     installation.start()
-    usual = settings.REDIS_URL, settings.Q_CLUSTER
-    use_redis(settings, installation.url)
     settings.CACHES = caches(installation.url, settings.CACHE_KEY_PREFIX)
-    wait_until(can_write, what="a master that accepts writes")
-    client().flushall()
-    create_ledger()
-    yield installation
-    for each in [*installation.data, *installation.sentinels]:
-        if each.is_running:
-            each.signal(signal.SIGCONT)
-    settings.REDIS_URL, settings.Q_CLUSTER = usual
-    forget_connections()
+    with using_redis(settings, installation.url):
+        wait_until(can_write, what="a master that accepts writes")
+        client().flushall()
+        create_ledger()
+        yield installation
+        for each in [*installation.data, *installation.sentinels]:
+            if each.is_running:
+                each.signal(signal.SIGCONT)
 
 
 @pytest.fixture

@@ -114,14 +114,32 @@ def own_postgres(base_dir: Path) -> Iterator[OwnServer]:
         yield server
 
 
-def use_redis(settings: object, url: str) -> None:
+@contextmanager
+def using_redis(settings: object, url: str) -> Iterator[None]:
     """Let this process, and the clusters it starts, use the Redis at `url`."""
+    usual = settings.REDIS_URL
     settings.REDIS_URL = url
-    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": url}
-    forget_connections()
+    try:
+        with using_queue_redis(settings, url):
+            yield
+    finally:
+        settings.REDIS_URL = usual
 
 
-def forget_connections() -> None:
+@contextmanager
+def using_queue_redis(settings: object, url: str) -> Iterator[None]:
+    """Let this process use the Redis at `url` for its queues only."""
+    usual = settings.Q_CLUSTER
+    settings.Q_CLUSTER = {**usual, "redis": url}
+    _forget_connections()
+    try:
+        yield
+    finally:
+        settings.Q_CLUSTER = usual
+        _forget_connections()
+
+
+def _forget_connections() -> None:
     """After the settings changed, or changed back."""
     with suppress(Exception):
         client().close()

@@ -14,7 +14,7 @@ from tasks_app.models import Device
 from tasks_app.services import broadcast
 from tasks_app.services.positions.store import store_fixes
 from tests.support.cluster import allowed
-from tests.support.faults import forget_connections, own_valkey, use_redis
+from tests.support.faults import own_valkey, using_redis
 from tests.support.web import running_web, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,12 +28,8 @@ def move(devices, latitude):
 @pytest.fixture
 def own_redis(settings, tmp_path):
     """A Redis of this test's own, used by this process and what it starts."""
-    before = settings.REDIS_URL, settings.Q_CLUSTER
-    with own_valkey(tmp_path) as server:
-        use_redis(settings, server.places.redis_url)
+    with own_valkey(tmp_path) as server, using_redis(settings, server.places.redis_url):
         yield server
-    settings.REDIS_URL, settings.Q_CLUSTER = before
-    forget_connections()
 
 
 def test_a_client_that_does_not_read_holds_up_nobody_and_then_gets_the_newest(
