@@ -86,15 +86,7 @@ class RedisClusterServers:
 
     def is_replicated(self) -> bool:
         """Whether each replica has all that its master has."""
-        return all(self._has_all(master) for master in self.masters())
-
-    @staticmethod
-    def _has_all(master: Process) -> bool:
-        with suppress(redis.RedisError), master.client() as client:
-            found = client.info("replication")
-            follower = found.get("slave0", {})
-            return follower.get("state") == "online" and follower.get("offset") == found["master_repl_offset"]
-        return False
+        return all(master.is_replicated() for master in self.masters())
 
     def masters(self) -> list[Process]:
         """Return those that take themselves for masters."""

@@ -28,18 +28,9 @@ def running_replica(primary_url: str, base_dir: Path, **replica_options: str) ->
         def _initialise(self, lock_fd: int) -> None:
             self.own(self.data)
             source = ["-h", where["host"], "-p", where.get("port", "5432"), "-U", "postgres"]
+            copying = ["-D", str(self.data), "-R", "-X", "stream", "-c", "fast"]
             subprocess.run(
-                [
-                    str(_postgres_program("pg_basebackup")),
-                    *source,
-                    "-D",
-                    str(self.data),
-                    "-R",
-                    "-X",
-                    "stream",
-                    "-c",
-                    "fast",
-                ],
+                [str(_postgres_program("pg_basebackup")), *source, *copying],
                 check=True,
                 stdin=subprocess.DEVNULL,
                 env=server_environment(),

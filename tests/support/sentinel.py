@@ -64,6 +64,14 @@ class Process:
         """A client of this very server, whatever its role."""
         return redis.Redis(port=self.port, password=self.password, socket_timeout=1, protocol=2)
 
+    def is_replicated(self) -> bool:
+        """Whether its replica has everything that it has."""
+        with suppress(redis.RedisError), self.client() as client:
+            found = client.info("replication")
+            follower = found.get("slave0", {})
+            return follower.get("state") == "online" and follower.get("offset") == found["master_repl_offset"]
+        return False
+
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
@@ -103,12 +111,9 @@ class Installation:
 
     def is_replicated(self) -> bool:
         """Whether the replica has everything that the master has."""
-        try:
-            found = self.master.client().info("replication")
-        except (redis.RedisError, StopIteration):
-            return False
-        follower = found.get("slave0", {})
-        return follower.get("state") == "online" and follower.get("offset") == found["master_repl_offset"]
+        with suppress(StopIteration):
+            return self.master.is_replicated()
+        return False
 
     @property
     def master(self) -> Process:
