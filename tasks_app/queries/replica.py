@@ -68,13 +68,12 @@ def read_from_replica(work: Callable[[], R]) -> R:
     """
     if not _is_usable():
         return work()
-    token = _alias.set(REPLICA)
     try:
-        return work()
+        with reads_from(REPLICA):
+            return work()
     except TROUBLE as error:
         _pass_over(f"it failed ({_first_line(error)})")
     finally:
-        _alias.reset(token)
         _close()
     return work()
 
@@ -86,8 +85,10 @@ def reading_alias() -> str:
 
 @contextmanager
 def reads_from(alias: str) -> Iterator[None]:
-    """Let reads in the block use PRIMARY, where they belong to its transaction or lead to writes, or an earlier answer of
-    `reading_alias`."""
+    """Let reads in the block use that database: PRIMARY, REPLICA or an earlier answer of `reading_alias`.
+
+    Those that belong to a transaction of the primary, or lead to writes, use PRIMARY.
+    """
     token = _alias.set(alias)
     try:
         yield

@@ -70,12 +70,10 @@ def alarms_of_filtered(
         columns = part.columns
         for row in part.rows:
             if has_alarm(attributes := columns.attributes[row]):
-                pk, at = (
-                    int(columns.device_pks[columns.device[row]]),
-                    EPOCH + timedelta(microseconds=int(columns.times_us[row])),
-                )
-                unlocated = alarm_from(unique_ids[pk], at, attributes)
-                found.append((unlocated, EPOCH + timedelta(microseconds=int(columns.received_us[row]))))
+                pk = int(columns.device_pks[columns.device[row]])
+                sent_at = EPOCH + timedelta(microseconds=int(columns.times_us[row]))
+                received_at = EPOCH + timedelta(microseconds=int(columns.received_us[row]))
+                found.append((alarm_from(unique_ids[pk], sent_at, attributes), received_at))
     return found
 
 
