@@ -22,7 +22,7 @@ from django.conf import settings
 from django.templatetags.static import static
 from django.test import Client
 settings.ALLOWED_HOSTS = ["*"]
-address = static("tasks_app/admin.css")
+address = static("tasks_app/components.css")
 answer = Client().get(address, headers={"Accept-Encoding": "gzip"})
 print(address, answer.status_code, answer.headers["Cache-Control"], answer.headers.get("Content-Encoding"))
 """
@@ -45,7 +45,7 @@ def test_hashed_files_are_compressed_and_cached_for_ever_also_in_development(tmp
             check=True,
         )
     address, status, *cache, encoding = done.stdout.split()
-    assert re.fullmatch(r"/static/tasks_app/admin\.[0-9a-f]{12}\.css", address)
+    assert re.fullmatch(r"/static/tasks_app/components\.[0-9a-f]{12}\.css", address)
     assert (status, encoding) == ("200", "gzip")
     assert "immutable" in cache
 
