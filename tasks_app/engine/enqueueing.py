@@ -153,7 +153,7 @@ def _script_of(
         depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
         if lanes:
             script_keys = (*script_keys, keys.bell)
-        return keys, ("enqueue", script_keys, [*common, depth, by, options.priority, UNIQUE_TTL_MS, BELL_ENTRIES])
+        return keys, ("enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, options.priority, BELL_ENTRIES])
     depth = NO_LIMIT if options.is_accepted else -(-config.max_queue_depth // lanes)
     return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes])
 

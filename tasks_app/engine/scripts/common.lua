@@ -60,3 +60,30 @@ local function count_done(done, seconds, count)
   end
 end
 
+-- Makes jobs, each once. Of their arguments the first seven are job_prefix, task, created_ms, due_ms, max_depth, requested_by,
+-- unique_ttl_ms; from ARGV[first] on stand job id, payload and the key of its unique key ('' none) of each. `put` gives a job
+-- its place, and returns its state and what else its hash holds.
+-- Returns {place among the jobs from 0, 'unique' or 'full', id of the holder or depth} for each that was not made and does not
+-- exist already.
+local function make_jobs(first, depth, priority, put)
+  local max_depth, others = tonumber(ARGV[5]), {}
+  for i = first, #ARGV, 3 do
+    local id, unique = ARGV[i], ARGV[i + 2]
+    local key = ARGV[1] .. id
+    if redis.call('EXISTS', key) == 1 then
+      -- Made before.
+    elseif depth >= max_depth then
+      others[#others + 1] = {(i - first) / 3, 'full', depth}
+    elseif unique ~= '' and not redis.call('SET', unique, id, 'NX', 'PX', ARGV[7]) then
+      others[#others + 1] = {(i - first) / 3, 'unique', redis.call('GET', unique)}
+    else
+      depth = depth + 1
+      if unique ~= '' then
+        redis.call('HSET', key, 'uk', unique)
+      end
+      redis.call('HSET', key, 'p', ARGV[i + 1], 't', ARGV[2], 'enq', ARGV[3], 'att', 0, 'lost', 0, 'by', ARGV[6],
+        'pri', priority, 'st', put(id))
+    end
+  end
+  return others
+end
