@@ -170,10 +170,13 @@ def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple
     arguments = list(common)
     for one in chunk:
         arguments += one
-    others = _run(keys, (name, script_keys, arguments))
-    if others and others[0][1] == b"lanes":
-        _open_lanes(keys.queue)
+    try:
         others = _run(keys, (name, script_keys, arguments))
+        if others and others[0][1] == b"lanes":
+            open_new_lanes(keys.queue, client())
+            others = _run(keys, (name, script_keys, arguments))
+    except redis.RedisError as error:
+        raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
     for _, outcome, depth in others:
         if outcome == b"lanes":
             raise QueueLanesChanged(f"The number of lanes of queue {keys.queue!r} is being changed: try again soon.")
@@ -185,23 +188,13 @@ def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple
 
 def _run(keys: QueueKeys, call: Call) -> Any:
     """Run the script. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
-    try:
-        if keys.lane is None:
-            return run_script(client(), *call)
-        answer, _ = run_scripts(client(), [call, ring_call(keys)], raise_errors=False)
-        if isinstance(answer, redis.RedisError):
-            raise answer
-        # The job is accepted. Without the bell the workers look within a second.
-        return answer
-    except redis.RedisError as error:
-        raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
-
-
-def _open_lanes(queue: str) -> None:
-    try:
-        open_new_lanes(queue, client())
-    except redis.RedisError as error:
-        raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
+    if keys.lane is None:
+        return run_script(client(), *call)
+    answer, _ = run_scripts(client(), [call, ring_call(keys)], raise_errors=False)
+    if isinstance(answer, redis.RedisError):
+        raise answer
+    # The job is accepted. Without the bell the workers look within a second.
+    return answer
 
 
 def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, member_index: int | None) -> bytes:
