@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 
+from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.errors import QueueLanesChanged
 from tasks_app.engine.job_fields import read_number, read_text
 from tasks_app.engine.lanes.counts import lanes_changed, open_new_lanes
@@ -52,7 +53,7 @@ class Leases:
         if workers is None:
             self.leave(list(self.held))
             return
-        holders = self._holders()
+        holders = lease_holders(self._lanes, self._client)
         for number in [number for number in self.held if holders[number] != self._consumer]:
             del self.held[number]
         # Leases that were taken in an answer that was lost are left, and taken anew.
@@ -74,12 +75,6 @@ class Leases:
             logger.warning("no lane is taken: %s", error)
             return None
         return [read_text(name) for name in names]
-
-    def _holders(self) -> dict[int, str]:
-        pipe = self._client.pipeline(transaction=False)
-        for lane in self._lanes:
-            pipe.get(lane.keys.lease)
-        return {lane.number: read_text(name) for lane, name in zip(self._lanes, pipe.execute(), strict=True)}
 
     def _take(self, numbers: Sequence[int]) -> None:
         if not numbers:
@@ -124,6 +119,14 @@ class Leases:
     def forget(self, number: int) -> None:
         """Note that the lease of a lane turned out to be another's."""
         self.held.pop(number, None)
+
+
+def lease_holders(lanes: Sequence[Lane], client: RedisClient) -> dict[int, str]:
+    """Return the worker that holds each of these lanes, by the lane's number; "" for a lane that is free."""
+    pipe = client.pipeline(transaction=False)
+    for lane in lanes:
+        pipe.get(lane.keys.lease)
+    return {lane.number: read_text(name) for lane, name in zip(lanes, pipe.execute(), strict=True)}
 
 
 def ring_for_any_lane(queue: JobQueue) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks_app.engine.job_fields import read_text
-from tasks_app.engine.lanes.leases import ring_for_any_lane
+from tasks_app.engine.lanes.leases import lease_holders, ring_for_any_lane
 from tasks_app.engine.lanes.parts import lanes_of
 from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.streams import JobQueue
@@ -27,11 +26,5 @@ def recover_lanes(
 
 def holders_without_beat(queue: JobQueue) -> set[str]:
     """Return the workers that hold lanes and have no heartbeat, which Redis lost or nobody wrote."""
-    lanes = lanes_of(queue.name, queue.client)
-    if not lanes:
-        return set()
-    pipe = queue.client.pipeline(transaction=False)
-    for lane in lanes:
-        pipe.get(lane.keys.lease)
-    holders = {read_text(name) for name in pipe.execute() if name}
+    holders = set(lease_holders(lanes_of(queue.name, queue.client), queue.client).values()) - {""}
     return {name for name in holders if queue.client.zscore(queue.keys.beats, name) is None}
