@@ -45,6 +45,7 @@ class CallerClient(redis.Redis):
             connection.disconnect()
             return self._send_again(commands)
         except BaseException:
+            # An answer that was not read would be taken for that of the next command.
             connection.disconnect()
             raise
         self._kept.append(connection)
