@@ -78,20 +78,20 @@ def _running(queues: list[JobQueue], after: Place | None, count: int) -> list[tu
             pipe.xpending_range(stream, GROUP, oldest or "-", "+", count)
     pending = pipe.execute(raise_on_error=False)
     pipe = queues[0].client.pipeline(transaction=False)
-    asked = []
-    for (index, part, stream), answer in zip(places, pending, strict=True):
+    found, asked = [], []
+    for place, answer in zip(places, pending, strict=True):
+        _, part, stream = place
         if isinstance(answer, redis.ResponseError) and "NOGROUP" in str(answer):
             continue
         if isinstance(answer, redis.RedisError):
             raise answer
         if isinstance(part, Lane):
+            found += _entries([place], [answer])
             continue
         for entry in answer:
             pipe.xrange(stream, entry["message_id"], entry["message_id"])
-            asked.append((index, part, stream))
-    lanes = [(place, answer) for place, answer in zip(places, pending, strict=True) if isinstance(place[1], Lane)]
-    found = _entries(asked, pipe.execute()) + _entries([place for place, _ in lanes], [answer for _, answer in lanes])
-    return found + _groups(queues, len(places), after, count)
+            asked.append(place)
+    return found + _entries(asked, pipe.execute()) + _groups(queues, len(places), after, count)
 
 
 def _groups(
