@@ -48,7 +48,7 @@ class QueueNotFound(JobError):
 
 
 class JobNotRepeatable(JobError):
-    """Not all of the job's arguments are kept (long lists and secrets are not), so it cannot be made again from them."""
+    """The job cannot be made again: long lists and secrets among its arguments are not kept, or what it worked on is gone."""
 
     code = "job_not_repeatable"
 

@@ -19,9 +19,10 @@ from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device, Fleet, FleetMembership
 from tasks_app.services.accounts import EVERYBODY, announce_access, end_access, keep_what_they_did, loses_trust
 from tasks_app.services.devices import mark_all_days
+from tasks_app.services.intake import IMPORT_TASK, end_uploads_of, why_not_imported_again
 from tasks_app.services.positions import renew_versions
 from tasks_app.services.schedules import lock_schedule
-from tasks_app.signals import jobs_not_done
+from tasks_app.signals import job_repeat_asked, jobs_not_done
 from tasks_app.utils.instance_marks import InstanceMarks
 
 _with_other_days, _without_trust = InstanceMarks(), InstanceMarks()
@@ -130,3 +131,15 @@ def access_of_permissions(instance: Any, action: str = "", **_signal: Any) -> No
 def announce_ended_tasks(jobs: list[FinishedJob], **_signal: Any) -> None:
     """Send the signal of the tasks framework for jobs that ended without a worker, which would have sent it."""
     announce_ended(jobs)
+
+
+@receiver(jobs_not_done, dispatch_uid="tasks_app.end_imports")
+def end_imports(jobs: list[FinishedJob], **_signal: Any) -> None:
+    """An import whose job was cancelled while it waited ends with it."""
+    end_uploads_of(jobs)
+
+
+@receiver(job_repeat_asked, dispatch_uid="tasks_app.refuse_import")
+def refuse_import(task: str, args: list[Any], kwargs: dict[str, Any], **_signal: Any) -> str | None:
+    """An import is made again only while its file is kept."""
+    return why_not_imported_again(args, kwargs) if task == IMPORT_TASK else None

@@ -26,5 +26,9 @@ system_trouble = Signal()
 # Whether a user may read a job that another user asked for: `user`, `job_id`. True from any receiver is enough.
 job_reader_asked = Signal()
 
+# Asked before a person makes a call again: `task` (its name), `args`, `kwargs`. A receiver returns the sentence why it
+# cannot be made again, None where it knows of no reason.
+job_repeat_asked = Signal()
+
 # Sent in the transaction that switched a schedule off because it cannot run. Arguments: name (str), error (str).
 schedule_switched_off = Signal()

@@ -15,6 +15,7 @@ class UploadState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class UploadFormat(models.TextChoices):
@@ -65,7 +66,7 @@ class PositionUpload(models.Model):
         validators=[validate_time_zone],
         help_text=_("Of times in the file that state none, such as those of Traccar's export."),
     )
-    state = models.CharField(_("state"), max_length=8, choices=UploadState, default=UploadState.PENDING)
+    state = models.CharField(_("state"), max_length=9, choices=UploadState, default=UploadState.PENDING)
     counts = models.JSONField(_("counts"), default=dict, blank=True)
     error = models.TextField(_("error"), blank=True)
     requested_by = models.ForeignKey(

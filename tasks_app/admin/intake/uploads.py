@@ -27,6 +27,7 @@ BADGES = {
     UploadState.RUNNING: "primary",
     UploadState.DONE: "success",
     UploadState.FAILED: "danger",
+    UploadState.CANCELLED: "",
 }
 OPTIONS = ("file", "format", "device", "fleet", "time_zone")
 

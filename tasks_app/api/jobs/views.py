@@ -188,8 +188,7 @@ class JobRetryView(ApiView):
             detail = _("The job has not ended yet: %(state)s.") % {"state": error.state}
             raise Conflict(error.code, detail, state=str(error.state)) from error
         except JobNotRepeatable as error:
-            detail = _("Not all of the job's arguments are kept, so it cannot be made again from them.")
-            raise Conflict(error.code, detail, state=str(job.state)) from error
+            raise Conflict(error.code, str(error), state=str(job.state)) from error
         return accepted(request, new_id, job.task, retry_of=str(task_id))
 
 

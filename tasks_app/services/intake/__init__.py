@@ -12,8 +12,10 @@ from tasks_app.services.intake.uploads import (
     InvalidUpload,
     check_file,
     create_upload,
+    end_uploads_of,
     import_upload,
     sweep_stuck_uploads,
+    why_not_imported_again,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "create_upload",
     "device_of",
     "drain_buffer",
+    "end_uploads_of",
     "enqueue_batch",
     "estimate_fixes",
     "import_file",
@@ -43,4 +46,5 @@ __all__ = [
     "sweep_stuck_uploads",
     "take_in",
     "take_in_all",
+    "why_not_imported_again",
 ]

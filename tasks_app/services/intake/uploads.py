@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +19,13 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import (
     JobCancelled,
+    JobState,
     JobTimeout,
     PermanentError,
     QueueFull,
@@ -32,6 +33,7 @@ from tasks_app.engine import (
     current_job,
     get_task,
 )
+from tasks_app.engine.records import FinishedJob
 from tasks_app.ingest.errors import BodyError
 from tasks_app.models import Device, Fleet, Job, PositionUpload
 from tasks_app.models.uploads import UploadState
@@ -113,6 +115,8 @@ def import_upload(*, upload_id: int, now: datetime) -> dict[str, Any]:
     if upload is None:
         raise PermanentError(f"There is no upload {upload_id}.")
     if not _claim(upload):
+        if current_job().id not in (None, upload.job_id):
+            raise PermanentError(_why_not(upload))
         return {"upload_id": upload_id, "state": upload.state, **upload.counts}
     with _Ending(upload):
         if upload.requested_by is None or not upload.requested_by.is_active:
@@ -124,7 +128,7 @@ def import_upload(*, upload_id: int, now: datetime) -> dict[str, Any]:
 def sweep_stuck_uploads(*, now: datetime) -> dict[str, int]:
     """Look after imports that did not end within ten minutes; return {"enqueued", "failed"}.
 
-    One whose job ended fails with the job's reason. Any other is enqueued under its own job id, which changes nothing
+    One whose job ended ends as that did, with its reason. Any other is enqueued under its own job id, which changes nothing
     while that job lives and brings it back when Redis lost it.
     """
     uploads = list(_unfinished().filter(created_at__lt=now - STUCK_AFTER).order_by("created_at")[:500])
@@ -134,9 +138,39 @@ def sweep_stuck_uploads(*, now: datetime) -> dict[str, int]:
         if job is None:
             _enqueue(upload)
         else:
-            _finish(upload, UploadState.FAILED, job.error_message or _("Its job ended early."))
+            _end_as(upload, JobState(job.state), job.error_message)
     _remove_files_of_failed()
     return {"enqueued": len(uploads) - len(ended), "failed": len(ended)}
+
+
+def end_uploads_of(jobs: list[FinishedJob]) -> None:
+    """End the imports whose jobs ended without having run to their end: cancelled while they waited, lost too often."""
+    ended = {UUID(job.job_id): job for job in jobs if job.task == IMPORT_TASK}
+    for upload in _unfinished().filter(job_id__in=list(ended)) if ended else ():
+        _end_as(upload, ended[upload.job_id].state, ended[upload.job_id].error_message)
+
+
+def _end_as(upload: PositionUpload, state: JobState, error: str) -> None:
+    if state is JobState.CANCELLED:
+        _finish(upload, UploadState.CANCELLED, _("The import was cancelled; what was stored stays."))
+    else:
+        _finish(upload, UploadState.FAILED, error or _("Its job ended early."))
+
+
+def why_not_imported_again(args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:
+    """Return why this call of import_positions_file cannot be made again; None if it can."""
+    number: int = kwargs["upload_id"] if "upload_id" in kwargs else args[0]
+    upload = PositionUpload.objects.filter(pk=number).first()
+    if upload is None:
+        return _("The import was removed. Upload its file again.")
+    return None if _waiting(upload.pk).exists() else _why_not(upload)
+
+
+def _why_not(upload: PositionUpload) -> str:
+    """Return why an import that no other job may take up cannot be begun."""
+    if upload.state == UploadState.RUNNING:
+        return _("The import is still running.")
+    return _("The file %(name)s was removed when its import ended. Upload it again.") % {"name": upload.name}
 
 
 def _remove_files_of_failed() -> None:
@@ -161,10 +195,21 @@ def _unfinished() -> Any:
 def _claim(upload: PositionUpload) -> bool:
     """Take the row for this job: one that waits, or one this very job held when its worker died or it failed."""
     job_id: UUID | None = current_job().id
-    mine = Q(state__in=[UploadState.RUNNING, UploadState.FAILED], job_id=job_id)
-    free = Q(state=UploadState.PENDING) | mine
-    claimed = PositionUpload.objects.filter(free, pk=upload.pk).exclude(file="")
-    return bool(claimed.update(state=UploadState.RUNNING, error="", finished_at=None))
+    mine = PositionUpload.objects.filter(
+        pk=upload.pk, state__in=[UploadState.RUNNING, UploadState.FAILED], job_id=job_id
+    )
+    values: dict[str, Any] = {"state": UploadState.RUNNING, "error": "", "finished_at": None}
+    if mine.exclude(file="").update(**values):
+        return True
+    upload.job_id = job_id or upload.job_id
+    return bool(_waiting(upload.pk).update(**values, job_id=upload.job_id))
+
+
+def _waiting(upload_id: int) -> Any:
+    """The import if any job may take it up: none has yet, or the one that failed has ended and left the file."""
+    ended = Exists(Job.objects.filter(pk=OuterRef("job_id")))
+    free = Q(state=UploadState.PENDING) | (Q(state=UploadState.FAILED) & ended)
+    return PositionUpload.objects.filter(free, pk=upload_id).exclude(file="")
 
 
 def _import(upload: PositionUpload, now: datetime) -> None:
@@ -221,7 +266,9 @@ class _Ending:
     ) -> None:
         if error is None:
             _finish(self.upload, UploadState.DONE, "")
-        elif isinstance(error, BodyError | FileNotFoundError | PermanentError | JobCancelled | JobTimeout):
+        elif isinstance(error, JobCancelled):
+            _finish(self.upload, UploadState.CANCELLED, _reason(error, self.upload))
+        elif isinstance(error, BodyError | FileNotFoundError | PermanentError | JobTimeout):
             _finish(self.upload, UploadState.FAILED, _reason(error, self.upload))
         else:
             _finish(self.upload, UploadState.FAILED, _reason(error, self.upload), keep_file=True)

@@ -24,6 +24,7 @@ from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatab
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.jobs import JobView, find_job
 from tasks_app.queries.task_rights import check_may_start
+from tasks_app.signals import job_repeat_asked
 
 # Rows are written at once, for who acts looks at them next; after so long the schedulers of the clusters write the rest.
 RECORD_SECONDS = 2.0
@@ -123,13 +124,23 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
     try:
         step = step_to_repeat(str(view.id))
     except NotRepeatable as error:
-        raise JobNotRepeatable(JobNotRepeatable.__doc__) from error
+        reason = _("Not all of the job's arguments are kept, so it cannot be made again from them.")
+        raise JobNotRepeatable(reason) from error
     for one in calls_in(step):
-        check_may_start(user, get_task(one.task), *call_of(one))
+        args, kwargs = call_of(one)
+        check_may_start(user, get_task(one.task), args, kwargs)
+        check_may_repeat(one.task, args, kwargs)
     new_id = uuid4()
     make(current_backend(), step, new_id, JobOptions(requested_by_id=user.pk, retry_of=view.id, priority=view.priority))
     _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
     return new_id
+
+
+def check_may_repeat(task: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Raise JobNotRepeatable, with the reason, where a package knows why this call cannot be made again."""
+    answers = job_repeat_asked.send(sender=Job, task=task, args=args, kwargs=kwargs)
+    if reason := next((answer for _receiver, answer in answers if answer), None):
+        raise JobNotRepeatable(reason)
 
 
 def _visible(job_id: UUID | str, user: Any) -> JobView:

@@ -26,7 +26,6 @@ _REASONS = {
     "job_already_finished": _("The job has ended already."),
     "already_cancelled": _("The job is cancelled already."),
     "job_still_live": _("The job has not ended yet."),
-    "job_not_repeatable": _("Not all of its arguments are kept."),
     "unknown_task": _("Its task does not exist any more."),
     "task_not_permitted": _("You may not start its task."),
     "invalid_arguments": _("Its task takes other arguments now."),

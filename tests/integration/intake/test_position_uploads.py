@@ -16,11 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tasks_app.engine import PermanentError
-from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Position, PositionUpload
+from tasks_app.engine import JobCancelled, PermanentError
+from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Job, Position, PositionUpload
 from tasks_app.services.intake import imports as import_files
 from tasks_app.services.intake import uploads as position_uploads
 from tasks_app.services.intake.uploads import create_upload, import_upload, sweep_stuck_uploads
+from tasks_app.services.jobs import retry_job
 from tasks_app.signals import events_recorded
 
 URL = "/api/positions/import"
@@ -314,6 +315,71 @@ def test_the_sweep_brings_back_what_redis_lost_and_ends_what_failed(run_jobs, op
     forgotten.refresh_from_db()
     lost.refresh_from_db()
     assert (forgotten.state, lost.state) == ("done", "failed")
+
+
+# --- Cancelled, and asked for again ---
+
+
+def test_an_import_that_was_cancelled_says_so_and_not_that_it_failed(upload, monkeypatch, storage):
+    class Cancelled(_Job):
+        def raise_if_cancelled(self):
+            raise JobCancelled
+
+    monkeypatch.setattr(position_uploads, "current_job", lambda: Cancelled(upload.job_id))
+    with pytest.raises(JobCancelled):
+        import_upload(upload_id=upload.pk, now=timezone.now())
+    upload.refresh_from_db()
+    assert (upload.state, stored_files(storage)) == ("cancelled", [])
+    assert "was cancelled" in upload.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_is_cancelled_while_it_waits_ends_at_once(api, device, storage):
+    body = send(api).json()
+    assert api.post(f"/api/tasks/task/{body['task_id']}/cancel", {}, format="json").status_code == 200
+    upload = PositionUpload.objects.get(pk=body["import_id"])
+    assert (upload.state, stored_files(storage)) == ("cancelled", [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_whose_file_is_gone_is_not_made_again(run_jobs, api, staff, staff_api, page, device):
+    body = send(api).json()
+    run_jobs("reports")
+    answer = staff_api.post(f"/api/tasks/task/{body['task_id']}/retry", {}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "job_not_repeatable")
+    assert "Upload it again" in answer.json()["detail"]
+    shown = page.post(reverse("admin:tasks_app_job_retry", args=[body["task_id"]]), {"reason": ""}, follow=True)
+    assert "Upload it again" in shown.content.decode()
+    assert run_jobs("reports") == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_failed_for_now_is_made_again_while_its_file_is_kept(run_jobs, api, staff, device):
+    body = send(api).json()
+    Job.objects.create(
+        id=body["task_id"],
+        task="import_positions_file",
+        queue="reports",
+        state="failed",
+        args=[body["import_id"]],
+        created_at=timezone.now(),
+        finished_at=timezone.now(),
+    )
+    PositionUpload.objects.update(state="failed", error="ConnectionError: gone")
+    run_jobs("reports")
+    PositionUpload.objects.update(state="failed", error="ConnectionError: gone")
+    new_id = retry_job(job_id=body["task_id"], user=staff)
+    assert run_jobs("reports") == 1
+    upload = PositionUpload.objects.get()
+    assert (upload.state, upload.job_id, upload.counts["stored"]) == ("done", new_id, 30)
+
+
+def test_another_job_does_not_pass_for_the_import_of_a_finished_one(upload, monkeypatch):
+    monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(upload.job_id))
+    import_upload(upload_id=upload.pk, now=timezone.now())
+    monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(uuid4()))
+    with pytest.raises(PermanentError, match="Upload it again"):
+        import_upload(upload_id=upload.pk, now=timezone.now())
 
 
 # --- The admin ---
