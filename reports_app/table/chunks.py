@@ -119,6 +119,11 @@ def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
     return Chunk(max(0, min(stop, chunk.row_count) - start), [cut(data) for data in chunk.data])
 
 
+def cell_of(column: Column, data: ColumnData, place: int) -> Cell:
+    """Return one cell of a column as a Python value."""
+    return next(as_rows([column], [part_of(Chunk(len(data), [data]), place, place + 1)]))[0]
+
+
 def microseconds(timestamp: datetime) -> int:
     """Return an aware datetime as microseconds since 1970."""
     return (timestamp - _EPOCH) // _MICROSECOND

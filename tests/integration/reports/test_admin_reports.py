@@ -278,3 +278,30 @@ def test_the_api_shows_the_first_rows_and_a_chart(api, ready, operator):
 def test_the_api_shows_nothing_of_a_report_that_is_not_ready(api, device):
     report = request_report(kind="summary", device=device, range_start=DAY, range_end=LATER)
     assert api.get(f"/api/reports/{report.pk}/preview").status_code == 409
+
+
+# --- the chart
+
+
+def fast_at_the_end(device) -> None:
+    """A thousand slow fixes, one fast one at half past ten, a hundred slow ones."""
+    start = DAY + timedelta(hours=6)
+    speeds = [6.7] * 1000 + [77.2] + [6.7] * 100
+    track = [
+        Fix(device.unique_id, start + timedelta(seconds=15 * n), -23.5, -46.6 + n * 0.0003, speed_kph=speed)
+        for n, speed in enumerate(speeds)
+    ]
+    store_fixes(track, received_at=LATER)
+
+
+@pytest.mark.parametrize("kind", ["detailed", "route"])
+def test_the_chart_of_a_track_is_about_its_whole_range(page, api, device, operator, kind):
+    fast_at_the_end(device)
+    report = request_report(
+        kind=kind, device=device, range_start=DAY, range_end=LATER, requested_by=operator, follow=False
+    )
+    generate_report(report.pk)
+    assert "at most 77.2" in text_of(page.get(url("report_change", report.pk)))
+    chart = api.get(f"/api/reports/{report.pk}/preview").json()["chart"]
+    assert (chart["y"]["key"], max(chart["values"])) == ("speed_kph", 77.2)
+    assert chart["names"][chart["values"].index(77.2)] == "2026-03-02T13:10:00Z"
