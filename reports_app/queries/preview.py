@@ -10,7 +10,7 @@ import numpy as np
 
 from reports_app.models import Report
 from reports_app.queries.content import preview_sections
-from reports_app.table import Chunk, Column, ColumnKind, NO_TIME, Section, cell_of, translated
+from reports_app.table import NO_TIME, Chunk, Column, ColumnKind, Section, cell_of, translated
 from tasks_app.geo.reduction import column_of, extremes
 
 # Of these kinds, in this order, a column is worth a chart; along a track it is the speed.

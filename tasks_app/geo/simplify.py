@@ -4,6 +4,10 @@ The points are chosen from the top down by the rule of D. H. Douglas and T. K. P
 number of points required to represent a digitized line", Cartographica 10(2), 1973), until as many as wanted are chosen
 instead of until a tolerance is met: of all pieces of the line the one whose farthest point lies farthest from its chord is
 cut there next.
+
+For a replay the point of the chord is compared that is passed at the same time, as N. Meratnia and R. A. de By propose
+("Spatiotemporal compression techniques for moving point objects", EDBT 2004): a vehicle that waits on a straight road is
+then seen to wait.
 """
 
 from __future__ import annotations
@@ -37,6 +41,66 @@ def simplified(latitudes: npt.ArrayLike, longitudes: npt.ArrayLike, max_points: 
     x_meters, y_meters = _plane(latitudes, longitudes)
     thin = _thinned(x_meters, y_meters, max_points)
     return thin[_chosen(x_meters[thin], y_meters[thin], max_points)]
+
+
+def simplified_in_time(
+    times: npt.ArrayLike,
+    latitudes: npt.ArrayLike,
+    longitudes: npt.ArrayLike,
+    *,
+    tolerance_meters: float,
+    max_points: int,
+) -> tuple[IntArray, float]:
+    """Which points of a track to keep for a replay, as ascending indexes, and how far from its place, in meters, a vehicle
+    that moves evenly between them is at most.
+
+    As few as keep within `tolerance_meters`, or as many as `max_points` if that is too few. Times in seconds, ascending.
+    """
+    if max_points < 2:
+        raise ValueError("At least 2 points are needed.")
+    times, latitudes = np.asarray(times, dtype=np.float64), np.asarray(latitudes, dtype=np.float64)
+    longitudes = np.asarray(longitudes, dtype=np.float64)
+    if len(times) < 2:
+        return np.arange(len(times)), 0.0
+    x_meters, y_meters = _plane(latitudes, longitudes)
+    thin = _thinned(x_meters, y_meters, max_points)
+    chosen = thin[_timed(times[thin], x_meters[thin], y_meters[thin], tolerance_meters, max_points)]
+    away = np.hypot(
+        x_meters - np.interp(times, times[chosen], x_meters[chosen]),
+        y_meters - np.interp(times, times[chosen], y_meters[chosen]),
+    )
+    return chosen, float(away.max())
+
+
+def _timed(
+    times: FloatArray, x_meters: FloatArray, y_meters: FloatArray, tolerance_meters: float, max_points: int
+) -> IntArray:
+    chosen = [0, len(times) - 1]
+    pieces = [_timed_piece(times, x_meters, y_meters, 0, len(times) - 1)]
+    while len(chosen) < max_points:
+        farness, cut, start, end = heapq.heappop(pieces)
+        if -farness <= tolerance_meters**2:
+            break
+        chosen.append(cut)
+        heapq.heappush(pieces, _timed_piece(times, x_meters, y_meters, start, cut))
+        heapq.heappush(pieces, _timed_piece(times, x_meters, y_meters, cut, end))
+    return np.array(sorted(chosen), dtype=np.intp)
+
+
+def _timed_piece(
+    times: FloatArray, x_meters: FloatArray, y_meters: FloatArray, start: int, end: int
+) -> tuple[float, int, int, int]:
+    """As `_piece`, by the distance from where an even drive from `start` to `end` would be at the same time."""
+    if end - start < 2:
+        return 0.0, -1, start, end
+    inner = slice(start + 1, end)
+    seconds = times[end] - times[start]
+    share = (times[inner] - times[start]) / seconds if seconds > 0.0 else np.zeros(end - start - 1)
+    x_away = x_meters[inner] - x_meters[start] - share * (x_meters[end] - x_meters[start])
+    y_away = y_meters[inner] - y_meters[start] - share * (y_meters[end] - y_meters[start])
+    squared = x_away**2 + y_away**2
+    place = int(squared.argmax())
+    return -float(squared[place]), start + 1 + place, start, end
 
 
 def _plane(latitudes: FloatArray, longitudes: FloatArray) -> tuple[FloatArray, FloatArray]:
