@@ -194,15 +194,12 @@ def _unfinished() -> Any:
 
 def _claim(upload: PositionUpload) -> bool:
     """Take the row for this job: one that waits, or one this very job held when its worker died or it failed."""
-    job_id: UUID | None = current_job().id
+    job_id = str(current_job().id or upload.job_id)
     mine = PositionUpload.objects.filter(
         pk=upload.pk, state__in=[UploadState.RUNNING, UploadState.FAILED], job_id=job_id
     )
     values: dict[str, Any] = {"state": UploadState.RUNNING, "error": "", "finished_at": None}
-    if mine.exclude(file="").update(**values):
-        return True
-    upload.job_id = job_id or upload.job_id
-    return bool(_waiting(upload.pk).update(**values, job_id=upload.job_id))
+    return bool(mine.exclude(file="").update(**values) or _waiting(upload.pk).update(**values, job_id=job_id))
 
 
 def _waiting(upload_id: int) -> Any:
