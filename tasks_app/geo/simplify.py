@@ -50,21 +50,23 @@ def simplified_in_time(
     *,
     tolerance_meters: float,
     max_points: int,
+    always: npt.ArrayLike = (),
 ) -> tuple[IntArray, float]:
     """Which points of a track to keep for a replay, as ascending indexes, and how far from its place, in meters, a vehicle
     that moves evenly between them is at most.
 
-    As few as keep within `tolerance_meters`, or as many as `max_points` if that is too few. Times in seconds, ascending.
+    As few as keep within `tolerance_meters`, or as many as `max_points` if that is too few; the first, the last and those
+    of `always` in any case. Times in seconds, ascending.
     """
-    if max_points < 2:
-        raise ValueError("At least 2 points are needed.")
     times, latitudes = np.asarray(times, dtype=np.float64), np.asarray(latitudes, dtype=np.float64)
     longitudes = np.asarray(longitudes, dtype=np.float64)
     if len(times) < 2:
         return np.arange(len(times)), 0.0
     x_meters, y_meters = _plane(latitudes, longitudes)
-    thin = _thinned(x_meters, y_meters, max_points)
-    chosen = thin[_timed(times[thin], x_meters[thin], y_meters[thin], tolerance_meters, max_points)]
+    kept = np.unique(np.concatenate([[0, len(times) - 1], np.asarray(always, dtype=np.intp)]).astype(np.intp))
+    thin = np.union1d(_thinned(x_meters, y_meters, max_points), kept)
+    edges = np.searchsorted(thin, kept)
+    chosen = thin[_timed(times[thin], x_meters[thin], y_meters[thin], edges, tolerance_meters, max_points)]
     away = np.hypot(
         x_meters - np.interp(times, times[chosen], x_meters[chosen]),
         y_meters - np.interp(times, times[chosen], y_meters[chosen]),
@@ -73,10 +75,16 @@ def simplified_in_time(
 
 
 def _timed(
-    times: FloatArray, x_meters: FloatArray, y_meters: FloatArray, tolerance_meters: float, max_points: int
+    times: FloatArray,
+    x_meters: FloatArray,
+    y_meters: FloatArray,
+    edges: IntArray,
+    tolerance_meters: float,
+    max_points: int,
 ) -> IntArray:
-    chosen = [0, len(times) - 1]
-    pieces = [_timed_piece(times, x_meters, y_meters, 0, len(times) - 1)]
+    chosen = edges.tolist()
+    pieces = [_timed_piece(times, x_meters, y_meters, start, end) for start, end in pairwise(chosen)]
+    heapq.heapify(pieces)
     while len(chosen) < max_points:
         farness, cut, start, end = heapq.heappop(pieces)
         if -farness <= tolerance_meters**2:

@@ -84,12 +84,19 @@ class DayTimeline:
         return self.drive.steps.times[part], driven_speeds_kph(self.drive.steps)[part]
 
     def replay(self) -> dict[str, Any]:
-        """Return the thinned track as lists, JSON-ready: times in seconds since `start`, places in degrees, the highest
-        speed of each REPLAY_SPEED_SECONDS (None where no fix is), and how far a replay is from any fix at most."""
+        """Return the thinned track as lists, JSON-ready: times in seconds since `start`, places in degrees, the points
+        after which nothing was heard for long, the highest speed of each REPLAY_SPEED_SECONDS (None where no fix is), and
+        how far a replay is from any fix at most."""
         part, steps, start = self._part(), self.drive.steps, self.start.timestamp()
         times, latitudes, longitudes = steps.times[part], steps.latitudes[part], steps.longitudes[part]
+        silent = np.flatnonzero(np.diff(times) > MotionRules.max_gap_seconds)
         kept, tolerance_meters = simplified_in_time(
-            times, latitudes, longitudes, tolerance_meters=REPLAY_TOLERANCE_METERS, max_points=REPLAY_POINTS
+            times,
+            latitudes,
+            longitudes,
+            tolerance_meters=REPLAY_TOLERANCE_METERS,
+            max_points=REPLAY_POINTS,
+            always=np.concatenate([silent, silent + 1]),
         )
         columns = round((self.end - self.start).total_seconds() / REPLAY_SPEED_SECONDS)
         fix_times, speeds = self.speeds_kph()
@@ -100,6 +107,7 @@ class DayTimeline:
             "times": np.round(times[kept] - start, 1).tolist(),
             "latitudes": np.round(latitudes[kept], 6).tolist(),
             "longitudes": np.round(longitudes[kept], 6).tolist(),
+            "silences": np.searchsorted(kept, silent).tolist(),
             "speed_seconds": REPLAY_SPEED_SECONDS,
             "speeds_kph": [None if speed != speed else round(speed, 1) for speed in highs.tolist()],
             "fix_count": self.fix_count,

@@ -70,6 +70,14 @@ def test_the_tolerance_said_holds_at_every_fix_however_few_points_there_may_be()
     assert tolerance_meters > 1.0
 
 
+def test_ends_of_silences_are_kept_though_the_way_goes_straight_on():
+    times = np.array([0.0, 10.0, 4000.0, 4010.0])
+    chosen, _ = simplified_in_time(
+        times, np.zeros(4), times / 1e5, tolerance_meters=5.0, max_points=100, always=np.array([1, 2])
+    )
+    assert chosen.tolist() == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_track_of_hardly_any_fixes_is_kept_whole(count):
     chosen, tolerance_meters = simplified_in_time(
