@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin
 
 from tasks_app.engine import JobState
 from tasks_app.utils.clock import exact_time, zone_offset
+from tasks_app.web.quantities import MISSING, format_seconds
 
 STATE_BADGES = {
     JobState.SCHEDULED: "info",
@@ -32,7 +33,6 @@ STATE_BADGES = {
     JobState.CANCELLED: "",
 }
 STATUS_BADGES = {"online": "success", "offline": "danger", "unknown": ""}
-MISSING = "–"
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -70,23 +70,6 @@ def _without(tree: list[Any], beginnings: tuple[str, ...]) -> list[Any]:
         for found in tree
         if isinstance(found, list) or not str(found).startswith(beginnings)
     ]
-
-
-def format_seconds(seconds: float | None) -> str:
-    """A duration for people: 12 ms, 3.4 s, 5 min 2 s, 3 h 10 min, 2 d 4 h."""
-    if seconds is None:
-        return MISSING
-    seconds = max(0.0, seconds)
-    if seconds < 1:
-        return _("%d ms") % round(seconds * 1000)
-    if seconds < 60:
-        return _("%s s") % number_format(seconds, 1)
-    whole = int(seconds)
-    if whole < 3600:
-        return _("%(minutes)d min %(seconds)d s") % {"minutes": whole // 60, "seconds": whole % 60}
-    if whole < 86400:
-        return _("%(hours)d h %(minutes)d min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
-    return _("%(days)d d %(hours)d h") % {"days": whole // 86400, "hours": whole % 86400 // 3600}
 
 
 def format_ago(at: datetime | None) -> str:

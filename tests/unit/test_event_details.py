@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from tasks_app.admin.devices.event_details import event_details
+from tasks_app.web.event_details import event_details
 
 CASES: list[tuple[dict[str, Any], str]] = [
     ({}, ""),

@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge
-from tasks_app.admin.devices.event_details import event_details
 from tasks_app.admin.exchange import ExportAdmin
 from tasks_app.admin.resources import EventResource
 from tasks_app.models import Event, EventKind
 from tasks_app.utils.clock import exact_time_with_zone
+from tasks_app.web.event_details import event_details
 
 KIND_BADGES: dict[str, str] = {
     EventKind.GEOFENCE_ENTER: "info",

@@ -1,0 +1,43 @@
+"""The data of an event as a short text for a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from tasks_app.geo.units import Units
+from tasks_app.utils.clock import exact_time
+from tasks_app.web.quantities import METRIC, format_distance, format_number, format_seconds, format_speed
+
+_INTERVALS: dict[str, Callable[[], str]] = {
+    "kilometers": lambda: _("%s km left"),
+    "engine_hours": lambda: _("%s h left"),
+    "days": lambda: _("%s days left"),
+}
+# In the order in which they are shown; other names of `Event.data` are in a column of their own, or on the event's page.
+_WORDS: dict[str, Callable[[Any, Units], str]] = {
+    "alarm": lambda text, units: str(text),
+    "result": lambda text, units: str(text),
+    "plan": lambda text, units: str(text),
+    "remaining": lambda left, units: ", ".join(
+        _INTERVALS[unit]() % format_number(left[unit]) for unit in _INTERVALS if unit in left
+    ),
+    "speed_kph": format_speed,
+    "peak_kph": lambda kph, units: _("peak %s") % format_speed(kph, units),
+    "speed_limit_kph": lambda kph, units: _("limit %s") % format_speed(kph, units),
+    "distance_meters": format_distance,
+    "duration_seconds": lambda seconds, units: format_seconds(seconds),
+    "average_speed_kph": lambda kph, units: _("average %s") % format_speed(kph, units),
+    "max_speed_kph": lambda kph, units: _("at most %s") % format_speed(kph, units),
+    "battery_percent": lambda percent, units: _("battery %s %%") % format_number(percent),
+    "last_fix_at": lambda at, units: _("last known place of %s") % exact_time(datetime.fromisoformat(at)),
+    "offline_minutes": lambda minutes, units: _("silent for %s") % format_seconds(minutes * 60),
+}
+
+
+def event_details(data: dict[str, Any], units: Units = METRIC) -> list[str]:
+    """Return the quantities of `Event.data` (see the model) with their units, those that are there."""
+    return [words(data[name], units) for name, words in _WORDS.items() if data.get(name) is not None]
