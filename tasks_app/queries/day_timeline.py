@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DayTimeline:
-    """What a device did in `[start, end)`."""
+    """The entries and figures of a device in `[start, end)`."""
 
     device: Device
     start: datetime
@@ -131,7 +131,7 @@ class PlaceAt:
 
 
 def read_timeline(device: Device, start: datetime, end: datetime) -> DayTimeline:
-    """Return what a device (with its fleet loaded) did in `[start, end)`, its entries in time order."""
+    """Return the timeline of a device (with its fleet loaded) over `[start, end)`, its entries in time order."""
     drive = read_drive(device, start, end)
     entries = _named(device, sorted(_entries(drive), key=lambda entry: entry.started_at))
     return DayTimeline(
