@@ -9,15 +9,15 @@ from django.utils import timezone
 from notifications_app.services import digests, events, system
 from tasks_app.engine import task
 from tasks_app.queries.access import is_oneself, operates_device
-from tasks_app.services.argument_bounds import Minutes, RowId, SpeedKph
+from tasks_app.services.argument_bounds import DeviceId, GeofenceId, Minutes, PlanId, RowId, SpeedKph, UserId
 
 SEND = "notifications_app.add_notification"
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_geofence_alert(
-    device_id: RowId,
-    geofence_id: RowId,
+    device_id: DeviceId,
+    geofence_id: GeofenceId,
     event_type: Literal["enter", "exit"],
     position_data: dict[str, Any] | None = None,
 ) -> dict[str, int]:
@@ -33,7 +33,7 @@ def send_geofence_alert(
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
-def send_device_offline_alert(device_id: RowId, offline_duration_minutes: Minutes) -> dict[str, int]:
+def send_device_offline_alert(device_id: DeviceId, offline_duration_minutes: Minutes) -> dict[str, int]:
     """Notify that a device has been silent for so many minutes."""
     notified = events.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
     return {"notifications": len(notified)}
@@ -41,7 +41,7 @@ def send_device_offline_alert(device_id: RowId, offline_duration_minutes: Minute
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
 def send_speed_alert(
-    device_id: RowId, speed: SpeedKph, speed_limit: SpeedKph, position_data: dict[str, Any] | None = None
+    device_id: DeviceId, speed: SpeedKph, speed_limit: SpeedKph, position_data: dict[str, Any] | None = None
 ) -> dict[str, int]:
     """Notify that a device is faster than its limit (both in km/h)."""
     notified = events.alert_speed(
@@ -55,14 +55,14 @@ def send_speed_alert(
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
-def send_maintenance_reminder(device_id: RowId, plan_id: RowId) -> dict[str, int]:
+def send_maintenance_reminder(device_id: DeviceId, plan_id: PlanId) -> dict[str, int]:
     """Notify of the state of a device's maintenance plan."""
     notified = events.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
     return {"notifications": len(notified)}
 
 
 @task(queue="notifications", schedulable=True, permission=SEND, members=is_oneself)
-def send_daily_summary(user_id: RowId | None = None) -> dict[str, int]:
+def send_daily_summary(user_id: UserId | None = None) -> dict[str, int]:
     """Send one user the summary of the last 24 hours; without a user, start one job per subscriber."""
     if user_id is None:
         return {"jobs": digests.fan_out_daily_summaries()}

@@ -9,6 +9,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from tasks_app.geo.days import day_start
+from tasks_app.geo.relative_times import relative_days
 
 
 class Period(StrEnum):
@@ -17,6 +18,9 @@ class Period(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+
+
+_WORDS = {Period.DAILY: "yesterday", Period.WEEKLY: "last week", Period.MONTHLY: "last month"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +77,12 @@ def covered_range(rhythm: Rhythm, due: datetime) -> tuple[datetime, datetime]:
 
 def covered_days(period: Period, today: date) -> tuple[date, date]:
     """Return the first day of the last whole period before `today`, and the day after its last."""
-    if period is Period.DAILY:
-        return today - timedelta(days=1), today
-    if period is Period.WEEKLY:
-        monday = today - timedelta(days=today.weekday())
-        return monday - timedelta(days=7), monday
-    first = today.replace(day=1)
-    return (first - timedelta(days=1)).replace(day=1), first
+    return relative_days(_WORDS[period], today)
 
 
 def preset_days(preset: str, today: date) -> tuple[date, date]:
-    """Return the first day of a preset range and the day after its last. Weeks begin on Monday. Raises KeyError."""
-    monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
-    return {
-        "today": (today, today + timedelta(days=1)),
-        "yesterday": covered_days(Period.DAILY, today),
-        "this_week": (monday, monday + timedelta(days=7)),
-        "last_week": covered_days(Period.WEEKLY, today),
-        "this_month": (first, (first + timedelta(days=31)).replace(day=1)),
-        "last_month": covered_days(Period.MONTHLY, today),
-    }[preset]
+    """Return the first day of a preset range ("last_week") and the day after its last. Raises KeyError."""
+    return relative_days(preset.replace("_", " "), today)
 
 
 def last_ended_day(now: datetime, zone: ZoneInfo) -> date:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import BooleanField, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext_lazy as _
 
 from reports_app.models import DeletedDevice, Report, ReportSchedule
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import Right, has_everywhere, has_right, to_view, visible_devices, visible_fleets
+from tasks_app.queries.references import Source
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -102,3 +104,8 @@ def may_change_schedule(user: Any, schedule: ReportSchedule, right: Right = CHAN
     fleet, the fleet's managers, and staff with the permission."""
     is_own = schedule.owner_id == user.pk and has_right(user, schedule.fleet, ADD_SCHEDULES)
     return is_own or has_right(user, schedule.fleet, right)
+
+
+def report_source() -> Source:
+    """Return reports as rows that arguments of tasks may refer to."""
+    return Source(_("report"), Report.objects.all, visible_reports, ("device__name", "fleet__name"))

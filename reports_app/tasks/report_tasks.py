@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.utils import timezone
 
+from reports_app.exporters import EXPORTERS
 from reports_app.queries import sees_report
 from reports_app.services.files import run_export
 from reports_app.services.generation import run_device_report, run_fleet_report
 from reports_app.services.generation import sweep_stuck_reports as sweep
-from reports_app.services.requests import run_daily_reports
+from reports_app.services.requests import device_kind_choices, run_daily_reports
 from reports_app.services.retention import expire_reports as expire
 from reports_app.services.retention import remove_old_reports
 from reports_app.services.schedules import deliver_run
 from reports_app.services.schedules import run_due_report_schedules as run_due
 from tasks_app.engine import task
 from tasks_app.queries.access import operates_device
-from tasks_app.services.argument_bounds import Days, RowId, RowIds, WindowSeconds
+from tasks_app.services.argument_bounds import (
+    Day,
+    Days,
+    DeviceId,
+    DeviceIds,
+    RangeEnd,
+    RangeStart,
+    RowId,
+    WindowSeconds,
+)
+from tasks_app.services.arguments import OneOf, Reference
+
+ReportId = Annotated[RowId, Reference("report")]
+DeviceReportKind = Annotated[str, OneOf(device_kind_choices)]
+Format = Annotated[str, OneOf(lambda: [(name, name.upper()) for name in EXPORTERS])]
 
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report", members=operates_device)
 def generate_device_report(
-    device_id: RowId, start: str, end: str, kind: str = "summary", report_id: RowId | None = None
+    device_id: DeviceId,
+    start: RangeStart,
+    end: RangeEnd,
+    kind: DeviceReportKind = "summary",
+    report_id: ReportId | None = None,
 ) -> dict[str, Any]:
     """Generate a report of one device and of the given kind over [start, end)."""
     return run_device_report(device_id=device_id, start=start, end=end, kind=kind, report_id=report_id)
@@ -30,20 +49,20 @@ def generate_device_report(
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report")
 def generate_fleet_report(
-    start: str, end: str, device_ids: RowIds | None = None, report_id: RowId | None = None
+    start: RangeStart, end: RangeEnd, device_ids: DeviceIds | None = None, report_id: ReportId | None = None
 ) -> dict[str, Any]:
     """Generate a report of many devices over [start, end); of all of them if none is given."""
     return run_fleet_report(start=start, end=end, device_ids=device_ids, report_id=report_id)
 
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report")
-def generate_daily_reports(day: str | None = None) -> dict[str, Any]:
+def generate_daily_reports(day: Day | None = None) -> dict[str, Any]:
     """Generate yesterday's report of every fleet, by its own time zone."""
     return run_daily_reports(day)
 
 
 @task(queue="reports", schedulable=True, permission="reports_app.view_report", members=sees_report)
-def export_report_data(report_id: RowId, format: str) -> dict[str, Any]:
+def export_report_data(report_id: ReportId, format: Format) -> dict[str, Any]:
     """Write a ready report to a file of the given format."""
     return run_export(report_id=report_id, format=format)
 

@@ -84,7 +84,7 @@ class ScheduleForm(forms.ModelForm):
             return
         try:
             validate_schedule(self.instance, time_zone=self.cleaned_data["time_zone"])
-            permitted_call(self.instance, self.editor, timezone.now())
+            permitted_call(self.instance, self.editor, timezone.now(), self.cleaned_data["time_zone"])
         except TaskNotPermitted as error:
             self.add_error("func", str(error))
         except ValidationError as error:

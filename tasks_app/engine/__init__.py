@@ -4,6 +4,7 @@ Declare with `@task(queue=...)`, enqueue with `.delay(...)` or by name with `enq
 `current_job()` for progress and cancellation. What `delay` returns is the job's id, of which state and result can be asked.
 """
 
+from tasks_app.engine.arguments import ArgumentRule
 from tasks_app.engine.batches import BatchCall
 from tasks_app.engine.context import current_job
 from tasks_app.engine.errors import (
@@ -42,6 +43,7 @@ from tasks_app.engine.states import FINAL_STATES, LIVE_STATES, JobState, parse_s
 __all__ = [
     "FINAL_STATES",
     "LIVE_STATES",
+    "ArgumentRule",
     "BatchCall",
     "EngineError",
     "InvalidArguments",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -22,12 +23,20 @@ _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LATER = object()
 
 
+class ArgumentRule:
+    """A demand of an annotation on a value, beside its type and bounds: `Annotated[str, rule]`. None is never checked."""
+
+    def check(self, value: Any) -> None:
+        """Raise ValueError with a sentence for a value that is not taken."""
+
+
 class ArgumentChecker:
     """Checks calls of one function: arity, names, types (after JSON: an int where an int is asked), bounds and JSON itself."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.signature = inspect.signature(function)
         self._hints = typing.get_type_hints(function, include_extras=True)
+        self.rules = {name: found for name, hint in self._hints.items() if (found := tuple(_rules_in(hint)))}
         self._parameters = tuple(self.signature.parameters.values())
         self._takes_plain_calls = all(map(_takes_one, self._parameters))
 
@@ -84,8 +93,20 @@ class ArgumentChecker:
             return
         try:
             msgspec.convert(value, self._hints[name], strict=True)
-        except msgspec.ValidationError as error:
+            if value is not None and name in self.rules:
+                for rule in self.rules[name]:
+                    rule.check(value)
+        except (msgspec.ValidationError, ValueError) as error:
             raise InvalidArguments(f"{name}: {error}") from error
+
+
+def _rules_in(hint: Any) -> Iterable[ArgumentRule]:
+    """Return the rules of an annotation, also of one that is one of several (`RowId | None`)."""
+    if typing.get_origin(hint) is typing.Annotated:
+        yield from (extra for extra in hint.__metadata__ if isinstance(extra, ArgumentRule))
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for member in typing.get_args(hint):
+            yield from _rules_in(member)
 
 
 def _takes_one(parameter: inspect.Parameter) -> bool:

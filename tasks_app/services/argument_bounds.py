@@ -1,4 +1,4 @@
-"""Bounds of task arguments, as annotations: checked wherever a call is made, and when a schedule is saved."""
+"""Bounds and meanings of task arguments, as annotations: checked wherever a call is made, and when a schedule is saved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from tasks_app.ingest.validate import LIMITS
 from tasks_app.models.retention import MAX_DAYS
+from tasks_app.services.arguments import LocalDay, RangeTime, Reference
 from tasks_app.services.cleanup import MAX_WINDOW_SECONDS
 
 MAX_AGE_HOURS = 24 * 366
@@ -18,6 +19,14 @@ MAX_PATTERN_LENGTH = 200
 RowId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 MAX_ROW_IDS = 5000
 RowIds = Annotated[list[RowId], Meta(max_length=MAX_ROW_IDS)]
+DeviceId = Annotated[RowId, Reference("device")]
+DeviceIds = Annotated[RowIds, Reference("device")]
+GeofenceId = Annotated[RowId, Reference("geofence")]
+PlanId = Annotated[RowId, Reference("maintenance plan")]
+UserId = Annotated[RowId, Reference("user")]
+RangeStart = Annotated[str, RangeTime("start")]
+RangeEnd = Annotated[str, RangeTime("end")]
+Day = Annotated[str, LocalDay()]
 Days = Annotated[int, Meta(ge=1, le=MAX_DAYS)]
 WindowSeconds = Annotated[float, Meta(gt=0, le=MAX_WINDOW_SECONDS)]
 AgeHours = Annotated[float, Meta(ge=0, le=MAX_AGE_HOURS)]

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import task
-from tasks_app.services.argument_bounds import AgeHours, Days, Pattern, RowId, WindowSeconds
+from tasks_app.services.argument_bounds import AgeHours, Days, DeviceId, Pattern, WindowSeconds
 from tasks_app.services.cleanup import (
     optimize_tables,
     remove_duplicate_positions,
@@ -30,7 +30,7 @@ from tasks_app.services.cleanup import (
 def cleanup_old_positions(
     days_to_keep: Days | None = None,
     dry_run: bool = False,
-    device_id: RowId | None = None,
+    device_id: DeviceId | None = None,
     max_seconds: WindowSeconds | None = None,
 ) -> dict[str, Any]:
     """Remove positions older than so many whole UTC days; last known ones, those of events and what is kept for ever stay."""
@@ -68,7 +68,7 @@ def cleanup_cache(
 
 @task(queue="cleanup", schedulable=True, permission="tasks_app.delete_position")
 def cleanup_duplicate_positions(
-    dry_run: bool = False, device_id: RowId | None = None, max_seconds: WindowSeconds | None = None
+    dry_run: bool = False, device_id: DeviceId | None = None, max_seconds: WindowSeconds | None = None
 ) -> dict[str, Any]:
     """Remove positions of the last days that repeat one just before at the same place."""
     return remove_duplicate_positions(now=timezone.now(), device_id=device_id, dry_run=dry_run, max_seconds=max_seconds)

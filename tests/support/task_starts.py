@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 
+from reports_app.models import Report
 from tasks_app.engine import Task, get_task, registered_tasks
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.live_jobs import list_live_jobs
-from tasks_app.models import Job, ScheduleState
+from tasks_app.models import Device, Fleet, Geofence, Job, MaintenancePlan, ScheduleState
 from tests.support.rights import api_of, pages_of
 
 OWN_APPS = ("tasks_app.", "notifications_app.", "reports_app.")
@@ -43,6 +44,18 @@ GENERAL = (
     "tasks_app.view_job", "tasks_app.add_job", "tasks_app.change_job",
     "django_q.view_schedule", "django_q.add_schedule", "django_q.change_schedule",
 )  # fmt: skip
+
+
+def make_named_rows() -> None:
+    """Make the rows that CALLS name."""
+    now = timezone.now()
+    fleet = Fleet.objects.create(pk=1, name="First")
+    device = Device.objects.create(pk=1, fleet=fleet, unique_id="first", name="First")
+    Geofence.objects.create(
+        pk=1, fleet=fleet, name="First", area={"type": "Circle", "coordinates": [0, 0], "radius": 100}
+    )
+    MaintenancePlan.objects.create(pk=1, device=device, name="Oil", every_days=30, last_done_at=now)
+    Report.objects.create(pk=1, kind="fleet", fleet=fleet, range_start=now - timedelta(days=1), range_end=now)
 
 
 def product_tasks() -> list[Task[Any, Any]]:

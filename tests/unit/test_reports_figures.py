@@ -140,7 +140,7 @@ def test_a_day_is_as_long_as_the_clock_change_makes_it(day, hours):
     assert (end - start) == timedelta(hours=hours)
 
 
-def test_a_midnight_that_does_not_exist_is_the_moment_of_the_change():
+def test_a_midnight_that_does_not_exist_is_the_time_of_the_change():
     start, _end = day_range(date(2018, 11, 4), SAO_PAULO)
     assert start == datetime(2018, 11, 4, 3, tzinfo=UTC)
 

@@ -181,6 +181,11 @@ def task_name_of(report: Report) -> str:
     return "generate_device_report" if report.kind in DEVICE_KINDS else "generate_fleet_report"
 
 
+def device_kind_choices() -> list[tuple[str, Any]]:
+    """Return the kinds of reports about one device, with their labels."""
+    return [(kind.value, kind.label) for kind in ReportKind if kind in DEVICE_KINDS]
+
+
 def check_kind(kind: str, device: Device | None, fleet: Fleet | None) -> None:
     """Raise InvalidReport unless the kind is known and has the subject it needs."""
     if kind not in ReportKind.values:

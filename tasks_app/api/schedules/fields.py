@@ -35,7 +35,11 @@ class ScheduleBody(StrictSerializer):
     name = StrictCharField(max_length=100, allow_blank=True, default="")
     task = StrictCharField(max_length=256)
     args = serializers.ListField(child=serializers.JSONField(), max_length=100, default=list)
-    kwargs = serializers.DictField(child=serializers.JSONField(), default=dict)
+    kwargs = serializers.DictField(
+        child=serializers.JSONField(),
+        default=dict,
+        help_text="Times of a range and days may be relative: yesterday, last week, this month so far, last 7 days.",
+    )
     type = serializers.ChoiceField(choices=list(TYPES))
     minutes = StrictIntegerField(
         min_value=1, max_value=MAX_SMALL, allow_null=True, default=None, help_text="For the type minutes."

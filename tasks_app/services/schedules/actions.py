@@ -34,6 +34,7 @@ from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, 
 from tasks_app.engine.storable import class_name, storable_text
 from tasks_app.models import JobAction, ScheduleState
 from tasks_app.queries.task_rights import check_may_start
+from tasks_app.services.arguments import call_problems
 from tasks_app.services.schedules.arguments import InvalidSchedule, parse_args, parse_kwargs
 from tasks_app.services.schedules.calls import (
     ScheduledCall,
@@ -98,7 +99,7 @@ def _run_if_due(schedule_id: int, now: datetime) -> bool:
     due = schedule.next_run
     state = _state_of(schedule)
     try:
-        call = resolve_call(schedule, due)
+        call = resolve_call(schedule, due, state.time_zone)
         following = _following_run(schedule, state, now)
         job_id = _enqueue(schedule, call, job_id_of(schedule.pk, due))
     except (QueueFull, QueueUnavailable):
@@ -115,6 +116,10 @@ def lock_schedule(schedule: Schedule) -> None:
     """Lock the row until the transaction ends. A change of both locks it before its state, as a tick does: the other way
     round the two would wait for each other."""
     Schedule.objects.select_for_update().filter(pk=schedule.pk).values_list("pk").first()
+
+
+def _time_zone_of(schedule: Schedule) -> str:
+    return ScheduleState.objects.filter(schedule=schedule).values_list("time_zone", flat=True).first() or ""
 
 
 def _state_of(schedule: Schedule) -> ScheduleState:
@@ -182,7 +187,7 @@ def run_now(schedule: Schedule, user: Any) -> UUID:
     Raises UnknownTask, InvalidArguments, InvalidSchedule, TaskNotPermitted, QueueFull, QueueUnavailable.
     """
     now = timezone.now()
-    call = permitted_call(schedule, user, now)
+    call = permitted_call(schedule, user, now, _time_zone_of(schedule))
     with transaction.atomic():
         job_id = uuid4()
         JobAction.objects.create(
@@ -205,7 +210,7 @@ def enable(schedule: Schedule, user: Any) -> None:
     now = timezone.now()
     state = _state_of(schedule)
     validate_schedule(schedule, time_zone=state.time_zone)
-    permitted_call(schedule, user, now)
+    permitted_call(schedule, user, now, state.time_zone)
     if schedule.schedule_type != ONCE and (schedule.next_run is None or schedule.next_run <= now):
         schedule.next_run = schedule.next_run or now
         schedule.next_run = _following_run(schedule, state, now)
@@ -222,9 +227,9 @@ def disable(schedule: Schedule, user: Any) -> None:
     _audit(schedule, user, _("Disabled"))
 
 
-def permitted_call(schedule: Schedule, user: Any, now: datetime) -> ScheduledCall:
-    """The call of the schedule, once `user` may make it. Raises TaskNotPermitted, and as `resolve_call`."""
-    call = resolve_call(schedule, now)
+def permitted_call(schedule: Schedule, user: Any, now: datetime, time_zone: str) -> ScheduledCall:
+    """Return the call of a run at `now`, once `user` may make it. Raises TaskNotPermitted, and as `resolve_call`."""
+    call = resolve_call(schedule, now, time_zone)
     check_may_start(user, call.task, call.args, call.kwargs)
     return call
 
@@ -242,7 +247,7 @@ def save_schedule(schedule: Schedule, *, user: Any, time_zone: str = "", now: da
     """
     now = now or timezone.now()
     validate_schedule(schedule, time_zone=time_zone)
-    permitted_call(schedule, user, now)
+    permitted_call(schedule, user, now, time_zone)
     schedule.save()
     if schedule.schedule_type == CRON:
         recurrence = recurrence_of(schedule, now, None, schedule_zone(time_zone))
@@ -269,7 +274,7 @@ def validate_schedule(schedule: Schedule, *, time_zone: str = "") -> None:
             errors[field] = str(error)
     errors.update(_field_errors(schedule))
     if not errors:
-        errors.update(_call_errors(schedule))
+        errors.update(_call_errors(schedule, time_zone))
     if errors:
         raise ValidationError(errors)
 
@@ -287,12 +292,17 @@ def _field_errors(schedule: Schedule) -> dict[str, str]:
     return errors
 
 
-def _call_errors(schedule: Schedule) -> dict[str, str]:
-    """Errors that only the whole row shows: the arguments against the task's signature, the queue it names."""
+def _call_errors(schedule: Schedule, time_zone: str) -> dict[str, str]:
+    """Errors that only the whole row shows: the arguments against the task and the rows they name, and the queue."""
+    field = "kwargs" if schedule.kwargs else "args"
+    now = timezone.now()
     try:
-        call = resolve_call(schedule, timezone.now())
+        call = resolve_call(schedule, now, time_zone)
     except (InvalidArguments, InvalidSchedule, UnknownTask) as error:
-        return {"kwargs" if schedule.kwargs else "args": str(error)}
+        return {field: str(error)}
+    problems = call_problems(call.task, call.args, call.kwargs, at=now, zone=schedule_zone(time_zone))
+    for name, problem in problems.items():
+        return {field: f"{name}: {problem}" if name else problem}
     if schedule.cluster and schedule.cluster != call.task.queue:
         return {"cluster": _("This task runs in the queue %(queue)s.") % {"queue": call.task.queue}}
     return {}

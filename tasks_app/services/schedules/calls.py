@@ -13,6 +13,7 @@ from django_q.models import Schedule
 
 from tasks_app.engine import Task, get_task
 from tasks_app.engine.recurrence import CRON, ONCE, Recurrence, next_run
+from tasks_app.services.arguments import resolve_times
 from tasks_app.services.schedules.arguments import InvalidSchedule, parse_args, parse_kwargs
 
 _INSTANT = timedelta(microseconds=1)
@@ -35,15 +36,17 @@ def schedulable_task(name: str) -> Task[Any, Any]:
     return task
 
 
-def resolve_call(schedule: Schedule, due: datetime) -> ScheduledCall:
-    """Return the checked call of the run due at `due`. Raises UnknownTask, InvalidArguments, InvalidSchedule."""
+def resolve_call(schedule: Schedule, due: datetime, time_zone: str) -> ScheduledCall:
+    """Return the checked call of the run due at `due`. Relative times are those of that moment in the schedule's zone,
+    however late the run starts. Raises UnknownTask, InvalidArguments, InvalidSchedule."""
     if schedule.hook:
         raise InvalidSchedule(_("Hooks are not supported: let the task call what is to follow."))
     task = schedulable_task(schedule.func)
     kwargs = parse_kwargs(schedule.kwargs)
     if schedule.intended_date_kwarg:
         kwargs[schedule.intended_date_kwarg] = due.isoformat()
-    call = ScheduledCall(task, parse_args(schedule.args), kwargs)
+    args, kwargs = resolve_times(task, parse_args(schedule.args), kwargs, at=due, zone=schedule_zone(time_zone))
+    call = ScheduledCall(task, args, kwargs)
     task.arguments.check(call.args, call.kwargs)
     return call
 

@@ -6,7 +6,16 @@ import pytest
 
 from tasks_app.engine import get_task
 from tests.support.rights import give
-from tests.support.task_starts import BY_JOB, BY_SCHEDULE, GENERAL, call_of, product_tasks, scheduled_and_live, ways_of
+from tests.support.task_starts import (
+    BY_JOB,
+    BY_SCHEDULE,
+    GENERAL,
+    call_of,
+    make_named_rows,
+    product_tasks,
+    scheduled_and_live,
+    ways_of,
+)
 
 pytestmark = pytest.mark.django_db
 WAYS = [*BY_JOB, *BY_SCHEDULE]
@@ -16,6 +25,12 @@ WAYS = [*BY_JOB, *BY_SCHEDULE]
 def clerk(make_user):
     """Staff that may see, start and change jobs and schedules, and nothing else."""
     return give(make_user(is_staff=True), *GENERAL)
+
+
+@pytest.fixture(autouse=True)
+def rows(db):
+    """The rows that the calls name."""
+    make_named_rows()
 
 
 def outcome(way: str, user, task) -> str:

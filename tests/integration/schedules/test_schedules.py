@@ -169,10 +169,10 @@ def test_a_row_that_fails_in_an_unforeseen_way_holds_up_no_other(monkeypatch):
     odd, good = make_schedule(args="(1,)"), make_schedule(args="(2,)")
     resolve = schedules.resolve_call
 
-    def fail(schedule, due):
+    def fail(schedule, due, time_zone):
         if schedule.pk == odd.pk:
             raise LookupError("caf\udce9")
-        return resolve(schedule, due)
+        return resolve(schedule, due, time_zone)
 
     monkeypatch.setattr(schedules, "resolve_call", fail)
     assert run_due_schedules(NOW) == 1

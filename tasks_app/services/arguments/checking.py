@@ -1,0 +1,64 @@
+"""The one check of a call that a person saves, schedules or starts: types, bounds, times, and rows that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from tasks_app.engine import InvalidArguments, Task
+from tasks_app.queries.references import missing_rows
+from tasks_app.services.arguments.relative import resolve_times
+from tasks_app.services.arguments.rules import RangeTime, Reference, rule_of
+from tasks_app.utils.iso_times import time_of
+
+# The problem of the call as a whole.
+WHOLE = ""
+
+
+def call_problems(
+    task: Task[Any, Any], args: Sequence[Any], kwargs: dict[str, Any], *, at: datetime, zone: ZoneInfo
+) -> dict[str, str]:
+    """Return a sentence for each argument that would make a run at `at` fail, under WHOLE for the call as a whole."""
+    args, kwargs = resolve_times(task, args, kwargs, at=at, zone=zone)
+    try:
+        task.arguments.check(args, kwargs)
+    except InvalidArguments as error:
+        return named_problem(task, error)
+    named = task.arguments.by_name(args, kwargs)
+    return {**_missing(task, named), **_disorder(task, named, zone)}
+
+
+def named_problem(task: Task[Any, Any], error: Exception) -> dict[str, str]:
+    """Return the reason of a refusal under the argument that it names, under WHOLE where it names none."""
+    name, separator, reason = str(error).partition(": ")
+    return {name: reason} if separator and name in task.parameter_names else {WHOLE: str(error)}
+
+
+def _missing(task: Task[Any, Any], named: dict[str, Any]) -> dict[str, str]:
+    """Return the arguments that name a row which does not exist."""
+    problems = {}
+    for name, value in named.items():
+        rule = rule_of(task, name, Reference)
+        if rule is None or value is None:
+            continue
+        missing = missing_rows(rule.source, value if isinstance(value, list) else [value])
+        if missing:
+            problems[name] = _("There is no such row: %(ids)s.") % {"ids": ", ".join(map(str, missing[:10]))}
+    return problems
+
+
+def _disorder(task: Task[Any, Any], named: dict[str, Any], zone: ZoneInfo) -> dict[str, str]:
+    """Return the end of a range that is not after its start."""
+    ends = {
+        rule.end: name
+        for name, value in named.items()
+        if value is not None and (rule := rule_of(task, name, RangeTime))
+    }
+    if set(ends) != {"start", "end"}:
+        return {}
+    start, end = (time_of(named[ends[which]], zone) for which in ("start", "end"))
+    return {ends["end"]: _("The end must be after the start.")} if end <= start else {}
