@@ -12,6 +12,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client, masters_of
 from tasks_app.ingest.message import KPH_PER
 from tasks_app.redis_url import cluster_address, sentinel_address
+from tasks_app.utils.map_tiles import checked_tile_url
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
 MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds", "lanes"}
@@ -64,6 +65,17 @@ def check_ingest(**_: Any) -> list[CheckMessage]:
         hint = f"Take {MIN_TOKEN_CHARACTERS} or more random characters."
         found.append(Warning("TRACCAR_FORWARD_TOKEN can be guessed.", hint=hint, id="tasks_app.W005"))
     return found
+
+
+@register("tasks")
+def check_map_tiles(**_: Any) -> list[CheckMessage]:
+    """E009: an address of a tile server that cannot be one."""
+    try:
+        checked_tile_url(settings.MAP_TILE_URL)
+    except ValueError as error:
+        hint = "For example https://tile.openstreetmap.org/{z}/{x}/{y}.png (docs/map.md)."
+        return [Error(f"MAP_TILE_URL: {error}", hint=hint, id="tasks_app.E009")]
+    return []
 
 
 @register(Tags.security, deploy=True)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from notifications_app.models import NotificationPreference
 from notifications_app.queries.audience import time_zone_or_default
+from tasks_app.utils.map_tiles import tile_origin
 
-# The admin theme uses Alpine.js, which evaluates expressions: hence 'unsafe-eval'. Nothing is loaded from another host.
+# The admin theme uses Alpine.js, which evaluates expressions: hence 'unsafe-eval'. Nothing is loaded from another host,
+# but the pictures of a map's tile server, if the settings name one.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
+        "img-src 'self' data:{tiles}",
         "font-src 'self' data:",
         "object-src 'none'",
         "base-uri 'self'",
@@ -34,7 +37,9 @@ def content_security_policy(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        origin = tile_origin(settings.MAP_TILE_URL)
+        policy = CONTENT_SECURITY_POLICY.format(tiles=f" {origin}" if origin else "")
+        response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
     return middleware

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "import_export",
     "axes",
+    "js_lib_leaflet",
     # Before django_q: our qcluster, qinfo and qmonitor replace its commands of the same name.
     "tasks_app",
     "notifications_app",
@@ -321,6 +322,13 @@ EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="tracker@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Maps -------------------------------------------------------------------------------------------------------------
+
+# The address of a tile server, as https://tile.example.org/{z}/{x}/{y}.png; none draws maps without it (docs/map.md).
+MAP_TILE_URL = env.str("MAP_TILE_URL", default="")
+MAP_TILE_ATTRIBUTION = env.str("MAP_TILE_ATTRIBUTION", default="")
+MAP_TILE_MAX_ZOOM = env.int("MAP_TILE_MAX_ZOOM", default=19)
 
 # --- Webhooks, chat, SMS, push ----------------------------------------------------------------------------------------
 
