@@ -1,4 +1,7 @@
-"""ASGI entry point: `uvicorn trackerproject.asgi:application`. HTTP is Django's, WebSockets are Channels'."""
+"""ASGI entry point: `uvicorn trackerproject.asgi:application`. HTTP is Django's, WebSockets are Channels'.
+
+Ordinary messages of devices are taken in before Django (`gathered_intake`).
+"""
 
 import os
 
@@ -12,14 +15,15 @@ from trackerproject.web import settle
 
 disable_uvicorn_proxy_headers()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
-http = http_application()
+django_application = http_application()
 
 # Models can be imported only now.
 from notifications_app.websockets.consumer import NotificationConsumer  # noqa: E402
 from tasks_app.websockets.routing import websocket_application  # noqa: E402
+from trackerproject.gathered_intake import GatheredIntake  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])
-by_protocol = ProtocolTypeRouter({"http": http, "websocket": websockets})
+by_protocol = ProtocolTypeRouter({"http": GatheredIntake(django_application), "websocket": websockets})
 trusted, names_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
 application = ProxyAware(by_protocol, trusted, names_scheme)
 settle()

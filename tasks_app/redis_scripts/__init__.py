@@ -8,9 +8,12 @@ from pathlib import Path
 from redis import Redis
 from redis.commands.core import Script
 
-from tasks_app.engine.scripts import read_sources
+from tasks_app.engine.scripts import add_scripts, read_sources, run_script, run_scripts
+
+__all__ = ["SOURCES", "run_script", "run_scripts", "script"]
 
 SOURCES = read_sources(Path(__file__).parent)
+add_scripts(SOURCES)
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from tasks_app.api.intake.batches import ProcessBatchView, ProcessPositionView
 from tasks_app.api.intake.imports import ImportPositionsView, ImportView
+from tasks_app.api.intake.together import take_in_together
 from tasks_app.api.intake.urls import ingest_urls
 
 __all__ = [
@@ -10,4 +11,5 @@ __all__ = [
     "ProcessBatchView",
     "ProcessPositionView",
     "ingest_urls",
+    "take_in_together",
 ]

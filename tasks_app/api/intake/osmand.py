@@ -17,6 +17,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 
 from tasks_app.api.intake.base import DEVICE_AUTH, IngestView
+from tasks_app.api.intake.ordinary import Ordinary
 from tasks_app.api.intake.senders import (
     IDENTITY_CODES,
     KEY_PARAMETERS,
@@ -28,6 +29,7 @@ from tasks_app.api.intake.senders import (
 from tasks_app.api.parsers import JSON_MEDIA_TYPE, media_type_of, read_body
 from tasks_app.api.schema import describe
 from tasks_app.ingest.errors import BodyError
+from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.osmand import Parameters, form_parameters, parse_json, parse_parameters
 from tasks_app.models import Device, FixSource
@@ -129,6 +131,14 @@ def _receive(request: Request, path_key: str) -> HttpResponse:
     device = known_or_registered(request, device, message, unknown)
     take_in(message, device=device, source=FixSource.OSMAND, body=raw.text, received_at=received_at)
     return HttpResponse()
+
+
+def ordinary_osmand(request: Request, device: Device, now: datetime) -> Ordinary | None:
+    """Read an ordinary message of this device; None for any other. Raises what the view would answer."""
+    message = _read(request).parse(now)
+    if message.device_id != device.unique_id or not isinstance(message.content, Fix):
+        return None
+    return Ordinary([message.content], HttpResponse())
 
 
 def _read(request: Request) -> _Raw:

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from tasks_app.api.ingest_limits import count_device
 from tasks_app.api.intake.base import DEVICE_AUTH, IngestView
+from tasks_app.api.intake.ordinary import Ordinary
 from tasks_app.api.intake.senders import bad_body, key_holder, known_or_registered, refused, sender_named
 from tasks_app.api.parsers import read_body
 from tasks_app.api.schema import describe
@@ -81,6 +82,16 @@ class OwnTracksAliasView(OwnTracksView):
     """The same at the address with a slash behind."""
 
     schema = None
+
+
+def ordinary_owntracks(request: Request, device: Device, now: datetime) -> Ordinary | None:
+    """Read an ordinary message of this device; None for any other. Raises what the view would answer."""
+    raw = decode_messages(read_body(request._request, MAX_BODY_BYTES))
+    if not raw or device.unique_id not in _names(request, raw[0]).identifiers():
+        return None
+    messages = [parse_message(one, device_id=device.unique_id, now=now) for one in raw]
+    fixes = [one.content for one in messages if isinstance(one.content, Fix)]
+    return Ordinary(fixes, JsonResponse([], safe=False)) if len(fixes) == len(raw) else None
 
 
 def _keep_unreadable(holder: Device | None, body: bytes, error: BodyError, received_at: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import PolymorphicProxySerializer
@@ -19,8 +20,9 @@ from tasks_app.api.errors import TooLarge
 from tasks_app.api.ingest_limits import count_device
 from tasks_app.api.intake.base import DEVICE_AUTH, IngestView
 from tasks_app.api.intake.batches import BatchBody, PositionSerializer, RejectedSerializer, unknown_field
+from tasks_app.api.intake.ordinary import Ordinary
 from tasks_app.api.intake.senders import bad_body, key_holder, known_or_registered, sender_named
-from tasks_app.api.parsers import raw_json_body
+from tasks_app.api.parsers import JSON_MEDIA_TYPE, raw_json_body
 from tasks_app.api.schema import describe
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
@@ -72,9 +74,23 @@ class IngestPositionsView(IngestView):
         _keep(items, rejected, device, received_at)
         accepted = len(parsed.fixes) + len(parsed.unlocated)
         code = status.HTTP_202_ACCEPTED if accepted else status.HTTP_200_OK
-        shown = msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])
-        counts = {"accepted": accepted, "unknown_quantities": unknown, "rejected_count": len(rejected)}
-        return Response({**counts, "rejected": shown}, status=code)
+        return Response(_outcome(accepted, unknown, rejected), status=code)
+
+
+def ordinary_positions(request: Request, device: Device, now: datetime) -> Ordinary | None:
+    """Read an ordinary message of this device; None for any other. Raises what the view would answer."""
+    items = _items(raw_json_body(request, settings.MAX_BATCH_BYTES))
+    parsed = parse_batch([_of_device(item, device) for item in items], now=now)
+    if len(parsed.fixes) < len(items):
+        return None
+    body = msgspec.json.encode(_outcome(len(items), {}, []))
+    return Ordinary(parsed.fixes, HttpResponse(body, JSON_MEDIA_TYPE, status.HTTP_202_ACCEPTED))
+
+
+def _outcome(accepted: int, unknown: dict[str, int], rejected: list[RejectedFix]) -> dict[str, Any]:
+    shown = msgspec.to_builtins(rejected[:MAX_REJECTED_SHOWN])
+    counts = {"accepted": accepted, "unknown_quantities": unknown, "rejected_count": len(rejected)}
+    return {**counts, "rejected": shown}
 
 
 def _items(body: bytes) -> list[object]:

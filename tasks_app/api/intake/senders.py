@@ -32,9 +32,11 @@ def sent_key(request: Request, path_key: str = "") -> str:
     if scheme.lower() == "basic":
         bearer = _password(credentials)
     header = request.headers.get("X-Device-Key", "").strip()
+    if bearer or header:
+        return bearer or header
     queried = next((found for name in KEY_PARAMETERS if (found := request.query_params.get(name))), "")
     # An app that wants its server's address to end in a slash puts one behind the query too.
-    return bearer or header or (path_key or queried).strip().rstrip("/")
+    return (path_key or queried).strip().rstrip("/")
 
 
 def _password(credentials: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,24 @@ def read_sources(folder: Path, *shared: Path) -> dict[str, str]:
     return sources
 
 
+def _hash(source: str) -> str:
+    return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
 # All read at once: code and scripts of one process are of one version, even when a new one is installed under it.
 _FOLDER = Path(__file__).parent
 SOURCES = read_sources(_FOLDER)
 SOURCES |= {f"lane_{name}": source for name, source in read_sources(_FOLDER / "lanes", _FOLDER / "common.lua").items()}
-_HASHES = {name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest() for name, source in SOURCES.items()}
+_HASHES = {name: _hash(source) for name, source in SOURCES.items()}
 
 # Name of a script, keys, arguments.
 Call = tuple[str, Sequence[str | bytes], list[Any]]
+
+
+def add_scripts(sources: Mapping[str, str]) -> None:
+    """Make further scripts known by their names."""
+    SOURCES.update(sources)
+    _HASHES.update({name: _hash(source) for name, source in sources.items()})
 
 
 def run_script(client: Any, name: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:

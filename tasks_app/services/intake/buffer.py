@@ -14,9 +14,11 @@ from itertools import count
 from typing import Any, cast
 
 import msgspec
+from redis import RedisError
 
 from tasks_app.engine import QueueFull, current_job, get_task
 from tasks_app.engine.connection import client
+from tasks_app.engine.scripts import Call
 from tasks_app.exceptions import BufferFull
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
@@ -29,7 +31,7 @@ from tasks_app.queries.position_buffer import (
     sizes_by_lane,
 )
 from tasks_app.queries.position_lanes import lane_of, places_by_lane
-from tasks_app.redis_scripts import script
+from tasks_app.redis_scripts import run_scripts
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
 from tasks_app.services.positions import StoreResult, record_unlocated_alarms, store_fixes
 
@@ -40,6 +42,8 @@ DRAIN_AFTER_SECONDS = 1.0
 # The scheduled drain comes sooner; this only lets a note whose writer died before it enqueued anything lapse.
 DRAIN_NOTE_MS = 60_000
 _DRAIN_TASK = "drain_position_inbox"
+# Answers of add_to_buffer.lua.
+_FULL, _ADDED_WITHOUT_NOTE = -1, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +72,25 @@ def add_to_buffer(fixes: Sequence[Fix], unlocated: Sequence[UnlocatedAlarm] = ()
 
 
 def _add(entries: Sequence[_Entry]) -> None:
+    """Add the entries of each lane all or none, in one round trip for all lanes."""
+    devices: dict[int, str] = {}
+    calls: list[Call] = []
     for places in places_by_lane(entry.device_id for entry in entries):
         device_id = entries[places[-1]].device_id
-        _add_to_lane(lane_of(device_id), device_id, [msgspec.json.encode(entries[place]) for place in places])
-
-
-def _add_to_lane(lane: int, device_id: str, entries: list[bytes]) -> None:
-    added = script(client(), "add_to_buffer")(
-        [buffer_key(lane), drain_key(lane)], [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *entries]
-    )
-    if added < 0:
-        raise BufferFull(f"The position buffer of lane {lane} holds {MAX_BUFFERED_FIXES} fixes.")
-    if added:
-        _ask_for_drain(lane, device_id)
+        lane = lane_of(device_id)
+        devices[lane] = device_id
+        encoded = [msgspec.json.encode(entries[place]) for place in places]
+        arguments = [MAX_BUFFERED_FIXES, DRAIN_NOTE_MS, *encoded]
+        calls.append(("add_to_buffer", (buffer_key(lane), drain_key(lane)), arguments))
+    outcomes = dict(zip(devices, run_scripts(client(), calls, raise_errors=False), strict=True))
+    for lane, outcome in outcomes.items():
+        if outcome == _ADDED_WITHOUT_NOTE:
+            _ask_for_drain(lane, devices[lane])
+    for lane, outcome in outcomes.items():
+        if isinstance(outcome, RedisError):
+            raise outcome
+        if outcome == _FULL:
+            raise BufferFull(f"The position buffer of lane {lane} holds {MAX_BUFFERED_FIXES} fixes.")
 
 
 def _ask_for_drain(lane: int, device_id: str) -> None:
