@@ -33,7 +33,7 @@ from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
 from tasks_app.models import Position  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
 
-SINGLES_PER_SECOND = 50
+SINGLES_PER_SECOND = 500
 WARM_UP_BATCHES = 5
 PATIENCE_SECONDS = 300.0
 
