@@ -25,7 +25,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
 from tasks_app.api.intake import take_in_together
-from trackerproject.middleware import CONTENT_SECURITY_POLICY
+from trackerproject.middleware import content_security_policy
 
 logger = logging.getLogger(__name__)
 
@@ -122,12 +122,12 @@ def _take_in(sent: Sequence[_Sent]) -> list[HttpResponse | None]:
 
 def _with_headers(request: HttpRequest, answer: HttpResponse | None) -> HttpResponse | None:
     """Set the headers that middleware gives every answer, but those of its language: it has none."""
-    if answer is not None:
-        answer.headers["Content-Length"] = str(len(answer.content))
-        answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        _security.process_response(request, answer)
-        _frames.process_response(request, answer)
-    return answer
+    if answer is None:
+        return None
+    answer.headers["Content-Length"] = str(len(answer.content))
+    _security.process_response(request, answer)
+    _frames.process_response(request, answer)
+    return content_security_policy(lambda _request: answer)(request)
 
 
 def _is_small(scope: dict[str, Any]) -> bool:
