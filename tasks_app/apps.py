@@ -19,6 +19,14 @@ class TasksAppConfig(AppConfig):
         from tasks_app.engine.django_tasks import import_task_modules
         from tasks_app.web import login  # noqa: F401 - importing registers them
 
+        _register_pages()
         use_json_packages()
         engine.autodiscover()
         import_task_modules()
+
+
+def _register_pages() -> None:
+    """Add the pages of this app to the navigation at /."""
+    from tasks_app.pages.navigation import Entry, register_page
+
+    register_page(Entry(_("Overview"), "pages:home", 10))

@@ -1,4 +1,4 @@
-"""Middleware: the content security policy, and the user's language and time zone in the admin."""
+"""Middleware: the content security policy, and the user's language and time zone on pages."""
 
 from __future__ import annotations
 
@@ -6,40 +6,45 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone, translation
 
 from notifications_app.models import NotificationPreference
 from notifications_app.queries.audience import time_zone_or_default
+from tasks_app.api.errors import wants_json
 from tasks_app.utils.map_tiles import tile_origin
 
-# The admin theme uses Alpine.js, which evaluates expressions: hence 'unsafe-eval'. Nothing is loaded from another host,
-# but the pictures of a map's tile server, if the settings name one.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:{tiles}",
-        "font-src 'self' data:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
+# No script or style stands in a page. Nothing is loaded from another host, but the pictures of a map's tile server, if the
+# settings name one.
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data: {tiles}",
+    "font-src": "'self' data:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+# The admin theme uses Alpine.js, which evaluates expressions: hence 'unsafe-eval'.
+ADMIN_POLICY = CONTENT_SECURITY_POLICY | {
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+}
+STRICT_NAMESPACE = "pages"
 
 
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Django middleware that adds the policy to every response that has none."""
+    """Django middleware that adds the policy to every response that has none: the strict one on the pages at /."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        origin = tile_origin(settings.MAP_TILE_URL)
-        policy = CONTENT_SECURITY_POLICY.format(tiles=f" {origin}" if origin else "")
-        response.headers.setdefault("Content-Security-Policy", policy)
+        match = request.resolver_match
+        policy = CONTENT_SECURITY_POLICY if match and STRICT_NAMESPACE in match.namespaces else ADMIN_POLICY
+        text = "; ".join(f"{name} {sources}" for name, sources in policy.items())
+        response.headers.setdefault("Content-Security-Policy", text.format(tiles=tile_origin(settings.MAP_TILE_URL)))
         return response
 
     return middleware
@@ -48,7 +53,7 @@ def content_security_policy(
 def user_preferences(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Django middleware that shows the admin in the language and time zone that its user chose, if they chose any."""
+    """Django middleware that shows pages in the language and time zone that their reader chose, if they chose any."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         preference = _preference_of(request)
@@ -63,6 +68,6 @@ def user_preferences(
 
 
 def _preference_of(request: HttpRequest) -> NotificationPreference | None:
-    if not request.path.startswith(reverse("admin:index")) or not request.user.is_authenticated:
+    if wants_json(request) or not request.user.is_authenticated:
         return None
     return NotificationPreference.objects.filter(user_id=request.user.pk).only("language", "time_zone").first()

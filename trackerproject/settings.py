@@ -279,8 +279,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_URL = "pages:login"
+LOGIN_REDIRECT_URL = "pages:home"
 CSRF_FAILURE_VIEW = "tasks_app.api.errors.csrf_failure"
 INSECURE_HTTP = DEBUG or env.bool("INSECURE_HTTP", default=False)
 SECURE_SSL_REDIRECT = not INSECURE_HTTP

@@ -17,6 +17,8 @@ from tasks_app.api.intake import ingest_urls
 from tasks_app.api.unknown import unknown_address
 from tasks_app.api.urls import api_urls as task_urls
 from tasks_app.api.urls import probe_urls
+from tasks_app.pages import page_urls as task_pages
+from tasks_app.pages.account import SignInView, sign_out
 
 schema_urls = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -24,6 +26,9 @@ schema_urls = [
 ]
 
 urlpatterns = [
+    path("", include(([*task_pages], "pages"))),
+    path("admin/login/", SignInView.as_view(home="admin:index")),
+    path("admin/logout/", sign_out),
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
     path("admin/password_change/", admin.site.admin_view(own_password)),
     path("admin/preferences/", admin.site.admin_view(own_settings), name="own_settings"),

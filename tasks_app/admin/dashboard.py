@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -12,10 +11,11 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from tasks_app.admin.cleanup import days_text, urgency
-from tasks_app.admin.common import format_bytes
+from tasks_app.admin.common import STATUS_BADGES, format_bytes
 from tasks_app.admin.jobs import job_rows, queue_context
 from tasks_app.engine import JobState, QueueUnavailable
-from tasks_app.models import Device, DeviceStatus
+from tasks_app.models import Device
+from tasks_app.queries.devices import count_by_status
 from tasks_app.queries.jobs import JobFilters, job_counts, list_jobs
 from tasks_app.queries.storage import storage_forecast
 
@@ -37,13 +37,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def device_cards() -> list[dict[str, Any]]:
     """How many devices are online, offline and yet unheard of."""
-    counts = dict(Device.objects.values_list("state__status").annotate(total=Count("id")).order_by())
-    counts[DeviceStatus.UNKNOWN] = counts.pop(None, 0) + counts.get(DeviceStatus.UNKNOWN, 0)
     url = reverse("admin:tasks_app_device_changelist")
-    kinds = ((DeviceStatus.ONLINE, "success"), (DeviceStatus.OFFLINE, "danger"), (DeviceStatus.UNKNOWN, ""))
     return [
-        {"label": status.label, "count": counts.get(status, 0), "kind": kind, "url": f"{url}?status={status}"}
-        for status, kind in kinds
+        {"label": status.label, "count": count, "kind": STATUS_BADGES[status], "url": f"{url}?status={status}"}
+        for status, count in count_by_status(Device.objects.all()).items()
     ]
 
 

@@ -101,6 +101,17 @@ def has_right(user: AnyUser, fleet: Fleet | None, right: Right) -> bool:
     return user.is_authenticated and fleet.memberships.filter(user=user, role__in=right.roles).exists()
 
 
+def rights_somewhere(user: AnyUser, rights: Collection[Right]) -> set[Right]:
+    """The rights among these that `user` has in at least one fleet, or for things of their own; at most one query."""
+    if not user.is_authenticated or not user.is_active:
+        return set()
+    held = {right for right in rights if right.is_own or has_everywhere(user, right)}
+    if len(held) < len(set(rights)):
+        roles = set(FleetMembership.objects.filter(user=user).values_list("role", flat=True))
+        held |= {right for right in rights if roles & set(right.roles)}
+    return held
+
+
 def everywhere_among(users: Collection[AnyUser], right: Right) -> frozenset[Any]:
     """The primary keys of those users that have the right in every fleet. At most two queries, however many there are."""
     staff = [user for user in users if user.is_authenticated and user.is_active and user.is_staff]

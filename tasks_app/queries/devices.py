@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Count, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from tasks_app.geo.distance import geodesic_meters
 from tasks_app.geo.geofence import boxes_around
-from tasks_app.models import Device, DeviceState
+from tasks_app.models import Device, DeviceState, DeviceStatus
 from tasks_app.queries.access import SEND_POSITIONS, AnyUser, visible_devices
 from tasks_app.utils.cache import get_newest, set_newest
 
@@ -83,6 +83,15 @@ def state_version(device_id: int) -> int:
 def committed_version(device_id: int) -> int:
     """The version of what the database has of a device; that of the cache may be of a write still to be committed."""
     return DeviceState.objects.filter(device_id=device_id).values_list("version", flat=True).first() or 0
+
+
+def count_by_status(devices: QuerySet[Device]) -> dict[DeviceStatus, int]:
+    """The number of these devices in each status; those never heard of are unknown."""
+    counts: dict[Any, int] = dict(devices.order_by().values_list("state__status").annotate(total=Count("id")))
+    counts[DeviceStatus.UNKNOWN] = counts.pop(None, 0) + counts.get(DeviceStatus.UNKNOWN, 0)
+    return {
+        status: counts.get(status, 0) for status in (DeviceStatus.ONLINE, DeviceStatus.OFFLINE, DeviceStatus.UNKNOWN)
+    }
 
 
 def operated_devices(user: AnyUser, unique_ids: Iterable[str]) -> dict[str, bool]:

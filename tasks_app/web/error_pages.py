@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 
@@ -22,8 +23,8 @@ def form_refused(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, template: str, title: str, status: int) -> HttpResponse:
-    """The page with the side bar for staff, and with the way to the log-in for all others."""
-    is_staff = admin.site.has_permission(request)
-    layout = "admin/base_site.html" if is_staff else "unfold/layouts/unauthenticated.html"
-    context = {**admin.site.each_context(request), "title": title, "layout": layout, "is_staff": is_staff}
-    return render(request, template, context, status=status)
+    """Return the page with the side bar for staff within the admin, and with the navigation of the fleet's pages elsewhere."""
+    in_admin = request.path.startswith(reverse("admin:index")) and admin.site.has_permission(request)
+    layout = "admin/base_site.html" if in_admin else "tasks_app/pages/base.html"
+    context = {**(admin.site.each_context(request) if in_admin else {}), "in_admin": in_admin}
+    return render(request, template, {**context, "title": title, "layout": layout}, status=status)

@@ -9,6 +9,9 @@ from django.http import HttpRequest
 
 from tasks_app.web.login import refusal_of
 
+# The length of the column, which axes does not look at.
+MAX_USERNAME_LENGTH = 255
+
 
 class LoginRecords(AxesDatabaseHandler):
     """As axes keeps them, without attempts that were refused before their password was looked at.
@@ -20,4 +23,5 @@ class LoginRecords(AxesDatabaseHandler):
         self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
     ) -> None:
         if request is None or refusal_of(request) is None:
-            super().user_login_failed(sender, credentials, request, **kwargs)
+            username = str(credentials.get("username", ""))[:MAX_USERNAME_LENGTH]
+            super().user_login_failed(sender, {**credentials, "username": username}, request, **kwargs)

@@ -7,24 +7,24 @@ from django.test import Client
 from django.urls import reverse
 
 pytestmark = pytest.mark.django_db
-UNKNOWN = ["/admin/no/such/page/", "/nowhere"]
+UNKNOWN = [("/admin/no/such/page/", "admin:tasks_app_device_changelist"), ("/nowhere", "pages:home")]
 
 
 @pytest.mark.parametrize("debug", [False, True])
-@pytest.mark.parametrize("address", UNKNOWN)
-def test_an_unknown_address_keeps_the_side_bar_of_staff(page, settings, debug, address):
+@pytest.mark.parametrize(("address", "way_on"), UNKNOWN)
+def test_an_unknown_address_keeps_the_navigation_around_it(page, settings, debug, address, way_on):
     settings.DEBUG = debug
     answer = page.get(address)
     text = answer.content.decode()
     assert answer.status_code == 404
     assert "There is nothing at this address" in text
     assert address in text
-    assert f'href="{reverse("admin:tasks_app_device_changelist")}"' in text
+    assert f'href="{reverse(way_on)}"' in text
 
 
 def test_an_unknown_address_leads_visitors_to_the_log_in(client, db):
     text = client.get("/nowhere").content.decode()
-    assert f'href="{reverse("admin:login")}"' in text
+    assert f'href="{reverse("pages:login")}"' in text
     assert "nav-sidebar" not in text
 
 
@@ -43,7 +43,7 @@ def test_a_page_without_the_permission_names_the_account_and_the_way_on(make_use
     assert answer.status_code == 403
     assert "You are logged in as clerk" in text
     assert f'href="{reverse("admin:index")}"' in text
-    assert f'action="{reverse("admin:logout")}"' in text
+    assert f'action="{reverse("pages:logout")}"' in text
 
 
 def test_it_says_so_in_the_language_of_the_reader(page):

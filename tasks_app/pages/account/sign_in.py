@@ -1,0 +1,46 @@
+"""Sign-in and sign-out, at /login/ and /logout/ and at the admin's addresses.
+
+Limits, lock-out and records of log-ins belong to the authentication backends and to `tasks_app.web.login`, so that they
+hold for this page as for the API.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+
+class SignInView(LoginView):
+    """Signs a person in, and leads on to a page that this person may open.
+
+    `home` is the name of the page after a sign-in that began at no other one.
+    """
+
+    template_name = "tasks_app/pages/sign_in.html"
+    redirect_authenticated_user = True
+    extra_context = {"title": _("Log in")}
+    home = "pages:home"
+
+    def get_default_redirect_url(self) -> str:
+        return reverse(self.home if self.request.user.is_staff else "pages:home")
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Return the page that was asked for; nothing if it is another site, a sign-in page, or one for staff only."""
+        url: str = super().get_redirect_url(request)
+        if url.startswith((reverse("pages:login"), reverse("admin:login"), reverse("pages:logout"))):
+            return ""
+        is_for_staff = url.startswith(reverse("admin:index"))
+        return "" if is_for_staff and self.request.user.is_authenticated and not self.request.user.is_staff else url
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        context["form"].label_suffix = ""
+        return context
+
+
+sign_in = SignInView.as_view()
+sign_out = LogoutView.as_view(next_page="pages:login")

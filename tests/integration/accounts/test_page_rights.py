@@ -1,0 +1,74 @@
+"""Every page at / as each kind of person gets it. A page that is not in this list fails the first test."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from tasks_app.models import Fleet, FleetRole
+from tests.support.route_cases import make_world, member
+
+pytestmark = pytest.mark.django_db
+ROLES = ("visitor", "stranger", "viewer", "operator", "manager", "staff")
+# "sign in" is a redirect to the sign-in page with the way back. A stranger is a member of another fleet only.
+OPEN = dict.fromkeys(ROLES, 200)
+EVERYONE = {**OPEN, "visitor": "sign in"}
+MEMBERS = {**EVERYONE, "stranger": 404}
+OPERATORS = {**MEMBERS, "viewer": 403}
+MANAGERS = {**OPERATORS, "operator": 403}
+FORMS_ONLY = dict.fromkeys(ROLES, 405)
+FORMS_OF_MEMBERS = {**FORMS_ONLY, "visitor": "sign in"}
+
+# By name and method GET; arguments are taken from the rows of `make_world`.
+PAGES: dict[str, dict[str, object]] = {
+    "home": EVERYONE,
+    "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
+    "logout": FORMS_ONLY,
+}
+
+
+def page_patterns() -> dict[str, URLPattern]:
+    """Every address of the namespace "pages", by name."""
+    (included,) = [found for found in get_resolver().url_patterns if getattr(found, "namespace", None) == "pages"]
+    return {pattern.name: pattern for pattern in included.url_patterns}
+
+
+def test_every_page_is_in_the_list():
+    assert set(page_patterns()) == set(PAGES)
+
+
+@pytest.fixture
+def world(fleet, make_user):
+    return make_world(fleet, member(make_user, fleet, FleetRole.MANAGER))
+
+
+@pytest.fixture
+def people(fleet, make_user, staff):
+    elsewhere = Fleet.objects.create(name="Elsewhere")
+    return {
+        "visitor": None,
+        "stranger": member(make_user, elsewhere, FleetRole.MANAGER),
+        "staff": staff,
+        **{role.value: member(make_user, fleet, role) for role in FleetRole},
+    }
+
+
+def address_of(name: str, world) -> str:
+    converters = page_patterns()[name].pattern.converters
+    return reverse(f"pages:{name}", kwargs={argument: world[argument] for argument in converters})
+
+
+def answer_to(user, address: str) -> object:
+    client = Client()
+    if user is not None:
+        client.force_login(user)
+    answer = client.get(address)
+    is_sent_to_sign_in = answer.status_code == 302 and answer.headers["Location"].startswith(reverse("pages:login"))
+    return "sign in" if is_sent_to_sign_in else answer.status_code
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_each_person_gets_the_pages_of_their_role(name, world, people):
+    address = address_of(name, world)
+    assert {role: answer_to(people[role], address) for role in ROLES} == PAGES[name]
