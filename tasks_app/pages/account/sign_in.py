@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -28,9 +27,9 @@ class SignInView(LoginView):
     def get_default_redirect_url(self) -> str:
         return reverse(self.home if self.request.user.is_staff else "pages:home")
 
-    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+    def get_redirect_url(self) -> str:  # type: ignore[override]
         """Return the page that was asked for; nothing if it is another site, a sign-in page, or one for staff only."""
-        url: str = super().get_redirect_url(request)
+        url: str = super().get_redirect_url()
         if url.startswith((reverse("pages:login"), reverse("admin:login"), reverse("pages:logout"))):
             return ""
         is_for_staff = url.startswith(reverse("admin:index"))
