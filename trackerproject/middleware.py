@@ -43,8 +43,9 @@ def content_security_policy(
         response = get_response(request)
         match = request.resolver_match
         policy = CONTENT_SECURITY_POLICY if match and STRICT_NAMESPACE in match.namespaces else ADMIN_POLICY
-        text = "; ".join(f"{name} {sources}" for name, sources in policy.items())
-        response.headers.setdefault("Content-Security-Policy", text.format(tiles=tile_origin(settings.MAP_TILE_URL)))
+        tiles = tile_origin(settings.MAP_TILE_URL)
+        parts = (f"{name} {sources}".format(tiles=tiles).rstrip() for name, sources in policy.items())
+        response.headers.setdefault("Content-Security-Policy", "; ".join(parts))
         return response
 
     return middleware
