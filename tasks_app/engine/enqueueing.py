@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -26,7 +26,7 @@ from tasks_app.engine.groups.redis_groups import Groups, RedisGroups
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.payload import Envelope, Payload
-from tasks_app.engine.scripts import Call, run_script, run_scripts
+from tasks_app.engine.scripts import Call, run_scripts
 from tasks_app.engine.streams import BELL_ENTRIES, ring_call
 
 # A unique key lapses after this time, should its job be lost without a trace.
@@ -116,6 +116,7 @@ class RedisBackend:
             for (job_id, call), member in zip(calls, members, strict=True)
         ]
         made = [job_id for job_id, _ in calls]
+        parts: list[_Part] = []
         for lane, places in _places(options, len(calls), lanes).items():
             keys, script = _script_of(queue, lane, task_name, now_ms, options)
             uniques = options.unique_keys
@@ -123,12 +124,21 @@ class RedisBackend:
                 (*messages[place], keys.unique(uniques[place]) if uniques and uniques[place] else "")
                 for place in places
             ]
-            written = 0
-            for chunk in batched(sealed):
-                for place, holder in _write(keys, script, chunk):
-                    made[places[written + place]] = holder
-                written += len(chunk)
+            parts += _parts(keys, script, sealed, places)
+        for trip in _trips(parts):
+            for part, others in zip(trip, _write(queue, trip), strict=True):
+                for place, holder in others:
+                    made[part.places[place]] = holder
         return made
+
+
+class _Part(NamedTuple):
+    """Jobs that one call of a script makes, whole or not at all, and their places among all."""
+
+    keys: QueueKeys
+    call: Call
+    places: Sequence[int]
+    size: int
 
 
 def _places(options: JobOptions, count: int, lanes: int) -> dict[int | None, Sequence[int]]:
@@ -164,19 +174,32 @@ def _keys(prefix: str, queue: str, lane: int | None) -> tuple[QueueKeys, tuple[s
     return keys, tuple(keys.lane_keys) if lane is not None else (*keys.streams, keys.delayed)
 
 
-def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple[int, UUID]]:
-    """Make the jobs; return the place and the holder's id of each whose unique key is taken."""
-    name, script_keys, common = script
-    arguments = list(common)
-    for one in chunk:
-        arguments += one
+def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:
+    """Make the jobs in one round trip; return of each part the place and the holder's id of those whose unique key is taken."""
     try:
-        others = _run(keys, (name, script_keys, arguments))
-        if others and others[0][1] == b"lanes":
-            open_new_lanes(keys.queue, client())
-            others = _run(keys, (name, script_keys, arguments))
+        answers = _run(parts)
+        refused = [number for number, others in enumerate(answers) if others and others[0][1] == b"lanes"]
+        if refused:
+            open_new_lanes(queue, client())
+            for number, others in zip(refused, _run([parts[number] for number in refused]), strict=True):
+                answers[number] = others
     except redis.RedisError as error:
         raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
+    return [_holders(part.keys, others) for part, others in zip(parts, answers, strict=True)]
+
+
+def _run(parts: Sequence[_Part]) -> list[Any]:
+    """Run the scripts. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
+    bells = [ring_call(part.keys) for part in parts if part.keys.lane is not None]
+    answers = run_scripts(client(), [*(part.call for part in parts), *bells], raise_errors=False)[: len(parts)]
+    for answer in answers:
+        if isinstance(answer, redis.RedisError):
+            raise answer
+    # The jobs are accepted. Without the bell the workers look within a second.
+    return answers
+
+
+def _holders(keys: QueueKeys, others: Sequence[Any]) -> list[tuple[int, UUID]]:
     for _, outcome, depth in others:
         if outcome == b"lanes":
             raise QueueLanesChanged(f"The number of lanes of queue {keys.queue!r} is being changed: try again soon.")
@@ -186,17 +209,6 @@ def _write(keys: QueueKeys, script: Call, chunk: Sequence[Sealed]) -> list[tuple
     return [(place, UUID(holder.decode())) for place, _, holder in others]
 
 
-def _run(keys: QueueKeys, call: Call) -> Any:
-    """Run the script. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
-    if keys.lane is None:
-        return run_script(client(), *call)
-    answer, _ = run_scripts(client(), [call, ring_call(keys)], raise_errors=False)
-    if isinstance(answer, redis.RedisError):
-        raise answer
-    # The job is accepted. Without the bell the workers look within a second.
-    return answer
-
-
 def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, member_index: int | None) -> bytes:
     message = envelope.seal(job_id, call_json, member_index)
     if len(message) > limit:
@@ -204,15 +216,27 @@ def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, me
     return message
 
 
-def batched(sealed: list[Sealed]) -> Iterator[list[Sealed]]:
-    """Split so that no script call carries more than CHUNK_JOBS jobs or about CHUNK_BYTES: Redis runs one at a time."""
-    chunk: list[Sealed] = []
-    size = 0
-    for entry in sealed:
-        if chunk and (len(chunk) >= CHUNK_JOBS or size + len(entry[1]) > CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(entry)
-        size += len(entry[1])
-    if chunk:
-        yield chunk
+def _parts(keys: QueueKeys, script: Call, sealed: Sequence[Sealed], places: Sequence[int]) -> Iterator[_Part]:
+    """Split so that no script call makes more than CHUNK_JOBS jobs or about CHUNK_BYTES: Redis runs one at a time."""
+    name, script_keys, common = script
+    begin, arguments, size = 0, list(common), 0
+    for number, one in enumerate(sealed):
+        if number > begin and (number - begin >= CHUNK_JOBS or size + len(one[1]) > CHUNK_BYTES):
+            yield _Part(keys, (name, script_keys, arguments), places[begin:number], size)
+            begin, arguments, size = number, list(common), 0
+        arguments += one
+        size += len(one[1])
+    if sealed:
+        yield _Part(keys, (name, script_keys, arguments), places[begin:], size)
+
+
+def _trips(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """Split so that no round trip carries more than about CHUNK_BYTES."""
+    trip: list[_Part] = []
+    for part in parts:
+        if trip and sum(one.size for one in trip) + part.size > CHUNK_BYTES:
+            yield trip
+            trip = []
+        trip.append(part)
+    if trip:
+        yield trip

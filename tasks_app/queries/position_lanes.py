@@ -25,11 +25,12 @@ def places_by_lane(device_ids: Iterable[str | None]) -> list[list[int]]:
     """Return the places of these identifiers by lane, in order within each. Those without a device go with any others."""
     places: dict[int, list[int]] = defaultdict(list)
     homeless = []
+    lanes = lane_count()
     for place, device_id in enumerate(device_ids):
         if device_id is None:
             homeless.append(place)
         else:
-            places[lane_of(device_id)].append(place)
+            places[lane_number(device_id, lanes)].append(place)
     if homeless:
         first = min(places, default=0)
         places[first] = sorted(places[first] + homeless)

@@ -9,6 +9,7 @@ import pytest
 from tasks_app.engine import InvalidArguments, JobState, QueueFull, QueueLanesChanged
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.kept_connection import CallerClient
 from tasks_app.engine.lanes import Lane, lane_number, part_of_job, queue_parts
 from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.scheduler import record_ended
@@ -80,6 +81,19 @@ def test_many_at_once_keep_their_order_and_ids(run_jobs):
     for key in range(5):
         numbers = [int(line.split()[-1]) for line in ledger() if line.startswith(f"van {key} ")]
         assert numbers == list(range(key, 50, 5))
+
+
+def test_jobs_of_many_lanes_are_made_in_one_round_trip(monkeypatch):
+    probe.lane_note.delay("first", "opens the lanes")
+    trips = []
+    send = CallerClient.evalsha_all
+    monkeypatch.setattr(CallerClient, "evalsha_all", lambda self, calls: trips.append(calls) or send(self, calls))
+    keys = ["first", *keys_of_other_lanes("first", LANES - 1)]
+    ids = probe.lane_note.enqueue_many([(key, "text") for key in keys])
+    assert len(trips) == 1
+    assert [part_of_job("positions", client(), str(job_id)).keys.lane for job_id in ids] == [
+        lane_of(key).keys.lane for key in keys
+    ]
 
 
 def test_a_job_that_is_retried_goes_before_its_followers(run_jobs):
@@ -215,7 +229,11 @@ def test_a_full_lane_refuses_and_names_itself(settings):
         enqueue("van", "1", "2")
         with pytest.raises(QueueFull, match=f"Lane {lane_of('van').number} of queue 'positions' holds 2 jobs"):
             enqueue("van", "3")
-        enqueue(*keys_of_other_lanes("van", 1), "1")
+        other = keys_of_other_lanes("van", 1)[0]
+        with pytest.raises(QueueFull):
+            probe.lane_note.enqueue_many([("van", "3"), (other, "1")])
+        # Made in the same round trip, and not for nothing.
+        assert client().zcard(lane_of(other).keys.queued) == 1
     finally:
         engine_config.cache_clear()
 
