@@ -46,8 +46,8 @@ class Attempt(msgspec.Struct):
     progress: dict[str, Any] | None = None
     log_lines: list[str] = []
     failed: Failure | None = None
-    # Copied before the task runs, which may change its arguments: the arguments as shown, and the values hidden in them.
-    shown: tuple[list[Any], dict[str, Any]] = NO_ARGUMENTS
+    # The arguments as shown, and the values hidden in them; None until they are needed, where no row may be.
+    shown: tuple[list[Any], dict[str, Any]] | None = NO_ARGUMENTS
     secrets: Sequence[str] = ()
 
     @property
@@ -61,13 +61,27 @@ class Attempt(msgspec.Struct):
         self.payload = unseal(self.queue, self.claim.job_id, self.claim.message)
         self.task = self._find_task(self.payload)
         args, kwargs = self.payload.call
-        if args or kwargs:
-            args, kwargs = shorten(args), shorten(kwargs)
-            self.shown = redact_call(self.task.parameter_names, args, kwargs)
-            self.secrets = secret_values(self.task.parameter_names, args, kwargs)
+        if not args and not kwargs:
+            return
+        if self.leaves_no_row:
+            self.shown = None
+        else:
+            # Before the task runs, which may change its arguments.
+            self._note_call(args, kwargs)
+
+    def note_call(self) -> None:
+        """Note how the arguments are shown and what is hidden in them, if that is still to do."""
+        if self.shown is None:
+            self._note_call(*unseal(self.queue, self.claim.job_id, self.claim.message).call)
+
+    def _note_call(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+        names = self.task.parameter_names if self.task else ()
+        args, kwargs = shorten(args), shorten(kwargs)
+        self.shown = redact_call(names, args, kwargs)
+        self.secrets = secret_values(names, args, kwargs)
 
     def _find_task(self, payload: Payload) -> Task[..., Any]:
-        if payload.flow and payload.flow.composite:
+        if self.is_end_of_group:
             return ending_task(self.queue, self.claim.job_id, payload)
         return get_task(payload.task).on_queue(self.queue)
 
@@ -119,7 +133,7 @@ class Attempt(msgspec.Struct):
     def call_to_keep(self) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments to store: shortened after a success, complete after a failure, so that it can be repeated."""
         if self.error is None:
-            return self.shown
+            return self.shown or NO_ARGUMENTS
         try:
             payload = unseal(self.queue, self.claim.job_id, self.claim.message)
         except BadPayload:
@@ -168,13 +182,29 @@ class Attempt(msgspec.Struct):
         )
 
     @property
+    def is_end_of_group(self) -> bool:
+        """Return whether this is a group or chain whose members have ended."""
+        return bool(self.payload and self.payload.flow and self.payload.flow.composite)
+
+    @property
     def leaves_no_row(self) -> bool:
         """Return whether the job is acknowledged without a row, this having been its last attempt."""
         task, payload, claim = self.task, self.payload, self.claim
-        if task is None or task.keeps_successes or payload is None or self.error is not None:
+        if task is None or payload is None or self.error is not None or claim.failures or claim.lost:
             return False
+        if payload.flow and payload.flow.membership and payload.flow.membership.is_part:
+            # The row of the whole has its result. A label is what rows are counted by.
+            return not payload.flow.label
         asked_for = (payload.requested_by_id, payload.schedule_id, payload.retry_of, payload.flow, payload.member_index)
-        return not (claim.failures or claim.lost) and all(one is None for one in asked_for)
+        return not task.keeps_successes and all(one is None for one in asked_for)
+
+    def end_of_part(self) -> FinishedJob:
+        """Return what the group is told of a part of it that leaves no row."""
+        index = self.payload.member_index if self.payload else None
+        at, claim = self.started_at, self.claim
+        return FinishedJob(
+            claim.job_id, claim.task, self.queue, self.state, at, at, result=self.result, member_index=index
+        )
 
     @property
     def state(self) -> JobState:

@@ -57,7 +57,9 @@ def _goes_along(attempt: Attempt, task: Task[Any, Any]) -> bool:
 
 def share_secrets(attempts: Sequence[Attempt]) -> None:
     """Hide the values that are hidden in the arguments of one in the texts of all: they have their log in common."""
-    secrets = list(chain.from_iterable(attempt.secrets for attempt in attempts))
+    for attempt in attempts:
+        attempt.note_call()
+    secrets = list(dict.fromkeys(chain.from_iterable(attempt.secrets for attempt in attempts)))
     for attempt in attempts:
         attempt.secrets = secrets
 

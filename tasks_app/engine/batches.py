@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 # A slot names so many running jobs at most.
-MAX_BATCH_JOBS = 256
+MAX_BATCH_JOBS = 1024
 # The messages of one batch, together. One job alone may be larger.
 MAX_BATCH_BYTES = 1024 * 1024
 

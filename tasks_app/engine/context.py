@@ -50,17 +50,20 @@ class CurrentJob:
         """Return the id of the job, None outside of one. Made on demand: most tasks never ask for it."""
         return UUID(self._job_id) if isinstance(self._job_id, str) else self._job_id
 
-    def progress(self, current: int, total: int | None = None, message: str = "") -> None:
+    def progress(self, current: int, total: int | None = None, message: str = "", *, is_shown: bool = True) -> None:
         """Report how far the job is. Written at most four times a second; the first and the last (current == total) always.
 
-        Lazy texts, numpy's numbers and text that cannot be stored are kept as plain text and numbers.
+        With `is_shown=False` it stands only in the row. Lazy texts, numpy's numbers and text that cannot be stored are kept as
+        plain text and numbers.
         """
         done, of = storable_number(current), storable_number(total)
         text = redact_text(storable_text(message, MAX_PROGRESS_CHARS))[:MAX_PROGRESS_CHARS]
         self.last_progress = {"current": done, "total": of, "message": text}
         now = time.monotonic()
-        if self._report_progress and (
-            (done is not None and done == of) or now - self._reported_at >= _PROGRESS_EVERY_SECONDS
+        if (
+            is_shown
+            and self._report_progress
+            and ((done is not None and done == of) or now - self._reported_at >= _PROGRESS_EVERY_SECONDS)
         ):
             self._reported_at = now
             self._report_progress(self.last_progress)

@@ -24,9 +24,14 @@ class FetchSize:
         return max(self._least, min(MAX_FETCHED, int(TURN_SECONDS / max(self.average_seconds, 1e-6))))
 
     def note(self, ended: RunningCall) -> None:
-        """Go by this call from now on."""
+        """Go by this call from now on, unless it ended a group: that says nothing of the jobs of the queue."""
+        if ended.first.is_end_of_group:
+            return
         jobs, task = len(ended.attempts), ended.first.task
         elapsed = (time.monotonic() - ended.began) / jobs
         self.average_seconds += 0.2 * (elapsed - self.average_seconds)
-        # Twice what went together: the bounds of a batch may have let in fewer than were fetched, and left a rest.
-        self._least = min(task.max_batch, max(2 * jobs, self._least // 2)) if task and task.batch else 1
+        if task and task.batch:
+            # Twice what went together: the bounds of a batch may have let in fewer than were fetched, and left a rest.
+            self._least = min(task.max_batch, max(2 * jobs, self._least // 2))
+        else:
+            self._least = max(1, self._least // 2)

@@ -33,6 +33,8 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     members: tuple[Step, ...] = ()
     # The results of the members are combined by the `combine` function of the task.
     is_combined: bool = False
+    # Its members are the parts of one call of a task that is split.
+    is_split: bool = False
     # For each member the places that its items had in the request, for `combine`.
     indexes: tuple[tuple[int, ...], ...] = ()
     on_success: tuple[Step, ...] = ()
@@ -57,11 +59,13 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
         return list(zip(self.numbers or range(len(self.members)), self.members, strict=True))
 
 
-class Membership(msgspec.Struct, frozen=True):
+class Membership(msgspec.Struct, frozen=True, omit_defaults=True):
     """The group or chain that a job is a member of."""
 
     queue: str
     id: str
+    # Of the parts of one call: those that succeed at once hand their results to the group, and leave no rows.
+    is_part: bool = False
 
 
 class Composite(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,6 +76,7 @@ class Composite(msgspec.Struct, frozen=True, omit_defaults=True):
     # Of a chain: all of its steps. Those of a group are kept apart, until its members are made.
     steps: tuple[Step, ...] = ()
     is_combined: bool = False
+    is_split: bool = False
     indexes: tuple[tuple[int, ...], ...] = ()
     # See Step.
     repeats: str = ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import (
@@ -20,6 +23,8 @@ from tasks_app.engine.job_fields import (
 )
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.states import JobState
+
+_RESULT = re.compile("r[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class JobHash:
     member_count: int = 0
     # Members that have ended.
     ended_count: int = 0
+    # Of the parts of one call, as JSON by number.
+    results: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
     def from_redis(cls, queue: str, job_id: str, answer: Any, lane: int | None = None) -> JobHash | None:
@@ -86,7 +93,24 @@ class JobHash:
             kind=read_text(fields.get("kd")),
             member_count=read_number(fields.get("n")),
             ended_count=read_number(fields.get("ok")) + read_number(fields.get("bad")),
+            results=_results(fields),
         )
+
+
+def _results(fields: dict[str, bytes]) -> dict[int, bytes]:
+    """Return the results of members that a group keeps, by number; none for a job that is no group."""
+    if "kd" not in fields:
+        return {}
+    found = {int(name[1:]): text for name, text in fields.items() if _RESULT.fullmatch(name)}
+    return {number: text for number, text in found.items() if _is_json(text)}
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except msgspec.MsgspecError:
+        return False
+    return True
 
 
 def _progress_of_group(fields: dict[str, bytes]) -> dict[str, Any] | None:

@@ -244,7 +244,8 @@ class Task(Generic[P, R]):
         options: JobOptions,
     ) -> JobHandle:
         checked = [self.arguments.check(args, {}) for args in calls]
-        make(current_backend(), group_of_calls(self, checked, indexes, self._lane_keys(calls)), job_id, options)
+        step = group_of_calls(self, checked, indexes, self._lane_keys(calls), is_split=self.split is not None)
+        make(current_backend(), step, job_id, options)
         return JobHandle(job_id, self.queue)
 
     def _parts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[tuple[Sequence[int], Sequence[Any]]]:

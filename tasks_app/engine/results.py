@@ -62,10 +62,11 @@ class ResultWriter:
             rows = store_rows([row_of(attempt) for attempt in kept])
         finally:
             self._slot.end_writing()
-        follow((attempt.payload, row) for attempt, row in zip(kept, rows, strict=True))
-        ends = [(attempt.claim, row.state) for attempt, row in zip(kept, rows, strict=True)]
+        ended = list(zip(kept, rows, strict=True))
         if len(kept) < len(attempts):
-            ends += [(attempt.claim, attempt.state) for attempt in attempts if attempt.leaves_no_row]
+            ended += [(attempt, attempt.end_of_part()) for attempt in attempts if attempt.leaves_no_row]
+        follow((attempt.payload, row) for attempt, row in ended)
+        ends = [(attempt.claim, row.state) for attempt, row in ended]
         owned = self._queue.finish(ends)
         stored = set(map(id, attempts))
         self._jobs.done = [attempt for attempt in self._jobs.done if id(attempt) not in stored]

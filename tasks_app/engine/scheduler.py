@@ -10,8 +10,10 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from types import FrameType
 
 import redis
@@ -23,6 +25,7 @@ from tasks_app.engine.connection import worker_client
 from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import BadPayload, EngineError
 from tasks_app.engine.flow_rows import links_to_keep
+from tasks_app.engine.groups.ending import rows_of_parts
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
@@ -107,10 +110,20 @@ def _record_ended(part: JobQueue) -> int:
     hashes = read_job_hashes(part.client, [(part.keys, job_id) for job_id in job_ids])
     # A job that lives, or has no hash any more, gets no row.
     ended = [job for job in hashes if job and job.state not in LIVE_STATES]
-    store_rows([ended_record(job) for job in ended])
+    store_rows([*chain.from_iterable(map(_rows_of_parts, ended)), *map(ended_record, ended)])
     follow_stored(part.name, {job.job_id: job.message for job in ended})
     part.ack_ended(job_ids)
     return len(job_ids)
+
+
+def _rows_of_parts(group: JobHash) -> list[FinishedJob]:
+    """Return the rows of the parts that had succeeded when their group was cancelled."""
+    if not group.results:
+        return []
+    with suppress(BadPayload):
+        payload = unseal(group.queue, group.job_id, group.message)
+        return rows_of_parts(group.queue, group.job_id, payload, group.results)
+    return []
 
 
 def record_all_ended(queue: JobQueue, seconds: float) -> None:

@@ -28,7 +28,7 @@ _PULSE_AT = _NAME_AT + _NAME_CHARS
 _NO_JOB = b"\0" * _ID_CHARS
 _COUNT = struct.Struct("=I")
 # A worker writes the rows of so many jobs at once, at most.
-MAX_WRITTEN = 512
+MAX_WRITTEN = 2 * MAX_BATCH_JOBS
 # Behind the slots, two lists of ids for each: the jobs of a batch that runs, and the jobs whose rows are written.
 _BATCH_BYTES = _COUNT.size + MAX_BATCH_JOBS * _ID_CHARS
 _LISTS_BYTES = _BATCH_BYTES + _COUNT.size + MAX_WRITTEN * _ID_CHARS

@@ -99,10 +99,11 @@ class InlineJobs:
         self._finish(attempt)
 
     def _finish(self, attempt: Attempt) -> None:
+        row = finished_inline(attempt)
         if attempt.leaves_no_row:
-            self._without_row[attempt.claim.job_id] = finished_inline(attempt)
-            return
-        (row,) = store_rows([finished_inline(attempt)])
+            self._without_row[attempt.claim.job_id] = row
+        else:
+            (row,) = store_rows([row])
         if attempt.payload and attempt.payload.flow:
             Follower(self, store_rows).follow([(attempt.payload.flow, row)])
 

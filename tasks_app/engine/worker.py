@@ -25,7 +25,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import run_batch
+from tasks_app.engine.batch_attempts import run_batch, share_secrets
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
@@ -220,6 +220,7 @@ class Worker:
         has_failed = running.has_failed
         if has_failed:
             self._raise_if_database_is_away(running)
+            share_secrets(running.attempts)
         if running.error is not None and issubclass(type(running.error), LaneLost):
             return self._drop_lane(running)
         self.fetch_size.note(running)

@@ -120,7 +120,7 @@ class WorkerJobs:
             if not self.waiting:
                 return None
             attempts = take_next(queue_name, self.waiting, self._halves)
-            if len(attempts) > 1:
+            if len(attempts) > 1 and not all(attempt.leaves_no_row for attempt in attempts):
                 share_secrets(attempts)
             self.running = RunningCall(attempts)
             return self.running

@@ -12,7 +12,7 @@ from tasks_app.services.partitions import ensure_upcoming_partitions
 from tasks_app.services.positions import SentPositions, combine_results, process_batch, process_batches
 
 # One call stores some 10 000 fixes at most: a message has 100 to 150 bytes for each.
-MAX_BATCH = 256
+MAX_BATCH = 1024
 MAX_BATCH_BYTES = 1024 * 1024
 
 

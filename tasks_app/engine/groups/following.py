@@ -23,6 +23,7 @@ from tasks_app.engine.errors import BadPayload, InvalidArguments, PayloadTooLarg
 from tasks_app.engine.failures import describe
 from tasks_app.engine.flows import END, ERROR, GROUP, SUCCESS, TASK, Flow, Membership, Step, callback_id, member_id
 from tasks_app.engine.groups.making import FlowBackend, make
+from tasks_app.engine.groups.redis_groups import MemberEnd
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.redaction import redact_call
@@ -39,6 +40,8 @@ Store = Callable[[list[FinishedJob]], list[FinishedJob]]
 
 def follow(ended: Iterable[tuple[Payload | None, FinishedJob]]) -> None:
     """Make the callbacks of jobs that have their rows, then note their ends in their groups. Twice is harmless.
+
+    Parts of one call that leave no row have theirs in memory only.
 
     Raises redis.RedisError and errors of the database: call again.
     """
@@ -87,7 +90,7 @@ class Follower:
             if flow.membership:
                 members[flow.membership].append(row)
         notes = {
-            membership: [(row.member_index, row.state) for row in rows if row.member_index is not None]
+            membership: [_end_of(row, membership) for row in rows if row.member_index is not None]
             for membership, rows in members.items()
         }
         advances = self._backend.groups.advance_all(notes) if notes else []
@@ -96,6 +99,8 @@ class Follower:
                 self.make_next(membership, advance.next_index, rows[-1])
 
     def _make_callbacks(self, flow: Flow, row: FinishedJob) -> None:
+        if not flow.on_success and not flow.on_error and not flow.on_end:
+            return
         called: list[tuple[str, tuple[Step, ...], list[Any]]] = [(END, flow.on_end, [UUID(row.job_id).hex])]
         if row.state == JobState.SUCCEEDED:
             called.append((SUCCESS, flow.on_success, [row.result]))
@@ -122,6 +127,11 @@ class Follower:
             rows = self._store([_impossible(step, job_id, options, error)])
             flow = msgspec.structs.replace(options.flow or Flow(), on_error=step.on_error, on_end=step.on_end)
             self.follow((flow, row) for row in rows)
+
+
+def _end_of(row: FinishedJob, membership: Membership) -> MemberEnd:
+    is_kept = membership.is_part and row.state == JobState.SUCCEEDED
+    return MemberEnd(row.member_index or 0, row.state, msgspec.json.encode(row.result) if is_kept else b"")
 
 
 def _options(row: FinishedJob, flow: Flow, member_indexes: Sequence[int] = ()) -> JobOptions:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from tasks_app.engine.flows import CHAIN, Membership, Step, member_id
-from tasks_app.engine.groups.redis_groups import Advance
+from tasks_app.engine.groups.redis_groups import Advance, MemberEnd
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, seal_text
 from tasks_app.engine.states import JobState
@@ -24,6 +24,7 @@ class InlineGroup:
     step: Step
     priority: str
     left: set[int]
+    results: dict[int, bytes] = field(default_factory=dict)
     is_made: bool = False
     # Of a cancellation that was asked for.
     reason: str | None = None
@@ -39,6 +40,7 @@ class InlineGroups:
         self._drop = drop
         self._waiting: dict[str, InlineGroup] = {}
         self._known: set[str] = set()
+        self._results: dict[str, dict[int, bytes]] = {}
 
     def is_known(self, job_id: str) -> bool:
         """Return whether a group or chain of this id was made."""
@@ -71,32 +73,37 @@ class InlineGroups:
         self._waiting[job_id] = InlineGroup(step.queue, payload, step, priority, numbers)
         return True
 
-    def advance(
-        self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
-    ) -> Advance:
+    def advance(self, membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool = False) -> Advance:
         """Take members that ended off their group; the last one ends it."""
         group = self._waiting.get(membership.id)
         if group is None:
             return Advance()
         group.is_made = group.is_made or is_made
         next_index = None
-        for index, state in ended:
+        for index, state, result in ended:
             group.left.discard(index)
+            if result:
+                group.results[index] = result
             is_last = index + 1 == group.step.member_count
             if group.step.kind == CHAIN and state == JobState.SUCCEEDED and not is_last and group.reason is None:
                 next_index = index + 1
                 group.left.add(next_index)
         if not group.left and group.is_made:
             del self._waiting[membership.id]
+            self._results[membership.id] = group.results
             if group.reason is None:
                 self._run(group.queue, _claim(membership.id, group))
             else:
                 self._drop(group.queue, _claim(membership.id, group), group.reason)
         return Advance(next_index, group.reason is not None and bool(group.left))
 
-    def advance_all(self, ended: Mapping[Membership, Sequence[tuple[int, JobState]]]) -> list[Advance]:
+    def advance_all(self, ended: Mapping[Membership, Sequence[MemberEnd]]) -> list[Advance]:
         """Do that for members of several groups."""
         return [self.advance(membership, notes) for membership, notes in ended.items()]
+
+    def results(self, queue: str, job_id: str) -> dict[int, bytes]:
+        """Return the results that a group has kept."""
+        return self._results.get(job_id, {})
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain."""

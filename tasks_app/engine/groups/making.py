@@ -60,7 +60,7 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
         member_index=options.member_indexes[0] if options.member_indexes else None,
     )
     if backend.groups.begin(str(job_id), payload, step, options.priority):
-        finish_making(backend, Membership(step.queue, str(job_id)), step.first_members(), options)
+        finish_making(backend, Membership(step.queue, str(job_id), step.is_split), step.first_members(), options)
 
 
 def finish_making(
@@ -131,6 +131,7 @@ def composite_of(step: Step) -> Composite:
         total=step.member_count,
         steps=step.members if step.kind == CHAIN else (),
         is_combined=step.is_combined,
+        is_split=step.is_split,
         indexes=step.indexes,
         repeats=step.repeats,
     )

@@ -10,7 +10,7 @@ from tasks_app.engine.job_fields import read_number, read_text
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.lanes import part_of_job
 from tasks_app.engine.payload import unseal
-from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
 
@@ -56,22 +56,25 @@ def runs_on(queue: JobQueue, job_id: str, name: str) -> bool:
 def children_of_live(job: JobHash) -> list[str]:
     """Return the ids of the members of a live group, or of the steps of a chain that were made; none of another job.
 
-    Raises BadPayload.
+    Parts that ended without a row are left out. Raises BadPayload.
     """
     flow = unseal(job.queue, job.job_id, job.message).flow
     composite = flow.composite if flow else None
     if composite is None:
         return []
     made = job.ended_count + 1 if composite.kind == CHAIN else composite.total
-    return member_ids(job.job_id, composite)[:made]
+    return [one for index, one in enumerate(member_ids(job.job_id, composite)[:made]) if index not in job.results]
 
 
 def children_of_ended(row: FinishedJob) -> list[str]:
-    """Return the ids of members and of the callbacks that were made at the end."""
+    """Return the ids of members, without parts that have no row, and of the callbacks that were made at the end."""
     flow = read_flow(row.flow)
     if flow is None:
         return []
     members = member_ids(row.job_id, flow.composite) if flow.composite else []
+    if flow.composite and flow.composite.is_split:
+        known = job_store().stored_states(members)
+        members = [one for one in members if one in known]
     return [*members, *_callbacks(row, flow)]
 
 

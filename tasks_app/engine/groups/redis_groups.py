@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import redis
@@ -13,6 +13,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client
 from tasks_app.engine.errors import QueueFull, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Membership, Step
+from tasks_app.engine.job_hash import read_job_hashes
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
 from tasks_app.engine.scripts import Call, run_script, run_scripts
@@ -20,6 +21,14 @@ from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import ring_call
 
 _decoder = msgspec.json.Decoder(Step)
+
+
+class MemberEnd(NamedTuple):
+    """The end of a member, with its result as JSON where the group keeps it."""
+
+    number: int
+    state: JobState
+    result: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +47,14 @@ class Groups(Protocol):
     def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
         """Let a group or chain wait for its first members; return whether they are to be made. Twice is harmless."""
 
-    def advance(
-        self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
-    ) -> Advance:
+    def advance(self, membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool = False) -> Advance:
         """Take members that ended off their group. Twice is harmless."""
 
-    def advance_all(self, ended: Mapping[Membership, Sequence[tuple[int, JobState]]]) -> list[Advance]:
+    def advance_all(self, ended: Mapping[Membership, Sequence[MemberEnd]]) -> list[Advance]:
         """Do that for members of several groups; return the outcomes in the same order."""
+
+    def results(self, queue: str, job_id: str) -> dict[int, bytes]:
+        """Return the results that a group has kept, as JSON by the numbers of its members."""
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain, or the members of a group that is being made; none once it has ended."""
@@ -88,14 +98,12 @@ class RedisGroups:
             )
         return bool(outcome != b"duplicate")
 
-    def advance(
-        self, membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool = False
-    ) -> Advance:
+    def advance(self, membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool = False) -> Advance:
         """Take members that ended off their group; the last one queues it."""
         (outcome,) = self._advance([_advance_call(membership, ended, is_made=is_made)], {membership.queue})
         return outcome
 
-    def advance_all(self, ended: Mapping[Membership, Sequence[tuple[int, JobState]]]) -> list[Advance]:
+    def advance_all(self, ended: Mapping[Membership, Sequence[MemberEnd]]) -> list[Advance]:
         """Do that for members of several groups, in one round trip."""
         calls = [_advance_call(membership, notes, is_made=False) for membership, notes in ended.items()]
         return self._advance(calls, {membership.queue for membership in ended})
@@ -109,6 +117,14 @@ class RedisGroups:
         except redis.RedisError as error:
             raise _unavailable(error) from error
         return [Advance(None if index < 0 else index, bool(is_cancelled)) for index, is_cancelled in answers]
+
+    def results(self, queue: str, job_id: str) -> dict[int, bytes]:
+        """Return the results in the hash of the group."""
+        try:
+            (job,) = read_job_hashes(self.client, [(QueueKeys(engine_config().prefix, queue), job_id)])
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+        return job.results if job else {}
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps from the message of a chain, or the members from the plan of a group."""
@@ -131,11 +147,11 @@ class RedisGroups:
             raise _unavailable(error) from error
 
 
-def _advance_call(membership: Membership, ended: Sequence[tuple[int, JobState]], *, is_made: bool) -> Call:
+def _advance_call(membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool) -> Call:
     keys = QueueKeys(engine_config().prefix, membership.queue)
     arguments: list[Any] = [membership.id, int(is_made)]
-    for index, state in ended:
-        arguments += (index, str(state))
+    for index, state, result in ended:
+        arguments += (index, str(state), result)
     return "group_advance", [*keys.streams, keys.ended, *keys.group(membership.id)], arguments
 
 

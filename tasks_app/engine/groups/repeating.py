@@ -98,6 +98,7 @@ def _again(
         is_immutable=True,
         members=members,
         is_combined=composite.is_combined,
+        is_split=composite.is_split,
         indexes=composite.indexes,
         on_success=flow.on_success,
         on_error=flow.on_error,

@@ -250,7 +250,12 @@ def checked(value: Any) -> Any:
 
 
 def group_of_calls(
-    task: CallableTask, calls: Sequence[str], indexes: Iterable[Iterable[int]] | None, lane_keys: Sequence[str] = ()
+    task: CallableTask,
+    calls: Sequence[str],
+    indexes: Iterable[Iterable[int]] | None,
+    lane_keys: Sequence[str] = (),
+    *,
+    is_split: bool = False,
 ) -> Step:
     """Return a group of checked calls of one task, whose results the task combines. Raises InvalidArguments."""
     members = tuple(
@@ -268,5 +273,6 @@ def group_of_calls(
         kind=GROUP,
         members=members,
         is_combined=True,
+        is_split=is_split,
         indexes=places,
     )

@@ -117,8 +117,12 @@ def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> No
     ids = {str(member_id(job.job_id, number)): number for number in numbers}
     live = _live(queue, job.job_id, list(ids))
     rows = job_store().find_ended([one for one in ids if one not in live])
+    # Parts without rows are noted before their hashes go: those that are left now have not ended.
+    left = set(members_left(queue, job.job_id))
     follower = Follower(current_backend(), store_rows)
     for one, number in ids.items():
+        if number not in left:
+            continue
         if row := rows.get(one):
             # Found by its id: a member whose message cannot be read has a row that names no group.
             row.member_index = number

@@ -17,6 +17,8 @@ from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import BELL_ENTRIES, ClaimedAttempt, Fetched, JobQueue
 
 T = TypeVar("T")
+# So many jobs are fetched from one lane before the next.
+LEAST_OF_LANE = 16
 
 
 class WorkerQueue(JobQueue):
@@ -51,15 +53,16 @@ class WorkerQueue(JobQueue):
         return Fetched(fetched.paused, fetched.claims + claims, fetched.dropped + dropped)
 
     def _fetch_from_lanes(self, consumer: str, count: int) -> Fetched:
-        """Fetch as many jobs as may be from one lane before the next: what stands together can run together."""
+        """Fetch some jobs of each lane, a share of them at least: the parts of one call stand in many, and end it together."""
         paused, waiting = self._waiting()
         dropped = 0
         while waiting and not paused:
             chosen: dict[int, int] = {}
             room = count
+            share = max(LEAST_OF_LANE, -(-room // len(waiting)))
             while waiting and room > 0:
                 number, there = waiting.popitem()
-                chosen[number] = min(room, there)
+                chosen[number] = min(room, there, share)
                 room -= chosen[number]
             claims, more_dropped = self._run_fetches(chosen, consumer)
             dropped += more_dropped

@@ -29,10 +29,8 @@ local function add(key, field, change)
   return value
 end
 
--- Ends a job's hold on its unique key, and wakes those who wait for its end.
-local function free(key, id)
-  local job = fields(key, 'wk', 'uk')
-  local is_awaited, unique = job[1], job[2]
+-- Ends a job's hold on its unique key (field uk), and wakes those who wait for its end (field wk).
+local function let_go(key, id, is_awaited, unique)
   if is_awaited then
     -- Its name is built, not read: a damaged field must not lead to a stream of work.
     local wake = string.sub(key, 1, #key - #id - #'job:') .. 'wake:' .. id
@@ -42,6 +40,10 @@ local function free(key, id)
   if type(unique) == 'string' and redis.pcall('GET', unique) == id then
     redis.call('DEL', unique)
   end
+end
+
+local function free(key, id)
+  let_go(key, id, unpack(fields(key, 'wk', 'uk')))
 end
 
 -- Counts finished jobs by the minute; minutes that are over an hour old go.

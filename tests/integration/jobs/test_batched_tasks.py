@@ -222,8 +222,9 @@ def test_a_worker_fetches_more_of_a_batched_task_the_more_go_together():
         sizes.append(len(batches()[-1].split()))
     # max_batch is 20.
     assert sizes == [1, 2, 4, 8, 16, 20, 9]
-    probe.probe_note.delay("x")
-    worker.turn(None)
+    for number in range(5):
+        probe.probe_note.delay(f"alone {number}")
+        worker.turn(None)
     worker.fetch_size.average_seconds = 10.0
     assert worker.fetch_size.wanted() == 1
 

@@ -172,6 +172,23 @@ def probe_part(number: int, text: str = "part") -> int:
     return number
 
 
+def one_by_one(numbers: list[int]) -> list[tuple[list[int], tuple[list[int]]]]:
+    """Return a part for each number."""
+    return [([place], ([number],)) for place, number in enumerate(numbers)]
+
+
+@task(queue="positions", max_attempts=2, split=one_by_one, combine=sum_up, lane=lambda numbers: f"key {numbers[0]}")
+def probe_split(numbers: list[int]) -> int:
+    """Write a line to the ledger for a part, return its number; fail for a negative one, above 100 at the first attempt."""
+    (number,) = numbers
+    note(f"part {number}")
+    if number < 0:
+        raise PermanentError(f"no {number}")
+    if number > 100 and current_job().attempt == 1:
+        raise ValueError(f"not yet {number}")
+    return number
+
+
 @task(queue="reports")
 def probe_total(numbers: list[int], text: str = "total") -> int:
     """Write the sum to the ledger and return it."""

@@ -17,6 +17,13 @@ local function owns(job_sid, state, sid)
   return not state or (state == 'running' and job_sid == sid)
 end
 
+-- Calls a command on a key with these arguments, as many at a time as Lua can pass.
+local function in_parts(command, key, arguments)
+  for first = 1, #arguments, 1000 do
+    redis.call(command, key, unpack(arguments, first, math.min(first + 999, #arguments)))
+  end
+end
+
 -- Puts a job that is running back where it stood in line.
 local function back_in_line(id)
   local place = redis.call('ZSCORE', RUNNING, id)

@@ -9,9 +9,15 @@ if redis.call('GET', LEASE) ~= ARGV[2] then
 end
 local own = ARGV[4] == '1'
 local to_run, dropped = {}, 0
-local entries = own and redis.call('ZRANGE', RUNNING, 0, -1) or redis.call('ZRANGE', QUEUED, 0, ARGV[3] - 1)
+-- Those that leave the line they stand in, and those that begin, with their places.
+local gone, begun = {}, {}
+local entries = own and redis.call('ZRANGE', RUNNING, 0, -1)
+  or redis.call('ZRANGE', QUEUED, 0, ARGV[3] - 1, 'WITHSCORES')
+local step = own and 1 or 2
+local fence = own and 0 or redis.call('INCRBY', FENCE, #entries / 2) - #entries / 2
 
-for _, id in ipairs(entries) do
+for i = 1, #entries, step do
+  local id = entries[i]
   local key = PREFIX .. id
   local job = fields(key, 'st', 'sid', 'own', 'att', 'lost', 'enq', 't', 'p', 'err', 'rec', 'due')
   local state, sid = job[1], job[2]
@@ -20,11 +26,14 @@ for _, id in ipairs(entries) do
     break
   end
   if starts then
-    local place = redis.call('ZSCORE', QUEUED, id)
-    redis.call('ZREM', QUEUED, id)
-    redis.call('ZREM', DELAYED, id)
-    redis.call('ZADD', RUNNING, place, id)
-    sid = string.format('%.0f-%s.%s', now_ms, redis.call('INCR', FENCE), ARGV[5])
+    begun[#begun + 1] = entries[i + 1]
+    begun[#begun + 1] = id
+    gone[#gone + 1] = id
+    if job[11] then
+      redis.call('ZREM', DELAYED, id)
+    end
+    fence = fence + 1
+    sid = string.format('%.0f-%.0f.%s', now_ms, fence, ARGV[5])
     job[4] = number(job[4]) + 1
     redis.call('HSET', key, 'st', 'running', 'own', ARGV[2], 't0', now_ms, 'att', job[4], 'sid', sid)
   end
@@ -34,7 +43,9 @@ for _, id in ipairs(entries) do
   elseif not own or state ~= 'running' then
     -- No such job is to be run: its hash was deleted or damaged.
     dropped = dropped + 1
-    redis.call('ZREM', own and RUNNING or QUEUED, id)
+    gone[#gone + 1] = id
   end
 end
+in_parts('ZREM', own and RUNNING or QUEUED, gone)
+in_parts('ZADD', RUNNING, begun)
 return {1, to_run, dropped}
