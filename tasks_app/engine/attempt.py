@@ -199,7 +199,7 @@ class Attempt(msgspec.Struct):
         return not task.keeps_successes and all(one is None for one in asked_for)
 
     def end_of_part(self) -> FinishedJob:
-        """Return what the group is told of a part of it that leaves no row."""
+        """Return the end of a part that leaves no row, for the note to its group."""
         index = self.payload.member_index if self.payload else None
         at, claim = self.started_at, self.claim
         return FinishedJob(
