@@ -28,5 +28,7 @@ class TasksAppConfig(AppConfig):
 def _register_pages() -> None:
     """Add the pages of this app to the navigation at /."""
     from tasks_app.pages.navigation import Entry, register_page
+    from tasks_app.queries.access import VIEW_DEVICES
 
     register_page(Entry(_("Overview"), "pages:home", 10))
+    register_page(Entry(_("Map"), "pages:map", 20, right=VIEW_DEVICES))

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetMembership
+from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetMembership, Geofence
 from tasks_app.services import broadcast
 from tasks_app.services.positions.store import store_fixes
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
+from tests.support.cluster import wait_until
 from tests.support.web import WebServer, running_web, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,6 +63,27 @@ def drive(*devices: Device, latitude: float = -23.55, speed_kph: float = 40.0) -
     store_fixes(fixes, now)
 
 
+def map_of(page: Page):
+    return page.get_by_role("application")
+
+
+def device_page(device: Device) -> str:
+    return reverse("admin:tasks_app_device_change", args=[device.pk])
+
+
+PIXEL_OF = """(place) => {
+    const { leaflet } = document.querySelector('.tk-map').trackerMap;
+    const { x, y } = leaflet.latLngToContainerPoint(place);
+    return { x, y };
+}"""
+
+
+def click_at(page: Page, latitude: float, longitude: float) -> None:
+    """Click on the map where this place is."""
+    page.mouse.move(0, 0)
+    map_of(page).click(position=page.evaluate(PIXEL_OF, [latitude, longitude]))
+
+
 def row(page: Page, name: str):
     return page.get_by_role("region", name="Devices").get_by_role("button", name=name)
 
@@ -97,19 +120,120 @@ def test_a_device_is_chosen_and_the_map_moved_with_the_keyboard(desk, device, ma
     expect(row(desk.page, "Truck 2")).to_be_visible()
     search.fill("truck")
     expect(row(desk.page, "Van 1")).to_have_count(0)
-    search.press("Tab")
+    for field in (search, desk.page.get_by_label("Fleet"), desk.page.get_by_label("Status")):
+        expect(field).to_be_focused()
+        desk.page.keyboard.press("Tab")
     expect(row(desk.page, "Truck 2")).to_be_focused()
     desk.page.keyboard.press("Enter")
     expect(row(desk.page, "Truck 2")).to_have_attribute("aria-pressed", "true")
-    expect(desk.page.get_by_text("-23.54800, -46.62667")).to_be_visible()
-    canvas = desk.page.locator("canvas")
-    canvas.focus()
-    before = canvas.screenshot()
+    popup = desk.page.locator(".leaflet-popup")
+    expect(popup).to_contain_text("-23.54800, -46.62667")
+    expect(popup.get_by_role("link", name="Device")).to_have_attribute("href", device_page(other))
+    box = map_of(desk.page)
+    box.focus()
+    before = box.screenshot()
     desk.page.keyboard.press("ArrowRight")
     desk.page.keyboard.press("+")
-    expect(canvas).to_be_focused()
-    desk.page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert canvas.screenshot() != before
+    expect(box).to_be_focused()
+    wait_until(lambda: box.screenshot() != before)
+
+
+def test_what_moves_is_seen_to_move_on_the_map(desk, device):
+    drive(device)
+    desk.open("live_map")
+    expect(row(desk.page, "Van 1")).to_be_visible()
+    click_at(desk.page, -23.55, -46.63)
+    popup = desk.page.locator(".leaflet-popup")
+    expect(popup).to_contain_text("Van 1")
+    before = popup.bounding_box()
+    drive(device, latitude=-23.5501, speed_kph=33)
+    expect(popup).to_contain_text("-23.55010, -46.63000")
+    expect(popup).to_contain_text("33 km/h")
+    wait_until(lambda: popup.bounding_box()["y"] > before["y"])
+
+
+def test_filters_are_those_of_the_map_too_and_stand_in_the_address(desk, device, make_device):
+    truck = make_device(name="Truck 2", fleet=Fleet.objects.create(name="Depot South"))
+    drive(device, truck)
+    desk.open("live_map")
+    expect(row(desk.page, "Truck 2")).to_be_visible()
+    desk.page.get_by_label("Fleet").select_option("Depot South")
+    expect(row(desk.page, "Van 1")).to_have_count(0)
+    assert f"fleet={truck.fleet_id}" in desk.page.url
+    click_at(desk.page, -23.55, -46.63)
+    expect(desk.page.locator(".leaflet-popup")).to_have_count(0)
+    click_at(desk.page, -23.548, -46.63 + 1 / 300)
+    expect(desk.page.locator(".leaflet-popup")).to_contain_text("Truck 2")
+    desk.page.reload()
+    expect(row(desk.page, "Truck 2")).to_be_visible()
+    expect(row(desk.page, "Van 1")).to_have_count(0)
+    desk.page.get_by_label("Status").select_option("Standing")
+    expect(desk.page.get_by_text("No device found.")).to_be_visible()
+
+
+def test_a_device_is_followed_until_the_map_is_moved_by_hand(desk, device):
+    drive(device)
+    desk.open("live_map")
+    row(desk.page, "Van 1").click()
+    follow = desk.page.get_by_role("button", name="Follow Van 1")
+    follow.click()
+    drive(device, latitude=-23.60)
+    width = map_of(desk.page).bounding_box()["width"]
+    wait_until(lambda: abs(desk.page.evaluate(PIXEL_OF, [-23.60, -46.63])["x"] - width / 2) < 2)
+    wait_until(lambda: desk.page.evaluate(PIXEL_OF, [-23.60, -46.63])["y"] > 0)
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    box = map_of(desk.page).bounding_box()
+    desk.page.mouse.move(box["x"] + 300, box["y"] + 300)
+    desk.page.mouse.down()
+    desk.page.mouse.move(box["x"] + 360, box["y"] + 300, steps=5)
+    desk.page.mouse.up()
+    expect(follow).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_popup_tells_the_nearest_geofence_and_the_last_events(desk, device):
+    area = {"type": "Circle", "coordinates": [-46.63, -23.57], "radius_meters": 500}
+    Geofence.objects.create(fleet=device.fleet, name="Depot gate", area=area)
+    drive(device)
+    Event.objects.create(device=device, kind=EventKind.OVERSPEED, occurred_at=datetime.now(UTC))
+    desk.open("live_map")
+    row(desk.page, "Van 1").click()
+    popup = desk.page.locator(".leaflet-popup")
+    expect(popup).to_contain_text("1.7 km from Depot gate")
+    expect(popup.get_by_role("listitem")).to_contain_text(["Overspeed"])
+
+
+@pytest.mark.parametrize("lie", ["abort", "nonsense"])
+def test_a_tile_server_that_fails_or_lies_leaves_the_map_usable(browser, staff, device, tmp_path, lie):  # noqa: F811
+    drive(device)
+    with running_web(tmp_path, MAP_TILE_URL="https://tiles.example/{z}/{x}/{y}.png") as server:
+        context = browser.new_context()
+        visit = enter(Visit(context.new_page(), server.url), staff)
+        answer = {
+            "abort": lambda route: route.abort(),
+            "nonsense": lambda route: route.fulfill(body="<html>No!</html>"),
+        }
+        visit.page.route("https://tiles.example/**", answer[lie])
+        visit.open("live_map")
+        expect(visit.page.get_by_text("The tile server does not answer")).to_be_visible()
+        expect(row(visit.page, "Van 1")).to_be_visible()
+        click_at(visit.page, -23.55, -46.63)
+        expect(visit.page.locator(".leaflet-popup")).to_contain_text("Van 1")
+        context.close()
+
+
+def test_members_without_staff_rights_see_their_own_devices_on_their_map(browser, web, operator, device):  # noqa: F811
+    elsewhere = Device.objects.create(fleet=Fleet.objects.create(name="Depot South"), unique_id="t", name="Truck 9")
+    drive(device, elsewhere)
+    for visit in visit_of(browser, web.url, width=360):
+        enter(visit, operator)
+        visit.open("pages:home")
+        visit.page.get_by_role("link", name="Map").click()
+        expect(row(visit.page, "Van 1")).to_be_visible()
+        expect(row(visit.page, "Truck 9")).to_have_count(0)
+        click_at(visit.page, -23.55, -46.63)
+        expect(visit.page.locator(".leaflet-popup")).to_contain_text("40 km/h")
+        extra = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert extra == 0
 
 
 def test_it_fits_a_phone_in_the_dark(phone, device, make_device):

@@ -9,7 +9,7 @@ window.TrackerLive = (() => {
   const SILENCE_MS = 40000;
   const KEPT_EVENTS = 50;
 
-  function open(address, { onChange, onStatus }) {
+  function open(address, { onChange, onStatus, trailMinutes }) {
     const known = { fleets: new Map(), devices: new Map(), events: [], droppedEvents: 0 };
     let socket = null;
     let pauseMs = FIRST_PAUSE_MS;
@@ -89,12 +89,14 @@ window.TrackerLive = (() => {
       if (!message.more) onChange(known);
     }
 
+    // [latitude, longitude, time of the fix] of the last minutes.
     function leaveTrail(device) {
-      const { latitude, longitude } = device.state ?? {};
+      const { latitude, longitude, fix_time } = device.state ?? {};
       if (typeof latitude !== "number") return;
-      const last = device.trail.at(-1);
-      if (last && last[0] === latitude && last[1] === longitude) return;
-      device.trail = [...device.trail.slice(-119), [latitude, longitude]];
+      const at = Date.parse(fix_time);
+      const isNew = at > (device.trail.at(-1)?.[2] ?? -Infinity);
+      const trail = isNew ? [...device.trail, [latitude, longitude, at]] : device.trail;
+      device.trail = trail.filter((point) => point[2] > at - trailMinutes * 60_000);
     }
 
     const again = () => !document.hidden && !socket && ((pauseMs = FIRST_PAUSE_MS), connect());

@@ -25,6 +25,7 @@ PAGES: dict[str, dict[str, object]] = {
     "home": EVERYONE,
     "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
     "logout": FORMS_ONLY,
+    "map": EVERYONE,
 }
 
 

@@ -18,6 +18,27 @@
 
   TrackerMap.shapeOf = shapeOf;
 
+  function linesOf({ type, coordinates }) {
+    if (type === "Circle") return [[coordinates, coordinates]];
+    if (type === "LineString") return [coordinates];
+    return type === "Polygon" ? coordinates : coordinates.flat();
+  }
+
+  // Meters from a place outside of an area to its border, in the plane around that place: right for what is near.
+  TrackerMap.distanceMeters = (area, latitude, longitude) => {
+    const up = (Math.PI / 180) * EARTH_METERS;
+    const right = up * Math.cos((latitude * Math.PI) / 180);
+    const plane = ([lon, lat]) => L.point((((((lon - longitude + 180) % 360) + 360) % 360) - 180) * right, (lat - latitude) * up);
+    const here = L.point(0, 0);
+    let least = Infinity;
+    for (const line of linesOf(area)) {
+      const points = line.map(plane);
+      for (let n = 1; n < points.length; n += 1) least = Math.min(least, L.LineUtil.pointToSegmentDistance(here, points[n - 1], points[n]));
+    }
+    const reach = area.type === "Circle" ? area.radius_meters : area.type === "LineString" ? (area.width_meters ?? 50) / 2 : 0;
+    return Math.max(0, least - reach);
+  };
+
   // A corridor is a line as wide as its meters are at this zoom.
   TrackerMap.fitWidths = (group, map) =>
     group.eachLayer((shape) => {

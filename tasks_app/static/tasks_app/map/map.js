@@ -92,10 +92,11 @@
       else map.openPopup(listOf(members, onSelect), bounds.getCenter());
     }
 
-    // Shows all of what is given, or of what the map holds.
+    // Shows all of what is given, or of what the map holds; answers whether there is anything.
     function fit(bounds = devices.bounds()) {
       const all = [bounds, track.bounds(), geofences.bounds()].find((one) => one.isValid());
       if (all) map.fitBounds(all, { padding: [32, 32], maxZoom: CLOSE });
+      return Boolean(all);
     }
 
     function center(latitude, longitude) {
@@ -110,7 +111,9 @@
       event.preventDefault();
     }
 
-    return { leaflet: map, devices, geofences, track, fit, center };
+    // Other scripts of the page find it at the element.
+    element.trackerMap = { leaflet: map, devices, geofences, track, fit, center };
+    return element.trackerMap;
   }
 
   TrackerMap.create = create;

@@ -1,0 +1,95 @@
+// The live map: joins the connection (live_socket.js), the map and the lists beside it.
+(() => {
+  "use strict";
+  const { page, part, texts, setText, nameOf } = LiveMap;
+  const TRAIL_MINUTES = 10;
+  const FOLLOWED_AT = 0.75;
+  let known = { fleets: new Map(), devices: new Map(), events: [], droppedEvents: 0 };
+  let geofences = new Map();
+  let selectedId = null;
+  let isFollowing = false;
+  let isFitted = false;
+
+  const map = TrackerMap.create(document.getElementById("live-map"), { onSelect: (id) => select(id) });
+  const popup = LiveMap.popup(map, () => select(null));
+  const follow = part("follow");
+
+  function select(id) {
+    selectedId = id;
+    isFollowing &&= id !== null;
+    const device = known.devices.get(id);
+    if (!device) popup.close();
+    else if (typeof device.state.latitude === "number") {
+      if (!map.leaflet.getBounds().contains([device.state.latitude, device.state.longitude])) map.center(device.state.latitude, device.state.longitude);
+      completeTrail(device);
+    }
+    render();
+  }
+
+  async function completeTrail({ id }) {
+    const earlier = await LiveMap.earlierTrail(known.devices.get(id), TRAIL_MINUTES);
+    const device = known.devices.get(id);
+    if (!device) return;
+    const first = device.trail[0]?.[2] ?? Infinity;
+    device.trail = [...earlier.filter(([, , at]) => at < first), ...device.trail];
+    render();
+  }
+
+  // In the middle, and so low that the popup above it is seen whole.
+  function keepInView({ latitude, longitude }) {
+    const size = map.leaflet.getSize();
+    const now = map.leaflet.latLngToContainerPoint([latitude, longitude]);
+    map.leaflet.panBy(now.subtract([size.x / 2, size.y * FOLLOWED_AT]), { animate: false });
+  }
+
+  function render() {
+    const found = LiveMap.filtered(known);
+    const chosen = found.find(({ id }) => id === selectedId);
+    LiveMap.listDevices(found, known, selectedId, (id) => select(id === selectedId ? null : id));
+    map.devices.show(found, selectedId);
+    if (!isFitted && found.length) isFitted = map.fit();
+    const isPlaced = typeof chosen?.state.latitude === "number";
+    if (isPlaced && isFollowing) keepInView(chosen.state);
+    if (isPlaced) popup.show(known, chosen, geofences);
+    else if (selectedId !== null && !chosen) popup.close();
+    follow.hidden = !isPlaced;
+    follow.setAttribute("aria-pressed", String(isFollowing));
+    if (chosen) setText(follow, LiveMap.say(texts.follow, { name: nameOf(chosen) }));
+  }
+
+  let lastEvent = null;
+  let fleetNames = "";
+  function changed(now) {
+    known = now;
+    const names = JSON.stringify([...known.fleets]);
+    if (names !== fleetNames) LiveMap.listFleets(known.fleets);
+    fleetNames = names;
+    render();
+    if (known.events[0]?.id !== lastEvent || !lastEvent) LiveMap.listEvents(known);
+    lastEvent = known.events[0]?.id ?? null;
+  }
+
+  function status(kind) {
+    const node = part("connection");
+    setText(node, texts.connection[kind]);
+    node.dataset.kind = kind;
+    part("log-in").hidden = kind !== "logged-out";
+  }
+
+  const letGo = () => isFollowing && ((isFollowing = false), render());
+  follow.addEventListener("click", () => ((isFollowing = !isFollowing), render()));
+  map.leaflet.on("dragstart", letGo);
+  page.addEventListener("keydown", (event) => event.target.id === "live-map" && event.key.startsWith("Arrow") && letGo());
+  LiveMap.onFilter(() => (render(), (isFitted = map.fit())));
+  setInterval(() => !document.hidden && render(), 5000);
+
+  LiveMap.geofences().then((found) => {
+    geofences = found;
+    map.geofences.show([...geofences.values()]);
+    if (!isFitted) isFitted = map.fit();
+    render();
+  });
+  const address = new URL(page.dataset.socket, window.location.href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  TrackerLive.open(address.href, { onChange: changed, onStatus: status, trailMinutes: TRAIL_MINUTES });
+})();

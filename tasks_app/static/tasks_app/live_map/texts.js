@@ -1,0 +1,47 @@
+// Texts of the live map: names, speeds, distances and times as the reader writes them.
+window.LiveMap = (() => {
+  "use strict";
+  const page = document.querySelector("[data-live-map]");
+  const texts = JSON.parse(document.getElementById("live-map-texts").textContent);
+  const locale = document.documentElement.lang || undefined;
+  const { units, time_zone: timeZone } = texts;
+  const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", timeZone });
+  const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium", timeZone });
+  const age = new Intl.RelativeTimeFormat(locale, { style: "narrow", numeric: "always" });
+  const sizes = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+  function element(tag, className, text) {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  }
+
+  const say = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  function ago(time) {
+    if (!time) return texts.never;
+    const seconds = Math.min(0, Math.round((Date.parse(time) - Date.now()) / 1000));
+    const [unit, size] = sizes.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", 1];
+    return age.format(Math.trunc(seconds / size), unit);
+  }
+
+  function speed({ speed_kph: kph, is_speed_derived: isDerived }) {
+    if (typeof kph !== "number") return "–";
+    return `${isDerived ? "≈ " : ""}${Math.round(kph * units.speed_factor)} ${units.speed_symbol}`;
+  }
+
+  function distance(meters) {
+    const value = (meters / 1000) * units.distance_factor;
+    return `${value.toLocaleString(locale, { maximumFractionDigits: value < 10 ? 1 : 0 })} ${units.distance_symbol}`;
+  }
+
+  return {
+    page, texts, locale, element, say, ago, speed, distance,
+    part: (name) => page.querySelector(`[data-part="${name}"]`),
+    setText: (node, text) => node.textContent !== text && (node.textContent = text),
+    nameOf: (device) => device.name || `#${device.id}`,
+    clock: (time) => clock.format(new Date(time)),
+    dateAndTime: (time) => (time ? dateAndTime.format(new Date(time)) : texts.never),
+  };
+})();
