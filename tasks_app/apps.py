@@ -28,7 +28,11 @@ class TasksAppConfig(AppConfig):
 def _register_pages() -> None:
     """Add the pages of this app to the navigation at /."""
     from tasks_app.pages.navigation import Entry, register_page
-    from tasks_app.queries.access import VIEW_DEVICES
+    from tasks_app.queries import access
 
     register_page(Entry(_("Overview"), "pages:home", 10))
-    register_page(Entry(_("Map"), "pages:map", 20, right=VIEW_DEVICES))
+    register_page(Entry(_("Map"), "pages:map", 20, access.VIEW_DEVICES))
+    register_page(Entry(_("Devices"), "pages:devices", 30, access.VIEW_DEVICES))
+    register_page(Entry(_("Trips"), "pages:trips", 40, access.VIEW_POSITIONS))
+    register_page(Entry(_("Events"), "pages:events", 50, access.VIEW_EVENTS))
+    register_page(Entry(_("Geofences"), "pages:geofences", 60, access.VIEW_GEOFENCES))

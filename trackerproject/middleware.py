@@ -1,4 +1,4 @@
-"""Middleware: the content security policy, and the user's language and time zone on pages."""
+"""Middleware: the content security policy, and the user's language, time zone and units on pages."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ def content_security_policy(
 def user_preferences(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Django middleware that shows pages in the language and time zone that their reader chose, if they chose any."""
+    """Django middleware that shows pages in the language, time zone and units that their reader chose, if they chose any."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         preference = _preference_of(request)
         if preference is None:
             return get_response(request)
+        request.units = preference.units  # type: ignore[attr-defined]
         with translation.override(preference.language), timezone.override(time_zone_or_default(preference.time_zone)):
             response = get_response(request)
         response.headers.setdefault("Content-Language", preference.language)
@@ -71,4 +72,4 @@ def user_preferences(
 def _preference_of(request: HttpRequest) -> NotificationPreference | None:
     if wants_json(request) or not request.user.is_authenticated:
         return None
-    return NotificationPreference.objects.filter(user_id=request.user.pk).only("language", "time_zone").first()
+    return NotificationPreference.objects.filter(user_id=request.user.pk).first()

@@ -12,6 +12,13 @@ from tasks_app.geo.geofence import InvalidArea, validate_area
 from tasks_app.geo.windows import InvalidWindows, validate_windows
 from tasks_app.models.fleets import METERS_VALIDATORS, SECONDS_VALIDATORS, SPEED_LIMIT_VALIDATORS, Fleet
 
+AREA_KINDS = {
+    "Circle": _("Circle"),
+    "LineString": _("Corridor"),
+    "Polygon": _("Polygon"),
+    "MultiPolygon": _("Several polygons"),
+}
+
 
 def validate_area_field(value: Any) -> None:
     """Django validator around the geometry rules of `geo.geofence`."""
@@ -74,3 +81,9 @@ class Geofence(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shape(self) -> str:
+        """The kind of the area in words; empty for one that is not valid."""
+        kind = self.area.get("type") if isinstance(self.area, dict) else None
+        return str(AREA_KINDS.get(kind or "", ""))

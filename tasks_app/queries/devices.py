@@ -94,6 +94,19 @@ def count_by_status(devices: QuerySet[Device]) -> dict[DeviceStatus, int]:
     }
 
 
+def devices_named(devices: QuerySet[Device], text: str) -> QuerySet[Device]:
+    """Those of `devices` with this identifier or whole name; without any, those with all its words in either."""
+    exact = devices.filter(Q(unique_id=text) | Q(name__iexact=text))
+    return exact if exact.exists() else devices_with_words(devices, text)
+
+
+def devices_with_words(devices: QuerySet[Device], text: str) -> QuerySet[Device]:
+    """Those of `devices` with each of these words in their name or identifier."""
+    for word in text.split():
+        devices = devices.filter(Q(name__icontains=word) | Q(unique_id__icontains=word))
+    return devices
+
+
 def operated_devices(user: AnyUser, unique_ids: Iterable[str]) -> dict[str, bool]:
     """Which of these devices `user` operates, and whether each is active."""
     # One parameter: of `__in` the ORM would look at each of the ids several times.

@@ -18,13 +18,6 @@ from tasks_app.admin.resources import GeofenceResource
 from tasks_app.admin.windows import WindowsField
 from tasks_app.models import Geofence
 
-AREA_KINDS = {
-    "Circle": _("Circle"),
-    "LineString": _("Corridor"),
-    "Polygon": _("Polygon"),
-    "MultiPolygon": _("Several polygons"),
-}
-
 
 class GeofenceForm(forms.ModelForm):
     area = StrictJSONField(label=_("Area"))
@@ -81,8 +74,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
 
     @display(description=_("area"))
     def area_kind(self, geofence: Geofence) -> Any:
-        kind = geofence.area.get("type") if isinstance(geofence.area, dict) else None
-        return AREA_KINDS.get(kind or "", MISSING)
+        return geofence.shape or MISSING
 
     @display(description=_("sketch"))
     def sketch(self, geofence: Geofence) -> str:

@@ -23,6 +23,11 @@ FORMS_OF_MEMBERS = {**FORMS_ONLY, "visitor": "sign in"}
 # By name and method GET; arguments are taken from the rows of `make_world`.
 PAGES: dict[str, dict[str, object]] = {
     "home": EVERYONE,
+    # Lists show the rows of one's own fleets, and so may be empty.
+    "devices": EVERYONE,
+    "trips": EVERYONE,
+    "events": EVERYONE,
+    "geofences": EVERYONE,
     "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
     "logout": FORMS_ONLY,
     "map": EVERYONE,
