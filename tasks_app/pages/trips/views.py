@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+import datetime
 from typing import Any
 
 from django import forms
@@ -47,9 +47,9 @@ class TripFilters(FilterForm):
             raise forms.ValidationError(_("Several devices are called this: write the identifier."))
         return found[0]
 
-    def clean_date(self) -> date:
-        day: date = self.cleaned_data["date"]
-        if not date(1970, 1, 2) <= day <= date(9999, 12, 30):
+    def clean_date(self) -> datetime.date:
+        day: datetime.date = self.cleaned_data["date"]
+        if not datetime.date(1970, 1, 2) <= day <= datetime.date(9999, 12, 30):
             raise forms.ValidationError(_("There are no positions of that day."))
         return day
 
@@ -64,9 +64,11 @@ def trips(request: HttpRequest) -> HttpResponse:
     return render(request, "tasks_app/pages/trips.html", context)
 
 
-def _trips_of(device: Device, day: date) -> dict[str, Any]:
+def _trips_of(device: Device, day: datetime.date) -> dict[str, Any]:
     zone = timezone.get_current_timezone()
-    start, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    start, end = (
+        datetime.datetime.combine(one, datetime.time(), zone) for one in (day, day + datetime.timedelta(days=1))
+    )
     timeline = read_timeline(device, start, end)
     found = [entry for entry in timeline.entries if entry.kind == EntryKind.TRIP]
     return {"device": device, "day": day, "trips": found, "distance_meters": timeline.figures.distance_meters}
