@@ -68,6 +68,13 @@ class Job(models.Model):
             models.Index(fields=["-finished_at"], name="job_by_finish"),
             models.Index(fields=["state", "-finished_at"], name="job_by_state_and_finish"),
             models.Index(fields=["task", "-finished_at"], name="job_by_task_and_finish"),
+            models.Index(fields=["queue", "-finished_at"], name="job_by_queue_and_finish"),
+            # Most jobs are the system's own.
+            models.Index(
+                fields=["requested_by_id", "-finished_at"],
+                name="job_by_requester_and_finish",
+                condition=models.Q(requested_by_id__isnull=False),
+            ),
             models.Index(
                 fields=["parent_id", "member_index"], name="job_by_parent", condition=models.Q(parent_id__isnull=False)
             ),

@@ -41,6 +41,8 @@ class JobView:
     run_seconds: float | None = None
     worker_host: str = ""
     worker_pid: int | None = None
+    # Name of the worker that runs it, as its heartbeats have it; empty once it ended.
+    worker: str = ""
     attempt_count: int = 0
     attempts: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[str, Any] | None = None
@@ -81,8 +83,8 @@ def live_view(job: JobHash) -> JobView | None:
         cancel_requested=job.cancellation is not None,
         priority=job.priority,
         kind=job.kind or TASK,
-        # The name of a consumer begins with its host.
-        worker_host=job.owner.split(":")[0],
+        worker=job.owner,
+        **_place_of(job.owner),
     )
     if job.failures:
         last = job.failures[-1]
@@ -96,6 +98,12 @@ def live_view(job: JobHash) -> JobView | None:
         view.run_seconds = max(0.0, (timezone.now() - view.started_at).total_seconds())
     _add_call(view, job.message)
     return view
+
+
+def _place_of(worker: str) -> dict[str, Any]:
+    """Return host and process id, with which the name of a worker begins."""
+    host, pid, *_rest = (*worker.split(":"), "")
+    return {"worker_host": host, "worker_pid": int(pid) if pid.isdecimal() else None}
 
 
 def _add_call(view: JobView, message: bytes) -> None:

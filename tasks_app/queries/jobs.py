@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,15 +27,21 @@ from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
 from tasks_app.queries.access import Right, has_everywhere
+from tasks_app.queries.ended_jobs import BoundedCount, ended_counts, ended_page, matching_ended
+from tasks_app.queries.ended_jobs import InvalidCursor as InvalidCursor
+from tasks_app.queries.job_search import ANY_JOB, Condition, JobSearch, read_search
 from tasks_app.queries.job_views import JobView, ended_view, live_view
 from tasks_app.queries.task_rights import OwnJobs
 from tasks_app.signals import job_reader_asked
+from tasks_app.utils.search_language import InvalidSearch as InvalidSearch
 
 # Staff see all jobs as their permissions say, others those they asked for.
 VIEW_JOBS = Right(None, "tasks_app.view_job", is_own=True)
 MAX_PAGE = 200
 # A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
 MAX_EXAMINED = 2000
+# Running, queued and delayed ones each, for the first page of all and for counts.
+MAX_LIVE_EXAMINED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class JobFilters:
     worker: str | None = None
     requested_by_id: int | None = None
     created_after: datetime | None = None
+    # In the language of `queries.job_search`.
     search: str | None = None
     # Members and callbacks of this job.
     parent_id: UUID | None = None
@@ -76,10 +83,6 @@ class WorkerView:
     memory_bytes: int
 
 
-class InvalidCursor(ValueError):
-    """The cursor was not made by list_jobs."""
-
-
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
     """Return the job, if `user` may see it: SHELL and staff that may view jobs see all, others those they asked
     for or share."""
@@ -90,24 +93,75 @@ def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
 
 
 def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
-    """Return jobs newest first: the live ones (the newest few hundred) lead the first page, then the ended ones.
+    """Return jobs newest first: of the live ones at most as many lead the first page, running ones before those that
+    wait, then come the ended ones.
 
     Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
-    scheduled and retrying ones soonest first; such a page may hold fewer than `limit` jobs and yet have a next one.
-    Those of a `parent_id` come in their order in the group, then its callbacks; such a page may be short, too.
-    `cursor` is the `next_cursor` of the page before. Raises InvalidCursor.
+    scheduled and retrying ones soonest first. Those of a `parent_id` come in their order in the group, then its callbacks.
+    Any page may hold fewer than `limit` jobs and yet have a next one, for each looks at a bounded number of jobs.
+    `cursor` is the `next_cursor` of the page before. Raises InvalidCursor, InvalidSearch.
     """
     limit = max(1, min(limit, MAX_PAGE))
+    search = search_of(user, filters)
     if filters.parent_id:
-        return _children_page(user, filters, filters.parent_id, limit, cursor)
-    if filters.state in LIVE_STATES:
-        return _live_page(user, filters, filters.state, limit, cursor)
-    live = _matching_live(user, filters) if cursor is None else []
-    rows = list(_after_cursor(matching_ended(user, filters), cursor)[: limit + 1])
-    more = len(rows) > limit
-    next_cursor = _make_cursor(rows[limit - 1]) if more else None
-    ended = filter(_sight(user), map(ended_view, rows[:limit]))
+        return _children_page(user, search, filters.parent_id, limit, cursor)
+    if search.state in LIVE_STATES:
+        return _live_page(user, search, search.state, limit, cursor)
+    live = [] if cursor or search.state else _leading(live_matches(user, search).jobs, limit)
+    rows, next_cursor = ended_page(search, _only_of(user), limit, cursor)
+    ended = filter(_sight(user), map(ended_view, rows))
     return JobPage([*live, *ended], next_cursor)
+
+
+def search_of(user: Any, filters: JobFilters) -> JobSearch:
+    """Return what the filters ask for, their search included. Raises InvalidSearch."""
+    conditions = []
+    if (host := filters.worker) is not None:
+        conditions.append(Condition(Q(worker_host=host), lambda view: view.worker_host == host))
+    if (since := filters.created_after) is not None:
+        of_row = Q(created_at__gte=since)
+        conditions.append(Condition(of_row, lambda view: bool(view.created_at and view.created_at >= since)))
+    base = JobSearch(
+        state=filters.state,
+        queue=filters.queue,
+        task=filters.task,
+        requested_by_id=filters.requested_by_id,
+        after=filters.created_after,
+        conditions=tuple(conditions),
+    )
+    return read_search(filters.search, user, base)
+
+
+def count_jobs(*, user: Any, filters: JobFilters) -> dict[JobState, BoundedCount]:
+    """Return how many jobs match in each state, whatever state the filters ask for. Raises InvalidSearch."""
+    search = search_of(user, replace(filters, state=None))
+    counts = ended_counts(search, _only_of(user))
+    if search == ANY_JOB and has_everywhere(user, VIEW_JOBS):
+        return counts | _live_totals(queue_stats())
+    live = live_matches(user, search)
+    found = Counter(view.state for view in live.jobs)
+    return counts | {state: BoundedCount(found[state], state in live.cut) for state in JobState if state in LIVE_STATES}
+
+
+def _live_totals(queues: list[QueueStats]) -> dict[JobState, BoundedCount]:
+    return {
+        JobState.SCHEDULED: BoundedCount(sum(queue.scheduled for queue in queues)),
+        JobState.QUEUED: BoundedCount(sum(queue.depth for queue in queues)),
+        JobState.RUNNING: BoundedCount(sum(queue.running + queue.groups for queue in queues)),
+        JobState.RETRYING: BoundedCount(sum(queue.retrying for queue in queues)),
+    }
+
+
+def ended_rows(user: Any, filters: JobFilters) -> QuerySet[Job]:
+    """Return the ended jobs that match and that `user` asked for or may see, the last first. Raises InvalidSearch."""
+    return matching_ended(search_of(user, filters), _only_of(user))
+
+
+def _only_of(user: Any) -> int | None:
+    """Return whose jobs alone `user` sees: None for all; an id that nobody has for somebody without an account."""
+    if has_everywhere(user, VIEW_JOBS):
+        return None
+    return user.pk if user.pk is not None else -1
 
 
 def queue_stats() -> list[QueueStats]:
@@ -138,18 +192,45 @@ def _task_of(job_id: str) -> str:
 # --- Live jobs ---
 
 
-def _matching_live(user: Any, filters: JobFilters) -> list[JobView]:
-    if filters.state and filters.state not in LIVE_STATES:
-        return []
-    names = [name for name in engine_config().queues if filters.queue in (None, name)]
-    views, sees = (live_view(job) for job in live_jobs.list_live_jobs(client(), names)), _sight(user)
-    found = [view for view in views if view and sees(view) and _matches(view, filters)]
-    return sorted(found, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+@dataclass(frozen=True, slots=True)
+class LiveMatches:
+    """Live jobs that match; `cut` are the states of which not all jobs were looked at."""
+
+    jobs: list[JobView]
+    cut: frozenset[JobState]
 
 
-def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, cursor: str | None) -> JobPage:
+def live_matches(user: Any, search: JobSearch) -> LiveMatches:
+    """Return the live jobs that match among the first MAX_LIVE_EXAMINED running, queued and delayed ones."""
+    if search.state and search.state not in LIVE_STATES:
+        return LiveMatches([], frozenset())
+    found: dict[UUID, JobView] = {}
+    cut: set[JobState] = set()
+    sees = _sight(user)
+    # What is about to move on first: a job that does meanwhile is found in its later state.
+    for states in ((JobState.SCHEDULED, JobState.RETRYING), (JobState.QUEUED,), (JobState.RUNNING,)):
+        entries = live_jobs_after(client(), states[0], _queue_names(search), None, MAX_LIVE_EXAMINED)
+        cut.update(states if len(entries) >= MAX_LIVE_EXAMINED else ())
+        views = (live_view(entry.job) for entry in entries if entry.job)
+        found |= {view.id: view for view in views if view and view.is_live and sees(view) and search.matches(view)}
+    return LiveMatches(list(found.values()), frozenset(cut))
+
+
+def _leading(views: list[JobView], limit: int) -> list[JobView]:
+    """Return at most `limit` of the live jobs, the newest first; there is room for running ones before others."""
+    order = (JobState.RUNNING, JobState.RETRYING, JobState.QUEUED, JobState.SCHEDULED)
+    views = sorted(views, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+    chosen = {view.id for view in sorted(views, key=lambda view: order.index(view.state))[:limit]}
+    return [view for view in views if view.id in chosen]
+
+
+def _queue_names(search: JobSearch) -> list[str]:
+    return [name for name in engine_config().queues if search.queue in (None, name)]
+
+
+def _live_page(user: Any, search: JobSearch, state: JobState, limit: int, cursor: str | None) -> JobPage:
     place = _read_live_cursor(state, cursor) if cursor else None
-    names = [name for name in engine_config().queues if filters.queue in (None, name)]
+    names = _queue_names(search)
     jobs: list[JobView] = []
     examined, sees = 0, _sight(user)
     while examined < MAX_EXAMINED:
@@ -159,7 +240,7 @@ def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, curs
         for entry in entries:
             place, examined = entry.place, examined + 1
             view = live_view(entry.job) if entry.job else None
-            if view and view.state == state and sees(view) and _matches(view, filters):
+            if view and view.state == state and sees(view) and search.matches(view):
                 jobs.append(view)
             if len(jobs) == limit:
                 more = entry is not entries[-1] or live_jobs_after(client(), state, names, place, 1)
@@ -170,11 +251,11 @@ def _live_page(user: Any, filters: JobFilters, state: JobState, limit: int, curs
 # --- Members and callbacks ---
 
 
-def _children_page(user: Any, filters: JobFilters, parent: UUID, limit: int, cursor: str | None) -> JobPage:
+def _children_page(user: Any, search: JobSearch, parent: UUID, limit: int, cursor: str | None) -> JobPage:
     first = _read_child_cursor(cursor)
     ids = _children_of(parent)
     views, sees = _views_of(ids[first : first + limit]), _sight(user)
-    found = [view for view in views if filters.queue in (None, view.queue) and sees(view) and _matches(view, filters)]
+    found = [view for view in views if sees(view) and search.matches(view)]
     return JobPage(found, _make_child_cursor(first + limit) if first + limit < len(ids) else None)
 
 
@@ -240,62 +321,3 @@ def _shares(user: Any, job_id: UUID | str) -> bool:
     if not user.is_authenticated:
         return False
     return any(answer for _receiver, answer in job_reader_asked.send(sender=Job, user=user, job_id=job_id))
-
-
-def _matches(view: JobView, filters: JobFilters) -> bool:
-    return (
-        filters.state in (None, view.state)
-        and filters.task in (None, view.task)
-        and (filters.worker is None or view.worker_host == filters.worker)
-        and filters.requested_by_id in (None, view.requested_by_id)
-        and (filters.created_after is None or bool(view.created_at and view.created_at >= filters.created_after))
-        and (not filters.search or _mentions(view, filters.search.lower()))
-    )
-
-
-def _mentions(view: JobView, text: str) -> bool:
-    return text in str(view.id) or text in view.task.lower() or text in json.dumps([view.args, view.kwargs]).lower()
-
-
-# --- Ended jobs ---
-
-
-def matching_ended(user: Any, filters: JobFilters) -> QuerySet[Job]:
-    jobs = Job.objects.order_by("-finished_at", "-pk")
-    if not has_everywhere(user, VIEW_JOBS):
-        jobs = jobs.filter(requested_by_id=user.pk) if user.pk is not None else jobs.none()
-    exact = {
-        "state": str(filters.state) if filters.state else None,
-        "queue": filters.queue,
-        "task": filters.task,
-        "worker_host": filters.worker,
-        "requested_by_id": filters.requested_by_id,
-        "created_at__gte": filters.created_after,
-        "parent_id": filters.parent_id,
-    }
-    jobs = jobs.filter(**{name: value for name, value in exact.items() if value is not None})
-    return jobs.filter(_search(filters.search)) if filters.search else jobs
-
-
-def _search(text: str) -> Q:
-    condition = Q(task__icontains=text) | Q(error_message__icontains=text)
-    condition |= Q(args__icontains=text) | Q(kwargs__icontains=text)
-    try:
-        return condition | Q(pk=UUID(text))
-    except ValueError:
-        return condition
-
-
-def _make_cursor(row: Job) -> str:
-    return base64.urlsafe_b64encode(f"{row.finished_at.isoformat()}|{row.pk}".encode()).decode()
-
-
-def _after_cursor(jobs: QuerySet[Job], cursor: str | None) -> QuerySet[Job]:
-    if cursor is None:
-        return jobs
-    try:
-        finished_at, _, job_id = base64.urlsafe_b64decode(cursor).decode().partition("|")
-        before, last_id = datetime.fromisoformat(finished_at), UUID(job_id)
-    except (ValueError, binascii.Error) as error:
-        raise InvalidCursor("Not a cursor of this list.") from error
-    return jobs.filter(Q(finished_at__lt=before) | Q(finished_at=before, pk__lt=last_id))

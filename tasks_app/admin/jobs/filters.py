@@ -28,7 +28,7 @@ class JobFilterForm(forms.Form):
     parent_id = forms.UUIDField(required=False, widget=forms.HiddenInput)
     queue = forms.ChoiceField(label=_("queue"), required=False, widget=UnfoldAdminSelectWidget)
     task = forms.ChoiceField(label=_("task"), required=False, widget=UnfoldAdminSelectWidget)
-    search = forms.CharField(label=_("search"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
+    search = forms.CharField(label=_("search"), required=False, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, data: QueryDict) -> None:
         super().__init__(data)

@@ -44,10 +44,10 @@ from tasks_app.queries.jobs import (
     InvalidCursor,
     JobFilters,
     JobView,
+    ended_rows,
     find_job,
     job_counts,
     list_jobs,
-    matching_ended,
     queue_stats,
 )
 from tasks_app.queries.task_rights import may_start
@@ -107,7 +107,7 @@ class JobAdmin(ModelAdmin):
         file_format = next((each() for each in FORMATS if each().get_extension() == name), None)
         if file_format is None:
             raise Http404
-        jobs = matching_ended(request.user, JobFilterForm(request.GET).filters())
+        jobs = ended_rows(request.user, JobFilterForm(request.GET).filters())
         dataset = JobResource(user=request.user).export(jobs[:MAX_EXPORT_ROWS])
         response = HttpResponse(file_format.export_data(dataset), content_type=file_format.get_content_type())
         response["Content-Disposition"] = f'attachment; filename="jobs.{name}"'

@@ -12,10 +12,11 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, ReasonBody, StateField, StrictCharField, StrictSerializer, TimestampField
-from tasks_app.api.jobs.views import CHANGE_JOBS
+from tasks_app.api.jobs.views import CHANGE_JOBS, SEARCH_HELP
 from tasks_app.api.schema import describe
-from tasks_app.queries.jobs import JobFilters
+from tasks_app.queries.jobs import InvalidSearch, JobFilters
 from tasks_app.services.jobs import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
+from tasks_app.utils.search_language import MAX_LENGTH
 
 
 class JobFilterBody(StrictSerializer):
@@ -27,7 +28,7 @@ class JobFilterBody(StrictSerializer):
     worker = StrictCharField(max_length=255, required=False)
     requested_by = IdField(required=False)
     created_after = TimestampField(required=False)
-    search = StrictCharField(max_length=200, required=False)
+    search = StrictCharField(max_length=MAX_LENGTH, required=False, help_text=SEARCH_HELP)
     parent_id = serializers.UUIDField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +87,10 @@ class BulkView(ApiView):
         if "requested_by" in wanted:
             wanted["requested_by_id"] = wanted.pop("requested_by")
         filters, limit = JobFilters(**wanted), MAX_JOBS + 1
-        found = matching_jobs(user=self.request.user, filters=filters, for_cancel=self.is_cancel, limit=limit)
+        try:
+            found = matching_jobs(user=self.request.user, filters=filters, for_cancel=self.is_cancel, limit=limit)
+        except InvalidSearch as error:
+            raise serializers.ValidationError({"filter": {"search": [str(error)]}}) from error
         return found[:MAX_JOBS], len(found) > MAX_JOBS
 
 

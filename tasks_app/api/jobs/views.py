@@ -21,10 +21,16 @@ from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
 from tasks_app.queries.access import Right, has_everywhere
-from tasks_app.queries.jobs import VIEW_JOBS, InvalidCursor, JobFilters, JobView, find_job, list_jobs
+from tasks_app.queries.jobs import VIEW_JOBS, InvalidCursor, InvalidSearch, JobFilters, JobView, find_job, list_jobs
 from tasks_app.services.jobs import cancel_job, retry_job
+from tasks_app.utils.search_language import MAX_LENGTH
 
 CHANGE_JOBS = Right(None, "tasks_app.change_job")
+SEARCH_HELP = (
+    'Words and "phrases" look into the task, the arguments, the error and the id; all must be found. Also '
+    'task: queue: state: error: args.device_id: device:"Van 03" by: worker: after: before: longer: as in '
+    "`state:failed error:timeout after:yesterday longer:30s`; a minus before a term excludes."
+)
 
 
 class JobSerializer(serializers.Serializer[Any]):
@@ -78,7 +84,7 @@ class JobListQuery(PageQuery):
     worker = serializers.CharField(max_length=255, required=False)
     requested_by = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
     created_after = TimestampField(required=False)
-    search = serializers.CharField(max_length=200, required=False)
+    search = serializers.CharField(max_length=MAX_LENGTH, required=False, help_text=SEARCH_HELP)
     parent_id = serializers.UUIDField(required=False, help_text="Members of this group or chain, then its callbacks.")
 
 
@@ -113,6 +119,8 @@ class JobListView(ApiView):
             page = list_jobs(user=request.user, filters=JobFilters(**query), limit=limit, cursor=cursor)
         except InvalidCursor as error:
             raise serializers.ValidationError({"cursor": [_("This is not a cursor of this list.")]}) from error
+        except InvalidSearch as error:
+            raise serializers.ValidationError({"search": [str(error)]}) from error
         return Response(page_body(request, page.next_cursor, JobSerializer(page.jobs, many=True).data))
 
 

@@ -16,7 +16,7 @@ from tasks_app.exceptions import JobError
 from tasks_app.management.job_tables import job_details, job_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
 from tasks_app.queries.access import SHELL
-from tasks_app.queries.jobs import JobFilters, JobView, find_job, list_jobs
+from tasks_app.queries.jobs import InvalidSearch, JobFilters, JobView, find_job, list_jobs
 from tasks_app.services.jobs import cancel_job, retry_job
 
 MAX_LISTED = 10_000
@@ -31,7 +31,9 @@ class Command(BaseCommand):
         listing.add_argument("--state", help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled"))
         listing.add_argument("--queue", choices=list(engine_config().queues))
         listing.add_argument("--task")
-        listing.add_argument("--search", help=_("Part of the task, the arguments or the error; or a job id."))
+        example = 'state:failed device:"Van 03" after:yesterday'
+        searching = _("Parts of the task, the arguments, the error or the id, and terms such as %(example)s.")
+        listing.add_argument("--search", help=searching % {"example": example})
         listing.add_argument("--parent", type=_job_id, metavar="ID", help=_("Members and callbacks of this job."))
         listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
         showing = steps.add_parser("show", help=_("Everything about one job."))
@@ -55,7 +57,10 @@ class Command(BaseCommand):
             steps[step](options)
 
     def _list(self, options: dict[str, Any]) -> None:
-        jobs = _listed(_filters(options), options["limit"])
+        try:
+            jobs = _listed(_filters(options), options["limit"])
+        except InvalidSearch as error:
+            raise CommandError(str(error)) from error
         if options["json"]:
             print_json(self, jobs)
         else:

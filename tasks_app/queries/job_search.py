@@ -1,0 +1,337 @@
+"""Searches of jobs: what each term asks of a row of PostgreSQL and of a job that lives in Redis."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import BooleanField, Case, Q, TextField, Value, When
+from django.db.models.functions import Cast
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from tasks_app.engine.registry import parameter_names, registered_tasks
+from tasks_app.engine.states import JobState, parse_state
+from tasks_app.queries.access import Right, has_everywhere, visible_devices
+from tasks_app.queries.job_views import JobView
+from tasks_app.utils.search_language import InvalidSearch, Term, parse_search
+
+VIEW_ALL_JOBS = Right(None, "tasks_app.view_job")
+MAX_DEVICES = 20
+_AGO = re.compile(r"(?:\d{1,6}[smhdw])+")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+Holds = Callable[[JobView], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a term asks: of a row, and of a job that lives."""
+
+    of_row: Q
+    of_view: Holds
+
+
+@dataclass(frozen=True, slots=True)
+class JobSearch:
+    """A search that was understood. What an index answers has a field; None means any."""
+
+    state: JobState | None = None
+    queue: str | None = None
+    task: str | None = None
+    requested_by_id: int | None = None
+    # When the job ended; of one that lives, when it was made. The later bound is exclusive.
+    after: datetime | None = None
+    before: datetime | None = None
+    conditions: tuple[Condition, ...] = field(default=())
+
+    def matches(self, view: JobView) -> bool:
+        """Whether all terms hold for this job."""
+        at = view.finished_at or view.created_at
+        return (
+            self.state in (None, view.state)
+            and self.queue in (None, view.queue)
+            and self.task in (None, view.task)
+            and self.requested_by_id in (None, view.requested_by_id)
+            and (self.after is None or bool(at and at >= self.after))
+            and (self.before is None or bool(at and at < self.before))
+            and all(condition.of_view(view) for condition in self.conditions)
+        )
+
+
+ANY_JOB = JobSearch()
+
+
+def read_search(text: str | None, user: Any, base: JobSearch = ANY_JOB) -> JobSearch:
+    """Return what a search asks for beside `base`. Devices and users are those that `user` may see. Raises InvalidSearch."""
+    search = base
+    for term in parse_search(text or "", SEARCH_NAMES):
+        read = _READERS[f"{term.name}." if term.part else term.name] if term.name else _text
+        search = read(search, term, user)
+    return search
+
+
+def read_moment(text: str) -> datetime:
+    """Return the time that is meant: a day (its midnight), a time, today, yesterday, or so long ago (90m, 2h, 1d12h).
+
+    Times without a zone are in the reader's. Raises InvalidSearch.
+    """
+    now, word = timezone.localtime(), text.lower()
+    if word == "now":
+        return now
+    if word in ("today", _("today")):
+        return _midnight(now.date())
+    if word in ("yesterday", _("yesterday")):
+        return _midnight(now.date() - timedelta(days=1))
+    if _AGO.fullmatch(word):
+        return now - min(_duration(word), timedelta(days=36500))
+    at = _day(text) or _time(text)
+    if at is None or not 1970 <= at.year <= 9998:
+        known = "2026-11-28, 2026-11-28T15:00, today, yesterday"
+        sentence = _('"%(text)s" is no time. Write %(known)s, or how long ago: 90m, 2h, 7d.')
+        raise InvalidSearch(sentence % {"text": text[:50], "known": known})
+    return at
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        return _midnight(date.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        at = parse_datetime(text)
+        return timezone.make_aware(at) if at and timezone.is_naive(at) else at
+    except (ValueError, OverflowError):
+        return None
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _duration(text: str) -> timedelta:
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhdw])", text))
+    return timedelta(seconds=min(seconds, 10**10))
+
+
+# --- Terms that an index answers ---
+
+
+def _exact(search: JobSearch, term: Term, name: str, value: Any) -> JobSearch:
+    """Set a field; a second value for it, or an excluded one, is a condition."""
+    if not term.is_negated and getattr(search, name) is None:
+        return replace(search, **{name: value})
+    return _with(search, term, Condition(Q(**{name: value}), lambda view: getattr(view, name) == value))
+
+
+def _state(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    try:
+        return _exact(search, term, "state", parse_state(term.value))
+    except ValueError as error:
+        sentence = _('There is no state "%(value)s". There are: %(known)s.')
+        raise InvalidSearch(sentence % {"value": term.value[:50], "known": ", ".join(JobState)}) from error
+
+
+def _queue(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    if term.value not in settings.QUEUES:
+        sentence = _('There is no queue "%(value)s". There are: %(known)s.')
+        raise InvalidSearch(sentence % {"value": term.value[:50], "known": ", ".join(settings.QUEUES)})
+    return _exact(search, term, "queue", term.value)
+
+
+def _task(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    names = [task.name for task in registered_tasks()]
+    if term.value in names:
+        return _exact(search, term, "task", term.value)
+    part = term.value.lower()
+    of_row = Q(task__in=[name for name in names if part in name.lower()]) | Q(task=term.value)
+    return _with(search, term, Condition(of_row, lambda view: part in view.task.lower()))
+
+
+def _by(search: JobSearch, term: Term, user: Any) -> JobSearch:
+    if term.value == "schedule":
+        return _with(search, term, Condition(Q(schedule_id__isnull=False), lambda view: view.schedule_id is not None))
+    is_oneself = user.pk is not None and term.value in ("me", user.get_username())
+    if not is_oneself and not has_everywhere(user, VIEW_ALL_JOBS):
+        raise InvalidSearch(_("You see the jobs you asked for yourself: search by:me."))
+    found = user if is_oneself else User.objects.filter(username__iexact=term.value).first()
+    if found is None:
+        raise InvalidSearch(_('There is no user "%(value)s".') % {"value": term.value[:50]})
+    return _exact(search, term, "requested_by_id", found.pk)
+
+
+def _after(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    return _bounded(search, "before" if term.is_negated else "after", read_moment(term.value))
+
+
+def _before(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    return _bounded(search, "after" if term.is_negated else "before", read_moment(term.value))
+
+
+def _bounded(search: JobSearch, name: str, at: datetime) -> JobSearch:
+    known = getattr(search, name) or at
+    values: dict[str, Any] = {name: max(known, at) if name == "after" else min(known, at)}
+    return replace(search, **values)
+
+
+# --- Terms that are looked for row by row ---
+
+
+def _with(search: JobSearch, term: Term, condition: Condition) -> JobSearch:
+    if term.is_negated:
+        of_view = condition.of_view
+        # Not `~`: a part of a row that is missing makes NULL of both.
+        of_row = Q(Case(When(condition.of_row, then=Value(False)), default=Value(True), output_field=BooleanField()))
+        condition = Condition(of_row, lambda view: not of_view(view))
+    return replace(search, conditions=(*search.conditions, condition))
+
+
+def _text(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    """Part of the task, the arguments, the error or an id."""
+    part = term.value
+    in_json = json.dumps(part, ensure_ascii=False)[1:-1]
+    of_row = Q(task__icontains=part) | Q(args__icontains=in_json) | Q(kwargs__icontains=in_json)
+    of_row |= Q(error_class__icontains=part) | Q(error_message__icontains=part)
+    try:
+        of_row |= Q(pk=UUID(part))
+    except ValueError:
+        if re.fullmatch(r"[0-9A-Fa-f-]{2,36}", part):
+            of_row |= Q(id_text__contains=part.lower())
+    return _with(search, term, Condition(of_row, lambda view: _mentions(view, part.lower(), in_json.lower())))
+
+
+# Annotated to every query that a condition filters.
+ID_TEXT = {"id_text": Cast("pk", TextField())}
+
+
+def _mentions(view: JobView, part: str, in_json: str) -> bool:
+    texts = (str(view.id), view.task, view.error_class, view.error_message)
+    return any(part in text.lower() for text in texts) or in_json in _call_text(view)
+
+
+def _call_text(view: JobView) -> str:
+    return json.dumps([view.args, view.kwargs], ensure_ascii=False).lower()
+
+
+def _error(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    part = term.value
+    return _with(
+        search,
+        term,
+        Condition(
+            Q(error_class__icontains=part) | Q(error_message__icontains=part),
+            lambda view: part.lower() in view.error_class.lower() or part.lower() in view.error_message.lower(),
+        ),
+    )
+
+
+def _worker(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    host, _colon, pid = term.value.partition(":")
+    of_row = Q(worker_host__icontains=host)
+    if pid.isdecimal() and len(pid) < 10:
+        number = int(pid)
+        return _with(
+            search,
+            term,
+            Condition(
+                of_row & Q(worker_pid=number),
+                lambda view: host.lower() in view.worker_host.lower() and view.worker_pid == number,
+            ),
+        )
+    return _with(search, term, Condition(of_row, lambda view: host.lower() in view.worker_host.lower()))
+
+
+def _longer(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    text = term.value.lower()
+    if not _AGO.fullmatch(text) and not re.fullmatch(r"\d{1,9}", text):
+        raise InvalidSearch(_('"%(value)s" is no duration. Write 30s, 5m, 1h30m.') % {"value": term.value[:50]})
+    seconds = float(text) if text.isdecimal() else _duration(text).total_seconds()
+    condition = Condition(Q(run_seconds__gte=seconds), lambda view: (view.run_seconds or 0) >= seconds)
+    return _with(search, term, condition)
+
+
+def _args(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    return _with(search, term, _argument(term.part, _json_values(term.value)))
+
+
+def _json_values(text: str) -> list[Any]:
+    """The values that a text may stand for: itself, and the number or truth it is written like."""
+    found: list[Any] = [text]
+    if re.fullmatch(r"-?\d{1,15}(\.\d{1,10})?|true|false|null", text):
+        found.append(json.loads(text))
+    return found
+
+
+def _argument(name: str, values: list[Any]) -> Condition:
+    """The argument has one of the values, or is a list that holds one; whether it was given by name or by place."""
+    tasks_by_place: dict[int, list[str]] = {}
+    for task in registered_tasks():
+        if name in task.parameter_names:
+            tasks_by_place.setdefault(task.parameter_names.index(name), []).append(task.name)
+    of_row = Q()
+    for value in values:
+        of_row |= Q(kwargs__contains={name: value}) | Q(kwargs__contains={name: [value]})
+        for place, tasks in tasks_by_place.items():
+            of_row |= Q(**{"task__in": tasks, f"args__{place}__contains": value})
+    known = {json.dumps(value) for value in values}
+
+    def of_view(view: JobView) -> bool:
+        given = dict(zip(parameter_names(view.task), view.args, strict=False)) | view.kwargs
+        found = given.get(name, [])
+        return any(json.dumps(one) in known for one in (found if isinstance(found, list) else [found]))
+
+    return Condition(of_row, of_view)
+
+
+def _device(search: JobSearch, term: Term, user: Any) -> JobSearch:
+    """Jobs about a device: it is an argument, one of a list, or named in the positions that were sent."""
+    devices = visible_devices(user)
+    found = list(devices.filter(Q(name__iexact=term.value) | Q(unique_id=term.value))[:MAX_DEVICES])
+    found = found or list(
+        devices.filter(Q(name__icontains=term.value) | Q(unique_id__icontains=term.value))[:MAX_DEVICES]
+    )
+    if not found:
+        raise InvalidSearch(_('There is no device "%(value)s".') % {"value": term.value[:50]})
+    ids = [device.pk for device in found]
+    parts = [_argument("device_id", ids), _argument("device_ids", ids)]
+    texts = [json.dumps(device.unique_id, ensure_ascii=False) for device in found]
+    of_row = parts[0].of_row | parts[1].of_row
+    for text in texts:
+        of_row |= Q(args__icontains=text) | Q(kwargs__icontains=text)
+    return _with(
+        search,
+        term,
+        Condition(
+            of_row,
+            lambda view: (
+                any(part.of_view(view) for part in parts) or any(text.lower() in _call_text(view) for text in texts)
+            ),
+        ),
+    )
+
+
+# The order is that of the sentence that names them.
+_READERS: dict[str, Callable[[JobSearch, Term, Any], JobSearch]] = {
+    "task": _task,
+    "queue": _queue,
+    "state": _state,
+    "error": _error,
+    "args.": _args,
+    "device": _device,
+    "by": _by,
+    "worker": _worker,
+    "after": _after,
+    "before": _before,
+    "longer": _longer,
+}
+SEARCH_NAMES = tuple(_READERS)
