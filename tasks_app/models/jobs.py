@@ -115,6 +115,28 @@ class JobAction(models.Model):
         return f"{self.get_verb_display()} · {self.task}"
 
 
+class SavedJobView(models.Model):
+    """Filters of the job list under a name, of one user and, if shared, of all that may see jobs."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=60)
+    # As in the address of the list.
+    query = models.CharField(_("filters"), max_length=2000)
+    is_shared = models.BooleanField(_("shared"), default=False)
+
+    class Meta:
+        verbose_name = _("saved view of jobs")
+        verbose_name_plural = _("saved views of jobs")
+        ordering = ["name", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="saved_job_view_once")]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class QueueAction(models.Model):
     """Action of a user on a queue, with its reason. Without a user it was done from the shell."""
 

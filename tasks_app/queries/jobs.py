@@ -93,8 +93,8 @@ def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
 
 
 def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
-    """Return jobs newest first: of the live ones at most as many lead the first page, running ones before those that
-    wait, then come the ended ones.
+    """Return jobs newest first: live ones lead the first page, at most half of `limit` and running ones before those that
+    wait; then come the ended ones.
 
     Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
     scheduled and retrying ones soonest first. Those of a `parent_id` come in their order in the group, then its callbacks.
@@ -107,7 +107,7 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
         return _children_page(user, search, filters.parent_id, limit, cursor)
     if search.state in LIVE_STATES:
         return _live_page(user, search, search.state, limit, cursor)
-    live = [] if cursor or search.state else _leading(live_matches(user, search).jobs, limit)
+    live = [] if cursor or search.state else _leading(user, search, max(1, limit // 2))
     rows, next_cursor = ended_page(search, _only_of(user), limit, cursor)
     ended = filter(_sight(user), map(ended_view, rows))
     return JobPage([*live, *ended], next_cursor)
@@ -200,8 +200,8 @@ class LiveMatches:
     cut: frozenset[JobState]
 
 
-def live_matches(user: Any, search: JobSearch) -> LiveMatches:
-    """Return the live jobs that match among the first MAX_LIVE_EXAMINED running, queued and delayed ones."""
+def live_matches(user: Any, search: JobSearch, examined: int = MAX_LIVE_EXAMINED) -> LiveMatches:
+    """Return the live jobs that match among the first `examined` running, queued and delayed ones."""
     if search.state and search.state not in LIVE_STATES:
         return LiveMatches([], frozenset())
     found: dict[UUID, JobView] = {}
@@ -209,15 +209,17 @@ def live_matches(user: Any, search: JobSearch) -> LiveMatches:
     sees = _sight(user)
     # What is about to move on first: a job that does meanwhile is found in its later state.
     for states in ((JobState.SCHEDULED, JobState.RETRYING), (JobState.QUEUED,), (JobState.RUNNING,)):
-        entries = live_jobs_after(client(), states[0], _queue_names(search), None, MAX_LIVE_EXAMINED)
-        cut.update(states if len(entries) >= MAX_LIVE_EXAMINED else ())
+        entries = live_jobs_after(client(), states[0], _queue_names(search), None, examined)
+        cut.update(states if len(entries) >= examined else ())
         views = (live_view(entry.job) for entry in entries if entry.job)
         found |= {view.id: view for view in views if view and view.is_live and sees(view) and search.matches(view)}
     return LiveMatches(list(found.values()), frozenset(cut))
 
 
-def _leading(views: list[JobView], limit: int) -> list[JobView]:
+def _leading(user: Any, search: JobSearch, limit: int) -> list[JobView]:
     """Return at most `limit` of the live jobs, the newest first; there is room for running ones before others."""
+    is_all = search == ANY_JOB and has_everywhere(user, VIEW_JOBS)
+    views = live_matches(user, search, limit if is_all else MAX_LIVE_EXAMINED).jobs
     order = (JobState.RUNNING, JobState.RETRYING, JobState.QUEUED, JobState.SCHEDULED)
     views = sorted(views, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     chosen = {view.id for view in sorted(views, key=lambda view: order.index(view.state))[:limit]}

@@ -89,7 +89,7 @@ def _read_term(text: str, at: int, names: Collection[str]) -> tuple[Term, int]:
 def _check_name(written: str, name: str, names: Collection[str]) -> None:
     if name in names:
         return
-    known = ", ".join(f"{name}…:" if name.endswith(".") else f"{name}:" for name in names)
+    known = ", ".join(f"{name}<name>:" if name.endswith(".") else f"{name}:" for name in names)
     sentence = _(
         'There is no "%(name)s:" to search by. There are: %(known)s. Put quotes around a text that has a colon.'
     )

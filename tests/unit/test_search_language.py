@@ -45,7 +45,7 @@ def test_a_search_is_read_as_its_terms(text, terms):
 @pytest.mark.parametrize(
     ("text", "part_of_the_sentence"),
     [
-        ("colour:red", "task:, device:, args.…:"),
+        ("colour:red", "task:, device:, args.<name>:"),
         ("args:7", "There are: task:"),
         ("task.x:7", 'no "task.x:"'),
         ("http://x", "Put quotes around"),
@@ -63,7 +63,7 @@ def test_a_search_is_read_as_its_terms(text, terms):
     ],
 )
 def test_what_is_not_understood_is_answered_with_a_sentence(text, part_of_the_sentence):
-    with pytest.raises(InvalidSearch, match="(?s).") as caught:
+    with pytest.raises(InvalidSearch) as caught:
         parse_search(text, NAMES)
     assert part_of_the_sentence in str(caught.value)
 
@@ -73,9 +73,8 @@ def test_any_text_is_terms_or_a_sentence(text):
     try:
         terms = parse_search(text, NAMES)
     except InvalidSearch as error:
-        assert str(error)
-    else:
-        assert all(term.value for term in terms)
+        terms = [Term(str(error))]
+    assert all(term.value for term in terms)
 
 
 @given(

@@ -39,8 +39,9 @@ def selection_of(user: Any, query: QueryDict, *, for_cancel: bool) -> Selection:
     if texts or "picked" in query:
         ids = [job_id for job_id in map(_job_id, texts[: MAX_JOBS + 1]) if job_id]
         return Selection(ids[:MAX_JOBS], len(texts) > MAX_JOBS, {})
-    form = JobFilterForm(query)
-    if not form.chosen():
+    form = JobFilterForm(query, user)
+    # Where a filter is not understood, those that are left would match more than was meant.
+    if not form.is_valid() or not form.chosen():
         return Selection([], False, {})
     ids = matching_jobs(user=user, filters=form.filters(), for_cancel=for_cancel, limit=MAX_JOBS + 1)
     return Selection(ids[:MAX_JOBS], len(ids) > MAX_JOBS, form.chosen())
@@ -79,9 +80,9 @@ def change_with_message(request: HttpRequest, job_ids: list[UUID], reason: str, 
         messages.warning(request, _("No job was selected."))
 
 
-def list_query(query: QueryDict) -> str:
+def list_query(query: QueryDict, user: Any) -> str:
     """The filters of the list one came from."""
-    return urlencode(JobFilterForm(query).chosen())
+    return urlencode(JobFilterForm(query, user).chosen())
 
 
 def _changed_text(count: int, *, for_cancel: bool) -> str:

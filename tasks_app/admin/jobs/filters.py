@@ -10,90 +10,133 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from tasks_app.engine import FINAL_STATES, JobState, registered_tasks
+from tasks_app.engine import JobState, registered_tasks
 from tasks_app.models.jobs import STATE_LABELS
-from tasks_app.queries.jobs import JobFilters, QueueStats
+from tasks_app.queries.job_search import read_search
+from tasks_app.queries.jobs import BoundedCount, InvalidSearch, JobFilters, search_of
+from tasks_app.utils.search_language import quoted
 
 TAB_STATES = (None, *JobState)
-HOURS_COUNTED = 24
+# Fields that say what a term of the search says, too.
+TERM_FIELDS = ("by", "worker", "after", "before", "longer")
 
 
 class JobFilterForm(forms.Form):
-    """Every field may be empty; an invalid value is reported and ignored."""
+    """Every field may be empty; an invalid value is reported beside it and ignored."""
 
     state = forms.ChoiceField(required=False, widget=forms.HiddenInput)
     parent_id = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    search = forms.CharField(label=_("search"), required=False, widget=UnfoldAdminTextInputWidget)
     queue = forms.ChoiceField(label=_("queue"), required=False, widget=UnfoldAdminSelectWidget)
     task = forms.ChoiceField(label=_("task"), required=False, widget=UnfoldAdminSelectWidget)
-    search = forms.CharField(label=_("search"), required=False, widget=UnfoldAdminTextInputWidget)
+    by = forms.CharField(label=_("requested by"), required=False, widget=UnfoldAdminTextInputWidget)
+    worker = forms.CharField(label=_("worker"), required=False, widget=UnfoldAdminTextInputWidget)
+    after = forms.CharField(label=_("from"), required=False, widget=UnfoldAdminTextInputWidget)
+    before = forms.CharField(label=_("until"), required=False, widget=UnfoldAdminTextInputWidget)
+    longer = forms.CharField(label=_("ran at least"), required=False, widget=UnfoldAdminTextInputWidget)
 
-    def __init__(self, data: QueryDict) -> None:
+    def __init__(self, data: QueryDict, user: Any) -> None:
         super().__init__(data)
+        self.user = user
         self.label_suffix = ""
         self._offer("state", [(str(state), state) for state in JobState], "")
         self._offer("queue", [(name, name) for name in settings.QUEUES], _("All queues"))
         self._offer("task", [(task.name, task.name) for task in registered_tasks()], _("All tasks"))
-        self.fields["search"].widget.attrs["placeholder"] = _("Job id, task, arguments or error")
+        examples = {
+            "search": _("Words, or state:failed error:timeout"),
+            "by": _("name, me, schedule"),
+            "worker": _("host or host:pid"),
+            "after": _("yesterday, 2h, 2026-11-28"),
+            "before": _("today, 30m, 2026-11-29"),
+            "longer": _("30s, 5m, 1h"),
+        }
+        for name, example in examples.items():
+            self.fields[name].widget.attrs |= {"placeholder": example, "autocomplete": "off"}
 
     def _offer(self, name: str, choices: list[tuple[str, Any]], all_label: Any) -> None:
         field = self.fields[name]
         field.choices = [("", all_label), *choices]  # type: ignore[attr-defined]
 
+    def clean(self) -> dict[str, Any]:
+        """Read the search and each term by itself, then all of them together."""
+        values = self.cleaned_data
+        for name in ("search", *TERM_FIELDS):
+            if value := values.get(name):
+                self._try(name, value if name == "search" else f"{name}:{quoted(value)}")
+        if not self.errors:
+            try:
+                search_of(self.user, _filters_of(values))
+            except InvalidSearch as error:
+                self.add_error("search", str(error))
+        return values
+
+    def _try(self, name: str, text: str) -> None:
+        try:
+            read_search(text, self.user)
+        except InvalidSearch as error:
+            self.add_error(name, str(error))
+
     def filters(self) -> JobFilters:
         """The valid filters."""
-        chosen = self.chosen()
-        return JobFilters(
-            state=JobState(chosen["state"]) if "state" in chosen else None,
-            queue=chosen.get("queue"),
-            task=chosen.get("task"),
-            search=chosen.get("search"),
-            parent_id=UUID(chosen["parent_id"]) if "parent_id" in chosen else None,
-        )
+        self.is_valid()
+        return _filters_of(self.cleaned_data)
 
     def chosen(self) -> dict[str, str]:
+        """The valid values that are given, by field."""
         self.is_valid()
         return {name: str(value) for name, value in self.cleaned_data.items() if value}
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        """Fields that stand folded under the search."""
+        return [self[name] for name in ("queue", "task", *TERM_FIELDS)]
+
+    @property
+    def is_unfolded(self) -> bool:
+        return any(field.errors or field.data for field in self.more_fields)
+
+
+def _filters_of(values: dict[str, Any]) -> JobFilters:
+    terms = [f"{name}:{quoted(values[name])}" for name in TERM_FIELDS if values.get(name)]
+    parent = values.get("parent_id")
+    return JobFilters(
+        state=JobState(values["state"]) if values.get("state") else None,
+        queue=values.get("queue") or None,
+        task=values.get("task") or None,
+        search=" ".join(filter(None, [values.get("search"), *terms])) or None,
+        parent_id=parent if isinstance(parent, UUID) else None,
+    )
 
 
 @dataclass(frozen=True)
 class Tab:
     label: Any
     url: str
-    count: int | None
+    # Empty for the tab of all.
+    count: str
     is_active: bool
     title: Any
 
 
-def state_tabs(form: JobFilterForm, queues: list[QueueStats], finished: dict[str, int]) -> list[Tab]:
-    """One tab per state with its count: live states now, final states over the last 24 hours."""
+def state_tabs(form: JobFilterForm, counts: dict[JobState, BoundedCount]) -> list[Tab]:
+    """One tab per state with the number of jobs that match the other filters."""
     chosen = form.chosen()
-    counts = _counts(queues, finished)
-    tabs = []
-    for state in TAB_STATES:
-        query = {
-            **{key: value for key, value in chosen.items() if key != "state"},
-            **({"state": state} if state else {}),
-        }
-        tabs.append(
-            Tab(
-                label=STATE_LABELS[state] if state else _("All"),
-                url=f"?{urlencode(query)}",
-                count=counts.get(state) if state else None,
-                is_active=chosen.get("state", "") == (state or ""),
-                title=_("in the last 24 hours") if state in FINAL_STATES else "",
-            )
+    others = {key: value for key, value in chosen.items() if key != "state"}
+    return [
+        Tab(
+            label=STATE_LABELS[state] if state else _("All"),
+            url=f"?{urlencode({**others, **({'state': state} if state else {})})}",
+            count=count_text(counts[state]) if state else "",
+            is_active=chosen.get("state", "") == (state or ""),
+            title=_("At least so many: not all were looked at.") if state and counts[state].is_more else "",
         )
-    return tabs
+        for state in TAB_STATES
+    ]
 
 
-def _counts(queues: list[QueueStats], finished: dict[str, int]) -> dict[str, int]:
-    return {
-        JobState.SCHEDULED: sum(queue.scheduled for queue in queues),
-        JobState.QUEUED: sum(queue.depth for queue in queues),
-        JobState.RUNNING: sum(queue.running + queue.groups for queue in queues),
-        JobState.RETRYING: sum(queue.retrying for queue in queues),
-        **{state: finished.get(state, 0) for state in FINAL_STATES},
-    }
+def count_text(count: BoundedCount) -> str:
+    return f"{number_format(count.number, force_grouping=True)}{'+' if count.is_more else ''}"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,17 +20,17 @@ from unfold.admin import ModelAdmin
 
 from tasks_app.admin.exchange import MAX_EXPORT_ROWS
 from tasks_app.admin.jobs.bulk import bulk_context, change_with_message, list_query, selection_of
-from tasks_app.admin.jobs.filters import JobFilterForm, state_tabs
+from tasks_app.admin.jobs.filters import JobFilterForm
+from tasks_app.admin.jobs.lists import list_context
 from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_count
-from tasks_app.admin.jobs.queues import queue_context
 from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_context, job_rows, job_url
+from tasks_app.admin.jobs.saved_views import SaveViewForm, valid_query
 from tasks_app.admin.jobs.start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
 from tasks_app.admin.jobs.steps import ReasonForm, cancel_with_message, retry_with_message, run_now_with_message
 from tasks_app.admin.resources import JobResource
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (
     FINAL_STATES,
-    LIVE_STATES,
     EngineError,
     JobState,
     QueueUnavailable,
@@ -40,20 +39,17 @@ from tasks_app.engine import (
     registered_tasks,
 )
 from tasks_app.models import Job, QueueAction
+from tasks_app.queries.job_completion import complete
 from tasks_app.queries.jobs import (
-    InvalidCursor,
     JobFilters,
     JobView,
     ended_rows,
     find_job,
-    job_counts,
     list_jobs,
     queue_stats,
 )
 from tasks_app.queries.task_rights import may_start
-from tasks_app.services.jobs import start_task
-
-PAGE_SIZE = 50
+from tasks_app.services.jobs import remove_job_view, save_job_view, start_task
 
 
 def message_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -84,6 +80,9 @@ class JobAdmin(ModelAdmin):
             path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
             path("<uuid:job_id>/cancel/", view(self.cancel_view), name="tasks_app_job_cancel"),
             path("export/<str:name>/", view(self.export_view), name="tasks_app_job_export"),
+            path("complete/", view(self.complete_view), name="tasks_app_job_complete"),
+            path("views/", view(self.save_view), name="tasks_app_job_save_view"),
+            path("views/<int:view_id>/remove/", view(self.remove_view), name="tasks_app_job_remove_view"),
             path("bulk/<str:verb>/", view(self.bulk_view), name="tasks_app_job_bulk"),
             path("queues/<str:name>/<str:verb>/", view(self.queue_view), name="tasks_app_queue_step"),
             path("<uuid:job_id>/run-now/", view(self.run_now_view), name="tasks_app_job_run_now"),
@@ -96,10 +95,9 @@ class JobAdmin(ModelAdmin):
     @message_when_unavailable
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         self._require(self.has_view_permission(request))
-        form = JobFilterForm(request.GET)
-        context = {"filter_form": form, "cursor": request.GET.get("cursor", ""), "title": _("Jobs")}
-        context |= self._list_context(request, form)
-        return self._page(request, "tasks_app/admin/jobs.html", context)
+        form = JobFilterForm(request.GET, request.user)
+        context = list_context(request, form, may_change=self.has_change_permission(request))
+        return self._page(request, "tasks_app/admin/jobs.html", {**context, "title": _("Jobs")})
 
     def export_view(self, request: HttpRequest, name: str) -> HttpResponse:
         """The newest ended jobs that match the list's filters, as a file; secrets in arguments are redacted in the rows."""
@@ -107,45 +105,40 @@ class JobAdmin(ModelAdmin):
         file_format = next((each() for each in FORMATS if each().get_extension() == name), None)
         if file_format is None:
             raise Http404
-        jobs = ended_rows(request.user, JobFilterForm(request.GET).filters())
+        form = JobFilterForm(request.GET, request.user)
+        if not form.is_valid():
+            return redirect(f"{reverse('admin:tasks_app_job_changelist')}?{request.GET.urlencode()}")
+        jobs = ended_rows(request.user, form.filters())
         dataset = JobResource(user=request.user).export(jobs[:MAX_EXPORT_ROWS])
         response = HttpResponse(file_format.export_data(dataset), content_type=file_format.get_content_type())
         response["Content-Disposition"] = f'attachment; filename="jobs.{name}"'
         return response
 
-    def _list_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
-        try:
-            page = list_jobs(
-                user=request.user, filters=form.filters(), limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None
-            )
-        except InvalidCursor as error:
-            raise Http404(str(error)) from error
-        overview = queue_context(request.user)
-        newer, older = request.GET.copy(), request.GET.copy()
-        newer.pop("cursor", None)
-        older["cursor"] = page.next_cursor or ""
-        return {
-            **overview,
-            **self._bulk_context(request, form),
-            "rows": job_rows(page.jobs),
-            "tabs": state_tabs(form, overview["queues"], job_counts()),
-            "older_url": f"?{older.urlencode()}" if page.next_cursor else "",
-            "newest_url": f"?{newer.urlencode()}",
-        }
+    def complete_view(self, request: HttpRequest) -> HttpResponse:
+        """Values for a term of the search, as JSON."""
+        self._require(self.has_view_permission(request))
+        name, part = request.GET.get("name", "")[:20], request.GET.get("part", "")[:100].replace("\x00", "")
+        return JsonResponse({"values": complete(name, part, request.user)})
 
-    def _bulk_context(self, request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
-        """Actions on the rows and on all that match: those this user may take and that could change something."""
-        chosen = form.chosen()
-        state = form.filters().state
-        return {
-            "may_tick": self.has_change_permission(request),
-            "filters": list(chosen.items()),
-            "filter_query": urlencode(chosen),
-            "has_state": state is not None,
-            "export_formats": [each().get_extension() for each in FORMATS],
-            "may_cancel_all": state is None or state in LIVE_STATES,
-            "may_retry_all": state is None or state in FINAL_STATES,
-        }
+    def save_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep the filters of the list under a name."""
+        self._require(self.has_view_permission(request) and request.method == "POST")
+        query = valid_query(request.POST.get("query", ""), request.user)
+        form = SaveViewForm(request.POST)
+        if form.is_valid():
+            save_job_view(user=request.user, query=query, **form.cleaned_data)
+            messages.success(request, _("The view %(name)s was saved.") % {"name": form.cleaned_data["name"]})
+        else:
+            messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        return redirect(f"{reverse('admin:tasks_app_job_changelist')}?{query}")
+
+    def remove_view(self, request: HttpRequest, view_id: int) -> HttpResponse:
+        """Remove one of the user's own views."""
+        self._require(self.has_view_permission(request) and request.method == "POST")
+        if not remove_job_view(user=request.user, view_id=view_id):
+            raise Http404(_("There is no such view."))
+        messages.success(request, _("The view was removed."))
+        return redirect("admin:tasks_app_job_changelist")
 
     @message_when_unavailable
     def change_view(
@@ -199,7 +192,7 @@ class JobAdmin(ModelAdmin):
             raise Http404
         self._require(self.has_change_permission(request))
         for_cancel = verb == "cancel"
-        back_url = f"{reverse('admin:tasks_app_job_changelist')}?{list_query(request.GET)}"
+        back_url = f"{reverse('admin:tasks_app_job_changelist')}?{list_query(request.GET, request.user)}"
         form = ReasonForm(request.POST or None)
         selection = selection_of(request.user, request.POST or request.GET, for_cancel=for_cancel)
         if request.method == "POST" and form.is_valid():

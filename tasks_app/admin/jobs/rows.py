@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django_q.models import Schedule
 
-from tasks_app.admin.common import MISSING, STATE_BADGES, format_seconds, format_time, pretty_json, short_json
+from tasks_app.admin.common import MISSING, STATE_BADGES, badge, format_seconds, pretty_json, short_json
+from tasks_app.admin.jobs.columns import Cell, RowFacts, cells_of, mark_of
 from tasks_app.engine import FINAL_STATES, JobState
 from tasks_app.engine.flows import CHAIN, GROUP, TASK
 from tasks_app.models import JobAction
@@ -23,6 +27,8 @@ from tasks_app.queries.jobs import JobView
 
 PRIORITIES = dict(PRIORITY_CHOICES)
 KIND_LABELS = {GROUP: gettext_lazy("Group"), CHAIN: gettext_lazy("Chain")}
+# So many jobs of one task in a row are shown as the first few and the number of the others.
+FOLDED_FROM, SHOWN_OF_FOLDED = 5, 2
 # On the page of a group; a link leads to all of them.
 MEMBERS_SHOWN = 50
 
@@ -40,17 +46,18 @@ class JobRow:
 
     job: JobView
     url: str
-    state: Any
-    badge: str
+    badge: SafeString
+    # A word on what the state does not say; empty for most.
+    mark: SafeString | str
     arguments: str
-    requested_by: str
-    created: SafeString | str
-    waited: str
-    ran: str
     progress: Progress | None
     error: str
     # Empty for the normal priority: only what differs is worth a word in a list.
     priority: str
+    cells: list[Cell]
+    # One of many of its task in a row, of which the first stand for all.
+    is_folded: bool = False
+    folded_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,27 +74,62 @@ def job_url(job_id: Any) -> str:
     return reverse("admin:tasks_app_job_change", args=[job_id])
 
 
-def job_rows(jobs: list[JobView]) -> list[JobRow]:
-    """Rows for a list, with one query for the names of all requesters."""
+def job_rows(
+    jobs: list[JobView], *, state: JobState | None = None, workers: frozenset[str] | None = None
+) -> list[JobRow]:
+    """Rows for the list of a state (None: of all), with one query for all requesters and one for all cancellations.
+
+    `workers` are the names of those that live, where lost ones shall be marked.
+    """
     names = user_names({job.requested_by_id for job in jobs if job.requested_by_id})
-    return [job_row(job, names) for job in jobs]
+    cancelled = _cancellations([job.id for job in jobs if job.state is JobState.CANCELLED])
+    return [_job_row(job, RowFacts(requester(job, names), cancelled.get(job.id, ""), workers), state) for job in jobs]
 
 
-def job_row(job: JobView, names: dict[int, str]) -> JobRow:
+def _job_row(job: JobView, facts: RowFacts, state: JobState | None) -> JobRow:
+    word, kind = mark_of(job, facts)
     return JobRow(
         job=job,
         url=job_url(job.id),
-        state=STATE_LABELS[job.state],
-        badge=STATE_BADGES[job.state],
+        badge=_state_badge(job.state, get_language()),
+        mark=badge(kind, word) if word else "",
         arguments=call_text(job),
-        requested_by=requester(job, names),
-        created=format_time(job.created_at),
-        waited=format_seconds(job.wait_seconds),
-        ran=format_seconds(job.run_seconds),
-        progress=progress_of(job),
+        progress=progress_of(job) if job.is_live else None,
         error=error_text(job),
         priority="" if job.priority == "normal" else str(_("%s priority") % PRIORITIES[job.priority]),
+        cells=cells_of(job, facts, state),
     )
+
+
+@lru_cache(maxsize=64)
+def _state_badge(state: JobState, _language: str) -> SafeString:
+    """The badge of a state: a list has many of each, and a template makes it."""
+    return badge(STATE_BADGES[state], STATE_LABELS[state])
+
+
+def folded(rows: list[JobRow]) -> list[JobRow]:
+    """Fold what is one of many jobs of a task that follow each other in one state, with one error."""
+    found: list[JobRow] = []
+    for _key, group in groupby(rows, key=lambda row: (row.job.task, row.job.state, row.job.error_class)):
+        run = list(group)
+        if len(run) > FOLDED_FROM:
+            run[SHOWN_OF_FOLDED - 1] = replace(run[SHOWN_OF_FOLDED - 1], folded_count=len(run) - SHOWN_OF_FOLDED)
+            run[SHOWN_OF_FOLDED:] = [replace(row, is_folded=True) for row in run[SHOWN_OF_FOLDED:]]
+        found += run
+    return found
+
+
+def _cancellations(job_ids: list[UUID]) -> dict[UUID, str]:
+    """Who cancelled these jobs, and why."""
+    if not job_ids:
+        return {}
+    actions = JobAction.objects.filter(job_id__in=job_ids, verb=JobAction.Verb.CANCEL).select_related("user")
+    return {action.job_id: cancellation_text(action) for action in actions}
+
+
+def cancellation_text(action: JobAction) -> str:
+    who = action.user.get_username() if action.user else _("the shell")
+    return f"{who}: {action.reason}" if action.reason else who
 
 
 def error_text(job: JobView) -> str:

@@ -3,6 +3,7 @@
 from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now, start_task
 from tasks_app.services.jobs.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
 from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
+from tasks_app.services.jobs.saved_views import remove_job_view, save_job_view
 
 __all__ = [
     "MAX_JOBS",
@@ -12,9 +13,11 @@ __all__ = [
     "matching_jobs",
     "pause_queue",
     "purge_queue",
+    "remove_job_view",
     "resume_queue",
     "retry_job",
     "retry_jobs",
     "run_job_now",
+    "save_job_view",
     "start_task",
 ]

@@ -377,7 +377,8 @@ def test_an_import_that_failed_for_now_is_made_again_while_its_file_is_kept(run_
 def test_another_job_does_not_pass_for_the_import_of_a_finished_one(upload, monkeypatch):
     monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(upload.job_id))
     import_upload(upload_id=upload.pk, now=timezone.now())
-    monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(uuid4()))
+    another = uuid4()
+    monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(another))
     with pytest.raises(PermanentError, match="Upload it again"):
         import_upload(upload_id=upload.pk, now=timezone.now())
 

@@ -154,7 +154,7 @@ def test_the_same_terms_find_jobs_that_live(device, staff):
 @pytest.mark.parametrize(
     ("search", "sentence"),
     [
-        ("colour:red", "task:, queue:, state:, error:, args.…:, device:, by:, worker:, after:, before:, longer:"),
+        ("colour:red", "task:, queue:, state:, error:, args.<name>:, device:, by:, worker:, after:, before:, longer:"),
         ("state:dead", "There are: scheduled, queued"),
         ("queue:dead", "There are: positions, reports, cleanup, notifications"),
         ("device:nobody", 'no device "nobody"'),
@@ -192,7 +192,7 @@ def test_the_api_and_the_shell_search_in_the_same_language(jobs, staff_api, caps
 
 
 def test_people_find_their_own_jobs_and_nobody_elses(jobs, operator, charlie, device, make_job):
-    own = make_job(requested_by_id=operator.pk, args=[device.pk])
+    own = make_job(requested_by_id=operator.pk, args=[device.pk, "2026-01-01", "2026-01-02"])
     assert found("by:me", operator) == {own.pk}
     assert found(f"by:{operator.username}", operator) == {own.pk}
     assert found('device:"Van 1"', operator) == {own.pk}

@@ -1,0 +1,69 @@
+"""The page that lists jobs: rows, tabs, filters, saved views and what may be done to those that match."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from tasks_app.admin.jobs.filters import JobFilterForm, state_tabs
+from tasks_app.admin.jobs.queues import queue_context
+from tasks_app.admin.jobs.rows import folded, job_rows
+from tasks_app.admin.jobs.saved_views import SaveViewForm, saved_views
+from tasks_app.admin.table_formats import FORMATS
+from tasks_app.engine import FINAL_STATES, LIVE_STATES
+from tasks_app.queries.job_search import SEARCH_NAMES
+from tasks_app.queries.jobs import InvalidCursor, count_jobs, list_jobs
+
+PAGE_SIZE = 50
+
+
+def list_context(request: HttpRequest, form: JobFilterForm, *, may_change: bool) -> dict[str, Any]:
+    """Context of the list. Raises Http404 for a cursor of nowhere, RedisError."""
+    filters, cursor = form.filters(), request.GET.get("cursor") or None
+    try:
+        page = list_jobs(user=request.user, filters=filters, limit=PAGE_SIZE, cursor=cursor)
+    except InvalidCursor as error:
+        raise Http404(str(error)) from error
+    overview = queue_context(request.user)
+    beating = frozenset(row["worker"].name for row in overview["worker_rows"] if not row["is_late"])
+    rows = job_rows(page.jobs, state=filters.state, workers=beating)
+    newer, older = request.GET.copy(), request.GET.copy()
+    newer.pop("cursor", None)
+    older["cursor"] = page.next_cursor or ""
+    query = urlencode(form.chosen())
+    return {
+        **overview,
+        **_actions_context(form, may_change=may_change),
+        "filter_form": form,
+        "cursor": cursor or "",
+        "rows": rows if filters.task or filters.parent_id else folded(rows),
+        "tabs": state_tabs(form, count_jobs(user=request.user, filters=filters)),
+        "older_url": f"?{older.urlencode()}" if page.next_cursor else "",
+        "newest_url": f"?{newer.urlencode()}",
+        "is_short": bool(page.next_cursor) and len(page.jobs) < PAGE_SIZE,
+        "saved_views": saved_views(request.user, query),
+        "save_form": SaveViewForm(),
+        "search_help": {
+            "names": SEARCH_NAMES,
+            "url": reverse("admin:tasks_app_job_complete"),
+            "label": _("Suggestions"),
+        },
+    }
+
+
+def _actions_context(form: JobFilterForm, *, may_change: bool) -> dict[str, Any]:
+    """Actions on the rows and on all that match: those this user may take and that could change something."""
+    chosen, state = form.chosen(), form.filters().state
+    return {
+        "may_tick": may_change,
+        "filters": list(chosen.items()),
+        "filter_query": urlencode(chosen),
+        "has_state": state is not None,
+        "export_formats": [each().get_extension() for each in FORMATS],
+        "may_cancel_all": state is None or state in LIVE_STATES,
+        "may_retry_all": state is None or state in FINAL_STATES,
+    }
