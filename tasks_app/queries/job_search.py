@@ -33,7 +33,7 @@ Holds = Callable[[JobView], bool]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a term asks: of a row, and of a job that lives."""
+    """The demand of a term: on a row, and on a job that lives."""
 
     of_row: Q
     of_view: Holds
@@ -78,8 +78,8 @@ def read_search(text: str | None, user: Any, base: JobSearch = ANY_JOB) -> JobSe
     return search
 
 
-def read_moment(text: str) -> datetime:
-    """Return the time that is meant: a day (its midnight), a time, today, yesterday, or so long ago (90m, 2h, 1d12h).
+def read_time(text: str) -> datetime:
+    """Return the time of a text: a day (its midnight), a time, today, yesterday, or so long ago (90m, 2h, 1d12h).
 
     Times without a zone are in the reader's. Raises InvalidSearch.
     """
@@ -171,11 +171,11 @@ def _by(search: JobSearch, term: Term, user: Any) -> JobSearch:
 
 
 def _after(search: JobSearch, term: Term, _user: Any) -> JobSearch:
-    return _bounded(search, "before" if term.is_negated else "after", read_moment(term.value))
+    return _bounded(search, "before" if term.is_negated else "after", read_time(term.value))
 
 
 def _before(search: JobSearch, term: Term, _user: Any) -> JobSearch:
-    return _bounded(search, "after" if term.is_negated else "before", read_moment(term.value))
+    return _bounded(search, "after" if term.is_negated else "before", read_time(term.value))
 
 
 def _bounded(search: JobSearch, name: str, at: datetime) -> JobSearch:

@@ -158,7 +158,7 @@ def ended_rows(user: Any, filters: JobFilters) -> QuerySet[Job]:
 
 
 def _only_of(user: Any) -> int | None:
-    """Return whose jobs alone `user` sees: None for all; an id that nobody has for somebody without an account."""
+    """Return the id of the user whose jobs alone `user` sees, None for all jobs; -1, which no user has, without an account."""
     if has_everywhere(user, VIEW_JOBS):
         return None
     return user.pk if user.pk is not None else -1

@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What a row needs to know beside its job."""
+    """Facts of a row beside its job."""
 
     requested_by: str
     # Who cancelled it and why, empty for any other.
@@ -121,7 +121,7 @@ def _seconds_until(at: datetime) -> float:
 
 
 def _when(job: JobView) -> Any:
-    """What is next to know of a job in the list of all: its start, else its end, else when it was made."""
+    """The time of a job in the list of all: when it will start, else its end, its start, or when it was made."""
     if job.state is JobState.SCHEDULED:
         return format_time(job.due_at)
     return format_time(job.finished_at or job.started_at or job.created_at)

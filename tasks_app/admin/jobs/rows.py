@@ -120,7 +120,7 @@ def folded(rows: list[JobRow]) -> list[JobRow]:
 
 
 def _cancellations(job_ids: list[UUID]) -> dict[UUID, str]:
-    """Who cancelled these jobs, and why."""
+    """Return the user and reason of each cancellation, by job."""
     if not job_ids:
         return {}
     actions = JobAction.objects.filter(job_id__in=job_ids, verb=JobAction.Verb.CANCEL).select_related("user")

@@ -16,7 +16,7 @@ from tasks_app.engine import JobState, get_task
 from tasks_app.models import Job
 from tasks_app.queries import ended_jobs
 from tasks_app.queries.access import SHELL
-from tasks_app.queries.job_search import read_moment
+from tasks_app.queries.job_search import read_time
 from tasks_app.queries.jobs import InvalidSearch, JobFilters, count_jobs, list_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -208,10 +208,10 @@ def test_people_find_their_own_jobs_and_nobody_elses(jobs, operator, charlie, de
 def test_yesterday_is_the_readers(settings):
     with timezone.override("Asia/Tokyo"):
         today = timezone.localtime().date()
-        assert read_moment("today").astimezone(UTC) == datetime.combine(today, datetime.min.time(), UTC) - timedelta(
+        assert read_time("today").astimezone(UTC) == datetime.combine(today, datetime.min.time(), UTC) - timedelta(
             hours=9
         )
-        assert read_moment("today") - read_moment("yesterday") == timedelta(days=1)
+        assert read_time("today") - read_time("yesterday") == timedelta(days=1)
 
 
 def test_counts_of_the_states_obey_the_search(jobs, device):
