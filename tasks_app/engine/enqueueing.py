@@ -190,7 +190,11 @@ def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:
 
 def _run(parts: Sequence[_Part]) -> list[Any]:
     """Run the scripts. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
-    bells = [ring_call(part.keys) for part in parts if part.keys.lane is not None]
+    laned = [part.keys for part in parts if part.keys.lane is not None]
+    if len(laned) > 1:
+        # One bell wakes all workers, as for jobs in no lane.
+        laned = [QueueKeys(laned[0].prefix, laned[0].queue)]
+    bells = map(ring_call, laned)
     answers = run_scripts(client(), [*(part.call for part in parts), *bells], raise_errors=False)[: len(parts)]
     for answer in answers:
         if isinstance(answer, redis.RedisError):

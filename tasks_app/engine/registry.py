@@ -152,16 +152,17 @@ class Task(Generic[P, R]):
         schedule_id: int | None = None,
         retry_of: UUID | None = None,
         timeout_seconds: float | None = None,
+        is_whole: bool = False,
     ) -> JobHandle:
         """Enqueue a call and return its job id, which can be asked for state and result.
 
-        `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job.
-        While a job with `unique_key` lives, enqueueing the same key (in the same lane) returns that job's id. `priority` is
-        high, normal or low within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the
-        task's time limit. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job. While a job with
+        `unique_key` lives, enqueueing the same key (in the same lane) returns that job's id. `priority` is high, normal or low
+        within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the task's time limit. A
+        call that `is_whole` is not split. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
         """
         call = self.arguments.check(args, kwargs or {})
-        parts = self._parts(args, kwargs or {}) if self.split else ()
+        parts = () if is_whole else self._parts(args, kwargs or {})
         if parts and unique_key:
             raise InvalidArguments(f"This call of {self.name} is split into {len(parts)} jobs: it takes no unique key.")
         options = JobOptions(

@@ -20,7 +20,7 @@ def enqueue_batch(items: Sequence[Any], indexes: Sequence[int], *, requested_by:
     task = get_task(BATCH_TASK)
     parts = split_batch(items)
     if len(parts) == 1 and list(indexes) == list(range(len(items))):
-        return task.apply_async((items,), requested_by=requested_by)
+        return task.apply_async((items,), requested_by=requested_by, is_whole=True)
     numbers = [[indexes[place] for place in places] for places, _ in parts]
     return task.enqueue_group([args for _, args in parts], indexes=numbers, requested_by=requested_by)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from tasks_app.ingest.unlocated_alarms import ALARM_ATTRIBUTES, has_alarm
+from tasks_app.models import DeviceStatus
+from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import FixColumns
+from tasks_app.services.positions.filter_rules import jumps_from
+from tasks_app.services.positions.states import State
 
 # Of a job, by device number: the times of its first and last fix in microseconds since 1970.
 Spans = Mapping[int, tuple[int, int]]
@@ -20,6 +26,44 @@ class Standing:
     known_us: int = -1
     compares: bool = False
     is_offline: bool = False
+
+
+def passes(
+    batch: Batch, job_count: int, with_alarms: Set[int], states: Mapping[int, State]
+) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
+    """Yield the last job of each pass, and its rows, shape (n,). `states` are looked at when the pass begins.
+
+    The jobs `with_alarms` have some without a place, which are recorded after the fixes of their job; so are those of fixes
+    that a filter keeps out.
+    """
+    of_rows = batch.columns.jobs
+    if job_count == 1:
+        yield 0, np.ones(len(of_rows), dtype=np.bool_)
+        return
+    spans = spans_of(batch.columns, job_count)
+    has_none = ALARM_ATTRIBUTES.isdisjoint
+    attributes = batch.columns.attributes
+    ending = with_alarms | {
+        int(of_rows[row]) for row, one in enumerate(attributes) if not has_none(one) and has_alarm(one)
+    }
+    start = 0
+    while start < job_count:
+        end = pass_end(spans, start, _standings(batch, states), ending)
+        yield end - 1, (of_rows >= start) & (of_rows < end)
+        start = end
+
+
+def _standings(batch: Batch, states: Mapping[int, State]) -> dict[int, Standing]:
+    """Return how each device of the batch stands, by number."""
+    standings = {}
+    for number, (device, rules) in enumerate(zip(batch.devices, batch.filters, strict=True)):
+        state = states[device.pk]
+        jumps = jumps_from(state.filter_memory)
+        known = [state.fix_time.timestamp()] if state.fix_time else []
+        known += [jumps.time_seconds] if jumps else []
+        known_us = round(max(known, default=-1e-6) * 1e6)
+        standings[number] = Standing(known_us, rules.compares, state.status == DeviceStatus.OFFLINE)
+    return standings
 
 
 def spans_of(columns: FixColumns, job_count: int) -> list[dict[int, tuple[int, int]]]:

@@ -5,32 +5,30 @@ The fixes of several jobs are stored together, and come to the same as if each j
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from tasks_app.engine import current_job
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.unlocated_alarms import ALARM_ATTRIBUTES, UnlocatedAlarm, has_alarm
-from tasks_app.models import DeviceStatus
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
 from tasks_app.queries.fleet_geofences import geofences_of
 from tasks_app.services.positions.alarm_events import command_results
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.dirty_days import mark_dirty_days
-from tasks_app.services.positions.filter_rules import KEEP, Reasons, jumps_from, own_reasons
+from tasks_app.services.positions.filter_rules import KEEP, Reasons, own_reasons
 from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
 from tasks_app.services.positions.filtering import compared_reasons, filters_of
 from tasks_app.services.positions.newer_fixes import newer_fixes
-from tasks_app.services.positions.passes import Standing, pass_end, spans_of
+from tasks_app.services.positions.passes import passes
 from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
 from tasks_app.services.positions.save_states import save_changes
 from tasks_app.services.positions.senders import Sent, accept, operated_fleets
 from tasks_app.services.positions.state_updates import derive_changes
-from tasks_app.services.positions.states import LockedStates, State, lock_states
+from tasks_app.services.positions.states import LockedStates, lock_states
 from tasks_app.services.positions.unlocated_alarms import record_sent_alarms
 from tasks_app.services.transactions import run_in_transaction
 
@@ -97,56 +95,23 @@ def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
     # All at once, in the order of their ids: two batches wait for each other instead of locking up.
     locked = lock_states(accepted.devices) if accepted.devices else LockedStates([], {})
     states = {state.device_id: state for state in locked.states}
-    for number, (last, rows) in enumerate(_passes(batch, jobs, states)):
+    with_alarms = {number for number, job in enumerate(jobs) if job.unlocated.items}
+    for number, (last, rows) in enumerate(passes(batch, len(jobs), with_alarms, states)):
+        alarms = NO_ALARMS
         if rows.any():
             part = batch.select(rows)
             if number:
                 locked = lock_states(part.devices)
                 states |= {state.device_id: state for state in locked.states}
             alarms = _store_pass(part, reasons[rows], locked, results, announce=announce)
-            results[last].events += record_sent_alarms(alarms).events
         # After the fixes: the place of an alarm that has none of its own may be among them.
-        recorded = record_sent_alarms(jobs[last].unlocated)
+        recorded = record_sent_alarms([alarms, jobs[last].unlocated])
         results[last].events += recorded.events
         results[last].rejected_alarms = recorded.rejected
     counts = np.bincount(np.array(accepted.jobs, dtype=np.intp), minlength=len(jobs)).tolist()
     for result, count in zip(results, counts, strict=True):
         result.duplicates = count - result.stored - sum(result.filtered.values())
     return results
-
-
-def _passes(
-    batch: Batch, jobs: Sequence[SentJob], states: Mapping[int, State]
-) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
-    """Yield the last job of each pass, and its rows, shape (n,). `states` are looked at when the pass begins."""
-    of_rows = batch.columns.jobs
-    if len(jobs) == 1:
-        yield 0, np.ones(len(of_rows), dtype=np.bool_)
-        return
-    spans = spans_of(batch.columns, len(jobs))
-    has_none = ALARM_ATTRIBUTES.isdisjoint
-    # Alarms without a place, and those of fixes that a filter keeps out, are recorded after the fixes of their job.
-    ending = {number for number, job in enumerate(jobs) if job.unlocated.items}
-    attributes = batch.columns.attributes
-    ending |= {int(of_rows[row]) for row, one in enumerate(attributes) if not has_none(one) and has_alarm(one)}
-    start = 0
-    while start < len(jobs):
-        end = pass_end(spans, start, _standings(batch, states), ending)
-        yield end - 1, (of_rows >= start) & (of_rows < end)
-        start = end
-
-
-def _standings(batch: Batch, states: Mapping[int, State]) -> dict[int, Standing]:
-    """Return how each device of the batch stands, by number."""
-    standings = {}
-    for number, (device, rules) in enumerate(zip(batch.devices, batch.filters, strict=True)):
-        state = states[device.pk]
-        jumps = jumps_from(state.filter_memory)
-        known = [state.fix_time.timestamp()] if state.fix_time else []
-        known += [jumps.time_seconds] if jumps else []
-        known_us = round(max(known, default=-1e-6) * 1e6)
-        standings[number] = Standing(known_us, rules.compares, state.status == DeviceStatus.OFFLINE)
-    return standings
 
 
 def _store_pass(

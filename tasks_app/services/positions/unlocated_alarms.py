@@ -88,17 +88,17 @@ def record_unlocated_alarms(
 
     def work() -> AlarmsResult:
         current_job().hold_lane()
-        return record_sent_alarms(sent)
+        return record_sent_alarms([sent])
 
     return run_in_transaction(work)
 
 
-def record_sent_alarms(sent: Sent[UnlocatedAlarm]) -> AlarmsResult:
-    """Record the events of unlocated alarms inside the caller's transaction."""
-    if not sent.items:
+def record_sent_alarms(sent: Sequence[Sent[UnlocatedAlarm]]) -> AlarmsResult:
+    """Record the events of unlocated alarms inside the caller's transaction; return the rejected ones of the last of `sent`."""
+    if not any(one.items for one in sent):
         return AlarmsResult()
-    accepted = accept([sent])
-    (rejected,) = accepted.rejected
+    accepted = accept(sent)
+    rejected = accepted.rejected[-1]
     if not accepted.items:
         return AlarmsResult(rejected=rejected)
     locked = lock_states(accepted.devices)
