@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tasks_app.admin.calls import ScheduleNote, register_schedule_note
 from tasks_app.admin.devices import Link, register_positions_link
 from tasks_app.admin.navigation import Page, register_fleet_pages
 from tasks_app.web.empty_pages import register_empty_hints
@@ -24,6 +25,15 @@ register_fleet_pages(
     Page(gettext_lazy("Report schedules"), "event_repeat", "reports_app", "reportschedule"),
 )
 register_positions_link(export_link)
+register_schedule_note(
+    ("generate_device_report", "generate_fleet_report", "generate_daily_reports"),
+    ScheduleNote(
+        text=gettext_lazy("A report schedule also sends the report to people, as files of your choice."),
+        link_text=gettext_lazy("Add a report schedule"),
+        url_name="admin:reports_app_reportschedule_add",
+        permission="reports_app.add_reportschedule",
+    ),
+)
 register_empty_hints(
     {
         "reports_app.report": gettext_lazy(

@@ -43,7 +43,7 @@ def generate_device_report(
     kind: DeviceReportKind = "summary",
     report_id: ReportId | None = None,
 ) -> dict[str, Any]:
-    """Generate a report of one device and of the given kind over [start, end)."""
+    """Generate a report of one device over a time range."""
     return run_device_report(device_id=device_id, start=start, end=end, kind=kind, report_id=report_id)
 
 
@@ -51,7 +51,7 @@ def generate_device_report(
 def generate_fleet_report(
     start: RangeStart, end: RangeEnd, device_ids: DeviceIds | None = None, report_id: ReportId | None = None
 ) -> dict[str, Any]:
-    """Generate a report of many devices over [start, end); of all of them if none is given."""
+    """Generate a report of many devices over a time range; of all of them if none is given."""
     return run_fleet_report(start=start, end=end, device_ids=device_ids, report_id=report_id)
 
 

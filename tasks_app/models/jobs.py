@@ -78,6 +78,11 @@ class Job(models.Model):
             models.Index(
                 fields=["parent_id", "member_index"], name="job_by_parent", condition=models.Q(parent_id__isnull=False)
             ),
+            models.Index(
+                fields=["schedule_id", "-finished_at"],
+                name="job_by_schedule",
+                condition=models.Q(schedule_id__isnull=False),
+            ),
             models.Index(fields=["label", "finished_at"], name="job_by_label", condition=~models.Q(label="")),
         ]
         constraints = [

@@ -60,7 +60,7 @@ def cleanup_cache(
     dry_run: bool = False,
     max_seconds: WindowSeconds | None = None,
 ) -> dict[str, Any]:
-    """Remove entries of our cache that fit `pattern` and were not used (OBJECT IDLETIME) for `max_age_hours`."""
+    """Remove entries of our cache that fit a pattern and were not used for some hours (OBJECT IDLETIME)."""
     return remove_unused_cache_entries(
         pattern=pattern, max_age_hours=max_age_hours, dry_run=dry_run, max_seconds=max_seconds
     )
@@ -107,7 +107,7 @@ def cleanup_history(dry_run: bool = False, max_seconds: WindowSeconds | None = N
 def optimize_database(
     dry_run: bool = False, force: bool = False, max_seconds: WindowSeconds | None = None
 ) -> dict[str, Any]:
-    """VACUUM, ANALYZE and REINDEX where needed; in business hours only with `force`."""
+    """Tidy up tables and indexes where needed (VACUUM, ANALYZE, REINDEX); in business hours only if forced."""
     return optimize_tables(now=timezone.now(), dry_run=dry_run, force=force, max_seconds=max_seconds)
 
 

@@ -15,6 +15,12 @@ def exact_time(at: datetime) -> str:
     return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
+def exact_time_in(at: datetime, zone: tzinfo) -> str:
+    """Return the time in another zone with its offset: "29 Nov 2026, 23:05:09 UTC−3"."""
+    with timezone.override(zone):
+        return f"{exact_time(at)} {zone_offset(at)}"
+
+
 def exact_day(at: datetime, zone: tzinfo | None = None) -> str:
     """Return the day of a time, in the reader's zone or another one: "29 Nov 2026"."""
     return date_format(timezone.localtime(at, zone), "DATE_FORMAT")

@@ -90,14 +90,14 @@ def _waiting(task: Task[Any, Any]) -> str:
 
 def _schedule_form(task: Task[Any, Any]) -> dict[str, Any]:
     return {
-        "name": "mine", "func": task.name, "args": "", "kwargs": repr(call_of(task)), "schedule_type": "D", "cron": "",
-        "minutes": "", "repeats": "-1", "next_run_0": "2030-01-01", "next_run_1": "00:00:00", "time_zone": "",
+        **_start_form(task), "option-start": "repeat", "when-name": "mine", "when-schedule_type": "D",
+        "when-repeats": "-1", "when-next_run": "2030-01-01T00:00", "when-time_zone": "",
     }  # fmt: skip
 
 
 def _start_form(task: Task[Any, Any]) -> dict[str, Any]:
     texts = {f"arg-{name}": str(value).replace("'", '"') for name, value in call_of(task).items()}
-    return {**texts, "option-countdown_seconds": ""}
+    return {**texts, "option-start": "now"}
 
 
 def _schedule_action(user: User, task: Task[Any, Any], action: str, **state: Any) -> Any:
@@ -145,7 +145,8 @@ def _create_by_api(user: User, task: Task[Any, Any]) -> Any:
 
 
 def _create_by_admin(user: User, task: Task[Any, Any]) -> Any:
-    return lambda: pages_of(user).post(reverse("admin:django_q_schedule_add"), _schedule_form(task))
+    path = reverse("admin:tasks_app_job_start_task", args=[task.name])
+    return lambda: pages_of(user).post(path, _schedule_form(task))
 
 
 def _start_by_admin(user: User, task: Task[Any, Any]) -> Any:

@@ -25,18 +25,14 @@ from tasks_app.admin.jobs.lists import list_context
 from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_count
 from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_context, job_rows, job_url
 from tasks_app.admin.jobs.saved_views import SaveViewForm, valid_query
-from tasks_app.admin.jobs.start import StartOptionsForm, StartTaskForm, TaskFacts, task_facts
+from tasks_app.admin.jobs.start import StartViews
 from tasks_app.admin.jobs.steps import ReasonForm, cancel_with_message, retry_with_message, run_now_with_message
 from tasks_app.admin.resources import JobResource
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (
     FINAL_STATES,
-    EngineError,
     JobState,
     QueueUnavailable,
-    UnknownTask,
-    get_task,
-    registered_tasks,
 )
 from tasks_app.models import Job, QueueAction
 from tasks_app.queries.job_completion import complete
@@ -48,8 +44,7 @@ from tasks_app.queries.jobs import (
     list_jobs,
     queue_stats,
 )
-from tasks_app.queries.task_rights import may_start
-from tasks_app.services.jobs import remove_job_view, save_job_view, start_task
+from tasks_app.services.jobs import remove_job_view, save_job_view
 
 
 def message_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -67,7 +62,7 @@ def message_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[...,
 
 
 @admin.register(Job)
-class JobAdmin(ModelAdmin):
+class JobAdmin(StartViews, ModelAdmin):
     """To see needs view_job, to cancel or retry change_job, to start a task add_job, beside the task's own permission."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -78,6 +73,8 @@ class JobAdmin(ModelAdmin):
         return [
             path("start/", view(self.tasks_view), name="tasks_app_job_start"),
             path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
+            path("start/<str:task_name>/check/", view(self.check_view), name="tasks_app_job_start_check"),
+            path("pick/<str:kind>/", view(self.pick_view), name="tasks_app_job_pick"),
             path("<uuid:job_id>/cancel/", view(self.cancel_view), name="tasks_app_job_cancel"),
             path("export/<str:name>/", view(self.export_view), name="tasks_app_job_export"),
             path("complete/", view(self.complete_view), name="tasks_app_job_complete"),
@@ -237,47 +234,6 @@ class JobAdmin(ModelAdmin):
             return redirect(act(request, job, form.cleaned_data["reason"]))
         context = {**job_context(job), "title": question, "form": form, "button": button, "variant": variant}
         return self._page(request, "tasks_app/admin/job_confirm.html", context)
-
-    # --- Start a task ---
-
-    def tasks_view(self, request: HttpRequest) -> HttpResponse:
-        self._require(self.has_add_permission(request))
-        by_queue: dict[str, list[TaskFacts]] = {}
-        for task in registered_tasks():
-            if not (task.is_startable and may_start(request.user, task)):
-                continue
-            by_queue.setdefault(task.queue, []).append(task_facts(task))
-        return self._page(
-            request, "tasks_app/admin/start.html", {"title": _("Start a task"), "by_queue": sorted(by_queue.items())}
-        )
-
-    def start_view(self, request: HttpRequest, task_name: str) -> HttpResponse:
-        self._require(self.has_add_permission(request))
-        try:
-            task = get_task(task_name)
-        except UnknownTask as error:
-            raise Http404(str(error)) from error
-        self._require(task.is_startable and may_start(request.user, task))
-        data = request.POST if request.method == "POST" else None
-        form, options = StartTaskForm(task, data), StartOptionsForm(data)
-        if data is not None and form.is_valid() and options.is_valid():
-            job_id = self._start(request, form, options.cleaned_data["countdown_seconds"])
-            if job_id:
-                return redirect(job_url(job_id) if self.has_view_permission(request) else "admin:index")
-        context = {"title": task.name, "task": task_facts(task), "form": form, "options": options}
-        return self._page(request, "tasks_app/admin/start_task.html", context)
-
-    def _start(self, request: HttpRequest, form: StartTaskForm, countdown: int | None) -> UUID | None:
-        args, kwargs = form.arguments()
-        try:
-            job_id = start_task(
-                task_name=form.task.name, args=args, kwargs=kwargs, user=request.user, countdown=countdown
-            )
-        except EngineError as error:
-            form.add_refusal(error)
-            return None
-        messages.success(request, _("The task %s was started.") % form.task.name)
-        return job_id
 
     # --- Helpers ---
 

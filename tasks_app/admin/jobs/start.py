@@ -1,146 +1,213 @@
-"""The form of a task, built from its signature: a field per parameter, checked by the task's own rules."""
+"""Starting a task: the list to choose from, and one form that runs it now, at a time, or on a schedule."""
 
 from __future__ import annotations
 
-import inspect
-import types
-import typing
-from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django import forms
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminNullBooleanSelectWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_q.models import Schedule
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from tasks_app.admin.calls import (
+    CallForm,
+    RecurrenceForm,
+    form_errors,
+    pick_reply,
+    preview_of,
+    schedule_note,
+    store_from_forms,
+    task_facts,
+    task_groups,
 )
+from tasks_app.admin.jobs.rows import job_url
+from tasks_app.engine import EngineError, Task, UnknownTask, get_task, registered_tasks
+from tasks_app.queries.task_rights import may_start
+from tasks_app.services.arguments import resolve_times
+from tasks_app.services.jobs import start_task
+from tasks_app.utils.clock import zone_offset
 
-from tasks_app.admin.common import format_seconds
-from tasks_app.admin.fields import StrictJSONField
-from tasks_app.engine import InvalidArguments, Task
-
-MAX_COUNTDOWN_SECONDS = 30 * 24 * 3600
-NO_DEFAULT = inspect.Parameter.empty
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
-@dataclass(frozen=True)
-class TaskFacts:
-    """A task as the pages show it. Never the Task itself: a template would call it, and so run it."""
-
-    name: str
-    queue: str
-    summary: str
-    limit: str
+NOW, AT, REPEAT = "now", "at", "repeat"
+STARTS = {
+    NOW: gettext_lazy("Now"),
+    AT: gettext_lazy("At a time"),
+    REPEAT: gettext_lazy("On a schedule"),
+}
+# Any of these is enough to see suggestions.
+PICKING = ("tasks_app.add_job", "django_q.add_schedule", "django_q.change_schedule")
+MAX_DELAY = timedelta(days=366)
 
 
-def task_facts(task: Task[Any, Any]) -> TaskFacts:
-    summary = gettext(task.summary) if task.summary else ""
-    return TaskFacts(task.name, task.queue, summary, format_seconds(task.timeout_seconds))
+class StartForm(forms.Form):
+    """Choice of now, a time, or a schedule."""
 
-
-class StartTaskForm(forms.Form):
-    """`arguments()` returns the input as (args, kwargs), already accepted by the task's ArgumentChecker."""
-
-    def __init__(self, task: Task[Any, Any], data: Any = None) -> None:
-        super().__init__(data, prefix="arg")
-        self.label_suffix = ""
-        self.task = task
-        hints = typing.get_type_hints(task.function)
-        for name, parameter in task.arguments.signature.parameters.items():
-            if parameter.kind not in _VARIADIC:
-                self.fields[name] = parameter_field(parameter, hints.get(name, Any))
-
-    def clean(self) -> dict[str, Any]:
-        if not self.errors:
-            try:
-                self.task.arguments.check(*self.arguments())
-            except InvalidArguments as error:
-                self.add_refusal(error)
-        return self.cleaned_data
-
-    def add_refusal(self, error: Exception) -> None:
-        """Show why the engine refused, at the field it names where it names one."""
-        name, separator, reason = str(error).partition(": ")
-        if separator and name in self.fields:
-            self.add_error(name, reason)
-        else:
-            self.add_error(None, str(error))
-
-    def arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        """The call as it was filled in; an empty optional field leaves its parameter to the default."""
-        args: list[Any] = []
-        kwargs: dict[str, Any] = {}
-        for name, parameter in self.task.arguments.signature.parameters.items():
-            if parameter.kind in _VARIADIC or self._is_left_out(name, parameter):
-                continue
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-                args.append(self.cleaned_data[name])
-            else:
-                kwargs[name] = self.cleaned_data[name]
-        return args, kwargs
-
-    def _is_left_out(self, name: str, parameter: inspect.Parameter) -> bool:
-        value = self.cleaned_data.get(name)
-        return parameter.default is not NO_DEFAULT and (value is None or value == "")
-
-
-class StartOptionsForm(forms.Form):
-    """When the job starts."""
-
-    countdown_seconds = forms.IntegerField(
-        label=_("Start in (seconds)"),
+    start = forms.ChoiceField(
+        label=gettext_lazy("When"),
         required=False,
-        min_value=0,
-        max_value=MAX_COUNTDOWN_SECONDS,
-        widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("Empty: at once."),
+        widget=forms.RadioSelect,
+    )
+    at = forms.DateTimeField(
+        label=gettext_lazy("Start at"),
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        widget=UnfoldAdminTextInputWidget({"type": "datetime-local", "data-only-for": "start=at"}),
     )
 
-    def __init__(self, data: Any = None) -> None:
+    def __init__(self, data: Any = None, *, offered: list[str], start: str = "") -> None:
         super().__init__(data, prefix="option")
         self.label_suffix = ""
+        self.offered = offered
+        self.fields["start"].choices = [(name, STARTS[name]) for name in offered]  # type: ignore[attr-defined]
+        self.initial = {"start": start if start in offered else offered[0]}
+        self.fields["at"].help_text = _("Your time zone, %(zone)s.") % {"zone": zone_offset()}
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        data["start"] = data.get("start") or self.offered[0]
+        if data["start"] == AT and "at" not in self.errors:
+            self._check_time(data.get("at"))
+        return data
+
+    def _check_time(self, at: datetime | None) -> None:
+        now = timezone.now()
+        if at is None:
+            self.add_error("at", _("Choose a time."))
+        elif at <= now:
+            self.add_error("at", _("This time has passed."))
+        elif at > now + MAX_DELAY:
+            self.add_error("at", _("This is more than a year ahead."))
+
+    @property
+    def is_schedule(self) -> bool:
+        """Return whether valid input asks for a schedule."""
+        return bool(self.is_valid() and self.cleaned_data["start"] == REPEAT)
+
+    @property
+    def due(self) -> datetime | None:
+        """Return when the job starts, None for at once."""
+        return self.cleaned_data["at"] if self.cleaned_data["start"] == AT else None
 
 
-def parameter_field(parameter: inspect.Parameter, hint: Any) -> forms.Field:
-    """The form field of one parameter; types no simple field covers are written as JSON."""
-    kinds = _without_none(hint)
-    options: dict[str, Any] = {
-        "label": parameter.name,
-        "required": parameter.default is NO_DEFAULT and len(kinds) == len(_members(hint)),
-        "initial": None if parameter.default is NO_DEFAULT else parameter.default,
-    }
-    return _field_of_kind(
-        kinds[0] if len(kinds) == 1 else Any, nullable=len(kinds) < len(_members(hint)), options=options
-    )
+def offered_starts(user: Any, task: Task[Any, Any]) -> list[str]:
+    """Return the ways to start the task that are open to the user. Raises PermissionDenied where there is none."""
+    offered = [NOW, AT] if user.has_perm("tasks_app.add_job") else []
+    if task.schedulable and user.has_perm("django_q.add_schedule"):
+        offered.append(REPEAT)
+    if not (offered and task.is_startable and may_start(user, task)):
+        raise PermissionDenied
+    return offered
 
 
-def _field_of_kind(kind: Any, *, nullable: bool, options: dict[str, Any]) -> forms.Field:
-    if kind is bool and nullable:
-        return forms.NullBooleanField(widget=UnfoldAdminNullBooleanSelectWidget, **options)
-    if kind is bool:
-        return forms.BooleanField(widget=UnfoldBooleanSwitchWidget, **{**options, "required": False})
-    if kind is int:
-        return forms.IntegerField(widget=UnfoldAdminIntegerFieldWidget, **options)
-    if kind is float:
-        return forms.FloatField(widget=UnfoldAdminTextInputWidget, **options)
-    if kind is str:
-        return forms.CharField(widget=UnfoldAdminTextInputWidget, strip=False, **options)
-    if typing.get_origin(kind) is Literal and all(isinstance(value, str) for value in typing.get_args(kind)):
-        choices = [(value, value) for value in typing.get_args(kind)]
-        if not options["required"] and options["initial"] is None:
-            choices.insert(0, ("", "–"))
-        return forms.ChoiceField(widget=UnfoldAdminSelectWidget, choices=choices, **options)
-    return StrictJSONField(help_text=_("JSON"), **options)
+class CallPage:
+    """The bound or unbound forms of one page about a task."""
+
+    def __init__(self, request: HttpRequest, task: Task[Any, Any], data: Any = None) -> None:
+        self.user, self.task = request.user, task
+        offered = offered_starts(self.user, task)
+        self.options = StartForm(data, offered=offered, start=request.GET.get("start", ""))
+        self.recurrence = RecurrenceForm(data) if REPEAT in offered else None
+        is_schedule = self.options.is_bound and self.options.is_schedule
+        self.bound: list[forms.Form] = [self.options]
+        at, zone = None, None
+        if is_schedule and self.recurrence is not None:
+            self.bound.append(self.recurrence)
+            zone = self.recurrence.zone if self.recurrence.is_valid() else None
+        elif self.options.is_bound and self.options.is_valid():
+            at = self.options.due
+        self.call = CallForm(task, data, user=request.user, at=at, zone=zone)
+        self.bound.append(self.call)
+
+    @property
+    def is_valid(self) -> bool:
+        # Each of them, so that all sentences are shown at once.
+        return sum(form.is_valid() for form in self.bound) == len(self.bound)
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "task": task_facts(self.task),
+            "form": self.call,
+            "options": self.options,
+            "recurrence": self.recurrence,
+            "note": schedule_note(self.task.name, self.user),
+            "check_url": reverse("admin:tasks_app_job_start_check", args=[self.task.name]),
+        }
 
 
-def _members(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+class StartViews:
+    """The views of JobAdmin that start tasks."""
+
+    def tasks_view(self: Any, request: HttpRequest) -> HttpResponse:
+        """List the tasks this user may start, found by the words of `q`."""
+        may_schedule = request.user.has_perm("django_q.add_schedule")
+        self._require(self.has_add_permission(request) or may_schedule)
+        startable = [task for task in registered_tasks() if task.is_startable and may_start(request.user, task)]
+        for_schedule = may_schedule and (request.GET.get("start") == REPEAT or not self.has_add_permission(request))
+        if for_schedule:
+            startable = [task for task in startable if task.schedulable]
+        text = request.GET.get("q", "")[:200]
+        context = {
+            "title": _("Add a schedule: choose a task") if for_schedule else _("Start a task"),
+            "groups": task_groups(startable, text),
+            "search_text": text,
+            "for_schedule": for_schedule,
+        }
+        return self._page(request, "tasks_app/admin/start.html", context)
+
+    def start_view(self: Any, request: HttpRequest, task_name: str) -> HttpResponse:
+        """Show the form of a task; on POST start it, or make a schedule of it."""
+        task = _task_called(task_name)
+        page = CallPage(request, task, request.POST if request.method == "POST" else None)
+        if request.method == "POST" and page.is_valid:
+            target = self._schedule(request, page) if page.options.is_schedule else self._start(request, page)
+            if target:
+                return redirect(target)
+        return self._page(request, "tasks_app/admin/start_task.html", {"title": task.name, **page.context()})
+
+    def check_view(self: Any, request: HttpRequest, task_name: str) -> HttpResponse:
+        """Return what is wrong with the input of the form so far."""
+        page = CallPage(request, _task_called(task_name), request.POST)
+        preview = preview_of(page.recurrence) if page.recurrence in page.bound else ""
+        return JsonResponse({"errors": form_errors(*page.bound), "preview": preview})
+
+    def pick_view(self: Any, request: HttpRequest, kind: str) -> HttpResponse:
+        """Return suggestions for a picker: rows that this user may see."""
+        self._require(any(map(request.user.has_perm, PICKING)))
+        return pick_reply(request, kind)
+
+    def _start(self: Any, request: HttpRequest, page: CallPage) -> str | None:
+        due = page.options.due
+        args, kwargs = page.call.arguments()
+        args, kwargs = resolve_times(page.task, args, kwargs, at=page.call.at, zone=page.call.zone)
+        try:
+            job_id: UUID = start_task(task_name=page.task.name, args=args, kwargs=kwargs, user=request.user, eta=due)
+        except EngineError as error:
+            page.call.add_refusal(error)
+            return None
+        messages.success(request, _("The task %s was started.") % page.task.name)
+        return job_url(job_id) if self.has_view_permission(request) else reverse("admin:index")
+
+    def _schedule(self: Any, request: HttpRequest, page: CallPage) -> str | None:
+        assert page.recurrence is not None
+        try:
+            schedule = store_from_forms(Schedule(func=page.task.name), page.call, page.recurrence, user=request.user)
+        except ValidationError:
+            return None
+        messages.success(request, _("The schedule “%s” was added.") % (schedule.name or schedule.func))
+        may_view = request.user.has_perm("django_q.view_schedule")
+        return reverse("admin:django_q_schedule_change", args=[schedule.pk]) if may_view else reverse("admin:index")
 
 
-def _without_none(hint: Any) -> tuple[Any, ...]:
-    return tuple(kind for kind in _members(hint) if kind is not type(None))
+def _task_called(name: str) -> Task[Any, Any]:
+    try:
+        return get_task(name)
+    except UnknownTask as error:
+        raise Http404(str(error)) from error

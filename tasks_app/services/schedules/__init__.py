@@ -3,6 +3,7 @@
 from tasks_app.services.schedules.actions import (
     delete_schedule,
     disable,
+    duplicate,
     enable,
     lock_schedule,
     permitted_call,
@@ -13,11 +14,13 @@ from tasks_app.services.schedules.actions import (
     validate_schedule,
 )
 from tasks_app.services.schedules.arguments import InvalidSchedule, format_args, format_kwargs, parse_args, parse_kwargs
+from tasks_app.services.schedules.calls import planned_runs, schedule_zone
 
 __all__ = [
     "InvalidSchedule",
     "delete_schedule",
     "disable",
+    "duplicate",
     "enable",
     "format_args",
     "format_kwargs",
@@ -25,8 +28,10 @@ __all__ = [
     "parse_args",
     "parse_kwargs",
     "permitted_call",
+    "planned_runs",
     "run_now",
     "save_schedule",
+    "schedule_zone",
     "store_schedule",
     "upcoming_runs",
     "validate_schedule",

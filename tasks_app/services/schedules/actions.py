@@ -227,6 +227,19 @@ def disable(schedule: Schedule, user: Any) -> None:
     _audit(schedule, user, _("Disabled"))
 
 
+@transaction.atomic
+def duplicate(schedule: Schedule, user: Any) -> Schedule:
+    """Make a copy of the row that is switched off; return it. Raises TaskNotPermitted, and as `resolve_call`."""
+    time_zone = _time_zone_of(schedule)
+    permitted_call(schedule, user, timezone.now(), time_zone)
+    copied = {field.name: getattr(schedule, field.name) for field in schedule._meta.concrete_fields}
+    name = _("Copy of %(name)s") % {"name": schedule.name or schedule.func}
+    copy = Schedule.objects.create(**{**copied, "id": None, "task": None, "name": name[:100]})
+    ScheduleState.objects.update_or_create(schedule=copy, defaults={"time_zone": time_zone, "is_enabled": False})
+    _audit(copy, user, _("Copied"))
+    return copy
+
+
 def permitted_call(schedule: Schedule, user: Any, now: datetime, time_zone: str) -> ScheduledCall:
     """Return the call of a run at `now`, once `user` may make it. Raises TaskNotPermitted, and as `resolve_call`."""
     call = resolve_call(schedule, now, time_zone)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django_q.models import Schedule
 
 from tasks_app.engine import Task, get_task
-from tasks_app.engine.recurrence import CRON, ONCE, Recurrence, next_run
+from tasks_app.engine.recurrence import CRON, ONCE, InvalidRecurrence, Recurrence, next_run
 from tasks_app.services.arguments import resolve_times
 from tasks_app.services.schedules.arguments import InvalidSchedule, parse_args, parse_kwargs
 
@@ -70,6 +70,17 @@ def recurrence_of(schedule: Schedule, due: datetime, anchor: datetime | None, zo
         return here
     recurrence = Recurrence(kind, anchor=anchor, minutes=minutes, cron=cron)
     return recurrence if next_run(recurrence, due - _INSTANT, zone) == due else here
+
+
+def planned_runs(schedule: Schedule, *, time_zone: str, now: datetime, count: int) -> list[datetime]:
+    """Return the first due times of a row as it would be saved; none for one that has none."""
+    try:
+        zone = schedule_zone(time_zone)
+        if schedule.schedule_type == CRON:
+            schedule.next_run = next_run(recurrence_of(schedule, now, None, zone), now, zone)
+        return due_times(schedule, time_zone=time_zone, anchor=None, now=now, count=count)
+    except (InvalidRecurrence, InvalidSchedule):
+        return []
 
 
 def due_times(

@@ -79,6 +79,12 @@ STEPS = [
     ("tasks_app_job_bulk", [":retry"]),
     ("tasks_app_job_bulk", [":cancel"]),
     ("tasks_app_job_start_task", [":cleanup_old_positions"]),
+    ("tasks_app_job_start_check", [":cleanup_old_positions"]),
+    ("django_q_schedule_check", ["schedule_id"]),
+    *(
+        ("django_q_schedule_step", ["schedule_id", f":{verb}"])
+        for verb in ("run-now", "enable", "disable", "duplicate")
+    ),
     ("tasks_app_queue_step", [":cleanup", ":pause"]),
     ("tasks_app_queue_step", [":cleanup", ":purge"]),
     ("reports_app_report_cancel", ["report_id"]),
@@ -116,7 +122,7 @@ READING = {
     "tasks_app_device_export", "tasks_app_event_export", "tasks_app_geofence_export", "tasks_app_job_export",
     # Views of the list of jobs are one's own.
     "tasks_app_job_complete", "tasks_app_job_save_view", "tasks_app_job_remove_view",
-    "tasks_app_job_start", "reports_app_report_download", "reports_app_report_as",
+    "tasks_app_job_start", "tasks_app_job_pick", "reports_app_report_download", "reports_app_report_as",
 }  # fmt: skip
 
 

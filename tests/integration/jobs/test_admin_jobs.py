@@ -180,49 +180,6 @@ def test_it_lists_the_tasks_to_start_without_running_one(page):
     assert not Job.objects.exists()
 
 
-def test_it_starts_a_task_with_arguments_from_the_form(page, staff):
-    url = reverse("admin:tasks_app_job_start_task", args=["generate_fleet_report"])
-    data = {
-        "arg-start": "2026-01-01",
-        "arg-end": "2026-01-02",
-        "arg-device_ids": "[1, 2]",
-        "option-countdown_seconds": "60",
-    }
-    answer = page.post(url, data)
-    job = find_job(answer["Location"].split("/")[-3], user=staff)
-    assert job is not None
-    assert job.kwargs == {"start": "2026-01-01", "end": "2026-01-02", "device_ids": [1, 2]}
-    assert (job.state, job.requested_by_id) == (JobState.SCHEDULED, staff.pk)
-    assert JobAction.objects.get(job_id=job.id).verb == "start"
-
-
-@pytest.mark.parametrize(
-    ("data", "field"),
-    [
-        ({}, "start"),
-        ({"start": "2026-01-01", "end": "2026-01-02", "device_ids": '["x"]'}, "device_ids"),
-        ({"start": "2026-01-01", "end": "2026-01-02", "device_ids": "[NaN]"}, "device_ids"),
-        ({"start": "2026-01-01", "end": "2026-01-02", "device_ids": "[" * 100_000}, "device_ids"),
-        ({"start": "2026-01-01", "end": "2026-01-02", "device_ids": "not json"}, "device_ids"),
-        ({"start": "\x00", "end": "2026-01-02"}, "start"),
-    ],
-)
-def test_it_says_which_argument_is_wrong_and_starts_nothing(page, data, field):
-    url = reverse("admin:tasks_app_job_start_task", args=["generate_fleet_report"])
-    answer = page.post(url, {f"arg-{name}": value for name, value in data.items()})
-    assert answer.status_code == 200
-    assert answer.context["form"].errors[field]
-    assert not JobAction.objects.exists()
-
-
-@pytest.mark.parametrize("countdown", ["-1", "99999999999", "x", "nan"])
-def test_it_refuses_a_countdown_that_is_none(page, countdown):
-    url = reverse("admin:tasks_app_job_start_task", args=["cleanup_expired_sessions"])
-    answer = page.post(url, {"option-countdown_seconds": countdown})
-    assert answer.status_code == 200
-    assert not JobAction.objects.exists()
-
-
 @pytest.mark.parametrize("name", ["os.system", "nonsense", "tasks_app.tasks.cleanup_tasks.nonsense"])
 def test_it_knows_no_task_that_is_not_registered(page, name):
     assert page.get(reverse("admin:tasks_app_job_start_task", args=[name])).status_code == 404
