@@ -13,3 +13,14 @@ class NotificationsAppConfig(AppConfig):
         from tasks_app.services.cleanup import Cleanup, register_cleanup
 
         register_cleanup("notifications", Cleanup("cleanup_notifications", takes_days=True))
+        _register_pages()
+
+
+def _register_pages() -> None:
+    """Add the pages of this app to the navigation at /."""
+    from notifications_app.queries.inbox_cache import unread_count
+    from tasks_app.pages.navigation import Entry, Place, register_page
+
+    register_page(Entry(_("Notifications"), "pages:notifications", 10, place=Place.HEADER, count=unread_count))
+    register_page(Entry(_("Preferences"), "pages:preferences", 10, place=Place.PERSON))
+    register_page(Entry(_("Destinations"), "pages:destinations", 20, place=Place.PERSON))

@@ -27,7 +27,7 @@ class TasksAppConfig(AppConfig):
 
 def _register_pages() -> None:
     """Add the pages of this app to the navigation at /."""
-    from tasks_app.pages.navigation import Entry, register_page
+    from tasks_app.pages.navigation import Entry, Place, register_page
     from tasks_app.queries import access
 
     register_page(Entry(_("Overview"), "pages:home", 10))
@@ -36,3 +36,5 @@ def _register_pages() -> None:
     register_page(Entry(_("Trips"), "pages:trips", 40, access.VIEW_POSITIONS))
     register_page(Entry(_("Events"), "pages:events", 50, access.VIEW_EVENTS))
     register_page(Entry(_("Geofences"), "pages:geofences", 60, access.VIEW_GEOFENCES))
+    register_page(Entry(_("Password"), "pages:password", 30, place=Place.PERSON))
+    register_page(Entry(_("Sessions and tokens"), "pages:access", 40, place=Place.PERSON))

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from notifications_app.admin.own_settings import own_settings
 from notifications_app.api.urls import api_urls as notification_urls
+from notifications_app.pages import page_urls as notification_pages
 from notifications_app.views import choose_language, unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
 from reports_app.urls import page_urls as report_pages
@@ -26,7 +27,7 @@ schema_urls = [
 ]
 
 urlpatterns = [
-    path("", include(([*task_pages], "pages"))),
+    path("", include(([*task_pages, *notification_pages], "pages"))),
     path("admin/login/", SignInView.as_view(home="admin:index")),
     path("admin/logout/", sign_out),
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),

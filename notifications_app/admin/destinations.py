@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,25 +15,14 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from notifications_app.channels.base import InvalidDestination
-from notifications_app.channels.registry import CHANNELS
+from notifications_app.forms import DestinationForm
 from notifications_app.models import Destination
-from notifications_app.models.kinds import channel_choices
-from notifications_app.services.destinations import TooManyTests, send_test, set_address, switch_on
+from notifications_app.services.destinations import TooManyTests, send_test, switch_on
 from tasks_app.admin.common import badge, format_time
 
 
-class DestinationForm(forms.ModelForm):
-    url = forms.CharField(
-        label=_("Address"),
-        max_length=2000,
-        required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=_(
-            "Of a webhook its web address (https://...), of a chat, SMS or push service its Apprise address "
-            "(tgram://token/chat). It is stored encrypted and not shown again; leave it empty to keep it."
-        ),
-    )
+class DestinationAdminForm(DestinationForm):
+    """With the person it belongs to, and the switch."""
 
     class Meta:
         model = Destination
@@ -42,29 +30,13 @@ class DestinationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "kind" in self.fields:
-            kinds = [kind for kind, channel in CHANNELS.items() if channel.has_destinations]
-            self.fields["kind"].choices = [  # type: ignore[attr-defined]
-                (kind, label) for kind, label in channel_choices() if kind in kinds
-            ]
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or self.cleaned_data
-        url = cleaned.get("url", "")
-        if not url and self.instance.pk is None:
-            self.add_error("url", _("Give an address."))
-        if url and (kind := cleaned.get("kind", self.instance.kind)):
-            self.instance.kind = kind
-            try:
-                set_address(self.instance, url)
-            except InvalidDestination as error:
-                self.add_error("url", str(error))
-        return cleaned
+        attributes = self.fields["url"].widget.attrs
+        self.fields["url"].widget = UnfoldAdminTextInputWidget(attrs=attributes)
 
 
 @admin.register(Destination)
 class DestinationAdmin(ModelAdmin):
-    form = DestinationForm
+    form = DestinationAdminForm
     list_display = ("name", "user", "kind", "address", "state", "disabled_reason", "tested")
     list_filter = ("kind", "is_enabled")
     list_filter_sheet = False

@@ -10,35 +10,29 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from notifications_app.forms import READING_FIELDS, ZONES_LIST, own_preference
 from notifications_app.models import NotificationPreference
-
-ZONES_LIST = "time-zones"
 
 
 class OwnSettingsForm(forms.ModelForm):
     class Meta:
         model = NotificationPreference
-        fields = ("language", "time_zone", "distance_unit", "speed_unit", "altitude_unit", "volume_unit")
+        fields = READING_FIELDS
         widgets = {
             name: UnfoldAdminTextInputWidget(attrs={"list": ZONES_LIST, "autocomplete": "off"})
             if name == "time_zone"
             else UnfoldAdminSelectWidget
-            for name in fields
+            for name in READING_FIELDS
         }
 
 
 def own_settings(request: Any) -> HttpResponse:
     """Show and store the settings of the user who asks."""
-    preference = NotificationPreference.objects.filter(user_id=request.user.pk).first()
-    if preference is None:
-        chosen = {"language": request.LANGUAGE_CODE, "time_zone": timezone.get_current_timezone_name()}
-        preference = NotificationPreference(user_id=request.user.pk, **chosen)
-    form = OwnSettingsForm(request.POST or None, instance=preference)
+    form = OwnSettingsForm(request.POST or None, instance=own_preference(request))
     form.label_suffix = ""
     if request.method == "POST" and form.is_valid():
         saved = form.save()

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from notifications_app.models import Delivery, Destination
+from notifications_app.models import Delivery, Destination, NotificationKind
 from tasks_app.queries.access import Right, has_everywhere
 
+RECENT_TESTS = 200
 VIEW_DELIVERIES = Right(None, "notifications_app.view_delivery", is_own=True)
 
 
@@ -27,3 +28,10 @@ def own_destinations(user: Any) -> QuerySet[Destination]:
     if not user.is_authenticated or not user.is_active:
         return Destination.objects.none()
     return Destination.objects.filter(user=user)
+
+
+def latest_tests(user: Any) -> dict[int, Delivery]:
+    """The newest test of each destination of `user` among the RECENT_TESTS last ones, by the destination's id."""
+    tests = Delivery.objects.filter(notification__user=user, notification__kind=NotificationKind.TEST)
+    recent = tests.filter(destination__isnull=False).order_by("-pk")[:RECENT_TESTS]
+    return {delivery.destination_id: delivery for delivery in reversed(list(recent)) if delivery.destination_id}

@@ -34,9 +34,14 @@ class TooManyDestinations(Exception):
     """A user has no room for more destinations."""
 
 
+def has_room(user: Any) -> bool:
+    """Whether `user` may add another destination."""
+    return Destination.objects.filter(user=user).count() < MAX_DESTINATIONS_PER_USER
+
+
 def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination:
     """Create a destination of `user`. Raises InvalidDestination, TooManyDestinations, ValidationError (name taken)."""
-    if Destination.objects.filter(user=user).count() >= MAX_DESTINATIONS_PER_USER:
+    if not has_room(user):
         raise TooManyDestinations(TooManyDestinations.__doc__)
     destination = Destination(user=user, kind=kind, name=name)
     set_address(destination, url)

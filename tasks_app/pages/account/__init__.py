@@ -1,12 +1,19 @@
-"""Sign-in and sign-out."""
+"""Sign-in and sign-out, and a person's own password, sessions and tokens."""
 
 from django.urls import path
 
+from tasks_app.pages.account.access import access, session_end, token_add, token_revoke
+from tasks_app.pages.account.password import OwnPasswordView
 from tasks_app.pages.account.sign_in import SignInView, sign_in, sign_out
 
 account_urls = [
     path("login/", sign_in, name="login"),
     path("logout/", sign_out, name="logout"),
+    path("account/password/", OwnPasswordView.as_view(), name="password"),
+    path("account/access/", access, name="access"),
+    path("account/access/sessions/<slug:session_hash>/end/", session_end, name="session_end"),
+    path("account/access/tokens/add/", token_add, name="token_add"),
+    path("account/access/tokens/<str:token_key>/revoke/", token_revoke, name="token_revoke"),
 ]
 
 __all__ = ["SignInView", "account_urls", "sign_out"]

@@ -3,6 +3,7 @@
 from tasks_app.services.accounts.access_changes import ACCESS_GROUP, EVERYBODY, announce_access
 from tasks_app.services.accounts.lifecycle import (
     end_access,
+    end_session,
     has_acts,
     is_former,
     keep_what_they_did,
@@ -29,6 +30,7 @@ __all__ = [
     "admit",
     "announce_access",
     "end_access",
+    "end_session",
     "forget_failures",
     "has_acts",
     "is_former",

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.models import Job
+from tasks_app.queries.sessions import rows_by_hash
 from tasks_app.services.accounts.tokens import revoke_tokens_of
 
 # No form accepts such a name: of a former user there is only ever one, and nobody can take it.
@@ -53,6 +54,14 @@ def _end_sessions(user: User) -> None:
     sessions = Session.objects.filter(expire_date__gt=timezone.now()).iterator()
     own = [row.pk for row in sessions if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
     Session.objects.filter(pk__in=own).delete()
+
+
+def end_session(*, user: User, session_hash: str) -> bool:
+    """End the session of `user` whose key has this hash (`queries.sessions`); return whether there was one."""
+    found = rows_by_hash(user, [session_hash])
+    for session in found.values():
+        session.delete()
+    return bool(found)
 
 
 def keep_what_they_did(user: User) -> None:

@@ -18,7 +18,6 @@ MEMBERS = {**EVERYONE, "stranger": 404}
 OPERATORS = {**MEMBERS, "viewer": 403}
 MANAGERS = {**OPERATORS, "operator": 403}
 FORMS_ONLY = dict.fromkeys(ROLES, 405)
-FORMS_OF_MEMBERS = {**FORMS_ONLY, "visitor": "sign in"}
 
 # By name and method GET; arguments are taken from the rows of `make_world`.
 PAGES: dict[str, dict[str, object]] = {
@@ -28,6 +27,22 @@ PAGES: dict[str, dict[str, object]] = {
     "trips": EVERYONE,
     "events": EVERYONE,
     "geofences": EVERYONE,
+    "notifications": EVERYONE,
+    "notifications_read": FORMS_ONLY,
+    "notification_read": FORMS_ONLY,
+    "notification_acknowledge": FORMS_ONLY,
+    # Rows of one's own; those of `make_world` are a manager's who is not among these people.
+    "destinations": EVERYONE,
+    "destination_add": EVERYONE,
+    "destination_test": FORMS_ONLY,
+    "destination_enable": FORMS_ONLY,
+    "destination_delete": {**dict.fromkeys(ROLES, 404), "visitor": "sign in"},
+    "preferences": EVERYONE,
+    "password": EVERYONE,
+    "access": EVERYONE,
+    "session_end": FORMS_ONLY,
+    "token_add": FORMS_ONLY,
+    "token_revoke": FORMS_ONLY,
     "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
     "logout": FORMS_ONLY,
     "map": EVERYONE,
@@ -62,7 +77,7 @@ def people(fleet, make_user, staff):
 
 def address_of(name: str, world) -> str:
     converters = page_patterns()[name].pattern.converters
-    return reverse(f"pages:{name}", kwargs={argument: world[argument] for argument in converters})
+    return reverse(f"pages:{name}", kwargs={argument: world.get(argument, "none") for argument in converters})
 
 
 def answer_to(user, address: str) -> object:

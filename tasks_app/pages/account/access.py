@@ -1,0 +1,61 @@
+"""A person's own sessions and API tokens: listed, ended, and a new token shown once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from tasks_app.queries.sessions import live_tokens, sessions_of
+from tasks_app.services.accounts import TooManyTokens, end_session, issue_token, revoke_token
+
+
+@login_required
+def access(request: HttpRequest) -> HttpResponse:
+    context = {
+        "title": _("Sessions and tokens"),
+        "sessions": sessions_of(request.user, present_key=request.session.session_key or ""),
+        "tokens": live_tokens(request.user, now=timezone.now()),
+    }
+    return render(request, "tasks_app/pages/access.html", context)
+
+
+@require_POST
+@login_required
+def session_end(request: Any, session_hash: str) -> HttpResponse:
+    if not end_session(user=request.user, session_hash=session_hash):
+        raise Http404
+    messages.success(request, _("The session has ended."))
+    return redirect("pages:access")
+
+
+@never_cache
+@require_POST
+@login_required
+def token_add(request: HttpRequest) -> HttpResponse:
+    """Make a token and show it this once: it stands in this answer and nowhere else."""
+    try:
+        token, expires_at = issue_token(user=request.user, now=timezone.now())
+    except TooManyTokens as error:
+        messages.error(request, str(error))
+        return redirect("pages:access")
+    context = {"title": _("Your new token"), "token": token, "expires_at": expires_at}
+    return render(request, "tasks_app/pages/token.html", context)
+
+
+@require_POST
+@login_required
+def token_revoke(request: HttpRequest, token_key: str) -> HttpResponse:
+    token = live_tokens(request.user, now=timezone.now()).filter(token_key=token_key).first()
+    if token is None:
+        raise Http404
+    revoke_token(token=token)
+    messages.success(request, _("The token was revoked."))
+    return redirect("pages:access")
