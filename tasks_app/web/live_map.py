@@ -1,4 +1,4 @@
-"""What a page with the live map needs: texts of its scripts, addresses, the reader's units and time zone."""
+"""Parts of a page with the live map: texts of its scripts, addresses, the reader's units and time zone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def address_for_id(name: str, *args: Any) -> str:
 
 
 def _motions() -> list[tuple[str, str]]:
-    """The choices of the filter by status: those online are told apart by whether they move."""
+    """The choices of the filter by status: those online are distinguished by whether they move."""
     return [
         ("moving", _("Moving")),
         ("standing", _("Standing")),
