@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-# A worker looks at each lane's lease once a second, and a look at a job reads every lane.
+# A worker looks at each lane's lease a few times a second, and a look at a job reads every lane.
 MAX_LANES = 256
 
 

@@ -1,6 +1,6 @@
 """The leases of one worker: which lanes it may run, and its part in sharing them out.
 
-About once a second each worker notes that it looks for lanes, and takes or leaves some until it holds its share. A worker in a
+A few times a second each worker notes that it looks for lanes, and takes or leaves some until it holds its share. A worker in a
 long job does not look, so the others share its lanes among themselves; the one it runs a job of stays its own.
 """
 
@@ -22,7 +22,7 @@ from tasks_app.engine.streams import JobQueue, ring_call
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 # A worker that has not looked for so long is dead or in a long job: no lanes are kept for it.
 RECENT_MS = 3000
 
