@@ -22,6 +22,7 @@ from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
 from tests.support.database import empty_tables
 from tests.support.mail import MailSink, running_mail_sink
 from tests.support.receiver import Receiver, running_receiver
+from trackerproject import urls as urls  # The admin's pages are registered with the addresses.
 
 _numbers = itertools.count(1)
 

@@ -21,6 +21,8 @@ from tasks_app.api.urls import probe_urls
 from tasks_app.pages import page_urls as task_pages
 from tasks_app.pages.account import SignInView, sign_out
 
+admin.autodiscover()
+
 schema_urls = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),

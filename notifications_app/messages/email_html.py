@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-import nh3
-
 TAGS = {
     "a", "abbr", "b", "big", "blockquote", "br", "caption", "center", "code", "col", "colgroup", "dd", "del", "div",
     "dl", "dt", "em", "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "ins", "li", "mark", "ol", "p", "pre",
@@ -41,6 +39,8 @@ _INVISIBLE = re.compile(r"[\x00-\x20\x7f\xa0\u200b-\u200f\u2028\u2029\ufeff]+")
 
 def cleaned(html: str) -> str:
     """The HTML without what is not listed here."""
+    import nh3  # 2 MB, which most processes never need
+
     return nh3.clean(
         html,
         tags=TAGS,

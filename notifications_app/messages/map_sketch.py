@@ -6,12 +6,13 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from PIL import Image, ImageDraw, ImageFont
+from typing import TYPE_CHECKING, Any
 
 from tasks_app.geo.areas import corridor_width_meters
 from tasks_app.geo.distance import METERS_PER_DEGREE
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
 
 WIDTH, HEIGHT = 756, 315
 # Drawn larger and made smaller, so that lines are smooth.
@@ -36,6 +37,8 @@ class Sketch:
 def draw(sketch: Sketch) -> bytes:
     """The picture as PNG, north up, with a scale bar in metres or kilometres."""
     view = _View(sketch)
+    from PIL import Image, ImageDraw  # 4 MB, which most processes never need
+
     image = Image.new("RGB", (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING), PAPER)
     pen = ImageDraw.Draw(image)
     if sketch.area is not None:
@@ -136,6 +139,8 @@ def _draw_scale(pen: ImageDraw.ImageDraw, view: _View) -> None:
     line = [(left, bottom - tick), (left, bottom), (left + length, bottom), (left + length, bottom - tick)]
     pen.line(line, fill=INK, width=3 * OVERSAMPLING)
     label = f"{meters / 1000:g} km" if meters >= 1000 else f"{meters:g} m"
+    from PIL import ImageFont
+
     font = ImageFont.load_default(size=20 * OVERSAMPLING)
     pen.text((left + length / 2, bottom - 9 * OVERSAMPLING), label, fill=INK, font=font, anchor="mb")
 

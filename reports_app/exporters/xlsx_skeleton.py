@@ -9,8 +9,6 @@ from io import BytesIO
 from textwrap import wrap
 from typing import Any
 
-import xlsxwriter
-
 from reports_app.exporters.shown import ShownColumn, first_format, shown_columns
 from reports_app.table import TEXT_KINDS, TIME_KINDS, ColumnKind, DisplaySettings, ReportTable, Section, translated
 from tasks_app.utils.spreadsheets import legible
@@ -63,6 +61,8 @@ def make_skeleton(table: ReportTable, sheets: Sequence[Sheet], display: DisplayS
     each column, row 3 one in the format of its totals: from which the writer of the rows reads the style of each cell."""
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     target = BytesIO()
+    import xlsxwriter  # 2 MB, which most processes never need
+
     with xlsxwriter.Workbook(target, options) as workbook:
         workbook.set_properties({"title": legible(translated(table.title)), "subject": legible(table.subject)})
         look = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "bg_color": "#E8EEF7"}

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from types import FrameType
 from uuid import uuid4
 
+from django.apps import apps
 from django.db import connections
 
 from tasks_app.engine.config import engine_config
@@ -32,6 +33,7 @@ from tasks_app.engine.consumers import HOST
 from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.joblog import capture_logs
 from tasks_app.engine.processes import fork_child
+from tasks_app.engine.records import job_store
 from tasks_app.engine.scheduler import SchedulerProcess
 from tasks_app.engine.slots import Pulse, Slots
 from tasks_app.engine.watchdog import Watchdog
@@ -93,6 +95,7 @@ class Cluster:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return the exit code (0: stopped in order)."""
         connections.close_all()
+        load_ahead()
         # Children share the memory of everything loaded so far, until the garbage collector would touch it.
         gc.freeze()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -269,6 +272,13 @@ class Cluster:
         Pulse(worker.slot).start()
         worker.run_forever(until_empty=self.burst)
         return 0
+
+
+def load_ahead() -> None:
+    """Load, without asking any server, what every child would load for itself, so that they share it."""
+    job_store()
+    for model in apps.get_models():
+        _ = str(model._default_manager.all().query)
 
 
 def kill_group(pid: int) -> None:

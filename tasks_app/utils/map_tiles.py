@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import nh3
 from django.conf import settings
 
 _PLACES = ("{z}", "{x}", "{y}")
@@ -46,5 +45,7 @@ def tile_settings() -> dict[str, Any] | None:
     url = settings.MAP_TILE_URL
     if not url:
         return None
+    import nh3  # 2 MB, which most processes never need
+
     attribution = nh3.clean(settings.MAP_TILE_ATTRIBUTION, tags={"a"}, attributes={"a": {"href"}})
     return {"url": url, "attribution": attribution, "max_zoom": settings.MAP_TILE_MAX_ZOOM}

@@ -47,6 +47,26 @@ def test_production_settings_pass_the_deployment_check():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
+    heavy = (
+        "tasks_app.admin",
+        "rest_framework.views",
+        "openpyxl",
+        "xlsxwriter",
+        "reportlab",
+        "PIL",
+        "cryptography",
+        "nh3",
+    )
+    program = (
+        "import sys, django; django.setup(); from tasks_app.management.commands import qcluster\n"
+        "from tasks_app.engine.cluster import load_ahead; load_ahead()\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = run(sys.executable, "-c", program, DJANGO_SETTINGS_MODULE="trackerproject.settings", **PRODUCTION)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
 def test_env_example_lists_every_variable_the_settings_read():
     tree = ast.parse((ROOT / "trackerproject" / "settings.py").read_text())
     names = {

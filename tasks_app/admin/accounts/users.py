@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# They register their pages now, so that they can be taken off again below.
+import axes.admin  # noqa: F401
+import knox.admin  # noqa: F401
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry

@@ -17,6 +17,8 @@ from tasks_app.engine.lanes import change_lanes
 
 
 class Command(BaseCommand):
+    # The others load every page, which takes 30 MB; they belong to `manage.py check` and the web server.
+    requires_system_checks = ["tasks"]
     help = _("Runs the jobs of one or several queues until SIGTERM or Ctrl-C; without --name, those of all queues.")
 
     def add_arguments(self, parser: CommandParser) -> None:
