@@ -55,7 +55,7 @@ def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
         "xlsxwriter",
         "reportlab",
         "PIL",
-        "cryptography",
+        "cryptography.fernet",
         "nh3",
     )
     program = (
