@@ -22,6 +22,7 @@ FORMS_ONLY = dict.fromkeys(ROLES, 405)
 # By name and method GET; arguments are taken from the rows of `make_world`.
 PAGES: dict[str, dict[str, object]] = {
     "home": EVERYONE,
+    "manifest": OPEN,
     # Lists show the rows of one's own fleets, and so may be empty.
     "devices": EVERYONE,
     "trips": EVERYONE,

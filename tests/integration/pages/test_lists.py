@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -208,3 +211,16 @@ def test_members_find_only_pages_that_they_may_see_in_the_navigation(visit, char
     client = Client()
     client.force_login(charlie)
     assert f'<a href="{reverse("pages:devices")}"' not in client.get("/").content.decode()
+
+
+def test_a_browser_finds_what_it_needs_to_install_the_pages(client):
+    assert f'<link rel="manifest" href="{reverse("pages:manifest")}">' in client.get("/login/").content.decode()
+    answer = client.get(reverse("pages:manifest"))
+    assert answer.headers["Content-Type"] == "application/manifest+json"
+    body = answer.json()
+    assert (body["start_url"], body["display"]) == ("/", "standalone")
+    for icon in body["icons"]:
+        name = icon["src"].rpartition("/")[2]
+        picture = (Path(settings.BASE_DIR) / "tasks_app" / "static" / "tasks_app" / name).read_bytes()
+        width, height = struct.unpack(">II", picture[16:24])
+        assert icon["sizes"] == f"{width}x{height}"
