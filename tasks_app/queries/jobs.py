@@ -164,6 +164,13 @@ def _only_of(user: Any) -> int | None:
     return user.pk if user.pk is not None else -1
 
 
+def same_call(user: Any, job: JobView, limit: int = 10) -> list[JobView]:
+    """Return the last ended jobs of the same task with the same arguments, among those that a page looks at."""
+    call = Condition(Q(args=job.args, kwargs=job.kwargs) & ~Q(pk=job.id), lambda view: False)
+    rows, _cursor = ended_page(JobSearch(task=job.task, conditions=(call,)), _only_of(user), limit, None)
+    return list(filter(_sight(user), map(ended_view, rows)))
+
+
 def queue_stats() -> list[QueueStats]:
     """How every queue stands now."""
     return live_jobs.queue_stats(client())

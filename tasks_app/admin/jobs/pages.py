@@ -20,10 +20,11 @@ from unfold.admin import ModelAdmin
 
 from tasks_app.admin.exchange import MAX_EXPORT_ROWS
 from tasks_app.admin.jobs.bulk import bulk_context, change_with_message, list_query, selection_of
+from tasks_app.admin.jobs.detail import history_rows, job_context, repeat_context
 from tasks_app.admin.jobs.filters import JobFilterForm
 from tasks_app.admin.jobs.lists import list_context
 from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_count
-from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_context, job_rows, job_url
+from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_rows, job_url
 from tasks_app.admin.jobs.saved_views import SaveViewForm, valid_query
 from tasks_app.admin.jobs.start import StartViews
 from tasks_app.admin.jobs.steps import ReasonForm, cancel_with_message, retry_with_message, run_now_with_message
@@ -150,10 +151,16 @@ class JobAdmin(StartViews, ModelAdmin):
             "title": job.task,
             "may_cancel": may_act and not is_finished,
             "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
-            "may_retry": may_act and is_finished,
+            "may_act": may_act,
+            **self._repeat_context(request, job),
+            "history_rows": history_rows(job, request.user),
             **self._parts_context(request, job),
         }
         return self._page(request, "tasks_app/admin/job.html", context)
+
+    def _repeat_context(self, request: HttpRequest, job: JobView) -> dict[str, Any]:
+        context = repeat_context(job, request.user)
+        return {**context, "may_retry": context["may_retry"] and self.has_change_permission(request)}
 
     def _parts_context(self, request: HttpRequest, job: JobView) -> dict[str, Any]:
         """The first members of a group or chain, or the callbacks of a job."""

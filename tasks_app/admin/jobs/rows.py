@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -11,16 +10,14 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django_q.models import Schedule
 
-from tasks_app.admin.common import MISSING, STATE_BADGES, badge, format_seconds, pretty_json, short_json
+from tasks_app.admin.common import MISSING, STATE_BADGES, badge, short_json
 from tasks_app.admin.jobs.columns import Cell, RowFacts, cells_of, mark_of
-from tasks_app.engine import FINAL_STATES, JobState
-from tasks_app.engine.flows import CHAIN, GROUP, TASK
+from tasks_app.engine import JobState
+from tasks_app.engine.flows import CHAIN, GROUP
 from tasks_app.models import JobAction
 from tasks_app.models.jobs import PRIORITY_CHOICES, STATE_LABELS
 from tasks_app.queries.jobs import JobView
@@ -58,16 +55,6 @@ class JobRow:
     # One of many of its task in a row, of which the first stand for all.
     is_folded: bool = False
     folded_count: int = 0
-
-
-@dataclass(frozen=True)
-class Step:
-    """One point of a job's timeline."""
-
-    label: str
-    at: datetime | None
-    note: str
-    badge: str
 
 
 def job_url(job_id: Any) -> str:
@@ -169,81 +156,3 @@ def progress_of(job: JobView) -> Progress | None:
     if not total:
         return Progress(text=f"{current}", message=message, percent=None)
     return Progress(text=f"{current} / {total}", message=message, percent=max(0, min(100, int(100 * current / total))))
-
-
-def timeline(job: JobView) -> list[Step]:
-    """Created, due, started and finished, each with the time since the one before."""
-    steps = [Step(_("Created"), job.created_at, "", "")]
-    if job.due_at and job.due_at != job.created_at:
-        steps.append(Step(_("Due"), job.due_at, "", "info"))
-    waited = _("waited %s") % format_seconds(job.wait_seconds) if job.wait_seconds is not None else ""
-    steps.append(Step(_("Started"), job.started_at, waited, "primary" if job.started_at else ""))
-    label = STATE_LABELS[job.state] if job.state in FINAL_STATES else _("Finished")
-    ran = _("ran %s") % format_seconds(job.run_seconds) if job.run_seconds is not None else ""
-    steps.append(Step(str(label), job.finished_at, ran, STATE_BADGES[job.state] if job.finished_at else ""))
-    return steps
-
-
-def facts(job: JobView) -> list[tuple[str, str, str]]:
-    """(label, text, link) of everything that is known beside the timeline."""
-    names = user_names({job.requested_by_id} if job.requested_by_id else set())
-    worker = f"{job.worker_host} · {job.worker_pid}" if job.worker_host else MISSING
-    schedule = Schedule.objects.filter(pk=job.schedule_id).first() if job.schedule_id else None
-    rows = [
-        (_("Queue"), job.queue, f"{reverse('admin:tasks_app_job_changelist')}?queue={job.queue}"),
-        (_("Priority"), str(PRIORITIES[job.priority]), ""),
-        (_("Requested by"), requester(job, names), ""),
-        (_("Worker"), worker, ""),
-        (_("Attempts"), str(job.attempt_count), ""),
-    ]
-    if schedule:
-        url = reverse("admin:django_q_schedule_change", args=[schedule.pk])
-        rows.append((_("Schedule"), schedule.name or schedule.func, url))
-    if job.kind != TASK:
-        rows.append((_("Kind"), str(KIND_LABELS[job.kind]), ""))
-    if job.parent_id:
-        rows.append((_("Part of"), str(job.parent_id), job_url(job.parent_id)))
-    if job.retry_of:
-        rows.append((_("Retry of"), str(job.retry_of), job_url(job.retry_of)))
-    return rows
-
-
-def attempt_rows(job: JobView) -> list[dict[str, Any]]:
-    """Attempts newest first, every one with the traceback that was kept of it."""
-    return [_attempt_row(attempt) for attempt in reversed(job.attempts)]
-
-
-def _attempt_row(attempt: dict[str, Any]) -> dict[str, Any]:
-    started_at, finished_at = (parse_datetime(attempt.get(key) or "") for key in ("started_at", "finished_at"))
-    seconds = (finished_at - started_at).total_seconds() if started_at and finished_at else None
-    return {
-        "number": attempt.get("attempt"),
-        "started_at": started_at,
-        "seconds": format_seconds(seconds),
-        "worker": attempt.get("worker") or "",
-        "error_class": attempt.get("error_class") or "",
-        "error_message": attempt.get("error_message") or "",
-        "traceback": attempt.get("traceback") or "",
-    }
-
-
-def job_context(job: JobView) -> dict[str, Any]:
-    """Context of the page of one job."""
-    attempts = attempt_rows(job)
-    return {
-        "job": job,
-        "state": STATE_LABELS[job.state],
-        "badge": STATE_BADGES[job.state],
-        "facts": facts(job),
-        "timeline": timeline(job),
-        "progress": progress_of(job),
-        "args_json": pretty_json(job.args) if job.args else "",
-        "kwargs_json": pretty_json(job.kwargs) if job.kwargs else "",
-        "result_json": pretty_json(job.result) if job.state is JobState.SUCCEEDED else "",
-        "log_text": "\n".join(job.logs),
-        "attempts": attempts,
-        "show_traceback": bool(job.traceback) and not any(row["traceback"] == job.traceback for row in attempts),
-        "actions": JobAction.objects.filter(job_id=job.id).select_related("user")[:50],
-        "is_live": job.state not in FINAL_STATES,
-        "parts_url": f"{reverse('admin:tasks_app_job_changelist')}?parent_id={job.id}",
-    }

@@ -29,6 +29,7 @@ from tasks_app.admin.calls import (
     task_facts,
     task_groups,
 )
+from tasks_app.admin.jobs.again import arguments_from
 from tasks_app.admin.jobs.rows import job_url
 from tasks_app.engine import EngineError, Task, UnknownTask, get_task, registered_tasks
 from tasks_app.queries.task_rights import may_start
@@ -123,7 +124,8 @@ class CallPage:
             zone = self.recurrence.zone if self.recurrence.is_valid() else None
         elif self.options.is_bound and self.options.is_valid():
             at = self.options.due
-        self.call = CallForm(task, data, user=request.user, at=at, zone=zone)
+        stored = arguments_from(request.GET.get("from", ""), task, self.user)
+        self.call = CallForm(task, data, user=self.user, stored=stored, at=at, zone=zone)
         self.bound.append(self.call)
 
     @property

@@ -1,6 +1,6 @@
 """Actions of users on jobs and queues, and the store of finished jobs."""
 
-from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now, start_task
+from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now, start_task, why_not_repeatable
 from tasks_app.services.jobs.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
 from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
 from tasks_app.services.jobs.saved_views import remove_job_view, save_job_view
@@ -20,4 +20,5 @@ __all__ = [
     "run_job_now",
     "save_job_view",
     "start_task",
+    "why_not_repeatable",
 ]

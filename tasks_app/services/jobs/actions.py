@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 
 from django.utils.translation import gettext as _
 
-from tasks_app.engine import JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task, live_jobs
+from tasks_app.engine import EngineError, JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task, live_jobs
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
-from tasks_app.engine.flows import TASK
+from tasks_app.engine.flows import TASK, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.members import cancel, queues_of
 from tasks_app.engine.groups.repeating import call_of, calls_in, step_to_repeat
@@ -121,6 +121,15 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
     view = _visible(job_id, user)
     if view.is_live:
         raise JobStillLive(view.state)
+    step = _step_again(view, user)
+    new_id = uuid4()
+    make(current_backend(), step, new_id, JobOptions(requested_by_id=user.pk, retry_of=view.id, priority=view.priority))
+    _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
+    return new_id
+
+
+def _step_again(view: JobView, user: Any) -> Step:
+    """Return what makes an ended job again. Raises JobNotRepeatable, EngineError."""
     try:
         step = step_to_repeat(str(view.id))
     except NotRepeatable as error:
@@ -130,10 +139,16 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
         args, kwargs = call_of(one)
         check_may_start(user, get_task(one.task), args, kwargs)
         check_may_repeat(one.task, args, kwargs)
-    new_id = uuid4()
-    make(current_backend(), step, new_id, JobOptions(requested_by_id=user.pk, retry_of=view.id, priority=view.priority))
-    _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
-    return new_id
+    return step
+
+
+def why_not_repeatable(view: JobView, user: Any) -> str:
+    """Return why `retry_job` would refuse this ended job; empty if it would not."""
+    try:
+        _step_again(view, user)
+    except (EngineError, JobNotRepeatable) as error:
+        return str(error)
+    return ""
 
 
 def check_may_repeat(task: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
