@@ -41,6 +41,12 @@ class JobNotWaiting(_JobInState):
     code = "job_not_waiting"
 
 
+class PriorityNotChangeable(JobError):
+    """Jobs of a lane keep their order, and a group has none of its own: their priority cannot be changed."""
+
+    code = "priority_not_changeable"
+
+
 class QueueNotFound(JobError):
     """There is no such queue."""
 

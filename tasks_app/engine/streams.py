@@ -171,6 +171,11 @@ class JobQueue:
         self.ring()
         return bool(moved), state.decode()
 
+    def set_priority(self, job_id: str, priority: str) -> tuple[bool, str]:
+        """Give a job that waits another priority; return whether it waits with it, and its state ('' unknown)."""
+        changed, state = self._run("set_priority", [*self.keys.streams, self.keys.job(job_id)], [job_id, priority])
+        return bool(changed), state.decode()
+
     def purge(self, by: dict[str, Any], limit: int = PURGE_LIMIT) -> Iterator[int]:
         """Cancel every waiting job, at most about `limit` per step; yield how many each step cancelled."""
         keys = [*self.keys.streams, self.keys.delayed, self.keys.ended]

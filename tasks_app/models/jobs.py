@@ -101,6 +101,7 @@ class JobAction(models.Model):
         CANCEL = "cancel", _("Cancelled")
         RETRY = "retry", _("Retried")
         RUN_NOW = "run_now", _("Run now")
+        PRIORITY = "priority", _("Priority changed")
 
     job_id = models.UUIDField(_("job"), db_index=True)
     task = models.CharField(_("task"), max_length=100)

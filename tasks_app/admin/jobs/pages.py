@@ -27,7 +27,14 @@ from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_c
 from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_rows, job_url
 from tasks_app.admin.jobs.saved_views import SaveViewForm, valid_query
 from tasks_app.admin.jobs.start import StartViews
-from tasks_app.admin.jobs.steps import ReasonForm, cancel_with_message, retry_with_message, run_now_with_message
+from tasks_app.admin.jobs.steps import (
+    PriorityForm,
+    ReasonForm,
+    cancel_with_message,
+    change_priority_with_message,
+    retry_with_message,
+    run_now_with_message,
+)
 from tasks_app.admin.resources import JobResource
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (
@@ -84,6 +91,7 @@ class JobAdmin(StartViews, ModelAdmin):
             path("bulk/<str:verb>/", view(self.bulk_view), name="tasks_app_job_bulk"),
             path("queues/<str:name>/<str:verb>/", view(self.queue_view), name="tasks_app_queue_step"),
             path("<uuid:job_id>/run-now/", view(self.run_now_view), name="tasks_app_job_run_now"),
+            path("<uuid:job_id>/priority/", view(self.priority_view), name="tasks_app_job_priority"),
             path("<uuid:job_id>/retry/", view(self.retry_view), name="tasks_app_job_retry"),
             *super().get_urls(),
         ]
@@ -152,6 +160,7 @@ class JobAdmin(StartViews, ModelAdmin):
             "may_cancel": may_act and not is_finished,
             "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
             "may_act": may_act,
+            "may_prioritize": may_act and job.is_live and job.state is not JobState.RUNNING,
             **self._repeat_context(request, job),
             "history_rows": history_rows(job, request.user),
             **self._parts_context(request, job),
@@ -188,6 +197,17 @@ class JobAdmin(StartViews, ModelAdmin):
     @message_when_unavailable
     def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         return self._confirmed(request, job_id, run_now_with_message, _("Run this job now?"), _("Run now"), "primary")
+
+    @message_when_unavailable
+    def priority_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        """Ask for another priority on GET, change it on POST."""
+        self._require(self.has_change_permission(request))
+        job = self._job(request, str(job_id))
+        form = PriorityForm(request.POST or None, initial={"priority": job.priority})
+        if request.method == "POST" and form.is_valid():
+            return redirect(change_priority_with_message(request, job, **form.cleaned_data))
+        texts = {"title": _("Change the priority of this job?"), "button": _("Change"), "variant": "primary"}
+        return self._page(request, "tasks_app/admin/job_confirm.html", {**job_context(job), **texts, "form": form})
 
     @message_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:

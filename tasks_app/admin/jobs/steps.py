@@ -9,14 +9,21 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from tasks_app.admin.jobs.rows import job_url
 from tasks_app.engine import EngineError, JobState
-from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
-from tasks_app.models.jobs import STATE_LABELS
+from tasks_app.exceptions import (
+    JobAlreadyFinished,
+    JobNotFound,
+    JobNotRepeatable,
+    JobNotWaiting,
+    JobStillLive,
+    PriorityNotChangeable,
+)
+from tasks_app.models.jobs import PRIORITY_CHOICES, STATE_LABELS
 from tasks_app.queries.jobs import JobView
-from tasks_app.services.jobs import cancel_job, retry_job, run_job_now
+from tasks_app.services.jobs import cancel_job, change_priority, retry_job, run_job_now
 
 
 class ReasonForm(forms.Form):
@@ -30,8 +37,8 @@ class ReasonForm(forms.Form):
         help_text=gettext_lazy("Kept with your name in the history."),
     )
 
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any = None, initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, initial=initial)
         self.label_suffix = ""
 
 
@@ -63,6 +70,30 @@ def run_now_with_message(request: HttpRequest, job: JobView, reason: str) -> str
         messages.error(request, str(error))
     else:
         messages.success(request, _("The job starts as soon as a worker is free."))
+    return job_url(job.id)
+
+
+class PriorityForm(ReasonForm):
+    """Another priority of a job that waits, and the reason."""
+
+    field_order = ("priority", "reason")
+    priority = forms.ChoiceField(
+        label=gettext_lazy("Priority"), choices=PRIORITY_CHOICES, widget=UnfoldAdminSelectWidget
+    )
+
+
+def change_priority_with_message(request: HttpRequest, job: JobView, priority: str, reason: str) -> str:
+    """Change the priority, show the user the outcome, and return the next address."""
+    try:
+        change_priority(job_id=job.id, user=request.user, priority=priority, reason=reason)
+    except JobNotWaiting as error:
+        messages.warning(request, _("The job does not wait any more: %s.") % STATE_LABELS[JobState(error.state)])
+    except PriorityNotChangeable as error:
+        messages.error(request, str(error))
+    except JobNotFound as error:
+        raise Http404(_("There is no such job.")) from error
+    else:
+        messages.success(request, _("The job's priority was changed."))
     return job_url(job.id)
 
 

@@ -1,6 +1,13 @@
 """Actions of users on jobs and queues, and the store of finished jobs."""
 
-from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now, start_task, why_not_repeatable
+from tasks_app.services.jobs.actions import (
+    cancel_job,
+    change_priority,
+    retry_job,
+    run_job_now,
+    start_task,
+    why_not_repeatable,
+)
 from tasks_app.services.jobs.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
 from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
 from tasks_app.services.jobs.saved_views import remove_job_view, save_job_view
@@ -10,6 +17,7 @@ __all__ = [
     "BulkResult",
     "cancel_job",
     "cancel_jobs",
+    "change_priority",
     "matching_jobs",
     "pause_queue",
     "purge_queue",

@@ -17,10 +17,17 @@ from tasks_app.engine.flows import TASK, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.members import cancel, queues_of
 from tasks_app.engine.groups.repeating import call_of, calls_in, step_to_repeat
-from tasks_app.engine.lanes import part_of_job
+from tasks_app.engine.lanes import Lane, part_of_job
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
-from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobNotWaiting, JobStillLive
+from tasks_app.exceptions import (
+    JobAlreadyFinished,
+    JobNotFound,
+    JobNotRepeatable,
+    JobNotWaiting,
+    JobStillLive,
+    PriorityNotChangeable,
+)
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.jobs import JobView, find_job
 from tasks_app.queries.task_rights import check_may_start
@@ -108,6 +115,26 @@ def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
     if not moved:
         raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
     _audit(view.id, view.task, JobAction.Verb.RUN_NOW, user, reason)
+    return JobState(state)
+
+
+def change_priority(*, job_id: UUID | str, user: Any, priority: str, reason: str = "") -> JobState:
+    """Give a job that waits another priority within its queue; return its state.
+
+    Raises JobNotFound, JobNotWaiting (it runs or has ended), PriorityNotChangeable (it is in a lane, or a group).
+    """
+    view = _visible(job_id, user)
+    part = part_of_job(view.queue, client(), str(job_id))
+    if isinstance(part, Lane):
+        raise PriorityNotChangeable(
+            _("Jobs of a lane keep the order in which they were accepted: they have no priority.")
+        )
+    if view.kind != TASK:
+        raise PriorityNotChangeable(_("A group or chain has no priority of its own."))
+    changed, state = part.set_priority(str(job_id), priority) if part else (False, "")
+    if not changed:
+        raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
+    _audit(view.id, view.task, JobAction.Verb.PRIORITY, user, reason or priority)
     return JobState(state)
 
 

@@ -76,6 +76,7 @@ STEPS = [
     ("tasks_app_job_cancel", ["task_id"]),
     ("tasks_app_job_retry", ["task_id"]),
     ("tasks_app_job_run_now", ["task_id"]),
+    ("tasks_app_job_priority", ["task_id"]),
     ("tasks_app_job_bulk", [":retry"]),
     ("tasks_app_job_bulk", [":cancel"]),
     ("tasks_app_job_start_task", [":cleanup_old_positions"]),
