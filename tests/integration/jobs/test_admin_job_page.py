@@ -75,7 +75,8 @@ def test_a_job_is_run_again_with_other_arguments_from_those_it_had(page, device)
     answer = page.get(url)
     assert answer.status_code == 200
     initial = answer.context["form"].initial
-    assert initial == {"device_id": device.pk, "start": "2026-01-01", "end": "2026-01-02", "kind": "route"}
+    given = {"device_id": device.pk, "start": "2026-01-01", "end": "2026-01-02", "kind": "route"}
+    assert given.items() <= initial.items()
 
 
 @pytest.mark.parametrize("given", ["", "x", "\x00", str(uuid4())])
