@@ -26,6 +26,17 @@ OTHERS = [
     "admin:tasks_app_device_export",
     "live_map",
     "own_settings",
+    "pages:home",
+    "pages:devices",
+    "pages:events",
+    "pages:geofences",
+    "pages:trips",
+    "pages:notifications",
+    "pages:destinations",
+    "pages:destination_add",
+    "pages:preferences",
+    "pages:password",
+    "pages:access",
 ]
 # Of rows that the tests make.
 DATA = (
