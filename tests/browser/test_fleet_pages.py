@@ -1,0 +1,55 @@
+"""The pages of members in a real browser: on a phone, without scripts, from sign-in to sign-out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from notifications_app.models import Notification
+from tasks_app.models import DeviceState, Event, EventKind
+from tests.browser.test_admin import PASSWORD, Visit, browser, visit_of
+
+__all__ = ["browser"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def member(browser, live_server, operator) -> Iterator[Visit]:
+    """Ana, an operator, with a phone whose browser runs no script."""
+    yield from visit_of(browser, live_server.url, width=360, color_scheme="dark", java_script_enabled=False)
+
+
+def test_a_member_finds_a_van_and_acknowledges_an_alarm_on_a_phone_without_scripts(
+    member, operator, device, make_device
+):
+    DeviceState.objects.create(device=device, status="online", speed_kph=42)
+    make_device(name="Lorry")
+    event = Event.objects.create(device=device, kind=EventKind.ALARM, occurred_at=timezone.now())
+    Notification.objects.create(
+        user=operator, kind="alarm", event=event, device=device, dedupe_key="a", subject="Van 1: alarm", body_text="SOS"
+    )
+    page = member.page
+    member.open("admin:login")
+    page.fill("[name=username]", "ana")
+    page.fill("[name=password]", PASSWORD)
+    page.click("[type=submit]")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+    page.get_by_role("link", name="Devices", exact=True).click()
+    page.get_by_label("Search").fill("van")
+    page.get_by_role("button", name="Filter the list").click()
+    expect(page.get_by_role("row").filter(has_text="Van 1")).to_contain_text("42 km/h")
+    expect(page.get_by_text("Lorry")).to_have_count(0)
+
+    page.get_by_role("link", name="Notifications").click()
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_role("article")).to_contain_text("acknowledged")
+    expect(page.locator(".tk-count")).to_have_count(0)
+
+    page.get_by_label("Your account: ana").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
