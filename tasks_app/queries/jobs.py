@@ -93,8 +93,8 @@ def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
 
 
 def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
-    """Return jobs newest first: live ones lead the first page, at most half of `limit` and running ones before those that
-    wait; then come the ended ones.
+    """Return jobs newest first: live ones lead the first page, running ones before those that wait; then come the ended
+    ones. Live ones take half of `limit`, and what the ended ones leave of the other half.
 
     Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
     scheduled and retrying ones soonest first. Those of a `parent_id` come in their order in the group, then its callbacks.
@@ -107,10 +107,13 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
         return _children_page(user, search, filters.parent_id, limit, cursor)
     if search.state in LIVE_STATES:
         return _live_page(user, search, search.state, limit, cursor)
-    live = [] if cursor or search.state else _leading(user, search, max(1, limit // 2))
+    # Before the ended ones: a job that ends meanwhile is found twice rather than never.
+    live = [] if cursor or search.state else _live_matches_of_page(user, search, limit)
     rows, next_cursor = ended_page(search, _only_of(user), limit, cursor)
-    ended = filter(_sight(user), map(ended_view, rows))
-    return JobPage([*live, *ended], next_cursor)
+    ended = list(filter(_sight(user), map(ended_view, rows)))
+    ended_ids = {view.id for view in ended}
+    live = [view for view in live if view.id not in ended_ids]
+    return JobPage([*_leading(live, max(1, limit // 2, limit - len(ended))), *ended], next_cursor)
 
 
 def search_of(user: Any, filters: JobFilters) -> JobSearch:
@@ -223,10 +226,13 @@ def live_matches(user: Any, search: JobSearch, examined: int = MAX_LIVE_EXAMINED
     return LiveMatches(list(found.values()), frozenset(cut))
 
 
-def _leading(user: Any, search: JobSearch, limit: int) -> list[JobView]:
-    """Return at most `limit` of the live jobs, the newest first; there is room for running ones before others."""
+def _live_matches_of_page(user: Any, search: JobSearch, limit: int) -> list[JobView]:
     is_all = search == ANY_JOB and has_everywhere(user, VIEW_JOBS)
-    views = live_matches(user, search, limit if is_all else MAX_LIVE_EXAMINED).jobs
+    return live_matches(user, search, limit if is_all else MAX_LIVE_EXAMINED).jobs
+
+
+def _leading(views: list[JobView], limit: int) -> list[JobView]:
+    """Return at most `limit` of these live jobs, the newest first; there is room for running ones before others."""
     order = (JobState.RUNNING, JobState.RETRYING, JobState.QUEUED, JobState.SCHEDULED)
     views = sorted(views, key=lambda view: view.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
     chosen = {view.id for view in sorted(views, key=lambda view: order.index(view.state))[:limit]}
