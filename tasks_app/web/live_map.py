@@ -18,7 +18,10 @@ SCRIPTS = ("texts", "filters", "lists", "popup", "places", "page")
 
 
 def live_map_context(request: HttpRequest, links: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return the context of `parts/live_map.html`. `links` are labels and addresses about a device, its id as {id}."""
+    """Return the context of `parts/live_map.html`. `links` are labels and addresses about a device.
+
+    In these, {id} and {unique_id} stand for the device's.
+    """
     return {
         "texts": {
             **_texts(),

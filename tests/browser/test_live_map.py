@@ -232,6 +232,9 @@ def test_members_without_staff_rights_see_their_own_devices_on_their_map(browser
         expect(row(visit.page, "Truck 9")).to_have_count(0)
         click_at(visit.page, -23.55, -46.63)
         expect(visit.page.locator(".leaflet-popup")).to_contain_text("40 km/h")
+        visit.page.locator(".leaflet-popup").get_by_role("link", name="Trips").click()
+        expect(visit.page.get_by_label("Device", exact=True)).to_have_value("van-1")
+        visit.page.go_back()
         extra = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert extra == 0
 

@@ -9,18 +9,27 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tasks_app.admin.common import MISSING
 from tasks_app.admin.exchange import ImportExportAdmin
-from tasks_app.admin.fields import StrictJSONField
 from tasks_app.admin.fleets.geofence_sketch import area_svg
 from tasks_app.admin.resources import GeofenceResource
 from tasks_app.admin.windows import WindowsField
 from tasks_app.models import Geofence
+from tasks_app.queries.geofences import devices_inside
+from tasks_app.web.area_field import AreaField, AreaWidget
+from tasks_app.web.versions import UnchangedMeanwhile
+
+LISTED_INSIDE = 20
 
 
-class GeofenceForm(forms.ModelForm):
-    area = StrictJSONField(label=_("Area"))
+class AdminAreaWidget(AreaWidget, UnfoldAdminTextareaWidget):
+    """The map and text field of an area, as the theme has text fields."""
+
+
+class GeofenceForm(UnchangedMeanwhile, forms.ModelForm):
+    area = AreaField(label=_("Area"), widget=AdminAreaWidget)
     windows = WindowsField(label=_("Windows"), required=False)
 
     class Meta:
@@ -34,7 +43,13 @@ class GeofenceForm(forms.ModelForm):
             "tolerance_meters",
             "dwell_seconds",
             "windows",
+            "version",
         )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "area" in self.fields:
+            self.fields["area"].widget.own_id = self.instance.pk
 
 
 @admin.register(Geofence)
@@ -47,7 +62,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
     list_select_related = ("fleet",)
     search_fields = ("name",)
     autocomplete_fields = ("fleet",)
-    readonly_fields = ("sketch", "updated_at")
+    readonly_fields = ("sketch", "inside", "updated_at")
     fieldsets = (
         (None, {"fields": (("name", "fleet"), ("speed_limit_kph", "is_active"))}),
         (
@@ -63,9 +78,10 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
         (
             _("Area"),
             {
-                "fields": ("area", "sketch"),
+                "fields": ("area", "sketch", "inside", "version"),
                 "description": _(
-                    "GeoJSON in longitude, latitude order: a Polygon, a MultiPolygon, a LineString with width_meters, "
+                    "Drawn on the map, or as text: KML, WKT, or GeoJSON in longitude, latitude order: a Polygon, a "
+                    "MultiPolygon, a LineString with width_meters, "
                     'or {"type": "Circle", "coordinates": [longitude, latitude], "radius_meters": 250}.'
                 ),
             },
@@ -79,3 +95,9 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
     @display(description=_("sketch"))
     def sketch(self, geofence: Geofence) -> str:
         return area_svg(geofence.area) or MISSING
+
+    @display(description=_("inside now"))
+    def inside(self, geofence: Geofence) -> str:
+        names = [str(device) for device in devices_inside(geofence).order_by("name", "id")[: LISTED_INSIDE + 1]]
+        more = ["…"] if len(names) > LISTED_INSIDE else []
+        return ", ".join([*names[:LISTED_INSIDE], *more]) or MISSING

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tasks_app.models import Fleet, Geofence
+from tasks_app.pages.geofences.editing import ADD, EDIT
 from tasks_app.pages.lists import FilterForm, numbered_page
 from tasks_app.queries.access import VIEW_GEOFENCES, visible_fleets, visible_geofences
 
@@ -41,5 +42,11 @@ class GeofenceFilters(FilterForm):
 def geofences(request: HttpRequest) -> HttpResponse:
     filters = GeofenceFilters(request)
     rows = filters.rows().select_related("fleet").order_by("name", "pk")
-    context = {"title": _("Geofences"), "filters": filters, "page": numbered_page(request, rows)}
+    context = {
+        "title": _("Geofences"),
+        "filters": filters,
+        "page": numbered_page(request, rows),
+        "may_add": visible_fleets(request.user, ADD).exists(),
+        "edited_fleets": set(visible_fleets(request.user, EDIT).values_list("pk", flat=True)),
+    }
     return render(request, "tasks_app/pages/geofences.html", context)

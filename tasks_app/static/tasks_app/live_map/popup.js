@@ -69,7 +69,8 @@
       popup.options.autoPan = isOpening;
       popup.setLatLng(place);
       if (!isOpening) return;
-      links.replaceChildren(...texts.links.map(([label, url]) => Object.assign(element("a", "tk-link", label), { href: url.replace("{id}", device.id) })));
+      const named = { id: device.id, unique_id: encodeURIComponent(device.unique_id) };
+      links.replaceChildren(...texts.links.map(([label, url]) => Object.assign(element("a", "tk-link", label), { href: say(url, named) })));
       shownId = device.id;
       earlier = [];
       popup.openOn(map.leaflet);

@@ -14,10 +14,11 @@
   TrackerMap.Devices = TrackerMap.CanvasLayer.extend({
     options: { pane: "devices" },
 
-    initialize(element, { onSelect, onCluster }) {
+    initialize(element, { onSelect, onCluster, isPickable }) {
       this._element = element;
       this._onSelect = onSelect;
       this._onCluster = onCluster;
+      this._isPickable = isPickable;
       this._entries = [];
       this._marks = [];
       this._selectedId = null;
@@ -26,7 +27,7 @@
 
     getEvents() {
       const events = TrackerMap.CanvasLayer.prototype.getEvents.call(this);
-      return { ...events, click: this._click, mousemove: this._hover };
+      return this._isPickable ? { ...events, click: this._click, mousemove: this._hover } : events;
     },
 
     // `devices` are those of /ws/live/ ({id, name, state}, with `trail` as [[latitude, longitude], ...] or none).

@@ -60,7 +60,7 @@
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", act);
   }
 
-  function create(element, { onSelect = () => {} } = {}) {
+  function create(element, { onSelect = () => {}, onEnter, picksDevices = true } = {}) {
     const { tiles, texts } = settingsOf(element);
     const map = L.map(element, { zoomControl: false, worldCopyJump: true, minZoom: 2, maxZoom: CLOSEST, attributionControl: Boolean(tiles), zoomSnap: 0.5 });
     map.setView([0, 0], 2);
@@ -69,7 +69,7 @@
     if (tiles) addTiles();
     const geofences = TrackerMap.geofences(map, element);
     const track = TrackerMap.track(map, element);
-    const devices = new TrackerMap.Devices(element, { onSelect, onCluster: openCluster }).addTo(map);
+    const devices = new TrackerMap.Devices(element, { onSelect, onCluster: openCluster, isPickable: picksDevices }).addTo(map);
 
     L.control.zoom({ position: "topleft", zoomInTitle: texts.zoom_in, zoomOutTitle: texts.zoom_out }).addTo(map);
     addButtons(map, element, texts, () => fit());
@@ -106,6 +106,7 @@
     function onKey(event) {
       if (event.target !== element || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "0") fit();
+      else if (event.key === "Enter" && onEnter) onEnter();
       else if (event.key === "Enter") devices.choose(devices.nearestToMiddle());
       else return;
       event.preventDefault();
