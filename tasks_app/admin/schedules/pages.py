@@ -191,10 +191,10 @@ class ScheduleAdmin(ModelAdmin):
     def heading(self, schedule: Schedule) -> SafeString:
         call = ", ".join(text for text in (schedule.args, schedule.kwargs) if text)
         return format_html(
-            '<span class="tk-strong">{}</span><span class="tk-why tk-subtle">{}({})</span>',
+            '<span class="tk-strong">{}</span><span class="tk-why tk-subtle" title="{}">{}</span>',
             schedule_name(schedule),
-            registered_name(schedule.func),
-            call if len(call) <= 120 else f"{call[:120]}…",
+            call,
+            f"{registered_name(schedule.func)}({'…' if call else ''})",
         )
 
     @display(description=gettext_lazy("when"), ordering="schedule_type")
