@@ -53,6 +53,24 @@ class QueueNotFound(JobError):
     code = "unknown_queue"
 
 
+class TaskNotFound(JobError):
+    """There is no such task."""
+
+    code = "unknown_task"
+
+
+class WorkerNotFound(JobError):
+    """There is no such worker or cluster."""
+
+    code = "unknown_worker"
+
+
+class WorkerLimit(JobError):
+    """The cluster cannot have that number of workers."""
+
+    code = "worker_limit"
+
+
 class JobNotRepeatable(JobError):
     """The job cannot be made again: long lists and secrets among its arguments are not kept, or what it worked on is gone."""
 

@@ -19,6 +19,9 @@ of a lane the lane's, and no script touches two tags, so queues and lanes can li
     {<p>:<q>}:members:<id>   SET     numbers of the members of a group that have not ended; of a chain, its present step
     {<p>:<q>}:plan:<id>      STRING  signed: the members of a group, until they are made
     {<p>:<q>}:paused         STRING  JSON {by, at, reason}: workers take nothing while it exists, neither from lanes
+    {<p>:<q>}:paused_tasks   HASH    task -> JSON {by, at, reason}; empty once it is resumed, until its jobs are taken up again.
+                                     Its jobs stay in the streams, pending for the consumer "aside:<task>"; a lane waits at one.
+    {<p>:<q>}:orders:<c>     LIST    JSON orders for cluster <c>, <host>:<pid of its supervisor> (engine.orders); expires
 
 Of a queue with lanes:
     {<p>:<q>}:lanes          STRING  how many lanes it has (see engine.lanes.counts)
@@ -63,6 +66,8 @@ import hashlib
 from dataclasses import dataclass
 
 GROUP = "workers"
+# The consumer for which jobs of a paused task are pending: this and the task's name.
+ASIDE = "aside:"
 # A place in a lane's line is a time in ms, times this, plus a number.
 PLACES_PER_MS = 1000
 PRIORITIES = ("high", "normal", "low")
@@ -105,6 +110,13 @@ class QueueKeys:
     @property
     def paused(self) -> str:
         return self.tag + "paused"
+
+    @property
+    def paused_tasks(self) -> str:
+        return self.tag + "paused_tasks"
+
+    def orders(self, cluster: str) -> str:
+        return f"{self.tag}orders:{cluster}"
 
     @property
     def done(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import read_number, read_object, read_text
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
-from tasks_app.engine.keys import GROUP, PLACES_PER_MS
+from tasks_app.engine.keys import ASIDE, GROUP, PLACES_PER_MS
 from tasks_app.engine.lanes import Lane, lanes_of, queue_parts
 from tasks_app.engine.states import LIVE_STATES
 from tasks_app.engine.streams import JobQueue
@@ -37,6 +38,8 @@ class QueueStats:
     groups: int = 0
     # {by (a user id), at (ISO), reason} of the pause; empty while the queue is not paused.
     pause: dict[str, Any] = field(default_factory=dict)
+    # Paused task -> {by, at, reason} of its pause, and `jobs`: how many of it were put aside. `depth` counts them.
+    paused_tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,10 @@ def _stats_of(queue: JobQueue) -> QueueStats:
     pipe.hlen(keys.consumers)
     pipe.get(keys.paused)
     pipe.zcard(keys.groups)
-    workers, paused, groups = pipe.execute()
-    parts = [_stats_of_streams(queue), *_stats_of_lanes(lanes_of(queue.name, client), client)]
+    pipe.hgetall(keys.paused_tasks)
+    workers, paused, groups, marks = pipe.execute()
+    aside = _put_aside(queue) if marks else {}
+    parts = [_stats_of_streams(queue, aside), *_stats_of_lanes(lanes_of(queue.name, client), client)]
     oldest_ms = min((part.oldest_ms for part in parts if part.oldest_ms is not None), default=None)
     now = time.time()
     done = [(read_number(minute), read_number(count)) for part in parts for minute, count in part.done.items()]
@@ -138,15 +143,31 @@ def _stats_of(queue: JobQueue) -> QueueStats:
         per_minute=sum(count for minute, count in done if now // 60 - 5 <= minute < now // 60) / 5,
         groups=groups,
         pause=read_object(paused),
+        paused_tasks={
+            (task := read_text(name)): {**read_object(mark), "jobs": sum(counts.get(task, 0) for counts in aside.values())}
+            for name, mark in sorted(marks.items())
+            if mark
+        },
     )
 
 
-def _stats_of_streams(queue: JobQueue) -> _PartStats:
+def _put_aside(queue: JobQueue) -> dict[str, dict[str, int]]:
+    """Return for each stream the number of jobs of each task that were put aside."""
+    found: dict[str, dict[str, int]] = {}
+    for stream in queue.keys.streams:
+        with suppress(redis.ResponseError):
+            consumers = queue.client.xpending(stream, GROUP)["consumers"]
+            counts = {read_text(consumer["name"]): consumer["pending"] for consumer in consumers}
+            found[stream] = {name[len(ASIDE) :]: count for name, count in counts.items() if name.startswith(ASIDE)}
+    return found
+
+
+def _stats_of_streams(queue: JobQueue, aside: dict[str, dict[str, int]]) -> _PartStats:
     pipe = queue.client.pipeline(transaction=False)
     pipe.zcard(queue.keys.delayed)
     pipe.hgetall(queue.keys.done)
     delayed, done = pipe.execute()
-    streams = [_stream_stats(queue.client, stream) for stream in queue.keys.streams]
+    streams = [_stream_stats(queue.client, stream, sum(aside.get(stream, {}).values())) for stream in queue.keys.streams]
     retrying = _count_retrying(queue, delayed)
     return _PartStats(
         depth=sum(waiting for waiting, _, _ in streams),
@@ -177,17 +198,20 @@ def _stats_of_lanes(lanes: list[Lane], client: RedisClient) -> list[_PartStats]:
     return found
 
 
-def _stream_stats(client: RedisClient, stream: str) -> tuple[int, int, int | None]:
-    """Return (waiting, running, time in ms at which the oldest waiting entry was added) of one stream."""
+def _stream_stats(client: RedisClient, stream: str, aside: int) -> tuple[int, int, int | None]:
+    """Return (waiting, running, time in ms at which the oldest waiting entry was added) of one stream.
+
+    Jobs that were put aside wait, but are not late.
+    """
     running, last_delivered = 0, "0-0"
     try:
         for group in client.xinfo_groups(stream):
             if group["name"] == GROUP.encode():
-                running, last_delivered = group["pending"], group["last-delivered-id"].decode()
+                running, last_delivered = max(0, group["pending"] - aside), group["last-delivered-id"].decode()
     except redis.ResponseError:
         return 0, 0, None
     waiting = max(0, client.xlen(stream) - running)
-    oldest = client.xrange(stream, min=f"({last_delivered}", count=1) if waiting else []
+    oldest = client.xrange(stream, min=f"({last_delivered}", count=1) if waiting > aside else []
     return waiting, running, int(oldest[0][0].split(b"-")[0]) if oldest else None
 
 

@@ -16,7 +16,7 @@ import redis
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.job_fields import is_job_id, read_failures, read_number, read_state, read_text
-from tasks_app.engine.keys import GROUP, QueueKeys
+from tasks_app.engine.keys import ASIDE, GROUP, QueueKeys
 from tasks_app.engine.scripts import Call, run_script
 from tasks_app.engine.states import JobState
 
@@ -42,7 +42,7 @@ class ClaimedAttempt(msgspec.Struct, frozen=True):
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """Answer of a fetch; `dropped` counts entries that belonged to no attempt any more."""
+    """Answer of a fetch; `dropped` counts entries that belonged to no attempt any more, or to a paused task."""
 
     paused: bool
     claims: list[ClaimedAttempt]
@@ -68,7 +68,7 @@ class JobQueue:
 
         With `own`, begin those that Redis delivered to this consumer before.
         """
-        keys = [*self.keys.streams, self.keys.paused]
+        keys = [*self.keys.streams, self.keys.paused, self.keys.paused_tasks]
         paused, started, dropped = self._run("fetch", keys, [self.keys.job_prefix, consumer, count, int(own)])
         return Fetched(bool(paused), [claimed_attempt(*fields) for fields in started], dropped)
 
@@ -194,6 +194,17 @@ class JobQueue:
         """End a pause."""
         self.client.delete(self.keys.paused)
 
+    def pause_task(self, task: str, by: dict[str, Any]) -> None:
+        """Stop workers of every host from beginning jobs of this task; the others of the queue go on. Survives restarts."""
+        self.client.hset(self.keys.paused_tasks, task, json.dumps(by))
+
+    def resume_task(self, task: str) -> None:
+        """End the pause of a task: what was put aside is begun before all that came later."""
+        # The mark goes when the last of its jobs is taken up again (see fetch.lua).
+        if self.client.hget(self.keys.paused_tasks, task):
+            self.client.hset(self.keys.paused_tasks, task, "")
+        self.ring()
+
     def ring(self) -> None:
         """Wake the workers of a queue with lanes: something may be there to run. Others wait at their streams."""
         if self._has_lanes:
@@ -265,7 +276,8 @@ class JobQueue:
             except redis.ResponseError:
                 continue
             found |= {read_text(entry["name"]) for entry in listed if entry["idle"] > idle_seconds * 1000}
-        return [name for name in found if self.client.zscore(self.keys.beats, name) is None]
+        workers = [name for name in found if not name.startswith(ASIDE)]
+        return [name for name in workers if self.client.zscore(self.keys.beats, name) is None]
 
     def ended_without_worker(self, limit: int = 500) -> list[str]:
         """Return the ids of jobs that ended without a worker and have no row yet; remove entries that are no job ids."""

@@ -88,6 +88,7 @@ class Job(models.Model):
         constraints = [
             models.CheckConstraint(name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES)))
         ]
+        permissions = [("control_workers", _("Can stop workers and change their number"))]
 
     def __str__(self) -> str:
         return f"{self.task} · {self.id}"
@@ -144,15 +145,24 @@ class SavedJobView(models.Model):
 
 
 class QueueAction(models.Model):
-    """Action of a user on a queue, with its reason. Without a user it was done from the shell."""
+    """Action of a user on a queue, one of its tasks or workers, with its reason. Without a user it was done from the shell."""
 
     class Verb(models.TextChoices):
         PAUSE = "pause", _("Paused")
         RESUME = "resume", _("Resumed")
         PURGE = "purge", _("Purged")
+        PAUSE_TASK = "pause_task", _("Task paused")
+        RESUME_TASK = "resume_task", _("Task resumed")
+        QUIET = "quiet", _("Worker quieted")
+        WAKE = "wake", _("Worker woken")
+        STOP = "stop", _("Worker stopped")
+        GROW = "grow", _("Worker added")
+        SHRINK = "shrink", _("Worker taken away")
 
     queue = models.CharField(_("queue"), max_length=32)
-    verb = models.CharField(_("action"), max_length=8, choices=Verb)
+    verb = models.CharField(_("action"), max_length=12, choices=Verb)
+    # The task, the worker or the cluster that is meant; empty for the whole queue.
+    subject = models.CharField(_("subject"), max_length=200, blank=True, default="", db_default="")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
     )

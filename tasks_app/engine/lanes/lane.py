@@ -7,7 +7,7 @@ retried or recovered stands before all that came after it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from tasks_app.engine.connection import RedisClient
@@ -46,9 +46,9 @@ class Lane(JobQueue):
         """Begin the attempts of up to `count` jobs, in order; with `own`, return those that this worker had begun."""
         return self.fetched(self._run_call(self.fetch_call(consumer, count, own=own)))
 
-    def fetch_call(self, consumer: str, count: int, *, own: bool = False) -> Call:
+    def fetch_call(self, consumer: str, count: int, *, own: bool = False, paused_tasks: Collection[str] = ()) -> Call:
         """Return the script call of `fetch`. Its answer begins with 0 if the worker does not hold the lane."""
-        return self._call("fetch", consumer, count, int(own), self.number)
+        return self._call("fetch", consumer, count, int(own), self.number, *paused_tasks)
 
     def fetched(self, answer: Any) -> Fetched:
         """Read the answer to `fetch_call`."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.errors import LaneLost
+from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.lanes.leases import Leases
 from tasks_app.engine.lanes.parts import lanes_of
 from tasks_app.engine.records import job_store
@@ -54,7 +55,7 @@ class WorkerQueue(JobQueue):
 
     def _fetch_from_lanes(self, consumer: str, count: int) -> Fetched:
         """Fetch some jobs of each lane, a share of them at least: the parts of one call stand in many, and end it together."""
-        paused, waiting = self._waiting()
+        paused, paused_tasks, waiting = self._waiting()
         dropped = 0
         while waiting and not paused:
             chosen: dict[int, int] = {}
@@ -64,7 +65,7 @@ class WorkerQueue(JobQueue):
                 number, there = waiting.popitem()
                 chosen[number] = min(room, there, share)
                 room -= chosen[number]
-            claims, more_dropped = self._run_fetches(chosen, consumer)
+            claims, more_dropped = self._run_fetches(chosen, consumer, paused_tasks=paused_tasks)
             dropped += more_dropped
             if claims:
                 # The lane that was served last waits for all others.
@@ -72,26 +73,32 @@ class WorkerQueue(JobQueue):
                 return Fetched(False, claims, dropped)
         return Fetched(paused, [], dropped)
 
-    def _waiting(self) -> tuple[bool, dict[int, int]]:
-        """Return whether the queue is paused, and how many jobs wait in each lane that has some, the next to serve last."""
+    def _waiting(self) -> tuple[bool, list[str], dict[int, int]]:
+        """Return whether the queue is paused, its paused tasks, and how many jobs wait in each lane that has some.
+
+        The lane to serve next comes last.
+        """
         if not self.leases.held:
-            return False, {}
+            return False, [], {}
         numbers = sorted(
             self.leases.held, key=lambda number: (number - self._first_lane) % len(self._lanes), reverse=True
         )
         pipe = self.client.pipeline(transaction=False)
         pipe.exists(self.keys.paused)
+        pipe.hgetall(self.keys.paused_tasks)
         for number in numbers:
             pipe.zcard(self._lanes[number].keys.queued)
-        paused, *counts = pipe.execute()
-        return bool(paused), {number: count for number, count in zip(numbers, counts, strict=True) if count}
+        paused, marks, *counts = pipe.execute()
+        tasks = [read_text(task) for task, mark in marks.items() if mark]
+        return bool(paused), tasks, {number: count for number, count in zip(numbers, counts, strict=True) if count}
 
     def _run_fetches(
-        self, counts: dict[int, int], consumer: str, *, own: bool = False
+        self, counts: dict[int, int], consumer: str, *, own: bool = False, paused_tasks: Collection[str] = ()
     ) -> tuple[list[ClaimedAttempt], int]:
         if not counts:
             return [], 0
-        calls = [self._lanes[number].fetch_call(consumer, count, own=own) for number, count in counts.items()]
+        options: dict[str, Any] = {"own": own, "paused_tasks": paused_tasks}
+        calls = [self._lanes[number].fetch_call(consumer, count, **options) for number, count in counts.items()]
         claims: list[ClaimedAttempt] = []
         dropped = 0
         for number, answer in zip(counts, run_scripts(self.client, calls), strict=True):

@@ -9,7 +9,7 @@ from tasks_app.services.jobs.actions import (
     why_not_repeatable,
 )
 from tasks_app.services.jobs.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
-from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
+from tasks_app.services.jobs.queues import pause_queue, pause_task, purge_queue, resume_queue, resume_task
 from tasks_app.services.jobs.saved_views import remove_job_view, save_job_view
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "change_priority",
     "matching_jobs",
     "pause_queue",
+    "pause_task",
     "purge_queue",
     "remove_job_view",
     "resume_queue",
+    "resume_task",
     "retry_job",
     "retry_jobs",
     "run_job_now",

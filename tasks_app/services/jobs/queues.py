@@ -1,16 +1,17 @@
-"""Actions of users on a queue: pause, resume, purge. Each leaves an audit row with the user and the reason."""
+"""Actions of users on a queue: pause, resume, purge; pause and resume of one task. Each leaves an audit row with the user and the reason."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from tasks_app.engine import UnknownTask, get_task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
-from tasks_app.exceptions import QueueNotFound
+from tasks_app.exceptions import QueueNotFound, TaskNotFound
 from tasks_app.models import QueueAction
 from tasks_app.services.jobs.actions import RECORD_SECONDS
 
@@ -51,11 +52,39 @@ def purge_queue(*, name: str, user: Any, reason: str = "", now: datetime) -> int
     return action.job_count
 
 
+def pause_task(*, task: str, user: Any, reason: str = "", now: datetime) -> None:
+    """Let no worker of any host begin jobs of this task until it is resumed; they keep their places. Twice is fine.
+
+    Raises TaskNotFound, RedisError.
+    """
+    queue = _queue_of(task)
+    queue.pause_task(task, {"by": user.pk, "at": now.isoformat(), "reason": reason[:500]})
+    _audit(queue.name, QueueAction.Verb.PAUSE_TASK, user, reason, now, task)
+
+
+def resume_task(*, task: str, user: Any, reason: str = "", now: datetime) -> None:
+    """End the pause of a task; one that is not paused stays as it is. Raises TaskNotFound, RedisError."""
+    queue = _queue_of(task)
+    queue.resume_task(task)
+    _audit(queue.name, QueueAction.Verb.RESUME_TASK, user, reason, now, task)
+
+
+def _queue_of(task: str) -> JobQueue:
+    try:
+        return JobQueue(get_task(task).queue, client())
+    except UnknownTask as error:
+        raise TaskNotFound(TaskNotFound.__doc__) from error
+
+
 def _queue(name: str) -> JobQueue:
     if name not in engine_config().queues:
         raise QueueNotFound(QueueNotFound.__doc__)
     return JobQueue(name, client())
 
 
-def _audit(name: str, verb: QueueAction.Verb, user: Any, reason: str, now: datetime) -> QueueAction:
-    return QueueAction.objects.create(queue=name, verb=verb, user_id=user.pk, reason=reason[:500], created_at=now)
+def _audit(
+    name: str, verb: QueueAction.Verb, user: Any, reason: str, now: datetime, subject: str = ""
+) -> QueueAction:
+    return QueueAction.objects.create(
+        queue=name, verb=verb, subject=subject, user_id=user.pk, reason=reason[:500], created_at=now
+    )

@@ -1,13 +1,18 @@
 #!lua flags=allow-oom
 -- Begins the attempts of a lane's first jobs, for the worker that holds its lease. A job that waits to be retried holds up those
 -- behind it. With own=1 it returns the attempts that this worker has begun already; sending that again is harmless.
--- ARGV job_prefix, consumer, count, own, number of the lane
+-- So does a job of a paused task.
+-- ARGV job_prefix, consumer, count, own, number of the lane, paused tasks...
 -- Returns {1 if the worker holds the lease, {{fence, job id, attempt, losses (1 at least after a dead worker had it), created_ms,
 --          task, payload, earlier failures}, ...}, number of entries that belonged to no job any more}
 if redis.call('GET', LEASE) ~= ARGV[2] then
   return {0, {}, 0}
 end
 local own = ARGV[4] == '1'
+local is_paused = {}
+for i = 6, #ARGV do
+  is_paused[ARGV[i]] = true
+end
 local to_run, dropped = {}, 0
 -- Those that leave the line they stand in, and those that begin, with their places.
 local gone, begun = {}, {}
@@ -23,6 +28,9 @@ for i = 1, #entries, step do
   local state, sid = job[1], job[2]
   local starts = not own and (state == 'queued' or state == 'retrying')
   if state == 'retrying' and not own and (tonumber(job[11] or '0') or 0) > now_ms then
+    break
+  end
+  if starts and is_paused[job[7]] then
     break
   end
   if starts then
