@@ -32,10 +32,11 @@ from tasks_app.engine.connection import worker_client
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.joblog import capture_logs
+from tasks_app.engine.orders import Order, most_workers, read_order
 from tasks_app.engine.processes import fork_child
 from tasks_app.engine.records import job_store
 from tasks_app.engine.scheduler import SchedulerProcess
-from tasks_app.engine.slots import Pulse, Slots
+from tasks_app.engine.slots import Mode, Pulse, Slots
 from tasks_app.engine.watchdog import Watchdog
 from tasks_app.engine.worker import Worker
 
@@ -64,7 +65,8 @@ class Child:
     start_after: float = 0.0
     quick_deaths: int = 0
     kill_reason: str = ""
-    is_done: bool = False
+    # Left empty: a worker that nobody asked for yet, was told to stop, or has ended its burst.
+    is_off: bool = False
 
 
 class Cluster:
@@ -74,13 +76,16 @@ class Cluster:
         config = engine_config()
         self.burst = burst
         self.queues = [config.queue(name).name for name in queues]
-        self.queue_of_slot = [name for name in self.queues for _ in range(workers or config.queue(name).workers)]
+        wanted = {name: workers or config.queue(name).workers for name in self.queues}
+        places = wanted if burst else {name: most_workers(count) for name, count in wanted.items()}
+        self.queue_of_slot = [name for name in self.queues for _ in range(places[name])]
         self.slots = Slots(len(self.queue_of_slot))
         self._deaths_read, self._deaths_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
-        for descriptor in (self._deaths_write, self._wake_read, self._wake_write):
+        self._orders_read, self._orders_write = os.pipe()
+        for descriptor in (self._deaths_write, self._wake_read, self._wake_write, self._orders_read, self._orders_write):
             os.set_blocking(descriptor, False)
-        self._notes = b""
+        self._notes = self._half_order = b""
         self._stop_asked = False
         self._draining = False
         self._looked_at = self._trusts_pulses_after = 0.0
@@ -89,6 +94,17 @@ class Cluster:
             Child("scheduler", self._run_scheduler),
             *(Child(f"{queue} worker", lambda: 1, slot=slot) for slot, queue in enumerate(self.queue_of_slot)),
         ]
+        for name in self.queues:
+            for child in self._workers_of(name)[wanted[name] :]:
+                child.is_off = True
+
+    @property
+    def name(self) -> str:
+        """The name under which orders are left for this cluster."""
+        return f"{HOST}:{os.getpid()}"
+
+    def _workers_of(self, queue: str) -> list[Child]:
+        return [child for child in self.children if child.slot is not None and self.queue_of_slot[child.slot] == queue]
 
     # --- The main loop ---
 
@@ -102,7 +118,8 @@ class Cluster:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
-        logger.info("cluster of %s: %d workers", ", ".join(self.queues), len(self.queue_of_slot))
+        workers = sum(not child.is_off for child in self.children if child.slot is not None)
+        logger.info("cluster of %s: %d workers", ", ".join(self.queues), workers)
         while not self._stop_asked and not self._burst_is_over():
             self._start_missing(self.children)
             self._wait(LOOP_SECONDS)
@@ -112,21 +129,25 @@ class Cluster:
 
     def _burst_is_over(self) -> bool:
         """Return whether every worker of a burst has left; each leaves when its queue is empty, and is not replaced."""
-        return self.burst and all(child.is_done for child in self.children if child.slot is not None)
+        return self.burst and all(child.is_off for child in self.children if child.slot is not None)
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stop_asked = True
 
     def _wait(self, seconds: float) -> None:
-        """Sleep until a signal arrives (SIGCHLD, SIGTERM, SIGINT) or the time is up."""
-        ready, _, _ = select.select([self._wake_read], [], [], seconds)
-        if ready:
+        """Sleep until a signal (SIGCHLD, SIGTERM, SIGINT) or an order arrives, or the time is up; obey the orders."""
+        ready, _, _ = select.select([self._wake_read, self._orders_read], [], [], seconds)
+        if self._wake_read in ready:
             os.read(self._wake_read, 4096)
+        if self._orders_read in ready:
+            *lines, self._half_order = (self._half_order + os.read(self._orders_read, 65536)).split(b"\n")
+            for order in filter(None, map(read_order, lines)):
+                self._obey(order)
 
     def _start_missing(self, children: list[Child]) -> None:
         now = time.monotonic()
         for child in children:
-            if child.pid or child.is_done or now < child.start_after:
+            if child.pid or child.is_off or now < child.start_after:
                 continue
             child.started_at = now
             child.kill_reason = ""
@@ -137,7 +158,7 @@ class Cluster:
 
     def _start_worker(self, child: Child, slot: int) -> None:
         queue = self.queue_of_slot[slot]
-        consumer = f"{HOST}:{os.getpid()}:{queue}:{slot}:{uuid4().hex[:8]}"
+        consumer = f"{self.name}:{queue}:{slot}:{uuid4().hex[:8]}"
         self.slots.prepare(slot, consumer)
         child.pid = fork_child(lambda: self._run_worker(queue, consumer, slot))
         self.slots.assign(slot, child.pid)
@@ -159,8 +180,8 @@ class Cluster:
         if child.slot is not None:
             self._give_back_jobs(child, child.slot, exit_code)
         child.pid = 0
-        child.is_done = self.burst and child.slot is not None and exit_code == 0
-        if self._draining or child.is_done:
+        child.is_off = child.is_off or (self.burst and child.slot is not None and exit_code == 0)
+        if self._draining or child.is_off:
             return
         reason = child.kill_reason or describe_exit(exit_code)
         logger.warning("%s %s; starting another", child.name, reason)
@@ -212,6 +233,48 @@ class Cluster:
                 child.kill_reason = "was frozen and was killed"
                 kill_group(child.pid)
 
+    # --- Orders ---
+
+    def _obey(self, order: Order) -> None:
+        """Do what an order says, within the bounds of `orders`."""
+        workers = self._workers_of(order.queue)
+        names = {index: name for index, (_, name) in self.slots.consumers().items()}
+        named = next((child for child in workers if child.pid and names.get(child.slot or 0) == order.worker), None)
+        if self._draining:
+            return
+        if order.verb == "grow":
+            self._add_worker(workers)
+        elif order.verb == "shrink":
+            self._take_away(workers, min((child for child in workers if not child.is_off), key=self._use, default=None))
+        elif order.verb == "stop":
+            self._take_away(workers, named)
+        elif named and named.slot is not None and self.slots.mode(named.slot) is not Mode.STOPPING:
+            logger.info("%s %s: %s", named.name, named.pid, order.verb)
+            self.slots.set_mode(named.slot, Mode.QUIET if order.verb == "quiet" else Mode.WORKING)
+
+    def _add_worker(self, workers: list[Child]) -> None:
+        free = next((child for child in workers if child.is_off and not child.pid), None)
+        if free is None:
+            logger.warning("no place is left for another worker")
+            return
+        logger.info("another %s starts", free.name)
+        free.is_off, free.quick_deaths, free.start_after = False, 0, 0.0
+
+    def _take_away(self, workers: list[Child], child: Child | None) -> None:
+        """Let a worker end after the job it has, and start no other in its place; the last one of its queue stays."""
+        if child is None or child.slot is None or sum(not other.is_off for other in workers) < 2 or child.is_off:
+            logger.warning("no worker is stopped: it is gone, or the last one of its queue")
+            return
+        logger.info("%s %s stops", child.name, child.pid)
+        child.is_off = True
+        self.slots.set_mode(child.slot, Mode.STOPPING)
+        self._signal([child], signal.SIGUSR2)
+
+    def _use(self, child: Child) -> tuple[bool, bool, int]:
+        """Order the workers: one that rests comes first, then an idle one, of several the last."""
+        slot = child.slot or 0
+        return (self.slots.mode(slot) is not Mode.QUIET, bool(self.slots.job_id(slot)), -slot)
+
     # --- Stopping ---
 
     def _shut_down(self) -> int:
@@ -253,7 +316,8 @@ class Cluster:
     # --- Main functions of the children ---
 
     def _run_housekeeping(self) -> int:
-        return Housekeeping(self.queues, self.slots, self._deaths_read, self.queue_of_slot).run()
+        orders = (f"{HOST}:{os.getppid()}", self._orders_write)
+        return Housekeeping(self.queues, self.slots, self._deaths_read, self.queue_of_slot, orders).run()
 
     def _run_scheduler(self) -> int:
         return SchedulerProcess(self.queues).run()

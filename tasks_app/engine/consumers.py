@@ -10,8 +10,13 @@ from datetime import UTC, datetime
 HOST = socket.gethostname()
 
 
-def describe_worker(pid: int, job_id: str, started_at: str | None = None) -> str:
-    """Return a worker as JSON: host, pid, start time, id of the running job ("" for none), memory."""
+def describe_worker(
+    pid: int, job_id: str, started_at: str | None = None, *, mode: str = "working", most_workers: int = 0
+) -> str:
+    """Return a worker as JSON: host, pid, start time, id of the running job ("" for none), memory, what it was told.
+
+    `most_workers` is how many of its kind its cluster may have.
+    """
     return json.dumps(
         {
             "host": HOST,
@@ -19,6 +24,8 @@ def describe_worker(pid: int, job_id: str, started_at: str | None = None) -> str
             "started_at": started_at or datetime.now(UTC).isoformat(),
             "job_id": job_id,
             "memory_bytes": resident_bytes(pid),
+            "mode": mode,
+            "most_workers": most_workers,
         }
     )
 

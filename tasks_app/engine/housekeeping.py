@@ -19,6 +19,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import holders_without_beat, queue_parts, recover_lanes
+from tasks_app.engine.orders import take_orders
 from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
@@ -33,10 +34,20 @@ IDLE_SECONDS = 0.5
 class Housekeeping:
     """Sends heartbeats, queues delayed jobs and recovers the jobs of the dead.
 
-    `deaths_fd` is the pipe on which the supervisor names workers that died, one JSON line each.
+    `deaths_fd` is the pipe on which the supervisor names workers that died, one JSON line each; `orders` are the name of the
+    cluster and the pipe on which the supervisor reads orders that were left for it.
     """
 
-    def __init__(self, queues: list[str], slots: Slots, deaths_fd: int, queue_of_slot: list[str]) -> None:
+    def __init__(
+        self,
+        queues: list[str],
+        slots: Slots,
+        deaths_fd: int,
+        queue_of_slot: list[str],
+        orders: tuple[str, int] | None = None,
+    ) -> None:
+        self._orders = orders
+        self._looked_for_orders_at = 0.0
         self.slots = slots
         self.deaths_fd = deaths_fd
         self.queue_of_slot = queue_of_slot
@@ -81,6 +92,8 @@ class Housekeeping:
 
     def _turn(self, queues: dict[str, JobQueue]) -> float:
         self._recover_named(queues)
+        if self._orders and time.monotonic() - self._looked_for_orders_at >= IDLE_SECONDS:
+            self._pass_on_orders(queues, *self._orders)
         if time.monotonic() - self._beat_at >= engine_config().heartbeat_seconds:
             self._beat(queues)
             self._beat_at = time.monotonic()
@@ -115,6 +128,17 @@ class Housekeeping:
             logger.warning("%(consumer)s %(reason)s", death)
             logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)
 
+    def _pass_on_orders(self, queues: dict[str, JobQueue], cluster: str, pipe: int) -> None:
+        """Give the supervisor the orders that were left for this cluster; the next heartbeats tell what came of them."""
+        self._looked_for_orders_at = time.monotonic()
+        for queue in queues.values():
+            for line in take_orders(queue.client, queue.keys, cluster):
+                try:
+                    os.write(pipe, line + b"\n")
+                except BlockingIOError:
+                    logger.warning("the supervisor does not read: the order %r is lost", line[:200])
+                self._beat_at = 0.0
+
     def _beat(self, queues: dict[str, JobQueue]) -> None:
         """Send the heartbeats of this host's workers; recover the jobs of silent hosts if the clocks can be trusted.
 
@@ -122,12 +146,18 @@ class Housekeeping:
         """
         alive: dict[str, dict[str, str]] = {name: {} for name in queues}
         for index, (pid, consumer) in self.slots.consumers().items():
-            description = describe_worker(pid, self.slots.job_id(index), self._started_at)
-            alive[self.queue_of_slot[index]][consumer] = description
+            queue = self.queue_of_slot[index]
+            alive[queue][consumer] = describe_worker(
+                pid,
+                self.slots.job_id(index),
+                self._started_at,
+                mode=self.slots.mode(index).name.lower(),
+                most_workers=self.queue_of_slot.count(queue),
+            )
         must_sweep = time.monotonic() - self._swept_at > SWEEP_SECONDS
-        for name, queue in queues.items():
+        for name, job_queue in queues.items():
             try:
-                self._beat_queue(queue, alive[name], must_sweep=must_sweep)
+                self._beat_queue(job_queue, alive[name], must_sweep=must_sweep)
             except redis.RedisError as error:
                 logger.warning("heartbeats of %s: %s; trying again", name, error)
         if must_sweep:

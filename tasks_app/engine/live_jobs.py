@@ -42,20 +42,6 @@ class QueueStats:
     paused_tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerInfo:
-    """A worker process as described by its last heartbeat."""
-
-    name: str
-    queue: str
-    host: str
-    pid: int
-    started_at: str
-    current_job_id: str
-    memory_bytes: int
-    heartbeat_age_seconds: float
-
-
 def _queues(client: RedisClient) -> list[JobQueue]:
     return [JobQueue(name, client) for name in engine_config().queues]
 
@@ -223,27 +209,3 @@ def _count_retrying(queue: JobQueue, delayed: int) -> int:
     for job_id in queue.client.zrange(queue.keys.delayed, 0, MAX_LISTED - 1):
         pipe.hget(queue.keys.job(read_text(job_id)), "st")
     return sum(1 for state in pipe.execute(raise_on_error=False) if state == b"retrying")
-
-
-def list_workers(client: RedisClient) -> list[WorkerInfo]:
-    """Return the workers of all hosts that have sent a heartbeat."""
-    seconds, microseconds = client.time()
-    now_ms = seconds * 1000 + microseconds // 1000
-    found: list[WorkerInfo] = []
-    for queue in _queues(client):
-        beats = {read_text(name): beat for name, beat in client.zrange(queue.keys.beats, 0, -1, withscores=True)}
-        for raw_name, raw in client.hgetall(queue.keys.consumers).items():
-            name, about = read_text(raw_name), read_object(raw)
-            found.append(
-                WorkerInfo(
-                    name=name,
-                    queue=queue.name,
-                    host=str(about.get("host", "")),
-                    pid=read_number(about.get("pid")),
-                    started_at=str(about.get("started_at", "")),
-                    current_job_id=str(about.get("job_id", "")),
-                    memory_bytes=read_number(about.get("memory_bytes")),
-                    heartbeat_age_seconds=max(0.0, (now_ms - beats.get(name, 0)) / 1000),
-                )
-            )
-    return sorted(found, key=lambda worker: (worker.queue, worker.host, worker.pid))

@@ -2,7 +2,7 @@
 
 The supervisor writes the worker's name and process id. The worker writes the id of the job it runs (all of a batch), the
 time at which the supervisor must kill it, the jobs whose rows it is writing, and its pulse. The slot of a dead worker no
-longer changes.
+longer changes. The supervisor also writes whether the worker is to rest or to stop.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import struct
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 
 from tasks_app.engine.batches import MAX_BATCH_JOBS
 
 _ID_CHARS = 36
 _NAME_CHARS = 96
-# kill_at, process id, job id, consumer name, pulse
-_LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sd")
+# kill_at, process id, job id, consumer name, pulse, what the worker was told
+_LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sdB")
 _TIME = struct.Struct("=d")
 _PID = struct.Struct("=I")
 _PID_AT = _TIME.size
 _JOB_AT = struct.calcsize("=dI")
 _NAME_AT = _JOB_AT + _ID_CHARS
 _PULSE_AT = _NAME_AT + _NAME_CHARS
+_MODE_AT = _PULSE_AT + _TIME.size
 _NO_JOB = b"\0" * _ID_CHARS
 _COUNT = struct.Struct("=I")
 # A worker writes the rows of so many jobs at once, at most.
@@ -34,6 +36,14 @@ _BATCH_BYTES = _COUNT.size + MAX_BATCH_JOBS * _ID_CHARS
 _LISTS_BYTES = _BATCH_BYTES + _COUNT.size + MAX_WRITTEN * _ID_CHARS
 
 PULSE_SECONDS = 1.0
+
+
+class Mode(IntEnum):
+    """What a worker was told: to take jobs, to take no more, to end after the one it has."""
+
+    WORKING = 0
+    QUIET = 1
+    STOPPING = 2
 
 
 class _IdList:
@@ -69,7 +79,7 @@ class Slots:
 
     def prepare(self, index: int, consumer: str) -> None:
         """Assign the slot to the consumer of this name; call before forking, for the worker may write at once."""
-        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", consumer.encode(), time.monotonic())
+        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", consumer.encode(), time.monotonic(), 0)
 
     def assign(self, index: int, pid: int) -> None:
         """Note the process id of the slot's worker."""
@@ -77,7 +87,7 @@ class Slots:
 
     def clear(self, index: int) -> None:
         """Free the slot."""
-        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0)
+        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0, 0)
         for ids in _lists(self, index):
             ids.clear()
 
@@ -85,7 +95,7 @@ class Slots:
         """Return index -> (process id, consumer name) of the slots in use."""
         found = {}
         for index in range(self.count):
-            _, pid, _, name, _ = _LAYOUT.unpack_from(self.memory, index * _LAYOUT.size)
+            _, pid, _, name, _, _ = _LAYOUT.unpack_from(self.memory, index * _LAYOUT.size)
             if pid:
                 found[index] = (pid, name.rstrip(b"\0").decode())
         return found
@@ -108,6 +118,14 @@ class Slots:
     def pulse_at(self, index: int) -> float:
         """Return the time (time.monotonic) at which this worker's process last ran, whatever it waits for."""
         return _TIME.unpack_from(self.memory, index * _LAYOUT.size + _PULSE_AT)[0]
+
+    def mode(self, index: int) -> Mode:
+        """Return what this worker was told."""
+        return Mode(self.memory[index * _LAYOUT.size + _MODE_AT])
+
+    def set_mode(self, index: int, mode: Mode) -> None:
+        """Tell this worker to take jobs, to rest or to stop."""
+        self.memory[index * _LAYOUT.size + _MODE_AT] = mode
 
     def being_written(self, index: int) -> list[str]:
         """Return the ids of the jobs whose rows this worker is writing."""
@@ -154,6 +172,11 @@ class WorkerSlot:
     def end_writing(self) -> None:
         """Name no rows any more."""
         self._written.clear()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Return whether the worker is to take no more jobs."""
+        return self._memory[self._base + _MODE_AT] == Mode.QUIET
 
     def pulse(self) -> None:
         """Note that the process runs."""

@@ -145,12 +145,19 @@ class Worker:
             self._must_reconcile = bool(fetched.claims)
             if fetched.claims:
                 return fetched
-        fetched = self.queue.fetch(self.consumer, self.fetch_size.wanted())
+        resting = Fetched(True, []) if self._is_resting() else None
+        fetched = resting or self.queue.fetch(self.consumer, self.fetch_size.wanted())
         if fetched.paused and block_ms:
             time.sleep(PAUSED_SECONDS)
         elif not fetched.claims and block_ms and self.queue.wait(self.consumer, block_ms):
             return self.queue.fetch(self.consumer, MAX_FETCHED, own=True)
         return fetched
+
+    def _is_resting(self) -> bool:
+        """Return whether this worker was told to take no more jobs; then other workers have its lanes."""
+        if self.leases:
+            self.leases.rest(self.slot.is_quiet)
+        return self.slot.is_quiet
 
     def _without_stored(self, claims: list[ClaimedAttempt]) -> list[ClaimedAttempt]:
         """Acknowledge the jobs that have a row, without running them again; return the others.

@@ -15,14 +15,16 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from tasks_app.engine import live_jobs
+from tasks_app.engine import live_jobs, live_workers
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import BadPayload
 from tasks_app.engine.groups.members import children_of_ended, children_of_live
 from tasks_app.engine.groups.signatures import MAX_MEMBERS
+from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.live_jobs import QueueStats
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
+from tasks_app.engine.live_workers import WorkerInfo
 from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job
@@ -81,6 +83,12 @@ class WorkerView:
     heartbeat_age_seconds: float
     started_at: str
     memory_bytes: int
+    mode: str
+    cluster: str
+    most_workers: int
+    lanes: list[int]
+    # Of the job it runs.
+    current_job_started_at: datetime | None = None
 
 
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
@@ -181,9 +189,14 @@ def queue_stats() -> list[QueueStats]:
 
 def list_workers() -> list[WorkerView]:
     """The workers of every host, with the task each is on."""
-    found = live_jobs.list_workers(client())
-    tasks = {job_id: _task_of(job_id) for job_id in {worker.current_job_id for worker in found} if job_id}
-    return [WorkerView(**asdict(worker), current_task=tasks.get(worker.current_job_id, "")) for worker in found]
+    found = live_workers.list_workers(client())
+    jobs = live_jobs.find_live_jobs(client(), sorted({worker.current_job_id for worker in found} - {""}))
+    return [_worker_view(worker, jobs.get(worker.current_job_id)) for worker in found]
+
+
+def _worker_view(worker: WorkerInfo, job: JobHash | None) -> WorkerView:
+    started_at = job.started_at if job else None
+    return WorkerView(**asdict(worker), current_task=job.task if job else "", current_job_started_at=started_at)
 
 
 def job_counts(hours: int = 24) -> dict[str, int]:
@@ -192,11 +205,6 @@ def job_counts(hours: int = 24) -> dict[str, int]:
     rows = Job.objects.filter(finished_at__gte=since).values("state").annotate(count=Count("pk")).order_by()
     counts = {str(state): 0 for state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)}
     return counts | {row["state"]: row["count"] for row in rows}
-
-
-def _task_of(job_id: str) -> str:
-    live = live_jobs.find_live_job(client(), job_id)
-    return live.task if live else ""
 
 
 # --- Live jobs ---

@@ -3,7 +3,7 @@
 from tasks_app.engine.lanes.counts import change_lanes, open_new_lanes
 from tasks_app.engine.lanes.keying import MAX_KEY_CHARS, LaneKey, lane_key, lane_number
 from tasks_app.engine.lanes.lane import Lane
-from tasks_app.engine.lanes.leases import Leases, ring_for_any_lane
+from tasks_app.engine.lanes.leases import Leases, lease_holders, ring_for_any_lane
 from tasks_app.engine.lanes.parts import lanes_of, part_of_job, queue_parts
 from tasks_app.engine.lanes.upkeep import holders_without_beat, recover_lanes
 from tasks_app.engine.lanes.worker_queue import WorkerQueue
@@ -19,6 +19,7 @@ __all__ = [
     "lane_key",
     "lane_number",
     "lanes_of",
+    "lease_holders",
     "open_new_lanes",
     "part_of_job",
     "queue_parts",

@@ -37,12 +37,19 @@ class Leases:
         self._lanes = lanes
         self._consumer = consumer
         self._looks_at = 0.0
+        self._is_resting = False
 
     def look_if_due(self) -> None:
         """Take or leave lanes, if the last look is a while ago. Call while no job of a lane is in hand."""
-        if time.monotonic() >= self._looks_at:
+        if not self._is_resting and time.monotonic() >= self._looks_at:
             self._looks_at = time.monotonic() + LOOK_SECONDS
             self._look()
+
+    def rest(self, is_resting: bool) -> None:
+        """End all leases and take none while resting. Call while no job of a lane is in hand."""
+        if is_resting and not self._is_resting:
+            self.leave_all()
+        self._is_resting = is_resting
 
     def look_soon(self) -> None:
         """Let the next `look_if_due` look."""

@@ -11,6 +11,7 @@ from tasks_app.services.jobs.actions import (
 from tasks_app.services.jobs.bulk import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
 from tasks_app.services.jobs.queues import pause_queue, pause_task, purge_queue, resume_queue, resume_task
 from tasks_app.services.jobs.saved_views import remove_job_view, save_job_view
+from tasks_app.services.jobs.workers import grow_cluster, quiet_worker, shrink_cluster, stop_worker, wake_worker
 
 __all__ = [
     "MAX_JOBS",
@@ -18,17 +19,22 @@ __all__ = [
     "cancel_job",
     "cancel_jobs",
     "change_priority",
+    "grow_cluster",
     "matching_jobs",
     "pause_queue",
     "pause_task",
     "purge_queue",
     "remove_job_view",
+    "quiet_worker",
     "resume_queue",
     "resume_task",
     "retry_job",
     "retry_jobs",
     "run_job_now",
     "save_job_view",
+    "shrink_cluster",
     "start_task",
     "why_not_repeatable",
+    "stop_worker",
+    "wake_worker",
 ]

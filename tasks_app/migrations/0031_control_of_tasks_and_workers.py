@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks_app', '0029_labels_of_jobs'),
+        ('tasks_app', '0030_imports_may_be_cancelled'),
     ]
 
     operations = [
