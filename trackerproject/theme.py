@@ -40,7 +40,7 @@ ADMIN_THEME: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tasks_app/favicon.svg")}
     ],
-    "DASHBOARD_CALLBACK": "tasks_app.admin.dashboard.dashboard",
+    "DASHBOARD_CALLBACK": "tasks_app.admin.overview.overview",
     "SITE_URL": None,
     "COLORS": {"primary": PRIMARY},
     "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},

@@ -1,5 +1,5 @@
 """The admin pages, in rooms by noun. Importing this package registers them."""
 
-from tasks_app.admin import accounts, cleanup, devices, fleets, intake, jobs, schedules
+from tasks_app.admin import accounts, cleanup, devices, fleets, intake, jobs, queues, schedules
 
-__all__ = ["accounts", "cleanup", "devices", "fleets", "intake", "jobs", "schedules"]
+__all__ = ["accounts", "cleanup", "devices", "fleets", "intake", "jobs", "queues", "schedules"]

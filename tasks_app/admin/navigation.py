@@ -64,6 +64,7 @@ def _background_work() -> list[Item]:
     return [
         _page(_("Jobs"), "list_alt", "tasks_app", "job", is_active=_is_jobs_page),
         _start_item(),
+        _queues_item(),
         _page(_("Schedules"), "schedule", "django_q", "schedule"),
     ]
 
@@ -127,6 +128,15 @@ def _start_item() -> Item:
     }
 
 
+def _queues_item() -> Item:
+    return {
+        "title": _("Queues and workers"),
+        "icon": "lan",
+        "link": reverse("admin:tasks_app_queues"),
+        "permission": lambda request: _may_view(request, "tasks_app", "job"),
+    }
+
+
 def _imports_item() -> Item:
     return {
         "title": _("Import positions"),
@@ -152,7 +162,6 @@ def _live_map_item() -> Item:
 
 
 def _is_jobs_page(request: HttpRequest) -> bool:
-    """Every page about jobs but the one to start a task, which has an item of its own."""
-    return request.path.startswith(reverse("admin:tasks_app_job_changelist")) and not request.path.startswith(
-        reverse("admin:tasks_app_job_start")
-    )
+    """Every page about jobs but those that have an item of their own."""
+    others = (reverse("admin:tasks_app_job_start"), reverse("admin:tasks_app_queues"))
+    return request.path.startswith(reverse("admin:tasks_app_job_changelist")) and not request.path.startswith(others)

@@ -25,6 +25,8 @@ from tasks_app.api.intake import ImportPositionsView, ImportView, ProcessBatchVi
 from tasks_app.api.jobs import (
     BulkCancelView,
     BulkRetryView,
+    ClusterGrowView,
+    ClusterShrinkView,
     JobCancelView,
     JobDetailView,
     JobListView,
@@ -36,7 +38,12 @@ from tasks_app.api.jobs import (
     QueueResumeView,
     StatsView,
     StatusView,
+    TaskPauseView,
+    TaskResumeView,
     WorkerListView,
+    WorkerQuietView,
+    WorkerStopView,
+    WorkerWakeView,
 )
 from tasks_app.api.monitoring import HealthView, LiveView, MetricsView, ReadyView
 from tasks_app.api.positions import PositionListView
@@ -73,6 +80,13 @@ api_urls = [
     path("tasks/queues/<str:name>/pause", QueuePauseView.as_view(), name="queue-pause"),
     path("tasks/queues/<str:name>/resume", QueueResumeView.as_view(), name="queue-resume"),
     path("tasks/queues/<str:name>/purge", QueuePurgeView.as_view(), name="queue-purge"),
+    path("tasks/queues/<str:name>/tasks/<str:task>/pause", TaskPauseView.as_view(), name="task-pause"),
+    path("tasks/queues/<str:name>/tasks/<str:task>/resume", TaskResumeView.as_view(), name="task-resume"),
+    path("tasks/workers/<str:name>/quiet", WorkerQuietView.as_view(), name="worker-quiet"),
+    path("tasks/workers/<str:name>/wake", WorkerWakeView.as_view(), name="worker-wake"),
+    path("tasks/workers/<str:name>/stop", WorkerStopView.as_view(), name="worker-stop"),
+    path("tasks/clusters/<str:name>/<str:queue>/grow", ClusterGrowView.as_view(), name="cluster-grow"),
+    path("tasks/clusters/<str:name>/<str:queue>/shrink", ClusterShrinkView.as_view(), name="cluster-shrink"),
     path("tasks/schedules/", ScheduleListView.as_view(), name="schedules"),
     path("tasks/schedules/<int:schedule_id>", ScheduleView.as_view(), name="schedule"),
     path("tasks/schedules/<int:schedule_id>/run-now", ScheduleRunNowView.as_view(), name="schedule-run-now"),

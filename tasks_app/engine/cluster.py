@@ -65,7 +65,7 @@ class Child:
     start_after: float = 0.0
     quick_deaths: int = 0
     kill_reason: str = ""
-    # Left empty: a worker that nobody asked for yet, was told to stop, or has ended its burst.
+    # Left empty: a worker that was not asked for yet, is to stop, or has ended its burst.
     is_off: bool = False
 
 
@@ -83,7 +83,13 @@ class Cluster:
         self._deaths_read, self._deaths_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
         self._orders_read, self._orders_write = os.pipe()
-        for descriptor in (self._deaths_write, self._wake_read, self._wake_write, self._orders_read, self._orders_write):
+        for descriptor in (
+            self._deaths_write,
+            self._wake_read,
+            self._wake_write,
+            self._orders_read,
+            self._orders_write,
+        ):
             os.set_blocking(descriptor, False)
         self._notes = self._half_order = b""
         self._stop_asked = False

@@ -13,7 +13,7 @@ HOST = socket.gethostname()
 def describe_worker(
     pid: int, job_id: str, started_at: str | None = None, *, mode: str = "working", most_workers: int = 0
 ) -> str:
-    """Return a worker as JSON: host, pid, start time, id of the running job ("" for none), memory, what it was told.
+    """Return a worker as JSON: host, pid, start time, id of the running job ("" for none), memory, its mode.
 
     `most_workers` is how many of its kind its cluster may have.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,11 @@ class QueueStats:
     pause: dict[str, Any] = field(default_factory=dict)
     # Paused task -> {by, at, reason} of its pause, and `jobs`: how many of it were put aside. `depth` counts them.
     paused_tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def put_aside(self) -> dict[str, int]:
+        """Paused tasks, each with how many of its jobs were put aside."""
+        return {task: pause["jobs"] for task, pause in self.paused_tasks.items()}
 
 
 def _queues(client: RedisClient) -> list[JobQueue]:
@@ -130,7 +136,10 @@ def _stats_of(queue: JobQueue) -> QueueStats:
         groups=groups,
         pause=read_object(paused),
         paused_tasks={
-            (task := read_text(name)): {**read_object(mark), "jobs": sum(counts.get(task, 0) for counts in aside.values())}
+            (task := read_text(name)): {
+                **read_object(mark),
+                "jobs": sum(counts.get(task, 0) for counts in aside.values()),
+            }
             for name, mark in sorted(marks.items())
             if mark
         },
@@ -153,7 +162,9 @@ def _stats_of_streams(queue: JobQueue, aside: dict[str, dict[str, int]]) -> _Par
     pipe.zcard(queue.keys.delayed)
     pipe.hgetall(queue.keys.done)
     delayed, done = pipe.execute()
-    streams = [_stream_stats(queue.client, stream, sum(aside.get(stream, {}).values())) for stream in queue.keys.streams]
+    streams = [
+        _stream_stats(queue.client, stream, sum(aside.get(stream, {}).values())) for stream in queue.keys.streams
+    ]
     retrying = _count_retrying(queue, delayed)
     return _PartStats(
         depth=sum(waiting for waiting, _, _ in streams),
@@ -209,3 +220,18 @@ def _count_retrying(queue: JobQueue, delayed: int) -> int:
     for job_id in queue.client.zrange(queue.keys.delayed, 0, MAX_LISTED - 1):
         pipe.hget(queue.keys.job(read_text(job_id)), "st")
     return sum(1 for state in pipe.execute(raise_on_error=False) if state == b"retrying")
+
+
+def finished_per_minute(client: RedisClient) -> dict[str, dict[int, int]]:
+    """Return for each queue how many jobs its workers finished in each minute (since the epoch) of the last hour."""
+    found: dict[str, dict[int, int]] = {}
+    for name in engine_config().queues:
+        pipe = client.pipeline(transaction=False)
+        for part in queue_parts(name, client):
+            pipe.hgetall(part.keys.done)
+        counts: dict[int, int] = defaultdict(int)
+        for done in pipe.execute():
+            for minute, count in done.items():
+                counts[read_number(minute)] += read_number(count)
+        found[name] = dict(counts)
+    return found

@@ -24,7 +24,7 @@ class WorkerInfo:
     current_job_id: str
     memory_bytes: int
     heartbeat_age_seconds: float
-    # What it was told: working, quiet or stopping.
+    # working, quiet or stopping
     mode: str
     # <host>:<process id of the supervisor>, and how many workers of this queue that may have.
     cluster: str

@@ -1,8 +1,8 @@
 """Orders of people to a cluster: to let one of its workers rest, wake or stop, and to have one more or one less.
 
-An order goes through Redis to the cluster's housekeeping, and through a pipe to its supervisor. It carries no signature: whoever
-may write to the queues' Redis could as well delete them. An order is bounded instead: a queue keeps one worker at least in each
-of its clusters, and gets no more than the cluster has places for.
+An order goes through Redis to the cluster's housekeeping, and through a pipe to its supervisor. It carries no signature:
+with the right to write to the queues' Redis one could as well delete them. An order is bounded instead: a queue keeps one
+worker at least in each of its clusters, and gets no more than the cluster has places for.
 """
 
 from __future__ import annotations

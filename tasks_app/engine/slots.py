@@ -18,7 +18,7 @@ from tasks_app.engine.batches import MAX_BATCH_JOBS
 
 _ID_CHARS = 36
 _NAME_CHARS = 96
-# kill_at, process id, job id, consumer name, pulse, what the worker was told
+# kill_at, process id, job id, consumer name, pulse, mode of the worker
 _LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sdB")
 _TIME = struct.Struct("=d")
 _PID = struct.Struct("=I")
@@ -39,7 +39,7 @@ PULSE_SECONDS = 1.0
 
 
 class Mode(IntEnum):
-    """What a worker was told: to take jobs, to take no more, to end after the one it has."""
+    """Mode of a worker: it takes jobs, takes no more, or ends after the one it has."""
 
     WORKING = 0
     QUIET = 1
@@ -120,11 +120,11 @@ class Slots:
         return _TIME.unpack_from(self.memory, index * _LAYOUT.size + _PULSE_AT)[0]
 
     def mode(self, index: int) -> Mode:
-        """Return what this worker was told."""
+        """Return the mode of this worker."""
         return Mode(self.memory[index * _LAYOUT.size + _MODE_AT])
 
     def set_mode(self, index: int, mode: Mode) -> None:
-        """Tell this worker to take jobs, to rest or to stop."""
+        """Let this worker take jobs, rest or stop."""
         self.memory[index * _LAYOUT.size + _MODE_AT] = mode
 
     def being_written(self, index: int) -> list[str]:

@@ -145,8 +145,7 @@ class Worker:
             self._must_reconcile = bool(fetched.claims)
             if fetched.claims:
                 return fetched
-        resting = Fetched(True, []) if self._is_resting() else None
-        fetched = resting or self.queue.fetch(self.consumer, self.fetch_size.wanted())
+        fetched = Fetched(True, []) if self._is_resting() else self.queue.fetch(self.consumer, self.fetch_size.wanted())
         if fetched.paused and block_ms:
             time.sleep(PAUSED_SECONDS)
         elif not fetched.claims and block_ms and self.queue.wait(self.consumer, block_ms):
@@ -154,10 +153,8 @@ class Worker:
         return fetched
 
     def _is_resting(self) -> bool:
-        """Return whether this worker was told to take no more jobs; then other workers have its lanes."""
-        if self.leases:
-            self.leases.rest(self.slot.is_quiet)
-        return self.slot.is_quiet
+        """Return whether this worker is to take no more jobs; then other workers have its lanes."""
+        return self.leases.rest(self.slot.is_quiet) if self.leases else self.slot.is_quiet
 
     def _without_stored(self, claims: list[ClaimedAttempt]) -> list[ClaimedAttempt]:
         """Acknowledge the jobs that have a row, without running them again; return the others.
@@ -208,8 +205,9 @@ class Worker:
             if self.leases:
                 self.leases.leave_all()
         except Exception as error:  # noqa: BLE001 - nothing more can be done here
-            reason = storable_text(error)
-            logger.warning("Stopping without a last flush (%s): the supervisor gives the jobs back", reason)
+            logger.warning(
+                "Stopping without a last flush (%s): the supervisor gives the jobs back", storable_text(error)
+            )
 
     # --- One call: of one attempt, or of a batch ---
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from tasks_app.queries.jobs import list_workers, queue_stats
+from tasks_app.queries.jobs import WorkerView, list_workers, queue_stats
+from tasks_app.utils.number_ranges import numbers_text
 
 
 def engine_tables() -> Group:
     """Return one table of the queues and one of the workers, as they are now. Raises RedisError."""
-    return Group(queue_table(), _worker_table())
+    return Group(queue_table(), worker_table())
 
 
 def engine_facts() -> dict[str, Any]:
@@ -49,17 +51,37 @@ def queue_table() -> Table:
         oldest = "" if queue.oldest_age_seconds is None else f"{queue.oldest_age_seconds:.0f}"
         reason = queue.pause.get("reason") or ""
         paused = Text(f"{_('paused')} {reason}".strip(), style="yellow") if queue.paused else Text("")
+        for task, jobs in queue.put_aside.items():
+            paused.append(f" {task}: {jobs:,}", style="yellow")
         table.add_row(queue.name, *(f"{n:,}" for n in numbers), oldest, f"{queue.per_minute:,.1f}", paused)
     return table
 
 
-def _worker_table() -> Table:
+def worker_table() -> Table:
+    """Return one line per worker: process, memory, job and its age, lanes, mode. Raises RedisError."""
     table = Table(title=_("Workers"), title_justify="left")
-    headings = (_("Queue"), _("Host"), _("Process"), _("Memory (MB)"), _("Current job"), _("Heartbeat (s ago)"))
+    headings = (
+        _("Queue"),
+        _("Host"),
+        _("Process"),
+        _("Memory (MB)"),
+        _("Current job"),
+        _("Lanes"),
+        _("Heartbeat (s ago)"),
+    )
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in (2, 3, 5) else "left", no_wrap=number == 0)
+        table.add_column(heading, justify="right" if number in (2, 3, 6) else "left", no_wrap=number == 0)
     for worker in list_workers():
-        job = f"{worker.current_task} {worker.current_job_id}".strip() or _("idle")
         memory = f"{worker.memory_bytes / 2**20:,.0f}"
-        table.add_row(worker.queue, worker.host, str(worker.pid), memory, job, f"{worker.heartbeat_age_seconds:.1f}")
+        lanes = numbers_text(worker.lanes)
+        row = (worker.queue, worker.host, str(worker.pid), memory, _what_it_does(worker), lanes)
+        table.add_row(*row, f"{worker.heartbeat_age_seconds:.1f}")
     return table
+
+
+def _what_it_does(worker: WorkerView) -> str:
+    modes = {"quiet": _("resting"), "stopping": _("stopping")}
+    began_at = worker.current_job_started_at
+    age = _("for %d s") % (timezone.now() - began_at).total_seconds() if began_at else ""
+    job = f"{worker.current_task} {worker.current_job_id} {age}".strip() or _("idle")
+    return ", ".join(filter(None, (job, modes.get(worker.mode, ""))))

@@ -162,7 +162,7 @@ class QueueAction(models.Model):
     queue = models.CharField(_("queue"), max_length=32)
     verb = models.CharField(_("action"), max_length=12, choices=Verb)
     # The task, the worker or the cluster that is meant; empty for the whole queue.
-    subject = models.CharField(_("subject"), max_length=200, blank=True, default="", db_default="")
+    subject = models.CharField(_("done to"), max_length=200, blank=True, default="", db_default="")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
     )

@@ -45,6 +45,8 @@ MAX_EXAMINED = 2000
 # Running, queued and delayed ones each, for the first page of all and for counts.
 MAX_LIVE_EXAMINED = 500
 
+LATE_HEARTBEAT_SECONDS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
@@ -89,6 +91,11 @@ class WorkerView:
     lanes: list[int]
     # Of the job it runs.
     current_job_started_at: datetime | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether its heartbeat is overdue."""
+        return self.heartbeat_age_seconds > LATE_HEARTBEAT_SECONDS
 
 
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:

@@ -43,7 +43,9 @@ def test_a_worker_that_is_told_to_rest_gives_its_lanes_away_and_takes_no_job_unt
     resting, other = sorted(workers())
     wait_until(lambda: all(len(worker.lanes) == 8 for worker in list_workers()), what="lanes shared by two")
     quiet_worker(name=resting, **WHO)
-    wait_until(lambda: len(workers()[other].lanes) == 16 and workers()[resting].mode == "quiet", what="all lanes at one")
+    wait_until(
+        lambda: len(workers()[other].lanes) == 16 and workers()[resting].mode == "quiet", what="all lanes at one"
+    )
     jobs = [add(number) for number in range(30)]
     wait_until(lambda: succeeded(*jobs), what="thirty results")
     assert set(Job.objects.values_list("worker_pid", flat=True)) == {workers()[other].pid}
@@ -89,7 +91,14 @@ def test_a_cluster_grows_within_its_places_and_shrinks_to_one(cluster):
 
 def test_nonsense_among_the_orders_harms_nothing(cluster):
     keys = JobQueue("positions", client()).keys
-    lines = [b"\xff", b"{}", b"[]", b'{"verb": "burn", "queue": "positions"}', b'{"verb": "stop", "queue": "x"}', b"x" * 5000]
+    lines = [
+        b"\xff",
+        b"{}",
+        b"[]",
+        b'{"verb": "burn", "queue": "positions"}',
+        b'{"verb": "stop", "queue": "x"}',
+        b"x" * 5000,
+    ]
     lines += [b'{"verb": "shrink", "queue": "positions"}'] * 5
     client().rpush(keys.orders(list_workers()[0].cluster), *lines)
     wait_until(lambda: len(workers()) == 1, what="what can be obeyed: all but the last worker stop")

@@ -37,6 +37,7 @@ PAGES = [
     "admin:tasks_app_device_changelist",
     "admin:tasks_app_job_changelist",
     "admin:tasks_app_job_start",
+    "admin:tasks_app_queues",
     "admin:django_q_schedule_changelist",
     "admin:django_q_schedule_add",
     "admin:tasks_app_geofence_add",
@@ -220,15 +221,15 @@ def test_it_works_without_javascript(scriptless, staff):
 
 def test_it_pauses_and_resumes_a_queue(visit):
     visit.log_in()
-    visit.choose("Jobs")
-    visit.page.get_by_role("link", name="Pause cleanup").click()
+    visit.choose("Queues and workers")
+    visit.page.get_by_role("link", name="Pause cleanup", exact=True).click()
     visit.page.get_by_label("Reason").fill("disk is full")
     visit.page.get_by_role("button", name="Pause").click()
     expect(visit.page.get_by_text("The queue cleanup is paused.")).to_be_visible()
-    row = visit.page.get_by_role("region", name="Queues").get_by_role("row").filter(has_text="cleanup")
+    row = visit.page.get_by_role("region", name="cleanup", exact=True)
     expect(row).to_contain_text("Paused")
     expect(row).to_contain_text("disk is full")
-    row.get_by_role("link", name="Resume cleanup").click()
+    row.get_by_role("link", name="Resume cleanup", exact=True).click()
     visit.page.get_by_role("button", name="Resume").click()
     expect(visit.page.get_by_text("The queue cleanup goes on.")).to_be_visible()
 

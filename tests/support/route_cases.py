@@ -125,7 +125,8 @@ def address(route: str, world: World) -> str:
     if "report-schedules" in route:
         route = route.replace("<int:schedule_id>", str(world["report_schedule_id"]))
     path = re.sub(r"<\w+:(\w+)>", lambda found: str(world.get(found[1], found[0])), route)
-    path = path.replace("<str:name>", "positions").replace("<slug:kind>", "email")
+    path = path.replace("<str:name>", "positions").replace("<str:queue>", "positions")
+    path = path.replace("<str:task>", "process_position_batch").replace("<slug:kind>", "email")
     return path + QUERIES.get(route, "").format(**world)
 
 

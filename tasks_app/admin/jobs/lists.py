@@ -10,13 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tasks_app.admin.jobs.filters import JobFilterForm, state_tabs
-from tasks_app.admin.jobs.queues import queue_context
 from tasks_app.admin.jobs.rows import folded, job_rows
 from tasks_app.admin.jobs.saved_views import SaveViewForm, saved_views
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import FINAL_STATES, LIVE_STATES
 from tasks_app.queries.job_search import SEARCH_NAMES
-from tasks_app.queries.jobs import InvalidCursor, count_jobs, list_jobs
+from tasks_app.queries.jobs import InvalidCursor, count_jobs, list_jobs, list_workers
 
 PAGE_SIZE = 50
 
@@ -28,15 +27,13 @@ def list_context(request: HttpRequest, form: JobFilterForm, *, may_change: bool)
         page = list_jobs(user=request.user, filters=filters, limit=PAGE_SIZE, cursor=cursor)
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    overview = queue_context(request.user)
-    beating = frozenset(row["worker"].name for row in overview["worker_rows"] if not row["is_late"])
+    beating = frozenset(worker.name for worker in list_workers() if not worker.is_late)
     rows = job_rows(page.jobs, state=filters.state, workers=beating)
     newer, older = request.GET.copy(), request.GET.copy()
     newer.pop("cursor", None)
     older["cursor"] = page.next_cursor or ""
     query = urlencode(form.chosen())
     return {
-        **overview,
         **_actions_context(form, may_change=may_change),
         "filter_form": form,
         "cursor": cursor or "",

@@ -23,7 +23,6 @@ from tasks_app.admin.jobs.bulk import bulk_context, change_with_message, list_qu
 from tasks_app.admin.jobs.detail import history_rows, job_context, repeat_context
 from tasks_app.admin.jobs.filters import JobFilterForm
 from tasks_app.admin.jobs.lists import list_context
-from tasks_app.admin.jobs.queue_steps import STEPS, step_with_message, waiting_count
 from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_rows, job_url
 from tasks_app.admin.jobs.saved_views import SaveViewForm, valid_query
 from tasks_app.admin.jobs.start import StartViews
@@ -42,7 +41,7 @@ from tasks_app.engine import (
     JobState,
     QueueUnavailable,
 )
-from tasks_app.models import Job, QueueAction
+from tasks_app.models import Job
 from tasks_app.queries.job_completion import complete
 from tasks_app.queries.jobs import (
     JobFilters,
@@ -50,9 +49,15 @@ from tasks_app.queries.jobs import (
     ended_rows,
     find_job,
     list_jobs,
-    queue_stats,
 )
 from tasks_app.services.jobs import remove_job_view, save_job_view
+
+_more_urls: list[URLPattern] = []
+
+
+def add_pages(urls: list[URLPattern]) -> None:
+    """Add pages of another room below those of jobs; call before the addresses are read."""
+    _more_urls.extend(urls)
 
 
 def message_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -89,7 +94,7 @@ class JobAdmin(StartViews, ModelAdmin):
             path("views/", view(self.save_view), name="tasks_app_job_save_view"),
             path("views/<int:view_id>/remove/", view(self.remove_view), name="tasks_app_job_remove_view"),
             path("bulk/<str:verb>/", view(self.bulk_view), name="tasks_app_job_bulk"),
-            path("queues/<str:name>/<str:verb>/", view(self.queue_view), name="tasks_app_queue_step"),
+            *_more_urls,
             path("<uuid:job_id>/run-now/", view(self.run_now_view), name="tasks_app_job_run_now"),
             path("<uuid:job_id>/priority/", view(self.priority_view), name="tasks_app_job_priority"),
             path("<uuid:job_id>/retry/", view(self.retry_view), name="tasks_app_job_retry"),
@@ -224,31 +229,6 @@ class JobAdmin(StartViews, ModelAdmin):
             return redirect(back_url)
         context = bulk_context(selection, for_cancel=for_cancel)
         return self._page(request, "tasks_app/admin/confirm.html", {**context, "form": form, "back_url": back_url})
-
-    @message_when_unavailable
-    def queue_view(self, request: HttpRequest, name: str, verb: str) -> HttpResponse:
-        """Pause, resume or purge: ask on GET, act on POST."""
-        step = STEPS.get(verb)
-        queue = next((queue for queue in queue_stats() if queue.name == name), None)
-        if step is None or queue is None:
-            raise Http404(_("There is no such queue."))
-        self._require(request.user.has_perm(step.permission))
-        form = ReasonForm(request.POST or None)
-        back_url = reverse("admin:tasks_app_job_changelist" if self.has_view_permission(request) else "admin:index")
-        if request.method == "POST" and form.is_valid():
-            step_with_message(request, step, name, form.cleaned_data["reason"])
-            return redirect(back_url)
-        context = {
-            "title": step.question % name,
-            "note": step.note,
-            "facts": [(_("Waiting jobs"), waiting_count(queue)), (_("Running jobs"), queue.running)],
-            "button": step.label,
-            "variant": step.variant,
-            "form": form,
-            "back_url": back_url,
-            "actions": QueueAction.objects.filter(queue=name).select_related("user")[:10],
-        }
-        return self._page(request, "tasks_app/admin/confirm.html", context)
 
     def _confirmed(
         self, request: HttpRequest, job_id: UUID, act: Any, question: str, button: str, variant: str

@@ -5,10 +5,21 @@ from tasks_app.api.jobs.queue_control import QueuePauseView, QueuePurgeView, Que
 from tasks_app.api.jobs.queues import QueueListView, StatsView, StatusView, WorkerListView
 from tasks_app.api.jobs.run_now import JobRunNowView
 from tasks_app.api.jobs.views import JobCancelView, JobDetailView, JobListView, JobRetryView
+from tasks_app.api.jobs.worker_control import (
+    ClusterGrowView,
+    ClusterShrinkView,
+    TaskPauseView,
+    TaskResumeView,
+    WorkerQuietView,
+    WorkerStopView,
+    WorkerWakeView,
+)
 
 __all__ = [
     "BulkCancelView",
     "BulkRetryView",
+    "ClusterGrowView",
+    "ClusterShrinkView",
     "JobCancelView",
     "JobDetailView",
     "JobListView",
@@ -20,5 +31,10 @@ __all__ = [
     "QueueResumeView",
     "StatsView",
     "StatusView",
+    "TaskPauseView",
+    "TaskResumeView",
     "WorkerListView",
+    "WorkerQuietView",
+    "WorkerStopView",
+    "WorkerWakeView",
 ]

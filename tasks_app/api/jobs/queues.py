@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
@@ -18,7 +19,10 @@ from tasks_app.queries.access import Right
 from tasks_app.queries.job_stats import MAX_HOURS, task_stats, throughput
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
 from tasks_app.queries.position_buffer import buffer_stats
+from tasks_app.queries.queue_figures import NEWEST_OF_EACH_TASK, QueueFigures, queue_figures
 from tasks_app.queries.storage import storage_forecast
+
+NEWEST_TEXT = f"Of the newest {NEWEST_OF_EACH_TASK} jobs of each task in the last hour."
 
 
 class QueueSerializer(serializers.Serializer[Any]):
@@ -31,6 +35,9 @@ class QueueSerializer(serializers.Serializer[Any]):
     retrying = serializers.IntegerField()
     oldest_age_seconds = serializers.FloatField(allow_null=True)
     paused = serializers.BooleanField()
+    paused_tasks = serializers.DictField(
+        child=serializers.IntegerField(), source="put_aside", help_text="Each with how many of its jobs were put aside."
+    )
     workers = serializers.IntegerField()
     per_minute = serializers.FloatField()
 
@@ -47,6 +54,11 @@ class WorkerSerializer(serializers.Serializer[Any]):
     heartbeat_age_seconds = serializers.FloatField()
     started_at = serializers.CharField()
     memory_bytes = serializers.IntegerField()
+    current_task_started_at = TimestampField(source="current_job_started_at", allow_null=True)
+    mode = serializers.ChoiceField(choices=["working", "quiet", "stopping"])
+    cluster = serializers.CharField(help_text="<host>:<process id> of its supervisor.")
+    most_workers = serializers.IntegerField(help_text="So many workers of this queue its cluster may have.")
+    lanes = serializers.ListField(child=serializers.IntegerField(), help_text="Numbers of the lanes that it holds.")
 
 
 class PositionBufferSerializer(serializers.Serializer[Any]):
@@ -57,10 +69,33 @@ class PositionBufferSerializer(serializers.Serializer[Any]):
     limit = serializers.IntegerField(help_text="At so many fixes senders get 503 with Retry-After.")
 
 
+class QuantilesSerializer(serializers.Serializer[Any]):
+    """Median and tail."""
+
+    p50 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+
+
+class LastHourSerializer(serializers.Serializer[Any]):
+    """The last hour of a queue, minute by minute, the oldest first."""
+
+    finished = serializers.ListField(child=serializers.IntegerField(), help_text="Jobs that its workers ended.")
+    failed = serializers.ListField(child=serializers.IntegerField())
+    wait_seconds = QuantilesSerializer(help_text=NEWEST_TEXT)
+    run_seconds = QuantilesSerializer(help_text=NEWEST_TEXT)
+
+
+class QueueWithFiguresSerializer(QueueSerializer):
+    """One queue now, and its last hour."""
+
+    last_hour = LastHourSerializer()
+
+
 class QueuesSerializer(serializers.Serializer[Any]):
     """All queues."""
 
-    results = QueueSerializer(many=True)
+    results = QueueWithFiguresSerializer(many=True)
     position_buffer = PositionBufferSerializer()
 
 
@@ -76,14 +111,6 @@ class StatusSerializer(serializers.Serializer[Any]):
     workers = serializers.IntegerField()
     queues = QueueSerializer(many=True)
     last_24_hours = serializers.DictField(child=serializers.IntegerField(), help_text="Finished jobs per final state.")
-
-
-class QuantilesSerializer(serializers.Serializer[Any]):
-    """Median and tail."""
-
-    p50 = serializers.FloatField(allow_null=True)
-    p95 = serializers.FloatField(allow_null=True)
-    p99 = serializers.FloatField(allow_null=True)
 
 
 class TaskStatsSerializer(serializers.Serializer[Any]):
@@ -145,6 +172,16 @@ class StatsQuery(StrictSerializer):
     hours = serializers.IntegerField(min_value=1, max_value=MAX_HOURS, default=24)
 
 
+def _last_hour(figures: QueueFigures) -> dict[str, Any]:
+    names = ("p50", "p95", "p99")
+    return {
+        "finished": figures.finished,
+        "failed": figures.failed,
+        "wait_seconds": dict(zip(names, figures.sample.wait_seconds, strict=True)),
+        "run_seconds": dict(zip(names, figures.sample.run_seconds, strict=True)),
+    }
+
+
 class StatusView(ApiView):
     """Overall state."""
 
@@ -172,7 +209,15 @@ class QueueListView(ApiView):
 
     @describe("Queues", name="queues_list", tag="queues", answers={200: QueuesSerializer})
     def get(self, request: Request) -> Response:
-        return Response(QueuesSerializer({"results": queue_stats(), "position_buffer": buffer_stats()}).data)
+        figures = queue_figures(now=timezone.now())
+        body = {
+            "results": [
+                {**asdict(queue), "put_aside": queue.put_aside, "last_hour": _last_hour(figures[queue.name])}
+                for queue in queue_stats()
+            ],
+            "position_buffer": buffer_stats(),
+        }
+        return Response(QueuesSerializer(body).data)
 
 
 class WorkerListView(ApiView):

@@ -45,11 +45,12 @@ class Leases:
             self._looks_at = time.monotonic() + LOOK_SECONDS
             self._look()
 
-    def rest(self, is_resting: bool) -> None:
-        """End all leases and take none while resting. Call while no job of a lane is in hand."""
+    def rest(self, is_resting: bool) -> bool:
+        """End all leases and take none while resting; return whether it is. Call while no job of a lane is in hand."""
         if is_resting and not self._is_resting:
             self.leave_all()
         self._is_resting = is_resting
+        return is_resting
 
     def look_soon(self) -> None:
         """Let the next `look_if_due` look."""

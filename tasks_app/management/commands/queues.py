@@ -8,12 +8,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tasks_app.engine import registered_tasks
 from tasks_app.exceptions import QueueNotFound
 from tasks_app.management.engine_tables import queue_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import queue_stats
-from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
+from tasks_app.services.jobs import pause_queue, pause_task, purge_queue, resume_queue, resume_task
 
 
 class Command(BaseCommand):
@@ -33,6 +34,8 @@ class Command(BaseCommand):
             if step != "list":
                 sub.add_argument("name")
                 sub.add_argument("--reason", default="", help=_("Kept in the history of the queue."))
+            if step in ("pause", "resume"):
+                sub.add_argument("--task", help=_("Only this task of it."))
             if step == "purge":
                 sub.add_argument("--yes", action="store_true", help=_("Do not ask."))
 
@@ -53,9 +56,13 @@ class Command(BaseCommand):
         self._check_known(name)
         if step == "purge" and not options["yes"]:
             self._ask(name)
+        about: dict[str, Any] = {"user": SHELL, "reason": operator_reason(options["reason"]), "now": timezone.now()}
+        if options.get("task"):
+            self._act_on_task(step, name, options, about)
+            return
         services = {"pause": pause_queue, "resume": resume_queue, "purge": purge_queue}
         try:
-            count = services[step](name=name, user=SHELL, reason=operator_reason(options["reason"]), now=timezone.now())
+            count = services[step](name=name, **about)
         except QueueNotFound as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -69,6 +76,17 @@ class Command(BaseCommand):
             "purge": _("%(count)d jobs of queue %(name)s were cancelled."),
         }
         self.stdout.write(texts[step] % {"name": name, "count": count or 0})
+
+    def _act_on_task(self, step: str, queue: str, options: dict[str, Any], about: dict[str, Any]) -> None:
+        task = options["task"]
+        if task not in {each.name for each in registered_tasks() if each.queue == queue}:
+            raise CommandError(_("Queue %(queue)s has no task %(task)s.") % {"queue": queue, "task": task})
+        {"pause": pause_task, "resume": resume_task}[step](task=task, **about)
+        if options["json"]:
+            print_json(self, {"name": queue, "task": task, "paused": step == "pause"})
+            return
+        text = _("Task %(name)s is paused.") if step == "pause" else _("Task %(name)s goes on.")
+        self.stdout.write(text % {"name": task})
 
     def _check_known(self, name: str) -> None:
         known = [queue.name for queue in queue_stats()]

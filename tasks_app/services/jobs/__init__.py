@@ -24,8 +24,8 @@ __all__ = [
     "pause_queue",
     "pause_task",
     "purge_queue",
-    "remove_job_view",
     "quiet_worker",
+    "remove_job_view",
     "resume_queue",
     "resume_task",
     "retry_job",
@@ -34,7 +34,7 @@ __all__ = [
     "save_job_view",
     "shrink_cluster",
     "start_task",
-    "why_not_repeatable",
     "stop_worker",
     "wake_worker",
+    "why_not_repeatable",
 ]

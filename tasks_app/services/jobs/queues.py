@@ -1,4 +1,7 @@
-"""Actions of users on a queue: pause, resume, purge; pause and resume of one task. Each leaves an audit row with the user and the reason."""
+"""Actions of users on a queue: pause, resume, purge; pause and resume of one task.
+
+Each leaves an audit row with the user and the reason.
+"""
 
 from __future__ import annotations
 
@@ -82,9 +85,7 @@ def _queue(name: str) -> JobQueue:
     return JobQueue(name, client())
 
 
-def _audit(
-    name: str, verb: QueueAction.Verb, user: Any, reason: str, now: datetime, subject: str = ""
-) -> QueueAction:
+def _audit(name: str, verb: QueueAction.Verb, user: Any, reason: str, now: datetime, subject: str = "") -> QueueAction:
     return QueueAction.objects.create(
         queue=name, verb=verb, subject=subject, user_id=user.pk, reason=reason[:500], created_at=now
     )

@@ -29,6 +29,7 @@ from tasks_app.services.positions.save_states import save_changes
 from tasks_app.services.positions.senders import Sent, accept, operated_fleets
 from tasks_app.services.positions.state_updates import derive_changes
 from tasks_app.services.positions.states import LockedStates, lock_states
+from tasks_app.services.positions.stored_counts import count_stored
 from tasks_app.services.positions.unlocated_alarms import record_sent_alarms
 from tasks_app.services.transactions import run_in_transaction
 
@@ -81,7 +82,10 @@ def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreR
 
     It comes to the same as if each had been stored after those before it.
     """
-    return run_in_transaction(lambda: _store(jobs, announce), should_retry=is_missing_partition)
+    results = run_in_transaction(lambda: _store(jobs, announce), should_retry=is_missing_partition)
+    if announce:
+        count_stored(sum(result.stored for result in results))
+    return results
 
 
 def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:

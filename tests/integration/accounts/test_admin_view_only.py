@@ -88,6 +88,9 @@ STEPS = [
     ),
     ("tasks_app_queue_step", [":cleanup", ":pause"]),
     ("tasks_app_queue_step", [":cleanup", ":purge"]),
+    ("tasks_app_task_step", [":cleanup", ":cleanup_old_positions", ":pause"]),
+    ("tasks_app_worker_step", [":host:1:cleanup:0:a", ":stop"]),
+    ("tasks_app_cluster_step", [":host:1", ":cleanup", ":grow"]),
     ("reports_app_report_cancel", ["report_id"]),
     ("reports_app_report_retry", ["report_id"]),
     ("auth_user_password_change", ["user_id"]),
@@ -123,7 +126,8 @@ READING = {
     "tasks_app_device_export", "tasks_app_event_export", "tasks_app_geofence_export", "tasks_app_job_export",
     # Views of the list of jobs are one's own.
     "tasks_app_job_complete", "tasks_app_job_save_view", "tasks_app_job_remove_view",
-    "tasks_app_job_start", "tasks_app_job_pick", "reports_app_report_download", "reports_app_report_as",
+    "tasks_app_job_start", "tasks_app_job_pick", "tasks_app_queues",
+    "reports_app_report_download", "reports_app_report_as",
 }  # fmt: skip
 
 

@@ -149,8 +149,12 @@ ALSO = {
     ("DELETE", "/api/rules/<int:rule_id>"): ["notifications_app.view_rule"],
     ("POST", "/api/rules/dry-run"): ["tasks_app.view_event"],
 }
-# The job of the world has ended, so it neither waits nor runs.
-NOT_THERE = {"/api/tasks/task/<uuid:task_id>/run-now"}
+# The job of the world has ended, so it neither waits nor runs; nor are there workers.
+NOT_THERE = {
+    "/api/tasks/task/<uuid:task_id>/run-now",
+    *(f"/api/tasks/workers/<str:name>/{verb}" for verb in ("quiet", "wake", "stop")),
+    *(f"/api/tasks/clusters/<str:name>/<str:queue>/{verb}" for verb in ("grow", "shrink")),
+}
 
 
 def test_every_operation_of_the_api_says_what_it_asks_for():

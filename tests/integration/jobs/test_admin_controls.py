@@ -39,7 +39,7 @@ def bulk_url(verb: str) -> str:
 
 def offered(client: Client) -> set[str]:
     """The steps that are offered for the queue cleanup."""
-    rows = client.get(reverse(JOBS)).context["queue_rows"]
+    rows = client.get(reverse("admin:tasks_app_queues")).context["queue_rows"]
     (row,) = [row for row in rows if row["stats"].name == "cleanup"]
     return {str(step["label"]) for step in row["steps"]}
 
@@ -63,7 +63,7 @@ def test_it_pauses_after_asking_and_marks_the_queue(page, staff):
     for expected in ("The queue cleanup is paused.", "Paused", "disk full", "staff"):
         assert expected in text
     assert [queue.name for queue in queue_stats() if queue.paused] == ["cleanup"]
-    assert "disk full" in page.get(reverse("admin:index")).content.decode()
+    assert "disk full" in page.get(reverse("admin:tasks_app_queues")).content.decode()
     assert "disk full" in page.get(step_url("purge")).content.decode(), "what was done to the queue before"
     assert "goes on" in page.post(step_url("resume"), {"reason": ""}, follow=True).content.decode()
     assert list(QueueAction.objects.order_by("pk").values_list("verb", "user", "reason")) == [

@@ -111,7 +111,7 @@ def test_it_answers_404_for_jobs_that_are_none(page, object_id):
 
 def test_it_escapes_what_a_job_was_given(page):
     job_id = get_task("send_system_alert").delay("<script>alert(1)</script>", "text")
-    for url in (reverse(JOBS), job_page(job_id)):
+    for url in (reverse(JOBS), job_page(job_id), reverse("admin:tasks_app_queues")):
         assert "<script>alert(1)" not in page.get(url).content.decode()
 
 
@@ -187,7 +187,7 @@ def test_it_knows_no_task_that_is_not_registered(page, name):
 
 def test_it_shows_queues_and_failures_on_the_overview(page, failed_id):
     text = page.get(reverse("admin:index")).content.decode()
-    for expected in ("positions", "cleanup", "No worker", job_page(failed_id)):
+    for expected in ("positions", "cleanup", "No worker", "There is no van 424242.", job_page(failed_id)):
         assert expected in text
 
 

@@ -13,6 +13,9 @@ from rest_framework.test import APIClient
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine import get_task
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.consumers import describe_worker
+from tasks_app.engine.orders import take_orders
+from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job, JobAction, QueueAction, ScheduleState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,6 +81,52 @@ def test_it_answers_404_for_unknown_queues_and_400_to_bad_bodies(step, staff_api
     for body in ({"reason": 5}, {"reason": "x" * 501}, {"reason": "a\x00"}, {"why": "x"}, []):
         assert post(staff_api, f"queues/cleanup/{step}", body).status_code == 400
     assert not QueueAction.objects.exists()
+
+
+# --- Tasks, workers, clusters ---
+
+
+def test_it_pauses_and_resumes_one_task(staff_api, staff, run_jobs):
+    get_task(CLEANUP).delay()
+    path = f"queues/cleanup/tasks/{CLEANUP}"
+    answer = post(staff_api, f"{path}/pause", {"reason": "a look first"})
+    assert answer.json() == {"queue": "cleanup", "task": CLEANUP, "paused": True}
+    run_jobs("cleanup")
+    found = queue_of(staff_api, "cleanup")
+    assert (found["paused_tasks"], found["depth"], found["paused"]) == ({CLEANUP: 1}, 1, False)
+    assert post(staff_api, f"{path}/resume").json()["paused"] is False
+    assert run_jobs("cleanup") == 1
+    assert queue_of(staff_api, "cleanup")["paused_tasks"] == {}
+    last_hour = queue_of(staff_api, "cleanup")["last_hour"]
+    assert (sum(last_hour["finished"]), sum(last_hour["failed"])) == (1, 0)
+    assert last_hour["run_seconds"]["p95"] >= 0
+    for wrong in (f"queues/reports/tasks/{CLEANUP}/pause", "queues/cleanup/tasks/nonsense/pause"):
+        assert post(staff_api, wrong).json()["code"] == "unknown_task"
+    assert QueueAction.objects.filter(subject=CLEANUP).count() == 2
+
+
+def test_it_gives_orders_to_workers_and_clusters(staff_api):
+    queue = JobQueue("cleanup", engine_connection.client())
+    names = [f"host-a:7:cleanup:{number}:x" for number in range(2)]
+    queue.beat({name: describe_worker(1, "", most_workers=2) for name in names})
+    worker = staff_api.get("/api/tasks/workers").json()["results"][0]
+    assert (worker["mode"], worker["cluster"], worker["most_workers"], worker["lanes"]) == (
+        "working",
+        "host-a:7",
+        2,
+        [],
+    )
+    for verb in ("quiet", "wake", "stop"):
+        answer = post(staff_api, f"workers/{names[0]}/{verb}")
+        assert (answer.status_code, answer.json()) == (202, {"order": verb, "worker": names[0]})
+    assert post(staff_api, "clusters/host-a:7/cleanup/shrink").status_code == 202
+    refused = post(staff_api, "clusters/host-a:7/cleanup/grow")
+    assert (refused.status_code, refused.json()["code"]) == (409, "worker_limit")
+    assert [line.split(b'"')[3] for line in take_orders(queue.client, queue.keys, "host-a:7")] == [
+        b"quiet", b"wake", b"stop", b"shrink",
+    ]  # fmt: skip
+    for wrong in ("workers/nobody/stop", "clusters/host-b:1/cleanup/grow", "clusters/host-a:7/nonsense/grow"):
+        assert post(staff_api, wrong).json()["code"] == "unknown_worker"
 
 
 # --- Many jobs ---

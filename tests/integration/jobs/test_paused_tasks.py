@@ -99,7 +99,11 @@ def test_jobs_put_aside_are_listed_cancelled_and_purged_like_others(run_jobs, st
     pause()
     first, second, third = (probe_add.delay(number) for number in range(3))
     run_jobs("positions")
-    assert {job.id for job in list_jobs(user=staff, filters=JobFilters(state=JobState.QUEUED)).jobs} == {first, second, third}
+    assert {job.id for job in list_jobs(user=staff, filters=JobFilters(state=JobState.QUEUED)).jobs} == {
+        first,
+        second,
+        third,
+    }
     assert list_jobs(user=staff, filters=JobFilters(state=JobState.RUNNING)).jobs == []
     cancel_job(job_id=second, user=staff)
     assert state_of(second) is JobState.CANCELLED

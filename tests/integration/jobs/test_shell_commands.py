@@ -13,10 +13,15 @@ from django.db import OperationalError
 from tasks_app.engine import JobState
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.config import engine_config
+from tasks_app.engine.connection import client
+from tasks_app.engine.consumers import describe_worker
+from tasks_app.engine.lanes import Lane
+from tasks_app.engine.orders import take_orders
+from tasks_app.engine.streams import JobQueue
 from tasks_app.management.output import telling_errors, without_password
 from tasks_app.models import Job, JobAction, QueueAction
 from tasks_app.queries.access import SHELL
-from tasks_app.queries.jobs import find_job, queue_stats
+from tasks_app.queries.jobs import find_job, list_workers, queue_stats
 from tests.support.probe import tasks as probe
 from trackerproject.dev.shell_environment import shell_environment
 
@@ -126,6 +131,10 @@ def test_it_does_what_it_can_and_fails_when_one_was_refused(failed_id, capsys):
         ["queues"],
         ["queues", "pause", "nonsense"],
         ["queues", "purge", "nonsense", "--yes"],
+        ["queues", "pause", "positions", "--task", "cleanup_old_positions"],
+        ["workers"],
+        ["workers", "stop", "host:1"],
+        ["workers", "grow", "host:1", "positions"],
     ],
 )
 def test_it_fails_with_a_sentence_on_bad_arguments(arguments):
@@ -145,6 +154,32 @@ def test_it_pauses_resumes_and_lists_queues():
     assert "goes on" in run("queues", "resume", "reports")
     assert not any(queue.paused for queue in queue_stats())
     assert list(QueueAction.objects.order_by("pk").values_list("verb", "user")) == [("pause", None), ("resume", None)]
+
+
+def test_it_pauses_one_task_of_a_queue():
+    answer = run_json("queues", "pause", "positions", "--task", "probe_add")
+    assert answer == {"name": "positions", "task": "probe_add", "paused": True}
+    assert "probe_add: 0" in run("qinfo")
+    assert "probe_add goes on" in run("queues", "resume", "positions", "--task", "probe_add")
+    assert list(QueueAction.objects.order_by("pk").values_list("verb", "subject")) == [
+        ("pause_task", "probe_add"),
+        ("resume_task", "probe_add"),
+    ]
+
+
+def test_it_gives_orders_to_workers_by_host_and_process():
+    queue = JobQueue("positions", client())
+    queue.beat(
+        {f"host:7:positions:{number}:x": describe_worker(70 + number, "", most_workers=4) for number in range(2)}
+    )
+    host = list_workers()[0].host
+    assert "the order quiet host" in run("workers", "quiet", "host:7:positions:0:x")
+    assert run_json("workers", "stop", f"{host}:71")["order"] == "stop"
+    assert run_json("workers", "grow", "host:7", "positions") == {"order": "grow", "name": "host:7"}
+    assert [line.split(b'"')[3] for line in take_orders(client(), queue.keys, "host:7")] == [b"quiet", b"stop", b"grow"]
+    client().set(Lane("positions", client(), 3).keys.lease, "host:7:positions:0:x")
+    assert "│ 3 " in run("workers", "list")
+    assert {len(worker["lanes"]) for worker in run_json("qinfo")["workers"]} == {0, 1}
 
 
 def test_it_purges_a_queue_after_asking(monkeypatch):

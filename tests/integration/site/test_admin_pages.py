@@ -215,7 +215,7 @@ def test_it_revokes_tokens_only_for_those_who_may_delete_them(make_user, staff):
 def test_it_shows_the_overview_without_jobs_to_those_who_may_see_devices_only(make_user, device):
     text = staff_with(make_user, "view_device").get(reverse("admin:index")).content.decode()
     assert "Devices: Unknown" in text
-    assert "Latest failures" not in text
+    assert "Jobs per minute" not in text
 
 
 def test_it_links_to_no_other_host(page):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks_app', '0030_imports_may_be_cancelled'),
+        ('tasks_app', '0033_priority_changes'),
     ]
 
     operations = [
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='queueaction',
             name='subject',
-            field=models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='subject'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='done to'),
         ),
         migrations.AlterField(
             model_name='queueaction',
