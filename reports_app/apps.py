@@ -15,3 +15,16 @@ class ReportsAppConfig(AppConfig):
         register_source("report", report_source())
         register_cleanup("reports", Cleanup("cleanup_reports", takes_days=True))
         register_cleanup("expiry", Cleanup("expire_reports"))
+        _register_pages()
+
+
+def _register_pages() -> None:
+    """Add the pages of this app to the navigation at /, and its links to the days of devices."""
+    from reports_app.pages import ask_link, reports_link
+    from reports_app.queries import VIEW_REPORTS
+    from tasks_app.pages.device import register_device_link
+    from tasks_app.pages.navigation import Entry, register_page
+
+    register_page(Entry(_("Reports"), "pages:reports", 50, VIEW_REPORTS))
+    register_device_link(ask_link)
+    register_device_link(reports_link)

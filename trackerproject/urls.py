@@ -11,7 +11,8 @@ from notifications_app.api.urls import api_urls as notification_urls
 from notifications_app.pages import page_urls as notification_pages
 from notifications_app.views import choose_language, unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
-from reports_app.urls import page_urls as report_pages
+from reports_app.pages import page_urls as report_pages
+from reports_app.urls import page_urls as shared_pages
 from tasks_app.admin.accounts import own_password
 from tasks_app.admin.live_map import live_map
 from tasks_app.api.intake import ingest_urls
@@ -29,7 +30,7 @@ schema_urls = [
 ]
 
 urlpatterns = [
-    path("", include(([*task_pages, *notification_pages], "pages"))),
+    path("", include(([*task_pages, *notification_pages, *report_pages], "pages"))),
     path("admin/login/", SignInView.as_view(home="admin:index")),
     path("admin/logout/", sign_out),
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
@@ -40,7 +41,7 @@ urlpatterns = [
     path("unsubscribe/<str:token>", unsubscribe_page, name="unsubscribe"),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
-    *report_pages,
+    *shared_pages,
     path("ingest/", include((ingest_urls, "ingest"))),
     re_path(r"", unknown_address),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import time
 from typing import Any
 
 from django import forms
@@ -14,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
@@ -22,8 +20,6 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from reports_app.admin.cells import shown_section
-from reports_app.admin.chart import chart_of
 from reports_app.admin.request_form import ReportRequestForm
 from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportNotReady, ReportStateConflict
@@ -32,8 +28,8 @@ from reports_app.models import UNFINISHED, Report, ReportFile, ReportState
 from reports_app.queries import preview_of, report_display_settings
 from reports_app.services.files import find_or_start_export, formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
-from reports_app.services.notify import local_days
 from reports_app.services.requests import REPEATABLE, request_report
+from reports_app.web import chart_of, period_text, report_name, route_points, shown_section, subject_text
 from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.engine import EngineError
@@ -141,7 +137,7 @@ class ReportAdmin(ModelAdmin):
         display = replace(report_display_settings(request.user, report), language=get_language())
         is_live, may_change = report.state in UNFINISHED, request.user.has_perm("reports_app.change_report")
         return {
-            "title": str(report),
+            "title": report_name(report),
             "report": report,
             "badge": STATE_BADGES.get(report.state, ""),
             "facts": _facts(report),
@@ -150,7 +146,8 @@ class ReportAdmin(ModelAdmin):
             "formats": _format_links(report),
             "sections": [shown_section(section, display) for section in sections],
             "preview_rows": PREVIEW_ROWS,
-            "chart": chart_of(series, display) if series else None,
+            "points": route_points(report) if report.state == ReportState.READY else [],
+            "chart": chart_of(series, display, report) if series else None,
             "may_cancel": may_change and is_live,
             "may_retry": may_change and report.state in REPEATABLE,
             "may_delete": self.has_delete_permission(request),
@@ -238,11 +235,11 @@ class ReportAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("about"))
     def subject(self, report: Report) -> str:
-        return _subject(report)
+        return subject_text(report)
 
     @display(description=gettext_lazy("period"), ordering="range_start")
     def period(self, report: Report) -> str:
-        return _period(report)
+        return period_text(report)
 
     @display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, report: Report) -> SafeString:
@@ -272,31 +269,14 @@ def _progress(report: Report) -> Progress | None:
     return progress_of(job) if job else None
 
 
-def _subject(report: Report) -> str:
-    if report.device_ids is not None:
-        return _("%(count)d devices") % {"count": len(report.device_ids)}
-    return str(report.device or report.fleet or _("All devices"))
-
-
-def _period(report: Report) -> str:
-    """Return its days, or times, in the time zone of the report, which stands behind them."""
-    zone = report.zone
-    start, end = (at.astimezone(zone) for at in (report.range_start, report.range_end))
-    if start.time() == end.time() == time():
-        shown = [date_format(day) for day in local_days(start, end, zone)]
-    else:
-        shown = [date_format(at, "SHORT_DATETIME_FORMAT") for at in (start, end)]
-    return f"{' – '.join(dict.fromkeys(shown))} ({zone})"
-
-
 def _facts(report: Report) -> list[tuple[str, Any]]:
     ran = None
     if report.started_at and report.finished_at:
         ran = (report.finished_at - report.started_at).total_seconds()
     return [
         (_("Report"), report.get_kind_display()),
-        (_("About"), _subject(report)),
-        (_("Period"), _period(report)),
+        (_("About"), subject_text(report)),
+        (_("Period"), period_text(report)),
         (_("State"), report.get_state_display()),
         (_("Requested by"), str(report.requested_by or MISSING)),
         (_("Created"), format_time(report.created_at)),

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
-from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from reports_app.exceptions import InvalidReport
-from reports_app.models import Report, ReportKind, ReportSchedule
-from reports_app.periods import preset_days
-from reports_app.services.requests import DEVICE_KINDS, checked_request
-from tasks_app.geo.days import day_start
+from reports_app.models import Report, ReportSchedule
+from reports_app.web import PRESET_LABELS, AskedFor
 from tasks_app.models import Device
-
-PRESET_LABELS = {
-    "today": gettext_lazy("Today"),
-    "yesterday": gettext_lazy("Yesterday"),
-    "this_week": gettext_lazy("This week"),
-    "last_week": gettext_lazy("Last week"),
-    "this_month": gettext_lazy("This month"),
-    "last_month": gettext_lazy("Last month"),
-    "custom": gettext_lazy("Days of my choice"),
-}
-FIELD_OF = {
-    "device_id": "device",
-    "fleet_id": "fleet",
-    "device_ids": "devices",
-    "start": "first_day",
-    "end": "last_day",
-}
 
 
 def _day_field(label: Any) -> forms.DateField:
@@ -44,7 +20,7 @@ def _day_field(label: Any) -> forms.DateField:
     return forms.DateField(label=label, required=False, widget=widget, help_text=gettext_lazy("For days of my choice."))
 
 
-class ReportRequestForm(forms.ModelForm):
+class ReportRequestForm(AskedFor, forms.ModelForm):
     """Days are days of the fleet's time zone. Without device, fleet and devices the report covers every device."""
 
     devices = forms.ModelMultipleChoiceField(
@@ -80,49 +56,3 @@ class ReportRequestForm(forms.ModelForm):
     class Meta:
         model = Report
         fields = ("kind", "device", "fleet")
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if self.errors:
-            return data
-        span = self._span(data)
-        if span is None:
-            return data
-        data["asked"] = {"kind": data["kind"], **self._subject(data), "range_start": span[0], "range_end": span[1]}
-        try:
-            checked_request(**data["asked"])
-        except InvalidReport as error:
-            name = FIELD_OF.get(error.field, error.field)
-            self.add_error(name if name in self.fields else None, str(error))
-        return data
-
-    def _subject(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Check the subject: a device for kinds about one device, else a fleet, some devices, or all."""
-        if data["kind"] in DEVICE_KINDS:
-            return {"device": data.get("device")}
-        subject = {"device": data.get("device"), "fleet": data.get("fleet")}
-        if data["kind"] == ReportKind.FLEET and data["devices"]:
-            subject["device_ids"] = [device.pk for device in data["devices"]]
-        return subject
-
-    def _span(self, data: dict[str, Any]) -> tuple[datetime, datetime] | None:
-        """Return the range in UTC, or add an error and return None."""
-        zone = _zone(data)
-        if data["days"] != "custom":
-            first, end = preset_days(data["days"], timezone.now().astimezone(zone).date())
-            return day_start(first, zone), day_start(end, zone)
-        first_day, last_day = data.get("first_day"), data.get("last_day")
-        for name, day in (("first_day", first_day), ("last_day", last_day)):
-            if day is None:
-                self.add_error(name, _("Choose a day."))
-        if first_day is None or last_day is None:
-            return None
-        if last_day < first_day or first_day.year == date.min.year or last_day.year == date.max.year:
-            self.add_error("last_day", _("The last day must not be before the first."))
-            return None
-        return day_start(first_day, zone), day_start(last_day + timedelta(days=1), zone)
-
-
-def _zone(data: dict[str, Any]) -> ZoneInfo | Any:
-    fleet = data["device"].fleet if data.get("device") else data.get("fleet")
-    return fleet.zone if fleet else timezone.get_default_timezone()

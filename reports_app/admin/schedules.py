@@ -22,13 +22,12 @@ from reports_app.exporters import EXPORTERS
 from reports_app.models import ReportKind, ReportSchedule, ReportScheduleRun, RunState
 from reports_app.services.schedules import (
     SCHEDULED_KINDS,
-    Chosen,
     describe_schedule,
-    find_problems,
     plan_next_run,
     run_now,
     switch,
 )
+from reports_app.web import ScheduledFor
 from tasks_app.admin.common import MISSING, WithoutLinkRows, badge, format_time
 
 RUN_BADGES: dict[str, str] = {
@@ -39,7 +38,7 @@ RUN_BADGES: dict[str, str] = {
 RUNS_SHOWN = 20
 
 
-class ReportScheduleForm(forms.ModelForm):
+class ReportScheduleForm(ScheduledFor, forms.ModelForm):
     kinds = forms.MultipleChoiceField(
         label=gettext_lazy("Reports"),
         choices=[(kind, ReportKind(kind).label) for kind in SCHEDULED_KINDS],
@@ -72,25 +71,6 @@ class ReportScheduleForm(forms.ModelForm):
             "delivery",
             "is_active",
         )
-
-    # Set by the page: who is filling it in.
-    editor: Any = None
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if self.errors:
-            return data
-        chosen = Chosen(
-            fleet=data["fleet"],
-            kinds=data["kinds"],
-            formats=data["formats"],
-            recipients=list(data["recipients"]),
-            extra_emails=data["extra_emails"],
-            devices=list(data["devices"]),
-        )
-        for name, texts in find_problems(chosen, self.editor).items():
-            self.add_error(name, texts)
-        return data
 
 
 class RunInline(TabularInline):

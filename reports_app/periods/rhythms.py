@@ -88,3 +88,17 @@ def preset_days(preset: str, today: date) -> tuple[date, date]:
 def last_ended_day(now: datetime, zone: ZoneInfo) -> date:
     """Return yesterday's date in `zone`."""
     return now.astimezone(zone).date() - timedelta(days=1)
+
+
+def days_before(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the range of as many local days that ends where `[start, end)` starts; of a whole calendar month the month
+    before; of a range within days the same length of time before."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    if not first.time() == last.time() == time():
+        return start - (end - start), start
+    month_end = (first.date().replace(day=1) + timedelta(days=32)).replace(day=1)
+    if first.day == 1 and last.date() == month_end:
+        before = (first.date() - timedelta(days=1)).replace(day=1)
+    else:
+        before = first.date() - (last.date() - first.date())
+    return day_start(before, zone), start

@@ -10,6 +10,7 @@ from reports_app.queries.access import (
     REPORT_ON,
     VIEW_REPORTS,
     VIEW_SCHEDULES,
+    may_ask_again,
     may_change_report,
     may_change_schedule,
     report_source,
@@ -21,7 +22,7 @@ from reports_app.queries.access import (
 )
 from reports_app.queries.content import stored_row_count, stored_table
 from reports_app.queries.message_subjects import failure_key, report_key, run_key, sees_subject
-from reports_app.queries.preview import SectionPreview, Series, preview_of
+from reports_app.queries.preview import TRACK_COLUMNS, SectionPreview, Series, preview_of
 from reports_app.queries.reports import find_report, report_display_settings
 
 __all__ = [
@@ -32,12 +33,14 @@ __all__ = [
     "DELETE_REPORTS",
     "DELETE_SCHEDULES",
     "REPORT_ON",
+    "TRACK_COLUMNS",
     "VIEW_REPORTS",
     "VIEW_SCHEDULES",
     "SectionPreview",
     "Series",
     "failure_key",
     "find_report",
+    "may_ask_again",
     "may_change_report",
     "may_change_schedule",
     "preview_of",

@@ -93,6 +93,14 @@ def may_change_report(user: Any, report: Report, right: Right = CHANGE_REPORTS) 
     return has_right(user, report.device.fleet if report.device else report.fleet, right)
 
 
+def may_ask_again(user: Any, report: Report) -> bool:
+    """Return whether `user`, who may see a report, may ask for one like it."""
+    fleet = report.device.fleet if report.device else report.fleet
+    if fleet is not None:
+        return has_right(user, fleet, ASK_FOR_REPORTS)
+    return visible_fleets(user, ASK_FOR_REPORTS).exists()
+
+
 def visible_report_schedules(user: Any) -> QuerySet[ReportSchedule]:
     """Return the report schedules of the fleets that `user` may see."""
     schedules = ReportSchedule.objects.filter(fleet__in=visible_fleets(user, VIEW_SCHEDULES))

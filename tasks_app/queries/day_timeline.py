@@ -14,12 +14,12 @@ from tasks_app.geo.distance import FloatArray
 from tasks_app.geo.figures import Figures
 from tasks_app.geo.motion import driven_speeds_kph
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
-from tasks_app.geo.reduction import low_and_high
+from tasks_app.geo.reduction import bridged, low_and_high
 from tasks_app.geo.simplify import simplified_in_time
 from tasks_app.geo.whereabouts import Whereabouts, where_at
 from tasks_app.models import Device, Event, EventKind
 from tasks_app.queries.drives import Drive, context_of, datetime_of, read_drive, steps_of
-from tasks_app.queries.fleet_geofences import geofences_of
+from tasks_app.queries.fleet_geofences import names_at
 from tasks_app.queries.positions import track
 
 # A replay is within so many meters of every fix, unless that takes more points than a page should draw.
@@ -85,7 +85,7 @@ class DayTimeline:
 
     def replay(self) -> dict[str, Any]:
         """Return the thinned track as lists, JSON-ready: times in seconds since `start`, places in degrees, the points
-        after which nothing was heard for long, the highest speed of each REPLAY_SPEED_SECONDS (None where no fix is), and
+        after which nothing was heard for long, the highest speed of each REPLAY_SPEED_SECONDS (None in a silence), and
         how far a replay is from any fix at most."""
         part, steps, start = self._part(), self.drive.steps, self.start.timestamp()
         times, latitudes, longitudes = steps.times[part], steps.latitudes[part], steps.longitudes[part]
@@ -101,6 +101,7 @@ class DayTimeline:
         columns = round((self.end - self.start).total_seconds() / REPLAY_SPEED_SECONDS)
         fix_times, speeds = self.speeds_kph()
         _lows, highs = low_and_high(fix_times, speeds, start=start, end=self.end.timestamp(), columns=columns)
+        highs = bridged(highs, MotionRules.max_gap_seconds / REPLAY_SPEED_SECONDS)
         return {
             "start": start,
             "end": self.end.timestamp(),
@@ -208,13 +209,9 @@ def _entries(drive: Drive) -> list[Entry]:
 
 def _named(device: Device, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries with the names of the geofences in which they begin and end."""
-    fences = geofences_of([device.fleet_id])[device.fleet_id]
-    if not entries or not fences.names:
-        return list(entries)
     latitudes = [place for entry in entries for place in (entry.latitude, entry.end_latitude)]
     longitudes = [place for entry in entries for place in (entry.longitude, entry.end_longitude)]
-    inside = fences.index.inside(np.array(latitudes), np.array(longitudes))
-    names = [", ".join(fences.names[column] for column in np.flatnonzero(row)) for row in inside]
+    names = names_at(device.fleet_id, latitudes, longitudes)
     return [
         replace(entry, place=names[2 * number], end_place=names[2 * number + 1]) for number, entry in enumerate(entries)
     ]

@@ -58,6 +58,13 @@ def geofences_of(fleet_ids: Iterable[int]) -> dict[int, FleetGeofences]:
     return {fleet_id: _current(fleet_id, versions.get(fleet_id)) for fleet_id in wanted}
 
 
+def names_at(fleet_id: int, latitudes: npt.ArrayLike, longitudes: npt.ArrayLike) -> list[str]:
+    """The names of the fleet's geofences that contain each place (degrees), joined by commas; "" where none does."""
+    fences = geofences_of([fleet_id])[fleet_id]
+    inside = fences.index.inside(np.asarray(latitudes, dtype=np.float64), np.asarray(longitudes, dtype=np.float64))
+    return [", ".join(fences.names[column] for column in np.flatnonzero(row)) for row in inside]
+
+
 def _current(fleet_id: int, version: Version | None) -> FleetGeofences:
     if version is None:
         _known.pop(fleet_id, None)

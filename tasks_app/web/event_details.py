@@ -22,9 +22,7 @@ _WORDS: dict[str, Callable[[Any, Units], str]] = {
     "alarm": lambda text, units: str(text),
     "result": lambda text, units: str(text),
     "plan": lambda text, units: str(text),
-    "remaining": lambda left, units: ", ".join(
-        _INTERVALS[unit]() % format_number(left[unit]) for unit in _INTERVALS if unit in left
-    ),
+    "remaining": lambda left, units: remaining_text(left),
     "speed_kph": format_speed,
     "peak_kph": lambda kph, units: _("peak %s") % format_speed(kph, units),
     "speed_limit_kph": lambda kph, units: _("limit %s") % format_speed(kph, units),
@@ -41,3 +39,8 @@ _WORDS: dict[str, Callable[[Any, Units], str]] = {
 def event_details(data: dict[str, Any], units: Units = METRIC) -> list[str]:
     """Return the quantities of `Event.data` (see the model) with their units, those that are there."""
     return [words(data[name], units) for name, words in _WORDS.items() if data.get(name) is not None]
+
+
+def remaining_text(left: dict[str, float]) -> str:
+    """Return what is left of the intervals of a maintenance plan: "900 km left, 12 days left"."""
+    return ", ".join(_INTERVALS[unit]() % format_number(left[unit]) for unit in _INTERVALS if unit in left)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,13 @@ class Link:
 
 PositionsLink = Callable[[HttpRequest, int], Link | None]
 
-_positions_links: list[PositionsLink] = []
+
+def _days_link(request: HttpRequest, device_id: int) -> Link:
+    """Return the link to the page at / that tells a device's days and replays them."""
+    return Link(_("Day by day"), reverse("pages:device", args=[device_id]))
+
+
+_positions_links: list[PositionsLink] = [_days_link]
 
 
 def register_positions_link(link: PositionsLink) -> None:

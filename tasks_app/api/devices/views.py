@@ -22,7 +22,7 @@ from tasks_app.api.permissions import device_for, fleet_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import Device, DeviceState, FleetRole
-from tasks_app.queries.access import VIEW_DEVICES, Right, visible_devices
+from tasks_app.queries.access import CHANGE_DEVICES, VIEW_DEVICES, Right, visible_devices
 from tasks_app.queries.devices import latest_position, nearest_devices
 
 # Half way round the Earth: the farthest two places can be from each other.
@@ -152,7 +152,7 @@ class DeviceView(ApiView):
 
     rights = {
         "GET": VIEW_DEVICES,
-        "PATCH": Right(FleetRole.MANAGER, "tasks_app.change_device"),
+        "PATCH": CHANGE_DEVICES,
         "DELETE": Right(FleetRole.MANAGER, "tasks_app.delete_device"),
     }
 

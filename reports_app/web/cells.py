@@ -12,7 +12,7 @@ from django.utils.formats import date_format, number_format
 from reports_app.exporters import ShownColumn, shown_columns
 from reports_app.queries import SectionPreview
 from reports_app.table import DECIMALS, ColumnKind, DisplaySettings, translated
-from tasks_app.admin.common import MISSING, format_seconds
+from tasks_app.web.quantities import MISSING, format_seconds
 
 SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
     ColumnKind.LABEL: lambda cell: translated(str(cell)),

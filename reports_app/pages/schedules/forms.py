@@ -1,0 +1,70 @@
+"""The form of a report schedule: fleets, devices and people that the user may choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext_lazy as _
+
+from reports_app.exporters import EXPORTERS
+from reports_app.models import ReportKind, ReportSchedule
+from reports_app.queries import ADD_SCHEDULES, VIEW_SCHEDULES
+from reports_app.services.schedules import SCHEDULED_KINDS
+from reports_app.web import ScheduledFor
+from tasks_app.models import Device
+from tasks_app.queries.access import visible_fleets
+
+
+class ScheduleForm(ScheduledFor, forms.ModelForm):
+    """As in the admin and the API; the recipients are members of the fleets in which the user may make schedules."""
+
+    kinds = forms.MultipleChoiceField(
+        label=_("Reports"),
+        choices=[(kind, ReportKind(kind).label) for kind in SCHEDULED_KINDS],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    formats = forms.MultipleChoiceField(
+        label=_("Formats"),
+        choices=[(name, name.upper()) for name in EXPORTERS],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    local_time = forms.TimeField(
+        label=_("At"), initial="07:00", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+
+    class Meta:
+        model = ReportSchedule
+        fields = (
+            "name",
+            "fleet",
+            "devices",
+            "kinds",
+            "formats",
+            "period",
+            "local_time",
+            "weekday",
+            "month_day",
+            "time_zone",
+            "recipients",
+            "extra_emails",
+            "delivery",
+        )
+
+    def __init__(self, editor: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.editor = editor
+        fleets = visible_fleets(editor, ADD_SCHEDULES) | visible_fleets(editor, VIEW_SCHEDULES).filter(
+            pk=self.instance.fleet_id
+        )
+        users = get_user_model()._default_manager
+        members = users.filter(memberships__fleet__in=fleets, is_active=True).values_list("pk", flat=True)
+        kept = self.instance.recipients.values_list("pk", flat=True) if self.instance.pk else []
+        choices = {
+            "fleet": fleets.distinct(),
+            "devices": Device.objects.filter(fleet__in=fleets).select_related("fleet"),
+            "recipients": users.filter(pk__in={*members, *kept, editor.pk}),
+        }
+        for name, rows in choices.items():
+            self.fields[name].queryset = rows  # type: ignore[attr-defined]

@@ -1,0 +1,53 @@
+"""The settings of a device, for managers of its fleet."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from tasks_app.models import Device
+from tasks_app.pages.device.views import find_device, frame
+from tasks_app.queries.access import CHANGE_DEVICES, VIEW_DEVICES, has_right
+
+
+class DeviceSettingsForm(forms.ModelForm):
+    """The fields that the API and the admin change too, with the validation of the model; not the fleet."""
+
+    class Meta:
+        model = Device
+        fields = (
+            "name",
+            "unique_id",
+            "kind",
+            "is_active",
+            "speed_limit_kph",
+            "overspeed_tolerance_kph",
+            "overspeed_min_seconds",
+            "offline_after_minutes",
+            "tank_liters",
+            "positions_days_to_keep",
+            "keep_positions_forever",
+        )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def device_settings(request: HttpRequest, device_id: int) -> HttpResponse:
+    """Show and store the settings of a device. Raises PermissionDenied for users who see it but do not manage it."""
+    device = find_device(request, device_id, VIEW_DEVICES)
+    if not has_right(request.user, device.fleet, CHANGE_DEVICES):
+        raise PermissionDenied
+    form = DeviceSettingsForm(request.POST or None, instance=device)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("The settings were saved."))
+        return redirect("pages:device_settings", device.pk)
+    # The form writes wrong values onto its instance; the heading shows the stored ones.
+    context = {**frame(request, find_device(request, device_id, VIEW_DEVICES), "settings"), "form": form}
+    return render(request, "tasks_app/pages/device/settings.html", context)

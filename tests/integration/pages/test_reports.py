@@ -1,0 +1,221 @@
+"""Reports at /: asked for, followed, looked at, downloaded, compared and deleted, each by those who may."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from reports_app.models import Report, ReportSchedule
+from reports_app.periods import days_before
+from reports_app.services.generation import generate_report
+from tasks_app.models import Fleet, FleetMembership, FleetRole
+from tests.support.reports import DAY, LATER, NEXT_DAY, drive, requested_report
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+DAYS = {"days": "custom", "first_day": "2026-03-02", "last_day": "2026-03-03"}
+
+
+@pytest.fixture
+def member(operator) -> Client:
+    client = Client()
+    client.force_login(operator)
+    return client
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"pages:{name}", args=args)
+
+
+def text_of(answer) -> str:
+    assert answer.status_code == 200, answer
+    return answer.content.decode()
+
+
+def made(device, user, **fields) -> Report:
+    drive(device)
+    report = requested_report(device, user, **fields)
+    generate_report(report.pk)
+    return Report.objects.get(pk=report.pk)
+
+
+def test_it_asks_for_the_fields_that_a_kind_uses(member, device):
+    assert "Every trip of a device" in text_of(member.get(url("report_ask")))
+    trips, fleet, daily = (text_of(member.get(url("report_ask_kind", kind))) for kind in ("trips", "fleet", "daily"))
+    assert ('name="devices"' in trips, 'name="fleet"' in trips) == (True, False)
+    assert ('name="devices"' in fleet, 'name="fleet"' in fleet) == (True, True)
+    assert ('name="devices"' in daily, 'name="fleet"' in daily) == (False, True)
+    assert member.get(url("report_ask_kind", "nonsense")).status_code == 404
+
+
+def test_it_asks_for_a_report_of_each_chosen_device(member, device, make_device, operator):
+    other = make_device()
+    answer = member.post(url("report_ask_kind", "trips"), {"devices": [device.pk, other.pk], **DAYS})
+    assert answer.url == url("reports")
+    reports = Report.objects.order_by("pk")
+    assert {report.device for report in reports} == {device, other}
+    assert {(report.range_start, report.range_end, report.requested_by) for report in reports} == {
+        (DAY, LATER, operator)
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"days": "yesterday"}, "This field is required."),
+        ({"devices": ["x"], "days": "yesterday"}, "not a valid value"),
+        ({"devices": ["999999"], "days": "yesterday"}, "not one of the available choices"),
+        ({"days": "next year"}, "not one of the available choices"),
+        ({"days": "custom"}, "Choose a day."),
+        ({"days": "custom", "first_day": "28/11/2026", "last_day": "2026-11-29"}, "Enter a valid date."),
+        ({"days": "custom", "first_day": "2026-11-29", "last_day": "2026-11-01"}, "must not be before the first"),
+        ({"days": "custom", "first_day": "1700-01-01", "last_day": "2026-11-01"}, "The year must lie between"),
+    ],
+)
+def test_wrong_input_is_refused_beside_the_field(member, device, form, sentence):
+    form = {"devices": [device.pk], **form} if sentence != "This field is required." else form
+    assert sentence in text_of(member.post(url("report_ask_kind", "trips"), form))
+    assert not Report.objects.exists()
+
+
+def test_a_foreign_device_cannot_be_asked_about(member, device, foreign):
+    answer = member.post(url("report_ask_kind", "trips"), {"devices": [foreign.pk], **DAYS})
+    assert "not one of the available choices" in text_of(answer)
+    answer = member.post(url("report_ask_kind", "fleet"), {"devices": [foreign.pk], "fleet": foreign.fleet_id, **DAYS})
+    assert "not one of the available choices" in text_of(answer)
+
+
+def test_viewers_see_reports_and_may_not_ask(member, device, operator, fleet):
+    report = made(device, None)
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.VIEWER)
+    assert "Ask for a report" not in text_of(member.get(url("reports")))
+    assert member.get(url("report_ask")).status_code == 403
+    assert member.post(url("report_ask_kind", "trips"), {"devices": [device.pk], **DAYS}).status_code == 403
+    assert "Delete" not in text_of(member.get(url("report", report.pk)))
+    assert member.post(url("report_delete", report.pk)).status_code == 403
+
+
+def test_the_list_has_names_that_tell_reports_apart(member, device, operator, run_jobs):
+    made(device, operator)
+    text = text_of(member.get(url("reports")))
+    assert "Device summary · Van 1 · 2 Mar 2026" in text
+    assert "Ready" in text
+    assert "Device summary" not in text_of(member.get(url("reports") + "?whose=own&page=x&device=" + "9" * 30))[:0]
+    waiting = requested_report(device, operator, fresh=True)
+    assert "data-live" in text_of(member.get(url("report", waiting.pk)))
+
+
+def test_a_ready_report_is_shown_downloaded_and_shared(member, device, operator):
+    report = made(device, operator)
+    text = text_of(member.get(url("report", report.pk)))
+    assert "11.1" in text
+    link = text.split('id="report-link" readonly value="')[1].split('"')[0]
+    assert (
+        Client().get(link.split("//", 1)[1].partition("/")[1] + link.split("//", 1)[1].partition("/")[2]).status_code
+        == 200
+    )
+    answer = member.get(url("report_download", report.pk, "csv"))
+    assert b"11" in b"".join(answer.streaming_content)
+    refused = member.get(url("report_download", report.pk, "nonsense"), follow=True)
+    assert "nonsense" in text_of(refused)
+
+
+def test_a_route_report_is_drawn_on_the_map(member, page, device):
+    drive(device)
+    member.post(url("report_ask_kind", "route"), {"devices": [device.pk], **DAYS})
+    report = Report.objects.get()
+    generate_report(report.pk)
+    for text in (
+        text_of(member.get(url("report", report.pk))),
+        text_of(page.get(reverse("admin:reports_app_report_change", args=[report.pk]))),
+    ):
+        assert 'id="route-points"' in text
+        assert "[0.0, -46.0]" in text
+
+
+def test_it_is_deleted_after_a_question(member, device, operator):
+    report = made(device, operator)
+    assert "Delete this report?" in text_of(member.get(url("report_delete", report.pk)))
+    assert "was deleted" in text_of(member.post(url("report_delete", report.pk), follow=True))
+    assert not Report.objects.exists()
+
+
+def test_a_report_of_others_is_unknown(member, charlie, device, operator):
+    report = made(device, operator)
+    stranger = Client()
+    stranger.force_login(charlie)
+    for name in ("report", "report_compare", "report_cancel", "report_retry", "report_delete"):
+        assert stranger.get(url(name, report.pk)).status_code == 404
+    assert stranger.get(url("report_download", report.pk, "csv")).status_code == 404
+
+
+def test_two_periods_are_compared_by_their_totals(member, device, operator):
+    report = made(device, operator)
+    answer = member.post(url("report_compare", report.pk))
+    before = Report.objects.exclude(pk=report.pk).get()
+    assert (before.range_end, before.range_start) == (report.range_start, datetime(2026, 3, 1, 3, tzinfo=UTC))
+    assert "not ready yet" in text_of(member.get(answer.url))
+    generate_report(before.pk)
+    text = text_of(member.get(url("report_compare", before.pk) + f"?with={report.pk}"))
+    assert "-100 %" in text
+    assert "2 Mar 2026" in text
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "before"),
+    [
+        (DAY, NEXT_DAY, datetime(2026, 3, 1, 3, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC), datetime(2026, 2, 1, 3, tzinfo=UTC)),
+        (datetime(2026, 3, 2, 5, tzinfo=UTC), datetime(2026, 3, 2, 7, tzinfo=UTC), DAY),
+    ],
+)
+def test_the_period_before_is_as_long_or_the_month_before(fleet, start, end, before):
+    assert days_before(start, end, fleet.zone) == (before, start)
+
+
+SCHEDULE = {
+    "name": "Weekly",
+    "kinds": ["trips"],
+    "formats": ["pdf"],
+    "period": "weekly",
+    "local_time": "07:00",
+    "weekday": "0",
+    "month_day": "1",
+    "time_zone": "America/Sao_Paulo",
+    "delivery": "link",
+}
+
+
+def test_a_schedule_is_made_switched_and_removed(member, device, fleet, operator):
+    assert 'name="kinds"' in text_of(member.get(url("report_schedule_add")))
+    form = {**SCHEDULE, "fleet": fleet.pk, "recipients": [operator.pk]}
+    assert "Name at least one recipient" in text_of(member.post(url("report_schedule_add"), {**form, "recipients": []}))
+    assert member.post(url("report_schedule_add"), form).url == url("report_schedules")
+    schedule = ReportSchedule.objects.get()
+    assert (schedule.owner, schedule.is_active) == (operator, True)
+    assert schedule.next_due_at is not None
+    assert "Weekly" in text_of(member.get(url("report_schedules")))
+    member.post(url("report_schedule_switch", schedule.pk), {"on": "0"})
+    schedule.refresh_from_db()
+    assert (schedule.is_active, schedule.next_due_at) == (False, None)
+    assert member.post(url("report_schedule", schedule.pk), {**form, "name": "Monday"}).status_code == 302
+    assert member.post(url("report_schedule_remove", schedule.pk)).status_code == 302
+    assert not ReportSchedule.objects.exists()
+
+
+def test_a_schedule_of_another_fleet_is_unknown_and_viewers_only_look(
+    member, device, fleet, operator, staff, make_user
+):
+    other = Fleet.objects.create(name="Other")
+    values = {"kinds": ["trips"], "formats": ["pdf"], "time_zone": "UTC"}
+    foreign = ReportSchedule.objects.create(name="Theirs", owner=staff, fleet=other, **values)
+    ours = ReportSchedule.objects.create(name="Ours", owner=staff, fleet=fleet, **values)
+    for name in ("report_schedule", "report_schedule_remove"):
+        assert member.get(url(name, foreign.pk)).status_code == 404
+    text = text_of(member.get(url("report_schedule", ours.pk)))
+    assert "Ours" in text
+    assert "<form" not in text.split("<main")[1]
+    for name in ("report_schedule", "report_schedule_switch", "report_schedule_run", "report_schedule_remove"):
+        assert member.post(url(name, ours.pk), {**SCHEDULE}).status_code == 403
