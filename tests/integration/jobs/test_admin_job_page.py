@@ -79,7 +79,7 @@ def test_a_job_is_run_again_with_other_arguments_from_those_it_had(page, device)
     assert given.items() <= initial.items()
 
 
-@pytest.mark.parametrize("given", ["", "x", "\x00", str(uuid4())])
+@pytest.mark.parametrize("given", ["", "x", "\x00", "87ea0af8-75b2-417d-a4a1-8fd134dcb65b"])
 def test_arguments_of_no_job_leave_the_form_empty(page, given):
     answer = page.get(reverse("admin:tasks_app_job_start_task", args=[REPORT]), {"from": given})
     assert answer.status_code == 200
