@@ -31,7 +31,7 @@ class DayForm(forms.Form):
         error_messages={"invalid": _("This is no day: write it like 2026-11-28.")},
     )
     at = forms.TimeField(
-        label=_("Time"),
+        label=_("At"),
         required=False,
         input_formats=["%H:%M", "%H:%M:%S"],
         widget=forms.TimeInput(attrs={"type": "time", "step": "1"}, format="%H:%M:%S"),

@@ -118,7 +118,7 @@ def device_positions(request: HttpRequest, device_id: int) -> HttpResponse:
         **frame(request, found, "positions"),
         "title": _("Positions of %(device)s") % {"device": found.name},
         "day": day,
-        "form": form,
+        "form": _shown_form(form, day),
         "rows": rows[:POSITIONS_PER_PAGE],
         "further": further,
         "is_first": since == day.start,

@@ -5,8 +5,8 @@ window.LiveMap = (() => {
   const texts = JSON.parse(document.getElementById("live-map-texts").textContent);
   const locale = document.documentElement.lang || undefined;
   const { units, time_zone: timeZone } = texts;
-  const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", timeZone });
-  const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium", timeZone });
+  const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", hourCycle: "h23", timeZone });
+  const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23", timeZone });
   const age = new Intl.RelativeTimeFormat(locale, { style: "narrow", numeric: "always" });
   const sizes = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 

@@ -121,6 +121,7 @@ class Command(BaseCommand):
 
     def _introduce(self, url: str, password: str, places: Places) -> None:
         rows = [
+            (_("Fleet"), f"{url}/"),
             (_("Admin"), f"{url}/admin/"),
             (_("User"), "admin"),
             (_("Password"), password),
