@@ -147,6 +147,12 @@ def events_between(device: Device, start: datetime, end: datetime) -> list[Event
     return list(events.order_by("occurred_at", "pk")[:MOST_EVENTS])
 
 
+def last_event(device: Device) -> Event | None:
+    """Return the last event of a device, None if there is none."""
+    events = Event.objects.filter(device=device).select_related("geofence")
+    return events.order_by("-occurred_at", "-pk").first()
+
+
 def place_at(device: Device, at: datetime) -> PlaceAt | None:
     """Return where a device was at a moment, by its believable fixes around it; None if there are none at all."""
     rules = motion_rules(device.kind)

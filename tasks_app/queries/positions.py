@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks_app.models import Position
 from tasks_app.queries.replica import reading_connection
 
 FloatArray = npt.NDArray[np.float64]
@@ -67,6 +68,12 @@ class Track:
 
     def __len__(self) -> int:
         return len(self.times_seconds)
+
+
+def positions_between(device_id: int, start: datetime, end: datetime, limit: int) -> list[Position]:
+    """Return the stored positions of a device in `[start, end)` in time order; the first `limit`."""
+    stored = Position.objects.filter(device_id=device_id, fix_time__gte=start, fix_time__lt=end)
+    return list(stored.order_by("fix_time")[:limit])
 
 
 def track(device_id: int, start: datetime, end: datetime) -> Track:

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from tasks_app.models import Device, DeviceState, DeviceStatus, Event, MaintenancePlan, MaintenanceStatus
+from tasks_app.models import Device, DeviceState, DeviceStatus, MaintenancePlan, MaintenanceStatus
 from tasks_app.pages.device.places import place_names
 from tasks_app.queries.access import VIEW_EVENTS, has_right, to_view
+from tasks_app.queries.day_timeline import last_event
 from tasks_app.services.devices import maintenance_due
 from tasks_app.utils.clock import exact_time_with_zone
 from tasks_app.web.event_details import event_details, remaining_text
@@ -57,7 +58,7 @@ def _other_facts(request: HttpRequest, device: Device, state: DeviceState | None
 
 
 def _last_event(request: HttpRequest, device: Device) -> str:
-    event = Event.objects.filter(device=device).select_related("geofence").order_by("-occurred_at", "-pk").first()
+    event = last_event(device)
     if event is None:
         return MISSING
     details = event_details(event.data, units_of(request))

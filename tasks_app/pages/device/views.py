@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from tasks_app.models import Device, Position
+from tasks_app.models import Device
 from tasks_app.pages.device.day_context import day_context
 from tasks_app.pages.device.days import DayForm, ShownDay, asked_day, reader_zone
 from tasks_app.pages.device.links import DayLink, links_of
@@ -23,6 +23,7 @@ from tasks_app.pages.device.now import now_context
 from tasks_app.pages.device.places import place_sentences
 from tasks_app.queries.access import CHANGE_DEVICES, VIEW_EVENTS, VIEW_POSITIONS, Right, has_right, visible_devices
 from tasks_app.queries.day_timeline import place_at
+from tasks_app.queries.positions import positions_between
 from tasks_app.web.quantities import units_of
 
 POSITIONS_PER_PAGE = 200
@@ -109,8 +110,7 @@ def device_positions(request: HttpRequest, device_id: int) -> HttpResponse:
     found = find_device(request, device_id)
     day, form = asked_day(request)
     since = max(day.start, _instant(request.GET.get("since")) or day.start)
-    stored = Position.objects.filter(device_id=found.pk, fix_time__gte=since, fix_time__lt=day.end)
-    rows = list(stored.order_by("fix_time")[: POSITIONS_PER_PAGE + 1])
+    rows = positions_between(found.pk, since, day.end, POSITIONS_PER_PAGE + 1)
     for row in rows:
         row.shown_attributes = json.dumps(row.attributes, ensure_ascii=False) if row.attributes else ""  # type: ignore[attr-defined]
     further = rows[POSITIONS_PER_PAGE].fix_time.isoformat() if len(rows) > POSITIONS_PER_PAGE else ""
