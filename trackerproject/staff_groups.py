@@ -89,6 +89,8 @@ FIRST_GROUPS = {
     "admin.logentry": "----",
     "contenttypes.contenttype": "----",
 }
+# The same of permissions that are no verb of a model's rows.
+FURTHER = {"tasks_app.control_workers": "A"}
 
 
 def first_groups() -> Iterator[tuple[str, str]]:
@@ -97,6 +99,7 @@ def first_groups() -> Iterator[tuple[str, str]]:
         label, name = model.split(".")
         for verb, letter in zip(VERBS, letters, strict=True):
             yield f"{label}.{verb}_{name}", letter
+    yield from FURTHER.items()
 
 
 def permissions_of(letter: str) -> set[str]:

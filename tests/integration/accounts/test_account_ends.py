@@ -35,6 +35,7 @@ NEW = "entirely another staple 7"
 PERSONAL = {
     "knox.AuthToken",
     "tasks_app.FleetMembership",
+    "tasks_app.SavedJobView",
     "notifications_app.Destination",
     "notifications_app.EmailOptOut",
     "notifications_app.Notification",

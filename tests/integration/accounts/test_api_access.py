@@ -201,7 +201,13 @@ def test_without_a_login_there_is_a_401_everywhere(settings):
     codes = {}
     for route in guarded:
         path = route.replace("<uuid:task_id>", "9b2f7a50-1111-4222-8333-444455556666")
-        path = re.sub(r"<int:\w+>", "1", path).replace("<str:name>", "cleanup").replace("<slug:kind>", "email")
+        path = (
+            re.sub(r"<int:\w+>", "1", path)
+            .replace("<str:name>", "cleanup")
+            .replace("<str:queue>", "cleanup")
+            .replace("<str:task>", "cleanup_cache")
+            .replace("<slug:kind>", "email")
+        )
         assert "<" not in path
         for method in ("get", "post"):
             codes[method, path] = getattr(APIClient(), method)(path).status_code

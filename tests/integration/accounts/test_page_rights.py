@@ -51,6 +51,31 @@ PAGES: dict[str, dict[str, object]] = {
     "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
     "logout": FORMS_ONLY,
     "map": EVERYONE,
+    "device": MEMBERS,
+    "device_day": MEMBERS,
+    "device_replay": MEMBERS,
+    # No time is asked for.
+    "device_place": {**dict.fromkeys(ROLES, 400), "visitor": "sign in", "stranger": 404},
+    "device_positions": MEMBERS,
+    "device_settings": MANAGERS,
+    "reports": EVERYONE,
+    "report_ask": {**EVERYONE, "viewer": 403},
+    # There is no kind of this name.
+    "report_ask_kind": {**dict.fromkeys(ROLES, 404), "visitor": "sign in", "viewer": 403},
+    "report": MEMBERS,
+    # There is no format of this name: back to the report.
+    "report_download": {**dict.fromkeys(ROLES, 302), "visitor": "sign in", "stranger": 404},
+    "report_compare": MEMBERS,
+    "report_cancel": MANAGERS,
+    "report_retry": MANAGERS,
+    "report_delete": MANAGERS,
+    "report_schedules": EVERYONE,
+    "report_schedule_add": {**EVERYONE, "viewer": 403},
+    # Who may not change it reads it.
+    "report_schedule": MEMBERS,
+    "report_schedule_switch": {**FORMS_ONLY, "visitor": "sign in"},
+    "report_schedule_run": {**FORMS_ONLY, "visitor": "sign in"},
+    "report_schedule_remove": MANAGERS,
 }
 
 
@@ -82,7 +107,8 @@ def people(fleet, make_user, staff):
 
 def address_of(name: str, world) -> str:
     converters = page_patterns()[name].pattern.converters
-    return reverse(f"pages:{name}", kwargs={argument: world.get(argument, "none") for argument in converters})
+    rows = {**world, "schedule_id": world["report_schedule_id"]}
+    return reverse(f"pages:{name}", kwargs={argument: rows.get(argument, "none") for argument in converters})
 
 
 def answer_to(user, address: str) -> object:
