@@ -178,14 +178,15 @@ def test_a_device_is_followed_until_the_map_is_moved_by_hand(desk, device):
     follow = desk.page.get_by_role("button", name="Follow Van 1")
     follow.click()
     drive(device, latitude=-23.60)
-    width = map_of(desk.page).bounding_box()["width"]
-    wait_until(lambda: abs(desk.page.evaluate(PIXEL_OF, [-23.60, -46.63])["x"] - width / 2) < 2)
-    wait_until(lambda: desk.page.evaluate(PIXEL_OF, [-23.60, -46.63])["y"] > 0)
-    expect(follow).to_have_attribute("aria-pressed", "true")
     box = map_of(desk.page).bounding_box()
-    desk.page.mouse.move(box["x"] + 300, box["y"] + 300)
+    # The map has come to the device: while it still moves, the popup could lie under the mouse.
+    wait_until(lambda: abs(desk.page.evaluate(PIXEL_OF, [-23.60, -46.63])["x"] - box["width"] / 2) < 2)
+    wait_until(lambda: 0 < desk.page.evaluate(PIXEL_OF, [-23.60, -46.63])["y"] < box["height"])
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    left, bottom = box["x"] + 60, box["y"] + box["height"] - 60
+    desk.page.mouse.move(left, bottom)
     desk.page.mouse.down()
-    desk.page.mouse.move(box["x"] + 360, box["y"] + 300, steps=5)
+    desk.page.mouse.move(left + 60, bottom, steps=5)
     desk.page.mouse.up()
     expect(follow).to_have_attribute("aria-pressed", "false")
 
