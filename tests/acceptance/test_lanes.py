@@ -168,7 +168,7 @@ def test_a_cluster_with_another_number_of_lanes_waits_until_they_are_empty(start
         assert burst.process.wait(60) == 0
     assert Job.objects.get(pk=job).state == "succeeded"
     with running_cluster(tmp_path, "--name", "positions", **LEDGER_APPS, POSITIONS_LANES="4"):
-        wait_until(lambda: shares() == [4], what="the four lanes to be taken")
+        wait_until(lambda: sum(shares()) == 4, what="the four lanes to be taken")
         with queue_settings(settings, lanes=4):
             again = lane_effect.enqueue_many([("van", number) for number in range(20)])
         assert_each_effect_once_and_in_order([job, *again], ["van"])

@@ -65,7 +65,7 @@ def test_a_day_is_replayed_and_jumped_to_three_o_clock(desk, driven):
     page.goto(f"{desk.base_url}/devices/{driven.pk}/day/?date=2026-03-02")
     readout = page.locator("[data-readout]")
     expect(readout).to_contain_text("10:39:00")
-    page.get_by_label("Time", exact=True).fill("15:02:30")
+    page.get_by_label("At", exact=True).fill("15:02:30")
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page.get_by_role("status").first).to_contain_text("Between the positions of 15:02:00 and 15:03:00")
     expect(readout).to_contain_text("15:02:30 · 67 km/h")
