@@ -200,7 +200,7 @@ def test_two_sentinels_of_three_are_enough(cluster, sentinels):
 
 
 def test_without_sentinels_open_connections_go_on(cluster, sentinels):
-    ledger_job.delay(0.0, "opens the connections")
+    wait_for_success([ledger_job.delay(0.0, "opens the connections")])
     for each in sentinels.sentinels:
         each.kill()
     wait_for_success(ledger_job.enqueue_many([(0.0, "meanwhile")] * 20))
