@@ -28,8 +28,8 @@ from tasks_app.engine.errors import (
 )
 from tasks_app.engine.groups.signatures import Signature, chain, chord, group
 from tasks_app.engine.handles import JobHandle
+from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import (
-    Task,
     autodiscover,
     enqueue,
     enqueue_on_commit,

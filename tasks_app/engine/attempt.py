@@ -22,7 +22,8 @@ from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.redaction import redact_call, shorten
-from tasks_app.engine.registry import Task, get_task
+from tasks_app.engine.registered_task import Task
+from tasks_app.engine.registry import get_task
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import json_type_of, storable_text
 from tasks_app.engine.streams import ClaimedAttempt

@@ -14,7 +14,8 @@ from django_q.signals import post_execute, pre_execute
 from tasks_app.engine.attempt import Attempt, storable
 from tasks_app.engine.batches import BatchCall, Halves
 from tasks_app.engine.errors import UnserialisableResult, WrongBatchResult
-from tasks_app.engine.registry import Task, find_task
+from tasks_app.engine.registered_task import Task
+from tasks_app.engine.registry import find_task
 from tasks_app.engine.storable import class_name
 from tasks_app.engine.streams import ClaimedAttempt
 

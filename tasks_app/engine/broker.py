@@ -25,7 +25,8 @@ from tasks_app.engine.flows import Flow, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.signatures import Call
 from tasks_app.engine.live_jobs import QueueStats, queue_stats
-from tasks_app.engine.registry import Task, get_task
+from tasks_app.engine.registered_task import Task
+from tasks_app.engine.registry import get_task
 
 MAX_LABEL_CHARS = 100
 ITER = "async_iter makes a group of calls."

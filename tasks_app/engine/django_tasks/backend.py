@@ -40,7 +40,7 @@ from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, UnknownJob
 from tasks_app.engine.handles import JobHandle, ended_job, live_job
 from tasks_app.engine.job_fields import datetime_of_ms
-from tasks_app.engine.registry import run_on_commit
+from tasks_app.engine.registered_task import run_on_commit
 from tasks_app.engine.states import LIVE_STATES
 
 P = ParamSpec("P")

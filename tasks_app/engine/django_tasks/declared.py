@@ -12,7 +12,7 @@ from typing import Any
 
 from django.apps import apps
 
-from tasks_app.engine import registry
+from tasks_app.engine import registered_task, registry
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.context import current_job
 from tasks_app.engine.django_tasks.framework import BaseTaskBackend, InvalidTask, Task
@@ -23,7 +23,7 @@ from tasks_app.engine.retry import RetryPolicy
 from tasks_app.engine.storing import MAX_TASK_CHARS
 
 
-class DeclaredTask(registry.Task[..., Any]):
+class DeclaredTask(registered_task.Task[..., Any]):
     """A declared function as a task of the engine. Its limits are those of its backend's options, else of the queue."""
 
     is_startable = False

@@ -18,7 +18,8 @@ from tasks_app.engine.groups.members import member_ids
 from tasks_app.engine.job_fields import datetime_of_ms
 from tasks_app.engine.payload import Payload
 from tasks_app.engine.records import FinishedJob, job_store
-from tasks_app.engine.registry import Combine, Task, get_task
+from tasks_app.engine.registered_task import Combine, Task
+from tasks_app.engine.registry import get_task
 from tasks_app.engine.states import JobState
 
 # Rows that are held in memory at once.

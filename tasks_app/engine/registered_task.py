@@ -1,0 +1,264 @@
+"""A task: its options, and the ways to enqueue calls of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Generic, ParamSpec, TypeVar
+from uuid import UUID, uuid4
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+
+from tasks_app.engine.arguments import ArgumentChecker
+from tasks_app.engine.backends import current_backend
+from tasks_app.engine.batches import MAX_BATCH_BYTES, BatchFunction
+from tasks_app.engine.config import engine_config
+from tasks_app.engine.enqueueing import JobOptions
+from tasks_app.engine.errors import InvalidArguments
+from tasks_app.engine.groups.making import make
+from tasks_app.engine.groups.signatures import Call, group_of_calls
+from tasks_app.engine.handles import JobHandle
+from tasks_app.engine.lanes import LaneKey, lane_key
+from tasks_app.engine.retry import RetryPolicy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+# A job that waits to be retried holds up those behind it in its lane: never for longer than about this.
+LANE_RETRY_CAP_SECONDS = 4.0
+# (user, arguments by parameter name) -> whether a user without the permission may make this call.
+MemberRule = Callable[[Any, dict[str, Any]], bool]
+# (for each member its indexes, see `Task.enqueue_group`, and its result) -> the result of the group.
+Combine = Callable[[Iterable[tuple[Sequence[int], Any]]], Any]
+# From the arguments of a call to the parts that may run beside each other: numbers of the items, arguments of the part.
+Split = Callable[..., Sequence[tuple[Sequence[int], Sequence[Any]]]]
+
+DEFAULT_MAX_BATCH = 100
+
+
+class Task(Generic[P, R]):
+    """A registered function. Calling it runs it at once; `delay` and `apply_async` make a job of the call."""
+
+    # Django's templates call callables: without this a template that prints a task would run it.
+    do_not_call_in_templates = True
+    # Whether people who may run the task can start it; jobs of one that is not are made by code only.
+    is_startable = True
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str,
+        queue: str,
+        timeout_seconds: float | None,
+        max_attempts: int | None,
+        schedulable: bool,
+        permission: str | None,
+        members: MemberRule | None,
+        batch: BatchFunction | None = None,
+        max_batch: int = DEFAULT_MAX_BATCH,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
+        combine: Combine | None = None,
+        lane: LaneKey | None = None,
+        split: Split | None = None,
+        keeps_successes: bool = True,
+    ) -> None:
+        self.function = function
+        self.name = name
+        self.queue = queue
+        self.schedulable = schedulable
+        self.permission = permission
+        self.members = members
+        self.batch = batch
+        self.max_batch = max_batch
+        self.max_batch_bytes = max_batch_bytes
+        self.combine = combine
+        self.lane = lane
+        self.split = split
+        self.keeps_successes = keeps_successes
+        self._timeout_seconds = timeout_seconds
+        self._max_attempts = max_attempts
+        self.arguments = ArgumentChecker(function)
+        self.parameter_names = tuple(self.arguments.signature.parameters)
+        self.__doc__ = function.__doc__
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @property
+    def summary(self) -> str:
+        """Return the first paragraph of the docstring on one line, for lists of tasks."""
+        return " ".join((self.function.__doc__ or "").strip().split("\n\n")[0].split())
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self._timeout_seconds or engine_config().queue(self.queue).timeout_seconds
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        queue = engine_config().queue(self.queue)
+        return RetryPolicy(
+            max_attempts=self._max_attempts or queue.max_attempts,
+            base_seconds=queue.backoff_seconds,
+            cap_seconds=min(queue.backoff_cap_seconds, LANE_RETRY_CAP_SECONDS if self.lane else math.inf),
+        )
+
+    def lane_key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
+        """Return the lane key of a checked call, "" for none. Raises InvalidArguments for an improper one."""
+        return lane_key(self.name, self.lane, args, kwargs) if self.lane else ""
+
+    def _lane_keys(self, calls: Iterable[Sequence[Any]]) -> Sequence[str]:
+        return [self.lane_key(args, {}) for args in calls] if self.lane else ()
+
+    def on_queue(self, queue: str) -> Task[P, R]:
+        """Return the task with the limits it has on this queue: a task has one queue, unless its class says otherwise."""
+        return self
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle:
+        """Enqueue a call with these arguments; return the job's id, which can be asked for state and result.
+
+        Errors as in `apply_async`.
+        """
+        return self.apply_async(args, kwargs)
+
+    def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Check the arguments now, enqueue after the current transaction commits (at once if there is none)."""
+        self.arguments.check(args, kwargs)
+        self.lane_key(args, kwargs)
+        run_on_commit(lambda: self.apply_async(args, kwargs))
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        job_id: UUID | None = None,
+        unique_key: str | None = None,
+        priority: str = "normal",
+        requested_by: Any = None,
+        schedule_id: int | None = None,
+        retry_of: UUID | None = None,
+        timeout_seconds: float | None = None,
+        is_whole: bool = False,
+    ) -> JobHandle:
+        """Enqueue a call and return its job id, which can be asked for state and result.
+
+        `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job. While a job with
+        `unique_key` lives, enqueueing the same key (in the same lane) returns that job's id. `priority` is high, normal or low
+        within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the task's time limit. A
+        call that `is_whole` is not split. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        """
+        call = self.arguments.check(args, kwargs or {})
+        parts = () if is_whole else self._parts(args, kwargs or {})
+        if parts and unique_key:
+            raise InvalidArguments(f"This call of {self.name} is split into {len(parts)} jobs: it takes no unique key.")
+        options = JobOptions(
+            countdown=countdown,
+            eta=eta,
+            unique_keys=(unique_key,) if unique_key else (),
+            lane_keys=(self.lane_key(args, kwargs or {}),) if self.lane and not parts else (),
+            priority=priority,
+            requested_by_id=getattr(requested_by, "pk", requested_by),
+            schedule_id=schedule_id,
+            retry_of=retry_of,
+            timeout_seconds=timeout_seconds,
+        )
+        if parts:
+            indexes, calls = zip(*parts, strict=True)
+            return self._make_group(calls, indexes, job_id or uuid4(), options)
+        made = current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)
+        return JobHandle(made[0], self.queue)
+
+    def enqueue_many(
+        self,
+        calls: Iterable[Sequence[Any]],
+        *,
+        job_ids: Sequence[UUID] | None = None,
+        unique_keys: Sequence[str] | None = None,
+        priority: str = "normal",
+        requested_by: Any = None,
+    ) -> list[UUID]:
+        """Enqueue one call for each sequence of positional arguments; return the job ids in the same order.
+
+        With `job_ids` (as many as calls) an interrupted call may be repeated: nothing is made twice. With `unique_keys`
+        (as many) a call whose key is taken makes no job, and the holder's id is returned for it. All arguments are
+        checked before the first job is made. Errors as in `apply_async`.
+        """
+        calls = list(calls)
+        checked = [self.arguments.check(args, {}) for args in calls]
+        if any(self._parts(args, {}) for args in calls):
+            raise InvalidArguments(f"A call of {self.name} is split into several jobs: use apply_async for each.")
+        ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
+        if len(ids) != len(checked):
+            raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
+        if unique_keys is not None and len(unique_keys) != len(checked):
+            raise InvalidArguments(f"{len(checked)} calls, but {len(unique_keys)} unique keys.")
+        options = JobOptions(
+            priority=priority,
+            requested_by_id=getattr(requested_by, "pk", requested_by),
+            unique_keys=unique_keys or (),
+            lane_keys=self._lane_keys(calls),
+        )
+        return current_backend().enqueue(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
+
+    def enqueue_group(
+        self,
+        calls: Iterable[Sequence[Any]],
+        *,
+        indexes: Iterable[Iterable[int]] | None = None,
+        job_id: UUID | None = None,
+        priority: str = "normal",
+        requested_by: Any = None,
+        schedule_id: int | None = None,
+    ) -> JobHandle:
+        """Enqueue one call for each sequence of positional arguments, all of them as one job; return its id.
+
+        Its result is what the task's `combine` makes of (indexes, result) of each call, `indexes` being for each call the
+        numbers that its items had in the request; without `combine` it is the list of results. The same `job_id` twice
+        makes it once. The group is accepted before its first member: from then on all of it is run, even if this process
+        ends. So after QueueUnavailable it may run, and may be enqueued again with the same `job_id`. Errors as in
+        `apply_async`.
+        """
+        options = JobOptions(
+            priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), schedule_id=schedule_id
+        )
+        return self._make_group(list(calls), indexes, job_id or uuid4(), options)
+
+    def _make_group(
+        self,
+        calls: Sequence[Sequence[Any]],
+        indexes: Iterable[Iterable[int]] | None,
+        job_id: UUID,
+        options: JobOptions,
+    ) -> JobHandle:
+        checked = [self.arguments.check(args, {}) for args in calls]
+        step = group_of_calls(self, checked, indexes, self._lane_keys(calls), is_split=self.split is not None)
+        make(current_backend(), step, job_id, options)
+        return JobHandle(job_id, self.queue)
+
+    def _parts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[tuple[Sequence[int], Sequence[Any]]]:
+        """Return the parts of a call that is split, nothing for one that stays whole."""
+        parts = self.split(*args, **kwargs) if self.split else ()
+        return parts if len(parts) > 1 else ()
+
+    def s(self, *args: Any, **kwargs: Any) -> Call:
+        """Return a signature of a call, which gets the result of the job before it in front. Raises InvalidArguments."""
+        return Call(task=self, args=args, kwargs=kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Call:
+        """Return a signature of a call with these arguments only. Raises InvalidArguments."""
+        return Call(task=self, args=args, kwargs=kwargs, is_immutable=True)
+
+
+def run_on_commit(callback: Callable[[], object]) -> None:
+    """Run `callback` after the current transaction commits; at once if there is none or no database."""
+    try:
+        transaction.on_commit(callback)
+    except ImproperlyConfigured:
+        callback()
