@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -48,6 +49,12 @@ class OrderSerializer(serializers.Serializer[Any]):
     worker = serializers.CharField(required=False)
 
 
+_describe_order = partial(describe, tag="queues", request=ReasonBody, answers={202: OrderSerializer})
+_describe_pause = partial(
+    describe, tag="queues", request=ReasonBody, answers={200: TaskPausedSerializer}, errors=(404,)
+)
+
+
 class ControlView(ApiView):
     """Base of these endpoints."""
 
@@ -84,13 +91,9 @@ class TaskControlView(ControlView):
 class TaskPauseView(TaskControlView):
     """Stops workers from beginning jobs of a task."""
 
-    @describe(
+    @_describe_pause(
         "Pause a task (staff)",
         name="task_pause",
-        tag="queues",
-        request=ReasonBody,
-        answers={200: TaskPausedSerializer},
-        errors=(404,),
         description="Its jobs keep their places and wait; other tasks of the queue go on. A lane waits at such a job.",
     )
     def post(self, request: Request, name: str, task: str) -> Response:
@@ -100,13 +103,9 @@ class TaskPauseView(TaskControlView):
 class TaskResumeView(TaskControlView):
     """Lets workers begin jobs of a task again."""
 
-    @describe(
+    @_describe_pause(
         "Resume a task (staff)",
         name="task_resume",
-        tag="queues",
-        request=ReasonBody,
-        answers={200: TaskPausedSerializer},
-        errors=(404,),
         description="Jobs that waited run before those that came later.",
     )
     def post(self, request: Request, name: str, task: str) -> Response:
@@ -131,12 +130,9 @@ class WorkerQuietView(WorkerOrderView):
 
     order, service = "quiet", staticmethod(quiet_worker)
 
-    @describe(
+    @_describe_order(
         "Let a worker take no more jobs (staff)",
         name="worker_quiet",
-        tag="queues",
-        request=ReasonBody,
-        answers={202: OrderSerializer},
         errors=(404,),
         description="It ends the job it has; its lanes go to other workers.",
     )
@@ -149,12 +145,9 @@ class WorkerWakeView(WorkerOrderView):
 
     order, service = "wake", staticmethod(wake_worker)
 
-    @describe(
+    @_describe_order(
         "Let a worker take jobs again (staff)",
         name="worker_wake",
-        tag="queues",
-        request=ReasonBody,
-        answers={202: OrderSerializer},
         errors=(404,),
     )
     def post(self, request: Request, name: str) -> Response:
@@ -166,12 +159,9 @@ class WorkerStopView(WorkerOrderView):
 
     order, service = "stop", staticmethod(stop_worker)
 
-    @describe(
+    @_describe_order(
         "Stop a worker after the job it has (staff)",
         name="worker_stop",
-        tag="queues",
-        request=ReasonBody,
-        answers={202: OrderSerializer},
         errors=(404, 409),
         description="No other takes its place until the cluster starts anew. The last one of a queue in its cluster stays.",
     )
@@ -184,12 +174,9 @@ class ClusterGrowView(ControlView):
 
     rights = {"POST": CONTROL_WORKERS}
 
-    @describe(
+    @_describe_order(
         "Let a cluster start one more worker of a queue (staff)",
         name="cluster_grow",
-        tag="queues",
-        request=ReasonBody,
-        answers={202: OrderSerializer},
         errors=(404, 409),
         description="Up to four times as many as it starts with.",
     )
@@ -203,12 +190,9 @@ class ClusterShrinkView(ControlView):
 
     rights = {"POST": CONTROL_WORKERS}
 
-    @describe(
+    @_describe_order(
         "Let a cluster stop one worker of a queue (staff)",
         name="cluster_shrink",
-        tag="queues",
-        request=ReasonBody,
-        answers={202: OrderSerializer},
         errors=(404, 409),
         description="An idle one if there is any. The last one stays.",
     )
