@@ -18,16 +18,14 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from reports_app.exporters import EXPORTERS
-from reports_app.models import ReportKind, ReportSchedule, ReportScheduleRun, RunState
+from reports_app.models import ReportSchedule, ReportScheduleRun, RunState
 from reports_app.services.schedules import (
-    SCHEDULED_KINDS,
     describe_schedule,
     plan_next_run,
     run_now,
     switch,
 )
-from reports_app.web import ScheduledFor
+from reports_app.web import SCHEDULE_FIELDS, ScheduledFor, formats_field, kinds_field, local_time_field
 from tasks_app.admin.common import MISSING, WithoutLinkRows, badge, format_time
 
 RUN_BADGES: dict[str, str] = {
@@ -39,38 +37,13 @@ RUNS_SHOWN = 20
 
 
 class ReportScheduleForm(ScheduledFor, forms.ModelForm):
-    kinds = forms.MultipleChoiceField(
-        label=gettext_lazy("Reports"),
-        choices=[(kind, ReportKind(kind).label) for kind in SCHEDULED_KINDS],
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-    )
-    formats = forms.MultipleChoiceField(
-        label=gettext_lazy("Formats"),
-        choices=[(name, name.upper()) for name in EXPORTERS],
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-    )
-    local_time = forms.TimeField(
-        label=gettext_lazy("At"), initial="07:00", widget=UnfoldAdminTextInputWidget(attrs={"type": "time"})
-    )
+    kinds = kinds_field(UnfoldAdminCheckboxSelectMultipleWidget)
+    formats = formats_field(UnfoldAdminCheckboxSelectMultipleWidget)
+    local_time = local_time_field(UnfoldAdminTextInputWidget(attrs={"type": "time"}))
 
     class Meta:
         model = ReportSchedule
-        fields = (
-            "name",
-            "fleet",
-            "devices",
-            "kinds",
-            "formats",
-            "period",
-            "local_time",
-            "weekday",
-            "month_day",
-            "time_zone",
-            "recipients",
-            "extra_emails",
-            "delivery",
-            "is_active",
-        )
+        fields = (*SCHEDULE_FIELDS, "is_active")
 
 
 class RunInline(TabularInline):

@@ -1,10 +1,48 @@
-"""The validation that every form of report schedules shares."""
+"""The fields and the validation that every form of report schedules shares."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reports_app.services.schedules import Chosen, find_problems
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from reports_app.exporters import EXPORTERS
+from reports_app.models import ReportKind
+from reports_app.services.schedules import SCHEDULED_KINDS, Chosen, find_problems
+
+SCHEDULE_FIELDS = (
+    "name",
+    "fleet",
+    "devices",
+    "kinds",
+    "formats",
+    "period",
+    "local_time",
+    "weekday",
+    "month_day",
+    "time_zone",
+    "recipients",
+    "extra_emails",
+    "delivery",
+)
+
+
+def kinds_field(widget: type[forms.Widget]) -> forms.MultipleChoiceField:
+    """Return the field of the kinds of report that may be scheduled."""
+    choices = [(kind, ReportKind(kind).label) for kind in SCHEDULED_KINDS]
+    return forms.MultipleChoiceField(label=_("Reports"), choices=choices, widget=widget)
+
+
+def formats_field(widget: type[forms.Widget]) -> forms.MultipleChoiceField:
+    """Return the field of the formats that a report may be sent in."""
+    choices = [(name, name.upper()) for name in EXPORTERS]
+    return forms.MultipleChoiceField(label=_("Formats"), choices=choices, widget=widget)
+
+
+def local_time_field(widget: forms.Widget) -> forms.TimeField:
+    """Return the field of the time of day at which a schedule is due."""
+    return forms.TimeField(label=_("At"), initial="07:00", widget=widget)
 
 
 class ScheduledFor:

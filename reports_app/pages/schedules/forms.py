@@ -6,13 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.utils.translation import gettext_lazy as _
 
-from reports_app.exporters import EXPORTERS
-from reports_app.models import ReportKind, ReportSchedule
+from reports_app.models import ReportSchedule
 from reports_app.queries import ADD_SCHEDULES, VIEW_SCHEDULES
-from reports_app.services.schedules import SCHEDULED_KINDS
-from reports_app.web import ScheduledFor
+from reports_app.web import SCHEDULE_FIELDS, ScheduledFor, formats_field, kinds_field, local_time_field
 from tasks_app.models import Device
 from tasks_app.queries.access import visible_fleets
 
@@ -20,37 +17,13 @@ from tasks_app.queries.access import visible_fleets
 class ScheduleForm(ScheduledFor, forms.ModelForm):
     """As in the admin and the API; the recipients are members of the fleets in which the user may make schedules."""
 
-    kinds = forms.MultipleChoiceField(
-        label=_("Reports"),
-        choices=[(kind, ReportKind(kind).label) for kind in SCHEDULED_KINDS],
-        widget=forms.CheckboxSelectMultiple,
-    )
-    formats = forms.MultipleChoiceField(
-        label=_("Formats"),
-        choices=[(name, name.upper()) for name in EXPORTERS],
-        widget=forms.CheckboxSelectMultiple,
-    )
-    local_time = forms.TimeField(
-        label=_("At"), initial="07:00", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
-    )
+    kinds = kinds_field(forms.CheckboxSelectMultiple)
+    formats = formats_field(forms.CheckboxSelectMultiple)
+    local_time = local_time_field(forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
     class Meta:
         model = ReportSchedule
-        fields = (
-            "name",
-            "fleet",
-            "devices",
-            "kinds",
-            "formats",
-            "period",
-            "local_time",
-            "weekday",
-            "month_day",
-            "time_zone",
-            "recipients",
-            "extra_emails",
-            "delivery",
-        )
+        fields = SCHEDULE_FIELDS
 
     def __init__(self, editor: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
