@@ -5,13 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -23,25 +20,15 @@ from tasks_app.services.intake import uploads as position_uploads
 from tasks_app.services.intake.uploads import create_upload, import_upload, sweep_stuck_uploads
 from tasks_app.services.jobs import retry_job
 from tasks_app.signals import events_recorded
+from tests.support.uploads import CSV, file, stored_files
 
 URL = "/api/positions/import"
-CSV = b"device_id,timestamp,latitude,longitude\n" + b"".join(
-    b"van-1,2020-01-01T00:00:%02dZ,45.%04d,13.0\n" % (number, number) for number in range(30)
-)
 
 
 @pytest.fixture(autouse=True)
 def storage(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
     return settings.MEDIA_ROOT
-
-
-def file(content: bytes = CSV, name: str = "history.csv") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content)
-
-
-def stored_files(storage: Path) -> list[Path]:
-    return [path for path in storage.rglob("*") if path.is_file()] if storage.is_dir() else []
 
 
 def send(client: APIClient, content: bytes = CSV, name: str = "history.csv", **fields):
@@ -381,58 +368,3 @@ def test_another_job_does_not_pass_for_the_import_of_a_finished_one(upload, monk
     monkeypatch.setattr(position_uploads, "current_job", lambda: _Job(another))
     with pytest.raises(PermanentError, match="Upload it again"):
         import_upload(upload_id=upload.pk, now=timezone.now())
-
-
-# --- The admin ---
-
-
-def form(**fields):
-    return {"file": file(), "format": "", "device": "", "fleet": "", "time_zone": "UTC", **fields}
-
-
-def test_staff_upload_a_file_in_the_admin_and_see_its_counts(run_jobs, page, device, storage):
-    add = reverse("admin:tasks_app_positionupload_add")
-    assert page.get(add).status_code == 200
-    answer = page.post(add, form())
-    assert answer.status_code == 302, answer.context["adminform"].form.errors
-    run_jobs("reports")
-    upload = PositionUpload.objects.get()
-    assert (upload.state, upload.counts["stored"]) == ("done", 30)
-    text = page.get(reverse("admin:tasks_app_positionupload_changelist")).content.decode()
-    assert "history.csv" in text
-    text = page.get(reverse("admin:tasks_app_positionupload_change", args=[upload.pk])).content.decode()
-    assert "Done" in text
-    assert str(upload.job_id) in text
-    assert stored_files(storage) == []
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [({"file": ""}, "file"), ({"file": file(name="a.xyz")}, "file"), ({"time_zone": "Mars"}, "time_zone")],
-)
-def test_the_admin_names_what_is_wrong(page, db, fields, field):
-    answer = page.post(reverse("admin:tasks_app_positionupload_add"), form(**fields))
-    assert answer.status_code == 200
-    assert field in answer.context["adminform"].form.errors
-    assert not PositionUpload.objects.exists()
-
-
-def test_the_admin_page_asks_for_the_permission(make_user, db):
-    add = reverse("admin:tasks_app_positionupload_add")
-    user = make_user(is_staff=True)
-    client = Client()
-    client.force_login(user)
-    assert client.get(add).status_code == 403
-    user.user_permissions.add(Permission.objects.get(codename="add_position"))
-    client.force_login(type(user).objects.get(pk=user.pk))
-    answer = client.get(add)
-    assert answer.status_code == 200
-    assert "fleet" not in answer.context["adminform"].form.fields
-    assert client.get(reverse("admin:tasks_app_positionupload_changelist")).status_code == 200
-
-
-def test_a_finished_import_is_only_looked_at(page, staff, device, run_jobs):
-    upload = create_upload(file=file(), requested_by=staff)
-    path = reverse("admin:tasks_app_positionupload_change", args=[upload.pk])
-    assert page.post(path, form()).status_code == 403
-    assert page.post(reverse("admin:tasks_app_positionupload_delete", args=[upload.pk])).status_code == 403
