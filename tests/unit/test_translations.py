@@ -18,6 +18,8 @@ from trackerproject.dev.translations import (
     updated,
 )
 
+# Words of Portuguese that mean the same as the one used here, as docs/glossary.md has one English word for each thing.
+REPLACED = {"dispositivo": "rastreador", "dispositivos": "rastreadores"}
 CATALOGS = [(app, language) for app in APPS for language in LANGUAGES]
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%([sd])|\{(\w*)\}")
 
@@ -53,6 +55,19 @@ def test_it_translates_a_text_alike_in_every_app(language):
             if message.id and is_translated(message):
                 found.setdefault((message.context, message.id), set()).add(message.string)
     assert {text: strings for text, strings in found.items() if len(strings) > 1} == {}
+
+
+@pytest.mark.parametrize(("app", "language"), CATALOGS)
+def test_one_thing_has_one_word(app, language):
+    found = [
+        f"{word} is {REPLACED[word]}: {string}"
+        for message in read(app, language)
+        if message.id and is_translated(message)
+        for string in (message.string if isinstance(message.string, tuple | list) else (message.string,))
+        for word in re.findall(r"\w+", string.lower())
+        if word in REPLACED
+    ]
+    assert found == []
 
 
 def test_it_finds_texts_of_python_files_and_templates():
