@@ -8,61 +8,59 @@ from datetime import datetime
 from typing import Any
 
 from axes.models import AccessLog
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.db.models import BooleanField, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from knox.models import get_token_model
-
-# The newest log-ins that are looked at; sessions older than these are not listed.
-RECENT_LOGINS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSession:
-    """A session that lives, with the log-in it began with."""
+    """A session that lives, with the log-in it began with where a record of that is kept."""
 
     session_hash: str
-    began_at: datetime
+    began_at: datetime | None
+    ends_at: datetime
     address: str
     user_agent: str
     is_present: bool
 
 
 def sessions_of(user: Any, *, present_key: str) -> list[OwnSession]:
-    """The living sessions of `user`, newest first; that of `present_key` is the one that asks."""
-    recent = AccessLog.objects.filter(username=user.get_username(), logout_time__isnull=True).exclude(session_hash="")
-    logins = list(recent.order_by("-attempt_time")[:RECENT_LOGINS])
-    living = set(rows_by_hash(user, [login.session_hash for login in logins]))
+    """The sessions that `user` is logged in with: that of `present_key`, which asks, first, then the newest log-ins."""
+    rows = {hash_of(row.session_key): row for row in session_rows_of(user) if _opens(row, user)}
+    logins = {login.session_hash: login for login in AccessLog.objects.filter(session_hash__in=list(rows))}
     present = hash_of(present_key)
-    return [
-        OwnSession(
-            login.session_hash,
-            login.attempt_time,
-            login.ip_address or "",
-            login.user_agent,
-            login.session_hash == present,
-        )
-        for login in logins
-        if login.session_hash in living
-    ]
+    found = [_own_session(name, row, logins.get(name), name == present) for name, row in rows.items()]
+    newest_first = sorted(found, key=lambda one: one.began_at or one.ends_at, reverse=True)
+    return sorted(newest_first, key=lambda one: (not one.is_present, one.began_at is None))
 
 
-def rows_by_hash(user: Any, hashes: list[str]) -> dict[str, Session]:
-    """The living sessions of `user` among those whose keys have these hashes."""
-    if not hashes:
-        return {}
-    named = RawSQL(
-        "encode(sha256(convert_to(session_key, 'UTF8')), 'hex') = ANY(%s)", [hashes], output_field=BooleanField()
-    )
-    living = Session.objects.filter(named, expire_date__gt=timezone.now())
-    return {hash_of(row.session_key): row for row in living if row.get_decoded().get(SESSION_KEY) == str(user.pk)}
+def session_rows_of(user: Any) -> list[Session]:
+    """The rows of `user` among the sessions that have not expired; all of these are read, since rows name no user."""
+    living = Session.objects.filter(expire_date__gt=timezone.now()).iterator()
+    return [row for row in living if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
 
 
 def hash_of(session_key: str) -> str:
     """The hash by which records of log-ins name a session (axes' get_client_session_hash)."""
     return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def _opens(row: Session, user: Any) -> bool:
+    """Whether the session was opened with the password that the account has now; with a former one it opens nothing."""
+    held = row.get_decoded().get(HASH_SESSION_KEY, "")
+    valid = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return any(constant_time_compare(held, one) for one in valid)
+
+
+def _own_session(session_hash: str, row: Session, login: AccessLog | None, is_present: bool) -> OwnSession:
+    if login is None:
+        return OwnSession(session_hash, None, row.expire_date, "", "", is_present)
+    address, agent = login.ip_address or "", login.user_agent
+    return OwnSession(session_hash, login.attempt_time, row.expire_date, address, agent, is_present)
 
 
 def live_tokens(user: Any, *, now: datetime) -> QuerySet[Any]:

@@ -10,11 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from tasks_app.queries.sessions import live_tokens, sessions_of
-from tasks_app.services.accounts import TooManyTokens, end_session, issue_token, revoke_token
+from tasks_app.services.accounts import TooManyTokens, end_other_sessions, end_session, issue_token, revoke_token
 
 
 @login_required
@@ -33,6 +34,15 @@ def session_end(request: Any, session_hash: str) -> HttpResponse:
     if not end_session(user=request.user, session_hash=session_hash):
         raise Http404
     messages.success(request, _("The session has ended."))
+    return redirect("pages:access")
+
+
+@require_POST
+@login_required
+def other_sessions_end(request: Any) -> HttpResponse:
+    count = end_other_sessions(user=request.user, present_key=request.session.session_key)
+    text = ngettext("%(count)s other session has ended.", "%(count)s other sessions have ended.", count)
+    messages.success(request, text % {"count": count})
     return redirect("pages:access")
 
 

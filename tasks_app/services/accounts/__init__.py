@@ -3,6 +3,7 @@
 from tasks_app.services.accounts.access_changes import ACCESS_GROUP, EVERYBODY, announce_access
 from tasks_app.services.accounts.lifecycle import (
     end_access,
+    end_other_sessions,
     end_session,
     has_acts,
     is_former,
@@ -30,6 +31,7 @@ __all__ = [
     "admit",
     "announce_access",
     "end_access",
+    "end_other_sessions",
     "end_session",
     "forget_failures",
     "has_acts",

@@ -7,16 +7,13 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.db.models import SET_NULL, ProtectedError, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.models import Job
-from tasks_app.queries.sessions import rows_by_hash
+from tasks_app.queries.sessions import hash_of, session_rows_of
 from tasks_app.services.accounts.tokens import revoke_tokens_of
 
 # No form accepts such a name: of a former user there is only ever one, and nobody can take it.
@@ -50,18 +47,25 @@ def end_access(user: User) -> None:
 
 
 def _end_sessions(user: User) -> None:
-    """Sessions name no user that a query could find. Without this they would live again with the account."""
-    sessions = Session.objects.filter(expire_date__gt=timezone.now()).iterator()
-    own = [row.pk for row in sessions if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
-    Session.objects.filter(pk__in=own).delete()
+    """Without this they would live again with the account."""
+    for session in session_rows_of(user):
+        session.delete()
 
 
 def end_session(*, user: User, session_hash: str) -> bool:
     """End the session of `user` whose key has this hash (`queries.sessions`); return whether there was one."""
-    found = rows_by_hash(user, [session_hash])
-    for session in found.values():
+    found = [row for row in session_rows_of(user) if hash_of(row.session_key) == session_hash]
+    for session in found:
         session.delete()
     return bool(found)
+
+
+def end_other_sessions(*, user: User, present_key: str) -> int:
+    """End all sessions of `user` but that of this key; return their number."""
+    others = [row for row in session_rows_of(user) if row.session_key != present_key]
+    for session in others:
+        session.delete()
+    return len(others)
 
 
 def keep_what_they_did(user: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from axes.models import AccessLog
 from django.test import Client
 from django.urls import reverse
 from knox.models import AuthToken
@@ -64,15 +65,43 @@ def test_a_person_sees_their_sessions_and_ends_another_one(operator, make_user):
     here, elsewhere, foreign = signed_in(operator), signed_in(operator), signed_in(make_user())
     text = text_of(here.get(url("access")))
     assert text.count("this one") == 1
-    (address,) = re.findall(r'action="([^"]+/sessions/[^"]+)"', text)
-    (foreign_address,) = set(re.findall(r'action="([^"]+/sessions/[^"]+)"', text_of(elsewhere.get(url("access"))))) - {
-        address
-    }
+    (address,) = re.findall(r'action="([^"]+/sessions/\w{64}/end/)"', text)
+    (foreign_address,) = set(re.findall(r'action="([^"]+/sessions/\w{64}/end/)"', text_of(elsewhere.get(url("access")))))
     assert foreign.post(address).status_code == 404
     assert here.post(address).status_code == 302
     assert elsewhere.get("/").status_code == 302
     assert here.get("/").status_code == 200
     assert foreign_address not in text
+
+
+def test_sessions_without_a_record_of_their_log_in_are_listed_and_can_be_ended(ana, operator):
+    other = Client()
+    other.force_login(operator)
+    AccessLog.objects.all().delete()
+    text = text_of(ana.get(url("access")))
+    assert text.count("No record of its log-in") == 2
+    (address,) = re.findall(r'action="([^"]+/sessions/\w{64}/end/)"', text)
+    assert ana.post(address).status_code == 302
+    assert other.get("/").status_code == 302
+
+
+def test_all_other_sessions_are_ended_at_once_and_only_ones_own(operator, make_user):
+    here, *others = [signed_in(operator) for _ in range(3)]
+    foreign = signed_in(make_user())
+    address = url("other_sessions_end")
+    assert address in text_of(here.get(url("access")))
+    assert "2 other sessions have ended." in text_of(here.post(address, follow=True))
+    assert [client.get("/").status_code for client in (here, foreign, *others)] == [200, 200, 302, 302]
+    assert address not in text_of(here.get(url("access")))
+    assert "0 other sessions have ended." in text_of(here.post(address, follow=True))
+
+
+def test_sessions_of_a_former_password_are_not_listed(operator):
+    signed_in(operator)
+    operator.set_password(NEW_PASSWORD)
+    operator.save()
+    here = signed_in(operator, NEW_PASSWORD)
+    assert len(here.get(url("access")).context["sessions"]) == 1
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(ana, operator, api):
