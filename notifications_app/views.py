@@ -1,22 +1,27 @@
-"""Pages for everyone: the choice of a language, and what stands behind the unsubscribe link of an e-mail."""
+"""Pages for everyone: the choice of a language or theme, and what stands behind the unsubscribe link of an e-mail."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import LANGUAGE_QUERY_PARAMETER, set_language
 
 from notifications_app.messages.unsubscribe_links import InvalidToken, Subscription, read_token
-from notifications_app.models import Rule
+from notifications_app.models import Rule, Theme
 from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.services.destinations import is_unsubscribed, subscribe_again, unsubscribe
-from notifications_app.services.preferences import keep_language
+from notifications_app.services.preferences import keep_language, keep_theme
+
+THEME_COOKIE = "theme"
+THEME_COOKIE_SECONDS = 365 * 24 * 3600
 
 
 @require_POST
@@ -26,6 +31,22 @@ def choose_language(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated and language in dict(settings.LANGUAGES):
         keep_language(request.user, language)
     return set_language(request)
+
+
+@require_POST
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Set the cookie of the theme and return to the page it was chosen on; that of a person is stored, too."""
+    theme, following = request.POST.get("theme", ""), request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
+    response = HttpResponseRedirect(following if is_ours else reverse("pages:home"))
+    if theme not in Theme.values:
+        return response
+    if request.user.is_authenticated:
+        keep_theme(request.user, theme)
+    response.set_cookie(
+        THEME_COOKIE, theme, max_age=THEME_COOKIE_SECONDS, secure=settings.SESSION_COOKIE_SECURE, samesite="Lax"
+    )
+    return response
 
 
 # The token is the authority: mail programs post without asking (RFC 8058), and have no cookie of ours.

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from notifications_app.models import NotificationPreference
+from notifications_app.models import NotificationPreference, Theme
 from notifications_app.queries.audience import time_zone_or_default
+from notifications_app.views import THEME_COOKIE
 from tasks_app.api.errors import wants_json
 from tasks_app.utils.map_tiles import tile_origin
 
@@ -54,10 +55,11 @@ def content_security_policy(
 def user_preferences(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Django middleware that shows pages in the language, time zone and units that their reader chose, if they chose any."""
+    """Django middleware that shows pages in the language, time zone, units and theme that their reader chose, if any."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         preference = _preference_of(request)
+        request.theme = preference.theme if preference else _cookie_theme(request)  # type: ignore[attr-defined]
         if preference is None:
             return get_response(request)
         request.units = preference.units  # type: ignore[attr-defined]
@@ -73,3 +75,9 @@ def _preference_of(request: HttpRequest) -> NotificationPreference | None:
     if wants_json(request) or not request.user.is_authenticated:
         return None
     return NotificationPreference.objects.filter(user_id=request.user.pk).first()
+
+
+def _cookie_theme(request: HttpRequest) -> str:
+    """The theme chosen in this browser, for visitors and those who have no preferences yet."""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return theme if theme in Theme.values else Theme.SYSTEM

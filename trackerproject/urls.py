@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from notifications_app.admin.own_settings import own_settings
 from notifications_app.api.urls import api_urls as notification_urls
 from notifications_app.pages import page_urls as notification_pages
-from notifications_app.views import choose_language, unsubscribe_page
+from notifications_app.views import choose_language, choose_theme, unsubscribe_page
 from reports_app.api.urls import api_urls as report_urls
 from reports_app.pages import page_urls as report_pages
 from reports_app.urls import page_urls as shared_pages
@@ -38,6 +38,7 @@ urlpatterns = [
     path("admin/preferences/", admin.site.admin_view(own_settings), name="own_settings"),
     path("admin/", admin.site.urls),
     path("language/", choose_language, name="set_language"),
+    path("theme/", choose_theme, name="set_theme"),
     path("unsubscribe/<str:token>", unsubscribe_page, name="unsubscribe"),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),

@@ -14,7 +14,7 @@ from notifications_app.models.destinations import Destination
 from notifications_app.models.kinds import ChannelKind, NotificationKind
 from notifications_app.models.notifications import Notification, NotificationAttachment
 from notifications_app.models.opt_outs import EmailOptOut
-from notifications_app.models.preferences import NotificationPreference
+from notifications_app.models.preferences import NotificationPreference, Theme
 from notifications_app.models.rules import EscalationStep, Rule
 from notifications_app.models.templates import MessageTemplate
 
@@ -39,5 +39,6 @@ __all__ = [
     "Rule",
     "RuleCooldown",
     "SystemTrouble",
+    "Theme",
     "WaitingAlert",
 ]

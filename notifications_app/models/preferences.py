@@ -24,8 +24,16 @@ def default_time_zone() -> str:
     return settings.TIME_ZONE
 
 
+class Theme(models.TextChoices):
+    """The colours of the pages at /."""
+
+    SYSTEM = "system", _("As the device is set")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 class NotificationPreference(models.Model):
-    """A person's language, time zone and units, quiet hours, digest and daily summary.
+    """A person's language, time zone, units and theme, quiet hours, digest and daily summary.
 
     Times are in the person's time zone. Quiet hours hold alerts of rules, except urgent kinds, until they end, and
     messages that may wait (MessageKind.waits_in_quiet_hours). A rule's own digest comes before the person's.
@@ -56,6 +64,14 @@ class NotificationPreference(models.Model):
         _("altitudes in"), max_length=2, choices=ALTITUDE_UNITS, default=AltitudeUnit.METERS.value
     )
     volume_unit = models.CharField(_("volumes in"), max_length=3, choices=VOLUME_UNITS, default=VolumeUnit.LITERS.value)
+    theme = models.CharField(
+        _("colours"),
+        max_length=6,
+        choices=Theme,
+        default=Theme.SYSTEM,
+        db_default=Theme.SYSTEM,
+        help_text=_("Of the fleet's own pages."),
+    )
     quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
     quiet_to = models.TimeField(_("quiet to"), null=True, blank=True)
     digest_every_minutes = models.PositiveIntegerField(

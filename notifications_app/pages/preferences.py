@@ -24,6 +24,7 @@ class PreferenceForm(forms.ModelForm):
         model = NotificationPreference
         fields = (
             *READING_FIELDS,
+            "theme",
             *("quiet_from", "quiet_to", "digest_every_minutes", "digest_daily_at", "daily_summary", "daily_summary_at"),
         )
         widgets = {

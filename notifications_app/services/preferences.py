@@ -1,4 +1,4 @@
-"""The language a person chose."""
+"""The language and the theme a person chose."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ from notifications_app.models import NotificationPreference
 def keep_language(user: Any, language: str) -> None:
     """Store the language, one of settings.LANGUAGES, in which this person reads pages and messages."""
     NotificationPreference.objects.update_or_create(user=user, defaults={"language": language})
+
+
+def keep_theme(user: Any, theme: str) -> None:
+    """Store the theme, a value of `Theme`, in which this person sees the pages at /."""
+    NotificationPreference.objects.update_or_create(user=user, defaults={"theme": theme})

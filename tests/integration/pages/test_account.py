@@ -66,7 +66,9 @@ def test_a_person_sees_their_sessions_and_ends_another_one(operator, make_user):
     text = text_of(here.get(url("access")))
     assert text.count("this one") == 1
     (address,) = re.findall(r'action="([^"]+/sessions/\w{64}/end/)"', text)
-    (foreign_address,) = set(re.findall(r'action="([^"]+/sessions/\w{64}/end/)"', text_of(elsewhere.get(url("access")))))
+    (foreign_address,) = set(
+        re.findall(r'action="([^"]+/sessions/\w{64}/end/)"', text_of(elsewhere.get(url("access"))))
+    )
     assert foreign.post(address).status_code == 404
     assert here.post(address).status_code == 302
     assert elsewhere.get("/").status_code == 302
@@ -186,6 +188,7 @@ PREFERENCES = {
     "speed_unit": "mph",
     "altitude_unit": "ft",
     "volume_unit": "gal",
+    "theme": "dark",
     "quiet_from": "22:00",
     "quiet_to": "06:30",
     "daily_summary_at": "07:00",

@@ -46,6 +46,34 @@ def test_a_page_without_the_permission_names_the_account_and_the_way_on(make_use
     assert f'action="{reverse("pages:logout")}"' in text
 
 
+def test_a_member_reads_which_role_they_have_and_who_gives_another(operator, device):
+    client = Client()
+    client.force_login(operator)
+    answer = client.get(reverse("pages:device_settings", args=[device.pk]))
+    text = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Depot North: " in text
+    assert "Operator" in text
+    assert "Ask the fleet manager" in text
+    assert "Superusers" not in text
+    assert f'href="{reverse("pages:devices")}"' in text
+
+
+def test_someone_of_no_fleet_reads_so(charlie):
+    client = Client()
+    client.force_login(charlie)
+    text = client.get(reverse("pages:report_ask")).content.decode()
+    assert "You are a member of no fleet yet." in text
+
+
+def test_a_member_reads_that_it_may_belong_to_another_fleet(charlie, device):
+    client = Client()
+    client.force_login(charlie)
+    answer = client.get(reverse("pages:device", args=[device.pk]))
+    assert answer.status_code == 404
+    assert "a fleet of which you are no member" in answer.content.decode()
+
+
 def test_it_says_so_in_the_language_of_the_reader(page):
     text = page.get("/nowhere", headers={"Accept-Language": "pt-BR"}).content.decode()
     assert "Não há nada neste endereço" in text

@@ -127,3 +127,42 @@ def test_the_name_of_a_report_has_the_day_of_its_fleet(fleet):
     start, end = datetime(2026, 11, 27, 15, tzinfo=UTC), datetime(2026, 11, 28, 15, tzinfo=UTC)
     assert str(Report(kind="fleet", fleet=fleet, range_start=start, range_end=end)).endswith("28 Nov 2026")
     assert exact_day(start) == "27 Nov 2026"
+
+
+def theme_of(client, address="/") -> str:
+    text = client.get(address).content.decode()
+    return text.split('data-theme="')[1].split('"')[0]
+
+
+def test_a_theme_is_kept_for_the_person_and_stands_in_the_page_from_the_first_byte(operator):
+    client, elsewhere = Client(), Client()
+    for one in (client, elsewhere):
+        one.force_login(operator)
+    assert theme_of(client) == "system"
+    answer = client.post(reverse("set_theme"), {"theme": "dark", "next": "/devices/"})
+    assert answer.headers["Location"] == "/devices/"
+    assert NotificationPreference.objects.get().theme == "dark"
+    assert (theme_of(client), theme_of(elsewhere)) == ("dark", "dark")
+    client.post(reverse("pages:logout"))
+    assert theme_of(client, "/login/") == "dark"
+
+
+def test_a_theme_is_one_of_the_preferences(operator):
+    client = Client()
+    client.force_login(operator)
+    address = reverse("pages:preferences")
+    offered = client.get(address).context["form"]
+    values = {field.html_name: field.value() for field in offered if field.value()}
+    assert client.post(address, {**values, "theme": "light"}).status_code == 302
+    assert theme_of(client) == "light"
+
+
+@pytest.mark.parametrize("theme", ["", "blue", "</script>", "🚚", "x" * 10_000])
+def test_a_theme_that_is_not_offered_changes_nothing(client, operator, theme):
+    client.force_login(operator)
+    client.cookies["theme"] = "</script>"
+    answer = client.post(reverse("set_theme"), {"theme": theme, "next": "https://evil.example/"})
+    assert answer.headers["Location"] == "/"
+    assert theme_of(client) == "system"
+    assert not NotificationPreference.objects.exists()
+    assert client.get(reverse("set_theme")).status_code == 405
