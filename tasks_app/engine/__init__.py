@@ -28,7 +28,7 @@ from tasks_app.engine.errors import (
 )
 from tasks_app.engine.groups.signatures import Signature, chain, chord, group
 from tasks_app.engine.handles import JobHandle
-from tasks_app.engine.registered_task import Task
+from tasks_app.engine.registered_task import CheckedCall, Task
 from tasks_app.engine.registry import (
     autodiscover,
     enqueue,
@@ -45,6 +45,7 @@ __all__ = [
     "LIVE_STATES",
     "ArgumentRule",
     "BatchCall",
+    "CheckedCall",
     "EngineError",
     "InvalidArguments",
     "JobCancelled",

@@ -32,7 +32,7 @@ from tasks_app.ingest.validate import (
     shown,
 )
 
-__all__ = ["BodyError", "ParsedBatch", "decode_body", "decode_json", "parse_batch"]
+__all__ = ["BodyError", "ParsedBatch", "SentPosition", "decode_body", "decode_json", "parse_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _within(name: str) -> msgspec.Meta:
     return msgspec.Meta(ge=low, le=high)
 
 
-class _Position(msgspec.Struct, gc=False):
+class SentPosition(msgspec.Struct, gc=False, omit_defaults=True):
     """The shape of a good position, read by msgspec in C; what does not fit goes the slow way, which knows why."""
 
     device_id: str
@@ -156,22 +156,22 @@ def _positions(decoded: object) -> list[object]:
     return decoded
 
 
-def _well_shaped(items: list[object]) -> Sequence[_Position | None]:
-    """Each item as a _Position, None for one that does not fit; mostly all fit, and are converted at once."""
+def _well_shaped(items: list[object]) -> Sequence[SentPosition | None]:
+    """Each item as a SentPosition, None for one that does not fit; mostly all fit, and are converted at once."""
     try:
-        return msgspec.convert(items, list[_Position])
+        return msgspec.convert(items, list[SentPosition])
     except (ValueError, OverflowError, RecursionError):
         return [_one_well_shaped(item) for item in items]
 
 
-def _one_well_shaped(item: object) -> _Position | None:
+def _one_well_shaped(item: object) -> SentPosition | None:
     try:
-        return msgspec.convert(item, _Position)
+        return msgspec.convert(item, SentPosition)
     except (ValueError, OverflowError, RecursionError):
         return None
 
 
-def _fast(position: _Position, known_ids: set[str], earliest: datetime, latest: datetime) -> Fix | None:
+def _fast(position: SentPosition, known_ids: set[str], earliest: datetime, latest: datetime) -> Fix | None:
     """The Fix of an ordinary good position; None when only the slow way can tell."""
     device_id = position.device_id
     if device_id not in known_ids:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.lanes import lane_number
@@ -21,17 +20,17 @@ def lane_of(device_id: str) -> int:
     return lane_number(device_id, lane_count())
 
 
-def places_by_lane(device_ids: Iterable[str | None]) -> list[list[int]]:
+def places_by_lane(device_ids: Sequence[str | None]) -> list[list[int]]:
     """Return the places of these identifiers by lane, in order within each. Those without a device go with any others."""
-    places: dict[int, list[int]] = defaultdict(list)
-    homeless = []
     lanes = lane_count()
+    lane_by_id: dict[str | None, int] = {one: lane_number(one, lanes) for one in set(device_ids) if one is not None}
+    # Where no position names a device, all are in one part.
+    lane_by_id[None] = min(lane_by_id.values(), default=0)
+    places: dict[int, list[int]] = {}
     for place, device_id in enumerate(device_ids):
-        if device_id is None:
-            homeless.append(place)
+        lane = lane_by_id[device_id]
+        if lane in places:
+            places[lane].append(place)
         else:
-            places[lane_number(device_id, lanes)].append(place)
-    if homeless:
-        first = min(places, default=0)
-        places[first] = sorted(places[first] + homeless)
+            places[lane] = [place]
     return list(places.values())

@@ -56,7 +56,7 @@ def notify(run_jobs) -> None:
 
 
 def expected_of(posted: list[list[dict[str, Any]]], operator, run_jobs) -> dict[str, list[Any]]:
-    """What follows when one process stores the batches one after the other; forgotten again."""
+    """Store the batches one after the other in this process; return all that followed, and forget it."""
     forget()
     for batch in posted:
         process_batch(batch, received_at=timezone.now(), user_id=operator.pk)

@@ -22,13 +22,14 @@ from tasks_app.api.parsers import raw_json_body
 from tasks_app.api.permissions import role_too_low
 from tasks_app.api.schema import ErrorSerializer, describe
 from tasks_app.ingest.fix import RejectedFix
-from tasks_app.ingest.json_batch import BodyError, decode_body, decode_json, parse_batch
+from tasks_app.ingest.json_batch import BodyError, SentPosition, decode_body, decode_json, parse_batch
+from tasks_app.ingest.ordinary_batch import ordinary_batch
 from tasks_app.ingest.serialise import alarm_to_item, fix_to_item
 from tasks_app.ingest.validate import QUANTITIES
 from tasks_app.models import FleetRole
 from tasks_app.queries.access import SEND_POSITIONS, visible_devices
 from tasks_app.queries.devices import operated_devices
-from tasks_app.services.intake import BATCH_TASK, enqueue_batch
+from tasks_app.services.intake import BATCH_TASK, enqueue_batch, enqueue_positions
 
 MAX_REJECTED_SHOWN = 100
 TOO_LARGE_CODES = {"body_too_large", "too_many_fixes"}
@@ -119,11 +120,13 @@ class ProcessBatchView(ApiView):
         "An alarm (attributes.alarm) needs no place.",
     )
     def post(self, request: Request) -> Response:
-        items = read_batch(request)
-        batch = sort_out(request.user, items)
+        body = raw_json_body(request, settings.MAX_BATCH_BYTES)
+        positions = ordinary_batch(body, max_fixes=settings.MAX_BATCH_FIXES, now=timezone.now())
+        batch = sort_ordinary(request.user, positions) if positions else sort_out(request.user, read_batch(body))
         if not batch.accepted:
             raise nothing_accepted(batch.rejected)
-        job_id = enqueue_batch(batch.accepted, batch.indexes, requested_by=request.user)
+        enqueue = enqueue_positions if positions else enqueue_batch
+        job_id = enqueue(batch.accepted, batch.indexes, requested_by=request.user)
         counts = {"accepted": len(batch.accepted), "unknown_quantities": batch.unknown}
         return accepted(request, job_id, BATCH_TASK, **counts, **rejected_body(batch.rejected))
 
@@ -150,12 +153,10 @@ class ProcessPositionView(ApiView):
         return accepted(request, job_id, "process_single_position")
 
 
-def read_batch(request: Request) -> list[Any]:
-    """The raw items of a batch. Raises ApiError, UnsupportedMediaType."""
-    max_bytes = settings.MAX_BATCH_BYTES
+def read_batch(body: bytes) -> list[Any]:
+    """The raw items of a batch. Raises ApiError."""
     try:
-        body = raw_json_body(request, max_bytes)
-        return decode_body(body, max_bytes=max_bytes, max_fixes=settings.MAX_BATCH_FIXES)
+        return decode_body(body, max_bytes=settings.MAX_BATCH_BYTES, max_fixes=settings.MAX_BATCH_FIXES)
     except BodyError as error:
         too_large = error.code in TOO_LARGE_CODES
         code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE if too_large else status.HTTP_400_BAD_REQUEST
@@ -168,6 +169,22 @@ def read_item(request: Request) -> Any:
         return decode_json(raw_json_body(request, settings.MAX_BATCH_BYTES))
     except BodyError as error:
         raise ApiError(status.HTTP_400_BAD_REQUEST, error.code, error.detail) from error
+
+
+def sort_ordinary(user: Any, positions: list[SentPosition]) -> Sorted:
+    """Do what `sort_out` does for positions that are all good."""
+    sent_ids = {one.device_id for one in positions}
+    operated = operated_devices(user, sent_ids)
+    if len(operated) == len(sent_ids) and all(operated.values()):
+        return Sorted(positions, list(range(len(positions))), [], {})
+    _raise_if_only_viewer(user, sent_ids, operated)
+    indexes = [index for index, one in enumerate(positions) if operated.get(one.device_id)]
+    rejected = [
+        _refused_device(index, is_known=one.device_id in operated)
+        for index, one in enumerate(positions)
+        if not operated.get(one.device_id)
+    ]
+    return Sorted([positions[index] for index in indexes], indexes, rejected, {})
 
 
 def sort_out(user: Any, items: list[Any]) -> Sorted:
@@ -199,8 +216,7 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
             unknown.update(fixes[index].unknown)
         else:
             good.append(_known_part(items[index]))
-    if sent_ids and not operated:
-        _raise_if_only_viewer(user, sent_ids)
+    _raise_if_only_viewer(user, sent_ids, operated)
     rejected.sort(key=lambda one: one.index)
     return Sorted(good, indexes, rejected, dict(unknown))
 
@@ -227,6 +243,6 @@ def _refused_device(index: int, *, is_known: bool) -> RejectedFix:
     return RejectedFix(index, "unknown_device", _("There is no such device among those you operate."))
 
 
-def _raise_if_only_viewer(user: Any, unique_ids: set[str]) -> None:
-    if visible_devices(user).filter(unique_id__in=unique_ids).exists():
+def _raise_if_only_viewer(user: Any, unique_ids: set[str], operated: dict[str, bool]) -> None:
+    if unique_ids and not operated and visible_devices(user).filter(unique_id__in=unique_ids).exists():
         raise PermissionDenied(role_too_low(FleetRole.OPERATOR))

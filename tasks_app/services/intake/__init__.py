@@ -1,6 +1,13 @@
 """Messages and files of devices on their way into the position store."""
 
-from tasks_app.services.intake.batches import BATCH_TASK, device_of, enqueue_batch, lane_key_of_batch, split_batch
+from tasks_app.services.intake.batches import (
+    BATCH_TASK,
+    device_of,
+    enqueue_batch,
+    enqueue_positions,
+    lane_key_of_batch,
+    split_batch,
+)
 from tasks_app.services.intake.buffer import add_to_buffer, ask_for_drains, drain_buffer
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
 from tasks_app.services.intake.messages import quarantine_messages, take_in, take_in_all
@@ -35,6 +42,7 @@ __all__ = [
     "drain_buffer",
     "end_uploads_of",
     "enqueue_batch",
+    "enqueue_positions",
     "estimate_fixes",
     "import_file",
     "import_upload",

@@ -75,7 +75,7 @@ def _add(entries: Sequence[_Entry]) -> None:
     """Add the entries of each lane all or none, in one round trip for all lanes."""
     devices: dict[int, str] = {}
     calls: list[Call] = []
-    for places in places_by_lane(entry.device_id for entry in entries):
+    for places in places_by_lane([entry.device_id for entry in entries]):
         device_id = entries[places[-1]].device_id
         lane = lane_of(device_id)
         devices[lane] = device_id

@@ -13,7 +13,7 @@ from tasks_app.engine.connection import client
 from tasks_app.engine.errors import InvalidArguments
 from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.worker import Worker
-from tasks_app.models import Device, Job, Position
+from tasks_app.models import Device, Fleet, Job, Position
 from tasks_app.queries.position_lanes import lane_of
 from tasks_app.services.jobs.store import claim_lanes
 
@@ -147,3 +147,29 @@ def test_the_other_parts_are_stored_where_one_lane_turns_out_to_be_anothers(devi
     run_jobs("positions")
     assert (job.state, Position.objects.count()) == ("succeeded", 24)
     assert not Job.objects.exclude(attempt_count=1).exists()
+
+
+def test_an_odd_position_beside_them_changes_nothing_about_ordinary_ones(api, devices, run_jobs):
+    sent = positions_of(devices)
+    ordinary = api.post(BATCH, sent, format="json").json()
+    with_odd = api.post(
+        BATCH, [*positions_of(devices), position(devices[0].unique_id, latitude=91)], format="json"
+    ).json()
+    run_jobs("positions")
+    first, second = (api.get(one["status_url"]).json() for one in (ordinary, with_odd))
+    assert (ordinary["accepted"], with_odd["accepted"]) == (24, 24)
+    assert [one["index"] for one in with_odd["rejected"]] == [24]
+    assert first["result"]["stored"] == second["result"]["stored"] == 24
+    assert Position.objects.count() == 48
+
+
+def test_ordinary_positions_of_devices_of_others_are_refused_by_their_place(api, devices, make_device):
+    foreign = make_device(unique_id="foreign", fleet=Fleet.objects.create(name="Others"))
+    switched_off = make_device(unique_id="off", is_active=False)
+    sent = [position(foreign.unique_id), position(devices[0].unique_id), position(switched_off.unique_id)]
+    answer = api.post(BATCH, sent, format="json").json()
+    assert answer["accepted"] == 1
+    assert [(one["index"], one["code"]) for one in answer["rejected"]] == [
+        (0, "unknown_device"),
+        (2, "inactive_device"),
+    ]
