@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.template.defaultfilters import floatformat
 from django.utils.translation import gettext as _
@@ -12,7 +11,9 @@ from django.utils.translation import gettext_lazy
 from notifications_app.matching.decisions import Reason
 from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.base import EVENT_MESSAGES
+from notifications_app.messages.rule_words import RuleWords, words_of
 from notifications_app.messages.sentence_parts import first_names, join_and, join_or
+from notifications_app.messages.window_words import windows_words
 from notifications_app.models import Rule
 from notifications_app.models.kinds import CHANNEL_KINDS, MESSAGE_KINDS
 from notifications_app.templatetags.notification_texts import duration
@@ -52,33 +53,36 @@ REASONS = {
 
 def rule_sentence(rule: Rule) -> str:
     """The description of a rule in the active language. Prefetch queries.rule_rows.NAMED for many rules."""
+    return sentence_of(words_of(rule))
+
+
+def sentence_of(words: RuleWords) -> str:
+    """The same of the values of a rule, which may lack what a stored rule has."""
     sentence = _("Notify %(who)s %(how)s when %(when)s") % {
-        "who": _who(rule),
-        "how": join_and([str(CHANNEL_KINDS[one].phrase) for one in rule.channels if one in CHANNEL_KINDS])
+        "who": _who(words),
+        "how": join_and([str(CHANNEL_KINDS[one].phrase) for one in words.channels if one in CHANNEL_KINDS])
         or _("through no channel"),
-        "when": _when(rule),
+        "when": _when(words) or _("(no kind of event is chosen)"),
     }
-    return "; ".join([" ".join([sentence, *_conditions(rule)]), *_manners(rule)])
+    return "; ".join([" ".join([sentence, *_conditions(words)]), *_manners(words)])
 
 
-def _who(rule: Rule) -> str:
-    people = first_names([_person(user) for user in rule.users.all()])
-    roles = [str(WHO[FleetRole(role)]) for role in rule.roles if role in WHO]
-    return join_and([*people, *roles]) or _("nobody")
+def _who(words: RuleWords) -> str:
+    roles = [str(WHO[FleetRole(role)]) for role in words.roles if role in WHO]
+    return join_and([*first_names(words.people), *roles]) or _("nobody")
 
 
-def _vehicles(rule: Rule) -> str:
-    devices = first_names([device.name for device in rule.devices.all()])
-    if devices:
+def _vehicles(words: RuleWords) -> str:
+    if devices := first_names(words.devices):
         return join_or(devices)
-    return _("any vehicle") if rule.fleet is None else _("any vehicle of %(fleet)s") % {"fleet": rule.fleet.name}
+    return _("any vehicle of %(fleet)s") % {"fleet": words.fleet} if words.fleet else _("any vehicle")
 
 
-def _when(rule: Rule) -> str:
-    geofences = join_or(first_names([geofence.name for geofence in rule.geofences.all()])) or _("a geofence")
-    vehicles = _vehicles(rule)
-    others = [kind for kind in rule.event_kinds if kind in MESSAGE_KINDS and MESSAGE_KINDS[kind].rule_phrase]
-    does = join_or([_event_phrase(kind, geofences, rule.alarms) for kind in rule.event_kinds if kind not in others])
+def _when(words: RuleWords) -> str:
+    geofences = join_or(first_names(words.geofences)) or _("a geofence")
+    vehicles = _vehicles(words)
+    others = [kind for kind in words.event_kinds if kind in MESSAGE_KINDS and MESSAGE_KINDS[kind].rule_phrase]
+    does = join_or([_event_phrase(kind, geofences, words.alarms) for kind in words.event_kinds if kind not in others])
     events = [_("%(what)s %(does)s") % {"what": vehicles, "does": does}] if does else []
     return join_or([*events, *(str(MESSAGE_KINDS[kind].rule_phrase) % {"what": vehicles} for kind in others)])
 
@@ -89,45 +93,30 @@ def _event_phrase(kind: str, geofences: str, alarms: Sequence[str]) -> str:
     return _("has the event “%(kind)s”") % {"kind": kind_label(kind)}
 
 
-def _conditions(rule: Rule) -> list[str]:
+def _conditions(words: RuleWords) -> list[str]:
     found = []
-    if rule.min_speed_kph is not None:
-        found.append(_("above %(speed)s km/h") % {"speed": floatformat(rule.min_speed_kph, -1)})
-    if within := first_names([geofence.name for geofence in rule.within_geofences.all()]):
+    if words.min_speed_kph is not None:
+        found.append(_("above %(speed)s km/h") % {"speed": floatformat(words.min_speed_kph, -1)})
+    if within := first_names(words.within):
         found.append(_("inside %(areas)s") % {"areas": join_or(within)})
-    if rule.min_duration_minutes:
-        found.append(_("for at least %(time)s") % {"time": duration(rule.min_duration_minutes)})
-    if rule.windows:
-        found.append(_windows(rule.windows))
+    if words.min_duration_minutes:
+        found.append(_("for at least %(time)s") % {"time": duration(words.min_duration_minutes)})
+    if words.windows:
+        found.append(windows_words(words.windows, words.zone))
     return found
 
 
-def _windows(windows: list[dict[str, Any]]) -> str:
-    if len(windows) != 1:
-        return _("at certain times of the week")
-    clock = {"begin": windows[0]["from"], "end": windows[0]["to"]}
-    is_daily = len(windows[0]["days"]) == 7
-    if clock["begin"] > clock["end"]:
-        return (_("at night (%(begin)s-%(end)s)") if is_daily else _("on some nights (%(begin)s-%(end)s)")) % clock
-    return (_("between %(begin)s and %(end)s") if is_daily else _("on some days %(begin)s-%(end)s")) % clock
-
-
-def _manners(rule: Rule) -> list[str]:
+def _manners(words: RuleWords) -> list[str]:
     found = []
-    if rule.cooldown_minutes:
-        found.append(_("at most every %(time)s per vehicle") % {"time": duration(rule.cooldown_minutes)})
-    if rule.digest_every_minutes:
-        found.append(_("in a digest every %(time)s") % {"time": duration(rule.digest_every_minutes)})
-    if rule.digest_daily_at:
-        found.append(_("in a digest daily at %(time)s") % {"time": f"{rule.digest_daily_at:%H:%M}"})
-    for step in rule.escalation_steps.all():
-        people = join_and(first_names([_person(user) for user in step.users.all()]))
+    if words.cooldown_minutes:
+        found.append(_("at most every %(time)s per vehicle") % {"time": duration(words.cooldown_minutes)})
+    if words.digest_every_minutes:
+        found.append(_("in a digest every %(time)s") % {"time": duration(words.digest_every_minutes)})
+    if words.digest_daily_at:
+        found.append(_("in a digest daily at %(time)s") % {"time": f"{words.digest_daily_at:%H:%M}"})
+    for after_minutes, people in words.steps:
         found.append(
             _("%(who)s if nobody acknowledges within %(time)s")
-            % {"who": people or _("nobody"), "time": duration(step.after_minutes)}
+            % {"who": join_and(first_names(people)) or _("nobody"), "time": duration(after_minutes)}
         )
     return found
-
-
-def _person(user: Any) -> str:
-    return user.get_full_name() or user.get_username()

@@ -48,7 +48,9 @@ def test_a_manager_makes_changes_and_deletes_a_rule_that_says_what_it_does(manag
     made = managing.post("/api/rules", {**body, "geofence_ids": [depot.pk], "windows": [NIGHT]}, format="json")
     assert made.status_code == 201, made.content
     rule = made.json()
-    sentence = "Notify ana by e-mail when any vehicle of Depot North leaves Depot at night (22:00-06:00)"
+    sentence = (
+        "Notify ana by e-mail when any vehicle of Depot North leaves Depot at night from 22:00 to 06:00 (Sao Paulo)"
+    )
     assert rule["sentence"] == sentence
     assert managing.get(f"/api/rules/{rule['id']}").json() == rule
     change = {

@@ -1,0 +1,43 @@
+"""The admin pages of notifications and of people's preferences."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from notifications_app.admin.deliveries import DeliveryInline
+from notifications_app.models import Notification, NotificationPreference
+from notifications_app.services.texts import fill_bodies
+from tasks_app.admin.common import ReadOnlyAdmin
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "kind", "subject", "device", "read_at")
+    list_filter = ("kind",)
+    list_filter_sheet = False
+    list_select_related = ("user", "device")
+    search_fields = ("subject", "user__username", "device__name")
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    fields = ("user", "kind", "subject", "text", "device", "event", "created_at", "read_at", "acknowledged_at")
+    inlines = (DeliveryInline,)
+
+    @display(description=_("text"))
+    def text(self, notification: Notification) -> SafeString:
+        fill_bodies([notification])
+        return format_html('<span class="tk-text">{}</span>', notification.body_text)
+
+
+@admin.register(NotificationPreference)
+class NotificationPreferenceAdmin(ModelAdmin):
+    list_display = ("user", "language", "time_zone", "quiet_from", "quiet_to", "daily_summary")
+    list_filter = ("daily_summary", "language")
+    list_filter_sheet = False
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    autocomplete_fields = ("user",)

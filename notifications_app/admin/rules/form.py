@@ -1,0 +1,63 @@
+"""The form of a rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.postgres.forms import SimpleArrayField
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
+
+from notifications_app.models import Rule
+from notifications_app.models.kinds import channel_choices, rule_kind_choices
+from notifications_app.services.rules import permitted_people
+from tasks_app.admin.windows import WindowsField
+from tasks_app.models import FleetRole
+
+
+class RuleForm(forms.ModelForm):
+    event_kinds = forms.MultipleChoiceField(
+        label=_("Event kinds"), choices=rule_kind_choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    channels = forms.MultipleChoiceField(
+        label=_("Channels"), choices=channel_choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    roles = forms.MultipleChoiceField(
+        label=_("Roles"),
+        choices=FleetRole.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    alarms = SimpleArrayField(
+        forms.CharField(max_length=40),
+        label=_("Alarms"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Only these alarms, as the devices call them, with commas between them. Empty: all."),
+    )
+    windows = WindowsField(
+        label=_("Only at these times"),
+        required=False,
+        help_text=_(
+            "In the fleet's time zone; none: always. A window that ends before it begins ends on the next day."
+        ),
+    )
+
+    class Meta:
+        model = Rule
+        fields = "__all__"  # noqa: DJ007 - every column of a rule is for staff to edit
+
+    def clean(self) -> dict[str, Any] | None:
+        """Check that devices and geofences belong to the rule's fleet and that its people may see it."""
+        cleaned = super().clean() or self.cleaned_data
+        fleet, users = cleaned.get("fleet"), cleaned.get("users")
+        for name in ("devices", "geofences", "within_geofences"):
+            chosen = cleaned.get(name)
+            if fleet and chosen is not None and chosen.exclude(fleet=fleet).exists():
+                self.add_error(name, _("Choose only from the rule's fleet."))
+        if users is not None and users.exclude(pk__in=permitted_people(fleet).values("pk")).exists():
+            self.add_error("users", _("Choose only people who may see the fleet."))
+        if not users and not cleaned.get("roles"):
+            self.add_error("users", forms.ValidationError(_("Name at least one person or role."), code="missing"))
+        return cleaned
