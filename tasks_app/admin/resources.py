@@ -24,6 +24,7 @@ from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.ingest.csv_file import id_in_cell
 from tasks_app.models import Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
+from tasks_app.utils.refusals import refusal_text
 from tasks_app.utils.spreadsheets import guarded, unguarded
 
 _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
@@ -113,7 +114,7 @@ class AreaWidget(Widget):
             area = json.loads(text)
             validate_area(area)
         except (InvalidArea, json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(refusal_text(error)) from error
         return area
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:

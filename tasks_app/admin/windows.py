@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES
 
 from tasks_app.geo.windows import MAX_WINDOWS, InvalidWindows, validate_windows
+from tasks_app.utils.refusals import refusal_text
 
 # Rows to fill in beside those there are; saving gives as many again.
 EMPTY_ROWS = 2
@@ -68,7 +69,7 @@ class WindowsField(forms.Field):
         try:
             validate_windows(value)
         except InvalidWindows as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(refusal_text(error)) from error
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return [_shown(window) for window in initial or []] != [_shown(window) for window in data or []]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.core.exceptions import NON_FIELD_ERRORS
@@ -20,8 +21,15 @@ M = TypeVar("M", bound=Model)
 
 def saved(row: M, values: Mapping[str, Any]) -> M:
     """The row with these values, stored. Raises ValidationError that names each field as the API does."""
-    try:
+    with saving():
         return save_row(row, values)
+
+
+@contextmanager
+def saving() -> Iterator[None]:
+    """Raise the ValidationError of a model as one that names each field as the API does."""
+    try:
+        yield
     except InvalidRow as error:
         problems: dict[str, Any] = error.message_dict if hasattr(error, "error_dict") else {}
         problems = {_api_name(name): texts for name, texts in problems.items()}
@@ -30,13 +38,20 @@ def saved(row: M, values: Mapping[str, Any]) -> M:
 
 def deleted(row: Model) -> Response:
     """The 204 of a row that is gone. Raises Conflict when something needs it."""
-    try:
+    with deleting():
         delete_row(row)
+    return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@contextmanager
+def deleting() -> Iterator[None]:
+    """Raise Conflict when something needs the row."""
+    try:
+        yield
     except RowInUse as error:
         raise Conflict(
             "in_use", _("Something else belongs to it; delete or move that first."), state="in_use"
         ) from error
-    return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _api_name(name: str) -> str:

@@ -19,7 +19,7 @@ def area_from_text(text: str, *, order: Order = "lonlat") -> dict[str, Any]:
     Several polygons become one area. `order` is that of WKT; GeoJSON and KML have longitude first.
     """
     if len(text) > MAX_TEXT_CHARACTERS:
-        raise InvalidArea(f"An area may have at most {MAX_TEXT_CHARACTERS} characters.")
+        raise InvalidArea("An area may have at most %(most)d characters.", most=MAX_TEXT_CHARACTERS)
     stripped = text.lstrip("\ufeff \t\r\n")
     if not stripped:
         raise InvalidArea("The text is empty.")
@@ -57,15 +57,21 @@ def _shapes_from_geojson(text: str) -> list[dict[str, Any]]:
         found = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise InvalidArea("The GeoJSON is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise InvalidArea(
+            "The GeoJSON cannot be read in line %(line)d, column %(column)d.", line=error.lineno, column=error.colno
+        ) from error
+    except InvalidArea:
+        raise
     except ValueError as error:
-        raise InvalidArea(f"The GeoJSON cannot be read: {error}.") from error
+        raise InvalidArea("The GeoJSON has a number that is too long.") from error
     shapes: list[dict[str, Any]] = []
     _collect(found, shapes, depth=0)
     return shapes
 
 
 def _refuse_constant(name: str) -> float:
-    raise InvalidArea(f"{name} is no coordinate.")
+    raise InvalidArea("%(name)s is no coordinate.", name=name)
 
 
 def _collect(found: Any, shapes: list[dict[str, Any]], *, depth: int) -> None:

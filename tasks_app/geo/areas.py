@@ -13,13 +13,15 @@ from typing import Any
 
 import shapely
 
+from tasks_app.geo.refusals import N_, Refusal
+
 MAX_POINTS = 10_000
 MAX_RADIUS_METERS = 1_000_000.0
 MAX_WIDTH_METERS = 100_000.0
 DEFAULT_CORRIDOR_WIDTH_METERS = 50.0
 
 
-class InvalidArea(ValueError):
+class InvalidArea(Refusal):
     """The area cannot be used as a geofence; the message says what is wrong with it."""
 
 
@@ -30,7 +32,7 @@ def validate_area(area: Any) -> None:
     kind = area.get("type")
     check = _CHECKS.get(kind) if isinstance(kind, str) else None
     if check is None:
-        raise InvalidArea(f"The area's type must be one of {', '.join(_CHECKS)}.")
+        raise InvalidArea("The area's type must be one of %(kinds)s.", kinds=", ".join(_CHECKS))
     check(area)
 
 
@@ -83,7 +85,7 @@ def _check_parts(parts: Any) -> None:
         for ring in rings:
             points += len(_check_ring(ring))
             if points > MAX_POINTS:
-                raise InvalidArea(f"An area may have at most {MAX_POINTS} points.")
+                raise InvalidArea("An area may have at most %(most)d points.", most=MAX_POINTS)
 
 
 def _check_ring(ring: Any) -> list[list[float]]:
@@ -97,9 +99,34 @@ def _check_ring(ring: Any) -> list[list[float]]:
 def _check_shape(area: dict[str, Any]) -> None:
     geometry = polygon_geometry(area)
     if not geometry.is_valid:
-        raise InvalidArea(f"The polygon is not valid: {shapely.is_valid_reason(geometry)}.")
+        raise _invalid_polygon(shapely.is_valid_reason(geometry))
     if geometry.area <= 0.0:
         raise InvalidArea("The polygon has no surface.")
+
+
+# By the words of GEOS, which adds the place in brackets.
+_REASONS = {
+    "Self-intersection": N_("The line of the area crosses itself near longitude %(longitude)s, latitude %(latitude)s."),
+    "Ring Self-intersection": N_(
+        "The line of the area touches itself near longitude %(longitude)s, latitude %(latitude)s."
+    ),
+    "Hole lies outside shell": N_("A hole lies outside of the area."),
+    "Holes are nested": N_("A hole lies inside another hole."),
+    "Nested shells": N_("A polygon lies inside another one."),
+    "Interior is disconnected": N_("A hole cuts the area into parts."),
+    "Duplicate Rings": N_("Two rings of the area are the same."),
+}
+
+
+def _invalid_polygon(reason: str) -> InvalidArea:
+    kind, _, place = reason.rstrip("]").partition("[")
+    sentence = _REASONS.get(kind.strip())
+    if sentence is None:
+        return InvalidArea("The polygon is not valid: %(reason)s.", reason=reason)
+    if "%(" not in sentence:
+        return InvalidArea(sentence)
+    longitude, latitude = (f"{float(value):.5f}" for value in place.split()[:2])
+    return InvalidArea(sentence, longitude=longitude, latitude=latitude)
 
 
 def _check_span(positions: list[list[float]]) -> None:
@@ -110,9 +137,9 @@ def _check_span(positions: list[list[float]]) -> None:
 
 def _check_positions(positions: Any, *, at_least: int) -> list[list[float]]:
     if not isinstance(positions, list) or len(positions) < at_least:
-        raise InvalidArea(f"At least {at_least} [longitude, latitude] points are needed.")
+        raise InvalidArea("At least %(least)d [longitude, latitude] points are needed.", least=at_least)
     if len(positions) > MAX_POINTS:
-        raise InvalidArea(f"An area may have at most {MAX_POINTS} points.")
+        raise InvalidArea("An area may have at most %(most)d points.", most=MAX_POINTS)
     for position in positions:
         _check_position(position)
     return positions
@@ -121,14 +148,19 @@ def _check_positions(positions: Any, *, at_least: int) -> list[list[float]]:
 def _check_position(position: Any) -> None:
     if not isinstance(position, list | tuple) or len(position) not in (2, 3):
         raise InvalidArea("A point must be a [longitude, latitude] pair.")
-    for value, limit, name in ((position[0], 180, "longitude"), (position[1], 90, "latitude")):
-        if not is_number(value) or not -limit <= value <= limit:
-            raise InvalidArea(f"A point's {name} must be a number from -{limit} to {limit}.")
+    if not _is_within(position[0], 180):
+        raise InvalidArea("A point's longitude must be a number from -180 to 180.")
+    if not _is_within(position[1], 90):
+        raise InvalidArea("A point's latitude must be a number from -90 to 90.")
 
 
 def _check_length(value: Any, name: str, most: float) -> None:
     if not is_number(value) or not 0 < value <= most:
-        raise InvalidArea(f"{name} must be a number above 0 and at most {most:.0f}.")
+        raise InvalidArea("%(name)s must be a number above 0 and at most %(most)d.", name=name, most=most)
+
+
+def _is_within(value: Any, limit: float) -> bool:
+    return is_number(value) and -limit <= value <= limit
 
 
 def is_number(value: Any) -> bool:

@@ -24,7 +24,7 @@ def shapes_from_kml(text: str) -> list[dict[str, Any]]:
     try:
         parser.Parse(text.encode(), True)
     except expat.ExpatError as error:
-        raise InvalidArea(f"The KML cannot be read in line {error.lineno}: {expat.ErrorString(error.code)}.") from error
+        raise InvalidArea("The KML cannot be read in line %(line)d.", line=error.lineno) from error
     return reader.shapes
 
 
@@ -79,7 +79,7 @@ class _Reader:
     def _add(self, shape: dict[str, Any]) -> None:
         self.shapes.append(shape)
         if len(self.shapes) > MAX_PARTS:
-            raise InvalidArea(f"The KML has more than {MAX_PARTS} shapes.")
+            raise InvalidArea("The KML has more than %(most)d shapes.", most=MAX_PARTS)
 
     def _positions(self, text: str) -> Points:
         """Positions of `longitude,latitude[,altitude] ...`."""
@@ -87,11 +87,11 @@ class _Reader:
         for position in text.split():
             self.point_count += 1
             if self.point_count > MAX_POINTS:
-                raise InvalidArea(f"An area may have at most {MAX_POINTS} points.")
+                raise InvalidArea("An area may have at most %(most)d points.", most=MAX_POINTS)
             try:
                 longitude, latitude = map(float, position.split(",")[:2])
             except ValueError:
-                raise InvalidArea(f"The KML has {position[:40]!r} for a longitude,latitude.") from None
+                raise InvalidArea("The KML has “%(text)s” for a longitude,latitude.", text=position[:40]) from None
             found.append([longitude, latitude])
         return found
 

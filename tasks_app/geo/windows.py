@@ -14,6 +14,8 @@ import re
 from datetime import datetime, tzinfo
 from typing import Any
 
+from tasks_app.geo.refusals import Refusal
+
 MAX_WINDOWS = 50
 MINUTES_PER_DAY = 24 * 60
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -21,14 +23,14 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 Windows = list[dict[str, Any]]
 
 
-class InvalidWindows(ValueError):
+class InvalidWindows(Refusal):
     """The windows cannot be used; the message says what is wrong with them."""
 
 
 def validate_windows(windows: Any) -> None:
     """Raise InvalidWindows unless `windows` is a list as described above."""
     if not isinstance(windows, list) or len(windows) > MAX_WINDOWS:
-        raise InvalidWindows(f"Windows must be a list of at most {MAX_WINDOWS} objects.")
+        raise InvalidWindows("Windows must be a list of at most %(most)d objects.", most=MAX_WINDOWS)
     for window in windows:
         if not isinstance(window, dict) or set(window) != {"days", "from", "to"}:
             raise InvalidWindows('A window must be an object with "days", "from" and "to" and nothing else.')

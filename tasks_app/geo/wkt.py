@@ -27,7 +27,7 @@ def area_from_wkt(text: str, *, order: Order = "lonlat", corridor_width_meters: 
     has the usual width.
     """
     if len(text) > MAX_TEXT_CHARACTERS:
-        raise InvalidArea(f"WKT may have at most {MAX_TEXT_CHARACTERS} characters.")
+        raise InvalidArea("An area may have at most %(most)d characters.", most=MAX_TEXT_CHARACTERS)
     head = _HEAD.match(text)
     if head is None:
         raise InvalidArea("The area is no WKT such as POLYGON ((10 50, 11 50, 11 51, 10 50)).")
@@ -90,7 +90,7 @@ class _Reader:
     def point(self) -> list[float]:
         self.point_count += 1
         if self.point_count > MAX_POINTS + 1:
-            raise InvalidArea(f"An area may have at most {MAX_POINTS} points.")
+            raise InvalidArea("An area may have at most %(most)d points.", most=MAX_POINTS)
         first, second = self._number(), self._number()
         for _ in range(2):
             if self._peek() not in (",", ")", ""):
@@ -127,4 +127,4 @@ class _Reader:
         return found[1]
 
     def _unexpected(self) -> InvalidArea:
-        return InvalidArea(f"The WKT cannot be read at character {self.place + 1}.")
+        return InvalidArea("The WKT cannot be read at character %(place)d.", place=self.place + 1)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app.geo.geofence import InvalidArea, validate_area
 from tasks_app.geo.windows import InvalidWindows, validate_windows
 from tasks_app.models.fleets import METERS_VALIDATORS, SECONDS_VALIDATORS, SPEED_LIMIT_VALIDATORS, Fleet
+from tasks_app.utils.refusals import refusal_text
 
 AREA_KINDS = {
     "Circle": _("Circle"),
@@ -25,7 +26,7 @@ def validate_area_field(value: Any) -> None:
     try:
         validate_area(value)
     except InvalidArea as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(refusal_text(error)) from error
 
 
 def validate_windows_field(value: Any) -> None:
@@ -33,7 +34,7 @@ def validate_windows_field(value: Any) -> None:
     try:
         validate_windows(value)
     except InvalidWindows as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(refusal_text(error)) from error
 
 
 class Geofence(models.Model):

@@ -17,9 +17,12 @@ from django.views.decorators.http import require_POST
 
 from tasks_app.engine import InvalidArguments
 from tasks_app.engine.arguments import encode_json
+from tasks_app.geo.area_doubts import AreaDoubt
 from tasks_app.geo.area_texts import area_from_text
 from tasks_app.geo.areas import InvalidArea
 from tasks_app.geo.wkt import MAX_TEXT_CHARACTERS
+from tasks_app.utils.refusals import refusal_text
+from tasks_app.web.doubted_area import doubt_text
 
 
 class AreaWidget(forms.Textarea):
@@ -61,8 +64,10 @@ class AreaField(forms.CharField):
         try:
             area = area_from_text(text)
             encode_json(area)
-        except (InvalidArea, InvalidArguments) as error:
-            raise ValidationError(str(error)) from error
+        except InvalidArea as error:
+            raise ValidationError(refusal_text(error)) from error
+        except InvalidArguments as error:
+            raise ValidationError(_unstorable()) from error
         return area
 
     def prepare_value(self, value: Any) -> Any:
@@ -86,9 +91,15 @@ def read_area(request: HttpRequest) -> HttpResponse:
     try:
         area = area_from_text(request.POST.get("text", ""))
         encode_json(area)
-    except (InvalidArea, InvalidArguments) as error:
-        return JsonResponse({"error": str(error)})
+    except InvalidArea as error:
+        return JsonResponse({"error": refusal_text(error)})
+    except InvalidArguments:
+        return JsonResponse({"error": _unstorable()})
     return JsonResponse({"area": area})
+
+
+def _unstorable() -> str:
+    return _("The area holds a text or a number that cannot be stored.")
 
 
 def _texts() -> dict[str, Any]:
@@ -108,8 +119,8 @@ def _texts() -> dict[str, Any]:
         "center": _("Middle of the circle"),
         "radius": _("Edge of the circle"),
         "crosses": _("The line of the area crosses itself: it cannot be saved like this."),
-        "swapped": _("No device is near: latitude and longitude seem to be swapped."),
-        "far": _("The area lies more than 100 km from every device."),
+        "swapped": doubt_text(AreaDoubt.SWAPPED),
+        "far": doubt_text(AreaDoubt.FAR),
         "unread": _("The server did not answer: the text is read when it is saved."),
         "large": _("The file is larger than 1 MB."),
     }

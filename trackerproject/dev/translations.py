@@ -49,6 +49,9 @@ _KEYWORDS = {
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext_lazy": ((1, "c"), 2, 3),
+    # Errors of tasks_app.geo, which knows no language.
+    "InvalidArea": None,
+    "InvalidWindows": None,
 }
 
 

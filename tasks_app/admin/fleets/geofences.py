@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -18,17 +19,22 @@ from tasks_app.admin.resources import GeofenceResource
 from tasks_app.admin.windows import WindowsField
 from tasks_app.models import Geofence
 from tasks_app.queries.geofences import devices_inside
+from tasks_app.services.geofences import change_message
+from tasks_app.utils.clock import exact_time
 from tasks_app.web.area_field import AreaField, AreaWidget
+from tasks_app.web.doubted_area import DoubtedAreaForm
+from tasks_app.web.geofence_changes import changes_of
 from tasks_app.web.versions import UnchangedMeanwhile
 
 LISTED_INSIDE = 20
+LISTED_CHANGES = 20
 
 
 class AdminAreaWidget(AreaWidget, UnfoldAdminTextareaWidget):
     """The map and text field of an area, as the theme has text fields."""
 
 
-class GeofenceForm(UnchangedMeanwhile, forms.ModelForm):
+class GeofenceForm(DoubtedAreaForm, UnchangedMeanwhile):
     area = AreaField(label=_("Area"), widget=AdminAreaWidget)
     windows = WindowsField(label=_("Windows"), required=False)
 
@@ -38,6 +44,7 @@ class GeofenceForm(UnchangedMeanwhile, forms.ModelForm):
             "fleet",
             "name",
             "area",
+            "is_confirmed",
             "is_active",
             "speed_limit_kph",
             "tolerance_meters",
@@ -62,7 +69,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
     list_select_related = ("fleet",)
     search_fields = ("name",)
     autocomplete_fields = ("fleet",)
-    readonly_fields = ("sketch", "inside", "updated_at")
+    readonly_fields = ("sketch", "inside", "changes", "updated_at")
     fieldsets = (
         (None, {"fields": (("name", "fleet"), ("speed_limit_kph", "is_active"))}),
         (
@@ -78,7 +85,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
         (
             _("Area"),
             {
-                "fields": ("area", "sketch", "inside", "version"),
+                "fields": ("area", "is_confirmed", "sketch", "inside", "changes", "version"),
                 "description": _(
                     "Drawn on the map, or as text: KML, WKT, or GeoJSON in longitude, latitude order: a Polygon, a "
                     "MultiPolygon, a LineString with width_meters, "
@@ -95,6 +102,18 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
     @display(description=_("sketch"))
     def sketch(self, geofence: Geofence) -> str:
         return area_svg(geofence.area) or MISSING
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return what the history keeps, with former and new values as the pages at / and the API record them."""
+        return change_message(form.instance, None if add else form.initial)
+
+    @display(description=_("changes"))
+    def changes(self, geofence: Geofence) -> str:
+        found = changes_of(geofence, LISTED_CHANGES) if geofence.pk else []
+        lines = ((exact_time(one.at), one.user, " · ".join(one.texts)) for one in found)
+        return format_html_join("", "<p>{} · {} · {}</p>", lines) or MISSING
 
     @display(description=_("inside now"))
     def inside(self, geofence: Geofence) -> str:

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.devices import PlacedDeviceSerializer
+from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import (
     FiniteFloatField,
     IdField,
@@ -22,13 +23,16 @@ from tasks_app.api.fields import (
 )
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.permissions import fleet_for, geofence_for
-from tasks_app.api.rows import deleted, saved
+from tasks_app.api.rows import deleting, saving
 from tasks_app.api.schema import describe, page_of
 from tasks_app.geo.areas import MAX_WIDTH_METERS, InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.models import FleetRole, Geofence
 from tasks_app.queries.access import VIEW_GEOFENCES, Right, visible_devices, visible_geofences
 from tasks_app.queries.geofences import devices_inside
+from tasks_app.services.geofences import ChangedMeanwhile, delete_geofence, save_geofence
+from tasks_app.utils.clock import exact_time
+from tasks_app.utils.refusals import refusal_text
 
 
 @extend_schema_field(
@@ -59,10 +63,23 @@ class GeofenceSerializer(StrictModelSerializer):
         help_text="Whole width of a LINESTRING in WKT; twice Traccar's polylineDistance.",
     )
     updated_at = TimestampField(read_only=True)
+    unchanged_since = TimestampField(
+        write_only=True,
+        required=False,
+        help_text="The `updated_at` that was read: 409 `changed_meanwhile` where another change came after it.",
+    )
 
     class Meta:
         model = Geofence
-        fields = ["id", "fleet_id", *editable_fields(Geofence), "updated_at", "wkt_order", "corridor_width_meters"]
+        fields = [
+            "id",
+            "fleet_id",
+            *editable_fields(Geofence),
+            "updated_at",
+            "unchanged_since",
+            "wkt_order",
+            "corridor_width_meters",
+        ]
         read_only_fields = ["id"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +91,7 @@ class GeofenceSerializer(StrictModelSerializer):
             elif "area" in attrs:
                 validate_area(attrs["area"])
         except InvalidArea as error:
-            raise serializers.ValidationError({"area": [str(error)]}) from error
+            raise serializers.ValidationError({"area": [refusal_text(error)]}) from error
         return attrs
 
 
@@ -119,7 +136,10 @@ class GeofenceListView(ApiView):
     def post(self, request: Request) -> Response:
         values = self.body(GeofenceSerializer)
         fleet_for(request.user, values["fleet_id"], self.asked)
-        return Response(GeofenceSerializer(saved(Geofence(), values)).data, status=status.HTTP_201_CREATED)
+        values.pop("unchanged_since", None)
+        with saving():
+            geofence = save_geofence(Geofence(), values, user=request.user)
+        return Response(GeofenceSerializer(geofence).data, status=status.HTTP_201_CREATED)
 
 
 class GeofenceView(ApiView):
@@ -141,19 +161,29 @@ class GeofenceView(ApiView):
         tag="fleet",
         request=GeofenceSerializer(partial=True),
         answers={200: GeofenceSerializer},
-        errors=(404,),
-        description="For managers of its fleet; its fleet cannot be changed.",
+        errors=(404, 409),
+        description="For managers of its fleet; its fleet cannot be changed. Each change is kept in its history.",
     )
     def patch(self, request: Request, geofence_id: int) -> Response:
         geofence = geofence_for(request.user, geofence_id, self.asked)
         values = self.body(GeofenceSerializer, partial=True)
         if values.get("fleet_id", geofence.fleet_id) != geofence.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A geofence stays in its fleet.")]})
-        return Response(GeofenceSerializer(saved(geofence, values)).data)
+        since = values.pop("unchanged_since", None)
+        try:
+            with saving():
+                saved = save_geofence(geofence, values, user=request.user, unchanged_since=since)
+        except ChangedMeanwhile as error:
+            detail = _("It was changed by another person at %(time)s.") % {"time": exact_time(error.updated_at)}
+            raise Conflict("changed_meanwhile", detail, state=error.updated_at.isoformat()) from error
+        return Response(GeofenceSerializer(saved).data)
 
     @describe("Delete a geofence", name="geofences_delete", tag="fleet", answers={204: None}, errors=(404, 409))
     def delete(self, request: Request, geofence_id: int) -> Response:
-        return deleted(geofence_for(request.user, geofence_id, self.asked))
+        geofence = geofence_for(request.user, geofence_id, self.asked)
+        with deleting():
+            delete_geofence(geofence, user=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class GeofenceDevicesView(ApiView):

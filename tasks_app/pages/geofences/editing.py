@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
-from django.contrib.admin.utils import construct_change_message
 from django.contrib.auth.decorators import login_required
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +17,9 @@ from tasks_app.models import FleetRole, Geofence
 from tasks_app.pages.geofences.forms import GeofenceForm
 from tasks_app.queries.access import Right, has_right, visible_devices, visible_fleets, visible_geofences
 from tasks_app.queries.geofences import devices_inside
-from tasks_app.services.rows import RowInUse, delete_row
+from tasks_app.services.geofences import delete_geofence, record_change, snapshot
+from tasks_app.services.rows import RowInUse
+from tasks_app.web.geofence_changes import changes_of
 
 ADD = Right(FleetRole.MANAGER, "tasks_app.add_geofence")
 EDIT = Right(FleetRole.MANAGER, "tasks_app.change_geofence")
@@ -52,9 +51,7 @@ def geofence_delete(request: HttpRequest, geofence_id: int) -> HttpResponse:
     """Delete a geofence."""
     geofence = _geofence_for(request, geofence_id, DELETE)
     try:
-        with transaction.atomic():
-            _record(request, geofence, DELETION, "")
-            delete_row(geofence)
+        delete_geofence(geofence, user=request.user)
     except RowInUse:
         messages.error(request, _("Something else belongs to it; delete or move that first."))
         return redirect("pages:geofence_edit", geofence_id)
@@ -73,34 +70,23 @@ def _form(request: HttpRequest, geofence: Geofence, right: Right, title: str) ->
     is_new = geofence.pk is None
     # One transaction for the check of the version, which locks the row, and the change.
     with transaction.atomic():
+        before = snapshot(geofence.pk) if request.method == "POST" else None
         form = GeofenceForm(request.POST or None, instance=geofence, user=request.user, right=right)
         if request.method == "POST" and form.is_valid():
             saved = form.save()
-            _record(request, saved, ADDITION if is_new else CHANGE, _changes(form, is_new))
+            record_change(saved, before, user=request.user)
             messages.success(request, _("%(name)s was saved.") % {"name": saved.name})
             return redirect("pages:geofence_edit", saved.pk)
     context = {"title": title, "form": form, **({} if is_new else _about(request, geofence))}
     return render(request, "tasks_app/pages/geofence_edit.html", context)
 
 
-def _changes(form: Any, is_new: bool) -> list[dict[str, Any]]:
-    """Return which fields changed, as the admin's history has it."""
-    return construct_change_message(form, [], is_new)
-
-
 def _about(request: HttpRequest, geofence: Geofence) -> dict[str, Any]:
     """Return the devices inside and the latest changes."""
     inside = devices_inside(geofence).filter(pk__in=visible_devices(request.user)).order_by("name", "id")
-    kind = ContentType.objects.get_for_model(Geofence)
-    changes = LogEntry.objects.filter(content_type=kind, object_id=str(geofence.pk)).select_related("user")
     return {
         "geofence": geofence,
         "inside": inside[:LISTED_INSIDE],
-        "changes": changes.order_by("-action_time")[:LISTED_CHANGES],
+        "changes": changes_of(geofence, LISTED_CHANGES),
         "may_delete": has_right(request.user, geofence.fleet, DELETE),
     }
-
-
-def _record(request: HttpRequest, geofence: Geofence, action: int, message: Any) -> None:
-    user_id: Any = request.user.pk
-    LogEntry.objects.log_actions(user_id, [geofence], action, change_message=message, single_object=True)

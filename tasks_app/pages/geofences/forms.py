@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app.models import Geofence
 from tasks_app.queries.access import AnyUser, Right, visible_fleets
 from tasks_app.web.area_field import AreaField
+from tasks_app.web.doubted_area import DoubtedAreaForm
 from tasks_app.web.versions import UnchangedMeanwhile
 
 
-class GeofenceForm(UnchangedMeanwhile):
+class GeofenceForm(DoubtedAreaForm, UnchangedMeanwhile):
     """A geofence of one of the fleets that `user` manages; an existing one stays in its fleet."""
 
     area = AreaField(
@@ -25,6 +26,7 @@ class GeofenceForm(UnchangedMeanwhile):
             "fleet",
             "name",
             "area",
+            "is_confirmed",
             "is_active",
             "speed_limit_kph",
             "tolerance_meters",
