@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from reports_app.models import DeletedDevice, Report, ReportSchedule
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import Right, has_everywhere, has_right, to_view, visible_devices, visible_fleets
-from tasks_app.queries.references import Source
+from tasks_app.queries.references import Source, device_source
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -24,6 +24,8 @@ ASK_FOR_REPORTS = Right(FleetRole.OPERATOR, "reports_app.add_report")
 REPORT_ON = Right(FleetRole.VIEWER, "reports_app.add_report")
 CHANGE_REPORTS = Right(FleetRole.MANAGER, "reports_app.change_report")
 DELETE_REPORTS = Right(FleetRole.MANAGER, "reports_app.delete_report")
+# The kind of rows that forms of reports suggest.
+REPORTABLE = "device with reports"
 ADD_SCHEDULES = Right(FleetRole.OPERATOR, "reports_app.add_reportschedule")
 CHANGE_SCHEDULES = Right(FleetRole.MANAGER, "reports_app.change_reportschedule")
 DELETE_SCHEDULES = Right(FleetRole.MANAGER, "reports_app.delete_reportschedule")
@@ -112,6 +114,11 @@ def may_change_schedule(user: Any, schedule: ReportSchedule, right: Right = CHAN
     fleet, the fleet's managers, and staff with the permission."""
     is_own = schedule.owner_id == user.pk and has_right(user, schedule.fleet, ADD_SCHEDULES)
     return is_own or has_right(user, schedule.fleet, right)
+
+
+def reportable_source() -> Source:
+    """Return the devices that a person may ask for reports of, or put into report schedules."""
+    return device_source(lambda user: visible_devices(user, ASK_FOR_REPORTS) | visible_devices(user, ADD_SCHEDULES))
 
 
 def report_source() -> Source:

@@ -7,6 +7,7 @@ from tasks_app.pages.events import events_urls
 from tasks_app.pages.geofences import geofences_urls
 from tasks_app.pages.home import home_urls
 from tasks_app.pages.map import map_urls
+from tasks_app.pages.pickers import pickers_urls
 from tasks_app.pages.trips import trips_urls
 
 page_urls = [
@@ -18,6 +19,7 @@ page_urls = [
     *events_urls,
     *geofences_urls,
     *account_urls,
+    *pickers_urls,
 ]
 
 __all__ = ["page_urls"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
@@ -18,7 +20,7 @@ def devices_inside(geofence: Geofence) -> QuerySet[Device]:
 def places_of_devices(fleet_id: int) -> tuple[list[float], list[float]]:
     """The latitudes and longitudes at which the devices of a fleet were last, of at most MOST_DEVICES of them."""
     states = DeviceState.objects.filter(device__fleet_id=fleet_id, latitude__isnull=False, longitude__isnull=False)
-    found = list(states.values_list("latitude", "longitude")[:MOST_DEVICES])
+    found: list[Any] = list(states.values_list("latitude", "longitude")[:MOST_DEVICES])
     return [latitude for latitude, _ in found], [longitude for _, longitude in found]
 
 

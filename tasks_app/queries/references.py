@@ -111,13 +111,18 @@ def _visible_users(user: AnyUser) -> QuerySet[User]:
     return User.objects.all() if has_everywhere(user, _VIEW_USERS) else User.objects.filter(pk=user.pk)
 
 
-register_source(
-    "device",
-    Source(
-        _("device"), Device.objects.all, lambda user: visible_devices(user).select_related("fleet"), ("name", "unique_id"),
+def device_source(visible: Callable[[AnyUser], QuerySet[Device]]) -> Source:
+    """Return devices as rows to refer to, those of `visible` for each person."""
+    return Source(
+        _("device"),
+        Device.objects.all,
+        lambda user: visible(user).select_related("fleet"),
+        ("name", "unique_id"),
         lambda device: f"{device.name or device.unique_id} · {device.fleet.name}",
-    ),
-)  # fmt: skip
+    )
+
+
+register_source("device", device_source(visible_devices))
 register_source("fleet", Source(_("fleet"), Fleet.objects.all, visible_fleets, ("name",)))
 register_source(
     "geofence",

@@ -20,7 +20,7 @@ def not_found_page(request: HttpRequest) -> HttpResponse:
 
 
 def forbidden_page(request: HttpRequest) -> HttpResponse:
-    user_id = request.user.pk
+    user_id: Any = request.user.pk
     roles = FleetMembership.objects.filter(user_id=user_id).select_related("fleet").order_by("fleet__name")
     context = {"roles": roles[:LISTED_ROLES] if user_id else [], "further": max(0, roles.count() - LISTED_ROLES)}
     return _page(request, "tasks_app/errors/forbidden.html", _("You may not do this"), 403, context)

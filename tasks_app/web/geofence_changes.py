@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tasks_app.models import Geofence
 from tasks_app.models.geofences import AREA_KINDS
 from tasks_app.queries.geofences import log_of
+from tasks_app.services.geofences import field_label
 from tasks_app.web.quantities import MISSING, format_number
 
 
@@ -48,7 +48,7 @@ def _parts(entry: LogEntry) -> list[dict[str, Any]]:
 
 
 def _text(name: str, before: Any, after: Any) -> str:
-    label = capfirst(str(Geofence._meta.get_field(name).verbose_name))
+    label = field_label(name)
     old, new = _value(name, before), _value(name, after)
     if old == new:
         return _("%(name)s: changed (%(value)s)") % {"name": label, "value": new}

@@ -15,11 +15,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from reports_app.models import Report, ReportKind
-from reports_app.queries import ASK_FOR_REPORTS
+from reports_app.queries import ASK_FOR_REPORTS, REPORTABLE
 from reports_app.services.requests import DEVICE_KINDS, request_report
 from reports_app.web import KIND_SENTENCES, PRESET_LABELS, AskedFor
-from tasks_app.models import Device, Fleet
+from tasks_app.models import Fleet
 from tasks_app.queries.access import rights_somewhere, visible_devices, visible_fleets
+from tasks_app.web.pickers import PickRowsField
 
 MOST_AT_ONCE = 20
 
@@ -27,9 +28,7 @@ MOST_AT_ONCE = 20
 class AskForm(AskedFor, forms.Form):
     """The fields that a kind uses. For a kind about one device, each chosen device gets a report of its own."""
 
-    devices = forms.ModelMultipleChoiceField(
-        label=gettext_lazy("Devices"), queryset=Device.objects.none(), required=False
-    )
+    devices = forms.Field(label=gettext_lazy("Devices"), required=False)
     fleet = forms.ModelChoiceField(label=gettext_lazy("Fleet"), queryset=Fleet.objects.none(), required=False)
     days = forms.ChoiceField(
         label=gettext_lazy("Days"),
@@ -54,18 +53,22 @@ class AskForm(AskedFor, forms.Form):
     def __init__(self, kind: str, user: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.kind, self.asker = kind, user
-        self.fields["devices"].queryset = visible_devices(user, ASK_FOR_REPORTS).select_related("fleet")
-        self.fields["devices"].widget.attrs["size"] = 8
+        devices = visible_devices(user, ASK_FOR_REPORTS).select_related("fleet")
+        self.fields["devices"] = PickRowsField(REPORTABLE, user, devices, label=gettext_lazy("Devices"), required=False)
         self.fields["fleet"].queryset = visible_fleets(user, ASK_FOR_REPORTS)
         if kind in DEVICE_KINDS:
             del self.fields["fleet"]
             self.fields["devices"].required = True
-            self.fields["devices"].help_text = _("Each gets a report of its own; hold Ctrl to choose several.")
+            self.fields["devices"].help_text = _(
+                "Each gets a report of its own. Type a part of a name, or names with commas between them."
+            )
         elif kind == ReportKind.DAILY:
             del self.fields["devices"]
             self.fields["fleet"].required = True
         else:
-            self.fields["devices"].help_text = _("None: all of the fleet; without a fleet, all that you see.")
+            self.fields["devices"].help_text = _(
+                "None: all of the fleet; without a fleet, all that you see. Type a part of a name."
+            )
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = forms.Form.clean(self) or self.cleaned_data

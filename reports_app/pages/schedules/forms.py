@@ -8,10 +8,11 @@ from django import forms
 from django.contrib.auth import get_user_model
 
 from reports_app.models import ReportSchedule
-from reports_app.queries import ADD_SCHEDULES, VIEW_SCHEDULES
+from reports_app.queries import ADD_SCHEDULES, REPORTABLE, VIEW_SCHEDULES
 from reports_app.web import SCHEDULE_FIELDS, ScheduledFor, formats_field, kinds_field, local_time_field
 from tasks_app.models import Device
 from tasks_app.queries.access import visible_fleets
+from tasks_app.web.pickers import PickRowsField
 
 
 class ScheduleForm(ScheduledFor, forms.ModelForm):
@@ -36,8 +37,12 @@ class ScheduleForm(ScheduledFor, forms.ModelForm):
         kept = self.instance.recipients.values_list("pk", flat=True) if self.instance.pk else []
         choices = {
             "fleet": fleets.distinct(),
-            "devices": Device.objects.filter(fleet__in=fleets).select_related("fleet"),
             "recipients": users.filter(pk__in={*members, *kept, editor.pk}),
         }
         for name, rows in choices.items():
             self.fields[name].queryset = rows  # type: ignore[attr-defined]
+        devices = Device.objects.filter(fleet__in=fleets).select_related("fleet")
+        former = self.fields["devices"]
+        self.fields["devices"] = PickRowsField(
+            REPORTABLE, editor, devices, label=former.label, help_text=former.help_text, required=False
+        )

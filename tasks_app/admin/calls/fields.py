@@ -21,7 +21,7 @@ from unfold.widgets import (
 )
 
 from tasks_app.admin.calls.labels import ARGUMENTS, HELP, VALUES
-from tasks_app.admin.calls.pickers import PickField, PickManyField
+from tasks_app.admin.calls.pickers import AdminPickField, AdminPickManyField
 from tasks_app.admin.calls.times import LocalDayField, RangeTimeField
 from tasks_app.admin.fields import StrictJSONField
 from tasks_app.engine import Task
@@ -61,7 +61,7 @@ def _field_of_rule(
 ) -> forms.Field | None:
     if reference := rule_of(task, name, Reference):
         is_list = typing.get_origin(_plain(kind)) is list
-        return (PickManyField if is_list else PickField)(reference.source, user, **options)
+        return (AdminPickManyField if is_list else AdminPickField)(reference.source, user, **options)
     if rule_of(task, name, RangeTime):
         return RangeTimeField(**options)
     if rule_of(task, name, LocalDay):

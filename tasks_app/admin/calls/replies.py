@@ -10,20 +10,17 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from tasks_app.admin.calls.recurrence import RecurrenceForm, recurrence_words
-from tasks_app.queries.references import search_rows
 from tasks_app.services.schedules import planned_runs
 from tasks_app.utils.clock import exact_time_in
-
-MAX_CHARACTERS = 200
+from tasks_app.web.pickers import suggestions
 
 
 def pick_reply(request: HttpRequest, kind: str) -> JsonResponse:
     """Return the rows that the user may see and that fit what was typed."""
     try:
-        found = search_rows(kind, request.user, request.GET.get("q", "")[:MAX_CHARACTERS])
+        return JsonResponse({"results": suggestions(kind, request.user, request.GET.get("q", ""))})
     except KeyError as error:
         raise Http404 from error
-    return JsonResponse({"results": [f"{row.text} #{row.id}" for row in found]})
 
 
 def preview_of(recurrence: RecurrenceForm) -> str:

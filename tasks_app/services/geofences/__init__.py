@@ -4,9 +4,18 @@ from tasks_app.services.geofences.changes import (
     ChangedMeanwhile,
     change_message,
     delete_geofence,
+    field_label,
     record_change,
     save_geofence,
     snapshot,
 )
 
-__all__ = ["ChangedMeanwhile", "change_message", "delete_geofence", "record_change", "save_geofence", "snapshot"]
+__all__ = [
+    "ChangedMeanwhile",
+    "change_message",
+    "delete_geofence",
+    "field_label",
+    "record_change",
+    "save_geofence",
+    "snapshot",
+]

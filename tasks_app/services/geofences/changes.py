@@ -46,7 +46,7 @@ def delete_geofence(geofence: Geofence, *, user: Any) -> None:
         delete_row(geofence)
 
 
-def snapshot(geofence_id: int | None) -> dict[str, Any] | None:
+def snapshot(geofence_id: Any) -> dict[str, Any] | None:
     """Return the stored values of a geofence, locked until the end of the transaction; None for one that is new."""
     rows = Geofence.objects.select_for_update().filter(pk=geofence_id)
     return rows.values(*FIELDS, "updated_at").first() if geofence_id else None
@@ -66,9 +66,15 @@ def change_message(geofence: Geofence, before: Mapping[str, Any] | None) -> list
     if not changed:
         return []
     with translation.override(None):
-        labels = [str(capfirst(Geofence._meta.get_field(name).verbose_name)) for name in changed]
+        labels = [field_label(name) for name in changed]
     values = {name: [_kept(name, before[name]), _kept(name, getattr(geofence, name))] for name in changed}
     return [{"changed": {"fields": labels}, "values": values}]
+
+
+def field_label(name: str) -> str:
+    """Return the name of a field of a geofence for people, in the language of the thread."""
+    field: Any = Geofence._meta.get_field(name)
+    return str(capfirst(str(field.verbose_name)))
 
 
 def _kept(name: str, value: Any) -> Any:

@@ -9,7 +9,7 @@
     constructor(input) {
       this.input = input;
       this.picked = input.closest("[data-picked]");
-      this.nothing = input.form?.dataset.nothing ?? "";
+      this.nothing = input.form?.dataset.nothing || input.dataset.nothing || "";
       this.active = -1;
       this.asked = 0;
       this.list = document.createElement("ul");

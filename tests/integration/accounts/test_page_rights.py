@@ -52,6 +52,8 @@ PAGES: dict[str, dict[str, object]] = {
     "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
     "logout": FORMS_ONLY,
     "map": EVERYONE,
+    # There are no rows of this kind.
+    "pick": {**dict.fromkeys(ROLES, 404), "visitor": "sign in"},
     "device": MEMBERS,
     "device_day": MEMBERS,
     "device_replay": MEMBERS,

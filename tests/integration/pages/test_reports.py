@@ -50,6 +50,41 @@ def test_it_asks_for_the_fields_that_a_kind_uses(member, device):
     assert member.get(url("report_ask_kind", "nonsense")).status_code == 404
 
 
+def suggested(client: Client, text: str, kind: str = "device with reports") -> list[str]:
+    return client.get(url("pick", kind), {"q": text}).json()["results"]
+
+
+def test_devices_are_found_by_a_part_of_their_name_where_one_may_ask_for_reports(
+    member, operator, device, make_device, make_user
+):
+    fleets = {role: Fleet.objects.create(name=f"Fleet of a {role}") for role in FleetRole}
+    for role, fleet in fleets.items():
+        FleetMembership.objects.create(user=operator, fleet=fleet, role=role)
+    own = [make_device(name=f"Lorry {role}", fleet=fleet) for role, fleet in fleets.items()]
+    make_device(name="Lorry of others", fleet=Fleet.objects.create(name="Others"))
+    assert suggested(member, "lorry fleet") == []
+    assert suggested(member, "lorry") == [
+        f"{one.name} · {one.fleet.name} #{one.pk}"
+        for one in sorted(own, key=lambda one: one.name)
+        if "viewer" not in one.name
+    ]
+    assert suggested(member, "van-1") == [f"Van 1 · Depot North #{device.pk}"]
+    assert len(suggested(member, "lorry", "device")) == 3
+    form = {"devices": "Van 1, lorry manager", **DAYS}
+    assert member.post(url("report_ask_kind", "trips"), form).status_code == 302
+    assert {report.device.name for report in Report.objects.all()} == {"Van 1", "Lorry manager"}
+    again = text_of(member.post(url("report_ask_kind", "trips"), {"devices": [own[0].pk, "nobody"], **DAYS}))
+    assert "Nothing is called “nobody”" in again
+    assert "There is no such row" not in text_of(member.get(url("report_ask_kind", "trips"), {"device": device.pk}))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x" * 10_000, "🚚", "\u202e", "</script>", "\x00", "%", "#", "#999999999999999999999"]
+)
+def test_suggestions_take_any_text(member, device, text):
+    assert member.get(url("pick", "device"), {"q": text}).status_code == 200
+
+
 def test_it_asks_for_a_report_of_each_chosen_device(member, device, make_device, operator):
     other = make_device()
     answer = member.post(url("report_ask_kind", "trips"), {"devices": [device.pk, other.pk], **DAYS})
@@ -65,8 +100,8 @@ def test_it_asks_for_a_report_of_each_chosen_device(member, device, make_device,
     ("form", "sentence"),
     [
         ({"days": "yesterday"}, "This field is required."),
-        ({"devices": ["x"], "days": "yesterday"}, "not a valid value"),
-        ({"devices": ["999999"], "days": "yesterday"}, "not one of the available choices"),
+        ({"devices": ["x"], "days": "yesterday"}, "Nothing is called “x”"),
+        ({"devices": ["999999"], "days": "yesterday"}, "There is no such row: 999999."),
         ({"days": "next year"}, "not one of the available choices"),
         ({"days": "custom"}, "Choose a day."),
         ({"days": "custom", "first_day": "28/11/2026", "last_day": "2026-11-29"}, "Enter a valid date."),
@@ -82,9 +117,9 @@ def test_wrong_input_is_refused_beside_the_field(member, device, form, sentence)
 
 def test_a_foreign_device_cannot_be_asked_about(member, device, foreign):
     answer = member.post(url("report_ask_kind", "trips"), {"devices": [foreign.pk], **DAYS})
-    assert "not one of the available choices" in text_of(answer)
+    assert "There is no such row" in text_of(answer)
     answer = member.post(url("report_ask_kind", "fleet"), {"devices": [foreign.pk], "fleet": foreign.fleet_id, **DAYS})
-    assert "not one of the available choices" in text_of(answer)
+    assert "There is no such row" in text_of(answer)
 
 
 def test_viewers_see_reports_and_may_not_ask(member, device, operator, fleet):
