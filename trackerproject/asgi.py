@@ -1,6 +1,7 @@
 """ASGI entry point: `uvicorn trackerproject.asgi:application`. HTTP is Django's, WebSockets are Channels'.
 
-Ordinary messages of devices are taken in before Django (`gathered_intake`).
+Bodies are bounded before anything reads them (`body_limits`), and ordinary messages of devices are taken in before Django
+(`gathered_intake`).
 """
 
 import os
@@ -20,10 +21,12 @@ django_application = http_application()
 # Models can be imported only now.
 from notifications_app.websockets.consumer import NotificationConsumer  # noqa: E402
 from tasks_app.websockets.routing import websocket_application  # noqa: E402
+from trackerproject.body_limits import BodyLimits  # noqa: E402
 from trackerproject.gathered_intake import GatheredIntake  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])
 by_protocol = ProtocolTypeRouter({"http": GatheredIntake(django_application), "websocket": websockets})
 trusted, names_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
-application = ProxyAware(by_protocol, trusted, names_scheme)
+limited = BodyLimits(by_protocol, idle_seconds=settings.BODY_IDLE_SECONDS)
+application = ProxyAware(limited, trusted, names_scheme)
 settle()

@@ -298,6 +298,8 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 TLS_PROXIES = [*TRUSTED_PROXIES, *(["127.0.0.0/8", "::1", "unix"] if BEHIND_TLS_PROXY else [])]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
+# A request whose body stops coming for so long ends with 408.
+BODY_IDLE_SECONDS = env.float("BODY_IDLE_SECONDS", default=20.0)
 
 # --- REST -------------------------------------------------------------------------------------------------------------
 

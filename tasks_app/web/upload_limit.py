@@ -9,7 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 
 # Other fields of the form, and the boundaries between them.
-_FORM_BYTES = 64 * 1024
+FORM_BYTES = 64 * 1024
 
 
 class BoundedUploadHandler(FileUploadHandler):
@@ -19,7 +19,7 @@ class BoundedUploadHandler(FileUploadHandler):
     """
 
     def handle_raw_input(self, input_data: Any, META: Any, content_length: int, *args: Any, **kwargs: Any) -> None:
-        if content_length > settings.MAX_UPLOAD_BYTES + _FORM_BYTES:
+        if content_length > settings.MAX_UPLOAD_BYTES + FORM_BYTES:
             raise RequestDataTooBig(f"At most {settings.MAX_UPLOAD_BYTES} bytes are accepted.")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
