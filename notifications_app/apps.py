@@ -18,9 +18,12 @@ class NotificationsAppConfig(AppConfig):
 
 def _register_pages() -> None:
     """Add the pages of this app to the navigation at /."""
+    from notifications_app.pages.device_rules import device_rules
     from notifications_app.queries.inbox_cache import unread_count
+    from tasks_app.pages.device import register_device_part
     from tasks_app.pages.navigation import Entry, Place, register_page
 
+    register_device_part(device_rules)
     register_page(Entry(_("Notifications"), "pages:notifications", 10, place=Place.HEADER, count=unread_count))
     register_page(Entry(_("Preferences"), "pages:preferences", 10, place=Place.PERSON))
     register_page(Entry(_("Destinations"), "pages:destinations", 20, place=Place.PERSON))

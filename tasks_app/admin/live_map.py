@@ -26,6 +26,7 @@ def live_map(request: HttpRequest) -> TemplateResponse:
     events = reverse("admin:tasks_app_event_changelist")
     links = [
         (_("Device"), address_for_id("admin:tasks_app_device_change")),
+        (_("Day and replay"), address_for_id("pages:device")),
         (_("Events"), f"{events}?device__id__exact={{id}}"),
     ]
     context = {

@@ -75,6 +75,24 @@ class GeofenceIndex:
         """Meters (>= 0, shape (n,)) from each fix to the nearest border of the geofence in `column`."""
         return self._shapes[column].boundary_distance_meters(_degrees(latitudes), _degrees(longitudes))
 
+    def nearest(self, latitude: float, longitude: float) -> tuple[int, float] | None:
+        """The column of the geofence whose border is nearest to a place outside of all, and the meters to it; None for an
+        empty index."""
+        if not len(self):
+            return None
+        west, south, east, north = self._boxes.T
+        least = haversine_meters(latitude, longitude, np.clip(latitude, south, north), np.clip(longitude, west, east))
+        found: tuple[int, float] | None = None
+        # A border is nowhere nearer than its box: the far boxes need no look at their shapes.
+        for box in np.argsort(least):
+            if found is not None and least[box] >= found[1]:
+                break
+            column = int(self._columns[box])
+            meters = float(self.boundary_distance_meters(column, [latitude], [longitude])[0])
+            if found is None or meters < found[1]:
+                found = column, meters
+        return found
+
     def _candidates(self, latitudes: FloatArray, longitudes: FloatArray) -> tuple[npt.NDArray[np.intp], ...]:
         """Pairs (row, column) whose bounding boxes match, sorted by column, each pair once."""
         usable = np.flatnonzero(np.isfinite(latitudes) & np.isfinite(longitudes))

@@ -65,6 +65,13 @@ def names_at(fleet_id: int, latitudes: npt.ArrayLike, longitudes: npt.ArrayLike)
     return [", ".join(fences.names[column] for column in np.flatnonzero(row)) for row in inside]
 
 
+def nearest_place(fleet_id: int, latitude: float, longitude: float) -> tuple[str, float] | None:
+    """The name of the fleet's nearest geofence and the meters to its border; None for a fleet without geofences."""
+    fences = geofences_of([fleet_id])[fleet_id]
+    found = fences.index.nearest(latitude, longitude)
+    return None if found is None else (fences.names[found[0]], found[1])
+
+
 def _current(fleet_id: int, version: Version | None) -> FleetGeofences:
     if version is None:
         _known.pop(fleet_id, None)

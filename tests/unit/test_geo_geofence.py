@@ -129,3 +129,37 @@ def test_it_refuses_an_area_that_cannot_be_one(area, reason):
 @pytest.mark.parametrize("area", [SQUARE, RING, TWO, CIRCLE, ROAD, DATELINE_CIRCLE, POLE_CIRCLE])
 def test_it_accepts_what_it_documents(area):
     validate_area(area)
+
+
+def test_the_nearest_geofence_is_found_by_its_border():
+    def circle(longitude: float) -> dict:
+        return {"type": "Circle", "coordinates": [longitude, 0.0], "radius_meters": 1000.0}
+
+    # Its box is nearer than its line, which runs from the south-west to the north-east.
+    road = {"type": "LineString", "coordinates": [[-1.0, -3.0], [1.0, -1.0]], "width_meters": 10.0}
+    index = GeofenceIndex([(1, circle(2.0)), (2, circle(0.5)), (3, road)])
+    column, meters = index.nearest(0.0, 0.0)
+    assert index.ids[column] == 2
+    assert meters == pytest.approx(0.5 * 111_195 - 1000, rel=0.01)
+    assert index.nearest(-1.9, 0.0)[0] == 2
+    assert GeofenceIndex([]).nearest(0.0, 0.0) is None
+
+
+def test_the_nearest_geofence_is_that_of_all_distances():
+    generator = np.random.default_rng(7)
+    areas = [
+        (number, {"type": "Circle", "coordinates": [float(x), float(y)], "radius_meters": float(radius)})
+        for number, (x, y, radius) in enumerate(
+            zip(
+                generator.uniform(-5, 5, 40),
+                generator.uniform(-5, 5, 40),
+                generator.uniform(10, 50_000, 40),
+                strict=True,
+            )
+        )
+    ]
+    index = GeofenceIndex(areas)
+    for latitude, longitude in generator.uniform(-6, 6, (30, 2)).tolist():
+        every = [float(index.boundary_distance_meters(column, [latitude], [longitude])[0]) for column in range(40)]
+        if not index.inside([latitude], [longitude]).any():
+            assert index.nearest(latitude, longitude)[1] == pytest.approx(min(every), rel=1e-3)

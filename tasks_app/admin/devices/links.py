@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -26,7 +27,20 @@ def _days_link(request: HttpRequest, device_id: int) -> Link:
     return Link(_("Day by day"), reverse("pages:device", args=[device_id]))
 
 
-_positions_links: list[PositionsLink] = [_days_link]
+def _raw_link(request: HttpRequest, device_id: int) -> Link:
+    """Return the link to all that the device sent, day by day."""
+    return Link(_("Raw positions"), reverse("pages:device_positions", args=[device_id]))
+
+
+def _jobs_link(request: HttpRequest, device_id: int) -> Link | None:
+    """Return the link to the jobs about the device, None for users who may not see jobs."""
+    if not request.user.has_perm("tasks_app.view_job"):
+        return None
+    search = urlencode({"q": f"args.device_id:{device_id}"})
+    return Link(_("Its jobs"), f"{reverse('admin:tasks_app_job_changelist')}?{search}")
+
+
+_positions_links: list[PositionsLink] = [_days_link, _raw_link, _jobs_link]
 
 
 def register_positions_link(link: PositionsLink) -> None:

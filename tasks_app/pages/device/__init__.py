@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tasks_app.pages.device.links import DayLink, register_device_link
+from tasks_app.pages.device.links import DayLink, DevicePart, PartLine, register_device_link, register_device_part
 from tasks_app.pages.device.replay import place, replay
 from tasks_app.pages.device.settings import device_settings
 from tasks_app.pages.device.views import device, device_day, device_positions
@@ -16,4 +16,4 @@ device_urls = [
     path("devices/<int:device_id>/settings/", device_settings, name="device_settings"),
 ]
 
-__all__ = ["DayLink", "device_urls", "register_device_link"]
+__all__ = ["DayLink", "DevicePart", "PartLine", "device_urls", "register_device_link", "register_device_part"]

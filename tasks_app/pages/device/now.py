@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from tasks_app.models import Device, DeviceState, DeviceStatus, MaintenancePlan, MaintenanceStatus
-from tasks_app.pages.device.places import place_names
+from tasks_app.pages.device.places import place_or_nearest
 from tasks_app.queries.access import VIEW_EVENTS, has_right, to_view
 from tasks_app.queries.day_timeline import last_event
 from tasks_app.services.devices import maintenance_due
@@ -40,7 +40,7 @@ def _state_facts(request: HttpRequest, device: Device, state: DeviceState | None
     driver = state.attributes.get(DRIVER)
     return [
         (_("Last position"), exact_time_with_zone(state.fix_time)),
-        (_("Place"), place_names(device, state.latitude, state.longitude)),
+        (_("Place"), place_or_nearest(device, state.latitude, state.longitude, units)),
         (_("Speed"), format_speed(state.speed_kph, units) if state.is_moving else _("Standing")),
         (_("Ignition"), MISSING if state.ignition is None else _("On") if state.ignition else _("Off")),
         (_("Odometer"), format_distance(state.odometer_meters, units)),

@@ -8,8 +8,8 @@ from tasks_app.geo.units import Units
 from tasks_app.models import Device
 from tasks_app.pages.device.days import ShownDay
 from tasks_app.queries.day_timeline import PlaceAt
-from tasks_app.queries.fleet_geofences import names_at
-from tasks_app.web.quantities import format_seconds, format_speed
+from tasks_app.queries.fleet_geofences import names_at, nearest_place
+from tasks_app.web.quantities import format_distance, format_seconds, format_speed
 
 
 def place_text(latitude: float, longitude: float, names: str) -> str:
@@ -20,6 +20,18 @@ def place_text(latitude: float, longitude: float, names: str) -> str:
 def place_names(device: Device, latitude: float, longitude: float) -> str:
     """Return the same, looking the geofences of the device's fleet up."""
     return place_text(latitude, longitude, names_at(device.fleet_id, [latitude], [longitude])[0])
+
+
+def place_or_nearest(device: Device, latitude: float, longitude: float, units: Units) -> str:
+    """Return the geofences that the place is in, else how far the nearest one of the fleet is, with the degrees."""
+    degrees = f"{latitude:.5f}, {longitude:.5f}"
+    if inside := names_at(device.fleet_id, [latitude], [longitude])[0]:
+        return _("in %(places)s (%(degrees)s)") % {"places": inside, "degrees": degrees}
+    nearest = nearest_place(device.fleet_id, latitude, longitude)
+    if nearest is None:
+        return degrees
+    words = {"distance": format_distance(nearest[1], units), "place": nearest[0], "degrees": degrees}
+    return _("%(distance)s from %(place)s (%(degrees)s)") % words
 
 
 def place_sentences(device: Device, place: PlaceAt | None, day: ShownDay, units: Units) -> list[str]:

@@ -18,7 +18,8 @@ from django.views.decorators.http import require_safe
 from tasks_app.models import Device
 from tasks_app.pages.device.day_context import day_context
 from tasks_app.pages.device.days import DayForm, ShownDay, asked_day, reader_zone
-from tasks_app.pages.device.links import DayLink, links_of
+from tasks_app.pages.device.last_place import last_before
+from tasks_app.pages.device.links import links_of, own_links, parts_of
 from tasks_app.pages.device.now import now_context
 from tasks_app.pages.device.places import place_sentences
 from tasks_app.queries.access import CHANGE_DEVICES, VIEW_EVENTS, VIEW_POSITIONS, Right, has_right, visible_devices
@@ -44,7 +45,7 @@ def find_device(request: HttpRequest, device_id: int, right: Right = VIEW_POSITI
 def device(request: HttpRequest, device_id: int) -> HttpResponse:
     """Show a device now, and its day so far."""
     found = find_device(request, device_id)
-    return _day_page(request, found, {"now": now_context(request, found)})
+    return _day_page(request, found, {"now": now_context(request, found), "parts": parts_of(request, found)})
 
 
 @login_required
@@ -58,15 +59,17 @@ def _day_page(request: HttpRequest, found: Device, more: dict[str, Any]) -> Http
     day, form = asked_day(request)
     units = units_of(request)
     place = place_at(found, day.at) if day.at else None
+    shown = day_context(found, day, units, with_events=has_right(request.user, found.fleet, VIEW_EVENTS))
     context = {
         **more,
         **frame(request, found, "day"),
-        **day_context(found, day, units, with_events=has_right(request.user, found.fleet, VIEW_EVENTS)),
+        **shown,
+        **({} if shown["fix_count"] else {"last": last_before(found, day)}),
         "day": day,
         "form": _shown_form(form, day),
         "place": place_sentences(found, place, day, units) if day.at else [],
-        "links": [*_own_links(found, day), *links_of(request, found, day.day)],
-        "player": _player_settings(found, day),
+        "links": [*own_links(request, found, day.day), *links_of(request, found, day.day)],
+        "player": _player_settings(found, day, begins_at_end="now" in more),
         "rates": RATES,
     }
     return render(request, "tasks_app/pages/device/day.html", context)
@@ -80,18 +83,14 @@ def _shown_form(form: DayForm, day: ShownDay) -> DayForm:
     return DayForm({"date": day.day.isoformat(), "at": at})
 
 
-def _own_links(found: Device, day: ShownDay) -> list[DayLink]:
-    address = reverse("pages:device_positions", args=[found.pk])
-    return [DayLink(_("Raw positions"), f"{address}?date={day.day}")]
-
-
-def _player_settings(found: Device, day: ShownDay) -> dict[str, Any]:
+def _player_settings(found: Device, day: ShownDay, *, begins_at_end: bool) -> dict[str, Any]:
     """Return what the script of the replay needs: addresses, the reader's zone and language, and its texts."""
     return {
         "replay_url": f"{reverse('pages:device_replay', args=[found.pk])}?date={day.day}",
         "place_url": f"{reverse('pages:device_place', args=[found.pk])}?date={day.day}",
         "time_zone": str(reader_zone()),
         "language": get_language(),
+        "begins_at_end": begins_at_end,
         "at_seconds": (day.at - day.start).total_seconds() if day.at else None,
         "texts": {
             "play": _("Play"),

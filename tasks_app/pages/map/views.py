@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tasks_app.web.live_map import live_map_context
+from tasks_app.web.live_map import address_for_id, live_map_context
 
 
 @login_required
@@ -18,6 +18,8 @@ def live_map(request: HttpRequest) -> HttpResponse:
     events = reverse("pages:events")
     today = timezone.localdate().isoformat()
     links = [
+        (_("Device"), address_for_id("pages:device")),
+        (_("Replay of today"), f"{address_for_id('pages:device_day')}?date={today}"),
         (_("Trips"), f"{reverse('pages:trips')}?device={{unique_id}}&date={today}"),
         (_("Events"), f"{events}?device={{unique_id}}"),
     ]

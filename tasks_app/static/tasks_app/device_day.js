@@ -25,7 +25,7 @@
     map.fit();
     slider.max = Math.round(day.end - day.start);
     find("tolerance").textContent = settings.texts.tolerance.replace("%(meters)s", day.tolerance_meters);
-    move(settings.at_seconds ?? day.times[0]);
+    move(settings.at_seconds ?? (settings.begins_at_end ? day.times.at(-1) : day.times[0]));
   }
 
   function trackPoints() {
@@ -87,7 +87,7 @@
   }
 
   function play() {
-    if (seconds >= day.end - day.start) move(day.times[0]);
+    if (seconds >= Math.min(day.end - day.start, day.times.at(-1))) move(day.times[0]);
     lastFrame = performance.now();
     playButton.textContent = settings.texts.pause;
     requestAnimationFrame(frame);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications_app.models import NotificationPreference
-from tasks_app.models import Event, EventKind, Fleet, FleetMembership, FleetRole, Geofence, MaintenancePlan
+from notifications_app.models import NotificationPreference, Rule
+from tasks_app.models import (
+    Device,
+    DeviceState,
+    Event,
+    EventKind,
+    Fleet,
+    FleetMembership,
+    FleetRole,
+    Geofence,
+    MaintenancePlan,
+)
 from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import DAY, ELEVEN, LATER, drive, fixes
 
@@ -48,6 +59,58 @@ def test_a_day_tells_its_trips_stops_and_events(member, device, fleet):
     assert "From Warehouse to 0.00000, -45.90000" in text
     assert "sos" in text
     assert "at most 66.8 km/h" in text
+
+
+def test_a_day_without_positions_shows_the_last_ones_place(member, device, fleet):
+    assert "No positions are stored of this day." in text_of(member.get(url("device", device.pk)))
+    drive(device)
+    now = text_of(member.get(url("device", device.pk)))
+    assert re.search(r"The last position before is \d+ d \d+ h old, of 2 Mar 2026, 11:31: 0.00000, -45.90000.", now)
+    assert f'href="{url("device_day", device.pk, date="2026-03-02")}"' in now
+    assert 'id="device-last-map"' in now
+    before = text_of(member.get(url("device_day", device.pk, date="2026-02-01")))
+    assert "The last position before" not in before
+    assert 'id="device-last-map"' not in before
+    later = member.get(url("device_day", device.pk, date="2026-03-05"))
+    assert later.context["last"]["point"]["longitude"] == pytest.approx(-45.9)
+
+
+def test_the_place_is_said_by_the_nearest_geofence(member, device, fleet):
+    state = DeviceState.objects.create(
+        device=device, fix_time=timezone.now(), latitude=-23.55, longitude=-46.63, status="online"
+    )
+    assert "-23.55000, -46.63000" in text_of(member.get(url("device", device.pk)))
+    area = {"type": "Circle", "coordinates": [-46.63, -23.5], "radius_meters": 1000.0}
+    Geofence.objects.create(fleet=fleet, name="Depot", area=area)
+    assert "4.6 km from Depot (-23.55000, -46.63000)" in text_of(member.get(url("device", device.pk)))
+    state.latitude = -23.5
+    state.save()
+    assert "in Depot (-23.50000, -46.63000)" in text_of(member.get(url("device", device.pk)))
+
+
+def test_it_leads_to_what_belongs_to_the_device_each_person_to_what_they_may_see(member, page, device, fleet, operator):
+    rule = Rule.objects.create(fleet=fleet, name="Night drives", event_kinds=["trip_start"], channels=["in_app"])
+    rule.users.add(operator)
+    other = Rule.objects.create(fleet=fleet, name="Another van", event_kinds=["trip_start"], channels=["in_app"])
+    other.devices.add(Device.objects.create(fleet=fleet, unique_id="else"))
+    jobs = f"{reverse('admin:tasks_app_job_changelist')}?q=args.device_id%3A{device.pk}"
+    own = [url("reports", device=device.pk), url("device_positions", device.pk), url("events", device="van-1")]
+    text, staff_text = (text_of(client.get(url("device", device.pk))) for client in (member, page))
+    for address in own:
+        assert f'href="{address}' in text
+        assert f'href="{address}' in staff_text
+    assert (jobs in text, jobs in staff_text) == (False, True)
+    for shown in (text, staff_text):
+        assert "Night drives" in shown
+        assert "Notify ana" in shown
+        assert "Another van" not in shown
+    rule_page = reverse("admin:notifications_app_rule_change", args=[rule.pk])
+    assert (rule_page in text, rule_page in staff_text) == (False, True)
+    in_admin = text_of(page.get(reverse("admin:tasks_app_device_change", args=[device.pk])))
+    addresses = [address.replace("&amp;", "&") for address in re.findall(r'tk-link tk-push" href="([^"]+)"', in_admin)]
+    assert jobs in addresses
+    assert len(addresses) == 6
+    assert {page.get(address).status_code for address in addresses} == {200}
 
 
 def test_it_says_where_the_device_was_at_a_time(member, device):
