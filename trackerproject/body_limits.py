@@ -21,13 +21,13 @@ from django.core.exceptions import RequestAborted, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections, connections
 from django.db.utils import InterfaceError, OperationalError
-from django.http import JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from tasks_app.api.authentication import TokenAuthentication
-from tasks_app.api.errors import Problem, json_problem
+from tasks_app.api.errors import ApiError, api_problem, json_problem
+from tasks_app.api.parsers import too_large
 from tasks_app.web.upload_limit import FORM_BYTES
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class BodyLimits:
             return
         most = await self._most_bytes(scope)
         if _stated_bytes(scope) > most:
-            await _answer(_too_large(most), send)
+            await _answer(too_large(most), send)
             return
         body = _Body(receive, most, self._idle_seconds)
         answered = _Answered(send)
@@ -82,7 +82,7 @@ class _Body:
         self._most, self._idle_seconds = most, idle_seconds
         self._read_bytes = 0
         self._is_whole = False
-        self.problem: Problem | None = None
+        self.problem: ApiError | None = None
 
     async def receive(self) -> Message:
         """Return the next message. Raises RequestAborted, on which Django gives the request up without an answer."""
@@ -92,11 +92,11 @@ class _Body:
             async with asyncio.timeout(self._idle_seconds):
                 message = await self._receive()
         except TimeoutError:
-            self.problem = Problem(408, "body_too_slow", _("The body of the request did not come in time."))
+            self.problem = ApiError(408, "body_too_slow", _("The body of the request did not come in time."))
             raise RequestAborted from None
         self._read_bytes += len(message.get("body", b""))
         if self._read_bytes > self._most:
-            self.problem = _too_large(self._most)
+            self.problem = too_large(self._most)
             raise RequestAborted
         self._is_whole = not message.get("more_body", False)
         return message
@@ -112,11 +112,6 @@ class _Answered:
     async def send(self, message: Message) -> None:
         self.has_begun = True
         await self._send(message)
-
-
-def _too_large(most: int) -> Problem:
-    detail = _("The body is too large; at most %(max_bytes)d bytes are accepted.") % {"max_bytes": most}
-    return Problem(413, "body_too_large", detail)
 
 
 def _has_body(scope: Any) -> bool:
@@ -150,9 +145,9 @@ def _is_of_active_user(scope: Any) -> bool:
         return False
 
 
-async def _answer(problem: Problem, send: Send) -> None:
+async def _answer(error: ApiError, send: Send) -> None:
     """Send an answer, and close the connection: what is left of the body is not read."""
-    answer: JsonResponse = json_problem(problem)
+    answer = json_problem(api_problem(error))
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.items()]
     headers += [(b"content-length", str(len(answer.content)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})

@@ -121,7 +121,7 @@ def problem_of(error: BaseException | None) -> Problem | None:
     """Return the Problem of a known exception; None for an unknown one."""
     match error:
         case exceptions.APIException():
-            return _api_problem(error)
+            return api_problem(error)
         case EngineError():
             return _engine_problem(error)
         case BufferFull():
@@ -156,7 +156,8 @@ def _engine_problem(error: EngineError) -> Problem:
     return Problem(status_code or status.HTTP_400_BAD_REQUEST, error.code, str(error), fields)
 
 
-def _api_problem(error: exceptions.APIException) -> Problem:
+def api_problem(error: exceptions.APIException) -> Problem:
+    """Return the Problem of an exception of DRF's kind."""
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]

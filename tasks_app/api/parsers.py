@@ -42,9 +42,9 @@ def read_bounded(request: HttpRequest, max_bytes: int) -> bytes:
     try:
         body = request.body
     except RequestDataTooBig as error:
-        raise _too_large(max_bytes) from error
+        raise too_large(max_bytes) from error
     if len(body) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     return body
 
 
@@ -55,7 +55,7 @@ def read_body(request: HttpRequest, max_bytes: int) -> bytes:
     """
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     body = read_bounded(request, max_bytes)
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding in ("", "identity"):
@@ -79,7 +79,7 @@ def _unzipped(packed: bytes, max_bytes: int) -> bytes:
         except zlib.error as error:
             raise ParseError(_("The body is not valid gzip."), "not_gzip") from error
         if len(part) > left:
-            raise _too_large(max_bytes)
+            raise too_large(max_bytes)
         if not unpacker.eof:
             raise ParseError(_("The gzip body is cut off."), "not_gzip")
         parts.append(part)
@@ -88,7 +88,8 @@ def _unzipped(packed: bytes, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def _too_large(max_bytes: int) -> TooLarge:
+def too_large(max_bytes: int) -> TooLarge:
+    """Return the error of a body of more bytes than these."""
     return TooLarge(_("The body is too large; at most %(max_bytes)d bytes are accepted.") % {"max_bytes": max_bytes})
 
 

@@ -79,12 +79,11 @@ def post_form(web: WebServer, size: int, **headers: str) -> tuple[int, dict]:
     return raw.answer()
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/health", "/api/auth/login", "/ingest/osmand", "/", "/admin/login/"])
-def test_a_body_that_says_it_is_too_large_is_refused_before_a_byte_of_it(web, path, method):
-    raw = Raw(web, path, method, **{"Content-Length": str(200 * MEGABYTE)})
-    status, body = raw.answer()
-    assert (status, body["code"]) == (413, "body_too_large")
+def test_a_body_that_says_it_is_too_large_is_refused_before_a_byte_of_it(web):
+    for path in ("/health", "/api/auth/login", "/ingest/osmand", "/", "/admin/login/"):
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            status, body = Raw(web, path, method, **{"Content-Length": str(200 * MEGABYTE)}).answer()
+            assert (status, body["code"]) == (413, "body_too_large"), (method, path)
 
 
 def test_a_body_that_does_not_say_its_size_is_refused_when_it_is_too_large(web, tmp_path):
