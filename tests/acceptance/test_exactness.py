@@ -41,8 +41,9 @@ WHOLE_CLUSTERS = [(1, 1, 0), (1, 2, 4), (1, 4, 4), (1, 8, 4), (3, 1, 4), (3, 2, 
 
 
 @pytest.fixture
-def vehicles(fleet, operator) -> None:
-    """The devices, their geofence, and a rule whose notifications are compared too."""
+def vehicles(fleet, operator, settings) -> None:
+    """The devices, their geofence, and a rule whose notifications are compared too, however long all of it takes."""
+    settings.ALERT_MAX_AGE_MINUTES = 24 * 60
     Schedule.objects.all().delete()
     ensure_upcoming_partitions(now=timezone.now())
     make_vehicles(fleet, TRAFFIC)
