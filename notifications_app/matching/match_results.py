@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifications_app.matching.decisions import (
     Context,
@@ -19,6 +19,9 @@ from notifications_app.matching.decisions import (
     gathered_at,
 )
 from notifications_app.matching.event_traits import traits_of
+
+# A person gets only so many alerts within this time.
+FLOOD_WINDOW = timedelta(minutes=10)
 
 
 @dataclass(slots=True)

@@ -1,24 +1,27 @@
-"""The dry run of an event: the people whom rules would notify, and a reason for every other one."""
+"""Dry runs: of all rules about an event, or of one rule, condition by condition, with the message. Nothing is written."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from notifications_app.messages.rule_description import REASONS
+from notifications_app.admin.rules.event_form import EventForm, input_of, stored_event
+from notifications_app.admin.rules.trial import trial_context
+from notifications_app.messages.rule_description import REASONS, rule_sentence
 from notifications_app.models import Rule
 from notifications_app.models.kinds import channel_choices
 from notifications_app.queries.dry_run import Verdict, dry_run
+from notifications_app.queries.rule_rows import NAMED
+from tasks_app.admin.calls import form_errors, pick_reply
 from tasks_app.admin.common import badge
-from tasks_app.models import Device, Event, EventKind
+from tasks_app.models import Device, Event
 
 OUTCOMES = {
     "notify": ("success", _("Notified at once")),
@@ -26,66 +29,112 @@ OUTCOMES = {
     "wait": ("warning", _("Not yet")),
     "no": ("", _("Not notified")),
 }
+PICKABLE = {"device", "geofence"}
 
 
-class DryRunForm(forms.Form):
-    """An event that happened, or one as described."""
+class Asked:
+    """The input of the page: an event that is described by the form, or the number of a stored one; or nothing yet."""
 
-    event = forms.IntegerField(
-        label=_("Number of an event"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget
-    )
-    device = forms.CharField(
-        label=_("or identifier of a device"), max_length=128, required=False, widget=UnfoldAdminTextInputWidget
-    )
-    kind = forms.ChoiceField(label=_("Kind"), choices=EventKind.choices, required=False, widget=UnfoldAdminSelectWidget)
-    alarm = forms.CharField(label=_("Alarm"), max_length=40, required=False, widget=UnfoldAdminTextInputWidget)
-    speed_kph = forms.FloatField(
-        label=_("Speed (km/h)"), min_value=0, max_value=2000, required=False, widget=UnfoldAdminTextInputWidget
-    )
+    def __init__(self, request: HttpRequest) -> None:
+        self.problem = ""
+        self.event: Event | None = None
+        self.device: Device | None = None
+        self.inside: frozenset[int] = frozenset()
+        number = request.GET.get("event", "")
+        if number:
+            self._take_stored(number, request.user)
+            return
+        self.form = EventForm(request.GET or None, request.user)
+        if self.form.is_bound and self.form.is_valid():
+            self.event, self.device, self.inside = self.form.event, self.form.device, self.form.inside
 
-    def clean(self) -> dict[str, Any]:
-        """The event under `found`, with its device at hand."""
-        cleaned = super().clean() or {}
-        if cleaned.get("event"):
-            stored = Event.objects.select_related("device__fleet").filter(pk=cleaned["event"]).first()
-            if stored is None:
-                raise forms.ValidationError({"event": _("There is no such event.")})
-            return {**cleaned, "found": stored}
-        device = Device.objects.select_related("fleet").filter(unique_id=cleaned.get("device", "")).first()
-        if device is None:
-            raise forms.ValidationError({"device": _("There is no such device.")})
-        notified = {"alarm": cleaned.get("alarm"), "speed_kph": cleaned.get("speed_kph")}
-        data = {name: value for name, value in notified.items() if value not in (None, "")}
-        event = Event(device=device, kind=cleaned.get("kind") or "alarm", occurred_at=timezone.now(), data=data)
-        return {**cleaned, "found": event}
+    def _take_stored(self, number: str, user: Any) -> None:
+        found = stored_event(number, user)
+        self.form = EventForm(None, user)
+        if found is None:
+            self.problem = str(_("There is no such event."))
+            return
+        self.form.initial = input_of(found)
+        self.event, self.device = found, found.device
+
+    @property
+    def now(self) -> Any:
+        """Return the time as which rules are asked: that of the event."""
+        return self.event.occurred_at if self.event else timezone.now()
 
 
 def dry_run_page(request: HttpRequest) -> HttpResponse:
-    """The form, and below it the answer to what was asked. For those who may change rules. Raises PermissionDenied."""
-    if not request.user.has_perm("notifications_app.change_rule"):
-        raise PermissionDenied
-    asked = DryRunForm(request.GET) if request.GET else None
-    context: dict[str, Any] = {
-        **site.each_context(request),
-        "opts": Rule._meta,
-        "title": _("Dry run of an event"),
-        "form": asked or DryRunForm(),
-    }
-    if asked is not None and asked.is_valid():
-        event = asked.cleaned_data["found"]
-        context["event"] = event
-        context["rows"] = [_row(one) for one in dry_run(event, event.device, now=timezone.now())]
+    """Answer the form and the decisions of all rules. For those who may change rules. Raises PermissionDenied."""
+    _require(request)
+    asked = Asked(request)
+    context = {**_context(request, asked), "title": _("Dry run of an event")}
+    if asked.event and asked.device:
+        verdicts = dry_run(asked.event, asked.device, now=asked.now, inside=asked.inside)
+        context["rows"] = [verdict_row(one, request) for one in verdicts]
     return TemplateResponse(request, "notifications_app/admin/dry_run.html", context)
 
 
-def _row(verdict: Verdict) -> dict[str, Any]:
+def rule_dry_run_page(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Answer the same for one rule, with each condition, the message, and the device's last days. Raises Http404."""
+    _require(request)
+    rule = Rule.objects.select_related("fleet").prefetch_related(*NAMED).filter(pk=rule_id).first()
+    if rule is None:
+        raise Http404
+    asked = Asked(request)
+    context = {**_context(request, asked), "title": _("Dry run of %(rule)s") % {"rule": rule.name}, "rule": rule}
+    context["sentence"] = rule_sentence(rule)
+    if asked.event and asked.device:
+        trial = trial_context(rule, asked.event, asked.device, now=asked.now, inside=asked.inside)
+        rows = [verdict_row(one, request) | {"ways": trial["ways"].get(one.user_id, [])} for one in trial["verdicts"]]
+        context |= {**trial, "rows": [row for row in rows if row["user_id"] is not None]}
+    return TemplateResponse(request, "notifications_app/admin/rule_dry_run.html", context)
+
+
+def dry_run_check(request: HttpRequest) -> HttpResponse:
+    """Answer what is wrong with the described event so far."""
+    _require(request)
+    form = EventForm(request.GET, request.user)
+    form.is_valid()
+    return JsonResponse({"errors": form_errors(form)})
+
+
+def pick_view(request: HttpRequest, kind: str) -> HttpResponse:
+    """Answer the devices or geofences that the user may see and whose names fit what is typed. Raises Http404."""
+    _require(request)
+    if kind not in PICKABLE:
+        raise Http404
+    return pick_reply(request, kind)
+
+
+def verdict_row(verdict: Verdict, request: HttpRequest) -> dict[str, Any]:
+    """Return a decision as a row of a table; its rule leads to the rule's own dry run."""
     kind, text = OUTCOMES[verdict.outcome.value]
     labels = dict(channel_choices())
+    query = request.GET.urlencode()
     return {
+        "user_id": verdict.user_id,
         "user": verdict.user or _("everyone it names"),
         "rule": verdict.rule,
+        "rule_url": verdict.rule_id
+        and f"{reverse('admin:notifications_app_rule_dry_run', args=[verdict.rule_id])}?{query}",
         "badge": badge(kind, text),
         "reason": REASONS[verdict.reason],
         "channels": ", ".join(str(labels.get(one, one)) for one in verdict.channels),
         "due_at": verdict.due_at,
     }
+
+
+def _context(request: HttpRequest, asked: Asked) -> dict[str, Any]:
+    return {
+        **site.each_context(request),
+        "opts": Rule._meta,
+        "form": asked.form,
+        "problem": asked.problem,
+        "event": asked.event,
+        "check_url": reverse("admin:notifications_app_rule_dry_run_check"),
+    }
+
+
+def _require(request: HttpRequest) -> None:
+    if not request.user.has_perm("notifications_app.change_rule"):
+        raise PermissionDenied

@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from notifications_app.admin.rules.drafts import check_reply, sentence_of_draft, subjects_of_draft, subjects_of_rule
-from notifications_app.admin.rules.dry_run import dry_run_page
+from notifications_app.admin.rules.dry_run import dry_run_check, dry_run_page, pick_view, rule_dry_run_page
 from notifications_app.admin.rules.form import RuleForm
 from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import EscalationStep, Rule
@@ -66,6 +66,9 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path("pick/<str:kind>/", view(pick_view), name="notifications_app_rule_pick"),
+            path("dry-run/check/", view(dry_run_check), name="notifications_app_rule_dry_run_check"),
+            path("<int:rule_id>/dry-run/", view(rule_dry_run_page), name="notifications_app_rule_dry_run"),
             path("check/", view(require_POST(self.check_view)), name="notifications_app_rule_check"),
             path("<int:rule_id>/check/", view(require_POST(self.check_view)), name="notifications_app_rule_check"),
         ]

@@ -16,7 +16,7 @@ from notifications_app.matching.decisions import (
     RuleValue,
 )
 from notifications_app.matching.event_traits import traits_of
-from notifications_app.matching.match_results import Alert, collect
+from notifications_app.matching.match_results import FLOOD_WINDOW, Alert, collect
 from notifications_app.messages.events import event_message
 from notifications_app.messages.rendering import Message, Recipient, Rendered, recipient_locale
 from notifications_app.messages.safe_text import one_line
@@ -30,8 +30,6 @@ from notifications_app.services.events.deferred import defer_alerts
 from notifications_app.services.notifications import Draft, write_notifications
 from notifications_app.services.texts import render_subject
 from tasks_app.models import Device, Event, EventKind
-
-FLOOD_WINDOW = timedelta(minutes=10)
 
 
 def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedelta) -> list[int]:

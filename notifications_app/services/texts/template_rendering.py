@@ -40,6 +40,15 @@ def render_message(message: Message, recipient: Recipient) -> Rendered:
         return rendering.render_builtin(message, recipient)
 
 
+def preview_message(message: Message, recipient: Recipient) -> Rendered:
+    """Render as render_message does, and report nothing about a template that fails: nothing is written."""
+    custom = _custom_template(message, recipient)
+    try:
+        return render_custom(custom, message, recipient) if custom else rendering.render_builtin(message, recipient)
+    except TemplateProblem:
+        return rendering.render_builtin(message, recipient)
+
+
 def render_subject(message: Message, recipient: Recipient) -> str:
     """Render the subject alone. Call it inside `recipient_locale(recipient)`."""
     custom = _custom_template(message, recipient)

@@ -23,7 +23,7 @@
     instead.forEach((isHidden, name) => fieldOf(name)?.toggleAttribute("hidden", isHidden));
     form.querySelectorAll("[data-only-for]").forEach((node) => {
       const [name, values] = node.dataset.onlyFor.split("=");
-      const whole = node.name ? `${node.name.split("-")[0]}-${name}` : name;
+      const whole = node.name?.includes("-") ? `${node.name.split("-")[0]}-${name}` : name;
       const target = node.name ? node.closest(".tk-field") : node;
       target.toggleAttribute("hidden", !values.split(" ").includes(valueOf(whole)));
     });
@@ -50,10 +50,16 @@
     });
   }
 
+  // As the form itself is sent: one that only reads has its input in the address.
+  function ask(input) {
+    if (form.method === "post") return fetch(form.dataset.check, { method: "POST", body: input });
+    return fetch(`${form.dataset.check}?${new URLSearchParams(input)}`);
+  }
+
   async function check() {
     const number = (asked += 1);
     try {
-      const answer = await fetch(form.dataset.check, { method: "POST", body: new FormData(form) });
+      const answer = await ask(new FormData(form));
       if (answer.ok && number === asked) report(await answer.json());
     } catch {
       // The server does not answer: it will say what is wrong when the form is sent.

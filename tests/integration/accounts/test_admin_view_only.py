@@ -95,6 +95,7 @@ STEPS = [
     ("reports_app_report_retry", ["report_id"]),
     ("auth_user_password_change", ["user_id"]),
     ("notifications_app_rule_check", []),
+    ("notifications_app_rule_dry_run", ["rule_id"]),
     ("notifications_app_rule_try_out", []),
     ("tasks_app_device_import", []),
     ("tasks_app_device_process_import", []),
@@ -128,6 +129,7 @@ READING = {
     # Views of the list of jobs are one's own.
     "tasks_app_job_complete", "tasks_app_job_save_view", "tasks_app_job_remove_view",
     "tasks_app_job_start", "tasks_app_job_pick", "tasks_app_queues",
+    "notifications_app_rule_pick", "notifications_app_rule_dry_run_check",
     "reports_app_report_download", "reports_app_report_as",
 }  # fmt: skip
 

@@ -107,7 +107,7 @@ def test_a_page_says_who_would_hear_of_an_event(page, fleet, operator, device):
     described = page.get(url, {"device": device.unique_id, "kind": "alarm", "alarm": "sos"}).content.decode()
     assert "The rule is about other kinds of events." in described
     assert "No rule that matches this event names this person." in described
-    assert "There is no such device." in page.get(url, {"device": "nope"}).content.decode()
+    assert "Nothing is called “nope”" in page.get(url, {"device": "nope"}).content.decode()
     assert "There is no such event." in page.get(url, {"event": 2**62}).content.decode()
     for nonsense in ({"event": "x"}, {"event": 2**70}, {"speed_kph": "nan", "device": device.unique_id}):
         assert page.get(url, nonsense).status_code == 200
