@@ -62,7 +62,9 @@ def test_destination(request: HttpRequest, destination_id: int) -> HttpResponse:
     except TooManyTests:
         messages.error(request, _("Too many tests were sent; wait some minutes."))
     else:
-        messages.success(request, _("A test is on its way. Reload this page to see its result."))
+        messages.success(
+            request, _("A test is on its way. Its answer appears below, at the latest when you reload this page.")
+        )
     return redirect("pages:destinations")
 
 

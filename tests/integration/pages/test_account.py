@@ -151,7 +151,7 @@ def test_a_destination_is_added_with_its_secret_shown_once_tested_and_removed(an
     assert "Not tested yet" in listed
     pk = Destination.objects.get().pk
     assert "A test is on its way." in text_of(ana.post(url("destination_test", destination_id=pk), follow=True))
-    assert "Last test: Pending" in text_of(ana.get(url("destinations")))
+    assert 'Test: <strong class="">Pending</strong>' in text_of(ana.get(url("destinations")))
     assert "Remove Mine?" in text_of(ana.get(url("destination_delete", destination_id=pk)))
     assert "Mine was removed." in text_of(ana.post(url("destination_delete", destination_id=pk), follow=True))
     assert not Destination.objects.exists()
@@ -161,6 +161,17 @@ def test_a_destination_of_a_name_that_is_taken_is_refused_beside_the_field(ana, 
     text_of(ana.post(url("destination_add"), HOOK))
     assert "You have a destination of this name already." in text_of(ana.post(url("destination_add"), HOOK))
     assert Destination.objects.count() == 1
+
+
+def test_the_answer_to_a_test_is_shown_with_its_duration(ana, operator, receiver, run_jobs):
+    text_of(ana.post(url("destination_add"), {**HOOK, "url": receiver.url}))
+    ana.post(url("destination_test", destination_id=Destination.objects.get().pk))
+    assert "data-test-pending" in text_of(ana.get(url("destinations")))
+    run_jobs("notifications")
+    listed = text_of(ana.get(url("destinations")))
+    assert "data-test-pending" not in listed
+    assert "200 thanks" in listed
+    assert re.search(r"\d\.\d\d s</dd>", listed)
 
 
 def test_too_many_tests_are_refused_with_a_sentence(ana, settings):
