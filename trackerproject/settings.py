@@ -301,6 +301,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 # A request whose body stops coming for so long ends with 408.
 BODY_IDLE_SECONDS = env.float("BODY_IDLE_SECONDS", default=20.0)
 
+# --- Health ------------------------------------------------------------------------------------------------------------
+
+# /health answers 503 while the oldest waiting job of a queue that is not paused is older.
+HEALTH_MAX_JOB_AGE_SECONDS = env.float("HEALTH_MAX_JOB_AGE_SECONDS", default=1800.0)
+
 # --- REST -------------------------------------------------------------------------------------------------------------
 
 # True opens /metrics to everyone: for a network that only the scraper reaches.

@@ -11,11 +11,17 @@ HOST = socket.gethostname()
 
 
 def describe_worker(
-    pid: int, job_id: str, started_at: str | None = None, *, mode: str = "working", most_workers: int = 0
+    pid: int,
+    job_id: str,
+    started_at: str | None = None,
+    *,
+    mode: str = "working",
+    most_workers: int = 0,
+    pulse_age_seconds: float = 0.0,
 ) -> str:
     """Return a worker as JSON: host, pid, start time, id of the running job ("" for none), memory, its mode.
 
-    `most_workers` is how many of its kind its cluster may have.
+    `most_workers` is how many of its kind its cluster may have, `pulse_age_seconds` how long its process has not run.
     """
     return json.dumps(
         {
@@ -26,6 +32,7 @@ def describe_worker(
             "memory_bytes": resident_bytes(pid),
             "mode": mode,
             "most_workers": most_workers,
+            "pulse_age_seconds": round(pulse_age_seconds, 1),
         }
     )
 

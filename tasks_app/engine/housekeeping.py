@@ -153,6 +153,7 @@ class Housekeeping:
                 self._started_at,
                 mode=self.slots.mode(index).name.lower(),
                 most_workers=self.queue_of_slot.count(queue),
+                pulse_age_seconds=max(0.0, time.monotonic() - self.slots.pulse_at(index)),
             )
         must_sweep = time.monotonic() - self._swept_at > SWEEP_SECONDS
         for name, job_queue in queues.items():

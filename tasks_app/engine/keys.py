@@ -23,6 +23,8 @@ of a lane the lane's, and no script touches two tags, so queues and lanes can li
                                      Its jobs stay in the streams, pending for the consumer "aside:<task>"; a lane waits at one.
     {<p>:<q>}:orders:<c>     LIST    JSON orders for cluster <c>, <host>:<pid of its supervisor> (engine.orders); expires
 
+    {<p>:scheduler}:beat     STRING  host of a scheduler that ran a moment ago; expires
+
 Of a queue with lanes:
     {<p>:<q>}:lanes          STRING  how many lanes it has (see engine.lanes.counts)
     {<p>:<q>}:lane_workers   ZSET    consumer -> when it last asked for leases, in ms (Redis time): lanes are shared among these
@@ -182,3 +184,8 @@ class QueueKeys:
 
     def unique(self, unique_key: str) -> str:
         return f"{self.tag}unique:{hashlib.sha256(unique_key.encode()).hexdigest()}"
+
+
+def scheduler_key(prefix: str) -> str:
+    """Return the key that exists as long as some scheduler runs."""
+    return f"{{{prefix}:scheduler}}:beat"

@@ -24,6 +24,8 @@ class WorkerInfo:
     current_job_id: str
     memory_bytes: int
     heartbeat_age_seconds: float
+    # How long its process had not run when the heartbeat was sent: a worker that is frozen, or starved of processor time.
+    pulse_age_seconds: float
     # working, quiet or stopping
     mode: str
     # <host>:<process id of the supervisor>, and how many workers of this queue that may have.
@@ -59,6 +61,7 @@ def _workers_of(queue: JobQueue, now_ms: int) -> list[WorkerInfo]:
                 current_job_id=str(about.get("job_id", "")),
                 memory_bytes=read_number(about.get("memory_bytes")),
                 heartbeat_age_seconds=max(0.0, (now_ms - beats.get(name, 0)) / 1000),
+                pulse_age_seconds=_read_seconds(about.get("pulse_age_seconds")),
                 mode=str(about.get("mode", "working")),
                 # The name of a worker is <cluster>:<queue>:<place>:<random>.
                 cluster=name.rsplit(":", 3)[0],
@@ -67,6 +70,10 @@ def _workers_of(queue: JobQueue, now_ms: int) -> list[WorkerInfo]:
             )
         )
     return found
+
+
+def _read_seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _lanes_held(queue: JobQueue) -> dict[str, list[int]]:

@@ -21,7 +21,8 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from msgspec.structs import replace
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import worker_client
+from tasks_app.engine.connection import RedisClient, worker_client
+from tasks_app.engine.consumers import HOST
 from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import BadPayload, EngineError
 from tasks_app.engine.flow_rows import links_to_keep
@@ -29,6 +30,7 @@ from tasks_app.engine.groups.ending import rows_of_parts
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
+from tasks_app.engine.keys import scheduler_key
 from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
@@ -43,6 +45,18 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 # Time of each tick for the rows of jobs that ended without a worker: a purge can end many at once.
 SPARE_SECONDS = 0.5
+# A tick may take longer where Redis or PostgreSQL is slow.
+BEAT_SECONDS = 30
+
+
+def beat(client: RedisClient) -> None:
+    """Let it be known that a scheduler runs. Raises redis.RedisError."""
+    client.set(scheduler_key(engine_config().prefix), HOST, ex=BEAT_SECONDS)
+
+
+def is_scheduler_running(client: RedisClient) -> bool:
+    """Return whether some scheduler has run lately. Raises redis.RedisError."""
+    return bool(client.exists(scheduler_key(engine_config().prefix)))
 
 
 class SchedulerProcess:
@@ -61,6 +75,7 @@ class SchedulerProcess:
         sweepers = {queue.name: GroupSweeper(queue) for queue in queues}
         while not self.stopping:
             close_old_connections()
+            self._run_step("heartbeat", partial(beat, client))
             self._run_step("schedules", lambda: schedules.run_due_schedules(datetime.now(UTC)))
             for queue in queues:
                 self._run_step(queue.name, partial(record_all_ended, queue, seconds=SPARE_SECONDS / len(queues)))

@@ -83,6 +83,7 @@ class WorkerView:
     current_job_id: str
     current_task: str
     heartbeat_age_seconds: float
+    pulse_age_seconds: float
     started_at: str
     memory_bytes: int
     mode: str

@@ -52,6 +52,9 @@ class WorkerSerializer(serializers.Serializer[Any]):
     current_task_id = serializers.CharField(source="current_job_id", help_text="Empty while idle.")
     current_task = serializers.CharField(help_text="Empty while idle.")
     heartbeat_age_seconds = serializers.FloatField()
+    pulse_age_seconds = serializers.FloatField(
+        help_text="How long its process had not run when the heartbeat was sent."
+    )
     started_at = serializers.CharField()
     memory_bytes = serializers.IntegerField()
     current_task_started_at = TimestampField(source="current_job_started_at", allow_null=True)

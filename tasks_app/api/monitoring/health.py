@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-from django.db import connection
-from django.db.utils import InterfaceError, OperationalError
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.schema import describe
-from tasks_app.engine.connection import client
-from tasks_app.queries.jobs import queue_stats
-from tasks_app.utils.redis_client import redis_client
-
-NO_CLUSTER: dict[str, Any] = {"connected": False, "workers": 0, "queues_without_workers": []}
+from tasks_app.queries.health import SystemHealth, server_health, system_health
 
 
 class ClusterSerializer(serializers.Serializer[Any]):
@@ -26,12 +19,21 @@ class ClusterSerializer(serializers.Serializer[Any]):
     connected = serializers.BooleanField(help_text="Some worker sends heartbeats.")
     workers = serializers.IntegerField()
     queues_without_workers = serializers.ListField(child=serializers.CharField())
+    late_queues = serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="Age of the oldest waiting job in seconds, of queues that are not paused, where it is more than "
+        "HEALTH_MAX_JOB_AGE_SECONDS.",
+    )
+    scheduler = serializers.BooleanField(help_text="Some scheduler runs.")
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """Health of the workers, the database and Redis."""
+    """Health of the clusters, the database and Redis."""
 
-    status = serializers.CharField(help_text="healthy, degraded (some queue has no worker) or unhealthy")
+    status = serializers.CharField(
+        help_text="healthy; degraded (a queue has no workers or is late, or no scheduler runs) or unhealthy (a server does "
+        "not answer, or there are no workers at all), both with 503"
+    )
     cluster = ClusterSerializer()
     database = serializers.BooleanField()
     redis = serializers.BooleanField()
@@ -70,12 +72,14 @@ class HealthView(PublicView):
         auth=[],
     )
     def get(self, request: Request) -> Response:
-        database, queue_server = database_answers(), redis_answers()
-        cluster = cluster_health() if queue_server else dict(NO_CLUSTER)
-        healthy = database and queue_server and bool(cluster["connected"])
-        word = "unhealthy" if not healthy else "degraded" if cluster["queues_without_workers"] else "healthy"
-        body = {"status": word, "cluster": cluster, "database": database, "redis": queue_server}
-        return Response(body, status=_status(healthy))
+        health = system_health()
+        body = {
+            "status": health.word,
+            "cluster": _cluster(health),
+            "database": health.database,
+            "redis": health.redis,
+        }
+        return Response(body, status=_status(health.word == "healthy"))
 
 
 class ReadyView(PublicView):
@@ -85,10 +89,10 @@ class ReadyView(PublicView):
         "Readiness", name="health_ready", tag="health", answers={200: ReadySerializer, 503: ReadySerializer}, auth=[]
     )
     def get(self, request: Request) -> Response:
-        database, queue_server = database_answers(), redis_answers()
-        ready = database and queue_server
-        body = {"status": "ready" if ready else "not_ready", "database": database, "redis": queue_server}
-        return Response(body, status=_status(ready))
+        health = server_health()
+        word = "ready" if health.is_ready else "not_ready"
+        body = {"status": word, "database": health.database, "redis": health.redis}
+        return Response(body, status=_status(health.is_ready))
 
 
 class LiveView(PublicView):
@@ -99,32 +103,14 @@ class LiveView(PublicView):
         return Response({"status": "alive"})
 
 
-def database_answers() -> bool:
-    """True when PostgreSQL answers a query."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            return cursor.fetchone() == (1,)
-    except (OperationalError, InterfaceError):
-        return False
-
-
-def redis_answers() -> bool:
-    """True when Redis answers a ping, and that of the queues, too."""
-    try:
-        return all(each.ping() for each in {client(), redis_client()})
-    except redis.RedisError:
-        return False
-
-
-def cluster_health() -> dict[str, Any]:
-    """Workers that send heartbeats, and the queues that have none."""
-    queues = queue_stats()
-    workers = sum(queue.workers for queue in queues)
+def _cluster(health: SystemHealth) -> dict[str, Any]:
+    cluster = health.cluster
     return {
-        "connected": workers > 0,
-        "workers": workers,
-        "queues_without_workers": [queue.name for queue in queues if not queue.workers],
+        "connected": cluster.workers > 0,
+        "workers": cluster.workers,
+        "queues_without_workers": cluster.queues_without_workers,
+        "late_queues": cluster.late_queues,
+        "scheduler": cluster.is_scheduler_running,
     }
 
 

@@ -6,12 +6,16 @@ import json
 import os
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.scheduler import beat as beat_of_scheduler
 from tasks_app.engine.streams import JobQueue
+from tasks_app.services.jobs import pause_queue
 from tasks_app.services.jobs.actions import start_task
+from tests.support.cluster import wait_until
 
 pytestmark = pytest.mark.django_db
 QUEUES = ["positions", "reports", "cleanup", "notifications"]
@@ -30,31 +34,57 @@ def beat(*names: str) -> None:
         JobQueue(name, client()).beat({f"h:1:{name}:0": json.dumps(description)})
 
 
+WELL = {"connected": True, "workers": 4, "queues_without_workers": [], "late_queues": {}, "scheduler": True}
+
+
+def health() -> tuple[int, dict]:
+    answer = APIClient().get("/health")
+    return answer.status_code, answer.json()
+
+
 def test_it_is_unhealthy_without_workers():
-    response = APIClient().get("/health")
-    assert response.status_code == 503
-    assert response.json() == {
-        "status": "unhealthy",
-        "cluster": {"connected": False, "workers": 0, "queues_without_workers": QUEUES},
-        "database": True,
-        "redis": True,
+    cluster = {
+        "connected": False,
+        "workers": 0,
+        "queues_without_workers": QUEUES,
+        "late_queues": {},
+        "scheduler": False,
     }
+    assert health() == (503, {"status": "unhealthy", "cluster": cluster, "database": True, "redis": True})
     assert APIClient().get("/health/ready").json() == {"status": "ready", "database": True, "redis": True}
     assert APIClient().get("/health/live").json() == {"status": "alive"}
 
 
-def test_it_is_healthy_with_a_worker_on_every_queue():
+def test_it_is_healthy_with_a_worker_on_every_queue_and_a_scheduler():
     beat(*QUEUES)
-    response = APIClient().get("/health")
-    assert (response.status_code, response.json()["status"]) == (200, "healthy")
-    assert response.json()["cluster"] == {"connected": True, "workers": 4, "queues_without_workers": []}
+    beat_of_scheduler(client())
+    assert health() == (200, {"status": "healthy", "cluster": WELL, "database": True, "redis": True})
 
 
 def test_it_names_queues_without_workers():
     beat("positions")
-    response = APIClient().get("/health")
-    assert (response.status_code, response.json()["status"]) == (200, "degraded")
-    assert response.json()["cluster"]["queues_without_workers"] == QUEUES[1:]
+    beat_of_scheduler(client())
+    code, body = health()
+    assert (code, body["status"]) == (503, "degraded")
+    assert body["cluster"]["queues_without_workers"] == QUEUES[1:]
+
+
+def test_it_is_degraded_without_a_scheduler():
+    beat(*QUEUES)
+    code, body = health()
+    assert (code, body["status"], body["cluster"]["scheduler"]) == (503, "degraded", False)
+
+
+def test_it_names_queues_that_are_late_unless_they_are_paused(staff, settings):
+    beat(*QUEUES)
+    beat_of_scheduler(client())
+    settings.HEALTH_MAX_JOB_AGE_SECONDS = 0.0
+    start_task(task_name="cleanup_expired_sessions", user=staff)
+    wait_until(lambda: health()[1]["cluster"]["late_queues"], what="the job to be some milliseconds old")
+    code, body = health()
+    assert (code, body["status"], list(body["cluster"]["late_queues"])) == (503, "degraded", ["cleanup"])
+    pause_queue(name="cleanup", user=staff, now=timezone.now())
+    assert health()[0] == 200
 
 
 def test_it_answers_probes_however_often_they_ask():
