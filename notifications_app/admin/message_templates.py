@@ -1,4 +1,4 @@
-"""Staff's own texts of messages: checked when saved, and shown with sample values."""
+"""Staff's own texts of messages: checked and shown as they are sent, while they are typed and when they are saved."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
-from notifications_app.channels.email_message import MAP_PLACE, UNSUBSCRIBE_PLACE
-from notifications_app.messages.custom_templates import TemplateProblem, check
-from notifications_app.messages.rendering import Recipient
-from notifications_app.messages.template_values import customizable_kinds, samples, values_of
+from notifications_app.admin.form_checks import checked_input
+from notifications_app.admin.template_preview import names_of, preview_of
+from notifications_app.messages.custom_templates import problems_in
+from notifications_app.messages.template_values import customizable_kinds
 from notifications_app.models import MessageTemplate
-from notifications_app.services.texts import clear_cache, render_custom
-from tasks_app.geo.units import Units
+from notifications_app.services.texts import clear_cache
+
+PARTS = ("subject", "text", "html")
 
 
 class MessageTemplateForm(forms.ModelForm):
     class Meta:
         model = MessageTemplate
-        fields = ("kind", "language", "is_active", "subject", "text", "html")
+        fields = ("kind", "language", "is_active", *PARTS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,64 +34,73 @@ class MessageTemplateForm(forms.ModelForm):
             self.fields["kind"].choices = customizable_kinds()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any] | None:
+        """Check each part; what is wrong stands beside it with its line."""
         cleaned = super().clean() or self.cleaned_data
-        kind = cleaned.get("kind", self.instance.kind)
-        if kind not in samples():
-            return cleaned
-        for part in ("subject", "text", "html"):
-            try:
-                check(cleaned.get(part) or "", names_of(kind), is_html=part == "html")
-            except TemplateProblem as error:
-                self.add_error(part, str(error))
+        names = names_of(cleaned.get("kind", self.instance.kind))
+        for part in PARTS if names else ():
+            for problem in problems_in(cleaned.get(part) or "", names, is_html=part == "html"):
+                text = _("Line %(line)d: %(problem)s") % {"line": problem.line, "problem": problem}
+                self.add_error(part, str(problem) if part == "subject" else text)
         return cleaned
+
+    def preview(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the preview of a bound form, whatever is wrong with it."""
+        known = {name: getattr(self.instance, name) for name in ("kind", "language")}
+        known |= {name: value for name, value in self.cleaned_data.items() if name in (*known, *PARTS)}
+        is_sound = not set(PARTS).intersection(self.errors)
+        return preview_of(MessageTemplate(**known), request, request.POST.get("example", ""), is_sound=is_sound)
 
 
 @admin.register(MessageTemplate)
 class MessageTemplateAdmin(ModelAdmin):
     form = MessageTemplateForm
+    change_form_template = "notifications_app/admin/message_template.html"
     list_display = ("kind", "language", "is_active", "last_error", "updated_at")
     list_filter = ("language", "is_active")
     list_filter_sheet = False
-    fields = ("kind", "language", "is_active", "names", "subject", "text", "html", "preview", "last_error")
+    fields = ("kind", "language", "is_active", *PARTS, "last_error")
 
     def get_readonly_fields(self, request: HttpRequest, obj: MessageTemplate | None = None) -> tuple[str, ...]:
-        shown = ("names", "preview", "last_error")
-        return ("kind", "language", *shown) if obj else shown
+        return ("kind", "language", "last_error") if obj else ("last_error",)
 
     def save_model(self, request: HttpRequest, obj: MessageTemplate, form: Any, change: bool) -> None:
         obj.last_error = ""
         super().save_model(request, obj, form, change)
         clear_cache()
 
-    @display(description=gettext_lazy("available names"))
-    def names(self, template: MessageTemplate) -> SafeString | str:
-        if template.kind not in samples() or template.pk is None:
-            return _("Save first to see the names. Empty parts use the built-in text.")
-        example = "{% if map_url %}{{ map_url }}{% endif %}"
-        names = format_html_join(
-            " ", "<code>{{{{ {} }}}}</code>", ((name,) for name in sorted(names_of(template.kind)))
-        )
-        return format_html("{}<br>{} <code>{}</code>", names, _("For optional values:"), example)
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.check_view))
+        name = "notifications_app_messagetemplate_check"
+        own = [path("check/", view, name=name), path("<int:template_id>/check/", view, name=name)]
+        return [*own, *super().get_urls()]
 
-    @display(description=gettext_lazy("preview"))
-    def preview(self, template: MessageTemplate) -> SafeString | str:
-        """Return the saved template with sample values. The HTML is in a sandbox: nothing in it runs or loads."""
-        if template.pk is None or template.kind not in samples():
-            return _("Save it as inactive to preview it.")
-        try:
-            rendered = render_custom(
-                template, samples()[template.kind], Recipient(template.language, "America/Sao_Paulo")
-            )
-        except TemplateProblem as error:
-            return str(error)
-        html = rendered.html.replace(MAP_PLACE, "").replace(UNSUBSCRIBE_PLACE, "")
-        return format_html(
-            '<p><strong>{}</strong></p><pre style="white-space:pre-wrap">{}</pre>'
-            '<iframe sandbox srcdoc="{}" title="{}" style="width:100%;height:480px;border:1px solid #8886"></iframe>',
-            rendered.subject, rendered.text, html, _("HTML of the e-mail"),
-        )  # fmt: skip
+    def check_view(self, request: HttpRequest, template_id: int | None = None) -> HttpResponse:
+        """Return what is wrong with the form so far, and the message as it would be sent."""
+        template = None if template_id is None else self.get_object(request, str(template_id))
+        if template_id is not None and template is None:
+            raise Http404
+        if not self._may_write(request, template):
+            raise PermissionDenied
+        form_class = self.get_form(request, template, change=template is not None)
+        form = form_class(request.POST, instance=template or MessageTemplate())
+        form.is_valid()
+        wrong, missing = checked_input([form])
+        return JsonResponse({"errors": wrong, "missing": missing, **form.preview(request)})
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> HttpResponse:
+        """Add the preview of the template as it is stored, or as it was just refused."""
+        template: MessageTemplate | None = options.get("obj")
+        form: MessageTemplateForm = context["adminform"].form
+        stored = preview_of(template, request, "") if template else None
+        numbers = [template.pk] if template else []
+        may_write = self._may_write(request, template)
+        context |= {
+            "shown": form.preview(request) if form.is_bound else stored,
+            "check_url": reverse("admin:notifications_app_messagetemplate_check", args=numbers) if may_write else "",
+        }
+        return super().render_change_form(request, context, *args, **options)
 
-def names_of(kind: str) -> list[str]:
-    """The names that own texts of this kind may use."""
-    return list(values_of(samples()[kind], units=Units(), site_url="", zone="UTC"))
+    def _may_write(self, request: HttpRequest, template: MessageTemplate | None) -> bool:
+        if template is None:
+            return self.has_add_permission(request)
+        return self.has_change_permission(request, template)

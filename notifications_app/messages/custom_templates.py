@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from notifications_app.messages.email_html import problem_in
 
 MAX_DEPTH = 5
+MAX_PROBLEMS = 10
 _TOKEN = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _VALUE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _IF = re.compile(r"\{%\s*if\s+(\w+)\s*%\}")
@@ -23,7 +24,11 @@ _SOME_VALUE = "https://example.org/"
 
 
 class TemplateProblem(ValueError):
-    """A template cannot be used; the text has the reason."""
+    """A template cannot be used; the text has the reason. `line` is where, from 1."""
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        super().__init__(reason)
+        self.line = line
 
 
 @dataclass(slots=True)
@@ -47,13 +52,42 @@ _Node = str | _Value | _Branch
 
 
 def check(source: str, names: Collection[str], *, is_html: bool = False) -> None:
-    """Raises TemplateProblem with what is wrong with `source`, which may use these names."""
-    _parse(source, names)
-    if not is_html:
-        return
-    whole = _TOKEN.sub(lambda token: _SOME_VALUE if _VALUE.fullmatch(token[0]) else "", source)
-    if found := problem_in(whole):
-        raise TemplateProblem(_("E-mails cannot contain %(what)s.") % {"what": found})
+    """Raises TemplateProblem with the first thing that is wrong with `source`, which may use these names."""
+    if found := problems_in(source, names, is_html=is_html):
+        raise found[0]
+
+
+def problems_in(source: str, names: Collection[str], *, is_html: bool = False) -> list[TemplateProblem]:
+    """Return what is wrong with `source`: every unknown name, else the first thing that is not understood."""
+    unknown = _unknown_names(source, names)
+    if unknown:
+        return unknown
+    try:
+        _parse(source, names)
+    except TemplateProblem as error:
+        return [error]
+    whole = _TOKEN.sub(_plain, source)
+    if is_html and (found := problem_in(whole)):
+        return [TemplateProblem(_("E-mails cannot contain %(what)s.") % {"what": found.what}, found.line)]
+    return []
+
+
+def _plain(token: re.Match[str]) -> str:
+    """A value, or nothing, on as many lines as the token has."""
+    value = _SOME_VALUE if _VALUE.fullmatch(token[0]) else ""
+    return value + "\n" * token[0].count("\n")
+
+
+def _unknown_names(source: str, names: Collection[str]) -> list[TemplateProblem]:
+    """A problem for each unknown name at its first place, with the names that there are."""
+    found: dict[str, TemplateProblem] = {}
+    for token in _TOKEN.finditer(source):
+        name = _VALUE.fullmatch(token[0]) or _IF.fullmatch(token[0])
+        if name is not None and name[1] not in names and name[1] not in found:
+            found[name[1]] = _unknown(name[1], names, source.count("\n", 0, token.start()) + 1)
+        if len(found) == MAX_PROBLEMS:
+            break
+    return list(found.values())
 
 
 def fill(source: str, values: Mapping[str, str], *, escape: Callable[[str], str] = str) -> str:
@@ -64,37 +98,46 @@ def fill(source: str, values: Mapping[str, str], *, escape: Callable[[str], str]
 def _parse(source: str, names: Collection[str]) -> list[_Node]:
     root: list[_Node] = []
     branches: list[_Branch] = []
+    line, opened_at = 1, [1]
     for part in _TOKEN.split(source):
         into = branches[-1].open_part if branches else root
         if (value := _VALUE.fullmatch(part)) is not None:
-            into.append(_Value(_known(value[1], names)))
+            into.append(_Value(_known(value[1], names, line)))
         elif (condition := _IF.fullmatch(part)) is not None:
-            branch = _Branch(_known(condition[1], names))
+            branch = _Branch(_known(condition[1], names, line))
             into.append(branch)
             branches.append(branch)
+            opened_at.append(line)
             if len(branches) > MAX_DEPTH:
-                raise TemplateProblem(_("Conditions are nested too deeply."))
+                raise TemplateProblem(_("Conditions are nested too deeply."), line)
         elif (word := _WORD.fullmatch(part)) is not None:
-            _step(word[1], branches)
+            _step(word[1], branches, line)
+            del opened_at[len(branches) + 1 :]
         elif _TOKEN.fullmatch(part):
-            raise TemplateProblem(_("%(part)s is not understood.") % {"part": part[:50]})
+            raise TemplateProblem(_("%(part)s is not understood.") % {"part": part[:50]}, line)
         elif part:
             into.append(part)
+        line += part.count("\n")
     if branches:
-        raise TemplateProblem(_("An {% if %} has no {% endif %}."))
+        raise TemplateProblem(_("An {% if %} has no {% endif %}."), opened_at[-1])
     return root
 
 
-def _known(name: str, names: Collection[str]) -> str:
+def _known(name: str, names: Collection[str], line: int) -> str:
     if name not in names:
-        known = ", ".join(sorted(names))
-        raise TemplateProblem(_("There is no %(name)s; there are %(known)s.") % {"name": name[:50], "known": known})
+        raise _unknown(name, names, line)
     return name
 
 
-def _step(word: str, branches: list[_Branch]) -> None:
+def _unknown(name: str, names: Collection[str], line: int) -> TemplateProblem:
+    known = ", ".join(sorted(names))
+    text = _("There is no %(name)s; there are %(known)s.") % {"name": name[:50], "known": known}
+    return TemplateProblem(text, line)
+
+
+def _step(word: str, branches: list[_Branch], line: int) -> None:
     if not branches or (word == "else" and branches[-1].in_else):
-        raise TemplateProblem(_("There is no {%% if %%} for this %(word)s.") % {"word": word})
+        raise TemplateProblem(_("There is no {%% if %%} for this %(word)s.") % {"word": word}, line)
     if word == "else":
         branches[-1].in_else = True
     else:

@@ -7,6 +7,7 @@ is named to the author who saves it (`problem_in`).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 TAGS = {
@@ -53,26 +54,39 @@ def cleaned(html: str) -> str:
     )
 
 
-def problem_in(html: str) -> str:
-    """The first thing in it that would go, as its author reads it; empty where nothing would."""
+@dataclass(frozen=True, slots=True)
+class HtmlProblem:
+    """A thing that would go, as its author reads it, and its line, from 1."""
+
+    what: str
+    line: int
+
+
+def problem_in(html: str) -> HtmlProblem | None:
+    """The first thing in it that would go; None where nothing would."""
     finder = _Finder()
-    # Some programs take "< script" for a tag.
-    finder.feed(re.sub(r"<\s+", "<", html))
+    # Some programs take "< script" for a tag. What is behind it stays on its line.
+    finder.feed(re.sub(r"<(\s+)", lambda found: "\n" * found[1].count("\n") + "<", html))
     finder.close()
-    return finder.found
+    return HtmlProblem(finder.found, finder.line) if finder.found else None
 
 
 class _Finder(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found = ""
+        self.line = 1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         problems = [f"<{tag}>"] if tag not in TAGS else [_problem_of(tag, name, value or "") for name, value in attrs]
-        self.found = self.found or next(filter(None, problems), "")
+        self._note(next(filter(None, problems), ""))
 
     def handle_pi(self, data: str) -> None:
-        self.found = self.found or "<?"
+        self._note("<?")
+
+    def _note(self, problem: str) -> None:
+        if problem and not self.found:
+            self.found, self.line = problem, self.getpos()[0]
 
 
 def _problem_of(tag: str, name: str, value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils.html import escape
 
-from notifications_app.messages.custom_templates import TemplateProblem, check, fill
+from notifications_app.messages.custom_templates import TemplateProblem, check, fill, problems_in
 
 VALUES = {"vehicle": "Van <1>", "speed": "101 km/h", "geofence": ""}
 
@@ -76,3 +76,23 @@ def test_it_refuses_html_that_runs_or_loads_something(html):
 
 def test_it_takes_plain_html():
     check('<h2>{{ vehicle }}</h2><a href="{{ speed }}">x</a>', VALUES, is_html=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_html", "found"),
+    [
+        ("{{ vehicle }}\n{{ speed }}", False, []),
+        # Every unknown name once, each on the line where it first stands.
+        ("{{ a }}\n{{ b }} {{ a }}\n{% if c %}{% endif %}", False, [("no a;", 1), ("no b;", 2), ("no c;", 3)]),
+        ("x\ny {% load z %}", False, [("not understood", 2)]),
+        ("x\n{% if speed %}\n{% if vehicle %}\n{% endif %}", False, [("no {% endif %}", 2)]),
+        ("x\n\n{% endif %}", False, [("no {% if %}", 3)]),
+        ("<p>\n{{\nspeed\n}}</p>\n<img>", True, [("cannot contain <img>", 5)]),
+        ("<p>\n<\nscript>", True, [("cannot contain <script>", 3)]),
+        ("\n".join(f"{{{{ n{number} }}}}" for number in range(99)), False, [(f"no n{n};", n + 1) for n in range(10)]),
+    ],
+)
+def test_problems_say_their_lines(source, is_html, found):
+    problems = problems_in(source, VALUES, is_html=is_html)
+    assert [problem.line for problem in problems] == [line for _text, line in found]
+    assert all(text in str(problem) for problem, (text, _line) in zip(problems, found, strict=True))

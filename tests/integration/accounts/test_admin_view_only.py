@@ -95,6 +95,7 @@ STEPS = [
     ("reports_app_report_retry", ["report_id"]),
     ("auth_user_password_change", ["user_id"]),
     ("notifications_app_destination_test", ["destination_id"]),
+    ("notifications_app_messagetemplate_check", []),
     ("notifications_app_rule_check", []),
     ("notifications_app_rule_dry_run", ["rule_id"]),
     ("notifications_app_rule_try_out", []),
