@@ -20,6 +20,7 @@ from tasks_app.models import Device, Fleet, FleetMembership
 from tasks_app.services.accounts import EVERYBODY, announce_access, end_access, keep_what_they_did, loses_trust
 from tasks_app.services.devices import mark_all_days
 from tasks_app.services.intake import IMPORT_TASK, end_uploads_of, why_not_imported_again
+from tasks_app.services.jobs import CHANGE_TASK, why_not_continued
 from tasks_app.services.positions import renew_versions
 from tasks_app.services.schedules import lock_schedule
 from tasks_app.signals import job_repeat_asked, jobs_not_done
@@ -143,3 +144,9 @@ def end_imports(jobs: list[FinishedJob], **_signal: Any) -> None:
 def refuse_import(task: str, args: list[Any], kwargs: dict[str, Any], **_signal: Any) -> str | None:
     """An import is made again only while its file is kept."""
     return why_not_imported_again(args, kwargs) if task == IMPORT_TASK else None
+
+
+@receiver(job_repeat_asked, dispatch_uid="tasks_app.refuse_bulk_action")
+def refuse_bulk_action(task: str, kwargs: dict[str, Any], **_signal: Any) -> str | None:
+    """A bulk action is made again only while it has jobs left."""
+    return why_not_continued(kwargs) if task == CHANGE_TASK else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID, uuid4
@@ -50,8 +51,6 @@ class Task(Generic[P, R]):
 
     # Django's templates call callables: without this a template that prints a task would run it.
     do_not_call_in_templates = True
-    # Whether people who may run the task can start it; jobs of one that is not are made by code only.
-    is_startable = True
 
     def __init__(
         self,
@@ -71,6 +70,8 @@ class Task(Generic[P, R]):
         lane: LaneKey | None = None,
         split: Split | None = None,
         keeps_successes: bool = True,
+        startable: bool = True,
+        other_queues: Sequence[str] = (),
     ) -> None:
         self.function = function
         self.name = name
@@ -85,6 +86,8 @@ class Task(Generic[P, R]):
         self.lane = lane
         self.split = split
         self.keeps_successes = keeps_successes
+        self.is_startable = startable
+        self.queues = (queue, *other_queues)
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
         self.arguments = ArgumentChecker(function)
@@ -123,8 +126,12 @@ class Task(Generic[P, R]):
         return [self.lane_key(args, {}) for args in calls] if self.lane else ()
 
     def on_queue(self, queue: str) -> Task[P, R]:
-        """Return the task with the limits it has on this queue: a task has one queue, unless its class says otherwise."""
-        return self
+        """Return the task as it is on one of its queues; on any other it is as on its own."""
+        if queue == self.queue or queue not in self.queues:
+            return self
+        other = copy(self)
+        other.queue = queue
+        return other
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle:
         """Enqueue a call with these arguments; return the job's id, which can be asked for state and result.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -37,6 +37,8 @@ def task(
     lane: LaneKey | None = None,
     split: Split | None = None,
     keeps_successes: bool = True,
+    startable: bool = True,
+    other_queues: Sequence[str] = (),
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
@@ -54,6 +56,9 @@ def task(
     With `keeps_successes=False` a job that succeeds at its first attempt leaves no row, unless a person or a schedule asked for
     it, or it belongs to a group, a chain or a callback. The function bears repetition: no stored success keeps
     it from running again after a crash.
+
+    With `startable=False` only code makes jobs of the task: it is not among those that people may start. `other_queues` are
+    further queues on which code may put a job of it: `get_task(name).on_queue(queue)`.
 
     Raises ImproperlyConfigured when another function has the name already, or for bounds that no batch can keep.
     """
@@ -76,6 +81,8 @@ def task(
             lane=lane,
             split=split,
             keeps_successes=keeps_successes,
+            startable=startable,
+            other_queues=other_queues,
         )
         register(registered)
         return registered

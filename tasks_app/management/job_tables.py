@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tasks_app.engine import JobState
 from tasks_app.engine.flows import TASK
-from tasks_app.queries.jobs import JobView
+from tasks_app.queries.jobs import JobView, repeats_of
 
 STATE_STYLES = {
     JobState.RUNNING: "cyan",
@@ -73,7 +73,8 @@ def _facts(job: JobView) -> list[tuple[str, Any]]:
         (_("Arguments"), call_text(job)),
         (_("Requested by"), job.requested_by_id),
         (_("Schedule"), job.schedule_id),
-        (_("Retry of"), job.retry_of),
+        (_("Repeats"), job.retry_of),
+        (_("Run again as"), ", ".join(map(str, repeats_of(job.id)))),
         (_("Kind"), "" if job.kind == TASK else job.kind),
         (_("Part of"), job.parent_id),
         (_("Number in the group"), job.member_index),

@@ -6,7 +6,7 @@ from tasks_app.models.events import Event, EventKind
 from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, FilterSettings
 from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
 from tasks_app.models.geofences import Geofence
-from tasks_app.models.jobs import Job, JobAction, QueueAction, SavedJobView, ScheduleState
+from tasks_app.models.jobs import BulkAction, Job, JobAction, QueueAction, SavedJobView, ScheduleState
 from tasks_app.models.lanes import LaneLease
 from tasks_app.models.maintenance import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.models.positions import Position
@@ -16,6 +16,7 @@ from tasks_app.models.trips import TripState
 from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
+    "BulkAction",
     "Device",
     "DeviceDay",
     "DeviceState",

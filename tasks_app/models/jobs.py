@@ -103,6 +103,7 @@ class JobAction(models.Model):
         RETRY = "retry", _("Retried")
         RUN_NOW = "run_now", _("Run now")
         PRIORITY = "priority", _("Priority changed")
+        AGAIN = "again", _("Run with other arguments")
 
     job_id = models.UUIDField(_("job"), db_index=True)
     task = models.CharField(_("task"), max_length=100)
@@ -111,6 +112,8 @@ class JobAction(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
     )
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+    # The job that a retry, or a start with other arguments, made.
+    new_job_id = models.UUIDField(_("new job"), null=True, default=None)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
@@ -120,6 +123,44 @@ class JobAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verb_display()} · {self.task}"
+
+
+class BulkAction(models.Model):
+    """Cancelling or retrying of many jobs that a person chose together, carried out by a job with this id: what it is about,
+    and how far it is."""
+
+    class Verb(models.TextChoices):
+        CANCEL = "cancel", _("Cancel")
+        RETRY = "retry", _("Retry")
+
+    id = models.UUIDField(_("id"), primary_key=True, editable=False)
+    verb = models.CharField(_("action"), max_length=6, choices=Verb)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
+    )
+    # An action whose user was deleted has none either, and must not get the rights of the shell.
+    is_of_shell = models.BooleanField(default=False)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    # Of `JobFilters`; null where the jobs were chosen one by one.
+    filters = models.JSONField(_("filters"), null=True)
+    # 16 bytes each. Null until the job has looked for them, empty once it is through.
+    job_ids = models.BinaryField(null=True)
+    total_count = models.PositiveIntegerField(_("jobs"), default=0)
+    done_count = models.PositiveIntegerField(_("jobs looked at"), default=0)
+    changed_count = models.PositiveIntegerField(_("jobs changed"), default=0)
+    # Code of the reason -> {"count": number, "ids": the first of them}.
+    skipped = models.JSONField(_("jobs skipped"), default=dict)
+    has_more = models.BooleanField(_("more jobs match"), default=False)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
+        ordering = ["-created_at"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.get_verb_display()} · {self.id}"
 
 
 class SavedJobView(models.Model):

@@ -22,7 +22,7 @@ from tasks_app.engine.registry import parameter_names, registered_tasks
 from tasks_app.engine.states import JobState, parse_state
 from tasks_app.queries.access import Right, has_everywhere, visible_devices
 from tasks_app.queries.job_views import JobView
-from tasks_app.utils.search_language import InvalidSearch, Term, parse_search
+from tasks_app.utils.search_language import InvalidSearch, Term, parse_search, written
 
 VIEW_ALL_JOBS = Right(None, "tasks_app.view_job")
 MAX_DEVICES = 20
@@ -76,6 +76,20 @@ def read_search(text: str | None, user: Any, base: JobSearch = ANY_JOB) -> JobSe
         read = _READERS[f"{term.name}." if term.part else term.name] if term.name else _text
         search = read(search, term, user)
     return search
+
+
+def fixed_search(text: str | None) -> str | None:
+    """Return the search with the times that its words for them mean now, so that it means the same later and elsewhere.
+
+    Raises InvalidSearch.
+    """
+    if not text:
+        return text
+    terms = parse_search(text, SEARCH_NAMES)
+    return " ".join(
+        written(replace(term, value=read_time(term.value).isoformat()) if term.name in ("after", "before") else term)
+        for term in terms
+    )
 
 
 def read_time(text: str) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.live_workers import WorkerInfo
 from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
-from tasks_app.models import Job
+from tasks_app.models import Job, JobAction
 from tasks_app.queries.access import Right, has_everywhere
 from tasks_app.queries.ended_jobs import BoundedCount, ended_counts, ended_page, matching_ended
 from tasks_app.queries.ended_jobs import InvalidCursor as InvalidCursor
@@ -62,6 +62,8 @@ class JobFilters:
     search: str | None = None
     # Members and callbacks of this job.
     parent_id: UUID | None = None
+    # Ended before then, or, while they live, made before then.
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +148,31 @@ def search_of(user: Any, filters: JobFilters) -> JobSearch:
         task=filters.task,
         requested_by_id=filters.requested_by_id,
         after=filters.created_after,
+        before=filters.until,
         conditions=tuple(conditions),
     )
     return read_search(filters.search, user, base)
 
 
-def count_jobs(*, user: Any, filters: JobFilters) -> dict[JobState, BoundedCount]:
-    """Return how many jobs match in each state, whatever state the filters ask for. Raises InvalidSearch."""
+def find_jobs(job_ids: Iterable[UUID | str], *, user: Any) -> list[JobView]:
+    """Return those of the jobs, in this order, that are live or have a row and that `user` sees among all or as their own."""
+    return list(filter(_sight(user), _views_of([str(job_id) for job_id in job_ids])))
+
+
+def repeats_of(job_id: UUID) -> list[UUID]:
+    """Return the ids of the jobs that people made of this one, by a retry or with other arguments, the first one first."""
+    made = JobAction.objects.filter(job_id=job_id, new_job_id__isnull=False).order_by("pk")
+    return [new_id for new_id in made.values_list("new_job_id", flat=True)[:MAX_PAGE] if new_id]
+
+
+def count_jobs(*, user: Any, filters: JobFilters, examined: int = MAX_LIVE_EXAMINED) -> dict[JobState, BoundedCount]:
+    """Return how many jobs match in each state, whatever state the filters ask for; live ones are counted among the first
+    `examined` running, queued and delayed ones. Raises InvalidSearch."""
     search = search_of(user, replace(filters, state=None))
     counts = ended_counts(search, _only_of(user))
     if search == ANY_JOB and has_everywhere(user, VIEW_JOBS):
         return counts | _live_totals(queue_stats())
-    live = live_matches(user, search)
+    live = live_matches(user, search, examined)
     found = Counter(view.state for view in live.jobs)
     return counts | {state: BoundedCount(found[state], state in live.cut) for state in JobState if state in LIVE_STATES}
 

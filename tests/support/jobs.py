@@ -59,3 +59,16 @@ def queue_settings(settings: Any, **options: Any) -> Iterator[None]:
     finally:
         settings.Q_CLUSTER = usual
         engine_config.cache_clear()
+
+
+@contextmanager
+def queue_limit(settings: Any, jobs: int) -> Iterator[None]:
+    """Let queues hold so many jobs at most inside the block."""
+    usual = settings.TASK_ENGINE
+    settings.TASK_ENGINE = {**usual, "MAX_QUEUE_DEPTH": jobs}
+    engine_config.cache_clear()
+    try:
+        yield
+    finally:
+        settings.TASK_ENGINE = usual
+        engine_config.cache_clear()

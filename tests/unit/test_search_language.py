@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks_app.utils.search_language import MAX_LENGTH, InvalidSearch, Term, parse_search, quoted
+from tasks_app.utils.search_language import MAX_LENGTH, InvalidSearch, Term, parse_search, quoted, written
 
 NAMES = ("task", "device", "args.")
 
@@ -40,6 +40,7 @@ NAMES = ("task", "device", "args.")
 )
 def test_a_search_is_read_as_its_terms(text, terms):
     assert parse_search(text, NAMES) == terms
+    assert parse_search(" ".join(map(written, terms)), NAMES) == terms
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,13 @@ from tasks_app.engine import FINAL_STATES, JobState, UnknownTask, get_task
 from tasks_app.engine.flows import CHAIN, GROUP, TASK
 from tasks_app.models import JobAction
 from tasks_app.models.jobs import STATE_LABELS
-from tasks_app.queries.jobs import JobView, same_call
+from tasks_app.queries.jobs import JobView, repeats_of, same_call
 from tasks_app.queries.task_rights import may_start
 from tasks_app.services.jobs import why_not_repeatable
 from tasks_app.utils.tracebacks import own_frames
 
+# The last ones; the audit below names all.
+REPEATS_SHOWN = 5
 KIND_LABELS = {GROUP: gettext_lazy("Group"), CHAIN: gettext_lazy("Chain")}
 
 
@@ -70,7 +72,9 @@ def facts(job: JobView) -> list[tuple[str, str, str]]:
     if job.parent_id:
         rows.append((_("Part of"), str(job.parent_id), job_url(job.parent_id)))
     if job.retry_of:
-        rows.append((_("Retry of"), str(job.retry_of), job_url(job.retry_of)))
+        rows.append((_("Repeats"), str(job.retry_of), job_url(job.retry_of)))
+    repeats = repeats_of(job.id)
+    rows += [(_("Run again as"), str(new_id), job_url(new_id)) for new_id in repeats[-REPEATS_SHOWN:]]
     return rows
 
 

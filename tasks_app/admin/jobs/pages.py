@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from unfold.admin import ModelAdmin
 
 from tasks_app.admin.exchange import MAX_EXPORT_ROWS
-from tasks_app.admin.jobs.bulk import bulk_context, change_with_message, list_query, selection_of
+from tasks_app.admin.jobs.bulk import bulk_context, list_query, outcome_context, selection_of
 from tasks_app.admin.jobs.detail import history_rows, job_context, repeat_context
 from tasks_app.admin.jobs.filters import JobFilterForm
 from tasks_app.admin.jobs.lists import list_context
@@ -38,12 +38,14 @@ from tasks_app.admin.resources import JobResource
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (
     FINAL_STATES,
+    EngineError,
     JobState,
     QueueUnavailable,
 )
-from tasks_app.models import Job
+from tasks_app.models import BulkAction, Job
 from tasks_app.queries.job_completion import complete
 from tasks_app.queries.jobs import (
+    InvalidSearch,
     JobFilters,
     JobView,
     ended_rows,
@@ -169,6 +171,7 @@ class JobAdmin(StartViews, ModelAdmin):
             **self._repeat_context(request, job),
             "history_rows": history_rows(job, request.user),
             **self._parts_context(request, job),
+            **outcome_context(job),
         }
         return self._page(request, "tasks_app/admin/job.html", context)
 
@@ -216,19 +219,25 @@ class JobAdmin(StartViews, ModelAdmin):
 
     @message_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
-        """Ask on GET with the count, act on POST on exactly the jobs that were counted."""
-        if verb not in ("cancel", "retry"):
+        """Ask on GET with the counts; on POST make a job of it, about the jobs that were counted, and lead to its page."""
+        if verb not in BulkAction.Verb.values:
             raise Http404
         self._require(self.has_change_permission(request))
-        for_cancel = verb == "cancel"
-        back_url = f"{reverse('admin:tasks_app_job_changelist')}?{list_query(request.GET, request.user)}"
         form = ReasonForm(request.POST or None)
-        selection = selection_of(request.user, request.POST or request.GET, for_cancel=for_cancel)
-        if request.method == "POST" and form.is_valid():
-            change_with_message(request, selection.job_ids, form.cleaned_data["reason"], for_cancel=for_cancel)
-            return redirect(back_url)
-        context = bulk_context(selection, for_cancel=for_cancel)
-        return self._page(request, "tasks_app/admin/confirm.html", {**context, "form": form, "back_url": back_url})
+        selection = selection_of(request.user, request.GET, request.POST)
+        refusal = ""
+        if request.method == "POST" and form.is_valid() and not selection.is_empty:
+            try:
+                job_id = selection.ask(request.user, verb, form.cleaned_data["reason"])
+            except QueueUnavailable:
+                raise
+            except (EngineError, InvalidSearch) as error:
+                refusal = str(error)
+            else:
+                return redirect(job_url(job_id))
+        back_url = f"{reverse('admin:tasks_app_job_changelist')}?{list_query(request.GET, request.user)}"
+        context = {**bulk_context(selection, request.user, verb), "form": form, "back_url": back_url}
+        return self._page(request, "tasks_app/admin/job_bulk.html", {**context, "refusal": refusal})
 
     def _confirmed(
         self, request: HttpRequest, job_id: UUID, act: Any, question: str, button: str, variant: str

@@ -124,7 +124,7 @@ class CallPage:
             zone = self.recurrence.zone if self.recurrence.is_valid() else None
         elif self.options.is_bound and self.options.is_valid():
             at = self.options.due
-        stored = arguments_from(request.GET.get("from", ""), task, self.user)
+        self.instead_of, stored = arguments_from(request.GET.get("from", ""), task, self.user)
         self.call = CallForm(task, data, user=self.user, stored=stored, at=at, zone=zone)
         self.bound.append(self.call)
 
@@ -190,7 +190,14 @@ class StartViews:
         args, kwargs = page.call.arguments()
         args, kwargs = resolve_times(page.task, args, kwargs, at=page.call.at, zone=page.call.zone)
         try:
-            job_id: UUID = start_task(task_name=page.task.name, args=args, kwargs=kwargs, user=request.user, eta=due)
+            job_id: UUID = start_task(
+                task_name=page.task.name,
+                args=args,
+                kwargs=kwargs,
+                user=request.user,
+                eta=due,
+                instead_of=page.instead_of,
+            )
         except EngineError as error:
             page.call.add_refusal(error)
             return None

@@ -1,6 +1,7 @@
 """Endpoints of jobs, queues and workers."""
 
 from tasks_app.api.jobs.bulk import BulkCancelView, BulkRetryView
+from tasks_app.api.jobs.priority import JobPriorityView
 from tasks_app.api.jobs.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
 from tasks_app.api.jobs.queues import QueueListView, StatsView, StatusView, WorkerListView
 from tasks_app.api.jobs.run_now import JobRunNowView
@@ -23,6 +24,7 @@ __all__ = [
     "JobCancelView",
     "JobDetailView",
     "JobListView",
+    "JobPriorityView",
     "JobRetryView",
     "JobRunNowView",
     "QueueListView",

@@ -1,9 +1,9 @@
-"""Cancelling and retrying many jobs in one request. Staff with the permission to change jobs."""
+"""Cancelling and retrying many jobs as one job. Staff with the permission to change jobs."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -11,11 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
+from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.fields import IdField, ReasonBody, StateField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.jobs.views import CHANGE_JOBS, SEARCH_HELP
 from tasks_app.api.schema import describe
+from tasks_app.models import BulkAction
+from tasks_app.queries.bulk_counts import StateCount, count_chosen, count_matching
 from tasks_app.queries.jobs import InvalidSearch, JobFilters
-from tasks_app.services.jobs import MAX_JOBS, BulkResult, cancel_jobs, matching_jobs, retry_jobs
+from tasks_app.services.jobs import CHANGE_TASK, MAX_CHOSEN, ask_for_bulk_action, reason_text
 from tasks_app.utils.search_language import MAX_LENGTH
 
 
@@ -38,10 +41,11 @@ class JobFilterBody(StrictSerializer):
 
 
 class BulkBody(ReasonBody):
-    """The jobs, by id or by filter, and why."""
+    """The jobs, by id or by filter, and why. With `dry_run` they are counted only."""
 
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MAX_JOBS, required=False)
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MAX_CHOSEN, required=False)
     filter = JobFilterBody(required=False)
+    dry_run = serializers.BooleanField(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("ids" in attrs) == ("filter" in attrs):
@@ -49,63 +53,90 @@ class BulkBody(ReasonBody):
         return attrs
 
 
-class SkippedSerializer(serializers.Serializer[Any]):
-    """A job that was left as it is."""
+class StateCountSerializer(serializers.Serializer[Any]):
+    """A number of jobs of one state."""
 
-    id = serializers.UUIDField()
+    state = serializers.CharField(allow_null=True, help_text="Null for ids of no job.")
+    count = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="At least so many: not all jobs were looked at.")
+
+
+class LeftCountSerializer(StateCountSerializer):
+    """A number of jobs that would be left as they are, and why."""
+
     code = serializers.CharField(help_text="For machines.")
     reason = serializers.CharField(help_text="A sentence for people.")
 
 
-class BulkSerializer(serializers.Serializer[Any]):
-    """Number of changed jobs, and the skipped ones with their reasons."""
+class BulkCountsSerializer(serializers.Serializer[Any]):
+    """What the action would do."""
 
-    changed = serializers.IntegerField()
-    skipped = SkippedSerializer(many=True)
-    more = serializers.BooleanField(help_text=f"More than {MAX_JOBS} jobs match the filter: send it again.")
+    changed = StateCountSerializer(many=True)
+    skipped = LeftCountSerializer(many=True)
 
 
 class BulkView(ApiView):
     """Base of the bulk endpoints."""
 
     rights = {"POST": CHANGE_JOBS}
-    is_cancel: ClassVar[bool]
+    verb: ClassVar[str]
 
     def change(self, request: Request) -> Response:
-        """Cancel or retry the selected jobs, at most MAX_JOBS of them."""
+        """Count the selected jobs, or make the job that cancels or retries them."""
         body = self.body(BulkBody)
-        ids, more = self._selected(body)
-        act = cancel_jobs if self.is_cancel else retry_jobs
-        result: BulkResult = act(job_ids=ids, user=request.user, reason=body["reason"])
-        return Response(BulkSerializer({"changed": result.changed, "skipped": result.skipped, "more": more}).data)
-
-    def _selected(self, body: dict[str, Any]) -> tuple[list[UUID], bool]:
-        """The ids of the selected jobs, and whether more jobs match than are changed at once."""
-        if "ids" in body:
-            return body["ids"], False
-        wanted = dict(body["filter"])
-        if "requested_by" in wanted:
-            wanted["requested_by_id"] = wanted.pop("requested_by")
-        filters, limit = JobFilters(**wanted), MAX_JOBS + 1
+        filters = _filters(body["filter"]) if "filter" in body else None
         try:
-            found = matching_jobs(user=self.request.user, filters=filters, for_cancel=self.is_cancel, limit=limit)
+            if body["dry_run"]:
+                return Response(BulkCountsSerializer(self._counts(request.user, body.get("ids"), filters)).data)
+            job = ask_for_bulk_action(
+                verb=self.verb, user=request.user, job_ids=body.get("ids"), filters=filters, reason=body["reason"]
+            )
         except InvalidSearch as error:
             raise serializers.ValidationError({"filter": {"search": [str(error)]}}) from error
-        return found[:MAX_JOBS], len(found) > MAX_JOBS
+        return accepted(request, job, CHANGE_TASK, queue=job.queue)
+
+    def _counts(self, user: Any, ids: Any, filters: JobFilters | None) -> dict[str, Any]:
+        if filters is None:
+            counts = count_chosen(user=user, job_ids=ids, verb=self.verb)
+        else:
+            counts = count_matching(user=user, filters=filters, verb=self.verb)
+        return {
+            "changed": [_count(each) for each in counts if not each.code],
+            "skipped": [_count(each) for each in counts if each.code],
+        }
+
+
+def _filters(wanted: dict[str, Any]) -> JobFilters:
+    values = dict(wanted)
+    if "requested_by" in values:
+        values["requested_by_id"] = values.pop("requested_by")
+    return JobFilters(**values)
+
+
+def _count(each: StateCount) -> dict[str, Any]:
+    reason = reason_text(each.code) if each.code else ""
+    return {**asdict(each), "count": each.count.number, "more": each.count.is_more, "reason": reason}
+
+
+RESULT_HELP = (
+    "One job does it, which can be cancelled half way: its `progress` says how far it is, its `result` how many jobs were "
+    "`changed`, how many were `skipped` for which reason, and, in `skipped_ids`, the first of those. It acts as the user of "
+    "the request, on jobs that match when it is asked. `dry_run` answers 200 with the numbers, and changes nothing."
+)
 
 
 class BulkCancelView(BulkView):
     """Cancel many jobs."""
 
-    is_cancel = True
+    verb = BulkAction.Verb.CANCEL
 
     @describe(
         "Cancel many jobs (staff)",
         name="tasks_cancel",
         tag="jobs",
         request=BulkBody,
-        answers={200: BulkSerializer},
-        description=f"At most {MAX_JOBS} at once. A filter without a state means the jobs that have not ended.",
+        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
+        description=f"{RESULT_HELP} A filter without a state means the jobs that have not ended.",
     )
     def post(self, request: Request) -> Response:
         return self.change(request)
@@ -114,15 +145,15 @@ class BulkCancelView(BulkView):
 class BulkRetryView(BulkView):
     """Retry many jobs: each becomes a new job."""
 
-    is_cancel = False
+    verb = BulkAction.Verb.RETRY
 
     @describe(
         "Retry many jobs (staff)",
         name="tasks_retry",
         tag="jobs",
         request=BulkBody,
-        answers={200: BulkSerializer},
-        description=f"At most {MAX_JOBS} at once. A filter without a state means failed jobs.",
+        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
+        description=f"{RESULT_HELP} A filter without a state means failed jobs.",
     )
     def post(self, request: Request) -> Response:
         return self.change(request)

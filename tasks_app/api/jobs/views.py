@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import Http404
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -21,7 +22,16 @@ from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
 from tasks_app.queries.access import Right, has_everywhere
-from tasks_app.queries.jobs import VIEW_JOBS, InvalidCursor, InvalidSearch, JobFilters, JobView, find_job, list_jobs
+from tasks_app.queries.jobs import (
+    VIEW_JOBS,
+    InvalidCursor,
+    InvalidSearch,
+    JobFilters,
+    JobView,
+    find_job,
+    list_jobs,
+    repeats_of,
+)
 from tasks_app.services.jobs import cancel_job, retry_job
 from tasks_app.utils.search_language import MAX_LENGTH
 
@@ -44,7 +54,7 @@ class JobSerializer(serializers.Serializer[Any]):
     kwargs = serializers.DictField(child=serializers.JSONField())
     requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
     schedule_id = serializers.IntegerField(allow_null=True)
-    retry_of = serializers.UUIDField(allow_null=True)
+    retry_of = serializers.UUIDField(allow_null=True, help_text="The job that it repeats.")
     kind = serializers.CharField(help_text="task, group or chain.")
     parent_id = serializers.UUIDField(
         allow_null=True, help_text="The group or chain it is a member of, or the job whose callback it is."
@@ -72,7 +82,13 @@ class JobDetailSerializer(JobSerializer):
     result = serializers.JSONField(allow_null=True)
     attempts = serializers.ListField(child=serializers.JSONField())
     traceback = serializers.CharField()
+    retried_as = serializers.SerializerMethodField(help_text="Jobs that people made of it, the first one first.")
     logs = serializers.ListField(child=serializers.CharField(), help_text="The last lines of its log.")
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_retried_as(self, job: JobView) -> list[str]:
+        """The ids, from the audit."""
+        return [str(job_id) for job_id in repeats_of(job.id)]
 
 
 class JobListQuery(PageQuery):

@@ -26,8 +26,6 @@ from tasks_app.engine.storing import MAX_TASK_CHARS
 class DeclaredTask(registered_task.Task[..., Any]):
     """A declared function as a task of the engine. Its limits are those of its backend's options, else of the queue."""
 
-    is_startable = False
-
     def __init__(self, task: Task[..., Any], queue: str) -> None:
         self._first = task
         # Workers start as this process does, and so have declared it, too.
@@ -41,6 +39,7 @@ class DeclaredTask(registered_task.Task[..., Any]):
             schedulable=False,
             permission=None,
             members=None,
+            startable=False,
         )
 
     @property

@@ -1,9 +1,10 @@
-"""`manage.py jobs`: list, show, cancel and retry jobs from the shell."""
+"""`manage.py jobs`: list, show, cancel, retry and prioritize jobs from the shell."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,25 +16,22 @@ from tasks_app.engine.config import engine_config
 from tasks_app.exceptions import JobError
 from tasks_app.management.job_tables import job_details, job_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
+from tasks_app.models.jobs import PRIORITY_CHOICES
 from tasks_app.queries.access import SHELL
-from tasks_app.queries.jobs import InvalidSearch, JobFilters, JobView, find_job, list_jobs
-from tasks_app.services.jobs import cancel_job, retry_job
+from tasks_app.queries.bulk_counts import StateCount, count_matching
+from tasks_app.queries.jobs import BoundedCount, InvalidSearch, JobFilters, JobView, find_job, list_jobs
+from tasks_app.services.jobs import ask_for_bulk_action, cancel_job, change_priority, reason_text, retry_job
 
 MAX_LISTED = 10_000
 
 
 class Command(BaseCommand):
-    help = _("Lists, shows, cancels and retries jobs. Exit code 1 when one of them could not be changed.")
+    help = _("Lists, shows, cancels, retries and prioritizes jobs. Exit code 1 when one of them could not be changed.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        steps = parser.add_subparsers(dest="step", required=True, metavar="list|show|cancel|retry")
+        steps = parser.add_subparsers(dest="step", required=True, metavar="list|show|cancel|retry|priority")
         listing = steps.add_parser("list", help=_("Jobs, live and finished, newest first."))
-        listing.add_argument("--state", help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled"))
-        listing.add_argument("--queue", choices=list(engine_config().queues))
-        listing.add_argument("--task")
-        example = 'state:failed device:"Van 03" after:yesterday'
-        searching = _("Parts of the task, the arguments, the error or the id, and terms such as %(example)s.")
-        listing.add_argument("--search", help=searching % {"example": example})
+        _add_filters(listing)
         listing.add_argument("--parent", type=_job_id, metavar="ID", help=_("Members and callbacks of this job."))
         listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
         showing = steps.add_parser("show", help=_("Everything about one job."))
@@ -41,9 +39,17 @@ class Command(BaseCommand):
         cancelling = steps.add_parser("cancel", help=_("Cancel waiting jobs at once, tell running ones to stop."))
         retrying = steps.add_parser("retry", help=_("Make a new job of each finished one."))
         for step in (cancelling, retrying):
-            step.add_argument("ids", nargs="+", metavar="ID")
+            step.add_argument(
+                "ids", nargs="*", metavar="ID", help=_("Or filters: then one job changes all that match.")
+            )
+            _add_filters(step)
+            step.add_argument("--dry-run", action="store_true", help=_("Count the jobs that match, change nothing."))
+        prioritizing = steps.add_parser("priority", help=_("Give waiting jobs another priority."))
+        prioritizing.add_argument("priority", choices=[name for name, _label in PRIORITY_CHOICES])
+        prioritizing.add_argument("ids", nargs="+", metavar="ID")
+        for step in (cancelling, retrying, prioritizing):
             step.add_argument("--reason", default="", help=_("Kept in the history of the job."))
-        for step in (listing, showing, cancelling, retrying):
+        for step in (listing, showing, cancelling, retrying, prioritizing):
             step.add_argument("--json", action="store_true", help=_("Print one JSON document."))
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
@@ -52,13 +58,14 @@ class Command(BaseCommand):
             "show": self._show,
             "cancel": self._cancel,
             "retry": self._retry,
+            "priority": self._priority,
         }
         with telling_errors():
             steps[step](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         try:
-            jobs = _listed(_filters(options), options["limit"])
+            jobs = _listed(_listing_filters(options), options["limit"])
         except InvalidSearch as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -76,16 +83,61 @@ class Command(BaseCommand):
             console_of(self).print(job_details(job))
 
     def _cancel(self, options: dict[str, Any]) -> None:
+        if self._all_that_match("cancel", options):
+            return
+
         def act(job_id: UUID, reason: str) -> dict[str, str]:
             return {"state": str(cancel_job(job_id=job_id, user=SHELL, reason=reason))}
 
         self._each(options, act)
 
     def _retry(self, options: dict[str, Any]) -> None:
+        if self._all_that_match("retry", options):
+            return
+
         def act(job_id: UUID, reason: str) -> dict[str, str]:
             return {"new_id": str(retry_job(job_id=job_id, user=SHELL, reason=reason))}
 
         self._each(options, act)
+
+    def _priority(self, options: dict[str, Any]) -> None:
+        def act(job_id: UUID, reason: str) -> dict[str, str]:
+            priority = options["priority"]
+            return {"state": str(change_priority(job_id=job_id, user=SHELL, priority=priority, reason=reason))}
+
+        self._each(options, act)
+
+    def _all_that_match(self, verb: str, options: dict[str, Any]) -> bool:
+        """Make a job that changes all that match the filters, or count them; False where ids are given."""
+        filters = _filters(options)
+        if (filters != JobFilters()) == bool(options["ids"]):
+            raise CommandError(_("Give ids of jobs, or filters."))
+        if options["ids"]:
+            if options["dry_run"]:
+                raise CommandError(_("--dry-run counts the jobs that match filters."))
+            return False
+        try:
+            if options["dry_run"]:
+                self._print_counts(count_matching(user=SHELL, filters=filters, verb=verb), options["json"])
+                return True
+            reason = operator_reason(options["reason"])
+            job_id = ask_for_bulk_action(verb=verb, user=SHELL, filters=filters, reason=reason)
+        except InvalidSearch as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            print_json(self, {"id": str(job_id)})
+        else:
+            self.stdout.write(_("Job %(id)s does it: manage.py jobs show %(id)s") % {"id": job_id})
+        return True
+
+    def _print_counts(self, counts: list[StateCount], as_json: bool) -> None:
+        if as_json:
+            print_json(self, counts)
+            return
+        for each in counts or [StateCount(None, BoundedCount(0))]:
+            number = f"{each.count.number}{'+' if each.count.is_more else ''}"
+            left = f"  {_('left:')} {reason_text(each.code)}" if each.code else ""
+            self.stdout.write(f"{number:>8} {each.state or ''}{left}")
 
     def _each(self, options: dict[str, Any], act: Callable[[UUID, str], dict[str, str]]) -> None:
         """Act on each id and print each outcome; fail in the end when one was refused."""
@@ -114,15 +166,27 @@ class Command(BaseCommand):
             self.stdout.write(f"{result['id']}  {outcome}")
 
 
+def _add_filters(step: CommandParser) -> None:
+    step.add_argument("--state", help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled"))
+    step.add_argument("--queue", choices=list(engine_config().queues))
+    step.add_argument("--task")
+    example = 'state:failed device:"Van 03" after:yesterday'
+    searching = _("Parts of the task, the arguments, the error or the id, and terms such as %(example)s.")
+    step.add_argument("--search", help=searching % {"example": example})
+
+
 def _filters(options: dict[str, Any]) -> JobFilters:
     try:
         state = parse_state(options["state"]) if options["state"] else None
     except ValueError as error:
         raise CommandError(_("Unknown state: %(state)s.") % {"state": options["state"]}) from error
+    return JobFilters(state=state, **{name: options[name] or None for name in ("queue", "task", "search")})
+
+
+def _listing_filters(options: dict[str, Any]) -> JobFilters:
     if not 1 <= options["limit"] <= MAX_LISTED:
         raise CommandError(_("--limit must be between 1 and %(max)d.") % {"max": MAX_LISTED})
-    names = ("queue", "task", "search")
-    return JobFilters(state=state, parent_id=options["parent"], **{name: options[name] for name in names})
+    return replace(_filters(options), parent_id=options["parent"])
 
 
 def _listed(filters: JobFilters, limit: int) -> list[JobView]:

@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 
 from tasks_app.models import (
+    BulkAction,
     DeviceDay,
     FilterCount,
     FilteredFix,
@@ -37,6 +38,7 @@ _KINDS: tuple[tuple[str, str, _Rows], ...] = (
     ("device_days", "pk", lambda at: DeviceDay.objects.filter(day__lt=at.date())),
     ("uploads", "pk", lambda at: PositionUpload.objects.filter(created_at__lt=at, state__in=_ENDED, file="")),
     ("audit", "pk", lambda at: JobAction.objects.filter(created_at__lt=at)),
+    ("audit", "created_at", lambda at: BulkAction.objects.filter(created_at__lt=at)),
     ("audit", "pk", lambda at: QueueAction.objects.filter(created_at__lt=at)),
     ("audit", "pk", lambda at: LogEntry.objects.filter(action_time__lt=at)),
     ("audit", "pk", lambda at: AccessAttempt.objects.filter(attempt_time__lt=at)),

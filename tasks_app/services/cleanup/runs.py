@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
 from tasks_app.models.retention import MAX_DAYS
-from tasks_app.services.cleanup.locks import exclusive_lock
+from tasks_app.services.exclusive_locks import exclusive_lock
 from tasks_app.services.transactions import sqlstate
 
 BATCH_ROWS = 5000

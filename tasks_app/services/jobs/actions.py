@@ -46,8 +46,9 @@ def start_task(
     countdown: float | None = None,
     eta: datetime | None = None,
     unique_key: str | None = None,
+    instead_of: UUID | None = None,
 ) -> UUID:
-    """Enqueue a task for `user`; return the job id.
+    """Enqueue a task for `user`; return the job id. It repeats the job `instead_of`, with arguments of its own.
 
     Raises EngineError (not permitted, unknown task, wrong arguments, full queue).
     """
@@ -55,8 +56,12 @@ def start_task(
     if not task.is_startable:
         raise TaskNotPermitted(_("Only code starts the task %(name)s.") % {"name": task.name})
     check_may_start(user, task, args, kwargs or {})
-    job_id = task.apply_async(args, kwargs, countdown=countdown, eta=eta, unique_key=unique_key, requested_by=user)
+    job_id = task.apply_async(
+        args, kwargs, countdown=countdown, eta=eta, unique_key=unique_key, requested_by=user, retry_of=instead_of
+    )
     _audit(job_id, task.name, JobAction.Verb.START, user, "")
+    if instead_of:
+        _audit(instead_of, task.name, JobAction.Verb.AGAIN, user, "", job_id)
     return job_id
 
 
@@ -138,8 +143,8 @@ def change_priority(*, job_id: UUID | str, user: Any, priority: str, reason: str
     return JobState(state)
 
 
-def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
-    """Make a new job with the arguments and callbacks of an ended one; return its id.
+def retry_job(*, job_id: UUID | str, user: Any, reason: str = "", new_id: UUID | None = None) -> UUID:
+    """Make a new job with the arguments and callbacks of an ended one; return its id, which is `new_id` if given.
 
     Of a group or chain that failed, those members are made again that did not succeed, and the steps after them; the
     results of the others count for the new one, too. Of one that succeeded, all are made again. Raises JobNotFound,
@@ -149,9 +154,9 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "") -> UUID:
     if view.is_live:
         raise JobStillLive(view.state)
     step = _step_again(view, user)
-    new_id = uuid4()
+    new_id = new_id or uuid4()
     make(current_backend(), step, new_id, JobOptions(requested_by_id=user.pk, retry_of=view.id, priority=view.priority))
-    _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason)
+    _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason, new_id)
     return new_id
 
 
@@ -192,8 +197,12 @@ def _visible(job_id: UUID | str, user: Any) -> JobView:
     return view
 
 
-def _audit(job_id: UUID, task: str, verb: JobAction.Verb, user: Any, reason: str) -> None:
-    JobAction.objects.create(job_id=job_id, task=task, verb=verb, user_id=user.pk, reason=reason[:500])
+def _audit(
+    job_id: UUID, task: str, verb: JobAction.Verb, user: Any, reason: str, new_job_id: UUID | None = None
+) -> None:
+    JobAction.objects.create(
+        job_id=job_id, task=task, verb=verb, user_id=user.pk, reason=reason[:500], new_job_id=new_job_id
+    )
 
 
 def is_known(job_id: UUID | str | None) -> bool:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from notifications_app.models import Delivery, Notification
 from tasks_app.engine import get_task
 from tasks_app.models import (
+    BulkAction,
     DeviceDay,
     Event,
     FilterCount,
@@ -77,11 +78,12 @@ def make_history(device, staff, at: datetime) -> dict[type, object]:
         PositionUpload.objects.create(name="a.csv", size_bytes=1, state="done", job_id=uuid4()),
         make_device_day(device, at),
         StorageSample.objects.create(day=at.date(), table="t", rows=1, size_bytes=1),
+        BulkAction.objects.create(id=uuid4(), verb="cancel", user=staff, created_at=at),
         LogEntry.objects.create(
             user=staff, content_type=ContentType.objects.get_for_model(Job), object_id="1", action_flag=CHANGE
         ),
     ]
-    for row, field in ((made[3], "created_at"), (made[5], "created_at"), (made[8], "action_time")):
+    for row, field in ((made[3], "created_at"), (made[5], "created_at"), (made[9], "action_time")):
         type(row).objects.filter(pk=row.pk).update(**{field: at})
     return {type(row): row for row in made}
 
@@ -96,6 +98,7 @@ def test_each_kind_of_history_goes_by_its_own_setting(device, staff):
         PositionUpload: "uploads",
         DeviceDay: "device_days",
         StorageSample: "storage_samples",
+        BulkAction: "audit",
         LogEntry: "audit",
     }
     for kind in set(kinds.values()):

@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from tasks_app.engine import JobState, get_task
-from tasks_app.models import Job, JobAction, QueueAction
+from tasks_app.models import BulkAction, Job, JobAction, QueueAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, queue_stats
-from tasks_app.services.jobs.bulk import MAX_JOBS
+from tests.support.jobs import queue_limit
 from tests.support.probe.tasks import probe_fail, probe_fail_for_good
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,53 +105,72 @@ def test_it_knows_no_other_queues_and_steps(page, queue, verb):
 # --- Many jobs ---
 
 
-def test_it_cancels_the_selected_jobs_after_asking_and_tells_what_it_skipped(page, run_jobs):
+def test_it_counts_the_selected_jobs_and_leads_to_the_job_that_cancels_them(page, staff, run_jobs):
     ended = get_task(CLEANUP).delay()
     run_jobs("cleanup")
-    waiting = [get_task(CLEANUP).delay() for _ in range(2)]
-    other = get_task(CLEANUP).delay()
+    waiting = [get_task(CLEANUP).apply_async(countdown=99) for _ in range(2)]
+    other = get_task(CLEANUP).apply_async(countdown=99)
     asked = page.get(bulk_url("cancel"), {"id": [ended, *waiting], "picked": "1"})
-    assert "Cancel 3 jobs?" in asked.content.decode()
+    text = asked.content.decode()
+    for expected in ("Cancel 2 jobs?", "Will be cancelled", "Scheduled", "Will be left", "The job has ended already."):
+        assert expected in text
     assert not JobAction.objects.exists()
-    answer = page.post(bulk_url("cancel"), {"ids": asked.context["job_ids"], "reason": "no need"}, follow=True)
-    text = answer.content.decode()
+    answer = page.post(bulk_url("cancel"), {"ids": asked.context["job_ids"], "reason": "no need"})
+    job_url = answer["Location"]
+    text = page.get(job_url).content.decode()
+    assert "0 jobs were cancelled." in text
+    assert "3 jobs are still to come." in text
+    run_jobs("cleanup")
+    text = page.get(job_url).content.decode()
     assert "2 jobs were cancelled." in text
     assert "Skipped 1 job: The job has ended already." in text
-    assert find_job(other, user=SHELL).state is JobState.QUEUED
+    assert reverse("admin:tasks_app_job_change", args=[ended]) in text
+    assert find_job(other, user=SHELL).state is JobState.SCHEDULED
     assert set(JobAction.objects.values_list("reason", flat=True)) == {"no need"}
 
 
 def test_it_retries_all_that_match_and_no_others(page, run_jobs):
     failed = [probe_fail_for_good.delay(str(number)) for number in range(3)]
     run_jobs("positions")
-    asked = page.get(bulk_url("retry"), {"queue": "positions", "state": "failed"})
-    assert "Run 3 jobs again?" in asked.content.decode()
     url = f"{bulk_url('retry')}?queue=positions&state=failed"
-    answer = page.post(url, {"ids": asked.context["job_ids"], "reason": ""})
-    assert answer["Location"].endswith("?state=failed&queue=positions")
+    asked = page.get(url)
+    assert "Run 3 jobs again?" in asked.content.decode()
+    late = probe_fail_for_good.delay("late")
+    run_jobs("positions")
+    answer = page.post(url, {"until": asked.context["until"], "reason": ""}, follow=True)
+    assert "The jobs that match are looked for first." in answer.content.decode()
+    run_jobs("cleanup")
+    assert "3 jobs run again as new jobs." in page.get(answer.redirect_chain[-1][0]).content.decode()
     run_jobs("positions")
     assert Job.objects.filter(retry_of__in=failed).count() == 3
+    assert not Job.objects.filter(retry_of=late).exists()
+    again = Job.objects.get(retry_of=failed[0])
+    for one, other, label in ((failed[0], again.pk, "Run again as"), (again.pk, failed[0], "Repeats")):
+        text = page.get(reverse("admin:tasks_app_job_change", args=[one])).content.decode()
+        assert label in text
+        assert reverse("admin:tasks_app_job_change", args=[other]) in text
 
 
-def test_it_takes_no_more_than_its_limit_and_says_so(page):
-    get_task("sweep_stuck_deliveries").enqueue_many([[]] * (MAX_JOBS + 5))
-    asked = page.get(bulk_url("cancel"), {"queue": "notifications"})
-    assert f"Cancel {MAX_JOBS} jobs?" in asked.content.decode()
-    assert "More jobs match" in asked.content.decode()
-    text = page.post(bulk_url("cancel"), {"ids": asked.context["job_ids"], "reason": ""}, follow=True).content.decode()
-    assert f"{MAX_JOBS} jobs were cancelled." in text
-    assert next(queue for queue in queue_stats() if queue.name == "notifications").depth == 5
+def test_it_takes_all_that_match_however_many(page, run_jobs):
+    get_task("sweep_stuck_deliveries").enqueue_many([[]] * 1105)
+    url = f"{bulk_url('cancel')}?queue=notifications"
+    asked = page.get(url)
+    assert "Cancel 1,105 jobs?" in asked.content.decode()
+    page.post(url, {"until": asked.context["until"], "reason": ""})
+    run_jobs("cleanup")
+    assert next(queue for queue in queue_stats() if queue.name == "notifications").depth == 0
 
 
-@pytest.mark.parametrize("query", ["", "?picked=1", "?id=x&picked=1", "?state=nonsense", "?id=%00"])
+@pytest.mark.parametrize("query", ["", "?picked=1", "?id=x&picked=1", "?state=nonsense", "?id=%00", "?search=after:x"])
 def test_it_never_means_all_jobs_by_mistake(page, query):
     get_task(CLEANUP).delay()
     answer = page.get(bulk_url("cancel") + query)
-    assert answer.context["job_ids"] == ""
     assert "No job was selected" in answer.content.decode()
-    text = page.post(bulk_url("cancel") + query, {"reason": ""}, follow=True).content.decode()
-    assert "No job was selected" in text
+    for body in ({"reason": ""}, {"ids": "", "reason": ""}, {"ids": "x", "reason": ""}, {"until": "x", "reason": ""}):
+        text = page.post(bulk_url("cancel") + query, body, follow=True).content.decode()
+        assert "No job was selected" in text
     assert not JobAction.objects.exists()
+    assert not BulkAction.objects.exists()
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry"])
@@ -162,6 +181,14 @@ def test_it_refuses_many_jobs_to_staff_who_may_only_see(make_user, verb):
     assert client.get(bulk_url(verb), {"id": job_id}).status_code == 403
     assert client.post(bulk_url(verb), {"ids": job_id}).status_code == 403
     assert not JobAction.objects.exists()
+
+
+def test_a_full_queue_is_said_on_the_page_that_asks(page, settings):
+    job_id = get_task(CLEANUP).delay()
+    with queue_limit(settings, 1):
+        answer = page.post(bulk_url("cancel"), {"ids": str(job_id), "reason": ""})
+    assert answer.status_code == 200
+    assert "which is its limit" in answer.content.decode()
 
 
 def test_it_knows_no_other_verbs(page):

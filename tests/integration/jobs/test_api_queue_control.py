@@ -132,25 +132,66 @@ def test_it_gives_orders_to_workers_and_clusters(staff_api):
 # --- Many jobs ---
 
 
-def test_it_cancels_by_ids_and_by_filter(staff_api, run_jobs):
+def test_it_counts_and_cancels_by_ids_and_by_filter(staff_api, run_jobs):
     ended = get_task(CLEANUP).delay()
     run_jobs("cleanup")
     ids = [str(get_task(CLEANUP).delay()) for _ in range(3)]
-    body = post(staff_api, "cancel", {"ids": [ids[0], str(ended)], "reason": "no need"}).json()
-    assert (body["changed"], body["more"]) == (1, False)
-    assert [(skipped["id"], skipped["code"]) for skipped in body["skipped"]] == [(str(ended), "job_already_finished")]
-    body = post(staff_api, "cancel", {"filter": {"queue": "cleanup"}}).json()
-    assert (body["changed"], body["skipped"]) == (2, [])
+    body = {"ids": [ids[0], str(ended)], "reason": "no need", "dry_run": True}
+    counts = post(staff_api, "cancel", body)
+    assert counts.status_code == 200
+    assert counts.json()["changed"] == [{"state": "queued", "count": 1, "more": False}]
+    left = {"state": "succeeded", "count": 1, "more": False, "code": "job_already_finished"}
+    assert counts.json()["skipped"] == [{**left, "reason": "The job has ended already."}]
+    assert not JobAction.objects.exists()
+    answer = post(staff_api, "cancel", {**body, "dry_run": False})
+    assert (answer.status_code, answer.json()["task"], answer.json()["queue"]) == (202, "change_jobs", "cleanup")
+    # It goes first: the clean-ups that it is to cancel are on its queue.
+    run_jobs("cleanup")
+    result = staff_api.get(answer.json()["status_url"]).json()["result"]
+    assert (result["changed"], result["skipped_ids"]) == (1, {"job_already_finished": [str(ended)]})
+    assert Job.objects.get(pk=ids[0]).state == "cancelled"
+    scheduled = [get_task(CLEANUP).apply_async(countdown=99) for _ in range(2)]
+    answer = post(staff_api, "cancel", {"filter": {"queue": "cleanup"}})
+    run_jobs("cleanup")
+    assert Job.objects.filter(pk__in=scheduled, state="cancelled").count() == 2
     assert JobAction.objects.filter(verb="cancel").count() == 3
 
 
-def test_it_retries_failed_jobs_by_filter(staff_api, run_jobs):
+def test_it_retries_failed_jobs_by_filter_and_says_what_became_of_each(staff_api, run_jobs):
     failed = get_task("probe_fail_for_good").delay("broken")
     run_jobs("positions")
-    body = post(staff_api, "retry", {"filter": {"task": "probe_fail_for_good"}}).json()
-    assert (body["changed"], body["skipped"]) == (1, [])
+    post(staff_api, "retry", {"filter": {"task": "probe_fail_for_good"}})
+    run_jobs("cleanup")
     assert run_jobs("positions") == 1
-    assert Job.objects.get(retry_of=failed).state == "failed"
+    again = Job.objects.get(retry_of=failed)
+    assert again.state == "failed"
+    assert staff_api.get(f"/api/tasks/task/{failed}").json()["retried_as"] == [str(again.pk)]
+    assert staff_api.get(f"/api/tasks/task/{again.pk}").json()["retry_of"] == str(failed)
+
+
+def test_it_changes_the_priority_of_what_waits(staff_api, run_jobs, api, make_user, device):
+    job_id = get_task(CLEANUP).delay()
+    answer = post(staff_api, f"task/{job_id}/priority", {"priority": "high", "reason": "someone waits"})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"task_id": str(job_id), "state": "queued", "priority": "high"},
+    )
+    assert JobAction.objects.get().reason == "someone waits"
+    for body in ({}, {"priority": "urgent"}, {"priority": 5}, {"priority": "low", "x": 1}, []):
+        assert post(staff_api, f"task/{job_id}/priority", body).status_code == 400
+    assert post(api, f"task/{job_id}/priority", {"priority": "low"}).status_code == 403
+    assert post(helper_with(make_user, "view_job"), f"task/{job_id}/priority", {"priority": "low"}).status_code == 403
+    assert post(staff_api, f"task/{uuid4()}/priority", {"priority": "low"}).status_code == 404
+    run_jobs("cleanup")
+    refused = post(staff_api, f"task/{job_id}/priority", {"priority": "low"})
+    assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (
+        409,
+        "job_not_waiting",
+        "succeeded",
+    )
+    laned = get_task("process_position_batch").delay([{"device_id": device.unique_id}])
+    refused = post(staff_api, f"task/{laned}/priority", {"priority": "low"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "priority_not_changeable")
 
 
 @pytest.mark.parametrize("path", ["cancel", "retry"])
@@ -159,8 +200,9 @@ def test_many_jobs_are_changed_by_staff_with_the_permission(path, api, make_user
     assert post(APIClient(), path, body).status_code == 401
     assert post(api, path, body).status_code == 403
     assert post(helper_with(make_user, "view_job", "delete_job"), path, body).status_code == 403
-    answer = post(helper_with(make_user, "change_job"), path, body)
+    answer = post(helper_with(make_user, "change_job"), path, {**body, "dry_run": True})
     assert (answer.status_code, answer.json()["skipped"][0]["code"]) == (200, "not_found")
+    assert post(helper_with(make_user, "change_job"), path, body).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["cancel", "retry"])
@@ -180,6 +222,8 @@ def test_many_jobs_are_changed_by_staff_with_the_permission(path, api, make_user
         {"filter": {"requested_by": True}},
         {"filter": 5},
         {"filter": {"queue": "cleanup"}, "reason": 5},
+        {"filter": {"queue": "cleanup"}, "dry_run": "maybe"},
+        {"filter": {"search": "after:never"}},
         [],
     ],
 )

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tasks_app.engine import JobState, QueueFull
+from tasks_app.engine import JobState
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import queue_parts
@@ -20,7 +20,6 @@ from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import InvalidCursor, JobFilters, find_job, list_jobs, queue_stats
 from tasks_app.services.jobs import queues as queue_services
 from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now
-from tasks_app.services.jobs.bulk import cancel_jobs, matching_jobs, retry_jobs
 from tasks_app.services.jobs.queues import pause_queue, purge_queue, resume_queue
 from tests.support.probe import tasks as probe
 
@@ -151,63 +150,6 @@ def test_a_job_run_now_runs_once(run_jobs, staff):
     run_jobs()
     assert probe.ledger() == ["once"]
     assert client().zcard(JobQueue("positions", client()).keys.delayed) == 0
-
-
-# --- Many jobs ---
-
-
-def test_it_cancels_many_and_tells_what_it_skipped(run_jobs, staff):
-    ended = probe.probe_add.delay(1)
-    run_jobs("positions")
-    cancelled = probe.probe_add.delay(2)
-    cancel_job(job_id=cancelled, user=staff)
-    waiting = [probe.probe_add.delay(3), probe.probe_progress.delay(1), probe.probe_add.apply_async([4], countdown=99)]
-    unknown = uuid4()
-    result = cancel_jobs(job_ids=[ended, cancelled, *waiting, waiting[0], unknown], user=staff, reason="all of it")
-    assert result.changed == 3
-    assert {skipped.id: skipped.code for skipped in result.skipped} == {
-        str(ended): "job_already_finished",
-        str(cancelled): "already_cancelled",
-        str(unknown): "not_found",
-    }
-    assert Job.objects.filter(pk__in=waiting, state="cancelled").count() == 3
-    assert JobAction.objects.filter(verb="cancel", reason="all of it", user=staff).count() == 3
-
-
-def test_it_retries_many_and_tells_what_it_skipped(run_jobs, staff):
-    failed = [probe.probe_fail_for_good.delay(str(number)) for number in range(3)]
-    run_jobs("positions")
-    live = probe.probe_add.delay(1)
-    result = retry_jobs(job_ids=[*failed, live], user=staff)
-    assert result.changed == 3
-    assert [(skipped.id, skipped.code) for skipped in result.skipped] == [(str(live), "job_still_live")]
-    assert stats("positions").depth == 4
-
-
-def test_it_stops_trying_when_the_queue_is_full(run_jobs, staff, settings):
-    failed = [probe.probe_fail_for_good.delay(str(number)) for number in range(3)]
-    run_jobs("positions")
-    settings.TASK_ENGINE = {**settings.TASK_ENGINE, "MAX_QUEUE_DEPTH": 1}
-    engine_config.cache_clear()
-    try:
-        result = retry_jobs(job_ids=failed, user=staff)
-    finally:
-        engine_config.cache_clear()
-    assert result.changed == 1
-    assert [skipped.code for skipped in result.skipped] == [QueueFull.code] * 2
-
-
-def test_it_selects_by_filter_what_can_be_cancelled_or_retried(run_jobs, staff):
-    failed = probe.probe_fail_for_good.delay("broken")
-    succeeded = probe.probe_add.delay(1)
-    run_jobs("positions")
-    live = {probe.probe_add.delay(2), probe.probe_add.apply_async([3], countdown=99)}
-    filters = JobFilters(queue="positions")
-    assert set(matching_jobs(user=staff, filters=filters, for_cancel=True)) == live
-    assert matching_jobs(user=staff, filters=filters, for_cancel=False) == [failed]
-    chosen = JobFilters(queue="positions", state=JobState.SUCCEEDED)
-    assert matching_jobs(user=staff, filters=chosen, for_cancel=False) == [succeeded]
-    assert len(matching_jobs(user=staff, filters=filters, for_cancel=True, limit=1)) == 1
 
 
 # --- The shell ---

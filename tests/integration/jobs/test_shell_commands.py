@@ -118,9 +118,46 @@ def test_it_does_what_it_can_and_fails_when_one_was_refused(failed_id, capsys):
     assert find_job(queued, user=SHELL).state is JobState.CANCELLED
 
 
+def test_it_counts_and_cancels_all_that_match_as_one_job(run_jobs):
+    for number in range(3):
+        probe.probe_add.delay(number)
+    match = ("--search", "task:probe_add", "--queue", "positions")
+    assert run("jobs", "cancel", *match, "--dry-run").split() == ["3", "queued"]
+    (count,) = run_json("jobs", "cancel", *match, "--dry-run")
+    assert (count["state"], count["count"]["number"]) == ("queued", 3)
+    job_id = run_json("jobs", "cancel", *match, "--reason", "no need")["id"]
+    run_jobs("cleanup")
+    job = run_json("jobs", "show", job_id)
+    assert (job["result"]["changed"], job["requested_by_id"]) == (3, None)
+    action = JobAction.objects.filter(verb="cancel").first()
+    assert action.reason.startswith("shell: ")
+    assert "0" in run("jobs", "cancel", *match, "--dry-run", "--state", "queued")
+
+
+def test_it_changes_the_priority_of_waiting_jobs():
+    waiting, other = probe.probe_add.delay(1), probe.probe_add.delay(2)
+    results = run_json("jobs", "priority", "high", str(waiting), str(other))
+    assert [result["state"] for result in results] == ["queued", "queued"]
+    assert find_job(waiting, user=SHELL).priority == "high"
+    run("jobs", "cancel", str(other))
+    with pytest.raises(CommandError, match="1 of 1 jobs"):
+        run("jobs", "priority", "low", str(other))
+
+
+def test_it_shows_as_which_job_one_runs_again(failed_id):
+    (retried,) = run_json("jobs", "retry", str(failed_id))
+    assert retried["new_id"] in run("jobs", "show", str(failed_id))
+    assert str(failed_id) in run("jobs", "show", retried["new_id"])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["jobs", "cancel", "--dry-run"],
+        ["jobs", "cancel", str(uuid4()), "--queue", "positions"],
+        ["jobs", "cancel", str(uuid4()), "--dry-run"],
+        ["jobs", "retry", "--search", "after:never"],
+        ["jobs", "priority", "urgent", str(uuid4())],
         ["jobs", "list", "--state", "sleeping"],
         ["jobs", "list", "--queue", "nonsense"],
         ["jobs", "list", "--limit", "0"],

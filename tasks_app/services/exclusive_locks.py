@@ -1,4 +1,4 @@
-"""The lock of a clean-up: PostgreSQL's, so that no crash leaves it, and of a transaction, so that a pool keeps it."""
+"""Locks of work that runs once at a time: PostgreSQL's, so that no crash leaves one; in a transaction, for pools."""
 
 from __future__ import annotations
 
