@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from reports_app.exporters import EXPORTERS
@@ -23,14 +24,14 @@ from tasks_app.services.argument_bounds import (
     Days,
     DeviceId,
     DeviceIds,
-    RangeEnd,
     RangeStart,
     RowId,
     WindowSeconds,
 )
-from tasks_app.services.arguments import OneOf, Reference
+from tasks_app.services.arguments import OneOf, RangeTime, Reference
 
 ReportId = Annotated[RowId, Reference("report")]
+ReportEnd = Annotated[str, RangeTime("end", most_days=lambda: settings.MAX_REPORT_DAYS)]
 DeviceReportKind = Annotated[str, OneOf(device_kind_choices)]
 Format = Annotated[str, OneOf(lambda: [(name, name.upper()) for name in EXPORTERS])]
 
@@ -39,7 +40,7 @@ Format = Annotated[str, OneOf(lambda: [(name, name.upper()) for name in EXPORTER
 def generate_device_report(
     device_id: DeviceId,
     start: RangeStart,
-    end: RangeEnd,
+    end: ReportEnd,
     kind: DeviceReportKind = "summary",
     report_id: ReportId | None = None,
 ) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def generate_device_report(
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report")
 def generate_fleet_report(
-    start: RangeStart, end: RangeEnd, device_ids: DeviceIds | None = None, report_id: ReportId | None = None
+    start: RangeStart, end: ReportEnd, device_ids: DeviceIds | None = None, report_id: ReportId | None = None
 ) -> dict[str, Any]:
     """Generate a report of many devices over a time range; of all of them if none is given."""
     return run_fleet_report(start=start, end=end, device_ids=device_ids, report_id=report_id)

@@ -73,7 +73,7 @@ def _facts(job: JobView) -> list[tuple[str, Any]]:
         (_("Arguments"), call_text(job)),
         (_("Requested by"), job.requested_by_id),
         (_("Schedule"), job.schedule_id),
-        (_("Repeats"), job.retry_of),
+        (_("Repeats the job"), job.retry_of),
         (_("Run again as"), ", ".join(map(str, repeats_of(job.id)))),
         (_("Kind"), "" if job.kind == TASK else job.kind),
         (_("Part of"), job.parent_id),

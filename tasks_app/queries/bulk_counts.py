@@ -1,4 +1,4 @@
-"""What a bulk action would do: how many jobs of which state it would change, and how many it would leave and why."""
+"""Effect of a bulk action before it is asked for: how many jobs of which state it would change, or leave and why."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def count_matching(*, user: Any, filters: JobFilters, verb: str) -> list[StateCo
     counts = _matching_counts(user, filters)
     shown = states_meant(verb, filters.state)
     if verb == Verb.CANCEL and not filters.state:
-        # Whoever cancels all that match sees that those which ended are among them, and are left.
+        # Those that ended match as well, and are shown as left.
         shown = list(JobState)
     return [StateCount(state, counts[state], why_left(verb, state)) for state in shown if counts[state].number]
 

@@ -9,10 +9,14 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from tasks_app.engine import get_task
+from tasks_app.engine import JobState, get_task
 from tasks_app.models import Job
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import find_job, repeats_of
 from tests.browser.test_admin import browser as browser
+from tests.browser.test_admin import phone as phone
 from tests.browser.test_admin import visit as visit
+from tests.support.cluster import running_cluster
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,17 +64,124 @@ def test_a_failed_job_is_run_again_with_another_argument(visit, make_device):
     expect(visit.page.locator("#arguments")).to_contain_text('"2026-01-01')
 
 
-def test_all_that_match_are_cancelled_after_their_number_was_shown(visit):
-    for _ in range(3):
-        get_task("cleanup_cache").delay()
-    get_task("optimize_database").delay()
+def test_all_that_match_are_cancelled_by_a_job_that_is_watched(visit, tmp_path):
+    waiting = [get_task("cleanup_cache").apply_async(countdown=900) for _ in range(130)]
+    other = get_task("optimize_database").apply_async(countdown=900)
     visit.log_in()
     visit.choose("Jobs")
-    visit.page.get_by_label("Search").fill("task:cleanup_cache state:queued")
-    visit.page.keyboard.press("Escape")
-    visit.page.keyboard.press("Enter")
-    visit.page.get_by_role("link", name="Cancel all").click()
-    expect(visit.page.get_by_role("heading", name="Cancel 3 jobs?").first).to_be_visible()
-    visit.page.get_by_role("button", name="Cancel the jobs").click()
-    expect(visit.page.get_by_text("3 jobs were cancelled.")).to_be_visible()
-    assert set(Job.objects.values_list("task", "state")) == {("cleanup_cache", "cancelled")}
+    page = visit.page
+    page.get_by_label("Search").fill("task:cleanup_cache")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Cancel all").click()
+    expect(page.get_by_role("heading", name="Cancel 130 jobs?").first).to_be_visible()
+    expect(page.get_by_role("table", name="Will be cancelled")).to_contain_text("Scheduled")
+    page.get_by_label("Reason").fill("not today")
+    page.get_by_role("button", name="Cancel the jobs").click()
+    expect(page.get_by_text("The jobs that match are looked for first.")).to_be_visible()
+    with running_cluster(tmp_path, "--name", "cleanup", "--workers", "1"):
+        # The page follows without being opened again.
+        expect(page.get_by_text("130 jobs were cancelled.")).to_be_visible(timeout=40_000)
+        expect(page.get_by_text("Succeeded", exact=True).first).to_be_visible()
+    assert Job.objects.filter(pk__in=waiting, state="cancelled").count() == 130
+    assert find_job(other, user=SHELL).state is JobState.SCHEDULED
+
+
+def test_ticked_jobs_run_again_and_each_shows_the_other(visit, make_device, run_jobs):
+    failed = [make_report(make_device().pk, state="failed", error_class="ValueError") for _ in range(2)]
+    visit.log_in()
+    visit.choose("Jobs")
+    page = visit.page
+    for one in failed:
+        page.get_by_role("checkbox", name=f"Select {one.task} {one.pk}").check()
+    page.get_by_role("button", name="Retry", exact=True).click()
+    expect(page.get_by_role("heading", name="Run 2 jobs again?").first).to_be_visible()
+    page.get_by_role("button", name="Retry the jobs").click()
+    run_jobs("cleanup")
+    expect(page.get_by_text("2 jobs run again as new jobs.")).to_be_visible(timeout=15_000)
+    visit.open("admin:tasks_app_job_change", failed[0].pk)
+    (again,) = repeats_of(failed[0].pk)
+    page.get_by_role("link", name=str(again)).click()
+    expect(page.get_by_role("link", name=str(failed[0].pk))).to_be_visible()
+
+
+class Keyboard:
+    """The keys of a person without a mouse, counted."""
+
+    def __init__(self, page) -> None:
+        self.page, self.pressed = page, 0
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.pressed += 1
+
+
+@pytest.fixture
+def waiting() -> list:
+    return [get_task(name).apply_async(countdown=900) for name in ("cleanup_cache", "optimize_database")]
+
+
+def test_a_job_is_cancelled_with_fewer_than_ten_keys(visit, waiting):
+    visit.log_in()
+    visit.choose("Jobs")
+    page = visit.page
+    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    keys = Keyboard(page)
+    keys.press("j", "j")
+    expect(page.get_by_role("link", name="cleanup_cache")).to_be_focused()
+    keys.press("Enter")
+    expect(page.get_by_role("link", name="Cancel", exact=True)).to_be_visible()
+    keys.press("c")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    keys.press("Enter")
+    expect(page.get_by_text("The job was cancelled.")).to_be_visible()
+    assert keys.pressed == 5
+    assert [find_job(one, user=SHELL).state for one in waiting] == [JobState.CANCELLED, JobState.SCHEDULED]
+
+
+def test_several_jobs_are_cancelled_with_fewer_than_ten_keys(visit, waiting, run_jobs):
+    visit.log_in()
+    visit.choose("Jobs")
+    page = visit.page
+    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    keys = Keyboard(page)
+    keys.press("j", "x", "j", "x", "c")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    keys.press("Enter")
+    expect(page.get_by_text("2 jobs are still to come.")).to_be_visible()
+    assert keys.pressed == 6
+    run_jobs("cleanup")
+    expect(page.get_by_text("2 jobs were cancelled.")).to_be_visible(timeout=15_000)
+
+
+def test_keys_rest_while_one_writes_and_can_be_switched_off(visit, waiting):
+    visit.log_in()
+    visit.choose("Jobs")
+    page = visit.page
+    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    page.keyboard.press("c")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search")).to_be_focused()
+    page.keyboard.type("cjx")
+    expect(page.get_by_label("Search")).to_have_value("cjx")
+    page.get_by_text("Keys", exact=True).click()
+    page.get_by_label("Single keys work").uncheck()
+    page.reload()
+    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="optimize_database")).not_to_be_focused()
+
+
+def test_a_job_is_cancelled_in_portuguese_on_a_phone_by_touch(phone, waiting):
+    phone.log_in()
+    phone.page.get_by_label("Language and time zone").click()
+    phone.page.get_by_role("button", name="Português Brasileiro").click()
+    phone.open("admin:tasks_app_job_changelist")
+    page = phone.page
+    page.get_by_role("checkbox", name=f"Selecionar cleanup_cache {waiting[0]}").check()
+    page.get_by_role("button", name="Cancelar").click()
+    expect(page.get_by_role("heading", name="Cancelar 1 job?").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.get_by_role("button", name="Cancelar os jobs").click()
+    expect(page.get_by_text("Ainda falta 1 job.")).to_be_visible()

@@ -92,15 +92,20 @@ def _row(report: Report) -> dict[str, Any]:
 
 def progress_text(report: Report) -> str:
     """Return how far the job of an unfinished report is, "" without a job or progress."""
-    if report.state not in UNFINISHED or report.job_id is None:
+    progress = _job_progress(report)
+    if not progress:
         return ""
+    current, total = progress.get("current") or 0, progress.get("total")
+    count = f"{current} / {total}" if total else f"{current}"
+    return f"{count} {progress.get('message') or ''}".strip()
+
+
+def _job_progress(report: Report) -> dict[str, Any]:
+    if report.state not in UNFINISHED or report.job_id is None:
+        return {}
     # The report decided that the user may see it; the job says nothing that the report does not.
     job = find_job(report.job_id, user=SHELL)
-    if job is None or not job.progress:
-        return ""
-    current, total = job.progress.get("current") or 0, job.progress.get("total")
-    count = f"{current} / {total}" if total else f"{current}"
-    return f"{count} {job.progress.get('message') or ''}".strip()
+    return (job.progress if job else None) or {}
 
 
 @login_required
@@ -114,6 +119,7 @@ def report(request: HttpRequest, report_id: int) -> HttpResponse:
     points = route_points(found) if is_ready else []
     context = {
         **_row(found),
+        "job_progress": _job_progress(found),
         "title": report_name(found),
         "period": period_text(found),
         "is_live": found.state in UNFINISHED,

@@ -72,7 +72,7 @@ def facts(job: JobView) -> list[tuple[str, str, str]]:
     if job.parent_id:
         rows.append((_("Part of"), str(job.parent_id), job_url(job.parent_id)))
     if job.retry_of:
-        rows.append((_("Repeats"), str(job.retry_of), job_url(job.retry_of)))
+        rows.append((_("Repeats the job"), str(job.retry_of), job_url(job.retry_of)))
     repeats = repeats_of(job.id)
     rows += [(_("Run again as"), str(new_id), job_url(new_id)) for new_id in repeats[-REPEATS_SHOWN:]]
     return rows

@@ -56,6 +56,7 @@ class JobFilterForm(forms.Form):
         }
         for name, example in examples.items():
             self.fields[name].widget.attrs |= {"placeholder": example, "autocomplete": "off"}
+        self.fields["search"].widget.attrs["data-key"] = "/"
         # The theme's bound of its width is an important one in a layer, which no other style can take back.
         classes = self.fields["search"].widget.attrs
         classes["class"] = classes["class"].replace("max-w-2xl", "")

@@ -164,6 +164,7 @@ class JobAdmin(StartViews, ModelAdmin):
         context = {
             **job_context(job),
             "title": job.task,
+            "crumbs": [(job.task, job_url(job.id))],
             "may_cancel": may_act and not is_finished,
             "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
             "may_act": may_act,
@@ -271,6 +272,8 @@ class JobAdmin(StartViews, ModelAdmin):
         self, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
     ) -> TemplateResponse:
         request.current_app = self.admin_site.name
+        # For the header, which the theme renders with the request alone.
+        request.crumbs = context.get("crumbs", ())  # type: ignore[attr-defined]
         rights = {
             "may_start": self.has_add_permission(request),
             "opts": self.opts,

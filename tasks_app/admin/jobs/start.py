@@ -29,7 +29,7 @@ from tasks_app.admin.calls import (
     task_facts,
     task_groups,
 )
-from tasks_app.admin.jobs.again import arguments_from
+from tasks_app.admin.jobs.again import arguments_from, arguments_like, schedule_like
 from tasks_app.admin.jobs.rows import job_url
 from tasks_app.engine import EngineError, Task, UnknownTask, get_task, registered_tasks
 from tasks_app.queries.task_rights import may_start
@@ -114,8 +114,10 @@ class CallPage:
     def __init__(self, request: HttpRequest, task: Task[Any, Any], data: Any = None) -> None:
         self.user, self.task = request.user, task
         offered = offered_starts(self.user, task)
+        like = schedule_like(request.GET.get("like", ""), self.user)
         self.options = StartForm(data, offered=offered, start=request.GET.get("start", ""))
-        self.recurrence = RecurrenceForm(data) if REPEAT in offered else None
+        zone_name = like.state.time_zone if like and hasattr(like, "state") else ""
+        self.recurrence = RecurrenceForm(data, schedule=like, time_zone=zone_name) if REPEAT in offered else None
         is_schedule = self.options.is_bound and self.options.is_schedule
         self.bound: list[forms.Form] = [self.options]
         at, zone = None, None
@@ -125,6 +127,8 @@ class CallPage:
         elif self.options.is_bound and self.options.is_valid():
             at = self.options.due
         self.instead_of, stored = arguments_from(request.GET.get("from", ""), task, self.user)
+        if like and stored is None:
+            stored = arguments_like(like, task)
         self.call = CallForm(task, data, user=self.user, stored=stored, at=at, zone=zone)
         self.bound.append(self.call)
 
@@ -156,11 +160,17 @@ class StartViews:
         if for_schedule:
             startable = [task for task in startable if task.schedulable]
         text = request.GET.get("q", "")[:200]
+        like = schedule_like(request.GET.get("like", ""), request.user)
+        title = _("Add a schedule: choose a task") if for_schedule else _("Start a task")
         context = {
-            "title": _("Add a schedule: choose a task") if for_schedule else _("Start a task"),
+            "title": title,
+            "crumbs": [(title, request.get_full_path())],
+            "like": like,
             "groups": task_groups(startable, text),
             "search_text": text,
             "for_schedule": for_schedule,
+            # The page belongs to schedules where one is to be made.
+            "opts": Schedule._meta if for_schedule else self.opts,
         }
         return self._page(request, "tasks_app/admin/start.html", context)
 
@@ -172,7 +182,9 @@ class StartViews:
             target = self._schedule(request, page) if page.options.is_schedule else self._start(request, page)
             if target:
                 return redirect(target)
-        return self._page(request, "tasks_app/admin/start_task.html", {"title": task.name, **page.context()})
+        crumbs = [(_("Start a task"), reverse("admin:tasks_app_job_start")), (task.name, request.get_full_path())]
+        context = {"title": task.name, "crumbs": crumbs, **page.context()}
+        return self._page(request, "tasks_app/admin/start_task.html", context)
 
     def check_view(self: Any, request: HttpRequest, task_name: str) -> HttpResponse:
         """Return what is wrong with the input of the form so far."""

@@ -40,6 +40,8 @@ class ReasonForm(forms.Form):
     def __init__(self, data: Any = None, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
         self.label_suffix = ""
+        # Of the first field: Enter in it confirms.
+        next(iter(self.fields.values())).widget.attrs["autofocus"] = True
 
 
 def cancel_with_message(request: HttpRequest, job: JobView, reason: str) -> str:

@@ -69,7 +69,7 @@ class LeftCountSerializer(StateCountSerializer):
 
 
 class BulkCountsSerializer(serializers.Serializer[Any]):
-    """What the action would do."""
+    """Effect that the action would have."""
 
     changed = StateCountSerializer(many=True)
     skipped = LeftCountSerializer(many=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,13 +52,18 @@ def _missing(task: Task[Any, Any], named: dict[str, Any]) -> dict[str, str]:
 
 
 def _disorder(task: Task[Any, Any], named: dict[str, Any], zone: ZoneInfo) -> dict[str, str]:
-    """Return the end of a range that is not after its start."""
+    """Return the end of a range that is not after its start, or too long after it."""
     ends = {
-        rule.end: name
+        rule.end: (name, rule)
         for name, value in named.items()
         if value is not None and (rule := rule_of(task, name, RangeTime))
     }
     if set(ends) != {"start", "end"}:
         return {}
-    start, end = (time_of(named[ends[which]], zone) for which in ("start", "end"))
-    return {ends["end"]: _("The end must be after the start.")} if end <= start else {}
+    start, end = (time_of(named[ends[which][0]], zone) for which in ("start", "end"))
+    name, rule = ends["end"]
+    if end <= start:
+        return {name: _("The end must be after the start.")}
+    if rule.most_days and end - start > timedelta(days=rule.most_days(), hours=1):  # days on which the clocks change
+        return {name: _("The range has at most %(days)s days.") % {"days": rule.most_days()}}
+    return {}

@@ -46,10 +46,12 @@ class OneOf(ArgumentRule):
 class RangeTime(ArgumentRule):
     """An ISO 8601 time, or a date for its midnight: one end of the range that a task is about.
 
-    A schedule and a form also take the words of a relative range, which stand for its end of that range.
+    A schedule and a form also take the words of a relative range, which stand for its end of that range. Where its end says
+    how many days a range may have, one that is longer is refused when a person saves or starts the call.
     """
 
     end: Literal["start", "end"]
+    most_days: Callable[[], int] | None = None
 
     def check(self, value: Any) -> None:
         time_of(value, ZoneInfo("UTC"))

@@ -145,7 +145,7 @@ def test_it_retries_all_that_match_and_no_others(page, run_jobs):
     assert Job.objects.filter(retry_of__in=failed).count() == 3
     assert not Job.objects.filter(retry_of=late).exists()
     again = Job.objects.get(retry_of=failed[0])
-    for one, other, label in ((failed[0], again.pk, "Run again as"), (again.pk, failed[0], "Repeats")):
+    for one, other, label in ((failed[0], again.pk, "Run again as"), (again.pk, failed[0], "Repeats the job")):
         text = page.get(reverse("admin:tasks_app_job_change", args=[one])).content.decode()
         assert label in text
         assert reverse("admin:tasks_app_job_change", args=[other]) in text

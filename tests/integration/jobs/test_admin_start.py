@@ -14,7 +14,8 @@ from django_q.models import Schedule
 from tasks_app.engine import JobState, get_task
 from tasks_app.models import Geofence, JobAction
 from tasks_app.queries.access import SHELL
-from tasks_app.queries.jobs import JobFilters, JobView, list_jobs
+from tasks_app.queries.jobs import JobFilters, JobView, find_job, list_jobs, repeats_of
+from tasks_app.services.jobs import start_task
 from tests.support.rights import give, pages_of
 from tests.support.task_starts import product_tasks
 
@@ -78,8 +79,9 @@ def test_it_finds_tasks_by_words(page):
 
 
 def test_every_task_has_a_form_that_opens(page):
-    found = {task.name: page.get(address(task.name)).status_code for task in product_tasks()}
+    found = {task.name: page.get(address(task.name)).status_code for task in product_tasks() if task.is_startable}
     assert set(found.values()) == {200}, found
+    assert page.get(address("change_jobs")).status_code == 403
 
 
 def test_it_starts_a_report_of_a_device_chosen_by_its_name_about_yesterday(page, device):
@@ -94,6 +96,18 @@ def test_it_starts_a_report_of_a_device_chosen_by_its_name_about_yesterday(page,
     assert job.kwargs["device_id"] == device.pk
     assert datetime.fromisoformat(job.kwargs["end"]) == midnight
     assert answer["Location"] == reverse("admin:tasks_app_job_change", args=[job.id])
+
+
+def test_a_report_over_too_long_a_range_is_refused_beside_its_end(page, device):
+    data = {"arg-device_id": str(device.pk), "arg-start": "2024-01-01", "arg-end": "2026-01-01", "arg-kind": "trips"}
+    sentence = "The range has at most 366 days."
+    check_url = reverse("admin:tasks_app_job_start_check", args=["generate_device_report"])
+    for options in ({}, {"option-start": "repeat", "when-schedule_type": "D", "when-repeats": "-1"}):
+        assert page.post(check_url, {**data, **options}).json()["errors"]["arg-end"] == [sentence]
+        assert sentence in page.post(address("generate_device_report"), {**data, **options}).content.decode()
+    assert not JobAction.objects.exists()
+    year = {**data, "arg-start": "2025-01-01"}
+    assert page.post(address("generate_device_report"), year).status_code == 302
 
 
 @pytest.mark.parametrize("text", ["Van 1", "van 1", "van-1"])
@@ -251,3 +265,49 @@ def test_a_picker_shows_only_what_its_reader_may_see(make_user, device, fleet, f
 
 def test_a_task_that_is_not_registered_has_no_form(page):
     assert page.get(address("os.system")).status_code == 404
+
+
+def test_the_breadcrumbs_say_which_page_this_is(page, device):
+    crumb = 'href="{}" class="align-middle'
+    start = reverse("admin:tasks_app_job_start")
+    assert crumb.format(start) in page.get(start).content.decode()
+    text = page.get(address("cleanup_cache")).content.decode()
+    assert crumb.format(start) in text
+    assert crumb.format(address("cleanup_cache")) in text
+    choosing = page.get(start, {"start": "repeat"}).content.decode()
+    assert crumb.format(reverse("admin:django_q_schedule_changelist")) in choosing
+    assert crumb.format(reverse("admin:tasks_app_job_changelist")) not in choosing
+
+
+def test_a_job_run_again_with_other_arguments_leads_to_the_one_before_and_back(page, device, staff):
+    first = start_task(task_name="calculate_device_statistics", kwargs={"device_id": device.pk}, user=staff)
+    again = page.get(reverse("admin:tasks_app_job_change", args=[first])).context["again_url"]
+    answer = page.post(again, {"arg-device_id": str(device.pk), "arg-period": "7d"})
+    new_id = answer["Location"].rstrip("/").split("/")[-2]
+    assert str(find_job(new_id, user=SHELL).retry_of) == str(first)
+    assert [str(one) for one in repeats_of(first)] == [new_id]
+    assert JobAction.objects.get(job_id=first, verb="again").user == staff
+
+
+def test_another_task_is_scheduled_like_a_schedule_there_is(page, device):
+    schedule = Schedule.objects.create(
+        name="Each morning",
+        func="generate_device_report",
+        kwargs=f"{{'device_id': {device.pk}, 'start': 'yesterday', 'end': 'yesterday'}}",
+        schedule_type="C",
+        cron="5 6 * * *",
+        next_run=timezone.now(),
+    )
+    text = page.get(reverse("admin:django_q_schedule_change", args=[schedule.pk])).content.decode()
+    assert "A schedule keeps its task" in text
+    url = f"{reverse('admin:tasks_app_job_start')}?start=repeat&amp;like={schedule.pk}"
+    assert url in text
+    chosen = page.get(url.replace("&amp;", "&")).content.decode()
+    assert "begins with the times of “Each morning”" in chosen
+    like = f"{address('calculate_device_statistics')}?start=repeat&amp;like={schedule.pk}"
+    assert like in chosen
+    form = page.get(like.replace("&amp;", "&")).content.decode()
+    assert "5 6 * * *" in form
+    assert f'value="{device.name} ' in form
+    for odd in ("x", "9" * 30, "0", "", "-1", "٣"):
+        assert page.get(address("calculate_device_statistics"), {"start": "repeat", "like": odd}).status_code == 200

@@ -188,7 +188,7 @@ def test_only_who_may_change_jobs_may_ask_and_the_job_asks_again(run_jobs, make_
 
 
 def test_it_acts_as_the_person_who_asked(run_jobs, make_user):
-    """Who may change jobs cancels any; what they may not start is not started again for them."""
+    """The permission to change jobs is enough to cancel any; a task the person may not start is not started again."""
     helper = make_user(is_staff=True)
     helper.user_permissions.set(Permission.objects.filter(codename="change_job"))
     failed = probe.probe_fail_for_good.delay("x")

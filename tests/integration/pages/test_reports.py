@@ -106,6 +106,7 @@ def test_it_asks_for_a_report_of_each_chosen_device(member, device, make_device,
         ({"days": "custom"}, "Choose a day."),
         ({"days": "custom", "first_day": "28/11/2026", "last_day": "2026-11-29"}, "Enter a valid date."),
         ({"days": "custom", "first_day": "2026-11-29", "last_day": "2026-11-01"}, "must not be before the first"),
+        ({"days": "custom", "first_day": "2024-01-01", "last_day": "2026-01-01"}, "A report covers at most 366 days."),
         ({"days": "custom", "first_day": "1700-01-01", "last_day": "2026-11-01"}, "The year must lie between"),
     ],
 )

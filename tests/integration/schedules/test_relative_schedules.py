@@ -69,6 +69,7 @@ def test_days_are_those_of_the_schedules_zone_in_positional_arguments_too():
         ({"start": "2026-11-28T10:00"}, "needs a time zone"),
         ({"end": "tomorrow"}, "end: “tomorrow” is not an ISO 8601 time."),
         ({"start": "today", "end": "yesterday"}, "end: The end must be after the start."),
+        ({"start": "2024-01-01", "end": "2026-01-01"}, "end: The range has at most 366 days."),
         ({"device_id": 999_999}, "device_id: There is no such row: 999999."),
         ({"kind": "nonsense"}, "kind: “nonsense” is none of"),
         ({"start": "yesterday " * 1000}, "not an ISO 8601 time"),

@@ -57,7 +57,7 @@ def run_bulk_action(*, action_id: str) -> dict[str, Any]:
 
 
 def outcome(action: BulkAction) -> dict[str, Any]:
-    """What became of the jobs of an action so far."""
+    """Result of an action so far."""
     return {
         "verb": action.verb,
         "total": action.total_count,

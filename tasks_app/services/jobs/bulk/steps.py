@@ -34,7 +34,7 @@ class AlreadyCancelled(JobError):
 
 @dataclass(slots=True)
 class Chunk:
-    """What became of the jobs of a chunk. `error` is why those after `done` were not tried."""
+    """Result of a chunk. `error` is why those after `done` were not tried."""
 
     done: int = 0
     changed: int = 0
