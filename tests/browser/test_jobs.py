@@ -127,6 +127,7 @@ def test_a_job_is_cancelled_with_fewer_than_ten_keys(visit, waiting):
     visit.choose("Jobs")
     page = visit.page
     expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    page.wait_for_load_state()
     keys = Keyboard(page)
     keys.press("j", "j")
     expect(page.get_by_role("link", name="cleanup_cache")).to_be_focused()
@@ -145,6 +146,7 @@ def test_several_jobs_are_cancelled_with_fewer_than_ten_keys(visit, waiting, run
     visit.choose("Jobs")
     page = visit.page
     expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    page.wait_for_load_state()
     keys = Keyboard(page)
     keys.press("j", "x", "j", "x", "c")
     expect(page.get_by_label("Reason")).to_be_focused()
@@ -160,6 +162,7 @@ def test_keys_rest_while_one_writes_and_can_be_switched_off(visit, waiting):
     visit.choose("Jobs")
     page = visit.page
     expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    page.wait_for_load_state()
     page.keyboard.press("c")
     page.keyboard.press("/")
     expect(page.get_by_label("Search")).to_be_focused()
@@ -168,7 +171,7 @@ def test_keys_rest_while_one_writes_and_can_be_switched_off(visit, waiting):
     page.get_by_text("Keys", exact=True).click()
     page.get_by_label("Single keys work").uncheck()
     page.reload()
-    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    page.wait_for_load_state()
     page.keyboard.press("j")
     expect(page.get_by_role("link", name="optimize_database")).not_to_be_focused()
 
