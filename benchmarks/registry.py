@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import cleanup, engine, ingest, notifications, reports, scale
+from benchmarks import cleanup, engine, ingest, notifications, pages, reports, scale
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -15,4 +15,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "notifications": notifications.run,
     "reports": reports.run,
     "scale": scale.run,
+    "pages": pages.run,
 }

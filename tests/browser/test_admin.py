@@ -5,14 +5,12 @@ Uses the system's Chromium (or CHROMIUM_PATH); skips with its reason where there
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from notifications_app.models import MessageTemplate, Notification
 from tasks_app.engine import JobState, get_task
@@ -20,17 +18,9 @@ from tasks_app.models import DeviceState, EventKind, Job
 from tasks_app.queries.jobs import find_job
 from tests.support.notifications import make_rule, record_events
 from tests.support.probe.tasks import probe_fail_for_good
+from trackerproject.dev.chromium import find_chromium, running_chromium
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 PASSWORD = "correct horse battery"
 PAGES = [
     "admin:index",
@@ -51,20 +41,11 @@ PAGES = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this module."""
-    found = os.environ.get("CHROMIUM_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
+    found = find_chromium()
     if not found:
         pytest.skip("no Chromium on PATH (install chromium, or set CHROMIUM_PATH)")
-    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+    with running_chromium(found) as running:
         yield running
-        running.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-    else:
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
 
 
 class Visit:
