@@ -61,7 +61,8 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.subject
+        # Texts are written when they are first needed.
+        return self.subject or self.get_kind_display()
 
 
 class NotificationAttachment(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -33,6 +34,8 @@ STATE_BADGES = {
     JobState.CANCELLED: "",
 }
 STATUS_BADGES = {"online": "success", "offline": "danger", "unknown": ""}
+# Of every list of the admin: each row of the theme is six kilobytes and some milliseconds.
+ModelAdmin.list_per_page = 50
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -86,6 +89,12 @@ def format_ago(at: datetime | None) -> str:
 
 def badge(kind: str, text: Any) -> SafeString:
     """A state as the theme's coloured label; `kind` is success, danger, warning, info, primary or empty."""
+    return _badge(kind, str(text))
+
+
+@lru_cache(maxsize=512)
+def _badge(kind: str, text: str) -> SafeString:
+    """Render the theme's template once for each word: a list has many of each."""
     return mark_safe(render_to_string("unfold/helpers/label.html", {"type": kind, "text": text, "size": "md"}))  # noqa: S308
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.forms import BaseForm, BoundField
 
 from tasks_app.models import Event
 from tasks_app.pages.lists import address_with
@@ -41,6 +42,19 @@ def distance(context: Any, meters: float | None) -> str:
 def details(context: Any, event: Event) -> str:
     """Return the quantities of an event on one line."""
     return " · ".join(event_details(event.data, quantities.units_of(context["request"])))
+
+
+@register.filter
+def first_field(form: BaseForm) -> str:
+    """Return the name of the field to begin with: the first wrong one, else the first."""
+    fields = [field for field in form.visible_fields() if not field.use_fieldset]
+    return next((field.name for field in fields if field.errors), fields[0].name if fields else "")
+
+
+@register.simple_tag
+def control(field: BoundField, focus: str = "") -> str:
+    """Return the control of a field; the page opens with the keyboard in it if `focus` is its name."""
+    return field.as_widget(attrs={"autofocus": True}) if field.name == focus else str(field)
 
 
 @register.filter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -11,8 +10,8 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tasks_app.admin.common import MISSING, STATE_BADGES, badge, short_json
 from tasks_app.admin.jobs.columns import Cell, RowFacts, cells_of, mark_of
@@ -78,7 +77,7 @@ def _job_row(job: JobView, facts: RowFacts, state: JobState | None) -> JobRow:
     return JobRow(
         job=job,
         url=job_url(job.id),
-        badge=_state_badge(job.state, get_language()),
+        badge=badge(STATE_BADGES[job.state], STATE_LABELS[job.state]),
         mark=badge(kind, word) if word else "",
         arguments=call_text(job),
         progress=progress_of(job) if job.is_live else None,
@@ -86,12 +85,6 @@ def _job_row(job: JobView, facts: RowFacts, state: JobState | None) -> JobRow:
         priority="" if job.priority == "normal" else str(_("%s priority") % PRIORITIES[job.priority]),
         cells=cells_of(job, facts, state),
     )
-
-
-@lru_cache(maxsize=64)
-def _state_badge(state: JobState, _language: str) -> SafeString:
-    """The badge of a state: a list has many of each, and a template makes it."""
-    return badge(STATE_BADGES[state], STATE_LABELS[state])
 
 
 def folded(rows: list[JobRow]) -> list[JobRow]:

@@ -33,7 +33,8 @@ class ReasonForm(forms.Form):
         label=gettext_lazy("Reason"),
         required=False,
         max_length=500,
-        widget=UnfoldAdminTextInputWidget,
+        # The only field of these pages: the keyboard begins there, and Enter ends it.
+        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
         help_text=gettext_lazy("Kept with your name in the history."),
     )
 

@@ -1,5 +1,5 @@
 // Names for screen readers where the theme leaves controls without: autocompletes, whose box is not the labelled
-// <select>, and the cells of inline tables, whose label is the head of the column.
+// <select>, and the cells of inline tables, whose label is the head of the column. Roles where it has the wrong ones.
 (() => {
   const labelOf = (field) => {
     const label = field.labels && field.labels[0];
@@ -26,9 +26,19 @@
 
   const nameAll = () => document.querySelectorAll("#content-main select, form select").forEach(nameOne);
 
+  // Its scrolled boxes are all one and the same landmark, and its tooltips have a name without a role.
+  const mendRoles = () => {
+    document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => box.setAttribute("role", "group"));
+    document.querySelectorAll(".help-tooltip").forEach((tip) => tip.setAttribute("role", "img"));
+    document.querySelectorAll("ul.select2-selection__rendered").forEach((list) => list.setAttribute("role", "presentation"));
+  };
+
+  const mendAll = () => (nameAll(), mendRoles());
+
   window.addEventListener("load", () => {
-    nameAll();
-    document.addEventListener("formset:added", () => setTimeout(nameAll));
-    if (window.django && django.jQuery) django.jQuery(document).on("change", "select", nameAll);
+    // After other scripts, which wait for the same event.
+    setTimeout(mendAll);
+    document.addEventListener("formset:added", () => setTimeout(mendAll));
+    if (window.django && django.jQuery) django.jQuery(document).on("change", "select", mendAll);
   });
 })();

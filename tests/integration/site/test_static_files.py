@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.staticfiles import finders
 from django.urls import reverse
 
+from tasks_app.models import Device
 from tests.support.cluster import ROOT, environment
 from trackerproject.dev import collected_static
 
@@ -65,6 +69,39 @@ def test_a_page_has_one_main_landmark_and_a_link_to_it(page, name):
     text = page.get(reverse(name)).content.decode()
     assert text.count("<main") == text.count("</main>") == 1
     assert text.index('href="#main-content"') < text.index('id="nav-sidebar"') < text.index('id="main-content"')
+
+
+def test_pages_are_sent_compressed_and_answers_of_the_api_as_they_are(page, device):
+    asked = {"Accept-Encoding": "gzip"}
+    listed = page.get(reverse("admin:tasks_app_device_changelist"), headers=asked)
+    assert listed.headers["Content-Encoding"] == "gzip"
+    assert device.name in gzip.decompress(listed.content).decode()
+    assert len(listed.content) < 30_000
+    assert "Content-Encoding" not in page.get(reverse("api:devices"), headers=asked).headers
+    assert "Content-Encoding" not in page.get(reverse("pages:home")).headers
+
+
+def test_the_buttons_below_a_list_or_form_are_in_the_main_landmark(page, device):
+    for name, part in (
+        ("admin:tasks_app_device_changelist", "scrollable-top"),
+        ("admin:tasks_app_device_add", "submit-row"),
+    ):
+        text = page.get(reverse(name)).content.decode()
+        assert text.index("<main") < text.rindex(part) < text.index("</main>")
+
+
+def test_no_page_of_the_admin_loads_the_charts_of_the_theme(page):
+    found = finders.find("unfold/js/chart/chart.js")
+    assert Path(found).is_relative_to(ROOT / "trackerproject")
+    assert Path(found).stat().st_size < 500
+
+
+def test_lists_of_the_admin_have_fifty_rows_to_a_page(page, fleet):
+    Device.objects.bulk_create(Device(fleet=fleet, unique_id=f"d-{n}", name=f"Van {n}") for n in range(60))
+    answer = page.get(reverse("admin:tasks_app_device_changelist"))
+    assert len(answer.context["cl"].result_list) == 50
+    assert "p=2" in answer.content.decode()
+    assert {model_admin.list_per_page for model_admin in admin.site._registry.values()} == {50}
 
 
 def test_the_log_in_page_has_a_main_landmark(client, db):
