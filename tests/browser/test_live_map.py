@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -297,3 +297,16 @@ def test_two_people_see_their_own_fleet_and_not_the_others(browser, web, operato
     assert not [word for word in ("Van 1", "van-1", "Depot North") if word in of_bruno]
     for visits in (with_ana, with_bruno):
         next(visits, None)
+
+
+def test_the_popup_of_a_chosen_device_is_seen_whole_though_its_earlier_events_come_later(desk, device):
+    drive(device)
+    for minute in range(3):
+        at = datetime.now(UTC) - timedelta(days=2, minutes=minute)
+        Event.objects.create(device=device, kind=EventKind.IGNITION_ON, occurred_at=at)
+    desk.page.set_viewport_size({"width": 1440, "height": 500})
+    desk.open("live_map")
+    row(desk.page, "Van 1").click()
+    popup = desk.page.locator(".leaflet-popup")
+    expect(popup.get_by_role("listitem")).to_have_count(3)
+    wait_until(lambda: popup.bounding_box()["y"] >= map_of(desk.page).bounding_box()["y"])

@@ -59,14 +59,14 @@
       }
     }
 
-    // Renewed in place, so that a reader's focus on a link stays.
-    function show(known, device, geofences, isOpening) {
+    // Renewed in place, so that a reader's focus on a link stays. The map makes room where the popup opens or grows.
+    function show(known, device, geofences, isOpening, hasGrown = false) {
       const place = [device.state.latitude, device.state.longitude];
       setText(name, nameOf(device));
       facts.replaceChildren(...factsOf(known, device, geofences).flatMap(([label, text]) => [element("dt", "", label), element("dd", "tk-num", text)]));
       const newer = new Set(known.events.map(({ id }) => id));
       list.replaceChildren(...eventItems([...known.events, ...earlier.filter(({ id }) => !newer.has(id))], device));
-      popup.options.autoPan = isOpening;
+      popup.options.autoPan = isOpening || hasGrown;
       popup.setLatLng(place);
       if (!isOpening) return;
       const named = { id: device.id, unique_id: encodeURIComponent(device.unique_id) };
@@ -74,7 +74,7 @@
       shownId = device.id;
       earlier = [];
       popup.openOn(map.leaflet);
-      askEarlier(device.id).then(() => shownId === device.id && show(known, device, geofences, false));
+      askEarlier(device.id).then(() => shownId === device.id && show(known, device, geofences, false, true));
     }
 
     return {
