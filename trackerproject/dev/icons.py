@@ -6,12 +6,10 @@ The drawing stands on a ground within the inner 70 %, which every mask of a phon
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from trackerproject.dev.chromium import find_chromium, running_chromium
 
 FOLDER = Path(__file__).resolve().parents[2] / "tasks_app" / "static" / "tasks_app"
 SIZES = (180, 192, 512)
@@ -21,18 +19,16 @@ style="display:block;width:70vw;height:70vh;margin:15vh auto"></body>"""
 
 
 def main() -> int:
-    chromium = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
+    chromium = find_chromium()
     if not chromium:
         print("No Chromium on PATH: install it, or set CHROMIUM_PATH.", file=sys.stderr)
         return 1
     drawing = base64.b64encode((FOLDER / "favicon.svg").read_bytes()).decode()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
+    with running_chromium(chromium) as browser:
         for size in SIZES:
             page = browser.new_page(viewport={"width": size, "height": size})
             page.set_content(_PAGE.format(ground=GROUND, drawing=drawing))
             page.screenshot(path=FOLDER / f"icon-{size}.png")
-        browser.close()
     return 0
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -36,7 +37,7 @@ class Shot:
     go: Callable[[Page], None]
     width: int = 1440
     height: int = 900
-    scheme: str = "light"
+    scheme: Literal["light", "dark"] = "light"
     language: str = "en-US"
 
 
@@ -63,9 +64,12 @@ def main() -> int:
 def take(browser: Browser, shot: Shot, base_url: str) -> bytes:
     """Return the picture as Chromium draws it, after signing in."""
     password = (Places.of(ROOT, "run").home / "admin-password").read_text().strip()
-    viewport = {"width": shot.width, "height": shot.height}
     context = browser.new_context(
-        base_url=base_url, viewport=viewport, color_scheme=shot.scheme, locale=shot.language, reduced_motion="reduce"
+        base_url=base_url,
+        viewport={"width": shot.width, "height": shot.height},
+        color_scheme=shot.scheme,
+        locale=shot.language,
+        reduced_motion="reduce",
     )
     page = context.new_page()
     page.goto("/login/")
