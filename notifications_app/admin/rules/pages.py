@@ -108,13 +108,14 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
         else:
             sentence = rule_sentence(rule) if rule else ""
             subjects = subjects_of_rule(rule) if rule else NOTHING
+        numbers = [rule.pk] if rule else []
         may_edit = self._may_write(request, rule)
+        may_try = rule is not None and self.has_change_permission(request)
         context |= {
             "sentence": sentence,
             "watched": watched_map(subjects, request.user) if rule or form.is_bound else None,
-            "check_url": reverse("admin:notifications_app_rule_check", args=[rule.pk] if rule else [])
-            if may_edit
-            else "",
+            "check_url": reverse("admin:notifications_app_rule_check", args=numbers) if may_edit else "",
+            "dry_run_url": reverse("admin:notifications_app_rule_dry_run", args=numbers) if may_try else "",
         }
         return super().render_change_form(request, context, *args, **options)
 

@@ -32,6 +32,8 @@ class MembershipInline(TabularInline):
 class FleetAdmin(ModelAdmin):
     list_display = ("name", "device_count", "member_count", "time_zone", "speed_limit_kph", "offline_after_minutes")
     search_fields = ("name",)
+    # Counts leave the rows without the order of the model, and suggestions of fleets come in pages.
+    ordering = ("name", "id")
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"), "created_at")}),

@@ -121,7 +121,15 @@ def test_the_page_of_a_stored_rule_shows_its_sentence_and_map_without_scripts(pa
     text = page.get(reverse("admin:notifications_app_rule_change", args=[rule.pk])).content.decode()
     assert "Notify ana by e-mail when Van 1 is too fast" in text
     assert "<b data-device-count>1</b>" in text
+    assert reverse("admin:notifications_app_rule_dry_run", args=[rule.pk]) in text
     assert f'data-form-check="{reverse("admin:notifications_app_rule_check", args=[rule.pk])}"' in text
+
+
+def test_fleets_are_suggested_in_their_order(page, fleet):
+    Fleet.objects.create(name="Another depot")
+    asked = {"term": "depot", "app_label": "notifications_app", "model_name": "rule", "field_name": "fleet"}
+    found = page.get(reverse("admin:autocomplete"), asked).json()["results"]
+    assert [one["text"] for one in found] == ["Another depot", "Depot North"]
 
 
 def test_only_those_who_may_add_or_change_rules_get_an_answer(make_user, fleet, operator, typed):
