@@ -14,8 +14,7 @@ REST: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["tasks_app.api.parsers.JSONBodyParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["tasks_app.api.throttling.AnonymousThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"anon": "60/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["tasks_app.api.throttling.BudgetThrottle"],
     "EXCEPTION_HANDLER": "tasks_app.api.errors.exception_handler",
     # Nothing inside reads X-Forwarded-For: REMOTE_ADDR is the client already.
     "NUM_PROXIES": 0,

@@ -317,6 +317,15 @@ REST_KNOX = {
     "TOKEN_LIMIT_PER_USER": 20,
 }
 REST_FRAMEWORK = REST
+# Requests of one person (of one address without log-in) in a minute, by what they do; 0 for no limit.
+API_REQUESTS_PER_MINUTE = {
+    "anonymous": env.int("API_ANONYMOUS_PER_MINUTE", default=60),
+    "reads": env.int("API_READS_PER_MINUTE", default=1200),
+    "writes": env.int("API_WRITES_PER_MINUTE", default=300),
+    "ingest": env.int("API_INGEST_PER_MINUTE", default=6000),
+    "reports": env.int("API_REPORTS_PER_MINUTE", default=30),
+    "alerts": env.int("API_ALERTS_PER_MINUTE", default=60),
+}
 SPECTACULAR_SETTINGS = OPENAPI
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------

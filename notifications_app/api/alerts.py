@@ -107,6 +107,7 @@ def alert(summary: str, name: str, body: type[StrictSerializer]) -> Any:
 class GeofenceAlertView(ApiView):
     """Sends a geofence alert."""
 
+    budget = "alerts"
     rights = {"POST": SEND_ALERTS}
 
     @alert("Send a geofence alert", "geofence", GeofenceBody)
@@ -123,6 +124,7 @@ class GeofenceAlertView(ApiView):
 class OfflineAlertView(ApiView):
     """Sends an offline alert."""
 
+    budget = "alerts"
     rights = {"POST": SEND_ALERTS}
 
     @alert("Send an offline alert", "offline", OfflineBody)
@@ -135,6 +137,7 @@ class OfflineAlertView(ApiView):
 class SpeedAlertView(ApiView):
     """Sends a speed alert."""
 
+    budget = "alerts"
     rights = {"POST": SEND_ALERTS}
 
     @alert("Send a speed alert", "speed", SpeedBody)
@@ -148,6 +151,7 @@ class SpeedAlertView(ApiView):
 class MaintenanceReminderView(ApiView):
     """Sends a maintenance reminder."""
 
+    budget = "alerts"
     rights = {"POST": SEND_ALERTS}
 
     @alert("Send a maintenance reminder", "maintenance", MaintenanceBody)
@@ -162,6 +166,7 @@ class MaintenanceReminderView(ApiView):
 class DailySummaryView(ApiView):
     """Sends the daily summary now."""
 
+    budget = "alerts"
     rights = {"POST": Right(None, SEND, is_own=True)}
 
     @alert("Send the daily summary", "daily_summary", SummaryBody)
@@ -178,6 +183,7 @@ class DailySummaryView(ApiView):
 class SystemAlertView(ApiView):
     """Sends a system alert to the administrators. Staff only."""
 
+    budget = "alerts"
     rights = {"POST": Right(None, SEND)}
 
     @alert("Alert the administrators (staff)", "system", SystemBody)

@@ -139,6 +139,7 @@ class ReportScheduleRunsView(ApiView):
 class ReportScheduleRunNowView(ApiView):
     """Runs a schedule at once."""
 
+    budget = "reports"
     rights = {"POST": owned(CHANGE_SCHEDULES)}
 
     @describe(

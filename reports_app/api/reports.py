@@ -204,6 +204,7 @@ class ReportCancelView(ApiView):
 class ReportRetryView(ApiView):
     """Generates a report again that ended without a result."""
 
+    budget = "reports"
     rights = {"POST": owned(CHANGE_REPORTS)}
 
     @describe(

@@ -102,6 +102,7 @@ class ReportEnqueuedSerializer(EnqueuedSerializer):
 class DeviceReportView(ApiView):
     """Requests a report of one device."""
 
+    budget = "reports"
     rights = {"POST": ASK_FOR_REPORTS}
 
     @describe(
@@ -122,6 +123,7 @@ class DeviceReportView(ApiView):
 class FleetReportView(ApiView):
     """Requests a report of many devices."""
 
+    budget = "reports"
     rights = {"POST": ASK_FOR_REPORTS}
 
     @describe(
@@ -148,6 +150,7 @@ class FleetReportView(ApiView):
 class DailyReportView(ApiView):
     """Requests the daily report of a fleet."""
 
+    budget = "reports"
     rights = {"POST": ASK_FOR_REPORTS}
 
     @describe(
@@ -176,6 +179,7 @@ class DailyReportView(ApiView):
 class ExportView(ApiView):
     """Requests a file of a report."""
 
+    budget = "reports"
     rights = {"POST": VIEW_REPORTS}
 
     @describe(

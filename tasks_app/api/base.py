@@ -16,6 +16,7 @@ from tasks_app.api.fields import StrictSerializer
 from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
 from tasks_app.api.permissions import HasRight
 from tasks_app.queries.access import Right
+from tasks_app.utils.budgets import Taken
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -38,6 +39,9 @@ class ApiView(APIView):
     permission_classes: list[Any] = [HasRight]
     # What each method asks for. The page of permissions in the documentation is written from these.
     rights: Mapping[str, Right] = {}
+    # The budget of requests that change something (API_REQUESTS_PER_MINUTE), and what this request took from its own.
+    budget = "writes"
+    taken: Taken | None = None
 
     @property
     def right(self) -> Right | None:
@@ -54,6 +58,13 @@ class ApiView(APIView):
         """The request's method; HEAD is answered by the handler of GET."""
         method = self.request.method or ""
         return "GET" if method == "HEAD" else method
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add the headers of the budget."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (self.taken.headers if self.taken else {}).items():
+            response.headers[name] = value
+        return response
 
     def body(self, serializer_class: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """The validated JSON body; with `partial` only what it holds is required to be right. Raises ValidationError."""

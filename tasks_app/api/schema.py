@@ -30,7 +30,7 @@ class ConflictSerializer(ErrorSerializer):
     state = serializers.CharField(help_text="The present state.")
 
 
-COMMON_ERRORS = {401: ErrorSerializer, 403: ErrorSerializer, 503: ErrorSerializer}
+COMMON_ERRORS = {401: ErrorSerializer, 403: ErrorSerializer, 429: ErrorSerializer, 503: ErrorSerializer}
 
 
 def describe(

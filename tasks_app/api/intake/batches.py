@@ -107,6 +107,7 @@ class Sorted:
 class ProcessBatchView(ApiView):
     """A batch of positions."""
 
+    budget = "ingest"
     rights = {"POST": SEND_POSITIONS}
 
     @describe(
@@ -134,6 +135,7 @@ class ProcessBatchView(ApiView):
 class ProcessPositionView(ApiView):
     """One position."""
 
+    budget = "ingest"
     rights = {"POST": SEND_POSITIONS}
 
     @describe(

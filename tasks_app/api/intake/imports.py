@@ -97,6 +97,7 @@ class ImportSerializer(serializers.Serializer[PositionUpload]):
 class ImportPositionsView(ApiView):
     """A file of positions."""
 
+    budget = "ingest"
     rights = {"POST": SEND_POSITIONS}
 
     parser_classes = [MultiPartParser]
