@@ -93,7 +93,7 @@ def opened(user: Any, addresses: list[str]) -> list[str]:
 
 
 def troubles_of(page: Page) -> list[str]:
-    """What axe finds on the page as it is now: rule, impact, and the first elements."""
+    """Return what axe finds on the page as it is now: rule, impact, how often, and the first element."""
     page.evaluate(AXE_SCRIPT)
     found = []
     for violation in page.evaluate(RUN):

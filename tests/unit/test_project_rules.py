@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,17 @@ def test_rules_of_a_kind_are_never_a_default():
         found += [f"{path.name}:{node.lineno} imports them" for node in ast.walk(tree) if _imports_default_rules(node)]
         found += [f"{path.name}:{default.lineno}" for default in _defaults_of_rules(tree)]
     assert found == []
+
+
+def test_pictures_of_the_docs_are_small_and_each_is_shown():
+    shown = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    pictures = sorted((ROOT / "docs" / "screenshots").glob("*"))
+    assert len(pictures) == 10
+    for picture in pictures:
+        assert picture.stat().st_size <= 150_000
+        assert f"screenshots/{picture.name})" in shown
+    named = set(re.findall(r"screenshots/([a-z-]+\.png)", shown))
+    assert named == {picture.name for picture in pictures}
 
 
 def _imports_default_rules(node: ast.AST) -> bool:

@@ -31,6 +31,9 @@ answer = Client().get(address, headers={"Accept-Encoding": "gzip"})
 print(address, answer.status_code, answer.headers["Cache-Control"], answer.headers.get("Content-Encoding"))
 """
 
+# The menus of the header, and the colours of the page.
+COMMON = {"menus", "theme"}
+
 
 def test_hashed_files_are_compressed_and_cached_for_ever_also_in_development(tmp_path):
     names = {
@@ -88,6 +91,24 @@ def test_the_buttons_below_a_list_or_form_are_in_the_main_landmark(page, device)
     ):
         text = page.get(reverse(name)).content.decode()
         assert text.index("<main") < text.rindex(part) < text.index("</main>")
+
+
+@pytest.mark.parametrize(
+    ("name", "scripts"),
+    [
+        ("pages:home", []),
+        ("pages:devices", []),
+        ("pages:events", []),
+        ("pages:preferences", []),
+        ("pages:reports", []),
+        ("admin:tasks_app_device_changelist", ["labels"]),
+        ("admin:tasks_app_job_changelist", ["labels", "live", "search"]),
+        ("admin:tasks_app_queues", ["labels", "live"]),
+    ],
+)
+def test_a_page_loads_only_the_scripts_it_uses(page, name, scripts):
+    loaded = re.findall(r'<script src="/static/tasks_app/([a-z_/]+)\.js"', page.get(reverse(name)).content.decode())
+    assert sorted(set(loaded) - COMMON) == scripts
 
 
 def test_no_page_of_the_admin_loads_the_charts_of_the_theme(page):
