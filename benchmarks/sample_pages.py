@@ -22,6 +22,7 @@ FLEET = "Pages"
 DAYS = 30
 SPREAD_DEGREES = 0.4
 CHUNK = 10_000
+ENQUEUED_AT_ONCE = 1_000
 FIX_SECONDS = 10
 NOTIFICATIONS = 500
 REPORTS = 500
@@ -113,9 +114,8 @@ def make_ended_jobs(jobs: int, requested_by: User) -> None:
 
 def enqueue_jobs(jobs: int) -> None:
     """So many jobs that wait; no worker runs."""
-    while jobs > 0:
-        bench_noop.enqueue_many([()] * min(CHUNK, jobs))
-        jobs -= CHUNK
+    for start in range(0, jobs, ENQUEUED_AT_ONCE):
+        bench_noop.enqueue_many([()] * min(ENQUEUED_AT_ONCE, jobs - start))
 
 
 def execute(statement: str, parameters: object = None) -> None:
