@@ -102,7 +102,7 @@ def test_the_buttons_below_a_list_or_form_are_in_the_main_landmark(page, device)
         ("pages:preferences", []),
         ("pages:reports", []),
         ("admin:tasks_app_device_changelist", ["labels"]),
-        ("admin:tasks_app_job_changelist", ["labels", "live", "search"]),
+        ("admin:tasks_app_job_changelist", ["keys", "labels", "live", "search"]),
         ("admin:tasks_app_queues", ["labels", "live"]),
     ],
 )
