@@ -83,6 +83,10 @@ class PickField(forms.CharField):
 class PickManyWidget(PickWidget):
     """The chosen rows as ticked boxes, and a text field for more of them."""
 
+    def use_required_attribute(self, initial: Any) -> bool:
+        """Return False: the text is empty where all rows are chosen, and a browser would refuse it."""
+        return False
+
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return data.getlist(name) if isinstance(data, QueryDict) else data.get(name)
 

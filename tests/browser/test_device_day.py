@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
 from notifications_app.models import NotificationPreference
+from tasks_app.ingest.fix import Fix
 from tasks_app.models import Event, EventKind
+from tasks_app.services.positions.store import store_fixes
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
+from tests.support.cluster import allowed
 from tests.support.reports import ELEVEN, drive
 from tests.support.web import WebServer, running_web, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
+FIXES = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +97,65 @@ def test_a_day_fits_a_phone(phone, driven):
     expect(phone.page.locator("[data-readout]")).to_contain_text("15:05:00")
     extra = phone.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert extra == 0
+
+
+@pytest.fixture
+def crowded(device, operator):
+    """Van 1 sent more than one fix each second of a day, on a long spiral."""
+    NotificationPreference.objects.create(user=operator, language="en", time_zone="UTC")
+    begin, now = datetime(2026, 3, 2, tzinfo=UTC), timezone.now()
+    for first in range(0, FIXES, 5_000):
+        numbers = range(first, first + 5_000)
+        fixes = [
+            Fix(
+                device.unique_id,
+                begin + timedelta(seconds=number * 0.86),
+                -23.55 + number / FIXES * math.sin(number / 900),
+                -46.63 + number / FIXES * math.cos(number / 900),
+                speed_kph=60.0,
+            )
+            for number in numbers
+        ]
+        store_fixes(fixes, now)
+    return device
+
+
+def test_a_day_of_100_000_fixes_is_replayed_without_stutter(desk, crowded):
+    page = desk.page
+    with page.expect_response(lambda answer: "replay.json" in answer.url) as replay:
+        page.goto(f"{desk.base_url}/devices/{crowded.pk}/day/?date=2026-03-02")
+    body = replay.value.body()
+    assert len(body) < 1_000_000
+    assert json.loads(body)["fix_count"] == FIXES
+    readout = page.locator("[data-readout]")
+    expect(readout).to_contain_text("00:00:00")
+    page.locator("[data-rate]").select_option("64×")
+    page.get_by_role("button", name="Play").click()
+    frames = page.evaluate(
+        "() => new Promise((resolve) => { let count = 0; const end = performance.now() + 2000;"
+        " const step = (now) => (now < end ? (count++, requestAnimationFrame(step)) : resolve(count));"
+        " requestAnimationFrame(step); })"
+    )
+    assert frames >= 20 / allowed(1)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_label("At", exact=True).fill("12:00:00")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(readout).to_contain_text("12:00:00")
+
+
+def test_a_device_that_never_sent_anything_says_so(desk, device):
+    desk.page.goto(f"{desk.base_url}/devices/{device.pk}/")
+    expect(desk.page.get_by_text("None yet: it has sent nothing.")).to_be_visible()
+    expect(desk.page.get_by_text("No positions are stored of this day.")).to_be_visible()
+    expect(desk.page.get_by_role("button", name="Play")).to_have_count(0)
+
+
+def test_a_device_that_sent_nothing_today_is_on_the_map_where_it_was_last(desk, driven):
+    page = desk.page
+    page.goto(f"{desk.base_url}/devices/{driven.pk}/")
+    expect(page.get_by_text("The last position before is")).to_be_visible()
+    page.wait_for_function("() => document.getElementById('device-last-map').trackerMap?.leaflet.getZoom() > 10")
+    place = page.evaluate("() => document.getElementById('device-last-map').trackerMap.leaflet.getCenter()")
+    assert (round(place["lat"], 2), round(place["lng"], 2)) == (0.0, -45.8)
+    page.get_by_role("link", name="Show that day").click()
+    expect(page.locator("[data-readout]")).to_contain_text("10:39:00")

@@ -13,6 +13,7 @@ from tasks_app.engine import InvalidArguments, Task
 from tasks_app.queries.references import missing_rows
 from tasks_app.services.arguments.relative import resolve_times
 from tasks_app.services.arguments.rules import RangeTime, Reference, rule_of
+from tasks_app.services.arguments.sentences import reason_text
 from tasks_app.utils.iso_times import time_of
 
 # The problem of the call as a whole.
@@ -35,7 +36,9 @@ def call_problems(
 def named_problem(task: Task[Any, Any], error: Exception) -> dict[str, str]:
     """Return the reason of a refusal under the argument that it names, under WHOLE where it names none."""
     name, separator, reason = str(error).partition(": ")
-    return {name: reason} if separator and name in task.parameter_names else {WHOLE: str(error)}
+    if separator and name in task.parameter_names:
+        return {name: reason_text(reason)}
+    return {WHOLE: reason_text(str(error))}
 
 
 def _missing(task: Task[Any, Any], named: dict[str, Any]) -> dict[str, str]:

@@ -6,7 +6,10 @@ window.LiveMap = (() => {
   const locale = document.documentElement.lang || undefined;
   const { units, time_zone: timeZone } = texts;
   const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", hourCycle: "h23", timeZone });
-  const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23", timeZone });
+  // As the server writes them: in English the month in letters, since 2/3 is February in one country and March in another.
+  const day = locale === "en" ? { day: "numeric", month: "short", year: "numeric" } : { day: "2-digit", month: "2-digit", year: "numeric" };
+  const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  const dateAndTime = new Intl.DateTimeFormat(locale === "en" ? "en-GB" : locale, { ...day, ...time, timeZone });
   const age = new Intl.RelativeTimeFormat(locale, { style: "narrow", numeric: "always" });
   const sizes = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 

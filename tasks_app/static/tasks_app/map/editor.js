@@ -120,6 +120,8 @@
     }
 
     function changed() {
+      // Two quick taps are two points, and no closer look at the map.
+      leaflet.doubleClickZoom[drawing ? "disable" : "enable"]();
       drawShape();
       showHandles();
       onChange(toArea(shape), drawing);
@@ -158,7 +160,7 @@
       canFinish: () => drawing !== null && drawing.points.length >= LEAST[drawing.kind],
       finish,
       setSize: (meters) => ((shape[shape.type === "Circle" ? "radius" : "width"] = meters), changed()),
-      show: (area) => ((shape = area && toShape(area)), (drawing = null), drawShape(), showHandles()),
+      show: (area) => ((shape = area && toShape(area)), (drawing = null), leaflet.doubleClickZoom.enable(), drawShape(), showHandles()),
       bounds: () => drawn.getBounds(),
     };
   };
