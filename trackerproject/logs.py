@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import structlog
+from tasks_app.library_options import absent
+
+with absent("rich"):  # for tracebacks on a terminal: ours are part of their line
+    import structlog
 
 # What opens something by itself and stands in an address: keys of devices, which phones can only send there, and the signed
 # links of e-mails to reports and to unsubscribe.

@@ -7,16 +7,15 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
+from functools import partial
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-import openpyxl
 import tablib
 from django.utils.translation import gettext as _
-from import_export.formats.base_formats import BINARY_FORMATS, CSV, JSON, XLSX
-from openpyxl.cell import WriteOnlyCell
+from import_export.formats.base_formats import BINARY_FORMATS, CSV, DEFAULT_FORMATS, JSON, XLSX
 
 from tasks_app.ingest.csv_table import delimiter_of, named_delimiter
 from tasks_app.ingest.text_files import encoding_of
@@ -46,6 +45,8 @@ class XlsxFormat(XLSX):
     """Cells keep their types; texts come and go as ECMA-376 has them, whatever their letters."""
 
     def create_dataset(self, in_stream: bytes) -> tablib.Dataset:
+        import openpyxl  # 6 MB, which most processes never need
+
         check_workbook(in_stream)
         book = openpyxl.load_workbook(io.BytesIO(in_stream), read_only=True, data_only=True, keep_links=False)
         try:
@@ -54,11 +55,15 @@ class XlsxFormat(XLSX):
             book.close()
 
     def export_data(self, dataset: tablib.Dataset, **kwargs: Any) -> bytes:
+        import openpyxl
+        from openpyxl.cell import WriteOnlyCell
+
         book = openpyxl.Workbook(write_only=True)
         sheet = book.create_sheet()
+        text_cell = partial(WriteOnlyCell, sheet)
         sheet.freeze_panes = "A2"
         for row in (dataset.headers, *dataset):
-            sheet.append([_cell(sheet, value) for value in row])
+            sheet.append([_cell(text_cell, value) for value in row])
         out = io.BytesIO()
         book.save(out)
         return out.getvalue()
@@ -99,6 +104,10 @@ class JsonFormat(JSON):
 
 # The library gives numbers, times and booleans as such to the formats in this list.
 BINARY_FORMATS.append(XlsxFormat)
+# Missing where the library found no openpyxl (tasks_app/admin/__init__.py); pages of other apps may offer it.
+for _formats in (DEFAULT_FORMATS, BINARY_FORMATS):
+    if XLSX not in _formats:
+        _formats.append(XLSX)
 FORMATS = (CsvFormat, XlsxFormat, JsonFormat)
 
 
@@ -181,12 +190,12 @@ def _unescaped(text: str) -> str:
     return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _cell(sheet: Any, value: Any) -> Any:
+def _cell(text_cell: Callable[[str], Any], value: Any) -> Any:
     """A value as a cell: a text is a text, whatever it looks like."""
     if value is None or isinstance(value, bool | int | float | date | time):
         if not isinstance(value, datetime) or value.tzinfo is None:
             return value
         value = value.isoformat()
-    cell = WriteOnlyCell(sheet, _LIKE_AN_ESCAPE.sub("_x005F_", cut_to_units(legible(str(value)))))
+    cell = text_cell(_LIKE_AN_ESCAPE.sub("_x005F_", cut_to_units(legible(str(value)))))
     cell.data_type = "s"
     return cell

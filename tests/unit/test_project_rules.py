@@ -58,6 +58,7 @@ def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
         "PIL",
         "cryptography.fernet",
         "nh3",
+        "rich",
     )
     program = (
         "import sys, django; django.setup(); from tasks_app.management.commands import qcluster\n"
@@ -66,6 +67,13 @@ def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
     )
     done = run(sys.executable, "-c", program, DJANGO_SETTINGS_MODULE="trackerproject.settings", **PRODUCTION)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_a_web_process_loads_no_option_that_it_does_not_use():
+    heavy = ("openpyxl", "xlsxwriter", "reportlab", "PIL", "rich", "requests", "markdown", "pygments", "jinja2")
+    program = f"import sys, trackerproject.asgi; print([name for name in {heavy!r} if name in sys.modules])"
+    done = run(sys.executable, "-c", program, **PRODUCTION)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
 def test_env_example_lists_every_variable_the_settings_read():
