@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app.library_options import absent
+
+with absent("prometheus_client", "psutil"):  # for django_q's own cluster, which ours replaces
+    import django_q.conf  # noqa: F401
+
 
 class TasksAppConfig(AppConfig):
     name = "tasks_app"

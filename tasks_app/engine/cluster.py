@@ -26,6 +26,7 @@ from uuid import uuid4
 
 from django.apps import apps
 from django.db import connections
+from django.db.models import Value
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
@@ -80,6 +81,8 @@ class Cluster:
         places = wanted if burst else {name: most_workers(count) for name, count in wanted.items()}
         self.queue_of_slot = [name for name in self.queues for _ in range(places[name])]
         self.slots = Slots(len(self.queue_of_slot))
+        # Each child opens connections of its own with it; this process opens none.
+        self._client = worker_client()
         self._deaths_read, self._deaths_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
         self._orders_read, self._orders_write = os.pipe()
@@ -323,13 +326,14 @@ class Cluster:
 
     def _run_housekeeping(self) -> int:
         orders = (f"{HOST}:{os.getppid()}", self._orders_write)
-        return Housekeeping(self.queues, self.slots, self._deaths_read, self.queue_of_slot, orders).run()
+        places = (self.slots, self._deaths_read, self.queue_of_slot)
+        return Housekeeping(self.queues, *places, orders, self._client).run()
 
     def _run_scheduler(self) -> int:
-        return SchedulerProcess(self.queues).run()
+        return SchedulerProcess(self.queues, self._client).run()
 
     def _run_worker(self, queue: str, consumer: str, slot: int) -> int:
-        worker = Worker(queue, consumer, worker_client(), slots=self.slots, slot_index=slot)
+        worker = Worker(queue, consumer, self._client, slots=self.slots, slot_index=slot)
 
         def stop(signum: int, frame: FrameType | None) -> None:
             worker.stopping = True
@@ -345,10 +349,12 @@ class Cluster:
 
 
 def load_ahead() -> None:
-    """Load, without asking any server, what every child would load for itself, so that they share it."""
+    """Load and compute, without asking any server, what every child would for itself, so that they share it."""
     job_store()
     for model in apps.get_models():
-        _ = str(model._default_manager.all().query)
+        # Django compiles expressions, and gathers the columns of a model, for the first query that needs them.
+        rows = model._default_manager.alias(one=Value(1)).filter(pk__isnull=False).order_by("-pk")
+        _ = str(rows.query)
 
 
 def kill_group(pid: int) -> None:

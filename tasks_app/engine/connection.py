@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.driver_info import DriverInfo
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
 
@@ -25,6 +26,8 @@ RedisClient: TypeAlias = Any
 
 # XREADGROUP blocks at most this long; the socket must wait longer than that.
 BLOCK_MS = 1000
+# Under which name connections are listed by Redis. Each would read the package's metadata to find the version.
+DRIVER_INFO = DriverInfo(lib_version=redis.__version__)
 # A Sentinel that does not answer for so long is passed over; a caller has two seconds in all.
 SENTINEL_TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
@@ -68,6 +71,7 @@ def open_client(url: str, *, kind: type[redis.Redis] = redis.Redis, **options: A
 
     Of a Redis Cluster it offers what the engine uses. Raises ValueError for a URL that cannot be read.
     """
+    options = {"driver_info": DRIVER_INFO, **options}
     if nodes := cluster_address(url):
         retry: Retry = options.pop("retry")
         return RedisClusterClient(nodes, retries=retry.get_retries(), **options)

@@ -40,7 +40,7 @@ def describe_worker(
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process (Linux), 0 where it cannot be read."""
     try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        with open(f"/proc/{pid}/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0

@@ -16,7 +16,7 @@ import redis
 
 from tasks_app.engine.clocks import ClockGuard
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import worker_client
+from tasks_app.engine.connection import RedisClient, worker_client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import holders_without_beat, queue_parts, recover_lanes
 from tasks_app.engine.orders import take_orders
@@ -45,7 +45,9 @@ class Housekeeping:
         deaths_fd: int,
         queue_of_slot: list[str],
         orders: tuple[str, int] | None = None,
+        client: RedisClient | None = None,
     ) -> None:
+        self._client = client or worker_client()
         self._orders = orders
         self._looked_for_orders_at = 0.0
         self.slots = slots
@@ -63,8 +65,7 @@ class Housekeeping:
     def run(self) -> int:
         """Work until SIGUSR2; before leaving, recover the jobs of every worker that was named."""
         signal.signal(signal.SIGUSR2, self._stop)
-        client = worker_client()
-        queues = {name: JobQueue(name, client) for name in self._queue_names}
+        queues = {name: JobQueue(name, self._client) for name in self._queue_names}
         wait_seconds = 0.0
         while True:
             self._read_deaths(wait_seconds)

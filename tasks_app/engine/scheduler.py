@@ -21,7 +21,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from msgspec.structs import replace
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import RedisClient, worker_client
+from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.ended import record_of_hash
 from tasks_app.engine.errors import BadPayload, EngineError
@@ -62,20 +62,20 @@ def is_scheduler_running(client: RedisClient) -> bool:
 class SchedulerProcess:
     """Ticks at every full second."""
 
-    def __init__(self, queues: list[str]) -> None:
+    def __init__(self, queues: list[str], client: RedisClient) -> None:
         self._queue_names = queues
+        self._client = client
         self.stopping = False
 
     def run(self) -> int:
         """Tick until SIGUSR2."""
         signal.signal(signal.SIGUSR2, self._stop)
         schedules = importlib.import_module(engine_config().schedules)
-        client = worker_client()
-        queues = [JobQueue(name, client) for name in self._queue_names]
+        queues = [JobQueue(name, self._client) for name in self._queue_names]
         sweepers = {queue.name: GroupSweeper(queue) for queue in queues}
         while not self.stopping:
             close_old_connections()
-            self._run_step("heartbeat", partial(beat, client))
+            self._run_step("heartbeat", partial(beat, self._client))
             self._run_step("schedules", lambda: schedules.run_due_schedules(datetime.now(UTC)))
             for queue in queues:
                 self._run_step(queue.name, partial(record_all_ended, queue, seconds=SPARE_SECONDS / len(queues)))

@@ -59,6 +59,7 @@ def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
         "cryptography.fernet",
         "nh3",
         "rich",
+        "prometheus_client",
     )
     program = (
         "import sys, django; django.setup(); from tasks_app.management.commands import qcluster\n"
