@@ -9,6 +9,7 @@ ended and QUEUED waiting jobs.
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import sys
@@ -178,7 +179,7 @@ def job_lists(admin: Visitor) -> dict[str, str]:
 
 def _second_page(admin: Visitor, path: str) -> str:
     """The address that the list itself gives."""
-    text = admin.ask(path, connect(admin.port))[1].decode()
+    text = gzip.decompress(admin.ask(path, connect(admin.port))[1]).decode()
     query = text.split("cursor=", 1)[1].split('"', 1)[0].replace("&amp;", "&")
     return f"{path}{'&' if '?' in path else '?'}cursor={query.split('&')[0]}"
 
