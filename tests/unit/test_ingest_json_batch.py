@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.ingest.fix import Fix
-from tasks_app.ingest.json_batch import BodyError, ParsedBatch, decode_body, parse_batch
+from tasks_app.ingest.json_batch import BodyError, ParsedBatch, decode_body, parse_batch, parse_batches
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.validate import InvalidFix, make_fix
 
@@ -273,3 +273,10 @@ def test_it_writes_a_fix_back_as_a_position_that_reads_the_same(item):
 
 def test_it_writes_only_what_the_device_sent():
     assert fix_to_item(parse_batch([GOOD], now=NOW).fixes[0]) == GOOD
+
+
+def test_batches_that_are_parsed_together_come_to_the_same_as_each_by_itself():
+    alarm = {"device_id": "truck-1", "attributes": {"alarm": "sos"}}
+    batches = [[GOOD, FULL], [], [GOOD, 7, {**GOOD, "latitude": 91}], [alarm], [FULL]]
+    for together in (batches, [batches[0], batches[4]], [[]], []):
+        assert parse_batches(together, now=NOW) == [parse_batch(items, now=NOW) for items in together]

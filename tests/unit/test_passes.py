@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.services.positions.columns import to_columns
-from tasks_app.services.positions.passes import Standing, pass_end, spans_of
+from tasks_app.services.positions.passes import Standing, go_together, pass_end, spans_of
 
 FIRST_AT = datetime(2026, 11, 20, tzinfo=UTC)
 ONLINE, OFFLINE = Standing(known_us=100), Standing(known_us=100, is_offline=True)
@@ -67,3 +69,20 @@ def test_spans_are_those_of_each_job_and_device():
     # Device 0 is that of the lower primary key.
     assert found == [{0: (2, 2), 1: (1, 5)}, {}, {0: (3, 3), 1: (9, 9)}]
     assert spans_of(to_columns([], [], [], []), 2) == [{}, {}]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 12)), max_size=12),
+    st.tuples(*[st.builds(Standing, st.integers(-1, 5), st.booleans(), st.booleans())] * 3),
+)
+def test_jobs_that_go_together_are_those_of_which_one_pass_takes_all(sent, of_devices):
+    sent.sort(key=lambda one: one[0])
+    fixes = [Fix("any", FIRST_AT + timedelta(microseconds=us), 1.0, 2.0) for _, _, us in sent]
+    columns = to_columns(fixes, [pk for _, pk, _ in sent], [FIRST_AT] * len(sent), [job for job, _, _ in sent])
+    first_us = round(FIRST_AT.timestamp() * 1e6)
+    standings = {
+        number: Standing(first_us + of_devices[pk].known_us, of_devices[pk].compares, of_devices[pk].is_offline)
+        for number, pk in enumerate(columns.device_pks.tolist())
+    }
+    spans = spans_of(columns, 4)
+    assert go_together(columns, standings) == (pass_end(spans, 0, standings, ()) == 4)

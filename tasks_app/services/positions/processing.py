@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from tasks_app.ingest.fix import RejectedFix
-from tasks_app.ingest.json_batch import ParsedBatch, parse_batch
+from tasks_app.ingest.json_batch import ParsedBatch, parse_batches
 from tasks_app.services.positions.senders import Sent, operated_fleets
-from tasks_app.services.positions.store import SentJob, StoreResult, store_jobs
+from tasks_app.services.positions.store import NO_ALARMS, SentJob, StoreResult, store_jobs
 from tasks_app.services.positions.unknown_quantities import BATCH, count_unknown
 
 # A job's result has a size limit, and nobody reads more reasons than these.
@@ -37,13 +37,13 @@ def process_batch(items: list[Any], *, received_at: datetime, user_id: int | Non
 
 def process_batches(batches: Sequence[SentPositions], *, received_at: datetime) -> list[dict[str, Any]]:
     """Store several batches as `process_batch` stores one after the other, in one transaction; return their results."""
-    parsed = [parse_batch(batch.items, now=received_at) for batch in batches]
+    parsed = parse_batches([batch.items for batch in batches], now=received_at)
     user_ids = {batch.user_id for batch in batches}
     fleets = {user_id: None if user_id is None else operated_fleets(user_id) for user_id in user_ids}
     jobs = [
         SentJob(
             Sent(one.fixes, [received_at] * len(one.fixes), allowed),
-            Sent(list(one.unlocated.values()), [received_at] * len(one.unlocated), allowed),
+            Sent(list(one.unlocated.values()), [received_at] * len(one.unlocated), allowed) if one.unlocated else NO_ALARMS,
         )
         for one, allowed in zip(parsed, (fleets[batch.user_id] for batch in batches), strict=True)
     ]
@@ -52,10 +52,7 @@ def process_batches(batches: Sequence[SentPositions], *, received_at: datetime) 
 
 
 def _summary(parsed: ParsedBatch, result: StoreResult) -> dict[str, Any]:
-    refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
-    unlocated_indexes = list(parsed.unlocated)
-    refused += [RejectedFix(unlocated_indexes[r.index], r.code, r.detail) for r in result.rejected_alarms]
-    rejected = sorted([*parsed.rejected, *refused], key=lambda one: one.index)
+    rejected = _rejected(parsed, result) if parsed.rejected or result.rejected or result.rejected_alarms else []
     return {
         "received": len(parsed.fixes) + len(parsed.unlocated) + len(parsed.rejected),
         "stored": result.stored,
@@ -67,3 +64,10 @@ def _summary(parsed: ParsedBatch, result: StoreResult) -> dict[str, Any]:
         "rejected": [{"index": r.index, "code": r.code, "detail": r.detail} for r in rejected[:MAX_LISTED]],
         "events": result.events,
     }
+
+
+def _rejected(parsed: ParsedBatch, result: StoreResult) -> list[RejectedFix]:
+    refused = [RejectedFix(parsed.indexes[r.index], r.code, r.detail) for r in result.rejected]
+    unlocated_indexes = list(parsed.unlocated)
+    refused += [RejectedFix(unlocated_indexes[r.index], r.code, r.detail) for r in result.rejected_alarms]
+    return sorted([*parsed.rejected, *refused], key=lambda one: one.index)
