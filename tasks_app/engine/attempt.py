@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,17 +86,21 @@ class Attempt(msgspec.Struct):
             return ending_task(self.queue, self.claim.job_id, payload)
         return get_task(payload.task).on_queue(self.queue)
 
-    def run(self) -> None:
-        """Call the function and keep its result in storable form. Raises any error of the function, UnserialisableResult."""
+    def run(self, function: Callable[..., Any] | None = None) -> None:
+        """Call the task's function, or this one, and keep its result in storable form.
+
+        Raises any error of the function, UnserialisableResult.
+        """
         if self.payload is None or self.task is None:
             raise RuntimeError("open() comes first")
         args, kwargs = self.payload.call
+        function = function or self.task.function
         if not pre_execute.receivers and not post_execute.receivers:
-            self.result = storable(self.task.function(*args, **kwargs))
+            self.result = storable(function(*args, **kwargs))
             return
         job = {"id": self.claim.job_id, "func": self.task.name, "args": args, "kwargs": kwargs}
         pre_execute.send_robust(sender="django_q", func=self.task.function, task=job)
-        self.result = storable(self.task.function(*args, **kwargs))
+        self.result = storable(function(*args, **kwargs))
         post_execute.send_robust(sender="django_q", task={**job, "result": self.result, "success": True})
 
     def fail(self, error: BaseException) -> None:
@@ -186,6 +190,11 @@ class Attempt(msgspec.Struct):
     def is_end_of_group(self) -> bool:
         """Return whether this is a group or chain whose members have ended."""
         return bool(self.payload and self.payload.flow and self.payload.flow.composite)
+
+    @property
+    def is_end_of_split(self) -> bool:
+        """Return whether this is the end of a call that was split, whose parts have left their results in Redis."""
+        return bool(self.payload and self.payload.flow and (one := self.payload.flow.composite) and one.is_split)
 
     @property
     def leaves_no_row(self) -> bool:

@@ -1,4 +1,4 @@
-"""The attempts of a batch: which waiting claims go together, and their call. No I/O of its own."""
+"""The attempts of a batch: which waiting claims go together, and their call. The I/O is that of the calls."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tasks_app.engine.batches import BatchCall, Halves
 from tasks_app.engine.errors import UnserialisableResult, WrongBatchResult
 from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import find_task
+from tasks_app.engine.split_ends import MAX_ENDS, run_ends
 from tasks_app.engine.storable import class_name
 from tasks_app.engine.streams import ClaimedAttempt
 
@@ -23,22 +24,24 @@ from tasks_app.engine.streams import ClaimedAttempt
 def take_next(queue: str, waiting: deque[ClaimedAttempt], halves: Halves) -> list[Attempt]:
     """Take the attempt of the first claim off `waiting` and, where its task is batched, those behind it that go along.
 
-    The first one that differs ends the batch, so that the order stays. A job that a worker died with, and one with a time
-    limit of its own, runs alone.
+    Ends of calls that were split go together, too: each needs little more than the results that Redis keeps of its parts. The
+    first one that differs ends the batch, so that the order stays. A job that a worker died with, and one with a time limit of
+    its own, runs alone.
     """
     first = Attempt(queue, waiting.popleft(), datetime.now(UTC))
     task = find_task(first.claim.task)
-    if task is None or task.batch is None:
+    if task is None or (task.batch is None and task.split is None):
         return [first]
-    at_most = halves.take(task.max_batch)
     attempts = [first]
     if not _goes_along(first, task):
+        halves.take(task.max_batch)
         return attempts
+    at_most = halves.take(MAX_ENDS if first.is_end_of_split else task.max_batch)
     left_bytes = task.max_batch_bytes - len(first.claim.message)
     while waiting and len(attempts) < at_most and waiting[0].task == first.claim.task:
         attempt = Attempt(queue, waiting[0], first.started_at)
         left_bytes -= len(attempt.claim.message)
-        if left_bytes < 0 or not _goes_along(attempt, task):
+        if left_bytes < 0 or not _goes_along(attempt, task) or attempt.is_end_of_split != first.is_end_of_split:
             break
         attempts.append(attempt)
         waiting.popleft()
@@ -46,14 +49,16 @@ def take_next(queue: str, waiting: deque[ClaimedAttempt], halves: Halves) -> lis
 
 
 def _goes_along(attempt: Attempt, task: Task[Any, Any]) -> bool:
-    """Return whether the attempt can be one of a batch of this task; its message is read."""
+    """Return whether the attempt can be one of a batch of this task, or of ends of its split calls; its message is read."""
     if attempt.claim.lost:
         return False
     try:
         attempt.open()
     except Exception:  # noqa: BLE001 - a message that cannot be read fails where it runs alone
         return False
-    return attempt.task is task and not (attempt.payload and attempt.payload.timeout_seconds)
+    if attempt.is_end_of_split:
+        return True
+    return attempt.task is task and task.batch is not None and not (attempt.payload and attempt.payload.timeout_seconds)
 
 
 def share_secrets(attempts: Sequence[Attempt]) -> None:
@@ -66,10 +71,13 @@ def share_secrets(attempts: Sequence[Attempt]) -> None:
 
 
 def run_batch(attempts: Sequence[Attempt]) -> None:
-    """Call the batch function for these attempts, which are open; keep a result or an error for each.
+    """Call the batch function for these attempts, which are open, or end their groups; keep a result or an error for each.
 
     Raises any error of the function, and WrongBatchResult for an answer of another length.
     """
+    if attempts[0].is_end_of_split:
+        run_ends(attempts)
+        return
     task = attempts[0].task
     if task is None or task.batch is None:
         raise RuntimeError("take_next() comes first")

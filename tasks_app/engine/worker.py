@@ -234,7 +234,8 @@ class Worker:
         with self.jobs.lock:
             self.jobs.running = None
             for attempt in running.attempts:
-                attempt.progress, attempt.log_lines = job.last_progress, running.first.log_lines
+                attempt.progress = attempt.progress or job.last_progress
+                attempt.log_lines = running.first.log_lines
                 self._keep(attempt)
         if has_failed:
             self._clean_up_after_errors(running)

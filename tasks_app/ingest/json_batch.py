@@ -105,9 +105,7 @@ def parse_batch(items: list[object], *, now: datetime, is_history: bool = False)
     return parse_batches([items], now=now, is_history=is_history)[0]
 
 
-def parse_batches(
-    batches: Sequence[list[object]], *, now: datetime, is_history: bool = False
-) -> list[ParsedBatch]:
+def parse_batches(batches: Sequence[list[object]], *, now: datetime, is_history: bool = False) -> list[ParsedBatch]:
     """Parse each as `parse_batch` does: many small batches cost little more than one of as many positions."""
     known_ids: set[str] = set()
     earliest = EARLIEST if is_history else earliest_of_this_period(now)

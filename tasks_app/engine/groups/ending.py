@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -42,13 +42,10 @@ def ending_task(queue: str, job_id: str, payload: Payload) -> Task[[], Any]:
     combine = get_task(payload.task).combine if composite.is_combined else None
 
     def end_this() -> Any:
-        kept = current_backend().groups.results(queue, job_id) if composite.is_split else {}
-        try:
-            return end(job_id, composite, combine, kept)
-        except BaseException:
-            # When the group is made again, these rows tell which members are not.
-            job_store().store_finished(rows_of_parts(queue, job_id, payload, kept))
-            raise
+        if not composite.is_split:
+            return end(job_id, composite, combine, {})
+        (kept,) = current_backend().groups.results(queue, [job_id])
+        return end_of_split(queue, job_id, payload, kept)()
 
     return Task(
         end_this,
@@ -60,6 +57,23 @@ def ending_task(queue: str, job_id: str, payload: Payload) -> Task[[], Any]:
         permission=None,
         members=None,
     )
+
+
+def end_of_split(queue: str, job_id: str, payload: Payload | None, kept: Mapping[int, bytes]) -> Callable[[], Any]:
+    """Return the function that ends a call that was split; `kept` are the results of its parts, by number."""
+
+    def end_this() -> Any:
+        composite = payload.flow.composite if payload and payload.flow else None
+        if payload is None or composite is None:
+            raise ValueError("not a group")
+        try:
+            return end(job_id, composite, get_task(payload.task).combine if composite.is_combined else None, kept)
+        except BaseException:
+            # When the group is made again, these rows tell which members are not.
+            job_store().store_finished(rows_of_parts(queue, job_id, payload, kept))
+            raise
+
+    return end_this
 
 
 def end(job_id: str, composite: Composite, combine: Combine | None, kept: Mapping[int, bytes]) -> Any:

@@ -101,9 +101,9 @@ class InlineGroups:
         """Do that for members of several groups."""
         return [self.advance(membership, notes) for membership, notes in ended.items()]
 
-    def results(self, queue: str, job_id: str) -> dict[int, bytes]:
-        """Return the results that a group has kept."""
-        return self._results.get(job_id, {})
+    def results(self, queue: str, job_ids: Sequence[str]) -> list[dict[int, bytes]]:
+        """Return the results that each of these groups has kept."""
+        return [self._results.get(job_id, {}) for job_id in job_ids]
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain."""

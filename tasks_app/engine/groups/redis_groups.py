@@ -53,8 +53,8 @@ class Groups(Protocol):
     def advance_all(self, ended: Mapping[Membership, Sequence[MemberEnd]]) -> list[Advance]:
         """Do that for members of several groups; return the outcomes in the same order."""
 
-    def results(self, queue: str, job_id: str) -> dict[int, bytes]:
-        """Return the results that a group has kept, as JSON by the numbers of its members."""
+    def results(self, queue: str, job_ids: Sequence[str]) -> list[dict[int, bytes]]:
+        """Return the results that each of these groups has kept, as JSON by the numbers of its members."""
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain, or the members of a group that is being made; none once it has ended."""
@@ -118,13 +118,14 @@ class RedisGroups:
             raise _unavailable(error) from error
         return [Advance(None if index < 0 else index, bool(is_cancelled)) for index, is_cancelled in answers]
 
-    def results(self, queue: str, job_id: str) -> dict[int, bytes]:
-        """Return the results in the hash of the group."""
+    def results(self, queue: str, job_ids: Sequence[str]) -> list[dict[int, bytes]]:
+        """Return the results in the hashes of the groups, read in one round trip."""
+        keys = QueueKeys(engine_config().prefix, queue)
         try:
-            (job,) = read_job_hashes(self.client, [(QueueKeys(engine_config().prefix, queue), job_id)])
+            jobs = read_job_hashes(self.client, [(keys, job_id) for job_id in job_ids])
         except redis.RedisError as error:
             raise _unavailable(error) from error
-        return job.results if job else {}
+        return [job.results if job else {} for job in jobs]
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps from the message of a chain, or the members from the plan of a group."""

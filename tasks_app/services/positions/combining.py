@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,14 +13,15 @@ _COUNTS_BY_REASON = ("filtered", "unknown_quantities")
 
 def combine_results(parts: Iterable[tuple[Sequence[int], dict[str, Any]]]) -> dict[str, Any]:
     """Return the sum of the results of `process_batch`; `parts` are (numbers of its positions in the request, result)."""
-    totals: Counter[str] = Counter()
-    by_reason: dict[str, Counter[str]] = {name: Counter() for name in _COUNTS_BY_REASON}
+    counts = dict.fromkeys(_COUNTS, 0)
+    by_reason: dict[str, dict[str, int]] = {name: {} for name in _COUNTS_BY_REASON}
     rejected: list[dict[str, Any]] = []
     for numbers, result in parts:
-        totals.update({name: result[name] for name in _COUNTS})
-        for name in _COUNTS_BY_REASON:
-            by_reason[name].update(result[name])
+        for name in _COUNTS:
+            counts[name] += result[name]
+        for name, found in by_reason.items():
+            for reason, count in result[name].items():
+                found[reason] = found.get(reason, 0) + count
         rejected += [{**one, "index": numbers[one["index"]]} for one in result["rejected"]]
     rejected.sort(key=lambda one: one["index"])
-    counts = {name: totals[name] for name in _COUNTS}
-    return {**counts, **{name: dict(found) for name, found in by_reason.items()}, "rejected": rejected[:MAX_LISTED]}
+    return {**counts, **by_reason, "rejected": rejected[:MAX_LISTED]}

@@ -43,7 +43,9 @@ def process_batches(batches: Sequence[SentPositions], *, received_at: datetime) 
     jobs = [
         SentJob(
             Sent(one.fixes, [received_at] * len(one.fixes), allowed),
-            Sent(list(one.unlocated.values()), [received_at] * len(one.unlocated), allowed) if one.unlocated else NO_ALARMS,
+            Sent(list(one.unlocated.values()), [received_at] * len(one.unlocated), allowed)
+            if one.unlocated
+            else NO_ALARMS,
         )
         for one, allowed in zip(parsed, (fleets[batch.user_id] for batch in batches), strict=True)
     ]

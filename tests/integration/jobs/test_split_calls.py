@@ -5,11 +5,13 @@ from __future__ import annotations
 from unittest import mock
 
 import pytest
+from django.db import OperationalError
 
 from tasks_app.engine import JobHandle
 from tasks_app.engine.connection import client
 from tasks_app.engine.flows import member_id
 from tasks_app.engine.groups import sweeping
+from tasks_app.engine.groups.redis_groups import RedisGroups
 from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.handles import live_job
 from tasks_app.engine.lanes.upkeep import recover_lanes
@@ -22,6 +24,7 @@ from tasks_app.services.jobs import retry_job
 from tests.integration.jobs.test_groups import remaining_keys, settle
 from tests.integration.jobs.test_groups_crashes import POINTS, Killed, ends_at
 from tests.support.probe import tasks as probe
+from tests.support.probe.tasks import sum_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +43,15 @@ def run_until_killed() -> None:
         worker.shut_down()
         if not ran:
             return
+
+
+def run_all_that_waits() -> None:
+    """Run jobs, however long they take, in calls of as many as wait."""
+    worker = Worker("positions", "test:0:positions:0", client())
+    while claims := worker.queue.fetch(worker.consumer, 100).claims:
+        worker.jobs.add(claims)
+        worker._run_waiting()
+    worker.shut_down()
 
 
 def states_of_parts(job: JobHandle) -> dict[int, str]:
@@ -67,6 +79,52 @@ def test_the_whole_has_the_only_row(run_jobs, staff):
     assert Job.objects.get().progress == {"current": 3, "total": 3, "message": ""}
     assert (job.children, list_jobs(user=staff, filters=JobFilters(parent_id=job)).jobs) == ([], [])
     assert remaining_keys() == []
+
+
+def test_calls_that_end_at_the_same_time_are_ended_together_and_each_for_itself():
+    calls = [[5, 6], [-1, 7], [8, 9, 10]]
+    jobs = [probe.probe_split.delay(numbers) for numbers in calls]
+    read = RedisGroups.results
+    together = []
+
+    def reads(groups: RedisGroups, queue: str, job_ids: list[str]) -> list[dict[int, bytes]]:
+        together.append(len(job_ids))
+        return read(groups, queue, job_ids)
+
+    def combines_two(parts):
+        found = list(parts)
+        if len(found) > 2:
+            raise ValueError("not these")
+        return sum_up(found)
+
+    with (
+        mock.patch.object(RedisGroups, "results", reads),
+        mock.patch.object(probe.probe_split, "combine", combines_two),
+    ):
+        run_all_that_waits()
+    assert together == [3]
+    assert [job.state for job in jobs] == ["succeeded", "failed", "retrying"]
+    rows = Job.objects.in_bulk(jobs)
+    assert [rows[job].result for job in jobs if job in rows] == [{"0": 5, "1": 6}, None]
+    assert rows[jobs[0]].progress == {"current": 2, "total": 2, "message": ""}
+    assert rows[jobs[1]].error_message.startswith("1 of 2 did not succeed.")
+    assert states_of_parts(jobs[1]) == {0: "failed", 1: "succeeded"}
+    assert states_of_parts(jobs[2]) == {0: "succeeded", 1: "succeeded", 2: "succeeded"}
+
+
+def test_an_end_that_the_database_interrupts_is_made_again_without_a_lost_attempt():
+    jobs = [probe.probe_split.delay([5, 6]), probe.probe_split.delay([7, 8])]
+    failures = [OperationalError("the connection is gone")]
+
+    def fails_once(parts):
+        if failures:
+            raise failures.pop()
+        return sum_up(parts)
+
+    with mock.patch.object(probe.probe_split, "combine", fails_once):
+        run_all_that_waits()
+    assert [job.get(0) for job in jobs] == [{"0": 5, "1": 6}, {"0": 7, "1": 8}]
+    assert set(Job.objects.filter(pk__in=jobs).values_list("attempt_count", flat=True)) == {1}
 
 
 def test_a_part_that_took_two_attempts_has_a_row(run_jobs):
