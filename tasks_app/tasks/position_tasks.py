@@ -11,9 +11,10 @@ from tasks_app.services.intake import ask_for_drains, device_of, drain_buffer, l
 from tasks_app.services.partitions import ensure_upcoming_partitions
 from tasks_app.services.positions import SentPositions, combine_results, process_batch, process_batches
 
-# One call stores some 10 000 fixes at most: a message has 100 to 150 bytes for each.
+# One call stores some 10 000 fixes at most: a message has about 200 bytes for each. Parts of large batches come to 1 000 bytes
+# with their signature and their place in the batch; the bytes must not leave a few of MAX_BATCH for a call of their own.
 MAX_BATCH = 1024
-MAX_BATCH_BYTES = 1024 * 1024
+MAX_BATCH_BYTES = 2 * 1024 * 1024
 
 
 def _process_position_batches(calls: list[BatchCall]) -> list[dict[str, Any]]:
