@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -19,6 +20,8 @@ from tasks_app.engine.registry import find_task
 from tasks_app.engine.split_ends import MAX_ENDS, run_ends
 from tasks_app.engine.storable import class_name
 from tasks_app.engine.streams import ClaimedAttempt
+
+logger = logging.getLogger(__name__)
 
 
 def take_next(queue: str, waiting: deque[ClaimedAttempt], halves: Halves) -> list[Attempt]:
@@ -82,7 +85,8 @@ def run_batch(attempts: Sequence[Attempt]) -> None:
     if task is None or task.batch is None:
         raise RuntimeError("take_next() comes first")
     calls = [_call_of(attempt, task) for attempt in attempts]
-    jobs = [_signalled(attempt, task) for attempt in attempts]
+    hears = bool(pre_execute.receivers or post_execute.receivers)
+    jobs = [_signalled(attempt, task) if hears else {} for attempt in attempts]
     if pre_execute.receivers:
         for job in jobs:
             pre_execute.send_robust(sender="django_q", func=task.function, task=job)
@@ -119,3 +123,12 @@ def _keep(attempt: Attempt, outcome: Any) -> None:
         attempt.result = storable(outcome)
     except UnserialisableResult as error:
         attempt.fail(error)
+
+
+def log_errors(attempts: Iterable[Attempt]) -> None:
+    """Log how these attempts failed, those that did."""
+    for attempt in attempts:
+        if attempt.error is not None:
+            failed, claim = attempt.failure(), attempt.claim
+            error = failed["error_class"], failed["error_message"]
+            logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)

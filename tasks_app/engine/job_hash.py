@@ -24,7 +24,7 @@ from tasks_app.engine.job_fields import (
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.states import JobState
 
-_RESULT = re.compile("r[0-9]{1,9}")
+_RESULT = re.compile(rb"r[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,15 @@ class JobHash:
             kind=read_text(fields.get("kd")),
             member_count=read_number(fields.get("n")),
             ended_count=read_number(fields.get("ok")) + read_number(fields.get("bad")),
-            results=_results(fields),
+            results=_results(answer),
         )
 
 
-def _results(fields: dict[str, bytes]) -> dict[int, bytes]:
+def _results(answer: dict[bytes, bytes]) -> dict[int, bytes]:
     """Return the results of members that a group keeps, by number; none for a job that is no group."""
-    if "kd" not in fields:
+    if b"kd" not in answer:
         return {}
-    found = {int(name[1:]): text for name, text in fields.items() if _RESULT.fullmatch(name)}
+    found = {int(name[1:]): text for name, text in answer.items() if _RESULT.fullmatch(name)}
     return {number: text for number, text in found.items() if _is_json(text)}
 
 
@@ -120,6 +120,15 @@ def _progress_of_group(fields: dict[str, bytes]) -> dict[str, Any] | None:
     failed = read_number(fields.get("bad"))
     ended = read_number(fields.get("ok")) + failed
     return {"current": ended, "total": read_number(fields.get("n")), "message": f"{failed} failed" if failed else ""}
+
+
+def read_results(client: RedisClient, keys: QueueKeys, job_ids: Sequence[str]) -> list[dict[int, bytes]]:
+    """Read the results that these groups keep, by the numbers of their members, in one round trip; none of one that is gone."""
+    pipe = client.pipeline(transaction=False)
+    for job_id in job_ids:
+        pipe.hgetall(keys.job(job_id))
+    answers = pipe.execute(raise_on_error=False)
+    return [_results(answer) if isinstance(answer, dict) and b"p" in answer else {} for answer in answers]
 
 
 def read_job_hashes(client: RedisClient, jobs: Sequence[tuple[QueueKeys, str]]) -> list[JobHash | None]:

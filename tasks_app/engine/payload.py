@@ -45,9 +45,17 @@ def _derived_key(secret: str) -> bytes:
     return hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256)
 
 
+@lru_cache(maxsize=8)
+def _begun(secret: str) -> hmac.HMAC:
+    """Return the MAC of nothing yet: a copy of it takes half as long as a new one."""
+    return hmac.new(_derived_key(secret), digestmod=hashlib.sha256)
+
+
 def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
-    bound = f"{queue}\n{job_id}\n".encode() + body
-    return hmac.digest(_derived_key(secret), bound, hashlib.sha256).hex().encode()
+    mac = _begun(secret).copy()
+    mac.update(f"{queue}\n{job_id}\n".encode())
+    mac.update(body)
+    return mac.hexdigest().encode()
 
 
 class Envelope:

@@ -72,6 +72,7 @@ class Task(Generic[P, R]):
         keeps_successes: bool = True,
         startable: bool = True,
         other_queues: Sequence[str] = (),
+        arguments: ArgumentChecker | None = None,
     ) -> None:
         self.function = function
         self.name = name
@@ -90,7 +91,7 @@ class Task(Generic[P, R]):
         self.queues = (queue, *other_queues)
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts
-        self.arguments = ArgumentChecker(function)
+        self.arguments = arguments or ArgumentChecker(function)
         self.parameter_names = tuple(self.arguments.signature.parameters)
         self.__doc__ = function.__doc__
 

@@ -25,7 +25,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import run_batch, share_secrets
+from tasks_app.engine.batch_attempts import log_errors, run_batch, share_secrets
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
@@ -59,6 +59,8 @@ RECONNECT_SECONDS = 0.25
 PAUSED_SECONDS = 0.25
 # An idle worker looks this often for jobs that Redis delivered to it in an answer that was lost.
 RECONCILE_SECONDS = 5.0
+# Jobs of a batch that were fetched so shortly before are run without asking whether they were cancelled meanwhile.
+UNASKED_SECONDS = 0.25
 
 
 class Worker:
@@ -80,6 +82,7 @@ class Worker:
         self.fetch_size = FetchSize()
         self._must_reconcile = True
         self._reconciled_at = 0.0
+        self._fetched_at = float("-inf")
         self._must_check_database = False
         self._is_registered = False
 
@@ -128,6 +131,7 @@ class Worker:
             require_database()
             self._must_check_database = False
         fetched = self._fetch(block_ms)
+        self._fetched_at = time.monotonic()
         self.results.note_answer()
         if not fetched.claims:
             return fetched.dropped
@@ -238,7 +242,8 @@ class Worker:
                 attempt.log_lines = running.first.log_lines
                 self._keep(attempt)
         if has_failed:
-            self._clean_up_after_errors(running)
+            log_errors(running.attempts)
+            close_if_interrupted(running.error)
         return len(running.attempts)
 
     def _drop_lane(self, running: RunningCall) -> int:
@@ -273,6 +278,8 @@ class Worker:
 
     def _was_cancelled(self, running: RunningCall) -> bool:
         """Return whether one of these jobs was cancelled, or taken over, while it waited in this worker's hands."""
+        if time.monotonic() - self._fetched_at < UNASKED_SECONDS:
+            return False
         try:
             self.ask(running)
         except redis.RedisError:
@@ -391,11 +398,3 @@ class Worker:
             logger.warning("Redis: %s; %s is tried again later", error, attempt.claim.job_id)
             self._must_reconcile = True
         return True
-
-    def _clean_up_after_errors(self, running: RunningCall) -> None:
-        for attempt in running.attempts:
-            if attempt.error is not None:
-                failed, claim = attempt.failure(), attempt.claim
-                error = failed["error_class"], failed["error_message"]
-                logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)
-        close_if_interrupted(running.error)

@@ -13,7 +13,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client
 from tasks_app.engine.errors import QueueFull, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Membership, Step
-from tasks_app.engine.job_hash import read_job_hashes
+from tasks_app.engine.job_hash import read_results
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
 from tasks_app.engine.scripts import Call, run_script, run_scripts
@@ -122,10 +122,9 @@ class RedisGroups:
         """Return the results in the hashes of the groups, read in one round trip."""
         keys = QueueKeys(engine_config().prefix, queue)
         try:
-            jobs = read_job_hashes(self.client, [(keys, job_id) for job_id in job_ids])
+            return read_results(self.client, keys, job_ids)
         except redis.RedisError as error:
             raise _unavailable(error) from error
-        return [job.results if job else {} for job in jobs]
 
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps from the message of a chain, or the members from the plan of a group."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from unittest import mock
 
 import pytest
 from django.db import OperationalError, transaction
@@ -138,6 +140,17 @@ def test_a_job_cancelled_in_a_workers_hands_is_left_out(queue):
     worker._run_waiting()
     assert batches() == ["a c"]
     assert ends(ids) == [SUCCEEDED, ("cancelled", None, "JobCancelled", 1), ("succeeded", "C", "", 1)]
+
+
+@pytest.mark.parametrize(("waited_seconds", "asked"), [(-10.0, 0), (10.0, 1)])
+def test_only_jobs_that_waited_in_a_workers_hands_are_asked_about(waited_seconds, asked):
+    ids = enqueued("a", "b")
+    worker = worker_with_all()
+    worker._fetched_at = time.monotonic() - waited_seconds
+    with mock.patch.object(worker.queue, "progress", wraps=worker.queue.progress) as progress:
+        worker._run_waiting()
+    assert (batches(), ends(ids)) == (["a b"], [SUCCEEDED, ("succeeded", "B", "", 1)])
+    assert progress.call_count == asked
 
 
 def test_cancelling_one_job_of_a_running_batch_ends_that_one_only(queue, answer_with):
