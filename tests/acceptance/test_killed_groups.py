@@ -71,5 +71,6 @@ def test_the_scheduler_is_killed_in_its_sweep_of_what_a_killed_caller_left(tmp_p
     client().delete(crashes.deaths_key())
     with start(tmp_path, PROBE_DIES_AT="GroupSweeper.turn 4") as cluster:
         assert JobHandle(job_id).get(allowed(60)) == {"0": 1, "1": 2}
-        assert cluster.log.read_bytes().count(b"was killed by SIGKILL; starting another") == 1
+        # On a busy machine the group may be old enough for a turn before that one.
+        wait_until(lambda: cluster.log.read_bytes().count(b"was killed by SIGKILL; starting another") == 1, 60)
     assert sorted(probe.ledger()) == ["part 1", "part 2"]
