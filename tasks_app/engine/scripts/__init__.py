@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,32 @@ from redis.exceptions import NoScriptError
 from tasks_app.engine.kept_connection import CallerClient
 from tasks_app.engine.redis_cluster import RedisClusterClient
 
+# A function of a file of common ones, with the comment above it.
+_FUNCTION = re.compile(r"(?:^--[^\n]*\n)*^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+
 
 def read_sources(folder: Path, *shared: Path) -> dict[str, str]:
-    """Return name -> source of the scripts in `folder`, each with the functions of `shared` and of the folder's common.lua.
+    """Return name -> source of the scripts in `folder`, each with what it uses of `shared` and of the folder's common.lua.
 
-    Those stand after a script's first line, which may say how Redis is to run it.
+    That stands after a script's first line, which may say how Redis is to run it.
     """
     commons = [*shared, folder / "common.lua"]
     functions = "".join(path.read_text(encoding="utf-8") for path in commons if path.exists())
     sources = {}
     for path in sorted(folder.glob("*.lua")):
         first, _, rest = path.read_text(encoding="utf-8").partition("\n")
-        sources[path.stem] = f"{first}\n{functions}{rest}"
+        sources[path.stem] = f"{first}\n{_with_used(functions, rest)}"
     sources.pop("common", None)
     return sources
+
+
+def _with_used(functions: str, script: str) -> str:
+    """Return the script behind those functions that it needs: Redis makes each of them anew for every call."""
+    for function in reversed(list(_FUNCTION.finditer(functions))):
+        before, behind = functions[: function.start()], functions[function.end() :]
+        if not re.search(rf"\b{function[1]}\b", behind + script):
+            functions = before + behind
+    return functions + script
 
 
 def _hash(source: str) -> str:
