@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from tasks_app.admin.common import STATE_BADGES
 from tasks_app.admin.jobs.filters import JobFilterForm, count_text
 from tasks_app.admin.jobs.rows import job_url
+from tasks_app.engine import JobState
 from tasks_app.models import BulkAction
 from tasks_app.models.jobs import STATE_LABELS
 from tasks_app.queries.bulk_counts import StateCount, count_chosen, count_matching
@@ -66,8 +67,15 @@ def selection_of(user: Any, query: QueryDict, posted: QueryDict) -> Selection:
     # Where a filter is not understood, those that are left would match more than was meant.
     if not form.is_valid() or not form.chosen():
         return Selection([])
-    chosen = tuple((str(form.fields[name].label or name), text) for name, text in form.chosen().items())
+    chosen = tuple(_in_words(form, name, text) for name, text in form.chosen().items())
     return Selection([], form.filters(), chosen, _time(posted.get("until", "")) or timezone.now())
+
+
+def _in_words(form: JobFilterForm, name: str, text: str) -> tuple[str, str]:
+    """Return a filter as its page names it."""
+    if name == "state":
+        return _("State"), str(STATE_LABELS[JobState(text)])
+    return str(form.fields[name].label or _("Part of")), text
 
 
 def bulk_context(selection: Selection, user: Any, verb: str) -> dict[str, Any]:

@@ -206,13 +206,26 @@ def test_an_action_whose_person_is_gone_does_not_act_as_the_shell(run_jobs, staf
     leaver = make_user(is_staff=True, is_superuser=True)
     waiting = probe.probe_add.delay(1)
     job = ask_for_bulk_action(verb="cancel", user=leaver, job_ids=[waiting])
-    BulkAction.objects.update(user=None)
+    leaver.delete()
     run_jobs("cleanup")
     assert "was removed" in Job.objects.get(pk=job).error_message
     assert find_job(waiting, user=SHELL).state is JobState.QUEUED
     job = ask_for_bulk_action(verb="cancel", user=SHELL, job_ids=[waiting])
     run_jobs("cleanup")
     assert result_of(job)["changed"] == 1
+
+
+def test_who_retries_the_job_of_another_person_does_not_get_their_rights(run_jobs, staff, make_user):
+    helper = make_user(is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename="change_job"))
+    failed = probe.probe_fail_for_good.delay("x")
+    run_jobs("positions")
+    job = ask_for_bulk_action(verb="retry", user=staff, job_ids=[failed])
+    cancel_job(job_id=job, user=staff)
+    again = retry_job(job_id=job, user=helper)
+    run_jobs("cleanup")
+    assert result_of(again)["skipped"] == {"task_not_permitted": 1}
+    assert repeats_of(failed) == []
 
 
 # --- Interrupted ---

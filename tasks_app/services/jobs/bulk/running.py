@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -32,7 +33,8 @@ class BulkActionBusy(EngineError):
 
 
 def run_bulk_action(*, action_id: str) -> dict[str, Any]:
-    """Change the jobs of an action that were not changed before, as the person who asked for it; return what became of all.
+    """Change the jobs of an action that were not changed before, as the person who asked for this job; return what became of
+    all. That is not the one who asked for the action where someone else retries its job: nobody borrows another one's rights.
 
     Raises PermanentError, TaskNotPermitted, JobCancelled, BulkActionBusy; QueueFull and QueueUnavailable, after which it can
     be tried again.
@@ -69,11 +71,12 @@ def outcome(action: BulkAction) -> dict[str, Any]:
 
 
 def _person(action: BulkAction) -> Any:
-    if action.is_of_shell:
-        return SHELL
-    if action.user is None:
+    """Return the user who asked for the current job; the shell for one of its own, and for one that it retried."""
+    user_id = current_job().requested_by_id
+    user = User.objects.filter(pk=user_id).first() if user_id else action.user
+    if user is None and not (action.is_of_shell and user_id is None):
         raise PermanentError(_("The account of the person who asked for it was removed."))
-    return action.user
+    return user or SHELL
 
 
 def _select(action: BulkAction, user: Any) -> None:
