@@ -51,7 +51,7 @@ def test_the_page_shows_the_error(page, hook, receiver, run_jobs):
     page.post(address_of(hook))
     run_jobs("notifications")
     text = page_of(page, hook)
-    assert re.search(r"Test: Failed · .* Answer 410 because", text)
+    assert re.search(r"Switched off: 410 because Test: Failed · .* Answer 410 because", text)
 
 
 def test_a_private_address_is_not_reached(page, hook, receiver, run_jobs, settings):
