@@ -77,6 +77,8 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
     list_display_links = ("heading",)
     list_filter = (StatusFilter, "fleet", "kind", "is_active")
     list_filter_sheet = False
+    # Cells that the theme renders by a template each: fifty of these rows take twice the time of a page.
+    list_per_page = 25
     actions = ("issue_keys",)
     list_select_related = ("fleet", "state")
     search_fields = ("name", "unique_id")
