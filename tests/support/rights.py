@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +15,20 @@ from rest_framework.test import APIClient
 
 # Rows that any request of a logged-in person may write, and what migrations fill once.
 UNWATCHED = {"sessions.session", "contenttypes.contenttype", "auth.permission", "axes.accesslog"}
+
+
+def api_client_of(user: User) -> APIClient:
+    """A client of the API in which this user is logged in."""
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def api_client_with(make_user: Callable[..., User], *codenames: str) -> APIClient:
+    """The client of a new member of staff who holds these permissions only."""
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return api_client_of(User.objects.get(pk=user.pk))
 
 
 def permissions_named(names: Iterable[str]) -> list[Permission]:

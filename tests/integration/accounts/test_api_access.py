@@ -13,17 +13,12 @@ from rest_framework.test import APIClient
 
 from reports_app.models import Report
 from tasks_app.models import Fleet, FleetMembership, FleetRole, Geofence, MaintenancePlan
+from tests.support.rights import api_client_of
 
 pytestmark = pytest.mark.django_db
 AREA = {"type": "Circle", "center": [-46.6, -23.5], "radius_meters": 500}
 RANGE = {"start": "2026-01-01", "end": "2026-01-02"}
 OPEN = {"/health", "/health/live", "/health/ready", "/api/auth/login", "/api/schema/", "/api/docs/"}
-
-
-def client_of(user) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 @pytest.fixture
@@ -66,7 +61,8 @@ def test_operators_and_staff_may_viewers_may_not_and_for_others_it_does_not_exis
     names, more = OPERATOR_WRITES[path]
     body = {name: things[name] for name in names} | more
     answers = {
-        user.username: client_of(user).post(path, body, format="json") for user in (operator, staff, viewer, charlie)
+        user.username: api_client_of(user).post(path, body, format="json")
+        for user in (operator, staff, viewer, charlie)
     }
     codes = {name: response.status_code for name, response in answers.items()}
     assert codes == {"ana": 202, "staff": 202, "vera": 403, "charlie": 404}, answers["ana"].content
@@ -76,8 +72,8 @@ def test_operators_and_staff_may_viewers_may_not_and_for_others_it_does_not_exis
 
 @pytest.mark.parametrize("path", STAFF_WRITES)
 def test_clean_up_is_for_staff(path, operator, staff):
-    assert client_of(operator).post(path, {"dry_run": True}, format="json").status_code == 403
-    response = client_of(staff).post(path, {"dry_run": True}, format="json")
+    assert api_client_of(operator).post(path, {"dry_run": True}, format="json").status_code == 403
+    response = api_client_of(staff).post(path, {"dry_run": True}, format="json")
     assert (response.status_code, response.json()["queue"]) == (202, "cleanup")
 
 
@@ -97,36 +93,36 @@ def test_clean_up_is_for_staff(path, operator, staff):
 def test_clean_up_needs_the_permission_to_delete_or_a_superuser(kind, codename, make_user):
     helper = make_user(is_staff=True)
     path = f"/api/tasks/cleanup/{kind}"
-    assert client_of(helper).post(path, {}, format="json").status_code == 403
+    assert api_client_of(helper).post(path, {}, format="json").status_code == 403
     if codename is not None:
         helper.user_permissions.add(Permission.objects.get(codename=codename))
         helper = type(helper).objects.get(pk=helper.pk)
-        assert client_of(helper).post(path, {}, format="json").status_code == 202
+        assert api_client_of(helper).post(path, {}, format="json").status_code == 202
 
 
 def test_what_is_about_the_system_is_for_staff(operator, staff):
     alert = {"subject": "Disk", "message": "It is full."}
-    assert client_of(operator).post("/api/tasks/notification/system", alert, format="json").status_code == 403
-    assert client_of(staff).post("/api/tasks/notification/system", alert, format="json").status_code == 202
+    assert api_client_of(operator).post("/api/tasks/notification/system", alert, format="json").status_code == 403
+    assert api_client_of(staff).post("/api/tasks/notification/system", alert, format="json").status_code == 202
     for path in ("/api/tasks/workers", "/api/tasks/stats"):
-        assert client_of(operator).get(path).status_code == 403
-        assert client_of(staff).get(path).status_code == 200
+        assert api_client_of(operator).get(path).status_code == 403
+        assert api_client_of(staff).get(path).status_code == 200
 
 
 def test_a_summary_of_others_is_for_staff(operator, charlie, staff):
     path = "/api/tasks/notification/daily-summary"
-    assert client_of(operator).post(path, {}, format="json").status_code == 202
-    assert client_of(operator).post(path, {"user_id": operator.pk}, format="json").status_code == 202
+    assert api_client_of(operator).post(path, {}, format="json").status_code == 202
+    assert api_client_of(operator).post(path, {"user_id": operator.pk}, format="json").status_code == 202
     for body in ({"user_id": charlie.pk}, {"everyone": True}):
-        assert client_of(operator).post(path, body, format="json").status_code == 403
-        assert client_of(staff).post(path, body, format="json").status_code == 202
+        assert api_client_of(operator).post(path, body, format="json").status_code == 403
+        assert api_client_of(staff).post(path, body, format="json").status_code == 202
 
 
 def test_a_summary_of_nobody_is_a_404(staff, charlie):
     charlie.is_active = False
     charlie.save()
     for user_id in (charlie.pk, 2**63 - 1):
-        answer = client_of(staff).post("/api/tasks/notification/daily-summary", {"user_id": user_id}, format="json")
+        answer = api_client_of(staff).post("/api/tasks/notification/daily-summary", {"user_id": user_id}, format="json")
         assert answer.status_code == 404
 
 
@@ -138,7 +134,7 @@ def test_charlie_sees_nothing(things, device, charlie, operator):
         range_end=timezone.now(),
         requested_by=operator,
     )
-    client = client_of(charlie)
+    client = api_client_of(charlie)
     for path in ("devices", "events", "reports/", "notifications", "tasks/"):
         assert client.get(f"/api/{path}").json() == {"next": None, "results": []}
     for path in (
@@ -154,7 +150,7 @@ def test_charlie_sees_nothing(things, device, charlie, operator):
 
 
 def test_a_viewer_may_look(device, viewer):
-    client = client_of(viewer)
+    client = api_client_of(viewer)
     assert len(client.get("/api/devices").json()["results"]) == 1
     assert client.get(f"/api/devices/{device.pk}/state").status_code == 200
     assert client.get(f"/api/positions?device={device.pk}").status_code == 200
@@ -164,25 +160,25 @@ def test_one_foreign_device_spoils_a_fleet_report(operator, viewer, things, make
     foreign = make_device(fleet=Fleet.objects.create(name="Another"))
     path = "/api/tasks/report/fleet"
     good = {**RANGE, "device_ids": [things["device_id"]]}
-    assert client_of(operator).post(path, good, format="json").status_code == 202
-    assert client_of(viewer).post(path, good, format="json").status_code == 403
-    assert client_of(viewer).post(path, RANGE, format="json").status_code == 403
+    assert api_client_of(operator).post(path, good, format="json").status_code == 202
+    assert api_client_of(viewer).post(path, good, format="json").status_code == 403
+    assert api_client_of(viewer).post(path, RANGE, format="json").status_code == 403
     mixed = {**RANGE, "device_ids": [things["device_id"], foreign.pk]}
-    assert client_of(operator).post(path, mixed, format="json").status_code == 404
-    assert client_of(operator).post(path, {**good, "fleet_id": foreign.fleet_id}, format="json").status_code == 404
+    assert api_client_of(operator).post(path, mixed, format="json").status_code == 404
+    assert api_client_of(operator).post(path, {**good, "fleet_id": foreign.fleet_id}, format="json").status_code == 404
 
 
 def test_a_geofence_of_another_fleet_does_not_exist_for_a_device(staff, things):
     other = Geofence.objects.create(fleet=Fleet.objects.create(name="Another"), name="Theirs", area=AREA)
     body = {"device_id": things["device_id"], "geofence_id": other.pk, "event_type": "exit"}
-    assert client_of(staff).post("/api/tasks/notification/geofence", body, format="json").status_code == 404
+    assert api_client_of(staff).post("/api/tasks/notification/geofence", body, format="json").status_code == 404
 
 
 def test_the_day_of_every_fleet_is_for_staff(operator, staff):
     path = "/api/tasks/report/daily"
-    refused = client_of(operator).post(path, {}, format="json")
+    refused = api_client_of(operator).post(path, {}, format="json")
     assert (refused.status_code, list(refused.json()["fields"])) == (400, ["fleet_id"])
-    assert client_of(staff).post(path, {}, format="json").status_code == 202
+    assert api_client_of(staff).post(path, {}, format="json").status_code == 202
 
 
 def _routes(resolver: URLResolver, prefix: str = "/") -> list[str]:

@@ -1,13 +1,10 @@
-"""Queues, many jobs at once, run-now and schedules through the API: what they do, who may, and bad input."""
+"""Queues, many jobs at once and run-now through the API: what they do, who may, and bad input."""
 
 from __future__ import annotations
 
 from uuid import uuid4
 
 import pytest
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
-from django_q.models import Schedule
 from rest_framework.test import APIClient
 
 from tasks_app.engine import connection as engine_connection
@@ -16,26 +13,14 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.orders import take_orders
 from tasks_app.engine.streams import JobQueue
-from tasks_app.models import Job, JobAction, QueueAction, ScheduleState
+from tasks_app.models import Job, JobAction, QueueAction
+from tests.support.rights import api_client_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 UNKNOWN_ID = "5ad0f1a6-8b7f-4f0e-9d6c-1f2f63b2f5a1"
 CLEANUP = "cleanup_expired_sessions"
-DAILY = {"name": "Tidy up", "task": "cleanup_old_events", "kwargs": {"days_to_keep": 30}, "type": "daily"}
 QUEUE_STEPS = {"pause": "change_job", "resume": "change_job", "purge": "delete_job"}
-
-
-def client_of(user) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
-
-
-def helper_with(make_user, *codenames: str) -> APIClient:
-    user = make_user(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    return client_of(type(user).objects.get(pk=user.pk))
 
 
 def post(client: APIClient, path: str, body: object = None):
@@ -68,9 +53,9 @@ def test_queues_are_controlled_by_staff_with_the_permission(step, api, make_user
     other = set(QUEUE_STEPS.values()) - {QUEUE_STEPS[step]}
     assert post(APIClient(), path).status_code == 401
     assert post(api, path).status_code == 403
-    assert post(helper_with(make_user, "view_job", *other), path).status_code == 403
+    assert post(api_client_with(make_user, "view_job", *other), path).status_code == 403
     assert not QueueAction.objects.exists()
-    assert post(helper_with(make_user, QUEUE_STEPS[step]), path).status_code == 200
+    assert post(api_client_with(make_user, QUEUE_STEPS[step]), path).status_code == 200
 
 
 @pytest.mark.parametrize("step", QUEUE_STEPS)
@@ -180,7 +165,9 @@ def test_it_changes_the_priority_of_what_waits(staff_api, run_jobs, api, make_us
     for body in ({}, {"priority": "urgent"}, {"priority": 5}, {"priority": "low", "x": 1}, []):
         assert post(staff_api, f"task/{job_id}/priority", body).status_code == 400
     assert post(api, f"task/{job_id}/priority", {"priority": "low"}).status_code == 403
-    assert post(helper_with(make_user, "view_job"), f"task/{job_id}/priority", {"priority": "low"}).status_code == 403
+    assert (
+        post(api_client_with(make_user, "view_job"), f"task/{job_id}/priority", {"priority": "low"}).status_code == 403
+    )
     assert post(staff_api, f"task/{uuid4()}/priority", {"priority": "low"}).status_code == 404
     run_jobs("cleanup")
     refused = post(staff_api, f"task/{job_id}/priority", {"priority": "low"})
@@ -199,10 +186,10 @@ def test_many_jobs_are_changed_by_staff_with_the_permission(path, api, make_user
     body = {"ids": [str(uuid4())]}
     assert post(APIClient(), path, body).status_code == 401
     assert post(api, path, body).status_code == 403
-    assert post(helper_with(make_user, "view_job", "delete_job"), path, body).status_code == 403
-    answer = post(helper_with(make_user, "change_job"), path, {**body, "dry_run": True})
+    assert post(api_client_with(make_user, "view_job", "delete_job"), path, body).status_code == 403
+    answer = post(api_client_with(make_user, "change_job"), path, {**body, "dry_run": True})
     assert (answer.status_code, answer.json()["skipped"][0]["code"]) == (200, "not_found")
-    assert post(helper_with(make_user, "change_job"), path, body).status_code == 202
+    assert post(api_client_with(make_user, "change_job"), path, body).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["cancel", "retry"])
@@ -250,9 +237,9 @@ def test_it_runs_a_scheduled_job_now_and_says_when_it_cannot(staff_api, run_jobs
 def test_run_now_is_for_staff_with_the_permission(api, make_user):
     path = f"task/{get_task(CLEANUP).apply_async(countdown=999)}/run-now"
     assert post(api, path).status_code == 403
-    assert post(helper_with(make_user, "view_job"), path).status_code == 403
-    assert post(helper_with(make_user, "change_job"), path).json()["code"] == "task_not_permitted"
-    helper = helper_with(make_user, "change_job", "delete_session")
+    assert post(api_client_with(make_user, "view_job"), path).status_code == 403
+    assert post(api_client_with(make_user, "change_job"), path).json()["code"] == "task_not_permitted"
+    helper = api_client_with(make_user, "change_job", "delete_session")
     assert post(helper, path, {"reason": 5}).status_code == 400
     assert post(helper, f"task/{uuid4()}/run-now").status_code == 404
     assert post(helper, path).status_code == 200
@@ -264,124 +251,6 @@ def test_it_tells_priority_and_log_of_a_job(staff_api, run_jobs):
     Job.objects.filter(pk=job_id).update(logs=["line 1"])
     job = staff_api.get(f"/api/tasks/task/{job_id}").json()
     assert (job["priority"], job["logs"]) == ("high", ["line 1"])
-
-
-# --- Schedules ---
-
-
-def test_it_creates_reads_changes_and_deletes_a_schedule(staff_api, staff):
-    made = post(staff_api, "schedules/", {**DAILY, "next_run": "2030-01-01T03:00:00Z", "time_zone": "Asia/Tokyo"})
-    assert made.status_code == 201, made.content
-    schedule = made.json()
-    assert schedule["kwargs"] == {"days_to_keep": 30}
-    assert schedule["upcoming"] == [f"2030-01-0{day}T03:00:00Z" for day in (1, 2, 3)]
-    url = f"/api/tasks/schedules/{schedule['id']}"
-    assert staff_api.get(url).json() == schedule
-    changed = staff_api.patch(url, {"type": "cron", "cron": "0 5 * * *"}, format="json").json()
-    assert (changed["type"], changed["cron"], changed["time_zone"]) == ("cron", "0 5 * * *", "Asia/Tokyo")
-    assert changed["next_run"].endswith("T20:00:00Z")
-    replaced = staff_api.put(url, DAILY, format="json").json()
-    assert (replaced["type"], replaced["cron"], replaced["time_zone"]) == ("daily", None, "")
-    listed = staff_api.get("/api/tasks/schedules/?limit=1").json()["results"]
-    assert [row["id"] for row in listed] == [schedule["id"]]
-    assert staff_api.delete(url).status_code == 204
-    assert staff_api.get(url).status_code == 404
-    assert LogEntry.objects.filter(user=staff).count() == 4
-
-
-def test_it_disables_enables_and_runs_a_schedule_now(staff_api, run_jobs):
-    made = post(staff_api, "schedules/", {**DAILY, "next_run": "2030-01-01T03:00:00Z"}).json()
-    disabled = post(staff_api, f"schedules/{made['id']}/disable").json()
-    assert (disabled["is_enabled"], disabled["upcoming"]) == (False, [])
-    enabled = post(staff_api, f"schedules/{made['id']}/enable").json()
-    assert (enabled["is_enabled"], len(enabled["upcoming"])) == (True, 3)
-    started = post(staff_api, f"schedules/{made['id']}/run-now")
-    assert (started.status_code, started.json()["task"]) == (202, "cleanup_old_events")
-    assert staff_api.get(f"/api/tasks/schedules/{made['id']}").json()["last_task_id"] == started.json()["task_id"]
-    run_jobs("cleanup")
-    assert Job.objects.get().state == "succeeded"
-
-
-BAD_SCHEDULES = [
-    ({"task": "os.system"}, "task"),
-    ({"task": "probe_note"}, "task"),  # not schedulable
-    ({"task": 5}, "task"),
-    ({"kwargs": {"days": 3}}, "kwargs"),
-    ({"kwargs": {"days_to_keep": "many"}}, "kwargs"),
-    ({"kwargs": []}, "kwargs"),
-    ({"args": "x"}, "args"),
-    ({"args": ["\x00"], "kwargs": {}}, "args"),
-    ({"args": ["x" * 70_000], "kwargs": {}}, "args"),
-    ({"type": "sometimes"}, "type"),
-    ({"type": "minutes"}, "minutes"),
-    ({"type": "minutes", "minutes": 0}, "minutes"),
-    ({"type": "minutes", "minutes": 99_999}, "minutes"),
-    ({"type": "cron"}, "cron"),
-    ({"type": "cron", "cron": "61 * * * *"}, "cron"),
-    ({"type": "cron", "cron": "0 0 30 2 *"}, "cron"),
-    ({"repeats": -2}, "repeats"),
-    ({"repeats": 2**40}, "repeats"),
-    ({"next_run": "tomorrow"}, "next_run"),
-    ({"time_zone": "Mars/Olympus"}, "time_zone"),
-    ({"time_zone": "../../etc/passwd"}, "time_zone"),
-    ({"name": "x" * 101}, "name"),
-    ({"colour": "red"}, "colour"),
-]
-
-
-@pytest.mark.parametrize(("fields", "wrong"), BAD_SCHEDULES)
-def test_it_names_what_is_wrong_with_a_schedule(fields, wrong, staff_api):
-    Schedule.objects.all().delete()
-    answer = post(staff_api, "schedules/", {**DAILY, **fields})
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
-    assert list(answer.json()["fields"]) == [wrong]
-    assert not Schedule.objects.exists()
-
-
-def test_it_shows_and_does_not_enable_a_schedule_that_cannot_run(staff_api):
-    row = Schedule.objects.create(func="gone", args="open(", schedule_type="D")
-    ScheduleState.objects.create(schedule=row, is_enabled=False, last_error="No such task.")
-    shown = staff_api.get(f"/api/tasks/schedules/{row.pk}").json()
-    assert (shown["task"], shown["args"], shown["is_enabled"], shown["upcoming"]) == ("gone", None, False, [])
-    answer = post(staff_api, f"schedules/{row.pk}/enable")
-    assert (answer.status_code, set(answer.json()["fields"])) == (400, {"task", "args"})
-    assert post(staff_api, f"schedules/{row.pk}/run-now").status_code in (400, 404)
-
-
-STEPS = [
-    ("get", "", "view_schedule", 200),
-    ("put", "", "change_schedule", 200),
-    ("patch", "", "change_schedule", 200),
-    ("post", "/run-now", "change_schedule", 202),
-    ("post", "/enable", "change_schedule", 200),
-    ("post", "/disable", "change_schedule", 200),
-    ("delete", "", "delete_schedule", 204),
-]
-
-
-@pytest.mark.parametrize(("method", "step", "codename", "status"), STEPS)
-def test_schedules_are_for_staff_with_the_permission(method, step, codename, status, api, make_user):
-    row = Schedule.objects.create(func="cleanup_old_events", schedule_type="D")
-    url, body = f"/api/tasks/schedules/{row.pk}{step}", DAILY if method in ("put", "patch") else None
-    others = {"view_schedule", "add_schedule", "change_schedule", "delete_schedule"} - {codename}
-    others -= (
-        {"change_schedule"} if method == "get" else set()
-    )  # who may change a thing may look at it, as in the admin
-    assert getattr(APIClient(), method)(url, body, format="json").status_code == 401
-    assert getattr(api, method)(url, body, format="json").status_code == 403
-    assert getattr(helper_with(make_user, *others), method)(url, body, format="json").status_code == 403
-    helper = helper_with(make_user, codename, "delete_event")
-    answer = getattr(helper, method)(url, body, format="json")
-    assert answer.status_code == status, answer.content
-    assert getattr(helper, method)(f"/api/tasks/schedules/99999999999{step}", body, format="json").status_code == 404
-
-
-def test_making_and_listing_schedules_needs_the_permission(api, make_user):
-    assert post(api, "schedules/", DAILY).status_code == 403
-    assert post(helper_with(make_user, "change_schedule"), "schedules/", DAILY).status_code == 403
-    assert post(helper_with(make_user, "add_schedule", "delete_event"), "schedules/", DAILY).status_code == 201
-    assert helper_with(make_user, "add_schedule").get("/api/tasks/schedules/").status_code == 403
-    assert helper_with(make_user, "view_schedule").get("/api/tasks/schedules/").status_code == 200
 
 
 # --- Redis away ---
