@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from notifications_app.models import MessageTemplate, Notification
 from tasks_app.engine import JobState, get_task
-from tasks_app.models import DeviceState, EventKind, Job
+from tasks_app.models import BulkAction, DeviceState, EventKind, Job
 from tasks_app.queries.jobs import find_job
+from tests.support.cluster import wait_until
 from tests.support.notifications import make_rule, record_events
 from tests.support.probe.tasks import probe_fail_for_good
 from trackerproject.dev.chromium import find_chromium, running_chromium
@@ -220,7 +221,7 @@ def test_it_pauses_and_resumes_a_queue(visit):
     expect(visit.page.get_by_text("The queue cleanup goes on.")).to_be_visible()
 
 
-def test_it_cancels_the_ticked_jobs_though_the_list_refreshes_meanwhile(visit):
+def test_it_cancels_the_ticked_jobs_though_the_list_refreshes_meanwhile(visit, run_jobs):
     for _ in range(3):
         get_task("cleanup_expired_sessions").delay()
     visit.log_in()
@@ -236,7 +237,9 @@ def test_it_cancels_the_ticked_jobs_though_the_list_refreshes_meanwhile(visit):
     visit.page.get_by_role("button", name="Cancel", exact=True).click()
     expect(visit.page.get_by_role("heading", name="Cancel 2 jobs?").first).to_be_visible()
     visit.page.get_by_role("button", name="Cancel the jobs").click()
-    expect(visit.page.get_by_text("2 jobs were cancelled.")).to_be_visible()
+    wait_until(lambda: BulkAction.objects.exists(), what="the action to be asked for")
+    run_jobs("cleanup")
+    expect(visit.page.get_by_text("2 jobs were cancelled.")).to_be_visible(timeout=15_000)
     assert Job.objects.filter(state="cancelled").count() == 2
 
 
@@ -263,6 +266,7 @@ def test_the_preview_of_a_message_template_shows_the_email(visit):
     own = MessageTemplate.objects.create(kind="speed", language="en", html="<p>Slow down, {{ vehicle }}!</p>")
     visit.log_in()
     visit.open("admin:notifications_app_messagetemplate_change", own.pk)
+    visit.page.get_by_text("HTML of the e-mail").click()
     frame = visit.page.locator("iframe")
     frame.scroll_into_view_if_needed()
     expect(frame.content_frame.get_by_text("Slow down, Van 12!")).to_be_visible()

@@ -67,7 +67,7 @@ def test_a_polygon_is_drawn_by_mouse_around_a_vehicle_and_its_point_moved(desk):
     moved = saved(page).area
     assert moved["coordinates"][0][0] != area["coordinates"][0][0]
     assert moved["coordinates"][0][1] == area["coordinates"][0][1]
-    expect(page.get_by_text("Changed Area.")).to_be_visible()
+    expect(page.get_by_text("Area: changed (Polygon, 5 points)")).to_be_visible()
 
 
 def test_a_polygon_is_drawn_and_changed_with_the_keyboard_alone(desk, device):

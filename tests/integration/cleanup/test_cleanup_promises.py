@@ -24,6 +24,7 @@ UPKEEP = {
     "prepare_position_partitions",
     "update_device_days",
     "check_system",
+    "change_jobs",
 }
 
 

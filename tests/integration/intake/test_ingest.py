@@ -234,6 +234,6 @@ def test_a_gateway_s_batch_is_bounded(device, key, settings):
 
 
 def test_a_position_nested_deeper_than_it_can_be_written_is_kept_aside(device, key):
-    deep = b'{"attributes": ' + b"[" * 900 + b"]" * 900 + b"}"
+    deep = b'{"attributes": ' + b"[" * 500 + b"]" * 500 + b"}"
     assert send_json(POSITIONS, deep, key).status_code == 200
     assert len(quarantined_codes()) == 1

@@ -58,7 +58,7 @@ ALIKE = {word.lower() for word in (
     "Tracker", "Traccar", "OsmAnd", "OwnTracks", "GPSLogger", "Redis", "PostgreSQL",
     "CSV", "XLSX", "PDF", "JSON", "GPX", "KML", "GEOJSON", "GeoJSON", "HTML", "SMS", "SHA", "WKT", "UTC",
     "Jobs", "Job", "Worker", "Workers", "Cron", "Chat", "push", "E-mail", "Webhook", "Links", "Online", "Normal",
-    "Latitude", "Longitude", "Van", "Status", "Total", "esc", "hash", "salt", "Token", "Site",
+    "Latitude", "Longitude", "Van", "Status", "Total", "esc", "hash", "salt", "Token", "Site", "Enter",
 )}  # fmt: skip
 # Queues and tasks, by the names they have in the shell and the API.
 IDENTIFIER = re.compile(r"[A-Za-z0-9]+(_[a-z0-9]+)+(\(\))?|(positions|reports|cleanup|notifications)", re.IGNORECASE)
