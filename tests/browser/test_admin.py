@@ -237,7 +237,7 @@ def test_it_cancels_the_ticked_jobs_though_the_list_refreshes_meanwhile(visit, r
     visit.page.get_by_role("button", name="Cancel", exact=True).click()
     expect(visit.page.get_by_role("heading", name="Cancel 2 jobs?").first).to_be_visible()
     visit.page.get_by_role("button", name="Cancel the jobs").click()
-    wait_until(lambda: BulkAction.objects.exists(), what="the action to be asked for")
+    wait_until(BulkAction.objects.exists, what="the action to be asked for")
     run_jobs("cleanup")
     expect(visit.page.get_by_text("2 jobs were cancelled.")).to_be_visible(timeout=15_000)
     assert Job.objects.filter(state="cancelled").count() == 2
