@@ -22,9 +22,9 @@ def enqueue_batch(items: Sequence[Any], indexes: Sequence[int], *, requested_by:
     """
     task = get_task(BATCH_TASK)
     parts = split_batch(items)
-    if len(parts) == 1 and list(indexes) == list(range(len(items))):
+    numbers = _numbers([places for places, _ in parts], indexes)
+    if numbers is None:
         return task.apply_async((items,), requested_by=requested_by, is_whole=True)
-    numbers = [[indexes[place] for place in places] for places, _ in parts]
     return task.enqueue_group([args for _, args in parts], indexes=numbers, requested_by=requested_by)
 
 
@@ -33,10 +33,14 @@ def enqueue_positions(positions: Sequence[SentPosition], indexes: Sequence[int],
     task = get_task(BATCH_TASK)
     parts = places_by_lane([one.device_id for one in positions])
     calls = [_checked_call([positions[place] for place in places]) for places in parts]
-    if len(parts) == 1 and list(indexes) == list(range(len(positions))):
-        return task.enqueue_checked(calls, requested_by=requested_by)
-    numbers = [[indexes[place] for place in places] for places in parts]
-    return task.enqueue_checked(calls, indexes=numbers, requested_by=requested_by)
+    return task.enqueue_checked(calls, indexes=_numbers(parts, indexes), requested_by=requested_by)
+
+
+def _numbers(parts: Sequence[Sequence[int]], indexes: Sequence[int]) -> list[list[int]] | None:
+    """Return the numbers in the request of each part's positions; None where the request is one part, with all of it."""
+    if len(parts) == 1 and list(indexes) == list(range(len(parts[0]))):
+        return None
+    return [[indexes[place] for place in places] for places in parts]
 
 
 def _checked_call(positions: list[SentPosition]) -> CheckedCall:
