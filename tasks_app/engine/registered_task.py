@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
-import msgspec
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
@@ -123,9 +122,6 @@ class Task(Generic[P, R]):
         """Return the lane key of a checked call, "" for none. Raises InvalidArguments for an improper one."""
         return lane_key(self.name, self.lane, args, kwargs) if self.lane else ""
 
-    def _lane_keys(self, calls: Iterable[Sequence[Any]]) -> Sequence[str]:
-        return [self.lane_key(args, {}) for args in calls] if self.lane else ()
-
     def on_queue(self, queue: str) -> Task[P, R]:
         """Return the task as it is on one of its queues; on any other it is as on its own."""
         if queue == self.queue or queue not in self.queues:
@@ -207,7 +203,7 @@ class Task(Generic[P, R]):
         checked before the first job is made. Errors as in `apply_async`.
         """
         calls = list(calls)
-        checked = [self.arguments.check(args, {}) for args in calls]
+        checked = self._checked(calls)
         if any(self._parts(args, {}) for args in calls):
             raise InvalidArguments(f"A call of {self.name} is split into several jobs: use apply_async for each.")
         ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
@@ -219,9 +215,10 @@ class Task(Generic[P, R]):
             priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),
             unique_keys=unique_keys or (),
-            lane_keys=self._lane_keys(calls),
+            lane_keys=[call.lane_key for call in checked],
         )
-        return current_backend().enqueue(self.queue, self.name, list(zip(ids, checked, strict=True)), options)
+        made = [(one, call.text) for one, call in zip(ids, checked, strict=True)]
+        return current_backend().enqueue(self.queue, self.name, made, options)
 
     def enqueue_group(
         self,
@@ -253,12 +250,11 @@ class Task(Generic[P, R]):
 
         They are not checked again: for data that comes in by the thousand. `indexes` and errors as in `enqueue_group`.
         """
-        options = JobOptions(requested_by_id=getattr(requested_by, "pk", requested_by))
+        requested_by_id = getattr(requested_by, "pk", requested_by)
         if indexes is not None:
-            return self._make_group(calls, indexes, uuid4(), options)
+            return self._make_group(calls, indexes, uuid4(), JobOptions(requested_by_id=requested_by_id))
         (call,) = calls
-        if self.lane:
-            options = msgspec.structs.replace(options, lane_keys=(call.lane_key,))
+        options = JobOptions(requested_by_id=requested_by_id, lane_keys=(call.lane_key,))
         made = current_backend().enqueue(self.queue, self.name, [(uuid4(), call.text)], options)
         return JobHandle(made[0], self.queue)
 
