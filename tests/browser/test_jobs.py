@@ -122,17 +122,22 @@ def waiting() -> list:
     return [get_task(name).apply_async(countdown=900) for name in ("cleanup_cache", "optimize_database")]
 
 
+def list_with_keys(visit):
+    """Open the list of jobs and wait until its keys work."""
+    visit.log_in()
+    visit.choose("Jobs")
+    expect(visit.page.get_by_role("link", name="cleanup_cache")).to_be_visible()
+    visit.page.wait_for_load_state()
+    return visit.page
+
+
 def wait_for_the_reason(page) -> None:
     """Wait until keys go to the field of the reason, whether or not the window is the one in front."""
     page.wait_for_function("() => document.activeElement?.name === 'reason'")
 
 
 def test_a_job_is_cancelled_with_fewer_than_ten_keys(visit, waiting):
-    visit.log_in()
-    visit.choose("Jobs")
-    page = visit.page
-    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
-    page.wait_for_load_state()
+    page = list_with_keys(visit)
     keys = Keyboard(page)
     keys.press("j", "j")
     expect(page.get_by_role("link", name="cleanup_cache")).to_be_focused()
@@ -147,11 +152,7 @@ def test_a_job_is_cancelled_with_fewer_than_ten_keys(visit, waiting):
 
 
 def test_several_jobs_are_cancelled_with_fewer_than_ten_keys(visit, waiting, run_jobs):
-    visit.log_in()
-    visit.choose("Jobs")
-    page = visit.page
-    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
-    page.wait_for_load_state()
+    page = list_with_keys(visit)
     keys = Keyboard(page)
     keys.press("j", "x", "j", "x", "c")
     wait_for_the_reason(page)
@@ -163,11 +164,7 @@ def test_several_jobs_are_cancelled_with_fewer_than_ten_keys(visit, waiting, run
 
 
 def test_keys_rest_while_one_writes_and_can_be_switched_off(visit, waiting):
-    visit.log_in()
-    visit.choose("Jobs")
-    page = visit.page
-    expect(page.get_by_role("link", name="cleanup_cache")).to_be_visible()
-    page.wait_for_load_state()
+    page = list_with_keys(visit)
     page.keyboard.press("c")
     page.keyboard.press("/")
     expect(page.get_by_label("Search")).to_be_focused()
