@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-# A slot names so many running jobs at most.
-MAX_BATCH_JOBS = 1024
+# A slot names so many running jobs at most. Parts of small batches of positions are three fixes each: a call of 1,024 of them
+# stores six fixes of each of 500 devices, and what a device costs once in each call is most of it.
+MAX_BATCH_JOBS = 2560
 # The messages of one batch, together. One job alone may be larger.
 MAX_BATCH_BYTES = 1024 * 1024
 

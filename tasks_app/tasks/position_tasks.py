@@ -13,7 +13,7 @@ from tasks_app.services.positions import SentPositions, combine_results, process
 
 # One call stores some 10 000 fixes at most: a message has about 200 bytes for each. Parts of large batches come to 1 000 bytes
 # with their signature and their place in the batch; the bytes must not leave a few of MAX_BATCH for a call of their own.
-MAX_BATCH = 1024
+MAX_BATCH = 2560
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 
 
