@@ -1,11 +1,9 @@
-"""Names, colours and files of the admin."""
+"""Names and colours of the admin. Its files: `tasks_app.web.joined_files`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
@@ -25,18 +23,12 @@ PRIMARY = {
 }
 
 
-def _style(name: str) -> Callable[[HttpRequest], str]:
-    return lambda request: static(f"tasks_app/{name}.css")
-
-
 ADMIN_THEME: dict[str, Any] = {
     "SITE_TITLE": _("Tracker"),
     "SITE_HEADER": _("Tracker"),
     "SITE_SYMBOL": "location_on",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [_style("tokens"), _style("components"), _style("theme")],
-    "SCRIPTS": [lambda request: static("tasks_app/labels.js")],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tasks_app/favicon.svg")}
     ],

@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState, EmailOptOut
 from notifications_app.services.deliveries import NotRetryable, retry_delivery
 from tasks_app.admin.common import ReadOnlyAdmin, badge, format_seconds, format_time
+from tasks_app.admin.model_admin import TabularInline
 
 STATE_BADGES: dict[str, str] = {
     DeliveryState.PENDING: "info",

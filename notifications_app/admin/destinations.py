@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -24,6 +23,7 @@ from notifications_app.models import Destination
 from notifications_app.queries.deliveries import tests_of
 from notifications_app.services.destinations import TooManyTests, send_test, switch_on
 from tasks_app.admin.common import badge, format_time
+from tasks_app.admin.model_admin import ModelAdmin
 
 
 class DestinationAdminForm(DestinationForm):

@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from notifications_app.admin.deliveries import DeliveryInline
 from notifications_app.models import Notification, NotificationPreference
 from notifications_app.services.texts import fill_bodies
 from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.admin.model_admin import ModelAdmin
 
 
 @admin.register(Notification)

@@ -11,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 
 from notifications_app.admin.form_checks import checked_input
 from notifications_app.admin.template_preview import names_of, preview_of
@@ -19,6 +18,7 @@ from notifications_app.messages.custom_templates import problems_in
 from notifications_app.messages.template_values import customizable_kinds
 from notifications_app.models import MessageTemplate
 from notifications_app.services.texts import clear_cache
+from tasks_app.admin.model_admin import ModelAdmin
 
 PARTS = ("subject", "text", "html")
 

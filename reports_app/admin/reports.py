@@ -17,7 +17,6 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from reports_app.admin.request_form import ReportRequestForm
@@ -32,6 +31,7 @@ from reports_app.services.requests import REPEATABLE, request_report
 from reports_app.web import chart_of, period_text, report_name, route_points, shown_section, subject_text
 from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.engine import EngineError
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job

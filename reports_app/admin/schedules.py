@@ -14,7 +14,6 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
@@ -27,6 +26,7 @@ from reports_app.services.schedules import (
 )
 from reports_app.web import SCHEDULE_FIELDS, ScheduledFor, formats_field, kinds_field, local_time_field
 from tasks_app.admin.common import MISSING, WithoutLinkRows, badge, format_time
+from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 
 RUN_BADGES: dict[str, str] = {
     RunState.RUNNING: "primary",

@@ -18,8 +18,8 @@ from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin
 
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.engine import JobState
 from tasks_app.utils.clock import exact_time, zone_offset
 from tasks_app.web.quantities import MISSING, format_seconds
@@ -34,8 +34,6 @@ STATE_BADGES = {
     JobState.CANCELLED: "",
 }
 STATUS_BADGES = {"online": "success", "offline": "danger", "unknown": ""}
-# Of every list of the admin: each row of the theme is six kilobytes and some milliseconds.
-ModelAdmin.list_per_page = 50
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -11,9 +11,6 @@ from tasks_app.utils.map_tiles import tile_settings
 
 register = template.Library()
 
-# In the order in which they build on each other.
-SCRIPTS = ("canvas_layer", "graticule", "tiles", "geofences", "track", "clusters", "names", "devices", "map")
-
 
 @register.inclusion_tag("tasks_app/map.html", name="map")
 def map_element(element_id: str, label: str = "") -> dict[str, Any]:
@@ -24,7 +21,6 @@ def map_element(element_id: str, label: str = "") -> dict[str, Any]:
         "label": label
         or _("Map. Arrow keys move it, plus and minus zoom, 0 shows all, Enter chooses the nearest device."),
         "settings": {"tiles": tile_settings(), "texts": _texts()},
-        "scripts": [f"tasks_app/map/{name}.js" for name in SCRIPTS],
     }
 
 

@@ -13,9 +13,6 @@ from tasks_app.geo.units import in_unit, unit_symbol
 from tasks_app.models import DeviceStatus, EventKind
 from tasks_app.web.quantities import units_of
 
-# In the order in which they build on each other; after the map's own.
-SCRIPTS = ("texts", "filters", "lists", "popup", "places", "page")
-
 
 def live_map_context(request: HttpRequest, links: list[tuple[str, str]]) -> dict[str, Any]:
     """Return the context of `parts/live_map.html`. `links` are labels and addresses about a device.
@@ -30,7 +27,6 @@ def live_map_context(request: HttpRequest, links: list[tuple[str, str]]) -> dict
             "time_zone": timezone.get_current_timezone_name(),
         },
         "motions": _motions(),
-        "live_map_scripts": [f"tasks_app/live_map/{name}.js" for name in SCRIPTS],
         "socket_path": f"{get_script_prefix()}ws/live/",
         "geofences_url": reverse("api:geofences"),
         "positions_url": reverse("api:positions"),

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from django.contrib.staticfiles.finders import get_finders
 
+from tasks_app.web.joined_files import JOINED
+
 STAMP = "collected-from"
 
 
 def fingerprint() -> str:
-    """Return a digest of the names, sizes and times of all static files of the installed apps."""
-    digest = hashlib.sha256()
+    """Return a digest of the names, sizes and times of all static files of the installed apps, and of which are joined."""
+    digest = hashlib.sha256(repr(JOINED).encode())
     for finder in get_finders():
         for name, storage in finder.list([]):
             found = Path(storage.path(name)).stat()

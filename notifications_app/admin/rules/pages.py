@@ -13,7 +13,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from notifications_app.admin.rules.drafts import check_reply, sentence_of_draft, subjects_of_draft, subjects_of_rule
@@ -24,6 +23,7 @@ from notifications_app.models import EscalationStep, Rule
 from notifications_app.queries.rule_rows import NAMED
 from notifications_app.queries.watched import Subjects, watched_map
 from tasks_app.admin.common import MISSING, WithoutLinkRows
+from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 
 # Shown texts of nothing that was chosen yet.
 NOTHING = Subjects(None, ())

@@ -22,13 +22,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from knox.models import AuthToken
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from tasks_app.admin.accounts.permissions import NamesPermissions
 from tasks_app.admin.accounts.rights import ForSuperusersToChange, GuardsAccounts
 from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.services.accounts import forget_failures, has_acts, is_former
 from tasks_app.utils.hostnames import is_mailable
 

@@ -13,10 +13,10 @@ from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from tasks_app.admin.common import ReadOnlyAdmin, format_bytes, format_time
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import PositionArchive, RetentionSettings
 from tasks_app.queries.retention import GIGABYTE, retention_settings
 

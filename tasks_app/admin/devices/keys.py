@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from tasks_app.admin.common import badge
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import Device
 from tasks_app.services.devices import issue_key
 

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
@@ -19,6 +18,7 @@ from tasks_app.admin.devices.keys import DeviceKeysMixin
 from tasks_app.admin.devices.links import Link, positions_links
 from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.fleets import DeviceFiltersInline
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.admin.resources import DeviceResource
 from tasks_app.models import Device, DeviceState, DeviceStatus, Geofence, Position
 

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from tasks_app.admin.common import badge
+from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 from tasks_app.models import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.services.devices import mark_done
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import StackedInline
 
 from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.admin.model_admin import StackedInline
 from tasks_app.models import FilterCount, FilteredFix, FilterSettings
 
 

@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tasks_app.admin.common import MISSING
 from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.fleets.geofence_sketch import area_svg
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.admin.resources import GeofenceResource
 from tasks_app.admin.windows import WindowsField
 from tasks_app.models import Geofence

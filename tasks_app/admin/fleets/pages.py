@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from tasks_app.admin.accounts import MembershipFormSet
 from tasks_app.admin.fleets.filters import FleetFiltersInline
+from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 from tasks_app.models import Fleet, FleetMembership
 
 

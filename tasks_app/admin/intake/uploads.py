@@ -13,11 +13,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from tasks_app.admin.common import MISSING, badge, format_bytes, format_time
 from tasks_app.admin.jobs import job_url
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import PositionUpload
 from tasks_app.models.uploads import UploadState
 from tasks_app.services.intake import InvalidUpload, check_file, create_upload

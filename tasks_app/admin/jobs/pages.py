@@ -16,7 +16,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
-from unfold.admin import ModelAdmin
 
 from tasks_app.admin.exchange import MAX_EXPORT_ROWS
 from tasks_app.admin.jobs.bulk import bulk_context, list_query, outcome_context, selection_of
@@ -34,6 +33,7 @@ from tasks_app.admin.jobs.steps import (
     retry_with_message,
     run_now_with_message,
 )
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.admin.resources import JobResource
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import (

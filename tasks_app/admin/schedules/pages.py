@@ -20,12 +20,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from django_q.models import Failure, OrmQ, Schedule, Success
 from redis.exceptions import RedisError
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from tasks_app.admin.calls import form_errors, preview_of, schedule_note, task_facts
 from tasks_app.admin.common import MISSING, format_time
 from tasks_app.admin.jobs import job_url
+from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.admin.schedules.forms import SchedulePage
 from tasks_app.admin.schedules.rows import (
     enabled_badge,

@@ -26,9 +26,11 @@
 
   const nameAll = () => document.querySelectorAll("#content-main select, form select").forEach(nameOne);
 
-  // Its scrolled boxes are all one and the same landmark, and its tooltips have a name without a role.
+  // Boxes that are scrolled can be by the keyboard, too; its tooltips have a name without a role.
   const mendRoles = () => {
-    document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => box.setAttribute("role", "group"));
+    document.querySelectorAll("[data-simplebar]").forEach((box) => {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    });
     document.querySelectorAll(".help-tooltip").forEach((tip) => tip.setAttribute("role", "img"));
     document.querySelectorAll("ul.select2-selection__rendered").forEach((list) => list.setAttribute("role", "presentation"));
   };

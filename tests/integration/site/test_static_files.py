@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import unfold
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 from tasks_app.models import Device
@@ -20,22 +20,32 @@ from trackerproject.dev import collected_static
 
 # In a process of its own: settings are read once.
 CHECK = """
+import re
 import django
 django.setup()
 from django.conf import settings
 from django.templatetags.static import static
 from django.test import Client
 settings.ALLOWED_HOSTS = ["*"]
-address = static("tasks_app/components.css")
-answer = Client().get(address, headers={"Accept-Encoding": "gzip"})
-print(address, answer.status_code, answer.headers["Cache-Control"], answer.headers.get("Content-Encoding"))
+def show(name):
+    address = static(name)
+    answer = Client().get(address, headers={"Accept-Encoding": "gzip"})
+    print(address, answer.status_code, answer.headers["Cache-Control"], answer.headers.get("Content-Encoding"))
+show("tasks_app/components.css")
+show("tasks_app/joined/map.js")
+show("admin/js/vendor/jquery/jquery.js")
+login = Client().get("/login/").content.decode()
+print(*re.findall('(?:href|src)="(/static/[^"]+[.](?:css|js))"', login))
 """
 
 # The menus of the header, and the colours of the page.
 COMMON = {"menus", "theme"}
 
 
-def test_hashed_files_are_compressed_and_cached_for_ever_also_in_development(tmp_path):
+HASHED = "[0-9a-f]{12}"
+
+
+def test_hashed_files_are_joined_compressed_and_cached_for_ever_also_in_development(tmp_path):
     names = {
         "DEBUG": "1",
         "HASHED_STATIC": "1",
@@ -51,10 +61,22 @@ def test_hashed_files_are_compressed_and_cached_for_ever_also_in_development(tmp
             text=True,
             check=True,
         )
-    address, status, *cache, encoding = done.stdout.split()
-    assert re.fullmatch(r"/static/tasks_app/components\.[0-9a-f]{12}\.css", address)
-    assert (status, encoding) == ("200", "gzip")
-    assert "immutable" in cache
+    *shown, of_a_page = done.stdout.splitlines()
+    names = (
+        r"tasks_app/components\.HASH\.css",
+        r"tasks_app/joined/map\.HASH\.js",
+        r"admin/js/vendor/jquery/jquery\.min\.HASH\.js",
+    )
+    for line, name in zip(shown, names, strict=True):
+        address, status, *cache, encoding = line.split()
+        assert re.fullmatch(f"/static/{name.replace('HASH', HASHED)}", address)
+        assert (status, encoding) == ("200", "gzip")
+        assert "immutable" in cache
+    style, script = of_a_page.split()
+    assert re.fullmatch(rf"/static/tasks_app/joined/pages\.{HASHED}\.css", style)
+    assert re.fullmatch(rf"/static/tasks_app/menus\.{HASHED}\.js", script)
+    collected = (tmp_path / "tasks_app" / "joined" / Path(style).name).read_text()
+    assert collected.index("--tk-page:") < collected.index(".tk-top")
 
 
 def test_they_are_collected_again_only_after_one_changed(tmp_path, monkeypatch):
@@ -111,10 +133,32 @@ def test_a_page_loads_only_the_scripts_it_uses(page, name, scripts):
     assert sorted(set(loaded) - COMMON) == scripts
 
 
-def test_no_page_of_the_admin_loads_the_charts_of_the_theme(page):
-    found = finders.find("unfold/js/chart/chart.js")
-    assert Path(found).is_relative_to(ROOT / "trackerproject")
-    assert Path(found).stat().st_size < 500
+@pytest.mark.parametrize(
+    ("name", "libraries"),
+    [
+        ("admin:index", set()),
+        ("admin:tasks_app_event_changelist", set()),
+        ("admin:tasks_app_device_changelist", set()),
+        ("admin:tasks_app_device_add", {"jquery", "select2.full"}),
+        ("admin:notifications_app_rule_add", {"jquery", "select2.full", "leaflet"}),
+        ("live_map", {"leaflet"}),
+    ],
+)
+def test_of_the_theme_and_of_django_a_page_of_the_admin_loads_what_it_uses(page, name, libraries):
+    text = page.get(reverse(name)).content.decode()
+    loaded = {Path(path).stem.removesuffix(".min") for path in re.findall(r'<script src="/static/([^"]+)"', text)}
+    assert {"alpine", "htmx", "app"} <= loaded
+    unused = {"xregexp", "urlify", "chart", "simplebar", "alpine.sort", "inlines"}
+    assert loaded & (unused | {"jquery", "select2.full", "leaflet"}) == libraries
+    assert "fonts/inter" not in text
+
+
+def test_the_skeleton_of_admin_pages_has_the_blocks_of_the_themes():
+    """A newer theme may have others."""
+    theirs = Path(unfold.__file__).parent / "templates" / "unfold" / "layouts" / "skeleton.html"
+    ours = ROOT / "templates" / "unfold" / "layouts" / "skeleton.html"
+    names = [sorted(re.findall(r"{% block (\S+) %}", path.read_text())) for path in (theirs, ours)]
+    assert names[0] == names[1]
 
 
 def test_lists_of_the_admin_have_fifty_rows_to_a_page_and_that_of_devices_half_of_it(page, fleet):

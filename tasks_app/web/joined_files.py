@@ -1,0 +1,67 @@
+"""Static files that pages always load together, and that a browser is sent as one.
+
+The files stay apart in the repository, and on pages while DEBUG is set without HASHED_STATIC; collecting joins them
+(`trackerproject.static_files`). Templates name them by `{% joined "tasks_app/joined/map.js" %}`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+
+FOLDER = "tasks_app/joined"
+_LIVE_MAP = ("texts", "filters", "lists", "popup", "places", "page")
+_MAP = ("canvas_layer", "graticule", "tiles", "geofences", "track", "clusters", "names", "devices", "map")
+
+# In the order in which they build on each other. Of the theme what its templates use on our pages: no font but the icons (text
+# is in the system's own, as on the pages at /), no charts (ours are SVG), no drag and drop of rows, no scroll bars of its own.
+JOINED: dict[str, tuple[str, ...]] = {
+    f"{FOLDER}/admin.css": (
+        "unfold/fonts/material-symbols/styles.css",
+        "tasks_app/tokens.css",
+        "tasks_app/components.css",
+        "unfold/css/styles.css",
+        "tasks_app/theme.css",
+    ),
+    f"{FOLDER}/admin.js": (
+        "tasks_app/theme.js",
+        "unfold/js/app.js",
+        "unfold/js/alpine/alpine.anchor.js",
+        "unfold/js/alpine/alpine.persist.js",
+        "unfold/js/alpine/alpine.resize.js",
+        "unfold/js/alpine/alpine.js",
+        "unfold/js/htmx/htmx.js",
+        "admin/js/core.js",
+        "admin/js/actions.js",
+        "tasks_app/labels.js",
+    ),
+    f"{FOLDER}/pages.css": ("tasks_app/tokens.css", "tasks_app/components.css", "tasks_app/pages.css"),
+    f"{FOLDER}/map.css": ("js_lib_leaflet/leaflet.css", "tasks_app/map/map.css"),
+    f"{FOLDER}/map.js": ("js_lib_leaflet/leaflet.js", *(f"tasks_app/map/{name}.js" for name in _MAP)),
+    f"{FOLDER}/live_map.js": ("tasks_app/live_socket.js", *(f"tasks_app/live_map/{name}.js" for name in _LIVE_MAP)),
+    f"{FOLDER}/area_editor.js": (
+        "tasks_app/map/editor.js",
+        "tasks_app/live_socket.js",
+        "tasks_app/area_editor.js",
+    ),
+    f"{FOLDER}/jobs.js": ("tasks_app/search.js", "tasks_app/keys.js"),
+    f"{FOLDER}/call_form.js": ("tasks_app/pickers.js", "tasks_app/call_form.js"),
+}
+
+_SOURCE_MAP = re.compile(r"^(//# sourceMappingURL=.*|/\*# sourceMappingURL=.*\*/)$", re.MULTILINE)
+_RELATIVE_URL = re.compile(r"""url\((["']?)(?!["']|[a-z]+:|/|\#)""")
+
+
+def join(name: str, read: Callable[[str], str]) -> str:
+    """Return the content of the joined file: scripts one after the other, style sheets with the same addresses."""
+    parts = ((part, _SOURCE_MAP.sub("", read(part))) for part in JOINED[name])
+    if name.endswith(".js"):
+        return "".join(f"{text.strip()}\n;\n" for _, text in parts)
+    return "\n".join(_moved(text, posixpath.dirname(part)) for part, text in parts)
+
+
+def _moved(style: str, folder: str) -> str:
+    """Return a style sheet of `folder` with addresses relative to FOLDER."""
+    way = posixpath.relpath(folder, FOLDER)
+    return _RELATIVE_URL.sub(lambda found: f"{found.group()}{way}/", style)
