@@ -17,7 +17,14 @@ from knox.models import get_token_model
 from tasks_app.engine.django_tasks import announce_ended
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device, Fleet, FleetMembership
-from tasks_app.services.accounts import EVERYBODY, announce_access, end_access, keep_what_they_did, loses_trust
+from tasks_app.services.accounts import (
+    EVERYBODY,
+    announce_access,
+    end_access,
+    keep_what_they_did,
+    loses_trust,
+    note_session,
+)
 from tasks_app.services.devices import mark_all_days
 from tasks_app.services.intake import IMPORT_TASK, end_uploads_of, why_not_imported_again
 from tasks_app.services.jobs import CHANGE_TASK, why_not_continued
@@ -99,6 +106,13 @@ def access_of_user(
 @receiver(post_delete, sender=User, dispatch_uid="tasks_app.access_of_deleted_user")
 def access_of_deleted_user(instance: Any, **_signal: Any) -> None:
     announce_access(instance.pk)
+
+
+@receiver(post_save, sender=Session, dispatch_uid="tasks_app.note_session")
+def note_user_of_session(instance: Session, raw: bool = False, **_signal: Any) -> None:
+    """A session gets its user at the log-in, which is not always when its row is made."""
+    if not raw:
+        note_session(instance)
 
 
 @receiver(post_delete, sender=Session, dispatch_uid="tasks_app.access_of_session")

@@ -19,6 +19,7 @@ from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import IdField, TimestampField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
+from tasks_app.models import Scope
 from tasks_app.queries.access import Right, has_everywhere
 
 
@@ -122,6 +123,8 @@ class DeliveryView(ApiView):
 
 class DeliveryRetryView(ApiView):
     """Tries a failed delivery again: one's own, or with the permission to change deliveries."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": Right(None, "notifications_app.change_delivery", is_own=True)}
 

@@ -28,7 +28,7 @@ from notifications_app.services.destinations import (
     set_address,
     switch_on,
 )
-from tasks_app.api.base import ApiView
+from tasks_app.api.base import ApiView, PrivateView
 from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import StrictBooleanField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.schema import describe
@@ -94,7 +94,7 @@ class SigningSecretSerializer(serializers.Serializer[Any]):
     signing_secret = serializers.CharField()
 
 
-class DestinationListView(ApiView):
+class DestinationListView(PrivateView):
     """The caller's destinations."""
 
     rights = {"GET": OWN, "POST": OWN}
@@ -193,7 +193,7 @@ class DestinationTestView(ApiView):
         return _sent_test(request, destination.kind, destination)
 
 
-class SigningSecretView(ApiView):
+class SigningSecretView(PrivateView):
     """Replaces the secret of a webhook."""
 
     rights = {"POST": OWN}

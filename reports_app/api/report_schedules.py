@@ -37,7 +37,7 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.permissions import fleet_for
 from tasks_app.api.schema import describe, page_of
-from tasks_app.models import Fleet, FleetRole
+from tasks_app.models import Fleet, FleetRole, Scope
 from tasks_app.queries.access import Right, everywhere_among, owned
 
 
@@ -139,6 +139,8 @@ class ReportScheduleRunsView(ApiView):
 class ReportScheduleRunNowView(ApiView):
     """Runs a schedule at once."""
 
+    scopes_to_change = (Scope.OPERATE,)
+
     budget = "reports"
     rights = {"POST": owned(CHANGE_SCHEDULES)}
 
@@ -158,6 +160,8 @@ class ReportScheduleRunNowView(ApiView):
 class ReportScheduleEnableView(ApiView):
     """Switches a schedule on."""
 
+    scopes_to_change = (Scope.OPERATE,)
+
     rights = {"POST": owned(CHANGE_SCHEDULES)}
 
     @describe(
@@ -174,6 +178,8 @@ class ReportScheduleEnableView(ApiView):
 
 class ReportScheduleDisableView(ApiView):
     """Switches a schedule off."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": owned(CHANGE_SCHEDULES)}
 

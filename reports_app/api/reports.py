@@ -29,6 +29,7 @@ from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import ReasonBody, TimestampField
 from tasks_app.api.pagination import PageQuery, keyset_page, page_body
 from tasks_app.api.schema import describe, page_of
+from tasks_app.models import Scope
 from tasks_app.queries.access import SHELL, Right, owned
 from tasks_app.queries.jobs import find_job
 
@@ -180,6 +181,8 @@ class ReportDetailView(ApiView):
 class ReportCancelView(ApiView):
     """Cancels the generation of a report."""
 
+    scopes_to_change = (Scope.OPERATE,)
+
     rights = {"POST": owned(CHANGE_REPORTS)}
 
     @describe(
@@ -203,6 +206,8 @@ class ReportCancelView(ApiView):
 
 class ReportRetryView(ApiView):
     """Generates a report again that ended without a result."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     budget = "reports"
     rights = {"POST": owned(CHANGE_REPORTS)}

@@ -5,38 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import authenticate
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.authentication import TokenAuthentication
-from tasks_app.api.base import ApiView
+from tasks_app.api.base import ApiView, PrivateView
 from tasks_app.api.errors import redis_unavailable
-from tasks_app.api.fields import StrictCharField, StrictSerializer, TimestampField
+from tasks_app.api.fields import StrictCharField
+from tasks_app.api.own_access import TokenSerializer, TokenWishSerializer, made_token
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
-from tasks_app.services.accounts import TooManyTokens, issue_token, revoke_token
+from tasks_app.services.accounts import Replace, revoke_token
 from tasks_app.web.login import refusal_of, token_login_succeeded
 
 
-class LoginBody(StrictSerializer):
-    """Credentials."""
+class LoginBody(TokenWishSerializer):
+    """Credentials, and what the token is to be."""
 
     username = StrictCharField(max_length=150)
     password = StrictCharField(max_length=4096, trim_whitespace=False, write_only=True)
+    replace = serializers.ChoiceField(
+        choices=[str(choice.value) for choice in Replace],
+        required=False,
+        help_text="Which tokens of one's own end for the new one: none; oldest: where there are too many, the one that was "
+        "used longest ago; all.",
+    )
 
 
-class TokenSerializer(serializers.Serializer[Any]):
-    """A new token; it is shown this once."""
-
-    token = serializers.CharField()
-    expiry = TimestampField(allow_null=True)
-
-
-class LoginView(ApiView):
+class LoginView(PrivateView):
     """User name and password for a token."""
 
     authentication_classes: list[Any] = []
@@ -55,17 +54,14 @@ class LoginView(ApiView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        credentials = self.body(LoginBody)
+        wish = self.body(LoginBody)
+        credentials = {name: wish.pop(name) for name in ("username", "password")}
         user = authenticate(request._request, **credentials)
         _raise_if_refused(request)
         if user is None:
             raise AuthenticationFailed(_("User name or password is wrong."))
         token_login_succeeded(request._request, user)
-        try:
-            token, expiry = issue_token(user=user, now=timezone.now())
-        except TooManyTokens as error:
-            raise PermissionDenied(str(error), "too_many_tokens") from error
-        return Response(TokenSerializer({"token": token, "expiry": expiry}).data)
+        return made_token(user, wish, replace=Replace(wish.pop("replace", Replace.NONE)))
 
     def get_authenticate_header(self, request: Request) -> str:
         return TokenAuthentication().authenticate_header(request)
@@ -75,6 +71,7 @@ class LogoutView(ApiView):
     """End the token that is sent."""
 
     rights = {"POST": OWN}
+    scopes_to_change = ()
 
     authentication_classes = [TokenAuthentication]
 

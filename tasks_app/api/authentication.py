@@ -15,6 +15,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request, is_form_media_type
 
 from tasks_app.api.ingest_limits import count_refusal
+from tasks_app.services.accounts import note_use
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,100}")
 
@@ -38,12 +39,14 @@ class TokenAuthentication(KnoxTokenAuthentication):
         text = token.decode("latin-1")
         if not _TOKEN.fullmatch(text):
             raise AuthenticationFailed(_("Invalid token."))
-        found = get_token_model().objects.select_related("user").filter(digest=hash_token(text)).first()
+        found = get_token_model().objects.select_related("user", "details").filter(digest=hash_token(text)).first()
         if found is None:
             raise AuthenticationFailed(_("Invalid token."))
         if found.expiry is not None and found.expiry <= timezone.now():
             raise AuthenticationFailed(_("The token has expired."), "token_expired")
-        return self.validate_user(found)
+        holder = self.validate_user(found)
+        note_use(token=found, now=timezone.now())
+        return holder
 
 
 class SessionAuthentication(RestSessionAuthentication):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -15,6 +15,8 @@ from rest_framework.views import APIView
 from tasks_app.api.fields import StrictSerializer
 from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
 from tasks_app.api.permissions import HasRight
+from tasks_app.api.scopes import check_scope, needed_scopes
+from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.utils.budgets import Taken
 
@@ -42,6 +44,9 @@ class ApiView(APIView):
     # The budget of requests that change something (API_REQUESTS_PER_MINUTE), and what this request took from its own.
     budget = "writes"
     taken: Taken | None = None
+    # Of API tokens: one of these scopes is needed for safe methods, and for the others.
+    scopes_to_read: Collection[Scope] = (Scope.READ,)
+    scopes_to_change: Collection[Scope] = (Scope.WRITE,)
 
     @property
     def right(self) -> Right | None:
@@ -58,6 +63,12 @@ class ApiView(APIView):
         """The request's method; HEAD is answered by the handler of GET."""
         method = self.request.method or ""
         return "GET" if method == "HEAD" else method
+
+    def check_permissions(self, request: Request) -> None:
+        """Besides the rights of the user, require the scope of the token that was sent, if one was. Raises PermissionDenied."""
+        super().check_permissions(request)
+        if request.auth is not None:
+            check_scope(request.auth, needed_scopes(self, self._method))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers of the budget."""
@@ -80,3 +91,12 @@ class ApiView(APIView):
         serializer = serializer_class(data=data, partial=partial, context={"request": self.request})
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
+
+
+class PrivateView(ApiView):
+    """Base of answers with secrets, which no cache may keep, not even the browser's."""
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers["Cache-Control"] = "no-store"
+        return response

@@ -23,7 +23,7 @@ from tasks_app.api.fields import (
 )
 from tasks_app.api.schema import describe
 from tasks_app.engine import get_task
-from tasks_app.models import Device
+from tasks_app.models import Device, Scope
 from tasks_app.models.retention import MAX_DAYS
 from tasks_app.queries.access import Right
 from tasks_app.services.argument_bounds import MAX_AGE_HOURS, MAX_PATTERN_LENGTH
@@ -95,6 +95,8 @@ BODIES: dict[str, type[CleanupBody]] = {
 
 class CleanupView(ApiView):
     """Starts one clean-up."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     cleanup: Cleanup
     body_class: type[CleanupBody]

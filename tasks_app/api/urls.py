@@ -47,6 +47,7 @@ from tasks_app.api.jobs import (
     WorkerWakeView,
 )
 from tasks_app.api.monitoring import HealthView, LiveView, MetricsView, ReadyView
+from tasks_app.api.own_access import LogoutEverywhereView, SessionListView, SessionView, TokenListView, TokenView
 from tasks_app.api.positions import PositionListView
 from tasks_app.api.schedules import (
     ScheduleDisableView,
@@ -67,6 +68,11 @@ probe_urls = [
 api_urls = [
     path("auth/login", LoginView.as_view(), name="login"),
     path("auth/logout", LogoutView.as_view(), name="logout"),
+    path("auth/logout-everywhere", LogoutEverywhereView.as_view(), name="logout-everywhere"),
+    path("auth/tokens", TokenListView.as_view(), name="tokens"),
+    path("auth/tokens/<str:token_key>", TokenView.as_view(), name="token"),
+    path("auth/sessions", SessionListView.as_view(), name="sessions"),
+    path("auth/sessions/<str:session_id>", SessionView.as_view(), name="session"),
     path("tasks/", JobListView.as_view(), name="task-list"),
     path("tasks/status", StatusView.as_view(), name="status"),
     path("tasks/queues", QueueListView.as_view(), name="queues"),

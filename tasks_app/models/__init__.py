@@ -1,5 +1,6 @@
 """Models of fleets and background work, one module per noun."""
 
+from tasks_app.models.accounts import DEFAULT_SCOPES, LoginSession, Scope, TokenDetails
 from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
@@ -16,6 +17,7 @@ from tasks_app.models.trips import TripState
 from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
+    "DEFAULT_SCOPES",
     "BulkAction",
     "Device",
     "DeviceDay",
@@ -36,6 +38,7 @@ __all__ = [
     "Job",
     "JobAction",
     "LaneLease",
+    "LoginSession",
     "MaintenancePlan",
     "MaintenanceRecord",
     "MaintenanceStatus",
@@ -47,6 +50,8 @@ __all__ = [
     "RetentionSettings",
     "SavedJobView",
     "ScheduleState",
+    "Scope",
     "StorageSample",
+    "TokenDetails",
     "TripState",
 ]

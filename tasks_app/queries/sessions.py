@@ -8,12 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from axes.models import AccessLog
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from knox.models import get_token_model
+
+from tasks_app.models import DEFAULT_SCOPES
+
+# Of a person with more sessions than this, as a program that logs in for every page has, the newest are listed.
+MAX_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +35,19 @@ class OwnSession:
 
 def sessions_of(user: Any, *, present_key: str) -> list[OwnSession]:
     """The sessions that `user` is logged in with: that of `present_key`, which asks, first, then the newest log-ins."""
-    rows = {hash_of(row.session_key): row for row in session_rows_of(user) if _opens(row, user)}
+    newest = session_rows_of(user).order_by("-expire_date")[:MAX_LISTED]
+    present = session_rows_of(user).filter(session_key=present_key)
+    rows = {hash_of(row.session_key): row for row in (*newest, *present) if _opens(row, user)}
     logins = {login.session_hash: login for login in AccessLog.objects.filter(session_hash__in=list(rows))}
-    present = hash_of(present_key)
-    found = [_own_session(name, row, logins.get(name), name == present) for name, row in rows.items()]
+    asking = hash_of(present_key)
+    found = [_own_session(name, row, logins.get(name), name == asking) for name, row in rows.items()]
     newest_first = sorted(found, key=lambda one: one.began_at or one.ends_at, reverse=True)
     return sorted(newest_first, key=lambda one: (not one.is_present, one.began_at is None))
 
 
-def session_rows_of(user: Any) -> list[Session]:
-    """The rows of `user` among the sessions that have not expired; all of these are read, since rows name no user."""
-    living = Session.objects.filter(expire_date__gt=timezone.now()).iterator()
-    return [row for row in living if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
+def session_rows_of(user: Any) -> QuerySet[Session]:
+    """The rows of `user` among the sessions that have not expired."""
+    return Session.objects.filter(login__user=user, expire_date__gt=timezone.now())
 
 
 def hash_of(session_key: str) -> str:
@@ -65,5 +71,11 @@ def _own_session(session_hash: str, row: Session, login: AccessLog | None, is_pr
 
 def live_tokens(user: Any, *, now: datetime) -> QuerySet[Any]:
     """The API tokens of `user` that have not expired, newest first."""
-    tokens = get_token_model().objects.filter(user=user)
+    tokens = get_token_model().objects.select_related("details").filter(user=user)
     return (tokens.filter(expiry__isnull=True) | tokens.filter(expiry__gt=now)).order_by("-created")
+
+
+def scopes_of(token: Any) -> frozenset[str]:
+    """The scopes that a token has; one without details was made before there were any."""
+    details = getattr(token, "details", None)
+    return frozenset(str(scope) for scope in (DEFAULT_SCOPES if details is None else details.scopes))

@@ -29,6 +29,8 @@ from tasks_app.admin.accounts.permissions import NamesPermissions
 from tasks_app.admin.accounts.rights import ForSuperusersToChange, GuardsAccounts
 from tasks_app.admin.common import ReadOnlyAdmin
 from tasks_app.admin.model_admin import ModelAdmin
+from tasks_app.models import Scope
+from tasks_app.queries.sessions import scopes_of
 from tasks_app.services.accounts import forget_failures, has_acts, is_former
 from tasks_app.utils.hostnames import is_mailable
 
@@ -81,10 +83,10 @@ class GroupAdmin(ForSuperusersToChange, NamesPermissions, DjangoGroupAdmin, Mode
 class AuthTokenAdmin(ReadOnlyAdmin):
     """API tokens with their users and expiry. A token is never shown: it can only be revoked."""
 
-    list_display = ("user", "created", "expiry", "is_valid")
+    list_display = ("user", "name", "scopes", "created", "last_used_at", "expiry", "is_valid")
     list_display_links = None
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
+    list_select_related = ("user", "details")
+    search_fields = ("user__username", "details__name")
     actions = ("revoke",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -106,9 +108,27 @@ class AuthTokenAdmin(ReadOnlyAdmin):
         text = ngettext("%d token was revoked.", "%d tokens were revoked.", count) % count
         self.message_user(request, text, messages.SUCCESS)
 
+    @display(description=_("name"), ordering="details__name")
+    def name(self, token: AuthToken) -> Any:
+        return _details(token, "name")
+
+    @display(description=_("scopes"))
+    def scopes(self, token: AuthToken) -> str:
+        held = scopes_of(token)
+        return ", ".join(scope.short_name for scope in Scope if scope in held)
+
+    @display(description=_("last used"), ordering="details__last_used_at")
+    def last_used_at(self, token: AuthToken) -> Any:
+        return _details(token, "last_used_at")
+
     @display(description=_("valid"), boolean=True)
     def is_valid(self, token: AuthToken) -> bool:
         return token.expiry is None or token.expiry > timezone.now()
+
+
+def _details(token: AuthToken, name: str) -> Any:
+    """The value of a token's details; None for one that has none."""
+    return getattr(getattr(token, "details", None), name, None)
 
 
 @admin.register(AccessAttempt)

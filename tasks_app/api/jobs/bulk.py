@@ -15,7 +15,7 @@ from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.fields import IdField, ReasonBody, StateField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.jobs.views import CHANGE_JOBS, SEARCH_HELP
 from tasks_app.api.schema import describe
-from tasks_app.models import BulkAction
+from tasks_app.models import BulkAction, Scope
 from tasks_app.queries.bulk_counts import StateCount, count_chosen, count_matching
 from tasks_app.queries.jobs import InvalidSearch, JobFilters
 from tasks_app.services.jobs import CHANGE_TASK, MAX_CHOSEN, ask_for_bulk_action, reason_text
@@ -77,6 +77,8 @@ class BulkCountsSerializer(serializers.Serializer[Any]):
 
 class BulkView(ApiView):
     """Base of the bulk endpoints."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": CHANGE_JOBS}
     verb: ClassVar[str]

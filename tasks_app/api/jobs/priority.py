@@ -17,6 +17,7 @@ from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import JobNotFound, JobNotWaiting, PriorityNotChangeable
+from tasks_app.models import Scope
 from tasks_app.models.jobs import PRIORITY_CHOICES
 from tasks_app.queries.jobs import find_job
 from tasks_app.services.jobs import change_priority
@@ -38,6 +39,8 @@ class PrioritySerializer(serializers.Serializer[Any]):
 
 class JobPriorityView(ApiView):
     """Change the priority of one waiting job. Staff with the permission to change jobs."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": CHANGE_JOBS}
 

@@ -16,6 +16,7 @@ from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import QueueNotFound
+from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
 
@@ -36,6 +37,8 @@ class QueuePurgedSerializer(serializers.Serializer[Any]):
 
 class QueueControlView(ApiView):
     """Base of the endpoints of queue control."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": CHANGE_JOBS}
 

@@ -17,6 +17,7 @@ from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.exceptions import JobNotFound, JobNotWaiting
+from tasks_app.models import Scope
 from tasks_app.services.jobs import run_job_now
 
 
@@ -29,6 +30,8 @@ class RunNowSerializer(serializers.Serializer[Any]):
 
 class JobRunNowView(ApiView):
     """Start one waiting job. Staff with the permission to change jobs."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": CHANGE_JOBS}
 

@@ -21,6 +21,7 @@ from tasks_app.api.pagination import PageQuery, page_body
 from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
+from tasks_app.models import Scope
 from tasks_app.queries.access import Right, has_everywhere
 from tasks_app.queries.jobs import (
     VIEW_JOBS,
@@ -159,6 +160,8 @@ class JobDetailView(ApiView):
 class JobCancelView(ApiView):
     """Stop one job."""
 
+    scopes_to_change = (Scope.OPERATE,)
+
     rights = {"POST": Right(None, "tasks_app.change_job", is_own=True)}
 
     @describe(
@@ -185,6 +188,8 @@ class JobCancelView(ApiView):
 
 class JobRetryView(ApiView):
     """Run a finished job again."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     permission_classes = [RowDecides]
     rights = {"POST": CHANGE_JOBS}

@@ -18,6 +18,7 @@ from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.exceptions import TaskNotFound, WorkerLimit, WorkerNotFound
+from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.services.jobs import (
     grow_cluster,
@@ -57,6 +58,8 @@ _describe_pause = partial(
 
 class ControlView(ApiView):
     """Base of these endpoints."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     def act(self, service: Any, **subject: str) -> None:
         """Call the service for the request's user. Raises ApiError: 404 for nothing of that name, 409 where it cannot be."""

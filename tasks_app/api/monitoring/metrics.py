@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from tasks_app.api.base import ApiView
 from tasks_app.api.permissions import HasRight
 from tasks_app.api.schema import describe
+from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.queries.jobs import job_counts, queue_stats
 from tasks_app.queries.position_buffer import buffer_stats
@@ -82,6 +83,7 @@ class MetricsView(ApiView):
     rights = {"GET": Right(None, "tasks_app.view_job")}
     permission_classes: list[type[BasePermission]] = [MetricsPermission]
     throttle_classes: list[Any] = []
+    scopes_to_read = (Scope.METRICS, Scope.READ)
 
     @describe(
         "Metrics in Prometheus' text format",

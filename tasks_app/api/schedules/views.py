@@ -26,7 +26,7 @@ from tasks_app.api.schedules.fields import (
     schedule_values,
 )
 from tasks_app.api.schema import describe, page_of
-from tasks_app.models import ScheduleState
+from tasks_app.models import ScheduleState, Scope
 from tasks_app.queries.access import Right
 from tasks_app.services.schedules import (
     InvalidSchedule,
@@ -138,6 +138,8 @@ class ScheduleView(ScheduleApiView):
 
 class ScheduleStepView(ScheduleApiView):
     """A step on an existing schedule: a change of it."""
+
+    scopes_to_change = (Scope.OPERATE,)
 
     rights = {"POST": CHANGE_SCHEDULES}
 

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from tasks_app.pages.account.access import access, other_sessions_end, session_end, token_add, token_revoke
+from tasks_app.pages.account.access import (
+    access,
+    everything_end,
+    other_sessions_end,
+    session_end,
+    token_add,
+    token_revoke,
+)
 from tasks_app.pages.account.password import OwnPasswordView
 from tasks_app.pages.account.sign_in import SignInView, sign_in, sign_out
 
@@ -11,6 +18,7 @@ account_urls = [
     path("logout/", sign_out, name="logout"),
     path("account/password/", OwnPasswordView.as_view(), name="password"),
     path("account/access/", access, name="access"),
+    path("account/access/end-everything/", everything_end, name="everything_end"),
     path("account/access/sessions/end-others/", other_sessions_end, name="other_sessions_end"),
     path("account/access/sessions/<slug:session_hash>/end/", session_end, name="session_end"),
     path("account/access/tokens/add/", token_add, name="token_add"),

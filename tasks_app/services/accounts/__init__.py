@@ -8,7 +8,9 @@ from tasks_app.services.accounts.lifecycle import (
     has_acts,
     is_former,
     keep_what_they_did,
+    log_out_everywhere,
     loses_trust,
+    note_session,
     remove_forgotten_users,
 )
 from tasks_app.services.accounts.login_limits import (
@@ -19,17 +21,26 @@ from tasks_app.services.accounts.login_limits import (
     forget_failures,
     succeeded,
 )
-from tasks_app.services.accounts.tokens import TooManyTokens, issue_token, revoke_token
+from tasks_app.services.accounts.tokens import (
+    Replace,
+    TooManyTokens,
+    default_lifetime,
+    issue_token,
+    note_use,
+    revoke_token,
+)
 
 __all__ = [
     "ACCESS_GROUP",
     "EVERYBODY",
     "Attempt",
+    "Replace",
     "TooManyAttempts",
     "TooManyTokens",
     "account_key",
     "admit",
     "announce_access",
+    "default_lifetime",
     "end_access",
     "end_other_sessions",
     "end_session",
@@ -38,7 +49,10 @@ __all__ = [
     "is_former",
     "issue_token",
     "keep_what_they_did",
+    "log_out_everywhere",
     "loses_trust",
+    "note_session",
+    "note_use",
     "remove_forgotten_users",
     "revoke_token",
     "succeeded",

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db.models import SET_NULL, ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
-from tasks_app.models import Job
+from tasks_app.models import Job, LoginSession
 from tasks_app.queries.sessions import hash_of, session_rows_of
 from tasks_app.services.accounts.tokens import revoke_tokens_of
 
@@ -52,6 +54,13 @@ def _end_sessions(user: User) -> None:
         session.delete()
 
 
+def note_session(session: Session) -> None:
+    """Note whose session this is, for `queries.sessions`; one that nobody is logged in with is nobody's."""
+    user_id = str(session.get_decoded().get(SESSION_KEY, ""))
+    if user_id.isdecimal() and User.objects.filter(pk=user_id).exists():
+        LoginSession.objects.bulk_create([LoginSession(session=session, user_id=int(user_id))], ignore_conflicts=True)
+
+
 def end_session(*, user: User, session_hash: str) -> bool:
     """End the session of `user` whose key has this hash (`queries.sessions`); return whether there was one."""
     found = [row for row in session_rows_of(user) if hash_of(row.session_key) == session_hash]
@@ -62,10 +71,16 @@ def end_session(*, user: User, session_hash: str) -> bool:
 
 def end_other_sessions(*, user: User, present_key: str) -> int:
     """End all sessions of `user` but that of this key; return their number."""
-    others = [row for row in session_rows_of(user) if row.session_key != present_key]
+    others = list(session_rows_of(user).exclude(session_key=present_key))
     for session in others:
         session.delete()
     return len(others)
+
+
+def log_out_everywhere(*, user: User) -> None:
+    """End all sessions and API tokens of `user`."""
+    _end_sessions(user)
+    revoke_tokens_of(user=user)
 
 
 def keep_what_they_did(user: User) -> None:

@@ -33,6 +33,7 @@ PASSWORD = "correct horse battery"
 NEW = "entirely another staple 7"
 # What a user owns goes along; all else that refers to a user says who did something, and stays.
 PERSONAL = {
+    "tasks_app.LoginSession",
     "knox.AuthToken",
     "tasks_app.FleetMembership",
     "tasks_app.SavedJobView",

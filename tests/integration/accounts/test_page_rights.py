@@ -43,6 +43,7 @@ PAGES: dict[str, dict[str, object]] = {
     "access": EVERYONE,
     "session_end": FORMS_ONLY,
     "other_sessions_end": FORMS_ONLY,
+    "everything_end": FORMS_ONLY,
     "token_add": FORMS_ONLY,
     "token_revoke": FORMS_ONLY,
     "geofence_add": {**EVERYONE, "viewer": 403, "operator": 403},

@@ -16,6 +16,7 @@ from tests.support.rights import changed_tables, database_state
 
 PASSWORD = "correct horse battery"
 NEW_PASSWORD = "staple 42 mountain"
+TOKEN = {"name": "Script", "scopes": ["read", "write"], "lifetime": "30"}
 pytestmark = pytest.mark.django_db
 HOOK = {"kind": "webhook", "name": "Mine", "url": "https://hooks.example.org/x"}
 
@@ -107,7 +108,7 @@ def test_sessions_of_a_former_password_are_not_listed(operator):
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(ana, operator, api):
-    text = text_of(ana.post(url("token_add")))
+    text = text_of(ana.post(url("token_add"), TOKEN))
     (token,) = re.findall(r'<p class="tk-pre">(\w+)</p>', text)
     ask = {"headers": {"Authorization": f"Token {token}"}}
     assert Client().get("/api/devices", **ask).status_code == 200
@@ -139,7 +140,7 @@ def test_nothing_of_others_can_be_ended_or_seen(ana, make_user):
 def test_a_live_token_limit_is_answered_with_a_sentence(ana, operator):
     for _ in range(20):
         issue_token(user=operator, now=operator.date_joined)
-    assert "live tokens already" in text_of(ana.post(url("token_add"), follow=True))
+    assert "live tokens already" in text_of(ana.post(url("token_add"), TOKEN, follow=True))
 
 
 def test_a_destination_is_added_with_its_secret_shown_once_tested_and_removed(ana, operator):
