@@ -20,3 +20,21 @@ REST: dict[str, Any] = {
     "NUM_PROXIES": 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+
+DEFAULT_BUDGETS = {
+    "anonymous": 60,
+    "logins": 60,
+    "reads": 1200,
+    "writes": 300,
+    "ingest": 6000,
+    "reports": 30,
+    "alerts": 60,
+}
+
+
+def request_budgets(env: Any) -> dict[str, int]:
+    """Requests of one person in a minute by what they do, from a variable API_..._PER_MINUTE each; 0 for no limit.
+
+    Those without log-in, and log-ins, are counted by address.
+    """
+    return {name: env.int(f"API_{name.upper()}_PER_MINUTE", default=limit) for name, limit in DEFAULT_BUDGETS.items()}

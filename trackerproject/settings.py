@@ -16,7 +16,7 @@ from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
 from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks, processor_count
 from trackerproject.redis_servers import caches, channel_layers, queue_url
-from trackerproject.rest import REST
+from trackerproject.rest import REST, request_budgets
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
 
@@ -317,15 +317,9 @@ REST_KNOX = {
     "TOKEN_LIMIT_PER_USER": 20,
 }
 REST_FRAMEWORK = REST
-# Requests of one person (of one address without log-in) in a minute, by what they do; 0 for no limit.
-API_REQUESTS_PER_MINUTE = {
-    "anonymous": env.int("API_ANONYMOUS_PER_MINUTE", default=60),
-    "reads": env.int("API_READS_PER_MINUTE", default=1200),
-    "writes": env.int("API_WRITES_PER_MINUTE", default=300),
-    "ingest": env.int("API_INGEST_PER_MINUTE", default=6000),
-    "reports": env.int("API_REPORTS_PER_MINUTE", default=30),
-    "alerts": env.int("API_ALERTS_PER_MINUTE", default=60),
-}
+API_REQUESTS_PER_MINUTE = request_budgets(env)
+# The part of its owner's budgets that one token may use, so that a program run wild leaves something to the person.
+API_TOKEN_BUDGET_PERCENT = env.int("API_TOKEN_BUDGET_PERCENT", default=80)
 SPECTACULAR_SETTINGS = OPENAPI
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------

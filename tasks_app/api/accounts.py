@@ -57,6 +57,7 @@ class LoginView(PrivateView):
         wish = self.body(LoginBody)
         credentials = {name: wish.pop(name) for name in ("username", "password")}
         user = authenticate(request._request, **credentials)
+        self.taken = getattr(request._request, "_login_taken", None)
         _raise_if_refused(request)
         if user is None:
             raise AuthenticationFailed(_("User name or password is wrong."))

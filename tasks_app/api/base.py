@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -63,6 +63,12 @@ class ApiView(APIView):
         """The request's method; HEAD is answered by the handler of GET."""
         method = self.request.method or ""
         return "GET" if method == "HEAD" else method
+
+    def permission_denied(self, request: Request, message: Any = None, code: str | None = None) -> NoReturn:
+        """Count a request without a credential for its address, as DRF looks at limits only after permissions."""
+        if not request.user.is_authenticated:
+            self.check_throttles(request)
+        super().permission_denied(request, message=message, code=code)
 
     def check_permissions(self, request: Request) -> None:
         """Besides the rights of the user, require the scope of the token that was sent, if one was. Raises PermissionDenied."""

@@ -1,12 +1,14 @@
 """Limits of requests: each person has a budget for reading, for writing, for sending positions, for reports and for alerts.
 
-A session and all tokens of a person draw on the same budgets. Who sends no credential has one for the address. Devices have
-limits of their own (`ingest_limits`), log-ins too (`tasks_app.web.login`).
+A session and all tokens of a person draw on the same budgets, each token on a part of them only. Who sends no credential has
+one for the address. Devices have limits of their own (`ingest_limits`), log-ins too (`tasks_app.web.login`).
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -21,16 +23,37 @@ from tasks_app.utils.client_addresses import sender_key
 
 logger = logging.getLogger(__name__)
 
+REDIS_REST_SECONDS = 2.0
+
+
+@dataclass
+class Outage:
+    """Until when Redis is not asked, after it did not answer: a frozen one would hold up every request for seconds."""
+
+    until: float = 0.0
+
+    def is_on(self) -> bool:
+        return time.monotonic() < self.until
+
+    def begin(self, error: redis.RedisError) -> None:
+        logger.warning("Requests are not limited: %s", error)
+        self.until = time.monotonic() + REDIS_REST_SECONDS
+
+
+outage = Outage()
+
 
 class BudgetThrottle(BaseThrottle):
     """Takes each request from its budget. While Redis is away none is refused: what needs Redis says so by itself."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Raise Throttled for a request beyond the budget; the view gets what was taken, for the headers of its answer."""
+        if outage.is_on():
+            return True
         try:
             view.taken = _take(request, view)
         except redis.RedisError as error:
-            logger.warning("Requests are not limited: %s", error)
+            outage.begin(error)
             return True
         if view.taken and not view.taken.is_within:
             raise Throttled(view.taken.wait_seconds, _("Too many requests; go on later."), "throttled")
@@ -40,4 +63,5 @@ class BudgetThrottle(BaseThrottle):
 def _take(request: Request, view: Any) -> Taken | None:
     if not request.user.is_authenticated:
         return take("anonymous", f"address:{sender_key(request.META)}")
-    return take("reads" if request.method in SAFE_METHODS else view.budget, f"user:{request.user.pk}")
+    budget = "reads" if request.method in SAFE_METHODS else view.budget
+    return take(budget, f"user:{request.user.pk}", token=getattr(request.auth, "digest", "")[:32])

@@ -37,14 +37,23 @@ class Taken:
         }
 
 
-def take(budget: str, who: str) -> Taken | None:
-    """Take one request from this budget of `who`; None where API_REQUESTS_PER_MINUTE sets no limit.
+def take(budget: str, who: str, *, token: str = "") -> Taken | None:
+    """Take one request from this budget of `who`, and from the part of it that one of their tokens may use.
 
-    Raises redis.RedisError.
+    Return what the scarcer one has left; None where API_REQUESTS_PER_MINUTE sets no limit. One round trip. Raises
+    redis.RedisError.
     """
     limit = settings.API_REQUESTS_PER_MINUTE[budget]
     if not limit:
         return None
-    key = f"{settings.CACHE_KEY_PREFIX}:budget:{budget}:{who}"
-    within, remaining, reset, wait = run_script(redis_client(), "take_from_budget", [key], [limit, PERIOD_SECONDS])
-    return Taken(budget, limit, bool(within), int(remaining), float(reset), float(wait))
+    shares = [(budget, f"{budget}:{who}", limit)]
+    if token:
+        part = max(1, limit * settings.API_TOKEN_BUDGET_PERCENT // 100)
+        shares.append((f"{budget}-token", f"{budget}:token:{token}", part))
+    keys = [f"{settings.CACHE_KEY_PREFIX}:budget:{key}" for _name, key, _limit in shares]
+    limits = [limit for _name, _key, limit in shares]
+    within, number, remaining, reset, wait = run_script(
+        redis_client(), "take_from_budget", keys, [PERIOD_SECONDS, *limits]
+    )
+    name, _key, scarcest = shares[int(number) - 1]
+    return Taken(name, scarcest, bool(within), int(remaining), float(reset), float(wait))

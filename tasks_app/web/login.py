@@ -7,6 +7,7 @@ middleware that answers a refusal where no API does.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks_app.services.accounts import Attempt, TooManyAttempts, account_key, admit, succeeded
+from tasks_app.utils.budgets import take
+from tasks_app.utils.client_addresses import sender_key
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class LoginLimitsBackend:
             return
         device = known_device(request, username)
         try:
+            _take_login(request, device)
             request._login_attempt = admit(  # type: ignore[attr-defined]
                 username=username, address=request.META.get("REMOTE_ADDR") or "", device=device
             )
@@ -58,6 +62,14 @@ class LoginLimitsBackend:
             logger.warning("Nobody can log in: Redis, which counts attempts, does not answer: %s", error)
             request._login_refusal = Refusal(REDIS_WAIT_SECONDS, is_outage=True)  # type: ignore[attr-defined]
             raise PermissionDenied from error
+
+
+def _take_login(request: HttpRequest, device: str) -> None:
+    """Count the log-in, right or wrong, for its known device or else its address. Raises TooManyAttempts, redis.RedisError."""
+    taken = take("logins", f"device:{device}" if device else f"address:{sender_key(request.META)}")
+    request._login_taken = taken  # type: ignore[attr-defined]
+    if taken is not None and not taken.is_within:
+        raise TooManyAttempts(math.ceil(taken.wait_seconds))
 
 
 def refusal_of(request: HttpRequest) -> Refusal | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 import redis
 from django.utils import timezone
@@ -9,7 +11,9 @@ from rest_framework.test import APIClient
 
 from tasks_app.api import throttling
 from tasks_app.services.accounts.tokens import issue_token
+from tasks_app.utils import budgets
 from tasks_app.utils.budgets import take
+from tasks_app.web import login
 from tests.support.cluster import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -21,13 +25,15 @@ FLEETS = "/api/fleets"
 
 
 @pytest.fixture
-def limits(settings):
+def limits(settings) -> Iterator[Callable[..., None]]:
     """Small limits, set by name; what is not set is unlimited."""
 
     def set_to(**limits: int) -> None:
+        throttling.outage.until = 0.0
         settings.API_REQUESTS_PER_MINUTE = dict.fromkeys(settings.API_REQUESTS_PER_MINUTE, 0) | limits
 
-    return set_to
+    yield set_to
+    throttling.outage.until = 0.0
 
 
 def codes(count, ask) -> list[int]:
@@ -79,6 +85,54 @@ def test_all_tokens_and_sessions_of_a_person_draw_on_one_budget_and_others_have_
     assert other.get(FLEETS).status_code == 200
 
 
+def test_one_token_takes_a_part_of_the_budget_and_leaves_the_rest(operator, limits):
+    limits(reads=10)
+    client, session = APIClient(), APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {issue_token(user=operator, now=timezone.now())[0]}")
+    session.force_login(operator)
+    answers = [client.get(FLEETS) for _turn in range(9)]
+    assert [one.status_code for one in answers] == [200] * 8 + [429]
+    assert answers[0]["RateLimit-Policy"] == '"reads-token";q=8;w=60'
+    assert 1 <= int(answers[-1]["Retry-After"]) <= 8
+    # What was refused for the token was not taken from the person either.
+    assert codes(3, lambda: session.get(FLEETS)) == [200, 200, 429]
+
+
+def test_a_request_takes_from_all_its_budgets_in_one_round_trip(limits, monkeypatch):
+    limits(reads=10)
+    calls = []
+    run = budgets.run_script
+    monkeypatch.setattr(budgets, "run_script", lambda *args: calls.append(args) or run(*args))
+    assert take("reads", "user:1", token="t").remaining == 7
+    assert len(calls) == 1
+
+
+def test_requests_that_are_refused_for_want_of_a_log_in_are_counted_by_address(limits):
+    limits(anonymous=2)
+    client = APIClient()
+    assert codes(3, lambda: client.get(FLEETS)) == [401, 401, 429]
+    assert client.get(FLEETS, REMOTE_ADDR="192.0.2.7").status_code == 401
+
+
+def test_log_ins_have_a_budget_of_their_own_right_or_wrong(operator, make_user, limits):
+    limits(logins=2, reads=1)
+    body = {"username": operator.username, "password": "correct horse battery"}
+
+    def log_in(client=None, **where):
+        return (client or APIClient()).post("/api/auth/login", body, format="json", **where)
+
+    known = APIClient()
+    answers = [log_in(known), log_in(), log_in()]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert answers[0]["RateLimit-Policy"] == '"logins";q=2;w=60'
+    assert int(answers[2]["Retry-After"]) >= 1
+    # A device that logged in before answers for itself, and so does another address.
+    assert log_in(known).status_code == 200
+    assert log_in(REMOTE_ADDR="192.0.2.7").status_code == 200
+    page = APIClient().post("/login/", body)
+    assert (page.status_code, int(page["Retry-After"]) >= 1) == (429, True)
+
+
 def test_a_budget_fills_evenly(limits, clean_redis):
     limits(reads=60)
     taken = [take("reads", "user:1")]
@@ -101,13 +155,25 @@ def test_requests_without_a_log_in_are_counted_by_address(limits):
 def test_while_redis_is_away_requests_are_not_limited(api, limits, monkeypatch):
     limits(reads=1)
 
-    def fail(*args):
+    def fail(*args, **_more):
         raise redis.ConnectionError("away")
 
     monkeypatch.setattr(throttling, "take", fail)
     answer = api.get(FLEETS)
     assert (answer.status_code, "RateLimit" in answer.headers) == (200, False)
     assert codes(3, lambda: api.get(FLEETS)) == [200] * 3
+    # It is not asked again for some seconds, which a frozen one would take to answer each request.
+    assert throttling.outage.is_on()
+
+
+def test_while_redis_is_away_nobody_logs_in(operator, limits, monkeypatch):
+    def fail(*args, **_more):
+        raise redis.ConnectionError("away")
+
+    monkeypatch.setattr(login, "take", fail)
+    body = {"username": operator.username, "password": "correct horse battery"}
+    answer = APIClient().post("/api/auth/login", body, format="json")
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "redis_unavailable", "5")
 
 
 def test_nothing_is_limited_or_said_where_the_setting_is_zero(api, limits):

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.django_db
 RANKS = [FleetRole.VIEWER, FleetRole.OPERATOR, FleetRole.MANAGER]
 # What is about the caller, and not about a row that the address or the body names.
 ABOUT_ONESELF = {
-    "/api/auth/logout", "/api/preferences", "/api/destinations", "/api/notifications", "/api/channels/<slug:kind>/test",
+    "/api/auth/logout", "/api/auth/logout-everywhere", "/api/auth/tokens", "/api/auth/tokens/<str:token_key>",
+    "/api/auth/sessions", "/api/auth/sessions/<str:session_id>",
+    "/api/preferences", "/api/destinations", "/api/notifications", "/api/channels/<slug:kind>/test",
     "/api/notifications/recent", "/api/notifications/unread-count", "/api/notifications/mark-read", "/api/deliveries",
 }  # fmt: skip
 # A file is needed to get beyond the form; the tests of imports try them.
