@@ -23,10 +23,11 @@ from notifications_app.websockets.consumer import NotificationConsumer  # noqa: 
 from tasks_app.websockets.routing import websocket_application  # noqa: E402
 from trackerproject.body_limits import BodyLimits  # noqa: E402
 from trackerproject.gathered_intake import GatheredIntake  # noqa: E402
+from trackerproject.observed_requests import ObservedRequests  # noqa: E402
 
 websockets = URLRouter([path("ws/notifications/", NotificationConsumer.as_asgi()), re_path(r"", websocket_application)])
 by_protocol = ProtocolTypeRouter({"http": GatheredIntake(django_application), "websocket": websockets})
 trusted, names_scheme = TrustedProxies.of(settings.TRUSTED_PROXIES), TrustedProxies.of(settings.TLS_PROXIES)
 limited = BodyLimits(by_protocol, idle_seconds=settings.BODY_IDLE_SECONDS)
-application = ProxyAware(limited, trusted, names_scheme)
+application = ProxyAware(ObservedRequests(limited), trusted, names_scheme)
 settle()

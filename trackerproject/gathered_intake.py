@@ -26,11 +26,14 @@ from django.middleware.security import SecurityMiddleware
 
 from tasks_app.api.intake import take_in_together
 from trackerproject.middleware import content_security_policy
+from trackerproject.observed_requests import observed_in
 
 logger = logging.getLogger(__name__)
 
 PLACE = "/ingest/"
 METHODS = ("GET", "POST")
+# In metrics, where each other request has the name of its address.
+ROUTE = "ingest_gathered"
 # A larger body, or one of a size that is not said, is read by Django.
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOGETHER = 200
@@ -80,6 +83,8 @@ class GatheredIntake:
         if messages[-1]["type"] == "http.request":
             body = b"".join(message.get("body", b"") for message in messages)
             answer = await self._answer(_Sent(scope, body))
+        if answer is not None and (observed := observed_in(scope)):
+            observed.route = ROUTE
         if answer is None:
             await self._django(scope, _again(messages, receive), send)
         else:

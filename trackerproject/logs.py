@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from tasks_app.library_options import absent
+from tasks_app.request_ids import fields_of_log_line
 
 with absent("rich"):  # for tracebacks on a terminal: ours are part of their line
     import structlog
@@ -25,9 +26,23 @@ def without_keys(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     return event
 
 
-def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Return a `LOGGING` dict that renders every record of every library through structlog."""
-    shared = [
+def with_request(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """structlog processor: every line says of which request and of which job it is."""
+    return {**fields_of_log_line(), **event}
+
+
+def configure_structlog() -> None:
+    """Let the loggers of structlog write through Python's, as all others do."""
+    structlog.configure(
+        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _shared() -> list[Any]:
+    return [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -35,6 +50,10 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         structlog.processors.format_exc_info,
         without_keys,
     ]
+
+
+def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
+    """Return a `LOGGING` dict that renders every record of every library through structlog."""
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.processors.LogfmtRenderer()
     return {
         "version": 1,
@@ -42,8 +61,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": shared,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "foreign_pre_chain": _shared(),
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, with_request, renderer],
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},

@@ -28,6 +28,8 @@ HEARTBEAT_SECONDS = 20.0
 class NotificationConsumer(PersonalConsumer):
     """One open page of one person."""
 
+    kind = "notifications"
+
     async def opened(self) -> None:
         await self.channel_layer.group_add(user_group(self.access.user_id), self.channel_name)
         count = await database_sync_to_async(_unread)(self.access.user_id)

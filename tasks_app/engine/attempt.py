@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +24,8 @@ from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.redaction import redact_call, shorten
 from tasks_app.engine.registered_task import Task
-from tasks_app.engine.registry import get_task
+from tasks_app.engine.registry import UNKNOWN_TASK, get_task
+from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import json_type_of, storable_text
 from tasks_app.engine.streams import ClaimedAttempt
@@ -185,6 +187,18 @@ class Attempt(msgspec.Struct):
             flow=links.flow,
             label=links.label,
         )
+
+    @property
+    def task_label(self) -> str:
+        """Return the name of the task as a label of metrics, which has a bounded set of values."""
+        return self.task.name if self.task else UNKNOWN_TASK
+
+    def retry_delay_seconds(self) -> float | None:
+        """Return how long to wait before the next attempt, None when there is none."""
+        if self.error is None or self.task is None or is_cancellation(self.error):
+            return None
+        jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+        return retry_delay_seconds(self.task.retry_policy, self.claim.attempt, self.error, jitter)
 
     @property
     def is_end_of_group(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -15,9 +15,11 @@ from django_q.signals import post_execute, pre_execute
 from tasks_app.engine.attempt import Attempt, storable
 from tasks_app.engine.batches import BatchCall, Halves
 from tasks_app.engine.errors import UnserialisableResult, WrongBatchResult
+from tasks_app.engine.metrics.jobs import JOB_BATCH_SIZE, JOB_FAILURES, error_label
 from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import find_task
 from tasks_app.engine.split_ends import MAX_ENDS, run_ends
+from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import class_name
 from tasks_app.engine.streams import ClaimedAttempt
 
@@ -35,20 +37,30 @@ def take_next(queue: str, waiting: deque[ClaimedAttempt], halves: Halves) -> lis
     task = find_task(first.claim.task)
     if task is None or (task.batch is None and task.split is None):
         return [first]
-    attempts = [first]
+    attempts = [first, *_those_along(first, task, waiting, halves)]
+    if task.batch is not None and not first.is_end_of_group:
+        JOB_BATCH_SIZE.observe([len(attempts)], queue, task.name)
+    return attempts
+
+
+def _those_along(
+    first: Attempt, task: Task[Any, Any], waiting: deque[ClaimedAttempt], halves: Halves
+) -> Iterator[Attempt]:
+    """Take the attempts off `waiting` that go with the first one."""
+    count = 1
     if not _goes_along(first, task):
         halves.take(task.max_batch)
-        return attempts
+        return
     at_most = halves.take(MAX_ENDS if first.is_end_of_split else task.max_batch)
     left_bytes = task.max_batch_bytes - len(first.claim.message)
-    while waiting and len(attempts) < at_most and waiting[0].task == first.claim.task:
-        attempt = Attempt(queue, waiting[0], first.started_at)
+    while waiting and count < at_most and waiting[0].task == first.claim.task:
+        attempt = Attempt(first.queue, waiting[0], first.started_at)
         left_bytes -= len(attempt.claim.message)
         if left_bytes < 0 or not _goes_along(attempt, task) or attempt.is_end_of_split != first.is_end_of_split:
             break
-        attempts.append(attempt)
         waiting.popleft()
-    return attempts
+        count += 1
+        yield attempt
 
 
 def _goes_along(attempt: Attempt, task: Task[Any, Any]) -> bool:
@@ -126,9 +138,11 @@ def _keep(attempt: Attempt, outcome: Any) -> None:
 
 
 def log_errors(attempts: Iterable[Attempt]) -> None:
-    """Log how these attempts failed, those that did."""
+    """Log and count how these attempts failed, those that did."""
     for attempt in attempts:
         if attempt.error is not None:
             failed, claim = attempt.failure(), attempt.claim
+            if attempt.state is JobState.FAILED:
+                JOB_FAILURES.add(1, attempt.queue, attempt.task_label, error_label(failed["error_class"]))
             error = failed["error_class"], failed["error_message"]
             logger.info("job %s (%s) attempt %s: %s: %s", claim.job_id, claim.task, claim.attempt, *error)

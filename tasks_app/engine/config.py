@@ -45,6 +45,8 @@ class EngineConfig:
     heartbeat_seconds: float = 2.0
     dead_after_seconds: float = 8.0
     tombstone_seconds: float = 60.0
+    # How often a process adds what it counted to the metrics; 0: only when asked to.
+    metrics_every_seconds: float = 1.0
 
     def queue(self, name: str) -> QueueConfig:
         """Return the configuration of queue `name`. Raises ImproperlyConfigured for a queue that is not configured."""
@@ -89,4 +91,5 @@ def engine_config() -> EngineConfig:
         max_result_bytes=engine["MAX_RESULT_BYTES"],
         max_queue_depth=engine["MAX_QUEUE_DEPTH"],
         grace_seconds=float(engine["GRACE_SECONDS"]),
+        metrics_every_seconds=float(engine["METRICS_EVERY_SECONDS"]),
     )

@@ -12,6 +12,7 @@ from tasks_app.engine.errors import JobCancelled
 from tasks_app.engine.storable import storable_number, storable_text
 from tasks_app.engine.streams import ClaimedAttempt
 from tasks_app.engine.text_redaction import redact_text
+from tasks_app.request_ids import current_request, log_fields
 
 _PROGRESS_EVERY_SECONDS = 0.25
 MAX_PROGRESS_CHARS = 1000
@@ -26,6 +27,7 @@ class CurrentJob:
         job_id: UUID | str | None = None,
         queue: str = "",
         requested_by_id: int | None = None,
+        request_id: str = "",
         attempt: int = 1,
         report_progress: Callable[[dict[str, Any]], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
@@ -36,6 +38,8 @@ class CurrentJob:
         self._job_id = job_id
         self.queue = queue
         self.requested_by_id = requested_by_id
+        # Of the request that made it, directly or through other jobs.
+        self.request_id = request_id
         self.attempt = attempt
         self.last_progress: dict[str, Any] | None = None
         self.log_lines = log_lines
@@ -88,6 +92,28 @@ class CurrentJob:
 
 
 _current: ContextVar[CurrentJob | None] = ContextVar("current_job", default=None)
+
+
+def _log_fields() -> dict[str, str]:
+    """Return what a log line says of the job that is running."""
+    job = _current.get()
+    if job is None or not job.id:
+        return {}
+    found = {"job_id": str(job.id), "queue": job.queue}
+    if job.claim:
+        found["task"] = job.claim.task
+    if job.request_id:
+        found["request_id"] = job.request_id
+    return found
+
+
+log_fields.append(_log_fields)
+
+
+def current_request_id() -> str:
+    """Return the id of the request from which this code runs, directly or as a job of it; "" if there is none."""
+    job = _current.get()
+    return (job.request_id if job else "") or current_request.get()
 
 
 def current_job() -> CurrentJob:

@@ -25,6 +25,7 @@ from tasks_app.engine.flows import Flow
 from tasks_app.engine.groups.redis_groups import Groups, RedisGroups
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
+from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
 from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.scripts import Call, run_scripts
 from tasks_app.engine.streams import BELL_ENTRIES, ring_call
@@ -125,10 +126,13 @@ class RedisBackend:
                 for place in places
             ]
             parts += _parts(keys, script, sealed, places)
+        count = len(calls)
         for trip in _trips(parts):
             for part, others in zip(trip, _write(queue, trip), strict=True):
                 for place, holder in others:
                     made[part.places[place]] = holder
+                count -= len(others)
+        JOBS_ENQUEUED.add(count, queue, task_name)
         return made
 
 

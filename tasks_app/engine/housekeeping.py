@@ -19,6 +19,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, worker_client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import holders_without_beat, queue_parts, recover_lanes
+from tasks_app.engine.metrics.jobs import JOBS_RECOVERED, WORKER_LOSSES, cause_of_loss
 from tasks_app.engine.orders import take_orders
 from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.slots import Slots
@@ -125,6 +126,11 @@ class Housekeeping:
         of_lanes = recover_lanes(queue, *about, **jobs)
         of_streams = queue.recover(*about, dead_after_seconds=dead_after_seconds, **jobs)
         requeued, ended = of_lanes[0] + of_streams[0], of_lanes[1] + of_streams[1]
+        JOBS_RECOVERED.add(requeued, queue.name, "requeued")
+        JOBS_RECOVERED.add(ended, queue.name, "ended")
+        # Of a host that went silent every other one may take its workers for lost: that counts where jobs are found.
+        if (cause := cause_of_loss(death["reason"])) and (not dead_after_seconds or requeued or ended):
+            WORKER_LOSSES.add(1, queue.name, cause)
         if requeued or ended:
             logger.warning("%(consumer)s %(reason)s", death)
             logger.warning("its jobs: %d back in the queue, %d ended", requeued, ended)

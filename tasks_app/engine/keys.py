@@ -24,6 +24,7 @@ of a lane the lane's, and no script touches two tags, so queues and lanes can li
     {<p>:<q>}:orders:<c>     LIST    JSON orders for cluster <c>, <host>:<pid of its supervisor> (engine.orders); expires
 
     {<p>:scheduler}:beat     STRING  host of a scheduler that ran a moment ago; expires
+    {<p>:metrics}:<metric>   HASH    what all processes have counted (see engine.metrics.sending)
 
 Of a queue with lanes:
     {<p>:<q>}:lanes          STRING  how many lanes it has (see engine.lanes.counts)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from tasks_app.engine.metrics import send_counts
+
 _PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def fork_child(target: Callable[[], int]) -> int:
         die_with_parent(parent_pid)
         random.seed()
         code = target()
+        send_counts()
     except BaseException:  # The last frame of the process: whatever it is, it is logged.
         logger.exception("a process of the cluster failed")
     finally:

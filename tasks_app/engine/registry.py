@@ -19,6 +19,8 @@ from tasks_app.engine.lanes import LaneKey
 from tasks_app.engine.registered_task import DEFAULT_MAX_BATCH, Combine, MemberRule, P, R, Split, Task
 
 _registry: dict[str, Task[Any, Any]] = {}
+# As a label of metrics.
+UNKNOWN_TASK = "unknown"
 
 
 def task(
@@ -117,6 +119,11 @@ def get_task(name: str) -> Task[Any, Any]:
 def find_task(name: str) -> Task[Any, Any] | None:
     """Return the task registered under exactly this name, None if there is none."""
     return _registry.get(name)
+
+
+def task_label(name: str) -> str:
+    """Return the name as a label of metrics: a job may name a task that is not registered here."""
+    return name if name in _registry else UNKNOWN_TASK
 
 
 def parameter_names(name: str) -> tuple[str, ...]:

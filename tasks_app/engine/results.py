@@ -6,6 +6,7 @@ import logging
 import time
 
 from tasks_app.engine.attempt import Attempt
+from tasks_app.engine.ended_counts import count_ended
 from tasks_app.engine.groups.following import follow
 from tasks_app.engine.slots import WorkerSlot
 from tasks_app.engine.storing import row_of, store_rows
@@ -68,6 +69,7 @@ class ResultWriter:
         follow((attempt.payload, row) for attempt, row in ended)
         ends = [(attempt.claim, row.state) for attempt, row in ended]
         owned = self._queue.finish(ends)
+        count_ended(self._queue.name, ended)
         stored = set(map(id, attempts))
         self._jobs.done = [attempt for attempt in self._jobs.done if id(attempt) not in stored]
         if owned < len(attempts):

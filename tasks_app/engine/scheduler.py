@@ -32,10 +32,11 @@ from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.keys import scheduler_key
 from tasks_app.engine.lanes import queue_parts
+from tasks_app.engine.metrics.jobs import JOBS_FINISHED
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.redaction import redact_call
-from tasks_app.engine.registry import parameter_names
+from tasks_app.engine.registry import parameter_names, task_label
 from tasks_app.engine.states import LIVE_STATES
 from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import JobQueue
@@ -128,6 +129,8 @@ def _record_ended(part: JobQueue) -> int:
     store_rows([*chain.from_iterable(map(_rows_of_parts, ended)), *map(ended_record, ended)])
     follow_stored(part.name, {job.job_id: job.message for job in ended})
     part.ack_ended(job_ids)
+    for job in ended:
+        JOBS_FINISHED.add(1, job.queue, task_label(job.task), str(job.state))
     return len(job_ids)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -38,15 +37,15 @@ from tasks_app.engine.database import (
     is_transaction_open,
     require_database,
 )
+from tasks_app.engine.ended_counts import count_retried
 from tasks_app.engine.errors import JobCancelled, LaneLost, TransactionLeftOpen
-from tasks_app.engine.failures import describe, is_cancellation
+from tasks_app.engine.failures import describe
 from tasks_app.engine.fetch_size import MAX_FETCHED, FetchSize
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.lanes import Leases, WorkerQueue
 from tasks_app.engine.records import job_store
 from tasks_app.engine.results import ResultWriter
-from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.slots import Slots, WorkerSlot
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
@@ -379,11 +378,7 @@ class Worker:
         running.note_answers(answers)
 
     def _put_back_for_retry(self, attempt: Attempt) -> bool:
-        if attempt.error is None or attempt.task is None or is_cancellation(attempt.error):
-            return False
-        policy = attempt.task.retry_policy
-        jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-        delay = retry_delay_seconds(policy, attempt.claim.attempt, attempt.error, jitter)
+        delay = attempt.retry_delay_seconds()
         if delay is None:
             return False
         failures = [*attempt.claim.failures, attempt.failure()]
@@ -393,6 +388,7 @@ class Worker:
             if followers:
                 self.queue.release(followers)
             self.queue.retry(attempt.claim, delay, failures)
+            count_retried(attempt)
         except redis.RedisError as error:
             # It is still in the pending list of this consumer, and runs again once Redis is back.
             logger.warning("Redis: %s; %s is tried again later", error, attempt.claim.job_id)

@@ -91,6 +91,11 @@ def _ask_redis() -> bool:
         return False
 
 
+def is_a_scheduler_running() -> bool:
+    """Return whether some scheduler has run lately. Raises redis.RedisError."""
+    return is_scheduler_running(client())
+
+
 def _ask_clusters() -> ClusterHealth:
     try:
         queues = queue_stats()

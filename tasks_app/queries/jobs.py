@@ -22,6 +22,7 @@ from tasks_app.engine.errors import BadPayload
 from tasks_app.engine.groups.members import children_of_ended, children_of_live
 from tasks_app.engine.groups.signatures import MAX_MEMBERS
 from tasks_app.engine.job_hash import JobHash
+from tasks_app.engine.lanes import lanes_of, lease_holders
 from tasks_app.engine.live_jobs import QueueStats
 from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
 from tasks_app.engine.live_workers import WorkerInfo
@@ -208,6 +209,16 @@ def same_call(user: Any, job: JobView, limit: int = 10) -> list[JobView]:
 def queue_stats() -> list[QueueStats]:
     """How every queue stands now."""
     return live_jobs.queue_stats(client())
+
+
+def held_lanes() -> list[tuple[str, int, int]]:
+    """Return each queue with lanes: how many it has, and of how many a worker runs the jobs."""
+    found = []
+    for name, queue in engine_config().queues.items():
+        if queue.lanes:
+            holders = lease_holders(lanes_of(name, client()), client())
+            found.append((name, queue.lanes, sum(map(bool, holders.values()))))
+    return found
 
 
 def list_workers() -> list[WorkerView]:

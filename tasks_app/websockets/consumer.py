@@ -24,6 +24,7 @@ class LiveConsumer(PersonalConsumer):
     # The hub listens, once for all connections of the process.
     channel_layer_alias = None
     watches_fleets = True
+    kind = "live"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

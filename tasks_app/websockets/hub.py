@@ -20,6 +20,7 @@ from tasks_app.services.accounts import ACCESS_GROUP
 from tasks_app.services.broadcast import fleet_group
 from tasks_app.websockets.identity import Access, Credential, current_access
 from tasks_app.websockets.messages import NOT_AUTHENTICATED, TRY_AGAIN_LATER
+from tasks_app.websockets.metrics import SOCKETS_OPEN
 from tasks_app.websockets.slots import renew_slots
 from tasks_app.websockets.views import FleetView
 from tasks_app.websockets.waiting import WaitingRoom
@@ -76,6 +77,7 @@ class Hub:
     async def join(self, viewer: Viewer) -> None:
         """Watch its access, and the fleets of it; on return their views are complete. Raises one of TROUBLES."""
         self.connections.add(viewer)
+        SOCKETS_OPEN.set(len(self.connections))
         fleets = viewer.access.fleets if viewer.watches_fleets else {}
         try:
             await self._watch(fleets)
@@ -92,6 +94,7 @@ class Hub:
     def leave(self, viewer: Viewer) -> None:
         """It gets nothing any more. Its fleets stay open until the next round: a page that is reloaded comes back."""
         self.connections.discard(viewer)
+        SOCKETS_OPEN.set(len(self.connections))
         for viewers in self.viewers.values():
             viewers.discard(viewer)
 

@@ -16,6 +16,7 @@ from tasks_app.websockets import messages
 from tasks_app.websockets.hub import TROUBLES, Hub, current_hub
 from tasks_app.websockets.identity import Access, Credential, current_access, session_credential, token_credential
 from tasks_app.websockets.limits import RateLimit
+from tasks_app.websockets.metrics import SOCKETS_ENDED, SOCKETS_OPENED
 from tasks_app.websockets.origins import is_allowed_origin
 from tasks_app.websockets.slots import free_slot, take_slot
 from tasks_app.websockets.waiting import address_of
@@ -25,6 +26,8 @@ class PersonalConsumer(AsyncWebsocketConsumer):
     """It waits for a token where there is no session, and closes as soon as its credential is no longer valid."""
 
     watches_fleets = False
+    # As a label of metrics.
+    kind = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +104,7 @@ class PersonalConsumer(AsyncWebsocketConsumer):
             self.end(messages.TOO_MANY)
             return
         self.is_open = True
+        SOCKETS_OPENED.add(1, self.kind)
         try:
             await self.hub.join(self)
             if self.is_open:
@@ -159,6 +163,7 @@ class PersonalConsumer(AsyncWebsocketConsumer):
     def end(self, code: int) -> None:
         """Nothing more is sent from now on; close it. A client that does not read cannot hold this up."""
         self._release()
+        SOCKETS_ENDED.add(1, str(code))
         closing = asyncio.create_task(self._close(code))
         self._tasks.add(closing)
 

@@ -21,6 +21,7 @@ from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.queries.audience import preferences_of, read_people, recipient_of
 from notifications_app.queries.digest_contents import merged_counts
 from notifications_app.queries.targets import read_targets
+from notifications_app.services.deliveries.metrics import DELIVERIES
 from notifications_app.services.inbox import note_change
 from notifications_app.services.notifications import Draft, enqueue_deliveries, write_notifications
 from notifications_app.services.texts import render_message
@@ -58,7 +59,8 @@ def merge_backlog(delivery_id: int, *, now: datetime) -> int:
             return 0
         merged = Delivery.objects.filter(pk__in=overdue).update(state=DeliveryState.MERGED, merged_into=digest)
         put_into_words(digest, people[0], now)
-        return merged
+    DELIVERIES.add(merged, one.channel, DeliveryState.MERGED.value)
+    return merged
 
 
 def _may_be_merged(delivery: Delivery) -> bool:

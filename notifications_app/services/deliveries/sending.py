@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
 from notifications_app.services.deliveries.backlog import is_backlog_before, merge_backlog
 from notifications_app.services.deliveries.lease import Claim, claim_delivery, give_up_delivery
+from notifications_app.services.deliveries.metrics import DELIVERIES, SEND_SECONDS
 from notifications_app.services.deliveries.rights import refuse_if_not_entitled
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.notifications import enqueue_deliveries
@@ -53,12 +55,21 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
         refuse_if_not_entitled(delivery, now=now)
         address = _address(delivery, channel)
         fill_bodies([delivery.notification])
-        answer = channel.send(delivery, address)
+        answer = _sent(channel, delivery, address)
     except DeliveryError as error:
         _record_failure(claim, delivery, error, address)
         raise
     _record_success(claim, delivery, answer, address)
     return DeliveryState.SENT.value
+
+
+def _sent(channel: Channel, delivery: Delivery, address: str) -> str:
+    """Send it, and return the receiver's answer. Raises DeliveryError."""
+    began = time.monotonic()
+    try:
+        return channel.send(delivery, address)
+    finally:
+        SEND_SECONDS.observe([time.monotonic() - began], channel.kind)
 
 
 def retry_delivery(delivery: Delivery) -> None:
@@ -91,6 +102,7 @@ def _channel(kind: str) -> Channel:
 def _record_success(claim: Claim, delivery: Delivery, answer: str, address: str) -> None:
     now = timezone.now()
     claim.finish(state=DeliveryState.SENT, outcome=AttemptOutcome.SENT, answer=answer, address=address, now=now)
+    DELIVERIES.add(1, delivery.channel, AttemptOutcome.SENT.value)
     if delivery.notification.kind == NotificationKind.TEST and delivery.destination is not None:
         record_test(delivery.destination, now=now)
 
@@ -98,16 +110,18 @@ def _record_success(claim: Claim, delivery: Delivery, answer: str, address: str)
 def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, address: str) -> None:
     """Store the reason; a final failure becomes a PermanentError, so that the job is not retried."""
     for_good, now = error.permanent or claim.is_last, timezone.now()
+    outcome = AttemptOutcome.FAILED if for_good else AttemptOutcome.RETRY
     with transaction.atomic():
         claim.finish(
             state=DeliveryState.FAILED if for_good else DeliveryState.PENDING,
-            outcome=AttemptOutcome.FAILED if for_good else AttemptOutcome.RETRY,
+            outcome=outcome,
             answer=str(error),
             address=address,
             now=now,
         )
         if error.disables:
             switch_off(delivery, reason=str(error), now=now)
+    DELIVERIES.add(1, delivery.channel, outcome.value)
     if for_good:
         raise PermanentError(str(error)) from error
 

@@ -30,7 +30,7 @@ from tasks_app.ingest.json_batch import decode_json, parse_batch
 from tasks_app.ingest.message import DeviceMessage, stated_device_id
 from tasks_app.models import Device, FixSource
 from tasks_app.services.intake import MAX_PER_CALL, QuarantineEntry, add_to_buffer, quarantine_messages
-from tasks_app.services.positions import count_unknown
+from tasks_app.services.positions import count_received, count_rejected, count_unknown
 
 MAX_REJECTED_SHOWN = 100
 
@@ -69,6 +69,7 @@ class IngestPositionsView(IngestView):
         mine = [_of_device(item, device) for item in items]
         parsed = parse_batch([item for item in mine if not isinstance(item, RejectedFix)], now=received_at)
         add_to_buffer(parsed.fixes, list(parsed.unlocated.values()), received_at=received_at)
+        count_received(FixSource.POSITIONS, len(items))
         unknown = count_unknown(parsed.fixes, FixSource.POSITIONS)
         rejected = _rejected(mine, parsed.rejected)
         _keep(items, rejected, device, received_at)
@@ -161,6 +162,7 @@ def _keep(items: list[object], rejected: list[RejectedFix], device: Device, rece
         for one in rejected[:MAX_PER_CALL]
     ]
     quarantine_messages(entries, device=device, source=FixSource.POSITIONS, received_at=received_at)
+    count_rejected(FixSource.POSITIONS, [one.code for one in rejected[MAX_PER_CALL:]])
 
 
 def _text(item: object) -> str:

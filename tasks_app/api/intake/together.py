@@ -25,9 +25,10 @@ from tasks_app.api.intake.owntracks import ordinary_owntracks
 from tasks_app.api.intake.positions import ordinary_positions
 from tasks_app.api.intake.senders import sent_key
 from tasks_app.ingest.errors import BodyError
-from tasks_app.models import Device
+from tasks_app.models import Device, FixSource
 from tasks_app.queries.senders import devices_of_keys
 from tasks_app.services.intake import add_to_buffer
+from tasks_app.services.positions import count_received
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +36,10 @@ logger = logging.getLogger(__name__)
 Reader = Callable[[Request, Device, datetime], Ordinary | None]
 
 # Addresses as in `urls`, with their methods.
-_WAYS: list[tuple[re.Pattern[str], set[str], Reader]] = [
-    (re.compile(r"/ingest/osmand(?:/([^/]+))?/?"), {"GET", "POST"}, ordinary_osmand),
-    (re.compile(r"/ingest/owntracks()/?"), {"POST"}, ordinary_owntracks),
-    (re.compile(r"/ingest/positions()"), {"POST"}, ordinary_positions),
+_WAYS: list[tuple[re.Pattern[str], set[str], Reader, FixSource]] = [
+    (re.compile(r"/ingest/osmand(?:/([^/]+))?/?"), {"GET", "POST"}, ordinary_osmand, FixSource.OSMAND),
+    (re.compile(r"/ingest/owntracks()/?"), {"POST"}, ordinary_owntracks, FixSource.OWNTRACKS),
+    (re.compile(r"/ingest/positions()"), {"POST"}, ordinary_positions, FixSource.POSITIONS),
 ]
 
 
@@ -49,6 +50,7 @@ class _Sent:
     request: Request
     reader: Reader
     key: str
+    source: FixSource
 
 
 def take_in_together(requests: Sequence[HttpRequest]) -> list[HttpResponse | None]:
@@ -69,15 +71,17 @@ def take_in_together(requests: Sequence[HttpRequest]) -> list[HttpResponse | Non
     messages = {place: read[place][1] for place, is_within in zip(read, within, strict=True) if is_within}
     if messages:
         add_to_buffer([fix for message in messages.values() for fix in message.fixes], received_at=now)
+        for place, message in messages.items():
+            count_received(sent[place].source, len(message.fixes))
     return [messages[place].answer if place in messages else None for place in range(len(requests))]
 
 
 def _sent(request: HttpRequest) -> _Sent | None:
-    for pattern, methods, reader in _WAYS:
+    for pattern, methods, reader, source in _WAYS:
         if request.method in methods and (found := pattern.fullmatch(request.path_info)):
             wrapped = Request(request)
             key = sent_key(wrapped, found[1] or "")
-            return _Sent(wrapped, reader, key) if key else None
+            return _Sent(wrapped, reader, key, source) if key else None
     return None
 
 

@@ -1,4 +1,7 @@
-"""Figures for Prometheus, read from Redis and PostgreSQL on each request, so that all web processes give the same."""
+"""Figures for Prometheus, read from Redis on each request, so that all web processes give the same.
+
+What is counted stands in Redis (`engine.metrics`), added up over all processes of all hosts. What it names: docs/metrics.md.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,14 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from tasks_app.api.base import ApiView
+from tasks_app.api.monitoring.exposition import text_of
 from tasks_app.api.permissions import HasRight
 from tasks_app.api.schema import describe
+from tasks_app.engine.metrics import read_metrics
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right
-from tasks_app.queries.jobs import job_counts, queue_stats
+from tasks_app.queries.health import is_a_scheduler_running
+from tasks_app.queries.jobs import held_lanes, queue_stats
 from tasks_app.queries.position_buffer import buffer_stats
 from tasks_app.queries.unknown_quantities import unknown_quantities
 
@@ -33,6 +39,7 @@ QUEUE_METRICS = (
     ("tracker_queue_oldest_age_seconds", "Age of the job that waits longest", "oldest_age_seconds"),
     ("tracker_queue_workers", "Workers that send heartbeats", "workers"),
     ("tracker_queue_finished_per_minute", "Jobs that ended in the last minute", "per_minute"),
+    ("tracker_queue_paused", "1 while the queue is paused", "paused"),
 )
 
 
@@ -43,8 +50,8 @@ class MetricsPermission(HasRight):
         return getattr(settings, "METRICS_PUBLIC", False) or super().has_permission(request, view)
 
 
-class JobsCollector(Collector):
-    """One reading."""
+class NowCollector(Collector):
+    """How things stand now."""
 
     def collect(self) -> Iterable[Metric]:
         queues = queue_stats()
@@ -53,17 +60,22 @@ class JobsCollector(Collector):
             for queue in queues:
                 family.add_metric([queue.name], getattr(queue, attribute) or 0)
             yield family
-        finished = GaugeMetricFamily(
-            "tracker_jobs_finished_24h", "Jobs that ended in the last 24 hours", labels=["state"]
-        )
-        for state, count in job_counts(hours=24).items():
-            finished.add_metric([str(state)], count)
-        yield finished
+        yield from _lanes()
+        yield GaugeMetricFamily("tracker_scheduler_up", "1 while some scheduler runs", is_a_scheduler_running())
         buffer = buffer_stats()
         yield GaugeMetricFamily("tracker_position_buffer_size", "Single fixes that wait to be stored", buffer.size)
         age = buffer.oldest_age_seconds or 0
         yield GaugeMetricFamily("tracker_position_buffer_oldest_age_seconds", "Age of the fix that waits longest", age)
         yield _unknown_quantities()
+
+
+def _lanes() -> Iterable[Metric]:
+    lanes = GaugeMetricFamily("tracker_lanes", "Lanes of the queue", labels=["queue"])
+    held = GaugeMetricFamily("tracker_lanes_held", "Lanes whose jobs some worker may run", labels=["queue"])
+    for queue, count, held_count in held_lanes():
+        lanes.add_metric([queue], count)
+        held.add_metric([queue], held_count)
+    return [lanes, held]
 
 
 def _unknown_quantities() -> CounterMetricFamily:
@@ -93,5 +105,6 @@ class MetricsView(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(JobsCollector())
-        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        registry.register(NowCollector())
+        text = generate_latest(registry).decode() + text_of(read_metrics())
+        return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)

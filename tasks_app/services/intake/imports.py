@@ -16,7 +16,7 @@ from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.registry import parser_for
 from tasks_app.ingest.text_files import remarks_about
 from tasks_app.models import Device, Fleet
-from tasks_app.services.positions import FILE, count_unknown, store_fixes
+from tasks_app.services.positions import FILE, count_received, count_rejected, count_unknown, store_fixes
 
 FIXES_PER_TRANSACTION = 5000
 # What stands once for each fix, to know how many there will be.
@@ -83,9 +83,11 @@ def import_file(
         summary.events += result.events
         summary.filtered.update(result.filtered)
         summary.unknown_quantities.update(count_unknown(fixes, FILE))
-        for item in (*items, *result.rejected):
-            if isinstance(item, RejectedFix):
-                summary.reject(item)
+        rejected = [item for item in (*items, *result.rejected) if isinstance(item, RejectedFix)]
+        for item in rejected:
+            summary.reject(item)
+        count_received(FILE, len(items))
+        count_rejected(FILE, [item.code for item in rejected])
         on_progress(len(items))
 
 

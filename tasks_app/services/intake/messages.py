@@ -11,7 +11,7 @@ from tasks_app.models import Device, FixSource
 from tasks_app.services.devices import hear_from
 from tasks_app.services.intake.buffer import add_to_buffer
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
-from tasks_app.services.positions import count_unknown
+from tasks_app.services.positions import count_received, count_unknown
 
 
 def take_in(
@@ -41,6 +41,7 @@ def take_in_all(
         if isinstance(one.content, RejectedFix)
     ]
     add_to_buffer(fixes, unlocated, received_at=received_at)
+    count_received(source, len(fixes) + len(unlocated) + len(entries))
     count_unknown(fixes, source)
     if entries:
         quarantine_messages(entries, device=device, source=source, received_at=received_at)

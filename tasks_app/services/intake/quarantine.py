@@ -12,6 +12,7 @@ from django.conf import settings
 from tasks_app.ingest.attributes import UNSTORABLE
 from tasks_app.models import FixSource, QuarantinedFix
 from tasks_app.models.quarantine import MAX_BODY_CHARACTERS, MAX_CODE_CHARACTERS, MAX_DETAIL_CHARACTERS
+from tasks_app.services.positions import count_rejected
 from tasks_app.services.transactions import run_in_transaction
 
 # One request may hold thousands of bad fixes, and the first hundred are enough.
@@ -34,6 +35,7 @@ def quarantine_entries(
     entries: Sequence[QuarantineEntry], *, source: FixSource, device_pk: int | None, received_at: datetime
 ) -> None:
     """Save the first MAX_PER_CALL of these; of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS stay."""
+    count_rejected(source, [entry.code for entry in entries])
     rows = [_row(entry, source, device_pk, received_at) for entry in entries[:MAX_PER_CALL]]
     if rows:
         run_in_transaction(lambda: _save(rows, device_pk))

@@ -3,6 +3,7 @@
 from tasks_app.services.positions.combining import combine_results
 from tasks_app.services.positions.derivation import MIN_COURSE_METERS
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions, renew_versions
+from tasks_app.services.positions.metrics import count_received, count_rejected
 from tasks_app.services.positions.processing import SentPositions, process_batch, process_batches
 from tasks_app.services.positions.silent_overspeed import end_silent_episodes
 from tasks_app.services.positions.store import StoreResult, store_fixes
@@ -15,6 +16,8 @@ __all__ = [
     "SentPositions",
     "StoreResult",
     "combine_results",
+    "count_received",
+    "count_rejected",
     "count_unknown",
     "end_silent_episodes",
     "invalidate_latest_positions",

@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.json_batch import ParsedBatch, parse_batches
+from tasks_app.services.positions.metrics import count_received, count_rejected
 from tasks_app.services.positions.senders import Sent, operated_fleets
 from tasks_app.services.positions.store import NO_ALARMS, SentJob, StoreResult, store_jobs
 from tasks_app.services.positions.unknown_quantities import BATCH, count_unknown
@@ -50,11 +51,15 @@ def process_batches(batches: Sequence[SentPositions], *, received_at: datetime) 
         for one, allowed in zip(parsed, (fleets[batch.user_id] for batch in batches), strict=True)
     ]
     results = store_jobs(jobs)
-    return [_summary(one, result) for one, result in zip(parsed, results, strict=True)]
+    summaries = [_summary(one, result) for one, result in zip(parsed, results, strict=True)]
+    count_received(BATCH, sum(one["received"] for one in summaries))
+    return summaries
 
 
 def _summary(parsed: ParsedBatch, result: StoreResult) -> dict[str, Any]:
     rejected = _rejected(parsed, result) if parsed.rejected or result.rejected or result.rejected_alarms else []
+    if rejected:
+        count_rejected(BATCH, [one.code for one in rejected])
     return {
         "received": len(parsed.fixes) + len(parsed.unlocated) + len(parsed.rejected),
         "stored": result.stored,

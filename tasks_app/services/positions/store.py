@@ -22,6 +22,7 @@ from tasks_app.services.positions.dirty_days import mark_dirty_days
 from tasks_app.services.positions.filter_rules import KEEP, Reasons, own_reasons
 from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
 from tasks_app.services.positions.filtering import compared_reasons, filters_of
+from tasks_app.services.positions.metrics import count_outcome
 from tasks_app.services.positions.newer_fixes import newer_fixes
 from tasks_app.services.positions.passes import passes
 from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
@@ -83,8 +84,15 @@ def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreR
     It comes to the same as if each had been stored after those before it.
     """
     results = run_in_transaction(lambda: _store(jobs, announce), should_retry=is_missing_partition)
+    stored = sum(result.stored for result in results)
     if announce:
-        count_stored(sum(result.stored for result in results))
+        count_stored(stored)
+    count_outcome(
+        stored=stored,
+        duplicates=sum(result.duplicates for result in results),
+        filtered=[result.filtered for result in results],
+        is_history=not announce,
+    )
     return results
 
 
