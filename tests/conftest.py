@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.metrics import forget_counts
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
 from tests.support.database import empty_tables
 from tests.support.mail import MailSink, running_mail_sink
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Drawn examples of one test share its fixtures: those tests clean up themselves.
     """
+    # Counts of one test are not sent in another one.
+    django_settings.TASK_ENGINE = {**django_settings.TASK_ENGINE, "METRICS_EVERY_SECONDS": 0}
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     TransactionTestCase._fixture_teardown = lambda self: empty_tables()
     unasked = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -74,6 +77,7 @@ def clean_redis(request: pytest.FixtureRequest, settings) -> Iterator[None]:
     prefix = engine_config().prefix
     patterns = (f"{{{prefix}:*", f"{prefix}:*", f"{settings.CACHE_KEY_PREFIX}:*")
     _delete_keys(*patterns)
+    forget_counts()
     yield
     _delete_keys(*patterns)
 

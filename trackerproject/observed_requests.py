@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import request_finished
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -97,17 +99,20 @@ def observe_request(
             observed.route = _route_of(request)
             return response
         observed = Observed(request.method or "", request.headers.get(HEADER))
-        before = current_request.set(observed.request_id)
-        try:
-            response = get_response(request)
-        finally:
-            current_request.reset(before)
+        current_request.set(observed.request_id)
+        response = get_response(request)
         observed.route = _route_of(request)
         response.headers[HEADER] = observed.request_id
         observed.count(response.status_code)
         return response
 
     return middleware
+
+
+@receiver(request_finished)
+def forget_request(**_: Any) -> None:
+    """Let what a thread does after a request, which has been logged, have no id."""
+    current_request.set("")
 
 
 def _route_of(request: HttpRequest) -> str:

@@ -173,7 +173,6 @@ TASK_ENGINE = {
     "MAX_RESULT_BYTES": env.int("MAX_JOB_RESULT_BYTES", default=256 * 1024),
     "MAX_QUEUE_DEPTH": env.int("MAX_QUEUE_DEPTH", default=2_000_000),
     "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
-    "METRICS_EVERY_SECONDS": env.float("METRICS_EVERY_SECONDS", default=1.0),
 }
 TASKS = declared_tasks(QUEUES, env)  # of apps that use django.tasks: docs/django-tasks.md
 

@@ -91,5 +91,5 @@ def engine_config() -> EngineConfig:
         max_result_bytes=engine["MAX_RESULT_BYTES"],
         max_queue_depth=engine["MAX_QUEUE_DEPTH"],
         grace_seconds=float(engine["GRACE_SECONDS"]),
-        metrics_every_seconds=float(engine["METRICS_EVERY_SECONDS"]),
+        metrics_every_seconds=float(engine.get("METRICS_EVERY_SECONDS", 1.0)),
     )

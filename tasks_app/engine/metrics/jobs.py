@@ -31,7 +31,10 @@ JOB_RUN_SECONDS = Histogram.of_seconds(
     "tracker_job_run_seconds", "From the start of an attempt to its end", _OF_TASK, SECONDS_OF_JOBS
 )
 JOB_BATCH_SIZE = Histogram(
-    "tracker_job_batch_size", "Jobs of a batched task that one call serves", _OF_TASK, (1, 2, 5, 10, 20, 50, 100, 200)
+    "tracker_job_batch_size",
+    "Jobs of a batched task that one call serves",
+    _OF_TASK,
+    (1, 5, 20, 50, 100, 250, 500, 1000, 2500),
 )
 WORKER_LOSSES = Counter("tracker_worker_losses_total", "Workers that died, by cause", ("queue", "cause"))
 JOBS_RECOVERED = Counter(

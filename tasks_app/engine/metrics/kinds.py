@@ -91,7 +91,7 @@ class Gauge(Metric):
 
 
 class Pending:
-    """What this process has counted and not sent, and its gauges."""
+    """Counts of this process that were not sent, and its gauges."""
 
     def __init__(self) -> None:
         self.counted: deque[tuple[Metric, Labels, Any]] = deque()

@@ -102,7 +102,7 @@ def test_metrics_count_what_waits_and_what_ended(staff_api, staff, run_jobs):
     text = response.content.decode()
     assert 'tracker_queue_depth{queue="cleanup"} 1.0' in text
     assert 'tracker_queue_workers{queue="cleanup"} 1.0' in text
-    assert 'tracker_jobs_finished_24h{state="succeeded"} 1.0' in text
+    assert 'tracker_jobs_finished_total{queue="cleanup",task="cleanup_expired_sessions",state="succeeded"} 1\n' in text
     assert 'tracker_queue_oldest_age_seconds{queue="positions"} 0.0' in text
 
 
