@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import cleanup, engine, ingest, notifications, pages, reports, scale
+from benchmarks import api, cleanup, engine, ingest, notifications, pages, reports, scale
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -16,4 +16,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "reports": reports.run,
     "scale": scale.run,
     "pages": pages.run,
+    "api": api.run,
 }

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.registry import parameter_names, registered_tasks
 from tasks_app.engine.states import JobState, parse_state
 from tasks_app.queries.access import Right, has_everywhere, visible_devices
@@ -63,6 +64,15 @@ class JobSearch:
             and (self.after is None or bool(at and at >= self.after))
             and (self.before is None or bool(at and at < self.before))
             and all(condition.of_view(view) for condition in self.conditions)
+        )
+
+    def may_match(self, job: JobHash) -> bool:
+        """Whether the job may match, going by what its hash tells without its message being read."""
+        return (
+            self.state in (None, job.state)
+            and self.queue in (None, job.queue)
+            and self.task in (None, job.task)
+            and self.requested_by_id in (None, job.requested_by_id)
         )
 
 

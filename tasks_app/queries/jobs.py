@@ -42,9 +42,10 @@ from tasks_app.utils.search_language import InvalidSearch as InvalidSearch
 VIEW_JOBS = Right(None, "tasks_app.view_job", is_own=True)
 MAX_PAGE = 200
 # A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
-MAX_EXAMINED = 2000
-# Running, queued and delayed ones each, for the first page of all and for counts.
-MAX_LIVE_EXAMINED = 500
+MAX_EXAMINED = 500
+# Running, queued and delayed ones each, for the first page of all; and for counts, which are told by their "+" to be cut.
+MAX_LIVE_EXAMINED = 200
+MAX_LIVE_COUNTED = 500
 
 LATE_HEARTBEAT_SECONDS = 10
 
@@ -166,7 +167,7 @@ def repeats_of(job_id: UUID) -> list[UUID]:
     return [new_id for new_id in made.values_list("new_job_id", flat=True)[:MAX_PAGE] if new_id]
 
 
-def count_jobs(*, user: Any, filters: JobFilters, examined: int = MAX_LIVE_EXAMINED) -> dict[JobState, BoundedCount]:
+def count_jobs(*, user: Any, filters: JobFilters, examined: int = MAX_LIVE_COUNTED) -> dict[JobState, BoundedCount]:
     """Return how many jobs match in each state, whatever state the filters ask for; live ones are counted among the first
     `examined` running, queued and delayed ones. Raises InvalidSearch."""
     search = search_of(user, replace(filters, state=None))
@@ -263,7 +264,7 @@ def live_matches(user: Any, search: JobSearch, examined: int = MAX_LIVE_EXAMINED
     for states in ((JobState.SCHEDULED, JobState.RETRYING), (JobState.QUEUED,), (JobState.RUNNING,)):
         entries = live_jobs_after(client(), states[0], _queue_names(search), None, examined)
         cut.update(states if len(entries) >= examined else ())
-        views = (live_view(entry.job) for entry in entries if entry.job)
+        views = (live_view(entry.job) for entry in entries if entry.job and search.may_match(entry.job))
         found |= {view.id: view for view in views if view and view.is_live and sees(view) and search.matches(view)}
     return LiveMatches(list(found.values()), frozenset(cut))
 
@@ -290,13 +291,15 @@ def _live_page(user: Any, search: JobSearch, state: JobState, limit: int, cursor
     names = _queue_names(search)
     jobs: list[JobView] = []
     examined, sees = 0, _sight(user)
+    # One more than a page of matches only: whether another follows is known then.
+    at_once = MAX_PAGE if search.conditions or search.task or search.requested_by_id else limit + 1
     while examined < MAX_EXAMINED:
-        entries = live_jobs_after(client(), state, names, place, min(MAX_PAGE, MAX_EXAMINED - examined))
+        entries = live_jobs_after(client(), state, names, place, min(at_once, MAX_EXAMINED - examined))
         if not entries:
             return JobPage(jobs, None)
         for entry in entries:
             place, examined = entry.place, examined + 1
-            view = live_view(entry.job) if entry.job else None
+            view = live_view(entry.job) if entry.job and search.may_match(entry.job) else None
             if view and view.state == state and sees(view) and search.matches(view):
                 jobs.append(view)
             if len(jobs) == limit:
