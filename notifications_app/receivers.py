@@ -10,11 +10,24 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from notifications_app.models import (
+    Destination,
+    EmailOptOut,
+    EscalationStep,
+    MessageTemplate,
+    NotificationPreference,
+    Rule,
+)
 from notifications_app.services.events import write_outbox
 from notifications_app.services.system import alert_administrators
 from tasks_app.engine import enqueue_on_commit
 from tasks_app.models import Event
+from tasks_app.services.audit import watch
 from tasks_app.signals import events_recorded, schedule_switched_off, system_trouble
+
+for audited in (Rule, EscalationStep, MessageTemplate, NotificationPreference, EmailOptOut):
+    watch(audited)
+watch(Destination, ignored={"tested_at"})
 
 
 @receiver(events_recorded, dispatch_uid="notifications_app.write_outbox")

@@ -9,18 +9,25 @@ from django.db.models import Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from notifications_app.models import Notification
 from notifications_app.signals import message_about_to_go
 from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
-from reports_app.models import DeletedDevice, Report, ReportState
+from reports_app.models import DeletedDevice, Report, ReportFollower, ReportSchedule, ReportState
 from reports_app.queries import sees_subject, visible_report, visible_reports
 from reports_app.services.files import delete_orphaned_files, linked_reports
 from reports_app.services.generation import follow_jobs
 from reports_app.services.schedules import follow_deliveries
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device
+from tasks_app.services.audit import add_verbs, watch
 from tasks_app.signals import job_reader_asked, jobs_not_done, needed_positions_asked, orphans_cleanup_requested
+
+watch(Report, ignored={"content", "request_key", "held_device_ids", "started_at", "finished_at", "expires_at"})
+watch(ReportSchedule, ignored={"next_due_at", "failure_count", "last_error"})
+watch(ReportFollower)
+add_verbs({"download": gettext_lazy("Report downloaded")})
 
 
 @receiver(orphans_cleanup_requested)

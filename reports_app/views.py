@@ -51,7 +51,7 @@ def _answer(request: HttpRequest, shared: SharedReport) -> FileResponse | HttpRe
         return _page(request, shared)
     found = find_or_start_export(shared.report, shared.format, user=shared.user)
     if isinstance(found, ReportFile):
-        return file_response(request, found)
+        return file_response(request, found, user=shared.user)
     return _page(request, shared, _("The file is being written; load this page again in a moment."), status=202)
 
 

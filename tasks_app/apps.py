@@ -23,9 +23,11 @@ class TasksAppConfig(AppConfig):
         from tasks_app.engine.broker import use_json_packages
         from tasks_app.engine.django_tasks import import_task_modules
         from tasks_app.services import positions  # noqa: F401 - importing registers them
-        from tasks_app.web import login  # noqa: F401 - importing registers them
+        from tasks_app.services.audit import watch_models
+        from tasks_app.web import audit, login  # noqa: F401 - importing registers them
         from tasks_app.websockets import metrics as of_sockets  # noqa: F401 - importing registers them
 
+        watch_models()
         _register_pages()
         use_json_packages()
         engine.autodiscover()

@@ -92,6 +92,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "trackerproject.observed_requests.observe_request",
     "django.middleware.security.SecurityMiddleware",
+    "tasks_app.web.audit.audited_requests",
     "trackerproject.middleware.content_security_policy",
     "trackerproject.middleware.CompressedPages",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -77,6 +77,7 @@ FIRST_GROUPS = {
     "tasks_app.retentionsettings": "R-A-",
     "tasks_app.storagesample": "R---",
     # Access: the pickers of members and recipients ask for the permission to view users. Superusers make groups.
+    "tasks_app.auditentry": "A---",
     "auth.user": "FAAA",
     "auth.group": "A---",
     "auth.permission": "----",

@@ -20,6 +20,7 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from tasks_app.admin.common import format_bytes
 from tasks_app.admin.table_formats import FORMATS, MAX_TABLE_BYTES, InvalidTable
+from tasks_app.services.audit import Subject, record
 
 MAX_EXPORT_ROWS = 50_000
 # Files of one session that wait to be confirmed; of more the oldest is forgotten.
@@ -75,6 +76,18 @@ class ExportAdmin(ExportMixin):
             )
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return super().export_action(request)
+
+    def get_export_data(self, file_format: Any, request: HttpRequest, queryset: Any, **kwargs: Any) -> Any:
+        """The file, of which the audit keeps who got it."""
+        data = super().get_export_data(file_format, request, queryset, **kwargs)
+        audit_export(self.opts, file_format)
+        return data
+
+
+def audit_export(options: Any, file_format: Any) -> None:
+    """Record that the rows of a model left as a file."""
+    subject = Subject(options.label_lower, None, str(options.verbose_name_plural))
+    record("export", subject, given={"format": file_format.get_extension()})
 
 
 class ImportExportAdmin(ImportExportMixin, ExportAdmin):

@@ -98,6 +98,7 @@ def _access() -> list[Item]:
         _page(_("Groups"), "group", "auth", "group"),
         _page(_("API tokens"), "key", "knox", "authtoken"),
         _page(_("Failed log-ins"), "lock", "axes", "accessattempt"),
+        _page(_("Audit"), "history", "tasks_app", "auditentry"),
     ]
 
 

@@ -22,7 +22,7 @@ from tasks_app.admin.table_formats import MAX_IMPORT_ROWS
 from tasks_app.geo.areas import InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.ingest.csv_file import id_in_cell
-from tasks_app.models import Device, Event, Fleet, Geofence, Job
+from tasks_app.models import AuditEntry, Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
 from tasks_app.utils.refusals import refusal_text
 from tasks_app.utils.spreadsheets import guarded, unguarded
@@ -220,6 +220,29 @@ class JobResource(GuardedResource):
             "worker_host",
             "error_class",
             "error_message",
+        )
+        export_order = fields
+
+
+class AuditResource(GuardedResource):
+    """Audit entries. Secrets among the changes were hidden when they were written."""
+
+    class Meta:
+        model = AuditEntry
+        fields = (
+            "created_at",
+            "user_id",
+            "username",
+            "way",
+            "origin",
+            "address",
+            "client",
+            "verb",
+            "object_type",
+            "object_id",
+            "object_text",
+            "changes",
+            "reason",
         )
         export_order = fields
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks_app.api.accounts import LoginView, LogoutView
+from tasks_app.api.audit import AuditListView
 from tasks_app.api.cleanup import cleanup_view
 from tasks_app.api.devices import (
     DeviceListView,
@@ -73,6 +74,7 @@ api_urls = [
     path("auth/tokens/<str:token_key>", TokenView.as_view(), name="token"),
     path("auth/sessions", SessionListView.as_view(), name="sessions"),
     path("auth/sessions/<str:session_id>", SessionView.as_view(), name="session"),
+    path("audit/", AuditListView.as_view(), name="audit"),
     path("tasks/", JobListView.as_view(), name="task-list"),
     path("tasks/status", StatusView.as_view(), name="status"),
     path("tasks/queues", QueueListView.as_view(), name="queues"),

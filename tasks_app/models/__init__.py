@@ -1,6 +1,7 @@
 """Models of fleets and background work, one module per noun."""
 
 from tasks_app.models.accounts import DEFAULT_SCOPES, LoginSession, Scope, TokenDetails
+from tasks_app.models.audit import AuditEntry
 from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
@@ -18,6 +19,7 @@ from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
     "DEFAULT_SCOPES",
+    "AuditEntry",
     "BulkAction",
     "Device",
     "DeviceDay",

@@ -42,7 +42,9 @@ class RetentionSettings(models.Model):
     quarantine_days = _days(_("quarantined fixes (days)"))
     filtered_days = _days(_("filtered fixes (days)"))
     filter_counts_days = _days(_("counts of filtered fixes (days)"))
-    audit_days = _days(_("audit (days)"), _("Steps of staff on jobs and queues, the admin's log, failed log-ins."))
+    audit_days = _days(
+        _("audit (days)"), _("The audit, steps of staff on jobs and queues, the admin's log, failed log-ins.")
+    )
     storage_samples_days = _days(_("sizes of tables (days)"))
     duplicate_meters = models.FloatField(
         _("duplicates: same place within (m)"),

@@ -24,6 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from tasks_app.services.accounts import Attempt, TooManyAttempts, account_key, admit, succeeded
+from tasks_app.services.audit import record, subject_of_row
 from tasks_app.utils.budgets import take
 from tasks_app.utils.client_addresses import sender_key
 
@@ -104,6 +105,7 @@ def login_succeeded(request: HttpRequest | None, **_signal: Any) -> None:
 def token_login_succeeded(request: HttpRequest, user: Any) -> None:
     """Follow a log-in that opens no session; it is recorded like one that does."""
     login_succeeded(request)
+    record("login", subject_of_row(user), user=user)
     AccessLog.objects.create(
         username=user.get_username(),
         ip_address=request.META.get("REMOTE_ADDR") or None,

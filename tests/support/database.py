@@ -20,7 +20,14 @@ BEGIN
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %%s)', name) INTO is_filled;
         IF is_filled THEN
+            -- The audit refuses deletion; a test that committed something may do what nobody else may.
+            IF name = 'tasks_app_auditentry'::regclass THEN
+                ALTER TABLE tasks_app_auditentry DISABLE TRIGGER USER;
+            END IF;
             EXECUTE format('DELETE FROM %%s', name);
+            IF name = 'tasks_app_auditentry'::regclass THEN
+                ALTER TABLE tasks_app_auditentry ENABLE TRIGGER USER;
+            END IF;
         END IF;
     END LOOP;
 END $$

@@ -137,8 +137,9 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Rule], *, is_active: bool) -> None:
         changed = list(queryset.exclude(is_active=is_active))
-        Rule.objects.filter(pk__in=[rule.pk for rule in changed]).update(is_active=is_active)
         for rule in changed:
+            rule.is_active = is_active
+            rule.save(update_fields=["is_active"])
             self.log_change(request, rule, str(_("Switched on.") if is_active else _("Switched off.")))
         count = len(changed)
         self.message_user(request, ngettext("%d rule changed.", "%d rules changed.", count) % count, messages.SUCCESS)

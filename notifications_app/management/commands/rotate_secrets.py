@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from notifications_app.services.destinations import reencrypt_all
+from tasks_app.management.audited import AuditedCommand
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = _("Encrypts the secrets of all destinations with the first key again, so that older keys can be dropped.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.record_command(options)
         counts = reencrypt_all()
         self.stdout.write(_("%(count)d secrets were encrypted again.") % {"count": counts["reencrypted"]})
         if counts["unreadable"]:

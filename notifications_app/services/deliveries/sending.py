@@ -21,6 +21,7 @@ from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
 from tasks_app.engine import PermanentError, get_task
+from tasks_app.services.audit import record, subject_of_row
 
 
 class DeliveryBusy(Exception):
@@ -78,6 +79,7 @@ def retry_delivery(delivery: Delivery) -> None:
         failed = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.FAILED)
         if not failed.update(state=DeliveryState.PENDING, attempts_forgiven=F("attempt_count")):
             raise NotRetryable(NotRetryable.__doc__)
+        record("retry", subject_of_row(delivery))
         transaction.on_commit(lambda: enqueue_deliveries([delivery.pk]))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,10 +21,11 @@ from reports_app.services.files import export_report, write_report
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
 from tasks_app.geo.days import day_range
+from tasks_app.management.audited import AuditedCommand
 from tasks_app.models import Device, Fleet
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = _("Makes a report and writes it to a file. Without a range it is about yesterday.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, help=_("file to write; default: the report storage"))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.record_command(options)
         try:
             report = self._generate(options)
             path, size_bytes = _write(report, options["format"], options["output"])

@@ -16,6 +16,7 @@ from reports_app.services.generation.outcome import cancelled_text, end_report
 from reports_app.services.requests import REPEATABLE, enqueue_report, revive_report
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound
 from tasks_app.queries.access import SHELL
+from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.jobs import cancel_job
 
 
@@ -28,6 +29,7 @@ def cancel_report(report: Report, *, user: Any, reason: str = "") -> str:
         return report.state
     if report.state not in UNFINISHED:
         raise ReportStateConflict(_("Only an unfinished report can be cancelled."), state=report.state)
+    record("cancel", subject_of_row(report), user=user, reason=reason)
     if report.job_id is not None:
         try:
             cancel_job(job_id=report.job_id, user=user, reason=reason, seen_by=SHELL)
@@ -48,6 +50,7 @@ def retry_report(report: Report) -> Report:
             raise ReportStateConflict(
                 _("Only a report that ended without a result can be retried."), state=report.state
             )
+        record("retry", subject_of_row(report))
         transaction.on_commit(lambda: enqueue_report(report))
     return report
 

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
-from tasks_app.admin.exchange import MAX_EXPORT_ROWS
+from tasks_app.admin.exchange import MAX_EXPORT_ROWS, audit_export
 from tasks_app.admin.jobs.bulk import bulk_context, list_query, outcome_context, selection_of
 from tasks_app.admin.jobs.detail import history_rows, job_context, repeat_context
 from tasks_app.admin.jobs.filters import JobFilterForm
@@ -125,6 +125,7 @@ class JobAdmin(StartViews, ModelAdmin):
         dataset = JobResource(user=request.user).export(jobs[:MAX_EXPORT_ROWS])
         response = HttpResponse(file_format.export_data(dataset), content_type=file_format.get_content_type())
         response["Content-Disposition"] = f'attachment; filename="jobs.{name}"'
+        audit_export(self.opts, file_format)
         return response
 
     def complete_view(self, request: HttpRequest) -> HttpResponse:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from rich.table import Table
 
 from tasks_app.engine import InvalidArguments, PermanentError, Task, get_task
+from tasks_app.management.audited import AuditedCommand
 from tasks_app.management.output import console_of, print_json, telling_errors
 from tasks_app.services.cleanup import CLEANUPS, ArchiveFailed
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = _("Removes what is no longer kept, here and now. The retention settings decide what is not said.")
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,16 +37,19 @@ class Command(BaseCommand):
         done = self._run(
             get_task(CLEANUPS[options["name"]].task),
             {name: value for name, value in wishes.items() if value is not None},
+            options,
         )
         if options["json"]:
             print_json(self, done)
         else:
             self._print(done)
 
-    def _run(self, task: Task[Any, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, task: Task[Any, Any], kwargs: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         with telling_errors():
             try:
                 task.arguments.check([], kwargs)
+                if not kwargs.get("dry_run"):
+                    self.record_command(options)
                 return task(**kwargs)
             except (InvalidArguments, PermanentError, ArchiveFailed) as error:
                 raise CommandError(str(error)) from error

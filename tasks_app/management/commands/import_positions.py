@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,12 +18,13 @@ from rich.table import Table
 
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.registry import FILE_FORMATS
+from tasks_app.management.audited import AuditedCommand
 from tasks_app.models import Fleet
 from tasks_app.models.fleets import validate_time_zone
 from tasks_app.services.intake import ImportSummary, estimate_fixes, import_file
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = gettext_lazy(
         "Store the positions of CSV, GPX, GeoJSON or JSON files (.gz too). Nobody is alerted; safe to repeat."
     )  # type: ignore[assignment]
@@ -45,6 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, files: list[Path], create_devices: bool, **options: Any) -> None:
         fleet = _fleet(options["fleet"], create_devices)
+        self.record_command({"files": [str(path) for path in files], "create_devices": create_devices, **options})
         console = Console(file=cast(IO[str], self.stdout._out))
         failures = []
         for path in files:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.table import Table
 
+from tasks_app.management.audited import AuditedCommand
 from tasks_app.management.output import console_of
 from tasks_app.models import PositionArchive
 from tasks_app.models.retention import MAX_DAYS
 from tasks_app.services.cleanup import ArchiveDamaged, restore_archive
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = _("Stores the positions of archives again, each once. Nothing is derived from them, and nobody is alerted.")
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         if not 1 <= options["keep_days"] <= MAX_DAYS:
             raise CommandError(_("--keep-days must be from 1 to %(most)d.") % {"most": MAX_DAYS})
         archives = self._find(options["archive"], options["day"])
+        self.record_command(options)
         for archive in archives:
             try:
                 counts = restore_archive(archive, keep_days=options["keep_days"], now=timezone.now())

@@ -11,12 +11,15 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models import SET_NULL, ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from tasks_app.models import Job, LoginSession
 from tasks_app.queries.sessions import hash_of, session_rows_of
 from tasks_app.services.accounts.tokens import revoke_tokens_of
+from tasks_app.services.audit import record, subject_of_row
+from tasks_app.utils.audit_source import changes_of
 
 # No form accepts such a name: of a former user there is only ever one, and nobody can take it.
 _FORMER_NAME = r" \(deleted [0-9]+\)$"
@@ -64,23 +67,31 @@ def note_session(session: Session) -> None:
 def end_session(*, user: User, session_hash: str) -> bool:
     """End the session of `user` whose key has this hash (`queries.sessions`); return whether there was one."""
     found = [row for row in session_rows_of(user) if hash_of(row.session_key) == session_hash]
-    for session in found:
-        session.delete()
+    _end_by_request(user, found)
     return bool(found)
 
 
 def end_other_sessions(*, user: User, present_key: str) -> int:
     """End all sessions of `user` but that of this key; return their number."""
     others = list(session_rows_of(user).exclude(session_key=present_key))
-    for session in others:
-        session.delete()
+    _end_by_request(user, others)
     return len(others)
 
 
 def log_out_everywhere(*, user: User) -> None:
     """End all sessions and API tokens of `user`."""
-    _end_sessions(user)
-    revoke_tokens_of(user=user)
+    with transaction.atomic():
+        _end_by_request(user, list(session_rows_of(user)))
+        revoke_tokens_of(user=user)
+
+
+def _end_by_request(user: User, sessions: list[Session]) -> None:
+    if not sessions:
+        return
+    with transaction.atomic():
+        for session in sessions:
+            session.delete()
+        record("end_session", subject_of_row(user), given={"sessions": len(sessions)})
 
 
 def keep_what_they_did(user: User) -> None:
@@ -94,12 +105,14 @@ def keep_what_they_did(user: User) -> None:
     if is_former(user):
         text = _("Something still tells of this former user.")
         raise ProtectedError(text, {row for rows, _field in acts for row in rows[:10]})
-    former = User.objects.create(
-        username=f"{user.get_username()[:MAX_KEPT_NAME]} (deleted {user.pk})",
-        password=make_password(None),
-        is_active=False,
-        date_joined=user.date_joined,
-    )
+    # The audit names the user by itself: the stand-in is nobody's doing.
+    with changes_of(None):
+        former = User.objects.create(
+            username=f"{user.get_username()[:MAX_KEPT_NAME]} (deleted {user.pk})",
+            password=make_password(None),
+            is_active=False,
+            date_joined=user.date_joined,
+        )
     for rows, field in acts:
         rows.update(**{field: former.pk})
 

@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 
 from tasks_app.models import (
+    AuditEntry,
     BulkAction,
     DeviceDay,
     FilterCount,
@@ -25,8 +26,16 @@ from tasks_app.models import (
 from tasks_app.models.uploads import UploadState
 from tasks_app.queries.retention import days_to_keep
 from tasks_app.services.accounts import remove_forgotten_users
+from tasks_app.services.audit import prune_audit
 from tasks_app.services.cleanup.position_archives import discard_archive
-from tasks_app.services.cleanup.runs import Run, cutoff, delete_in_batches, run_exclusively
+from tasks_app.services.cleanup.runs import (
+    BATCH_ROWS,
+    Run,
+    bytes_per_row,
+    cutoff,
+    delete_in_batches,
+    run_exclusively,
+)
 
 _ENDED = [UploadState.DONE, UploadState.FAILED]
 # Kind of retention -> the rows of it that are older than a moment, oldest first in a field.
@@ -57,12 +66,27 @@ def remove_old_history(*, now: datetime, dry_run: bool = False, max_seconds: flo
     def work(run: Run) -> dict[str, Any]:
         for kind, order_by, rows_before in _KINDS:
             delete_in_batches(rows_before(cutoff(now, days_to_keep(kind))), run, order_by=order_by)
+        _remove_audit(cutoff(now, days_to_keep("audit")), run)
         _remove_archives(cutoff(now, days_to_keep("archives")), run)
         if not run.dry_run and (forgotten := remove_forgotten_users()):
             run.add("auth_user", forgotten)
         return {}
 
     return run_exclusively("old_history", work, dry_run=dry_run, max_seconds=max_seconds)
+
+
+def _remove_audit(before: datetime, run: Run) -> None:
+    """By the database's own function: it refuses to delete an entry by any other way."""
+    table = AuditEntry._meta.db_table
+    total = AuditEntry.objects.filter(created_at__lt=before).count()
+    row_bytes = bytes_per_row(table)
+    removed = total if run.dry_run else 0
+    while removed < total and run.has_time():
+        pruned = prune_audit(before, BATCH_ROWS)
+        if not pruned:
+            break
+        removed += pruned
+    run.add(table, removed, int(removed * row_bytes))
 
 
 def _remove_archives(before: datetime, run: Run) -> None:

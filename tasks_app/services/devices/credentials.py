@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 
+from django.db import transaction
+
 from tasks_app.models import Device
 from tasks_app.queries.senders import hash_key
+from tasks_app.services.audit import record, subject_of_row
 
 
 class KeyExists(Exception):
@@ -21,7 +24,9 @@ def issue_key(*, device: Device, rotate: bool = False) -> str:
     found = Device.objects.filter(pk=device.pk)
     if not rotate:
         found = found.filter(ingest_key_hash="")
-    if not found.update(ingest_key_hash=hash_key(key)):
-        raise KeyExists(KeyExists.__doc__)
+    with transaction.atomic():
+        if not found.update(ingest_key_hash=hash_key(key)):
+            raise KeyExists(KeyExists.__doc__)
+        record("device_key", subject_of_row(device), given={"rotate": rotate})
     device.ingest_key_hash = hash_key(key)
     return key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from tasks_app.models import Device, DeviceState
+from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.devices.days import refresh_days
 from tasks_app.services.devices.odometer_moves import save_reading
 from tasks_app.services.transactions import run_in_transaction
@@ -16,4 +17,9 @@ def set_odometer(device: Device, meters: float, *, now: datetime) -> DeviceState
     What came before is rolled up first, or it would be added afterwards.
     """
     refresh_days([device], date(1970, 1, 2), date(2300, 1, 1), now=now)
-    return run_in_transaction(lambda: save_reading(device, lambda _reading: meters))
+
+    def work() -> DeviceState:
+        record("odometer", subject_of_row(device), given={"odometer_meters": meters})
+        return save_reading(device, lambda _reading: meters)
+
+    return run_in_transaction(work)

@@ -10,12 +10,16 @@ from datetime import datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 
+from django.contrib.auth.models import User
+from django.db import transaction
+
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.files import opened, pieces, plain_name
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.registry import parser_for
 from tasks_app.ingest.text_files import remarks_about
 from tasks_app.models import Device, Fleet
+from tasks_app.services.audit import Subject, record
 from tasks_app.services.positions import FILE, count_received, count_rejected, count_unknown, store_fixes
 
 FIXES_PER_TRANSACTION = 5000
@@ -75,7 +79,7 @@ def import_file(
     for items in _chunks(islice(parse(path, device_id, now=now, zone=zone), skip, None)):
         fixes = [item for item in items if isinstance(item, Fix)]
         if create_in_fleet is not None:
-            summary.devices_created += _create_devices(fixes, create_in_fleet)
+            summary.devices_created += _create_devices(fixes, create_in_fleet, user_id)
         result = store_fixes(fixes, now, announce=False, user_id=user_id)
         summary.read += len(items)
         summary.stored += result.stored
@@ -123,11 +127,16 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _create_devices(fixes: list[Fix], fleet: Fleet) -> int:
+def _create_devices(fixes: list[Fix], fleet: Fleet, user_id: int | None) -> int:
     wanted = {fix.device_id for fix in fixes}
     known = set(Device.objects.filter(unique_id__in=wanted).values_list("unique_id", flat=True))
     missing = sorted(wanted - known)
-    Device.objects.bulk_create(
-        [Device(fleet=fleet, unique_id=unique_id, name=unique_id[:100]) for unique_id in missing], ignore_conflicts=True
-    )
+    if not missing:
+        return 0
+    devices = [Device(fleet=fleet, unique_id=unique_id, name=unique_id[:100]) for unique_id in missing]
+    with transaction.atomic():
+        Device.objects.bulk_create(devices, ignore_conflicts=True)
+        user = User.objects.filter(pk=user_id).first() if user_id else None
+        subject = Subject(Device._meta.label_lower, None, str(Device._meta.verbose_name_plural))
+        record("add", subject, user=user, given={"unique_ids": missing, "fleet": fleet.name})
     return len(missing)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import EngineError, JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task, live_jobs
@@ -31,6 +32,7 @@ from tasks_app.exceptions import (
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.jobs import JobView, find_job
 from tasks_app.queries.task_rights import check_may_start
+from tasks_app.services.audit import job_subject, record
 from tasks_app.signals import job_repeat_asked
 
 # Rows are written at once, for who acts looks at them next; after so long the schedulers of the clusters write the rest.
@@ -59,7 +61,7 @@ def start_task(
     job_id = task.apply_async(
         args, kwargs, countdown=countdown, eta=eta, unique_key=unique_key, requested_by=user, retry_of=instead_of
     )
-    _audit(job_id, task.name, JobAction.Verb.START, user, "")
+    _audit(job_id, task.name, JobAction.Verb.START, user, "", more=task.arguments.by_name(args, kwargs or {}))
     if instead_of:
         _audit(instead_of, task.name, JobAction.Verb.AGAIN, user, "", job_id)
     return job_id
@@ -139,7 +141,7 @@ def change_priority(*, job_id: UUID | str, user: Any, priority: str, reason: str
     changed, state = part.set_priority(str(job_id), priority) if part else (False, "")
     if not changed:
         raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
-    _audit(view.id, view.task, JobAction.Verb.PRIORITY, user, reason or priority)
+    _audit(view.id, view.task, JobAction.Verb.PRIORITY, user, reason or priority, more={"priority": priority})
     return JobState(state)
 
 
@@ -198,11 +200,20 @@ def _visible(job_id: UUID | str, user: Any) -> JobView:
 
 
 def _audit(
-    job_id: UUID, task: str, verb: JobAction.Verb, user: Any, reason: str, new_job_id: UUID | None = None
+    job_id: UUID,
+    task: str,
+    verb: JobAction.Verb,
+    user: Any,
+    reason: str,
+    new_job_id: UUID | None = None,
+    more: dict[str, Any] | None = None,
 ) -> None:
-    JobAction.objects.create(
-        job_id=job_id, task=task, verb=verb, user_id=user.pk, reason=reason[:500], new_job_id=new_job_id
-    )
+    given = {} if new_job_id is None else {"new_job_id": new_job_id}
+    with transaction.atomic():
+        JobAction.objects.create(
+            job_id=job_id, task=task, verb=verb, user_id=user.pk, reason=reason[:500], new_job_id=new_job_id
+        )
+        record(verb, job_subject(job_id, task), user=user, reason=reason, given={**given, **(more or {})})
 
 
 def is_known(job_id: UUID | str | None) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
@@ -16,6 +18,7 @@ from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import QueueNotFound, TaskNotFound
 from tasks_app.models import QueueAction
+from tasks_app.services.audit import Subject, record
 from tasks_app.services.jobs.actions import RECORD_SECONDS
 
 
@@ -86,6 +89,9 @@ def _queue(name: str) -> JobQueue:
 
 
 def _audit(name: str, verb: QueueAction.Verb, user: Any, reason: str, now: datetime, subject: str = "") -> QueueAction:
-    return QueueAction.objects.create(
-        queue=name, verb=verb, subject=subject, user_id=user.pk, reason=reason[:500], created_at=now
-    )
+    with transaction.atomic():
+        about = Subject("task", subject, subject) if subject else Subject("queue", name, name)
+        record(verb, about, user=user, reason=reason, given={"queue": name} if subject else {})
+        return QueueAction.objects.create(
+            queue=name, verb=verb, subject=subject, user_id=user.pk, reason=reason[:500], created_at=now
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.config import engine_config
@@ -18,6 +19,7 @@ from tasks_app.engine.orders import Order, Verb, send_order
 from tasks_app.engine.slots import Mode
 from tasks_app.exceptions import WorkerLimit, WorkerNotFound
 from tasks_app.models import QueueAction
+from tasks_app.services.audit import Subject, record
 
 STOPPING = Mode.STOPPING.name.lower()
 
@@ -89,13 +91,16 @@ def _require_another(worker: WorkerInfo) -> None:
 
 
 def _order(verb: Verb, worker: WorkerInfo, name: str, user: Any, reason: str, now: datetime) -> None:
-    QueueAction.objects.create(
-        queue=worker.queue,
-        verb=QueueAction.Verb(verb),
-        subject=name or worker.cluster,
-        user_id=user.pk,
-        reason=reason[:500],
-        created_at=now,
-    )
+    about = Subject("worker", name, name) if name else Subject("cluster", worker.cluster, worker.cluster)
+    with transaction.atomic():
+        QueueAction.objects.create(
+            queue=worker.queue,
+            verb=QueueAction.Verb(verb),
+            subject=name or worker.cluster,
+            user_id=user.pk,
+            reason=reason[:500],
+            created_at=now,
+        )
+        record(verb, about, user=user, reason=reason, given={"queue": worker.queue})
     keys = QueueKeys(engine_config().prefix, worker.queue)
     send_order(client(), keys, worker.cluster, Order(verb=verb, queue=worker.queue, worker=name))

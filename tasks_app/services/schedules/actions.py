@@ -35,6 +35,7 @@ from tasks_app.engine.storable import class_name, storable_text
 from tasks_app.models import JobAction, ScheduleState
 from tasks_app.queries.task_rights import check_may_start
 from tasks_app.services.arguments import call_problems
+from tasks_app.services.audit import job_subject, record
 from tasks_app.services.schedules.arguments import InvalidSchedule, parse_args, parse_kwargs
 from tasks_app.services.schedules.calls import (
     ScheduledCall,
@@ -198,6 +199,7 @@ def run_now(schedule: Schedule, user: Any) -> UUID:
         ScheduleState.objects.update_or_create(
             schedule=schedule, defaults={"last_run_at": now, "last_job_id": job_id, "last_error": ""}
         )
+        record("start", job_subject(job_id, call.task.name), user=user, given={"schedule_id": schedule.pk})
         return _enqueue(schedule, call, job_id, requested_by=user)
 
 

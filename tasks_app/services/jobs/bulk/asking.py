@@ -18,6 +18,7 @@ from tasks_app.queries.access import SHELL
 from tasks_app.queries.job_search import fixed_search
 from tasks_app.queries.jobs import JobFilters, list_workers, queue_stats, search_of
 from tasks_app.queries.task_rights import check_may_start
+from tasks_app.services.audit import job_subject, record
 
 CHANGE_TASK = "change_jobs"
 # Chosen one by one; filters may match more.
@@ -60,11 +61,14 @@ def ask_for_bulk_action(
         _audit(action, user)
     try:
         on_queue = task.on_queue(quickest_queue(task))
-        return on_queue.apply_async((), kwargs, job_id=action_id, priority="high", requested_by=user)
+        handle = on_queue.apply_async((), kwargs, job_id=action_id, priority="high", requested_by=user)
     except EngineError:
         JobAction.objects.filter(job_id=action_id).delete()
         action.delete()
         raise
+    about = {"filters": action.filters} if filters is not None else {"job_ids": [str(one) for one in ids]}
+    record(f"bulk_{verb}", job_subject(action_id, CHANGE_TASK), user=user, reason=reason, given=about)
+    return handle
 
 
 def _audit(action: BulkAction, user: Any) -> None:

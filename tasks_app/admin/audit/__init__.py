@@ -1,0 +1,5 @@
+"""The audit's list."""
+
+from tasks_app.admin.audit import entries
+
+__all__ = ["entries"]

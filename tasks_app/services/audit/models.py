@@ -1,0 +1,60 @@
+"""The models of this package, and of Django and its packages, whose rows people change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.contrib.auth.models import Group, User
+from django_q.models import Schedule
+from knox.models import get_token_model
+
+from tasks_app.models import (
+    Device,
+    FilterSettings,
+    Fleet,
+    FleetMembership,
+    Geofence,
+    MaintenancePlan,
+    MaintenanceRecord,
+    PositionUpload,
+    RetentionSettings,
+    SavedJobView,
+    ScheduleState,
+    TokenDetails,
+)
+from tasks_app.services.audit.recording import Subject
+from tasks_app.services.audit.values import Values
+from tasks_app.services.audit.watching import subject_of_row, watch
+
+
+def watch_models() -> None:
+    """Audit them from now on."""
+    for model in (Fleet, FleetMembership, Geofence, FilterSettings, RetentionSettings, SavedJobView, Group):
+        watch(model)
+    watch(Device)
+    # Figures and marks that the system keeps.
+    watch(MaintenancePlan, ignored={"status"})
+    watch(MaintenanceRecord)
+    watch(PositionUpload, ignored={"counts", "state", "error", "started_at", "finished_at"})
+    watch(User, ignored={"last_login"}, verb=_verb_of_user)
+    watch(get_token_model(), ignored={"digest"}, subject=_token_subject)
+    watch(TokenDetails, ignored={"token", "last_used_at"}, subject=lambda details: _token_subject(details.token))
+    watch(Schedule, ignored={"task", "next_run", "repeats"})
+    watch(
+        ScheduleState, ignored={"last_run_at", "last_job_id", "last_error", "anchor_at", "schedule"}, subject=_schedule
+    )
+    watch(AccessAttempt, ignored={"get_data", "post_data", "http_accept", "failures_since_start", "attempt_time"})
+
+
+def _verb_of_user(changes: Values) -> str:
+    return "password" if "password" in changes else "change"
+
+
+def _token_subject(token: Any) -> Subject:
+    """Neither the digest, which is the row's key, nor the text of the row, which holds it, but the beginning of the token."""
+    return Subject(token._meta.label_lower, token.token_key, f"{token.user.get_username()} · {token.token_key}")
+
+
+def _schedule(state: ScheduleState) -> Subject:
+    return subject_of_row(state.schedule)

@@ -1,0 +1,50 @@
+"""The verbs of the audit, with their words for people. Apps above add theirs."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+VERBS: dict[str, str | Promise] = {
+    "add": _("Added"),
+    "change": _("Changed"),
+    "delete": _("Deleted"),
+    "login": _("Logged in"),
+    "login_failed": _("Log-in failed"),
+    "logout": _("Logged out"),
+    "password": _("Password changed"),
+    "end_session": _("Sessions ended"),
+    "device_key": _("Device key issued"),
+    "odometer": _("Odometer set"),
+    "export": _("Exported"),
+    "command": _("Command run"),
+    # Background work
+    "start": _("Job started"),
+    "again": _("Job run with other arguments"),
+    "cancel": _("Job cancelled"),
+    "retry": _("Job retried"),
+    "run_now": _("Job run now"),
+    "priority": _("Job's priority changed"),
+    "bulk_cancel": _("Many jobs cancelled"),
+    "bulk_retry": _("Many jobs retried"),
+    "pause": _("Queue paused"),
+    "resume": _("Queue resumed"),
+    "purge": _("Queue purged"),
+    "pause_task": _("Task paused"),
+    "resume_task": _("Task resumed"),
+    "quiet": _("Worker quieted"),
+    "wake": _("Worker woken"),
+    "stop": _("Worker stopped"),
+    "grow": _("Worker added to a cluster"),
+    "shrink": _("Worker taken from a cluster"),
+}
+
+
+def add_verbs(verbs: dict[str, str | Promise]) -> None:
+    """Add verbs of an app above."""
+    VERBS.update(verbs)
+
+
+def verb_label(verb: str) -> str:
+    """Return the words for a verb; the verb itself for one of a package that is gone."""
+    return str(VERBS.get(verb, verb))
