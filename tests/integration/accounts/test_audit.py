@@ -57,6 +57,9 @@ ELSEWHERE = {
     ("POST", "/api/tasks/task/<uuid:task_id>/run-now"),
     ("POST", "/api/tasks/task/<uuid:task_id>/priority"),
     ("POST", "/api/auth/logout"),
+    ("POST", "/api/auth/logout-everywhere"),
+    ("DELETE", "/api/auth/tokens/<str:token_key>"),
+    ("DELETE", "/api/auth/sessions/<str:session_id>"),
     *(("POST", f"/api/tasks/workers/<str:name>/{verb}") for verb in ("quiet", "wake", "stop")),
     *(("POST", f"/api/tasks/clusters/<str:name>/<str:queue>/{verb}") for verb in ("grow", "shrink")),
 }
@@ -269,8 +272,17 @@ def test_a_token_made_and_revoked_is_kept_by_its_beginning(client, staff):
     token = answer.json()["token"]
     client.post("/api/auth/logout", HTTP_AUTHORIZATION=f"Token {token}")
     entries = AuditEntry.objects.order_by("id")
-    assert [entry.verb for entry in entries] == ["login", "add", "delete"]
+    assert [entry.verb for entry in entries] == ["login", "add", "add", "delete"]
     assert {entry.object_id for entry in entries if entry.verb != "login"} == {token[:15]}
+
+
+def test_ending_sessions_and_tokens_is_kept(staff):
+    client = Client()
+    client.force_login(staff)
+    AuthToken.objects.create(staff)
+    assert client.post("/api/auth/logout-everywhere").status_code < 300
+    assert not AuthToken.objects.exists()
+    assert list(AuditEntry.objects.order_by("id").values_list("verb", flat=True)) == ["end_session", "delete"]
 
 
 # --- Downloads, exports, commands ---
