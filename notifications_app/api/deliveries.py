@@ -17,8 +17,9 @@ from notifications_app.services.deliveries import NotRetryable, retry_delivery
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import IdField, TimestampField
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_choice, by_id
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right, has_everywhere
 
@@ -68,17 +69,18 @@ class DeliveryDetailSerializer(DeliverySerializer):
         read_only_fields = fields
 
 
-class DeliveryListQuery(PageQuery):
+class DeliveryFilters(Filters):
     """Filters of the delivery log."""
 
-    state = serializers.ChoiceField(choices=DeliveryState.choices, required=False)
-    channel = serializers.ChoiceField(choices=channel_choices(), required=False)
-    notification_id = serializers.IntegerField(min_value=1, required=False)
-    destination_id = serializers.IntegerField(min_value=1, required=False)
-    merged_into_id = serializers.IntegerField(
-        min_value=1, required=False, help_text="The deliveries merged into this digest."
-    )
-    user_id = serializers.IntegerField(min_value=1, required=False, help_text="For staff: deliveries to this user.")
+    state = by_choice(DeliveryState.choices, "state")
+    channel = by_choice(channel_choices(), "channel")
+    notification_id = by_id("notification_id")
+    destination_id = by_id("destination_id")
+    merged_into_id = by_id("merged_into_id", help_text="The deliveries merged into this digest.")
+    user_id = by_id("notification__user_id", help_text="For staff: deliveries to this user.")
+
+
+DELIVERIES = RowList(DeliverySerializer, filters=DeliveryFilters, orderings=BY_ID)
 
 
 class DeliveryListView(ApiView):
@@ -90,19 +92,11 @@ class DeliveryListView(ApiView):
         "List deliveries",
         name="deliveries_list",
         tag="notifications",
-        parameters=[DeliveryListQuery],
-        answers={200: page_of(DeliverySerializer, "DeliveryPage")},
+        parameters=DELIVERIES.parameters,
+        answers={200: DELIVERIES.page_serializer("DeliveryPage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(DeliveryListQuery)
-        deliveries = visible_deliveries(request.user)
-        for name in ("state", "channel", "notification_id", "destination_id", "merged_into_id"):
-            if name in query:
-                deliveries = deliveries.filter(**{name: query[name]})
-        if "user_id" in query:
-            deliveries = deliveries.filter(notification__user=query["user_id"])
-        rows, cursor = keyset_page(deliveries, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, DeliverySerializer(rows, many=True).data))
+        return DELIVERIES.answer(request, visible_deliveries(request.user))
 
 
 class DeliveryView(ApiView):
@@ -114,11 +108,12 @@ class DeliveryView(ApiView):
         "A delivery with every attempt",
         name="deliveries_retrieve",
         tag="notifications",
+        parameters=[fields_query(DeliveryDetailSerializer)],
         answers={200: DeliveryDetailSerializer},
         errors=(404,),
     )
     def get(self, request: Request, delivery_id: int) -> Response:
-        return Response(DeliveryDetailSerializer(delivery_for(request.user, delivery_id)).data)
+        return Response(self.shown(DeliveryDetailSerializer, delivery_for(request.user, delivery_id)))
 
 
 class DeliveryRetryView(ApiView):

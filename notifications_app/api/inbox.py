@@ -18,8 +18,9 @@ from notifications_app.services.inbox import acknowledge, mark_read
 from notifications_app.services.texts import fill_bodies
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import IdField, StrictSerializer, TimestampField
-from tasks_app.api.pagination import MAX_LIMIT, PageQuery, keyset_page, page_body
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.lists import Filters, RowList, by_choice, by_flag, by_id
+from tasks_app.api.pagination import MAX_LIMIT
+from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
 
 
@@ -61,11 +62,17 @@ class UnreadSerializer(serializers.Serializer[Any]):
     unread = serializers.IntegerField()
 
 
-class NotificationListQuery(PageQuery):
+class NotificationFilters(Filters):
     """Filters of the notification list."""
 
-    unread = serializers.BooleanField(required=False, allow_null=True, default=None)
-    kind = serializers.ChoiceField(choices=message_kind_choices(), required=False)
+    unread = by_flag("read_at", "isnull")
+    kind = by_choice(message_kind_choices(), "kind")
+    device = by_id("device_id")
+
+
+NOTIFICATIONS = RowList(
+    NotificationSerializer, filters=NotificationFilters, orderings={"created_at": ("created_at", "id")}
+)
 
 
 class MarkReadBody(StrictSerializer):
@@ -89,21 +96,16 @@ class NotificationListView(ApiView):
         "List own notifications",
         name="notifications_list",
         tag="notifications",
-        parameters=[NotificationListQuery],
-        answers={200: page_of(NotificationSerializer, "NotificationPage")},
+        parameters=NOTIFICATIONS.parameters,
+        answers={200: NOTIFICATIONS.page_serializer("NotificationPage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(NotificationListQuery)
-        notifications = visible_notifications(request.user)
-        if query["unread"] is not None:
-            notifications = notifications.filter(read_at__isnull=query["unread"])
-        if "kind" in query:
-            notifications = notifications.filter(kind=query["kind"])
-        rows, cursor = keyset_page(
-            notifications, order=("created_at", "id"), limit=query["limit"], cursor=query.get("cursor")
-        )
-        fill_bodies(rows)
-        return Response(page_body(request, cursor, NotificationSerializer(rows, many=True).data))
+        return NOTIFICATIONS.answer(request, visible_notifications(request.user), prepare=_with_texts)
+
+
+def _with_texts(page: list[Notification]) -> list[Notification]:
+    fill_bodies(page)
+    return page
 
 
 class RecentView(ApiView):

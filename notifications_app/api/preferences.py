@@ -7,10 +7,9 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notifications_app.api.rule_fields import ClockField
 from notifications_app.models import NotificationPreference
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import StrictModelSerializer, editable_fields
+from tasks_app.api.fields import ClockField, StrictModelSerializer, editable_fields
 from tasks_app.api.rows import saved
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN

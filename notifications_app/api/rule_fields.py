@@ -14,6 +14,7 @@ from notifications_app.models.kinds import channel_choices, rule_kind_choices
 from notifications_app.models.rules import MAX_MINUTES
 from notifications_app.services.rules import MAX_NAMED, MAX_STEPS
 from tasks_app.api.fields import (
+    ClockField,
     FiniteFloatField,
     IdField,
     StrictCharField,
@@ -24,18 +25,6 @@ from tasks_app.api.fields import (
     editable_fields,
 )
 from tasks_app.models import EventKind, FleetRole
-
-
-class ClockField(serializers.TimeField):
-    """A time of day, as 07:30."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="%H:%M", input_formats=["%H:%M"], **kwargs)
-
-    def to_internal_value(self, value: Any) -> Any:
-        if not isinstance(value, str):
-            self.fail("invalid", format="HH:MM")
-        return super().to_internal_value(value)
 
 
 class IdsField(serializers.ListField):

@@ -20,18 +20,24 @@ from notifications_app.queries.dry_run import dry_run
 from notifications_app.queries.rule_rows import VIEW_RULES, visible_rules
 from notifications_app.services.rules import save_rule
 from tasks_app.api.base import ApiView
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_flag, by_id, by_text
 from tasks_app.api.permissions import device_for, fleet_for, geofence_for, refusal
 from tasks_app.api.rows import deleted
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import Device, Event, Fleet, FleetRole
 from tasks_app.queries.access import VIEW_DEVICES, VIEW_GEOFENCES, Right, has_right, visible_events
 
 
-class RuleListQuery(PageQuery):
+class RuleFilters(Filters):
     """Filters of the list."""
 
-    fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    fleet = by_id("fleet_id")
+    name = by_text("name", max_length=100, lookup="icontains", help_text="A part of it.")
+    is_active = by_flag("is_active")
+
+
+RULES = RowList(RuleSerializer, filters=RuleFilters, orderings={**BY_ID, "name": ("name", "id")})
 
 
 class RuleListView(ApiView):
@@ -43,16 +49,11 @@ class RuleListView(ApiView):
         "List rules",
         name="rules_list",
         tag="notifications",
-        parameters=[RuleListQuery],
-        answers={200: page_of(RuleSerializer, "RulePage")},
+        parameters=RULES.parameters,
+        answers={200: RULES.page_serializer("RulePage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(RuleListQuery)
-        rules = visible_rules(request.user)
-        if "fleet" in query:
-            rules = rules.filter(fleet_id=query["fleet"])
-        rows, cursor = keyset_page(rules, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, RuleSerializer(rows, many=True).data))
+        return RULES.answer(request, visible_rules(request.user))
 
     @describe(
         "Make a rule",
@@ -81,9 +82,16 @@ class RuleView(ApiView):
         "DELETE": Right(FleetRole.MANAGER, "notifications_app.delete_rule"),
     }
 
-    @describe("A rule", name="rules_retrieve", tag="notifications", answers={200: RuleSerializer}, errors=(404,))
+    @describe(
+        "A rule",
+        name="rules_retrieve",
+        tag="notifications",
+        parameters=[fields_query(RuleSerializer)],
+        answers={200: RuleSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, rule_id: int) -> Response:
-        return Response(RuleSerializer(_shown(request.user, rule_id)).data)
+        return Response(self.shown(RuleSerializer, _shown(request.user, rule_id)))
 
     @describe(
         "Change a rule",

@@ -22,7 +22,7 @@ from reports_app.api.schedule_data import (
     ReportScheduleRunSerializer,
     ReportScheduleSerializer,
 )
-from reports_app.models import ReportSchedule
+from reports_app.models import ReportSchedule, RunState
 from reports_app.queries import (
     ADD_SCHEDULES,
     CHANGE_SCHEDULES,
@@ -34,11 +34,32 @@ from reports_app.queries import (
 )
 from reports_app.services.schedules import run_now, save_report_schedule, switch
 from tasks_app.api.base import ApiView
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_choice, by_flag, by_id
 from tasks_app.api.permissions import fleet_for
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import Fleet, FleetRole, Scope
 from tasks_app.queries.access import Right, everywhere_among, owned
+
+
+class ReportScheduleFilters(Filters):
+    """Filters of the list."""
+
+    fleet = by_id("fleet_id")
+    owner = by_id("owner_id")
+    is_active = by_flag("is_active")
+
+
+class ReportScheduleRunFilters(Filters):
+    """Filters of the list of runs."""
+
+    state = by_choice(RunState.choices, "state")
+
+
+REPORT_SCHEDULES = RowList(
+    ReportScheduleSerializer, filters=ReportScheduleFilters, orderings={**BY_ID, "name": ("name", "id")}
+)
+RUNS = RowList(ReportScheduleRunSerializer, filters=ReportScheduleRunFilters, orderings={"due_at": ("due_at", "id")})
 
 
 class ReportScheduleListView(ApiView):
@@ -50,14 +71,11 @@ class ReportScheduleListView(ApiView):
         "List report schedules",
         name="report_schedules_list",
         tag="reports",
-        parameters=[PageQuery],
-        answers={200: page_of(ReportScheduleSerializer, "ReportSchedulePage")},
+        parameters=REPORT_SCHEDULES.parameters,
+        answers={200: REPORT_SCHEDULES.page_serializer("ReportSchedulePage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(PageQuery)
-        schedules = visible_report_schedules(request.user)
-        rows, cursor = keyset_page(schedules, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, ReportScheduleSerializer(rows, many=True).data))
+        return REPORT_SCHEDULES.answer(request, visible_report_schedules(request.user))
 
     @describe(
         "Make a report schedule",
@@ -85,11 +103,12 @@ class ReportScheduleView(ApiView):
         "A report schedule",
         name="report_schedules_retrieve",
         tag="reports",
+        parameters=[fields_query(ReportScheduleSerializer)],
         answers={200: ReportScheduleSerializer},
         errors=(404,),
     )
     def get(self, request: Request, schedule_id: int) -> Response:
-        return Response(ReportScheduleSerializer(_schedule_for(request.user, schedule_id)).data)
+        return Response(self.shown(ReportScheduleSerializer, _schedule_for(request.user, schedule_id)))
 
     @describe(
         "Change a report schedule",
@@ -123,17 +142,15 @@ class ReportScheduleRunsView(ApiView):
         "List the runs of a report schedule",
         name="report_schedule_runs_list",
         tag="reports",
-        parameters=[PageQuery],
-        answers={200: page_of(ReportScheduleRunSerializer, "ReportScheduleRunPage")},
+        parameters=RUNS.parameters,
+        answers={200: RUNS.page_serializer("ReportScheduleRunPage")},
         errors=(404,),
     )
     def get(self, request: Request, schedule_id: int) -> Response:
-        query = self.parameters(PageQuery)
         runs = _schedule_for(request.user, schedule_id).runs.prefetch_related(
             "reports", "notifications__deliveries__notification"
         )
-        rows, cursor = keyset_page(runs, order=("due_at", "id"), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, ReportScheduleRunSerializer(rows, many=True).data))
+        return RUNS.answer(request, runs)
 
 
 class ReportScheduleRunNowView(ApiView):

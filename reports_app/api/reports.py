@@ -27,8 +27,9 @@ from reports_app.services.generation import cancel_report, delete_report, retry_
 from tasks_app.api.base import ApiView
 from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import ReasonBody, TimestampField
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.lists import Filters, RowList, by_choice, by_id
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import Scope
 from tasks_app.queries.access import SHELL, Right, owned
 from tasks_app.queries.jobs import find_job
@@ -126,11 +127,17 @@ class ReportDetailSerializer(ReportSerializer):
         return job.progress if job is not None else None
 
 
-class ReportListQuery(PageQuery):
+class ReportFilters(Filters):
     """Filters of the report list."""
 
-    kind = serializers.ChoiceField(choices=ReportKind.choices, required=False)
-    state = serializers.ChoiceField(choices=ReportState.choices, required=False)
+    kind = by_choice(ReportKind.choices, "kind")
+    state = by_choice(ReportState.choices, "state")
+    device = by_id("device_id")
+    fleet = by_id("fleet_id")
+    requested_by = by_id("requested_by_id")
+
+
+REPORTS = RowList(ReportSerializer, filters=ReportFilters, orderings={"created_at": ("created_at", "id")})
 
 
 class ReportListView(ApiView):
@@ -142,18 +149,11 @@ class ReportListView(ApiView):
         "List reports",
         name="reports_list",
         tag="reports",
-        parameters=[ReportListQuery],
-        answers={200: page_of(ReportSerializer, "ReportPage")},
+        parameters=REPORTS.parameters,
+        answers={200: REPORTS.page_serializer("ReportPage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(ReportListQuery)
-        wanted = {name: query[name] for name in ("kind", "state") if name in query}
-        reports = visible_reports(request.user).filter(**wanted)
-        rows, cursor = keyset_page(
-            reports, order=("created_at", "id"), limit=query["limit"], cursor=query.get("cursor")
-        )
-        results = ReportSerializer(rows, many=True, context={"request": request}).data
-        return Response(page_body(request, cursor, results))
+        return REPORTS.answer(request, visible_reports(request.user))
 
 
 class ReportDetailView(ApiView):
@@ -161,9 +161,16 @@ class ReportDetailView(ApiView):
 
     rights = {"GET": VIEW_REPORTS, "DELETE": owned(DELETE_REPORTS)}
 
-    @describe("One report", name="report_read", tag="reports", answers={200: ReportDetailSerializer}, errors=(404,))
+    @describe(
+        "One report",
+        name="report_read",
+        tag="reports",
+        parameters=[fields_query(ReportDetailSerializer)],
+        answers={200: ReportDetailSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, report_id: int) -> Response:
-        return Response(report_data(request, report_for(request.user, report_id)))
+        return Response(self.shown(ReportDetailSerializer, report_for(request.user, report_id)))
 
     @describe(
         "Delete a report",

@@ -12,6 +12,7 @@ from reports_app.models import ReportSchedule, ReportScheduleRun, RunState, Sche
 from reports_app.services.requests import MAX_DEVICES
 from reports_app.services.schedules import MAX_RECIPIENTS, describe_schedule
 from tasks_app.api.fields import (
+    ClockField,
     IdField,
     StrictBooleanField,
     StrictCharField,
@@ -46,7 +47,7 @@ class ReportScheduleBody(StrictSerializer):
     kinds = serializers.ListField(child=StrictCharField(max_length=16), min_length=1, max_length=20)
     formats = serializers.ListField(child=StrictCharField(max_length=8), min_length=1, max_length=10)
     period = serializers.ChoiceField(choices=SchedulePeriod.choices, required=False)
-    local_time = serializers.TimeField(required=False, help_text="HH:MM in `time_zone`.")
+    local_time = ClockField(required=False, help_text="In `time_zone`.")
     weekday = StrictIntegerField(
         min_value=0, max_value=6, required=False, help_text="0 is Monday; for weekly schedules."
     )
@@ -72,7 +73,7 @@ class ReportScheduleSerializer(serializers.ModelSerializer[ReportSchedule]):
     period = serializers.CharField()
     delivery = serializers.CharField()
     weekday = serializers.IntegerField()
-    local_time = serializers.TimeField(format="%H:%M")
+    local_time = ClockField()
     extra_emails = serializers.ListField(child=serializers.EmailField())
     description = serializers.SerializerMethodField()
     next_run_at = TimestampField(source="next_due_at", allow_null=True)

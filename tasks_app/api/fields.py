@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -184,6 +185,22 @@ class TimestampField(serializers.Field[datetime, Any, str, Any]):
 
     def to_representation(self, value: datetime) -> str:
         return iso_utc(value)
+
+
+CLOCK_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
+@extend_schema_field({"type": "string", "pattern": CLOCK_PATTERN, "example": "07:30"})
+class ClockField(serializers.TimeField):
+    """A time of day in hours and minutes, as 07:30."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%H:%M", input_formats=["%H:%M"], **kwargs)
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not (isinstance(value, str) and re.fullmatch(CLOCK_PATTERN, value, re.ASCII)):
+            self.fail("invalid", format="HH:MM")
+        return super().to_internal_value(value)
 
 
 @extend_schema_field({"type": "string", "enum": [str(state) for state in JobState]})

@@ -22,7 +22,7 @@ from tasks_app.api.fields import StrictSerializer
 M = TypeVar("M", bound=Model)
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
-MAX_CURSOR_LENGTH = 300
+MAX_CURSOR_LENGTH = 1000
 
 
 class PageQuery(StrictSerializer):
@@ -45,61 +45,60 @@ def page_body(request: Request, cursor: str | None, results: Any) -> dict[str, A
 
 
 def keyset_page(
-    queryset: QuerySet[M], *, order: tuple[str, ...], limit: int, cursor: str | None
+    queryset: QuerySet[M], *, order: tuple[str, ...], limit: int, cursor: str | None, ordering: str = ""
 ) -> tuple[list[M], str | None]:
     """One page of `queryset` newest first, and the cursor of the next page.
 
-    `order` names fields that together are unique; all sort descending. Raises ValidationError for a bad cursor.
+    `order` names fields that together are unique; all sort descending, or ascending where `ordering`, the parameter, has no
+    minus. It is "" for the list's own order; a cursor of another one is refused. Raises ValidationError for a bad cursor.
     """
-    queryset = queryset.order_by(*(f"-{name}" for name in order))
-    if cursor:
-        queryset = queryset.filter(_before(order, _read_cursor(queryset.model, order, cursor)))
-    rows = list(queryset[: limit + 1])
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], _write_cursor([getattr(last, name) for name in order])
+    return merged_page([queryset], order=order, limit=limit, cursor=cursor, ordering=ordering)
 
 
 def merged_page(
-    querysets: Sequence[QuerySet[M]], *, order: tuple[str, ...], limit: int, cursor: str | None
+    querysets: Sequence[QuerySet[M]], *, order: tuple[str, ...], limit: int, cursor: str | None, ordering: str = ""
 ) -> tuple[list[M], str | None]:
     """One page of several querysets of one model as if they were one, each read along its own index.
 
     No row may be in two of them. One query, which reads at most `limit` + 1 rows of each. Otherwise as `keyset_page`.
     """
-    if len(querysets) == 1:
-        return keyset_page(querysets[0], order=order, limit=limit, cursor=cursor)
     if not querysets:
         return [], None
-    names = [f"-{name}" for name in order]
+    is_ascending = bool(ordering) and not ordering.startswith("-")
+    names = [name if is_ascending else f"-{name}" for name in order]
     if cursor:
-        before = _before(order, _read_cursor(querysets[0].model, order, cursor))
-        querysets = [queryset.filter(before) for queryset in querysets]
+        values = _read_cursor(querysets[0].model, order, cursor, ordering)
+        behind = _behind(order, values, "gt" if is_ascending else "lt")
+        querysets = [queryset.filter(behind) for queryset in querysets]
     first, *others = [queryset.order_by(*names)[: limit + 1] for queryset in querysets]
-    rows = list(first.union(*others, all=True).order_by(*names)[: limit + 1])
+    merged = first.union(*others, all=True).order_by(*names)[: limit + 1] if others else first
+    rows = list(merged)
     if len(rows) <= limit:
         return rows, None
-    return rows[:limit], _write_cursor([getattr(rows[limit - 1], name) for name in order])
+    return rows[:limit], _write_cursor([getattr(rows[limit - 1], name) for name in order], ordering)
 
 
-def _before(order: tuple[str, ...], values: list[Any]) -> Q:
+def _behind(order: tuple[str, ...], values: list[Any], than: str) -> Q:
     name, value = order[0], values[0]
-    condition = Q(**{f"{name}__lt": value})
+    condition = Q(**{f"{name}__{than}": value})
     if len(order) > 1:
         # The first condition again as a range, so that PostgreSQL walks the index from there.
-        condition = Q(**{f"{name}__lte": value}) & (condition | _before(order[1:], values[1:]))
+        condition = Q(**{f"{name}__{than}e": value}) & (condition | _behind(order[1:], values[1:], than))
     return condition
 
 
-def _write_cursor(values: list[Any]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
+def _write_cursor(values: list[Any], ordering: str) -> str:
+    marked = [ordering, *values] if ordering else values
+    return base64.urlsafe_b64encode(msgspec.json.encode(marked)).decode().rstrip("=")
 
 
-def _read_cursor(model: type[Model], order: tuple[str, ...], cursor: str) -> list[Any]:
+def _read_cursor(model: type[Model], order: tuple[str, ...], cursor: str, ordering: str) -> list[Any]:
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         texts = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=list[str | int])
+        if ordering and texts[:1] != [ordering]:
+            raise InvalidValue("ordering")
+        texts = texts[bool(ordering) :]
         if len(texts) != len(order):
             raise InvalidValue("length")
         return [_to_python(model, name, text) for name, text in zip(order, texts, strict=True)]
@@ -110,7 +109,7 @@ def _read_cursor(model: type[Model], order: tuple[str, ...], cursor: str) -> lis
 def _to_python(model: type[Model], name: str, text: str | int) -> Any:
     field = model._meta.get_field(name)
     value = field.to_python(text)  # type: ignore[union-attr]
-    if value is None or (isinstance(value, int) and not 0 <= value < 2**63):
+    if value is None or (isinstance(value, int) and not 0 <= value < 2**63) or "\0" in str(value):
         raise InvalidValue("range")
     if isinstance(value, datetime) and value.tzinfo is None:
         raise InvalidValue("zone")

@@ -21,6 +21,7 @@ from tasks_app.api.fields import IdListField, TimestampField
 from tasks_app.api.pagination import PageQuery, merged_page, page_body
 from tasks_app.api.permissions import devices_for
 from tasks_app.api.schema import describe, page_of
+from tasks_app.api.sparse import FieldsField, pruned
 from tasks_app.geo.antimeridian import crossing_latitudes
 from tasks_app.models import Device, Position
 from tasks_app.queries.access import VIEW_POSITIONS
@@ -100,6 +101,11 @@ class PositionListQuery(PageQuery):
 
     device = IdListField(most=MAX_DEVICES, help_text="The devices' row numbers, with commas between them.")
     format = serializers.ChoiceField(choices=["json", "geojson"], default="json")
+    ordering = serializers.ChoiceField(
+        choices=["-fix_time", "fix_time"],
+        default="-fix_time",
+        help_text="Order of the pages; a minus: the last ones first.",
+    )
     max_points = serializers.IntegerField(
         min_value=2,
         max_value=MAX_POINTS,
@@ -109,7 +115,12 @@ class PositionListQuery(PageQuery):
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is a Python keyword and cannot be a class attribute.
-        return {**super().get_fields(), "from": TimestampField(required=False), "to": TimestampField(required=False)}
+        return {
+            **super().get_fields(),
+            "from": TimestampField(required=False),
+            "to": TimestampField(required=False),
+            "fields": FieldsField(StoredPositionSerializer),
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         end = attrs.get("to") or timezone.now()
@@ -123,9 +134,11 @@ class PositionListQuery(PageQuery):
         """How many points of each device, None for pages."""
         if attrs["format"] == "json" and "max_points" not in attrs:
             return None
-        if unfit := [name for name in ("cursor", "limit") if name in self.initial_data]:
+        if unfit := [name for name in ("cursor", "limit", "ordering") if name in self.initial_data]:
             detail = _("A range that is simplified has no pages.")
             raise serializers.ValidationError({name: [detail] for name in unfit})
+        if attrs["format"] == "geojson" and "fields" in attrs:
+            raise serializers.ValidationError({"fields": [_("GeoJSON has its own fields.")]})
         most = MAX_POINTS_OF_ALL // len(attrs["device"])
         if attrs.get("max_points", 0) > most:
             detail = _("With so many devices at most %(most)d points of each are answered.") % {"most": most}
@@ -167,14 +180,21 @@ class PositionListView(ApiView):
             features = [_feature(device, route) for device, route in zip(devices, routes, strict=True) if route]
             return Response({"type": "FeatureCollection", "features": features})
         rows = sorted((row for route in routes for row in route), key=_newest_first)
-        return Response(page_body(request, None, StoredPositionSerializer(rows, many=True).data))
+        return Response(page_body(request, None, _shown(rows, query)))
 
     def _page(self, request: Request, query: dict[str, Any], devices: Sequence[Device]) -> Response:
         wanted = {"fix_time__gte": query["from"], "fix_time__lt": query["to"]}
         rows = [Position.objects.filter(device=device, **wanted) for device in devices]
         order = ("fix_time", "device_id") if len(rows) > 1 else ("fix_time",)
-        page, cursor = merged_page(rows, order=order, limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, StoredPositionSerializer(page, many=True).data))
+        ordering = "fix_time" if query["ordering"] == "fix_time" else ""
+        page, cursor = merged_page(
+            rows, order=order, limit=query["limit"], cursor=query.get("cursor"), ordering=ordering
+        )
+        return Response(page_body(request, cursor, _shown(page, query)))
+
+
+def _shown(rows: Sequence[Position], query: dict[str, Any]) -> Any:
+    return pruned(StoredPositionSerializer(rows, many=True), query.get("fields")).data
 
 
 def _newest_first(position: Position) -> tuple[float, int]:

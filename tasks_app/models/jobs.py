@@ -66,6 +66,7 @@ class Job(models.Model):
         ordering = ["-finished_at"]
         indexes = [
             models.Index(fields=["-finished_at"], name="job_by_finish"),
+            models.Index(fields=["-created_at"], name="job_by_creation"),
             models.Index(fields=["state", "-finished_at"], name="job_by_state_and_finish"),
             models.Index(fields=["task", "-finished_at"], name="job_by_task_and_finish"),
             models.Index(fields=["queue", "-finished_at"], name="job_by_queue_and_finish"),

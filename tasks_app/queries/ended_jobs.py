@@ -18,7 +18,8 @@ from tasks_app.queries.job_search import ID_TEXT, JobSearch
 # A page looks at no more rows than this; with few matches it is short, and its cursor leads on.
 MAX_ROWS_EXAMINED = 20_000
 MAX_COUNTED = 10_000
-_NO_ID = UUID(int=0)
+# No row of the time is behind the first of them in descending order, behind the second one in ascending order.
+_EVERY_ID = (UUID(int=0), UUID(int=2**128 - 1))
 
 
 class InvalidCursor(ValueError):
@@ -42,20 +43,59 @@ def matching_ended(search: JobSearch, requested_by_id: int | None = None) -> Que
     return _matching(_led(lead, search, requested_by_id), rest, search)
 
 
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """The order of a list of ended jobs: by when they ended or were made, the last ones first or last."""
+
+    column: str = "finished_at"
+    is_ascending: bool = False
+
+    @property
+    def sign(self) -> str:
+        return "" if self.is_ascending else "-"
+
+    @property
+    def name(self) -> str:
+        """Its name as the parameter `ordering` has it."""
+        return self.sign + self.column
+
+    def behind(self, when: datetime, job_id: UUID) -> Q:
+        """Return the condition of rows that come after this time, or at it after the row with this id."""
+        than = "gt" if self.is_ascending else "lt"
+        # The first part is for the index, the second for rows of the same time.
+        behind = Q(**{f"{self.column}__{than}": when}) | Q(**{f"pk__{than}": job_id})
+        return Q(**{f"{self.column}__{than}e": when}) & behind
+
+    def up_to(self, when: datetime) -> Q:
+        """Return the condition of rows that come before this time or at it."""
+        return Q(**{f"{self.column}__{'lte' if self.is_ascending else 'gte'}": when})
+
+
+BY_END = JobOrder()
+JOB_ORDERS = {
+    order.name: order
+    for order in (BY_END, JobOrder(is_ascending=True), JobOrder("created_at"), JobOrder("created_at", True))
+}
+
+
 def ended_page(
-    search: JobSearch, requested_by_id: int | None, limit: int, cursor: str | None
+    search: JobSearch, requested_by_id: int | None, limit: int, cursor: str | None, order: JobOrder = BY_END
 ) -> tuple[list[Job], str | None]:
     """Return a page of the rows that match, and the cursor of the next one. Raises InvalidCursor."""
     lead, rest = _lead_and_rest(search)
-    led = _after_cursor(_led(lead, search, requested_by_id), cursor)
+    if order.column != BY_END.column and "requested_by_id" not in lead:
+        # Its index has no other column in front; of one person there are few.
+        lead, rest = {}, {**lead, **rest}
+    led = _after_cursor(_led(lead, search, requested_by_id), cursor, order)
     last = None
     if rest or search.conditions:
-        last = led.order_by("-finished_at").values_list("finished_at", flat=True)[MAX_ROWS_EXAMINED:][:1].first()
-    examined = led.filter(finished_at__gte=last) if last else led
-    rows = list(_matching(examined, rest, search)[: limit + 1])
+        times = led.order_by(order.name).values_list(order.column, flat=True)
+        last = times[MAX_ROWS_EXAMINED:][:1].first()
+    examined = led.filter(order.up_to(last)) if last else led
+    rows = list(_matching(examined, rest, search, order)[: limit + 1])
     if len(rows) > limit:
-        return rows[:limit], _make_cursor(rows[limit - 1].finished_at, rows[limit - 1].pk)
-    return rows, _make_cursor(last, _NO_ID) if last else None
+        return rows[:limit], _make_cursor(getattr(rows[limit - 1], order.column), rows[limit - 1].pk, order)
+    return rows, _make_cursor(last, _EVERY_ID[order.is_ascending], order) if last else None
 
 
 def ended_counts(search: JobSearch, requested_by_id: int | None = None) -> dict[JobState, BoundedCount]:
@@ -108,8 +148,8 @@ def _led(lead: dict[str, Any], search: JobSearch, requested_by_id: int | None) -
     return jobs.filter(**{name: value for name, value in bounds.items() if value is not None})
 
 
-def _matching(jobs: QuerySet[Job], rest: dict[str, Any], search: JobSearch) -> QuerySet[Job]:
-    jobs = jobs.order_by("-finished_at", "-pk")
+def _matching(jobs: QuerySet[Job], rest: dict[str, Any], search: JobSearch, order: JobOrder = BY_END) -> QuerySet[Job]:
+    jobs = jobs.order_by(order.name, f"{order.sign}pk")
     if search.conditions:
         jobs = jobs.annotate(**ID_TEXT)
     return jobs.filter(_conditions(rest, search))
@@ -122,17 +162,18 @@ def _conditions(rest: dict[str, Any], search: JobSearch) -> Q:
     return found
 
 
-def _make_cursor(finished_at: datetime, job_id: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{finished_at.isoformat()}|{job_id}".encode()).decode()
+def _make_cursor(when: datetime, job_id: UUID, order: JobOrder) -> str:
+    mark = "" if order == BY_END else f"{order.name}|"
+    return base64.urlsafe_b64encode(f"{mark}{when.isoformat()}|{job_id}".encode()).decode()
 
 
-def _after_cursor(jobs: QuerySet[Job], cursor: str | None) -> QuerySet[Job]:
+def _after_cursor(jobs: QuerySet[Job], cursor: str | None, order: JobOrder) -> QuerySet[Job]:
     if cursor is None:
         return jobs
     try:
-        finished_at, _, job_id = base64.urlsafe_b64decode(cursor).decode().partition("|")
-        before, last_id = datetime.fromisoformat(finished_at), UUID(job_id)
+        *mark, when, job_id = base64.urlsafe_b64decode(cursor).decode().split("|")
+        if mark != ([] if order == BY_END else [order.name]):
+            raise InvalidCursor("A cursor of another order.")
+        return jobs.filter(order.behind(datetime.fromisoformat(when), UUID(job_id)))
     except (ValueError, binascii.Error) as error:
         raise InvalidCursor("Not a cursor of this list.") from error
-    # The first part is for the index, the second for rows that ended at the same time.
-    return jobs.filter(finished_at__lte=before).filter(Q(finished_at__lt=before) | Q(pk__lt=last_id))

@@ -30,7 +30,14 @@ from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.access import Right, has_everywhere
-from tasks_app.queries.ended_jobs import BoundedCount, ended_counts, ended_page, matching_ended
+from tasks_app.queries.ended_jobs import (
+    BY_END,
+    BoundedCount,
+    JobOrder,
+    ended_counts,
+    ended_page,
+    matching_ended,
+)
 from tasks_app.queries.ended_jobs import InvalidCursor as InvalidCursor
 from tasks_app.queries.job_search import ANY_JOB, Condition, JobSearch, read_search
 from tasks_app.queries.job_views import JobView, ended_view, live_view
@@ -112,14 +119,17 @@ def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
     return view if view and (_sight(user)(view) or _shares(user, job_id)) else None
 
 
-def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None) -> JobPage:
+def list_jobs(
+    *, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None, order: JobOrder = BY_END
+) -> JobPage:
     """Return jobs newest first: live ones lead the first page, running ones before those that wait; then come the ended
     ones. Live ones take half of `limit`, and what the ended ones leave of the other half.
 
     Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
     scheduled and retrying ones soonest first. Those of a `parent_id` come in their order in the group, then its callbacks.
     Any page may hold fewer than `limit` jobs and yet have a next one, for each looks at a bounded number of jobs.
-    `cursor` is the `next_cursor` of the page before. Raises InvalidCursor, InvalidSearch.
+    `cursor` is the `next_cursor` of the page before. Another `order` sorts ended jobs otherwise; in an ascending one live
+    jobs come after them, on the last page. Raises InvalidCursor, InvalidSearch.
     """
     limit = max(1, min(limit, MAX_PAGE))
     search = search_of(user, filters)
@@ -128,12 +138,16 @@ def list_jobs(*, user: Any, filters: JobFilters, limit: int = 50, cursor: str | 
     if search.state in LIVE_STATES:
         return _live_page(user, search, search.state, limit, cursor)
     # Before the ended ones: a job that ends meanwhile is found twice rather than never.
-    live = [] if cursor or search.state else _live_matches_of_page(user, search, limit)
-    rows, next_cursor = ended_page(search, _only_of(user), limit, cursor)
+    with_live = not search.state and (order.is_ascending or not cursor)
+    live = _live_matches_of_page(user, search, limit) if with_live else []
+    rows, next_cursor = ended_page(search, _only_of(user), limit, cursor, order)
     ended = list(filter(_sight(user), map(ended_view, rows)))
     ended_ids = {view.id for view in ended}
     live = [view for view in live if view.id not in ended_ids]
-    return JobPage([*_leading(live, max(1, limit // 2, limit - len(ended))), *ended], next_cursor)
+    leading = _leading(live, max(1, limit // 2, limit - len(ended)))
+    if not order.is_ascending:
+        return JobPage([*leading, *ended], next_cursor)
+    return JobPage([*ended, *([] if next_cursor else reversed(leading))], next_cursor)
 
 
 def search_of(user: Any, filters: JobFilters) -> JobSearch:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import TimestampField
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.lists import Filters, RowList, between, by_choice, by_id
+from tasks_app.api.schema import describe
 from tasks_app.models import Event, EventKind
 from tasks_app.queries.access import VIEW_EVENTS, visible_events
 
@@ -27,15 +29,20 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
 
-class EventListQuery(PageQuery):
+class EventFilters(Filters):
     """Filters of the event list."""
 
-    device = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    kind = serializers.ChoiceField(choices=EventKind.choices, required=False)
+    device = by_id("device_id")
+    fleet = by_id("device__fleet_id")
+    geofence = by_id("geofence_id")
+    kind = by_choice(EventKind.choices, "kind")
 
-    def get_fields(self) -> dict[str, serializers.Field]:
-        # `from` is a Python keyword and cannot be a class attribute.
-        return {**super().get_fields(), "from": TimestampField(required=False), "to": TimestampField(required=False)}
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        return {**super().get_filters(), **between("occurred_at")}
+
+
+EVENTS = RowList(EventSerializer, filters=EventFilters, orderings={"occurred_at": ("occurred_at", "id")})
 
 
 class EventListView(ApiView):
@@ -47,15 +54,8 @@ class EventListView(ApiView):
         "List events",
         name="events_list",
         tag="fleet",
-        parameters=[EventListQuery],
-        answers={200: page_of(EventSerializer, "EventPage")},
+        parameters=EVENTS.parameters,
+        answers={200: EVENTS.page_serializer("EventPage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(EventListQuery)
-        filters = {"device": "device_id", "kind": "kind", "from": "occurred_at__gte", "to": "occurred_at__lt"}
-        wanted = {lookup: query[name] for name, lookup in filters.items() if name in query}
-        events = visible_events(request.user).filter(**wanted)
-        rows, cursor = keyset_page(
-            events, order=("occurred_at", "id"), limit=query["limit"], cursor=query.get("cursor")
-        )
-        return Response(page_body(request, cursor, EventSerializer(rows, many=True).data))
+        return EVENTS.answer(request, visible_events(request.user))

@@ -21,10 +21,11 @@ from tasks_app.api.fields import (
     TimestampField,
     editable_fields,
 )
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_choice, by_id
 from tasks_app.api.permissions import device_for, refusal
 from tasks_app.api.rows import deleted, saved
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.queries.access import Right, to_view, visible_fleets
 from tasks_app.services.devices import maintenance_due, mark_done
@@ -51,11 +52,19 @@ class MaintenanceSerializer(StrictModelSerializer):
         return maintenance_due(plan, state, now=timezone.now()).remaining
 
 
-class MaintenanceListQuery(PageQuery):
+class MaintenanceFilters(Filters):
     """Filters of the list."""
 
-    device = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    status = serializers.ChoiceField(choices=MaintenanceStatus.choices, required=False)
+    fleet = by_id("device__fleet_id")
+    device = by_id("device_id")
+    status = by_choice(MaintenanceStatus.choices, "status")
+
+
+PLANS = RowList(
+    MaintenanceSerializer,
+    filters=MaintenanceFilters,
+    orderings={**BY_ID, "name": ("name", "id"), "last_done_at": ("last_done_at", "id")},
+)
 
 
 class DoneBody(StrictSerializer):
@@ -84,6 +93,9 @@ class RecordSerializer(serializers.ModelSerializer[MaintenanceRecord]):
         read_only_fields = fields
 
 
+RECORDS = RowList(RecordSerializer, orderings={"done_at": ("done_at", "id")})
+
+
 class MaintenanceListView(ApiView):
     """The maintenance plans of the caller's fleets."""
 
@@ -93,18 +105,11 @@ class MaintenanceListView(ApiView):
         "List maintenance plans",
         name="maintenance_list",
         tag="fleet",
-        parameters=[MaintenanceListQuery],
-        answers={200: page_of(MaintenanceSerializer, "MaintenancePage")},
+        parameters=PLANS.parameters,
+        answers={200: PLANS.page_serializer("MaintenancePage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(MaintenanceListQuery)
-        plans = _visible(request.user)
-        if "device" in query:
-            plans = plans.filter(device_id=query["device"])
-        if "status" in query:
-            plans = plans.filter(status=query["status"])
-        rows, cursor = keyset_page(plans, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, MaintenanceSerializer(rows, many=True).data))
+        return PLANS.answer(request, _visible(request.user))
 
     @describe(
         "Make a maintenance plan",
@@ -135,11 +140,12 @@ class MaintenanceView(ApiView):
         "A maintenance plan",
         name="maintenance_retrieve",
         tag="fleet",
+        parameters=[fields_query(MaintenanceSerializer)],
         answers={200: MaintenanceSerializer},
         errors=(404,),
     )
     def get(self, request: Request, plan_id: int) -> Response:
-        return Response(MaintenanceSerializer(_plan_for(request.user, plan_id, self.asked)).data)
+        return Response(self.shown(MaintenanceSerializer, _plan_for(request.user, plan_id, self.asked)))
 
     @describe(
         "Change a maintenance plan",
@@ -194,15 +200,12 @@ class MaintenanceHistoryView(ApiView):
         "When the work of a plan was done",
         name="maintenance_history",
         tag="fleet",
-        parameters=[PageQuery],
-        answers={200: page_of(RecordSerializer, "MaintenanceRecordPage")},
+        parameters=RECORDS.parameters,
+        answers={200: RECORDS.page_serializer("MaintenanceRecordPage")},
         errors=(404,),
     )
     def get(self, request: Request, plan_id: int) -> Response:
-        query = self.parameters(PageQuery)
-        records = _plan_for(request.user, plan_id, self.asked).records.all()
-        rows, cursor = keyset_page(records, order=("done_at", "id"), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, RecordSerializer(rows, many=True).data))
+        return RECORDS.answer(request, _plan_for(request.user, plan_id, self.asked).records.all())
 
 
 def _visible(user: Any, right: Right = VIEW_PLANS) -> Any:

@@ -17,11 +17,12 @@ from tasks_app.api.fields import (
     TimestampField,
     editable_fields,
 )
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_choice, by_id, by_text
 from tasks_app.api.permissions import device_for, fleet_for
 from tasks_app.api.rows import deleted, saved
-from tasks_app.api.schema import describe, page_of
-from tasks_app.models import Device, DeviceState, FleetRole
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
+from tasks_app.models import Device, DeviceState, DeviceStatus, FleetRole
 from tasks_app.queries.access import CHANGE_DEVICES, VIEW_DEVICES, Right, visible_devices
 from tasks_app.queries.devices import latest_position, nearest_devices
 
@@ -93,11 +94,20 @@ class DeviceStateSerializer(serializers.ModelSerializer[DeviceState]):
         read_only_fields = fields
 
 
-class DeviceListQuery(PageQuery):
+class DeviceFilters(Filters):
     """Filters of the device list."""
 
-    fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    unique_id = serializers.CharField(max_length=128, required=False)
+    fleet = by_id("fleet_id")
+    unique_id = by_text("unique_id", max_length=128)
+    name = by_text("name", max_length=100, lookup="icontains", help_text="A part of it.")
+    status = by_choice(DeviceStatus.choices, "state__status")
+
+
+DEVICES = RowList(
+    DeviceSerializer,
+    filters=DeviceFilters,
+    orderings={**BY_ID, "name": ("name", "id"), "unique_id": ("unique_id",), "created_at": ("created_at", "id")},
+)
 
 
 class NearestQuery(StrictSerializer):
@@ -119,18 +129,11 @@ class DeviceListView(ApiView):
         "List devices",
         name="devices_list",
         tag="fleet",
-        parameters=[DeviceListQuery],
-        answers={200: page_of(DeviceSerializer, "DevicePage")},
+        parameters=DEVICES.parameters,
+        answers={200: DEVICES.page_serializer("DevicePage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(DeviceListQuery)
-        devices = visible_devices(request.user).select_related("state")
-        if "fleet" in query:
-            devices = devices.filter(fleet_id=query["fleet"])
-        if "unique_id" in query:
-            devices = devices.filter(unique_id=query["unique_id"])
-        rows, cursor = keyset_page(devices, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, DeviceSerializer(rows, many=True).data))
+        return DEVICES.answer(request, visible_devices(request.user).select_related("state"))
 
     @describe(
         "Make a device",
@@ -156,9 +159,16 @@ class DeviceView(ApiView):
         "DELETE": Right(FleetRole.MANAGER, "tasks_app.delete_device"),
     }
 
-    @describe("A device", name="devices_retrieve", tag="fleet", answers={200: DeviceSerializer}, errors=(404,))
+    @describe(
+        "A device",
+        name="devices_retrieve",
+        tag="fleet",
+        parameters=[fields_query(DeviceSerializer)],
+        answers={200: DeviceSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, device_id: int) -> Response:
-        return Response(DeviceSerializer(device_for(request.user, device_id, self.asked)).data)
+        return Response(self.shown(DeviceSerializer, device_for(request.user, device_id, self.asked)))
 
     @describe(
         "Change a device",

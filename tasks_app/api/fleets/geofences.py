@@ -21,10 +21,11 @@ from tasks_app.api.fields import (
     TimestampField,
     editable_fields,
 )
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_id, by_text
 from tasks_app.api.permissions import fleet_for, geofence_for
 from tasks_app.api.rows import deleting, saving
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.geo.areas import MAX_WIDTH_METERS, InvalidArea, validate_area
 from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.models import FleetRole, Geofence
@@ -95,10 +96,15 @@ class GeofenceSerializer(StrictModelSerializer):
         return attrs
 
 
-class GeofenceListQuery(PageQuery):
+class GeofenceFilters(Filters):
     """Filters of the list."""
 
-    fleet = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    fleet = by_id("fleet_id")
+    name = by_text("name", max_length=100, lookup="icontains", help_text="A part of it.")
+
+
+GEOFENCES = RowList(GeofenceSerializer, filters=GeofenceFilters, orderings={**BY_ID, "name": ("name", "id")})
+INSIDE = RowList(PlacedDeviceSerializer)
 
 
 class GeofenceListView(ApiView):
@@ -110,16 +116,11 @@ class GeofenceListView(ApiView):
         "List geofences",
         name="geofences_list",
         tag="fleet",
-        parameters=[GeofenceListQuery],
-        answers={200: page_of(GeofenceSerializer, "GeofencePage")},
+        parameters=GEOFENCES.parameters,
+        answers={200: GEOFENCES.page_serializer("GeofencePage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(GeofenceListQuery)
-        geofences = visible_geofences(request.user)
-        if "fleet" in query:
-            geofences = geofences.filter(fleet_id=query["fleet"])
-        rows, cursor = keyset_page(geofences, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, GeofenceSerializer(rows, many=True).data))
+        return GEOFENCES.answer(request, visible_geofences(request.user))
 
     @describe(
         "Make a geofence",
@@ -151,9 +152,16 @@ class GeofenceView(ApiView):
         "DELETE": Right(FleetRole.MANAGER, "tasks_app.delete_geofence"),
     }
 
-    @describe("A geofence", name="geofences_retrieve", tag="fleet", answers={200: GeofenceSerializer}, errors=(404,))
+    @describe(
+        "A geofence",
+        name="geofences_retrieve",
+        tag="fleet",
+        parameters=[fields_query(GeofenceSerializer)],
+        answers={200: GeofenceSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, geofence_id: int) -> Response:
-        return Response(GeofenceSerializer(geofence_for(request.user, geofence_id, self.asked)).data)
+        return Response(self.shown(GeofenceSerializer, geofence_for(request.user, geofence_id, self.asked)))
 
     @describe(
         "Change a geofence",
@@ -195,14 +203,12 @@ class GeofenceDevicesView(ApiView):
         "The devices inside a geofence",
         name="geofences_devices",
         tag="fleet",
-        parameters=[PageQuery],
-        answers={200: page_of(PlacedDeviceSerializer, "PlacedDevicePage")},
+        parameters=INSIDE.parameters,
+        answers={200: INSIDE.page_serializer("PlacedDevicePage")},
         errors=(404,),
         description="As the pipeline decided by each device's newest fix.",
     )
     def get(self, request: Request, geofence_id: int) -> Response:
-        query = self.parameters(PageQuery)
         geofence = geofence_for(request.user, geofence_id, self.asked)
         devices = devices_inside(geofence).filter(pk__in=visible_devices(request.user)).select_related("state")
-        rows, cursor = keyset_page(devices, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, PlacedDeviceSerializer(rows, many=True).data))
+        return INSIDE.answer(request, devices)

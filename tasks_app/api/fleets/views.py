@@ -8,10 +8,11 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import StrictModelSerializer, editable_fields
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, Filters, RowList, by_text
 from tasks_app.api.permissions import RowDecides, fleet_for
 from tasks_app.api.rows import deleted, saved
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import Fleet, FleetRole
 from tasks_app.queries.access import VIEW_FLEETS, Right, visible_fleets
 
@@ -25,6 +26,19 @@ class FleetSerializer(StrictModelSerializer):
         read_only_fields = ["id", "created_at"]
 
 
+class FleetFilters(Filters):
+    """Filters of the fleet list."""
+
+    name = by_text("name", max_length=100, lookup="icontains", help_text="A part of it.")
+
+
+FLEETS = RowList(
+    FleetSerializer,
+    filters=FleetFilters,
+    orderings={**BY_ID, "name": ("name",), "created_at": ("created_at", "id")},
+)
+
+
 class FleetListView(ApiView):
     """The fleets the caller is a member of."""
 
@@ -34,14 +48,11 @@ class FleetListView(ApiView):
         "List fleets",
         name="fleets_list",
         tag="fleet",
-        parameters=[PageQuery],
-        answers={200: page_of(FleetSerializer, "FleetPage")},
+        parameters=FLEETS.parameters,
+        answers={200: FLEETS.page_serializer("FleetPage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(PageQuery)
-        fleets = visible_fleets(request.user)
-        rows, cursor = keyset_page(fleets, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(page_body(request, cursor, FleetSerializer(rows, many=True).data))
+        return FLEETS.answer(request, visible_fleets(request.user))
 
     @describe(
         "Make a fleet", name="fleets_create", tag="fleet", request=FleetSerializer, answers={201: FleetSerializer}
@@ -61,9 +72,16 @@ class FleetView(ApiView):
         "DELETE": Right(None, "tasks_app.delete_fleet"),
     }
 
-    @describe("A fleet", name="fleets_retrieve", tag="fleet", answers={200: FleetSerializer}, errors=(404,))
+    @describe(
+        "A fleet",
+        name="fleets_retrieve",
+        tag="fleet",
+        parameters=[fields_query(FleetSerializer)],
+        answers={200: FleetSerializer},
+        errors=(404,),
+    )
     def get(self, request: Request, fleet_id: int) -> Response:
-        return Response(FleetSerializer(fleet_for(request.user, fleet_id, self.asked)).data)
+        return Response(self.shown(FleetSerializer, fleet_for(request.user, fleet_id, self.asked)))
 
     @describe(
         "Change a fleet",

@@ -20,9 +20,12 @@ from tasks_app.api.fields import ReasonBody, StateField, TimestampField
 from tasks_app.api.pagination import PageQuery, page_body
 from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
+from tasks_app.api.sparse import FieldsField, fields_query, pruned
+from tasks_app.engine.states import LIVE_STATES
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right, has_everywhere
+from tasks_app.queries.ended_jobs import BY_END, JOB_ORDERS
 from tasks_app.queries.jobs import (
     VIEW_JOBS,
     InvalidCursor,
@@ -37,6 +40,9 @@ from tasks_app.services.jobs import cancel_job, retry_job
 from tasks_app.utils.search_language import MAX_LENGTH
 
 CHANGE_JOBS = Right(None, "tasks_app.change_job")
+ORDERING_HELP = (
+    "How ended jobs are sorted, -finished_at unless said. Live ones come before them, in an ascending order after them."
+)
 SEARCH_HELP = (
     'Words and "phrases" look into the task, the arguments, the error and the id; all must be found. Also '
     'task: queue: state: error: args.device_id: device:"Van 03" by: worker: after: before: longer: as in '
@@ -103,6 +109,17 @@ class JobListQuery(PageQuery):
     created_after = TimestampField(required=False)
     search = serializers.CharField(max_length=MAX_LENGTH, required=False, help_text=SEARCH_HELP)
     parent_id = serializers.UUIDField(required=False, help_text="Members of this group or chain, then its callbacks.")
+    ordering = serializers.ChoiceField(choices=list(JOB_ORDERS), required=False, help_text=ORDERING_HELP)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `fields` cannot be an attribute of a serializer.
+        return {**super().get_fields(), "fields": FieldsField(JobSerializer)}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "ordering" in attrs and ("parent_id" in attrs or attrs.get("state") in LIVE_STATES):
+            problem = _("Jobs of a group, and those of a state that has not ended, come in their own order.")
+            raise serializers.ValidationError({"ordering": [problem]})
+        return attrs
 
 
 class CancelledSerializer(serializers.Serializer[Any]):
@@ -130,15 +147,17 @@ class JobListView(ApiView):
     def get(self, request: Request) -> Response:
         query = self.parameters(JobListQuery)
         limit, cursor = query.pop("limit"), query.pop("cursor", None)
+        order, fields = JOB_ORDERS[query.pop("ordering", BY_END.name)], query.pop("fields", None)
         if "requested_by" in query:
             query["requested_by_id"] = query.pop("requested_by")
         try:
-            page = list_jobs(user=request.user, filters=JobFilters(**query), limit=limit, cursor=cursor)
+            page = list_jobs(user=request.user, filters=JobFilters(**query), limit=limit, cursor=cursor, order=order)
         except InvalidCursor as error:
             raise serializers.ValidationError({"cursor": [_("This is not a cursor of this list.")]}) from error
         except InvalidSearch as error:
             raise serializers.ValidationError({"search": [str(error)]}) from error
-        return Response(page_body(request, page.next_cursor, JobSerializer(page.jobs, many=True).data))
+        shown = pruned(JobSerializer(page.jobs, many=True), fields)
+        return Response(page_body(request, page.next_cursor, shown.data))
 
 
 class JobDetailView(ApiView):
@@ -150,11 +169,12 @@ class JobDetailView(ApiView):
         "One job, with attempts and progress",
         name="task_read",
         tag="jobs",
+        parameters=[fields_query(JobDetailSerializer)],
         answers={200: JobDetailSerializer},
         errors=(404,),
     )
     def get(self, request: Request, task_id: UUID) -> Response:
-        return Response(JobDetailSerializer(_job_for(request.user, task_id)).data)
+        return Response(self.shown(JobDetailSerializer, _job_for(request.user, task_id)))
 
 
 class JobCancelView(ApiView):

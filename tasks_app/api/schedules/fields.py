@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django_q.models import Schedule
 from rest_framework import serializers
 
 from tasks_app.api.fields import StrictCharField, StrictIntegerField, StrictSerializer, TimestampField
+from tasks_app.api.lists import Filters, by_choice, by_flag, by_text
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.models import ScheduleState
 from tasks_app.services.schedules import InvalidSchedule, parse_args, parse_kwargs
@@ -73,6 +75,32 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     last_run_at = TimestampField(allow_null=True)
     last_task_id = serializers.UUIDField(allow_null=True)
     last_error = serializers.CharField(help_text="Reason for its being switched off; else empty.")
+
+
+class ScheduleFilters(Filters):
+    """Filters of the list of schedules."""
+
+    task = by_text(max_length=256, method="of_task")
+    type = by_choice(list(TYPES), method="of_type")
+    name = by_text("name", max_length=100, lookup="icontains", help_text="A part of it.")
+    is_enabled = by_flag(method="that_are_enabled")
+
+    def of_task(self, rows: QuerySet[Schedule], name: str, value: str) -> QuerySet[Schedule]:
+        """Find a task by its short name and its dotted path alike: rows hold either."""
+        try:
+            task = get_task(value)
+        except UnknownTask:
+            return rows.filter(func=value)
+        return rows.filter(Q(func=task.name) | Q(func=f"{task.function.__module__}.{task.function.__name__}"))
+
+    def of_type(self, rows: QuerySet[Schedule], name: str, value: str) -> QuerySet[Schedule]:
+        """Translate the name into django-q2's letter."""
+        return rows.filter(schedule_type=TYPES[value])
+
+    def that_are_enabled(self, rows: QuerySet[Schedule], name: str, value: bool) -> QuerySet[Schedule]:
+        """Count a schedule without a state as enabled, as the scheduler does."""
+        switched_off = Q(state__is_enabled=False)
+        return rows.exclude(switched_off) if value else rows.filter(switched_off)
 
 
 class ScheduleDetailSerializer(ScheduleSerializer):

@@ -15,17 +15,19 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
+from tasks_app.api.lists import BY_ID, RowList
 from tasks_app.api.parsers import json_body
 from tasks_app.api.schedules.fields import (
     TYPES,
     ScheduleBody,
     ScheduleDetailSerializer,
+    ScheduleFilters,
     ScheduleSerializer,
     registered_name,
     schedule_values,
 )
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.schema import describe
+from tasks_app.api.sparse import fields_query
 from tasks_app.models import ScheduleState, Scope
 from tasks_app.queries.access import Right
 from tasks_app.services.schedules import (
@@ -62,6 +64,9 @@ class ScheduleApiView(ApiView):
         return self.request.user
 
 
+SCHEDULES = RowList(ScheduleSerializer, filters=ScheduleFilters, orderings=BY_ID)
+
+
 class ScheduleListView(ScheduleApiView):
     """All of them, newest first, and making one."""
 
@@ -69,16 +74,12 @@ class ScheduleListView(ScheduleApiView):
         "List schedules (staff)",
         name="schedules_list",
         tag="schedules",
-        parameters=[PageQuery],
-        answers={200: page_of(ScheduleSerializer, "SchedulePage")},
+        parameters=SCHEDULES.parameters,
+        answers={200: SCHEDULES.page_serializer("SchedulePage")},
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(PageQuery)
-        rows = Schedule.objects.select_related("state")
-        page, cursor = keyset_page(rows, order=("id",), limit=query["limit"], cursor=query.get("cursor"))
-        return Response(
-            page_body(request, cursor, ScheduleSerializer([schedule_values(row) for row in page], many=True).data)
-        )
+        schedules = Schedule.objects.select_related("state")
+        return SCHEDULES.answer(request, schedules, prepare=lambda page: list(map(schedule_values, page)))
 
     @describe(
         "Create a schedule (staff)",
@@ -100,11 +101,12 @@ class ScheduleView(ScheduleApiView):
         "One schedule, with its next three runs (staff)",
         name="schedules_read",
         tag="schedules",
+        parameters=[fields_query(ScheduleDetailSerializer)],
         answers={200: ScheduleDetailSerializer},
         errors=(404,),
     )
     def get(self, request: Request, schedule_id: int) -> Response:
-        return Response(_detail(_schedule(schedule_id)))
+        return Response(self.shown(ScheduleDetailSerializer, _detail_values(_schedule(schedule_id))))
 
     @describe(
         "Replace a schedule (staff)",
@@ -239,4 +241,8 @@ def _as_api_error(error: ValidationError) -> serializers.ValidationError:
 
 
 def _detail(schedule: Schedule) -> Any:
-    return ScheduleDetailSerializer({**schedule_values(schedule), "upcoming": upcoming_runs(schedule)}).data
+    return ScheduleDetailSerializer(_detail_values(schedule)).data
+
+
+def _detail_values(schedule: Schedule) -> dict[str, Any]:
+    return {**schedule_values(schedule), "upcoming": upcoming_runs(schedule)}
