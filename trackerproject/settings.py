@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tasks_app.web.login.LoginMiddleware",
     "axes.middleware.AxesMiddleware",
+    "tasks_app.api.conditional.conditional_answers",
     "tasks_app.api.unknown.no_page_of_patterns",
 ]
 

@@ -176,7 +176,7 @@ BODIES = {
     ("POST", "/api/tasks/notification/system"): lambda world: {"subject": "Disk", "message": "Full."},
     ("POST", "/api/tasks/cancel"): lambda world: {"ids": [str(world["task_id"])]},
     ("POST", "/api/tasks/retry"): lambda world: {"ids": [str(world["task_id"])]},
-    ("POST", "/api/tasks/schedules/"): lambda world: SCHEDULE,
+    ("POST", "/api/tasks/schedules"): lambda world: SCHEDULE,
     ("PUT", "/api/tasks/schedules/<int:schedule_id>"): lambda world: SCHEDULE,
     ("PATCH", "/api/tasks/schedules/<int:schedule_id>"): lambda world: NAMED,
     ("POST", "/api/rules"): picked("fleet_id", **RULE),

@@ -141,7 +141,7 @@ def test_it_lets_staff_do_what_their_permission_allows(method, route, view, worl
 ALSO = {
     ("POST", "/api/tasks/task/<uuid:task_id>/retry"): ["tasks_app.view_position"],
     ("POST", "/api/tasks/task/<uuid:task_id>/run-now"): ["tasks_app.view_position"],
-    ("POST", "/api/tasks/schedules/"): ["tasks_app.delete_event"],
+    ("POST", "/api/tasks/schedules"): ["tasks_app.delete_event"],
     ("PUT", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
     ("PATCH", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
     ("POST", "/api/tasks/schedules/<int:schedule_id>/run-now"): ["tasks_app.delete_event"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test import Client, override_settings
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from tasks_app.engine import connection as engine_connection
@@ -39,18 +40,22 @@ def test_it_leaves_other_addresses_to_html():
     assert response["Content-Type"].startswith("text/html")
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("/api/tasks?state=failed", "/api/tasks/?state=failed"),
-        ("/api/reports", "/api/reports/"),
-        ("/api/devices/", "/api/devices"),
-        ("/api/tasks/position/process-batch/", "/api/tasks/position/process-batch"),
-    ],
-)
-def test_it_mends_the_slash_and_keeps_the_method(given, meant):
-    response = Client().post(given)
-    assert (response.status_code, response["Location"]) == (308, meant)
+def test_addresses_of_the_api_are_answered_with_and_without_a_slash(staff_api, device):
+    described = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    assert [path for path in described if path.endswith("/")] == []
+    for path in ("/api/tasks", "/api/devices", f"/api/devices/{device.pk}", "/health/live", "/api/tasks/schedules"):
+        plain, slashed = staff_api.get(path), staff_api.get(path + "/")
+        assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content), path
+        assert slashed["Link"] == f'<{path}>; rel="canonical"'
+        assert "Link" not in plain
+    posted = staff_api.post("/api/fleets/", {"name": "South"}, format="json")
+    assert posted.status_code == 201
+    assert staff_api.post("/api/fleets//", {"name": "North"}, format="json").status_code == 404
+
+
+def test_a_form_of_a_page_with_a_slash_too_many_is_sent_to_its_address():
+    response = Client().post("/login?next=/")
+    assert (response.status_code, response["Location"]) == (308, "/login/?next=/")
 
 
 def test_it_answers_a_wrong_method_in_json(api):
