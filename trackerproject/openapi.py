@@ -8,6 +8,10 @@ OPENAPI = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "tasks_app.api.examples.add_examples",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "EventKindEnum": "tasks_app.models.EventKind",
         "ChannelKindEnum": "notifications_app.models.kinds.channel_choices",

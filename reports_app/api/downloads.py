@@ -20,7 +20,7 @@ from reports_app.table import Column, json_writer, translated
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.errors import ApiError, Conflict
-from tasks_app.api.fields import StrictSerializer
+from tasks_app.api.fields import StrictSerializer, TimestampField
 from tasks_app.api.schema import describe
 
 
@@ -28,6 +28,40 @@ class DownloadQuery(StrictSerializer):
     """The requested format."""
 
     format = serializers.ChoiceField(choices=sorted(EXPORTERS), default="json")
+
+
+class ContentColumnSerializer(serializers.Serializer[Any]):
+    """One column of a section."""
+
+    key = serializers.CharField()
+    title = serializers.CharField()
+    kind = serializers.CharField(help_text="The kind of its cells, with their unit.")
+
+
+class ContentSectionSerializer(serializers.Serializer[Any]):
+    """A section: its rows are objects under the keys of its columns."""
+
+    key = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    columns = ContentColumnSerializer(many=True)
+    rows = serializers.ListField(child=serializers.DictField(child=serializers.JSONField(allow_null=True)))
+    totals = serializers.DictField(child=serializers.JSONField(allow_null=True), allow_null=True)
+
+
+class ReportContentSerializer(serializers.Serializer[Any]):
+    """A whole report as JSON."""
+
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    subject = serializers.CharField(allow_blank=True)
+    range_start = TimestampField()
+    range_end = TimestampField()
+    time_zone = serializers.CharField()
+    sections = ContentSectionSerializer(many=True)
+
+
+def _content_of(format: str) -> Any:
+    return ReportContentSerializer if format == "json" else OpenApiTypes.BINARY
 
 
 class ReportDownloadView(ApiView):
@@ -42,7 +76,7 @@ class ReportDownloadView(ApiView):
         parameters=[DownloadQuery],
         answers={
             202: EnqueuedSerializer,
-            **{(200, each.content_type.partition(";")[0]): OpenApiTypes.BINARY for each in EXPORTERS.values()},
+            **{(200, each.content_type.partition(";")[0]): _content_of(each.format) for each in EXPORTERS.values()},
         },
         errors=(404, 409, 410),
         description="A large file is written by a job: the answer is 202 with its id, and the file once the job succeeded.",
