@@ -38,6 +38,7 @@ FIRST_GROUPS = {
     "tasks_app.quarantinedfix": "R---",
     "tasks_app.tripstate": "----",
     # Background work
+    "tasks_app.idempotentrequest": "----",
     "tasks_app.job": "ROOA",
     "tasks_app.jobaction": "----",
     "tasks_app.queueaction": "----",

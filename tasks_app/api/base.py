@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -13,9 +16,11 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from tasks_app.api.fields import StrictSerializer
+from tasks_app.api.idempotency import answered_once, takes_key
 from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
 from tasks_app.api.permissions import HasRight
 from tasks_app.api.scopes import check_scope, needed_scopes
+from tasks_app.api.sparse import fields_query, pruned
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.utils.budgets import Taken
@@ -76,6 +81,13 @@ class ApiView(APIView):
         if request.auth is not None:
             check_scope(request.auth, needed_scopes(self, self._method))
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Have a request with an Idempotency-Key answered once, after it was found to be permitted."""
+        super().initial(request, *args, **kwargs)
+        if takes_key(request, self):
+            # The view is made anew for each request.
+            setattr(self, "post", partial(answered_once, request, getattr(self, "post")))  # noqa: B009, B010
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers of the budget."""
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -88,8 +100,16 @@ class ApiView(APIView):
         return self._validated(serializer_class, json_body(self.request), partial=partial)
 
     def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
-        """The validated query parameters. Raises ValidationError."""
-        return self._validated(serializer_class, self.request.query_params.dict())
+        """The validated query parameters, each of which may be sent once. Raises ValidationError."""
+        sent = self.request.query_params
+        if twice := {name[:100]: [_("Give it once.")] for name, values in sent.lists() if len(values) > 1}:
+            raise ValidationError(twice)
+        return self._validated(serializer_class, sent.dict())
+
+    def shown(self, serializer_class: type[Serializer[Any]], row: Any) -> Any:
+        """Return one row as JSON, with the fields that the request asks for. Raises ValidationError."""
+        wanted = self.parameters(fields_query(serializer_class)).get("fields")
+        return pruned(serializer_class(row, context={"request": self.request}), wanted).data
 
     def _validated(
         self, serializer_class: type[Serializer[Any]], data: Any, *, partial: bool = False

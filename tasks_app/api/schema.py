@@ -8,7 +8,8 @@ from typing import Any
 from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
 from tasks_app.api.authentication import TokenAuthentication
@@ -30,6 +31,12 @@ class ConflictSerializer(ErrorSerializer):
     state = serializers.CharField(help_text="The present state.")
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Sent again under its key within 24 hours, the request is answered as the first time and makes nothing.",
+)
 COMMON_ERRORS = {401: ErrorSerializer, 403: ErrorSerializer, 429: ErrorSerializer, 503: ErrorSerializer}
 
 
@@ -46,22 +53,31 @@ def describe(
     auth: list[Any] | None = None,
 ) -> Callable[[Any], Any]:
     """Decorate a view method with its summary, its answers by status, and the errors it may give beside the common ones."""
+    # Such a POST makes something: it takes an Idempotency-Key, except from devices, whose data is stored once anyway.
+    makes_something = auth is None and bool({201, 202} & answers.keys())
     failures = {code: ConflictSerializer if code == 409 else ErrorSerializer for code in errors}
     if request is not None:
         failures |= {400: ErrorSerializer, 415: ErrorSerializer}
     if parameters:
         failures |= {400: ErrorSerializer}
     common = {} if auth == [] else COMMON_ERRORS
-    return extend_schema(
-        summary=summary,
-        description=description or None,
-        operation_id=name,
-        tags=[tag],
-        request=request,
-        parameters=parameters,
-        responses={**answers, **failures, **common},
-        auth=auth,
-    )
+
+    def decorate(handler: Any) -> Any:
+        takes_key = makes_something and handler.__name__ == "post"
+        handler.makes_something = takes_key
+        of_key = {400: ErrorSerializer, 409: ConflictSerializer} if takes_key else {}
+        return extend_schema(
+            summary=summary,
+            description=description or None,
+            operation_id=name,
+            tags=[tag],
+            request=request,
+            parameters=[*(parameters or []), *([IDEMPOTENCY_KEY] if takes_key else [])],
+            responses={**of_key, **answers, **failures, **common},
+            auth=auth,
+        )(handler)
+
+    return decorate
 
 
 def page_of(item: type[serializers.Serializer[Any]], name: str) -> type[serializers.Serializer[Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -21,6 +21,7 @@ from tasks_app.engine.errors import InvalidArguments
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.signatures import Call, group_of_calls
 from tasks_app.engine.handles import JobHandle
+from tasks_app.engine.job_ids import has_ended_before, new_job_id
 from tasks_app.engine.lanes import LaneKey, lane_key
 from tasks_app.engine.retry import RetryPolicy
 
@@ -181,11 +182,11 @@ class Task(Generic[P, R]):
             retry_of=retry_of,
             timeout_seconds=timeout_seconds,
         )
+        job_id = job_id or new_job_id()
         if parts:
             indexes, calls = zip(*parts, strict=True)
-            return self._make_group(self._checked(calls), indexes, job_id or uuid4(), options)
-        made = current_backend().enqueue(self.queue, self.name, [(job_id or uuid4(), call)], options)
-        return JobHandle(made[0], self.queue)
+            return self._make_group(self._checked(calls), indexes, job_id, options)
+        return self._make_one(call, job_id, options)
 
     def enqueue_many(
         self,
@@ -206,7 +207,7 @@ class Task(Generic[P, R]):
         checked = self._checked(calls)
         if any(self._parts(args, {}) for args in calls):
             raise InvalidArguments(f"A call of {self.name} is split into several jobs: use apply_async for each.")
-        ids = list(job_ids) if job_ids is not None else [uuid4() for _ in checked]
+        ids = list(job_ids) if job_ids is not None else [new_job_id() for _ in checked]
         if len(ids) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
         if unique_keys is not None and len(unique_keys) != len(checked):
@@ -241,7 +242,7 @@ class Task(Generic[P, R]):
         options = JobOptions(
             priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), schedule_id=schedule_id
         )
-        return self._make_group(self._checked(calls), indexes, job_id or uuid4(), options)
+        return self._make_group(self._checked(calls), indexes, job_id or new_job_id(), options)
 
     def enqueue_checked(
         self, calls: Sequence[CheckedCall], *, indexes: Iterable[Iterable[int]] | None = None, requested_by: Any = None
@@ -252,14 +253,19 @@ class Task(Generic[P, R]):
         """
         requested_by_id = getattr(requested_by, "pk", requested_by)
         if indexes is not None:
-            return self._make_group(calls, indexes, uuid4(), JobOptions(requested_by_id=requested_by_id))
+            return self._make_group(calls, indexes, new_job_id(), JobOptions(requested_by_id=requested_by_id))
         (call,) = calls
         options = JobOptions(requested_by_id=requested_by_id, lane_keys=(call.lane_key,))
-        made = current_backend().enqueue(self.queue, self.name, [(uuid4(), call.text)], options)
-        return JobHandle(made[0], self.queue)
+        return self._make_one(call.text, new_job_id(), options)
 
     def _checked(self, calls: Iterable[Sequence[Any]]) -> list[CheckedCall]:
         return [CheckedCall(self.arguments.check(args, {}), self.lane_key(args, {})) for args in calls]
+
+    def _make_one(self, call: str, job_id: UUID, options: JobOptions) -> JobHandle:
+        if has_ended_before(job_id):
+            return JobHandle(job_id, self.queue)
+        made = current_backend().enqueue(self.queue, self.name, [(job_id, call)], options)
+        return JobHandle(made[0], self.queue)
 
     def _make_group(
         self,

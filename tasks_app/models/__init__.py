@@ -8,6 +8,7 @@ from tasks_app.models.events import Event, EventKind
 from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, FilterSettings
 from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
 from tasks_app.models.geofences import Geofence
+from tasks_app.models.idempotency import IdempotentRequest
 from tasks_app.models.jobs import BulkAction, Job, JobAction, QueueAction, SavedJobView, ScheduleState
 from tasks_app.models.lanes import LaneLease
 from tasks_app.models.maintenance import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
@@ -37,6 +38,7 @@ __all__ = [
     "FleetMembership",
     "FleetRole",
     "Geofence",
+    "IdempotentRequest",
     "Job",
     "JobAction",
     "LaneLease",

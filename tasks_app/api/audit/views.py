@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.fields import StrictCharField, TimestampField
-from tasks_app.api.pagination import PageQuery, keyset_page, page_body
-from tasks_app.api.schema import describe, page_of
+from tasks_app.api.fields import TimestampField
+from tasks_app.api.lists import Filters, Parameter, RowList, between, by_choice, by_id, by_text
+from tasks_app.api.schema import describe
 from tasks_app.models import AuditEntry
-from tasks_app.queries.audit import VIEW_AUDIT, audit_entries
+from tasks_app.queries.audit import VIEW_AUDIT, containing
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
@@ -46,25 +49,30 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
         read_only_fields = fields
 
 
-class AuditListQuery(PageQuery):
+class AuditFilters(Filters):
     """Filters of the audit."""
 
-    user = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False, help_text="Number of a user.")
-    username = StrictCharField(max_length=150, required=False)
-    verb = StrictCharField(max_length=24, required=False, help_text="add, change, delete, login, cancel, ...")
-    way = serializers.ChoiceField(
-        choices=["api", "admin", "pages", "ingest", "shell", "command", "job"], required=False
-    )
-    address = serializers.IPAddressField(required=False)
-    object_type = StrictCharField(max_length=100, required=False, help_text="As tasks_app.device.")
-    object_id = StrictCharField(max_length=64, required=False)
-    search = StrictCharField(
-        max_length=100, required=False, help_text="Words in person, object, address, operation or reason."
+    user = by_id("user_id", help_text="Number of a user.")
+    username = by_text("username", max_length=150)
+    verb = by_text("verb", max_length=24, help_text="add, change, delete, login, cancel, ...")
+    way = by_choice(["api", "admin", "pages", "ingest", "shell", "command", "job"], "way")
+    address = Parameter(serializers.IPAddressField(), "address")
+    object_type = by_text("object_type", max_length=100, help_text="As tasks_app.device.")
+    object_id = by_text("object_id", max_length=64)
+    search = by_text(
+        max_length=100, method="containing", help_text="Words in person, object, address, operation or reason."
     )
 
-    def get_fields(self) -> dict[str, serializers.Field]:
-        # `from` is a Python keyword and cannot be a class attribute.
-        return {**super().get_fields(), "from": TimestampField(required=False), "to": TimestampField(required=False)}
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        return {**super().get_filters(), **between("created_at")}
+
+    def containing(self, rows: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
+        """Find each of the words in any of the texts."""
+        return rows.filter(containing(value))
+
+
+ENTRIES = RowList(AuditEntrySerializer, filters=AuditFilters, orderings={"created_at": ("created_at", "id")})
 
 
 class AuditListView(ApiView):
@@ -76,13 +84,9 @@ class AuditListView(ApiView):
         "List the audit",
         name="audit_list",
         tag="audit",
-        parameters=[AuditListQuery],
-        answers={200: page_of(AuditEntrySerializer, "AuditPage")},
+        parameters=ENTRIES.parameters,
+        answers={200: ENTRIES.page_serializer("AuditPage")},
         description="Every change through the API, the admin, the pages and the shell, log-ins, and downloads of reports.",
     )
     def get(self, request: Request) -> Response:
-        query = self.parameters(AuditListQuery)
-        rows, cursor = keyset_page(
-            audit_entries(query), order=("created_at", "id"), limit=query["limit"], cursor=query.get("cursor")
-        )
-        return Response(page_body(request, cursor, AuditEntrySerializer(rows, many=True).data))
+        return ENTRIES.answer(request, AuditEntry.objects.all())

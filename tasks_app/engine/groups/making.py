@@ -16,6 +16,7 @@ from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import PayloadTooLarge
 from tasks_app.engine.flows import CHAIN, TASK, Composite, Flow, Membership, Step, member_id
 from tasks_app.engine.groups.redis_groups import Groups
+from tasks_app.engine.job_ids import has_ended_before
 from tasks_app.engine.payload import Payload
 
 # A message has more than its call: names, numbers, a signature.
@@ -41,6 +42,8 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
     A group is begun with its plan before its members are made: if this process ends half way, the scheduler makes the rest.
     Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
     """
+    if has_ended_before(job_id):
+        return
     flow = flow_of(step, options.flow)
     if step.kind == TASK:
         options = replace(options, flow=flow, timeout_seconds=step.timeout_seconds or options.timeout_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ from tasks_app.engine.flows import TASK, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.members import cancel, queues_of
 from tasks_app.engine.groups.repeating import call_of, calls_in, step_to_repeat
+from tasks_app.engine.job_ids import new_job_id
 from tasks_app.engine.lanes import Lane, part_of_job
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
@@ -156,7 +157,7 @@ def retry_job(*, job_id: UUID | str, user: Any, reason: str = "", new_id: UUID |
     if view.is_live:
         raise JobStillLive(view.state)
     step = _step_again(view, user)
-    new_id = new_id or uuid4()
+    new_id = new_id or new_job_id()
     make(current_backend(), step, new_id, JobOptions(requested_by_id=user.pk, retry_of=view.id, priority=view.priority))
     _audit(view.id, view.task, JobAction.Verb.RETRY, user, reason, new_id)
     return new_id

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
@@ -30,6 +30,7 @@ from tasks_app.engine import (
     UnknownTask,
 )
 from tasks_app.engine.database import is_servers_fault
+from tasks_app.engine.job_ids import new_job_id
 from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, next_run, validate_cron
 from tasks_app.engine.storable import class_name, storable_text
 from tasks_app.models import JobAction, ScheduleState
@@ -190,7 +191,7 @@ def run_now(schedule: Schedule, user: Any) -> UUID:
     now = timezone.now()
     call = permitted_call(schedule, user, now, _time_zone_of(schedule))
     with transaction.atomic():
-        job_id = uuid4()
+        job_id = new_job_id()
         JobAction.objects.create(
             job_id=job_id, task=call.task.name, verb=JobAction.Verb.START, user_id=user.pk, reason=_("Schedule run now")
         )

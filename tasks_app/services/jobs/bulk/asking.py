@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import EngineError, JobHandle, Task, get_task
+from tasks_app.engine.job_ids import new_job_id
 from tasks_app.models import BulkAction, JobAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.job_search import fixed_search
@@ -39,7 +41,7 @@ def ask_for_bulk_action(
     It is about what has matched before `until`, now at the latest: jobs that come later are not meant. Raises EngineError (not
     permitted, full queue), InvalidSearch.
     """
-    task, now, action_id = get_task(CHANGE_TASK), timezone.now(), uuid4()
+    task, now, action_id = get_task(CHANGE_TASK), timezone.now(), new_job_id()
     kwargs = {"action_id": str(action_id)}
     check_may_start(user, task, (), kwargs)
     fields: dict[str, Any] = {"filters": None, "job_ids": None, "total_count": 0}
@@ -59,16 +61,22 @@ def ask_for_bulk_action(
             **fields,
         )
         _audit(action, user)
-    try:
         on_queue = task.on_queue(quickest_queue(task))
-        handle = on_queue.apply_async((), kwargs, job_id=action_id, priority="high", requested_by=user)
-    except EngineError:
-        JobAction.objects.filter(job_id=action_id).delete()
-        action.delete()
-        raise
+        transaction.on_commit(partial(_enqueue, on_queue, action, user))
     about = {"filters": action.filters} if filters is not None else {"job_ids": [str(one) for one in ids]}
     record(f"bulk_{verb}", job_subject(action_id, CHANGE_TASK), user=user, reason=reason, given=about)
-    return handle
+    return JobHandle(action_id, on_queue.queue)
+
+
+def _enqueue(task: Task[Any, Any], action: BulkAction, user: Any) -> None:
+    """Make the job of a stored action, or remove it. Raises EngineError."""
+    kwargs = {"action_id": str(action.pk)}
+    try:
+        task.apply_async((), kwargs, job_id=action.pk, priority="high", requested_by=user)
+    except EngineError:
+        JobAction.objects.filter(job_id=action.pk).delete()
+        action.delete()
+        raise
 
 
 def _audit(action: BulkAction, user: Any) -> None:

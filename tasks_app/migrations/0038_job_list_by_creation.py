@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks_app', '0035_bulk_actions'),
+        ('tasks_app', '0037_audit'),
     ]
 
     operations = [
