@@ -17,7 +17,14 @@ from tests.support.route_cases import address, make_world, operations
 
 pytestmark = pytest.mark.django_db
 # Short answers about what runs now, and one's own few destinations: not pages of rows.
-NO_PAGES = {"/api/tasks/queues", "/api/tasks/workers", "/api/devices/nearest", "/api/notifications/recent"}
+NO_PAGES = {
+    "/api/auth/tokens",
+    "/api/auth/sessions",
+    "/api/tasks/queues",
+    "/api/tasks/workers",
+    "/api/devices/nearest",
+    "/api/notifications/recent",
+}
 
 
 def list_routes(world, client) -> list[str]:
