@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 from reports_app.models import Report, ReportSchedule
 from reports_app.web import PRESET_LABELS, AskedFor
 from tasks_app.models import Device
+from tasks_app.web.date_inputs import CHOSEN_TIME
 
 
 def _day_field(label: Any) -> forms.DateField:
@@ -52,6 +53,9 @@ class ReportRequestForm(AskedFor, forms.ModelForm):
     notify = forms.BooleanField(
         label=gettext_lazy("Notify me when it is ready"), required=False, widget=UnfoldBooleanSwitchWidget
     )
+
+    class Media:
+        js = CHOSEN_TIME
 
     class Meta:
         model = Report

@@ -12,6 +12,8 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from tasks_app.web.date_inputs import DateInput, DateTimeInput
+
 M = TypeVar("M", bound=Model)
 ROWS_PER_PAGE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,13 +38,13 @@ class FilterForm(forms.Form):
 class DateTimeField(forms.DateTimeField):
     """A time in the reader's zone, chosen with the browser's own picker."""
 
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    widget = DateTimeInput
 
 
 class DateField(forms.DateField):
     """A day, chosen with the browser's own picker."""
 
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    widget = DateInput
 
 
 class CursorField(forms.CharField):

@@ -46,7 +46,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "tasks_app/area_editor.js",
     ),
     f"{FOLDER}/jobs.js": ("tasks_app/search.js", "tasks_app/keys.js"),
-    f"{FOLDER}/call_form.js": ("tasks_app/pickers.js", "tasks_app/call_form.js"),
+    f"{FOLDER}/call_form.js": ("tasks_app/pickers.js", "tasks_app/call_form.js", "tasks_app/chosen_time.js"),
 }
 
 _SOURCE_MAP = re.compile(r"^(//# sourceMappingURL=.*|/\*# sourceMappingURL=.*\*/)$", re.MULTILINE)

@@ -22,6 +22,25 @@ def member(browser, live_server, operator) -> Iterator[Visit]:
     yield from visit_of(browser, live_server.url, width=360, color_scheme="dark", java_script_enabled=False)
 
 
+@pytest.mark.parametrize(
+    ("language", "noted"), [("pt-BR", "ter., 03/02/2026, 15:00"), ("en-US", "Tue, 03 Feb 2026, 15:00")]
+)
+def test_a_chosen_time_stands_beside_its_field_in_the_readers_language(browser, live_server, operator, language, noted):
+    for visit in visit_of(browser, live_server.url, locale=language):
+        page = visit.page
+        visit.open("admin:login")
+        page.fill("[name=username]", "ana")
+        page.fill("[name=password]", PASSWORD)
+        page.click("[type=submit]")
+        visit.open("pages:events")
+        field = page.locator("input[type=datetime-local]").first
+        field.fill("2026-02-03T15:00")
+        expect(page.locator(".tk-chosen").first).to_have_text(noted)
+        expect(field).to_have_accessible_description(noted)
+        field.fill("")
+        expect(page.locator(".tk-chosen").first).to_be_hidden()
+
+
 def test_a_member_finds_a_van_and_acknowledges_an_alarm_on_a_phone_without_scripts(
     member, operator, device, make_device
 ):

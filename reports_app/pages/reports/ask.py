@@ -20,6 +20,7 @@ from reports_app.services.requests import DEVICE_KINDS, request_report
 from reports_app.web import KIND_SENTENCES, PRESET_LABELS, AskedFor
 from tasks_app.models import Fleet
 from tasks_app.queries.access import rights_somewhere, visible_devices, visible_fleets
+from tasks_app.web.date_inputs import DateInput
 from tasks_app.web.pickers import PickRowsField
 
 MOST_AT_ONCE = 20
@@ -39,13 +40,13 @@ class AskForm(AskedFor, forms.Form):
     first_day = forms.DateField(
         label=gettext_lazy("First day"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput(),
         help_text=gettext_lazy("For days of my choice."),
     )
     last_day = forms.DateField(
         label=gettext_lazy("Last day"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput(),
         help_text=gettext_lazy("For days of my choice."),
     )
     notify = forms.BooleanField(label=gettext_lazy("Notify me when it is ready"), required=False)

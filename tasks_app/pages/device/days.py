@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.geo.days import day_range
+from tasks_app.web.date_inputs import DateInput
 
 FIRST_YEAR, LAST_YEAR = 1980, 2200
 # The form has a field called date.
@@ -27,7 +28,7 @@ class DayForm(forms.Form):
         label=_("Day"),
         required=False,
         input_formats=["%Y-%m-%d"],
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput(),
         error_messages={"invalid": _("This is no day: write it like 2026-11-28.")},
     )
     at = forms.TimeField(
