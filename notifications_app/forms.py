@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app.channels.base import InvalidDestination
@@ -28,7 +29,7 @@ class DestinationForm(forms.ModelForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=_(
             "Of a webhook its web address (https://...), of a chat, SMS or push service its Apprise address "
-            "(tgram://token/chat). It is stored encrypted and not shown again; leave it empty to keep it."
+            "(tgram://token/chat). It is stored encrypted and not shown again."
         ),
     )
 
@@ -38,6 +39,10 @@ class DestinationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["url"].help_text = format_lazy(
+                "{} {}", self.fields["url"].help_text, _("Leave it empty to keep it.")
+            )
         if "kind" in self.fields:
             kinds = [kind for kind, channel in CHANNELS.items() if channel.has_destinations]
             self.fields["kind"].choices = [  # type: ignore[attr-defined]

@@ -48,13 +48,16 @@ class DestinationAdmin(ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("name", "address", "user__username")
     autocomplete_fields = ("user",)
-    fields = ("user", "kind", "name", "url", "is_enabled", "address", "disabled_reason", "disabled_at", "tested_at")
+    fields: tuple[str, ...] = ("user", "kind", "name", "url", "is_enabled")
+    known_fields = ("address", "disabled_reason", "disabled_at", "tested_at")
     actions = ("test", "switch_on")
     change_form_outer_after_template = "notifications_app/admin/destination_tests.html"
 
+    def get_fields(self, request: HttpRequest, obj: Destination | None = None) -> tuple[str, ...]:
+        return (*self.fields, *self.known_fields) if obj else self.fields
+
     def get_readonly_fields(self, request: HttpRequest, obj: Destination | None = None) -> tuple[str, ...]:
-        known = ("address", "disabled_reason", "disabled_at", "tested_at")
-        return ("user", "kind", *known) if obj else known
+        return ("user", "kind", *self.known_fields) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Destination, form: Any, change: bool) -> None:
         if obj.is_enabled:

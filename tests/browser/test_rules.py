@@ -15,6 +15,7 @@ from tasks_app.models import DeviceState, Event
 from tests.browser.test_admin import PASSWORD, Visit, browser, phone, scriptless, visit, visit_of
 from tests.browser.test_schedules import pick_with_keys
 from tests.support.notifications import make_geofence, make_rule
+from tests.support.receiver import status
 
 __all__ = ["browser", "phone", "scriptless", "visit"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,7 +171,24 @@ def test_staff_send_a_test_and_see_the_answer_as_it_comes(visit, hook, run_jobs)
     expect(visit.page.locator("[data-test-pending]")).to_have_count(0)
 
 
-def test_members_send_a_test_and_see_the_answer_in_portuguese(member, hook, run_jobs):
+def test_staff_see_that_a_test_switched_the_destination_off(visit, hook, receiver, run_jobs):
+    receiver.answer = status(410)
+    visit.log_in()
+    visit.open("admin:notifications_app_destination_change", hook.pk)
+    page = visit.page
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.locator("[data-test-pending]")).to_have_count(1)
+    expect(page.get_by_label("Enabled")).to_be_checked()
+    run_jobs("notifications")
+    expect(page.locator("[data-tests]")).to_contain_text("Switched off")
+    expect(page.get_by_label("Enabled")).not_to_be_checked()
+    expect(page.locator(".readonly").get_by_text("410 because")).to_be_visible()
+    page.get_by_role("button", name="Save", exact=True).click()
+    hook.refresh_from_db()
+    assert not hook.is_enabled
+
+
+def test_members_send_a_test_and_see_the_answer_in_portuguese(member, hook, receiver, run_jobs):
     page = member.page
     member.open("pages:login")
     page.fill("[name=username]", "ana")
@@ -183,3 +201,8 @@ def test_members_send_a_test_and_see_the_answer_in_portuguese(member, hook, run_
     run_jobs("notifications")
     expect(page.locator("[data-tests]")).to_contain_text("200 thanks")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+    receiver.answer = status(410)
+    page.get_by_role("button", name="Enviar um teste").click()
+    run_jobs("notifications")
+    expect(page.get_by_role("button", name="Ativar")).to_be_visible()
