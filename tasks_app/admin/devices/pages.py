@@ -91,8 +91,9 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
             _("Limits"),
             {
                 "fields": (
-                    ("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),
-                    ("offline_after_minutes", "tank_liters"),
+                    ("speed_limit_kph", "offline_after_minutes"),
+                    ("overspeed_tolerance_kph", "overspeed_min_seconds"),
+                    "tank_liters",
                 )
             },
         ),

@@ -36,12 +36,16 @@ class FleetAdmin(ModelAdmin):
     ordering = ("name", "id")
     readonly_fields = ("created_at",)
     fieldsets = (
-        (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"), "created_at")}),
-        (_("Overspeed"), {"fields": (("speed_limit_kph", "overspeed_tolerance_kph", "overspeed_min_seconds"),)}),
+        (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"))}),
+        (_("Overspeed"), {"fields": ("speed_limit_kph", ("overspeed_tolerance_kph", "overspeed_min_seconds"))}),
         (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
         (_("Retention"), {"fields": (("positions_days_to_keep", "keep_positions_forever"),)}),
     )
     inlines = (MembershipInline, FleetFiltersInline)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Fleet | None = None) -> Any:
+        """Return the groups of fields, and of a fleet that is there when it was made."""
+        return [*self.fieldsets, (None, {"fields": ("created_at",)})] if obj else self.fieldsets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fleet]:
         counts = {"devices_total": Count("devices", distinct=True), "members_total": Count("members", distinct=True)}

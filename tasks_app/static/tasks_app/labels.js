@@ -35,6 +35,12 @@
     document.querySelectorAll("ul.select2-selection__rendered").forEach((list) => list.setAttribute("role", "presentation"));
   };
 
+  // On a phone cells are labelled by their column's name, which the theme leaves as it stands in the models.
+  document.querySelectorAll("td[data-label], th[data-label]").forEach((cell) => {
+    const label = cell.dataset.label;
+    cell.dataset.label = label.charAt(0).toUpperCase() + label.slice(1);
+  });
+
   const mendAll = () => (nameAll(), mendRoles());
 
   window.addEventListener("load", () => {
