@@ -52,7 +52,7 @@ class DeliveryInline(_ReadOnlyInline):
 
 class AttemptInline(_ReadOnlyInline):
     model = DeliveryAttempt
-    fields = ("number", "outcome_badge", "started_at", "duration", "address", "answer")
+    fields = ("number", "outcome_badge", "started_at", "duration", "address", "answer", "request_id")
     readonly_fields = fields
 
     @display(description=_("outcome"))

@@ -55,7 +55,16 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
 
     class Meta:
         model = DeliveryAttempt
-        fields = ["number", "outcome", "address", "answer", "started_at", "finished_at", "duration_seconds"]
+        fields = [
+            "number",
+            "outcome",
+            "address",
+            "answer",
+            "started_at",
+            "finished_at",
+            "duration_seconds",
+            "request_id",
+        ]
         read_only_fields = fields
 
 

@@ -23,6 +23,8 @@ from notifications_app.messages.safe_text import one_line
 from notifications_app.models.encryption import Unreadable
 from notifications_app.models.kinds import NotificationKind
 from notifications_app.queries.digest_contents import merged_counts, merged_into
+from tasks_app.engine import current_request_id
+from tasks_app.request_ids import HEADER
 from tasks_app.utils.iso_times import iso_utc
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class WebhookChannel(Channel):
             "Idempotency-Key": message_id,
             **signature_headers(signing_secret, message_id, int(time.time()), body),
         }
+        if request_id := current_request_id():
+            headers[HEADER] = request_id
         try:
             answer = post(_parsed(url), body, headers, allowed=networks(settings.OUTGOING_ALLOWED_NETWORKS))
         except Refused as error:

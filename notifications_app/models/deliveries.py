@@ -119,6 +119,8 @@ class DeliveryAttempt(models.Model):
     answer = models.TextField(_("answer"), blank=True)
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    # Of the request that led to it, through jobs. Workers of the former version write rows without it.
+    request_id = models.CharField(_("request"), max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("attempt")

@@ -6,7 +6,7 @@ Declare with `@task(queue=...)`, enqueue with `.delay(...)` or by name with `enq
 
 from tasks_app.engine.arguments import ArgumentRule
 from tasks_app.engine.batches import BatchCall
-from tasks_app.engine.context import current_job
+from tasks_app.engine.context import current_job, current_request_id
 from tasks_app.engine.errors import (
     EngineError,
     InvalidArguments,
@@ -71,6 +71,7 @@ __all__ = [
     "chain",
     "chord",
     "current_job",
+    "current_request_id",
     "enqueue",
     "enqueue_on_commit",
     "get_task",

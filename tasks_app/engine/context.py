@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks_app.engine.errors import JobCancelled
+from tasks_app.engine.payload import Payload
 from tasks_app.engine.storable import storable_number, storable_text
 from tasks_app.engine.streams import ClaimedAttempt
 from tasks_app.engine.text_redaction import redact_text
@@ -48,6 +49,12 @@ class CurrentJob:
         self._is_cancelled = is_cancelled
         self._hold_lane = hold_lane
         self._reported_at = 0.0
+
+    def note_payload(self, payload: Payload | None) -> None:
+        """Note who asked for the job, and by which request."""
+        if payload:
+            self.requested_by_id = payload.requested_by_id
+            self.request_id = payload.request_id or ""
 
     @property
     def id(self) -> UUID | None:

@@ -14,6 +14,7 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.context import current_request_id
 from tasks_app.engine.errors import (
     InvalidArguments,
     PayloadTooLarge,
@@ -61,6 +62,8 @@ class JobOptions(msgspec.Struct, frozen=True):
     member_indexes: Sequence[int | None] = ()
     # What follows a job that was accepted is accepted, too, however full the queue is.
     is_accepted: bool = False
+    # Of the request that they come from; that in which this code runs, if it is not said.
+    request_id: str = ""
     # When they are made, for a caller that keeps the time itself; 0 for now.
     created_ms: int = 0
 
@@ -85,6 +88,10 @@ class JobOptions(msgspec.Struct, frozen=True):
             raise InvalidArguments("A job cannot be delayed by more than a year.")
         return now_ms + int(delay_seconds * 1000) if delay_seconds > 0 else 0
 
+    def request_to_note(self) -> str | None:
+        """Return the id of the request that their messages carry, None if there is none."""
+        return self.request_id or current_request_id() or None
+
     def envelope(self, queue: str, task_name: str, now_ms: int) -> Envelope:
         """Return the part that the messages of these jobs have in common."""
         payload = Payload(
@@ -96,6 +103,7 @@ class JobOptions(msgspec.Struct, frozen=True):
             retry_of=str(self.retry_of) if self.retry_of else None,
             timeout_seconds=self.timeout_seconds,
             flow=self.flow,
+            request_id=self.request_to_note(),
         )
         return Envelope(queue, payload)
 

@@ -35,7 +35,7 @@ def run_inline(queue: str, claim: ClaimedAttempt) -> Attempt:
     former = set_current_job(job)
     try:
         attempt.open()
-        job.requested_by_id = attempt.payload.requested_by_id if attempt.payload else None
+        job.note_payload(attempt.payload)
         attempt.run()
     except KeyboardInterrupt:
         raise

@@ -33,6 +33,8 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     # Time limit of this job, where it is not that of its task.
     timeout_seconds: float | None = None
     flow: Flow | None = None
+    # Of the request that made it, directly or through other jobs.
+    request_id: str | None = None
     # Which member of its group this is.
     member_index: int | None = None
 

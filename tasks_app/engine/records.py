@@ -47,6 +47,8 @@ class FinishedJob(msgspec.Struct):
     member_index: int | None = None
     # What it has to do with other jobs, without secrets (engine.flows.Flow); None for most jobs.
     flow: dict[str, Any] | None = None
+    # Of the request that made it, directly or through other jobs; "" for none.
+    request_id: str = ""
     # The group of django-q2 that it was enqueued under, "" for none.
     label: str = ""
 

@@ -171,4 +171,5 @@ def _add_payload(record: FinishedJob, message: bytes) -> None:
     record.requested_by_id = payload.requested_by_id
     record.schedule_id = payload.schedule_id
     record.retry_of = payload.retry_of
+    record.request_id = payload.request_id or ""
     record.parent_id, record.member_index, record.flow, record.label = links_to_keep(payload)

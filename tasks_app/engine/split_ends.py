@@ -26,12 +26,12 @@ def run_ends(attempts: Sequence[Attempt]) -> None:
         own = CurrentJob(
             job_id=claim.job_id,
             queue=attempt.queue,
-            requested_by_id=payload.requested_by_id if payload else None,
             attempt=claim.attempt,
             is_cancelled=lambda: whole.is_cancelled,
             log_lines=whole.log_lines,
             claim=claim,
         )
+        own.note_payload(payload)
         set_current_job(own)
         try:
             attempt.run(end_of_split(attempt.queue, claim.job_id, payload, results))

@@ -95,6 +95,7 @@ def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
         worker_host=job.worker_host,
         worker_pid=job.worker_pid,
         requested_by_id=job.requested_by_id,
+        request_id=job.request_id,
         parent_id=job.parent_id,
         member_index=job.member_index,
         label=job.label,

@@ -338,7 +338,7 @@ class Worker:
         attempts, first = running.attempts, running.first
         if first.task is None:
             first.open()
-        job.requested_by_id = first.payload.requested_by_id if first.payload else None
+        job.note_payload(first.payload)
         kill_at = running.began + first.timeout_seconds + engine_config().kill_after_seconds
         self.slot.begin([attempt.claim.job_id for attempt in attempts], kill_at)
         set_current_job(job)

@@ -75,6 +75,7 @@ def _facts(job: JobView) -> list[tuple[str, Any]]:
         (_("Schedule"), job.schedule_id),
         (_("Repeats the job"), job.retry_of),
         (_("Run again as"), ", ".join(map(str, repeats_of(job.id)))),
+        (_("Request"), job.request_id),
         (_("Kind"), "" if job.kind == TASK else job.kind),
         (_("Part of"), job.parent_id),
         (_("Number in the group"), job.member_index),

@@ -52,6 +52,8 @@ class Job(models.Model):
     # Under which django-q2 counts it with others: `group=` of async_task.
     # The default is the database's, too: workers of the former version write rows without it.
     label = models.CharField(_("label"), max_length=100, blank=True, default="", db_default="")
+    # Of the request that made it, directly or through other jobs.
+    request_id = models.CharField(_("request"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"))
@@ -85,6 +87,7 @@ class Job(models.Model):
                 condition=models.Q(schedule_id__isnull=False),
             ),
             models.Index(fields=["label", "finished_at"], name="job_by_label", condition=~models.Q(label="")),
+            models.Index(fields=["request_id"], name="job_by_request", condition=~models.Q(request_id="")),
         ]
         constraints = [
             models.CheckConstraint(name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES)))

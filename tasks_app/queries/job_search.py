@@ -284,6 +284,11 @@ def _longer(search: JobSearch, term: Term, _user: Any) -> JobSearch:
     return _with(search, term, condition)
 
 
+def _request(search: JobSearch, term: Term, _user: Any) -> JobSearch:
+    of_row = Q(request_id=term.value) & ~Q(request_id="")
+    return _with(search, term, Condition(of_row, lambda view: bool(term.value) and view.request_id == term.value))
+
+
 def _args(search: JobSearch, term: Term, _user: Any) -> JobSearch:
     return _with(search, term, _argument(term.part, _json_values(term.value)))
 
@@ -357,5 +362,6 @@ _READERS: dict[str, Callable[[JobSearch, Term, Any], JobSearch]] = {
     "after": _after,
     "before": _before,
     "longer": _longer,
+    "request": _request,
 }
 SEARCH_NAMES = tuple(_READERS)

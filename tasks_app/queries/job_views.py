@@ -33,6 +33,8 @@ class JobView:
     requested_by_id: int | None = None
     schedule_id: int | None = None
     retry_of: UUID | None = None
+    # Of the request that made it, directly or through other jobs.
+    request_id: str = ""
     created_at: datetime | None = None
     due_at: datetime | None = None
     started_at: datetime | None = None
@@ -113,6 +115,7 @@ def _add_call(view: JobView, message: bytes) -> None:
         return
     view.args, view.kwargs = redact_call(parameter_names(payload.task), *payload.call)
     view.schedule_id = payload.schedule_id
+    view.request_id = payload.request_id or ""
     view.retry_of = UUID(payload.retry_of) if payload.retry_of else None
     view.parent_id = UUID(payload.flow.parent_id) if payload.flow and payload.flow.parent_id else None
     view.member_index = payload.member_index

@@ -13,6 +13,7 @@ from django.db.models import Case, F, Q, TextField, Value, When
 
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
 from notifications_app.services.notifications import LEASE
+from tasks_app.engine import current_request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def claim_delivery(
             return None
         # The row stays locked until the commit, so this reads our own attempt.
         number, forgiven = Delivery.objects.values_list("attempt_count", "attempts_forgiven").get(pk=delivery_id)
-        DeliveryAttempt.objects.create(delivery_id=delivery_id, number=number, started_at=now)
+        DeliveryAttempt.objects.create(
+            delivery_id=delivery_id, number=number, started_at=now, request_id=current_request_id()
+        )
     return Claim(delivery_id, number, is_last=number >= forgiven + max_attempts)
 
 

@@ -73,6 +73,9 @@ def facts(job: JobView) -> list[tuple[str, str, str]]:
         rows.append((_("Part of"), str(job.parent_id), job_url(job.parent_id)))
     if job.retry_of:
         rows.append((_("Repeats the job"), str(job.retry_of), job_url(job.retry_of)))
+    if job.request_id:
+        url = f"{reverse('admin:tasks_app_job_changelist')}?{urlencode({'search': f'request:{job.request_id}'})}"
+        rows.append((_("Request"), job.request_id, url))
     repeats = repeats_of(job.id)
     rows += [(_("Run again as"), str(new_id), job_url(new_id)) for new_id in repeats[-REPEATS_SHOWN:]]
     return rows

@@ -45,7 +45,7 @@ ORDERING_HELP = (
 )
 SEARCH_HELP = (
     'Words and "phrases" look into the task, the arguments, the error and the id; all must be found. Also '
-    'task: queue: state: error: args.device_id: device:"Van 03" by: worker: after: before: longer: as in '
+    'task: queue: state: error: args.device_id: device:"Van 03" by: worker: after: before: longer: request: as in '
     "`state:failed error:timeout after:yesterday longer:30s`; a minus before a term excludes."
 )
 
@@ -62,6 +62,9 @@ class JobSerializer(serializers.Serializer[Any]):
     requested_by = serializers.IntegerField(source="requested_by_id", allow_null=True)
     schedule_id = serializers.IntegerField(allow_null=True)
     retry_of = serializers.UUIDField(allow_null=True, help_text="The job that it repeats.")
+    request_id = serializers.CharField(
+        help_text="X-Request-ID of the request that made it, directly or through other jobs; empty for none."
+    )
     kind = serializers.CharField(help_text="task, group or chain.")
     parent_id = serializers.UUIDField(
         allow_null=True, help_text="The group or chain it is a member of, or the job whose callback it is."

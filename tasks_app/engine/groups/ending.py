@@ -129,6 +129,7 @@ def rows_of_parts(queue: str, job_id: str, payload: Payload, kept: Mapping[int, 
             result=msgspec.json.decode(result),
             attempt_count=1,
             requested_by_id=payload.requested_by_id,
+            request_id=payload.request_id or "",
             parent_id=job_id,
             member_index=index,
         )

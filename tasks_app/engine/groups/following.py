@@ -137,6 +137,7 @@ def _end_of(row: FinishedJob, membership: Membership) -> MemberEnd:
 def _options(row: FinishedJob, flow: Flow, member_indexes: Sequence[int] = ()) -> JobOptions:
     return JobOptions(
         requested_by_id=row.requested_by_id,
+        request_id=row.request_id,
         priority=row.priority,
         flow=flow,
         member_indexes=member_indexes,
@@ -161,6 +162,7 @@ def _impossible(step: Step, job_id: UUID, options: JobOptions, error: Exception)
         error_class=failed.error_class,
         error_message=failed.error_message,
         requested_by_id=options.requested_by_id,
+        request_id=options.request_id,
         priority=options.priority,
         parent_id=options.flow.parent_id if options.flow else None,
         member_index=options.member_indexes[0] if options.member_indexes else None,

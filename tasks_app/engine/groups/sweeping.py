@@ -102,11 +102,12 @@ def _finish_making(queue: JobQueue, job: JobHash, membership: Membership) -> Non
 
 
 def _options(job: JobHash) -> JobOptions:
-    flow = unseal(job.queue, job.job_id, job.message).flow or Flow()
+    payload = unseal(job.queue, job.job_id, job.message)
     return JobOptions(
         requested_by_id=job.requested_by_id,
         priority=job.priority,
-        flow=Flow(label=flow.label),
+        flow=Flow(label=payload.flow.label if payload.flow else ""),
+        request_id=payload.request_id or "",
         is_accepted=True,
     )
 

@@ -49,6 +49,7 @@ _TYPES = {
     "member_index": "int",
     "flow": "jsonb",
     "label": "text",
+    "request_id": "text",
 }
 _COLUMNS = ", ".join(_TYPES)
 _FIELDS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
