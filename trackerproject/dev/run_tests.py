@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 import psutil
+import psycopg2
 import pytest
 
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
@@ -72,8 +73,19 @@ def main() -> int:
 def start_servers(running: ExitStack, name: str) -> dict[str, str]:
     """Start PostgreSQL, Valkey and an SMTP server until `running` ends; return the environment of those who use them."""
     servers = running.enter_context(embedded_servers(name))
+    write_without_waiting(servers.database_url)
     mail = running.enter_context(smtp_sink(servers.places.mail))
     return {**servers.environment(), **mail.environment(), "SMTP_SINK_DIRECTORY": str(mail.directory)}
+
+
+def write_without_waiting(database_url: str) -> None:
+    """Let no commit wait for the disk: tests kill processes, which lose nothing by that, and not the machine."""
+    connection = psycopg2.connect(database_url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET fsync = off")
+        cursor.execute("SELECT pg_reload_conf()")
+    connection.close()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
