@@ -93,9 +93,13 @@ def test_jobs_are_found_by_their_request(in_request, staff, client, run_jobs):
     mine = probe_add.delay(1)
     current_request.set("other")
     other = probe_add.delay(2)
-    assert [job.id for job in list_jobs(user=SHELL, filters=JobFilters(search="request:shop-7:1")).jobs] == [UUID(mine.id)]
+    assert [job.id for job in list_jobs(user=SHELL, filters=JobFilters(search="request:shop-7:1")).jobs] == [
+        UUID(mine.id)
+    ]
     run_jobs("positions")
-    assert [job.id for job in list_jobs(user=SHELL, filters=JobFilters(search="request:shop-7:1")).jobs] == [UUID(mine.id)]
+    assert [job.id for job in list_jobs(user=SHELL, filters=JobFilters(search="request:shop-7:1")).jobs] == [
+        UUID(mine.id)
+    ]
     found = list_jobs(user=SHELL, filters=JobFilters(search="-request:shop-7:1")).jobs
     assert [job.id for job in found] == [UUID(other.id)]
     client.force_login(staff)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks_app', '0036_sessions_and_tokens'),
+        ('tasks_app', '0039_idempotency_keys'),
     ]
 
     operations = [
