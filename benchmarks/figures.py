@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +37,25 @@ class Figure:
 
 
 def print_table(console: Console, figures: Iterable[Figure]) -> None:
-    """For people."""
-    table = Table(title="Ours beside theirs, same servers, same run")
-    for name in ("bench", "case"):
-        table.add_column(name)
+    """Print the figures for people: a part for each benchmark, with the names of its cases whole; peers' may take two lines."""
+    table = Table(
+        title="Ours beside theirs, same servers, same run",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("case", no_wrap=True, overflow="fold")
     for name in ("ours", "theirs", "ratio"):
-        table.add_column(name, justify="right")
-    for name in ("peer", "unit"):
-        table.add_column(name)
-    for figure in figures:
-        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        table.add_row(
-            figure.bench, figure.case, _shown(figure.ours), _shown(figure.theirs), ratio, figure.peer or "", figure.unit
-        )
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("unit, theirs", overflow="fold", min_width=11)
+    for bench, of_bench in groupby(figures, key=attrgetter("bench")):
+        table.add_section()
+        table.add_row(Text(bench, style="bold"))
+        for figure in of_bench:
+            ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+            numbers = (_shown(figure.ours), _shown(figure.theirs), ratio)
+            table.add_row(f" {figure.case}", *numbers, ", ".join(filter(None, [figure.unit, figure.peer])))
     console.print(table)
 
 
