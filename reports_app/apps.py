@@ -8,12 +8,13 @@ class ReportsAppConfig(AppConfig):
 
     def ready(self) -> None:
         from reports_app import message_kinds, receivers  # noqa: F401 - importing registers them
-        from reports_app.queries import REPORTABLE, report_source, reportable_source
+        from reports_app.queries import RECIPIENT, REPORTABLE, recipient_source, report_source, reportable_source
         from tasks_app.queries.references import register_source
         from tasks_app.services.cleanup import Cleanup, register_cleanup
 
         register_source("report", report_source())
         register_source(REPORTABLE, reportable_source())
+        register_source(RECIPIENT, recipient_source())
         register_cleanup("reports", Cleanup("cleanup_reports", takes_days=True))
         register_cleanup("expiry", Cleanup("expire_reports"))
         _register_pages()

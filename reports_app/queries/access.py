@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.models import User
 from django.db.models import BooleanField, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from reports_app.models import DeletedDevice, Report, ReportSchedule
-from tasks_app.models import Device, Fleet, FleetRole
+from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import Right, has_everywhere, has_right, to_view, visible_devices, visible_fleets
 from tasks_app.queries.references import Source, device_source
 
@@ -24,8 +25,8 @@ ASK_FOR_REPORTS = Right(FleetRole.OPERATOR, "reports_app.add_report")
 REPORT_ON = Right(FleetRole.VIEWER, "reports_app.add_report")
 CHANGE_REPORTS = Right(FleetRole.MANAGER, "reports_app.change_report")
 DELETE_REPORTS = Right(FleetRole.MANAGER, "reports_app.delete_report")
-# The kind of rows that forms of reports suggest.
-REPORTABLE = "device with reports"
+# The kinds of rows that forms of reports suggest.
+REPORTABLE, RECIPIENT = "device with reports", "recipient of reports"
 ADD_SCHEDULES = Right(FleetRole.OPERATOR, "reports_app.add_reportschedule")
 CHANGE_SCHEDULES = Right(FleetRole.MANAGER, "reports_app.change_reportschedule")
 DELETE_SCHEDULES = Right(FleetRole.MANAGER, "reports_app.delete_reportschedule")
@@ -119,6 +120,27 @@ def may_change_schedule(user: Any, schedule: ReportSchedule, right: Right = CHAN
 def reportable_source() -> Source:
     """Return the devices that a person may ask for reports of, or put into report schedules."""
     return device_source(lambda user: visible_devices(user, ASK_FOR_REPORTS) | visible_devices(user, ADD_SCHEDULES))
+
+
+def choosable_recipients(user: Any) -> QuerySet[User]:
+    """Return the people to whom a person may have reports sent: themselves, members of the fleets in which they may add
+    schedules, and the recipients of schedules that they see anyway."""
+    fleets = visible_fleets(user, ADD_SCHEDULES)
+    members = FleetMembership.objects.filter(fleet__in=fleets, user__is_active=True).values("user")
+    schedules = ReportSchedule.objects.filter(fleet__in=visible_fleets(user, VIEW_SCHEDULES))
+    known = ReportSchedule.recipients.through._default_manager.filter(reportschedule__in=schedules).values("user")
+    return User.objects.filter(Q(pk=user.pk) | Q(pk__in=members) | Q(pk__in=known))
+
+
+def recipient_source() -> Source:
+    """Return people as rows to choose recipients of reports from."""
+    return Source(
+        _("recipient"),
+        User.objects.all,
+        choosable_recipients,
+        ("username", "first_name", "last_name"),
+        lambda person: f"{person.get_full_name()} ({person.username})" if person.get_full_name() else person.username,
+    )
 
 
 def report_source() -> Source:

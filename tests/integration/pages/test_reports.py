@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from reports_app.models import Report, ReportSchedule
 from reports_app.periods import days_before
+from reports_app.queries import RECIPIENT
 from reports_app.services.generation import generate_report
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tests.support.reports import DAY, LATER, NEXT_DAY, drive, requested_report
@@ -239,6 +240,33 @@ def test_a_schedule_is_made_switched_and_removed(member, device, fleet, operator
     assert member.post(url("report_schedule", schedule.pk), {**form, "name": "Monday"}).status_code == 302
     assert member.post(url("report_schedule_remove", schedule.pk)).status_code == 302
     assert not ReportSchedule.objects.exists()
+
+
+def test_recipients_are_found_among_people_whom_one_may_see(member, fleet, operator, make_user):
+    mara = make_user(username="mara", first_name="Mara", last_name="Lima")
+    FleetMembership.objects.create(user=mara, fleet=fleet, role=FleetRole.VIEWER)
+    stranger = make_user(username="marek")
+    FleetMembership.objects.create(user=stranger, fleet=Fleet.objects.create(name="Other"), role=FleetRole.MANAGER)
+    assert suggested(member, "mar", RECIPIENT) == [f"Mara Lima (mara) #{mara.pk}"]
+    assert suggested(member, "", RECIPIENT) == [f"ana #{operator.pk}", f"Mara Lima (mara) #{mara.pk}"]
+    viewer = Client()
+    viewer.force_login(mara)
+    assert suggested(viewer, "", RECIPIENT) == [f"Mara Lima (mara) #{mara.pk}"]
+
+    # Without scripts names are typed; a person of another fleet is none, by name or by number.
+    form = {**SCHEDULE, "fleet": fleet.pk}
+    for typed in ("marek", f"#{stranger.pk}", f"ana, {stranger.pk}"):
+        answer = member.post(url("report_schedule_add"), {**form, "recipients": typed})
+        assert answer.context["form"].errors.keys() == {"recipients"}
+    assert member.post(url("report_schedule_add"), {**form, "recipients": "ana, mara"}).status_code == 302
+    schedule = ReportSchedule.objects.get()
+    assert set(schedule.recipients.all()) == {operator, mara}
+    assert suggested(viewer, "ana", RECIPIENT) == [f"ana #{operator.pk}"]
+
+    # One who has left the fleet is still named where they are to be taken off.
+    mara.memberships.all().delete()
+    text = text_of(member.get(url("report_schedule", schedule.pk)))
+    assert f'name="recipients" value="{mara.pk}" checked> Mara Lima (mara)' in text
 
 
 def test_a_schedule_of_another_fleet_is_unknown_and_viewers_only_look(
