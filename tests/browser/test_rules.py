@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_rule_is_tried_by_the_name_of_a_device_without_an_event(visit, fleet, 
     visit.log_in()
     visit.open("admin:notifications_app_rule_change", rule.pk)
     page = visit.page
-    page.get_by_role("link", name="Dry run").click()
+    page.get_by_role("button", name="Dry run").click()
     pick_with_keys(page, "Device", "lorr", "Lorry")
     pick_with_keys(page, "Geofence", "dep", "Depot")
     page.get_by_label("Time", exact=True).fill("2026-11-26T23:30")
@@ -117,6 +118,14 @@ def test_a_rule_is_tried_by_the_name_of_a_device_without_an_event(visit, fleet, 
     expect(page.get_by_text("The rule matches: 1 person is notified at once.")).to_be_visible()
     expect(page.get_by_role("region", name="People")).to_contain_text(f"E-mail: {operator.email}")
     expect(page.get_by_role("region", name="The message")).to_contain_text("Van 1 entered Depot")
+    # Back in the form, what is typed there is tried on the same event, before it is saved.
+    page.get_by_role("button", name="Back to the form").click()
+    page.locator("[name=event_kinds][value=geofence_enter]").uncheck()
+    page.locator("[name=event_kinds][value=geofence_exit]").check()
+    page.get_by_role("button", name="Dry run").click()
+    expect(page.get_by_text("The rule does not match this event.")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Device")).to_have_value(re.compile("^Van 1"))
+    assert Rule.objects.get().event_kinds == ["geofence_enter"]
     assert not Event.objects.exists()
     assert not Notification.objects.exists()
 

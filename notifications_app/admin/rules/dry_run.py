@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -30,21 +33,24 @@ OUTCOMES = {
     "no": ("", _("Not notified")),
 }
 PICKABLE = {"device", "geofence"}
+EVENT_INPUTS = {"device", *EventForm.base_fields, "geofence"}
+# Buttons of the form of a rule and of its dry run: to try what stands in it, and to go on with it.
+TRY, EDIT = "_try", "_edit"
 
 
 class Asked:
     """The input of the page: an event that is described by the form, or the number of a stored one; or nothing yet."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, data: QueryDict, user: Any) -> None:
         self.problem = ""
         self.event: Event | None = None
         self.device: Device | None = None
         self.inside: frozenset[int] = frozenset()
-        number = request.GET.get("event", "")
+        number = data.get("event", "")
         if number:
-            self._take_stored(number, request.user)
+            self._take_stored(number, user)
             return
-        self.form = EventForm(request.GET or None, request.user)
+        self.form = EventForm(data if EVENT_INPUTS & data.keys() else None, user)
         if self.form.is_bound and self.form.is_valid():
             self.event, self.device, self.inside = self.form.event, self.form.device, self.form.inside
 
@@ -66,7 +72,7 @@ class Asked:
 def dry_run_page(request: HttpRequest) -> HttpResponse:
     """Answer the form and the decisions of all rules. For those who may change rules. Raises PermissionDenied."""
     _require(request)
-    asked = Asked(request)
+    asked = Asked(request.GET, request.user)
     context = {**_context(request, asked), "title": _("Dry run of an event")}
     if asked.event and asked.device:
         verdicts = dry_run(asked.event, asked.device, now=asked.now, inside=asked.inside)
@@ -80,20 +86,52 @@ def rule_dry_run_page(request: HttpRequest, rule_id: int) -> HttpResponse:
     rule = Rule.objects.select_related("fleet").prefetch_related(*NAMED).filter(pk=rule_id).first()
     if rule is None:
         raise Http404
-    asked = Asked(request)
+    context = _rule_context(request, rule, Asked(request.GET, request.user))
+    return TemplateResponse(request, "notifications_app/admin/rule_dry_run.html", context)
+
+
+def draft_dry_run_page(request: HttpRequest, form: forms.ModelForm[Rule], formsets: Sequence[Any]) -> HttpResponse:
+    """Answer the same for a rule as it stands in its valid form.
+
+    It is stored as it would be when it is saved, tried, and taken back before the answer: nobody else sees it.
+    """
+    with transaction.atomic():
+        rule = form.save()
+        for formset in formsets:
+            formset.instance = rule
+            formset.save()
+        context = _rule_context(request, rule, Asked(request.POST, request.user))
+        context["draft_inputs"] = [(name, one) for name, values in typed_in_rule(request.POST) for one in values]
+        response = TemplateResponse(request, "notifications_app/admin/rule_dry_run.html", context).render()
+        transaction.set_rollback(True)
+    return response
+
+
+def typed_in_rule(data: QueryDict) -> list[tuple[str, list[str]]]:
+    """Return the input of the rule's form, without that of the event and the buttons."""
+    others = {*EVENT_INPUTS, "event", "csrfmiddlewaretoken", TRY, EDIT}
+    return [(name, [str(one) for one in values]) for name, values in data.lists() if name not in others]
+
+
+def typed_of_event(data: QueryDict) -> list[tuple[str, str]]:
+    """Return the input that describes the event."""
+    return [(name, str(data[name])) for name in sorted(EVENT_INPUTS & data.keys())]
+
+
+def _rule_context(request: HttpRequest, rule: Rule, asked: Asked) -> dict[str, Any]:
     context = {**_context(request, asked), "title": _("Dry run of %(rule)s") % {"rule": rule.name}, "rule": rule}
     context["sentence"] = rule_sentence(rule)
     if asked.event and asked.device:
         trial = trial_context(rule, asked.event, asked.device, now=asked.now, inside=asked.inside)
         rows = [verdict_row(one, request) | {"ways": trial["ways"].get(one.user_id, [])} for one in trial["verdicts"]]
         context |= {**trial, "rows": [row for row in rows if row["user_id"] is not None]}
-    return TemplateResponse(request, "notifications_app/admin/rule_dry_run.html", context)
+    return context
 
 
 def dry_run_check(request: HttpRequest) -> HttpResponse:
     """Answer what is wrong with the described event so far."""
     _require(request)
-    form = EventForm(request.GET, request.user)
+    form = EventForm(request.POST or request.GET, request.user)
     form.is_valid()
     return JsonResponse({"errors": form_errors(form)})
 

@@ -61,3 +61,11 @@ class RuleForm(forms.ModelForm):
         if not users and not cleaned.get("roles"):
             self.add_error("users", forms.ValidationError(_("Name at least one person or role."), code="missing"))
         return cleaned
+
+
+class NotSaved:
+    """A mixin of forms that are checked and shown again, whatever is in them: the admin saves valid ones."""
+
+    def is_valid(self) -> bool:
+        super().is_valid()  # type: ignore[misc]
+        return False

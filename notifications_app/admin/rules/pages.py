@@ -16,8 +16,17 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
 
 from notifications_app.admin.rules.drafts import check_reply, sentence_of_draft, subjects_of_draft, subjects_of_rule
-from notifications_app.admin.rules.dry_run import dry_run_check, dry_run_page, pick_view, rule_dry_run_page
-from notifications_app.admin.rules.form import RuleForm
+from notifications_app.admin.rules.dry_run import (
+    EDIT,
+    TRY,
+    draft_dry_run_page,
+    dry_run_check,
+    dry_run_page,
+    pick_view,
+    rule_dry_run_page,
+    typed_of_event,
+)
+from notifications_app.admin.rules.form import NotSaved, RuleForm
 from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import EscalationStep, Rule
 from notifications_app.queries.rule_rows import NAMED
@@ -74,6 +83,23 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
         ]
         return [*own, *super().get_urls()]
 
+    def get_form(self, request: HttpRequest, obj: Rule | None = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **options)
+        return type(form.__name__, (NotSaved, form), {}) if _is_kept_open(request) else form
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the form, save it, or try what stands in it; where that is wrong, the form says what."""
+        if _is_kept_open(request) and EDIT not in request.POST:
+            rule = self.get_object(request, object_id) if object_id else None
+            if not (rule or object_id is None) or not self._may_try(request, rule):
+                raise PermissionDenied
+            form, formsets = self._bound(request, rule)
+            if not form.errors and all(formset.is_valid() for formset in formsets):
+                return draft_dry_run_page(request, form, formsets)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def check_view(self, request: HttpRequest, rule_id: int | None = None) -> HttpResponse:
         """Return what is wrong with the form so far, the rule in words, and what it watches."""
         rule = None if rule_id is None else self.get_object(request, str(rule_id))
@@ -86,6 +112,9 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
 
     def _may_write(self, request: HttpRequest, rule: Rule | None) -> bool:
         return self.has_add_permission(request) if rule is None else self.has_change_permission(request, rule)
+
+    def _may_try(self, request: HttpRequest, rule: Rule | None) -> bool:
+        return self._may_write(request, rule) and self.has_change_permission(request)
 
     def _bound(self, request: HttpRequest, rule: Rule | None) -> tuple[Any, list[Any]]:
         """Return the form and its inlines with the input of the request, validated and not saved."""
@@ -110,12 +139,12 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
             subjects = subjects_of_rule(rule) if rule else NOTHING
         numbers = [rule.pk] if rule else []
         may_edit = self._may_write(request, rule)
-        may_try = rule is not None and self.has_change_permission(request)
         context |= {
             "sentence": sentence,
             "watched": watched_map(subjects, request.user) if rule or form.is_bound else None,
             "check_url": reverse("admin:notifications_app_rule_check", args=numbers) if may_edit else "",
-            "dry_run_url": reverse("admin:notifications_app_rule_dry_run", args=numbers) if may_try else "",
+            "may_try": self._may_try(request, rule),
+            "event_inputs": typed_of_event(request.POST),
         }
         return super().render_change_form(request, context, *args, **options)
 
@@ -143,3 +172,8 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
             self.log_change(request, rule, str(_("Switched on.") if is_active else _("Switched off.")))
         count = len(changed)
         self.message_user(request, ngettext("%d rule changed.", "%d rules changed.", count) % count, messages.SUCCESS)
+
+
+def _is_kept_open(request: HttpRequest) -> bool:
+    """Return whether the form was sent to be tried or shown again, not to be saved."""
+    return bool({TRY, EDIT} & request.POST.keys()) and not {"_save", "_continue", "_addanother"} & request.POST.keys()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from notifications_app.models import EscalationStep, Rule
-from tasks_app.models import DeviceState, Fleet
+from tasks_app.models import DeviceState, Event, Fleet
 from tests.support.notifications import make_geofence, make_rule
 from tests.support.rights import changed_tables, database_state, give, pages_of
 
@@ -121,7 +122,7 @@ def test_the_page_of_a_stored_rule_shows_its_sentence_and_map_without_scripts(pa
     text = page.get(reverse("admin:notifications_app_rule_change", args=[rule.pk])).content.decode()
     assert "Notify ana by e-mail when Van 1 is too fast" in text
     assert "<b data-device-count>1</b>" in text
-    assert reverse("admin:notifications_app_rule_dry_run", args=[rule.pk]) in text
+    assert 'name="_try"' in text
     assert f'data-form-check="{reverse("admin:notifications_app_rule_check", args=[rule.pk])}"' in text
 
 
@@ -153,3 +154,88 @@ def test_rows_that_a_person_may_not_see_have_no_names(make_user, fleet, operator
     answer = check(changer, rule, **{**typed, "devices": [device.pk]})
     assert f"when #{device.pk} enters" in answer["sentence"]
     assert answer["map"]["devices"] == []
+
+
+ADD = "/admin/notifications_app/rule/add/"
+SPEEDING = {"device": "Van 1", "kind": "overspeed", "speed_kph": "101"}
+
+
+def sent(page, rule=None, **fields):
+    """Return the answer to the form of a rule, sent with these fields."""
+    address = reverse("admin:notifications_app_rule_change", args=[rule.pk]) if rule else ADD
+    return page.post(address, {**NO_STEPS, **fields})
+
+
+@pytest.fixture
+def speeding(typed):
+    return {**typed, "event_kinds": ["overspeed"], "min_speed_kph": "80", "windows-rows": "0"}
+
+
+def test_a_dry_run_tries_what_is_typed_and_stores_nothing(page, speeding, fleet, operator, device):
+    rule = make_rule(fleet, [operator], kinds=["overspeed"], channels=["email"], min_speed_kph=80, name="Night")
+    before = database_state()
+    met = sent(page, rule, **speeding, **SPEEDING, _try="1")
+    assert "The rule matches: 1 person is notified at once." in met.content.decode()
+    text = sent(page, rule, **{**speeding, "min_speed_kph": "120"}, **SPEEDING, _try="1").content.decode()
+    assert "The rule does not match this event." in text
+    assert "120 km/h" in text
+    # A rule that was never saved, with a step that would be stored beside it.
+    steps = {"escalation_steps-TOTAL_FORMS": "1", "escalation_steps-0-after_minutes": "5"}
+    new = sent(
+        page,
+        **{**speeding, "name": "New"},
+        **steps,
+        **{"escalation_steps-0-users": [operator.pk]},
+        **SPEEDING,
+        _try="1",
+    )
+    assert "The rule matches: 1 person is notified at once." in new.content.decode()
+    assert "ana if nobody acknowledges within 5 min" in new.content.decode()
+    assert changed_tables(before, database_state()) == []
+
+
+def test_a_dry_run_begins_with_the_form_of_an_event_and_tries_earlier_ones(page, speeding, device):
+    first = sent(page, **speeding, _try="1")
+    assert "Describe an event" in first.content.decode()
+    assert first.context["form"].is_bound is False
+    event = Event.objects.create(device=device, kind="overspeed", occurred_at=timezone.now(), data={"speed_kph": 99})
+    text = sent(page, **speeding, event=event.pk, _try="1").content.decode()
+    assert "The rule matches" in text
+    assert f'name="event" value="{event.pk}"' in text
+
+
+def test_what_is_wrong_with_a_rule_is_said_as_when_it_is_saved(page, speeding):
+    for button in ("_try", "_save"):
+        answer = sent(page, **{**speeding, "name": "", "min_speed_kph": "fast"}, **SPEEDING, **{button: "1"})
+        assert answer.context["errors"]
+        assert set(answer.context["adminform"].form.errors) == {"name", "min_speed_kph"}
+    assert not Rule.objects.exists()
+
+
+def test_the_way_back_has_all_that_was_typed(page, speeding, fleet, operator):
+    rule = make_rule(fleet, [operator], kinds=["alarm"], channels=["email"], name="Old")
+    answer = sent(page, rule, **{**speeding, "cooldown_minutes": "17"}, **SPEEDING, _try="1", _edit="1")
+    text = answer.content.decode()
+    assert answer.context["adminform"].form["name"].value() == "Night"
+    assert 'value="17"' in text
+    assert 'name="speed_kph" value="101"' in text
+    assert not answer.context["errors"]
+    rule.refresh_from_db()
+    assert (rule.name, rule.cooldown_minutes) == ("Old", 0)
+
+
+def test_only_those_who_may_save_a_rule_may_try_it(make_user, fleet, operator, speeding):
+    rule = make_rule(fleet, [operator])
+    looker = pages_of(give(make_user(is_staff=True), "notifications_app.view_rule"))
+    adder = pages_of(give(make_user(is_staff=True), "notifications_app.add_rule"))
+    assert [sent(looker, one, **speeding, _try="1").status_code for one in (rule, None)] == [403, 403]
+    assert [sent(adder, one, **speeding, _try="1").status_code for one in (rule, None)] == [403, 403]
+    assert 'name="_try"' not in adder.get(ADD).content.decode()
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_nonsense_in_a_dry_run_is_answered_with_sentences(page, speeding, device, text):
+    before = database_state()
+    for name in (*SPEEDING, "event", "name", "devices", "alarms"):
+        assert sent(page, **{**speeding, **SPEEDING, name: text}, _try="1").status_code == 200
+    assert changed_tables(before, database_state()) == []
