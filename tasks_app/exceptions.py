@@ -11,55 +11,65 @@ class JobError(Exception):
     code = "job_error"
 
 
-class JobNotFound(JobError):
+class NothingOfThatName(JobError):
+    """There is nothing of that name."""
+
+
+class JobNotFound(NothingOfThatName):
     """There is no such job."""
 
     code = "not_found"
 
 
-class _JobInState(JobError):
-    def __init__(self, state: JobState) -> None:
-        super().__init__(self.__doc__)
+class JobInState(JobError):
+    """The job is in a state in which this cannot be done."""
+
+    def __init__(self, state: JobState, detail: str = "") -> None:
+        super().__init__(detail or self.__doc__)
         self.state = state
 
 
-class JobAlreadyFinished(_JobInState):
+class JobAlreadyFinished(JobInState):
     """The job has ended already."""
 
     code = "job_already_finished"
 
 
-class JobStillLive(_JobInState):
+class JobStillLive(JobInState):
     """The job has not ended yet."""
 
     code = "job_still_live"
 
 
-class JobNotWaiting(_JobInState):
+class JobNotWaiting(JobInState):
     """The job does not wait for a later time."""
 
     code = "job_not_waiting"
 
 
-class PriorityNotChangeable(JobError):
+class JobWaitsNoMore(JobNotWaiting):
+    """The job does not wait any more."""
+
+
+class PriorityNotChangeable(JobInState):
     """Jobs of a lane keep their order, and a group has none of its own: their priority cannot be changed."""
 
     code = "priority_not_changeable"
 
 
-class QueueNotFound(JobError):
+class QueueNotFound(NothingOfThatName):
     """There is no such queue."""
 
     code = "unknown_queue"
 
 
-class TaskNotFound(JobError):
+class TaskNotFound(NothingOfThatName):
     """There is no such task."""
 
     code = "unknown_task"
 
 
-class WorkerNotFound(JobError):
+class WorkerNotFound(NothingOfThatName):
     """There is no such worker or cluster."""
 
     code = "unknown_worker"

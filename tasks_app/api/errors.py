@@ -32,7 +32,19 @@ from tasks_app.engine import (
     TaskNotPermitted,
     UnknownTask,
 )
-from tasks_app.exceptions import BufferFull
+from tasks_app.exceptions import (
+    BufferFull,
+    JobAlreadyFinished,
+    JobError,
+    JobNotFound,
+    JobNotWaiting,
+    JobStillLive,
+    JobWaitsNoMore,
+    NothingOfThatName,
+    QueueNotFound,
+    TaskNotFound,
+    WorkerNotFound,
+)
 from tasks_app.web.error_pages import forbidden_page, form_refused, not_found_page
 
 logger = logging.getLogger(__name__)
@@ -54,6 +66,18 @@ ENGINE_STATUS: dict[type[EngineError], int] = {
     QueueFull: status.HTTP_503_SERVICE_UNAVAILABLE,
     QueueLanesChanged: status.HTTP_503_SERVICE_UNAVAILABLE,
     QueueUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+
+# Sentences in the reader's language; those of other errors of jobs are translated where they are raised.
+JOB_SENTENCES: dict[type[JobError], Any] = {
+    JobNotFound: gettext_lazy("Not found."),
+    QueueNotFound: gettext_lazy("There is no such queue."),
+    TaskNotFound: gettext_lazy("There is no such task."),
+    WorkerNotFound: gettext_lazy("There is no such worker."),
+    JobAlreadyFinished: gettext_lazy("The job has ended already: %(state)s."),
+    JobStillLive: gettext_lazy("The job has not ended yet: %(state)s."),
+    JobNotWaiting: gettext_lazy("The job does not wait for a later time: %(state)s."),
+    JobWaitsNoMore: gettext_lazy("The job does not wait any more: %(state)s."),
 }
 
 
@@ -124,6 +148,8 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return api_problem(error)
         case EngineError():
             return _engine_problem(error)
+        case JobError():
+            return _job_problem(error)
         case BufferFull():
             return _unavailable("position_buffer_full", _("Too many fixes wait to be stored; send it again later."))
         case Http404():
@@ -154,6 +180,16 @@ def _engine_problem(error: EngineError) -> Problem:
     named: str = getattr(error, "field", "")
     fields = {named: [str(error)]} if named else {}
     return Problem(status_code or status.HTTP_400_BAD_REQUEST, error.code, str(error), fields)
+
+
+def _job_problem(error: JobError) -> Problem:
+    """Return 404 for what is not there, and for a step that is not allowed 409 with the state of the job."""
+    state = getattr(error, "state", None)
+    sentence = JOB_SENTENCES.get(type(error))
+    detail = str(error) if sentence is None else str(sentence) % {"state": state}
+    if isinstance(error, NothingOfThatName):
+        return Problem(status.HTTP_404_NOT_FOUND, error.code, detail)
+    return Problem(status.HTTP_409_CONFLICT, error.code, detail, extra={"state": str(state)} if state else {})
 
 
 def api_problem(error: exceptions.APIException) -> Problem:

@@ -19,6 +19,7 @@ from tasks_app.exceptions import (
     JobNotRepeatable,
     JobNotWaiting,
     JobStillLive,
+    JobWaitsNoMore,
     PriorityNotChangeable,
 )
 from tasks_app.models.jobs import PRIORITY_CHOICES, STATE_LABELS
@@ -89,7 +90,7 @@ def change_priority_with_message(request: HttpRequest, job: JobView, priority: s
     """Change the priority, show the user the outcome, and return the next address."""
     try:
         change_priority(job_id=job.id, user=request.user, priority=priority, reason=reason)
-    except JobNotWaiting as error:
+    except JobWaitsNoMore as error:
         messages.warning(request, _("The job does not wait any more: %s.") % STATE_LABELS[JobState(error.state)])
     except PriorityNotChangeable as error:
         messages.error(request, str(error))

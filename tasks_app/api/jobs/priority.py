@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
-from tasks_app.exceptions import JobNotFound, JobNotWaiting, PriorityNotChangeable
 from tasks_app.models import Scope
 from tasks_app.models.jobs import PRIORITY_CHOICES
-from tasks_app.queries.jobs import find_job
 from tasks_app.services.jobs import change_priority
 
 
@@ -56,14 +51,5 @@ class JobPriorityView(ApiView):
     )
     def post(self, request: Request, task_id: UUID) -> Response:
         body = self.body(PriorityBody)
-        try:
-            state = change_priority(job_id=task_id, user=request.user, priority=body["priority"], reason=body["reason"])
-        except JobNotFound as error:
-            raise Http404 from error
-        except JobNotWaiting as error:
-            detail = _("The job does not wait any more: %(state)s.") % {"state": error.state}
-            raise Conflict(error.code, detail, state=str(error.state)) from error
-        except PriorityNotChangeable as error:
-            job = find_job(task_id, user=request.user)
-            raise Conflict(error.code, str(error), state=str(job.state) if job else "") from error
+        state = change_priority(job_id=task_id, user=request.user, priority=body["priority"], reason=body["reason"])
         return Response({"task_id": str(task_id), "state": str(state), "priority": body["priority"]})

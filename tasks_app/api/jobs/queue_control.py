@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.errors import ApiError
 from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
-from tasks_app.exceptions import QueueNotFound
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
@@ -43,12 +40,9 @@ class QueueControlView(ApiView):
     rights = {"POST": CHANGE_JOBS}
 
     def act(self, service: Any, name: str) -> Any:
-        """Call the service for the request's user. Raises ApiError (404) for an unknown queue."""
+        """Call the service for the request's user. Raises QueueNotFound."""
         reason = self.body(ReasonBody)["reason"]
-        try:
-            return service(name=name, user=self.request.user, reason=reason, now=timezone.now())
-        except QueueNotFound as error:
-            raise ApiError(404, error.code, _("There is no such queue.")) from error
+        return service(name=name, user=self.request.user, reason=reason, now=timezone.now())
 
 
 class QueuePauseView(QueueControlView):

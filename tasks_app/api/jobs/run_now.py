@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
-from tasks_app.exceptions import JobNotFound, JobNotWaiting
 from tasks_app.models import Scope
 from tasks_app.services.jobs import run_job_now
 
@@ -46,11 +42,5 @@ class JobRunNowView(ApiView):
     )
     def post(self, request: Request, task_id: UUID) -> Response:
         reason = self.body(ReasonBody)["reason"]
-        try:
-            state = run_job_now(job_id=task_id, user=request.user, reason=reason)
-        except JobNotFound as error:
-            raise Http404 from error
-        except JobNotWaiting as error:
-            detail = _("The job does not wait for a later time: %(state)s.") % {"state": error.state}
-            raise Conflict(error.code, detail, state=str(error.state)) from error
+        state = run_job_now(job_id=task_id, user=request.user, reason=reason)
         return Response({"task_id": str(task_id), "state": str(state)})

@@ -22,7 +22,7 @@ from tasks_app.api.permissions import RowDecides
 from tasks_app.api.schema import describe, page_of
 from tasks_app.api.sparse import FieldsField, fields_query, pruned
 from tasks_app.engine.states import LIVE_STATES
-from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
+from tasks_app.exceptions import JobNotRepeatable
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right, has_everywhere
 from tasks_app.queries.ended_jobs import BY_END, JOB_ORDERS
@@ -199,13 +199,7 @@ class JobCancelView(ApiView):
     def post(self, request: Request, task_id: UUID) -> Response:
         reason = self.body(ReasonBody)["reason"]
         _check_may_change(request.user, _job_for(request.user, task_id))
-        try:
-            state = cancel_job(job_id=task_id, user=request.user, reason=reason)
-        except JobNotFound as error:
-            raise Http404 from error
-        except JobAlreadyFinished as error:
-            detail = _("The job has ended already: %(state)s.") % {"state": error.state}
-            raise Conflict(error.code, detail, state=str(error.state)) from error
+        state = cancel_job(job_id=task_id, user=request.user, reason=reason)
         return Response({"task_id": str(task_id), "state": str(state), "cancel_requested": True})
 
 
@@ -234,11 +228,6 @@ class JobRetryView(ApiView):
             raise PermissionDenied
         try:
             new_id = retry_job(job_id=task_id, user=request.user, reason=reason)
-        except JobNotFound as error:
-            raise Http404 from error
-        except JobStillLive as error:
-            detail = _("The job has not ended yet: %(state)s.") % {"state": error.state}
-            raise Conflict(error.code, detail, state=str(error.state)) from error
         except JobNotRepeatable as error:
             raise Conflict(error.code, str(error), state=str(job.state)) from error
         return accepted(request, new_id, job.task, retry_of=str(task_id))

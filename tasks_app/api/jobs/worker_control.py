@@ -6,18 +6,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
-from tasks_app.api.errors import ApiError
 from tasks_app.api.fields import ReasonBody
 from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.engine import UnknownTask, get_task
-from tasks_app.exceptions import TaskNotFound, WorkerLimit, WorkerNotFound
+from tasks_app.exceptions import TaskNotFound
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.services.jobs import (
@@ -62,16 +60,9 @@ class ControlView(ApiView):
     scopes_to_change = (Scope.OPERATE,)
 
     def act(self, service: Any, **subject: str) -> None:
-        """Call the service for the request's user. Raises ApiError: 404 for nothing of that name, 409 where it cannot be."""
+        """Call the service for the request's user. Raises JobError: for nothing of that name, or where it cannot be."""
         reason = self.body(ReasonBody)["reason"]
-        try:
-            service(**subject, user=self.request.user, reason=reason, now=timezone.now())
-        except TaskNotFound as error:
-            raise ApiError(404, error.code, _("There is no such task.")) from error
-        except WorkerNotFound as error:
-            raise ApiError(404, error.code, _("There is no such worker.")) from error
-        except WorkerLimit as error:
-            raise ApiError(409, error.code, str(error)) from error
+        service(**subject, user=self.request.user, reason=reason, now=timezone.now())
 
 
 class TaskControlView(ControlView):
@@ -80,13 +71,13 @@ class TaskControlView(ControlView):
     rights = {"POST": CHANGE_JOBS}
 
     def act_on_task(self, service: Any, queue: str, task: str, *, paused: bool) -> Response:
-        """Call the service for a task of this queue. Raises ApiError (404) for any other."""
+        """Call the service for a task of this queue. Raises TaskNotFound for any other."""
         try:
             is_there = get_task(task).queue == queue
         except UnknownTask:
             is_there = False
         if not is_there:
-            raise ApiError(404, TaskNotFound.code, _("There is no such task."))
+            raise TaskNotFound
         self.act(service, task=task)
         return Response({"queue": queue, "task": task, "paused": paused})
 

@@ -28,6 +28,7 @@ from tasks_app.exceptions import (
     JobNotRepeatable,
     JobNotWaiting,
     JobStillLive,
+    JobWaitsNoMore,
     PriorityNotChangeable,
 )
 from tasks_app.models import Job, JobAction
@@ -129,19 +130,18 @@ def run_job_now(*, job_id: UUID | str, user: Any, reason: str = "") -> JobState:
 def change_priority(*, job_id: UUID | str, user: Any, priority: str, reason: str = "") -> JobState:
     """Give a job that waits another priority within its queue; return its state.
 
-    Raises JobNotFound, JobNotWaiting (it runs or has ended), PriorityNotChangeable (it is in a lane, or a group).
+    Raises JobNotFound, JobWaitsNoMore (it runs or has ended), PriorityNotChangeable (it is in a lane, or a group).
     """
     view = _visible(job_id, user)
     part = part_of_job(view.queue, client(), str(job_id))
     if isinstance(part, Lane):
-        raise PriorityNotChangeable(
-            _("Jobs of a lane keep the order in which they were accepted: they have no priority.")
-        )
+        detail = _("Jobs of a lane keep the order in which they were accepted: they have no priority.")
+        raise PriorityNotChangeable(view.state, detail)
     if view.kind != TASK:
-        raise PriorityNotChangeable(_("A group or chain has no priority of its own."))
+        raise PriorityNotChangeable(view.state, _("A group or chain has no priority of its own."))
     changed, state = part.set_priority(str(job_id), priority) if part else (False, "")
     if not changed:
-        raise JobNotWaiting(JobState(state) if state else _visible(job_id, user).state)
+        raise JobWaitsNoMore(JobState(state) if state else _visible(job_id, user).state)
     _audit(view.id, view.task, JobAction.Verb.PRIORITY, user, reason or priority, more={"priority": priority})
     return JobState(state)
 
