@@ -66,14 +66,18 @@ class PickWidget(forms.TextInput):
         return shown(self.kind, self.user, value) if isinstance(value, int) else value
 
 
-class PickField(forms.CharField):
-    """One row; its cleaned value is the id."""
+class Picks:
+    """A mixin of fields that name rows of a kind, those that the user may see."""
 
     widget_class: type[PickWidget] = PickWidget
 
     def __init__(self, kind: str, user: Any, **options: Any) -> None:
-        super().__init__(widget=self.widget_class(kind, user), **options)
+        super().__init__(widget=self.widget_class(kind, user), **options)  # type: ignore[call-arg]
         self.kind, self.user = kind, user
+
+
+class PickField(Picks, forms.CharField):
+    """One row; its cleaned value is the id."""
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
@@ -110,14 +114,10 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-class PickManyField(forms.Field):
+class PickManyField(Picks, forms.Field):
     """Several rows; its cleaned value is the list of ids, None for none."""
 
-    widget_class: type[PickManyWidget] = PickManyWidget
-
-    def __init__(self, kind: str, user: Any, **options: Any) -> None:
-        super().__init__(widget=self.widget_class(kind, user), **options)
-        self.kind, self.user = kind, user
+    widget_class = PickManyWidget
 
     def clean(self, value: Any) -> Any:
         texts = [text.strip() for text in ([value] if isinstance(value, str) else value or []) if text.strip()]
