@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_q.models import Schedule
 
-from tasks_app.admin.common import MISSING, STATE_BADGES, format_seconds, pretty_json
+from tasks_app.admin.common import MISSING, STATE_BADGES, badge, format_seconds, pretty_json
 from tasks_app.admin.jobs.rows import PRIORITIES, JobRow, job_rows, job_url, progress_of, requester, user_names
 from tasks_app.engine import FINAL_STATES, JobState, UnknownTask, get_task
 from tasks_app.engine.flows import CHAIN, GROUP, TASK
@@ -125,6 +125,15 @@ def job_context(job: JobView) -> dict[str, Any]:
         "is_cancelled": job.state is JobState.CANCELLED,
         "is_live": job.state not in FINAL_STATES,
         "parts_url": f"{reverse('admin:tasks_app_job_changelist')}?parent_id={job.id}",
+    }
+
+
+def confirm_context(job: JobView) -> dict[str, Any]:
+    """Context of the pages that ask before something is done to one job."""
+    state = badge(STATE_BADGES[job.state], STATE_LABELS[job.state])
+    return {
+        "facts": [(_("Task"), job.task), (_("State"), state), (_("Job"), job.id)],
+        "back_url": job_url(job.id),
     }
 
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from tasks_app.admin.exchange import MAX_EXPORT_ROWS, audit_export
 from tasks_app.admin.jobs.bulk import bulk_context, list_query, outcome_context, selection_of
-from tasks_app.admin.jobs.detail import history_rows, job_context, repeat_context
+from tasks_app.admin.jobs.detail import confirm_context, history_rows, job_context, repeat_context
 from tasks_app.admin.jobs.filters import JobFilterForm
 from tasks_app.admin.jobs.lists import list_context
 from tasks_app.admin.jobs.rows import MEMBERS_SHOWN, job_rows, job_url
@@ -217,7 +217,7 @@ class JobAdmin(StartViews, ModelAdmin):
         if request.method == "POST" and form.is_valid():
             return redirect(change_priority_with_message(request, job, **form.cleaned_data))
         texts = {"title": _("Change the priority of this job?"), "button": _("Change"), "variant": "primary"}
-        return self._page(request, "tasks_app/admin/job_confirm.html", {**job_context(job), **texts, "form": form})
+        return self._page(request, "tasks_app/admin/confirm.html", {**confirm_context(job), **texts, "form": form})
 
     @message_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
@@ -250,8 +250,8 @@ class JobAdmin(StartViews, ModelAdmin):
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             return redirect(act(request, job, form.cleaned_data["reason"]))
-        context = {**job_context(job), "title": question, "form": form, "button": button, "variant": variant}
-        return self._page(request, "tasks_app/admin/job_confirm.html", context)
+        context = {**confirm_context(job), "title": question, "form": form, "button": button, "variant": variant}
+        return self._page(request, "tasks_app/admin/confirm.html", context)
 
     # --- Helpers ---
 
