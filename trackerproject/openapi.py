@@ -13,6 +13,8 @@ OPENAPI = {
         "tasks_app.api.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "DeviceKindEnum": "tasks_app.models.devices.DeviceKind",
+        "FleetRoleEnum": "tasks_app.models.FleetRole",
         "EventKindEnum": "tasks_app.models.EventKind",
         "ChannelKindEnum": "notifications_app.models.kinds.channel_choices",
         "NotificationKindEnum": "notifications_app.models.kinds.message_kind_choices",

@@ -8,6 +8,9 @@ from tasks_app.api.accounts import LoginView, LogoutView
 from tasks_app.api.audit import AuditListView
 from tasks_app.api.cleanup import cleanup_view
 from tasks_app.api.devices import (
+    DeviceBulkView,
+    DeviceKeyRotateView,
+    DeviceKeyView,
     DeviceListView,
     DeviceOdometerView,
     DeviceStateView,
@@ -21,11 +24,20 @@ from tasks_app.api.devices import (
     MaintenanceView,
     NearestDevicesView,
 )
-from tasks_app.api.fleets import FleetListView, FleetView, GeofenceDevicesView, GeofenceListView, GeofenceView
+from tasks_app.api.fleets import (
+    FleetListView,
+    FleetView,
+    GeofenceDevicesView,
+    GeofenceListView,
+    GeofenceView,
+    MemberListView,
+    MemberView,
+)
 from tasks_app.api.intake import ImportPositionsView, ImportView, ProcessBatchView, ProcessPositionView
 from tasks_app.api.jobs import (
     BulkCancelView,
     BulkRetryView,
+    BulkRunNowView,
     ClusterGrowView,
     ClusterShrinkView,
     JobCancelView,
@@ -55,6 +67,7 @@ from tasks_app.api.schedules import (
     ScheduleEnableView,
     ScheduleListView,
     ScheduleRunNowView,
+    ScheduleValidateView,
     ScheduleView,
 )
 from tasks_app.services.cleanup import CLEANUPS
@@ -86,6 +99,7 @@ api_urls = [
     path("tasks/task/<uuid:task_id>/run-now", JobRunNowView.as_view(), name="task-run-now"),
     path("tasks/task/<uuid:task_id>/priority", JobPriorityView.as_view(), name="task-priority"),
     path("tasks/cancel", BulkCancelView.as_view(), name="tasks-cancel"),
+    path("tasks/run-now", BulkRunNowView.as_view(), name="tasks-run-now"),
     path("tasks/retry", BulkRetryView.as_view(), name="tasks-retry"),
     path("tasks/queues/<str:name>/pause", QueuePauseView.as_view(), name="queue-pause"),
     path("tasks/queues/<str:name>/resume", QueueResumeView.as_view(), name="queue-resume"),
@@ -98,6 +112,7 @@ api_urls = [
     path("tasks/clusters/<str:name>/<str:queue>/grow", ClusterGrowView.as_view(), name="cluster-grow"),
     path("tasks/clusters/<str:name>/<str:queue>/shrink", ClusterShrinkView.as_view(), name="cluster-shrink"),
     path("tasks/schedules", ScheduleListView.as_view(), name="schedules"),
+    path("tasks/schedules/validate", ScheduleValidateView.as_view(), name="schedule-validate"),
     path("tasks/schedules/<int:schedule_id>", ScheduleView.as_view(), name="schedule"),
     path("tasks/schedules/<int:schedule_id>/run-now", ScheduleRunNowView.as_view(), name="schedule-run-now"),
     path("tasks/schedules/<int:schedule_id>/enable", ScheduleEnableView.as_view(), name="schedule-enable"),
@@ -112,12 +127,17 @@ api_urls = [
     path("positions", PositionListView.as_view(), name="positions"),
     path("events", EventListView.as_view(), name="events"),
     path("devices", DeviceListView.as_view(), name="devices"),
+    path("devices/bulk", DeviceBulkView.as_view(), name="devices-bulk"),
     path("devices/nearest", NearestDevicesView.as_view(), name="devices-nearest"),
     path("devices/<int:device_id>", DeviceView.as_view(), name="device"),
+    path("devices/<int:device_id>/key", DeviceKeyView.as_view(), name="device-key"),
+    path("devices/<int:device_id>/key/rotate", DeviceKeyRotateView.as_view(), name="device-key-rotate"),
     path("devices/<int:device_id>/odometer", DeviceOdometerView.as_view(), name="device-odometer"),
     path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
     path("fleets", FleetListView.as_view(), name="fleets"),
     path("fleets/<int:fleet_id>", FleetView.as_view(), name="fleet"),
+    path("fleets/<int:fleet_id>/members", MemberListView.as_view(), name="members"),
+    path("fleets/<int:fleet_id>/members/<int:user_id>", MemberView.as_view(), name="member"),
     path("maintenance", MaintenanceListView.as_view(), name="maintenance"),
     path("maintenance/<int:plan_id>", MaintenanceView.as_view(), name="maintenance-plan"),
     path("maintenance/<int:plan_id>/done", MaintenanceDoneView.as_view(), name="maintenance-done"),

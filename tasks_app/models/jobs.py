@@ -130,15 +130,16 @@ class JobAction(models.Model):
 
 
 class BulkAction(models.Model):
-    """Cancelling or retrying of many jobs that a person chose together, carried out by a job with this id: what it is about,
-    and how far it is."""
+    """Cancelling, retrying or running now of many jobs that a person chose together, carried out by a job with this id: what
+    it is about, and how far it is."""
 
     class Verb(models.TextChoices):
         CANCEL = "cancel", _("Cancel")
         RETRY = "retry", _("Retry")
+        RUN_NOW = "run_now", _("Run now")
 
     id = models.UUIDField(_("id"), primary_key=True, editable=False)
-    verb = models.CharField(_("action"), max_length=6, choices=Verb)
+    verb = models.CharField(_("action"), max_length=8, choices=Verb)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("user")
     )

@@ -15,6 +15,8 @@ from tasks_app.queries.jobs import BoundedCount, JobFilters, count_jobs, find_jo
 # So many live jobs of a kind are looked at before the number is "at least".
 MAX_LIVE_COUNTED = 10_000
 Verb = BulkAction.Verb
+# Of jobs that wait for a later time.
+LATER_STATES = (JobState.SCHEDULED, JobState.RETRYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,24 @@ class StateCount:
 
 
 def states_meant(verb: str, chosen: JobState | None) -> list[JobState]:
-    """The states of the jobs that filters mean: the chosen one, else those that have not ended to cancel, failed ones to retry.
+    """The states of the jobs that filters mean: the chosen one, else those that have not ended to cancel, failed ones to retry,
+    those that wait for a later time to run now.
 
     What is about to start comes first: a job that moves on while they are read is found in its later state.
     """
     if chosen:
         return [chosen]
-    return [state for state in JobState if state in LIVE_STATES] if verb == Verb.CANCEL else [JobState.FAILED]
+    if verb == Verb.CANCEL:
+        return [state for state in JobState if state in LIVE_STATES]
+    return list(LATER_STATES) if verb == Verb.RUN_NOW else [JobState.FAILED]
 
 
 def why_left(verb: str, state: JobState) -> str:
     """The code of the reason for which jobs in this state are left as they are, empty for those that are changed."""
     if verb == Verb.RETRY:
         return "" if state in FINAL_STATES else "job_still_live"
+    if verb == Verb.RUN_NOW:
+        return "" if state in LATER_STATES else "job_not_waiting"
     if state == JobState.CANCELLED:
         return "already_cancelled"
     return "job_already_finished" if state in FINAL_STATES else ""

@@ -50,7 +50,7 @@ VIEW_JOBS = Right(None, "tasks_app.view_job", is_own=True)
 MAX_PAGE = 200
 # A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
 MAX_EXAMINED = 500
-# Running, queued and delayed ones each, for the first page of all; and for counts, which are told by their "+" to be cut.
+# Running, queued and delayed ones each, for the first page of all; and for counts, whose "+" says that they are cut.
 MAX_LIVE_EXAMINED = 200
 MAX_LIVE_COUNTED = 500
 

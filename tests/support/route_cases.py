@@ -156,6 +156,12 @@ BODIES = {
     ("PATCH", "/api/fleets/<int:fleet_id>"): lambda world: NAMED,
     ("POST", "/api/devices"): picked("fleet_id", unique_id="new-1", name="New"),
     ("PATCH", "/api/devices/<int:device_id>"): lambda world: NAMED,
+    ("POST", "/api/devices/bulk"): lambda world: {
+        "devices": [{"fleet_id": world["fleet_id"], "unique_id": "new-2", "name": "New"}]
+    },
+    ("PATCH", "/api/devices/bulk"): lambda world: {"devices": [{"id": world["device_id"], "name": "Renamed"}]},
+    ("POST", "/api/fleets/<int:fleet_id>/members"): picked("user_id", role="viewer"),
+    ("PATCH", "/api/fleets/<int:fleet_id>/members/<int:user_id>"): lambda world: {"role": "viewer"},
     ("POST", "/api/geofences"): picked("fleet_id", name="New", area=CIRCLE),
     ("PATCH", "/api/geofences/<int:geofence_id>"): lambda world: NAMED,
     ("POST", "/api/maintenance"): picked("device_id", name="Tyres", every_days=90),
@@ -175,8 +181,10 @@ BODIES = {
     ("POST", "/api/tasks/notification/daily-summary"): picked("user_id"),
     ("POST", "/api/tasks/notification/system"): lambda world: {"subject": "Disk", "message": "Full."},
     ("POST", "/api/tasks/cancel"): lambda world: {"ids": [str(world["task_id"])]},
+    ("POST", "/api/tasks/run-now"): lambda world: {"ids": [str(world["task_id"])]},
     ("POST", "/api/tasks/retry"): lambda world: {"ids": [str(world["task_id"])]},
     ("POST", "/api/tasks/schedules"): lambda world: SCHEDULE,
+    ("POST", "/api/tasks/schedules/validate"): lambda world: SCHEDULE,
     ("PUT", "/api/tasks/schedules/<int:schedule_id>"): lambda world: SCHEDULE,
     ("PATCH", "/api/tasks/schedules/<int:schedule_id>"): lambda world: NAMED,
     ("POST", "/api/rules"): picked("fleet_id", **RULE),

@@ -222,7 +222,7 @@ class JobAdmin(StartViews, ModelAdmin):
     @message_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Ask on GET with the counts; on POST make a job of it, about the jobs that were counted, and lead to its page."""
-        if verb not in BulkAction.Verb.values:
+        if verb not in (BulkAction.Verb.CANCEL, BulkAction.Verb.RETRY):
             raise Http404
         self._require(self.has_change_permission(request))
         form = ReasonForm(request.POST or None)

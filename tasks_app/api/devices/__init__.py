@@ -1,7 +1,9 @@
 """Endpoints of devices: their rows and states, jobs about them, events, odometer, maintenance plans."""
 
+from tasks_app.api.devices.bulk import DeviceBulkView
 from tasks_app.api.devices.events import EventListView
 from tasks_app.api.devices.jobs import DeviceStatisticsView, DeviceStatusView
+from tasks_app.api.devices.keys import DeviceKeyRotateView, DeviceKeyView
 from tasks_app.api.devices.odometer import DeviceOdometerView
 from tasks_app.api.devices.servicing import (
     MaintenanceDoneView,
@@ -18,6 +20,9 @@ from tasks_app.api.devices.views import (
 )
 
 __all__ = [
+    "DeviceBulkView",
+    "DeviceKeyRotateView",
+    "DeviceKeyView",
     "DeviceListView",
     "DeviceOdometerView",
     "DeviceStateView",

@@ -1,6 +1,7 @@
-"""Endpoints of fleets and their geofences."""
+"""Endpoints of fleets, their members and geofences."""
 
 from tasks_app.api.fleets.geofences import GeofenceDevicesView, GeofenceListView, GeofenceView
+from tasks_app.api.fleets.members import MemberListView, MemberView
 from tasks_app.api.fleets.views import FleetListView, FleetView
 
 __all__ = [
@@ -9,4 +10,6 @@ __all__ = [
     "GeofenceDevicesView",
     "GeofenceListView",
     "GeofenceView",
+    "MemberListView",
+    "MemberView",
 ]

@@ -1,6 +1,6 @@
 """Endpoints of jobs, queues and workers."""
 
-from tasks_app.api.jobs.bulk import BulkCancelView, BulkRetryView
+from tasks_app.api.jobs.bulk import BulkCancelView, BulkRetryView, BulkRunNowView
 from tasks_app.api.jobs.priority import JobPriorityView
 from tasks_app.api.jobs.queue_control import QueuePauseView, QueuePurgeView, QueueResumeView
 from tasks_app.api.jobs.queues import QueueListView, StatsView, StatusView, WorkerListView
@@ -19,6 +19,7 @@ from tasks_app.api.jobs.worker_control import (
 __all__ = [
     "BulkCancelView",
     "BulkRetryView",
+    "BulkRunNowView",
     "ClusterGrowView",
     "ClusterShrinkView",
     "JobCancelView",

@@ -159,3 +159,20 @@ class BulkRetryView(BulkView):
     )
     def post(self, request: Request) -> Response:
         return self.change(request)
+
+
+class BulkRunNowView(BulkView):
+    """Run many waiting jobs now."""
+
+    verb = BulkAction.Verb.RUN_NOW
+
+    @describe(
+        "Run many scheduled or retrying jobs now (staff)",
+        name="tasks_run_now",
+        tag="jobs",
+        request=BulkBody,
+        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
+        description=f"{RESULT_HELP} A filter without a state means the jobs that wait for a later time.",
+    )
+    def post(self, request: Request) -> Response:
+        return self.change(request)

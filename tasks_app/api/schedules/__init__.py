@@ -5,6 +5,7 @@ from tasks_app.api.schedules.views import (
     ScheduleEnableView,
     ScheduleListView,
     ScheduleRunNowView,
+    ScheduleValidateView,
     ScheduleView,
 )
 
@@ -13,5 +14,6 @@ __all__ = [
     "ScheduleEnableView",
     "ScheduleListView",
     "ScheduleRunNowView",
+    "ScheduleValidateView",
     "ScheduleView",
 ]

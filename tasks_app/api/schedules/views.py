@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
+from tasks_app.api.fields import TimestampField
 from tasks_app.api.lists import BY_ID, RowList
 from tasks_app.api.parsers import json_body
 from tasks_app.api.schedules.fields import (
@@ -92,6 +94,36 @@ class ScheduleListView(ScheduleApiView):
     def post(self, request: Request) -> Response:
         schedule = _stored(self.user, Schedule(), self.body(ScheduleBody))
         return Response(_detail(schedule), status=status.HTTP_201_CREATED)
+
+
+class ValidScheduleSerializer(serializers.Serializer[Any]):
+    """A schedule that could be made."""
+
+    task = serializers.CharField()
+    next_run = TimestampField(allow_null=True)
+    upcoming = serializers.ListField(child=TimestampField(), help_text="The next three runs.")
+
+
+class ScheduleValidateView(ScheduleApiView):
+    """A schedule, tried out."""
+
+    rights = {"POST": Right(None, "django_q.add_schedule")}
+
+    @describe(
+        "Check a schedule without making it (staff)",
+        name="schedules_validate",
+        tag="schedules",
+        request=ScheduleBody,
+        answers={200: ValidScheduleSerializer},
+        description="Checks all that making it checks, the task's own permission included; a 400 names what is wrong.",
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(ScheduleBody)
+        with transaction.atomic():
+            schedule = _stored(self.user, Schedule(), body)
+            answer = ValidScheduleSerializer(_detail_values(schedule)).data
+            transaction.set_rollback(True)
+        return Response(answer)
 
 
 class ScheduleView(ScheduleApiView):

@@ -1,6 +1,6 @@
 """Writes about devices: status, keys, roll-ups, trips, statistics, servicing, odometer."""
 
-from tasks_app.services.devices.credentials import KeyExists, issue_key
+from tasks_app.services.devices.credentials import KeyExists, issue_key, revoke_key
 from tasks_app.services.devices.days import mark_all_days, refresh_days, refresh_due_days
 from tasks_app.services.devices.live_trips import record_trips
 from tasks_app.services.devices.odometer import set_odometer
@@ -23,6 +23,7 @@ __all__ = [
     "record_trips",
     "refresh_days",
     "refresh_due_days",
+    "revoke_key",
     "set_odometer",
     "update_status",
 ]

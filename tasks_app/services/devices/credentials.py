@@ -30,3 +30,11 @@ def issue_key(*, device: Device, rotate: bool = False) -> str:
         record("device_key", subject_of_row(device), given={"rotate": rotate})
     device.ingest_key_hash = hash_key(key)
     return key
+
+
+def revoke_key(*, device: Device) -> None:
+    """Refuse the key of the device from now on; without one nothing happens."""
+    with transaction.atomic():
+        if Device.objects.filter(pk=device.pk).exclude(ingest_key_hash="").update(ingest_key_hash=""):
+            record("revoke_device_key", subject_of_row(device))
+    device.ingest_key_hash = ""

@@ -142,6 +142,7 @@ ALSO = {
     ("POST", "/api/tasks/task/<uuid:task_id>/retry"): ["tasks_app.view_position"],
     ("POST", "/api/tasks/task/<uuid:task_id>/run-now"): ["tasks_app.view_position"],
     ("POST", "/api/tasks/schedules"): ["tasks_app.delete_event"],
+    ("POST", "/api/tasks/schedules/validate"): ["tasks_app.delete_event"],
     ("PUT", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
     ("PATCH", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
     ("POST", "/api/tasks/schedules/<int:schedule_id>/run-now"): ["tasks_app.delete_event"],

@@ -85,6 +85,24 @@ def test_it_retries_the_chosen_jobs_and_says_which_it_skipped(run_jobs, staff):
     assert all(repeats_of(one) == [again[one]] for one in failed)
 
 
+def test_it_runs_waiting_jobs_now_and_leaves_the_others(run_jobs, staff, staff_api):
+    later = [probe.probe_add.apply_async([number], countdown=999) for number in range(3)]
+    queued = probe.probe_add.delay(9)
+    dry = staff_api.post(
+        "/api/tasks/run-now", {"filter": {"queue": "positions"}, "dry_run": True}, format="json"
+    ).json()
+    assert [(each["state"], each["count"]) for each in dry["changed"]] == [("scheduled", 3)]
+    body = {"ids": [str(one) for one in (*later, queued)], "reason": "now"}
+    accepted = staff_api.post("/api/tasks/run-now", body, format="json")
+    assert accepted.status_code == 202
+    run_jobs(*BULK_QUEUES)
+    result = result_of(accepted.json()["task_id"])
+    assert (result["changed"], result["skipped"]) == (3, {"job_not_waiting": 1})
+    run_jobs("positions")
+    assert Job.objects.filter(pk__in=later, state="succeeded").count() == 3
+    assert JobAction.objects.filter(verb="run_now", user=staff).count() == 3
+
+
 def test_filters_mean_all_that_match_not_only_a_page(run_jobs, staff):
     get_task("sweep_stuck_deliveries").enqueue_many([[]] * 450)
     other = get_task("cleanup_expired_sessions").delay()

@@ -132,3 +132,26 @@ def test_making_and_listing_schedules_needs_the_permission(api, make_user):
     assert post(api_client_with(make_user, "add_schedule", "delete_event"), "schedules/", DAILY).status_code == 201
     assert api_client_with(make_user, "add_schedule").get("/api/tasks/schedules/").status_code == 403
     assert api_client_with(make_user, "view_schedule").get("/api/tasks/schedules/").status_code == 200
+
+
+def test_a_schedule_is_checked_without_being_made(staff_api):
+    body = {
+        "name": "Tidy",
+        "task": "cleanup_old_events",
+        "kwargs": {"days_to_keep": 30},
+        "type": "cron",
+        "cron": "0 3 * * *",
+    }
+    before = Schedule.objects.count()
+    right = staff_api.post("/api/tasks/schedules/validate", body, format="json")
+    assert (right.status_code, right.json()["task"], len(right.json()["upcoming"])) == (200, "cleanup_old_events", 3)
+    for wrong, field in (
+        ({"cron": "0 99 * * *"}, "cron"),
+        ({"kwargs": {"days": 3}}, "kwargs"),
+        ({"time_zone": "Mars"}, "time_zone"),
+    ):
+        answer = staff_api.post("/api/tasks/schedules/validate", {**body, **wrong}, format="json")
+        made = staff_api.post("/api/tasks/schedules", {**body, **wrong}, format="json")
+        assert (answer.status_code, answer.json()) == (made.status_code, made.json())
+        assert list(answer.json()["fields"]) == [field]
+    assert Schedule.objects.count() == before

@@ -10,6 +10,7 @@ _REASONS = {
     "job_already_finished": gettext_lazy("The job has ended already."),
     "already_cancelled": gettext_lazy("The job is cancelled already."),
     "job_still_live": gettext_lazy("The job has not ended yet."),
+    "job_not_waiting": gettext_lazy("The job does not wait for a later time."),
     "unknown_task": gettext_lazy("Its task does not exist any more."),
     "task_not_permitted": gettext_lazy("You may not start its task."),
     "invalid_arguments": gettext_lazy("Its task takes other arguments now."),

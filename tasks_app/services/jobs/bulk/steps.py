@@ -15,10 +15,10 @@ from tasks_app.engine import EngineError, JobState, QueueFull, QueueUnavailable
 from tasks_app.engine.connection import client
 from tasks_app.engine.scheduler import record_all_ended
 from tasks_app.engine.streams import JobQueue
-from tasks_app.exceptions import JobError
+from tasks_app.exceptions import JobError, JobNotWaiting
 from tasks_app.models import BulkAction, Job, JobAction
 from tasks_app.queries.jobs import JobView
-from tasks_app.services.jobs.actions import RECORD_SECONDS, is_known, retry_job, stop_job
+from tasks_app.services.jobs.actions import RECORD_SECONDS, is_known, retry_job, run_job_now, stop_job
 
 # After one of these the next job would meet the same.
 _HOPELESS = (QueueFull, QueueUnavailable, RedisError)
@@ -44,12 +44,13 @@ class Chunk:
 
 
 def change_chunk(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
-    """Cancel or retry these jobs."""
-    return (
-        _cancel_all(action, job_ids, user)
-        if action.verb == BulkAction.Verb.CANCEL
-        else _retry_all(action, job_ids, user)
-    )
+    """Cancel these jobs, retry them or run them now."""
+    change = {
+        BulkAction.Verb.CANCEL: _cancel_all,
+        BulkAction.Verb.RETRY: _retry_all,
+        BulkAction.Verb.RUN_NOW: _run_all_now,
+    }
+    return change[BulkAction.Verb(action.verb)](action, job_ids, user)
 
 
 def _cancel_all(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
@@ -90,6 +91,19 @@ def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
         return JobAction(job_id=job_id, task=task, verb=JobAction.Verb.RETRY, **fields)
 
     return _each(job_ids, retry)
+
+
+def _run_all_now(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
+    def run_now(job_id: UUID) -> None:
+        try:
+            run_job_now(job_id=job_id, user=user, reason=action.reason)
+        except JobNotWaiting:
+            # This action may have done it before its worker died.
+            done = JobAction.objects.filter(job_id=job_id, user_id=user.pk, created_at__gte=action.created_at)
+            if not done.filter(verb=JobAction.Verb.RUN_NOW).exists():
+                raise
+
+    return _each(job_ids, run_now)
 
 
 def _each(job_ids: Sequence[UUID], act: Callable[[UUID], JobAction | None]) -> Chunk:
