@@ -8,8 +8,11 @@ OPENAPI = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # Bodies have no read-only fields: generated clients would require them.
+    "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "tasks_app.api.component_names.shorten",
         "tasks_app.api.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {

@@ -1,0 +1,16 @@
+"""`manage.py api_reference`: the page docs/reference/api.md, on standard output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from trackerproject.dev.api_page import api_page
+
+
+class Command(BaseCommand):
+    help = "Print every operation of the REST API with its parameters, bodies and answers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(api_page(), ending="")
