@@ -15,40 +15,20 @@ from notifications_app.queries.audience import time_zone_or_default
 from notifications_app.views import THEME_COOKIE
 from tasks_app.api.errors import wants_json
 from tasks_app.utils.map_tiles import tile_origin
-
-# No script or style stands in a page. Nothing is loaded from another host, but the pictures of a map's tile server, if the
-# settings name one.
-CONTENT_SECURITY_POLICY = {
-    "default-src": "'self'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data: {tiles}",
-    "font-src": "'self' data:",
-    "object-src": "'none'",
-    "base-uri": "'self'",
-    "form-action": "'self'",
-    "frame-ancestors": "'none'",
-}
-# The admin theme uses Alpine.js, which evaluates expressions: hence 'unsafe-eval'.
-ADMIN_POLICY = CONTENT_SECURITY_POLICY | {
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
-    "style-src": "'self' 'unsafe-inline'",
-}
-STRICT_NAMESPACE = "pages"
+from tasks_app.web.content_policy import NO_SOURCES, page_policy, styles_of
 
 
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Django middleware that adds the policy to every response that has none: the strict one on the pages at /."""
+    """Django middleware that adds the policy to every response that has none: one of pages, and one of all else."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        match = request.resolver_match
-        policy = CONTENT_SECURITY_POLICY if match and STRICT_NAMESPACE in match.namespaces else ADMIN_POLICY
-        tiles = tile_origin(settings.MAP_TILE_URL)
-        parts = (f"{name} {sources}".format(tiles=tiles).rstrip() for name, sources in policy.items())
-        response.headers.setdefault("Content-Security-Policy", "; ".join(parts))
+        policy = NO_SOURCES
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            policy = page_policy(tiles=tile_origin(settings.MAP_TILE_URL), styles=styles_of(request))
+        response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
     return middleware

@@ -305,6 +305,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 # A request whose body stops coming for so long ends with 408.
 BODY_IDLE_SECONDS = env.float("BODY_IDLE_SECONDS", default=20.0)
 
+# Where security problems are to be reported, as /.well-known/security.txt says (RFC 9116): addresses like
+# mailto:security@example.org or https://example.org/report. Without one there is no such page.
+SECURITY_CONTACTS = env.list("SECURITY_CONTACTS", default=[])
+
 # --- Health ------------------------------------------------------------------------------------------------------------
 
 # /health answers 503 while the oldest waiting job of a queue that is not paused is older.

@@ -1,4 +1,4 @@
-"""Names and colours of the admin. Its files: `tasks_app.web.joined_files`."""
+"""Names of the admin. Its files: `tasks_app.web.joined_files`; its colours: `admin_colors.css`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ from typing import Any
 
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
-
-# Teal, dark enough from 600 on for white text (4.5:1).
-PRIMARY = {
-    "50": "oklch(98% .014 181)",
-    "100": "oklch(95% .04 181)",
-    "200": "oklch(91% .08 181)",
-    "300": "oklch(85% .11 182)",
-    "400": "oklch(78% .12 182)",
-    "500": "oklch(70% .12 183)",
-    "600": "oklch(52% .095 185)",
-    "700": "oklch(46% .085 186)",
-    "800": "oklch(40% .07 188)",
-    "900": "oklch(35% .06 189)",
-    "950": "oklch(25% .05 193)",
-}
-
 
 ADMIN_THEME: dict[str, Any] = {
     "SITE_TITLE": _("Tracker"),
@@ -34,6 +18,5 @@ ADMIN_THEME: dict[str, Any] = {
     ],
     "DASHBOARD_CALLBACK": "tasks_app.admin.overview.overview",
     "SITE_URL": None,
-    "COLORS": {"primary": PRIMARY},
     "SIDEBAR": {"navigation": "tasks_app.admin.navigation.sidebar"},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from notifications_app.admin.own_settings import own_settings
 from notifications_app.api.urls import api_urls as notification_urls
@@ -21,12 +21,17 @@ from tasks_app.api.urls import api_urls as task_urls
 from tasks_app.api.urls import probe_urls
 from tasks_app.pages import page_urls as task_pages
 from tasks_app.pages.account import SignInView, sign_out
+from tasks_app.web.security_contact import security_txt
 
 admin.autodiscover()
 
 schema_urls = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="tasks_app/api_docs.html"),
+        name="docs",
+    ),
 ]
 
 urlpatterns = [
@@ -40,6 +45,7 @@ urlpatterns = [
     path("language/", choose_language, name="set_language"),
     path("theme/", choose_theme, name="set_theme"),
     path("unsubscribe/<str:token>", unsubscribe_page, name="unsubscribe"),
+    path(".well-known/security.txt", security_txt, name="security_txt"),
     *probe_urls,
     path("api/", include(([*task_urls, *report_urls, *notification_urls, *schema_urls], "api"))),
     *shared_pages,

@@ -1,15 +1,29 @@
-"""The theme's classes of admin pages, with no more scripts than their pages use, and 50 rows to a list."""
+"""The theme's classes of admin pages, with no more scripts than their pages use, no inline styles, and 50 rows to a list."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import unfold.admin
+import unfold.fields
 from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+
+def _json_field(data: Any, encoder: Any) -> SafeString:
+    """The value of a JSON field that cannot be changed."""
+    text = json.dumps(data, sort_keys=True, indent=2, cls=encoder, ensure_ascii=False)
+    return format_html('<pre class="tk-pre">{}</pre>', text)
+
+
+# The theme's own colours it by inline styles, which the content security policy refuses.
+unfold.fields.prettify_json = _json_field
 
 
 def popup_scripts() -> forms.Media:

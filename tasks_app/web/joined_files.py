@@ -19,6 +19,7 @@ _MAP = ("canvas_layer", "graticule", "tiles", "geofences", "track", "clusters", 
 JOINED: dict[str, tuple[str, ...]] = {
     f"{FOLDER}/admin.css": (
         "unfold/fonts/material-symbols/styles.css",
+        "tasks_app/admin_colors.css",
         "tasks_app/tokens.css",
         "tasks_app/components.css",
         "unfold/css/styles.css",
@@ -27,6 +28,7 @@ JOINED: dict[str, tuple[str, ...]] = {
     f"{FOLDER}/admin.js": (
         "tasks_app/theme.js",
         "unfold/js/app.js",
+        "tasks_app/expressions.js",
         "unfold/js/alpine/alpine.anchor.js",
         "unfold/js/alpine/alpine.persist.js",
         "unfold/js/alpine/alpine.resize.js",
