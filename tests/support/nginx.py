@@ -1,8 +1,7 @@
-"""A real nginx with the configuration of docs/production.md in front of a web server."""
+"""A real nginx with the configuration of deploy/nginx in front of a web server."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import socket
 import subprocess
@@ -30,11 +29,9 @@ http {{
 
 
 def documented_site() -> str:
-    """The lines of docs/production.md that belong to nginx."""
-    text = (ROOT / "docs" / "production.md").read_text()
-    found = re.search(r"^    map \$http_upgrade .*?^    }$", text, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found.group()
+    """The site of deploy/nginx, with its upstream."""
+    folder = ROOT / "deploy" / "nginx"
+    return (folder / "upstream.conf").read_text() + (folder / "tracker.conf").read_text()
 
 
 @contextmanager
@@ -44,7 +41,8 @@ def running_nginx(folder: Path, upstream_port: int, site: str = "") -> Iterator[
         pytest.skip("no nginx or no openssl on this machine (apt-get install nginx-light)")
     port = free_port()
     site = (site or documented_site()).replace("127.0.0.1:8000", f"127.0.0.1:{upstream_port}")
-    site = site.replace("listen 443", f"listen 127.0.0.1:{port}").replace("/etc/ssl", str(folder))
+    site = site.replace("listen 443", f"listen 127.0.0.1:{port}").replace("/etc/ssl/tracker", str(folder))
+    site = site.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
     site = site.replace("/var/log/nginx", str(folder))
     (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, site=site))
     _make_certificate(folder)

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from trackerproject.dev.local_servers.children import CODE_DIR
 from trackerproject.dev.local_servers.processes import end_with_make
 
 PYTHON = sys.executable
+BIN = str(Path(sys.executable).parent) + os.sep
 IMPORT_LINTER = (
     "import sys; from importlinter.cli import lint_imports_command as run; sys.argv = ['lint-imports']; run()"
 )
@@ -64,6 +66,8 @@ def checks() -> list[Check]:
         Check("style", [PYTHON, "-m", "ruff", "check", "."]),
         Check("types", [PYTHON, "-m", "mypy"], {"DEBUG": "1"}),
         Check("imports", [PYTHON, "-c", IMPORT_LINTER]),
+        Check("image", [BIN + "hadolint", "deploy/Dockerfile"]),
+        Check("yaml", [PYTHON, "-m", "yamllint", "-c", "deploy/.yamllint.yaml", "deploy", ".pre-commit-config.yaml"]),
         Check("migrations", migrations, production),
         Check("deployment", [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"], production),
     ]

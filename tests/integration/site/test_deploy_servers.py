@@ -1,0 +1,97 @@
+"""The server of the queues with the users of deploy/, and the units of systemd, tried for real."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.support.cluster import wait_until
+from trackerproject.dev.local_servers.servers import _valkey_program
+from trackerproject.dev.management.commands.demo import free_port
+
+DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
+
+
+@contextmanager
+def running_valkey(folder: Path) -> Iterator[redis.Redis]:
+    """A server with the files of deploy/; the user of ours is logged in."""
+    users = folder / "users.acl"
+    users.write_text((DEPLOY / "valkey" / "users.acl").read_text().replace("@PASSWORD@", "secret-1"))
+    port = free_port()
+    command = [_valkey_program(), str(DEPLOY / "valkey" / "valkey.conf"), "--dir", str(folder), "--port", str(port)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, "--aclfile", str(users)], stdout=log, stderr=log)
+    client = redis.Redis(port=port, username="tracker", password="secret-1")
+    try:
+        wait_until(lambda: _answers(client), what=(folder / "log").read_text)
+        yield client
+    finally:
+        client.close()
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def test_transactions_are_there_again_after_a_restart(tmp_path):
+    with running_valkey(tmp_path) as client, client.pipeline(transaction=True) as pipeline:
+        for number in range(10):
+            pipeline.xadd("{tq:positions}:stream:normal", {"i": number})
+        pipeline.execute()
+    with running_valkey(tmp_path) as client:
+        assert client.xlen("{tq:positions}:stream:normal") == 10
+    assert "NOPERM" not in (tmp_path / "log").read_text()
+
+
+def test_the_user_reaches_keys_of_ours_and_nothing_else(tmp_path):
+    with running_valkey(tmp_path) as client:
+        for key in ("tq:scheduler", "{tq:reports.3}:lease", "tracker-cache:1:x"):
+            assert client.set(key, "1")
+        assert client.publish("tq:live:__group__access", "x") == 0
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        refused = [
+            lambda: client.get("other"),
+            lambda: client.publish("other", "x"),
+            client.flushall,
+            lambda: client.config_set("maxmemory", 1),
+            lambda: client.keys("*"),
+            client.acl_list,
+        ]
+        for one in refused:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                one()
+        for username, password in ((None, None), ("default", "x"), ("tracker", "guess")):
+            stranger = redis.Redis(
+                port=client.connection_pool.connection_kwargs["port"], username=username, password=password
+            )
+            with pytest.raises((redis.AuthenticationError, redis.ResponseError)):
+                stranger.ping()
+            stranger.close()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
+def test_systemd_finds_nothing_wrong_in_the_units(tmp_path):
+    programs = tmp_path / "app" / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "uvicorn"):
+        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).chmod(0o755)
+    found = []
+    for unit in (DEPLOY / "systemd").iterdir():
+        copy = tmp_path / unit.name.replace("@.", "@positions.")
+        copy.write_text(unit.read_text().replace("/srv/tracker/", f"{tmp_path}/"))
+        found.append(str(copy))
+    assert len(found) == 2
+    done = subprocess.run(["systemd-analyze", "verify", *found], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

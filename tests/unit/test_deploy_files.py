@@ -1,0 +1,93 @@
+"""The files in deploy/ agree with the settings, the queues and each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+# Of the servers, not of ours.
+OF_SERVERS = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD"}
+
+
+def documented_variables() -> set[str]:
+    return set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_each_queue_has_one_cluster_that_is_asked_for_its_health():
+    clusters = {name: one for name, one in SERVICES.items() if "qcluster" in one.get("command", ())}
+    assert set(clusters) == set(settings.QUEUES)
+    for name, cluster in clusters.items():
+        assert cluster["command"][-2:] == ["--name", name]
+        assert cluster["healthcheck"]["test"][-2:] == ["qhealth", name]
+        grace = int(cluster["stop_grace_period"].removesuffix("s"))
+        assert grace > settings.TASK_ENGINE["GRACE_SECONDS"]
+
+
+def test_what_the_settings_are_given_is_what_they_read():
+    given = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (DEPLOY / "tracker.env.example").read_text(), re.MULTILINE))
+    given |= set(SERVICES["web"]["environment"])
+    assert given - OF_SERVERS <= documented_variables()
+
+
+def test_the_proxy_alone_is_trusted_and_leads_to_both_web_services():
+    proxy = SERVICES["nginx"]["networks"]["default"]["ipv4_address"]
+    web = [SERVICES[name] for name in ("web", "web2")]
+    upstream = (DEPLOY / "nginx" / "upstream-compose.conf").read_text()
+    for one in web:
+        assert one["environment"]["TRUSTED_PROXIES"] == proxy
+        assert f"server {one['networks']['default']['ipv4_address']}:8000 " in upstream
+    assert "ports" not in SERVICES["postgres"] | SERVICES["valkey"] | SERVICES["web"]
+
+
+def test_images_are_of_a_version():
+    images = {one["image"] for one in SERVICES.values() if "build" not in one}
+    images |= set(re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    assert all(re.search(r":\d", image) for image in images), images
+
+
+def test_our_containers_have_no_rights_and_nothing_to_write_but_reports():
+    ours = [one for one in SERVICES.values() if "build" in one]
+    assert len(ours) == 3 + len(settings.QUEUES)
+    for one in ours:
+        assert one["read_only"] is True
+        assert one["cap_drop"] == ["ALL"]
+        assert one["volumes"] == ["media:/srv/media"]
+    assert re.search(r"^USER 10001$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_the_image_takes_every_package_and_nothing_else():
+    copied = set(re.findall(r"^COPY (\w+) \w+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    assert copied == {"trackerproject", "tasks_app", "reports_app", "notifications_app", "templates"}
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignored[1] == "*"
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} >= copied
+
+
+def test_body_limits_of_nginx_are_those_of_the_settings():
+    site = (DEPLOY / "nginx" / "tracker.conf").read_text()
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", site)
+    assert int(megabytes) * 1024 * 1024 == settings.MAX_UPLOAD_BYTES
+
+
+@pytest.mark.parametrize("directive", ["appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"])
+def test_the_server_of_the_queues_keeps_what_it_accepted(directive):
+    assert directive in (DEPLOY / "valkey" / "valkey.conf").read_text().splitlines()
+
+
+def test_users_of_the_server_reach_the_keys_of_the_settings():
+    rules = (DEPLOY / "valkey" / "users.acl").read_text()
+    prefix = settings.Q_CLUSTER["name"].partition("-test")[0]
+    assert "~tq:*" in rules
+    assert "~{tq:*" in rules
+    assert prefix
+    assert "~tracker-cache:*" in rules
+    assert re.search(r"^user default off .*\+@all$", rules, re.MULTILINE)
