@@ -8,7 +8,6 @@ from typing import Any
 import unfold.admin
 import unfold.fields
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.http import HttpRequest, HttpResponse
@@ -25,11 +24,26 @@ def _json_field(data: Any, encoder: Any) -> SafeString:
 # The theme's own colours it by inline styles, which the content security policy refuses.
 unfold.fields.prettify_json = _json_field
 
+from tasks_app.web.joined_files import FOLDER, JOINED, names_of
 
-def popup_scripts() -> forms.Media:
-    """Return the scripts of forms that open related objects in a window of their own."""
-    jquery = f"vendor/jquery/jquery{'' if settings.DEBUG else '.min'}.js"
-    return forms.Media(js=[f"admin/js/{name}" for name in (jquery, "jquery.init.js", "admin/RelatedObjectLookups.js")])
+FORM_SCRIPT, FORM_STYLE = f"{FOLDER}/form.js", f"{FOLDER}/form.css"
+_LANGUAGES = "admin/js/vendor/select2/i18n/"
+
+
+def form_media(media: Any) -> forms.Media:
+    """Return the media of a form with what most forms need joined, deferred, and before the rest."""
+    parts = {_whole(name) for joined in (FORM_SCRIPT, FORM_STYLE) for name in JOINED[joined]}
+    rest = forms.Media(
+        js=[name for name in media._js if _whole(name) not in parts and not str(name).startswith(_LANGUAGES)],
+        css={medium: [name for name in names if _whole(name) not in parts] for medium, names in media._css.items()},
+    )
+    scripts: Any = [forms.Script(name, defer=True) for name in names_of(FORM_SCRIPT)]
+    return forms.Media(js=scripts, css={"screen": list(names_of(FORM_STYLE))}) + rest
+
+
+def _whole(name: Any) -> str:
+    """The name of a library's file that is as its authors wrote it: Django names the small one without DEBUG."""
+    return str(getattr(name, "_path", name)).replace(".min.", ".")
 
 
 # Without types, as the theme's classes are.
@@ -50,7 +64,7 @@ class _WithoutScripts(_PlainAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context["media"] = popup_scripts() + context["media"]
+        context["media"] = form_media(context["media"])
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from django import template
-from django.contrib.staticfiles.storage import staticfiles_storage
 from django.templatetags.static import static
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from tasks_app.web.joined_files import JOINED
+from tasks_app.web.joined_files import names_of
 
 register = template.Library()
 
@@ -20,6 +19,4 @@ STYLE = '<link rel="stylesheet" href="{}">\n'
 def joined(name: str) -> SafeString:
     """The tags that load the files joined under `name`: scripts run after the page was read, in their order."""
     tag = SCRIPT if name.endswith(".js") else STYLE
-    if getattr(staticfiles_storage, "joins", False):
-        return format_html(tag, static(name))
-    return format_html_join("", tag, ((static(part),) for part in JOINED[name]))
+    return format_html_join("", tag, ((static(part),) for part in names_of(name)))

@@ -10,6 +10,8 @@ import posixpath
 import re
 from collections.abc import Callable
 
+from django.contrib.staticfiles.storage import staticfiles_storage
+
 FOLDER = "tasks_app/joined"
 _LIVE_MAP = ("texts", "filters", "lists", "popup", "places", "page")
 _MAP = ("canvas_layer", "graticule", "tiles", "geofences", "track", "clusters", "names", "devices", "map")
@@ -38,6 +40,17 @@ JOINED: dict[str, tuple[str, ...]] = {
         "admin/js/actions.js",
         "tasks_app/labels.js",
     ),
+    # Of forms: rows found by typing, related objects in a window of their own.
+    f"{FOLDER}/form.css": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css"),
+    f"{FOLDER}/form.js": (
+        "admin/js/vendor/jquery/jquery.min.js",
+        "admin/js/vendor/select2/select2.full.min.js",
+        "admin/js/vendor/select2/i18n/en.js",
+        "admin/js/vendor/select2/i18n/pt-BR.js",
+        "admin/js/jquery.init.js",
+        "admin/js/admin/RelatedObjectLookups.js",
+        "admin/js/autocomplete.js",
+    ),
     f"{FOLDER}/pages.css": ("tasks_app/tokens.css", "tasks_app/components.css", "tasks_app/pages.css"),
     f"{FOLDER}/map.css": ("js_lib_leaflet/leaflet.css", "tasks_app/map/map.css"),
     f"{FOLDER}/map.js": ("js_lib_leaflet/leaflet.js", *(f"tasks_app/map/{name}.js" for name in _MAP)),
@@ -53,6 +66,11 @@ JOINED: dict[str, tuple[str, ...]] = {
 
 _SOURCE_MAP = re.compile(r"^(//# sourceMappingURL=.*|/\*# sourceMappingURL=.*\*/)$", re.MULTILINE)
 _RELATIVE_URL = re.compile(r"""url\((["']?)(?!["']|[a-z]+:|/|\#)""")
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """Return what a page is to load for the joined file: itself where files were joined, else its parts."""
+    return (name,) if getattr(staticfiles_storage, "joins", False) else JOINED[name]
 
 
 def join(name: str, read: Callable[[str], str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -129,6 +130,14 @@ def running_web(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+
+
+def collected_static(folder: Path) -> dict[str, str]:
+    """Collect the static files, and return the environment of a server that sends them joined and hashed, as in production."""
+    names = {"HASHED_STATIC": "1", "STATIC_ROOT": str(folder / "static")}
+    command = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment(**names), check=True)
+    return names
 
 
 def _listens(where: int | Path, process: subprocess.Popen[bytes]) -> bool:
