@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tasks_app.web.joined_files import FOLDER, JOINED, names_of
+
 
 def _json_field(data: Any, encoder: Any) -> SafeString:
     """The value of a JSON field that cannot be changed."""
@@ -23,8 +25,6 @@ def _json_field(data: Any, encoder: Any) -> SafeString:
 
 # The theme's own colours it by inline styles, which the content security policy refuses.
 unfold.fields.prettify_json = _json_field
-
-from tasks_app.web.joined_files import FOLDER, JOINED, names_of
 
 FORM_SCRIPT, FORM_STYLE = f"{FOLDER}/form.js", f"{FOLDER}/form.css"
 _LANGUAGES = "admin/js/vendor/select2/i18n/"
