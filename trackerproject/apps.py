@@ -1,4 +1,6 @@
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 
 class TrackerProjectConfig(AppConfig):
@@ -6,7 +8,14 @@ class TrackerProjectConfig(AppConfig):
     verbose_name = "Tracker"
 
     def ready(self) -> None:
-        """Let all log lines be written in one way."""
+        """Let all log lines be written in one way; trace, if that is wanted."""
         from trackerproject.logs import configure_structlog
 
         configure_structlog()
+        if settings.TRACING:
+            try:
+                from trackerproject.traces import start_tracing
+            except ModuleNotFoundError as error:
+                raise ImproperlyConfigured("TRACING wants the packages of requirements-otel.txt.") from error
+
+            start_tracing()

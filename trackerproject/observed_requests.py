@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.http.response import HttpResponseBase
 
 from tasks_app.engine.metrics import OTHER, SECONDS_OF_REQUESTS, Counter, Histogram
 from tasks_app.request_ids import HEADER, current_request, request_id_of
+from tasks_app.tracing import Span, span
 
 REQUESTS = Counter(
     "tracker_http_requests_total", "Requests answered, by route and class of status", ("route", "method", "status")
@@ -31,6 +33,8 @@ REQUEST_SECONDS = Histogram.of_seconds(
 UNMATCHED = "unmatched"
 STATIC = "static"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Of W3C's trace context.
+TRACEPARENT = "traceparent"
 _SCOPE_KEY = "tracker.observed"
 _HEADER = HEADER.lower().encode()
 
@@ -45,8 +49,16 @@ class Observed:
         self._method = method if method in _METHODS else OTHER
         self._began = time.monotonic()
 
-    def count(self, status: int) -> None:
-        """Count the request, which was answered."""
+    def span(self, parent: str) -> AbstractContextManager[Span]:
+        """Return its span, under that of its sender if it names one."""
+        attributes = {"http.request.method": self._method, "request.id": self.request_id}
+        return span(self._method, "server", [parent], attributes)
+
+    def answered(self, status: int, traced: Span) -> None:
+        """Count the request, and say in its span how it was answered."""
+        traced.name(f"{self._method} {self.route}")
+        traced.note("http.route", self.route)
+        traced.note("http.response.status_code", status)
         REQUESTS.add(1, self.route, self._method, f"{status // 100}xx")
         REQUEST_SECONDS.observe([time.monotonic() - self._began], self.route, self._method)
 
@@ -59,8 +71,7 @@ class ObservedRequests:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a connection; what is no HTTP request has an id only."""
-        given = next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name == _HEADER), None)
-        observed = Observed(scope.get("method", ""), given)
+        observed = Observed(scope.get("method", ""), _header(scope, HEADER))
         current_request.set(observed.request_id)
         if scope["type"] != "http":
             await self._application(scope, receive, send)
@@ -74,11 +85,17 @@ class ObservedRequests:
                 message = {**message, "headers": [*headers, (_HEADER, observed.request_id.encode())]}
             await send(message)
 
-        try:
-            await self._application({**scope, _SCOPE_KEY: observed}, receive, send_with_id)
-        finally:
-            if statuses:
-                observed.count(statuses[0])
+        with observed.span(_header(scope, TRACEPARENT)) as traced:
+            try:
+                await self._application({**scope, _SCOPE_KEY: observed}, receive, send_with_id)
+            finally:
+                if statuses:
+                    observed.answered(statuses[0], traced)
+
+
+def _header(scope: Any, wanted: str) -> str:
+    name = wanted.lower().encode()
+    return next((value.decode("latin-1") for found, value in scope.get("headers", ()) if found == name), "")
 
 
 def observed_in(scope: Any) -> Observed | None:
@@ -100,10 +117,11 @@ def observe_request(
             return response
         observed = Observed(request.method or "", request.headers.get(HEADER))
         current_request.set(observed.request_id)
-        response = get_response(request)
-        observed.route = _route_of(request)
+        with observed.span(request.headers.get(TRACEPARENT, "")) as traced:
+            response = get_response(request)
+            observed.route = _route_of(request)
+            observed.answered(response.status_code, traced)
         response.headers[HEADER] = observed.request_id
-        observed.count(response.status_code)
         return response
 
     return middleware

@@ -397,4 +397,5 @@ UNFOLD = ADMIN_THEME
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
 
+TRACING = env.bool("TRACING", default=False)  # wants requirements-otel.txt: docs/metrics.md
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=not DEBUG))

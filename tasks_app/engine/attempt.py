@@ -177,6 +177,7 @@ class Attempt(msgspec.Struct):
             schedule_id=self.payload.schedule_id if self.payload else None,
             retry_of=self.payload.retry_of if self.payload else None,
             request_id=(self.payload.request_id or "") if self.payload else "",
+            trace=(self.payload.trace or "") if self.payload else "",
             started_at=started_at,
             wait_seconds=max(0.0, (started_at - created_at).total_seconds()),
             run_seconds=max(0.0, (finished_at - started_at).total_seconds()),

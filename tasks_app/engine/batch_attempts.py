@@ -22,6 +22,7 @@ from tasks_app.engine.split_ends import MAX_ENDS, run_ends
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import class_name
 from tasks_app.engine.streams import ClaimedAttempt
+from tasks_app.tracing import is_tracing, span
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,33 @@ def share_secrets(attempts: Sequence[Attempt]) -> None:
     secrets = list(dict.fromkeys(chain.from_iterable(attempt.secrets for attempt in attempts)))
     for attempt in attempts:
         attempt.secrets = secrets
+
+
+def run_attempts(attempts: Sequence[Attempt]) -> None:
+    """Run an attempt, or several in one call. Raises any error of the task's function."""
+    if not is_tracing():
+        _run(attempts)
+        return
+    first = attempts[0]
+    about = {
+        "messaging.system": "tracker",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": first.queue,
+        "messaging.batch.message_count": len(attempts),
+        "messaging.message.id": first.claim.job_id,
+        "job.attempt": first.claim.attempt,
+        "request.id": (first.payload.request_id or "") if first.payload else "",
+    }
+    parents = [(one.payload.trace or "") if one.payload else "" for one in attempts]
+    with span(f"run {first.task_label}", "consumer", parents, about):
+        _run(attempts)
+
+
+def _run(attempts: Sequence[Attempt]) -> None:
+    if len(attempts) == 1:
+        attempts[0].run()
+    else:
+        run_batch(attempts)
 
 
 def run_batch(attempts: Sequence[Attempt]) -> None:

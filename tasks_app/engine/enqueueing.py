@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import redis
+from msgspec.structs import replace
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
@@ -30,6 +31,7 @@ from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
 from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.engine.scripts import Call, run_scripts
 from tasks_app.engine.streams import BELL_ENTRIES, ring_call
+from tasks_app.tracing import is_tracing, span, trace_here
 
 # A unique key lapses after this time, should its job be lost without a trace.
 UNIQUE_TTL_MS = 24 * 3600 * 1000
@@ -64,6 +66,8 @@ class JobOptions(msgspec.Struct, frozen=True):
     is_accepted: bool = False
     # Of the request that they come from; that in which this code runs, if it is not said.
     request_id: str = ""
+    # Traceparent of the span that they belong under; the present one, if it is not said.
+    trace: str = ""
     # When they are made, for a caller that keeps the time itself; 0 for now.
     created_ms: int = 0
 
@@ -92,6 +96,10 @@ class JobOptions(msgspec.Struct, frozen=True):
         """Return the id of the request that their messages carry, None if there is none."""
         return self.request_id or current_request_id() or None
 
+    def trace_to_note(self) -> str | None:
+        """Return the traceparent that their messages carry, None if there is none."""
+        return self.trace or trace_here() or None
+
     def envelope(self, queue: str, task_name: str, now_ms: int) -> Envelope:
         """Return the part that the messages of these jobs have in common."""
         payload = Payload(
@@ -104,6 +112,7 @@ class JobOptions(msgspec.Struct, frozen=True):
             timeout_seconds=self.timeout_seconds,
             flow=self.flow,
             request_id=self.request_to_note(),
+            trace=self.trace_to_note(),
         )
         return Envelope(queue, payload)
 
@@ -115,6 +124,21 @@ class RedisBackend:
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
+        if not is_tracing():
+            return self._enqueue(queue, task_name, calls, options)
+        about = {
+            "messaging.system": "tracker",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": queue,
+            "messaging.batch.message_count": len(calls),
+            "messaging.message.id": str(calls[0][0]) if len(calls) == 1 else "",
+        }
+        with span(f"enqueue {task_name}", "producer", [options.trace], about):
+            return self._enqueue(queue, task_name, calls, replace(options, trace=trace_here()))
+
+    def _enqueue(
+        self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions
+    ) -> list[UUID]:
         config = engine_config()
         lanes = config.queue(queue).lanes
         now_ms = options.created_ms or time.time_ns() // 1_000_000

@@ -35,6 +35,8 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     flow: Flow | None = None
     # Of the request that made it, directly or through other jobs.
     request_id: str | None = None
+    # Traceparent of the span in which it was made.
+    trace: str | None = None
     # Which member of its group this is.
     member_index: int | None = None
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from tasks_app.engine.metrics import send_counts
+from tasks_app.tracing import flush_spans
 
 _PR_SET_PDEATHSIG = 1
 
@@ -53,6 +54,7 @@ def fork_child(target: Callable[[], int]) -> int:
         random.seed()
         code = target()
         send_counts()
+        flush_spans()
     except BaseException:  # The last frame of the process: whatever it is, it is logged.
         logger.exception("a process of the cluster failed")
     finally:

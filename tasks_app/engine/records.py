@@ -49,6 +49,8 @@ class FinishedJob(msgspec.Struct):
     flow: dict[str, Any] | None = None
     # Of the request that made it, directly or through other jobs; "" for none.
     request_id: str = ""
+    # Traceparent of the span in which it was made. No row has it: jobs that follow this one do.
+    trace: str = ""
     # The group of django-q2 that it was enqueued under, "" for none.
     label: str = ""
 

@@ -24,7 +24,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import log_errors, run_batch, share_secrets
+from tasks_app.engine.batch_attempts import log_errors, run_attempts, share_secrets
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
@@ -343,10 +343,7 @@ class Worker:
         self.slot.begin([attempt.claim.job_id for attempt in attempts], kill_at)
         set_current_job(job)
         running.is_in_task = True
-        if len(attempts) == 1:
-            first.run()
-        else:
-            run_batch(attempts)
+        run_attempts(attempts)
         if is_transaction_open():
             raise TransactionLeftOpen("The task ended inside a transaction, which was rolled back.")
 

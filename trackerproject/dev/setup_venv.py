@@ -26,7 +26,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well start t
 
 PROJECT_DIR = Path(os.path.realpath(__file__)).parents[2]
 RUNTIME = ("requirements.txt", "requirements-embedded.txt")
-DEVELOPMENT = ("requirements-s3.txt", "requirements-dev.txt")
+DEVELOPMENT = ("requirements-s3.txt", "requirements-otel.txt", "requirements-dev.txt")
 BENCHMARKS = ("requirements-bench.txt",)
 # Requirement files by name of the group. Each group is complete; several may be installed in one `.venv`.
 GROUPS = {"runtime": RUNTIME, "dev": RUNTIME + DEVELOPMENT, "bench": RUNTIME + BENCHMARKS}

@@ -22,6 +22,7 @@ from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
 from tasks_app.engine import PermanentError, get_task
 from tasks_app.services.audit import record, subject_of_row
+from tasks_app.tracing import span
 
 
 class DeliveryBusy(Exception):
@@ -67,8 +68,10 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
 def _sent(channel: Channel, delivery: Delivery, address: str) -> str:
     """Send it, and return the receiver's answer. Raises DeliveryError."""
     began = time.monotonic()
+    about = {"messaging.system": channel.kind, "messaging.message.id": str(delivery.pk)}
     try:
-        return channel.send(delivery, address)
+        with span(f"deliver {channel.kind}", "client", attributes=about):
+            return channel.send(delivery, address)
     finally:
         SEND_SECONDS.observe([time.monotonic() - began], channel.kind)
 

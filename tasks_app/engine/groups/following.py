@@ -138,6 +138,7 @@ def _options(row: FinishedJob, flow: Flow, member_indexes: Sequence[int] = ()) -
     return JobOptions(
         requested_by_id=row.requested_by_id,
         request_id=row.request_id,
+        trace=row.trace,
         priority=row.priority,
         flow=flow,
         member_indexes=member_indexes,

@@ -61,6 +61,7 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
         retry_of=str(options.retry_of) if options.retry_of else None,
         flow=msgspec.structs.replace(flow or Flow(), composite=composite_of(step)),
         request_id=options.request_to_note(),
+        trace=options.trace_to_note(),
         member_index=options.member_indexes[0] if options.member_indexes else None,
     )
     if backend.groups.begin(str(job_id), payload, step, options.priority):
