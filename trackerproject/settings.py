@@ -392,10 +392,9 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not HASHED_STATIC
-
 UNFOLD = ADMIN_THEME
 
-# --- Logs -------------------------------------------------------------------------------------------------------------
+# --- Logs and traces --------------------------------------------------------------------------------------------------
 
 TRACING = env.bool("TRACING", default=False)  # wants requirements-otel.txt: docs/metrics.md
 LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=not DEBUG))
