@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ NOT_AUTHENTICATED = 4401
 TOO_MANY = 4429
 TOO_BIG = 1009
 TRY_AGAIN_LATER = 1013
+DONE = 1000
 
 MAX_INCOMING_BYTES = 4096
 # A message stays small enough to be written without holding up others; 500 devices are about 200 KB.
@@ -83,6 +84,13 @@ def simple_message(kind: str, **values: Any) -> str:
 def heartbeat(now: datetime) -> str:
     """Said when there is nothing else to say, so that a client notices a dead connection."""
     return simple_message("heartbeat", time=now.astimezone(UTC))
+
+
+def task_message(jobs: Sequence[Any], queues: Sequence[Any] | None) -> str | None:
+    """Jobs and queues that changed, as one message of /ws/tasks/; None if none did."""
+    parts = {"jobs": list(jobs) or None, "queues": queues}
+    shown = {name: part for name, part in parts.items() if part is not None}
+    return simple_message("update", **shown) if shown else None
 
 
 def update_messages(kind: str, update: FleetUpdate, fleets: Mapping[int, str] | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from tasks_app.websockets.consumer import LiveConsumer
+from tasks_app.websockets.task_consumer import TaskConsumer
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> Any:
@@ -18,6 +19,7 @@ async def refuse(scope: Any, receive: Any, send: Any) -> Any:
 websocket_application = URLRouter(
     [
         path("ws/live/", LiveConsumer.as_asgi()),
+        path("ws/tasks/", TaskConsumer.as_asgi()),
         re_path(r"", refuse),
     ]
 )
