@@ -46,4 +46,5 @@ def _register_pages() -> None:
     register_page(Entry(_("Events"), "pages:events", 50, access.VIEW_EVENTS))
     register_page(Entry(_("Geofences"), "pages:geofences", 60, access.VIEW_GEOFENCES))
     register_page(Entry(_("Password"), "pages:password", 30, place=Place.PERSON))
+    register_page(Entry(_("Two-factor log-in"), "pages:two_factor", 35, place=Place.PERSON))
     register_page(Entry(_("Sessions and tokens"), "pages:access", 40, place=Place.PERSON))

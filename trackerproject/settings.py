@@ -19,6 +19,7 @@ from trackerproject.redis_servers import caches, channel_layers, queue_url
 from trackerproject.rest import REST, request_budgets
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
+from trackerproject.two_factor import TWO_FACTOR_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -79,6 +80,7 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
     "js_lib_leaflet",
+    *TWO_FACTOR_APPS,
     # Before django_q: our qcluster, qinfo and qmonitor replace its commands of the same name.
     "tasks_app",
     "notifications_app",
@@ -105,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tasks_app.web.login.LoginMiddleware",
+    "tasks_app.web.second_factor.demand_second_factor",
     "axes.middleware.AxesMiddleware",
     "tasks_app.api.conditional.conditional_answers",
     "tasks_app.api.unknown.no_page_of_patterns",
@@ -275,14 +278,11 @@ LOGIN_ACCOUNT_FAILURE_LIMIT = env.int("LOGIN_ACCOUNT_FAILURE_LIMIT", default=30)
 LOGIN_ADDRESS_FAILURE_LIMIT = env.int("LOGIN_ADDRESS_FAILURE_LIMIT", default=20)
 # A device, or address, that logged in to an account is known there for so long.
 LOGIN_DEVICE_DAYS = env.int("LOGIN_DEVICE_DAYS", default=180)
+STAFF_TWO_FACTOR = env.bool("STAFF_TWO_FACTOR", default=False)  # Staff have to set up a second factor (docs/adr/0016).
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # Our limits of log-ins cover codes.
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 LOGIN_URL = "pages:login"
 LOGIN_REDIRECT_URL = "pages:home"

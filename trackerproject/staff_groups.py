@@ -88,6 +88,9 @@ FIRST_GROUPS = {
     "axes.accessfailurelog": "----",
     "axes.accesslog": "A---",
     "sessions.session": "---A",
+    "otp_static.staticdevice": "----",
+    "otp_static.statictoken": "----",
+    "otp_totp.totpdevice": "----",
     "admin.logentry": "----",
     "contenttypes.contenttype": "----",
 }

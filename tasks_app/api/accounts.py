@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,8 +18,15 @@ from tasks_app.api.fields import StrictCharField
 from tasks_app.api.own_access import TokenSerializer, TokenWishSerializer, made_token
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
-from tasks_app.services.accounts import Replace, revoke_token
+from tasks_app.services.accounts import Replace, TooManyAttempts, has_second_factor, revoke_token
 from tasks_app.web.login import refusal_of, token_login_succeeded
+from tasks_app.web.second_factor import (
+    MAX_CODE_CHARS,
+    WrongCode,
+    check_code,
+    lacks_second_factor,
+    password_was_right,
+)
 
 
 class LoginBody(TokenWishSerializer):
@@ -27,6 +34,12 @@ class LoginBody(TokenWishSerializer):
 
     username = StrictCharField(max_length=150)
     password = StrictCharField(max_length=4096, trim_whitespace=False, write_only=True)
+    code = StrictCharField(
+        max_length=MAX_CODE_CHARS,
+        required=False,
+        write_only=True,
+        help_text="Of the second factor, where the account has one.",
+    )
     replace = serializers.ChoiceField(
         choices=[str(choice.value) for choice in Replace],
         required=False,
@@ -61,6 +74,7 @@ class LoginView(PrivateView):
         _raise_if_refused(request)
         if user is None:
             raise AuthenticationFailed(_("User name or password is wrong."))
+        _raise_without_second_factor(request, user, wish.pop("code", ""))
         token_login_succeeded(request._request, user)
         return made_token(user, wish, replace=Replace(wish.pop("replace", Replace.NONE)))
 
@@ -80,6 +94,24 @@ class LogoutView(ApiView):
     def post(self, request: Request) -> Response:
         revoke_token(token=request.auth)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _raise_without_second_factor(request: Request, user: Any, code: str) -> None:
+    """Return if the account has no second factor, or its code was sent. Raises APIException."""
+    if lacks_second_factor(user):
+        text = _("Staff need a second factor here; set it up on the page Two-factor log-in.")
+        raise PermissionDenied(text, "second_factor_missing")
+    if not has_second_factor(user):
+        return
+    password_was_right(request._request)
+    if not code:
+        raise AuthenticationFailed(_("Send the code of the second factor as `code`."), "second_factor_needed")
+    try:
+        check_code(request._request, user, code)
+    except WrongCode as error:
+        raise AuthenticationFailed(_("This code is wrong, or was used already."), "wrong_code") from error
+    except TooManyAttempts as error:
+        raise Throttled(error.wait_seconds, _("Too many failed logins; try again later."), "locked_out") from error
 
 
 def _raise_if_refused(request: Request) -> None:

@@ -12,6 +12,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django_otp import DEVICE_ID_SESSION_KEY
 from knox.crypto import hash_token
 from knox.models import get_token_model
 
@@ -81,6 +82,8 @@ def _active_users(keys: set[str | None]) -> dict[str, Any]:
 def _is_session_of(user: Any, data: dict[str, Any]) -> bool:
     """As Django's own `get_user` decides: a changed password ends all sessions of before."""
     if data.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return False
+    if settings.STAFF_TWO_FACTOR and user.is_staff and DEVICE_ID_SESSION_KEY not in data:
         return False
     session_hash = data.get(HASH_SESSION_KEY, "")
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())

@@ -6,6 +6,8 @@ from typing import Any
 
 # They register their pages now, so that they can be taken off again below.
 import axes.admin  # noqa: F401
+import django_otp.plugins.otp_static.admin
+import django_otp.plugins.otp_totp.admin  # noqa: F401
 import knox.admin  # noqa: F401
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
@@ -21,6 +23,8 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -30,11 +34,18 @@ from tasks_app.admin.accounts.rights import ForSuperusersToChange, GuardsAccount
 from tasks_app.admin.common import ReadOnlyAdmin
 from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import Scope
+from tasks_app.queries.account_rights import may_take_over
 from tasks_app.queries.sessions import scopes_of
-from tasks_app.services.accounts import forget_failures, has_acts, is_former
+from tasks_app.services.accounts import (
+    forget_failures,
+    has_acts,
+    is_former,
+    log_out_everywhere,
+    remove_second_factor,
+)
 from tasks_app.utils.hostnames import is_mailable
 
-for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog):
+for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, AccessLog, TOTPDevice, StaticDevice):
     if admin.site.is_registered(replaced):
         admin.site.unregister(replaced)
 
@@ -55,6 +66,19 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_filter_sheet = False
+    actions = ("remove_second_factors",)
+
+    @action(description=_("Remove the second factor of the selected people"), permissions=["change"])
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Let people who lost their phone and codes in by password again. Their sessions and tokens end."""
+        removed = 0
+        for user in queryset:
+            if may_take_over(request.user, user) and remove_second_factor(user=user):
+                log_out_everywhere(user=user)
+                self.log_change(request, user, str(_("Second factor removed.")))
+                removed += 1
+        text = ngettext("%d second factor was removed.", "%d second factors were removed.", removed) % removed
+        self.message_user(request, text, messages.SUCCESS if removed else messages.WARNING)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A former user with acts on record stays; the admin's log always stays (`services.accounts`)."""

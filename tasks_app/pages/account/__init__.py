@@ -12,9 +12,12 @@ from tasks_app.pages.account.access import (
 )
 from tasks_app.pages.account.password import OwnPasswordView
 from tasks_app.pages.account.sign_in import SignInView, sign_in, sign_out
+from tasks_app.pages.account.two_factor import log_in_code, two_factor
 
 account_urls = [
     path("login/", sign_in, name="login"),
+    path("login/code/", log_in_code, name="log_in_code"),
+    path("account/two-factor/", two_factor, name="two_factor"),
     path("logout/", sign_out, name="logout"),
     path("account/password/", OwnPasswordView.as_view(), name="password"),
     path("account/access/", access, name="access"),

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from tasks_app.services.accounts import has_second_factor
+from tasks_app.web.second_factor import wait_for_code
 
 
 class SignInView(LoginView):
@@ -34,6 +40,16 @@ class SignInView(LoginView):
             return ""
         is_for_staff = url.startswith(reverse("admin:index"))
         return "" if is_for_staff and self.request.user.is_authenticated and not self.request.user.is_staff else url
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Log in, or ask for the code of an account that has a second factor."""
+        user = form.get_user()
+        if not has_second_factor(user):
+            return super().form_valid(form)
+        # Whether the page may be opened is asked of the user who is about to log in.
+        self.request.user = user
+        wait_for_code(self.request, user, self.get_success_url())
+        return redirect("pages:log_in_code")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)

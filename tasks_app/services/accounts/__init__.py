@@ -20,6 +20,8 @@ from tasks_app.services.accounts.login_limits import (
     admit,
     forget_failures,
     succeeded,
+    take_back,
+    uncounted_attempt,
 )
 from tasks_app.services.accounts.tokens import (
     Replace,
@@ -28,6 +30,17 @@ from tasks_app.services.accounts.tokens import (
     issue_token,
     note_use,
     revoke_token,
+)
+from tasks_app.services.accounts.two_factor import (
+    has_second_factor,
+    is_right_code,
+    key_address,
+    key_text,
+    new_key,
+    recovery_codes_left,
+    remove_second_factor,
+    renew_recovery_codes,
+    set_second_factor,
 )
 
 __all__ = [
@@ -46,14 +59,25 @@ __all__ = [
     "end_session",
     "forget_failures",
     "has_acts",
+    "has_second_factor",
     "is_former",
+    "is_right_code",
     "issue_token",
     "keep_what_they_did",
+    "key_address",
+    "key_text",
     "log_out_everywhere",
     "loses_trust",
+    "new_key",
     "note_session",
     "note_use",
+    "recovery_codes_left",
     "remove_forgotten_users",
+    "remove_second_factor",
+    "renew_recovery_codes",
     "revoke_token",
+    "set_second_factor",
     "succeeded",
+    "take_back",
+    "uncounted_attempt",
 ]

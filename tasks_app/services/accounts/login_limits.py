@@ -11,6 +11,7 @@ import math
 import time
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
@@ -76,17 +77,34 @@ def admit(*, username: str, address: str, device: str = "") -> Attempt:
 
 def succeeded(attempt: Attempt) -> None:
     """Take an attempt back whose password was right, and know its address from now on. Raises redis.RedisError."""
-    own, *shared = [_key(budget.name) for budget in attempt.budgets]
     pipeline = redis_client().pipeline()
-    pipeline.delete(own)
-    if shared:
-        script(redis_client(), "take_back_login")(shared, client=pipeline)
+    _take_back(attempt, pipeline)
     if attempt.address:
         known = _known_key(attempt.account)
         pipeline.zadd(known, {attempt.address: time.time()})
         pipeline.zremrangebyrank(known, 0, -KNOWN_ADDRESSES_PER_ACCOUNT - 1)
         pipeline.expire(known, settings.LOGIN_DEVICE_DAYS * 86_400)
     pipeline.execute()
+
+
+def take_back(attempt: Attempt) -> None:
+    """Take an attempt back whose password was right, where more than the password is asked for. Raises redis.RedisError."""
+    pipeline = redis_client().pipeline()
+    _take_back(attempt, pipeline)
+    pipeline.execute()
+
+
+def _take_back(attempt: Attempt, pipeline: Any) -> None:
+    own, *shared = [_key(budget.name) for budget in attempt.budgets]
+    pipeline.delete(own)
+    if shared:
+        script(redis_client(), "take_back_login")(shared, client=pipeline)
+
+
+def uncounted_attempt(*, username: str, address: str, device: str) -> Attempt:
+    """The attempt of a log-in whose last step was right, for `succeeded`. Raises redis.RedisError."""
+    account, address = account_key(username), limit_key(address)
+    return Attempt(account, address, device, _budgets(account, address, device)[:1])
 
 
 def forget_failures(*, username: str, address: str) -> None:

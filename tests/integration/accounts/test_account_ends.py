@@ -33,7 +33,10 @@ PASSWORD = "correct horse battery"
 NEW = "entirely another staple 7"
 # What a user owns goes along; all else that refers to a user says who did something, and stays.
 PERSONAL = {
+    "tasks_app.IdempotentRequest",
     "tasks_app.LoginSession",
+    "otp_static.StaticDevice",
+    "otp_totp.TOTPDevice",
     "knox.AuthToken",
     "tasks_app.FleetMembership",
     "tasks_app.SavedJobView",

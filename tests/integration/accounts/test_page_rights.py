@@ -52,6 +52,9 @@ PAGES: dict[str, dict[str, object]] = {
     "area_text": FORMS_ONLY,
     "login": {**dict.fromkeys(ROLES, 302), "visitor": 200},
     "logout": FORMS_ONLY,
+    # Nobody has given a password.
+    "log_in_code": dict.fromkeys(ROLES, "sign in"),
+    "two_factor": EVERYONE,
     "map": EVERYONE,
     # There are no rows of this kind.
     "pick": {**dict.fromkeys(ROLES, 404), "visitor": "sign in"},
