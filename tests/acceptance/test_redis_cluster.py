@@ -19,6 +19,8 @@ from tasks_app.engine import JobHandle, QueueUnavailable, chord, group, live_job
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import lanes_of, queue_parts
+from tasks_app.engine.metrics import read_metrics
+from tasks_app.engine.metrics.jobs import JOBS_FINISHED
 from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
@@ -83,6 +85,11 @@ def masters_of_lanes(servers) -> dict[int, int]:
     return {lane.number: servers.master_of(lane.keys.queued).port for lane in lanes_of("positions", client())}
 
 
+def ended_by_task() -> dict[str, float]:
+    (ended,) = [one for one in read_metrics() if one.metric is JOBS_FINISHED]
+    return {task: number for (_queue, task, _state), number in ended.series.items()}
+
+
 def test_jobs_of_queues_and_lanes_on_all_masters_run_in_order(cluster, servers):
     assert len(set(masters_of_lanes(servers).values())) == 3
     keys = [f"van {number}" for number in range(30)]
@@ -93,6 +100,7 @@ def test_jobs_of_queues_and_lanes_on_all_masters_run_in_order(cluster, servers):
     wait_for_success([*laned, flaky, *others, later])
     assert_in_order(keys)
     assert Job.objects.get(pk=flaky).attempt_count == 2
+    wait_until(lambda: ended_by_task().get("lane_effect") == len(laned), what="what all workers counted")
     assert not any(redis_client().scan_iter(f"{{{engine_config().prefix}:*"))
 
 

@@ -30,6 +30,7 @@ from tasks_app.models import FleetRole
 from tasks_app.queries.access import SEND_POSITIONS, visible_devices
 from tasks_app.queries.devices import operated_devices
 from tasks_app.services.intake import BATCH_TASK, enqueue_batch, enqueue_positions
+from tasks_app.services.positions import BATCH, count_received, count_rejected
 
 MAX_REJECTED_SHOWN = 100
 TOO_LARGE_CODES = {"body_too_large", "too_many_fixes"}
@@ -124,6 +125,7 @@ class ProcessBatchView(ApiView):
         body = raw_json_body(request, settings.MAX_BATCH_BYTES)
         positions = ordinary_batch(body, max_fixes=settings.MAX_BATCH_FIXES, now=timezone.now())
         batch = sort_ordinary(request.user, positions) if positions else sort_out(request.user, read_batch(body))
+        count_refused(batch.rejected)
         if not batch.accepted:
             raise nothing_accepted(batch.rejected)
         enqueue = enqueue_positions if positions else enqueue_batch
@@ -149,6 +151,7 @@ class ProcessPositionView(ApiView):
     def post(self, request: Request) -> Response:
         item = read_item(request)
         batch = sort_out(request.user, [item])
+        count_refused(batch.rejected)
         if not batch.accepted:
             raise nothing_accepted(batch.rejected)
         job_id = enqueue_quietly(request, "process_single_position", batch.accepted)
@@ -221,6 +224,13 @@ def sort_out(user: Any, items: list[Any]) -> Sorted:
     _raise_if_only_viewer(user, sent_ids, operated)
     rejected.sort(key=lambda one: one.index)
     return Sorted(good, indexes, rejected, dict(unknown))
+
+
+def count_refused(rejected: list[RejectedFix]) -> None:
+    """Count fixes that become no part of a job; those that do are counted where they are stored."""
+    if rejected:
+        count_received(BATCH, len(rejected))
+        count_rejected(BATCH, [one.code for one in rejected])
 
 
 def nothing_accepted(rejected: list[RejectedFix]) -> ApiError:

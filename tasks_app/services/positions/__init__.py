@@ -7,10 +7,11 @@ from tasks_app.services.positions.metrics import count_received, count_rejected
 from tasks_app.services.positions.processing import SentPositions, process_batch, process_batches
 from tasks_app.services.positions.silent_overspeed import end_silent_episodes
 from tasks_app.services.positions.store import StoreResult, store_fixes
-from tasks_app.services.positions.unknown_quantities import FILE, count_unknown
+from tasks_app.services.positions.unknown_quantities import BATCH, FILE, count_unknown
 from tasks_app.services.positions.unlocated_alarms import record_unlocated_alarms
 
 __all__ = [
+    "BATCH",
     "FILE",
     "MIN_COURSE_METERS",
     "SentPositions",

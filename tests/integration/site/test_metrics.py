@@ -126,6 +126,18 @@ def test_positions_are_counted_by_way_and_outcome(operator, device, run_jobs):
     assert found["tracker_position_batch_size_sum"] == {("live",): 2}
 
 
+def test_positions_that_are_refused_at_once_are_counted(api, device, run_jobs):
+    at = (timezone.now() - timedelta(minutes=5)).isoformat()
+    good = {"device_id": device.unique_id, "timestamp": at, "latitude": 1.0, "longitude": 2.0}
+    items = [good, {**good, "latitude": 100}, {**good, "device_id": "nobody"}]
+    assert api.post("/api/tasks/position/process-batch", items, format="json").status_code == 202
+    run_jobs("positions")
+    found = scraped()
+    assert found["tracker_fixes_received_total"] == {("batch",): 3}
+    assert sum(found["tracker_fixes_rejected_total"].values()) == 2
+    assert len(found["tracker_fixes_rejected_total"]) == 2
+
+
 def test_deliveries_are_counted_by_channel_and_outcome(operator, sink):
     notification = Notification.objects.create(user=operator, kind="system", subject="S", body_text="T")
     delivery = Delivery.objects.create(notification=notification, channel="email")
