@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,9 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from knox.crypto import hash_token
 from knox.models import get_token_model
 
+from tasks_app.models import Scope
 from tasks_app.queries.access import visible_fleets_of
+from tasks_app.queries.sessions import scopes_of
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,100}")
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
@@ -95,5 +98,11 @@ def _token_users(credentials: Iterable[Credential]) -> dict[Credential, Any]:
     if not by_digest:
         return {}
     now = timezone.now()
-    tokens = get_token_model().objects.select_related("user").filter(digest__in=by_digest, user__is_active=True)
-    return {by_digest[row.digest]: row.user for row in tokens if row.expiry is None or row.expiry > now}
+    tokens = get_token_model().objects.select_related("user", "details")
+    living = tokens.filter(digest__in=by_digest, user__is_active=True)
+    return {by_digest[row.digest]: row.user for row in living if _opens(row, now)}
+
+
+def _opens(token: Any, now: datetime) -> bool:
+    """Whether a token has not expired and may read: one for a scraper sees no positions."""
+    return (token.expiry is None or token.expiry > now) and Scope.READ in scopes_of(token)

@@ -15,6 +15,7 @@ from knox.models import AuthToken
 from tasks_app.models import LoginSession, TokenDetails
 from tasks_app.queries.sessions import session_rows_of
 from tasks_app.services.accounts import issue_token, note_use
+from tasks_app.websockets.identity import current_access, token_credential
 from tests.support.rights import give
 from tests.support.route_cases import address, body_of, make_world, operations
 from tests.unit.test_token_scopes import expected
@@ -64,6 +65,12 @@ def test_a_scraper_with_its_token_sees_metrics_only(make_user):
     assert Client().get("/metrics", **token).status_code == 200
     for path in ("/api/tasks/", "/api/tasks/queues", "/api/auth/tokens"):
         assert Client().get(path, **token).json()["code"] == "insufficient_scope"
+
+
+@pytest.mark.parametrize(("scope", "opens"), [("read", True), ("write", False), ("operate", False), ("metrics", False)])
+def test_live_connections_open_by_a_token_that_may_read(operator, scope, opens):
+    token, _expiry = issue_token(user=operator, now=timezone.now(), scopes=[scope])
+    assert bool(current_access([token_credential(token)])) is opens
 
 
 def test_a_token_made_without_a_choice_may_what_tokens_may_before(operator):
