@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from notifications_app.admin.form_checks import checked_input
-from notifications_app.admin.template_preview import names_of, preview_of
+from notifications_app.admin.template_preview import names_of, preview_of, preview_styles
 from notifications_app.messages.custom_templates import problems_in
 from notifications_app.messages.template_values import customizable_kinds
 from notifications_app.models import MessageTemplate
 from notifications_app.services.texts import clear_cache
 from tasks_app.admin.model_admin import ModelAdmin
+from tasks_app.web.content_policy import allow_hashes
 
 PARTS = ("subject", "text", "html")
 
@@ -98,6 +99,7 @@ class MessageTemplateAdmin(ModelAdmin):
             "shown": form.preview(request) if form.is_bound else stored,
             "check_url": reverse("admin:notifications_app_messagetemplate_check", args=numbers) if may_write else "",
         }
+        allow_hashes(request, preview_styles())
         return super().render_change_form(request, context, *args, **options)
 
     def _may_write(self, request: HttpRequest, template: MessageTemplate | None) -> bool:

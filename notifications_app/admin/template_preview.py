@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from notifications_app.models import MessageTemplate
 from notifications_app.queries.examples import example_events, example_message
 from notifications_app.services.texts import preview_message, render_custom
 from tasks_app.geo.units import Units
+from tasks_app.web.content_policy import style_hashes
 from tasks_app.web.quantities import units_of
 
 
@@ -24,6 +26,17 @@ def names_of(kind: str) -> list[str]:
     if kind not in samples():
         return []
     return sorted(values_of(samples()[kind], units=Units(), site_url="", zone="UTC"))
+
+
+@lru_cache(maxsize=1)
+def preview_styles() -> frozenset[str]:
+    """Return the hashes of the styles of our e-mails: the page's policy is sent before anything is typed."""
+    reader, found = Recipient(settings.LANGUAGE_CODE, "UTC", Units()), frozenset[str]()
+    for kind, message in samples().items():
+        own = MessageTemplate(kind=kind, language=reader.language, html="<p>-</p>")
+        for rendered in (preview_message(message, reader), render_custom(own, message, reader)):
+            found |= style_hashes(_shown(rendered)["html"])
+    return found
 
 
 def preview_of(
