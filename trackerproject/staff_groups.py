@@ -95,7 +95,14 @@ FIRST_GROUPS = {
     "contenttypes.contenttype": "----",
 }
 # The same of permissions that are no verb of a model's rows.
-FURTHER = {"tasks_app.control_workers": "A"}
+FURTHER = {
+    "tasks_app.cancel_job": "O",
+    "tasks_app.retry_job": "O",
+    "tasks_app.run_job_now": "O",
+    "tasks_app.pause_queue": "O",
+    "tasks_app.purge_queue": "A",
+    "tasks_app.control_workers": "A",
+}
 
 
 def first_groups() -> Iterator[tuple[str, str]]:
@@ -131,10 +138,33 @@ def give_permissions_of(*models: str) -> Any:
     return give
 
 
-def _give(apps: Any, models: set[str]) -> None:
-    # Django makes permissions after all migrations; these groups need them now.
+def give_holders(app_label: str, model: str, former: dict[str, list[str]]) -> Any:
+    """Return a migration's function that gives the people and groups who hold a permission those that it was split into."""
+
+    def give(apps: Any, schema_editor: Any) -> None:
+        _make_permissions(apps)
+        of_model = apps.get_model("auth", "Permission").objects.filter(
+            content_type__app_label=app_label, content_type__model=model
+        )
+        for codename, further in former.items():
+            new = list(of_model.filter(codename__in=further))
+            for one in of_model.filter(codename=codename):
+                for group in one.group_set.all():
+                    group.permissions.add(*new)
+                for user in one.user_set.all():
+                    user.user_permissions.add(*new)
+
+    return give
+
+
+def _make_permissions(apps: Any) -> None:
+    """Django makes permissions after all migrations; people and groups need them now."""
     for config in installed_apps.get_app_configs():
         create_permissions(config, verbosity=0, apps=apps)
+
+
+def _give(apps: Any, models: set[str]) -> None:
+    _make_permissions(apps)
     Group, Permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     found = {
         f"{one.content_type.app_label}.{one.codename}": one

@@ -92,7 +92,14 @@ class Job(models.Model):
         constraints = [
             models.CheckConstraint(name="job_state_is_final", condition=models.Q(state__in=sorted(FINAL_STATES)))
         ]
-        permissions = [("control_workers", _("Can stop workers and change their number"))]
+        permissions = [
+            ("cancel_job", _("Can cancel jobs")),
+            ("retry_job", _("Can retry jobs")),
+            ("run_job_now", _("Can run waiting jobs now")),
+            ("pause_queue", _("Can pause and resume queues and tasks")),
+            ("purge_queue", _("Can purge queues")),
+            ("control_workers", _("Can stop workers and change their number")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task} · {self.id}"

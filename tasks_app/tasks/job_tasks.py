@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from tasks_app.engine import task
+from tasks_app.queries.job_rights import may_carry_out
 from tasks_app.services.jobs import run_bulk_action
 
 ActionId = Annotated[str, Meta(min_length=36, max_length=36)]
@@ -18,7 +19,7 @@ ActionId = Annotated[str, Meta(min_length=36, max_length=36)]
     other_queues=("reports", "notifications"),
     timeout_seconds=3600,
     max_attempts=5,
-    permission="tasks_app.change_job",
+    members=may_carry_out,
     startable=False,
 )
 def change_jobs(action_id: ActionId) -> dict[str, Any]:

@@ -45,7 +45,7 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 # All that pages of jobs and schedules ask for themselves: what a task asks for comes on top of it.
 GENERAL = (
-    "tasks_app.view_job", "tasks_app.add_job", "tasks_app.change_job",
+    "tasks_app.view_job", "tasks_app.add_job", "tasks_app.retry_job", "tasks_app.run_job_now",
     "django_q.view_schedule", "django_q.add_schedule", "django_q.change_schedule",
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ UNWATCHED = {
         "notifications_app.notificationattachment", "notifications_app.rulecooldown", "notifications_app.systemtrouble",
         "notifications_app.waitingalert", "reports_app.deleteddevice", "reports_app.reportchunk", "reports_app.reportfile",
         "reports_app.reportschedulerun", "tasks_app.loginsession",
+        "tasks_app.idempotentrequest",
     },
     ITSELF: {
         "tasks_app.auditentry", "tasks_app.jobaction", "tasks_app.queueaction", "tasks_app.bulkaction", "admin.logentry",

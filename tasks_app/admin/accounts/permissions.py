@@ -9,12 +9,16 @@ from django.contrib.auth.models import Permission
 from django.forms import ModelMultipleChoiceField
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app.models import Job
+
 VERBS = {
     "view": _("May view %(rows)s"),
     "add": _("May add %(rows)s"),
     "change": _("May change %(rows)s"),
     "delete": _("May delete %(rows)s"),
 }
+# Those that are no verb of rows: their names stand in the model, in English in the database.
+FURTHER = dict(Job._meta.permissions)
 
 
 def permission_name(permission: Permission) -> str:
@@ -22,6 +26,8 @@ def permission_name(permission: Permission) -> str:
     content_type = permission.content_type
     verb, _separator, _model = permission.codename.partition("_")
     model = content_type.model_class()
+    if model is Job and permission.codename in FURTHER:
+        return f"{apps.get_app_config(content_type.app_label).verbose_name} | {FURTHER[permission.codename]}"
     if model is None or verb not in VERBS or permission.codename != f"{verb}_{content_type.model}":
         return str(permission)
     app = apps.get_app_config(content_type.app_label).verbose_name

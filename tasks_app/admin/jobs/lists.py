@@ -14,13 +14,15 @@ from tasks_app.admin.jobs.rows import folded, job_rows
 from tasks_app.admin.jobs.saved_views import SaveViewForm, saved_views
 from tasks_app.admin.table_formats import FORMATS
 from tasks_app.engine import FINAL_STATES, LIVE_STATES
+from tasks_app.models import BulkAction
+from tasks_app.queries.job_rights import may_act_in_bulk
 from tasks_app.queries.job_search import SEARCH_NAMES
 from tasks_app.queries.jobs import InvalidCursor, count_jobs, list_jobs, list_workers
 
 PAGE_SIZE = 50
 
 
-def list_context(request: HttpRequest, form: JobFilterForm, *, may_change: bool) -> dict[str, Any]:
+def list_context(request: HttpRequest, form: JobFilterForm) -> dict[str, Any]:
     """Context of the list. Raises Http404 for a cursor of nowhere, RedisError."""
     filters, cursor = form.filters(), request.GET.get("cursor") or None
     try:
@@ -34,7 +36,7 @@ def list_context(request: HttpRequest, form: JobFilterForm, *, may_change: bool)
     older["cursor"] = page.next_cursor or ""
     query = urlencode(form.chosen())
     return {
-        **_actions_context(form, may_change=may_change),
+        **_actions_context(form, request.user),
         "filter_form": form,
         "cursor": cursor or "",
         "rows": rows if filters.task or filters.parent_id else folded(rows),
@@ -52,15 +54,18 @@ def list_context(request: HttpRequest, form: JobFilterForm, *, may_change: bool)
     }
 
 
-def _actions_context(form: JobFilterForm, *, may_change: bool) -> dict[str, Any]:
+def _actions_context(form: JobFilterForm, user: Any) -> dict[str, Any]:
     """Actions on the rows and on all that match: those this user may take and that could change something."""
     chosen, state = form.chosen(), form.filters().state
+    may_cancel, may_retry = (may_act_in_bulk(user, verb) for verb in (BulkAction.Verb.CANCEL, BulkAction.Verb.RETRY))
     return {
-        "may_tick": may_change,
+        "may_tick": may_cancel or may_retry,
+        "may_cancel": may_cancel,
+        "may_retry": may_retry,
         "filters": list(chosen.items()),
         "filter_query": urlencode(chosen),
         "has_state": state is not None,
         "export_formats": [each().get_extension() for each in FORMATS],
-        "may_cancel_all": state is None or state in LIVE_STATES,
-        "may_retry_all": state is None or state in FINAL_STATES,
+        "may_cancel_all": may_cancel and (state is None or state in LIVE_STATES),
+        "may_retry_all": may_retry and (state is None or state in FINAL_STATES),
     }

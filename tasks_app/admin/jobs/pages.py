@@ -44,6 +44,7 @@ from tasks_app.engine import (
 )
 from tasks_app.models import BulkAction, Job
 from tasks_app.queries.job_completion import complete
+from tasks_app.queries.job_rights import may_act_in_bulk
 from tasks_app.queries.jobs import (
     InvalidSearch,
     JobFilters,
@@ -78,10 +79,20 @@ def message_when_unavailable(view: Callable[..., HttpResponse]) -> Callable[...,
 
 @admin.register(Job)
 class JobAdmin(StartViews, ModelAdmin):
-    """To see needs view_job, to cancel or retry change_job, to start a task add_job, beside the task's own permission."""
+    """To see needs view_job, to start a task add_job. To cancel, retry and run now have their own permissions
+    (`queries.job_rights`), and change_job is for the priority."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tasks_app.cancel_job"))
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tasks_app.retry_job"))
+
+    def has_run_now_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tasks_app.run_job_now"))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -109,7 +120,7 @@ class JobAdmin(StartViews, ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         self._require(self.has_view_permission(request))
         form = JobFilterForm(request.GET, request.user)
-        context = list_context(request, form, may_change=self.has_change_permission(request))
+        context = list_context(request, form)
         return self._page(request, "tasks_app/admin/jobs.html", {**context, "title": _("Jobs")})
 
     def export_view(self, request: HttpRequest, name: str) -> HttpResponse:
@@ -161,15 +172,15 @@ class JobAdmin(StartViews, ModelAdmin):
         self._require(self.has_view_permission(request))
         job = self._job(request, object_id)
         is_finished = job.state in FINAL_STATES
-        may_act = self.has_change_permission(request)
+        may_act = self.has_retry_permission(request)
         context = {
             **job_context(job),
             "title": job.task,
             "crumbs": [(job.task, job_url(job.id))],
-            "may_cancel": may_act and not is_finished,
-            "may_run_now": may_act and job.state in (JobState.SCHEDULED, JobState.RETRYING),
+            "may_cancel": self.has_cancel_permission(request) and not is_finished,
+            "may_run_now": self.has_run_now_permission(request) and job.state in (JobState.SCHEDULED, JobState.RETRYING),
             "may_act": may_act,
-            "may_prioritize": may_act and job.is_live and job.state is not JobState.RUNNING,
+            "may_prioritize": self.has_change_permission(request) and job.is_live and job.state is not JobState.RUNNING,
             **self._repeat_context(request, job),
             "history_rows": history_rows(job, request.user),
             **self._parts_context(request, job),
@@ -179,7 +190,7 @@ class JobAdmin(StartViews, ModelAdmin):
 
     def _repeat_context(self, request: HttpRequest, job: JobView) -> dict[str, Any]:
         context = repeat_context(job, request.user)
-        return {**context, "may_retry": context["may_retry"] and self.has_change_permission(request)}
+        return {**context, "may_retry": context["may_retry"] and self.has_retry_permission(request)}
 
     def _parts_context(self, request: HttpRequest, job: JobView) -> dict[str, Any]:
         """The first members of a group or chain, or the callbacks of a job."""
@@ -196,16 +207,19 @@ class JobAdmin(StartViews, ModelAdmin):
 
     @message_when_unavailable
     def cancel_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        self._require(self.has_cancel_permission(request))
         return self._confirmed(
             request, job_id, cancel_with_message, _("Cancel this job?"), _("Cancel the job"), "danger"
         )
 
     @message_when_unavailable
     def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        self._require(self.has_retry_permission(request))
         return self._confirmed(request, job_id, retry_with_message, _("Run this job again?"), _("Retry"), "primary")
 
     @message_when_unavailable
     def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
+        self._require(self.has_run_now_permission(request))
         return self._confirmed(request, job_id, run_now_with_message, _("Run this job now?"), _("Run now"), "primary")
 
     @message_when_unavailable
@@ -224,7 +238,7 @@ class JobAdmin(StartViews, ModelAdmin):
         """Ask on GET with the counts; on POST make a job of it, about the jobs that were counted, and lead to its page."""
         if verb not in (BulkAction.Verb.CANCEL, BulkAction.Verb.RETRY):
             raise Http404
-        self._require(self.has_change_permission(request))
+        self._require(may_act_in_bulk(request.user, verb))
         form = ReasonForm(request.POST or None)
         selection = selection_of(request.user, request.GET, request.POST)
         refusal = ""
@@ -245,7 +259,6 @@ class JobAdmin(StartViews, ModelAdmin):
         self, request: HttpRequest, job_id: UUID, act: Any, question: str, button: str, variant: str
     ) -> HttpResponse:
         """Ask on GET, act on POST."""
-        self._require(self.has_change_permission(request))
         job = self._job(request, str(job_id))
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():

@@ -169,7 +169,8 @@ def _step(steps: Iterable[Step], verb: str) -> Step:
 
 
 def _may_see(request: HttpRequest) -> bool:
-    return request.user.has_perm("tasks_app.view_job") or request.user.has_perm("tasks_app.change_job")
+    seeing = ("view_job", "change_job", "pause_queue", "purge_queue", "control_workers")
+    return any(request.user.has_perm(f"tasks_app.{name}") for name in seeing)
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> TemplateResponse:

@@ -25,7 +25,7 @@ from tasks_app.services.jobs import (
     wake_worker,
 )
 
-CHANGE = "tasks_app.change_job"
+PAUSE = "tasks_app.pause_queue"
 CONTROL = "tasks_app.control_workers"
 
 
@@ -40,7 +40,7 @@ class Step:
     service: Callable[..., Any]
     done: Callable[[str, Any], str]
     makes_sense: Callable[[Any], bool]
-    permission: str = CHANGE
+    permission: str = PAUSE
     variant: str = "primary"
 
 
@@ -103,7 +103,7 @@ QUEUE_STEPS = (
         purge_queue,
         _says_how_many,
         lambda queue: waiting_count(queue) > 0,
-        "tasks_app.delete_job",
+        "tasks_app.purge_queue",
         "danger",
     ),
 )

@@ -1,4 +1,4 @@
-"""Cancelling and retrying many jobs as one job. Staff with the permission to change jobs."""
+"""Cancelling and retrying many jobs as one job. Staff with the permission of the verb."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.fields import IdField, ReasonBody, StateField, StrictCharField, StrictSerializer, TimestampField
-from tasks_app.api.jobs.views import CHANGE_JOBS, SEARCH_HELP
+from tasks_app.api.jobs.views import SEARCH_HELP
 from tasks_app.api.schema import describe
 from tasks_app.models import BulkAction, Scope
 from tasks_app.queries.bulk_counts import StateCount, count_chosen, count_matching
+from tasks_app.queries.job_rights import CANCEL_JOBS, RETRY_JOBS, RUN_JOBS_NOW
 from tasks_app.queries.jobs import InvalidSearch, JobFilters
 from tasks_app.services.jobs import CHANGE_TASK, MAX_CHOSEN, ask_for_bulk_action, reason_text
 from tasks_app.utils.search_language import MAX_LENGTH
@@ -80,8 +81,7 @@ class BulkView(ApiView):
 
     scopes_to_change = (Scope.OPERATE,)
 
-    rights = {"POST": CHANGE_JOBS}
-    verb: ClassVar[str]
+    verb: ClassVar[BulkAction.Verb]
 
     def change(self, request: Request) -> Response:
         """Count the selected jobs, or make the job that cancels or retries them."""
@@ -131,6 +131,7 @@ class BulkCancelView(BulkView):
     """Cancel many jobs."""
 
     verb = BulkAction.Verb.CANCEL
+    rights = {"POST": CANCEL_JOBS}
 
     @describe(
         "Cancel many jobs (staff)",
@@ -148,6 +149,7 @@ class BulkRetryView(BulkView):
     """Retry many jobs: each becomes a new job."""
 
     verb = BulkAction.Verb.RETRY
+    rights = {"POST": RETRY_JOBS}
 
     @describe(
         "Retry many jobs (staff)",
@@ -165,6 +167,7 @@ class BulkRunNowView(BulkView):
     """Run many waiting jobs now."""
 
     verb = BulkAction.Verb.RUN_NOW
+    rights = {"POST": RUN_JOBS_NOW}
 
     @describe(
         "Run many scheduled or retrying jobs now (staff)",

@@ -11,10 +11,10 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import ReasonBody
-from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.models import Scope
 from tasks_app.models.jobs import PRIORITY_CHOICES
+from tasks_app.queries.job_rights import CHANGE_JOBS
 from tasks_app.services.jobs import change_priority
 
 

@@ -11,10 +11,9 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import ReasonBody
-from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.models import Scope
-from tasks_app.queries.access import Right
+from tasks_app.queries.job_rights import PAUSE_QUEUES, PURGE_QUEUES
 from tasks_app.services.jobs import pause_queue, purge_queue, resume_queue
 
 
@@ -37,7 +36,7 @@ class QueueControlView(ApiView):
 
     scopes_to_change = (Scope.OPERATE,)
 
-    rights = {"POST": CHANGE_JOBS}
+    rights = {"POST": PAUSE_QUEUES}
 
     def act(self, service: Any, name: str) -> Any:
         """Call the service for the request's user. Raises QueueNotFound."""
@@ -79,9 +78,9 @@ class QueueResumeView(QueueControlView):
 
 
 class QueuePurgeView(QueueControlView):
-    """Cancels all that waits. Needs the permission to delete jobs."""
+    """Cancels all that waits. Needs a permission of its own."""
 
-    rights = {"POST": Right(None, "tasks_app.delete_job")}
+    rights = {"POST": PURGE_QUEUES}
 
     @describe(
         "Cancel every waiting job of a queue (staff)",

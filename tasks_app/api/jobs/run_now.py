@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import ReasonBody
-from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.models import Scope
+from tasks_app.queries.job_rights import RUN_JOBS_NOW
 from tasks_app.services.jobs import run_job_now
 
 
@@ -25,11 +25,11 @@ class RunNowSerializer(serializers.Serializer[Any]):
 
 
 class JobRunNowView(ApiView):
-    """Start one waiting job. Staff with the permission to change jobs."""
+    """Start one waiting job. Staff with the permission to run jobs now."""
 
     scopes_to_change = (Scope.OPERATE,)
 
-    rights = {"POST": CHANGE_JOBS}
+    rights = {"POST": RUN_JOBS_NOW}
 
     @describe(
         "Run a scheduled or retrying job now (staff)",

@@ -24,8 +24,9 @@ from tasks_app.api.sparse import FieldsField, fields_query, pruned
 from tasks_app.engine.states import LIVE_STATES
 from tasks_app.exceptions import JobNotRepeatable
 from tasks_app.models import Scope
-from tasks_app.queries.access import Right, has_everywhere
+from tasks_app.queries.access import has_everywhere, owned
 from tasks_app.queries.ended_jobs import BY_END, JOB_ORDERS
+from tasks_app.queries.job_rights import CANCEL_JOBS, RETRY_JOBS
 from tasks_app.queries.jobs import (
     VIEW_JOBS,
     InvalidCursor,
@@ -39,7 +40,6 @@ from tasks_app.queries.jobs import (
 from tasks_app.services.jobs import cancel_job, retry_job
 from tasks_app.utils.search_language import MAX_LENGTH
 
-CHANGE_JOBS = Right(None, "tasks_app.change_job")
 ORDERING_HELP = (
     "How ended jobs are sorted, -finished_at unless said. Live ones come before them, in an ascending order after them."
 )
@@ -185,7 +185,7 @@ class JobCancelView(ApiView):
 
     scopes_to_change = (Scope.OPERATE,)
 
-    rights = {"POST": Right(None, "tasks_app.change_job", is_own=True)}
+    rights = {"POST": owned(CANCEL_JOBS)}
 
     @describe(
         "Cancel a job",
@@ -198,7 +198,7 @@ class JobCancelView(ApiView):
     )
     def post(self, request: Request, task_id: UUID) -> Response:
         reason = self.body(ReasonBody)["reason"]
-        _check_may_change(request.user, _job_for(request.user, task_id))
+        _check_may_cancel(request.user, _job_for(request.user, task_id))
         state = cancel_job(job_id=task_id, user=request.user, reason=reason)
         return Response({"task_id": str(task_id), "state": str(state), "cancel_requested": True})
 
@@ -209,7 +209,7 @@ class JobRetryView(ApiView):
     scopes_to_change = (Scope.OPERATE,)
 
     permission_classes = [RowDecides]
-    rights = {"POST": CHANGE_JOBS}
+    rights = {"POST": RETRY_JOBS}
 
     @describe(
         "Retry a job",
@@ -240,6 +240,6 @@ def _job_for(user: Any, task_id: UUID) -> JobView:
     return job
 
 
-def _check_may_change(user: Any, job: JobView) -> None:
-    if job.requested_by_id != user.pk and not has_everywhere(user, CHANGE_JOBS):
+def _check_may_cancel(user: Any, job: JobView) -> None:
+    if job.requested_by_id != user.pk and not has_everywhere(user, CANCEL_JOBS):
         raise PermissionDenied

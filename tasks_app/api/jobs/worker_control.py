@@ -12,12 +12,11 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.fields import ReasonBody
-from tasks_app.api.jobs.views import CHANGE_JOBS
 from tasks_app.api.schema import describe
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.exceptions import TaskNotFound
 from tasks_app.models import Scope
-from tasks_app.queries.access import Right
+from tasks_app.queries.job_rights import CONTROL_WORKERS, PAUSE_QUEUES
 from tasks_app.services.jobs import (
     grow_cluster,
     pause_task,
@@ -27,8 +26,6 @@ from tasks_app.services.jobs import (
     stop_worker,
     wake_worker,
 )
-
-CONTROL_WORKERS = Right(None, "tasks_app.control_workers")
 
 
 class TaskPausedSerializer(serializers.Serializer[Any]):
@@ -68,7 +65,7 @@ class ControlView(ApiView):
 class TaskControlView(ControlView):
     """Base of pausing and resuming a task."""
 
-    rights = {"POST": CHANGE_JOBS}
+    rights = {"POST": PAUSE_QUEUES}
 
     def act_on_task(self, service: Any, queue: str, task: str, *, paused: bool) -> Response:
         """Call the service for a task of this queue. Raises TaskNotFound for any other."""

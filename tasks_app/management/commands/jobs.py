@@ -14,19 +14,32 @@ from django.utils.translation import gettext as _
 from tasks_app.engine import EngineError, QueueUnavailable, parse_state
 from tasks_app.engine.config import engine_config
 from tasks_app.exceptions import JobError
+from tasks_app.management.acting import acting_user, add_user_option
 from tasks_app.management.job_tables import job_details, job_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
 from tasks_app.models.jobs import PRIORITY_CHOICES
-from tasks_app.queries.access import SHELL
+from tasks_app.queries.access import Right
 from tasks_app.queries.bulk_counts import StateCount, count_matching
+from tasks_app.queries.job_rights import CANCEL_JOBS, CHANGE_JOBS, RETRY_JOBS
 from tasks_app.queries.jobs import BoundedCount, InvalidSearch, JobFilters, JobView, find_job, list_jobs
 from tasks_app.services.jobs import ask_for_bulk_action, cancel_job, change_priority, reason_text, retry_job
 
 MAX_LISTED = 10_000
+# Of an account that --user names; people see their own jobs without one.
+RIGHTS: dict[str, Right | None] = {
+    "list": None,
+    "show": None,
+    "cancel": CANCEL_JOBS,
+    "retry": RETRY_JOBS,
+    "priority": CHANGE_JOBS,
+}
 
 
 class Command(BaseCommand):
     help = _("Lists, shows, cancels, retries and prioritizes jobs. Exit code 1 when one of them could not be changed.")
+
+    # The person it acts as.
+    user: Any
 
     def add_arguments(self, parser: CommandParser) -> None:
         steps = parser.add_subparsers(dest="step", required=True, metavar="list|show|cancel|retry|priority")
@@ -50,6 +63,7 @@ class Command(BaseCommand):
         for step in (cancelling, retrying, prioritizing):
             step.add_argument("--reason", default="", help=_("Kept in the history of the job."))
         for step in (listing, showing, cancelling, retrying, prioritizing):
+            add_user_option(step)
             step.add_argument("--json", action="store_true", help=_("Print one JSON document."))
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
@@ -61,11 +75,12 @@ class Command(BaseCommand):
             "priority": self._priority,
         }
         with telling_errors():
+            self.user = acting_user(options, RIGHTS[step])
             steps[step](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         try:
-            jobs = _listed(_listing_filters(options), options["limit"])
+            jobs = _listed(self.user, _listing_filters(options), options["limit"])
         except InvalidSearch as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -74,7 +89,7 @@ class Command(BaseCommand):
             console_of(self).print(job_table(jobs) if jobs else _("No jobs here."))
 
     def _show(self, options: dict[str, Any]) -> None:
-        job = find_job(_job_id(options["ids"][0]), user=SHELL)
+        job = find_job(_job_id(options["ids"][0]), user=self.user)
         if job is None:
             raise CommandError(_("There is no such job."))
         if options["json"]:
@@ -87,7 +102,7 @@ class Command(BaseCommand):
             return
 
         def act(job_id: UUID, reason: str) -> dict[str, str]:
-            return {"state": str(cancel_job(job_id=job_id, user=SHELL, reason=reason))}
+            return {"state": str(cancel_job(job_id=job_id, user=self.user, reason=reason))}
 
         self._each(options, act)
 
@@ -96,14 +111,14 @@ class Command(BaseCommand):
             return
 
         def act(job_id: UUID, reason: str) -> dict[str, str]:
-            return {"new_id": str(retry_job(job_id=job_id, user=SHELL, reason=reason))}
+            return {"new_id": str(retry_job(job_id=job_id, user=self.user, reason=reason))}
 
         self._each(options, act)
 
     def _priority(self, options: dict[str, Any]) -> None:
         def act(job_id: UUID, reason: str) -> dict[str, str]:
             priority = options["priority"]
-            return {"state": str(change_priority(job_id=job_id, user=SHELL, priority=priority, reason=reason))}
+            return {"state": str(change_priority(job_id=job_id, user=self.user, priority=priority, reason=reason))}
 
         self._each(options, act)
 
@@ -118,10 +133,10 @@ class Command(BaseCommand):
             return False
         try:
             if options["dry_run"]:
-                self._print_counts(count_matching(user=SHELL, filters=filters, verb=verb), options["json"])
+                self._print_counts(count_matching(user=self.user, filters=filters, verb=verb), options["json"])
                 return True
             reason = operator_reason(options["reason"])
-            job_id = ask_for_bulk_action(verb=verb, user=SHELL, filters=filters, reason=reason)
+            job_id = ask_for_bulk_action(verb=verb, user=self.user, filters=filters, reason=reason)
         except InvalidSearch as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -189,11 +204,11 @@ def _listing_filters(options: dict[str, Any]) -> JobFilters:
     return replace(_filters(options), parent_id=options["parent"])
 
 
-def _listed(filters: JobFilters, limit: int) -> list[JobView]:
+def _listed(user: Any, filters: JobFilters, limit: int) -> list[JobView]:
     jobs: list[JobView] = []
     cursor: str | None = None
     while len(jobs) < limit:
-        page = list_jobs(user=SHELL, filters=filters, limit=limit - len(jobs), cursor=cursor)
+        page = list_jobs(user=user, filters=filters, limit=limit - len(jobs), cursor=cursor)
         jobs += page.jobs
         cursor = page.next_cursor
         if cursor is None:

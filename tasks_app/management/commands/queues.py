@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import registered_tasks
 from tasks_app.exceptions import QueueNotFound
+from tasks_app.management.acting import acting_user, add_user_option
 from tasks_app.management.engine_tables import queue_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
-from tasks_app.queries.access import SHELL
+from tasks_app.queries.job_rights import PAUSE_QUEUES, PURGE_QUEUES
 from tasks_app.queries.jobs import queue_stats
 from tasks_app.services.jobs import pause_queue, pause_task, purge_queue, resume_queue, resume_task
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             if step != "list":
                 sub.add_argument("name")
                 sub.add_argument("--reason", default="", help=_("Kept in the history of the queue."))
+                add_user_option(sub)
             if step in ("pause", "resume"):
                 sub.add_argument("--task", help=_("Only this task of it."))
             if step == "purge":
@@ -54,9 +56,10 @@ class Command(BaseCommand):
 
     def _act(self, step: str, name: str, options: dict[str, Any]) -> None:
         self._check_known(name)
+        user = acting_user(options, PURGE_QUEUES if step == "purge" else PAUSE_QUEUES)
         if step == "purge" and not options["yes"]:
             self._ask(name)
-        about: dict[str, Any] = {"user": SHELL, "reason": operator_reason(options["reason"]), "now": timezone.now()}
+        about: dict[str, Any] = {"user": user, "reason": operator_reason(options["reason"]), "now": timezone.now()}
         if options.get("task"):
             self._act_on_task(step, name, options, about)
             return

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.exceptions import JobError
+from tasks_app.management.acting import acting_user, add_user_option
 from tasks_app.management.engine_tables import worker_table
 from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
-from tasks_app.queries.access import SHELL
+from tasks_app.queries.job_rights import CONTROL_WORKERS
 from tasks_app.queries.jobs import list_workers
 from tasks_app.services.jobs import grow_cluster, quiet_worker, shrink_cluster, stop_worker, wake_worker
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             if step == "list":
                 continue
             sub.add_argument("--reason", default="", help=_("Kept in the history of the queue."))
+            add_user_option(sub)
             sub.add_argument("name", help=_("As in the list: <host>:<process id>."))
             if step in OF_CLUSTERS:
                 sub.add_argument("queue")
@@ -51,7 +53,8 @@ class Command(BaseCommand):
 
     def _act(self, step: str, options: dict[str, Any]) -> None:
         name = options["name"]
-        about: dict[str, Any] = {"user": SHELL, "reason": operator_reason(options["reason"]), "now": timezone.now()}
+        user = acting_user(options, CONTROL_WORKERS)
+        about: dict[str, Any] = {"user": user, "reason": operator_reason(options["reason"]), "now": timezone.now()}
         try:
             if step in OF_CLUSTERS:
                 OF_CLUSTERS[step](cluster=name, queue=options["queue"], **about)

@@ -19,7 +19,7 @@ from knox.models import AuthToken
 from notifications_app.models import Destination
 from reports_app.models import Report, ReportSchedule
 from reports_app.services.files import report_link
-from tasks_app.models import AuditEntry, Device, Fleet, FleetRole, JobAction, RetentionSettings
+from tasks_app.models import AuditEntry, Device, Fleet, FleetMembership, FleetRole, JobAction, RetentionSettings
 from tasks_app.queries.access import SHELL
 from tasks_app.services.audit import Subject, prune_audit, record, verb_label
 from tasks_app.services.cleanup.history import remove_old_history
@@ -41,6 +41,7 @@ UNRECORDED = {
     ("POST", "/api/tasks/position/process-batch"): DATA,
     ("POST", "/api/tasks/position/process"): DATA,
     ("POST", "/api/rules/dry-run"): LOOKS,
+    ("POST", "/api/tasks/schedules/validate"): LOOKS,
     ("POST", "/api/notifications/mark-read"): "A mark of one's own inbox.",
     ("POST", "/api/notifications/<int:notification_id>/read"): "A mark of one's own inbox.",
     (
@@ -79,8 +80,14 @@ def make_fleet_empty(world) -> None:
     world["fleet_id"] = Fleet.objects.create(name="Empty").pk
 
 
+def leave_fleet(world) -> None:
+    FleetMembership.objects.filter(fleet_id=world["fleet_id"], user_id=world["user_id"]).delete()
+
+
 # What the rows of the world are not yet.
 PREPARATIONS = {
+    ("POST", "/api/fleets/<int:fleet_id>/members"): leave_fleet,
+    ("DELETE", "/api/devices/<int:device_id>/key"): lambda world: Device.objects.update(ingest_key_hash="x"),
     ("POST", "/api/destinations/<int:destination_id>/signing-secret"): make_secret_readable,
     ("DELETE", "/api/fleets/<int:fleet_id>"): make_fleet_empty,
     ("POST", "/api/report-schedules/<int:schedule_id>/enable"): lambda world: ReportSchedule.objects.update(

@@ -139,7 +139,7 @@ def test_it_offers_and_allows_nothing_to_staff_who_may_only_see(verb, make_user,
     assert url not in text
     assert [reader.get(url).status_code, reader.post(url).status_code] == [403, 403]
     assert not QueueAction.objects.exists()
-    right = "change_job" if verb == "pause" else "control_workers"
+    right = "pause_queue" if verb == "pause" else "control_workers"
     able = staff_with(make_user, "view_job", right)
     assert url in text_of(able)
     assert able.post(url, {"reason": ""}).status_code == 302

@@ -149,10 +149,12 @@ def test_changing_others_jobs_needs_the_permission(make_user, staff, operator, m
     assert client.get(f"/api/tasks/task/{live}").status_code == 200
     assert client.post(f"/api/tasks/task/{live}/cancel", {}, format="json").status_code == 403
     assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").status_code == 403
-    client = api_of(give(helper, "tasks_app.change_job"))
+    client = api_of(give(helper, "tasks_app.view_job", "tasks_app.cancel_job"))
     assert client.post(f"/api/tasks/task/{live}/cancel", {}, format="json").status_code == 200
+    assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").status_code == 403
+    client = api_of(give(helper, "tasks_app.view_job", "tasks_app.retry_job"))
     assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").json()["code"] == "task_not_permitted"
-    client = api_of(give(helper, "tasks_app.change_job", "sessions.delete_session"))
+    client = api_of(give(helper, "tasks_app.view_job", "tasks_app.retry_job", "sessions.delete_session"))
     assert client.post(f"/api/tasks/task/{done.pk}/retry", {}, format="json").status_code == 202
 
 

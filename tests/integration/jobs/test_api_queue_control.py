@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 UNKNOWN_ID = "5ad0f1a6-8b7f-4f0e-9d6c-1f2f63b2f5a1"
 CLEANUP = "cleanup_expired_sessions"
-QUEUE_STEPS = {"pause": "change_job", "resume": "change_job", "purge": "delete_job"}
+QUEUE_STEPS = {"pause": "pause_queue", "resume": "pause_queue", "purge": "purge_queue"}
+BULK_STEPS = {"cancel": "cancel_job", "retry": "retry_job", "run-now": "run_job_now"}
 
 
 def post(client: APIClient, path: str, body: object = None):
@@ -50,7 +51,7 @@ def test_it_pauses_resumes_and_purges_a_queue(staff_api, staff):
 @pytest.mark.parametrize("step", QUEUE_STEPS)
 def test_queues_are_controlled_by_staff_with_the_permission(step, api, make_user):
     path = f"queues/cleanup/{step}"
-    other = set(QUEUE_STEPS.values()) - {QUEUE_STEPS[step]}
+    other = {*QUEUE_STEPS.values(), *BULK_STEPS.values(), "change_job", "delete_job"} - {QUEUE_STEPS[step]}
     assert post(APIClient(), path).status_code == 401
     assert post(api, path).status_code == 403
     assert post(api_client_with(make_user, "view_job", *other), path).status_code == 403
@@ -181,15 +182,16 @@ def test_it_changes_the_priority_of_what_waits(staff_api, run_jobs, api, make_us
     assert (refused.status_code, refused.json()["code"]) == (409, "priority_not_changeable")
 
 
-@pytest.mark.parametrize("path", ["cancel", "retry"])
+@pytest.mark.parametrize("path", BULK_STEPS)
 def test_many_jobs_are_changed_by_staff_with_the_permission(path, api, make_user):
     body = {"ids": [str(uuid4())]}
     assert post(APIClient(), path, body).status_code == 401
     assert post(api, path, body).status_code == 403
-    assert post(api_client_with(make_user, "view_job", "delete_job"), path, body).status_code == 403
-    answer = post(api_client_with(make_user, "change_job"), path, {**body, "dry_run": True})
+    others = {*BULK_STEPS.values(), "pause_queue", "change_job", "delete_job"} - {BULK_STEPS[path]}
+    assert post(api_client_with(make_user, "view_job", *others), path, body).status_code == 403
+    answer = post(api_client_with(make_user, BULK_STEPS[path]), path, {**body, "dry_run": True})
     assert (answer.status_code, answer.json()["skipped"][0]["code"]) == (200, "not_found")
-    assert post(api_client_with(make_user, "change_job"), path, body).status_code == 202
+    assert post(api_client_with(make_user, BULK_STEPS[path]), path, body).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["cancel", "retry"])
@@ -237,9 +239,10 @@ def test_it_runs_a_scheduled_job_now_and_says_when_it_cannot(staff_api, run_jobs
 def test_run_now_is_for_staff_with_the_permission(api, make_user):
     path = f"task/{get_task(CLEANUP).apply_async(countdown=999)}/run-now"
     assert post(api, path).status_code == 403
-    assert post(api_client_with(make_user, "view_job"), path).status_code == 403
-    assert post(api_client_with(make_user, "change_job"), path).json()["code"] == "task_not_permitted"
-    helper = api_client_with(make_user, "change_job", "delete_session")
+    assert post(api_client_with(make_user, "view_job", "change_job", "cancel_job"), path).status_code == 403
+    helper = api_client_with(make_user, "view_job", "run_job_now")
+    assert post(helper, path).json()["code"] == "task_not_permitted"
+    helper = api_client_with(make_user, "view_job", "run_job_now", "delete_session")
     assert post(helper, path, {"reason": 5}).status_code == 400
     assert post(helper, f"task/{uuid4()}/run-now").status_code == 404
     assert post(helper, path).status_code == 200

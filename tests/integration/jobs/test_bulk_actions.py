@@ -188,13 +188,29 @@ def test_it_never_acts_on_itself(run_jobs, staff):
 # --- As whom ---
 
 
+@pytest.mark.parametrize(
+    ("verb", "codename"), [("cancel", "cancel_job"), ("retry", "retry_job"), ("run_now", "run_job_now")]
+)
+def test_each_verb_asks_for_its_own_permission(verb, codename, run_jobs, make_user):
+    others = {"cancel_job", "retry_job", "run_job_now", "change_job", "delete_job", "pause_queue"} - {codename}
+    able, unable = make_user(is_staff=True), make_user(is_staff=True)
+    able.user_permissions.set(Permission.objects.filter(codename__in=["view_job", codename]))
+    unable.user_permissions.set(Permission.objects.filter(codename__in=["view_job", *others]))
+    waiting = probe.probe_add.apply_async((1,), countdown=999)
+    with pytest.raises(TaskNotPermitted):
+        ask_for_bulk_action(verb=verb, user=unable, job_ids=[waiting])
+    job = ask_for_bulk_action(verb=verb, user=able, job_ids=[waiting])
+    run_jobs("cleanup")
+    assert result_of(job)["total"] == 1
+
+
 def test_only_who_may_change_jobs_may_ask_and_the_job_asks_again(run_jobs, make_user):
     helper = make_user(is_staff=True)
     waiting = probe.probe_add.delay(1)
     with pytest.raises(TaskNotPermitted):
         ask_for_bulk_action(verb="cancel", user=helper, job_ids=[waiting])
     assert not BulkAction.objects.exists()
-    helper.user_permissions.set(Permission.objects.filter(codename__in=["change_job", "view_job"]))
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["cancel_job", "view_job"]))
     helper = type(helper).objects.get(pk=helper.pk)
     job = ask_for_bulk_action(verb="cancel", user=helper, job_ids=[waiting])
     helper.user_permissions.clear()
@@ -206,9 +222,9 @@ def test_only_who_may_change_jobs_may_ask_and_the_job_asks_again(run_jobs, make_
 
 
 def test_it_acts_as_the_person_who_asked(run_jobs, make_user):
-    """The permission to change jobs is enough to cancel any; a task the person may not start is not started again."""
+    """The permission of the verb is enough for any job; a task the person may not start is not started again."""
     helper = make_user(is_staff=True)
-    helper.user_permissions.set(Permission.objects.filter(codename="change_job"))
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["view_job", "cancel_job", "retry_job"]))
     failed = probe.probe_fail_for_good.delay("x")
     run_jobs("positions")
     waiting = probe.probe_add.delay(2)
@@ -235,7 +251,7 @@ def test_an_action_whose_person_is_gone_does_not_act_as_the_shell(run_jobs, staf
 
 def test_who_retries_the_job_of_another_person_does_not_get_their_rights(run_jobs, staff, make_user):
     helper = make_user(is_staff=True)
-    helper.user_permissions.set(Permission.objects.filter(codename="change_job"))
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["view_job", "retry_job"]))
     failed = probe.probe_fail_for_good.delay("x")
     run_jobs("positions")
     job = ask_for_bulk_action(verb="retry", user=staff, job_ids=[failed])

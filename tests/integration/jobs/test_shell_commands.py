@@ -19,10 +19,11 @@ from tasks_app.engine.lanes import Lane
 from tasks_app.engine.orders import take_orders
 from tasks_app.engine.streams import JobQueue
 from tasks_app.management.output import telling_errors, without_password
-from tasks_app.models import Job, JobAction, QueueAction
+from tasks_app.models import AuditEntry, Job, JobAction, QueueAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, list_workers, queue_stats
 from tests.support.probe import tasks as probe
+from tests.support.rights import give
 from trackerproject.dev.shell_environment import shell_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +98,35 @@ def test_what_a_job_carries_cannot_steer_the_terminal():
     )
     assert "[bold]x[/bold]" in run("jobs", "show", str(job_id))
     assert "\x1b" not in run("jobs", "list")
+
+
+@pytest.mark.parametrize(
+    ("command", "right"),
+    [
+        (("queues", "pause", "cleanup"), "pause_queue"),
+        (("queues", "purge", "cleanup", "--yes"), "purge_queue"),
+        (("jobs", "cancel", str(UUID(int=1))), "cancel_job"),
+        (("jobs", "retry", str(UUID(int=1))), "retry_job"),
+        (("jobs", "priority", "high", str(UUID(int=1))), "change_job"),
+        (("workers", "stop", "a:1"), "control_workers"),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, tuple) else value,
+)
+def test_a_command_for_an_account_has_the_rights_of_the_account(command, right, make_user):
+    everything = ["view_job", "pause_queue", "purge_queue", "cancel_job", "retry_job", "change_job", "control_workers"]
+    give(make_user(username="clerk", is_staff=True), *(f"tasks_app.{one}" for one in everything if one != right))
+    with pytest.raises(CommandError, match=f"needs the permission tasks_app.{right}"):
+        call_command(*command, "--user", "clerk")
+    with pytest.raises(CommandError, match="no active user"):
+        call_command(*command, "--user", "nobody")
+    assert not QueueAction.objects.exists()
+
+
+def test_a_command_for_an_account_acts_as_it(make_user):
+    clerk = give(make_user(username="clerk", is_staff=True), "tasks_app.pause_queue")
+    call_command("queues", "pause", "cleanup", "--user", "clerk", stdout=io.StringIO())
+    assert QueueAction.objects.get().user == clerk
+    assert AuditEntry.objects.get(verb="pause").username == "clerk"
 
 
 def test_it_cancels_and_retries_audited_as_the_shell(failed_id):

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tasks_app.engine import EngineError, JobHandle, Task, get_task
+from tasks_app.engine import EngineError, JobHandle, Task, TaskNotPermitted, get_task
 from tasks_app.engine.job_ids import new_job_id
 from tasks_app.models import BulkAction, JobAction
 from tasks_app.queries.access import SHELL
+from tasks_app.queries.job_rights import may_act_in_bulk
 from tasks_app.queries.job_search import fixed_search
 from tasks_app.queries.jobs import JobFilters, list_workers, queue_stats, search_of
-from tasks_app.queries.task_rights import check_may_start
 from tasks_app.services.audit import job_subject, record
 
 CHANGE_TASK = "change_jobs"
@@ -42,8 +42,8 @@ def ask_for_bulk_action(
     permitted, full queue), InvalidSearch.
     """
     task, now, action_id = get_task(CHANGE_TASK), timezone.now(), new_job_id()
-    kwargs = {"action_id": str(action_id)}
-    check_may_start(user, task, (), kwargs)
+    if not may_act_in_bulk(user, verb):
+        raise TaskNotPermitted(_("You may not do this to jobs."))
     fields: dict[str, Any] = {"filters": None, "job_ids": None, "total_count": 0}
     if filters is not None:
         fields["filters"] = _stored(user, replace(filters, until=min(until or now, now)))
