@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib.auth.models import User
+from django.test import TestCase
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
@@ -135,16 +136,18 @@ def _job_call(user: User, job_id: Any, name: str) -> Any:
 
 def _bulk_by_api(user: User, task: Task[Any, Any]) -> Any:
     ids = [str(_ended(task).pk)]
-    return lambda: _carried_out(api_of(user).post("/api/tasks/retry", {"ids": ids}, format="json"))
+    return lambda: _carried_out(lambda: api_of(user).post("/api/tasks/retry", {"ids": ids}, format="json"))
 
 
 def _bulk_by_admin(user: User, task: Task[Any, Any]) -> Any:
     path, data = reverse("admin:tasks_app_job_bulk", args=["retry"]), {"ids": str(_ended(task).pk), "reason": ""}
-    return lambda: _carried_out(pages_of(user).post(path, data))
+    return lambda: _carried_out(lambda: pages_of(user).post(path, data))
 
 
-def _carried_out(answer: Any) -> Any:
-    """Do what the job of a bulk action would, and take it away: what it changed remains."""
+def _carried_out(ask: Callable[[], Any]) -> Any:
+    """Ask, do what the job of a bulk action would, and take it away: what it changed remains."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        answer = ask()
     for job in list_live_jobs(client(), list(engine_config().queues)):
         if job.task == CHANGE_TASK:
             former = set_current_job(CurrentJob(job_id=job.job_id, requested_by_id=job.requested_by_id))

@@ -178,7 +178,8 @@ class JobAdmin(StartViews, ModelAdmin):
             "title": job.task,
             "crumbs": [(job.task, job_url(job.id))],
             "may_cancel": self.has_cancel_permission(request) and not is_finished,
-            "may_run_now": self.has_run_now_permission(request) and job.state in (JobState.SCHEDULED, JobState.RETRYING),
+            "may_run_now": self.has_run_now_permission(request)
+            and job.state in (JobState.SCHEDULED, JobState.RETRYING),
             "may_act": may_act,
             "may_prioritize": self.has_change_permission(request) and job.is_live and job.state is not JobState.RUNNING,
             **self._repeat_context(request, job),
