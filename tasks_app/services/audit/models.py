@@ -6,6 +6,8 @@ from typing import Any
 
 from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, User
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q.models import Schedule
 from knox.models import get_token_model
 
@@ -27,6 +29,11 @@ from tasks_app.services.audit.recording import Subject
 from tasks_app.services.audit.values import Values
 from tasks_app.services.audit.watching import subject_of_row, watch
 
+# Their secret, and what a log-in notes.
+_OF_SECOND_FACTORS = {
+    "key", "drift", "last_t", "last_used_at", "throttling_failure_timestamp", "throttling_failure_count",
+}  # fmt: skip
+
 
 def watch_models() -> None:
     """Audit them from now on."""
@@ -40,6 +47,8 @@ def watch_models() -> None:
     watch(User, ignored={"last_login"}, verb=_verb_of_user)
     watch(get_token_model(), ignored={"digest"}, subject=_token_subject)
     watch(TokenDetails, ignored={"token", "last_used_at"}, subject=lambda details: _token_subject(details.token))
+    for factor in (TOTPDevice, StaticDevice):
+        watch(factor, ignored=_OF_SECOND_FACTORS)
     watch(Schedule, ignored={"task", "next_run", "repeats"})
     watch(
         ScheduleState, ignored={"last_run_at", "last_job_id", "last_error", "anchor_at", "schedule"}, subject=_schedule
