@@ -6,7 +6,7 @@ About once a second what was counted is added up in Redis (`sending`), where `re
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -75,6 +75,10 @@ class Histogram(Metric):
 
     def parts(self, value: Sequence[float]) -> Iterable[tuple[str, int]]:
         """Return how many values are in each bucket, by its number, and their sum."""
+        if len(value) == 1:
+            # As of a request, and of a job that was alone.
+            (one,) = value
+            return [(str(bisect_left(self.bounds, one)), 1), (SUM, max(0, round(one * self.scale)))]
         values = sorted(value)
         places = [0, *(bisect_right(values, bound) for bound in self.bounds), len(values)]
         counts = [(str(number), last - first) for number, (first, last) in enumerate(pairwise(places))]
