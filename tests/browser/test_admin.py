@@ -17,6 +17,7 @@ from tasks_app.engine import JobState, get_task
 from tasks_app.models import BulkAction, DeviceState, EventKind, Job
 from tasks_app.queries.jobs import find_job
 from tests.support.cluster import wait_until
+from tests.support.looks import Look
 from tests.support.notifications import make_rule, record_events
 from tests.support.probe.tasks import probe_fail_for_good
 from trackerproject.dev.chromium import find_chromium, running_chromium
@@ -70,7 +71,7 @@ class Visit:
         self.page.fill("[name=username]", "staff")
         self.page.fill("[name=password]", PASSWORD)
         self.page.click("[type=submit]")
-        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible()
+        self.page.wait_for_url(self.base_url + reverse("admin:index"))
 
     def choose(self, title: str) -> None:
         """Click on a page's name in the side bar."""
@@ -96,6 +97,12 @@ def visit_of(browser: Browser, base_url: str, **options: object) -> Iterator[Vis
 def visit(browser, live_server, staff) -> Iterator[Visit]:
     """Someone at a desk. After the test: nothing was asked of another host, and no page had an error."""
     yield from visit_of(browser, live_server.url)
+
+
+@pytest.fixture
+def seen(browser, live_server, staff, look: Look) -> Iterator[Visit]:
+    """Someone who looks at the pages in the language, colours and width of the test."""
+    yield from visit_of(browser, live_server.url, **look.options)
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from notifications_app.models import NotificationPreference
 from tasks_app.ingest.fix import Fix
@@ -17,6 +18,7 @@ from tasks_app.models import Event, EventKind
 from tasks_app.services.positions.store import store_fixes
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
 from tests.support.cluster import allowed
+from tests.support.looks import BOTH
 from tests.support.reports import ELEVEN, drive
 from tests.support.web import WebServer, running_web, session_of
 
@@ -67,29 +69,35 @@ def phone(browser: Browser, web, operator) -> Iterator[Visit]:  # noqa: F811
         yield entered(visit, operator)
 
 
-def test_a_day_is_replayed_and_jumped_to_three_o_clock(desk, driven):
-    page = desk.page
-    page.goto(f"{desk.base_url}/devices/{driven.pk}/day/?date=2026-03-02")
+@pytest.mark.parametrize("look", BOTH, ids=str)
+def test_a_day_is_replayed_and_jumped_to_three_o_clock(browser, web, operator, driven, look):  # noqa: F811
+    NotificationPreference.objects.update(language=look.language)
+    for visit in visit_of(browser, web.url, **look.options):
+        replay(entered(visit, operator).page, f"{web.url}/devices/{driven.pk}/day/?date=2026-03-02", look.say)
+
+
+def replay(page: Page, address: str, say: Callable[[str], str]) -> None:
+    page.goto(address)
     readout = page.locator("[data-readout]")
     expect(readout).to_contain_text("10:39:00")
-    page.get_by_label("At", exact=True).fill("15:02:30")
-    page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.get_by_role("status").first).to_contain_text("Between the positions of 15:02:00 and 15:03:00")
+    page.get_by_label(say("At"), exact=True).fill("15:02:30")
+    page.get_by_role("button", name=say("Show"), exact=True).click()
+    expect(page.get_by_role("status").first).to_contain_text(re.compile(r"15:02:00 .+ 15:03:00"))
     expect(readout).to_contain_text("15:02:30 · 67 km/h")
     page.locator("[data-rate]").select_option("64×")
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name=say("Play")).click()
     expect(readout).to_contain_text("00:00:00", timeout=30_000)
-    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    expect(page.get_by_role("button", name=say("Play"))).to_be_visible()
     before = readout.text_content()
-    slider = page.get_by_label("Time of the day")
+    slider = page.get_by_label(say("Time of the day"))
     slider.press("ArrowLeft")
     expect(readout).not_to_have_text(before)
     slider.press("-")
     expect(page.locator("[data-rate]")).to_have_value("32")
     page.get_by_role("link", name="11:00:00 – 11:10:00").click()
     expect(readout).to_contain_text("11:00:00")
-    page.get_by_role("link", name="Previous day").click()
-    expect(page.get_by_text("No positions are stored of this day.")).to_be_visible()
+    page.get_by_role("link", name=say("Previous day")).click()
+    expect(page.get_by_text(say("No positions are stored of this day."))).to_be_visible()
 
 
 def test_a_day_fits_a_phone(phone, driven):

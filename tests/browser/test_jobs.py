@@ -15,8 +15,10 @@ from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, repeats_of
 from tests.browser.test_admin import browser as browser
 from tests.browser.test_admin import phone as phone
+from tests.browser.test_admin import seen as seen
 from tests.browser.test_admin import visit as visit
 from tests.support.cluster import running_cluster
+from tests.support.looks import BOTH, OTHERS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,38 +30,40 @@ def make_report(device_id: int, **fields) -> Job:
     return Job.objects.create(**{**usual, "kwargs": arguments, "created_at": at, "finished_at": at, **fields})
 
 
-def test_the_job_of_a_van_of_yesterday_is_found_by_its_name(visit, make_device):
+@pytest.mark.parametrize("look", BOTH, ids=str)
+def test_the_job_of_a_van_of_yesterday_is_found_by_its_name(seen, look, make_device):
+    visit, say = seen, look.say
     van, other = make_device(name="Van 03"), make_device(name="Van 04")
     yesterday = timezone.localtime().replace(hour=12) - timedelta(days=1)
     wanted = make_report(van.pk, at=yesterday)
     make_report(van.pk)
     make_report(other.pk, at=yesterday)
     visit.log_in()
-    visit.choose("Jobs")
-    visit.page.get_by_label("Search").focus()
+    visit.open("admin:tasks_app_job_changelist")
+    visit.page.locator("input[name=search]").focus()
     visit.page.keyboard.type("dev")
     visit.page.get_by_role("option", name="device:").click()
     visit.page.keyboard.type("Van")
     visit.page.get_by_role("option", name="Van 03").click()
     visit.page.keyboard.type("after:yesterday before:today")
     visit.page.keyboard.press("Enter")
-    region = visit.page.get_by_role("region", name="Jobs")
+    region = visit.page.get_by_role("region", name=say("Jobs"))
     expect(region.get_by_role("link", name="generate_device_report")).to_have_count(1)
     region.get_by_role("link", name="generate_device_report").click()
     expect(visit.page.get_by_text(str(wanted.pk))).to_be_visible()
 
 
-def test_a_failed_job_is_run_again_with_another_argument(visit, make_device):
+@pytest.mark.parametrize("look", OTHERS, ids=str)
+def test_a_failed_job_is_run_again_with_another_argument(seen, look, make_device):
+    visit, say = seen, look.say
     failed = make_report(make_device().pk, state="failed", error_class="ValueError", error_message="no such kind")
     visit.log_in()
     visit.open("admin:tasks_app_job_change", failed.pk)
     expect(visit.page.get_by_text("no such kind")).to_be_visible()
-    visit.page.get_by_role("link", name="Run with other arguments").click()
-    visit.page.locator("[name=arg-kind]").focus()
-    visit.page.keyboard.press("Control+A")
-    visit.page.keyboard.type("trips")
-    visit.page.get_by_role("button", name="Start").first.click()
-    expect(visit.page.get_by_text("The task generate_device_report was started.")).to_be_visible()
+    visit.page.get_by_role("link", name=say("Run with other arguments")).click()
+    visit.page.locator("[name=arg-kind]").select_option("trips")
+    visit.page.locator("[data-label-repeat]").first.click()
+    expect(visit.page.get_by_text(say("The task %s was started.") % "generate_device_report")).to_be_visible()
     expect(visit.page.locator("#arguments")).to_contain_text('"trips"')
     expect(visit.page.locator("#arguments")).to_contain_text('"2026-01-01')
 

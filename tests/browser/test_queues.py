@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import expect
 
 from tasks_app.engine import JobState
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, list_workers
-from tests.browser.test_admin import browser, phone, visit  # noqa: F401 - fixtures
+from tests.browser.test_admin import browser, phone, seen, visit  # noqa: F401 - fixtures
 from tests.support.cluster import running_cluster, wait_until
+from tests.support.looks import OTHERS
 from tests.support.probe.tasks import probe_add, probe_fail_for_good
 
 # The page is fetched anew every few seconds.
@@ -24,28 +26,36 @@ def cluster(tmp_path):
         yield running
 
 
+def step_link(verb: str) -> str:
+    """Return the selector of the link to a step of the task `probe_add`."""
+    return f"a[href='{reverse('admin:tasks_app_task_step', args=['positions', 'probe_add', verb])}']"
+
+
 def state_of(job_id) -> JobState:
     return find_job(job_id, user=SHELL).state
 
 
-def test_a_task_is_paused_its_job_waits_and_runs_when_it_is_resumed(visit, cluster):  # noqa: F811
-    visit.log_in()
-    visit.choose("Queues and workers")
-    page = visit.page
+@pytest.mark.parametrize("look", OTHERS, ids=str)
+def test_a_task_is_paused_its_job_waits_and_runs_when_it_is_resumed(seen, look, cluster):  # noqa: F811
+    page, say = seen.page, look.say
+    seen.log_in()
+    seen.open("admin:tasks_app_queues")
     positions = page.get_by_role("region", name="positions", exact=True)
-    positions.get_by_text("Tasks", exact=True).click()
-    positions.get_by_role("link", name="Pause probe_add").click()
-    page.get_by_label("Reason").fill("a look first")
-    page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text("The task probe_add is paused.")).to_be_visible()
+    positions.get_by_text(say("Tasks"), exact=True).click()
+    positions.locator(step_link("pause")).click()
+    page.get_by_label(say("Reason")).fill("a look first")
+    page.get_by_role("button", name=say("Pause")).click()
+    expect(page.get_by_text(say("The task %s is paused.") % "probe_add")).to_be_visible()
     job_id, other = probe_add.delay(1), probe_add.apply_async([2], countdown=999)
-    expect(positions.get_by_text("1 job waits")).to_be_visible(timeout=MILLISECONDS)
+    waits = say("%(counter)s job waits", plural="%(counter)s jobs wait", counter=1)
+    expect(positions.get_by_text(waits)).to_be_visible(timeout=MILLISECONDS)
     assert state_of(job_id) is JobState.QUEUED
-    positions.get_by_role("link", name="Resume probe_add").click()
-    page.get_by_role("button", name="Resume").click()
+    positions.locator(step_link("resume")).click()
+    page.get_by_role("button", name=say("Resume")).click()
     wait_until(lambda: state_of(job_id) is JobState.SUCCEEDED, what="the job that waited")
     assert state_of(other) is JobState.SCHEDULED
-    expect(positions.get_by_text("1 ended, 0 failed", exact=True)).to_be_visible(timeout=MILLISECONDS)
+    ended = say("%(finished)s ended, %(failed)s failed", finished=1, failed=0)
+    expect(positions.get_by_text(ended, exact=True)).to_be_visible(timeout=MILLISECONDS)
 
 
 def test_a_worker_is_stopped_and_another_started(visit, cluster):  # noqa: F811
