@@ -128,6 +128,7 @@ class TokenListView(PrivateView):
         tag="auth",
         request=TokenWishSerializer,
         answers={200: TokenSerializer},
+        makes=True,
         description="In a log-in session only: no token makes another one. Programs get theirs by logging in.",
     )
     def post(self, request: Request) -> Response:

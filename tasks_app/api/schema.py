@@ -51,10 +51,14 @@ def describe(
     name: str,
     description: str = "",
     auth: list[Any] | None = None,
+    makes: bool = False,
 ) -> Callable[[Any], Any]:
-    """Decorate a view method with its summary, its answers by status, and the errors it may give beside the common ones."""
+    """Decorate a view method with its summary, its answers by status, and the errors it may give beside the common ones.
+
+    A POST that answers 201 or 202, and one that `makes` something with another answer, takes an Idempotency-Key.
+    """
     # Such a POST makes something: it takes an Idempotency-Key, except from devices, whose data is stored once anyway.
-    makes_something = auth is None and bool({201, 202} & answers.keys())
+    makes_something = auth is None and (makes or bool({201, 202} & answers.keys()))
     failures = {code: ConflictSerializer if code == 409 else ErrorSerializer for code in errors}
     if request is not None:
         failures |= {400: ErrorSerializer, 415: ErrorSerializer}

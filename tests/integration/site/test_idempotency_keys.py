@@ -11,6 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
+from knox.models import AuthToken
+from rest_framework.test import APIClient
 
 from notifications_app.models import Destination
 from reports_app.models import Report
@@ -228,6 +230,15 @@ def test_a_secret_in_an_answer_is_given_again_and_stands_nowhere_in_the_table(ap
     assert secret.encode() not in bytes(row.answer)
     assert KEY not in json.dumps([row.key_hash, row.fingerprint])
     assert Destination.objects.count() == 1
+
+
+def test_an_api_token_is_made_once(operator):
+    browser = APIClient()
+    browser.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    first, again = [send(browser, "/api/auth/tokens", {"name": "lost"}) for _ in range(2)]
+    assert (first.status_code, again.content) == (200, first.content)
+    assert (again.headers["Idempotency-Replayed"], again.headers["Cache-Control"]) == ("true", "no-store")
+    assert AuthToken.objects.filter(user=operator).count() == 1
 
 
 def test_an_answer_under_a_former_secret_key_is_read_while_that_is_a_fallback(staff_api, settings):
