@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from django.urls import reverse
+from playwright.sync_api import Browser, Locator, Page, expect
 from rest_framework.test import APIClient
 
 from notifications_app.models import Notification, NotificationPreference
-from reports_app.models import Report, ReportState
-from tasks_app.models import Device, Event, EventKind, FleetMembership, FleetRole, Geofence
+from reports_app.models import Report, ReportSchedule, ReportState
+from reports_app.services.generation import generate_report
+from tasks_app.models import Device, Event, EventKind, Fleet, FleetMembership, FleetRole, Geofence
 from tasks_app.queries.jobs import list_workers
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
 from tests.browser.test_geofence_editor import holds, wait_for_vehicles
 from tests.browser.test_live_map import drive, enter, web  # noqa: F401 - a fixture
 from tests.support.cluster import running_cluster, wait_until
-from tests.support.notifications import make_rule
+from tests.support.looks import DESK, OTHER_DESK, PHONE, Look
+from tests.support.notifications import make_geofence, make_rule
+from tests.support.reports import requested_report
+from tests.support.rights import changed_tables, database_state
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLACE = (-23.55, -46.63)
@@ -123,56 +129,226 @@ def test_a_geofence_is_drawn_by_touch_driven_into_and_its_alert_read(
     assert Event.objects.filter(kind=EventKind.GEOFENCE_ENTER, geofence=geofence, device=other).count() == 1
 
 
+# By role: how they look at the pages, and what they may besides reading, which all may.
+PEOPLE = {FleetRole.VIEWER: PHONE, FleetRole.OPERATOR: DESK, FleetRole.MANAGER: OTHER_DESK}
+ASK_FOR_REPORTS, MANAGE = {FleetRole.OPERATOR, FleetRole.MANAGER}, {FleetRole.MANAGER}
+
+
+@dataclass
+class Member:
+    """A member of the fleet at their browser, with reports of another person."""
+
+    role: FleetRole
+    look: Look
+    visit: Visit
+    user: object
+    device: Device
+    rows: dict[str, int]
+
+    @property
+    def page(self) -> Page:
+        return self.visit.page
+
+    def go(self, name: str, *arguments: object) -> None:
+        self.visit.open(f"pages:{name}", *arguments)
+
+    def link(self, text: str) -> Locator:
+        return self.page.get_by_role("link", name=self.look.say(text), exact=True)
+
+    def click(self, text: str) -> None:
+        self.page.get_by_role("button", name=self.look.say(text), exact=True).click()
+
+    def answers(self, method: str, name: str, *arguments: object) -> int:
+        """Return the status of the answer to a call that no page offers."""
+        token = self.page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+        address = self.visit.base_url + reverse(f"pages:{name}", args=arguments)
+        request = self.page.context.request
+        answer = request.fetch(address, method=method, headers={"X-CSRFToken": token}, max_redirects=0)
+        return answer.status
+
+
 @pytest.fixture
-def desk(browser: Browser, web, manager, device) -> Iterator[Visit]:  # noqa: F811
+def member(browser: Browser, web, role, fleet, make_user, device) -> Iterator[Member]:  # noqa: F811
     drive(device)
-    for visit in visit_of(browser, web.url, width=1440):
-        yield enter(visit, manager)
+    owner = make_user(username="otto")
+    FleetMembership.objects.create(user=owner, fleet=fleet, role=FleetRole.OPERATOR)
+    user = make_user(username="mara")
+    FleetMembership.objects.create(user=user, fleet=fleet, role=role)
+    report = requested_report(device, owner)
+    generate_report(report.pk)
+    schedule = ReportSchedule.objects.create(
+        name="Letter", owner=owner, fleet=fleet, kinds=["trips"], formats=["csv"], period="weekly", is_active=False
+    )
+    schedule.recipients.add(owner)
+    rows = {"report": report.pk, "schedule": schedule.pk, "geofence": make_geofence(fleet).pk}
+    event = Event.objects.create(device=device, kind=EventKind.ALARM, occurred_at=datetime.now(UTC))
+    Notification.objects.create(
+        user=user, kind="alarm", event=event, device=device, dedupe_key="a", subject="Van 1: alarm", body_text="SOS"
+    )
+    look = PEOPLE[role]
+    NotificationPreference.objects.create(user=user, language=look.language)
+    for visit in visit_of(browser, web.url, **look.options):
+        yield Member(role, look, enter(visit, user), user, device, rows)
 
 
-def test_a_manager_goes_through_all_that_a_member_may(desk, cluster, manager, device, fleet):
-    """From the overview to the map, a device's day, its settings, a report by a picker, own settings, sessions."""
-    page = desk.page
-    page.goto(f"{desk.base_url}/")
+@pytest.mark.parametrize("role", PEOPLE, ids=str)
+def test_a_member_does_all_that_their_role_may(member, cluster):
+    """From the overview to the map, a device's day, its settings, reports by a picker, own alarms, settings and sessions."""
+    looks_at_every_page(member)
+    goes_from_the_map_to_the_settings_of_a_device(member)
+    if member.role in ASK_FOR_REPORTS:
+        asks_for_a_report(member)
+        schedules_reports(member)
+    reads_reports_of_others(member)
+    if member.role in MANAGE:
+        changes_what_others_made(member)
+    acknowledges_an_alarm(member)
+    chooses_colours_and_language(member)
+    is_refused_what_the_role_may_not(member)
+
+
+def looks_at_every_page(member: Member) -> None:
+    page, say = member.page, member.look.say
+    member.go("home")
     for name in ("Map", "Devices", "Trips", "Events", "Reports", "Geofences", "Overview"):
-        page.get_by_role("navigation", name="Pages").get_by_role("link", name=name, exact=True).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        page.get_by_role("navigation", name=say("Pages")).get_by_role("link", name=say(name), exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(say(name))
 
-    page.get_by_role("link", name="Map", exact=True).click()
+
+def goes_from_the_map_to_the_settings_of_a_device(member: Member) -> None:
+    page, say = member.page, member.look.say
+    member.go("map")
     page.locator(".tk-live-device").filter(has_text="Van 1").click()
-    page.locator(".tk-live-popup").get_by_role("link", name="Device").click()
+    page.locator(".tk-live-popup").get_by_role("link", name=say("Device")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Van 1")
     expect(page.locator("[data-readout]")).to_contain_text(":")
-    page.get_by_role("link", name="Settings").click()
-    page.get_by_label("Name", exact=True).fill("Van one")
-    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(say("Rules that watch it"))).to_be_visible()
+    if member.role not in MANAGE:
+        expect(member.link("Settings")).to_have_count(0)
+        return
+    member.link("Settings").click()
+    page.get_by_label(say("Name"), exact=True).fill("Van one")
+    member.click("Save")
     expect(page.get_by_role("heading", level=1)).to_have_text("Van one")
 
-    page.get_by_role("link", name="Day", exact=True).click()
-    page.get_by_role("link", name="Its reports").click()
-    page.get_by_role("link", name="Ask for a report").first.click()
-    page.get_by_role("link", name="Every trip of a device").click()
-    picker = page.get_by_role("combobox", name="Devices")
-    picker.press_sequentially("one")
-    page.get_by_role("option", name="Van one").click()
-    expect(page.get_by_role("checkbox", name="Van one")).to_be_checked()
-    page.get_by_role("combobox", name="Days").select_option("Today")
-    page.get_by_role("button", name="Ask for report").click()
-    expect(page.get_by_text("The report was asked for.")).to_be_visible()
-    wait_until(lambda: Report.objects.get().state == ReportState.READY, seconds=60)
-    page.reload()
-    expect(page.get_by_role("link", name="PDF")).to_be_visible()
 
-    page.get_by_label("Your account: mara").click()
-    page.get_by_role("button", name="Dark").click()
-    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
-    assert NotificationPreference.objects.get(user=manager).theme == "dark"
-    page.get_by_label("Your account: mara").click()
-    page.get_by_role("link", name="Preferences").click()
-    page.get_by_role("combobox", name="Language").select_option("pt-br")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Preferências")
-    page.goto(f"{desk.base_url}/account/access/")
+def pick_the_van(member: Member) -> None:
+    page = member.page
+    page.get_by_role("combobox", name=member.look.say("Devices")).press_sequentially("van")
+    page.get_by_role("option", name="Van").first.click()
+    expect(page.get_by_role("checkbox", name="Van")).to_be_checked()
+
+
+def asks_for_a_report(member: Member) -> None:
+    page, say = member.page, member.look.say
+    member.go("device", member.device.pk)
+    member.link("Its reports").click()
+    member.link("Ask for a report").click()
+    page.locator(f"main a[href^='{reverse('pages:report_ask_kind', args=['trips'])}']").click()
+    pick_the_van(member)
+    page.locator("[name=days]").select_option(label=say("Today"))
+    member.click("Ask for report")
+    expect(page.get_by_text(say("The report was asked for."))).to_be_visible()
+    expect(member.link("PDF")).to_be_visible(timeout=60_000)
+    assert Report.objects.get(requested_by=member.user).state == ReportState.READY
+
+
+def schedules_reports(member: Member) -> None:
+    page, say = member.page, member.look.say
+    member.go("report_schedule_add")
+    page.get_by_label(say("Name"), exact=True).fill("Mondays")
+    page.get_by_role("checkbox", name=say("Trips"), exact=True).check()
+    recipients = page.locator("input[name=recipients][role=combobox]")
+    recipients.press_sequentially("ot")
+    page.get_by_role("option", name="otto").click()
+    expect(page.get_by_role("checkbox", name="otto")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="mara")).to_be_checked()
+    member.click("Save")
+    expect(page.get_by_text(say("“%(name)s” was saved.", name="Mondays"))).to_be_visible()
+    schedule = ReportSchedule.objects.get(name="Mondays")
+    assert {one.username for one in schedule.recipients.all()} == {"mara", "otto"}
+
+
+def reads_reports_of_others(member: Member) -> None:
+    page = member.page
+    member.go("reports")
+    expect(member.link("Ask for a report")).to_have_count(int(member.role in ASK_FOR_REPORTS))
+    member.go("report", member.rows["report"])
+    with page.expect_download() as started:
+        member.link("JSON").click()
+    assert started.value.suggested_filename.endswith(".json")
+    expect(member.link("Delete")).to_have_count(int(member.role in MANAGE))
+    member.go("report_schedule", member.rows["schedule"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Letter")
+    expect(page.locator("main form")).to_have_count(2 if member.role in MANAGE else 0)
+    member.go("geofences")
+    expect(member.link("New geofence")).to_have_count(int(member.role in MANAGE))
+
+
+def changes_what_others_made(member: Member) -> None:
+    page, say = member.page, member.look.say
+    member.go("geofence_edit", member.rows["geofence"])
+    page.get_by_label(say("Name"), exact=True).fill("Yard")
+    member.click("Save")
+    expect(page.get_by_text(say("%(name)s was saved.", name="Yard"))).to_be_visible()
+    member.go("report_schedule_remove", member.rows["schedule"])
+    member.click("Remove")
+    expect(page.get_by_text(say("“%(name)s” was removed.", name="Letter"))).to_be_visible()
+    member.go("report_delete", member.rows["report"])
+    page.locator("main form button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(say("Reports"))
+    assert not Report.objects.filter(pk=member.rows["report"]).exists()
+
+
+def acknowledges_an_alarm(member: Member) -> None:
+    page, say = member.page, member.look.say
+    page.get_by_role("link", name=say("Notifications")).click()
+    # With a role that asks for reports, a message may say that one is ready.
+    alarm = page.get_by_role("article").filter(has_text="Van 1: alarm")
+    alarm.get_by_role("button", name=say("Acknowledge")).click()
+    expect(alarm).to_contain_text(say("acknowledged"))
+
+
+def chooses_colours_and_language(member: Member) -> None:
+    page, say = member.page, member.look.say
+    other = "dark" if member.look.scheme == "light" else "light"
+    account = page.get_by_label(say("Your account: %(name)s", name="mara"))
+    account.click()
+    member.click(other.capitalize())
+    expect(page.locator("html")).to_have_css("color-scheme", other)
+    assert NotificationPreference.objects.get(user=member.user).theme == other
+    account.click()
+    member.link("Preferences").click()
+    language = "pt-br" if member.look.language == "en" else "en"
+    page.locator("select[name=language]").select_option(language)
+    member.click("Save")
+    headings = {"en": "Preferences", "pt-br": "Preferências"}
+    expect(page.get_by_role("heading", level=1)).to_have_text(headings[language])
+    member.go("access")
     expect(page.locator("main .tk-status")).to_have_count(1)
-    page.goto(f"{desk.base_url}/devices/{device.pk}/")
-    expect(page.get_by_text("Regras que o vigiam")).to_be_visible()
+
+
+def is_refused_what_the_role_may_not(member: Member) -> None:
+    """Nothing of it is on a page (see above); called all the same, it is refused and nothing changes."""
+    device, rows = member.device.pk, member.rows
+    operators = [("GET", "report_ask"), ("POST", "report_ask_kind", "trips"), ("POST", "report_schedule_add")]
+    managers = [
+        ("POST", "device_settings", device), ("POST", "geofence_add"), ("POST", "geofence_edit", rows["geofence"]),
+        ("POST", "geofence_delete", rows["geofence"]), ("POST", "report_cancel", rows["report"]),
+        ("POST", "report_retry", rows["report"]), ("POST", "report_delete", rows["report"]),
+        ("POST", "report_schedule", rows["schedule"]), ("POST", "report_schedule_switch", rows["schedule"]),
+        ("POST", "report_schedule_run", rows["schedule"]), ("POST", "report_schedule_remove", rows["schedule"]),
+    ]  # fmt: skip
+    refused = [
+        *(operators if member.role not in ASK_FOR_REPORTS else []),
+        *(managers if member.role not in MANAGE else []),
+    ]
+    before = database_state()
+    for call in refused:
+        assert (call, member.answers(*call)) == (call, 403)
+    foreign = Device.objects.create(fleet=Fleet.objects.create(name="Elsewhere"), unique_id="theirs", name="Theirs")
+    for call in (("GET", "device", foreign.pk), ("POST", "device_settings", foreign.pk), ("GET", "report", 10**9)):
+        assert (call, member.answers(*call)) == (call, 404)
+    # The cluster writes rows of its own meanwhile.
+    kept = {"tasks_app.geofence", "reports_app.report", "reports_app.reportschedule"}
+    assert kept & set(changed_tables(before, database_state())) == set()
