@@ -26,25 +26,50 @@ _NULL = b"\xff\xff\xff\xff"
 def copy_stream(columns: Sequence[npt.NDArray[Any]], json_texts: Sequence[bytes | None]) -> bytes:
     """Rows of these columns (n,), then one of jsonb, None for NULL.
 
-    int64 becomes bigint (or timestamptz), int32 integer, float64 float8, bool boolean; none of them can be NULL.
+    int64 becomes bigint (or timestamptz), int32 integer, float64 float8, bool boolean; none of them is NULL.
     """
-    dtype = _row_dtype(tuple(column.dtype.str for column in columns))
+    return b"".join((_HEADER, *_rows(columns, json_texts), _TRAILER))
+
+
+def copy_stream_with_nulls(columns: Sequence[npt.NDArray[Any]], json_texts: Sequence[bytes | None]) -> bytes:
+    """Rows as those of `copy_stream`, NULL where a float is NaN. Rows with the same columns missing stand together."""
+    missing = np.zeros(len(json_texts), dtype=np.int64)
+    for number, column in enumerate(columns):
+        if column.dtype.kind == "f":
+            missing |= np.isnan(column).astype(np.int64) << number
+    parts: list[bytes] = []
+    for pattern in np.unique(missing).tolist():
+        rows = np.flatnonzero(missing == pattern)
+        some = [None if pattern >> number & 1 else column[rows] for number, column in enumerate(columns)]
+        parts += _rows(some, [json_texts[row] for row in rows.tolist()])
+    return b"".join((_HEADER, *parts, _TRAILER))
+
+
+def _rows(columns: Sequence[npt.NDArray[Any] | None], json_texts: Sequence[bytes | None]) -> list[bytes]:
+    """The rows without header and trailer, in parts; a column that is None is NULL in all of them."""
+    dtype = _row_dtype(tuple("" if column is None else column.dtype.str for column in columns))
     rows = np.empty(len(json_texts), dtype=dtype)
     rows["count"] = len(columns) + 1
     for number, column in enumerate(columns):
-        rows[f"length{number}"] = column.dtype.itemsize
-        rows[f"value{number}"] = column
+        rows[f"length{number}"] = -1 if column is None else column.dtype.itemsize
+        if column is not None:
+            rows[f"value{number}"] = column
     raw, size = rows.tobytes(), dtype.itemsize
     parts = [b""] * (2 * len(rows))
     parts[0::2] = [raw[start : start + size] for start in range(0, len(raw), size)]
     parts[1::2] = [_NULL if text is None else _jsonb_field(text) for text in json_texts]
-    return b"".join((_HEADER, *parts, _TRAILER))
+    return parts
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _row_dtype(kinds: tuple[str, ...]) -> np.dtype[Any]:
-    fields = [(f"length{n}", ">i4", f"value{n}", ">" + kind[1:]) for n, kind in enumerate(kinds)]
-    return np.dtype([("count", ">i2")] + [pair for a, b, c, d in fields for pair in ((a, b), (c, d))])
+    """The fixed part of a row; a column of kind "" is NULL: a length without a value."""
+    fields = [("count", ">i2")]
+    for number, kind in enumerate(kinds):
+        fields.append((f"length{number}", ">i4"))
+        if kind:
+            fields.append((f"value{number}", ">" + kind[1:]))
+    return np.dtype(fields)
 
 
 def _jsonb_field(text: bytes) -> bytes:

@@ -6,6 +6,7 @@ The ORM takes longer for a thousand rows than the whole derivation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -33,10 +34,11 @@ def record_events(
 
 
 _COLUMNS = ("device_id", "kind", "occurred_at", "created_at", "latitude", "longitude", "geofence_id", "data")
-# Each row takes its id before it is inserted, so that the ids come back with the numbers of their events.
+# Each row takes its id before it is inserted, so that the ids come back with the numbers of their events. The sequence is
+# looked up once, not for each row.
 _INSERT = f"""
     WITH numbered AS MATERIALIZED (
-        SELECT nextval(pg_get_serial_sequence('tasks_app_event', 'id')) AS new_id, n.*
+        SELECT nextval((SELECT pg_get_serial_sequence('tasks_app_event', 'id')::regclass)) AS new_id, n.*
         FROM json_to_recordset(%s) AS n(number int, device_id bigint, kind text, occurred_at timestamptz,
             created_at timestamptz, latitude float8, longitude float8, geofence_id bigint, data jsonb)
     ), inserted AS (
@@ -49,6 +51,19 @@ _COMPLETE = """
     UPDATE tasks_app_event e SET data = e.data || n.data
     FROM json_to_recordset(%s) n(id bigint, data jsonb) WHERE e.id = n.id
 """
+
+
+def new_event(
+    device_id: int,
+    kind: str,
+    occurred_at: datetime,
+    place: tuple[float | None, float | None],
+    geofence_id: int | None,
+    data: dict[str, Any],
+) -> Event:
+    """Return an unsaved event; in half the time of one by field names, which the pipeline makes thousands of."""
+    values: list[Any] = [None, device_id, kind, occurred_at, None, *place, geofence_id, data]
+    return Event(*values)
 
 
 def insert_events(events: Sequence[Event]) -> None:

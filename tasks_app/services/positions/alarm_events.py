@@ -40,8 +40,9 @@ def command_results(columns: FixColumns, new: npt.NDArray[np.bool_]) -> tuple[li
     With the number of each one's job.
     """
     events, jobs = [], []
-    for row in np.flatnonzero(new).tolist():
-        if result := result_text(columns.attributes[row].get("result")):
+    telling = [row for row in np.flatnonzero(new).tolist() if "result" in columns.attributes[row]]
+    for row in telling:
+        if result := result_text(columns.attributes[row]["result"]):
             event = Event(
                 device_id=int(columns.device_pks[columns.device[row]]),
                 kind=EventKind.COMMAND_RESULT,

@@ -80,6 +80,10 @@ class Batch:
         )
         return replace(self, states=states, before=before)
 
+    def newer(self) -> npt.NDArray[np.bool_]:
+        """True, shape (n,), for the rows later than the state of their device."""
+        return ~(self.columns.times_seconds <= self.before.times[self.columns.device])
+
     def heard_us(self, new: npt.NDArray[np.bool_]) -> dict[int, int]:
         """When each device sent the rows that are `new` (n,), in microseconds since 1970; by primary key."""
         columns = self.columns

@@ -62,7 +62,7 @@ class EventDraft:
 def newer_fixes(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
     """The rows stored now, `new` (n,), that are newer than their device's state."""
     columns, before = batch.columns, batch.before
-    rows = np.flatnonzero(new & ~(columns.times_seconds <= before.times[columns.device]))
+    rows = np.flatnonzero(new & batch.newer())
     numbers, starts, device = np.unique(columns.device[rows], return_index=True, return_inverse=True)
     states = [batch.states[number] for number in numbers.tolist()]
     ignition_before = [-1 if state.ignition is None else int(state.ignition) for state in states]

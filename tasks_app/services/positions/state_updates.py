@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tasks_app.models import Event
 from tasks_app.queries.fleet_geofences import FleetGeofences
+from tasks_app.services.events import new_event
 from tasks_app.services.positions.alarm_events import read_signals
 from tasks_app.services.positions.columns import EPOCH
 from tasks_app.services.positions.geofence_crossings import cross_geofences
@@ -34,15 +35,13 @@ def derive_changes(forward: Forward, geofences: dict[int, FleetGeofences]) -> Ch
 def _event(forward: Forward, draft: EventDraft) -> Event:
     """An unsaved event."""
     columns, row = forward.columns, forward.rows[draft.position]
-    latitude, longitude = draft.place or (float(columns.latitudes[row]), float(columns.longitudes[row]))
-    return Event(
-        device_id=forward.states[forward.device[draft.position]].device_id,
-        kind=draft.kind,
-        occurred_at=draft.occurred_at or EPOCH + timedelta(microseconds=int(columns.times_us[row])),
-        latitude=latitude,
-        longitude=longitude,
-        geofence_id=draft.geofence_id,
-        data=draft.data,
+    return new_event(
+        forward.states[forward.device[draft.position]].device_id,
+        draft.kind,
+        draft.occurred_at or EPOCH + timedelta(microseconds=int(columns.times_us[row])),
+        draft.place or (float(columns.latitudes[row]), float(columns.longitudes[row])),
+        draft.geofence_id,
+        draft.data,
     )
 
 

@@ -25,7 +25,7 @@ from tasks_app.services.positions.filtering import compared_reasons, filters_of
 from tasks_app.services.positions.metrics import count_outcome
 from tasks_app.services.positions.newer_fixes import newer_fixes
 from tasks_app.services.positions.passes import passes
-from tasks_app.services.positions.rows import insert_new, is_missing_partition, prepare_partitions
+from tasks_app.services.positions.rows import RowWriter, prepare_partitions
 from tasks_app.services.positions.save_states import save_changes
 from tasks_app.services.positions.senders import Sent, accept, operated_fleets
 from tasks_app.services.positions.state_updates import derive_changes
@@ -83,7 +83,8 @@ def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreR
 
     It comes to the same as if each had been stored after those before it.
     """
-    results = run_in_transaction(lambda: _store(jobs, announce), should_retry=is_missing_partition)
+    writer = RowWriter()
+    results = run_in_transaction(lambda: _store(jobs, announce, writer), should_retry=writer.should_repeat)
     stored = sum(result.stored for result in results)
     if announce:
         count_stored(stored)
@@ -96,7 +97,7 @@ def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreR
     return results
 
 
-def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
+def _store(jobs: Sequence[SentJob], announce: bool, writer: RowWriter) -> list[StoreResult]:
     current_job().hold_lane()
     accepted = accept([job.fixes for job in jobs])
     results = [StoreResult(rejected=rejected) for rejected in accepted.rejected]
@@ -115,7 +116,7 @@ def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
             if number:
                 locked = lock_states(part.devices)
                 states |= {state.device_id: state for state in locked.states}
-            alarms = _store_pass(part, reasons[rows], locked, results, announce=announce)
+            alarms = _store_pass(part, reasons[rows], locked, results, writer, announce=announce)
         # After the fixes: the place of an alarm that has none of its own may be among them.
         recorded = record_sent_alarms([alarms, jobs[last].unlocated])
         results[last].events += recorded.events
@@ -127,7 +128,13 @@ def _store(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
 
 
 def _store_pass(
-    batch: Batch, reasons: Reasons, locked: LockedStates, results: Sequence[StoreResult], *, announce: bool
+    batch: Batch,
+    reasons: Reasons,
+    locked: LockedStates,
+    results: Sequence[StoreResult],
+    writer: RowWriter,
+    *,
+    announce: bool,
 ) -> Sent[UnlocatedAlarm]:
     """Store fixes and move the states of their devices; return the alarms of filtered fixes, which are to be recorded.
 
@@ -139,7 +146,7 @@ def _store_pass(
     )
     batch = batch.without(reasons).with_states(locked.states)
     batch = batch.without(compared_reasons(batch))
-    new = insert_new(batch.columns)
+    new = writer.insert_new(batch.columns, batch.newer())
     mark_dirty_days(batch.columns, new, batch.devices)
     # Rows are stored as they were sent. What follows from their order is derived when they are read, since a fix that
     # comes later may lie between them; only states and events, which go forward, are derived at once.

@@ -34,16 +34,16 @@ def statements_of(devices, first: int, count: int) -> list[str]:
     return [sql for sql in sent if not sql.startswith(("SAVEPOINT", "RELEASE SAVEPOINT"))]
 
 
-def test_a_batch_costs_six_statements_however_many_fixes_it_has(make_device):
+def test_a_batch_costs_five_statements_however_many_fixes_it_has(make_device):
     devices = [make_device() for _ in range(5)]
     statements_of(devices, 0, 1)
     for first, count in ((10, 1), (20, 100)):
-        # Devices, states, positions, days, geofences, and the states again.
-        assert len(statements_of(devices, first, count)) == 6
+        # Devices, states, days, geofences, and the states again; positions are copied.
+        assert len(statements_of(devices, first, count)) == 5
 
 
 def test_filters_are_read_where_a_device_has_any(make_device, fleet):
     devices = [make_device(), make_device()]
     statements_of(devices, 0, 1)
     FilterSettings.objects.create(device=devices[0], max_accuracy_meters=50)
-    assert len(statements_of(devices, 10, 1)) == 7
+    assert len(statements_of(devices, 10, 1)) == 6
