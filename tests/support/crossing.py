@@ -11,6 +11,7 @@ import json
 import random
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import django
 
@@ -32,7 +33,8 @@ def main(process: int, count: int, devices: int) -> None:
     from tasks_app.services.positions.store import store_fixes
 
     repeated = []
-    transactions.time.sleep = repeated.append  # type: ignore[attr-defined]
+    # Of that module alone: other threads of this process sleep, too.
+    transactions.time = SimpleNamespace(sleep=repeated.append)  # type: ignore[attr-defined]
     totals = {"stored": 0, "duplicates": 0}
     for batch in all_batches(process, count, devices):
         fixes = [
