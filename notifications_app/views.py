@@ -42,7 +42,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     if theme not in Theme.values:
         return response
     if request.user.is_authenticated:
-        keep_theme(request.user, theme)
+        keep_theme(request.user, theme, language=request.LANGUAGE_CODE)
     response.set_cookie(
         THEME_COOKIE, theme, max_age=THEME_COOKIE_SECONDS, secure=settings.SESSION_COOKIE_SECURE, samesite="Lax"
     )

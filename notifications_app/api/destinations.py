@@ -18,6 +18,7 @@ from notifications_app.channels.base import InvalidDestination
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.channels.webhook import WebhookChannel
 from notifications_app.models import Destination
+from notifications_app.models.encryption import Unreadable
 from notifications_app.queries.deliveries import own_destinations
 from notifications_app.services.destinations import (
     TooManyDestinations,
@@ -209,7 +210,11 @@ class SigningSecretView(PrivateView):
         destination = destination_for(request.user, destination_id)
         if destination.kind != WebhookChannel.kind:
             raise Conflict("no_secret", _("Only webhooks are signed."), state=destination.kind)
-        return Response({"signing_secret": rotate_signing_secret(destination)})
+        try:
+            return Response({"signing_secret": rotate_signing_secret(destination)})
+        except Unreadable as error:
+            detail = _("The address of this destination cannot be read any more. Enter it again.")
+            raise Conflict("unreadable", detail, state="unreadable") from error
 
 
 class ChannelTestView(ApiView):

@@ -12,6 +12,10 @@ def keep_language(user: Any, language: str) -> None:
     NotificationPreference.objects.update_or_create(user=user, defaults={"language": language})
 
 
-def keep_theme(user: Any, theme: str) -> None:
-    """Store the theme, a value of `Theme`, in which this person sees the pages at /."""
-    NotificationPreference.objects.update_or_create(user=user, defaults={"theme": theme})
+def keep_theme(user: Any, theme: str, *, language: str) -> None:
+    """Store the theme, a value of `Theme`, in which this person sees the pages at /.
+
+    `language` is that of the pages: a person without stored preferences goes on reading it.
+    """
+    made = {"theme": theme, "language": language}
+    NotificationPreference.objects.update_or_create(user=user, defaults={"theme": theme}, create_defaults=made)

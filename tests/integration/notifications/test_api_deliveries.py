@@ -53,6 +53,13 @@ def test_a_webhooks_secret_is_shown_when_it_is_made_and_never_again(api):
     assert Destination.objects.get().secrets == {"url": URL, "signing_secret": secret}
 
 
+def test_a_secret_that_no_key_opens_is_not_replaced_and_said_to_be_unreadable(api):
+    made = api.post("/api/destinations", {"kind": "webhook", "name": "Office", "url": URL}, format="json").json()
+    Destination.objects.update(encrypted_secrets="of another server")
+    answer = api.post(f"/api/destinations/{made['id']}/signing-secret")
+    assert (answer.status_code, answer.json()["code"]) == (409, "unreadable")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

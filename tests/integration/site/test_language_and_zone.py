@@ -147,6 +147,14 @@ def test_a_theme_is_kept_for_the_person_and_stands_in_the_page_from_the_first_by
     assert theme_of(client, "/login/") == "dark"
 
 
+def test_who_chooses_a_theme_goes_on_reading_the_language_of_the_browser(operator):
+    client = Client(HTTP_ACCEPT_LANGUAGE="pt-BR")
+    client.force_login(operator)
+    client.post(reverse("set_theme"), {"theme": "dark", "next": "/"})
+    assert NotificationPreference.objects.get().language == "pt-br"
+    assert client.get("/").headers["Content-Language"] == "pt-br"
+
+
 def test_a_theme_is_one_of_the_preferences(operator):
     client = Client()
     client.force_login(operator)
