@@ -19,11 +19,13 @@ from notifications_app.models import Rule, Theme
 from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.services.destinations import is_unsubscribed, subscribe_again, unsubscribe
 from notifications_app.services.preferences import keep_language, keep_theme
+from tasks_app.web.second_factor import open_without_second_factor
 
 THEME_COOKIE = "theme"
 THEME_COOKIE_SECONDS = 365 * 24 * 3600
 
 
+@open_without_second_factor
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponseBase:
     """Django's `set_language`, which sets a cookie; the language of a person who is logged in is stored, too."""
@@ -33,6 +35,7 @@ def choose_language(request: HttpRequest) -> HttpResponseBase:
     return set_language(request)
 
 
+@open_without_second_factor
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Set the cookie of the theme and return to the page it was chosen on; that of a person is stored, too."""
