@@ -16,7 +16,7 @@ UNITS = {"p50": "ms", "p99": "ms", "rate": "requests/s"}
 EXAMPLES, QUICK_EXAMPLES = 100, 2
 NO_INGEST_LIMITS = {"INGEST_REFUSALS_PER_MINUTE": "1000000000", "INGEST_DEVICE_PER_MINUTE": "1000000000"}
 # Requests of one client go out as fast as they are answered, more than a person's budget lets through.
-NO_BUDGETS = {f"API_{name}_PER_MINUTE": "0" for name in ("READS", "WRITES", "INGEST", "ANONYMOUS")}
+NO_BUDGETS = {f"API_{name}_PER_MINUTE": "0" for name in ("READS", "WRITES", "INGEST", "ANONYMOUS", "LOGINS")}
 
 
 def run(setting: Setting) -> Iterator[Figure]:

@@ -42,6 +42,7 @@ _hints: dict[str, str | Promise] = {
     ),
     "axes.accessattempt": _("Log-ins that failed lately. None: that is as it should be."),
     "axes.accesslog": _("Log-ins and log-outs of people. They come by themselves."),
+    "tasks_app.auditentry": _("What people changed, and when, where and why. Entries come by themselves."),
     "auth.group": _("Groups give their members permissions. Add one."),
 }
 

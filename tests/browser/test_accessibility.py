@@ -104,6 +104,8 @@ def troubles(page: Page, web: WebServer, addresses: list[str]) -> dict[str, list
         page.set_viewport_size({"width": 1440, "height": 900})
         page.emulate_media(color_scheme="light")
         answer = page.goto(web.url + address)
+        # Autocompletes get their names in the moment after the load.
+        page.wait_for_function("!document.querySelector('.select2-selection:not([aria-label])')")
         # A page that leads to another one is none.
         assert (answer.request.redirected_from, answer.status) == (None, STATUSES.get(address, 200)), address
         if wrong := troubles_of(page, without=without):

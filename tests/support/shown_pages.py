@@ -29,7 +29,7 @@ NO_PAGES = {
     "admin:tasks_app_job_export", "admin:tasks_app_job_history", "admin:tasks_app_job_pick",
     "admin:tasks_app_job_remove_view", "admin:tasks_app_job_save_view", "admin:tasks_app_job_start_check",
     "admin:tasks_app_retentionsettings_changelist", "admin:tasks_app_worker_step", "admin:view_on_site",
-    "pages:area_text", "pages:destination_enable", "pages:destination_test", "pages:device_place",
+    "pages:area_text", "pages:log_in_code", "pages:destination_enable", "pages:destination_test", "pages:device_place",
     "pages:device_replay", "pages:geofence_delete", "pages:login", "pages:logout", "pages:manifest",
     "pages:notification_acknowledge", "pages:notification_read", "pages:notifications_read",
     "pages:everything_end", "pages:other_sessions_end", "pages:pick", "pages:report_download", "pages:report_schedule_run",

@@ -7,6 +7,7 @@ import json
 import pytest
 from django.apps import apps
 
+from tasks_app.models import PositionUpload
 from tasks_app.services.audit import watched_models
 from tasks_app.services.audit.values import LEFT_OUT, MAX_CHANGES_CHARS, bounded_changes, changed_values, kept_value
 
@@ -82,3 +83,7 @@ def test_changes_that_are_too_large_together_lose_the_largest():
     assert len(json.dumps(kept)) < MAX_CHANGES_CHARS + 1000
     assert kept["name"] == "Van"
     assert LEFT_OUT in kept.values()
+
+
+def test_a_field_for_a_file_without_one_is_kept_as_an_empty_text():
+    assert kept_value("file", PositionUpload(name="a.csv").file) == ""

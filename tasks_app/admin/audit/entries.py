@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from tasks_app.admin.audit.filters import WAYS, ObjectTypeFilter, VerbFilter, WayFilter
+from tasks_app.admin.audit.filters import WAYS, ObjectTypeFilter, VerbFilter, WayFilter, object_type_name
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge, short_json
 from tasks_app.admin.exchange import ExportAdmin
 from tasks_app.admin.resources import AuditResource
@@ -95,16 +93,6 @@ def _shown(value: Any) -> str:
     if value is None:
         return MISSING
     return value if isinstance(value, str) else short_json(value, 300)
-
-
-def object_type_name(label: str) -> str:
-    """Return the words for a kind of object: a model's name, the kind itself for what is no model (queue, worker)."""
-    try:
-        return capfirst(str(apps.get_model(label)._meta.verbose_name))
-    except (LookupError, ValueError):
-        return {"queue": _("Queue"), "task": _("Task"), "worker": _("Worker"), "cluster": _("Cluster")}.get(
-            label, label
-        )
 
 
 def way_name(way: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tasks_app.models import AuditEntry
@@ -23,6 +23,27 @@ WAYS = {
     "command": gettext_lazy("Command"),
     "job": gettext_lazy("Job"),
 }
+
+# What is no model, or has a name of the library that it is of.
+_OBJECT_TYPES = {
+    "queue": gettext_lazy("Queue"),
+    "task": gettext_lazy("Task"),
+    "worker": gettext_lazy("Worker"),
+    "cluster": gettext_lazy("Cluster"),
+    "otp_totp.totpdevice": gettext_lazy("Authenticator app"),
+    "otp_static.staticdevice": gettext_lazy("Recovery codes"),
+    "tasks_app.tokendetails": gettext_lazy("Details of a token"),
+}
+
+
+def object_type_name(label: str) -> str:
+    """Return the words for a kind of object: a model's name, the kind itself for what is no model (queue, worker)."""
+    if label in _OBJECT_TYPES:
+        return str(_OBJECT_TYPES[label])
+    try:
+        return capfirst(str(apps.get_model(label)._meta.verbose_name))
+    except (LookupError, ValueError):
+        return label
 
 
 class _ExactFilter(SimpleListFilter):
@@ -45,9 +66,8 @@ class ObjectTypeFilter(_ExactFilter):
     parameter_name = field = "object_type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = {model._meta.label_lower: capfirst(str(model._meta.verbose_name)) for model in watched_models()}
-        others = {"tasks_app.job": _("Job"), "queue": _("Queue"), "task": _("Task"), "worker": _("Worker")}
-        return sorted({**names, **others}.items(), key=lambda one: one[1])
+        labels = [*(model._meta.label_lower for model in watched_models()), "tasks_app.job", "queue", "task", "worker"]
+        return sorted(((label, object_type_name(label)) for label in labels), key=lambda one: one[1])
 
 
 class WayFilter(_ExactFilter):

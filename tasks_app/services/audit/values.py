@@ -23,6 +23,9 @@ Values = Mapping[str, Any]
 
 def kept_value(name: str, value: Any) -> Any:
     """Return the value of a field as it is kept: hidden where its name is a secret's, cut where it is long."""
+    # First of all: one without a file equals "", and is no text.
+    if isinstance(value, FieldFile):
+        value = value.name or ""
     if value in (None, "") or isinstance(value, bool):
         return value
     if name in SECRET_FIELDS or is_secret(name):
@@ -31,8 +34,6 @@ def kept_value(name: str, value: Any) -> Any:
         return "[computed by the database]"
     if isinstance(value, bytes | memoryview):
         return f"[{len(value)} bytes]"
-    if isinstance(value, FieldFile):
-        value = value.name
     return _bounded(redact(storable_value(value)))
 
 

@@ -128,6 +128,7 @@ def test_every_further_page_of_the_admin_is_tried():
 
 READING = {
     "tasks_app_device_export", "tasks_app_event_export", "tasks_app_geofence_export", "tasks_app_job_export",
+    "tasks_app_auditentry_export",
     # Views of the list of jobs are one's own.
     "tasks_app_job_complete", "tasks_app_job_save_view", "tasks_app_job_remove_view",
     "tasks_app_job_start", "tasks_app_job_pick", "tasks_app_queues",
