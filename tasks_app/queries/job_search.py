@@ -34,10 +34,14 @@ Holds = Callable[[JobView], bool]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The demand of a term: on a row, and on a job that lives."""
+    """The demand of a term: on a row, and on a job that lives.
+
+    `reads_message` is False where the view of a live job need not have what only its message holds (arguments, schedule).
+    """
 
     of_row: Q
     of_view: Holds
+    reads_message: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class JobSearch:
     after: datetime | None = None
     before: datetime | None = None
     conditions: tuple[Condition, ...] = field(default=())
+
+    @property
+    def reads_messages(self) -> bool:
+        """Whether a term asks for what only the message of a live job holds."""
+        return any(condition.reads_message for condition in self.conditions)
 
     def matches(self, view: JobView) -> bool:
         """Whether all terms hold for this job."""
@@ -155,7 +164,7 @@ def _exact(search: JobSearch, term: Term, name: str, value: Any) -> JobSearch:
     """Set a field; a second value for it, or an excluded one, is a condition."""
     if not term.is_negated and getattr(search, name) is None:
         return replace(search, **{name: value})
-    return _with(search, term, Condition(Q(**{name: value}), lambda view: getattr(view, name) == value))
+    return _with(search, term, Condition(Q(**{name: value}), lambda view: getattr(view, name) == value, False))
 
 
 def _state(search: JobSearch, term: Term, _user: Any) -> JobSearch:
@@ -179,7 +188,7 @@ def _task(search: JobSearch, term: Term, _user: Any) -> JobSearch:
         return _exact(search, term, "task", term.value)
     part = term.value.lower()
     of_row = Q(task__in=[name for name in names if part in name.lower()]) | Q(task=term.value)
-    return _with(search, term, Condition(of_row, lambda view: part in view.task.lower()))
+    return _with(search, term, Condition(of_row, lambda view: part in view.task.lower(), False))
 
 
 def _by(search: JobSearch, term: Term, user: Any) -> JobSearch:
@@ -216,7 +225,7 @@ def _with(search: JobSearch, term: Term, condition: Condition) -> JobSearch:
         of_view = condition.of_view
         # Not `~`: a part of a row that is missing makes NULL of both.
         of_row = Q(Case(When(condition.of_row, then=Value(False)), default=Value(True), output_field=BooleanField()))
-        condition = Condition(of_row, lambda view: not of_view(view))
+        condition = Condition(of_row, lambda view: not of_view(view), condition.reads_message)
     return replace(search, conditions=(*search.conditions, condition))
 
 
@@ -255,6 +264,7 @@ def _error(search: JobSearch, term: Term, _user: Any) -> JobSearch:
         Condition(
             Q(error_class__icontains=part) | Q(error_message__icontains=part),
             lambda view: part.lower() in view.error_class.lower() or part.lower() in view.error_message.lower(),
+            reads_message=False,
         ),
     )
 
@@ -270,9 +280,10 @@ def _worker(search: JobSearch, term: Term, _user: Any) -> JobSearch:
             Condition(
                 of_row & Q(worker_pid=number),
                 lambda view: host.lower() in view.worker_host.lower() and view.worker_pid == number,
+                reads_message=False,
             ),
         )
-    return _with(search, term, Condition(of_row, lambda view: host.lower() in view.worker_host.lower()))
+    return _with(search, term, Condition(of_row, lambda view: host.lower() in view.worker_host.lower(), False))
 
 
 def _longer(search: JobSearch, term: Term, _user: Any) -> JobSearch:
@@ -280,7 +291,7 @@ def _longer(search: JobSearch, term: Term, _user: Any) -> JobSearch:
     if not _AGO.fullmatch(text) and not re.fullmatch(r"\d{1,9}", text):
         raise InvalidSearch(_('"%(value)s" is no duration. Write 30s, 5m, 1h30m.') % {"value": term.value[:50]})
     seconds = float(text) if text.isdecimal() else _duration(text).total_seconds()
-    condition = Condition(Q(run_seconds__gte=seconds), lambda view: (view.run_seconds or 0) >= seconds)
+    condition = Condition(Q(run_seconds__gte=seconds), lambda view: (view.run_seconds or 0) >= seconds, False)
     return _with(search, term, condition)
 
 

@@ -66,8 +66,11 @@ class JobView:
         return self.state in LIVE_STATES
 
 
-def live_view(job: JobHash) -> JobView | None:
-    """Return the view of a job that lives; None for a hash whose state or id is none."""
+def live_view(job: JobHash, *, reads_message: bool = True) -> JobView | None:
+    """Return the view of a job that lives; None for a hash whose state or id is none.
+
+    Without its message it lacks arguments, schedule, group and what it repeats.
+    """
     if job.state is None or not is_job_id(job.job_id):
         return None
     view = JobView(
@@ -98,7 +101,8 @@ def live_view(job: JobHash) -> JobView | None:
     if view.started_at and view.created_at:
         view.wait_seconds = max(0.0, (view.started_at - view.created_at).total_seconds())
         view.run_seconds = max(0.0, (timezone.now() - view.started_at).total_seconds())
-    _add_call(view, job.message)
+    if reads_message:
+        _add_call(view, job.message)
     return view
 
 

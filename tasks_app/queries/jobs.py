@@ -51,7 +51,7 @@ MAX_PAGE = 200
 # A page of live jobs looks at no more than this many; with few matches it is short, and its cursor leads on.
 MAX_EXAMINED = 500
 # Running, queued and delayed ones each, for the first page of all; and for counts, whose "+" says that they are cut.
-MAX_LIVE_EXAMINED = 200
+MAX_LIVE_EXAMINED = 100
 MAX_LIVE_COUNTED = 500
 
 LATE_HEARTBEAT_SECONDS = 10
@@ -154,10 +154,10 @@ def search_of(user: Any, filters: JobFilters) -> JobSearch:
     """Return what the filters ask for, their search included. Raises InvalidSearch."""
     conditions = []
     if (host := filters.worker) is not None:
-        conditions.append(Condition(Q(worker_host=host), lambda view: view.worker_host == host))
+        conditions.append(Condition(Q(worker_host=host), lambda view: view.worker_host == host, False))
     if (since := filters.created_after) is not None:
         of_row = Q(created_at__gte=since)
-        conditions.append(Condition(of_row, lambda view: bool(view.created_at and view.created_at >= since)))
+        conditions.append(Condition(of_row, lambda view: bool(view.created_at and view.created_at >= since), False))
     base = JobSearch(
         state=filters.state,
         queue=filters.queue,
@@ -274,12 +274,16 @@ def live_matches(user: Any, search: JobSearch, examined: int = MAX_LIVE_EXAMINED
     found: dict[UUID, JobView] = {}
     cut: set[JobState] = set()
     sees = _sight(user)
+    # Reading a message takes longer than all the rest. Which jobs are one's own may depend on their arguments.
+    reads_messages = search.reads_messages or not has_everywhere(user, VIEW_JOBS)
     # What is about to move on first: a job that does meanwhile is found in its later state.
     for states in ((JobState.SCHEDULED, JobState.RETRYING), (JobState.QUEUED,), (JobState.RUNNING,)):
         entries = live_jobs_after(client(), states[0], _queue_names(search), None, examined)
         cut.update(states if len(entries) >= examined else ())
-        views = (live_view(entry.job) for entry in entries if entry.job and search.may_match(entry.job))
-        found |= {view.id: view for view in views if view and view.is_live and sees(view) and search.matches(view)}
+        for job in (entry.job for entry in entries if entry.job and search.may_match(entry.job)):
+            view = live_view(job, reads_message=reads_messages)
+            if view and view.is_live and sees(view) and search.matches(view):
+                found[view.id] = view if reads_messages else live_view(job) or view
     return LiveMatches(list(found.values()), frozenset(cut))
 
 
