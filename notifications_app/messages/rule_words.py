@@ -49,14 +49,14 @@ def words_of(rule: Rule) -> RuleWords:
         min_speed_kph=rule.min_speed_kph,
         min_duration_minutes=rule.min_duration_minutes,
         windows=rule.windows,
-        people=[person_name(user) for user in rule.users.order_by("username")],
+        people=sorted(person_name(user) for user in rule.users.all()),
         roles=rule.roles,
         channels=rule.channels,
         cooldown_minutes=rule.cooldown_minutes,
         digest_every_minutes=rule.digest_every_minutes,
         digest_daily_at=rule.digest_daily_at,
         steps=[
-            (step.after_minutes, [person_name(user) for user in step.users.order_by("username")])
+            (step.after_minutes, sorted(person_name(user) for user in step.users.all()))
             for step in rule.escalation_steps.all()
         ],
     )

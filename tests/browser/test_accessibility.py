@@ -105,7 +105,7 @@ def troubles(page: Page, web: WebServer, addresses: list[str]) -> dict[str, list
         page.emulate_media(color_scheme="light")
         answer = page.goto(web.url + address)
         # Autocompletes get their names in the moment after the load.
-        page.wait_for_function("!document.querySelector('.select2-selection:not([aria-label])')")
+        expect(page.locator(".select2-selection:not([aria-label])")).to_have_count(0)
         # A page that leads to another one is none.
         assert (answer.request.redirected_from, answer.status) == (None, STATUSES.get(address, 200)), address
         if wrong := troubles_of(page, without=without):
