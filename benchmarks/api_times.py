@@ -178,7 +178,7 @@ def login(person: User) -> Case:
 
 
 def batch() -> Case:
-    """Positions of fifty devices; sent again they are accepted again, and refused as doubled only when they are stored."""
+    """Positions of fifty devices. Sent again they are accepted again: only storing finds the duplicates."""
     make_fleet()
     make_operator()
     fixes = make_fixes(1, yesterday())[:FIXES_PER_BATCH]

@@ -42,7 +42,7 @@ class RowWriter:
     """Stores rows in a transaction, and says whether a failed one is to be run again.
 
     Rows that cannot be there yet go straight into the table: half the work of the database of taking them over from a staging
-    table, which those that may be doubled need.
+    table, which those that may be duplicates need.
     """
 
     def __init__(self) -> None:
