@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -24,7 +22,7 @@ from tasks_app.engine.groups.signatures import MAX_MEMBERS
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.lanes import lanes_of, lease_holders
 from tasks_app.engine.live_jobs import QueueStats
-from tasks_app.engine.live_pages import Place, is_place, live_jobs_after
+from tasks_app.engine.live_pages import live_jobs_after
 from tasks_app.engine.live_workers import WorkerInfo
 from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
@@ -39,6 +37,12 @@ from tasks_app.queries.ended_jobs import (
     matching_ended,
 )
 from tasks_app.queries.ended_jobs import InvalidCursor as InvalidCursor
+from tasks_app.queries.job_cursors import (
+    make_child_cursor,
+    make_live_cursor,
+    read_child_cursor,
+    read_live_cursor,
+)
 from tasks_app.queries.job_search import ANY_JOB, Condition, JobSearch, read_search
 from tasks_app.queries.job_views import JobView, ended_view, live_view
 from tasks_app.queries.task_rights import OwnJobs
@@ -305,7 +309,7 @@ def _queue_names(search: JobSearch) -> list[str]:
 
 
 def _live_page(user: Any, search: JobSearch, state: JobState, limit: int, cursor: str | None) -> JobPage:
-    place = _read_live_cursor(state, cursor) if cursor else None
+    place = read_live_cursor(state, cursor) if cursor else None
     names = _queue_names(search)
     jobs: list[JobView] = []
     examined, sees = 0, _sight(user)
@@ -322,19 +326,19 @@ def _live_page(user: Any, search: JobSearch, state: JobState, limit: int, cursor
                 jobs.append(view)
             if len(jobs) == limit:
                 more = entry is not entries[-1] or live_jobs_after(client(), state, names, place, 1)
-                return JobPage(jobs, _make_live_cursor(state, place) if more else None)
-    return JobPage(jobs, _make_live_cursor(state, place) if place else None)
+                return JobPage(jobs, make_live_cursor(state, place) if more else None)
+    return JobPage(jobs, make_live_cursor(state, place) if place else None)
 
 
 # --- Members and callbacks ---
 
 
 def _children_page(user: Any, search: JobSearch, parent: UUID, limit: int, cursor: str | None) -> JobPage:
-    first = _read_child_cursor(cursor)
+    first = read_child_cursor(cursor)
     ids = _children_of(parent)
     views, sees = _views_of(ids[first : first + limit]), _sight(user)
     found = [view for view in views if sees(view) and search.matches(view)]
-    return JobPage(found, _make_child_cursor(first + limit) if first + limit < len(ids) else None)
+    return JobPage(found, make_child_cursor(first + limit) if first + limit < len(ids) else None)
 
 
 def _children_of(parent: UUID) -> list[str]:
@@ -356,37 +360,7 @@ def _views_of(job_ids: list[str]) -> list[JobView]:
     return [found[job_id] for job_id in job_ids if job_id in found]
 
 
-def _make_child_cursor(first: int) -> str:
-    return base64.urlsafe_b64encode(f"member {first}".encode()).decode()
-
-
-def _read_child_cursor(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        name, _, first = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-    except ValueError as error:
-        raise InvalidCursor("Not a cursor of this list.") from error
-    if name != "member" or not first.isdecimal() or len(first) > 9:
-        raise InvalidCursor("Not a cursor of this list.")
-    return int(first)
-
-
-# --- Pages of live jobs ---
-
-
-def _make_live_cursor(state: JobState, place: Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps([str(state), place]).encode()).decode()
-
-
-def _read_live_cursor(state: JobState, cursor: str) -> Place:
-    try:
-        of_state, place = json.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidCursor("Not a cursor of this list.") from error
-    if of_state != state or not is_place(state, place):
-        raise InvalidCursor("Not a cursor of this list.")
-    return tuple(place)
+# --- What a user sees ---
 
 
 def _sight(user: Any) -> Callable[[JobView], bool]:
