@@ -83,8 +83,7 @@ def hold(asked: Asked, claimed: Claim) -> KeptAnswer | None:
 
     Raises StillInProgress, KeyUsedOtherwise, AnswerLost.
     """
-    rows = IdempotentRequest.objects.filter(user_id=asked.user_id, key_hash=asked.key_hash, seed=claimed.seed)
-    row = rows.select_for_update(skip_locked=True).first()
+    row = _row(asked, claimed).select_for_update(skip_locked=True).first()
     if row is None:
         raise StillInProgress(StillInProgress.__doc__)
     if row.fingerprint != asked.fingerprint:

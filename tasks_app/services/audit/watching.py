@@ -104,11 +104,15 @@ def _values(row: models.Model, names: Iterable[str] | None = None) -> dict[str, 
     }
 
 
+def _filled(values: Values) -> Values:
+    """The values that say something."""
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
+
+
 def _record_saved(row: models.Model, before: Values | None, names: Iterable[str] | None) -> None:
     watched, after = _watched[type(row)], _values(row, names)
     if before is None:
-        filled = {name: value for name, value in after.items() if value not in (None, "", [], {})}
-        write_entry("add", watched.subject(row), changes=changed_values({}, filled))
+        write_entry("add", watched.subject(row), changes=changed_values({}, _filled(after)))
         return
     former = {field.name: before[field.attname] for field in row._meta.concrete_fields if field.name in after}
     if changes := changed_values(former, after):
@@ -117,9 +121,8 @@ def _record_saved(row: models.Model, before: Values | None, names: Iterable[str]
 
 def _deleted(instance: models.Model, **_signal: Any) -> None:
     if present_source() is not None:
-        filled = {name: value for name, value in _values(instance).items() if value not in (None, "", [], {})}
         subject = _watched[type(instance)].subject(instance)
-        write_entry("delete", subject, changes=changed_values(filled, {}))
+        write_entry("delete", subject, changes=changed_values(_filled(_values(instance)), {}))
 
 
 def _list_changed(
