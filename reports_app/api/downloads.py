@@ -30,8 +30,8 @@ class DownloadQuery(StrictSerializer):
     format = serializers.ChoiceField(choices=sorted(EXPORTERS), default="json")
 
 
-class ContentColumnSerializer(serializers.Serializer[Any]):
-    """One column of a section."""
+class ReportColumnSerializer(serializers.Serializer[Any]):
+    """One column of a report."""
 
     key = serializers.CharField()
     title = serializers.CharField()
@@ -43,7 +43,7 @@ class ContentSectionSerializer(serializers.Serializer[Any]):
 
     key = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
-    columns = ContentColumnSerializer(many=True)
+    columns = ReportColumnSerializer(many=True)
     rows = serializers.ListField(child=serializers.DictField(child=serializers.JSONField(allow_null=True)))
     totals = serializers.DictField(child=serializers.JSONField(allow_null=True), allow_null=True)
 
@@ -116,20 +116,12 @@ class PreviewQuery(StrictSerializer):
     )
 
 
-class PreviewColumnSerializer(serializers.Serializer[Any]):
-    """One column."""
-
-    key = serializers.CharField()
-    title = serializers.CharField()
-    kind = serializers.CharField(help_text="The kind of its cells, with their unit.")
-
-
 class PreviewSectionSerializer(serializers.Serializer[Any]):
     """The first rows of a section."""
 
     key = serializers.CharField()
     name = serializers.CharField()
-    columns = PreviewColumnSerializer(many=True)
+    columns = ReportColumnSerializer(many=True)
     rows = serializers.ListField(child=serializers.ListField(child=serializers.JSONField(allow_null=True)))
     row_count = serializers.IntegerField()
 
@@ -138,8 +130,8 @@ class ChartSerializer(serializers.Serializer[Any]):
     """The figures of a chart: one column, with the names of its rows."""
 
     section = serializers.CharField()
-    x = PreviewColumnSerializer()
-    y = PreviewColumnSerializer()
+    x = ReportColumnSerializer()
+    y = ReportColumnSerializer()
     names = serializers.ListField(child=serializers.JSONField())
     values = serializers.ListField(child=serializers.FloatField())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -127,20 +128,25 @@ RESULT_HELP = (
 )
 
 
+def bulk(summary: str, name: str, *, without_state: str) -> Callable[[Any], Any]:
+    """Describe a bulk endpoint; `without_state` are the jobs that a filter without a state means."""
+    return describe(
+        f"{summary} (staff)",
+        name=name,
+        tag="jobs",
+        request=BulkBody,
+        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
+        description=f"{RESULT_HELP} A filter without a state means {without_state}.",
+    )
+
+
 class BulkCancelView(BulkView):
     """Cancel many jobs."""
 
     verb = BulkAction.Verb.CANCEL
     rights = {"POST": CANCEL_JOBS}
 
-    @describe(
-        "Cancel many jobs (staff)",
-        name="tasks_cancel",
-        tag="jobs",
-        request=BulkBody,
-        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
-        description=f"{RESULT_HELP} A filter without a state means the jobs that have not ended.",
-    )
+    @bulk("Cancel many jobs", "tasks_cancel", without_state="the jobs that have not ended")
     def post(self, request: Request) -> Response:
         return self.change(request)
 
@@ -151,14 +157,7 @@ class BulkRetryView(BulkView):
     verb = BulkAction.Verb.RETRY
     rights = {"POST": RETRY_JOBS}
 
-    @describe(
-        "Retry many jobs (staff)",
-        name="tasks_retry",
-        tag="jobs",
-        request=BulkBody,
-        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
-        description=f"{RESULT_HELP} A filter without a state means failed jobs.",
-    )
+    @bulk("Retry many jobs", "tasks_retry", without_state="failed jobs")
     def post(self, request: Request) -> Response:
         return self.change(request)
 
@@ -169,13 +168,8 @@ class BulkRunNowView(BulkView):
     verb = BulkAction.Verb.RUN_NOW
     rights = {"POST": RUN_JOBS_NOW}
 
-    @describe(
-        "Run many scheduled or retrying jobs now (staff)",
-        name="tasks_run_now",
-        tag="jobs",
-        request=BulkBody,
-        answers={200: BulkCountsSerializer, 202: EnqueuedSerializer},
-        description=f"{RESULT_HELP} A filter without a state means the jobs that wait for a later time.",
+    @bulk(
+        "Run many scheduled or retrying jobs now", "tasks_run_now", without_state="the jobs that wait for a later time"
     )
     def post(self, request: Request) -> Response:
         return self.change(request)
