@@ -39,7 +39,7 @@ from benchmarks.sample_pages import (  # noqa: E402
     make_ended_jobs,
     make_people,
 )
-from benchmarks.web import connect, web_server  # noqa: E402
+from benchmarks.web import connect, processor_seconds, web_server  # noqa: E402
 from tasks_app.engine.connection import client as redis_client  # noqa: E402
 from tasks_app.ingest.serialise import fix_to_item  # noqa: E402
 from tasks_app.models import Device, Job  # noqa: E402
@@ -89,9 +89,9 @@ def times(case: Case, headers: dict[str, str], port: int, server: psutil.Process
     connection = connect(port)
     for _ in range(WARM_UP):
         _ask(connection, case, headers)
-    before = _processor_seconds(server)
+    before = processor_seconds(server)
     took = sorted(_ask(connection, case, headers) for _ in range(requests))
-    spent = _processor_seconds(server) - before
+    spent = processor_seconds(server) - before
     connection.close()
     return {
         "p50": took[len(took) // 2] * 1000,
@@ -113,11 +113,6 @@ def _ask(connection: http.client.HTTPConnection, case: Case, headers: dict[str, 
     if case.undo:
         case.undo()
     return seconds
-
-
-def _processor_seconds(server: psutil.Process) -> float:
-    spent = server.cpu_times()
-    return float(spent.user + spent.system)
 
 
 def token_headers(user: User) -> dict[str, str]:

@@ -42,7 +42,7 @@ from benchmarks.sample_pages import (  # noqa: E402
     make_people,
     make_rows_of_people,
 )
-from benchmarks.web import HOST, connect, web_server  # noqa: E402
+from benchmarks.web import HOST, connect, processor_seconds, web_server  # noqa: E402
 from tasks_app.models import Device, Job  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
 from trackerproject.dev.chromium import find_chromium, running_chromium  # noqa: E402
@@ -81,9 +81,9 @@ class Visitor:
         """Ask for the page so many times, after once to warm up. Raises RuntimeError when it is not answered with 200."""
         connection = connect(self.port)
         self.ask(path, connection)
-        before = self._processor_seconds()
+        before = processor_seconds(self.server)
         answers = [self.ask(path, connection) for _ in range(rounds)]
-        cpu_ms = (self._processor_seconds() - before) * 1000 / rounds
+        cpu_ms = (processor_seconds(self.server) - before) * 1000 / rounds
         connection.close()
         return {"first_byte": median(ms for ms, _ in answers), "cpu": cpu_ms, "bytes": float(len(answers[-1][1]))}
 
@@ -99,10 +99,6 @@ class Visitor:
         if answer.status != 200:
             raise RuntimeError(f"{path} was answered with {answer.status}: {body[:300]!r}")
         return ms, body
-
-    def _processor_seconds(self) -> float:
-        spent = self.server.cpu_times()
-        return float(spent.user + spent.system)
 
 
 def main(jobs: int, queued: int, sizes: list[int]) -> None:

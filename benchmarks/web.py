@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
+import psutil
+
 from trackerproject.dev.embedded import start_child, stop_children
 
 HOST = "127.0.0.1"
@@ -52,3 +54,9 @@ def connect(port: int) -> http.client.HTTPConnection:
         else:
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connection
+
+
+def processor_seconds(server: psutil.Process) -> float:
+    """Processor time of the web process until now."""
+    spent = server.cpu_times()
+    return float(spent.user + spent.system)
