@@ -33,3 +33,10 @@ def file_storage(*, bucket: str, endpoint_url: str, region: str, prefix: str) ->
         ),
     }
     return {"BACKEND": "trackerproject.s3_storage.BucketStorage", "OPTIONS": options}
+
+
+def static_storage(*, is_hashed: bool) -> dict[str, Any]:
+    """Return the entry of STORAGES for static files: with names that say what is in them, or as they are in development."""
+    if is_hashed:
+        return {"BACKEND": "trackerproject.static_files.HashedStaticFiles"}
+    return {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

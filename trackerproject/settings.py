@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from trackerproject.databases import databases
-from trackerproject.file_storage import file_storage
+from trackerproject.file_storage import file_storage, static_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
 from trackerproject.queues import TASKS_APPS, alt_clusters, declared_tasks, processor_count
@@ -385,11 +385,7 @@ STORAGES = {
         region=env.str("S3_REGION", default=""),
         prefix=env.str("S3_PREFIX", default=""),
     ),
-    "staticfiles": {
-        "BACKEND": "trackerproject.static_files.HashedStaticFiles"
-        if HASHED_STATIC
-        else "django.contrib.staticfiles.storage.StaticFilesStorage"
-    },
+    "staticfiles": static_storage(is_hashed=HASHED_STATIC),
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not HASHED_STATIC
 UNFOLD = ADMIN_THEME
