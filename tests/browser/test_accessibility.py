@@ -82,13 +82,18 @@ def sign_in(page: Page, web: WebServer, user: Any) -> None:
 
 
 def troubles_of(page: Page, *, without: str = "nothing") -> list[str]:
-    """Return what axe finds on the page as it is now, in every look: rule, impact, where, and the first elements."""
+    """Return what axe finds on the page as it is now, in every look: rule, impact, where, and the first elements.
+
+    A page that is wider than the screen is told, too.
+    """
     page.evaluate(AXE_SCRIPT)
     found = []
     for scheme, width, options in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         page.evaluate(TAKE_COLOURS, scheme)
+        if (needed := page.evaluate("document.documentElement.scrollWidth")) > width:
+            found.append(f"scrolls to the side: {needed} pixels ({scheme} {width})")
         for violation in page.evaluate(RUN, [[without], options]):
             nodes = [node["html"][:160] for node in violation["nodes"]]
             if violation["impact"] != "minor":
