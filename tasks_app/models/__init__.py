@@ -2,6 +2,16 @@
 
 from tasks_app.models.accounts import DEFAULT_SCOPES, LoginSession, Scope, TokenDetails
 from tasks_app.models.audit import AuditEntry
+from tasks_app.models.commands import (
+    Command,
+    CommandAttempt,
+    CommandState,
+    CommandWay,
+    DeviceAccess,
+    SavedCommand,
+    command_type_choices,
+    protocol_choices,
+)
 from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
@@ -22,7 +32,12 @@ __all__ = [
     "DEFAULT_SCOPES",
     "AuditEntry",
     "BulkAction",
+    "Command",
+    "CommandAttempt",
+    "CommandState",
+    "CommandWay",
     "Device",
+    "DeviceAccess",
     "DeviceDay",
     "DeviceState",
     "DeviceStatus",
@@ -52,10 +67,13 @@ __all__ = [
     "QuarantinedFix",
     "QueueAction",
     "RetentionSettings",
+    "SavedCommand",
     "SavedJobView",
     "ScheduleState",
     "Scope",
     "StorageSample",
     "TokenDetails",
     "TripState",
+    "command_type_choices",
+    "protocol_choices",
 ]

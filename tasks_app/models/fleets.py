@@ -5,12 +5,14 @@ from __future__ import annotations
 import zoneinfo
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.retention import DAYS_VALIDATORS
+from tasks_app.utils.networks import validate_networks
 
 
 def validate_time_zone(value: str) -> None:
@@ -85,6 +87,16 @@ class Fleet(models.Model):
     )
     keep_positions_forever = models.BooleanField(
         _("keep positions for ever"), default=False, help_text=_("Retention removes none of them.")
+    )
+    tracker_networks = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        # For hosts of the former version, whose fleets name none.
+        db_default=[],
+        blank=True,
+        validators=[validate_networks],
+        verbose_name=_("networks of trackers"),
+        help_text=_("Addresses its trackers may connect from, such as 203.0.113.0/24; empty allows all."),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="FleetMembership", related_name="fleets", verbose_name=_("members")

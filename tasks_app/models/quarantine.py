@@ -19,6 +19,7 @@ class FixSource(models.TextChoices):
     OWNTRACKS = "owntracks", _("Phone (OwnTracks)")
     TRACCAR = "traccar", _("Traccar server")
     POSITIONS = "positions", _("Own gateway (JSON)")
+    GATEWAY = "gateway", _("Tracker (gateway)")
     INBOX = "inbox", _("Inbox")
 
 

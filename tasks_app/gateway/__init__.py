@@ -1,0 +1,1 @@
+"""The gateway: sockets and sessions of trackers that connect directly."""

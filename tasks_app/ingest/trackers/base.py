@@ -1,0 +1,129 @@
+"""The shape of a tracker's protocol: pure functions that cut a stream into frames, decode these, and encode commands.
+
+No function of a protocol does I/O or reads the clock. Units are brought into the product's own here, speeds into km/h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from tasks_app.ingest.message import DeviceMessage
+
+
+class BadFrame(ValueError):
+    """A frame that cannot be right: it is counted under `code`, is not acknowledged, and closes no connection."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class FrameTooLong(ValueError):
+    """A stream in which no frame can end within the protocol's bound: the connection is closed."""
+
+
+class InvalidCommand(ValueError):
+    """A command that this protocol cannot express, with a sentence for people."""
+
+
+@dataclass(slots=True)
+class TrackerSession:
+    """What a protocol knows of one connection, or of one UDP sender.
+
+    `device_id` is the identifier the tracker named itself by, "" before it did. `zone_minutes` is the offset of its clock from
+    UTC where the protocol sends local time, None where nothing is known of it. `memory` holds what the protocol itself keeps,
+    the size of binary frames for one.
+    """
+
+    transport: Literal["tcp", "udp"] = "tcp"
+    device_id: str = ""
+    zone_minutes: int | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Whole frames at the beginning of a buffer, and how many of its bytes are done with.
+
+    `skipped` of the used bytes belong to no frame: garbage before a start mark.
+    """
+
+    frames: list[bytes]
+    used: int
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswer:
+    """A tracker's answer to a command.
+
+    `token` is what the protocol echoes of the attempt, `name` the command's name or keyword where that is all it echoes; both
+    are "" where answers are told apart by their order alone. `is_success` is None where the answer says neither.
+    """
+
+    text: str
+    token: str = ""
+    name: str = ""
+    is_success: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one frame says.
+
+    `device_id` is the identifier stated in the frame, "" where the connection's counts. `reply` is sent once the messages are
+    in Redis; `refusal` in its place to a tracker that is not registered or switched off. `kind` is a word for counters:
+    login, heartbeat, position, alarm, answer or other.
+    """
+
+    kind: str
+    device_id: str = ""
+    messages: tuple[DeviceMessage, ...] = ()
+    reply: bytes = b""
+    refusal: bytes = b""
+    answer: CommandAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingCommand:
+    """A command to encode: `type` is a key of COMMAND_TYPES, `parameters` are checked, `number` is the attempt's own.
+
+    `now` (aware, UTC) is the time that protocols put into a command which echo it.
+    """
+
+    type: str
+    parameters: dict[str, Any]
+    number: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCommand:
+    """The bytes of a command; `text` is the same for people. `token` and `name` are those its answer will have."""
+
+    data: bytes
+    text: str
+    token: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerProtocol:
+    """One protocol: its functions, Traccar's port as default, and the types of commands it can express.
+
+    `cut` raises FrameTooLong, `decode` BadFrame, `encode` InvalidCommand. `decode` may change the session, nothing else.
+    """
+
+    name: str
+    label: str
+    port: int
+    cut: Callable[[bytes, TrackerSession], Cut]
+    decode: Callable[[bytes, TrackerSession, datetime], Decoded]
+    encode: Callable[[OutgoingCommand, TrackerSession], EncodedCommand]
+    command_types: frozenset[str]
+    has_tcp: bool = True
+    has_udp: bool = True

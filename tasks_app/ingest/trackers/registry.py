@@ -1,0 +1,9 @@
+"""The protocols of trackers: one line each."""
+
+from __future__ import annotations
+
+from tasks_app.ingest.trackers.base import TrackerProtocol
+
+_ALL: tuple[TrackerProtocol, ...] = ()
+
+PROTOCOLS: dict[str, TrackerProtocol] = {protocol.name: protocol for protocol in _ALL}

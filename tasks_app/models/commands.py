@@ -1,0 +1,244 @@
+"""Commands to devices: what is asked of a device, every attempt to tell it, and how it can be reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
+from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.models.devices import Device
+from tasks_app.models.fleets import Fleet
+from tasks_app.utils.networks import validate_networks
+
+MAX_REASON_CHARACTERS = 300
+MAX_ANSWER_CHARACTERS = 1000
+
+
+def command_type_choices() -> list[tuple[str, Any]]:
+    """The choices of `Command.type`; a function, so that a new type changes no migration."""
+    return [(one.name, one.label) for one in COMMAND_TYPES.values()]
+
+
+def protocol_choices() -> list[tuple[str, str]]:
+    """The protocols of trackers; a function, so that a new one changes no migration."""
+    return [(one.name, one.label) for one in PROTOCOLS.values()]
+
+
+class CommandWay(models.TextChoices):
+    """The way a command takes to its device."""
+
+    SESSION = "session", _("Tracker's connection")
+    TRACCAR = "traccar", _("Traccar server")
+    POLL = "poll", _("Answer to the device's next request")
+    SMS = "sms", _("SMS")
+
+
+class CommandState(models.TextChoices):
+    AWAITING_CONFIRMATION = "awaiting_confirmation", _("Awaiting confirmation")
+    QUEUED = "queued", _("Queued")
+    SENDING = "sending", _("Sending")
+    SENT = "sent", _("Sent, not answered")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged, effect not seen")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Expired")
+    CANCELLED = "cancelled", _("Cancelled")
+    UNCONFIRMED = "unconfirmed", _("Unconfirmed")
+
+
+class DeviceAccess(models.Model):
+    """How a device that connects by itself is known and reached.
+
+    `protocol` is that of its last connection to the gateway, or what staff set. `ways` is the chain in which commands are
+    tried, empty for the ways that the device has. `zone_minutes` is the offset of a clock that sends local time.
+    """
+
+    device = models.OneToOneField(
+        Device, on_delete=models.CASCADE, primary_key=True, related_name="access", verbose_name=_("device")
+    )
+    protocol = models.CharField(_("protocol"), max_length=16, blank=True, choices=protocol_choices)
+    ways = ArrayField(
+        models.CharField(max_length=8, choices=CommandWay), default=list, blank=True, verbose_name=_("ways of commands")
+    )
+    phone_number = models.CharField(
+        _("phone number"),
+        max_length=16,
+        blank=True,
+        validators=[RegexValidator(r"^\+[1-9][0-9]{6,14}$", _("Write it as +5511999990000."))],
+        help_text=_("Of the SIM card in the device, for commands by SMS."),
+    )
+    allowed_networks = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
+        validators=[validate_networks],
+        verbose_name=_("allowed networks"),
+        help_text=_("Addresses the tracker may connect from, such as 203.0.113.0/24; empty uses the fleet's."),
+    )
+    zone_minutes = models.SmallIntegerField(
+        _("offset of its clock (minutes)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(-720), MaxValueValidator(840)],
+        help_text=_("Of trackers that send local time; empty for what their protocol says."),
+    )
+    last_connected_at = models.DateTimeField(_("last connected at"), null=True, blank=True, editable=False)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("access of a device")
+        verbose_name_plural = _("access of devices")
+
+    def __str__(self) -> str:
+        return str(self.device)
+
+
+class Command(models.Model):
+    """One request to a device. Its row exists before anything is sent, and is never sent after `expires_at`.
+
+    `way` is the way asked for, "" for the device's chain. `state_reason` says why a command ended as it did, or why it waits.
+    `is_override` was asked for by a person who may stop a vehicle against the rules of speed and age; `reason` says why.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="commands", verbose_name=_("device"))
+    type = models.CharField(_("type"), max_length=32, choices=command_type_choices)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    way = models.CharField(_("way"), max_length=8, choices=CommandWay, blank=True)
+    priority = models.SmallIntegerField(
+        _("priority"), default=0, validators=[MinValueValidator(-100), MaxValueValidator(100)]
+    )
+    not_before = models.DateTimeField(_("not before"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"))
+    state = models.CharField(_("state"), max_length=24, choices=CommandState, default=CommandState.QUEUED)
+    state_reason = models.CharField(_("reason of the state"), max_length=MAX_REASON_CHARACTERS, blank=True)
+    # One key makes one command, whoever asks again.
+    idempotency_key = models.CharField(_("idempotency key"), max_length=64, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("requested by"),
+    )
+    reason = models.CharField(_("reason"), max_length=MAX_REASON_CHARACTERS, blank=True)
+    is_override = models.BooleanField(_("against the rules of safety"), default=False)
+    batch = models.UUIDField(_("batch"), null=True, blank=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("confirmed by"),
+    )
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    answer = models.CharField(_("answer"), max_length=MAX_ANSWER_CHARACTERS, blank=True)
+
+    class Meta:
+        verbose_name = _("command")
+        verbose_name_plural = _("commands")
+        ordering = ["-created_at", "-id"]
+        permissions = [
+            ("send_dangerous_command", "Can send dangerous commands"),
+            ("override_command_safety", "Can stop a vehicle against the rules of safety"),
+            ("cancel_command", "Can cancel commands"),
+            ("confirm_command", "Can confirm commands of others"),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="command_by_time"),
+            models.Index(fields=["device", "-created_at"], name="command_by_device_and_time"),
+            models.Index(fields=["batch"], name="command_by_batch", condition=models.Q(batch__isnull=False)),
+            models.Index(
+                fields=["expires_at"],
+                name="command_not_ended",
+                condition=models.Q(state__in=["awaiting_confirmation", "queued", "sending", "sent", "acknowledged"]),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["requested_by", "idempotency_key"],
+                name="one_command_per_user_and_key",
+                condition=~models.Q(idempotency_key=""),
+            ),
+            # One outstanding: the database itself refuses a second.
+            models.UniqueConstraint(
+                fields=["device"],
+                name="one_outstanding_command_per_device",
+                condition=models.Q(state__in=["sending", "sent"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()} · {self.device}"
+
+
+class CommandAttempt(models.Model):
+    """One attempt to tell a device a command: the row exists before the bytes are written.
+
+    `token` and `name` are what the answer will bear; `data` are the bytes. Without `sent_at` and `error` its sender died,
+    and nobody knows whether the device got it.
+    """
+
+    command = models.ForeignKey(Command, on_delete=models.CASCADE, related_name="attempts", verbose_name=_("command"))
+    number = models.PositiveIntegerField(_("attempt"))
+    way = models.CharField(_("way"), max_length=8, choices=CommandWay)
+    token = models.CharField(_("token"), max_length=64, blank=True)
+    name = models.CharField(_("name in answers"), max_length=64, blank=True)
+    data = models.BinaryField(_("bytes"))
+    text = models.CharField(_("text"), max_length=1000, blank=True)
+    # The connection, server or number it went to.
+    address = models.CharField(_("address"), max_length=320, blank=True)
+    started_at = models.DateTimeField(_("started at"))
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
+    answer = models.CharField(_("answer"), max_length=MAX_ANSWER_CHARACTERS, blank=True)
+    error = models.CharField(_("error"), max_length=MAX_REASON_CHARACTERS, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("attempt at a command")
+        verbose_name_plural = _("attempts at commands")
+        ordering = ["command_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["command", "number"], name="one_row_per_command_and_attempt")]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class SavedCommand(models.Model):
+    """A command with a name, ready to send. Texts of its parameters may hold {name} and {unique_id} of the device."""
+
+    fleet = models.ForeignKey(
+        Fleet,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="saved_commands",
+        verbose_name=_("fleet"),
+        help_text=_("Empty for all fleets."),
+    )
+    name = models.CharField(_("name"), max_length=100)
+    type = models.CharField(_("type"), max_length=32, choices=command_type_choices)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("saved command")
+        verbose_name_plural = _("saved commands")
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["fleet", "name"], name="one_saved_command_per_name", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return self.name
