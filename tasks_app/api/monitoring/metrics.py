@@ -31,6 +31,9 @@ from tasks_app.queries.jobs import held_lanes, queue_stats
 from tasks_app.queries.position_buffer import buffer_stats
 from tasks_app.queries.unknown_quantities import unknown_quantities
 
+# Registers the metrics that only gateway processes count.
+from tasks_app.services import trackers  # noqa: F401
+
 QUEUE_METRICS = (
     ("tracker_queue_depth", "Jobs that wait to start", "depth"),
     ("tracker_queue_running", "Jobs that run", "running"),
