@@ -1,0 +1,112 @@
+"""Messages of trackers from decoded values: fixes, alarms, signs of life.
+
+Attributes have the names and units of Traccar (its model Position), as the position pipeline reads them: `ignition`, `blocked`
+(the relay of the engine is cut), `armed`, `charge`, `alarm` (several with commas), `batteryLevel` (percent), `battery` and
+`power` (V), `odometer` (m), `hours` (ms), `sat`, `hdop`, `rssi`, `driverUniqueId`, `archive` (sent later
+than measured), `io<n>`.
+Answers to commands are no attribute: they go by `Decoded.answer`, which makes the event of an answer without its command too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
+from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
+from tasks_app.ingest.unlocated_alarms import unlocated_alarm
+from tasks_app.ingest.validate import InvalidFix, make_fix
+
+# Older ones say nothing of now: trackers send their status every few minutes.
+MAX_STATUS_AGE = timedelta(minutes=15)
+_STATUS = "status"
+
+
+def required_device_id(session: TrackerSession, stated: str = "") -> str:
+    """The identifier stated in a frame, else the connection's. Raises BadFrame where the tracker did not name itself yet."""
+    device_id = stated or session.device_id
+    if not device_id:
+        raise BadFrame("not_logged_in", "The tracker did not name itself before this frame.")
+    return device_id
+
+
+def fix_message(
+    *,
+    now: datetime,
+    device_id: str,
+    timestamp: object,
+    latitude: float,
+    longitude: float,
+    speed_kph: float | None = None,
+    course_degrees: float | None = None,
+    altitude_meters: float | None = None,
+    accuracy_meters: float | None = None,
+    attributes: dict[str, Any],
+    is_valid: bool = True,
+) -> DeviceMessage:
+    """The message of a fix. Where the receiver has none, also by a place of 0, 0, it is a sign of life with its alarms."""
+    if not is_valid or (latitude == 0.0 and longitude == 0.0):
+        return status_message(now=now, device_id=device_id, timestamp=timestamp, attributes=attributes)
+    try:
+        fix = make_fix(
+            is_live=True,
+            now=now,
+            device_id=device_id,
+            timestamp=timestamp,
+            latitude=latitude,
+            longitude=longitude,
+            speed_kph=speed_kph,
+            course_degrees=course_degrees,
+            altitude_meters=altitude_meters,
+            accuracy_meters=accuracy_meters,
+            attributes=attributes,
+        )
+    except InvalidFix as error:
+        unlocated = unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
+        return refused_or_alarm(device_id, error, unlocated)
+    return DeviceMessage(device_id, fix)
+
+
+def status_message(
+    *, now: datetime, device_id: str, timestamp: object = None, attributes: dict[str, Any] | None = None
+) -> DeviceMessage:
+    """A sign of life without a place; alarms among the attributes count, as of `timestamp` where that can be right."""
+    unlocated = unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
+    return DeviceMessage(device_id, None, unlocated)
+
+
+def epoch_seconds(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, *, zone_minutes: int = 0
+) -> float | str:
+    """The time on a tracker's clock, which is `zone_minutes` ahead of UTC; a date that does not exist as a text.
+
+    Neither raises: such a text is refused by the rules of fixes with everyone else's.
+    """
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() - 60 * zone_minutes
+    except ValueError:
+        return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
+
+
+def joined_alarms(names: Iterable[str]) -> dict[str, Any]:
+    """The attribute of these alarms, each once; nothing where there are none."""
+    found = ",".join(dict.fromkeys(name for name in names if name))
+    return {"alarm": found} if found else {}
+
+
+def keep_status(session: TrackerSession, attributes: dict[str, Any], now: datetime) -> None:
+    """Keep what a frame without a place says of the tracker, for the next fix of the connection (`with_status`).
+
+    Relay, battery and signal come in such frames only, and only fixes are stored. Alarms are not kept: they have been sent.
+    """
+    kept = {name: value for name, value in attributes.items() if name not in ("alarm", "result")}
+    session.memory[_STATUS] = (now, kept)
+
+
+def with_status(session: TrackerSession, attributes: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The attributes of a fix of now, with those of the newest status where the fix does not say otherwise."""
+    at, kept = session.memory.get(_STATUS, (None, None))
+    if kept is None or not now - MAX_STATUS_AGE <= at <= now:
+        return attributes
+    return {**kept, **attributes}

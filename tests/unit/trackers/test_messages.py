@@ -1,0 +1,106 @@
+"""Messages of trackers from decoded values: what makes a fix, what an alarm without one, what a sign of life."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
+from tasks_app.ingest.trackers.messages import (
+    epoch_seconds,
+    fix_message,
+    joined_alarms,
+    keep_status,
+    required_device_id,
+    status_message,
+    with_status,
+)
+from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
+
+NOW = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+HERE = {"now": NOW, "device_id": "356307042441013", "timestamp": AT.timestamp(), "latitude": -23.5, "longitude": -46.6}
+
+
+def test_a_valid_place_is_a_fix():
+    message = fix_message(**HERE, speed_kph=83.0, course_degrees=198.0, attributes={"ignition": True})
+    assert message.content == Fix("356307042441013", AT, -23.5, -46.6, 83.0, 198.0, attributes={"ignition": True})
+    assert message.unlocated is None
+
+
+@pytest.mark.parametrize("change", [{"is_valid": False}, {"latitude": 0.0, "longitude": 0.0}])
+def test_without_a_fix_it_is_a_sign_of_life_with_its_alarms(change):
+    assert fix_message(**{**HERE, "attributes": {"sat": 0}, **change}).content is None
+    message = fix_message(**{**HERE, "attributes": {"alarm": "sos,powerCut"}, **change})
+    assert (message.content, message.unlocated) == (None, UnlocatedAlarm(HERE["device_id"], AT, ("sos", "powerCut")))
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        (datetime(1970, 1, 1, 0, 5, tzinfo=UTC), "timestamp_too_old"),
+        (datetime(2000, 1, 1, tzinfo=UTC), "timestamp_too_old"),
+        (datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC), "timestamp_in_future"),
+        (datetime(2080, 1, 6, tzinfo=UTC), "timestamp_in_future"),
+    ],
+)
+def test_a_clock_that_cannot_be_right_refuses_the_fix_but_not_its_alarm(at, code):
+    refused = fix_message(**{**HERE, "timestamp": at.timestamp()}, attributes={}).content
+    assert isinstance(refused, RejectedFix)
+    assert refused.code == code
+    message = fix_message(**{**HERE, "timestamp": at.timestamp()}, attributes={"alarm": "sos"})
+    assert (message.content, message.unlocated) == (None, UnlocatedAlarm(HERE["device_id"], NOW, ("sos",)))
+
+
+def test_a_clock_one_period_of_gps_weeks_behind_is_put_right():
+    behind = AT - timedelta(weeks=1024)
+    fix = fix_message(**{**HERE, "timestamp": behind.timestamp()}, attributes={}).content
+    assert (fix.fix_time, fix.attributes) == (AT, {"gpsWeekRollover": 1024})
+
+
+@pytest.mark.parametrize(
+    ("clock", "zone_minutes", "expected"),
+    [
+        ((2026, 11, 23, 10, 0, 0), 0, AT.timestamp()),
+        ((2026, 11, 23, 18, 0, 0), 480, AT.timestamp()),
+        ((2026, 11, 23, 7, 0, 0), -180, AT.timestamp()),
+        ((2026, 13, 1, 0, 0, 0), 0, "2026-13-01T00:00:00Z"),
+        ((2000, 0, 0, 0, 0, 0), 480, "2000-00-00T00:00:00Z"),
+        ((2155, 255, 255, 255, 255, 255), 0, "2155-255-255T255:255:255Z"),
+    ],
+)
+def test_the_time_of_a_trackers_clock(clock, zone_minutes, expected):
+    assert epoch_seconds(*clock, zone_minutes=zone_minutes) == expected
+
+
+def test_a_date_that_does_not_exist_refuses_the_fix():
+    refused = fix_message(**{**HERE, "timestamp": epoch_seconds(2026, 2, 30, 0, 0, 0)}, attributes={}).content
+    assert refused.code == "invalid_timestamp"
+
+
+def test_a_status_is_a_sign_of_life_and_its_alarm_counts():
+    assert status_message(now=NOW, device_id="7").unlocated is None
+    message = status_message(now=NOW, device_id="7", attributes={"alarm": "lowBattery"})
+    assert (message.content, message.unlocated) == (None, UnlocatedAlarm("7", NOW, ("lowBattery",)))
+
+
+def test_alarms_are_joined_each_once():
+    assert joined_alarms(["sos", "", "powerCut", "sos"]) == {"alarm": "sos,powerCut"}
+    assert joined_alarms(["", ""]) == {}
+
+
+def test_a_fix_carries_the_newest_status_of_its_connection():
+    session = TrackerSession()
+    assert with_status(session, {"sat": 9}, NOW) == {"sat": 9}
+    keep_status(session, {"blocked": True, "alarm": "sos", "ignition": False}, NOW - timedelta(minutes=3))
+    assert with_status(session, {"ignition": True}, NOW) == {"blocked": True, "ignition": True}
+    assert with_status(session, {"ignition": True}, NOW + timedelta(minutes=13)) == {"ignition": True}
+
+
+def test_a_frame_of_a_tracker_without_a_name_is_bad():
+    assert required_device_id(TrackerSession(device_id="7")) == "7"
+    assert required_device_id(TrackerSession(device_id="7"), "8") == "8"
+    with pytest.raises(BadFrame, match="did not name itself"):
+        required_device_id(TrackerSession())
