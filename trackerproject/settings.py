@@ -19,6 +19,7 @@ from trackerproject.redis_servers import caches, channel_layers, queue_url
 from trackerproject.rest import REST, request_budgets
 from trackerproject.retention import retention_days
 from trackerproject.theme import ADMIN_THEME
+from trackerproject.trackers import gateway_settings
 from trackerproject.two_factor import TWO_FACTOR_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -204,6 +205,7 @@ INGEST_OSMAND_SPEED_UNIT = env.str("INGEST_OSMAND_SPEED_UNIT", default="knots")
 INGEST_DEVICE_PER_MINUTE = env.int("INGEST_DEVICE_PER_MINUTE", default=6000)
 INGEST_REFUSALS_PER_MINUTE = env.int("INGEST_REFUSALS_PER_MINUTE", default=300)
 TRACCAR_FORWARD_TOKEN = env.str("TRACCAR_FORWARD_TOKEN", default="")
+GATEWAY = gateway_settings(env)  # that trackers connect to
 
 # --- Alerts -----------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
-"""Trackers that are connected to a gateway."""
+"""Trackers that connect directly: their sessions, what gateways saw of them, the rows of their access, and metrics."""
 
+from tasks_app.services.trackers.access import Connected, note_connections
+from tasks_app.services.trackers.frames import MAX_RAW_BYTES, forget_unknown, keep_raw_frames, note_unknown
 from tasks_app.services.trackers.metrics import (
     ACKNOWLEDGED,
     ACKNOWLEDGEMENT_SECONDS,
@@ -11,6 +13,18 @@ from tasks_app.services.trackers.metrics import (
     REFUSED,
     UNACKNOWLEDGED,
 )
+from tasks_app.services.trackers.sessions import (
+    HeldSession,
+    NodeNote,
+    SessionOpening,
+    beat,
+    close_sessions,
+    hand_command,
+    hold_sessions,
+    leave,
+    open_sessions,
+    read_notes,
+)
 
 __all__ = [
     "ACKNOWLEDGED",
@@ -19,7 +33,23 @@ __all__ = [
     "CLOSED",
     "CONNECTIONS",
     "FRAMES",
+    "MAX_RAW_BYTES",
     "OPENED",
     "REFUSED",
     "UNACKNOWLEDGED",
+    "Connected",
+    "HeldSession",
+    "NodeNote",
+    "SessionOpening",
+    "beat",
+    "close_sessions",
+    "forget_unknown",
+    "hand_command",
+    "hold_sessions",
+    "keep_raw_frames",
+    "leave",
+    "note_connections",
+    "note_unknown",
+    "open_sessions",
+    "read_notes",
 ]

@@ -1,0 +1,58 @@
+"""The access of devices, as far as gateways know it: protocol and time of the last connection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from tasks_app.engine import get_task
+from tasks_app.models import Command, CommandState
+
+# A tracker that connects again and again is written down once in so long.
+NOTE_AFTER = timedelta(minutes=1)
+
+_NOTE = """
+    INSERT INTO tasks_app_deviceaccess
+        (device_id, protocol, ways, phone_number, allowed_networks, zone_minutes, last_connected_at)
+    SELECT d.id, seen.protocol, '{}', '', '{}', NULL, seen.at
+    FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS seen(device_id, protocol, at)
+    JOIN tasks_app_device d ON d.id = seen.device_id
+    ORDER BY d.id
+    ON CONFLICT (device_id) DO UPDATE
+        SET protocol = EXCLUDED.protocol, last_connected_at = EXCLUDED.last_connected_at
+        WHERE tasks_app_deviceaccess.protocol <> EXCLUDED.protocol
+           OR tasks_app_deviceaccess.last_connected_at IS NULL
+           OR tasks_app_deviceaccess.last_connected_at < EXCLUDED.last_connected_at - %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A device that connected to a gateway."""
+
+    device_pk: int
+    protocol: str
+    at: datetime
+
+
+def note_connections(connected: Sequence[Connected]) -> None:
+    """Write down the protocol and the time, where they changed, and enqueue the commands that wait for these devices."""
+    newest = {one.device_pk: one for one in connected}
+    if not newest:
+        return
+    values = list(newest.values())
+    columns = [[one.device_pk for one in values], [one.protocol for one in values], [one.at for one in values]]
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [*columns, NOTE_AFTER])
+    send_waiting_commands(newest)
+
+
+def send_waiting_commands(device_pks: Collection[int]) -> None:
+    """Enqueue the sending for those of these devices for which a command waits."""
+    waiting = Command.objects.filter(device_id__in=device_pks, state=CommandState.QUEUED)
+    task = get_task("send_commands")
+    for device_pk in waiting.order_by().values_list("device_id", flat=True).distinct():
+        task.apply_async((device_pk,))
