@@ -19,7 +19,10 @@ GROUPS = {"R": "Read only", "O": "Operator", "F": "Fleet manager", "A": "Adminis
 # for the permission, so that it would mean nothing.
 FIRST_GROUPS = {
     # The fleet
+    "tasks_app.command": "RO--",
+    "tasks_app.commandattempt": "----",
     "tasks_app.device": "RFOF",
+    "tasks_app.deviceaccess": "----",
     "tasks_app.deviceday": "----",
     "tasks_app.devicestate": "----",
     "tasks_app.dirtyday": "----",
@@ -36,6 +39,7 @@ FIRST_GROUPS = {
     "tasks_app.positionupload": "R---",
     "tasks_app.lanelease": "----",
     "tasks_app.quarantinedfix": "R---",
+    "tasks_app.savedcommand": "RFFF",
     "tasks_app.tripstate": "----",
     # Background work
     "tasks_app.idempotentrequest": "----",
@@ -96,6 +100,10 @@ FIRST_GROUPS = {
 }
 # The same of permissions that are no verb of a model's rows.
 FURTHER = {
+    "tasks_app.cancel_command": "O",
+    "tasks_app.confirm_command": "F",
+    "tasks_app.send_dangerous_command": "F",
+    "tasks_app.override_command_safety": "F",
     "tasks_app.cancel_job": "O",
     "tasks_app.retry_job": "O",
     "tasks_app.run_job_now": "O",

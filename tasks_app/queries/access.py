@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
-from tasks_app.models import Device, Event, Fleet, FleetMembership, FleetRole, Geofence
+from tasks_app.models import Command, Device, Event, Fleet, FleetMembership, FleetRole, Geofence
 
 # A User or an AnonymousUser, whatever the project's user model is.
 AnyUser = Any
@@ -70,6 +70,14 @@ CHANGE_DEVICES = Right(FleetRole.MANAGER, "tasks_app.change_device")
 OWN = Right(None, None, is_own=True)
 # To send positions of a device, which people do from vehicles and servers.
 SEND_POSITIONS = Right(FleetRole.OPERATOR, "tasks_app.add_position")
+VIEW_COMMANDS = to_view("command")
+SEND_COMMANDS = Right(FleetRole.OPERATOR, "tasks_app.add_command")
+CANCEL_COMMANDS = Right(FleetRole.OPERATOR, "tasks_app.cancel_command")
+# Types that can stop a vehicle or lose a tracker (CommandType.is_dangerous), beside SEND_COMMANDS.
+SEND_DANGEROUS_COMMANDS = Right(FleetRole.MANAGER, "tasks_app.send_dangerous_command")
+OVERRIDE_COMMAND_SAFETY = Right(FleetRole.MANAGER, "tasks_app.override_command_safety")
+# Commands of others; nobody confirms their own.
+CONFIRM_COMMANDS = Right(FleetRole.MANAGER, "tasks_app.confirm_command")
 
 
 def has_everywhere(user: AnyUser, right: Right) -> bool:
@@ -152,6 +160,11 @@ def visible_geofences(user: AnyUser, right: Right = VIEW_GEOFENCES) -> QuerySet[
 def visible_events(user: AnyUser, right: Right = VIEW_EVENTS) -> QuerySet[Event]:
     """Events of the devices of those fleets."""
     return Event.objects.filter(device__fleet__in=visible_fleets(user, right))
+
+
+def visible_commands(user: AnyUser, right: Right = VIEW_COMMANDS) -> QuerySet[Command]:
+    """Commands to the devices of those fleets."""
+    return Command.objects.filter(device__fleet__in=visible_fleets(user, right))
 
 
 # --- Rules for members, which tasks name ---

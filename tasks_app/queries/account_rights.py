@@ -11,9 +11,11 @@ from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import Right, has_everywhere, has_right
 
 _KEPT = ("device", "geofence", "maintenanceplan")
-_LOOK = {f"tasks_app.view_{name}" for name in ("fleet", "position", "event", *_KEPT)}
-_OPERATE = _LOOK | {"tasks_app.add_position", "tasks_app.change_device", "tasks_app.change_maintenanceplan"}
-_MANAGE = _OPERATE | {f"tasks_app.{verb}_{name}" for verb in ("add", "change", "delete") for name in _KEPT}
+_LOOK = {f"tasks_app.view_{name}" for name in ("fleet", "position", "event", "command", *_KEPT)}
+_SEND = {"tasks_app.add_command", "tasks_app.cancel_command"}
+_OPERATE = _LOOK | _SEND | {"tasks_app.add_position", "tasks_app.change_device", "tasks_app.change_maintenanceplan"}
+_DANGER = {f"tasks_app.{name}" for name in ("send_dangerous_command", "override_command_safety", "confirm_command")}
+_MANAGE = _OPERATE | _DANGER | {f"tasks_app.{verb}_{name}" for verb in ("add", "change", "delete") for name in _KEPT}
 # What staff must hold to have as much in every fleet as a role gives in one.
 AS_STAFF = {
     FleetRole.VIEWER: frozenset(_LOOK),
