@@ -22,7 +22,7 @@ class TasksAppConfig(AppConfig):
         from tasks_app import checks, engine, receivers  # noqa: F401 - importing registers them
         from tasks_app.engine.broker import use_json_packages
         from tasks_app.engine.django_tasks import import_task_modules
-        from tasks_app.services import positions  # noqa: F401 - importing registers them
+        from tasks_app.services import commands, positions  # noqa: F401 - importing registers them
         from tasks_app.services.audit import watch_models
         from tasks_app.web import audit, login  # noqa: F401 - importing registers them
         from tasks_app.websockets import metrics as of_sockets  # noqa: F401 - importing registers them

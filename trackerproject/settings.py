@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from trackerproject.commands import command_settings
 from trackerproject.databases import databases
 from trackerproject.file_storage import file_storage, static_storage
 from trackerproject.logs import logging_config
@@ -206,6 +207,7 @@ INGEST_DEVICE_PER_MINUTE = env.int("INGEST_DEVICE_PER_MINUTE", default=6000)
 INGEST_REFUSALS_PER_MINUTE = env.int("INGEST_REFUSALS_PER_MINUTE", default=300)
 TRACCAR_FORWARD_TOKEN = env.str("TRACCAR_FORWARD_TOKEN", default="")
 GATEWAY = gateway_settings(env)  # that trackers connect to
+COMMANDS = command_settings(env)  # to devices
 
 # --- Alerts -----------------------------------------------------------------------------------------------------------
 

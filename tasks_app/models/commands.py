@@ -144,6 +144,9 @@ class Command(models.Model):
     acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=MAX_ANSWER_CHARACTERS, blank=True)
+    # Of a queued command: when a way was last looked for, and before when it is not to be tried again.
+    last_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    next_attempt_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("command")
@@ -170,6 +173,8 @@ class Command(models.Model):
                 fields=["requested_by", "idempotency_key"],
                 name="one_command_per_user_and_key",
                 condition=~models.Q(idempotency_key=""),
+                # Jobs of schedules and rules ask for nobody.
+                nulls_distinct=False,
             ),
             # One outstanding: the database itself refuses a second.
             models.UniqueConstraint(

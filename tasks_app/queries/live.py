@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from tasks_app.models import DeviceStatus, Event
+from tasks_app.models import Command, DeviceStatus, Event
 
 RECENT_EVENTS = 20
 RECENT_EVENTS_AGE = timedelta(days=1)
@@ -29,6 +29,21 @@ STATE_FIELDS = (
     "ignition",
     "odometer_meters",
     "geofence_ids",
+)
+COMMAND_FIELDS = (
+    "id",
+    "device_id",
+    "type",
+    "way",
+    "state",
+    "state_reason",
+    "not_before",
+    "expires_at",
+    "created_at",
+    "sent_at",
+    "acknowledged_at",
+    "ended_at",
+    "answer",
 )
 EVENT_FIELDS = ("id", "kind", "device_id", "geofence_id", "occurred_at", "latitude", "longitude", "data")
 _UNHEARD_OF: dict[str, Any] = dict.fromkeys(STATE_FIELDS) | {"status": DeviceStatus.UNKNOWN.value, "geofence_ids": []}
@@ -76,6 +91,11 @@ def device_now(state: Any) -> DeviceNow:
 def recent_event(event: Event) -> RecentEvent:
     """Return an event as live viewers get it."""
     return RecentEvent(event.pk, _encode({name: getattr(event, name) for name in EVENT_FIELDS}))
+
+
+def command_now(command: Command) -> bytes:
+    """Return JSON of COMMAND_FIELDS of a command as it is."""
+    return _encode({name: getattr(command, name) for name in COMMAND_FIELDS})
 
 
 _FLEETS = f"""

@@ -2,7 +2,8 @@
 
 The message of a fleet's group, as the channel layer carries it:
     {"type": "live.batch", "fleet_id": 1, "devices": [[device id, [age, age], JSON of its state], ...],
-     "events": [[event id, JSON of the event], ...]}      (`queries.live` says what the JSON holds)
+     "events": [[event id, JSON of the event], ...], "commands": [[command id, JSON of the command], ...]}
+`queries.live` says what the JSON holds; "commands" is left out where none changed.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from tasks_app.models import Event
-from tasks_app.queries.live import device_now, fleets_of_devices, recent_event
+from tasks_app.models import Command, Event
+from tasks_app.queries.live import command_now, device_now, fleets_of_devices, recent_event
 from tasks_app.utils.redis_client import redis_client
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,22 @@ def _announce(states: list[Any], events: list[Event], fleet_of: Mapping[int, int
             recent = recent_event(event)
             batch["events"].append((recent.event_id, recent.event))
     _publish(batch for batch in batches.values() if batch["devices"] or batch["events"])
+
+
+def announce_commands(commands: Iterable[Command]) -> None:
+    """Publish these commands as they are to live viewers. Call it after the commit; a Redis that is away is logged."""
+    commands = list(commands)
+    try:
+        fleet_of = fleets_of_devices({one.device_id for one in commands})
+        listened = set(_listened(set(fleet_of.values())))
+        batches: dict[int, dict[str, Any]] = {}
+        for one in commands:
+            if (fleet_id := fleet_of.get(one.device_id)) in listened:
+                empty = {"type": "live.batch", "fleet_id": fleet_id, "devices": [], "events": [], "commands": []}
+                batches.setdefault(fleet_id, empty)["commands"].append((one.pk, command_now(one)))
+        _publish(batches.values())
+    except RedisError as error:
+        logger.warning("Live viewers were not sent %d commands: %s", len(commands), error)
 
 
 def _listened(fleet_ids: set[int]) -> list[int]:

@@ -14,6 +14,7 @@ from tasks_app.services.audit.values import LEFT_OUT, MAX_CHANGES_CHARS, bounded
 # Models that the audit leaves out, by reason.
 SYSTEM = "Only the system writes it, from what devices send or jobs did."
 ITSELF = "A record of what people did, beside the audit."
+VERBS_ONLY = "Each request, sending and answer is an entry with a verb of its own."
 CODES = "Hashes of recovery codes, which come and go with their device; its entry says so."
 OWN = "A person's own reading, which says nothing of others."
 DJANGOS = "Django's own, which no page changes."
@@ -33,6 +34,7 @@ UNWATCHED = {
         "tasks_app.auditentry", "tasks_app.jobaction", "tasks_app.queueaction", "tasks_app.bulkaction", "admin.logentry",
         "axes.accessattemptexpiration", "axes.accessfailurelog", "axes.accesslog",
     },
+    VERBS_ONLY: {"tasks_app.command", "tasks_app.commandattempt"},
     CODES: {"otp_static.statictoken"},
     OWN: {"notifications_app.notification", "sessions.session"},
     DJANGOS: {"auth.permission", "contenttypes.contenttype"},

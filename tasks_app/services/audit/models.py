@@ -13,6 +13,7 @@ from knox.models import get_token_model
 
 from tasks_app.models import (
     Device,
+    DeviceAccess,
     FilterSettings,
     Fleet,
     FleetMembership,
@@ -21,6 +22,7 @@ from tasks_app.models import (
     MaintenanceRecord,
     PositionUpload,
     RetentionSettings,
+    SavedCommand,
     SavedJobView,
     ScheduleState,
     TokenDetails,
@@ -40,6 +42,9 @@ def watch_models() -> None:
     for model in (Fleet, FleetMembership, Geofence, FilterSettings, RetentionSettings, SavedJobView, Group):
         watch(model)
     watch(Device)
+    # What gateways see of a device.
+    watch(DeviceAccess, ignored={"last_connected_at"})
+    watch(SavedCommand)
     # Figures and marks that the system keeps.
     watch(MaintenancePlan, ignored={"status"})
     watch(MaintenanceRecord)

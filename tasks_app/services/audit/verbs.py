@@ -19,6 +19,12 @@ VERBS: dict[str, str | Promise] = {
     "odometer": _("Odometer set"),
     "export": _("Exported"),
     "command": _("Command run"),
+    # Commands to devices
+    "request_command": _("Command to a device requested"),
+    "confirm_command": _("Command to a device confirmed"),
+    "cancel_command": _("Command to a device cancelled"),
+    "send_command": _("Command sent to a device"),
+    "answer_command": _("Command answered by a device"),
     # Background work
     "start": _("Job started"),
     "again": _("Job run with other arguments"),

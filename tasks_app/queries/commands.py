@@ -1,0 +1,127 @@
+"""Reads about commands: rows a user may see, the types that a device can be sent, and why a command ended as it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
+from tasks_app.models import Command, Device, DeviceAccess, DeviceState, Position
+from tasks_app.queries.access import (
+    SEND_COMMANDS,
+    SEND_DANGEROUS_COMMANDS,
+    AnyUser,
+    Right,
+    has_right,
+)
+
+# A device that reported an attribute in one of its last fixes reports it. Not every message of a tracker has all of them.
+REPORTED_WITHIN = timedelta(days=7)
+REPORTED_FIXES = 100
+
+TypesOfWay = Callable[[Device], frozenset[str]]
+# By way, in the order in which they are tried: set by the services' registry of ways, which this layer does not know.
+_types_of_ways: dict[str, TypesOfWay] = {}
+
+# Codes of `Command.state_reason`; what stands behind ": " there is a detail.
+REASONS: dict[str, Any] = {
+    "no_way": _("There is no way to the device now."),
+    "busy": _("Another command to the device is not answered yet."),
+    "superseded": _("A newer command says the opposite."),
+    "cancelled": _("Cancelled."),
+    "expired": _("It could not be sent in time."),
+    "not_confirmed": _("Nobody confirmed it in time."),
+    "not_encodable": _("The device's protocol cannot express it."),
+    "not_written": _("It could not be sent; it will be tried again."),
+    "too_many_attempts": _("It could not be sent, however often it was tried."),
+    "unknown": _("It is not known whether the device got it."),
+    "sender_lost": _("The process that sent it ended; it is not known whether the device got it."),
+    "no_answer": _("The device did not answer in time."),
+    "effect_not_seen": _("The device confirmed it, but its effect was not seen in time."),
+    "effect_seen": _("Its effect was seen."),
+    "answered": _("The device answered."),
+    "refused_by_device": _("The device refused it."),
+    "device_inactive": _("The device is switched off."),
+    "no_fix": _("The vehicle's place and speed are not known."),
+    "fix_too_old": _("The last position is older than a minute."),
+    "fix_in_future": _("The last position is of the future: the device's clock is wrong."),
+    "speed_unknown": _("The vehicle's speed is not known."),
+    "moving": _("The vehicle drives too fast."),
+}
+
+
+def reason_text(reason: str) -> str:
+    """Return the words for a `state_reason`: of its code, with the detail behind them."""
+    code, _separator, detail = reason.partition(": ")
+    if code not in REASONS:
+        return reason
+    return f"{REASONS[code]} {detail}".strip()
+
+
+def set_types_of_ways(types_of_ways: Mapping[str, TypesOfWay]) -> None:
+    """Note what each way can express for a device."""
+    _types_of_ways.clear()
+    _types_of_ways.update(types_of_ways)
+
+
+def access_of(device: Device) -> DeviceAccess:
+    """Return the access of a device; an empty one that is not stored where it has none."""
+    try:
+        return device.access
+    except DeviceAccess.DoesNotExist:
+        return DeviceAccess(device=device)
+
+
+def ways_of(device: Device) -> list[str]:
+    """Return the chain of ways of a device: its own, else all that it has."""
+    own = access_of(device).ways
+    return [way for way in own or _types_of_ways if way in _types_of_ways and _types_of_ways[way](device)]
+
+
+def types_of(device: Device, way: str = "") -> frozenset[str]:
+    """Return the types of commands that the device can be sent; by this way, if one is given."""
+    ways = [one for one in ways_of(device) if way in ("", one)]
+    return frozenset().union(*(_types_of_ways[one](device) for one in ways))
+
+
+def rights_to_send(type_name: str) -> list[Right]:
+    """Return the rights that sending this type needs, all of them."""
+    return [SEND_COMMANDS, SEND_DANGEROUS_COMMANDS] if COMMAND_TYPES[type_name].is_dangerous else [SEND_COMMANDS]
+
+
+def may_send(user: AnyUser, device: Device, type_name: str) -> bool:
+    """Whether `user` may send commands of this type to the device."""
+    return all(has_right(user, device.fleet, right) for right in rights_to_send(type_name))
+
+
+def offered_types(device: Device, user: AnyUser) -> list[CommandType]:
+    """Return the types that the device's protocol and ways can express and the user may send, in the order of COMMAND_TYPES."""
+    if not has_right(user, device.fleet, SEND_COMMANDS):
+        return []
+    is_trusted = has_right(user, device.fleet, SEND_DANGEROUS_COMMANDS)
+    known = types_of(device)
+    return [kind for name, kind in COMMAND_TYPES.items() if name in known and (is_trusted or not kind.is_dangerous)]
+
+
+def reports_effect(device_pk: int, type_name: str) -> bool:
+    """Whether the device has lately reported the attribute that shows the effect of this type: so it will again."""
+    effect = COMMAND_TYPES[type_name].effect
+    if effect is None:
+        return False
+    name, _value = effect
+    if DeviceState.objects.filter(pk=device_pk, attributes__has_key=name).exists():
+        return True
+    since = timezone.now() - REPORTED_WITHIN
+    recent = Position.objects.filter(device_id=device_pk, fix_time__gt=since).order_by("-fix_time")
+    return any(
+        name in (attributes or {}) for attributes in recent.values_list("attributes", flat=True)[:REPORTED_FIXES]
+    )
+
+
+def starts_at(command: Command) -> datetime:
+    """Return the earliest time at which the command may be sent."""
+    return command.not_before or command.created_at

@@ -1,0 +1,25 @@
+"""Commands to devices: requested, confirmed, sent at most once, answered. docs/adr/0018 says what is promised."""
+
+from tasks_app.services.commands.answers import record_answer
+from tasks_app.services.commands.attempts import Clock, Encode, NothingWritten, SendOutcome, Write, send_attempt
+from tasks_app.services.commands.controlling import cancel_command, confirm_command
+from tasks_app.services.commands.refusals import CommandRefused
+from tasks_app.services.commands.requesting import request_command
+from tasks_app.services.commands.sending import send_next
+from tasks_app.services.commands.sweeping import sweep_commands
+
+__all__ = [
+    "Clock",
+    "CommandRefused",
+    "Encode",
+    "NothingWritten",
+    "SendOutcome",
+    "Write",
+    "cancel_command",
+    "confirm_command",
+    "record_answer",
+    "request_command",
+    "send_attempt",
+    "send_next",
+    "sweep_commands",
+]

@@ -1,0 +1,82 @@
+"""Changes of commands whose rows are locked: their states, who hears of it, and the job that sends the next one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from tasks_app.engine import EngineError, get_task
+from tasks_app.models import Command, CommandState, Event, EventKind
+from tasks_app.models.commands import MAX_REASON_CHARACTERS
+from tasks_app.services.broadcast import announce_commands
+from tasks_app.services.events import record_events
+
+logger = logging.getLogger(__name__)
+
+WAITING = (CommandState.AWAITING_CONFIRMATION, CommandState.QUEUED)
+OUTSTANDING = (CommandState.SENDING, CommandState.SENT)
+ENDED = (
+    CommandState.DONE,
+    CommandState.FAILED,
+    CommandState.EXPIRED,
+    CommandState.CANCELLED,
+    CommandState.UNCONFIRMED,
+)
+
+
+def reason(code: str, detail: object = "") -> str:
+    """Return a `state_reason`: a code of queries.commands.REASONS, with a detail that people read as it is."""
+    return f"{code}: {detail}"[:MAX_REASON_CHARACTERS] if detail else code
+
+
+def change_state(command: Command, state: CommandState, why: str = "", *, now: datetime) -> None:
+    """Give a locked command this state, and announce it after the commit.
+
+    The end of a command is an event, unless a person wanted it; it lets the next command of the device be sent.
+    """
+    command.state, command.state_reason = state, why
+    command.ended_at = now if state in ENDED else None
+    command.save()
+    if state in ENDED:
+        if state != CommandState.CANCELLED:
+            record_events([_event_of(command, now)])
+        send_soon(command.device_id, f"ended-{command.pk}-{state}")
+    announce_on_commit([command])
+
+
+def announce_on_commit(commands: Iterable[Command]) -> None:
+    """Publish the commands as they are to live viewers after the commit."""
+    transaction.on_commit(partial(announce_commands, list(commands)), robust=True)
+
+
+def send_soon(device_pk: int, cause: str, *, at: datetime | None = None) -> None:
+    """Have the next command of the device sent after the commit, or at a time.
+
+    One job for each cause: a job that runs already may have looked before this cause was there. Where Redis does not take the
+    job, the next sweep sends the command.
+    """
+    transaction.on_commit(partial(_enqueue, device_pk, cause, at), robust=True)
+
+
+def _enqueue(device_pk: int, cause: str, at: datetime | None) -> None:
+    try:
+        get_task("send_commands").apply_async(
+            (device_pk,), eta=at, unique_key=f"send-commands:{device_pk}:{cause}", priority="high"
+        )
+    except EngineError as error:
+        logger.warning("Commands of device %d wait for the next sweep: %s", device_pk, error)
+
+
+def _event_of(command: Command, now: datetime) -> Event:
+    data = {
+        "result": command.answer,
+        "command_id": command.pk,
+        "command": command.type,
+        "state": str(command.state),
+        "reason": command.state_reason,
+    }
+    return Event(device_id=command.device_id, kind=EventKind.COMMAND_RESULT, occurred_at=now, data=data)

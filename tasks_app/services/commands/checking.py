@@ -1,0 +1,165 @@
+"""Checks of a request for a command, before its row is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParameters, check_parameters
+from tasks_app.models import Command, CommandState, Device, DeviceState
+from tasks_app.models.commands import MAX_REASON_CHARACTERS
+from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, has_right
+from tasks_app.queries.commands import may_send, reason_text, types_of
+from tasks_app.services.commands.deciding import safety_refusal
+from tasks_app.services.commands.refusals import CommandRefused
+
+MAX_DELAY = timedelta(days=366)
+MAX_KEY_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for one command. `user` is None for the system: a schedule or rule, checked when a person saved it."""
+
+    type: str
+    parameters: Mapping[str, Any]
+    user: Any
+    way: str = ""
+    priority: int = 0
+    not_before: datetime | None = None
+    expires_in_seconds: int | None = None
+    idempotency_key: str = ""
+    reason: str = ""
+    is_override: bool = False
+    batch: UUID | None = None
+    # What a person typed to confirm a dangerous command: the device's name, of a group the number of its devices.
+    typed_name: str = ""
+
+
+def checked_command(request: Request, device: Device, *, now: datetime, typed_wanted: str | None = None) -> Command:
+    """Return the unsaved command of a request. Raises CommandRefused.
+
+    `typed_wanted` is what a person has to type, the device's name unless said.
+    """
+    errors = _shape_errors(request)
+    if errors:
+        raise _invalid(errors)
+    kind = COMMAND_TYPES[request.type]
+    _check_rights(request, device)
+    try:
+        parameters = check_parameters(request.type, request.parameters)
+    except InvalidParameters as error:
+        raise _invalid({f"parameters.{name}": text for name, text in error.errors.items()}) from error
+    _check_offered(request, device)
+    needs_person = kind.is_dangerous and settings.COMMANDS["NEED_SECOND_PERSON"]
+    if kind.is_dangerous and not needs_person:
+        _check_typed(request, device.name if typed_wanted is None else typed_wanted)
+    not_before = request.not_before if request.not_before and request.not_before > now else None
+    if not_before is None:
+        check_safety(request.type, device, is_override=request.is_override, now=now)
+    seconds = kind.expiry_seconds if request.expires_in_seconds is None else request.expires_in_seconds
+    return Command(
+        device=device,
+        type=request.type,
+        parameters=parameters,
+        way=request.way,
+        priority=request.priority,
+        not_before=not_before,
+        expires_at=(not_before or now) + timedelta(seconds=seconds),
+        state=CommandState.AWAITING_CONFIRMATION if needs_person else CommandState.QUEUED,
+        idempotency_key=request.idempotency_key,
+        requested_by_id=getattr(request.user, "pk", None),
+        reason=request.reason,
+        is_override=request.is_override,
+        batch=request.batch,
+    )
+
+
+def check_safety(type_name: str, device: Device, *, is_override: bool, now: datetime) -> None:
+    """Raise CommandRefused (unsafe) where a command of this type must not be sent now."""
+    if code := unsafe(type_name, device.pk, is_override=is_override, now=now):
+        raise CommandRefused("unsafe", reason_text(code), {"is_override": reason_text(code)})
+
+
+def unsafe(type_name: str, device_pk: int, *, is_override: bool, now: datetime) -> str:
+    """Return why the command must not be sent to the vehicle as it is known now, "" where it may."""
+    state = DeviceState.objects.filter(pk=device_pk).values("fix_time", "speed_kph").first()
+    fix_time = state["fix_time"] if state else None
+    return safety_refusal(
+        type_name,
+        fix_age_seconds=None if fix_time is None else (now - fix_time).total_seconds(),
+        speed_kph=state["speed_kph"] if state else None,
+        is_override=is_override,
+    )
+
+
+def _shape_errors(request: Request) -> dict[str, Any]:
+    if not isinstance(request.type, str) or request.type not in COMMAND_TYPES:
+        return {"type": _("There is no such type of commands.")}
+    errors: dict[str, Any] = {}
+    if not isinstance(request.parameters, Mapping):
+        errors["parameters"] = _("Must be an object.")
+    if not -100 <= request.priority <= 100:
+        errors["priority"] = _("Must be a whole number from %(minimum)s to %(maximum)s.") % {
+            "minimum": -100,
+            "maximum": 100,
+        }
+    if error := _seconds_error(request):
+        errors["expires_in_seconds"] = error
+    if len(request.reason) > MAX_REASON_CHARACTERS:
+        errors["reason"] = _("At most %(most)d characters.") % {"most": MAX_REASON_CHARACTERS}
+    if request.is_override and not request.reason.strip():
+        errors["reason"] = _("Give the reason for sending it against the rules of safety.")
+    if len(request.idempotency_key) > MAX_KEY_CHARACTERS:
+        errors["idempotency_key"] = _("At most %(most)d characters.") % {"most": MAX_KEY_CHARACTERS}
+    return errors
+
+
+def _seconds_error(request: Request) -> str:
+    kind, seconds = COMMAND_TYPES[request.type], request.expires_in_seconds
+    if seconds is None or (
+        not isinstance(seconds, bool) and kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
+    ):
+        return ""
+    return _("Must be a whole number from %(minimum)s to %(maximum)s.") % {
+        "minimum": kind.min_expiry_seconds,
+        "maximum": kind.max_expiry_seconds,
+    }
+
+
+def _check_rights(request: Request, device: Device) -> None:
+    if request.user is None:
+        return
+    if not may_send(request.user, device, request.type):
+        raise CommandRefused("not_permitted", _("You may not send this command to this device."))
+    if request.is_override and not has_right(request.user, device.fleet, OVERRIDE_COMMAND_SAFETY):
+        raise CommandRefused(
+            "not_permitted",
+            _("You may not send commands against the rules of safety."),
+            {"is_override": _("You may not send commands against the rules of safety.")},
+        )
+
+
+def _check_offered(request: Request, device: Device) -> None:
+    if not device.is_active:
+        raise CommandRefused("not_offered", reason_text("device_inactive"))
+    if request.type not in types_of(device, request.way):
+        field = "way" if request.way and request.type in types_of(device) else "type"
+        sentence = _("There is no way to send this command to this device.")
+        raise CommandRefused("not_offered", sentence, {field: sentence})
+
+
+def _check_typed(request: Request, wanted: str) -> None:
+    if request.typed_name.strip() != wanted.strip():
+        sentence = _("Type %(text)s to confirm.") % {"text": wanted}
+        raise CommandRefused("invalid", sentence, {"typed_name": sentence})
+
+
+def _invalid(errors: Mapping[str, Any]) -> CommandRefused:
+    return CommandRefused("invalid", " ".join(str(error) for error in errors.values()), errors)

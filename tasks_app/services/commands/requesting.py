@@ -1,0 +1,113 @@
+"""Requests for commands: one row for each device, made before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, IntegrityError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tasks_app.models import Command, CommandState, Device
+from tasks_app.services.audit import record, subject_of_row
+from tasks_app.services.commands.changes import WAITING, announce_on_commit, change_state, reason, send_soon
+from tasks_app.services.commands.checking import Request, checked_command
+from tasks_app.services.commands.deciding import is_superseded
+from tasks_app.services.commands.refusals import CommandRefused
+from tasks_app.services.transactions import run_in_transaction
+
+
+def request_command(
+    *,
+    device: Device,
+    type: str,
+    parameters: Mapping[str, Any],
+    user: Any,
+    way: str = "",
+    priority: int = 0,
+    not_before: datetime | None = None,
+    expires_in_seconds: int | None = None,
+    idempotency_key: str = "",
+    reason: str = "",
+    is_override: bool = False,
+    batch: UUID | None = None,
+    typed_name: str = "",
+) -> Command:
+    """Make the command and have it sent after the commit. Raises CommandRefused.
+
+    The same key of the same user with the same content returns the command that it made. `user` is None for the system, whose
+    schedules and rules were checked against the person who saved them. `typed_name` is the device's name as a person typed it
+    to confirm a dangerous command; with COMMANDS_NEED_SECOND_PERSON such a one awaits confirmation instead.
+    """
+    request = Request(
+        type, parameters, user, way, priority, not_before, expires_in_seconds, idempotency_key, reason, is_override,
+        batch, typed_name,
+    )  # fmt: skip
+    now = timezone.now()
+    return run_in_transaction(lambda: stored_command(request, device, now=now), should_retry=_is_key_taken)
+
+
+def stored_command(request: Request, device: Device, *, now: datetime, typed_wanted: str | None = None) -> Command:
+    """Return the new row of a request, or that of its key, inside the caller's transaction. Raises CommandRefused."""
+    if (known := _command_of_key(request)) is not None:
+        return _same(known, request, device)
+    command = checked_command(request, device, now=now, typed_wanted=typed_wanted)
+    command.save()
+    given = {
+        "type": command.type, "parameters": command.parameters, "way": command.way, "is_override": command.is_override,
+        "not_before": command.not_before, "expires_at": command.expires_at,
+    }  # fmt: skip
+    record("request_command", subject_of_row(command), user=request.user, reason=command.reason, given=given)
+    announce_on_commit([command])
+    if command.state == CommandState.QUEUED:
+        make_way_for(command, now=now)
+    return command
+
+
+def make_way_for(command: Command, *, now: datetime) -> None:
+    """Supersede what the queued command makes meaningless, and have it sent."""
+    waiting = Command.objects.select_for_update().filter(device_id=command.device_id, state__in=WAITING)
+    for other in waiting.exclude(pk=command.pk).order_by("pk"):
+        if is_superseded(
+            other.type,
+            other.not_before or other.created_at,
+            by_type=command.type,
+            by_starts_at=command.not_before or now,
+        ):
+            change_state(other, CommandState.CANCELLED, reason("superseded", command.pk), now=now)
+    send_soon(command.device_id, f"command-{command.pk}")
+    if command.not_before is not None:
+        send_soon(command.device_id, f"due-{command.pk}", at=command.not_before)
+
+
+def _command_of_key(request: Request) -> Command | None:
+    if not request.idempotency_key:
+        return None
+    rows = Command.objects.filter(idempotency_key=request.idempotency_key)
+    return rows.filter(requested_by_id=getattr(request.user, "pk", None)).first()
+
+
+def _same(known: Command, request: Request, device: Device) -> Command:
+    """The command of the key, if it is what is asked for now. Raises CommandRefused (conflict)."""
+    asked = (device.pk, request.type, request.way, request.priority, request.reason, request.is_override)
+    made = (known.device_id, known.type, known.way, known.priority, known.reason, known.is_override)
+    wants = dict(request.parameters)
+    same_parameters = all(known.parameters.get(name) == value for name, value in wants.items())
+    same_time = known.not_before == request.not_before or known.not_before is None
+    if asked != made or not same_parameters or not same_time or not _same_expiry(known, request):
+        raise CommandRefused("conflict", _("This key came with another request before."))
+    return known
+
+
+def _same_expiry(known: Command, request: Request) -> bool:
+    if request.expires_in_seconds is None:
+        return True
+    held = (known.expires_at - (known.not_before or known.created_at)).total_seconds()
+    return abs(held - request.expires_in_seconds) < 5
+
+
+def _is_key_taken(error: DatabaseError) -> bool:
+    return isinstance(error, IntegrityError) and "one_command_per_user_and_key" in str(error)

@@ -1,0 +1,141 @@
+"""The sweep: what became of commands while nobody looked. Each run takes up where the one before left off."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from tasks_app.engine import EngineError, get_task
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
+from tasks_app.models import Command, CommandState
+from tasks_app.services.commands.answers import is_effect_seen
+from tasks_app.services.commands.attempts import end_attempt
+from tasks_app.services.commands.changes import OUTSTANDING, WAITING, change_state
+from tasks_app.services.commands.deciding import EFFECT_SECONDS, LATE
+from tasks_app.services.commands.ways.registry import WAYS
+
+# A sender locks its command's row while it writes; between noting the attempt and that it is nowhere for longer than this.
+SENDER_SECONDS = 15.0
+# How soon a command that could not be handed over is tried again, unless its tracker connects before.
+RETRY_SECONDS, NO_WAY_RETRY_SECONDS = 10.0, 120.0
+# Of one kind in one run; the next run follows soon.
+MOST = 1000
+
+_WITH_EFFECT = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None]
+
+
+def sweep_commands(*, now: datetime) -> dict[str, int]:
+    """End what has expired, was left by a dead sender, was not answered or has had its effect; have the rest sent.
+
+    Returns how many of each. Rows that are locked are being worked on, and left for the next run.
+    """
+    return {
+        "expired": _each(Command.objects.filter(state__in=WAITING, expires_at__lte=now), _expire, now),
+        "effects": _each(_with_effects(now), _look_for_effect, now),
+        "lost": _each(_left_by_senders(now), _end_lost, now),
+        "unanswered": _each(_unanswered(now), _end_unanswered, now),
+        "without_effect": _each(_without_effect(now), _end_without_effect, now),
+        "tried": _try_again(now),
+    }
+
+
+def _each(commands: QuerySet[Command], change: object, now: datetime) -> int:
+    """Make the change to each of these commands, a transaction each."""
+    changed = 0
+    for pk in commands.order_by("pk").values_list("pk", flat=True)[:MOST]:
+        with transaction.atomic():
+            # The conditions once more, of the row as it is now.
+            locked = commands.filter(pk=pk).select_for_update(of=("self",), skip_locked=True).first()
+            if locked is not None:
+                changed += bool(change(locked, now))  # type: ignore[operator]
+    return changed
+
+
+def _expire(command: Command, now: datetime) -> bool:
+    is_unconfirmed = command.state == CommandState.AWAITING_CONFIRMATION
+    change_state(command, CommandState.EXPIRED, "not_confirmed" if is_unconfirmed else "expired", now=now)
+    return True
+
+
+def _with_effects(now: datetime) -> QuerySet[Command]:
+    """Commands that were sent, and whose effect may show in telemetry."""
+    states = (CommandState.SENT, CommandState.ACKNOWLEDGED, CommandState.UNCONFIRMED)
+    return Command.objects.filter(type__in=_WITH_EFFECT, state__in=states, sent_at__gt=now - LATE)
+
+
+def _look_for_effect(command: Command, now: datetime) -> bool:
+    if not is_effect_seen(command) or _was_opposed(command):
+        return False
+    change_state(command, CommandState.DONE, "effect_seen", now=now)
+    return True
+
+
+def _was_opposed(command: Command) -> bool:
+    """Whether a later command of the same or the opposite type was sent: what is seen now is that one's doing."""
+    types = [command.type, COMMAND_TYPES[command.type].opposite]
+    later = Command.objects.filter(device_id=command.device_id, type__in=types, sent_at__gt=command.sent_at)
+    return later.exists()
+
+
+def _left_by_senders(now: datetime) -> QuerySet[Command]:
+    recent = Q(attempts__started_at__gt=now - timedelta(seconds=SENDER_SECONDS))
+    return Command.objects.filter(state=CommandState.SENDING).exclude(recent)
+
+
+def _end_lost(command: Command, now: datetime) -> bool:
+    """Nobody holds the row of a command in `sending`: its sender is gone, before or after it wrote."""
+    command.attempts.filter(sent_at=None, error="").update(error="sender_lost")
+    end_attempt(command, "unknown", "sender_lost", now)
+    return True
+
+
+def _unanswered(now: datetime) -> QuerySet[Command]:
+    shortest = min(way.answer_seconds for way in WAYS.values())
+    return Command.objects.filter(state=CommandState.SENT, sent_at__lte=now - timedelta(seconds=shortest))
+
+
+def _end_unanswered(command: Command, now: datetime) -> bool:
+    attempt = command.attempts.order_by("-number").first()
+    way = WAYS.get(attempt.way) if attempt else None
+    if way is not None and command.sent_at and now < command.sent_at + timedelta(seconds=way.answer_seconds):
+        return False
+    change_state(command, CommandState.UNCONFIRMED, "no_answer", now=now)
+    return True
+
+
+def _without_effect(now: datetime) -> QuerySet[Command]:
+    return Command.objects.filter(
+        state=CommandState.ACKNOWLEDGED, acknowledged_at__lte=now - timedelta(seconds=EFFECT_SECONDS)
+    )
+
+
+def _end_without_effect(command: Command, now: datetime) -> bool:
+    change_state(command, CommandState.UNCONFIRMED, "effect_not_seen", now=now)
+    return True
+
+
+def _try_again(now: datetime) -> int:
+    """Enqueue the sending for devices whose commands are due and were not tried lately."""
+    patience, no_way = (now - timedelta(seconds=seconds) for seconds in (RETRY_SECONDS, NO_WAY_RETRY_SECONDS))
+    outstanding = Command.objects.filter(state__in=OUTSTANDING)
+    due = (
+        Command.objects.filter(state=CommandState.QUEUED, expires_at__gt=now)
+        .filter(Q(not_before=None) | Q(not_before__lte=now), Q(next_attempt_at=None) | Q(next_attempt_at__lte=now))
+        .filter(
+            Q(last_tried_at=None)
+            | Q(last_tried_at__lte=no_way)
+            | (Q(last_tried_at__lte=patience) & ~Q(state_reason="no_way"))
+        )
+        .exclude(device__in=outstanding.values("device"))
+    )
+    devices = list(due.order_by("device_id").values_list("device_id", flat=True).distinct()[:MOST])
+    try:
+        get_task("send_commands").enqueue_many(
+            [(pk,) for pk in devices], unique_keys=[f"send-commands:{pk}:sweep" for pk in devices], priority="high"
+        )
+    except EngineError:
+        # The queue is full or away; so is then the next run of this, which finds them again.
+        return 0
+    return len(devices)

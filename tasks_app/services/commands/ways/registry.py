@@ -1,0 +1,12 @@
+"""The ways of commands: one line each, in the order in which a device without a chain of its own tries them."""
+
+from __future__ import annotations
+
+from tasks_app.queries.commands import set_types_of_ways
+from tasks_app.services.commands.ways.base import Way
+from tasks_app.services.commands.ways.session import SessionWay
+
+_ALL: tuple[Way, ...] = (SessionWay(),)
+
+WAYS: dict[str, Way] = {way.name: way for way in _ALL}
+set_types_of_ways({way.name: way.types for way in _ALL})

@@ -1,0 +1,46 @@
+"""Tasks about commands to devices. Those that code makes jobs of are not among what people start."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from tasks_app.engine import task
+from tasks_app.services.argument_bounds import DeviceId
+from tasks_app.services.commands import record_answer, send_next, sweep_commands
+
+
+@task(queue="notifications", keeps_successes=False, startable=False)
+def send_commands(device_id: DeviceId) -> dict[str, Any]:
+    """Hand the next command of a device to the first way that can take it."""
+    return send_next(device_pk=device_id, now=timezone.now())
+
+
+@task(queue="notifications", keeps_successes=False, startable=False)
+def record_command_answer(
+    device_id: str,
+    protocol: str,
+    text: str,
+    token: str,
+    name: str,
+    is_success: bool | None,
+    received_at: str,
+) -> dict[str, Any]:
+    """Record what a device, named by its unique id, answered to a command."""
+    return record_answer(
+        device_id=device_id,
+        protocol=protocol,
+        text=text,
+        token=token,
+        name=name,
+        is_success=is_success,
+        received_at=datetime.fromisoformat(received_at),
+    )
+
+
+@task(queue="notifications", schedulable=True)
+def sweep_device_commands() -> dict[str, int]:
+    """End commands that expired or were not answered, and send those that wait."""
+    return sweep_commands(now=timezone.now())
