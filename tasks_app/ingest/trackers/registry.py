@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tasks_app.ingest.trackers import teltonika
 from tasks_app.ingest.trackers.base import TrackerProtocol
 
-_ALL: tuple[TrackerProtocol, ...] = ()
+_ALL: tuple[TrackerProtocol, ...] = (teltonika.PROTOCOL,)
 
 PROTOCOLS: dict[str, TrackerProtocol] = {protocol.name: protocol for protocol in _ALL}

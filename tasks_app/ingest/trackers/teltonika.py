@@ -1,0 +1,375 @@
+"""Teltonika: records by codecs 8, 8 Extended and 16 over TCP and UDP, texts by codecs 12, 13 and 14.
+
+    login (TCP)   000F, IMEI as 15 digits; answered by 01, or 00 where it is refused
+    frame (TCP)   00000000, u32 length, codec, count, content, count again, u32 CRC-16/ARC of codec to count
+    datagram      u16 length, u16 packet id, 01, u8 AVL packet id, u16 length of the IMEI, IMEI, codec, count, content, count
+    FF            keeps a connection alive
+
+Records are acknowledged by their number. Texts bear no token: answers are told apart by order alone.
+
+The relay of the engine is taken to hang on the first output (DOUT1), which `blocked` repeats. Engine commands leave the other
+outputs as they are: one character for each output that records of this connection have shown, else for two, so that a tracker
+with one output refuses in words what one with two would do without the limit of speed. Above 20 km/h a tracker keeps the stop
+and does it when slower, which its answer says ("queued"); letting the engine run replaces it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from struct import Struct
+from struct import error as struct_error
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.message import DeviceMessage
+from tasks_app.ingest.trackers.base import (
+    BadFrame,
+    CommandAnswer,
+    Cut,
+    Decoded,
+    EncodedCommand,
+    FrameTooLong,
+    InvalidCommand,
+    OutgoingCommand,
+    TrackerProtocol,
+    TrackerSession,
+)
+from tasks_app.ingest.trackers.checksums import crc16_arc
+from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text
+from tasks_app.ingest.trackers.messages import (
+    epoch_seconds,
+    fix_message,
+    required_device_id,
+    status_message,
+)
+from tasks_app.ingest.trackers.teltonika_elements import element_attributes
+
+# The longest of any model has 1280 bytes.
+MAX_LENGTH = 0x3FFF
+MAX_COMMAND_LENGTH = 160
+STOP_BELOW_KPH = 20
+
+_CODECS = b"\x08\x8e\x10\x0c\x0d\x0e"
+_LOGIN_BYTES = 17
+# A whole login, or a frame up to its codec.
+_START = re.compile(rb"\x00\x0f[0-9]{15}|\x00{6}[\x00-\x3f].[" + re.escape(_CODECS) + rb"]", re.DOTALL)
+_FRAME = Struct(">4xI")
+_DATAGRAM = Struct(">HHBBH")
+# Time in ms, priority, longitude and latitude in 1e-7 degrees, altitude, angle, satellites, speed.
+_RECORD = Struct(">QBiihHBH")
+_TEXT = Struct(">BBBI")
+
+
+def cut(data: bytes, session: TrackerSession) -> Cut:
+    """Cut frames, a login and each FF among them. A datagram is one frame. Raises FrameTooLong."""
+    if session.transport == "udp":
+        if len(data) > MAX_LENGTH:
+            raise FrameTooLong(f"A datagram has at most {MAX_LENGTH} bytes.")
+        return Cut([data] if data else [], len(data))
+    frames: list[bytes] = []
+    at, skipped = 0, 0
+    while at < len(data):
+        length = _frame_length(data, at)
+        if length is None or (length and at + length > len(data)):
+            break
+        if length > 0:
+            frames.append(data[at : at + length])
+            at += length
+        elif length < 0:
+            if frames:
+                break
+            raise FrameTooLong(f"A frame has at most {MAX_LENGTH} bytes.")
+        else:
+            start = _next_start(data, at + 1)
+            skipped += start - at
+            at = start
+    return Cut(frames, at, skipped)
+
+
+def _frame_length(data: bytes, at: int) -> int | None:
+    """The length of the frame that begins here: 0 where none does, -1 of one too long, None where more bytes are needed."""
+    if data[at] == 0xFF:
+        return 1
+    head = data[at : at + _LOGIN_BYTES]
+    if head[:2] == b"\x00\x0f":
+        is_login = len(head) == 2 or head[2:].isdigit()
+        return 0 if not is_login else _LOGIN_BYTES if len(head) == _LOGIN_BYTES else None
+    if head[:4] != bytes(min(len(head), 4)):
+        return 0
+    if len(head) < 9:
+        return None
+    (length,) = _FRAME.unpack_from(head)
+    if length > MAX_LENGTH:
+        return -1
+    return 12 + length if length >= 3 and head[8] in _CODECS else 0
+
+
+def _next_start(data: bytes, at: int) -> int:
+    """The first place from here on where a frame begins, or may begin by what follows."""
+    if found := _START.search(data, at):
+        return found.start()
+    first_zero = data.find(b"\x00", max(at, len(data) - _LOGIN_BYTES + 1))
+    return first_zero if first_zero >= 0 else len(data)
+
+
+def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
+    """The records of a frame with their acknowledgement, or a text. Raises BadFrame."""
+    try:
+        if session.transport == "udp":
+            return _decode_datagram(frame, session, now)
+        if frame == b"\xff":
+            messages = (status_message(now=now, device_id=session.device_id),) if session.device_id else ()
+            return Decoded("heartbeat", messages=messages)
+        if len(frame) == _LOGIN_BYTES and frame[:2] == b"\x00\x0f":
+            return Decoded("login", frame[2:].decode("ascii"), reply=b"\x01", refusal=b"\x00")
+        return _decode_frame(frame, session, now)
+    except (struct_error, IndexError, UnicodeDecodeError) as error:
+        raise BadFrame("wrong_length", f"The content does not fit its lengths: {error}.") from error
+
+
+def _decode_frame(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
+    (length,) = _FRAME.unpack_from(frame)
+    if len(frame) != 12 + length or length < 3 or frame[:4] != bytes(4):
+        raise BadFrame("wrong_length", f"{len(frame)} bytes are no frame of the length {length}.")
+    content = frame[8:-4]
+    if crc16_arc(content) != int.from_bytes(frame[-4:], "big"):
+        raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
+    device_id = required_device_id(session)
+    if content[0] in _ELEMENTS:
+        messages = _records(content, 0, device_id, session, now)
+        return _position(messages, reply=len(messages).to_bytes(4, "big"))
+    return _decode_text(content, device_id, now)
+
+
+def _decode_datagram(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
+    length, packet_id, _unused, avl_packet_id, imei_length = _DATAGRAM.unpack_from(frame)
+    if len(frame) != 2 + length:
+        raise BadFrame("wrong_length", f"{len(frame)} bytes are no datagram of the length {length}.")
+    imei = frame[8 : 8 + imei_length]
+    if not imei.isdigit() or len(imei) != imei_length:
+        raise BadFrame("no_identifier", "The datagram states no IMEI.")
+    at = 8 + imei_length
+    if frame[at] not in _ELEMENTS:
+        raise BadFrame("unknown_codec", f"Datagrams of codec {frame[at]} are not known.")
+    device_id = imei.decode("ascii")
+    messages = _records(frame, at, device_id, session, now)
+    reply = Struct(">HHBBB").pack(5, packet_id, 1, avl_packet_id, len(messages))
+    return _position(messages, device_id=device_id, reply=reply)
+
+
+def _position(messages: tuple[DeviceMessage, ...], *, device_id: str = "", reply: bytes) -> Decoded:
+    has_alarm = any(message.unlocated or "alarm" in getattr(message.content, "attributes", ()) for message in messages)
+    return Decoded("alarm" if has_alarm else "position", device_id, messages, reply)
+
+
+# --- Records ----------------------------------------------------------------------------------------------------------
+
+# Of each codec: format and width of ids, of counts, and bytes between the id of the event and the first count.
+_ELEMENTS = {0x08: ("B", 1, 1, 0), 0x8E: ("H", 2, 2, 0), 0x10: ("H", 2, 1, 1)}
+_WIDTHS = ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))
+
+
+def _records(data: bytes, at: int, device_id: str, session: TrackerSession, now: datetime) -> tuple[DeviceMessage, ...]:
+    """The records of a packet from its codec to its second count, which both are the last bytes of `data`."""
+    codec, count = data[at], data[at + 1]
+    at += 2
+    messages = []
+    for _number in range(count):
+        values = _RECORD.unpack_from(data, at)
+        event, elements, texts, at = _read_elements(data, at + _RECORD.size, codec)
+        attributes = element_attributes(elements, texts, event=event, priority=values[1])
+        _note_outputs(elements, session)
+        messages.append(_message(values, attributes, device_id, now))
+    if at != len(data) - 1 or data[at] != count:
+        raise BadFrame("wrong_count", f"The packet does not hold {count} records.")
+    return tuple(messages)
+
+
+def _message(values: tuple[int, ...], attributes: dict[str, Any], device_id: str, now: datetime) -> DeviceMessage:
+    time_ms, _priority, longitude, latitude, altitude, angle, satellites, speed = values
+    attributes["sat"] = satellites
+    return fix_message(
+        now=now,
+        device_id=device_id,
+        timestamp=time_ms / 1000,
+        latitude=latitude / 1e7,
+        longitude=longitude / 1e7,
+        speed_kph=float(speed),
+        course_degrees=float(angle),
+        altitude_meters=float(altitude),
+        attributes=attributes,
+        is_valid=satellites > 0,
+    )
+
+
+def _read_elements(data: bytes, at: int, codec: int) -> tuple[int, dict[int, int], dict[int, bytes], int]:
+    """The id of the event, the numbers and texts of a record by id, and where the next record begins."""
+    id_format, id_width, count_width, extra = _ELEMENTS[codec]
+    event = int.from_bytes(data[at : at + id_width], "big")
+    at += id_width + extra + count_width
+    elements: dict[int, int] = {}
+    for width, value_format in _WIDTHS:
+        count = data[at] if count_width == 1 else data[at] << 8 | data[at + 1]
+        at += count_width
+        if not count:
+            continue
+        if at + count * (id_width + width) > len(data):
+            raise BadFrame("wrong_length", f"{count} values of {width} bytes do not fit into the packet.")
+        pairs = _pairs(id_format + value_format, count)
+        flat = pairs.unpack_from(data, at)
+        elements.update(zip(flat[::2], flat[1::2], strict=True))
+        at += pairs.size
+    texts: dict[int, bytes] = {}
+    if codec == 0x8E:
+        count = data[at] << 8 | data[at + 1]
+        at += 2
+        for _number in range(count):
+            element, length = _TEXT_HEAD.unpack_from(data, at)
+            at += 4 + length
+            if at > len(data):
+                raise BadFrame("wrong_length", f"A value of {length} bytes does not fit into the packet.")
+            texts[element] = data[at - length : at]
+    return event, elements, texts, at
+
+
+_TEXT_HEAD = Struct(">HH")
+
+
+@lru_cache(maxsize=1024)
+def _pairs(formats: str, count: int) -> Struct:
+    return Struct(">" + formats * count)
+
+
+def _note_outputs(elements: dict[int, int], session: TrackerSession) -> None:
+    """Keep how many outputs the tracker has by its own records, for commands."""
+    shown = 3 if 380 in elements else 2 if 180 in elements else 1 if 179 in elements else 0
+    if shown > session.memory.get("outputs", 0):
+        session.memory["outputs"] = shown
+
+
+# --- Texts ------------------------------------------------------------------------------------------------------------
+
+_GOOD = re.compile(r"\bDOUT\d+: ?(?:ON|OFF|[01])\b|\bnew val|\bsuccess|\bOK\b|\balready\b", re.IGNORECASE)
+_BAD = re.compile(
+    r"\b(?:bad syntax|error|fail(?:ed)?|invalid|unknown|disabled|arguments? required|not found)\b", re.IGNORECASE
+)
+_QUEUED = re.compile(r"\bqueued\b", re.IGNORECASE)
+_GETGPS = re.compile(
+    r"GPS: ?1\b.*?Sat: ?(\d+).*?Lat: ?(-?[\d.]+).*?Long: ?(-?[\d.]+).*?Alt: ?(-?\d+).*?Speed: ?(\d+).*?Dir: ?(\d+)"
+    r".*?Date: ?(\d+)/(\d+)/(\d+).*?Time: ?(\d+):(\d+):(\d+)"
+)
+
+
+def _decode_text(content: bytes, device_id: str, now: datetime) -> Decoded:
+    codec, _count, kind, length = _TEXT.unpack_from(content)
+    payload = content[_TEXT.size : -1]
+    if len(payload) != length:
+        raise BadFrame("wrong_length", f"The text has {len(payload)} bytes, not {length}.")
+    text = payload[{0x0D: 4, 0x0E: 8}.get(codec, 0) :].decode("utf-8", "replace").strip("\x00\r\n ")
+    if codec == 0x0D:
+        # Sent by itself, and no answer: it must not end a command that waits for one.
+        at = int.from_bytes(payload[:4], "big")
+        message = status_message(now=now, device_id=device_id, timestamp=at, attributes={"result": text})
+        return Decoded("other", messages=(message,))
+    if codec == 0x0E and kind == 0x11:
+        refusal = CommandAnswer("IMEI mismatch", is_success=False)
+        return Decoded("answer", messages=(status_message(now=now, device_id=device_id),), answer=refusal)
+    if kind != 0x06:
+        raise BadFrame("unknown_type", f"Texts of type {kind} are not known.")
+    is_success = None if _QUEUED.search(text) else answer_success(text, good=_GOOD, bad=_BAD)
+    messages = tuple(_asked_position(text, device_id, now)) or (status_message(now=now, device_id=device_id),)
+    return Decoded("answer", messages=messages, answer=CommandAnswer(text, is_success=is_success))
+
+
+def _asked_position(text: str, device_id: str, now: datetime) -> Iterator[DeviceMessage]:
+    """The fix in an answer to getgps, where it has one."""
+    if found := _GETGPS.search(text[:500]):
+        satellites, latitude, longitude, altitude, speed, angle, *clock = found.groups()
+        yield fix_message(
+            now=now,
+            device_id=device_id,
+            timestamp=epoch_seconds(*(int(part[:4]) for part in clock)),
+            latitude=_decimal(latitude),
+            longitude=_decimal(longitude),
+            speed_kph=_decimal(speed),
+            course_degrees=_decimal(angle),
+            altitude_meters=_decimal(altitude),
+            attributes={"sat": int(satellites[:4])},
+        )
+
+
+def _decimal(text: str) -> float:
+    """The number, out of every range where it is none such as 1.2.3."""
+    try:
+        return float(text)
+    except ValueError:
+        return 1e9
+
+
+# --- Commands ---------------------------------------------------------------------------------------------------------
+
+
+def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
+    """The command as a text of codec 12. Raises InvalidCommand, also over UDP, where nothing takes it."""
+    if session.transport == "udp":
+        raise InvalidCommand(_("This protocol takes commands over TCP only."))
+    text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
+    payload = text.encode("ascii")
+    content = _TEXT.pack(0x0C, 1, 5, len(payload)) + payload + b"\x01"
+    data = _FRAME.pack(len(content)) + content + crc16_arc(content).to_bytes(4, "big")
+    return EncodedCommand(data, text)
+
+
+def _outputs(session: TrackerSession) -> int:
+    return session.memory.get("outputs", 0) or 2
+
+
+def _set_output(output: int, is_on: bool, session: TrackerSession) -> str:
+    count = max(_outputs(session), output)
+    if output > 4:
+        raise InvalidCommand(_("These trackers have at most %(maximum)s outputs.") % {"maximum": 4})
+    states = ["?"] * count
+    states[output - 1] = "1" if is_on else "0"
+    return f"setdigout {''.join(states)}"
+
+
+def _stop(_parameters: dict[str, Any], session: TrackerSession) -> str:
+    """The first output on, below the speed: states, then for each output its seconds, then its speed."""
+    count = _outputs(session)
+    unchanged = ["?"] * (count - 1)
+    return " ".join([_set_output(1, True, session), *["?"] * count, str(STOP_BELOW_KPH), *unchanged])
+
+
+def _interval(parameters: dict[str, Any], _session: TrackerSession) -> str:
+    """How often a moving tracker takes and sends a record, at home, roaming and in unknown networks."""
+    ids = (10050, 10055, 10150, 10155, 10250, 10255)
+    return "setparam " + ";".join(f"{one}:{parameters['interval_seconds']}" for one in ids)
+
+
+_TEXTS: Texts = {
+    "position_request": lambda parameters, session: "getgps",
+    "position_interval": _interval,
+    "status_request": lambda parameters, session: "getstatus",
+    "version_request": lambda parameters, session: "getver",
+    "engine_stop": _stop,
+    "engine_resume": lambda parameters, session: _set_output(1, False, session),
+    "reboot": lambda parameters, session: "cpureset",
+    "output": lambda parameters, session: _set_output(parameters["output"], parameters["is_on"], session),
+    "factory_reset": lambda parameters, session: "defaultcfg",
+    "set_server": lambda parameters, session: f"setparam 2004:{parameters['host']};2005:{parameters['port']}",
+    "custom": lambda parameters, session: parameters["text"],
+}
+
+PROTOCOL = TrackerProtocol(
+    name="teltonika",
+    label="Teltonika",
+    port=5027,
+    cut=cut,
+    decode=decode,
+    encode=encode,
+    command_types=frozenset(_TEXTS),
+)
