@@ -32,7 +32,7 @@ class InvalidCommand(ValueError):
 
 @dataclass(slots=True)
 class TrackerSession:
-    """What a protocol knows of one connection, or of one UDP sender.
+    """Knowledge a protocol has of one connection, or of one UDP sender.
 
     `device_id` is the identifier the tracker named itself by, "" before it did. `zone_minutes` is the offset of its clock from
     UTC where the protocol sends local time, None where nothing is known of it. `memory` holds what the protocol itself keeps,
@@ -62,7 +62,7 @@ class CommandAnswer:
     """A tracker's answer to a command.
 
     `token` is what the protocol echoes of the attempt, `name` the command's name or keyword where that is all it echoes; both
-    are "" where answers are told apart by their order alone. `is_success` is None where the answer says neither.
+    are "" where only their order says which command answers belong to. `is_success` is None where the answer says neither.
     """
 
     text: str
@@ -73,7 +73,7 @@ class CommandAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What one frame says.
+    """The content of one frame.
 
     `device_id` is the identifier stated in the frame, "" where the connection's counts. `reply` is sent once the messages are
     in Redis; `refusal` in its place to a tracker that is not registered or switched off. `kind` is a word for counters:

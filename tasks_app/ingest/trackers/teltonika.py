@@ -5,7 +5,7 @@
     datagram      u16 length, u16 packet id, 01, u8 AVL packet id, u16 length of the IMEI, IMEI, codec, count, content, count
     FF            keeps a connection alive
 
-Records are acknowledged by their number. Texts bear no token: answers are told apart by order alone.
+Records are acknowledged by their number. Texts bear no token: only their order says which command answers belong to.
 
 The relay of the engine is taken to hang on the first output (DOUT1), which `blocked` repeats. Engine commands leave the other
 outputs as they are: one character for each output that records of this connection have shown, else for two, so that a tracker

@@ -1,4 +1,4 @@
-"""What every protocol has to bear: frames cut anywhere, joined, damaged; lengths that lie; anything at all for a frame."""
+"""Trials every protocol has to bear: frames cut anywhere, joined, damaged; lengths that lie; anything at all for a frame."""
 
 from __future__ import annotations
 
