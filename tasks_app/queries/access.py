@@ -68,6 +68,8 @@ VIEW_GEOFENCES, VIEW_EVENTS = to_view("geofence"), to_view("event")
 CHANGE_DEVICES = Right(FleetRole.MANAGER, "tasks_app.change_device")
 # Rights that concern the user's own things only.
 OWN = Right(None, None, is_own=True)
+VIEW_SAVED_COMMANDS = to_view("savedcommand")
+CHANGE_SAVED_COMMANDS = Right(FleetRole.MANAGER, "tasks_app.change_savedcommand")
 # To send positions of a device, which people do from vehicles and servers.
 SEND_POSITIONS = Right(FleetRole.OPERATOR, "tasks_app.add_position")
 VIEW_COMMANDS = to_view("command")

@@ -10,7 +10,7 @@ from django.db.models import Q
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import Right, has_everywhere, has_right
 
-_KEPT = ("device", "geofence", "maintenanceplan")
+_KEPT = ("device", "geofence", "maintenanceplan", "savedcommand")
 _LOOK = {f"tasks_app.view_{name}" for name in ("fleet", "position", "event", "command", *_KEPT)}
 _SEND = {"tasks_app.add_command", "tasks_app.cancel_command"}
 _OPERATE = _LOOK | _SEND | {"tasks_app.add_position", "tasks_app.change_device", "tasks_app.change_maintenanceplan"}

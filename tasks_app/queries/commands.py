@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
-from tasks_app.models import Command, Device, DeviceAccess, DeviceState, Position
+from tasks_app.models import Command, Device, DeviceAccess, DeviceState, Position, SavedCommand
 from tasks_app.queries.access import (
     SEND_COMMANDS,
     SEND_DANGEROUS_COMMANDS,
+    VIEW_SAVED_COMMANDS,
     AnyUser,
     Right,
     has_right,
+    visible_fleets,
 )
 
 # A device that reported an attribute in one of its last fixes reports it. Not every message of a tracker has all of them.
@@ -98,6 +101,12 @@ def may_send(user: AnyUser, device: Device, type_name: str) -> bool:
     return all(has_right(user, device.fleet, right) for right in rights_to_send(type_name))
 
 
+def may_make_call(user: AnyUser, arguments: Mapping[str, Any]) -> bool:
+    """Whether `user` may send what a call of the task asks for: the rule for members, and for staff alike."""
+    device = Device.objects.select_related("fleet").filter(pk=arguments["device_id"]).first()
+    return device is not None and arguments["type"] in COMMAND_TYPES and may_send(user, device, arguments["type"])
+
+
 def offered_types(device: Device, user: AnyUser) -> list[CommandType]:
     """Return the types that the device's protocol and ways can express and the user may send, in the order of COMMAND_TYPES."""
     if not has_right(user, device.fleet, SEND_COMMANDS):
@@ -120,6 +129,13 @@ def reports_effect(device_pk: int, type_name: str) -> bool:
     return any(
         name in (attributes or {}) for attributes in recent.values_list("attributes", flat=True)[:REPORTED_FIXES]
     )
+
+
+def visible_saved_commands(user: AnyUser) -> QuerySet[SavedCommand]:
+    """Return the saved commands of the fleets in which `user` may see them, and those of all fleets."""
+    fleets = visible_fleets(user, VIEW_SAVED_COMMANDS)
+    found = Q(fleet__in=fleets)
+    return SavedCommand.objects.filter(found | Q(fleet=None) if fleets.exists() else found)
 
 
 def starts_at(command: Command) -> datetime:

@@ -7,8 +7,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from tasks_app.ingest.validate import LIMITS
+from tasks_app.models import CommandWay, command_type_choices
+from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.models.retention import MAX_DAYS
-from tasks_app.services.arguments import LocalDay, RangeTime, Reference
+from tasks_app.services.arguments import LocalDay, OneOf, RangeTime, Reference
 from tasks_app.services.cleanup import MAX_WINDOW_SECONDS
 
 MAX_AGE_HOURS = 24 * 366
@@ -32,3 +34,7 @@ AgeHours = Annotated[float, Meta(ge=0, le=MAX_AGE_HOURS)]
 Minutes = Annotated[float, Meta(ge=0, le=MAX_MINUTES)]
 SpeedKph = Annotated[float, Meta(ge=0, le=MAX_SPEED_KPH)]
 Pattern = Annotated[str, Meta(max_length=MAX_PATTERN_LENGTH)]
+Note = Annotated[str, Meta(max_length=MAX_REASON_CHARACTERS)]
+CommandTypeName = Annotated[str, OneOf(command_type_choices)]
+CommandWayName = Annotated[str, OneOf(lambda: CommandWay.choices)]
+ExpirySeconds = Annotated[int, Meta(ge=1, le=7 * 24 * 3600)]

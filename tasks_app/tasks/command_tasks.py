@@ -8,8 +8,31 @@ from typing import Any
 from django.utils import timezone
 
 from tasks_app.engine import task
-from tasks_app.services.argument_bounds import DeviceId
-from tasks_app.services.commands import record_answer, send_next, sweep_commands
+from tasks_app.queries.commands import may_make_call
+from tasks_app.services.argument_bounds import CommandTypeName, CommandWayName, DeviceId, ExpirySeconds, Note
+from tasks_app.services.commands import record_answer, request_in_job, send_next, sweep_commands
+
+
+@task(queue="notifications", schedulable=True, members=may_make_call)
+def send_command(
+    device_id: DeviceId,
+    type: CommandTypeName,
+    parameters: dict[str, Any] | None = None,
+    way: CommandWayName | None = None,
+    expires_in_seconds: ExpirySeconds | None = None,
+    reason: Note = "",
+    typed_name: Note = "",
+) -> dict[str, Any]:
+    """Send a command to a device, as a person would: a dangerous one needs the device's name, typed to confirm it."""
+    return request_in_job(
+        device_pk=device_id,
+        type=type,
+        parameters=parameters or {},
+        way=way or "",
+        expires_in_seconds=expires_in_seconds,
+        reason=reason,
+        typed_name=typed_name,
+    )
 
 
 @task(queue="notifications", keeps_successes=False, startable=False)

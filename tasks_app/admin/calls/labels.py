@@ -40,6 +40,12 @@ ARGUMENTS = {
     "max_seconds": _("At most (seconds)"),
     "max_age_hours": _("Unused for (hours)"),
     "pattern": _("Pattern"),
+    "type": _("Type"),
+    "parameters": _("Parameters"),
+    "way": _("Way"),
+    "expires_in_seconds": _("Not sent after (seconds)"),
+    "reason": _("Reason"),
+    "typed_name": _("The device's name, once more"),
 }
 HELP = {
     "dry_run": _("Counts what it would remove, and removes nothing."),
@@ -49,6 +55,9 @@ HELP = {
     "device_ids": _("Empty: all."),
     "max_seconds": _("It stops after this time, and the next run goes on."),
     "pattern": _("* stands for any characters."),
+    "way": _("Empty: the first of the device's ways that can take it."),
+    "expires_in_seconds": _("Empty: as long as its type says."),
+    "typed_name": _("For commands that can stop a vehicle or lose a tracker."),
 }
 VALUES = {
     "24h": _("Last 24 hours"),

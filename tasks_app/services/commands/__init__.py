@@ -3,6 +3,8 @@
 from tasks_app.services.commands.answers import record_answer
 from tasks_app.services.commands.attempts import Clock, Encode, NothingWritten, SendOutcome, Write, send_attempt
 from tasks_app.services.commands.controlling import cancel_command, confirm_command
+from tasks_app.services.commands.groups import GroupResult, GroupRow, request_commands
+from tasks_app.services.commands.jobs import request_in_job
 from tasks_app.services.commands.refusals import CommandRefused
 from tasks_app.services.commands.requesting import request_command
 from tasks_app.services.commands.sending import send_next
@@ -12,6 +14,8 @@ __all__ = [
     "Clock",
     "CommandRefused",
     "Encode",
+    "GroupResult",
+    "GroupRow",
     "NothingWritten",
     "SendOutcome",
     "Write",
@@ -19,6 +23,8 @@ __all__ = [
     "confirm_command",
     "record_answer",
     "request_command",
+    "request_commands",
+    "request_in_job",
     "send_attempt",
     "send_next",
     "sweep_commands",

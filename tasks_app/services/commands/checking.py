@@ -16,7 +16,7 @@ from tasks_app.models import Command, CommandState, Device, DeviceState
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, has_right
 from tasks_app.queries.commands import may_send, reason_text, types_of
-from tasks_app.services.commands.deciding import safety_refusal
+from tasks_app.services.commands.deciding import filled, is_possible_expiry, safety_refusal
 from tasks_app.services.commands.refusals import CommandRefused
 
 MAX_DELAY = timedelta(days=366)
@@ -40,6 +40,13 @@ class Request:
     batch: UUID | None = None
     # What a person typed to confirm a dangerous command: the device's name, of a group the number of its devices.
     typed_name: str = ""
+    # Texts of the parameters may hold {name} and {unique_id}.
+    is_template: bool = False
+
+    def parameters_for(self, device: Device) -> dict[str, Any]:
+        """Return the parameters for this device, placeholders filled in."""
+        given = dict(self.parameters)
+        return filled(given, name=device.name, unique_id=device.unique_id) if self.is_template else given
 
 
 def checked_command(request: Request, device: Device, *, now: datetime, typed_wanted: str | None = None) -> Command:
@@ -53,7 +60,7 @@ def checked_command(request: Request, device: Device, *, now: datetime, typed_wa
     kind = COMMAND_TYPES[request.type]
     _check_rights(request, device)
     try:
-        parameters = check_parameters(request.type, request.parameters)
+        parameters = check_parameters(request.type, request.parameters_for(device))
     except InvalidParameters as error:
         raise _invalid({f"parameters.{name}": text for name, text in error.errors.items()}) from error
     _check_offered(request, device)
@@ -123,9 +130,7 @@ def _shape_errors(request: Request) -> dict[str, Any]:
 
 def _seconds_error(request: Request) -> str:
     kind, seconds = COMMAND_TYPES[request.type], request.expires_in_seconds
-    if seconds is None or (
-        not isinstance(seconds, bool) and kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
-    ):
+    if seconds is None or is_possible_expiry(kind, seconds):
         return ""
     return _("Must be a whole number from %(minimum)s to %(maximum)s.") % {
         "minimum": kind.min_expiry_seconds,

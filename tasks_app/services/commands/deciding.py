@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ MAX_ATTEMPTS = 30
 EFFECT_SECONDS = 600.0
 LATE = timedelta(days=1)
 
+_PLACEHOLDER = re.compile(r"\{(?:name|unique_id)\}")
 _STOPS = frozenset({"engine_stop"})
 _BACKOFF_SECONDS, _BACKOFF_CAP_SECONDS = 2.0, 60.0
 
@@ -46,9 +48,18 @@ def safety_refusal(type_name: str, *, fix_age_seconds: float | None, speed_kph: 
     return "" if speed_kph < MAX_STOP_SPEED_KPH else "moving"
 
 
-def expiry_bounds_error(kind: CommandType, seconds: int) -> bool:
-    """Return whether a command of this type may not hold for so long."""
-    return isinstance(seconds, bool) or not kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
+def is_possible_expiry(kind: CommandType, seconds: int) -> bool:
+    """Return whether a command of this type may hold for so long."""
+    return not isinstance(seconds, bool) and kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
+
+
+def filled(parameters: dict[str, Any], *, name: str, unique_id: str) -> dict[str, Any]:
+    """Return the parameters of a saved command with its placeholders replaced, {name} and {unique_id} of the device."""
+    values = {"{name}": name, "{unique_id}": unique_id}
+    return {
+        key: _PLACEHOLDER.sub(lambda found: values[found[0]], value) if isinstance(value, str) else value
+        for key, value in parameters.items()
+    }
 
 
 # --- Order ---

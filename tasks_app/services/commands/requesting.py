@@ -35,19 +35,21 @@ def request_command(
     is_override: bool = False,
     batch: UUID | None = None,
     typed_name: str = "",
+    is_template: bool = False,
 ) -> Command:
     """Make the command and have it sent after the commit. Raises CommandRefused.
 
     The same key of the same user with the same content returns the command that it made. `user` is None for the system, whose
     schedules and rules were checked against the person who saved them. `typed_name` is the device's name as a person typed it
-    to confirm a dangerous command; with COMMANDS_NEED_SECOND_PERSON such a one awaits confirmation instead.
+    to confirm a dangerous command; with COMMANDS_NEED_SECOND_PERSON such a one awaits confirmation instead. In a template, the
+    parameters of a saved command, {name} and {unique_id} are the device's.
     """
     request = Request(
         type, parameters, user, way, priority, not_before, expires_in_seconds, idempotency_key, reason, is_override,
-        batch, typed_name,
+        batch, typed_name, is_template,
     )  # fmt: skip
     now = timezone.now()
-    return run_in_transaction(lambda: stored_command(request, device, now=now), should_retry=_is_key_taken)
+    return run_in_transaction(lambda: stored_command(request, device, now=now), should_retry=is_key_taken)
 
 
 def stored_command(request: Request, device: Device, *, now: datetime, typed_wanted: str | None = None) -> Command:
@@ -94,7 +96,7 @@ def _same(known: Command, request: Request, device: Device) -> Command:
     """The command of the key, if it is what is asked for now. Raises CommandRefused (conflict)."""
     asked = (device.pk, request.type, request.way, request.priority, request.reason, request.is_override)
     made = (known.device_id, known.type, known.way, known.priority, known.reason, known.is_override)
-    wants = dict(request.parameters)
+    wants = request.parameters_for(device)
     same_parameters = all(known.parameters.get(name) == value for name, value in wants.items())
     same_time = known.not_before == request.not_before or known.not_before is None
     if asked != made or not same_parameters or not same_time or not _same_expiry(known, request):
@@ -109,5 +111,6 @@ def _same_expiry(known: Command, request: Request) -> bool:
     return abs(held - request.expires_in_seconds) < 5
 
 
-def _is_key_taken(error: DatabaseError) -> bool:
+def is_key_taken(error: DatabaseError) -> bool:
+    """Whether the row of the key was made between looking for it and making it: looking again finds it."""
     return isinstance(error, IntegrityError) and "one_command_per_user_and_key" in str(error)

@@ -1,0 +1,124 @@
+"""One command for each of many devices, each with its own outcome."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tasks_app.models import Command, Device
+from tasks_app.services.commands.checking import Request, checked_command
+from tasks_app.services.commands.refusals import CommandRefused
+from tasks_app.services.commands.requesting import is_key_taken, stored_command
+from tasks_app.services.transactions import run_in_transaction
+
+# Names batches by their keys.
+_BATCHES = UUID("6b0d7a0e-5d0c-4a54-9f0a-5b6b1b7f2c11")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """The outcome for one device: its command (not stored in a dry run), or why there is none."""
+
+    device: Device
+    command: Command | None
+    refusal: CommandRefused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """The outcome of a request for many devices. `typed_wanted` is what confirms it where its type is dangerous.
+
+    `refused` counts the refusals by code.
+    """
+
+    batch: UUID
+    rows: list[GroupRow]
+    typed_wanted: str
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        return sum(1 for row in self.rows if row.command is not None)
+
+
+def request_commands(
+    devices: Iterable[Device],
+    *,
+    type: str,
+    parameters: Mapping[str, Any],
+    user: Any,
+    way: str = "",
+    priority: int = 0,
+    not_before: datetime | None = None,
+    expires_in_seconds: int | None = None,
+    idempotency_key: str = "",
+    reason: str = "",
+    is_override: bool = False,
+    typed_name: str = "",
+    is_template: bool = False,
+    dry_run: bool = False,
+) -> GroupResult:
+    """Make a command for each device that may get one, in one transaction; a dry run makes none and says how many.
+
+    Arguments are as in `request_command`. What a person types to confirm a dangerous type is the number of devices. The key is
+    one of the whole request. Raises CommandRefused for what is wrong with all of them: too_many, invalid, conflict.
+    """
+    known = Device.objects.select_related("fleet", "access").in_bulk([device.pk for device in devices])
+    wanted = sorted(known.values(), key=lambda device: device.pk)
+    most = settings.COMMANDS["MAX_DEVICES"]
+    if not wanted:
+        raise CommandRefused("invalid", _("Choose at least one device."), {"devices": _("Choose at least one device.")})
+    if len(wanted) > most:
+        raise CommandRefused("too_many", _("One request sends commands to at most %(most)d devices.") % {"most": most})
+    typed = str(len(wanted))
+    batch = uuid5(_BATCHES, f"{getattr(user, 'pk', None)}:{idempotency_key}") if idempotency_key else uuid4()
+    request = Request(
+        type, parameters, user, way, priority, not_before, expires_in_seconds, idempotency_key, reason, is_override,
+        batch, typed if dry_run else typed_name, is_template,
+    )  # fmt: skip
+    now = timezone.now()
+
+    def work() -> list[GroupRow]:
+        if dry_run:
+            return [
+                _row(one, lambda one=one: checked_command(request, one, now=now, typed_wanted=typed)) for one in wanted
+            ]
+        _check_same_devices(request, wanted)
+        return [_row(one, lambda one=one: _stored(request, one, now, typed)) for one in wanted]
+
+    rows = run_in_transaction(work, should_retry=is_key_taken)
+    refused = Counter(row.refusal.code for row in rows if row.refusal is not None)
+    return GroupResult(batch, rows, typed, refused)
+
+
+def _row(device: Device, make: Any) -> GroupRow:
+    """The outcome for one device. What is wrong with the request itself is raised."""
+    try:
+        return GroupRow(device, make())
+    except CommandRefused as refusal:
+        if refusal.code in ("invalid", "conflict"):
+            raise
+        return GroupRow(device, None, refusal)
+
+
+def _stored(request: Request, device: Device, now: datetime, typed: str) -> Command:
+    key = request.idempotency_key and hashlib.sha256(f"{request.idempotency_key}:{device.pk}".encode()).hexdigest()
+    return stored_command(replace(request, idempotency_key=key), device, now=now, typed_wanted=typed)
+
+
+def _check_same_devices(request: Request, wanted: Sequence[Device]) -> None:
+    """Raise CommandRefused (conflict) where the key was used for other devices."""
+    if not request.idempotency_key:
+        return
+    known = set(Command.objects.filter(batch=request.batch).values_list("device_id", flat=True))
+    if known - {device.pk for device in wanted}:
+        raise CommandRefused("conflict", _("This key came with another request before."))
