@@ -16,7 +16,7 @@ from tasks_app.models import Job
 from tasks_app.queries.job_search import ID_TEXT, JobSearch
 
 # A page looks at no more rows than this; with few matches it is short, and its cursor leads on.
-MAX_ROWS_EXAMINED = 10_000
+MAX_ROWS_EXAMINED = 5_000
 MAX_COUNTED = 10_000
 # No row of the time is behind the first of them in descending order, behind the second one in ascending order.
 _EVERY_ID = (UUID(int=0), UUID(int=2**128 - 1))

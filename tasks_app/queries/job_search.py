@@ -19,7 +19,9 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.job_hash import JobHash
+from tasks_app.engine.redaction import TOO_DEEP
 from tasks_app.engine.registry import parameter_names, registered_tasks
+from tasks_app.engine.secret_names import HIDDEN
 from tasks_app.engine.states import JobState, parse_state
 from tasks_app.queries.access import Right, has_everywhere, visible_devices
 from tasks_app.queries.job_views import JobView
@@ -27,6 +29,10 @@ from tasks_app.utils.search_language import InvalidSearch, Term, parse_search, w
 
 VIEW_ALL_JOBS = Right(None, "tasks_app.view_job")
 MAX_DEVICES = 20
+# JSON on a page has spaces between values, which that of messages has not; numbers of both may be written differently.
+_BETWEEN_VALUES = re.compile(r"[,:\s]|^[-+.0-9e]*$")
+# What a page shows in place of some values.
+_MARKS = (HIDDEN.lower(), TOO_DEEP.lower())
 _AGO = re.compile(r"(?:\d{1,6}[smhdw])+")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 Holds = Callable[[JobView], bool]
@@ -37,11 +43,14 @@ class Condition:
     """The demand of a term: on a row, and on a job that lives.
 
     `reads_message` is False where the view of a live job need not have what only its message holds (arguments, schedule).
+    Where it is True, `may_hold` tells jobs for which the term, not negated, cannot hold, without the message being opened.
     """
 
     of_row: Q
     of_view: Holds
     reads_message: bool = True
+    may_hold: Callable[[JobHash], bool] = lambda job: True
+    is_negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +65,6 @@ class JobSearch:
     after: datetime | None = None
     before: datetime | None = None
     conditions: tuple[Condition, ...] = field(default=())
-
-    @property
-    def reads_messages(self) -> bool:
-        """Whether a term asks for what only the message of a live job holds."""
-        return any(condition.reads_message for condition in self.conditions)
 
     def matches(self, view: JobView) -> bool:
         """Whether all terms hold for this job."""
@@ -83,6 +87,22 @@ class JobSearch:
             and self.task in (None, job.task)
             and self.requested_by_id in (None, job.requested_by_id)
         )
+
+    def verdict(self, job: JobHash, view: JobView) -> bool | None:
+        """Whether all terms hold for a live job, going by its view without its message; None where that must be read."""
+        at = view.created_at
+        if (self.after and not (at and at >= self.after)) or (self.before and not (at and at < self.before)):
+            return False
+        is_open = False
+        for condition in self.conditions:
+            if not condition.reads_message:
+                if not condition.of_view(view):
+                    return False
+            elif condition.may_hold(job):
+                is_open = True
+            elif not condition.is_negated:
+                return False
+        return None if is_open else True
 
 
 ANY_JOB = JobSearch()
@@ -225,7 +245,7 @@ def _with(search: JobSearch, term: Term, condition: Condition) -> JobSearch:
         of_view = condition.of_view
         # Not `~`: a part of a row that is missing makes NULL of both.
         of_row = Q(Case(When(condition.of_row, then=Value(False)), default=Value(True), output_field=BooleanField()))
-        condition = Condition(of_row, lambda view: not of_view(view), condition.reads_message)
+        condition = replace(condition, of_row=of_row, of_view=lambda view: not of_view(view), is_negated=True)
     return replace(search, conditions=(*search.conditions, condition))
 
 
@@ -240,7 +260,12 @@ def _text(search: JobSearch, term: Term, _user: Any) -> JobSearch:
     except ValueError:
         if re.fullmatch(r"[0-9A-Fa-f-]{2,36}", part):
             of_row |= Q(id_text__contains=part.lower())
-    return _with(search, term, Condition(of_row, lambda view: _mentions(view, part.lower(), in_json.lower())))
+    condition = Condition(
+        of_row,
+        lambda view: _mentions(view, part.lower(), in_json.lower()),
+        may_hold=lambda job: _may_mention(job, part.lower(), in_json.lower()),
+    )
+    return _with(search, term, condition)
 
 
 # Annotated to every query that a condition filters.
@@ -250,6 +275,18 @@ ID_TEXT = {"id_text": Cast("pk", TextField())}
 def _mentions(view: JobView, part: str, in_json: str) -> bool:
     texts = (str(view.id), view.task, view.error_class, view.error_message)
     return any(part in text.lower() for text in texts) or in_json in _call_text(view)
+
+
+def _may_mention(job: JobHash, part: str, in_json: str) -> bool:
+    """Whether the part may be in the job's id, task, error or arguments: as these are sent, they have no spaces between."""
+    if _BETWEEN_VALUES.search(in_json) or any(mark in in_json or in_json in mark for mark in _MARKS):
+        return True
+    errors = [one for failure in job.failures[-1:] for one in (failure["error_class"], failure["error_message"])]
+    return any(part in text.lower() for text in (job.job_id, job.task, *errors)) or in_json in _message_text(job)
+
+
+def _message_text(job: JobHash) -> str:
+    return job.message.decode(errors="replace").lower()
 
 
 def _call_text(view: JobView) -> str:
@@ -330,7 +367,7 @@ def _argument(name: str, values: list[Any]) -> Condition:
         found = given.get(name, [])
         return any(json.dumps(one) in known for one in (found if isinstance(found, list) else [found]))
 
-    return Condition(of_row, of_view)
+    return Condition(of_row, of_view, may_hold=lambda job: name in parameter_names(job.task))
 
 
 def _device(search: JobSearch, term: Term, user: Any) -> JobSearch:
@@ -348,16 +385,15 @@ def _device(search: JobSearch, term: Term, user: Any) -> JobSearch:
     of_row = parts[0].of_row | parts[1].of_row
     for text in texts:
         of_row |= Q(args__icontains=text) | Q(kwargs__icontains=text)
-    return _with(
-        search,
-        term,
-        Condition(
-            of_row,
-            lambda view: (
-                any(part.of_view(view) for part in parts) or any(text.lower() in _call_text(view) for text in texts)
-            ),
+    lowered = [text.lower() for text in texts]
+    condition = Condition(
+        of_row,
+        lambda view: any(part.of_view(view) for part in parts) or any(text in _call_text(view) for text in lowered),
+        may_hold=lambda job: (
+            any(part.may_hold(job) for part in parts) or any(text in _message_text(job) for text in lowered)
         ),
     )
+    return _with(search, term, condition)
 
 
 # The order is that of the sentence that names them.

@@ -143,12 +143,12 @@ def list_jobs(
         return _live_page(user, search, search.state, limit, cursor)
     # Before the ended ones: a job that ends meanwhile is found twice rather than never.
     with_live = not search.state and (order.is_ascending or not cursor)
-    live = _live_matches_of_page(user, search, limit) if with_live else []
+    live = _live_matches_of_page(user, search, limit) if with_live else LiveMatches([], frozenset(), {})
     rows, next_cursor = ended_page(search, _only_of(user), limit, cursor, order)
     ended = list(filter(_sight(user), map(ended_view, rows)))
     ended_ids = {view.id for view in ended}
-    live = [view for view in live if view.id not in ended_ids]
-    leading = _leading(live, max(1, limit // 2, limit - len(ended)))
+    waiting = [view for view in live.jobs if view.id not in ended_ids]
+    leading = live.read(_leading(waiting, max(1, limit // 2, limit - len(ended))))
     if not order.is_ascending:
         return JobPage([*leading, *ended], next_cursor)
     return JobPage([*ended, *([] if next_cursor else reversed(leading))], next_cursor)
@@ -265,35 +265,49 @@ def job_counts(hours: int = 24) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class LiveMatches:
-    """Live jobs that match; `cut` are the states of which not all jobs were looked at."""
+    """Live jobs that match; `cut` are the states of which not all jobs were looked at.
+
+    `unread` are the hashes of those whose views lack what their messages hold.
+    """
 
     jobs: list[JobView]
     cut: frozenset[JobState]
+    unread: dict[UUID, JobHash]
+
+    def read(self, views: list[JobView]) -> list[JobView]:
+        """Return the views of these jobs with what their messages hold."""
+        return [(view.id in self.unread and live_view(self.unread[view.id])) or view for view in views]
 
 
 def live_matches(user: Any, search: JobSearch, examined: int = MAX_LIVE_EXAMINED) -> LiveMatches:
     """Return the live jobs that match among the first `examined` running, queued and delayed ones."""
     if search.state and search.state not in LIVE_STATES:
-        return LiveMatches([], frozenset())
+        return LiveMatches([], frozenset(), {})
     found: dict[UUID, JobView] = {}
+    unread: dict[UUID, JobHash] = {}
     cut: set[JobState] = set()
-    sees = _sight(user)
-    # Reading a message takes longer than all the rest. Which jobs are one's own may depend on their arguments.
-    reads_messages = search.reads_messages or not has_everywhere(user, VIEW_JOBS)
+    # Which jobs are one's own may depend on their arguments.
+    sees = None if has_everywhere(user, VIEW_JOBS) else _sight(user)
     # What is about to move on first: a job that does meanwhile is found in its later state.
     for states in ((JobState.SCHEDULED, JobState.RETRYING), (JobState.QUEUED,), (JobState.RUNNING,)):
         entries = live_jobs_after(client(), states[0], _queue_names(search), None, examined)
         cut.update(states if len(entries) >= examined else ())
         for job in (entry.job for entry in entries if entry.job and search.may_match(entry.job)):
-            view = live_view(job, reads_message=reads_messages)
-            if view and view.is_live and sees(view) and search.matches(view):
-                found[view.id] = view if reads_messages else live_view(job) or view
-    return LiveMatches(list(found.values()), frozenset(cut))
+            view = live_view(job, reads_message=False)
+            if view is None or not view.is_live or (verdict := search.verdict(job, view)) is False:
+                continue
+            # Reading a message takes longer than all the rest.
+            if verdict and sees is None:
+                unread[view.id] = job
+            elif (view := live_view(job)) is None or not (search.matches(view) and (sees is None or sees(view))):
+                continue
+            found[view.id] = view
+    return LiveMatches(list(found.values()), frozenset(cut), unread)
 
 
-def _live_matches_of_page(user: Any, search: JobSearch, limit: int) -> list[JobView]:
+def _live_matches_of_page(user: Any, search: JobSearch, limit: int) -> LiveMatches:
     is_all = search == ANY_JOB and has_everywhere(user, VIEW_JOBS)
-    return live_matches(user, search, limit if is_all else MAX_LIVE_EXAMINED).jobs
+    return live_matches(user, search, limit if is_all else MAX_LIVE_EXAMINED)
 
 
 def _leading(views: list[JobView], limit: int) -> list[JobView]:
