@@ -57,7 +57,7 @@ def _answer(request: HttpRequest, shared: SharedReport) -> FileResponse | HttpRe
 
 def _page(request: HttpRequest, shared: SharedReport, problem: str = "", *, status: int = 200) -> HttpResponse:
     names = [] if problem else formats_of(shared.report.kind)
-    formats = [(name, report_link(shared.report, shared.user, name)) for name in names]
+    formats = [(EXPORTERS[name].label, report_link(shared.report, shared.user, name)) for name in names]
     context = {**about_report(shared.report), "report": shared.report, "formats": formats, "problem": problem}
     response = render(request, "reports_app/shared_report.html", context, status=status)
     response["Cache-Control"] = "private, no-store"

@@ -33,7 +33,7 @@ from tasks_app.services.arguments import OneOf, RangeTime, Reference
 ReportId = Annotated[RowId, Reference("report")]
 ReportEnd = Annotated[str, RangeTime("end", most_days=lambda: settings.MAX_REPORT_DAYS)]
 DeviceReportKind = Annotated[str, OneOf(device_kind_choices)]
-Format = Annotated[str, OneOf(lambda: [(name, name.upper()) for name in EXPORTERS])]
+Format = Annotated[str, OneOf(lambda: [(name, exporter.label) for name, exporter in EXPORTERS.items()])]
 
 
 @task(queue="reports", schedulable=True, permission="reports_app.add_report", members=operates_device)

@@ -36,7 +36,7 @@ def kinds_field(widget: type[forms.Widget]) -> forms.MultipleChoiceField:
 
 def formats_field(widget: type[forms.Widget]) -> forms.MultipleChoiceField:
     """Return the field of the formats that a report may be sent in."""
-    choices = [(name, name.upper()) for name in EXPORTERS]
+    choices = [(name, exporter.label) for name, exporter in EXPORTERS.items()]
     return forms.MultipleChoiceField(label=_("Formats"), choices=choices, widget=widget)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
+from reports_app.exporters import EXPORTERS
 from reports_app.table import Chunk, ReportTable, Row
 from tasks_app.engine import current_job
 
 
 def with_progress(table: ReportTable, *, row_count: int, format: str) -> ReportTable:
     """Return `table`, of `row_count` rows in all, reporting progress while its rows are read."""
-    counter = _Counter(row_count, _("writing %(format)s") % {"format": format.upper()})
+    counter = _Counter(row_count, _("writing %(format)s") % {"format": EXPORTERS[format].label})
     sections = [replace(section, rows=_RowsWithProgress(section.rows, counter)) for section in table.sections]
     return replace(table, sections=sections)
 

@@ -169,7 +169,7 @@ def _notify_addresses(
 def _message(run: ReportScheduleRun, bundle: ReportBundle, failed: Sequence[Report], person: Any) -> Message:
     files = [
         {
-            "label": format_lazy("{title} ({format})", title=_title(report), format=file.format.upper()),
+            "label": format_lazy("{title} ({format})", title=_title(report), format=EXPORTERS[file.format].label),
             "url": "" if bundle.is_attached else report_link(report, person, file.format),
         }
         for report, file in bundle.files

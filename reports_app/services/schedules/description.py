@@ -10,6 +10,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from reports_app.exporters import EXPORTERS
 from reports_app.models import ReportKind, ReportSchedule, SchedulePeriod, Weekday
 
 NAMES_SHOWN = 5
@@ -23,7 +24,7 @@ def describe_schedule(schedule: ReportSchedule) -> str:
         "zone": schedule.time_zone,
         "kinds": _list([str(ReportKind(kind).label).lower() for kind in schedule.kinds if kind in ReportKind.values]),
         "subject": _subject(schedule),
-        "formats": _list([format.upper() for format in schedule.formats]),
+        "formats": _list([EXPORTERS[format].label for format in schedule.formats if format in EXPORTERS]),
         "recipients": _names([*_sorted(map(_name, schedule.recipients.all())), *schedule.extra_emails]),
     }
 

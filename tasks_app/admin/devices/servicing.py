@@ -17,6 +17,7 @@ from tasks_app.admin.common import badge
 from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 from tasks_app.models import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.services.devices import mark_done
+from tasks_app.web.quantities import MISSING, format_number
 
 STATUS_BADGES = {
     MaintenanceStatus.OK: "success",
@@ -45,8 +46,8 @@ class MaintenancePlanAdmin(ModelAdmin):
         "name",
         "device",
         "status_badge",
-        "every_kilometers",
-        "every_engine_hours",
+        "kilometers",
+        "engine_hours",
         "every_days",
         "is_active",
     )
@@ -71,6 +72,14 @@ class MaintenancePlanAdmin(ModelAdmin):
     def status_badge(self, plan: MaintenancePlan) -> SafeString:
         return badge(STATUS_BADGES[MaintenanceStatus(plan.status)], plan.get_status_display())
 
+    @display(description=_("every (km)"), ordering="every_kilometers")
+    def kilometers(self, plan: MaintenancePlan) -> str:
+        return _interval(plan.every_kilometers)
+
+    @display(description=_("every (engine hours)"), ordering="every_engine_hours")
+    def engine_hours(self, plan: MaintenancePlan) -> str:
+        return _interval(plan.every_engine_hours)
+
     @action(description=_("Mark the work as done now"), permissions=["change"])
     def mark_as_done(self, request: HttpRequest, queryset: QuerySet[MaintenancePlan]) -> None:
         plans = list(queryset.order_by("pk"))
@@ -79,3 +88,8 @@ class MaintenancePlanAdmin(ModelAdmin):
             self.log_change(request, plan, str(_("Marked the work as done.")))
         text = ngettext("The work of %d plan is done.", "The work of %d plans is done.", len(plans)) % len(plans)
         self.message_user(request, text, messages.SUCCESS)
+
+
+def _interval(value: float | None) -> str:
+    """Return an interval without a fraction where it has none."""
+    return MISSING if value is None else format_number(value, 0 if value.is_integer() else 1)

@@ -56,7 +56,7 @@ DATA = (
 # Names of products and formats, and words that Portuguese has taken over.
 ALIKE = {word.lower() for word in (
     "Tracker", "Traccar", "OsmAnd", "OwnTracks", "GPSLogger", "Redis", "PostgreSQL",
-    "CSV", "XLSX", "PDF", "JSON", "GPX", "KML", "GEOJSON", "GeoJSON", "HTML", "SMS", "SHA", "WKT", "UTC", "API",
+    "CSV", "XLSX", "PDF", "JSON", "GPX", "KML", "GeoJSON", "HTML", "SMS", "SHA", "WKT", "UTC", "API",
     "Jobs", "Job", "Worker", "Workers", "Cron", "Chat", "push", "E-mail", "Webhook", "Links", "Online", "Normal",
     "Latitude", "Longitude", "Van", "Status", "Total", "esc", "hash", "salt", "Token", "Site", "Enter",
 )}  # fmt: skip
