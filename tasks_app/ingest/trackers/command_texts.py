@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand, TrackerSession
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
 Texts = Mapping[str, Callable[[dict[str, Any], TrackerSession], str]]
 
 
@@ -25,6 +27,14 @@ def command_text(command: OutgoingCommand, session: TrackerSession, texts: Texts
             _("This protocol takes commands of at most %(maximum)s characters.") % {"maximum": max_length}
         )
     return text
+
+
+def host_of(parameters: dict[str, Any]) -> str:
+    """The host of a command, without the signs that separate the parts of one. Raises InvalidCommand."""
+    host: str = parameters["host"]
+    if not _HOST.fullmatch(host):
+        raise InvalidCommand(_("The host must be a name or an IPv4 address."))
+    return host
 
 
 def answer_success(text: str, *, good: re.Pattern[str], bad: re.Pattern[str]) -> bool | None:

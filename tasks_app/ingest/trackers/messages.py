@@ -104,9 +104,16 @@ def keep_status(session: TrackerSession, attributes: dict[str, Any], now: dateti
     session.memory[_STATUS] = (now, kept)
 
 
-def with_status(session: TrackerSession, attributes: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The attributes of a fix of now, with those of the newest status where the fix does not say otherwise."""
+def with_status(
+    session: TrackerSession, attributes: dict[str, Any], now: datetime, timestamp: object = None
+) -> dict[str, Any]:
+    """The attributes of a fix with those of the newest status where the fix does not say otherwise.
+
+    Not those of a fix whose `timestamp` (seconds) is of another time than now: it was kept by the tracker and sent later.
+    """
     at, kept = session.memory.get(_STATUS, (None, None))
     if kept is None or not now - MAX_STATUS_AGE <= at <= now:
+        return attributes
+    if isinstance(timestamp, float) and abs(now.timestamp() - timestamp) > MAX_STATUS_AGE.total_seconds():
         return attributes
     return {**kept, **attributes}

@@ -39,7 +39,7 @@ from tasks_app.ingest.trackers.base import (
     TrackerSession,
 )
 from tasks_app.ingest.trackers.checksums import crc16_arc
-from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text
+from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text, host_of
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
@@ -360,7 +360,7 @@ _TEXTS: Texts = {
     "reboot": lambda parameters, session: "cpureset",
     "output": lambda parameters, session: _set_output(parameters["output"], parameters["is_on"], session),
     "factory_reset": lambda parameters, session: "defaultcfg",
-    "set_server": lambda parameters, session: f"setparam 2004:{parameters['host']};2005:{parameters['port']}",
+    "set_server": lambda parameters, session: f"setparam 2004:{host_of(parameters)};2005:{parameters['port']}",
     "custom": lambda parameters, session: parameters["text"],
 }
 

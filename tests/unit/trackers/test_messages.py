@@ -97,6 +97,8 @@ def test_a_fix_carries_the_newest_status_of_its_connection():
     keep_status(session, {"blocked": True, "alarm": "sos", "ignition": False}, NOW - timedelta(minutes=3))
     assert with_status(session, {"ignition": True}, NOW) == {"blocked": True, "ignition": True}
     assert with_status(session, {"ignition": True}, NOW + timedelta(minutes=13)) == {"ignition": True}
+    assert with_status(session, {"sat": 9}, NOW, (NOW - timedelta(minutes=1)).timestamp())["blocked"] is True
+    assert with_status(session, {"sat": 9}, NOW, (NOW - timedelta(hours=3)).timestamp()) == {"sat": 9}
 
 
 def test_a_frame_of_a_tracker_without_a_name_is_bad():
