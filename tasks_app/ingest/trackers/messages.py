@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
+from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
 from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
 from tasks_app.ingest.unlocated_alarms import unlocated_alarm
@@ -21,6 +22,8 @@ from tasks_app.ingest.validate import InvalidFix, make_fix
 # Older ones say nothing of now: trackers send their status every few minutes.
 MAX_STATUS_AGE = timedelta(minutes=15)
 _STATUS = "status"
+# A quantity, a text that should be one and is not, which the rules of fixes refuse, or None for one that was not sent.
+Quantity: TypeAlias = float | str | None
 
 
 def required_device_id(session: TrackerSession, stated: str = "") -> str:
@@ -36,12 +39,12 @@ def fix_message(
     now: datetime,
     device_id: str,
     timestamp: object,
-    latitude: float,
-    longitude: float,
-    speed_kph: float | None = None,
-    course_degrees: float | None = None,
-    altitude_meters: float | None = None,
-    accuracy_meters: float | None = None,
+    latitude: Quantity,
+    longitude: Quantity,
+    speed_kph: Quantity = None,
+    course_degrees: Quantity = None,
+    altitude_meters: Quantity = None,
+    accuracy_meters: Quantity = None,
     attributes: dict[str, Any],
     is_valid: bool = True,
 ) -> DeviceMessage:
@@ -74,6 +77,17 @@ def status_message(
     """A sign of life without a place; alarms among the attributes count, as of `timestamp` where that can be right."""
     unlocated = unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
     return DeviceMessage(device_id, None, unlocated)
+
+
+def kind_of(messages: Iterable[DeviceMessage]) -> str:
+    """The word by which a frame with these messages is counted: alarm, position, or other where none has a place."""
+    found = list(messages)
+    if any(
+        one.unlocated is not None or (isinstance(one.content, Fix) and "alarm" in one.content.attributes)
+        for one in found
+    ):
+        return "alarm"
+    return "position" if any(one.content is not None for one in found) else "other"
 
 
 def epoch_seconds(
