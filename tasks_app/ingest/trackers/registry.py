@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tasks_app.ingest.trackers import gt06, teltonika
+from tasks_app.ingest.trackers import gt06, queclink, suntech, teltonika
 from tasks_app.ingest.trackers.base import TrackerProtocol
 
 _ALL: tuple[TrackerProtocol, ...] = (
     teltonika.PROTOCOL,
     gt06.PROTOCOL,
+    suntech.PROTOCOL,
+    queclink.PROTOCOL,
 )
 
 PROTOCOLS: dict[str, TrackerProtocol] = {protocol.name: protocol for protocol in _ALL}
