@@ -3,7 +3,8 @@
     7878, u8 length, type, content, u16 serial, u16 CRC-16/X-25 of length to serial, 0D0A; length = content + 5
     7979, u16 length, the same
 
-Answered are logins, states and alarms, with the serial received; a question for the time with the time. Positions need none.
+Answered are logins, states, positions and alarms, with the serial received; a question for the time with the time. Only some
+models repeat a position without its answer.
 Commands bear a server flag that answers repeat. Relay, battery and signal come in states only: the next fix carries them.
 
 Clocks show UTC, but that of the zone which the device's settings or else the login state.
@@ -220,8 +221,8 @@ def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerS
         attributes=attributes,
         is_valid=bool(flags & 0x1000),
     )
-    reply = _framed(kind, b"", serial) if kind in _ALARM_POSITIONS else b""
-    return Decoded("alarm" if "alarm" in attributes else "position", messages=(message,), reply=reply)
+    is_alarm = "alarm" in attributes
+    return Decoded("alarm" if is_alarm else "position", messages=(message,), reply=_framed(kind, b"", serial))
 
 
 def _state(information: int, alarm: bytes = b"") -> dict[str, Any]:

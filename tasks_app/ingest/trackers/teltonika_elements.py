@@ -29,7 +29,7 @@ _SIGNED: dict[int, tuple[str, int, float, int]] = {
     **{17: ("axisX", 2, 1, 32_767), 18: ("axisY", 2, 1, 32_767), 19: ("axisZ", 2, 1, 32_767)},
     **{element: (f"temp{number}", 4, 0.1, 1250) for number, element in enumerate((72, 73, 74, 75), 1)},
 }
-_ALARMS = {246: "tow", 247: "accident", 249: "jamming", 251: "idle", 252: "powerCut", 255: "overspeed"}
+_ALARMS = {236: "sos", 246: "tow", 247: "accident", 249: "jamming", 251: "idle", 252: "powerCut", 255: "overspeed"}
 _GREEN_DRIVING = {1: "hardAcceleration", 2: "hardBraking", 3: "hardCornering"}
 # Said again by these.
 _IN_RECORD = frozenset({24})

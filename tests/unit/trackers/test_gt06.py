@@ -58,7 +58,7 @@ def test_a_login_is_the_imei_and_is_answered_with_its_serial():
 def test_a_position():
     found = decoded("position")
     fix = found.messages[0].content
-    assert (found.kind, found.reply) == ("position", b"")
+    assert (found.kind, found.reply[:6]) == ("position", bytes.fromhex("78780512006A"))
     assert fix.fix_time == datetime(2019, 3, 18, 11, 37, 36, tzinfo=UTC)
     assert (fix.latitude, fix.longitude) == (pytest.approx(11.391913, abs=1e-6), pytest.approx(77.890640, abs=1e-6))
     assert (fix.speed_kph, fix.course_degrees, fix.attributes) == (3.0, 51.0, {"sat": 7, "ignition": True})

@@ -1,0 +1,346 @@
+"""JT/T 808 of 2013 and 2019 (Huabao, Jimi JC and VL, dash cameras).
+
+    7E, header, body, XOR of both, 7E; within, 7E is 7D 02 and 7D is 7D 01
+    header  u16 message, u16 attributes (bits 0 to 9 length, 10 to 12 encryption, 13 part of a message, 14 of 2019),
+            2019: u8 version, 6 bytes BCD phone number (2019: 10), u16 serial, of parts u16 total and u16 index
+
+Each frame names its tracker. Answered are registration (8100, with the identifier as the code) and all else by 8001; parts of
+messages and messages unknown here as unsupported. Answers to commands repeat our serial number.
+
+Clocks show China's time unless the device's settings say otherwise: many exported ones send UTC. The engine is stopped by F0
+and let run by F1 of the terminal control, Huabao's words; the standard has none.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from struct import Struct
+from struct import error as struct_error
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.message import DeviceMessage
+from tasks_app.ingest.trackers.base import (
+    BadFrame,
+    CommandAnswer,
+    Cut,
+    Decoded,
+    EncodedCommand,
+    InvalidCommand,
+    OutgoingCommand,
+    TrackerProtocol,
+    TrackerSession,
+)
+from tasks_app.ingest.trackers.checksums import xor
+from tasks_app.ingest.trackers.command_texts import answer_success
+from tasks_app.ingest.trackers.jt808_commands import ENCODERS, SERIAL_MODULUS, parameter_text
+from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joined_alarms, status_message
+
+# A body has at most 1023 bytes, each of which may be escaped.
+MAX_CONTENT_BYTES = 2200
+CHINA_MINUTES = 480
+
+_ANSWER, _HEARTBEAT, _LOGOUT, _REGISTER, _AUTHENTICATE = 0x0001, 0x0002, 0x0003, 0x0100, 0x0102
+_PARAMETERS, _PROPERTIES, _LOCATION, _ASKED_LOCATION, _TEXT, _BATCH = 0x0104, 0x0107, 0x0200, 0x0201, 0x0701, 0x0704
+_SERVER_ANSWER, _REGISTERED = 0x8001, 0x8100
+_OK, _FAILED, _UNSUPPORTED, _NO_SUCH_TERMINAL = 0, 1, 3, 4
+
+# The end of a frame may be the start of the next one.
+_FRAME = re.compile(rb"\x7e[^\x7e]{1,%d}(?=\x7e)" % MAX_CONTENT_BYTES)
+# Alarms, states, latitude and longitude in 1e-6 degrees, altitude in m, speed in 0.1 km/h, course.
+_PLACE = Struct(">IIIIhHH")
+_PLACE_BYTES = _PLACE.size + 6
+_RESULTS = ("ok", "failed", "wrong message", "unsupported")
+
+_ALARMS = {
+    **{0: "sos", 1: "overspeed", 2: "fatigueDriving", 4: "fault", 5: "gpsAntennaCut", 7: "lowPower", 8: "powerCut"},
+    **{
+        9: "fault",
+        10: "fault",
+        11: "fault",
+        13: "overspeed",
+        14: "fatigueDriving",
+        18: "fatigueDriving",
+        19: "parking",
+    },
+    **{20: "geofence", 24: "fault", 25: "fuelLeak", 26: "tow", 28: "tow", 29: "accident", 30: "accident", 31: "door"},
+}
+_ALARM_BITS = sum(1 << bit for bit in _ALARMS)
+
+
+class _Header(NamedTuple):
+    message: int
+    is_2019: bool
+    phone: bytes
+    serial: int
+
+
+# --- Frames -----------------------------------------------------------------------------------------------------------
+
+
+def cut(data: bytes, session: TrackerSession) -> Cut:
+    """Cut frames, each with its 7E before it and without the one behind it. Others than frames are skipped."""
+    frames: list[bytes] = []
+    end = 0
+    for found in _FRAME.finditer(data):
+        frames.append(found[0])
+        end = found.end()
+    last = data.rfind(b"\x7e", end)
+    if last < 0 or len(data) - last > MAX_CONTENT_BYTES:
+        used = len(data)
+    else:
+        # The last 7E begins a frame, but where nothing follows the one that ends the last frame.
+        used = last + 1 if frames and last == end == len(data) - 1 else last
+    marks = data.count(b"\x7e", 0, used)
+    return Cut(frames, used, max(0, used - marks - sum(map(len, frames)) + len(frames)))
+
+
+def _framed(message: int, body: bytes, header: _Header, serial: int = 0) -> bytes:
+    attributes = len(body) | (0x4000 if header.is_2019 else 0)
+    version = b"\x01" if header.is_2019 else b""
+    content = Struct(">HH").pack(message, attributes) + version + header.phone + serial.to_bytes(2, "big") + body
+    content += bytes([xor(content)])
+    return b"\x7e" + content.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02") + b"\x7e"
+
+
+# --- Decoding ---------------------------------------------------------------------------------------------------------
+
+
+def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
+    """A registration, heartbeat, location or answer, with its acknowledgement. Raises BadFrame."""
+    content = frame.strip(b"\x7e").replace(b"\x7d\x02", b"\x7e").replace(b"\x7d\x01", b"\x7d")
+    if not content or xor(content) != 0:
+        raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
+    try:
+        header, body, is_part = _read_header(content)
+        device_id = _device_id(header.phone)
+        session.memory["header"] = header
+        if is_part:
+            return _acknowledged("other", header, device_id, _life(device_id, now), _UNSUPPORTED)
+        return _decode_message(header, body, device_id, session, now)
+    except (struct_error, IndexError) as error:
+        raise BadFrame("wrong_length", f"The content is too short: {error}.") from error
+
+
+def _read_header(content: bytes) -> tuple[_Header, bytes, bool]:
+    message, attributes = Struct(">HH").unpack_from(content)
+    is_2019, is_part = bool(attributes & 0x4000), bool(attributes & 0x2000)
+    phone_at, phone_bytes = (5, 10) if is_2019 else (4, 6)
+    serial_at = phone_at + phone_bytes
+    begin = serial_at + 2 + (4 if is_part else 0)
+    body = content[begin:-1]
+    if len(body) != attributes & 0x03FF or begin >= len(content):
+        raise BadFrame("wrong_length", f"The body has {len(body)} bytes, not {attributes & 0x03FF}.")
+    if attributes & 0x1C00:
+        raise BadFrame("encrypted", "Encrypted messages cannot be read.")
+    serial = int.from_bytes(content[serial_at : serial_at + 2], "big")
+    return _Header(message, is_2019, content[phone_at:serial_at], serial), body, is_part
+
+
+def _device_id(phone: bytes) -> str:
+    """The digits; six bytes that are no digits are an IMEI as a number, without its last digit."""
+    digits = phone.hex()
+    if digits.isdigit():
+        return digits
+    if len(phone) != 6:
+        raise BadFrame("no_identifier", "The phone number has other signs than digits.")
+    number = str(int.from_bytes(phone, "big")).zfill(14)
+    return number + str(_luhn_digit(number))
+
+
+def _luhn_digit(digits: str) -> int:
+    doubled = [int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits))]
+    return -sum(value // 10 + value % 10 for value in doubled) % 10
+
+
+def _life(device_id: str, now: datetime) -> tuple[DeviceMessage, ...]:
+    return (status_message(now=now, device_id=device_id),)
+
+
+def _acknowledged(
+    kind: str, header: _Header, device_id: str, messages: tuple[DeviceMessage, ...], result: int = _OK
+) -> Decoded:
+    reply, refusal = (_general_answer(header, one) for one in (result, _FAILED))
+    return Decoded(kind, device_id, messages, reply, refusal)
+
+
+def _general_answer(header: _Header, result: int) -> bytes:
+    return _framed(_SERVER_ANSWER, Struct(">HHB").pack(header.serial, header.message, result), header)
+
+
+def _decode_message(header: _Header, body: bytes, device_id: str, session: TrackerSession, now: datetime) -> Decoded:
+    message = header.message
+    if message == _REGISTER:
+        serial = header.serial.to_bytes(2, "big")
+        accepted = _framed(_REGISTERED, serial + bytes([_OK]) + device_id.encode("ascii"), header)
+        refused = _framed(_REGISTERED, serial + bytes([_NO_SUCH_TERMINAL]), header)
+        return Decoded("login", device_id, reply=accepted, refusal=refused)
+    if message in (_LOCATION, _BATCH):
+        messages = tuple(_locations(message, body, device_id, session, now))
+        return _acknowledged(_kind_of(messages), header, device_id, messages)
+    if message in (_AUTHENTICATE, _HEARTBEAT, _LOGOUT):
+        kind = "login" if message == _AUTHENTICATE else "heartbeat"
+        return _acknowledged(kind, header, device_id, _life(device_id, now))
+    if message in (_ANSWER, _ASKED_LOCATION, _PARAMETERS, _PROPERTIES, _TEXT):
+        messages = _life(device_id, now)
+        if message == _ASKED_LOCATION:
+            messages = (_location(body[2:], device_id, session, now, {}),)
+        reply = _general_answer(header, _OK) if message == _TEXT else b""
+        return Decoded("answer", device_id, messages, reply, answer=_answer(message, body))
+    return _acknowledged("other", header, device_id, _life(device_id, now), _UNSUPPORTED)
+
+
+def _kind_of(messages: tuple[DeviceMessage, ...]) -> str:
+    has_alarm = any(one.unlocated or "alarm" in getattr(one.content, "attributes", ()) for one in messages)
+    return "alarm" if has_alarm else "position"
+
+
+# --- Locations --------------------------------------------------------------------------------------------------------
+
+
+def _locations(
+    message: int, body: bytes, device_id: str, session: TrackerSession, now: datetime
+) -> list[DeviceMessage]:
+    if message == _LOCATION:
+        return [_location(body, device_id, session, now, {})]
+    count, kind = Struct(">HB").unpack_from(body)
+    known = {"archive": True} if kind == 1 else {}
+    at, found = 3, []
+    for _number in range(count):
+        (length,) = Struct(">H").unpack_from(body, at)
+        at += 2 + length
+        if at > len(body):
+            raise BadFrame("wrong_length", f"A location of {length} bytes does not fit into the batch.")
+        found.append(_location(body[at - length : at], device_id, session, now, known))
+    return found
+
+
+def _location(
+    body: bytes, device_id: str, session: TrackerSession, now: datetime, known: dict[str, Any]
+) -> DeviceMessage:
+    alarms, state, latitude, longitude, altitude, speed, course = _PLACE.unpack_from(body)
+    if len(body) < _PLACE_BYTES:
+        raise BadFrame("wrong_length", "The location has no time.")
+    attributes = {
+        **known,
+        "ignition": bool(state & 0x01),
+        "blocked": bool(state & 0x0C00),
+        **_items(body[_PLACE_BYTES:]),
+    }
+    if alarms & _ALARM_BITS:
+        attributes |= joined_alarms(name for bit, name in _ALARMS.items() if alarms >> bit & 1)
+    return fix_message(
+        now=now,
+        device_id=device_id,
+        timestamp=_timestamp(body[_PLACE.size : _PLACE_BYTES].hex(), session),
+        latitude=latitude / 1e6 * (-1 if state & 0x04 else 1),
+        longitude=longitude / 1e6 * (-1 if state & 0x08 else 1),
+        speed_kph=speed / 10,
+        course_degrees=float(course),
+        altitude_meters=float(altitude),
+        attributes=attributes,
+        is_valid=bool(state & 0x02),
+    )
+
+
+def _timestamp(digits: str, session: TrackerSession) -> float | str:
+    if not digits.isdigit():
+        return f"not a time: {digits}"
+    year, *clock = (int(digits[at : at + 2]) for at in range(0, 12, 2))
+    zone_minutes = CHINA_MINUTES if session.zone_minutes is None else session.zone_minutes
+    return epoch_seconds(2000 + year, *clock, zone_minutes=zone_minutes)
+
+
+def _items(data: bytes) -> dict[str, Any]:
+    """The items behind a location; one that is cut off ends them, for vendors append what they like."""
+    attributes: dict[str, Any] = {}
+    at = 0
+    while at + 2 <= len(data):
+        item, length = data[at], data[at + 1]
+        value = data[at + 2 : at + 2 + length]
+        if len(value) < length:
+            break
+        at += 2 + length
+        number = int.from_bytes(value, "big")
+        if (item, length) in _ITEMS:
+            name, factor = _ITEMS[item, length]
+            attributes[name] = number * factor if isinstance(factor, int) else round(number * factor, 3)
+        elif (item, length) == (0x2B, 4):
+            attributes |= {"adc1": number & 0xFFFF, "adc2": number >> 16}
+        elif value:
+            attributes[f"io{item}"] = number if length <= 4 else value.hex()
+    return attributes
+
+
+# By id and length: name and factor.
+_ITEMS: dict[tuple[int, int], tuple[str, float]] = {
+    (0x01, 4): ("odometer", 100),
+    (0x02, 2): ("fuel", 0.1),
+    (0x03, 2): ("obdSpeed", 0.1),
+    (0x30, 1): ("rssi", 1),
+    (0x31, 1): ("sat", 1),
+}
+
+
+# --- Commands ---------------------------------------------------------------------------------------------------------
+
+_GOOD = re.compile(r"\b(?:success\w*|already|ok)\b", re.IGNORECASE)
+_BAD = re.compile(r"\b(?:fail\w*|error|invalid|unknown|wrong|denied|refuse\w*|unsupported)\b", re.IGNORECASE)
+
+
+def _answer(message: int, body: bytes) -> CommandAnswer:
+    """The answer, by our serial number where it repeats one, else by the message that asked for it."""
+    if message == _TEXT:
+        (length,) = Struct(">I").unpack_from(body)
+        text = _words(body[4 : 4 + length])
+        return CommandAnswer(text, name="8300", is_success=answer_success(text, good=_GOOD, bad=_BAD))
+    if message == _PROPERTIES:
+        return CommandAnswer(_words(body), name="8107", is_success=True)
+    (serial,) = Struct(">H").unpack_from(body)
+    token = str(serial) if serial else ""
+    if message == _ASKED_LOCATION:
+        return CommandAnswer("position", token=token, name="8201", is_success=True)
+    if message == _PARAMETERS:
+        return CommandAnswer(parameter_text(body[3:]), token=token, name="8104", is_success=True)
+    asked, result = Struct(">HB").unpack_from(body, 2)
+    text = _RESULTS[result] if result < len(_RESULTS) else f"result {result}"
+    return CommandAnswer(text, token=token, name=f"{asked:04X}", is_success=result == _OK)
+
+
+def _words(data: bytes) -> str:
+    """The text of bytes in GBK, letters and signs only."""
+    text = data.decode("gb18030", "replace")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
+    """The command by the number of the attempt as our serial number, which its answer repeats. Raises InvalidCommand."""
+    if command.type not in ENCODERS:
+        raise InvalidCommand(_("This protocol has no such command."))
+    message, body, text = ENCODERS[command.type](command, session)
+    header = session.memory.get("header") or _header_of(session.device_id)
+    serial = command.number % SERIAL_MODULUS or SERIAL_MODULUS
+    return EncodedCommand(_framed(message, body, header, serial), text, token=str(serial), name=f"{message:04X}")
+
+
+def _header_of(device_id: str) -> _Header:
+    """The header for a tracker that has not been heard since its connection began."""
+    if not device_id.isascii() or not device_id.isdigit() or len(device_id) > 20:
+        raise InvalidCommand(_("The identifier must be the number in the tracker's messages."))
+    if len(device_id) == 15:
+        return _Header(0, False, int(device_id[:-1]).to_bytes(6, "big"), 0)
+    is_2019 = len(device_id) > 12
+    return _Header(0, is_2019, bytes.fromhex(device_id.zfill(20 if is_2019 else 12)), 0)
+
+
+PROTOCOL = TrackerProtocol(
+    name="jt808",
+    label="JT/T 808",
+    port=5015,
+    cut=cut,
+    decode=decode,
+    encode=encode,
+    command_types=frozenset(ENCODERS),
+)
