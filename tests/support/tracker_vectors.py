@@ -234,10 +234,45 @@ _JT808 = [
     _hex("part of a picture", "7e0801200a00200260432300060002000100000000000000000000047e"),
 ]
 
+_H02 = [
+    _text("position", "*HQ,4210051415,V1,164549,A,0956.3869,N,08406.7068,W,000.00,000,221215,FFFFFBFF,712,01,0,0,6#"),
+    _hex(
+        "binary of 45 bytes",
+        "24410600082621532131081504419390060740418306000000fffffbfdff0015060000002c02dc0c000000001f",
+        is_checked=False,
+    ),
+    _hex("binary of 32 bytes", "2441060116601245431311165035313006004318210e000000fffffbffff0024", is_checked=False),
+    _hex(
+        "binary with a long identifier",
+        "2435248308419329301047591808172627335900074412294E024138FEFFFFFFFF01120064BA73005ECC",
+        is_checked=False,
+    ),
+    _text(
+        "answer",
+        "*TH,2020916012,V4,S20,DONE,130305,050316,A,2212.8745,N,11346.6574,E,14.28,028,220902,F7FFFBFF#",
+    ),
+    _text("dashes", "*HQ,1451316409,V1,030149,A,-23-29.0095,S,-46-51.5852,W,2.4,065,070315,FFFFFFFF#"),
+    _text("no validity", "*HQ,355488020119695,V1,050418,,2827.61232,N,07703.84822,E,0.00,0,031015,FFFEFBFF#"),
+    _text("alarm without a fix", "*HQ,3800008786,V1,062507,V,3048.2437,N,03058.5617,E,000.00,000,250413,FFF7FBFF#"),
+    _text(
+        "with a SIM card",
+        "*HQ,4209951296,V19,214452,A,5201.0178,N,01830.5029,E,000.00,000,200417,,195.63.13.195,89480610500392633029,"
+        "BFFFFBFF#",
+    ),
+    _text(
+        "with a battery", "*HQ,4210209006,V1,054048,A,2828.2297,N,07733.4332,E,000.5,047,4,080918,EEE7FBDF,4261193,0#"
+    ),
+    _text("cells", "*HQ,1600068812,NBR,141335,262,02,255,2,431,17003,26,431,11101,13,151216,FFFFFBFF#"),
+    _text("link", "*HQ,1700086468,LINK,180902,15,0,84,0,0,240517,FFFFFBFF#"),
+    _text("heartbeat", "*HQ,4210051415,HTBT,100#"),
+    _hex("binary heartbeat", "58" + "00" * 31, "4106011660", is_checked=False),
+]
+
 VECTORS: dict[str, list[Vector]] = {
     "teltonika": _TELTONIKA,
     "gt06": _GT06,
     "jt808": _JT808,
     "suntech": _SUNTECH,
     "queclink": _QUECLINK,
+    "h02": _H02,
 }

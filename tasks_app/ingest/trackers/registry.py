@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks_app.ingest.trackers import gt06, jt808, queclink, suntech, teltonika
+from tasks_app.ingest.trackers import gt06, h02, jt808, queclink, suntech, teltonika
 from tasks_app.ingest.trackers.base import TrackerProtocol
 
 _ALL: tuple[TrackerProtocol, ...] = (
@@ -10,6 +10,7 @@ _ALL: tuple[TrackerProtocol, ...] = (
     gt06.PROTOCOL,
     suntech.PROTOCOL,
     queclink.PROTOCOL,
+    h02.PROTOCOL,
     jt808.PROTOCOL,
 )
 

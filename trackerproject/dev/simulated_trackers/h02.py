@@ -16,7 +16,7 @@ from trackerproject.dev.simulated_trackers.base import (
 )
 
 KPH_PER_KNOT = 1.852
-IGNITION, SOS = 10, 1
+IGNITION, SOS, RELAY = 10, 1, 27
 
 
 class H02Tracker(Encoder):
@@ -66,5 +66,7 @@ def _place(report: Report, clock: str) -> str:
         status &= ~(1 << IGNITION)
     if report.alarm:
         status &= ~(1 << SOS)
+    if report.is_relay_cut:
+        status &= ~(1 << RELAY)
     knots, course = f"{report.speed_kph / KPH_PER_KNOT:06.2f}", f"{round(report.course_degrees) % 360:03d}"
     return f"{clock},A,{latitude},{north},{longitude},{east},{knots},{course},{report.at:%d%m%y},{status:08X}"
