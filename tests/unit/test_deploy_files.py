@@ -10,6 +10,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from tasks_app.ingest.trackers.registry import PROTOCOLS
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -30,6 +32,25 @@ def test_each_queue_has_one_cluster_that_is_asked_for_its_health():
         assert cluster["healthcheck"]["test"][-2:] == ["qhealth", name]
         grace = int(cluster["stop_grace_period"].removesuffix("s"))
         assert grace > settings.TASK_ENGINE["GRACE_SECONDS"]
+
+
+def test_the_gateway_has_the_ports_of_all_protocols_and_time_to_end():
+    gateway = SERVICES["gateway"]
+    assert gateway["command"] == ["python", "manage.py", "gateway"]
+    assert gateway["healthcheck"]["test"][-2:] == ["gateway", "--health"]
+    assert int(gateway["stop_grace_period"].removesuffix("s")) > settings.GATEWAY["GRACE_SECONDS"]
+    open_by_tcp = {int(one.partition(":")[0]) for one in gateway["ports"] if not one.endswith("/udp")}
+    open_by_udp = {int(one.partition(":")[0]) for one in gateway["ports"] if one.endswith("/udp")}
+    assert open_by_tcp >= {one.port for one in PROTOCOLS.values() if one.has_tcp}
+    assert open_by_udp >= {one.port for one in PROTOCOLS.values() if one.has_udp}
+    unit = (DEPLOY / "systemd" / "tracker-gateway.service").read_text()
+    (timeout,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert int(timeout) > settings.GATEWAY["GRACE_SECONDS"]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_port_of_each_protocol_is_documented(name):
+    assert f"GATEWAY_{name.upper()}_PORT={PROTOCOLS[name].port}\n" in (ROOT / ".env.example").read_text()
 
 
 def test_what_the_settings_are_given_is_what_they_read():
@@ -56,7 +77,7 @@ def test_images_are_of_a_version():
 
 def test_our_containers_have_no_rights_and_nothing_to_write_but_reports():
     ours = [one for one in SERVICES.values() if "build" in one]
-    assert len(ours) == 3 + len(settings.QUEUES)
+    assert len(ours) == 4 + len(settings.QUEUES)
     for one in ours:
         assert one["read_only"] is True
         assert one["cap_drop"] == ["ALL"]

@@ -7,7 +7,7 @@ from tasks_app.services.devices.odometer import set_odometer
 from tasks_app.services.devices.servicing import check_plans, mark_done
 from tasks_app.services.devices.servicing_due import maintenance_due
 from tasks_app.services.devices.statistics import PERIODS, calculate_statistics
-from tasks_app.services.devices.status import check_offline, hear_from, update_status
+from tasks_app.services.devices.status import check_offline, hear_from, hear_from_all, update_status
 
 __all__ = [
     "PERIODS",
@@ -16,6 +16,7 @@ __all__ = [
     "check_offline",
     "check_plans",
     "hear_from",
+    "hear_from_all",
     "issue_key",
     "maintenance_due",
     "mark_all_days",

@@ -11,6 +11,7 @@ from tasks_app.services.intake.batches import (
 from tasks_app.services.intake.buffer import add_to_buffer, ask_for_drains, drain_buffer
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
 from tasks_app.services.intake.messages import quarantine_messages, take_in, take_in_all
+from tasks_app.services.intake.of_trackers import TrackerMessages, quarantine_of_trackers, take_in_of_trackers
 from tasks_app.services.intake.quarantine import MAX_PER_CALL, QuarantineEntry, quarantine_entries
 from tasks_app.services.intake.registration import TooManyNewDevices, register_unknown
 from tasks_app.services.intake.uploads import (
@@ -34,6 +35,7 @@ __all__ = [
     "InvalidUpload",
     "QuarantineEntry",
     "TooManyNewDevices",
+    "TrackerMessages",
     "add_to_buffer",
     "ask_for_drains",
     "check_file",
@@ -49,10 +51,12 @@ __all__ = [
     "lane_key_of_batch",
     "quarantine_entries",
     "quarantine_messages",
+    "quarantine_of_trackers",
     "register_unknown",
     "split_batch",
     "sweep_stuck_uploads",
     "take_in",
     "take_in_all",
+    "take_in_of_trackers",
     "why_not_imported_again",
 ]

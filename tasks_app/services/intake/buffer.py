@@ -71,8 +71,35 @@ def add_to_buffer(fixes: Sequence[Fix], unlocated: Sequence[UnlocatedAlarm] = ()
     _add(entries + [_Entry(received_at, unlocated=one) for one in unlocated])
 
 
+def add_of_many(
+    sent: Sequence[tuple[str, Sequence[Fix], Sequence[UnlocatedAlarm]]], *, received_at: datetime
+) -> list[bool]:
+    """Add those of many devices, given by unique id, as `add_to_buffer` does; return of each whether all are in.
+
+    Raises redis.RedisError where not one could be added.
+    """
+    entries = [_Entry(received_at, fix=one) for _, fixes, _ in sent for one in fixes]
+    outcomes = _try_to_add(
+        entries + [_Entry(received_at, unlocated=one) for _, _, unlocated in sent for one in unlocated]
+    )
+    errors = [outcome for outcome in outcomes.values() if isinstance(outcome, RedisError)]
+    if errors and len(errors) == len(outcomes):
+        raise errors[0]
+    refused = {lane for lane, outcome in outcomes.items() if outcome == _FULL or isinstance(outcome, RedisError)}
+    return [not refused or not (fixes or unlocated) or lane_of(name) not in refused for name, fixes, unlocated in sent]
+
+
 def _add(entries: Sequence[_Entry]) -> None:
-    """Add the entries of each lane all or none, in one round trip for all lanes."""
+    """Add the entries of each lane all or none, in one round trip for all lanes. Raises BufferFull, redis.RedisError."""
+    for lane, outcome in _try_to_add(entries).items():
+        if isinstance(outcome, RedisError):
+            raise outcome
+        if outcome == _FULL:
+            raise BufferFull(f"The position buffer of lane {lane} holds {MAX_BUFFERED_FIXES} fixes.")
+
+
+def _try_to_add(entries: Sequence[_Entry]) -> dict[int, Any]:
+    """Add the entries of each lane all or none, in one round trip for all lanes; return outcomes or errors by lane."""
     devices: dict[int, str] = {}
     calls: list[Call] = []
     for places in places_by_lane([entry.device_id for entry in entries]):
@@ -86,11 +113,7 @@ def _add(entries: Sequence[_Entry]) -> None:
     for lane, outcome in outcomes.items():
         if outcome == _ADDED_WITHOUT_NOTE:
             _ask_for_drain(lane, devices[lane])
-    for lane, outcome in outcomes.items():
-        if isinstance(outcome, RedisError):
-            raise outcome
-        if outcome == _FULL:
-            raise BufferFull(f"The position buffer of lane {lane} holds {MAX_BUFFERED_FIXES} fixes.")
+    return outcomes
 
 
 def _ask_for_drain(lane: int, device_id: str) -> None:

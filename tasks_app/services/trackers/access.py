@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -25,7 +27,7 @@ _NOTE = """
         SET protocol = EXCLUDED.protocol, last_connected_at = EXCLUDED.last_connected_at
         WHERE tasks_app_deviceaccess.protocol <> EXCLUDED.protocol
            OR tasks_app_deviceaccess.last_connected_at IS NULL
-           OR tasks_app_deviceaccess.last_connected_at < EXCLUDED.last_connected_at - %s
+           OR tasks_app_deviceaccess.last_connected_at < EXCLUDED.last_connected_at - make_interval(secs => %s::float8)
 """
 
 
@@ -44,15 +46,21 @@ def note_connections(connected: Sequence[Connected]) -> None:
     if not newest:
         return
     values = list(newest.values())
-    columns = [[one.device_pk for one in values], [one.protocol for one in values], [one.at for one in values]]
+    columns: list[list[Any]] = [
+        [one.device_pk for one in values],
+        [one.protocol for one in values],
+        [one.at for one in values],
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [*columns, NOTE_AFTER])
+        cursor.execute(_NOTE, (*columns, str(NOTE_AFTER.total_seconds())))
     send_waiting_commands(newest)
 
 
 def send_waiting_commands(device_pks: Collection[int]) -> None:
     """Enqueue the sending for those of these devices for which a command waits."""
     waiting = Command.objects.filter(device_id__in=device_pks, state=CommandState.QUEUED)
-    task = get_task("send_commands")
-    for device_pk in waiting.order_by().values_list("device_id", flat=True).distinct():
-        task.apply_async((device_pk,))
+    devices = list(waiting.order_by("device_id").values_list("device_id", flat=True).distinct())
+    if devices:
+        # A job that runs already may have looked before the device connected.
+        keys = [f"send-commands:{pk}:connected-{time.time():.0f}" for pk in devices]
+        get_task("send_commands").enqueue_many([(pk,) for pk in devices], unique_keys=keys, priority="high")

@@ -1,0 +1,396 @@
+"""The life of one tracker's connection, or of one UDP sender: frames are cut, decoded, taken in and only then acknowledged.
+
+A link is ready, or it waits: for its device to be looked up, for a parcel to be taken in, or to try again after neither was
+possible. While it waits nothing is decoded, and what arrives stays in the link, then in the kernel, then in the tracker.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from tasks_app.gateway.intake import Parcel
+from tasks_app.ingest.trackers.base import BadFrame, Decoded, FrameTooLong, TrackerProtocol, TrackerSession
+from tasks_app.queries.tracker_devices import TrackerDevice
+from tasks_app.queries.trackers import SessionDescription
+from tasks_app.services.intake import TrackerMessages
+from tasks_app.services.trackers import HeldSession, SessionOpening
+
+if TYPE_CHECKING:
+    from tasks_app.gateway.server import Gateway
+
+logger = logging.getLogger(__name__)
+
+# Of one connection, in one parcel.
+MAX_FRAMES_TOGETHER = 32
+MAX_MESSAGES_TOGETHER = 512
+# Bytes that are read ahead while a link waits.
+READ_AHEAD_BYTES = 8 * 1024
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 10.0
+
+_Frame = tuple[bytes, Decoded]
+
+
+class Link:
+    """Base of both transports, which send, pause and close."""
+
+    # One for each of many thousands: no dictionary.
+    __slots__ = (
+        "_ahead",
+        "_buffer",
+        "_failures",
+        "_frames",
+        "address",
+        "bad_frames",
+        "bytes_received",
+        "bytes_sent",
+        "device",
+        "fence",
+        "frame_count",
+        "gateway",
+        "heard_at",
+        "is_closed",
+        "is_waiting",
+        "opened_at",
+        "protocol",
+        "session",
+        "since",
+    )
+
+    def __init__(self, gateway: Gateway, protocol: TrackerProtocol, session: TrackerSession, address: str) -> None:
+        self.gateway = gateway
+        self.protocol = protocol
+        self.session = session
+        self.address = address
+        self.device: TrackerDevice | None = None
+        self.fence = 0
+        self.is_closed = False
+        self.is_waiting = False
+        self.opened_at = self.heard_at = gateway.clock()
+        self.since: datetime = timezone.now()
+        self.bytes_received = self.bytes_sent = self.frame_count = self.bad_frames = 0
+        self._buffer = b""
+        self._frames: deque[bytes] | None = None
+        self._ahead: _Frame | None = None
+        self._failures = 0
+
+    # --- What the transports do ---------------------------------------------------------------------------------------
+
+    def transmit(self, data: bytes) -> None:
+        """Send bytes."""
+        raise NotImplementedError
+
+    def has_unsent(self) -> bool:
+        """Return whether bytes wait because the tracker does not read."""
+        return False
+
+    def pause(self) -> None:
+        """Read no further."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def end(self) -> None:
+        """Close the transport once it sent what it has."""
+        raise NotImplementedError
+
+    # --- From the tracker ---------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the tracker, in any pieces."""
+        self.bytes_received += len(data)
+        self.heard_at = self.gateway.clock()
+        self.gateway.tally.bytes[self.protocol.name, "in"] += len(data)
+        self._buffer = self._buffer + data if self._buffer else data
+        if not self.is_waiting:
+            self.work()
+        elif len(self._buffer) >= READ_AHEAD_BYTES:
+            self.pause()
+
+    def work(self) -> None:
+        """Serve what has arrived, until something has to be waited for."""
+        self.is_waiting = False
+        while not (self.is_closed or self.is_waiting or self.gateway.is_draining):
+            ready = self._ready_frames()
+            if not ready:
+                break
+            self._serve(ready)
+        if not (self.is_closed or self.is_waiting or self.gateway.is_draining):
+            self.resume()
+
+    def _ready_frames(self) -> list[_Frame]:
+        """Return decoded frames of one device that may send; none where there is no whole one, or the link waits now."""
+        ready: list[_Frame] = []
+        messages = 0
+        while len(ready) < MAX_FRAMES_TOGETHER and messages < MAX_MESSAGES_TOGETHER:
+            frame = self._next_frame()
+            if frame is None:
+                break
+            name = frame[1].device_id or self.session.device_id
+            if not name:
+                self._count(frame[1].kind)
+                continue
+            if self.device is None or self.device.unique_id != name:
+                self._ahead = frame
+                if ready or not self._identify(name):
+                    break
+                self._ahead = None
+                frame = self._decoded_with_zone(frame)
+            if any(message.device_id != name for message in frame[1].messages):
+                self._bad_frame(frame[0], "wrong_device")
+                continue
+            ready.append(frame)
+            messages += len(frame[1].messages)
+        return ready
+
+    def _next_frame(self) -> _Frame | None:
+        """Return the next frame that can be decoded."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
+        while not self.is_closed and (self._frames or self._cut()):
+            assert self._frames is not None
+            raw = self._frames.popleft()
+            if (decoded := self._decode(raw)) is not None:
+                return raw, decoded
+        return None
+
+    def _cut(self) -> bool:
+        """Cut frames off the buffer; return whether there are any."""
+        if not self._buffer:
+            return False
+        try:
+            cut = self.protocol.cut(self._buffer, self.session)
+        except FrameTooLong:
+            self.close("frame_too_long")
+            return False
+        except Exception:
+            logger.exception("%s: a stream cannot be cut", self.protocol.name)
+            self.close("fault")
+            return False
+        self._buffer = self._buffer[cut.used :]
+        most = self.gateway.config.max_frame_bytes
+        if len(self._buffer) > most or any(len(one) > most for one in cut.frames):
+            self.close("frame_too_long")
+            return False
+        if cut.skipped:
+            self._bad_frame(b"", "garbage")
+        self._frames = deque(cut.frames) if cut.frames else None
+        return bool(cut.frames) and not self.is_closed
+
+    def _decode(self, raw: bytes) -> Decoded | None:
+        try:
+            return self.protocol.decode(raw, self.session, timezone.now())
+        except BadFrame as error:
+            self._bad_frame(raw, error.code)
+        except Exception:
+            logger.exception("%s: a frame cannot be decoded: %s", self.protocol.name, raw[:100].hex())
+            self._bad_frame(raw, "fault")
+        return None
+
+    def _decoded_with_zone(self, frame: _Frame) -> _Frame:
+        """Decode the first frame of a device again where the offset of its clock is known from its settings."""
+        assert self.device is not None
+        if self.device.zone_minutes is None:
+            return frame
+        self.session.zone_minutes = self.device.zone_minutes
+        return (frame[0], self._decode(frame[0]) or frame[1]) if frame[1].messages else frame
+
+    def _bad_frame(self, raw: bytes, code: str) -> None:
+        """Count a frame that cannot be right; it is not acknowledged, and too many in a row close the connection."""
+        self._count(code)
+        self.gateway.tally.unacknowledged[self.protocol.name, code] += 1
+        if self.device is not None:
+            self.gateway.notes.frame(self.device.unique_id, "in", raw, code)
+        self.bad_frames += 1
+        if self.bad_frames >= self.gateway.config.max_bad_frames:
+            self.gateway.throttle.note(self.address, self.gateway.clock())
+            self.close("bad_frames")
+
+    def _count(self, outcome: str) -> None:
+        self.frame_count += 1
+        self.gateway.tally.frames[self.protocol.name, outcome] += 1
+
+    # --- Who it is ----------------------------------------------------------------------------------------------------
+
+    def _identify(self, name: str) -> bool:
+        """Find the device of this identifier; return False where the link waits for it, or is refused."""
+        identities = self.gateway.identities
+        identity = identities.get(name)
+        if identity is None:
+            if self.gateway.throttle.is_over(self.address, self.gateway.clock()) and not identities.was_known(name):
+                self._refuse(name, "throttled")
+            elif identities.ask(name, self._identified):
+                self.is_waiting = True
+            else:
+                self.retry_later()
+            return False
+        reason = identity.device.why_refused(self.address) if identity.device else "unknown"
+        if reason:
+            self._refuse(name, reason)
+            return False
+        self.gateway.leave_session(self)
+        self.device = identity.device
+        return True
+
+    def _identified(self, is_answered: bool) -> None:
+        """Go on after the lookup. Without an answer of the database the tracker gets none either."""
+        if self.is_closed:
+            return
+        if is_answered:
+            self.work()
+        else:
+            self.retry_later()
+
+    def _refuse(self, name: str, reason: str) -> None:
+        gateway = self.gateway
+        gateway.tally.refused[self.protocol.name, reason] += 1
+        gateway.throttle.note(self.address, gateway.clock())
+        if reason == "unknown":
+            gateway.notes.unknown(name, self.protocol.name, self.address)
+        refusal = self._ahead[1].refusal if self._ahead else b""
+        self._ahead = None
+        self.refused(refusal)
+
+    def refused(self, refusal: bytes) -> None:
+        """Send a refusal and close."""
+        if refusal:
+            self.send(refusal)
+        self.close("refused")
+
+    # --- Taking in ----------------------------------------------------------------------------------------------------
+
+    def _serve(self, ready: list[_Frame]) -> None:
+        device = self.device
+        assert device is not None
+        opening = None
+        if not self.fence and self.wants_session():
+            opening = SessionOpening(device.unique_id, self.describe(), yields=self.session.transport == "udp")
+        answers = [decoded.answer for _, decoded in ready if decoded.answer is not None]
+        if opening is None and not answers and not any(decoded.messages for _, decoded in ready):
+            self._acknowledge(ready)
+            return
+        frames = [TrackerMessages(device.pk, device.unique_id, one.messages, raw) for raw, one in ready]
+        parcel = Parcel(
+            self, self.protocol.name, device.unique_id, frames, ready, answers, opening, self.gateway.clock()
+        )
+        if self.gateway.intake.offer(parcel):
+            self.is_waiting = True
+        else:
+            self._try_again(parcel)
+
+    def outcome(self, parcel: Parcel) -> None:
+        """Acknowledge a parcel that was taken in; else keep its frames and try again."""
+        if parcel.fence:
+            self.gateway.opened(self, parcel)
+        if self.is_closed:
+            return
+        if parcel.is_broken:
+            self.close("fault")
+        elif not parcel.is_taken:
+            self._try_again(parcel)
+        else:
+            self._failures = 0
+            seconds = self.gateway.clock() - parcel.received_at
+            self.gateway.tally.seconds[self.protocol.name].append(seconds)
+            self._acknowledge(parcel.decoded)
+            self.work()
+
+    def _try_again(self, parcel: Parcel) -> None:
+        """Put the frames of a parcel back."""
+        self._put_ahead_back()
+        self._frames = deque([*(frame.frame for frame in parcel.frames), *(self._frames or ())])
+        self.gateway.tally.unacknowledged[self.protocol.name, "not_taken_in"] += len(parcel.frames)
+        self.retry_later()
+
+    def retry_later(self) -> None:
+        """Wait, each time longer, and work on. Nothing is read meanwhile."""
+        self.is_waiting = True
+        self._put_ahead_back()
+        self.pause()
+        longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10))
+        self._failures += 1
+        self.gateway.call_later(random.uniform(longest / 2, longest), self.retry)  # noqa: S311 - jitter, not a secret
+
+    def _put_ahead_back(self) -> None:
+        """Keep a frame as it came: nothing decoded is kept while a server is away, it would fill the memory."""
+        if self._ahead is not None:
+            self._frames = deque([self._ahead[0], *(self._frames or ())])
+            self._ahead = None
+
+    def retry(self) -> None:
+        """Work on after a wait."""
+        if not self.is_closed:
+            self.work()
+
+    def _acknowledge(self, ready: list[_Frame]) -> None:
+        device = self.device
+        assert device is not None
+        self.bad_frames = 0
+        notes, name = self.gateway.notes, self.protocol.name
+        for raw, decoded in ready:
+            self._count(decoded.kind)
+            notes.frame(device.unique_id, "in", raw, decoded.kind)
+        if not _has_fix(ready):
+            notes.heard(device.pk)
+        self.gateway.tally.acknowledged[name] += len(ready)
+        if replies := b"".join(decoded.reply for _, decoded in ready):
+            notes.frame(device.unique_id, "out", replies, "")
+            self.reply([decoded.reply for _, decoded in ready if decoded.reply])
+
+    def reply(self, replies: list[bytes]) -> None:
+        """Send acknowledgements."""
+        self.send(b"".join(replies))
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, and count them."""
+        if not self.is_closed:
+            self.transmit(data)
+            self.bytes_sent += len(data)
+            self.gateway.tally.bytes[self.protocol.name, "out"] += len(data)
+
+    # --- The session --------------------------------------------------------------------------------------------------
+
+    def wants_session(self) -> bool:
+        """Return whether the device's session is to be opened for this link."""
+        return True
+
+    def describe(self) -> SessionDescription:
+        """Describe the session as it is now."""
+        assert self.device is not None
+        silent_seconds = self.gateway.clock() - self.heard_at
+        return SessionDescription(
+            device_pk=self.device.pk,
+            protocol=self.protocol.name,
+            transport=self.session.transport,
+            since=self.since,
+            last_seen_at=datetime.fromtimestamp(timezone.now().timestamp() - silent_seconds, tz=self.since.tzinfo),
+            address=self.address,
+            bytes_received=self.bytes_received,
+            bytes_sent=self.bytes_sent,
+            frames=self.frame_count,
+        )
+
+    def held(self) -> HeldSession:
+        """Return the session as its node keeps it in Redis."""
+        assert self.device is not None
+        return HeldSession(self.device.unique_id, self.fence, self.describe())
+
+    def close(self, reason: str) -> None:
+        """End the link, for a reason that is counted."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._frames = self._ahead = None
+            self._buffer = b""
+            self.gateway.tally.closed[self.protocol.name, reason] += 1
+            self.gateway.left(self)
+            self.end()
+
+
+def _has_fix(ready: list[_Frame]) -> bool:
+    return any(message.content is not None for _, decoded in ready for message in decoded.messages)

@@ -1,0 +1,105 @@
+"""`manage.py gateway`: the process that trackers connect to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import ssl
+import sys
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from tasks_app.engine.consumers import HOST
+from tasks_app.engine.metrics import send_counts
+from tasks_app.gateway.config import GatewayConfig, gateway_config, served_protocols
+from tasks_app.gateway.server import Gateway
+from tasks_app.management.output import telling_errors
+from tasks_app.queries.trackers import living_nodes
+
+logger = logging.getLogger(__name__)
+
+# File descriptors beside those of connections: servers, ports, files.
+OTHER_FILES = 100
+
+
+class Command(BaseCommand):
+    # The others load every page, which takes 30 MB.
+    requires_system_checks = ["tasks"]
+    help = _("Serves trackers that connect by TCP and UDP, until SIGTERM or Ctrl-C.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--protocols", default="", help=_("Only these protocols, with commas between them."))
+        parser.add_argument("--host", help=_("The address to listen on, instead of GATEWAY_HOST."))
+        parser.add_argument(
+            "--health", action="store_true", help=_("Say whether a gateway of this host serves; exit code 1 if not.")
+        )
+
+    def handle(self, *args: Any, protocols: str, host: str | None, health: bool, **options: Any) -> None:
+        if health:
+            self._print_health()
+            return
+        names = [name for name in (part.strip() for part in protocols.split(",")) if name]
+        config = gateway_config(**({"host": host} if host else {}))
+        try:
+            served = served_protocols(names)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        if not served:
+            raise CommandError(_("Every protocol is switched off: there is nothing to serve."))
+        _allow_files(config)
+        try:
+            asyncio.run(self._serve(config, served))
+        except (OSError, ssl.SSLError) as error:
+            raise CommandError(_("The gateway cannot listen: %(error)s") % {"error": error}) from error
+        _end()
+
+    def _print_health(self) -> None:
+        with telling_errors():
+            nodes = [node for node in living_nodes() if node.startswith(f"{HOST}:")]
+        if not nodes:
+            raise CommandError(_("%(host)s has no gateway that serves.") % {"host": HOST})
+        self.stdout.write(_("The gateway of %(host)s serves.") % {"host": HOST})
+
+    async def _serve(self, config: GatewayConfig, served: Any) -> None:
+        gateway = Gateway(config, served)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, gateway.stop)
+        await gateway.run(lambda: self._introduce(config, served))
+
+    def _introduce(self, config: GatewayConfig, served: Any) -> None:
+        for name, (protocol, port) in served.items():
+            transports = [word for word, has in (("TCP", protocol.has_tcp), ("UDP", protocol.has_udp)) if has]
+            if config.tls_certificate:
+                transports = ["TLS"] if protocol.has_tcp else []
+            values = {"name": name, "host": config.host, "port": port, "transports": ", ".join(transports)}
+            self.stdout.write(_("%(name)-9s listens on %(host)s:%(port)d (%(transports)s)") % values)
+        self.stdout.flush()
+
+
+def _allow_files(config: GatewayConfig) -> None:
+    """Let this process have a file descriptor for each connection, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = config.max_connections + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        most = allowed - OTHER_FILES
+        logger.warning("The limit of open files (%d) allows about %d connections, not %d.", hard, most, wanted - 100)
+
+
+def _end() -> None:
+    """End the process even if a thread still waits for a server that does not answer."""
+    send_counts()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
