@@ -268,6 +268,50 @@ _H02 = [
     _hex("binary heartbeat", "58" + "00" * 31, "4106011660", is_checked=False),
 ]
 
+_COBAN = [
+    _text("login", "##,imei:359586015829802,A;"),
+    _text("heartbeat", "359586015829802;"),
+    _text(
+        "position",
+        "imei:359710045559474,tracker,151030080103,,F,000101.000,A,5443.3834,N,02512.9071,E,0.00,0;",
+    ),
+    _text(
+        "position after midnight",
+        "imei:359710049092324,tracker,151027025958,,F,235957.000,A,2429.5156,N,04424.5828,E,0.01,27.91,,0,0,,,;",
+    ),
+    _text(
+        "fuel and temperature",
+        "imei:353451044508750,001,0809231929,13554900601,F,055403.000,A,2233.1870,N,11354.3067,E,0.00,30.1,65.43,1,0,10.5%,"
+        "0.0%,28;",
+    ),
+    _text(
+        "hemispheres first",
+        "imei:353552045403597,tracker,150420050648,53.0,F,0.0,A,N,5306.64155,E,00700.77848,0.0,,1.0,;",
+    ),
+    _text("old stamp", "imei:359710040565419,tracker,13/05/25 14:23,,F,062209.000,A,0626.0411,N,10149.3904,E,0.00,0;"),
+    _text(
+        "emergency",
+        "imei:359586015829802,help me,0809231429,13554900601,F,062947.294,A,2234.4026,N,11354.3277,E,0.00,;",
+    ),
+    _text("emergency without a fix", "imei:359710049075097,help me,,,L,,,113b,,558f,,,,,0,0,,,;"),
+    _text("alarm without a fix", "imei:865456055519122,sensor alarm,2208011920,,L,;"),
+    _text(
+        "ignition",
+        "imei:864180036029895,acc on,180508145653,,F,065645.000,A,4729.1497,N,01904.2342,E,0.00,0,,1,,0.00%,,;",
+    ),
+    _text(
+        "answer", "imei:359710049090138,jt,160629022948,,F,182949.000,A,4043.8839,N,11328.8029,W,65.26,271.82,,1,0,,,;"
+    ),
+    _text(
+        "diagnosis", "imei:862106025092216,OBD,170605095949,195874,,370.8,808,066,30.0%,+87,13.0%,02444,14.3,P0137,,,;"
+    ),
+    _text(
+        "datagram without its end",
+        "imei:359587016817564,tracker,1301251602,,F,080251.000,A,3223.5832,N,11058.9449,W,0.03,",
+        transport="udp",
+    ),
+]
+
 VECTORS: dict[str, list[Vector]] = {
     "teltonika": _TELTONIKA,
     "gt06": _GT06,
@@ -275,4 +319,5 @@ VECTORS: dict[str, list[Vector]] = {
     "suntech": _SUNTECH,
     "queclink": _QUECLINK,
     "h02": _H02,
+    "coban": _COBAN,
 }

@@ -186,7 +186,8 @@ def _messages(
         )
         if is_last:
             return
-    keep_status(session, attributes, now)
+    if "archive" not in attributes:
+        keep_status(session, attributes, now)
     sent_at = _sent_at(fields[-2].strip(), session.zone_minutes or 0)
     yield status_message(now=now, device_id=device_id, timestamp=sent_at, attributes=attributes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks_app.ingest.trackers import gt06, h02, jt808, queclink, suntech, teltonika
+from tasks_app.ingest.trackers import coban, gt06, h02, jt808, queclink, suntech, teltonika
 from tasks_app.ingest.trackers.base import TrackerProtocol
 
 _ALL: tuple[TrackerProtocol, ...] = (
@@ -11,6 +11,7 @@ _ALL: tuple[TrackerProtocol, ...] = (
     suntech.PROTOCOL,
     queclink.PROTOCOL,
     h02.PROTOCOL,
+    coban.PROTOCOL,
     jt808.PROTOCOL,
 )
 

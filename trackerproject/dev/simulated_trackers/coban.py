@@ -45,6 +45,9 @@ class CobanTracker(Encoder):
                 self.buffer = self.buffer[len(word) :].lstrip(b";\r\n")
                 return [Acknowledgement(word)]
         message = self.take_until(b";")
+        if message is None and self.buffer.startswith(b"**,imei:"):
+            # A command comes alone and without an end.
+            message, self.buffer = self.buffer, b""
         if message is None:
             return None
         marks, name, *rest = message.decode("ascii").strip().split(",")
