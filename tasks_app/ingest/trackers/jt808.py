@@ -36,7 +36,7 @@ from tasks_app.ingest.trackers.base import (
 from tasks_app.ingest.trackers.checksums import xor
 from tasks_app.ingest.trackers.command_texts import answer_success
 from tasks_app.ingest.trackers.jt808_commands import ENCODERS, SERIAL_MODULUS, parameter_text
-from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joined_alarms, status_message
+from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joined_alarms, kind_of, status_message
 
 # A body has at most 1023 bytes, each of which may be escaped.
 MAX_CONTENT_BYTES = 2200
@@ -162,8 +162,9 @@ def _life(device_id: str, now: datetime) -> tuple[DeviceMessage, ...]:
 def _acknowledged(
     kind: str, header: _Header, device_id: str, messages: tuple[DeviceMessage, ...], result: int = _OK
 ) -> Decoded:
-    reply, refusal = (_general_answer(header, one) for one in (result, _FAILED))
-    return Decoded(kind, device_id, messages, reply, refusal)
+    """The reply is the general answer; others than logins are not refused, but left without an answer."""
+    refusal = _general_answer(header, _FAILED) if kind == "login" else b""
+    return Decoded(kind, device_id, messages, _general_answer(header, result), refusal)
 
 
 def _general_answer(header: _Header, result: int) -> bytes:
@@ -179,7 +180,7 @@ def _decode_message(header: _Header, body: bytes, device_id: str, session: Track
         return Decoded("login", device_id, reply=accepted, refusal=refused)
     if message in (_LOCATION, _BATCH):
         messages = tuple(_locations(message, body, device_id, session, now))
-        return _acknowledged(_kind_of(messages), header, device_id, messages)
+        return _acknowledged(kind_of(messages), header, device_id, messages)
     if message in (_AUTHENTICATE, _HEARTBEAT, _LOGOUT):
         kind = "login" if message == _AUTHENTICATE else "heartbeat"
         return _acknowledged(kind, header, device_id, _life(device_id, now))
@@ -190,11 +191,6 @@ def _decode_message(header: _Header, body: bytes, device_id: str, session: Track
         reply = _general_answer(header, _OK) if message == _TEXT else b""
         return Decoded("answer", device_id, messages, reply, answer=_answer(message, body))
     return _acknowledged("other", header, device_id, _life(device_id, now), _UNSUPPORTED)
-
-
-def _kind_of(messages: tuple[DeviceMessage, ...]) -> str:
-    has_alarm = any(one.unlocated or "alarm" in getattr(one.content, "attributes", ()) for one in messages)
-    return "alarm" if has_alarm else "position"
 
 
 # --- Locations --------------------------------------------------------------------------------------------------------

@@ -13,15 +13,21 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from tasks_app.ingest.attributes import is_clean
 from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.gps_weeks import MAX_AHEAD
+from tasks_app.ingest.json_batch import HIGHEST_USUAL_METERS, LOWEST_USUAL_METERS, USUAL_SPEED_KPH
 from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
 from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
 from tasks_app.ingest.unlocated_alarms import unlocated_alarm
-from tasks_app.ingest.validate import InvalidFix, make_fix
+from tasks_app.ingest.validate import InvalidFix, check_device_id, make_fix
 
 # Older ones say nothing of now: trackers send their status every few minutes.
 MAX_STATUS_AGE = timedelta(minutes=15)
 _STATUS = "status"
+# Between these no clock is wrong, and no GPS week has rolled over.
+_AHEAD_SECONDS = MAX_AHEAD.total_seconds()
+_ORDINARY_SECONDS = timedelta(days=366).total_seconds()
 # A quantity, a text that should be one and is not, which the rules of fixes refuse, or None for one that was not sent.
 Quantity: TypeAlias = float | str | None
 
@@ -51,24 +57,50 @@ def fix_message(
     """The message of a fix. Where the receiver has none, also by a place of 0, 0, it is a sign of life with its alarms."""
     if not is_valid or (latitude == 0.0 and longitude == 0.0):
         return status_message(now=now, device_id=device_id, timestamp=timestamp, attributes=attributes)
+    given: dict[str, Any] = {
+        "now": now,
+        "device_id": device_id,
+        "timestamp": timestamp,
+        "latitude": latitude,
+        "longitude": longitude,
+        "speed_kph": speed_kph,
+        "course_degrees": course_degrees,
+        "altitude_meters": altitude_meters,
+        "accuracy_meters": accuracy_meters,
+        "attributes": attributes,
+    }
     try:
-        fix = make_fix(
-            is_live=True,
-            now=now,
-            device_id=device_id,
-            timestamp=timestamp,
-            latitude=latitude,
-            longitude=longitude,
-            speed_kph=speed_kph,
-            course_degrees=course_degrees,
-            altitude_meters=altitude_meters,
-            accuracy_meters=accuracy_meters,
-            attributes=attributes,
-        )
+        return DeviceMessage(device_id, _ordinary_fix(**given) or make_fix(is_live=True, **given))
     except InvalidFix as error:
         unlocated = unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
         return refused_or_alarm(device_id, error, unlocated)
-    return DeviceMessage(device_id, fix)
+
+
+def _ordinary_fix(
+    *,
+    now: datetime,
+    device_id: str,
+    timestamp: object,
+    latitude: float,
+    longitude: float,
+    speed_kph: float | None,
+    course_degrees: float | None,
+    altitude_meters: float | None,
+    accuracy_meters: float | None,
+    attributes: dict[str, Any],
+) -> Fix | None:
+    """The fix of values far from every limit, in a third of the time of `make_fix`; None where only that can judge."""
+    if type(timestamp) is not float or not -_AHEAD_SECONDS < now.timestamp() - timestamp < _ORDINARY_SECONDS:
+        return None
+    speed, course, altitude = speed_kph or 0.0, course_degrees or 0.0, altitude_meters or 0.0
+    # NaN fails every comparison.
+    is_place = -90.0 <= latitude <= 90.0 and -180.0 <= longitude <= 180.0
+    is_usual = 0.0 <= speed < USUAL_SPEED_KPH and LOWEST_USUAL_METERS < altitude < HIGHEST_USUAL_METERS
+    if not (is_place and is_usual and 0.0 <= course < 360.0) or accuracy_meters is not None or not is_clean(attributes):
+        return None
+    at = datetime.fromtimestamp(timestamp, UTC)
+    known_id = check_device_id(device_id)
+    return Fix(known_id, at, latitude, longitude, speed_kph, course_degrees, altitude_meters, None, attributes)
 
 
 def status_message(
@@ -88,6 +120,12 @@ def kind_of(messages: Iterable[DeviceMessage]) -> str:
     ):
         return "alarm"
     return "position" if any(one.content is not None for one in found) else "other"
+
+
+def kind_of(messages: Iterable[DeviceMessage]) -> str:
+    """The word for counters of a frame with these: alarm where one has an alarm, located or not, else position."""
+    has_alarm = any(one.unlocated or "alarm" in getattr(one.content, "attributes", ()) for one in messages)
+    return "alarm" if has_alarm else "position"
 
 
 def epoch_seconds(

@@ -43,6 +43,7 @@ from tasks_app.ingest.trackers.command_texts import Texts, answer_success, comma
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
+    kind_of,
     required_device_id,
     status_message,
 )
@@ -141,7 +142,7 @@ def _decode_frame(frame: bytes, session: TrackerSession, now: datetime) -> Decod
     device_id = required_device_id(session)
     if content[0] in _ELEMENTS:
         messages = _records(content, 0, device_id, session, now)
-        return _position(messages, reply=len(messages).to_bytes(4, "big"))
+        return Decoded(kind_of(messages), messages=messages, reply=len(messages).to_bytes(4, "big"))
     return _decode_text(content, device_id, now)
 
 
@@ -158,12 +159,7 @@ def _decode_datagram(frame: bytes, session: TrackerSession, now: datetime) -> De
     device_id = imei.decode("ascii")
     messages = _records(frame, at, device_id, session, now)
     reply = Struct(">HHBBB").pack(5, packet_id, 1, avl_packet_id, len(messages))
-    return _position(messages, device_id=device_id, reply=reply)
-
-
-def _position(messages: tuple[DeviceMessage, ...], *, device_id: str = "", reply: bytes) -> Decoded:
-    has_alarm = any(message.unlocated or "alarm" in getattr(message.content, "attributes", ()) for message in messages)
-    return Decoded("alarm" if has_alarm else "position", device_id, messages, reply)
+    return Decoded(kind_of(messages), device_id, messages, reply)
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------

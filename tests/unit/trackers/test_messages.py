@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
@@ -18,6 +21,7 @@ from tasks_app.ingest.trackers.messages import (
     with_status,
 )
 from tasks_app.ingest.unlocated_alarms import UnlocatedAlarm
+from tasks_app.ingest.validate import InvalidFix, make_fix
 
 NOW = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -106,3 +110,32 @@ def test_a_frame_of_a_tracker_without_a_name_is_bad():
     assert required_device_id(TrackerSession(device_id="7"), "8") == "8"
     with pytest.raises(BadFrame, match="did not name itself"):
         required_device_id(TrackerSession())
+
+
+def _near(*values: float) -> st.SearchStrategy[float | None]:
+    """These values, numbers around them, and nothing at all."""
+    around = [value + step for value in values for step in (-0.5, 0.0, 0.5)]
+    return st.none() | st.sampled_from(around) | st.floats(-1e5, 1e5) | st.just(float("nan"))
+
+
+def _message_by_the_rules(given_values: dict[str, object]) -> DeviceMessage:
+    try:
+        return DeviceMessage("7", make_fix(is_live=True, **given_values))
+    except InvalidFix as error:
+        return DeviceMessage("7", RejectedFix(0, error.code, error.detail))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    age_seconds=st.sampled_from([0.0, -86_399.0, -86_401.0, 4e7, 3.1e7, 6.2e8, 2e9]),
+    latitude=st.sampled_from([-23.5, 90.0, -90.0, 90.5, float("nan")]),
+    longitude=st.sampled_from([-46.6, 180.0, -180.0, 181.0, float("inf")]),
+    speed_kph=_near(0.0, 83.0, 235.926, 1000.0),
+    course_degrees=_near(0.0, 198.0, 360.0),
+    altitude_meters=_near(760.0, -777.0, -999.0, 6553.5, 12_607.0),
+    accuracy_meters=st.none() | st.just(5.0),
+    attributes=st.sampled_from([{}, {"ignition": True}, {"batteryLevel": 101}, {"vin": "a\x00"}, {"io1": 2**64}]),
+)
+def test_the_fast_way_to_a_fix_gives_what_the_rules_give(age_seconds, **values):
+    given_values = {"now": NOW, "device_id": "7", "timestamp": NOW.timestamp() - age_seconds, **values}
+    assert fix_message(**given_values) == _message_by_the_rules(given_values)
