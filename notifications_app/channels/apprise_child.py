@@ -20,8 +20,8 @@ from typing import Any
 
 import apprise
 
-from notifications_app.channels.addresses import IPNetwork, is_public, networks
 from tasks_app.utils.hostnames import InvalidHostname, ascii_host
+from tasks_app.utils.outgoing_addresses import IPNetwork, is_public, networks
 
 # These reach the machine itself, not a person: its log, its desktop, its USB lights.
 LOCAL_SCHEMAS = {

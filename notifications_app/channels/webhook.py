@@ -16,9 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications_app.channels.addresses import Refused, networks
 from notifications_app.channels.base import Channel, Configured, DeliveryError, InvalidDestination
-from notifications_app.channels.outgoing_http import Answer, InvalidUrl, parse_url, post
 from notifications_app.messages.safe_text import one_line
 from notifications_app.models.encryption import Unreadable
 from notifications_app.models.kinds import NotificationKind
@@ -26,6 +24,8 @@ from notifications_app.queries.digest_contents import merged_counts, merged_into
 from tasks_app.engine import current_request_id
 from tasks_app.request_ids import HEADER
 from tasks_app.utils.iso_times import iso_utc
+from tasks_app.utils.outgoing_addresses import Refused, networks
+from tasks_app.utils.outgoing_http import Answer, InvalidUrl, parse_url, post
 
 if TYPE_CHECKING:
     from notifications_app.models import Delivery

@@ -10,9 +10,9 @@ import pytest
 
 from notifications_app.channels.apprise import redacted
 from notifications_app.channels.base import DeliveryError
-from notifications_app.channels.outgoing_http import Answer
 from notifications_app.channels.webhook import judged, new_signing_secret, signature_headers
 from notifications_app.models import encryption
+from tasks_app.utils.outgoing_http import Answer
 
 
 def test_a_receiver_can_check_a_signature_as_standard_webhooks_describes():

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from notifications_app.channels.addresses import Refused, is_public, networks, resolve
-from notifications_app.channels.outgoing_http import InvalidUrl, parse_url
+from tasks_app.utils.outgoing_addresses import Refused, is_public, networks, resolve
+from tasks_app.utils.outgoing_http import InvalidUrl, parse_url
 
 
 @pytest.mark.parametrize(

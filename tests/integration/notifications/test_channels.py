@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from notifications_app.channels import outgoing_http
 from notifications_app.channels.base import DeliveryError, InvalidDestination
 from notifications_app.channels.webhook import signature_headers
 from notifications_app.models import Delivery, DeliveryAttempt, Destination, EmailOptOut, Notification
@@ -25,6 +24,7 @@ from notifications_app.services.destinations.store import (
 )
 from tasks_app.engine import PermanentError
 from tasks_app.models import EventKind
+from tasks_app.utils import outgoing_http
 from tests.support import receiver as answers
 from tests.support.mail import running_mail_sink
 from tests.support.notifications import make_rule, record_events

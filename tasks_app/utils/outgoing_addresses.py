@@ -1,4 +1,4 @@
-"""The addresses that channels may connect to: public ones only. No Django in here."""
+"""The addresses that people's own URLs may lead to: public ones only. No Django in here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Refused(Exception):
-    """An address that channels must not connect to."""
+    """An address that must not be connected to."""
 
 
 def networks(texts: Iterable[str]) -> list[IPNetwork]:

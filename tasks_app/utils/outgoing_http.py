@@ -1,4 +1,4 @@
-"""One POST to an untrusted server: to the checked address, bounded in time and bytes, without redirects."""
+"""One request to another server: to the checked address, bounded in time and bytes, without redirects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
-from notifications_app.channels.addresses import IPNetwork, resolve
 from tasks_app.utils.hostnames import InvalidHostname, ascii_host
+from tasks_app.utils.outgoing_addresses import IPNetwork, resolve
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -71,16 +72,27 @@ def post(
     allowed: Sequence[IPNetwork] = (),
     total_seconds: float = TOTAL_SECONDS,
 ) -> Answer:
-    """Send and return the answer, a redirect as it is. Raises addresses.Refused, NoAnswer or another OSError."""
-    host = _host_of(parts)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    """Send and return the answer, a redirect as it is. Raises outgoing_addresses.Refused, NoAnswer or another OSError."""
+    with connected(parts, allowed=allowed, total_seconds=total_seconds) as connection:
+        return connection.request("POST", body, headers)
+
+
+@contextmanager
+def connected(
+    parts: SplitResult, *, allowed: Sequence[IPNetwork] = (), total_seconds: float = TOTAL_SECONDS
+) -> Iterator[Connection]:
+    """Connect to the server of an address for one request: what is raised before the body was raised before it is sent.
+
+    Raises outgoing_addresses.Refused, NoAnswer or another OSError.
+    """
+    port = _port_of(parts)
     deadline = time.monotonic() + total_seconds
     # Resolved once: the checked address is connected to, even if the name changes meanwhile.
-    connection = _Connection(_connect(resolve(host, port, allowed), port), deadline)
+    connection = Connection(parts, _connect(resolve(_host_of(parts), port, allowed), port), deadline)
     try:
         if parts.scheme == "https":
-            connection.start_tls(host)
-        return connection.post(parts, host, port, body, headers)
+            connection.start_tls()
+        yield connection
     except (http.client.HTTPException, OSError, ValueError) as error:
         if connection.is_out_of_time:
             raise NoAnswer(f"no answer within {total_seconds:.0f} s") from error
@@ -101,26 +113,30 @@ def _connect(addresses: Sequence[str], port: int) -> socket.socket:
     raise failure
 
 
-class _Connection:
+class Connection:
     """A connection that is cut at its deadline, however busily the other end drips bytes into it."""
 
-    def __init__(self, connected: socket.socket, deadline: float) -> None:
-        self._socket = connected
+    def __init__(self, parts: SplitResult, open_socket: socket.socket, deadline: float) -> None:
+        self._parts = parts
+        self._socket = open_socket
         self.is_out_of_time = False
         self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self._cut)
         self._timer.daemon = True
         self._timer.start()
 
-    def start_tls(self, host: str) -> None:
+    def start_tls(self) -> None:
         context = ssl.create_default_context()
+        host = _host_of(self._parts)
         self._socket = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
         self._socket.do_handshake()
 
-    def post(self, parts: SplitResult, host: str, port: int, body: bytes, headers: Mapping[str, str]) -> Answer:
-        sender = http.client.HTTPConnection(host, port)
+    def request(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Send the one request of this connection and return its answer. Raises as `connected`, in whose body it is called."""
+        parts = self._parts
+        sender = http.client.HTTPConnection(_host_of(parts), _port_of(parts))
         sender.sock = self._socket
         target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_IN_A_TARGET)
-        sender.request("POST", target, body, {**headers, "Host": _host_header(parts), "Connection": "close"})
+        sender.request(method, target, body, {**headers, "Host": _host_header(parts), "Connection": "close"})
         response = sender.getresponse()
         if self.is_out_of_time:
             raise NoAnswer("cut in the middle of its first lines")
@@ -148,6 +164,10 @@ def _host_of(parts: SplitResult) -> str:
         return ascii_host(parts.hostname or "")
     except InvalidHostname as error:
         raise InvalidUrl("name") from error
+
+
+def _port_of(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _host_header(parts: SplitResult) -> str:
