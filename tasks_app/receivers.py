@@ -16,7 +16,7 @@ from knox.models import get_token_model
 
 from tasks_app.engine.django_tasks import announce_ended
 from tasks_app.engine.records import FinishedJob
-from tasks_app.models import Device, Fleet, FleetMembership
+from tasks_app.models import Device, Event, Fleet, FleetMembership
 from tasks_app.services.accounts import (
     EVERYBODY,
     announce_access,
@@ -25,12 +25,13 @@ from tasks_app.services.accounts import (
     loses_trust,
     note_session,
 )
+from tasks_app.services.commands import match_results
 from tasks_app.services.devices import mark_all_days
 from tasks_app.services.intake import IMPORT_TASK, end_uploads_of, why_not_imported_again
 from tasks_app.services.jobs import CHANGE_TASK, why_not_continued
 from tasks_app.services.positions import renew_versions
 from tasks_app.services.schedules import lock_schedule
-from tasks_app.signals import job_repeat_asked, jobs_not_done
+from tasks_app.signals import events_recorded, job_repeat_asked, jobs_not_done
 from tasks_app.utils.instance_marks import InstanceMarks
 
 _with_other_days, _without_trust = InstanceMarks(), InstanceMarks()
@@ -164,3 +165,9 @@ def refuse_import(task: str, args: list[Any], kwargs: dict[str, Any], **_signal:
 def refuse_bulk_action(task: str, kwargs: dict[str, Any], **_signal: Any) -> str | None:
     """A bulk action is made again only while it has jobs left."""
     return why_not_continued(kwargs) if task == CHANGE_TASK else None
+
+
+@receiver(events_recorded, dispatch_uid="tasks_app.match_command_results")
+def match_command_results(events: Collection[Event], **_signal: Any) -> None:
+    """Match results of commands with the commands that they answer."""
+    match_results(events)

@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from trackerproject.command_ways import sms_provider, traccar_server
 from trackerproject.commands import command_settings
 from trackerproject.databases import databases
 from trackerproject.file_storage import file_storage, static_storage
@@ -208,6 +209,7 @@ INGEST_REFUSALS_PER_MINUTE = env.int("INGEST_REFUSALS_PER_MINUTE", default=300)
 TRACCAR_FORWARD_TOKEN = env.str("TRACCAR_FORWARD_TOKEN", default="")
 GATEWAY = gateway_settings(env)  # that trackers connect to
 COMMANDS = command_settings(env)  # to devices
+TRACCAR_SERVER, SMS = traccar_server(env), sms_provider(env)  # that commands go through
 
 # --- Alerts -----------------------------------------------------------------------------------------------------------
 
@@ -308,9 +310,7 @@ TLS_PROXIES = [*TRUSTED_PROXIES, *(["127.0.0.0/8", "::1", "unix"] if BEHIND_TLS_
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 # A request whose body stops coming for so long ends with 408.
 BODY_IDLE_SECONDS = env.float("BODY_IDLE_SECONDS", default=20.0)
-
-# Where security problems are to be reported, as /.well-known/security.txt says (RFC 9116): addresses like
-# mailto:security@example.org or https://example.org/report. Without one there is no such page.
+# Where security problems are to be reported, as /.well-known/security.txt says (RFC 9116). Without one there is no such page.
 SECURITY_CONTACTS = env.list("SECURITY_CONTACTS", default=[])
 
 # --- Health ------------------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from tasks_app.models.accounts import DEFAULT_SCOPES, LoginSession, Scope, TokenDetails
 from tasks_app.models.audit import AuditEntry
 from tasks_app.models.commands import (
+    WAKE_UP,
     Command,
     CommandAttempt,
     CommandState,
     CommandWay,
     DeviceAccess,
     SavedCommand,
+    chain_choices,
     command_type_choices,
     protocol_choices,
 )
@@ -30,6 +32,7 @@ from tasks_app.models.uploads import PositionUpload
 
 __all__ = [
     "DEFAULT_SCOPES",
+    "WAKE_UP",
     "AuditEntry",
     "BulkAction",
     "Command",
@@ -74,6 +77,7 @@ __all__ = [
     "StorageSample",
     "TokenDetails",
     "TripState",
+    "chain_choices",
     "command_type_choices",
     "protocol_choices",
 ]

@@ -39,6 +39,15 @@ class CommandWay(models.TextChoices):
     SMS = "sms", _("SMS")
 
 
+# A link of a device's chain that sends no command: it makes the tracker connect, for the ways behind it.
+WAKE_UP = "wake_up"
+
+
+def chain_choices() -> list[tuple[str, Any]]:
+    """The links of a device's chain; a function, so that a new one changes no migration."""
+    return [*CommandWay.choices, (WAKE_UP, _("SMS that wakes the tracker"))]
+
+
 class CommandState(models.TextChoices):
     AWAITING_CONFIRMATION = "awaiting_confirmation", _("Awaiting confirmation")
     QUEUED = "queued", _("Queued")
@@ -64,7 +73,10 @@ class DeviceAccess(models.Model):
     )
     protocol = models.CharField(_("protocol"), max_length=16, blank=True, choices=protocol_choices)
     ways = ArrayField(
-        models.CharField(max_length=8, choices=CommandWay), default=list, blank=True, verbose_name=_("ways of commands")
+        models.CharField(max_length=8, choices=chain_choices),
+        default=list,
+        blank=True,
+        verbose_name=_("ways of commands"),
     )
     phone_number = models.CharField(
         _("phone number"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
-from tasks_app.models import Command, Device, DeviceAccess, DeviceState, Position, SavedCommand
+from tasks_app.models import WAKE_UP, Command, Device, DeviceAccess, DeviceState, Position, SavedCommand
 from tasks_app.queries.access import (
     SEND_COMMANDS,
     SEND_DANGEROUS_COMMANDS,
@@ -33,6 +33,9 @@ _types_of_ways: dict[str, TypesOfWay] = {}
 # Codes of `Command.state_reason`; what stands behind ": " there is a detail.
 REASONS: dict[str, Any] = {
     "no_way": _("There is no way to the device now."),
+    "waking": _("The tracker was sent an SMS that wakes it, and is waited for."),
+    "to_fetch": _("It waits until the device asks."),
+    "not_delivered": _("The SMS was not delivered:"),
     "busy": _("Another command to the device is not answered yet."),
     "superseded": _("A newer command says the opposite."),
     "cancelled": _("Cancelled."),
@@ -79,10 +82,15 @@ def access_of(device: Device) -> DeviceAccess:
         return DeviceAccess(device=device)
 
 
-def ways_of(device: Device) -> list[str]:
-    """Return the chain of ways of a device: its own, else all that it has."""
+def chain_of(device: Device) -> list[str]:
+    """Return the chain of a device as commands are tried: its own, else all ways that it has."""
     own = access_of(device).ways
     return [way for way in own or _types_of_ways if way in _types_of_ways and _types_of_ways[way](device)]
+
+
+def ways_of(device: Device) -> list[str]:
+    """Return the ways of a device's chain that send commands."""
+    return [way for way in chain_of(device) if way != WAKE_UP]
 
 
 def types_of(device: Device, way: str = "") -> frozenset[str]:

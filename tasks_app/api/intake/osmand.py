@@ -13,10 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers, status
 from rest_framework.request import Request
 
 from tasks_app.api.intake.base import DEVICE_AUTH, IngestView
+from tasks_app.api.intake.commands import command_for
 from tasks_app.api.intake.ordinary import Ordinary
 from tasks_app.api.intake.senders import (
     IDENTITY_CODES,
@@ -33,9 +35,13 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.osmand import Parameters, form_parameters, parse_json, parse_parameters
 from tasks_app.models import Device, FixSource
+from tasks_app.services.commands import may_wait
 from tasks_app.services.intake import QuarantineEntry, quarantine_messages, take_in
 
 MAX_BODY_BYTES = 64 * 1024
+
+
+COMMAND_TEXT = {(200, "text/plain"): OpenApiTypes.STR}
 
 
 class OsmandParameters(serializers.Serializer[Any]):
@@ -83,14 +89,14 @@ class _Raw:
 
 
 class OsmandView(IngestView):
-    """One message of one phone or tracker. The answer to a message that was taken in is 200 without a body."""
+    """One message of one phone or tracker. The answer to one that was taken in is 200, its body the text of a command."""
 
     @describe(
         "Send one position (OsmAnd protocol, query)",
         name="ingest_osmand_get",
         tag="ingest",
         parameters=[OsmandParameters],
-        answers={200: None},
+        answers={200: COMMAND_TEXT},
         errors=(400, 429),
         auth=DEVICE_AUTH,
     )
@@ -103,7 +109,7 @@ class OsmandView(IngestView):
         tag="ingest",
         parameters=[OsmandParameters],
         request={JSON_MEDIA_TYPE: OsmandJson, "application/x-www-form-urlencoded": OsmandParameters},
-        answers={200: None},
+        answers={200: COMMAND_TEXT},
         errors=(400, 404, 413, 429),
         description="A fix that cannot be right is kept in the quarantine and answered 200 too.",
         auth=DEVICE_AUTH,
@@ -130,11 +136,15 @@ def _receive(request: Request, path_key: str) -> HttpResponse:
     unknown = status.HTTP_404_NOT_FOUND if raw.parameters is None else status.HTTP_400_BAD_REQUEST
     device = known_or_registered(request, device, message, unknown)
     take_in(message, device=device, source=FixSource.OSMAND, body=raw.text, received_at=received_at)
-    return HttpResponse()
+    # Traccar Client 9, which sends JSON, reads no answer.
+    command = None if raw.parameters is None else command_for(holder, "osmand")
+    return HttpResponse() if command is None else HttpResponse(command, "text/plain; charset=utf-8")
 
 
 def ordinary_osmand(request: Request, device: Device, now: datetime) -> Ordinary | None:
     """Read an ordinary message of this device; None for any other. Raises what the view would answer."""
+    if may_wait(device.pk):
+        return None
     message = _read(request).parse(now)
     if message.device_id != device.unique_id or not isinstance(message.content, Fix):
         return None

@@ -1,4 +1,4 @@
-"""`/ingest/owntracks`: the OwnTracks apps in HTTP mode. The answer is an empty JSON list.
+"""`/ingest/owntracks`: the OwnTracks apps in HTTP mode. The answer is a JSON list, empty but for a command to the phone.
 
 An app repeats whatever is not answered 2xx before anything newer. So, as for other phones, only what its owner can correct
 and what passes by itself is refused; what cannot be right, and what is encrypted, is kept aside.
@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from tasks_app.api.ingest_limits import count_device
 from tasks_app.api.intake.base import DEVICE_AUTH, IngestView
+from tasks_app.api.intake.commands import command_for
 from tasks_app.api.intake.ordinary import Ordinary
 from tasks_app.api.intake.senders import bad_body, key_holder, known_or_registered, refused, sender_named
 from tasks_app.api.parsers import read_body
@@ -29,6 +30,7 @@ from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.owntracks import Names, decode_messages, names_in, parse_message, usable_name
 from tasks_app.models import Device, FixSource
 from tasks_app.queries.senders import device_named
+from tasks_app.services.commands import may_wait
 from tasks_app.services.intake import QuarantineEntry, quarantine_messages, take_in_all
 
 MAX_BODY_BYTES = 256 * 1024
@@ -60,8 +62,8 @@ class OwnTracksView(IngestView):
         request=OwnTracksMessage,
         answers={200: OpenApiTypes.ANY},
         errors=(400, 413, 429),
-        description="HTTP Basic with the device's key as password; the user name is free. The answer is an empty list, also "
-        "where a fix cannot be right or is encrypted: it is kept in the quarantine.",
+        description="HTTP Basic with the device's key as password; the user name is free. The answer is a list, empty "
+        "but for a command to the phone, also where a fix cannot be right or is encrypted: it is kept in the quarantine.",
         auth=DEVICE_AUTH,
     )
     def post(self, request: Request) -> HttpResponse:
@@ -75,7 +77,8 @@ class OwnTracksView(IngestView):
         else:
             if raw:
                 _take_in(request, holder, raw, received_at)
-        return JsonResponse([], safe=False)
+        command = command_for(holder, "owntracks")
+        return JsonResponse([] if command is None else [msgspec.json.decode(command)], safe=False)
 
 
 class OwnTracksAliasView(OwnTracksView):
@@ -86,6 +89,8 @@ class OwnTracksAliasView(OwnTracksView):
 
 def ordinary_owntracks(request: Request, device: Device, now: datetime) -> Ordinary | None:
     """Read an ordinary message of this device; None for any other. Raises what the view would answer."""
+    if may_wait(device.pk):
+        return None
     raw = decode_messages(read_body(request._request, MAX_BODY_BYTES))
     if not raw or device.unique_id not in _names(request, raw[0]).identifiers():
         return None

@@ -61,6 +61,14 @@ def key_holder(request: Request, path_key: str = "") -> Device | None:
     return _active(request, device)
 
 
+def proven_holder(request: Request) -> Device:
+    """The active device whose key was sent, without which nothing passes here. Raises as `key_holder`."""
+    device = key_holder(request)
+    if device is None:
+        raise refused(request, _no_key())
+    return device
+
+
 def sender_named(request: Request, holder: Device | None, unique_id: str) -> Device | None:
     """The sending device by the identifier in its message; None for an unknown one.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
+from tasks_app.api.intake.commands import IngestCommandsView
 from tasks_app.api.intake.osmand import OsmandAliasView, OsmandView
 from tasks_app.api.intake.owntracks import OwnTracksAliasView, OwnTracksView
 from tasks_app.api.intake.positions import IngestPositionsView
+from tasks_app.api.intake.receipts import SmsReceiptAliasView, SmsReceiptView
 from tasks_app.api.intake.traccar import TraccarView
 
 ingest_urls = [
@@ -19,5 +21,8 @@ ingest_urls = [
     path("owntracks", OwnTracksView.as_view(), name="owntracks"),
     path("owntracks/", OwnTracksAliasView.as_view(), name="owntracks-slash"),
     path("traccar", TraccarView.as_view(), name="traccar"),
+    path("commands", IngestCommandsView.as_view(), name="commands"),
+    path("sms-receipts", SmsReceiptView.as_view(), name="sms-receipts"),
+    path("sms-receipts/<str:path_secret>", SmsReceiptAliasView.as_view(), name="sms-receipts-secret"),
     path("positions", IngestPositionsView.as_view(), name="positions"),
 ]

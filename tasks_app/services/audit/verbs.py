@@ -24,6 +24,7 @@ VERBS: dict[str, str | Promise] = {
     "confirm_command": _("Command to a device confirmed"),
     "cancel_command": _("Command to a device cancelled"),
     "send_command": _("Command sent to a device"),
+    "wake_up_tracker": _("SMS sent that wakes a tracker"),
     "answer_command": _("Command answered by a device"),
     # Background work
     "start": _("Job started"),

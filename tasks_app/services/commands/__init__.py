@@ -7,21 +7,31 @@ from tasks_app.services.commands.groups import GroupResult, GroupRow, request_co
 from tasks_app.services.commands.jobs import request_in_job
 from tasks_app.services.commands.refusals import CommandRefused
 from tasks_app.services.commands.requesting import request_command
+from tasks_app.services.commands.results import match_results
 from tasks_app.services.commands.sending import send_next
 from tasks_app.services.commands.sweeping import sweep_commands
+from tasks_app.services.commands.ways.poll import Form, acknowledge_fetched, fetch_command, may_wait
+from tasks_app.services.commands.ways.sms_receipts import read_receipts, record_receipts
 
 __all__ = [
     "Clock",
     "CommandRefused",
     "Encode",
+    "Form",
     "GroupResult",
     "GroupRow",
     "NothingWritten",
     "SendOutcome",
     "Write",
+    "acknowledge_fetched",
     "cancel_command",
     "confirm_command",
+    "fetch_command",
+    "match_results",
+    "may_wait",
+    "read_receipts",
     "record_answer",
+    "record_receipts",
     "request_command",
     "request_commands",
     "request_in_job",

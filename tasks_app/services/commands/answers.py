@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tasks_app.models import Command, CommandAttempt, CommandState, Device, DeviceState, Event, EventKind
@@ -13,6 +13,9 @@ from tasks_app.services.commands.changes import OUTSTANDING, change_state
 from tasks_app.services.commands.deciding import LATE, Asked, answer_meaning, matching_attempt, shows_effect
 from tasks_app.services.events import record_events
 from tasks_app.services.transactions import run_in_transaction
+
+# An answer of before the attempt is none to it, such as a tracker kept while it was out of reach. Its clock may be behind.
+MAX_CLOCK_BEHIND = timedelta(seconds=60)
 
 _STATES = {"done": CommandState.DONE, "failed": CommandState.FAILED, "acknowledged": CommandState.ACKNOWLEDGED}
 _REASONS = {"done": "answered", "failed": "refused_by_device", "acknowledged": ""}
@@ -47,7 +50,8 @@ def _record(
     recent = CommandAttempt.objects.filter(command__device=device, started_at__gt=received_at - LATE)
     rows = Command.objects.filter(pk__in=recent.values("command")).order_by("pk")
     commands = {one.pk: one for one in rows.select_for_update(of=("self",)).select_related("device")}
-    attempts = list(recent.filter(command__in=commands).order_by("-pk"))
+    made_before = recent.filter(command__in=commands, started_at__lte=received_at + MAX_CLOCK_BEHIND)
+    attempts = list(made_before.order_by("-pk"))
     match = matching_attempt(
         [_asked(one, commands[one.command_id]) for one in attempts], token=token, name=name, text=text
     )

@@ -10,6 +10,7 @@ from functools import partial
 from django.db import transaction
 
 from tasks_app.engine import EngineError, get_task
+from tasks_app.engine.storable import storable_text
 from tasks_app.models import Command, CommandState, Event, EventKind
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.services.broadcast import announce_commands
@@ -30,7 +31,7 @@ ENDED = (
 
 def reason(code: str, detail: object = "") -> str:
     """Return a `state_reason`: a code of queries.commands.REASONS, with a detail that people read as it is."""
-    return f"{code}: {detail}"[:MAX_REASON_CHARACTERS] if detail else code
+    return storable_text(f"{code}: {detail}", MAX_REASON_CHARACTERS) if detail else code
 
 
 def change_state(command: Command, state: CommandState, why: str = "", *, now: datetime) -> None:

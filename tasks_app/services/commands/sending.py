@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks_app.models import Command, CommandState, Device
-from tasks_app.queries.commands import ways_of
+from tasks_app.queries.commands import chain_of
 from tasks_app.services.commands.changes import OUTSTANDING
 from tasks_app.services.commands.deciding import Waiting, due_commands, ways_in_order
 from tasks_app.services.commands.ways.registry import WAYS
@@ -36,7 +36,7 @@ def send_next(*, device_pk: int, now: datetime) -> dict[str, Any]:
 
 def _handed_over(device: Device, command: Command, now: datetime) -> str | None:
     """Give the command to a way; return its name, None where none can take it now."""
-    chain = [command.way] if command.way else ways_of(device)
+    chain = [command.way] if command.way else chain_of(device)
     tried = list(command.attempts.exclude(error="").values_list("way", flat=True))
     for name in ways_in_order([one for one in chain if one in WAYS], tried):
         way = WAYS[name]
