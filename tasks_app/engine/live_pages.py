@@ -20,6 +20,8 @@ from tasks_app.engine.lanes import Lane, queue_parts
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
 
+# Of the newest jobs of a page, so many at least are asked of each stream and lane.
+_LEAST_SHARE = 5
 # (milliseconds, number, index of the stream or lane) of an entry; (due in milliseconds, job id, 0) of a delayed job.
 Place = tuple[int, Any, int]
 
@@ -40,9 +42,11 @@ def live_jobs_after(
     Jobs of another state than `state` are among them: a stream holds queued and running ones.
     """
     queues = queue_parts(queue_names, client)
-    read = {JobState.QUEUED: _queued, JobState.RUNNING: _running}.get(state, _delayed)
-    found = read(queues, after, count)
-    found.sort(key=lambda entry: entry[0], reverse=state == JobState.QUEUED)
+    if state == JobState.QUEUED:
+        found = _queued(queues, after, count)
+    else:
+        found = (_running if state == JobState.RUNNING else _delayed)(queues, after, count)
+        found.sort(key=lambda entry: entry[0])
     return _with_hashes(client, found[:count])
 
 
@@ -56,15 +60,40 @@ def is_place(state: JobState, value: Any) -> bool:
 
 
 def _queued(queues: list[JobQueue], after: Place | None, count: int) -> list[tuple[Place, JobQueue, str]]:
+    """Return the newest entries: each part is asked for its share first, and for all of it only where that was too few."""
     places = _places(queues)
-    pipe = queues[0].client.pipeline(transaction=False)
+    share = min(count, _LEAST_SHARE + 2 * count // max(1, len(places)))
+    answers = _newest(places, after, share)
+    found = _newest_first(_entries(places, answers))
+    if share < count:
+        # A part that has more may have some that come before the last one of the page.
+        last = found[count - 1][0] if len(found) >= count else (0, 0, 0)
+        more = [
+            number
+            for number, (place, answer) in enumerate(zip(places, answers, strict=True))
+            if len(answer) == share and _entries([place], [answer[-1:]])[0][0] > last
+        ]
+        if more:
+            for number, answer in zip(more, _newest([places[number] for number in more], after, count), strict=True):
+                answers[number] = answer
+            found = _newest_first(_entries(places, answers))
+    return found
+
+
+def _newest_first(found: list[tuple[Place, JobQueue, str]]) -> list[tuple[Place, JobQueue, str]]:
+    return sorted(found, key=lambda entry: entry[0], reverse=True)
+
+
+def _newest(places: list[tuple[int, JobQueue, str]], after: Place | None, count: int) -> list[Any]:
+    """Return the newest entries of each of these parts, as Redis answers them."""
+    pipe = places[0][1].client.pipeline(transaction=False)
     for index, part, stream in places:
         newest = _bound(part, index, after, index < after[2] if after else True)
         if isinstance(part, Lane):
             pipe.zrevrangebyscore(part.keys.queued, newest or "+inf", "-inf", 0, count, withscores=True)
         else:
             pipe.xrevrange(stream, max=newest or "+", count=count)
-    return _entries(places, pipe.execute())
+    return list(pipe.execute())
 
 
 def _running(queues: list[JobQueue], after: Place | None, count: int) -> list[tuple[Place, JobQueue, str]]:

@@ -13,7 +13,8 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Sum, Value, When
 
 from tasks_app.engine.states import FINAL_STATES, JobState
 from tasks_app.models import Job
-from tasks_app.queries.job_search import ID_TEXT, JobSearch
+from tasks_app.queries.job_conditions import JobSearch
+from tasks_app.queries.job_search import ID_TEXT
 
 # A page looks at no more rows than this; with few matches it is short, and its cursor leads on.
 MAX_ROWS_EXAMINED = 5_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from tasks_app.engine.registry import parameter_names, registered_tasks
 from tasks_app.engine.secret_names import HIDDEN
 from tasks_app.engine.states import JobState, parse_state
 from tasks_app.queries.access import Right, has_everywhere, visible_devices
+from tasks_app.queries.job_conditions import ANY_JOB, Condition, JobSearch
 from tasks_app.queries.job_views import JobView
 from tasks_app.utils.search_language import InvalidSearch, Term, parse_search, written
 
@@ -35,77 +36,6 @@ _BETWEEN_VALUES = re.compile(r"[,:\s]|^[-+.0-9e]*$")
 _MARKS = (HIDDEN.lower(), TOO_DEEP.lower())
 _AGO = re.compile(r"(?:\d{1,6}[smhdw])+")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-Holds = Callable[[JobView], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """The demand of a term: on a row, and on a job that lives.
-
-    `reads_message` is False where the view of a live job need not have what only its message holds (arguments, schedule).
-    Where it is True, `may_hold` tells jobs for which the term, not negated, cannot hold, without the message being opened.
-    """
-
-    of_row: Q
-    of_view: Holds
-    reads_message: bool = True
-    may_hold: Callable[[JobHash], bool] = lambda job: True
-    is_negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobSearch:
-    """A search that was understood. What an index answers has a field; None means any."""
-
-    state: JobState | None = None
-    queue: str | None = None
-    task: str | None = None
-    requested_by_id: int | None = None
-    # When the job ended; of one that lives, when it was made. The later bound is exclusive.
-    after: datetime | None = None
-    before: datetime | None = None
-    conditions: tuple[Condition, ...] = field(default=())
-
-    def matches(self, view: JobView) -> bool:
-        """Whether all terms hold for this job."""
-        at = view.finished_at or view.created_at
-        return (
-            self.state in (None, view.state)
-            and self.queue in (None, view.queue)
-            and self.task in (None, view.task)
-            and self.requested_by_id in (None, view.requested_by_id)
-            and (self.after is None or bool(at and at >= self.after))
-            and (self.before is None or bool(at and at < self.before))
-            and all(condition.of_view(view) for condition in self.conditions)
-        )
-
-    def may_match(self, job: JobHash) -> bool:
-        """Whether the job may match, going by what its hash tells without its message being read."""
-        return (
-            self.state in (None, job.state)
-            and self.queue in (None, job.queue)
-            and self.task in (None, job.task)
-            and self.requested_by_id in (None, job.requested_by_id)
-        )
-
-    def verdict(self, job: JobHash, view: JobView) -> bool | None:
-        """Whether all terms hold for a live job, going by its view without its message; None where that must be read."""
-        at = view.created_at
-        if (self.after and not (at and at >= self.after)) or (self.before and not (at and at < self.before)):
-            return False
-        is_open = False
-        for condition in self.conditions:
-            if not condition.reads_message:
-                if not condition.of_view(view):
-                    return False
-            elif condition.may_hold(job):
-                is_open = True
-            elif not condition.is_negated:
-                return False
-        return None if is_open else True
-
-
-ANY_JOB = JobSearch()
 
 
 def read_search(text: str | None, user: Any, base: JobSearch = ANY_JOB) -> JobSearch:
@@ -213,7 +143,12 @@ def _task(search: JobSearch, term: Term, _user: Any) -> JobSearch:
 
 def _by(search: JobSearch, term: Term, user: Any) -> JobSearch:
     if term.value == "schedule":
-        return _with(search, term, Condition(Q(schedule_id__isnull=False), lambda view: view.schedule_id is not None))
+        condition = Condition(
+            Q(schedule_id__isnull=False),
+            lambda view: view.schedule_id is not None,
+            may_hold=lambda job: b'"schedule_id"' in job.message,
+        )
+        return _with(search, term, condition)
     is_oneself = user.pk is not None and term.value in ("me", user.get_username())
     if not is_oneself and not has_everywhere(user, VIEW_ALL_JOBS):
         raise InvalidSearch(_("You see the jobs you asked for yourself: search by:me."))
@@ -334,7 +269,12 @@ def _longer(search: JobSearch, term: Term, _user: Any) -> JobSearch:
 
 def _request(search: JobSearch, term: Term, _user: Any) -> JobSearch:
     of_row = Q(request_id=term.value) & ~Q(request_id="")
-    return _with(search, term, Condition(of_row, lambda view: bool(term.value) and view.request_id == term.value))
+    condition = Condition(
+        of_row,
+        lambda view: bool(term.value) and view.request_id == term.value,
+        may_hold=lambda job: json.dumps(term.value, ensure_ascii=False).encode() in job.message,
+    )
+    return _with(search, term, condition)
 
 
 def _args(search: JobSearch, term: Term, _user: Any) -> JobSearch:

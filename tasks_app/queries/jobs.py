@@ -37,13 +37,14 @@ from tasks_app.queries.ended_jobs import (
     matching_ended,
 )
 from tasks_app.queries.ended_jobs import InvalidCursor as InvalidCursor
+from tasks_app.queries.job_conditions import ANY_JOB, Condition, JobSearch
 from tasks_app.queries.job_cursors import (
     make_child_cursor,
     make_live_cursor,
     read_child_cursor,
     read_live_cursor,
 )
-from tasks_app.queries.job_search import ANY_JOB, Condition, JobSearch, read_search
+from tasks_app.queries.job_search import read_search
 from tasks_app.queries.job_views import JobView, ended_view, live_view
 from tasks_app.queries.task_rights import OwnJobs
 from tasks_app.signals import job_reader_asked
@@ -127,7 +128,7 @@ def list_jobs(
     *, user: Any, filters: JobFilters, limit: int = 50, cursor: str | None = None, order: JobOrder = BY_END
 ) -> JobPage:
     """Return jobs newest first: live ones lead the first page, running ones before those that wait; then come the ended
-    ones. Live ones take half of `limit`, and what the ended ones leave of the other half.
+    ones. Live ones take half of `limit`, and what the ended ones leave of the other half; of a limit of 1 there is no half.
 
     Asked for one live state, it pages through all of its jobs: queued ones newest first, running ones longest first,
     scheduled and retrying ones soonest first. Those of a `parent_id` come in their order in the group, then its callbacks.
@@ -144,11 +145,13 @@ def list_jobs(
     # Before the ended ones: a job that ends meanwhile is found twice rather than never.
     with_live = not search.state and (order.is_ascending or not cursor)
     live = _live_matches_of_page(user, search, limit) if with_live else LiveMatches([], frozenset(), {})
-    rows, next_cursor = ended_page(search, _only_of(user), limit, cursor, order)
+    half = 0 if order.is_ascending else min(len(live.jobs), limit // 2)
+    rows, next_cursor = ended_page(search, _only_of(user), limit - half, cursor, order)
     ended = list(filter(_sight(user), map(ended_view, rows)))
     ended_ids = {view.id for view in ended}
     waiting = [view for view in live.jobs if view.id not in ended_ids]
-    leading = live.read(_leading(waiting, max(1, limit // 2, limit - len(ended))))
+    room = max(limit // 2 if order.is_ascending else 1, limit - len(ended), 1)
+    leading = live.read(_leading(waiting, room))
     if not order.is_ascending:
         return JobPage([*leading, *ended], next_cursor)
     return JobPage([*ended, *([] if next_cursor else reversed(leading))], next_cursor)

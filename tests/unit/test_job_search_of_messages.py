@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.payload import Envelope, Payload
 from tasks_app.queries.access import SHELL
-from tasks_app.queries.job_search import JobSearch, read_search
+from tasks_app.queries.job_conditions import JobSearch
+from tasks_app.queries.job_search import read_search
 from tasks_app.queries.job_views import live_view
 from tasks_app.utils.search_language import quoted
 

@@ -240,3 +240,15 @@ def test_a_page_looks_at_a_bounded_number_of_rows_and_leads_on(make_job, monkeyp
     assert (count.number, count.is_more) == (0, True)
     count = count_jobs(user=SHELL, filters=JobFilters())[JobState.SUCCEEDED]
     assert (count.number, count.is_more) == (3, True)
+
+
+def test_live_and_ended_jobs_share_the_limit_of_a_page(make_job, device):
+    for number in range(6):
+        make_job(ended=timedelta(seconds=number))
+    made = [get_task("generate_device_report").delay(device.pk, "2026-01-01", "2026-01-02") for _ in range(3)]
+    first = list_jobs(user=SHELL, filters=JobFilters(), limit=4)
+    assert [job.is_live for job in first.jobs] == [True, True, False, False]
+    ended = [job.id for job in first.jobs if not job.is_live]
+    second = list_jobs(user=SHELL, filters=JobFilters(), limit=4, cursor=first.next_cursor)
+    ended += [job.id for job in second.jobs]
+    assert (len(set(ended)), second.next_cursor, len(made)) == (6, None, 3)

@@ -16,6 +16,8 @@ from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
+from tasks_app.queries.access import SHELL
+from tasks_app.queries.jobs import JobFilters, list_jobs
 from tests.support.jobs import queue_settings
 from tests.support.probe import lanes as probe
 from tests.support.probe.ledger import ledger
@@ -296,3 +298,20 @@ def test_the_number_of_lanes_is_that_of_the_first(settings):
     enqueue("van", "1")
     with queue_settings(settings, lanes=8), pytest.raises(QueueLanesChanged, match=r"has 16 lanes; .* says 8"):
         enqueue("van", "2")
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_pages_of_queued_jobs_are_in_order_however_unevenly_they_lie_in_the_lanes(limit):
+    others = keys_of_other_lanes("busy", 5)
+    made = [
+        job for number in range(30) for job in enqueue("busy" if number % 10 else others[number // 10], str(number))
+    ]
+    found, cursor = [], None
+    while not found or cursor:
+        page = list_jobs(user=SHELL, filters=JobFilters(state=JobState.QUEUED), limit=limit, cursor=cursor)
+        found, cursor = found + [str(job.id) for job in page.jobs], page.next_cursor
+    whole = list_jobs(user=SHELL, filters=JobFilters(state=JobState.QUEUED), limit=200).jobs
+    assert found == [str(job.id) for job in whole]
+    assert sorted(found) == sorted(made)
+    busy = [job for number, job in enumerate(made) if number % 10]
+    assert [job for job in found if job in busy] == busy[::-1]
