@@ -236,6 +236,8 @@ class Link:
             return False
         self.gateway.leave_session(self)
         self.device = identity.device
+        # Frames without an identifier, and commands, are of this device from now on.
+        self.session.device_id = name
         return True
 
     def _identified(self, is_answered: bool) -> None:
