@@ -161,7 +161,7 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     reply = f"{prefix}ACK;{device_id}".encode() if session.transport == "udp" else b""
     serial = _serial_data(frame) if kind == "UEX" else {}
     if found and kind in _REPORTS:
-        message = _classic_report(prefix, kind, fields, serial, now)
+        message = _classic_report(prefix, kind, device_id, fields, serial, now)
     elif not found and kind in ("STT", "ALT", "UEX", "BLE"):
         message = _masked_report(kind, device_id, _masked_fields(kind, fields), serial, now)
     else:
@@ -197,7 +197,7 @@ def _classic_report(prefix: str, kind: str, fields: list[str], serial: dict[str,
         attributes |= _vehicle(kind, fields[place + 6 :])
     return fix_message(
         now=now,
-        device_id=fields[1],
+        device_id=device_id,
         timestamp=iso_utc(day[:4], day[4:6], day[6:], clock),
         latitude=number_or_text(latitude),
         longitude=number_or_text(longitude),
