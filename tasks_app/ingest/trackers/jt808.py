@@ -151,8 +151,8 @@ def _device_id(phone: bytes) -> str:
 
 
 def _luhn_digit(digits: str) -> int:
-    doubled = [int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits))]
-    return -sum(value // 10 + value % 10 for value in doubled) % 10
+    values = [int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits))]
+    return -sum(value // 10 + value % 10 for value in values) % 10
 
 
 def _life(device_id: str, now: datetime) -> tuple[DeviceMessage, ...]:

@@ -122,12 +122,6 @@ def kind_of(messages: Iterable[DeviceMessage]) -> str:
     return "position" if any(one.content is not None for one in found) else "other"
 
 
-def kind_of(messages: Iterable[DeviceMessage]) -> str:
-    """The word for counters of a frame with these: alarm where one has an alarm, located or not, else position."""
-    has_alarm = any(one.unlocated or "alarm" in getattr(one.content, "attributes", ()) for one in messages)
-    return "alarm" if has_alarm else "position"
-
-
 def epoch_seconds(
     year: int, month: int, day: int, hour: int, minute: int, second: int, *, zone_minutes: int = 0
 ) -> float | str:
