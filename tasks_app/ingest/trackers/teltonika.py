@@ -120,11 +120,11 @@ def _next_start(data: bytes, at: int) -> int:
 def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     """The records of a frame with their acknowledgement, or a text. Raises BadFrame."""
     try:
-        if session.transport == "udp":
-            return _decode_datagram(frame, session, now)
         if frame == b"\xff":
             messages = (status_message(now=now, device_id=session.device_id),) if session.device_id else ()
             return Decoded("heartbeat", messages=messages)
+        if session.transport == "udp":
+            return _decode_datagram(frame, session, now)
         if len(frame) == _LOGIN_BYTES and frame[:2] == b"\x00\x0f":
             return Decoded("login", frame[2:].decode("ascii"), reply=b"\x01", refusal=b"\x00")
         return _decode_frame(frame, session, now)
