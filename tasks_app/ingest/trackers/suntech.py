@@ -185,7 +185,9 @@ def _serial_data(frame: bytes) -> dict[str, Any]:
     return present(serial=text_of(frame[place]).strip() or None)
 
 
-def _classic_report(prefix: str, kind: str, fields: list[str], serial: dict[str, Any], now: datetime) -> DeviceMessage:
+def _classic_report(
+    prefix: str, kind: str, device_id: str, fields: list[str], serial: dict[str, Any], now: datetime
+) -> DeviceMessage:
     date = _date_index(prefix, fields)
     place = date + 2 + _CELL_FIELDS.get(prefix, 1)
     if len(fields) < place + 6:
