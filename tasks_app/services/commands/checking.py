@@ -54,8 +54,7 @@ def checked_command(request: Request, device: Device, *, now: datetime, typed_wa
 
     `typed_wanted` is what a person has to type, the device's name unless said.
     """
-    errors = _shape_errors(request)
-    if errors:
+    if errors := _shape_errors(request, now):
         raise _invalid(errors)
     kind = COMMAND_TYPES[request.type]
     _check_rights(request, device)
@@ -106,36 +105,52 @@ def unsafe(type_name: str, device_pk: int, *, is_override: bool, now: datetime) 
     )
 
 
-def _shape_errors(request: Request) -> dict[str, Any]:
+def _shape_errors(request: Request, now: datetime) -> dict[str, Any]:
+    """What is wrong with a request, whatever device it is for."""
     if not isinstance(request.type, str) or request.type not in COMMAND_TYPES:
         return {"type": _("There is no such type of commands.")}
-    errors: dict[str, Any] = {}
-    if not isinstance(request.parameters, Mapping):
-        errors["parameters"] = _("Must be an object.")
-    if not -100 <= request.priority <= 100:
-        errors["priority"] = _("Must be a whole number from %(minimum)s to %(maximum)s.") % {
-            "minimum": -100,
-            "maximum": 100,
-        }
-    if error := _seconds_error(request):
-        errors["expires_in_seconds"] = error
-    if len(request.reason) > MAX_REASON_CHARACTERS:
-        errors["reason"] = _("At most %(most)d characters.") % {"most": MAX_REASON_CHARACTERS}
+    errors = {
+        "parameters": "" if isinstance(request.parameters, Mapping) else _("Must be an object."),
+        "priority": "" if _is_priority(request.priority) else _outside(-100, 100),
+        "expires_in_seconds": _seconds_error(request),
+        "not_before": _time_error(request.not_before, now),
+        "reason": _reason_error(request),
+        "idempotency_key": _length_error(request.idempotency_key, MAX_KEY_CHARACTERS),
+    }
+    return {name: error for name, error in errors.items() if error}
+
+
+def _is_priority(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -100 <= value <= 100
+
+
+def _time_error(value: Any, now: datetime) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return _("Must be a time with its zone.")
+    return _("At most %(most)d days ahead.") % {"most": MAX_DELAY.days} if value - now > MAX_DELAY else ""
+
+
+def _reason_error(request: Request) -> str:
     if request.is_override and not request.reason.strip():
-        errors["reason"] = _("Give the reason for sending it against the rules of safety.")
-    if len(request.idempotency_key) > MAX_KEY_CHARACTERS:
-        errors["idempotency_key"] = _("At most %(most)d characters.") % {"most": MAX_KEY_CHARACTERS}
-    return errors
+        return _("Give the reason for sending it against the rules of safety.")
+    return _length_error(request.reason, MAX_REASON_CHARACTERS)
+
+
+def _length_error(text: str, most: int) -> str:
+    return _("At most %(most)d characters.") % {"most": most} if len(text) > most else ""
+
+
+def _outside(minimum: int, maximum: int) -> str:
+    return _("Must be a whole number from %(minimum)s to %(maximum)s.") % {"minimum": minimum, "maximum": maximum}
 
 
 def _seconds_error(request: Request) -> str:
     kind, seconds = COMMAND_TYPES[request.type], request.expires_in_seconds
     if seconds is None or is_possible_expiry(kind, seconds):
         return ""
-    return _("Must be a whole number from %(minimum)s to %(maximum)s.") % {
-        "minimum": kind.min_expiry_seconds,
-        "maximum": kind.max_expiry_seconds,
-    }
+    return _outside(kind.min_expiry_seconds, kind.max_expiry_seconds)
 
 
 def _check_rights(request: Request, device: Device) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 
+from tasks_app.queries.commands import set_types_of_ways
+from tasks_app.services.commands.ways.registry import WAYS
+from tests.support.commands import HeldWay, Wire, manager_of, use_ways
 from tests.support.traccar_server import TOKEN, TraccarServer, running_traccar
 
 
@@ -28,3 +32,23 @@ def sms_settings(settings, receiver) -> dict:
         "RECEIPT_SECRET": "the-provider-s-own-secret-0123",
     }
     return settings.SMS
+
+
+@pytest.fixture
+def way(monkeypatch) -> Iterator[HeldWay]:
+    """The only way, which can take every type."""
+    held = HeldWay()
+    use_ways(monkeypatch, held)
+    yield held
+    monkeypatch.undo()
+    set_types_of_ways({name: one.types for name, one in WAYS.items()})
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def manager(make_user, fleet) -> User:
+    return manager_of(make_user, fleet)
