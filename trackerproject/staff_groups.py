@@ -20,9 +20,7 @@ GROUPS = {"R": "Read only", "O": "Operator", "F": "Fleet manager", "A": "Adminis
 FIRST_GROUPS = {
     # The fleet
     "tasks_app.command": "RO--",
-    "tasks_app.commandattempt": "----",
     "tasks_app.device": "RFOF",
-    "tasks_app.deviceaccess": "----",
     "tasks_app.deviceday": "----",
     "tasks_app.devicestate": "----",
     "tasks_app.dirtyday": "----",

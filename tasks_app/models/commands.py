@@ -129,7 +129,7 @@ class Command(models.Model):
     expires_at = models.DateTimeField(_("expires at"))
     state = models.CharField(_("state"), max_length=24, choices=CommandState, default=CommandState.QUEUED)
     state_reason = models.CharField(_("reason of the state"), max_length=MAX_REASON_CHARACTERS, blank=True)
-    # One key makes one command, whoever asks again.
+    # One key of a person makes one command, however often it is asked for.
     idempotency_key = models.CharField(_("idempotency key"), max_length=64, blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -159,6 +159,8 @@ class Command(models.Model):
     # Of a queued command: when a way was last looked for, and before when it is not to be tried again.
     last_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     next_attempt_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Grows with each change that is announced: of two versions of a command that live viewers get, the higher one is newer.
+    version = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("command")

@@ -13,6 +13,7 @@ from tasks_app.models import Command, DeviceStatus, Event
 
 RECENT_EVENTS = 20
 RECENT_EVENTS_AGE = timedelta(days=1)
+RECENT_COMMANDS = 50
 
 STATE_FIELDS = (
     "status",
@@ -77,6 +78,14 @@ class RecentEvent(msgspec.Struct, frozen=True):
     event: bytes
 
 
+class CommandNow(msgspec.Struct, frozen=True):
+    """A command as JSON of COMMAND_FIELDS; a higher version is newer."""
+
+    command_id: int
+    version: int
+    command: bytes
+
+
 def microseconds(at: datetime | None) -> int:
     """Microseconds since 1970; 0 for none."""
     return 0 if at is None else round(at.timestamp() * 1_000_000)
@@ -93,9 +102,9 @@ def recent_event(event: Event) -> RecentEvent:
     return RecentEvent(event.pk, _encode({name: getattr(event, name) for name in EVENT_FIELDS}))
 
 
-def command_now(command: Command) -> bytes:
-    """Return JSON of COMMAND_FIELDS of a command as it is."""
-    return _encode({name: getattr(command, name) for name in COMMAND_FIELDS})
+def command_now(command: Command) -> CommandNow:
+    """Return a command as live viewers get it."""
+    return CommandNow(command.pk, command.version, _encode({name: getattr(command, name) for name in COMMAND_FIELDS}))
 
 
 _FLEETS = f"""
@@ -143,6 +152,26 @@ def recent_events_of(fleet_ids: Sequence[int], now: datetime) -> dict[int, list[
                 values["data"] = msgspec.Raw(values["data"].encode())
             found[fleet_id].append(RecentEvent(values["id"], _encode(values)))
     return {fleet_id: events[::-1] for fleet_id, events in found.items()}
+
+
+_COMMANDS = f"""
+    SELECT fleets.id, recent.version, {", ".join(f"recent.{name}" for name in COMMAND_FIELDS)}
+    FROM unnest(%s::bigint[]) fleets(id) CROSS JOIN LATERAL (
+        SELECT c.* FROM tasks_app_command c JOIN tasks_app_device d ON d.id = c.device_id
+        WHERE d.fleet_id = fleets.id AND c.created_at > %s ORDER BY c.created_at DESC, c.id DESC LIMIT %s
+    ) recent
+"""  # noqa: S608 - names of fields above
+
+
+def recent_commands_of(fleet_ids: Sequence[int], now: datetime) -> dict[int, list[CommandNow]]:
+    """The latest commands to devices of each of these fleets, oldest first: at most 50 of the last day."""
+    found: dict[int, list[CommandNow]] = {fleet_id: [] for fleet_id in fleet_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMANDS, [list(fleet_ids), now - RECENT_EVENTS_AGE, RECENT_COMMANDS])
+        for fleet_id, version, *row in cursor.fetchall():
+            values = dict(zip(COMMAND_FIELDS, row, strict=True))
+            found[fleet_id].append(CommandNow(values["id"], version, _encode(values)))
+    return {fleet_id: commands[::-1] for fleet_id, commands in found.items()}
 
 
 def fleets_of_devices(device_ids: Iterable[int]) -> dict[int, int]:

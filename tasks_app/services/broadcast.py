@@ -2,7 +2,7 @@
 
 The message of a fleet's group, as the channel layer carries it:
     {"type": "live.batch", "fleet_id": 1, "devices": [[device id, [age, age], JSON of its state], ...],
-     "events": [[event id, JSON of the event], ...], "commands": [[command id, JSON of the command], ...]}
+     "events": [[event id, JSON of the event], ...], "commands": [[command id, version, JSON of it], ...]}
 `queries.live` says what the JSON holds; "commands" is left out where none changed.
 """
 
@@ -73,7 +73,9 @@ def announce_commands(commands: Iterable[Command]) -> None:
         for one in commands:
             if (fleet_id := fleet_of.get(one.device_id)) in listened:
                 empty = {"type": "live.batch", "fleet_id": fleet_id, "devices": [], "events": [], "commands": []}
-                batches.setdefault(fleet_id, empty)["commands"].append((one.pk, command_now(one)))
+                now = command_now(one)
+                batch = batches.setdefault(fleet_id, empty)
+                batch["commands"].append((now.command_id, now.version, now.command))
         _publish(batches.values())
     except RedisError as error:
         logger.warning("Live viewers were not sent %d commands: %s", len(commands), error)

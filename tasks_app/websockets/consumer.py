@@ -83,7 +83,7 @@ class LiveConsumer(PersonalConsumer):
         for fleet_id in self.access.fleets:
             if (view := self.hub.views.get(fleet_id)) is not None:
                 cursor = self._cursors[fleet_id] = Cursor()
-                everything.add(view.snapshot(cursor, SNAPSHOT_EVENTS))
+                everything.add(self._allowed(fleet_id, view.snapshot(cursor, SNAPSHOT_EVENTS)))
         everything.keep_latest_events(SNAPSHOT_EVENTS)
         return everything
 
@@ -94,7 +94,13 @@ class LiveConsumer(PersonalConsumer):
                 continue
             if (cursor := self._cursors.get(fleet_id)) is None:
                 cursor = self._cursors[fleet_id] = Cursor()
-                everything.add(view.snapshot(cursor, SNAPSHOT_EVENTS))
+                everything.add(self._allowed(fleet_id, view.snapshot(cursor, SNAPSHOT_EVENTS)))
             else:
-                everything.add(view.updates_after(cursor))
+                everything.add(self._allowed(fleet_id, view.updates_after(cursor)))
         return everything
+
+    def _allowed(self, fleet_id: int, update: FleetUpdate) -> FleetUpdate:
+        """The update without commands where its user may not see them."""
+        if fleet_id not in self.access.command_fleets:
+            update.commands = []
+        return update

@@ -15,7 +15,15 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent, devices_of, recent_events_of
+from tasks_app.queries.live import (
+    CommandNow,
+    DeviceInfo,
+    DeviceNow,
+    RecentEvent,
+    devices_of,
+    recent_commands_of,
+    recent_events_of,
+)
 from tasks_app.services.accounts import ACCESS_GROUP
 from tasks_app.services.broadcast import fleet_group
 from tasks_app.websockets.identity import Access, Credential, current_access
@@ -34,7 +42,9 @@ UNCONFIRMED_SECONDS = 60.0
 # Beats sent to ourselves through Redis that may be missing before we subscribe anew.
 MISSED_BEATS = 3
 
-_Loaded = tuple[dict[int, list[tuple[DeviceInfo, DeviceNow]]], dict[int, list[RecentEvent]]]
+_Loaded = tuple[
+    dict[int, list[tuple[DeviceInfo, DeviceNow]]], dict[int, list[RecentEvent]], dict[int, list[CommandNow]]
+]
 
 
 class Viewer(Protocol):
@@ -158,7 +168,9 @@ class Hub:
                 self._ask_soon(message["user_id"])
             elif (view := self.views.get(message["fleet_id"])) is not None:
                 devices = (DeviceNow(one, tuple(age), state) for one, age, state in message["devices"])
-                view.apply(devices, (RecentEvent(*event) for event in message["events"]))
+                # Hosts of the former version name no commands.
+                commands = (CommandNow(*command) for command in message.get("commands", ()))
+                view.apply(devices, (RecentEvent(*event) for event in message["events"]), commands)
                 self._wake(message["fleet_id"])
 
     def _wake(self, fleet_id: int) -> None:
@@ -211,7 +223,7 @@ class Hub:
             access = found.get(viewer.credential)
             if access is None or access.user_id != viewer.access.user_id:
                 viewer.end(NOT_AUTHENTICATED)
-            elif access.fleets != viewer.access.fleets and viewer.watches_fleets:
+            elif access != viewer.access and viewer.watches_fleets:
                 await self._change_access(viewer, access)
 
     async def _change_access(self, viewer: Viewer, access: Access) -> None:
@@ -219,7 +231,7 @@ class Hub:
             self.viewers.get(fleet_id, set()).discard(viewer)
         # What was taken is gone at once, whatever happens while the rest is fetched.
         kept = {fleet_id: name for fleet_id, name in access.fleets.items() if fleet_id in viewer.access.fleets}
-        viewer.admit(Access(access.user_id, kept))
+        viewer.admit(Access(access.user_id, kept, access.command_fleets & kept.keys()))
         await self._watch(access.fleets)
         if viewer in self.connections:
             for fleet_id in access.fleets:
@@ -244,15 +256,16 @@ class Hub:
 
     async def _reread(self, views: dict[int, FleetView]) -> None:
         views = dict(views)
-        devices, events = await _load(list(views))
+        devices, events, commands = await _load(list(views))
         for fleet_id, view in views.items():
-            view.reread(devices[fleet_id], events[fleet_id])
+            view.reread(devices[fleet_id], events[fleet_id], commands[fleet_id])
             self._wake(fleet_id)
 
 
 @database_sync_to_async
 def _load(fleet_ids: list[int]) -> _Loaded:
-    return devices_of(fleet_ids), recent_events_of(fleet_ids, timezone.now())
+    now = timezone.now()
+    return devices_of(fleet_ids), recent_events_of(fleet_ids, now), recent_commands_of(fleet_ids, now)
 
 
 @database_sync_to_async

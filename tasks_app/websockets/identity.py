@@ -18,7 +18,7 @@ from knox.crypto import hash_token
 from knox.models import get_token_model
 
 from tasks_app.models import Scope
-from tasks_app.queries.access import visible_fleets_of
+from tasks_app.queries.access import VIEW_COMMANDS, visible_fleets_of
 from tasks_app.queries.sessions import scopes_of
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,100}")
@@ -35,10 +35,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A user and the names of the fleets they may see, by id."""
+    """A user and the names of the fleets they may see, by id; in `command_fleets` also the commands to devices."""
 
     user_id: int
     fleets: dict[int, str]
+    command_fleets: frozenset[int] = frozenset()
 
 
 def session_credential(cookies: dict[str, str]) -> Credential | None:
@@ -55,12 +56,19 @@ def token_credential(token: str) -> Credential | None:
 def current_access(credentials: Collection[Credential]) -> dict[Credential, Access]:
     """Access by credential; one that ended, expired or was revoked is absent.
 
-    Five queries, however many there are.
+    Five queries, however many there are; with staff among them who are no superusers up to four more.
     """
     holders = _session_users([one for one in credentials if one.kind == "session"])
     holders |= _token_users([one for one in credentials if one.kind == "token"])
-    fleets = visible_fleets_of({user.pk: user for user in holders.values()}.values())
-    return {credential: Access(user.pk, fleets[user.pk]) for credential, user in holders.items()}
+    users = {user.pk: user for user in holders.values()}
+    fleets = visible_fleets_of(users.values())
+    # Every role may see both; only permissions of staff differ.
+    with_permissions = [user for user in users.values() if user.is_staff and not user.is_superuser]
+    of_commands = fleets | (visible_fleets_of(with_permissions, VIEW_COMMANDS) if with_permissions else {})
+    return {
+        credential: Access(user.pk, fleets[user.pk], frozenset(of_commands[user.pk]))
+        for credential, user in holders.items()
+    }
 
 
 def _session_users(credentials: Iterable[Credential]) -> dict[Credential, Any]:

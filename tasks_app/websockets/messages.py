@@ -61,6 +61,7 @@ class _Message(msgspec.Struct, omit_defaults=True):
     removed: list[int] = []
     events: list[msgspec.Raw] = []
     dropped_events: int = 0
+    commands: list[msgspec.Raw] = []
     more: bool = False
 
 
@@ -103,6 +104,7 @@ def update_messages(kind: str, update: FleetUpdate, fleets: Mapping[int, str] | 
             message.fleets = None if fleets is None else [_Fleet(*pair) for pair in fleets.items()]
             message.removed, message.dropped_events = update.removed, update.dropped_events
             message.events = [msgspec.Raw(event.event) for event in update.events]
+            message.commands = [msgspec.Raw(one.command) for one in update.commands]
         yield _encode(message).decode()
 
 

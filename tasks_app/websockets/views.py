@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent
+from tasks_app.queries.live import CommandNow, DeviceInfo, DeviceNow, RecentEvent
 
 # A viewer who fell behind by more than so many events of a fleet gets the number of those left out.
 KEPT_EVENTS = 1000
 KEPT_REMOVALS = 1000
+KEPT_COMMANDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class FleetUpdate:
     removed: list[int] = field(default_factory=list)
     events: list[RecentEvent] = field(default_factory=list)
     dropped_events: int = 0
+    commands: list[CommandNow] = field(default_factory=list)
 
     def add(self, other: FleetUpdate) -> None:
         """Add the changes of one more fleet."""
@@ -53,13 +55,14 @@ class FleetUpdate:
         self.removed += other.removed
         self.events += other.events
         self.dropped_events += other.dropped_events
+        self.commands += other.commands
 
     def keep_latest_events(self, number: int) -> None:
         """Of several fleets' events the latest so many, in order."""
         self.events = sorted(self.events, key=lambda event: event.event_id)[-number:]
 
     def __bool__(self) -> bool:
-        return bool(self.devices or self.removed or self.events or self.dropped_events)
+        return bool(self.devices or self.removed or self.events or self.dropped_events or self.commands)
 
 
 class FleetView:
@@ -72,10 +75,14 @@ class FleetView:
         self._removed: dict[int, int] = {}
         self._events: deque[RecentEvent] = deque(maxlen=KEPT_EVENTS)
         self._event_ids: dict[int, None] = {}
+        # With the version of this view at which each changed, the last changed at the end.
+        self._commands: dict[int, tuple[int, CommandNow]] = {}
         # Whether a device was published that the database was not asked about yet: a new one.
         self.has_unknown = False
 
-    def apply(self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent]) -> None:
+    def apply(
+        self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent], commands: Iterable[CommandNow] = ()
+    ) -> None:
         """Apply a message of a worker. Messages of two workers may cross: the newer state stays."""
         for now in devices:
             before = self._known.get(now.device_id)
@@ -83,9 +90,15 @@ class FleetView:
                 self._put(before, now, before.info if before else None)
                 self.has_unknown |= before is None
         self._add_events(events)
+        self._put_commands(commands)
 
-    def reread(self, devices: Sequence[tuple[DeviceInfo, DeviceNow]], events: Iterable[RecentEvent]) -> None:
-        """Apply the database's devices and recent events of the fleet; unchanged rows are no update."""
+    def reread(
+        self,
+        devices: Sequence[tuple[DeviceInfo, DeviceNow]],
+        events: Iterable[RecentEvent],
+        commands: Iterable[CommandNow] = (),
+    ) -> None:
+        """Apply the database's devices, recent events and commands of the fleet; unchanged rows are no update."""
         for info, now in devices:
             before = self._known.get(info.id)
             if before is not None and before.now is not None and before.now.age > now.age:
@@ -98,6 +111,7 @@ class FleetView:
         _drop_oldest(self._removed, KEPT_REMOVALS)
         self.has_unknown = False
         self._add_events(events)
+        self._put_commands(commands)
 
     def updates_after(self, cursor: Cursor) -> FleetUpdate:
         """Changes since `cursor`, which moves to now."""
@@ -110,13 +124,17 @@ class FleetView:
             kept = min(missed, len(self._events))
             update.events = list(self._events)[-kept:]
             update.dropped_events = missed - kept
+        update.commands = [command for version, command in self._commands.values() if version > cursor.version]
         cursor.version, cursor.events = self.version, self.event_count
         return update
 
     def snapshot(self, cursor: Cursor, events: int) -> FleetUpdate:
-        """All devices and the latest so many events; `cursor` moves to now."""
+        """All devices, the latest so many events and the commands of late; `cursor` moves to now."""
         cursor.version, cursor.events = self.version, self.event_count
-        return FleetUpdate([(known, True) for known in self._known.values()], [], list(self._events)[-events:])
+        commands = [command for _version, command in self._commands.values()]
+        return FleetUpdate(
+            [(known, True) for known in self._known.values()], [], list(self._events)[-events:], commands=commands
+        )
 
     def _known_after(self, version: int) -> Iterator[Known]:
         return takewhile(lambda known: known.version > version, reversed(self._known.values()))
@@ -136,6 +154,14 @@ class FleetView:
                 self._events.append(event)
                 self.event_count += 1
         _drop_oldest(self._event_ids, 2 * KEPT_EVENTS)
+
+    def _put_commands(self, commands: Iterable[CommandNow]) -> None:
+        for command in commands:
+            _version, before = self._commands.get(command.command_id, (0, None))
+            if before is None or command.version > before.version:
+                self._commands.pop(command.command_id, None)
+                self._commands[command.command_id] = (self._next_version(), command)
+        _drop_oldest(self._commands, KEPT_COMMANDS)
 
     def _next_version(self) -> int:
         self.version += 1

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -36,16 +37,19 @@ def way(monkeypatch) -> HeldWay:
     return held
 
 
-def kill_sender_at(step: str, command: Command, file) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.command_child", step, str(command.pk), str(file)],
-        cwd=ROOT,
-        env=environment(),
-        timeout=allowed(60),
-        check=False,
-        capture_output=True,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+def kill_senders_at(step: str, file: Path, *commands: Command) -> None:
+    senders = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.support.command_child", step, str(command.pk), str(file)],
+            cwd=ROOT,
+            env=environment(),
+            stderr=subprocess.PIPE,
+        )
+        for command in commands
+    ]
+    for sender in senders:
+        _output, errors = sender.communicate(timeout=allowed(60))
+        assert sender.returncode == -signal.SIGKILL, errors.decode()[-2000:]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -54,8 +58,7 @@ def test_what_a_killed_sender_leaves_is_called_what_it_is(step, device, make_dev
     file.touch()
     a_fix(device, age_seconds=-30)
     stop, question = ask(device, manager, "engine_stop", expires_in_seconds=300), ask(other, manager)
-    for command in (stop, question):
-        kill_sender_at(step, command, file)
+    kill_senders_at(step, file, stop, question)
     sweep_commands(now=timezone.now() + timedelta(seconds=20))
     expected_stop, expected_question, has_written = STEPS[step]
     assert (state_of(stop)[0], state_of(question)[0]) == (expected_stop, expected_question)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tasks_app.queries.live import DeviceInfo, DeviceNow, RecentEvent
+from tasks_app.queries.live import CommandNow, DeviceInfo, DeviceNow, RecentEvent
 from tasks_app.websockets import views
 from tasks_app.websockets.messages import InvalidMessage, parse_incoming, update_messages
 from tasks_app.websockets.views import Cursor, FleetUpdate, FleetView
@@ -155,3 +155,24 @@ def test_the_latest_events_of_several_fleets_are_in_order():
 def test_what_is_no_message_of_ours_is_refused(text):
     with pytest.raises(InvalidMessage):
         parse_incoming(text)
+
+
+def command(command_id, version, **values):
+    return CommandNow(command_id, version, json.dumps({"id": command_id, **values}).encode())
+
+
+def test_a_command_is_sent_once_with_the_newest_state_and_an_older_message_changes_nothing(view):
+    cursor = Cursor()
+    view.snapshot(cursor, 20)
+    view.apply([], [], [command(1, 2, state="sent"), command(2, 1, state="queued")])
+    view.apply([], [], [command(1, 3, state="done"), command(1, 2, state="sent")])
+    view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=0))], [], [command(1, 1, state="queued")])
+    sent = [json.loads(one.command) for one in view.updates_after(cursor).commands]
+    assert sent == [{"id": 2, "state": "queued"}, {"id": 1, "state": "done"}]
+    assert not view.updates_after(cursor)
+    assert len(view.snapshot(Cursor(), 20).commands) == 2
+
+
+def test_commands_have_a_part_of_their_own_in_a_message():
+    (message,) = update_messages("update", FleetUpdate(commands=[command(1, 1)]), None)
+    assert json.loads(message) == {"type": "update", "commands": [{"id": 1}]}

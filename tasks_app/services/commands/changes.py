@@ -41,6 +41,7 @@ def change_state(command: Command, state: CommandState, why: str = "", *, now: d
     """
     command.state, command.state_reason = state, why
     command.ended_at = now if state in ENDED else None
+    command.version += 1
     command.save()
     if state in ENDED:
         if state != CommandState.CANCELLED:

@@ -106,7 +106,7 @@ def unsafe(type_name: str, device_pk: int, *, is_override: bool, now: datetime) 
 
 
 def _shape_errors(request: Request, now: datetime) -> dict[str, Any]:
-    """What is wrong with a request, whatever device it is for."""
+    """Faults of a request by field, whatever device it is for."""
     if not isinstance(request.type, str) or request.type not in COMMAND_TYPES:
         return {"type": _("There is no such type of commands.")}
     errors = {

@@ -54,7 +54,7 @@ def test_a_command_is_a_row_before_anything_is_sent(device, operator):
         ({"priority": "high"}, "invalid", {"priority"}),
         ({"reason": "x" * 301}, "invalid", {"reason"}),
         ({"idempotency_key": "k" * 65}, "invalid", {"idempotency_key"}),
-        ({"way": "pigeon"}, "not_offered", {"type"}),
+        ({"way": "pigeon"}, "not_offered", {"way"}),
         ({"not_before": "tomorrow"}, "invalid", {"not_before"}),
         ({"type": "engine_stop", "typed_name": "Van 2"}, "invalid", {"typed_name"}),
         ({"type": "engine_stop", "is_override": True}, "invalid", {"reason"}),

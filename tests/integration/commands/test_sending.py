@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from tasks_app.ingest.trackers.base import InvalidCommand
@@ -14,6 +14,7 @@ from tasks_app.models import AuditEntry, Command, CommandAttempt
 from tasks_app.services.commands import NothingWritten, cancel_command, send_next, sweep_commands
 from tests.support.cluster import wait_until
 from tests.support.commands import HeldWay, a_fix, ask, encode, long_ago, send, state_of, use_ways
+from tests.support.faults import using_queue_redis
 from tests.support.threads import in_threads
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
@@ -276,7 +277,7 @@ def test_the_sweep_has_those_sent_that_wait(device, operator, way, run_jobs):
     command = ask(device, operator)
     assert sweep() == {"tried": 1}
     run_jobs("notifications")
-    assert way.taken == [command.pk]
+    assert set(way.taken) == {command.pk}
     assert sweep() == {}  # just tried
     assert sweep(11) == {"tried": 1}
 
@@ -341,6 +342,44 @@ def test_a_lock_that_is_held_until_the_expiry_sends_nothing(device, operator, wi
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_after_the_bytes_went_takes_note_when_it_is_back(device, manager, wire):
+    a_fix(device)
+    command = ask(device, manager, "engine_stop")
+    pid = connection.connection.info.backend_pid
+    wire.meanwhile = lambda: in_threads(lambda: terminate(pid))
+    assert send(command, wire).result == "sent"
+    assert state_of(command) == ("sent", "")
+    assert (len(wire.written), command.attempts.get().error) == (1, "")
+    assert send(command, wire).result == "busy"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_before_the_bytes_go_sends_nothing(device, manager, wire):
+    a_fix(device)
+    command = ask(device, manager, "engine_stop")
+    pid = connection.connection.info.backend_pid
+
+    def encode_and_lose_the_database(outgoing):
+        in_threads(lambda: terminate(pid))
+        return encode(outgoing)
+
+    with pytest.raises(DatabaseError):
+        send(command, wire, encode=encode_and_lose_the_database)
+    connection.close()
+    assert (state_of(command), wire.written) == (("queued", ""), [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_redis_that_is_away_delays_a_command_and_loses_none(device, operator, way, run_jobs, settings):
+    with using_queue_redis(settings, "redis://127.0.0.1:1/0"):
+        command = ask(device, operator)
+        assert sweep() == {}
+    assert sweep() == {"tried": 1}
+    run_jobs("notifications")
+    assert set(way.taken) == {command.pk}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_command_that_is_being_written_is_not_cancelled_under_it(device, operator, wire):
     command = ask(device, operator)
     outcomes = []
@@ -367,6 +406,11 @@ def in_threads_started(call) -> None:
             connection.close()
 
     threading.Thread(target=run, daemon=True).start()
+
+
+def terminate(backend_pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [backend_pid])
 
 
 def _is_locked(pk: int) -> bool:

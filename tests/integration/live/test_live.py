@@ -299,7 +299,7 @@ def test_access_is_asked_for_all_at_once_and_is_what_each_may_see(
         found = current_access(asked)
     for user in users[:-1]:
         visible = dict(visible_fleets(user).values_list("id", "name"))
-        assert found.pop(sessions[user]) == Access(user.pk, visible)
+        assert found.pop(sessions[user]) == Access(user.pk, visible, frozenset(visible))
         if user in tokens:
-            assert found.pop(tokens[user]) == Access(user.pk, visible)
+            assert found.pop(tokens[user]) == Access(user.pk, visible, frozenset(visible))
     assert found == {}
