@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from django.utils import timezone
 
@@ -25,6 +26,7 @@ from tasks_app.services.trackers import (
 WRITE_SECONDS = 1.0
 # A device that only shows that it lives is written down once in so long; a fix does it anyway.
 HEARD_EVERY_SECONDS = 20.0
+MAX_HEARD_TOGETHER = 1000
 MAX_FRAMES_WAITING = 20_000
 MAX_UNKNOWN_WAITING = 2_000
 
@@ -92,7 +94,8 @@ class Notes:
 
     async def write_to_database(self) -> None:
         """Write signs of life and connections; what cannot be written waits for the next time."""
-        heard, self._heard = self._heard, set()
+        heard = set(islice(self._heard, MAX_HEARD_TOGETHER))
+        self._heard -= heard
         connected, self._connected = self._connected, {}
         if not heard and not connected:
             return

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from tasks_app.engine import PermanentError
@@ -136,25 +136,29 @@ def hear_from_all(*, device_pks: Collection[int], now: datetime) -> None:
 
 def _hear(device_pk: int, now: datetime) -> None:
     DeviceState.objects.get_or_create(device_id=device_pk)
-    _note_heard([device_pk], now)
+    # Waits where it is locked: its holder may be about to set it offline.
+    state = DeviceState.objects.select_for_update().filter(device_id=device_pk).first()
+    if state is None:  # deleted meanwhile
+        return
+    state.last_seen_at = max(state.last_seen_at, now) if state.last_seen_at else now
+    state.version += 1
+    state.save(update_fields=["last_seen_at", "version", "updated_at"])
+    invalidate_latest_positions([state])
+    if state.status != DeviceStatus.ONLINE:
+        event = change_status(state, DeviceStatus.ONLINE, now=now)
+        record_status_changes([state], [event] if event else [])
 
 
 def _hear_all(device_pks: Collection[int], now: datetime) -> None:
     found = Device.objects.filter(pk__in=device_pks).values_list("pk", flat=True)
     DeviceState.objects.bulk_create([DeviceState(device_id=pk) for pk in sorted(found)], ignore_conflicts=True)
-    _note_heard(device_pks, now)
-
-
-def _note_heard(device_pks: Collection[int], now: datetime) -> None:
-    # Waits where one is locked: its holder may be about to set it offline. One that was deleted meanwhile is not found.
-    states = list(DeviceState.objects.filter(device_id__in=device_pks).order_by("device_id").select_for_update())
-    for state in states:
-        state.last_seen_at = max(state.last_seen_at, now) if state.last_seen_at else now
-        state.version += 1
-        state.updated_at = timezone.now()
-    DeviceState.objects.bulk_update(states, ["last_seen_at", "version", "updated_at"], batch_size=1000)
-    invalidate_latest_positions(states)
-    back = [state for state in states if state.status != DeviceStatus.ONLINE]
+    rows = DeviceState.objects.filter(device_id__in=device_pks)
+    # Most are online and need neither to be loaded nor an event.
+    locked = list(rows.order_by("device_id").select_for_update().values_list("device_id", "version", "status"))
+    rows.update(last_seen_at=Greatest("last_seen_at", Value(now)), version=F("version") + 1, updated_at=timezone.now())
+    invalidate_latest_positions([DeviceState(device_id=pk, version=version + 1) for pk, version, _ in locked])
+    offline = [pk for pk, _, status in locked if status != DeviceStatus.ONLINE]
+    back = list(rows.filter(device_id__in=offline).order_by("device_id")) if offline else []
     events = [event for state in back if (event := change_status(state, DeviceStatus.ONLINE, now=now)) is not None]
     if back:
         record_status_changes(back, events)

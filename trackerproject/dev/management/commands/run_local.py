@@ -1,4 +1,4 @@
-"""`make run`: web server, one cluster per queue and a live simulated fleet on local servers, until Ctrl-C."""
+"""`make run`: web server, one cluster per queue, gateway and a live simulated fleet on local servers, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.ingest.trackers.registry import PROTOCOLS
 from trackerproject.dev.collected_static import is_collected, mark_collected
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
 from trackerproject.dev.local_servers.children import start_child, stop_children
+from trackerproject.dev.local_servers.gateway_ports import local_ports, port_variables
 from trackerproject.dev.local_servers.places import Places
 from trackerproject.dev.shell_environment import shell_environment
 
@@ -58,11 +60,13 @@ class Command(BaseCommand):
         require_free_port(port)
         places = Places.of(settings.BASE_DIR, "run")
         url = f"http://{HOST}:{port}"
+        ports = local_ports({name: protocol.port for name, protocol in PROTOCOLS.items()}, HOST)
         try:
             with embedded_servers("run", settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:
                 environment = {**os.environ, **servers.environment(), **mail.environment()}
                 environment |= {"DEBUG": "1", "SITE_URL": url, "PYTHONUNBUFFERED": "1"}
                 environment |= {"HASHED_STATIC": "1", "STATIC_ROOT": str(places.home / "static")}
+                environment |= {"GATEWAY_HOST": HOST, **port_variables(ports)}
                 # Events of the month's last days still notify people, so that there is something to read.
                 environment |= {"ALERT_MAX_AGE_MINUTES": str(3 * 24 * 60)} if demo else {}
                 with shell_environment(places.home / "env", environment):
@@ -85,9 +89,10 @@ class Command(BaseCommand):
             for queue in settings.QUEUES:
                 command = manage("qcluster", "--name", queue)
                 programs.append(Program(f"cluster-{queue}", command, environment, places.logs))
+            programs.append(Program("gateway", manage("gateway"), environment, places.logs))
             programs.append(Program("web", web_command(url), environment, places.logs))
             wait_for_web(programs[-1], url)
-            self._introduce(url, password, places)
+            self._introduce(url, password, places, environment)
             if with_month:
                 self._send_month(environment, places, url)
             if with_fleet:
@@ -107,7 +112,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def _stopping_in_order(self) -> Iterator[list[Program]]:
-        """Stop the fleet, then the web server, then the clusters, which finish the jobs that were accepted."""
+        """Stop the fleet, then the web server and the gateway, then the clusters, which finish the jobs that were accepted."""
         programs: list[Program] = []
         try:
             yield programs
@@ -119,7 +124,8 @@ class Command(BaseCommand):
                     stop_children([program.process], grace_seconds=10)
             stop_children(clusters, grace_seconds=settings.TASK_ENGINE["GRACE_SECONDS"] + 5)
 
-    def _introduce(self, url: str, password: str, places: Places) -> None:
+    def _introduce(self, url: str, password: str, places: Places, environment: dict[str, str]) -> None:
+        ports = [(name, environment[f"GATEWAY_{name.upper()}_PORT"]) for name in PROTOCOLS]
         rows = [
             (_("Fleet"), f"{url}/"),
             (_("Admin"), f"{url}/admin/"),
@@ -127,6 +133,7 @@ class Command(BaseCommand):
             (_("Password"), password),
             (_("API"), f"{url}/api/docs/"),
             (_("Health"), f"{url}/health"),
+            (_("Trackers"), f"{HOST} " + ", ".join(f"{name} {port}" for name, port in ports)),
             (_("Logs"), str(places.logs)),
             (_("E-mails"), str(places.mail)),
         ]
