@@ -285,7 +285,7 @@ def _masked_report(
         attributes |= {
             name: digit == "1" for name, digit in zip(("ignition", "in1", "in2", "in3"), digits, strict=False)
         }
-    if set(outputs := get(18, "2")) <= {"0", "1"}:
+    if set(outputs := get(18) or "2") <= {"0", "1"}:
         attributes |= {name: digit == "1" for name, digit in zip(("out1", "out2", "out3"), outputs[::-1], strict=False)}
         attributes["blocked"] = attributes["out1"]
     code = whole(get(19, ""))
