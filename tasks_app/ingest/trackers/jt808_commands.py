@@ -6,7 +6,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
-from tasks_app.ingest.trackers.base import OutgoingCommand, TrackerSession
+from django.utils.translation import gettext as _
+
+from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand, TrackerSession
 from tasks_app.ingest.trackers.command_texts import command_text, host_of
 
 # Serial numbers have 16 bits; 0 is that of acknowledgements.
@@ -17,7 +19,7 @@ _SET_PARAMETERS, _ASK_PARAMETERS, _CONTROL, _ASK_PROPERTIES, _ASK_LOCATION, _SEN
     *(0x8103, 0x8104, 0x8105, 0x8107, 0x8201, 0x8300),
 )
 _MAIN_SERVER, _TCP_PORT, _INTERVAL_SECONDS, _MAX_SPEED, _ODOMETER = 0x0013, 0x0018, 0x0029, 0x0055, 0x0080
-_POWER_OFF, _RESET, _FACTORY, _OIL_OFF, _OIL_ON = 0x03, 0x04, 0x05, 0xF0, 0xF1
+_UPGRADE, _POWER_OFF, _RESET, _FACTORY, _OIL_OFF, _OIL_ON = 0x01, 0x03, 0x04, 0x05, 0xF0, 0xF1
 _URGENT = b"\x01"
 _PARAMETER = Struct(">IB")
 
@@ -52,6 +54,16 @@ def _set_server(command: OutgoingCommand, session: TrackerSession) -> Encoded:
     port: int = command.parameters["port"]
     host = host_of(command.parameters).encode("ascii")
     return _parameters((_MAIN_SERVER, host), (_TCP_PORT, port.to_bytes(4, "big")))
+
+
+def _firmware(command: OutgoingCommand, session: TrackerSession) -> Encoded:
+    """An update by wireless from an address; the ten other parts (access point, server, versions, time) are left as they are."""
+    texts = {"firmware": lambda parameters, _session: str(parameters["url"])}
+    url = command_text(command, session, texts, max_length=MAX_TEXT_LENGTH)
+    if ";" in url:
+        raise InvalidCommand(_("The address must have no semicolon."))
+    body = bytes([_UPGRADE]) + url.encode("ascii") + b";" * 10
+    return _CONTROL, body, f"{_CONTROL:04X} {_UPGRADE:02X} {url}"
 
 
 def _text(command: OutgoingCommand, session: TrackerSession) -> Encoded:
@@ -92,6 +104,7 @@ ENCODERS: dict[str, Encoder] = {
     "factory_reset": _control(_FACTORY),
     "overspeed_alarm": _number(_MAX_SPEED, "speed_kph"),
     "set_odometer": _number(_ODOMETER, "odometer_meters", divisor=100),
+    "firmware": _firmware,
     "set_server": _set_server,
     "custom": _text,
 }

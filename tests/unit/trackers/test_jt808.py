@@ -264,6 +264,7 @@ def encode(type_name: str, session: TrackerSession | None = None, *, number: int
         ("set_odometer", {"odometer_meters": 123_456}, 0x8103, "01000000800400000 4d2".replace(" ", "")),
         ("overspeed_alarm", {"speed_kph": 110}, 0x8103, "0100000055040000006e"),
         ("set_server", {"host": "a.example", "port": 5015}, 0x8103, "020000001309612e6578616d706c65000000180400001397"),
+        ("firmware", {"url": "http://a.example/f"}, 0x8105, "01" + b"http://a.example/f;;;;;;;;;;".hex()),
         ("custom", {"text": "STATUS"}, 0x8300, "01535441545553"),
     ],
 )
@@ -302,6 +303,7 @@ def test_a_serial_number_is_never_zero_and_its_answer_has_the_same_token(number)
         ("output", {"output": 1, "is_on": True}, PHONE),
         ("custom", {"text": "ação"}, PHONE),
         ("set_server", {"host": "a b", "port": 1}, PHONE),
+        ("firmware", {"url": "http://a;b"}, PHONE),
         ("reboot", {}, "van-1"),
         ("reboot", {}, "1" * 21),
     ],
