@@ -15,6 +15,7 @@ from reports_app.pages import page_urls as report_pages
 from reports_app.urls import page_urls as shared_pages
 from tasks_app.admin.accounts import own_password
 from tasks_app.admin.live_map import live_map
+from tasks_app.admin.trackers import tracker_frames, trackers
 from tasks_app.api.intake import ingest_urls
 from tasks_app.api.unknown import unknown_address
 from tasks_app.api.urls import api_urls as task_urls
@@ -39,6 +40,8 @@ urlpatterns = [
     path("admin/login/", SignInView.as_view(home="admin:index")),
     path("admin/logout/", sign_out),
     path("admin/live/", admin.site.admin_view(live_map), name="live_map"),
+    path("admin/trackers/", admin.site.admin_view(trackers), name="trackers"),
+    path("admin/trackers/<int:device_id>/", admin.site.admin_view(tracker_frames), name="tracker_frames"),
     path("admin/password_change/", admin.site.admin_view(own_password)),
     path("admin/preferences/", admin.site.admin_view(own_settings), name="own_settings"),
     path("admin/", admin.site.urls),

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from tasks_app.admin.live_map import may_see_live_map
+from tasks_app.admin.trackers import may_see_trackers
 
 Item = dict[str, Any]
 
@@ -73,6 +74,7 @@ def _fleet() -> list[Item]:
     return [
         _live_map_item(),
         _page(_("Devices"), "local_shipping", "tasks_app", "device"),
+        _trackers_item(),
         _page(_("Fleets"), "groups", "tasks_app", "fleet"),
         _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
         _page(_("Events"), "bolt", "tasks_app", "event"),
@@ -160,6 +162,10 @@ def _retention_item() -> Item:
 
 def _live_map_item() -> Item:
     return {"title": _("Live map"), "icon": "map", "link": reverse("live_map"), "permission": may_see_live_map}
+
+
+def _trackers_item() -> Item:
+    return {"title": _("Trackers"), "icon": "router", "link": reverse("trackers"), "permission": may_see_trackers}
 
 
 def _is_jobs_page(request: HttpRequest) -> bool:

@@ -70,6 +70,7 @@ from tasks_app.api.schedules import (
     ScheduleValidateView,
     ScheduleView,
 )
+from tasks_app.api.trackers import TrackerListView
 from tasks_app.services.cleanup import CLEANUPS
 
 probe_urls = [
@@ -134,6 +135,7 @@ api_urls = [
     path("devices/<int:device_id>/key/rotate", DeviceKeyRotateView.as_view(), name="device-key-rotate"),
     path("devices/<int:device_id>/odometer", DeviceOdometerView.as_view(), name="device-odometer"),
     path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
+    path("trackers", TrackerListView.as_view(), name="trackers"),
     path("fleets", FleetListView.as_view(), name="fleets"),
     path("fleets/<int:fleet_id>", FleetView.as_view(), name="fleet"),
     path("fleets/<int:fleet_id>/members", MemberListView.as_view(), name="members"),

@@ -7,12 +7,16 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
-from tasks_app.models import Device, DeviceState, DeviceStatus, MaintenancePlan, MaintenanceStatus
+from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.models import Device, DeviceAccess, DeviceState, DeviceStatus, MaintenancePlan, MaintenanceStatus
 from tasks_app.pages.device.places import place_or_nearest
 from tasks_app.queries.access import VIEW_EVENTS, has_right, to_view
 from tasks_app.queries.day_timeline import last_event
+from tasks_app.queries.trackers import session_of
 from tasks_app.services.devices import maintenance_due
 from tasks_app.utils.clock import exact_time_with_zone
 from tasks_app.web.event_details import event_details, remaining_text
@@ -29,7 +33,11 @@ def now_context(request: HttpRequest, device: Device) -> dict[str, Any]:
     return {
         "status": DeviceStatus(state.status) if state else DeviceStatus.UNKNOWN,
         "state": state,
-        "facts": [*_state_facts(request, device, state), *_other_facts(request, device, state)],
+        "facts": [
+            *_state_facts(request, device, state),
+            *_tracker_facts(device),
+            *_other_facts(request, device, state),
+        ],
     }
 
 
@@ -46,6 +54,23 @@ def _state_facts(request: HttpRequest, device: Device, state: DeviceState | None
         (_("Odometer"), format_distance(state.odometer_meters, units)),
         *([(_("Driver"), str(driver))] if driver else []),
     ]
+
+
+def _tracker_facts(device: Device) -> list[tuple[str, Any]]:
+    """Return whether a tracker is connected to the gateway; nothing of devices that never were, and while Redis is away."""
+    access: DeviceAccess | None = getattr(device, "access", None)
+    if access is None or access.last_connected_at is None:
+        return []
+    try:
+        session = session_of(device.unique_id)
+    except RedisError:
+        return []
+    if session is None:
+        at = exact_time_with_zone(access.last_connected_at)
+        return [(_("Tracker"), format_html(_("Not connected; last connected {}"), at))]
+    label = PROTOCOLS[session.protocol].label if session.protocol in PROTOCOLS else session.protocol
+    at = exact_time_with_zone(session.since)
+    return [(_("Tracker"), format_html(_("Connected by {} since {}"), label, at))]
 
 
 def _other_facts(request: HttpRequest, device: Device, state: DeviceState | None) -> list[tuple[str, Any]]:

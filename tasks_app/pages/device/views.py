@@ -34,7 +34,7 @@ RATES = (1, 2, 4, 8, 16, 32, 64)
 def find_device(request: HttpRequest, device_id: int, right: Right = VIEW_POSITIONS) -> Device:
     """Return the device with its fleet and state if the user may see it and has this right. Raises Http404."""
     devices = visible_devices(request.user).filter(pk__in=visible_devices(request.user, right).values("pk"))
-    found = devices.select_related("fleet", "state").filter(pk=device_id).first()
+    found = devices.select_related("fleet", "state", "access").filter(pk=device_id).first()
     if found is None:
         raise Http404
     return found

@@ -47,7 +47,7 @@ class Gt06Tracker(Encoder):
     def _carry_out(self, content: bytes) -> HeardCommand:
         flag, text = content[1:5], content[5 : 1 + content[0]].decode("ascii")
         name = text.rstrip("#").split(",")
-        cuts = {"DYD": True, "HFYD": False}.get(name[0])
+        cuts: bool | None = {"DYD": True, "HFYD": False}.get(name[0])
         if name[0].upper() == "RELAY" and name[1:2] in (["0"], ["1"]):
             cuts = name[1] == "1"
         said = {True: "Cut off the fuel supply: Success!", False: "Restore fuel supply: Success!"}.get(
