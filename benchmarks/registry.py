@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import api, cleanup, engine, ingest, notifications, pages, reports, scale
+from benchmarks import api, cleanup, engine, gateway, ingest, notifications, pages, reports, scale
 from benchmarks.figures import Figure
 from benchmarks.setting import Setting
 
@@ -17,4 +17,5 @@ BENCHMARKS: dict[str, Callable[[Setting], Iterator[Figure]]] = {
     "scale": scale.run,
     "pages": pages.run,
     "api": api.run,
+    "gateway": gateway.run,
 }

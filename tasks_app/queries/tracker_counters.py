@@ -46,7 +46,7 @@ def _add(counters: ProtocolCounters, name: str, labels: list[str], number: int) 
     if name == "frames_total":
         counters.frames += number
         counters.bad_frames += number if labels[0] not in KINDS_OF_FRAMES else 0
-    elif name == "bytes_total" and labels[0] == "received":
+    elif name == "bytes_total" and labels[0] == "in":
         counters.bytes_received += number
     elif name == "bytes_total":
         counters.bytes_sent += number

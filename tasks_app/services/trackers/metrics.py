@@ -27,10 +27,10 @@ FRAMES = Counter(
     ("protocol", "outcome"),
     most_series=300,
 )
-BYTES = Counter("tracker_gateway_bytes_total", "Bytes received and sent", ("protocol", "direction"))
+BYTES = Counter("tracker_gateway_bytes_total", "Bytes from trackers (in) and to them (out)", ("protocol", "direction"))
 ACKNOWLEDGED = Counter(
     "tracker_gateway_acknowledged_total",
-    "Frames whose acknowledgement was sent, their fixes being in Redis",
+    "Frames that were taken in, their fixes being in Redis, and acknowledged where the protocol does",
     ("protocol",),
 )
 ACKNOWLEDGEMENT_SECONDS = Histogram.of_seconds(
@@ -41,7 +41,7 @@ ACKNOWLEDGEMENT_SECONDS = Histogram.of_seconds(
 )
 UNACKNOWLEDGED = Counter(
     "tracker_gateway_unacknowledged_total",
-    "Frames left without an acknowledgement, so that the tracker sends them again, by reason",
+    "Frames that were not taken in yet, or cannot be right, and so were not acknowledged, by reason",
     ("protocol", "reason"),
     most_series=200,
 )

@@ -164,7 +164,7 @@ def test_counters_are_shown_by_protocol(page, device):
     FRAMES.add(2, "h02", "bad_checksum")
     ACKNOWLEDGED.add(4, "h02")
     REFUSED.add(1, "gt06", "unknown")
-    BYTES.add(2048, "h02", "received")
+    BYTES.add(2048, "h02", "in")
     send_counts()
     rows = {row["protocol"]: row for row in page.get(reverse("trackers")).context["counter_rows"]}
     h02 = next(row for name, row in rows.items() if name.lower().startswith("h02"))
