@@ -21,6 +21,7 @@ from benchmarks.gateway_setting import (  # noqa: E402
     drive,
     encoder_of,
     gateway,
+    login_of,
     make_devices,
     pss_mb,
 )
@@ -32,9 +33,9 @@ SETTLE_SECONDS = 5.0
 
 def main(count: int) -> None:
     names = make_devices(count)
-    with gateway("gt06") as (process, port):
+    with gateway("teltonika") as (process, ports):
         empty_mb = pss_mb(process)
-        rate, mb = asyncio.run(measure(names, process, port))
+        rate, mb = asyncio.run(measure(names, process, ports["teltonika"]))
     client().flushdb()
     print(json.dumps({"mb": mb, "empty_mb": empty_mb, "rate": rate}))
 
@@ -42,10 +43,8 @@ def main(count: int) -> None:
 async def measure(names: list[str], process: Popen[bytes], port: int) -> tuple[float, float]:
     clients = []
     for number, name in enumerate(names):
-        encoder = encoder_of("gt06", name)
-        login = encoder.login()
-        assert login is not None
-        clients.append(TrackerClient(login.data, [encoder.pack(drive(number, 1)).data]))
+        encoder = encoder_of("teltonika", name)
+        clients.append(TrackerClient(login_of(encoder), [encoder.pack(drive(number, 1)).data]))
     began = time.perf_counter()
     await connect_all(port, clients)
     rate = len(clients) / (time.perf_counter() - began)

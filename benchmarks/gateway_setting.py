@@ -25,8 +25,8 @@ from trackerproject.dev.simulated_trackers import ENCODERS, Encoder, Report
 MB = 1_000_000
 START_SECONDS = 60.0
 FLEET = "Benchmark of the gateway"
-# Of GT06, log-in and position alike.
-ACKNOWLEDGEMENT_BYTES = 10
+# Of Teltonika: that of a log-in, and of a packet.
+LOGIN_ACKNOWLEDGEMENT_BYTES, ACKNOWLEDGEMENT_BYTES = 1, 4
 
 
 def make_devices(count: int) -> list[str]:
@@ -41,23 +41,24 @@ def make_devices(count: int) -> list[str]:
 
 
 @contextmanager
-def gateway(protocol: str) -> Iterator[tuple[Popen[bytes], int]]:
-    """Run a gateway of one protocol for the length of the block: its process and its port."""
+def gateway(*protocols: str) -> Iterator[tuple[Popen[bytes], dict[str, int]]]:
+    """Run a gateway of these protocols for the length of the block: its process and its ports."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    port = free_port()
+    ports = {protocol: free_port() for protocol in protocols}
     environment = {
         **os.environ,
-        f"GATEWAY_{protocol.upper()}_PORT": str(port),
+        **{f"GATEWAY_{protocol.upper()}_PORT": str(port) for protocol, port in ports.items()},
         "GATEWAY_HOST": HOST,
         "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS": "20000",
     }
     with (Path(os.environ["BENCH_LOG_DIR"]) / "gateway.log").open("ab") as log:
-        command = [sys.executable, "manage.py", "gateway", "--protocols", protocol]
+        command = [sys.executable, "manage.py", "gateway", "--protocols", ",".join(protocols)]
         process = start_child(command, env=environment, output=log)
     try:
-        wait_for_port(port)
-        yield process, port
+        for port in ports.values():
+            wait_for_port(port)
+        yield process, ports
     finally:
         stop_children([process])
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -88,6 +89,13 @@ def encoder_of(protocol: str, name: str) -> Encoder:
     return encoder
 
 
+def login_of(encoder: Encoder) -> bytes:
+    """Return the bytes of a log-in, of a protocol that has one."""
+    login = encoder.login()
+    assert login is not None
+    return login.data
+
+
 def drive(number: int, count: int, begins_at: datetime | None = None) -> list[Report]:
     """Return so many reports of a device that drives north, a second apart."""
     begins_at = begins_at or datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -99,7 +107,7 @@ def drive(number: int, count: int, begins_at: datetime | None = None) -> list[Re
 
 
 class TrackerClient(asyncio.Protocol):
-    """A GT06 that logs in and sends its packets one after the other, each when the one before was acknowledged."""
+    """A Teltonika that logs in and sends its packets one after the other, each when the one before was acknowledged."""
 
     def __init__(self, login: bytes, packets: Sequence[bytes], every_seconds: float = 0.0) -> None:
         self.loop = asyncio.get_running_loop()
@@ -111,7 +119,6 @@ class TrackerClient(asyncio.Protocol):
         self._every_seconds = every_seconds
         self._unread = 0
         self._sent_at = 0.0
-        self._begun = False
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -121,13 +128,13 @@ class TrackerClient(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._unread += len(data)
+        if not self.logged_in.done():
+            self._unread -= LOGIN_ACKNOWLEDGEMENT_BYTES
+            self.logged_in.set_result(None)
         while self._unread >= ACKNOWLEDGEMENT_BYTES:
             self._unread -= ACKNOWLEDGEMENT_BYTES
-            if not self.logged_in.done():
-                self.logged_in.set_result(None)
-            else:
-                self.latencies.append(time.perf_counter() - self._sent_at)
-                self._next()
+            self.latencies.append(time.perf_counter() - self._sent_at)
+            self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
         for future in (self.logged_in, self.done):

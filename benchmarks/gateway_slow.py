@@ -21,6 +21,7 @@ from benchmarks.gateway_setting import (  # noqa: E402
     drive,
     encoder_of,
     gateway,
+    login_of,
     make_devices,
     share_of,
 )
@@ -30,27 +31,28 @@ from tasks_app.engine.connection import client  # noqa: E402
 SENDERS = 100
 EVERY_SECONDS = 0.5
 SLOW_BYTE_SECONDS = 0.2
-# What a deaf one sends at once: more answers than its buffers take.
-DEAF_PACKETS = 400
+# A deaf one sends so much at once, so often: more answers than the buffers between take.
+DEAF_PACKETS, DEAF_SECONDS = 100, 1.0
 
 
 def main(seconds: int, silent: int, deaf: int, slow: int) -> None:
     names = make_devices(SENDERS + silent + deaf + slow)
-    with gateway("gt06") as (_, port):
-        took = asyncio.run(measure(port, names, seconds, (silent, deaf, slow)))
+    with gateway("teltonika", "gt06") as (_, ports):
+        took = asyncio.run(measure(ports, names, seconds, (silent, deaf, slow)))
     client().flushdb()
     print(json.dumps(took))
 
 
-async def measure(port: int, names: list[str], seconds: int, counts: tuple[int, int, int]) -> dict[str, float]:
+async def measure(
+    ports: dict[str, int], names: list[str], seconds: int, counts: tuple[int, int, int]
+) -> dict[str, float]:
+    port = ports["teltonika"]
     alone = await latencies_of(port, names[:SENDERS], seconds)
     silent, deaf, slow = counts
     rest = names[SENDERS:]
-    others = [silent_client(name) for name in rest[: silent + deaf]]
+    others = [TrackerClient(login_of(encoder_of("teltonika", name)), []) for name in rest[:silent]]
     await connect_all(port, others)
-    tasks = [
-        asyncio.create_task(send_deaf(one, name)) for one, name in zip(others[silent:], rest[silent:], strict=False)
-    ]
+    tasks = [asyncio.create_task(send_deaf(ports["gt06"], name)) for name in rest[silent : silent + deaf]]
     tasks += [asyncio.create_task(send_slowly(port, name)) for name in rest[silent + deaf :]]
     beside = await latencies_of(port, names[:SENDERS], seconds)
     for task in tasks:
@@ -61,18 +63,16 @@ async def measure(port: int, names: list[str], seconds: int, counts: tuple[int, 
     return {
         **{f"p{share}": share_of(alone, share / 100) * 1000 for share in (50, 99)},
         **{f"with_p{share}": share_of(beside, share / 100) * 1000 for share in (50, 99)},
-        "others": float(len(others) + slow),
+        "others": float(silent + deaf + slow),
     }
 
 
 async def latencies_of(port: int, names: list[str], seconds: int) -> list[float]:
     clients = []
     for number, name in enumerate(names):
-        encoder = encoder_of("gt06", name)
-        login = encoder.login()
-        assert login is not None
+        encoder = encoder_of("teltonika", name)
         packets = [encoder.pack([report]).data for report in drive(number, int(seconds / EVERY_SECONDS))]
-        clients.append(TrackerClient(login.data, packets, EVERY_SECONDS))
+        clients.append(TrackerClient(login_of(encoder), packets, EVERY_SECONDS))
     await connect_all(port, clients)
     for one in clients:
         one.begin()
@@ -83,31 +83,31 @@ async def latencies_of(port: int, names: list[str], seconds: int) -> list[float]
     return [seconds for one in clients for seconds in one.latencies]
 
 
-def silent_client(name: str) -> TrackerClient:
-    login = encoder_of("gt06", name).login()
-    assert login is not None
-    return TrackerClient(login.data, [])
-
-
-async def send_deaf(one: TrackerClient, name: str) -> None:
-    """Send without an end, and read nothing."""
-    one.transport.pause_reading()
-    one.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+async def send_deaf(port: int, name: str) -> None:
+    """Send signs of life of a GT06 without an end, each of which is answered, and read nothing."""
+    loop = asyncio.get_running_loop()
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    deaf.setblocking(False)
     encoder = encoder_of("gt06", name)
-    while not one.transport.is_closing():
-        if one.transport.get_write_buffer_size() < 65_536:
-            one.transport.write(b"".join(encoder.heartbeat().data for _ in range(DEAF_PACKETS)))
-        await asyncio.sleep(1)
+    try:
+        await loop.sock_connect(deaf, (HOST, port))
+        await loop.sock_sendall(deaf, login_of(encoder))
+        while True:
+            await loop.sock_sendall(deaf, b"".join(encoder.heartbeat().data for _ in range(DEAF_PACKETS)))
+            await asyncio.sleep(DEAF_SECONDS)
+    except ConnectionError:
+        return  # The gateway has closed it.
+    finally:
+        deaf.close()
 
 
 async def send_slowly(port: int, name: str) -> None:
-    """Log in, then send a position byte by byte."""
+    """Log in, then send positions byte by byte."""
     _reader, writer = await asyncio.open_connection(HOST, port)
-    encoder = encoder_of("gt06", name)
-    login = encoder.login()
-    assert login is not None
+    encoder = encoder_of("teltonika", name)
     try:
-        writer.write(login.data)
+        writer.write(login_of(encoder))
         for report in drive(0, 1000):
             for byte in encoder.pack([report]).data:
                 writer.write(bytes([byte]))

@@ -1,8 +1,8 @@
 """`python -m benchmarks.gateway_throughput SENDERS MESSAGES`: fixes acknowledged per second, each in a message of its own.
 
-SENDERS trackers (GT06) on one gateway, then as many devices that POST the same fixes to `/ingest/positions` of one uvicorn
+SENDERS trackers (Teltonika) on one gateway, then as many devices that POST the same fixes to `/ingest/positions` of one uvicorn
 worker, over connections that stay open: one message after the other, each when the one before was acknowledged.
-"_us": processor time of that server's process per message. "records": Teltonika, ten fixes a packet.
+"_us": processor time of that server's process per message. "records": ten fixes a packet.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.gateway_setting import (  # noqa: E402
     drive,
     encoder_of,
     gateway,
+    login_of,
     make_devices,
 )
 from benchmarks.single_fixes import content_length  # noqa: E402
@@ -37,48 +38,30 @@ from tasks_app.services.devices.credentials import issue_key  # noqa: E402
 from trackerproject.dev.simulated_trackers import Report  # noqa: E402
 
 RECORDS = 10
-WARM_UP = 10
-
-
-class TeltonikaClient(TrackerClient):
-    """The same for Teltonika, whose log-in is acknowledged by a byte and whose packets by four."""
-
-    def data_received(self, data: bytes) -> None:
-        if not self.logged_in.done():
-            self.logged_in.set_result(None)
-            data = data[1:]
-        self._unread += len(data)
-        while self._unread >= 4:
-            self._unread -= 4
-            self._next()
 
 
 def main(senders: int, messages: int) -> None:
     names = make_devices(senders)
-    drives = [drive(number, messages + WARM_UP) for number in range(senders)]
-    rate, us = through_gateway("gt06", TrackerClient, names, drives, 1)
-    records, _ = through_gateway("teltonika", TeltonikaClient, names, drives, RECORDS)
+    drives = [drive(number, messages) for number in range(senders)]
+    rate, us = through_gateway(names, drives, 1)
+    records, _ = through_gateway(names, drives, RECORDS)
     http, http_us = through_http(names, drives)
     client().flushdb()
     print(json.dumps({"gateway": rate, "gateway_us": us, "http": http, "http_us": http_us, "records": records}))
 
 
-def through_gateway(
-    protocol: str, kind: type[TrackerClient], names: list[str], drives: list[list[Report]], records: int
-) -> tuple[float, float]:
+def through_gateway(names: list[str], drives: list[list[Report]], records: int) -> tuple[float, float]:
     """Fixes per second, and microseconds of the gateway's processor time for each."""
     sent: list[tuple[bytes, list[bytes]]] = []
     for name, reports in zip(names, drives, strict=True):
-        encoder = encoder_of(protocol, name)
-        login = encoder.login()
-        assert login is not None
+        encoder = encoder_of("teltonika", name)
         packets = [encoder.pack(reports[at : at + records]).data for at in range(0, len(reports), records)]
-        sent.append((login.data, packets))
-    with gateway(protocol) as (process, port):
+        sent.append((login_of(encoder), packets))
+    with gateway("teltonika") as (process, ports):
 
         async def work(measured: Callable[[Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, Any]]) -> Any:
-            clients = [kind(login, packets) for login, packets in sent]
-            await connect_all(port, clients)
+            clients = [TrackerClient(login, packets) for login, packets in sent]
+            await connect_all(ports["teltonika"], clients)
 
             async def send() -> None:
                 for one in clients:

@@ -33,16 +33,20 @@ class DemoRun:
     files: list[Path]
 
 
-def print_summary(console: Console, run: DemoRun) -> None:
-    """Print the table of what happened, then the paths of the reports."""
+def summary_table(run: DemoRun) -> Table:
+    """Return the table of what happened."""
     table = Table(title=_("%(fleet)s on %(day)s") % {"fleet": run.fleet.name, "day": run.day}, title_justify="left")
     table.add_column(_("What"))
     table.add_column(_("How many"), justify="right")
     for label, value in _rows(run):
         table.add_row(label, value)
-    console.print(table)
+    return table
+
+
+def print_reports(console: Console, files: list[Path]) -> None:
+    """Print the paths of the reports."""
     console.print(_("Reports:"))
-    for path in run.files:
+    for path in files:
         console.print(f"  {path}", soft_wrap=True, highlight=False)
 
 

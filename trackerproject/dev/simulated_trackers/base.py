@@ -72,7 +72,7 @@ class Encoder(ABC):
     most_reports: ClassVar[int] = 1
     # Packets on their way at once.
     window: ClassVar[int] = 8
-    # Whether reports on this transport are acknowledged at all, and so can be repeated.
+    # The transports on which positions are acknowledged at all, and so can be repeated.
     acknowledged_on: ClassVar[frozenset[str]] = frozenset({"tcp", "udp"})
 
     def __init__(self, identifier: str, transport: Transport = "tcp") -> None:

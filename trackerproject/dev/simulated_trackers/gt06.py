@@ -13,10 +13,11 @@ CELL = struct.pack(">HBHBH", 724, 5, 0x1234, 0, 0x5678)
 
 
 class Gt06Tracker(Encoder):
-    """An acknowledgement names the type and the serial number of what it acknowledges."""
+    """An acknowledgement names the type and the serial number of what it acknowledges: log-ins, states, alarms."""
 
     protocol = "gt06"
     sample_identifier = "864717003283581"
+    acknowledged_on = frozenset()
 
     def login(self) -> Packet | None:
         return self._packet(LOGIN, bytes.fromhex(self.identifier.zfill(16)))
@@ -63,7 +64,8 @@ class Gt06Tracker(Encoder):
         serial = self.next_serial()
         covered = bytes([len(content) + 5, kind]) + content + struct.pack(">H", serial)
         data = b"xx" + covered + struct.pack(">H", crc16_x25(covered)) + b"\r\n"
-        return Packet(data, f"{kind:02x} {serial}", reports)
+        # The document asks for an answer to all but positions.
+        return Packet(data, "" if kind == POSITION else f"{kind:02x} {serial}", reports)
 
     @staticmethod
     def _terminal(report: Report | None) -> bytes:

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES
+from tasks_app.ingest.trackers.registry import PROTOCOLS
 from trackerproject.dev.embedded import (
     EmbeddedServers,
     LocalServersError,
@@ -85,19 +86,26 @@ def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict
         "PYTHONUNBUFFERED": "1",
         "LOG_LEVEL": "WARNING",
     }
-    return {**os.environ, **servers.environment(), **mail.environment(), **own}
+    return {**os.environ, **servers.environment(), **mail.environment(), **own, **gateway_environment()}
+
+
+def gateway_environment() -> dict[str, str]:
+    """Return settings of a gateway on free ports of this machine."""
+    ports = {f"GATEWAY_{name.upper()}_PORT": str(free_port()) for name in PROTOCOLS}
+    return {"GATEWAY_HOST": "127.0.0.1", **ports}
 
 
 @contextmanager
 def running_programs(environment: dict[str, str], places: Places, url: str) -> Iterator[None]:
-    """Web server and one cluster for all queues; stopped in this order."""
+    """Web server, gateway and one cluster for all queues; stopped in this order."""
     web = Program("web", web_command(url), environment, places.logs)
+    gateway = Program("gateway", manage("gateway"), environment, places.logs)
     cluster = Program("cluster", manage("qcluster"), environment, places.logs)
     try:
         wait_for_web(web, url)
         yield
     finally:
-        stop_children([web.process], grace_seconds=10)
+        stop_children([web.process, gateway.process], grace_seconds=10)
         stop_children([cluster.process], grace_seconds=settings.TASK_ENGINE["GRACE_SECONDS"] + 10)
 
 

@@ -20,7 +20,8 @@ from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
 from tasks_app.queries.jobs import queue_stats
 from trackerproject.dev.api_client import ApiClient, ApiError
 from trackerproject.dev.demo.reports import deliver_schedule, write_reports
-from trackerproject.dev.demo.summary import DemoRun, print_summary
+from trackerproject.dev.demo.summary import DemoRun, print_reports, summary_table
+from trackerproject.dev.demo.trackers import let_trackers_speak, trackers_table
 from trackerproject.dev.demo.waiting import wait_until
 from trackerproject.dev.local_servers.webhook_receiver import WebhookReceiver, webhook_receiver
 from trackerproject.dev.sample_fleet import SampleFleet, ensure_sample_fleet, new_token
@@ -62,7 +63,12 @@ class Command(BaseCommand):
         wait_until(console, _("Waiting for the queues to be empty"), queues_are_empty, QUEUES_EMPTY_SECONDS)
         files += deliver_schedule(console, api, sample, folder)
         run = DemoRun(sample.fleet, day, sent, sent_seconds, done_seconds, folder / "mail", receiver, files)
-        print_summary(console, run)
+        # Counted before the trackers add to it.
+        table = summary_table(run)
+        spoken = let_trackers_speak(console, sample, day)
+        console.print(table)
+        console.print(trackers_table(spoken))
+        print_reports(console, files)
 
 
 def send_alerts_to(receiver: WebhookReceiver, api: ApiClient) -> None:
