@@ -62,6 +62,7 @@ def member_pages(world: World) -> list[str]:
 def admin_pages(world: World) -> list[str]:
     """The list, the forms and one more page of every model, and every page that is not of a model."""
     found = [reverse("live_map"), reverse("own_settings"), reverse("admin:index") + "nowhere/", FORBIDDEN]
+    found += [reverse("trackers"), reverse("tracker_frames", args=[world["device_id"]])]
     found.append(reverse("admin:tasks_app_job_change", args=[world["waiting"]]))
     of_models, others = _pages_of_models(world["user"]), _admin_arguments(world)
     for name in patterns_of("admin"):

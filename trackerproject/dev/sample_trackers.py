@@ -24,11 +24,11 @@ def ensure_sample_trackers(fleet: Fleet) -> dict[str, Device]:
     return found
 
 
-def simulated_tracker(protocol: str, host: str) -> SimulatedTracker:
+def simulated_tracker(protocol: str, host: str, **options: float) -> SimulatedTracker:
     """Return the tracker of this protocol, not started. Suntech over UDP, where it is acknowledged; the others over TCP."""
     encoder = ENCODERS[protocol]
     transport = "tcp" if not encoder.acknowledged_on or "tcp" in encoder.acknowledged_on else "udp"
-    return SimulatedTracker(encoder(encoder.sample_identifier, transport), host, port_of(protocol))
+    return SimulatedTracker(encoder(encoder.sample_identifier, transport), host, port_of(protocol), **options)
 
 
 def port_of(protocol: str) -> int:

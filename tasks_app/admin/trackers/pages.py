@@ -116,9 +116,7 @@ def tracker_frames(request: HttpRequest, device_id: int) -> HttpResponse:
         "row": tracker_rows([session], with_frames=False)[0] if session else None,
         "frames": frame_rows(raw_frames(device.unique_id)),
     }
-    response = _page(request, "tasks_app/admin/tracker_frames.html", context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return _page(request, "tasks_app/admin/tracker_frames.html", context)
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> TemplateResponse:

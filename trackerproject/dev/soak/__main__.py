@@ -1,5 +1,5 @@
-"""`make soak`: two clusters do jobs that keep a ledger while something is killed every few seconds; then the ledger is
-checked.
+"""`make soak`: two clusters do jobs that keep a ledger, and trackers of each protocol send fixes through a gateway, while
+something is killed every few seconds; then the ledger, and what is stored, are checked.
 
 SOAK_SECONDS (300) is how long things break, SOAK_SEED (printed) repeats the same plan, SOAK_STOPS (200) how often clusters
 are stopped afterwards, which takes three more minutes. Exit code 0 only when everything is in order.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import redis
@@ -97,11 +98,20 @@ def _is_same(pid: int, born: float) -> bool:
         return False
 
 
+class SoakGateway(Protocol):
+    """The gateway, as far as it can be broken."""
+
+    def processes(self) -> list[psutil.Process]:
+        """Return its process, if it runs."""
+        ...
+
+
 class Saboteur:
     """Chooses a fault at random, from a seed, and commits it."""
 
-    def __init__(self, clusters: list[SoakCluster], places: Places, seed: int) -> None:
+    def __init__(self, clusters: list[SoakCluster], gateway: SoakGateway, places: Places, seed: int) -> None:
         self.clusters = clusters
+        self.gateway = gateway
         self.places = places
         self.counts: dict[str, int] = {}
         self._server_deaths: list[float] = []
@@ -113,6 +123,9 @@ class Saboteur:
             (3, "supervisor killed", self._kill_supervisor),
             (2, "cluster stopped", self._stop_cluster),
             (2, "cluster frozen", self._freeze_cluster),
+            (4, "gateway killed", lambda: _send_all(self.gateway.processes(), signal.SIGKILL)),
+            (1, "gateway stopped", lambda: _send_all(self.gateway.processes(), signal.SIGTERM)),
+            (1, "gateway frozen", lambda: _send_all(self.gateway.processes(), signal.SIGSTOP)),
             (1, "Redis frozen", self._freeze_redis),
             (2, "Redis killed", lambda: self._kill_server("valkey", signal.SIGKILL)),
             (1, "Redis stopped", lambda: self._kill_server("valkey", signal.SIGTERM)),
@@ -173,7 +186,7 @@ class Saboteur:
     def thaw(self) -> None:
         """Continue all stopped processes."""
         everything = [process for cluster in self.clusters for process in cluster.processes()]
-        for process in [*everything, *self._server("valkey")]:
+        for process in [*everything, *self.gateway.processes(), *self._server("valkey")]:
             with suppress(psutil.NoSuchProcess):
                 if process.status() == psutil.STATUS_STOPPED:
                     process.send_signal(signal.SIGCONT)

@@ -15,6 +15,7 @@ import redis
 from django.core.management import call_command
 from django.db import Error as DatabaseError
 from django.db import connection, connections
+from django.db.models import QuerySet
 
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import EngineError
@@ -26,6 +27,7 @@ from trackerproject.dev.local_servers.places import Places
 from trackerproject.dev.soak.faults import QUEUES, Saboteur, SoakCluster, listens
 from trackerproject.dev.soak.ledger import count_effects, create_ledger
 from trackerproject.dev.soak.tasks import ledger_job, ledger_notification
+from trackerproject.dev.soak.trackers import SoakTrackers
 
 FAULT_EVERY_SECONDS = (2.0, 7.0)
 # A host must be frozen for longer than the 8 s after which it is called dead.
@@ -44,7 +46,8 @@ class Soak:
     def __init__(self, logs: Path, seed: int) -> None:
         self.clusters = [SoakCluster(name, logs / f"qcluster-{name}.log") for name in ("a", "b")]
         # .local/soak/log -> the directory of the clone
-        self.saboteur = Saboteur(self.clusters, Places.of(logs.parents[2], logs.parent.name), seed)
+        self.trackers = SoakTrackers(logs / "gateway.log")
+        self.saboteur = Saboteur(self.clusters, self.trackers, Places.of(logs.parents[2], logs.parent.name), seed)
         self.accepted: list[UUID] = []
         self.refused = 0
         self._random = random.Random(seed + 1)  # noqa: S311 - a plan that can be repeated
@@ -57,7 +60,8 @@ class Soak:
             self._break_things(seconds)
             drained_in = self._drain()
             self.saboteur.thaw()
-            codes = [cluster.stop(STOP_SECONDS) for cluster in self.clusters if cluster.process]
+            codes = [self.trackers.stop()]
+            codes += [cluster.stop(STOP_SECONDS) for cluster in self.clusters if cluster.process]
         problems = self._report(drained_in, codes)
         problems += stop_often(self.clusters[0].log.with_name("qcluster-stops.log"), stops)
         for problem in problems:
@@ -74,14 +78,16 @@ class Soak:
             cursor.execute("TRUNCATE django_q_schedule CASCADE")
         create_ledger()
         client().flushdb()
+        self.trackers.prepare()
 
     @contextmanager
     def _clusters_running(self) -> Iterator[None]:
         try:
-            for cluster in self.clusters:
-                cluster.keep_running()
+            for part in (*self.clusters, self.trackers):
+                part.keep_running()
             yield
         finally:
+            self.trackers.stop()
             for cluster in self.clusters:
                 if cluster.process is not None and cluster.process.poll() is None:
                     cluster.process.kill()
@@ -95,9 +101,10 @@ class Soak:
         thaw_at = 0.0
         while (elapsed := time.monotonic() - started_at) < seconds:
             tick_ends = time.monotonic() + 0.25
-            for cluster in self.clusters:
-                cluster.keep_running()
+            for part in (*self.clusters, self.trackers):
+                part.keep_running()
             self._enqueue(int(JOBS_PER_SECOND * 0.25))
+            self.trackers.send_some()
             if thaw_at and elapsed > thaw_at:
                 self.saboteur.thaw()
                 thaw_at = 0.0
@@ -132,22 +139,30 @@ class Soak:
         self.saboteur.thaw()
         started_at = time.monotonic()
         while time.monotonic() - started_at < DRAIN_SECONDS:
-            for cluster in self.clusters:
-                cluster.keep_running()
+            for part in (*self.clusters, self.trackers):
+                part.keep_running()
             if self._unsure:
                 self._enqueue(0)
-            elif patiently(lambda: Job.objects.count() >= len(self.accepted)):
+            elif patiently(self._is_settled):
                 break
             time.sleep(0.25)
         return time.monotonic() - started_at
 
+    def _is_settled(self) -> bool:
+        """Whether every job has ended, and all that trackers sent is stored."""
+        if ledger_jobs().count() < len(self.accepted) or not self.trackers.is_settled():
+            return False
+        return not any(
+            stats.depth + stats.running + stats.scheduled + stats.retrying for stats in queue_stats(client())
+        )
+
     # --- The books ---
 
     def _report(self, drained_in: float, codes: list[int]) -> list[str]:
-        states = {state: Job.objects.filter(state=state).count() for state in ("succeeded", "failed", "cancelled")}
+        states = {state: ledger_jobs().filter(state=state).count() for state in ("succeeded", "failed", "cancelled")}
         known = {str(job_id) for job_id in self.accepted}
-        stored = {str(job_id) for job_id in Job.objects.values_list("pk", flat=True)}
-        repeated = Job.objects.filter(attempt_count__gt=1).count()
+        stored = {str(job_id) for job_id in ledger_jobs().values_list("pk", flat=True)}
+        repeated = ledger_jobs().filter(attempt_count__gt=1).count()
         effects = count_effects()
         orphans = [pid for cluster in self.clusters for pid in cluster.orphans()]
         left = {
@@ -170,6 +185,7 @@ class Soak:
             ("consumers left", consumers),
             ("orphan processes", len(orphans)),
             ("exit codes of the last stop", codes),
+            *self.trackers.rows(),
         ]
         print("\n".join(f"  {name:<42} {value}" for name, value in rows), flush=True)
         checks = {
@@ -179,9 +195,14 @@ class Soak:
             "queues are empty": not any(left.values()),
             "no consumer is left": consumers == 0,
             "no process is left": not orphans,
-            "the last stop exits 0": codes == [0] * len(self.clusters),
+            "the last stop exits 0": not any(codes),
         }
-        return [f"not so: {name}" for name, holds in checks.items() if not holds]
+        return [f"not so: {name}" for name, holds in checks.items() if not holds] + self.trackers.problems()
+
+
+def ledger_jobs() -> QuerySet[Job]:
+    """The jobs that keep the ledger; what trackers send makes others."""
+    return Job.objects.filter(task__startswith="ledger_")
 
 
 def count_consumers(queue: JobQueue) -> int:
