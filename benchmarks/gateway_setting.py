@@ -1,4 +1,4 @@
-"""What the measurements of the gateway share: a gateway process, devices, and trackers as clients of one event loop."""
+"""Parts of the measurements of the gateway: its process, devices, and trackers as clients of one event loop."""
 
 from __future__ import annotations
 

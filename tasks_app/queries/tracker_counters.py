@@ -1,4 +1,4 @@
-"""What gateways counted, by protocol: the same figures that /metrics has."""
+"""Counts of gateways by protocol: the same figures that /metrics has."""
 
 from __future__ import annotations
 

@@ -67,10 +67,10 @@ def _tracker_facts(device: Device) -> list[tuple[str, Any]]:
         return []
     if session is None:
         at = exact_time_with_zone(access.last_connected_at)
-        return [(_("Tracker"), format_html(_("Not connected; last connected {}"), at))]
+        return [(_("Connection"), format_html(_("Not connected; last connected {}"), at))]
     label = PROTOCOLS[session.protocol].label if session.protocol in PROTOCOLS else session.protocol
     at = exact_time_with_zone(session.since)
-    return [(_("Tracker"), format_html(_("Connected by {} since {}"), label, at))]
+    return [(_("Connection"), format_html(_("Connected by {} since {}"), label, at))]
 
 
 def _other_facts(request: HttpRequest, device: Device, state: DeviceState | None) -> list[tuple[str, Any]]:

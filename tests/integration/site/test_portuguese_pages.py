@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 
 from notifications_app.models import NotificationPreference
 from tasks_app.engine.registry import registered_tasks
+from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import FleetRole
 from tests.support.route_cases import ensure_row, make_world, member
 
@@ -25,6 +26,7 @@ OTHERS = [
     "admin:tasks_app_device_import",
     "admin:tasks_app_device_export",
     "live_map",
+    "trackers",
     "own_settings",
     "pages:home",
     "pages:devices",
@@ -52,6 +54,7 @@ DATA = (
     "<unknown>",
     "chefe",
     "staff",
+    *(protocol.label for protocol in PROTOCOLS.values()),
 )
 # Names of products and formats, and words that Portuguese has taken over.
 ALIKE = {word.lower() for word in (

@@ -32,7 +32,7 @@ ENDED = (CommandState.DONE, CommandState.FAILED, CommandState.EXPIRED, CommandSt
 
 @dataclass(frozen=True, slots=True)
 class SpokenProtocol:
-    """What one tracker did."""
+    """Figures of one tracker."""
 
     protocol: str
     device: Device

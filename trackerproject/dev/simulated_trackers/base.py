@@ -64,7 +64,7 @@ Heard = Acknowledgement | HeardCommand
 
 
 class Encoder(ABC):
-    """What one tracker says. `login_key` names the acknowledgement of its log-in, "" where there is none."""
+    """One tracker's side of its protocol."""
 
     protocol: ClassVar[str]
     # Identifier of the sample fleet's tracker of this protocol.

@@ -19,7 +19,7 @@ ANSWER_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Figures:
-    """What a tracker did and heard. `packets` counts repeated ones each time."""
+    """Figures of a tracker. `packets` counts repeated ones each time."""
 
     connections: int = 0
     packets: int = 0

@@ -136,7 +136,7 @@ class SoakTrackers:
         ]
 
     def problems(self) -> list[str]:
-        """What is wrong in the books of the trackers."""
+        """Return sentences about all that is wrong in the books of the trackers."""
         found = []
         for name in self.trackers:
             stored = self._stored(name)
