@@ -57,7 +57,7 @@ def _set_server(command: OutgoingCommand, session: TrackerSession) -> Encoded:
 
 
 def _firmware(command: OutgoingCommand, session: TrackerSession) -> Encoded:
-    """An update by wireless from an address; the ten other parts (access point, server, versions, time) are left as they are."""
+    """An update by wireless from an address; its ten other parts (access point, versions, time) stay empty."""
     texts = {"firmware": lambda parameters, _session: str(parameters["url"])}
     url = command_text(command, session, texts, max_length=MAX_TEXT_LENGTH)
     if ";" in url:
