@@ -240,6 +240,9 @@ def test_an_answer_alone_makes_done_only_where_no_effect_can_be_seen(type_name, 
         ("engine_resume", {"blocked": None}, 1, 0, False),
         ("engine_resume", {}, 1, 0, False),
         ("reboot", {"blocked": True}, 1, 0, False),
+        ("position_request", {}, 1, 0, True),  # many trackers answer it by a fix alone
+        ("position_request", {}, 0, 0, False),
+        ("position_request", {}, None, 0, False),
     ],
 )
 def test_an_effect_is_seen_in_a_fix_of_after_the_sending(type_name, attributes, fix_at, sent_at, is_shown):

@@ -43,7 +43,8 @@ class CommandType:
 
     Dangerous ones need a permission of their own and a confirmation. Idempotent ones may be sent again after an attempt of
     which nobody knows whether it arrived. A queued command of the `opposite` type is superseded. `effect` is the attribute of
-    positions, with its value, that shows what the command did, where there is one.
+    positions, with its value, that shows what the command did, where there is one. `is_shown_by_fix` is a command that any fix
+    of after its sending answers: many trackers say nothing else to it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class CommandType:
     is_idempotent: bool = True
     opposite: str = ""
     effect: tuple[str, Any] | None = None
+    is_shown_by_fix: bool = False
     expiry_seconds: int = 600
     min_expiry_seconds: int = 15
     max_expiry_seconds: int = 7 * 24 * 3600
@@ -74,7 +76,7 @@ _ADDRESS = (
 COMMAND_TYPES: dict[str, CommandType] = {
     one.name: one
     for one in (
-        CommandType("position_request", _("Ask for position")),
+        CommandType("position_request", _("Ask for position"), is_shown_by_fix=True),
         CommandType("position_interval", _("Interval of positions"), (_INTERVAL,)),
         CommandType("status_request", _("Ask for status")),
         CommandType("version_request", _("Ask for version")),

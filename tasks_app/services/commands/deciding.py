@@ -204,8 +204,10 @@ def shows_effect(
     type_name: str, *, attributes: dict[str, Any], fix_time: datetime | None, sent_at: datetime | None
 ) -> bool:
     """Return whether a fix of after the sending has what a command of this type brings about."""
-    effect = COMMAND_TYPES[type_name].effect
-    if effect is None or fix_time is None or sent_at is None or fix_time <= sent_at:
+    kind = COMMAND_TYPES[type_name]
+    if fix_time is None or sent_at is None or fix_time <= sent_at:
         return False
-    name, value = effect
+    if kind.effect is None:
+        return kind.is_shown_by_fix
+    name, value = kind.effect
     return name in attributes and attributes[name] == value

@@ -23,7 +23,7 @@ RETRY_SECONDS, NO_WAY_RETRY_SECONDS = 10.0, 120.0
 # Of one kind in one run; the next run follows soon.
 MOST = 1000
 
-_WITH_EFFECT = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None]
+_WITH_EFFECT = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None or kind.is_shown_by_fix]
 
 
 def sweep_commands(*, now: datetime) -> dict[str, int]:
