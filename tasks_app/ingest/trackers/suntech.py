@@ -278,14 +278,12 @@ def _masked_report(
     """The message of a universal report: each field has the number of its bit."""
     get = values.get
     attributes = serial | present(
-        sat=whole(get(15, "")), rssi=whole(get(10, "")), archive=True if get(3) == "0" else None, versionFw=get(2)
+        sat=whole(get(15, "")), rssi=whole(get(10, "")), archive=True if get(3) == "0" else None
     )
-    if set(inputs := get(17, "2")) <= {"0", "1"}:
-        digits = inputs[::-1]
-        attributes |= {
-            name: digit == "1" for name, digit in zip(("ignition", "in1", "in2", "in3"), digits, strict=False)
-        }
-    if set(outputs := get(18) or "2") <= {"0", "1"}:
+    if set(inputs := get(17, "")) <= {"0", "1"}:
+        names = ("ignition", "in1", "in2", "in3")
+        attributes |= {name: digit == "1" for name, digit in zip(names, inputs[::-1], strict=False)}
+    if (outputs := get(18, "")) and set(outputs) <= {"0", "1"}:
         attributes |= {name: digit == "1" for name, digit in zip(("out1", "out2", "out3"), outputs[::-1], strict=False)}
         attributes["blocked"] = attributes["out1"]
     code = whole(get(19, ""))

@@ -14,7 +14,7 @@ from tasks_app.ingest.message import KPH_PER
 from tasks_app.ingest.trackers.base import Cut, FrameTooLong, TrackerSession
 
 # ASCII digits only, and no more of them than a float holds: int() and float() take others, underscores and "inf" too.
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}\.?[0-9]{0,15}|\.[0-9]{1,15})")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{1,15}")
 # Minutes have two digits, or one where a dash or nothing stands before them.

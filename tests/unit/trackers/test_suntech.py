@@ -149,7 +149,7 @@ def test_a_universal_report_without_all_fields_keeps_their_order():
 def test_a_binary_alert_reads_like_the_text():
     fix = fix_of(decoded("binary alert"))
     assert (fix.device_id, fix.fix_time) == ("0580000055", datetime(2020, 2, 4, 16, 41, 57, tzinfo=UTC))
-    assert (fix.attributes["versionFw"], fix.attributes["driverUniqueId"]) == ("1.0.16", "1d00000113f3f801")
+    assert fix.attributes["driverUniqueId"] == "1d00000113f3f801"
 
 
 def test_the_same_emergency_sent_again_has_the_same_time():
