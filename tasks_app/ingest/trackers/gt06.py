@@ -38,9 +38,11 @@ from tasks_app.ingest.trackers.base import (
 )
 from tasks_app.ingest.trackers.checksums import crc16_x25
 from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text, host_of
+from tasks_app.ingest.trackers.command_types import RELAY
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
+    forget_status,
     joined_alarms,
     keep_status,
     required_device_id,
@@ -189,6 +191,8 @@ def _decode_content(kind: int, content: bytes, serial: bytes, session: TrackerSe
         attributes = {"power": int.from_bytes(content[1:3], "big") / 100}
     elif kind in (_REPLY, _LONG_REPLY):
         answer, name = _decode_answer(kind, content, session), "answer"
+        # The relay as it is after the command comes with the next state.
+        forget_status(session, RELAY)
     if attributes:
         keep_status(session, attributes, now)
     message = status_message(now=now, device_id=device_id, attributes=attributes)
@@ -231,7 +235,7 @@ def _state(information: int, alarm: bytes = b"") -> dict[str, Any]:
         "armed": bool(information & 0x01),
         "ignition": bool(information & 0x02),
         "charge": bool(information & 0x04),
-        "blocked": bool(information & 0x80),
+        RELAY: bool(information & 0x80),
         **joined_alarms((_ALARMS.get(alarm[0], "") if alarm else "", _STATE_ALARMS.get(information >> 3 & 0x07, ""))),
     }
 

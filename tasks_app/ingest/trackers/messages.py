@@ -22,8 +22,8 @@ from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
 from tasks_app.ingest.unlocated_alarms import unlocated_alarm
 from tasks_app.ingest.validate import InvalidFix, check_device_id, make_fix
 
-# Older ones say nothing of now: trackers send their status every few minutes.
-MAX_STATUS_AGE = timedelta(minutes=15)
+# Older ones say nothing of now: trackers send their status every three to five minutes.
+MAX_STATUS_AGE = timedelta(minutes=6)
 _STATUS = "status"
 # Between these no clock is wrong, and no GPS week has rolled over.
 _AHEAD_SECONDS = MAX_AHEAD.total_seconds()
@@ -142,12 +142,17 @@ def joined_alarms(names: Iterable[str]) -> dict[str, Any]:
 
 
 def keep_status(session: TrackerSession, attributes: dict[str, Any], now: datetime) -> None:
-    """Keep what a frame without a place says of the tracker, for the next fix of the connection (`with_status`).
+    """Keep what a frame without a place says of the tracker, for the next fixes of the connection (`with_status`).
 
     Relay, battery and signal come in such frames only, and only fixes are stored. Alarms are not kept: they have been sent.
     """
-    kept = {name: value for name, value in attributes.items() if name not in ("alarm", "result")}
-    session.memory[_STATUS] = (now, kept)
+    new = {name: (now, value) for name, value in attributes.items() if name not in ("alarm", "result")}
+    session.memory[_STATUS] = {**session.memory.get(_STATUS, {}), **new}
+
+
+def forget_status(session: TrackerSession, name: str) -> None:
+    """Forget an attribute that is about to change: an older one must not be taken for the effect of a command."""
+    session.memory.get(_STATUS, {}).pop(name, None)
 
 
 def with_status(
@@ -157,9 +162,10 @@ def with_status(
 
     Not those of a fix whose `timestamp` (seconds) is of another time than now: it was kept by the tracker and sent later.
     """
-    at, kept = session.memory.get(_STATUS, (None, None))
-    if kept is None or not now - MAX_STATUS_AGE <= at <= now:
+    kept = session.memory.get(_STATUS)
+    if not kept:
         return attributes
     if isinstance(timestamp, float) and abs(now.timestamp() - timestamp) > MAX_STATUS_AGE.total_seconds():
         return attributes
-    return {**kept, **attributes}
+    earliest = now - MAX_STATUS_AGE
+    return {**{name: value for name, (at, value) in kept.items() if earliest <= at <= now}, **attributes}

@@ -110,6 +110,15 @@ def test_the_next_fix_carries_relay_battery_and_signal_of_the_status():
     assert kept.attributes == {"sat": 9}
 
 
+def test_the_relay_of_before_a_command_is_not_taken_for_its_effect():
+    session = TrackerSession(device_id=IMEI)
+    read(0x13, bytes([0x80, 5, 3, 0, 2]), session)
+    read(0x15, bytes([4 + 12]) + bytes(4) + b"Relay,1# ok!", session)
+    assert "blocked" not in read(0x12, place(), session).messages[0].content.attributes
+    read(0x13, bytes([0x80, 5, 3, 0, 2]), session)
+    assert read(0x12, place(), session).messages[0].content.attributes["blocked"] is True
+
+
 def test_a_4g_heartbeat_has_volts_and_an_information_frame_those_of_the_vehicle():
     session = TrackerSession(device_id=IMEI)
     found = read(0x23, bytes([0x02]) + pack(">HB", 412, 4), session)

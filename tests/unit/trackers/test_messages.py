@@ -14,6 +14,7 @@ from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
+    forget_status,
     joined_alarms,
     keep_status,
     required_device_id,
@@ -100,9 +101,25 @@ def test_a_fix_carries_the_newest_status_of_its_connection():
     assert with_status(session, {"sat": 9}, NOW) == {"sat": 9}
     keep_status(session, {"blocked": True, "alarm": "sos", "ignition": False}, NOW - timedelta(minutes=3))
     assert with_status(session, {"ignition": True}, NOW) == {"blocked": True, "ignition": True}
-    assert with_status(session, {"ignition": True}, NOW + timedelta(minutes=13)) == {"ignition": True}
+    assert with_status(session, {"ignition": True}, NOW + timedelta(minutes=4)) == {"ignition": True}
     assert with_status(session, {"sat": 9}, NOW, (NOW - timedelta(minutes=1)).timestamp())["blocked"] is True
     assert with_status(session, {"sat": 9}, NOW, (NOW - timedelta(hours=3)).timestamp()) == {"sat": 9}
+
+
+def test_each_attribute_of_a_status_has_its_own_age():
+    session = TrackerSession()
+    keep_status(session, {"blocked": True, "rssi": 4}, NOW - timedelta(minutes=5))
+    keep_status(session, {"power": 12.6, "rssi": 3}, NOW - timedelta(minutes=1))
+    assert with_status(session, {}, NOW) == {"blocked": True, "power": 12.6, "rssi": 3}
+    assert with_status(session, {}, NOW + timedelta(minutes=4)) == {"power": 12.6, "rssi": 3}
+
+
+def test_an_attribute_that_a_command_changes_is_forgotten():
+    session = TrackerSession()
+    forget_status(session, "blocked")
+    keep_status(session, {"blocked": True, "rssi": 4}, NOW)
+    forget_status(session, "blocked")
+    assert with_status(session, {}, NOW) == {"rssi": 4}
 
 
 def test_a_frame_of_a_tracker_without_a_name_is_bad():
