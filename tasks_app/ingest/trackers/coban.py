@@ -184,7 +184,7 @@ def _measured(fields: list[str]) -> dict[str, Any]:
 
 
 def _diagnosis(fields: list[str]) -> dict[str, Any]:
-    """What a plug of the diagnostic socket says, for the next fix."""
+    """Attributes from a plug of the diagnostic socket, for the next fix."""
     codes = " ".join(code for code in fields[13:] if code)
     return present(
         obdSpeed=whole(field_at(fields, 7)),

@@ -136,7 +136,7 @@ def test_a_frame_without_an_end_is_too_long():
 
 
 @pytest.mark.parametrize(("name", "vector"), TEXTS, ids=lambda one: getattr(one, "name", one))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_fields_lost_doubled_or_replaced_make_no_message_of_another_and_raise_nothing(name, vector, data):
     protocol, separator = PROTOCOLS[name], SEPARATORS[name]
