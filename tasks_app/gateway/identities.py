@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tasks_app.gateway.threads import Pool, in_database, report
 from tasks_app.queries.tracker_devices import TrackerDevice, tracker_devices
+
+logger = logging.getLogger(__name__)
 
 # A new device is accepted, and one that was switched off refused, after so long at most (see also Sweeper for connected ones).
 FRESH_SECONDS = 10.0
@@ -18,6 +21,8 @@ MAX_KNOWN, MAX_UNKNOWN = 100_000, 10_000
 MAX_WAITING = 20_000
 MAX_TOGETHER = 1000
 GATHER_SECONDS = 0.005
+# A database that takes longer counts as away, until it answers.
+ANSWER_SECONDS = 2.0
 
 # Called with whether the database answered.
 Callback = Callable[[bool], None]
@@ -42,6 +47,7 @@ class Identities:
         self._waiting: dict[str, list[Callback]] = {}
         self._wake = asyncio.Event()
         self._is_away = False
+        self._lookup: asyncio.Task[bool] | None = None
 
     def get(self, identifier: str) -> Identity | None:
         """Return what is known of an identifier now; None where it has to be asked for."""
@@ -77,8 +83,26 @@ class Identities:
                 then(is_answered)
 
     async def refresh(self, identifiers: Iterable[str]) -> bool:
-        """Look these identifiers up; return whether the database answered."""
-        names = list(identifiers)
+        """Look these identifiers up; return whether the database answered, soon enough for those who wait."""
+        while self._lookup is not None and not self._lookup.done():
+            if not await self._has_answered():
+                return False
+        self._lookup = asyncio.create_task(self._look_up(list(identifiers)))
+        return await self._has_answered()
+
+    async def _has_answered(self) -> bool:
+        """Wait for the present lookup; return False, and take the database for away, where it takes too long."""
+        lookup = self._lookup
+        assert lookup is not None
+        await asyncio.wait({lookup}, timeout=ANSWER_SECONDS)
+        if lookup.done():
+            return lookup.result()
+        if not self._is_away:
+            logger.warning("Devices cannot be looked up: the database does not answer.")
+        self._is_away = True
+        return False
+
+    async def _look_up(self, names: list[str]) -> bool:
         try:
             found = await self._pool.run(in_database, tracker_devices, names)
         except Exception as error:  # noqa: BLE001 - the gateway outlives whatever it is, and reports it

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import psycopg2
+from django.db import connection
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
@@ -253,3 +255,39 @@ def wire_to(server: OwnServer) -> Iterator[Wire]:
         yield wire
     finally:
         wire.close()
+
+
+class PostgresWire:
+    """A way to the test's database that can be cut off and frozen, for a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        options = connection.settings_dict
+        port = options["PORT"] or 5432
+        self._path = folder / f".s.PGSQL.{port}"
+        self._server = f"{options['HOST'] or options['OPTIONS']['host']}/.s.PGSQL.{port}"
+        self.url = f"postgres://{options['USER'] or 'postgres'}@/{options['NAME']}?host={folder}&port={port}"
+        self.connect()
+
+    def connect(self) -> None:
+        """Let connections pass, new ones too."""
+        self._wire = Wire(self._path, self._server)
+
+    def cut_off(self) -> None:
+        """End all connections, and refuse new ones."""
+        self._wire.alive.set()
+        self._wire.close()
+
+    def freeze(self) -> None:
+        """Let nothing pass, and end nothing."""
+        self._wire.alive.clear()
+
+    def thaw(self) -> None:
+        """Let pass what waits."""
+        self._wire.alive.set()
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder whose sockets have names short enough for the system."""
+    with tempfile.TemporaryDirectory(prefix="tracker-", dir="/tmp") as folder:
+        yield Path(folder)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,10 @@ class GatewayProcess:
         self.log = log
         self.ports = ports
 
+    @property
+    def port(self) -> int:
+        return next(iter(self.ports.values()))
+
     def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Signal it, and return its exit code."""
         self.process.send_signal(number)
@@ -147,12 +151,16 @@ class GatewayProcess:
 
 
 @contextmanager
-def gateway_process(folder: Path, *protocols: str, **extra_environment: str) -> Iterator[GatewayProcess]:
+def gateway_process(
+    folder: Path, *protocols: str, program: Sequence[str] = ("manage.py", "gateway"), **extra_environment: str
+) -> Iterator[GatewayProcess]:
     """Start a gateway of these protocols on free ports, and wait until it listens; at the end it is gone."""
+    protocols = protocols or (LINES.name,)
     ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
     names = {f"GATEWAY_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     log = folder / f"gateway-{'-'.join(map(str, ports.values()))}.log"
-    command = [sys.executable, "manage.py", "gateway", "--protocols", ",".join(protocols), "--host", HOST]
+    names["EXTRA_APPS"] = "tests.support.probe,tests.support.lines_app"
+    command = [sys.executable, *program, "--protocols", ",".join(protocols), "--host", HOST]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
