@@ -44,6 +44,8 @@ def gateway_settings(env: Env, variables: Mapping[str, str] = os.environ) -> dic
         "MAX_BAD_FRAMES": env.int("GATEWAY_MAX_BAD_FRAMES", default=20),
         # The last frames of a device that are kept for an hour.
         "RAW_FRAMES": env.int("GATEWAY_RAW_FRAMES", default=20),
+        # Without a gateway /health says that the installation is degraded.
+        "EXPECTED": env.bool("GATEWAY_EXPECTED", default=False),
         "GRACE_SECONDS": env.float("GATEWAY_GRACE_SECONDS", default=20.0),
     }
 

@@ -39,7 +39,7 @@ class GatewayConfig:
 
 def gateway_config(**changed: Any) -> GatewayConfig:
     """Read the settings; `changed` take the place of some."""
-    values = {name.lower(): value for name, value in settings.GATEWAY.items() if name != "PORTS"}
+    values = {name.lower(): value for name, value in settings.GATEWAY.items() if name not in ("PORTS", "EXPECTED")}
     # A proxy that connects through a Unix socket is none of trackers.
     proxies = tuple(one.strip() for one in settings.TRUSTED_PROXIES if one.strip() not in ("", "unix"))
     return GatewayConfig(**{**values, "trusted_proxies": proxies, **changed})

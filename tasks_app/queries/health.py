@@ -12,6 +12,7 @@ from django.db.utils import InterfaceError, OperationalError
 from tasks_app.engine.connection import client
 from tasks_app.engine.scheduler import is_scheduler_running
 from tasks_app.queries.jobs import queue_stats
+from tasks_app.queries.trackers import living_nodes
 from tasks_app.utils.bounded_check import BoundedCheck, answers
 from tasks_app.utils.redis_client import redis_client
 
@@ -37,12 +38,26 @@ class ClusterHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayHealth:
+    """The gateways of all hosts; where none is expected (GATEWAY_EXPECTED) there need be none."""
+
+    gateways: int = 0
+    is_expected: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether a gateway runs, or none is expected."""
+        return bool(self.gateways) or not self.is_expected
+
+
+@dataclass(frozen=True, slots=True)
 class SystemHealth:
     """Health of all that the product needs."""
 
     database: bool
     redis: bool
     cluster: ClusterHealth
+    gateway: GatewayHealth = GatewayHealth()
 
     @property
     def is_ready(self) -> bool:
@@ -54,13 +69,13 @@ class SystemHealth:
         """Return healthy, degraded (work is done, but not all or not in time) or unhealthy (none is)."""
         if not self.is_ready or not self.cluster.workers:
             return "unhealthy"
-        return "healthy" if self.cluster.is_well else "degraded"
+        return "healthy" if self.cluster.is_well and self.gateway.is_well else "degraded"
 
 
 def system_health() -> SystemHealth:
     """Return the health of everything, within MAX_SECONDS."""
-    database, redis_answers, cluster = answers([_database, _redis, _cluster], MAX_SECONDS)
-    return SystemHealth(database, redis_answers, cluster)
+    database, redis_answers, cluster, gateway = answers([_database, _redis, _cluster, _gateway], MAX_SECONDS)
+    return SystemHealth(database, redis_answers, cluster, gateway)
 
 
 def server_health() -> SystemHealth:
@@ -112,6 +127,14 @@ def _ask_clusters() -> ClusterHealth:
     )
 
 
+def _ask_gateways() -> GatewayHealth:
+    try:
+        return GatewayHealth(len(living_nodes()), settings.GATEWAY["EXPECTED"])
+    except redis.RedisError:
+        return GatewayHealth(is_expected=settings.GATEWAY["EXPECTED"])
+
+
 _database: BoundedCheck[bool] = BoundedCheck("database", _ask_database, otherwise=False)
 _redis: BoundedCheck[bool] = BoundedCheck("redis", _ask_redis, otherwise=False)
 _cluster: BoundedCheck[ClusterHealth] = BoundedCheck("cluster", _ask_clusters, otherwise=ClusterHealth())
+_gateway: BoundedCheck[GatewayHealth] = BoundedCheck("gateway", _ask_gateways, otherwise=GatewayHealth())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
@@ -16,6 +16,8 @@ from tasks_app.models import Device, EventKind, Fleet, FleetMembership, FleetRol
 
 FLEET_NAME = "São Paulo Deliveries"
 TIME_ZONE = "America/Sao_Paulo"
+# Key of the lock in PostgreSQL.
+ONE_AT_A_TIME = 20_261_130
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class SampleFleet:
 @transaction.atomic
 def ensure_sample_fleet(vehicles: int) -> SampleFleet:
     """Create what is missing of the sample fleet with this many vehicles; what is there is left as it is."""
+    # Two commands of `make run` begin with this at the same moment.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
     fleet, _ = Fleet.objects.get_or_create(
         name=FLEET_NAME, defaults={"time_zone": TIME_ZONE, "speed_limit_kph": DEVICE_LIMIT_KPH}
     )

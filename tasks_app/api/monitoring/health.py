@@ -31,10 +31,11 @@ class HealthSerializer(serializers.Serializer[Any]):
     """Health of the clusters, the database and Redis."""
 
     status = serializers.CharField(
-        help_text="healthy; degraded (a queue has no workers or is late, or no scheduler runs) or unhealthy (a server does "
-        "not answer, or there are no workers at all), both with 503"
+        help_text="healthy; degraded (a queue has no workers or is late, no scheduler runs, or no gateway though one is "
+        "expected) or unhealthy (a server does not answer, or there are no workers at all), both with 503"
     )
     cluster = ClusterSerializer()
+    gateways = serializers.IntegerField(help_text="Gateways that run, to which trackers connect.")
     database = serializers.BooleanField()
     redis = serializers.BooleanField()
 
@@ -76,6 +77,7 @@ class HealthView(PublicView):
         body = {
             "status": health.word,
             "cluster": _cluster(health),
+            "gateways": health.gateway.gateways,
             "database": health.database,
             "redis": health.redis,
         }

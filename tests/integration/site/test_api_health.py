@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.consumers import HOST
 from tasks_app.engine.scheduler import beat as beat_of_scheduler
 from tasks_app.engine.streams import JobQueue
 from tasks_app.services.jobs import pause_queue
 from tasks_app.services.jobs.actions import start_task
+from tasks_app.services.trackers import beat as beat_of_gateway
 from tests.support.cluster import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +54,8 @@ def test_it_is_unhealthy_without_workers():
         "late_queues": {},
         "scheduler": False,
     }
-    assert health() == (503, {"status": "unhealthy", "cluster": cluster, "database": True, "redis": True})
+    expected = {"status": "unhealthy", "cluster": cluster, "gateways": 0, "database": True, "redis": True}
+    assert health() == (503, expected)
     assert APIClient().get("/health/ready").json() == {"status": "ready", "database": True, "redis": True}
     assert APIClient().get("/health/live").json() == {"status": "alive"}
 
@@ -58,7 +63,28 @@ def test_it_is_unhealthy_without_workers():
 def test_it_is_healthy_with_a_worker_on_every_queue_and_a_scheduler():
     beat(*QUEUES)
     beat_of_scheduler(client())
-    assert health() == (200, {"status": "healthy", "cluster": WELL, "database": True, "redis": True})
+    assert health() == (200, {"status": "healthy", "cluster": WELL, "gateways": 0, "database": True, "redis": True})
+
+
+def test_it_is_degraded_without_the_gateway_that_is_expected(settings):
+    beat(*QUEUES)
+    beat_of_scheduler(client())
+    settings.GATEWAY = {**settings.GATEWAY, "EXPECTED": True}
+    code, body = health()
+    assert (code, body["status"], body["gateways"]) == (503, "degraded", 0)
+    beat_of_gateway("h:2:abc")
+    code, body = health()
+    assert (code, body["status"], body["gateways"]) == (200, "healthy", 1)
+
+
+def test_qhealth_asks_for_a_gateway_of_this_host():
+    beat_of_gateway("another:2:abc")
+    with pytest.raises(CommandError, match="has no gateway"):
+        call_command("qhealth", "--gateway")
+    beat_of_gateway(f"{HOST}:3:abc")
+    out = StringIO()
+    call_command("qhealth", "--gateway", stdout=out)
+    assert "takes connections" in out.getvalue()
 
 
 def test_it_names_queues_without_workers():

@@ -97,6 +97,7 @@ class Command(BaseCommand):
                 self._send_month(environment, places, url)
             if with_fleet:
                 programs.append(Program("fleet", manage("simulate_fleet", "--url", url), environment, places.logs))
+                programs.append(Program("trackers", manage("simulate_trackers"), environment, places.logs))
             watch(programs)
 
     def _send_month(self, environment: dict[str, str], places: Places, url: str) -> None:
