@@ -1,4 +1,4 @@
-"""`manage.py qhealth`: whether the clusters or the gateway of this host work, for probes of Kubernetes and systemd."""
+"""`manage.py qhealth`: whether the clusters of this host take jobs, for probes of Kubernetes and systemd."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tasks_app.engine.consumers import HOST
 from tasks_app.management.output import telling_errors
 from tasks_app.queries.host_health import why_not_consuming
 from tasks_app.queries.jobs import list_workers
-from tasks_app.queries.trackers import living_nodes
 
 MAX_SILENCE_SECONDS = 20.0
 
@@ -31,12 +30,7 @@ class Command(BaseCommand):
             % {"seconds": MAX_SILENCE_SECONDS},
         )
 
-        parser.add_argument("--gateway", action="store_true", help=_("Ask for a gateway of this host instead."))
-
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["gateway"]:
-            self._ask_for_gateway()
-            return
         if unknown := set(options["queues"]) - set(engine_config().queues):
             raise CommandError(_("There is no queue named %(name)s.") % {"name": ", ".join(sorted(unknown))})
         with telling_errors():
@@ -45,14 +39,6 @@ class Command(BaseCommand):
         if silent:
             raise CommandError("\n".join(_sentence(*one) for one in silent))
         self.stdout.write(_("The workers of %(host)s take jobs.") % {"host": HOST})
-
-    def _ask_for_gateway(self) -> None:
-        """Raise CommandError unless a gateway of this host has sent a heartbeat in the last seconds."""
-        with telling_errors():
-            nodes = living_nodes()
-        if not any(node.partition(":")[0] == HOST for node in nodes):
-            raise CommandError(_("%(host)s has no gateway.") % {"host": HOST})
-        self.stdout.write(_("The gateway of %(host)s takes connections.") % {"host": HOST})
 
 
 def _sentence(queue: str, pids: list[int]) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.consumers import HOST
 from tasks_app.engine.scheduler import beat as beat_of_scheduler
 from tasks_app.engine.streams import JobQueue
 from tasks_app.services.jobs import pause_queue
@@ -75,16 +72,6 @@ def test_it_is_degraded_without_the_gateway_that_is_expected(settings):
     beat_of_gateway("h:2:abc")
     code, body = health()
     assert (code, body["status"], body["gateways"]) == (200, "healthy", 1)
-
-
-def test_qhealth_asks_for_a_gateway_of_this_host():
-    beat_of_gateway("another:2:abc")
-    with pytest.raises(CommandError, match="has no gateway"):
-        call_command("qhealth", "--gateway")
-    beat_of_gateway(f"{HOST}:3:abc")
-    out = StringIO()
-    call_command("qhealth", "--gateway", stdout=out)
-    assert "takes connections" in out.getvalue()
 
 
 def test_it_names_queues_without_workers():
