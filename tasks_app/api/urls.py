@@ -8,6 +8,7 @@ from tasks_app.api.accounts import LoginView, LogoutView
 from tasks_app.api.audit import AuditListView
 from tasks_app.api.cleanup import cleanup_view
 from tasks_app.api.devices import (
+    DeviceAccessView,
     DeviceBulkView,
     DeviceKeyRotateView,
     DeviceKeyView,
@@ -131,6 +132,7 @@ api_urls = [
     path("devices/bulk", DeviceBulkView.as_view(), name="devices-bulk"),
     path("devices/nearest", NearestDevicesView.as_view(), name="devices-nearest"),
     path("devices/<int:device_id>", DeviceView.as_view(), name="device"),
+    path("devices/<int:device_id>/access", DeviceAccessView.as_view(), name="device-access"),
     path("devices/<int:device_id>/key", DeviceKeyView.as_view(), name="device-key"),
     path("devices/<int:device_id>/key/rotate", DeviceKeyRotateView.as_view(), name="device-key-rotate"),
     path("devices/<int:device_id>/odometer", DeviceOdometerView.as_view(), name="device-odometer"),

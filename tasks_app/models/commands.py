@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -109,6 +110,13 @@ class DeviceAccess(models.Model):
 
     def __str__(self) -> str:
         return str(self.device)
+
+    def clean(self) -> None:
+        """Refuse a way that is named twice, and SMS without a number to send it to."""
+        if len(set(self.ways)) < len(self.ways):
+            raise ValidationError({"ways": _("Name each way once.")})
+        if CommandWay.SMS in self.ways and not self.phone_number:
+            raise ValidationError({"phone_number": _("Commands by SMS need it.")})
 
 
 class Command(models.Model):

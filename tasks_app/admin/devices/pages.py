@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, format_time
+from tasks_app.admin.devices.access import DeviceAccessInline
 from tasks_app.admin.devices.keys import DeviceKeysMixin
 from tasks_app.admin.devices.links import Link, positions_links
 from tasks_app.admin.exchange import ImportExportAdmin
@@ -83,7 +84,7 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
     list_select_related = ("fleet", "state")
     search_fields = ("name", "unique_id")
     autocomplete_fields = ("fleet",)
-    inlines = (DeviceFiltersInline,)
+    inlines = (DeviceAccessInline, DeviceFiltersInline)
     change_form_outer_after_template = "tasks_app/admin/device_positions.html"
     fieldsets = (
         (None, {"fields": (("name", "unique_id"), ("fleet", "kind"), ("is_active", "key_state"))}),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tasks_app.admin.accounts import MembershipFormSet
 from tasks_app.admin.fleets.filters import FleetFiltersInline
 from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 from tasks_app.models import Fleet, FleetMembership
+from tasks_app.web.device_access import LinesField
 
 
 class MembershipInline(TabularInline):
@@ -28,8 +31,23 @@ class MembershipInline(TabularInline):
         return formset
 
 
+class FleetForm(forms.ModelForm):
+    tracker_networks = LinesField(
+        label=_("Networks of trackers"),
+        widget=UnfoldAdminTextareaWidget,
+        help_text=_(
+            "Addresses its trackers may connect from, such as 203.0.113.0/24, one on a line; empty allows all."
+        ),
+    )
+
+    class Meta:
+        model = Fleet
+        fields = ("tracker_networks",)
+
+
 @admin.register(Fleet)
 class FleetAdmin(ModelAdmin):
+    form = FleetForm
     list_display = ("name", "device_count", "member_count", "time_zone", "speed_limit_kph", "offline_after_minutes")
     search_fields = ("name",)
     # Counts leave the rows without the order of the model, and suggestions of fleets come in pages.
@@ -38,6 +56,7 @@ class FleetAdmin(ModelAdmin):
     fieldsets = (
         (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"))}),
         (_("Overspeed"), {"fields": ("speed_limit_kph", ("overspeed_tolerance_kph", "overspeed_min_seconds"))}),
+        (_("Trackers"), {"fields": ("tracker_networks",)}),
         (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
         (_("Retention"), {"fields": (("positions_days_to_keep", "keep_positions_forever"),)}),
     )

@@ -1,5 +1,6 @@
 """Endpoints of devices: their rows and states, jobs about them, events, odometer, maintenance plans."""
 
+from tasks_app.api.devices.access import DeviceAccessView
 from tasks_app.api.devices.bulk import DeviceBulkView
 from tasks_app.api.devices.events import EventListView
 from tasks_app.api.devices.jobs import DeviceStatisticsView, DeviceStatusView
@@ -20,6 +21,7 @@ from tasks_app.api.devices.views import (
 )
 
 __all__ = [
+    "DeviceAccessView",
     "DeviceBulkView",
     "DeviceKeyRotateView",
     "DeviceKeyView",

@@ -11,9 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from tasks_app.models import Device
+from tasks_app.models import Device, DeviceAccess
 from tasks_app.pages.device.views import find_device, frame
 from tasks_app.queries.access import CHANGE_DEVICES, VIEW_DEVICES, has_right
+from tasks_app.web.device_access import DeviceAccessForm
 
 
 class DeviceSettingsForm(forms.ModelForm):
@@ -44,10 +45,16 @@ def device_settings(request: HttpRequest, device_id: int) -> HttpResponse:
     if not has_right(request.user, device.fleet, CHANGE_DEVICES):
         raise PermissionDenied
     form = DeviceSettingsForm(request.POST or None, instance=device)
-    if request.method == "POST" and form.is_valid():
+    access = DeviceAccess.objects.filter(device=device).first() or DeviceAccess(device=device)
+    access_form = DeviceAccessForm(request.POST or None, instance=access, prefix="access")
+    # Both are looked at, so that all that is wrong is said at once.
+    if request.method == "POST" and all([form.is_valid(), access_form.is_valid()]):
         form.save()
+        if access_form.has_changed():
+            access_form.save()
         messages.success(request, _("The settings were saved."))
         return redirect("pages:device_settings", device.pk)
     # The form writes wrong values onto its instance; the heading shows the stored ones.
     context = {**frame(request, find_device(request, device_id, VIEW_DEVICES), "settings"), "form": form}
+    context["access_form"] = access_form
     return render(request, "tasks_app/pages/device/settings.html", context)

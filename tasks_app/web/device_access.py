@@ -1,0 +1,84 @@
+"""Fields of how a device is reached: the ways of its commands in their order, and networks, one on a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from tasks_app.models import CommandWay, DeviceAccess
+
+MAX_LINES_CHARACTERS = 5000
+
+
+class ChainWidget(forms.MultiWidget):
+    """A choice for each place of the chain."""
+
+    use_fieldset = True
+
+    def __init__(self, labels: Iterable[Any], **options: Any) -> None:
+        choices = [("", "–"), *CommandWay.choices]
+        super().__init__([forms.Select({"aria-label": label}, choices) for label in labels], **options)
+
+    def decompress(self, value: list[str] | None) -> list[str]:
+        """Return the ways by place."""
+        found = list(value or [])[: len(self.widgets)]
+        return [*found, *[""] * (len(self.widgets) - len(found))]
+
+
+class ChainField(forms.MultiValueField):
+    """Ways in the order in which they are tried; empty for those that the device has."""
+
+    def __init__(self, **options: Any) -> None:
+        fields = [forms.ChoiceField(choices=[("", "–"), *CommandWay.choices], required=False) for _way in CommandWay]
+        labels = [_("First way"), _("Second way"), _("Third way"), _("Fourth way")]
+        options = {"required": False, "require_all_fields": False, "widget": ChainWidget(labels), **options}
+        super().__init__(fields, **options)
+
+    def compress(self, data_list: list[str]) -> list[str]:
+        return [way for way in data_list if way]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return list(initial or []) != [way for way in data or [] if way]
+
+
+class LinesField(forms.CharField):
+    """Short texts, one on a line."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"required": False, "max_length": MAX_LINES_CHARACTERS, **options})
+        self.widget.attrs.update({"rows": 3, "spellcheck": "false"})
+
+    def clean(self, value: Any) -> Any:
+        """Return the lines that hold something."""
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) or value is None else "\n".join(value)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return list(initial or []) != [line.strip() for line in str(data or "").splitlines() if line.strip()]
+
+
+class DeviceAccessForm(forms.ModelForm):
+    """How a device is reached."""
+
+    ways = ChainField(
+        label=_("Ways of commands"),
+        help_text=_("In the order in which they are tried; none for the ways that the device has."),
+    )
+    allowed_networks = LinesField(label=_("Allowed networks"))
+
+    class Meta:
+        model = DeviceAccess
+        fields = ("protocol", "ways", "phone_number", "zone_minutes", "allowed_networks")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        networks = DeviceAccess._meta.get_field("allowed_networks")
+        if "allowed_networks" in self.fields:
+            self.fields["allowed_networks"].help_text = _("%(text)s One on a line.") % {"text": networks.help_text}
