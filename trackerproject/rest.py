@@ -29,6 +29,7 @@ DEFAULT_BUDGETS = {
     "ingest": 6000,
     "reports": 30,
     "alerts": 60,
+    "commands": 120,
 }
 
 

@@ -45,6 +45,7 @@ from tasks_app.exceptions import (
     TaskNotFound,
     WorkerNotFound,
 )
+from tasks_app.services.commands import CommandRefused
 from tasks_app.web.error_pages import forbidden_page, form_refused, not_found_page
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,13 @@ ENGINE_STATUS: dict[type[EngineError], int] = {
     QueueFull: status.HTTP_503_SERVICE_UNAVAILABLE,
     QueueLanesChanged: status.HTTP_503_SERVICE_UNAVAILABLE,
     QueueUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+COMMAND_STATUS = {
+    "not_permitted": status.HTTP_403_FORBIDDEN,
+    "own": status.HTTP_403_FORBIDDEN,
+    "unsafe": status.HTTP_409_CONFLICT,
+    "conflict": status.HTTP_409_CONFLICT,
+    "too_late": status.HTTP_409_CONFLICT,
 }
 
 # Sentences in the reader's language; those of other errors of jobs are translated where they are raised.
@@ -150,6 +158,8 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return _engine_problem(error)
         case JobError():
             return _job_problem(error)
+        case CommandRefused():
+            return _command_problem(error)
         case BufferFull():
             return _unavailable("position_buffer_full", _("Too many fixes wait to be stored; send it again later."))
         case Http404():
@@ -190,6 +200,14 @@ def _job_problem(error: JobError) -> Problem:
     if isinstance(error, NothingOfThatName):
         return Problem(status.HTTP_404_NOT_FOUND, error.code, detail)
     return Problem(status.HTTP_409_CONFLICT, error.code, detail, extra={"state": str(state)} if state else {})
+
+
+def _command_problem(error: CommandRefused) -> Problem:
+    """Return 400 for a request that can never be right, 403, and 409 for what the present state does not allow."""
+    status_code = COMMAND_STATUS.get(error.code, status.HTTP_400_BAD_REQUEST)
+    extra = {"state": str(getattr(error, "state", error.code))} if status_code == status.HTTP_409_CONFLICT else {}
+    fields = {name: [text] for name, text in error.errors.items()}
+    return Problem(status_code, error.code, error.sentence, fields, extra)
 
 
 def api_problem(error: exceptions.APIException) -> Problem:

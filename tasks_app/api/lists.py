@@ -88,6 +88,11 @@ def by_text(
     return Parameter(serializers.CharField(max_length=max_length, help_text=help_text), column, lookup, method=method)
 
 
+def by_uuid(column: str | None = None, *, help_text: str = "") -> Parameter:
+    """Return a filter by a UUID."""
+    return Parameter(serializers.UUIDField(help_text=help_text), column)
+
+
 def by_flag(column: str | None = None, lookup: str = "exact", *, method: str | None = None) -> Parameter:
     """Return a filter by true or false."""
     return Parameter(serializers.BooleanField(), column, lookup, method=method)

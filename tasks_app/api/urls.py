@@ -7,6 +7,16 @@ from django.urls import path
 from tasks_app.api.accounts import LoginView, LogoutView
 from tasks_app.api.audit import AuditListView
 from tasks_app.api.cleanup import cleanup_view
+from tasks_app.api.commands import (
+    CommandBulkView,
+    CommandCancelView,
+    CommandConfirmView,
+    CommandListView,
+    CommandView,
+    DeviceCommandTypesView,
+    SavedCommandListView,
+    SavedCommandView,
+)
 from tasks_app.api.devices import (
     DeviceAccessView,
     DeviceBulkView,
@@ -133,11 +143,19 @@ api_urls = [
     path("devices/nearest", NearestDevicesView.as_view(), name="devices-nearest"),
     path("devices/<int:device_id>", DeviceView.as_view(), name="device"),
     path("devices/<int:device_id>/access", DeviceAccessView.as_view(), name="device-access"),
+    path("devices/<int:device_id>/command-types", DeviceCommandTypesView.as_view(), name="device-command-types"),
     path("devices/<int:device_id>/key", DeviceKeyView.as_view(), name="device-key"),
     path("devices/<int:device_id>/key/rotate", DeviceKeyRotateView.as_view(), name="device-key-rotate"),
     path("devices/<int:device_id>/odometer", DeviceOdometerView.as_view(), name="device-odometer"),
     path("devices/<int:device_id>/state", DeviceStateView.as_view(), name="device-state"),
     path("trackers", TrackerListView.as_view(), name="trackers"),
+    path("commands", CommandListView.as_view(), name="commands"),
+    path("commands/bulk", CommandBulkView.as_view(), name="commands-bulk"),
+    path("commands/saved", SavedCommandListView.as_view(), name="saved-commands"),
+    path("commands/saved/<int:saved_id>", SavedCommandView.as_view(), name="saved-command"),
+    path("commands/<int:command_id>", CommandView.as_view(), name="command"),
+    path("commands/<int:command_id>/cancel", CommandCancelView.as_view(), name="command-cancel"),
+    path("commands/<int:command_id>/confirm", CommandConfirmView.as_view(), name="command-confirm"),
     path("fleets", FleetListView.as_view(), name="fleets"),
     path("fleets/<int:fleet_id>", FleetView.as_view(), name="fleet"),
     path("fleets/<int:fleet_id>/members", MemberListView.as_view(), name="members"),

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParameters, check_parameters
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models.devices import Device
 from tasks_app.models.fleets import Fleet
@@ -269,3 +269,15 @@ class SavedCommand(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse parameters that a command of this type cannot have. Placeholders are filled in when it is sent."""
+        if self.type not in COMMAND_TYPES:
+            return
+        if not isinstance(self.parameters, dict):
+            raise ValidationError({"parameters": _("Must be an object.")})
+        try:
+            self.parameters = check_parameters(self.type, self.parameters)
+        except InvalidParameters as error:
+            texts = [f"{name}: {text}" for name, text in error.errors.items()]
+            raise ValidationError({"parameters": texts}) from error

@@ -16,7 +16,9 @@ from django_q.models import Schedule
 from notifications_app.models import Delivery, Destination, Notification
 from reports_app.models import Report, ReportSchedule
 from tasks_app.models import (
+    Command,
     Device,
+    DeviceAccess,
     DeviceState,
     Event,
     Fleet,
@@ -27,6 +29,7 @@ from tasks_app.models import (
     MaintenancePlan,
     PositionUpload,
     RetentionSettings,
+    SavedCommand,
 )
 from tests.support.notifications import CIRCLE, make_rule
 from trackerproject.dev.permission_page import route_views
@@ -50,6 +53,10 @@ def make_world(fleet: Fleet, owner: User) -> World:
     now = timezone.now()
     device = Device.objects.create(fleet=fleet, unique_id=f"of-{fleet.pk}", name="Of the fleet")
     DeviceState.objects.create(device=device)
+    DeviceAccess.objects.create(device=device, protocol="gt06")
+    command = Command.objects.create(
+        device=device, type="position_request", requested_by=owner, expires_at=now + timedelta(minutes=10)
+    )
     geofence = Geofence.objects.create(fleet=fleet, name="Depot", area=CIRCLE)
     span = {"range_start": now - timedelta(days=2), "range_end": now - timedelta(days=1)}
     report = Report.objects.create(
@@ -68,6 +75,11 @@ def make_world(fleet: Fleet, owner: User) -> World:
         "fleet_id": fleet.pk,
         "device_id": device.pk,
         "unique_id": device.unique_id,
+        "command_id": command.pk,
+        # A device that can be sent commands, and a type of them.
+        "reached_device_id": device.pk,
+        "type_name": "position_request",
+        "saved_id": SavedCommand.objects.create(fleet=fleet, name="Where", type="position_request").pk,
         "geofence_id": geofence.pk,
         "plan_id": MaintenancePlan.objects.create(device=device, name="Oil", every_days=30, last_done_at=now).pk,
         "event_id": Event.objects.create(device=device, kind="ignition_on", occurred_at=now).pk,
@@ -160,6 +172,11 @@ BODIES = {
         "devices": [{"fleet_id": world["fleet_id"], "unique_id": "new-2", "name": "New"}]
     },
     ("PATCH", "/api/devices/bulk"): lambda world: {"devices": [{"id": world["device_id"], "name": "Renamed"}]},
+    ("PATCH", "/api/devices/<int:device_id>/access"): lambda world: {"phone_number": "+5511999990000"},
+    ("POST", "/api/commands"): picked("device_id", type="position_request"),
+    ("POST", "/api/commands/bulk"): lambda world: {"device_ids": [world["device_id"]], "type": "position_request"},
+    ("POST", "/api/commands/saved"): picked("fleet_id", name="Ask", type="position_request"),
+    ("PATCH", "/api/commands/saved/<int:saved_id>"): lambda world: NAMED,
     ("POST", "/api/fleets/<int:fleet_id>/members"): picked("user_id", role="viewer"),
     ("PATCH", "/api/fleets/<int:fleet_id>/members/<int:user_id>"): lambda world: {"role": "viewer"},
     ("POST", "/api/geofences"): picked("fleet_id", name="New", area=CIRCLE),

@@ -19,6 +19,7 @@ from tests.support.route_cases import World, ensure_row
 # Data, files, forms without a page, ways to another page; steps of workers look as those of queues.
 NO_PAGES = {
     "admin:app_list", "admin:autocomplete", "admin:django_q_schedule_add", "admin:django_q_schedule_check",
+    "admin:tasks_app_command_add", "admin:tasks_app_command_send_type",
     "admin:django_q_schedule_step", "admin:jsi18n", "admin:knox_authtoken_change", "admin:login", "admin:logout",
     "admin:notifications_app_destination_test", "admin:notifications_app_messagetemplate_check",
     "admin:notifications_app_rule_check", "admin:notifications_app_rule_dry_run_check",
@@ -42,6 +43,7 @@ FORBIDDEN = "/admin/tasks_app/event/add/"
 def member_pages(world: World) -> list[str]:
     """Every page at /. `world` has a driven device, and reports that are ready, failed and queued."""
     others = {
+        "pages:device_command_send": [{"device_id": world["reached_device_id"], "type_name": "engine_stop"}],
         "pages:report_ask_kind": [{"kind": "trips"}, {"kind": "summary"}],
         "pages:report_cancel": [{"report_id": world["queued_report_id"]}],
         "pages:report_retry": [{"report_id": world["failed_report_id"]}],
@@ -67,6 +69,10 @@ def admin_pages(world: World) -> list[str]:
     of_models, others = _pages_of_models(world["user"]), _admin_arguments(world)
     for name in patterns_of("admin"):
         found += of_models.get(name) or [reverse(name, kwargs=each) for each in others.get(name, [{}])]
+    devices = f"?devices={world['reached_device_id']}"
+    found.append(reverse("admin:tasks_app_command_send") + devices)
+    found.append(reverse("admin:tasks_app_command_send_type", args=["engine_stop"]) + devices)
+    found.append(reverse("admin:tasks_app_savedcommand_add") + "?type=output")
     failed = reverse("admin:tasks_app_job_bulk", args=["retry"]) + "?state=failed"
     return list(dict.fromkeys([*found, failed, reverse("admin:tasks_app_job_start") + "?start=repeat"]))
 
@@ -79,6 +85,8 @@ def _admin_arguments(world: World) -> dict[str, list[dict[str, Any]]]:
         "admin:notifications_app_rule_dry_run": [{"rule_id": world["rule_id"]}],
         "admin:reports_app_report_cancel": [{"report_id": world["queued_report_id"]}],
         "admin:reports_app_report_retry": [{"report_id": world["failed_report_id"]}],
+        "admin:tasks_app_command_cancel": [{"command_id": world["command_id"]}],
+        "admin:tasks_app_command_confirm": [{"command_id": world["command_id"]}],
         "admin:tasks_app_job_bulk": [{"verb": "cancel"}],
         "admin:tasks_app_job_cancel": waiting,
         "admin:tasks_app_job_priority": waiting,

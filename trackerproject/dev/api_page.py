@@ -17,7 +17,8 @@ Of a list its own filters and orders are named; each takes `limit` and `cursor` 
 may answer 401, 403, 429 and 503. A question mark is behind what may be left out.
 """
 TAGS = {
-    "auth": "Log-in", "fleet": "Fleets, devices, geofences, events, maintenance", "positions": "Positions",
+    "auth": "Log-in", "fleet": "Fleets, devices, geofences, events, maintenance", "commands": "Commands",
+    "positions": "Positions",
     "jobs": "Jobs", "queues": "Queues and workers", "schedules": "Schedules", "cleanup": "Clean-up",
     "reports": "Reports", "notifications": "Rules and notifications", "ingest": "Ways in for devices",
     "audit": "Audit", "monitoring": "Monitoring",

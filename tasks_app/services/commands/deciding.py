@@ -62,6 +62,11 @@ def filled(parameters: dict[str, Any], *, name: str, unique_id: str) -> dict[str
     }
 
 
+def has_safety_rules(type_name: str) -> bool:
+    """Return whether the state of the vehicle may forbid commands of this type."""
+    return type_name in _STOPS
+
+
 # --- Order ---
 
 
