@@ -94,6 +94,11 @@ def task_message(jobs: Sequence[Any], queues: Sequence[Any] | None) -> str | Non
     return simple_message("update", **shown) if shown else None
 
 
+def command_message(commands: Sequence[Any]) -> str:
+    """Commands that changed, as one message of /ws/commands/."""
+    return simple_message("update", commands=list(commands))
+
+
 def update_messages(kind: str, update: FleetUpdate, fleets: Mapping[int, str] | None) -> Iterator[str]:
     """`update` as one message or several (all but the last say "more"); `fleets` where the client needs them."""
     devices = [entry for known, with_info in update.devices if (entry := _entry(known, with_info)) is not None]

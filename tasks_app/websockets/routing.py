@@ -7,6 +7,7 @@ from typing import Any
 from channels.routing import URLRouter
 from django.urls import path, re_path
 
+from tasks_app.websockets.command_consumer import CommandConsumer
 from tasks_app.websockets.consumer import LiveConsumer
 from tasks_app.websockets.task_consumer import TaskConsumer
 
@@ -19,6 +20,7 @@ async def refuse(scope: Any, receive: Any, send: Any) -> Any:
 websocket_application = URLRouter(
     [
         path("ws/live/", LiveConsumer.as_asgi()),
+        path("ws/commands/", CommandConsumer.as_asgi()),
         path("ws/tasks/", TaskConsumer.as_asgi()),
         re_path(r"", refuse),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,15 +10,11 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.utils import timezone
 
 from tasks_app.queries.watched_jobs import JobNow, jobs_now, queues_now
 from tasks_app.websockets import messages
-from tasks_app.websockets.hub import TROUBLES
-from tasks_app.websockets.personal import PersonalConsumer
+from tasks_app.websockets.watching import WatchingConsumer
 
-LOOK_SECONDS = 1.0
-HEARTBEAT_SECONDS = 25.0
 MAX_JOBS = 50
 
 
@@ -47,54 +42,31 @@ def read_watched(query: str) -> Watched | None:
     return Watched(ids, with_queues) if ids or with_queues else None
 
 
-class TaskConsumer(PersonalConsumer):
+class TaskConsumer(WatchingConsumer):
     """Progress of jobs and figures of queues. Its messages and close codes: docs/live.md."""
 
-    channel_layer_alias = None
     kind = "tasks"
 
-    async def opened(self) -> None:
-        """Begin to look, once its user is known."""
-        watched = self._watched()
-        if watched is None:
-            self.end(messages.BAD_MESSAGE)
-            return
-        self._start(self._look_on(watched))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sent_jobs: dict[UUID, JobNow] = {}
+        self._sent_queues: Any = None
+        # The jobs that have not ended; None before the first look.
+        self._left: tuple[UUID, ...] | None = None
 
-    def _watched(self) -> Watched | None:
-        try:
-            return read_watched(self.scope["query_string"].decode("ascii"))
-        except ValueError:
-            return None
+    def read(self, query: str) -> Watched | None:
+        return read_watched(query)
 
-    async def _look_on(self, watched: Watched) -> None:
-        """Send what changed, once a second, until every job has ended and no queue is watched."""
-        sent_jobs: dict[UUID, JobNow] = {}
-        left = watched.job_ids
-        sent_queues: Any = None
-        quiet_seconds = 0.0
-        while True:
-            try:
-                jobs, queues = await database_sync_to_async(_now)(self.access.user_id, left, watched.with_queues)
-            except TROUBLES:
-                self.end(messages.TRY_AGAIN_LATER)
-                return
-            changed = [job for job in jobs if sent_jobs.get(job.task_id) != job]
-            message = messages.task_message(changed, queues if queues != sent_queues else None)
-            if message is not None:
-                await self.send(message)
-                quiet_seconds = 0.0
-            sent_jobs |= {job.task_id: job for job in changed}
-            sent_queues = queues
-            left = tuple(job.task_id for job in jobs if not job.has_ended)
-            if not watched.with_queues and not left:
-                self.end(messages.DONE)
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-            quiet_seconds += LOOK_SECONDS
-            if quiet_seconds >= HEARTBEAT_SECONDS:
-                await self.send(messages.heartbeat(timezone.now()))
-                quiet_seconds = 0.0
+    async def look(self, watched: Watched) -> tuple[str | None, bool]:
+        """Return what changed, and whether every job has ended and no queue is watched."""
+        left = watched.job_ids if self._left is None else self._left
+        jobs, queues = await database_sync_to_async(_now)(self.access.user_id, left, watched.with_queues)
+        changed = [job for job in jobs if self._sent_jobs.get(job.task_id) != job]
+        message = messages.task_message(changed, queues if queues != self._sent_queues else None)
+        self._sent_jobs |= {job.task_id: job for job in changed}
+        self._sent_queues = queues
+        self._left = tuple(job.task_id for job in jobs if not job.has_ended)
+        return message, not watched.with_queues and not self._left
 
 
 def _now(user_id: int, job_ids: tuple[UUID, ...], with_queues: bool) -> tuple[list[JobNow], Any]:
