@@ -42,7 +42,7 @@ def job_table(jobs: list[JobView]) -> Table:
             Text(str(job.state), style=STATE_STYLES.get(job.state, "")),
             format_time(job.created_at),
             ran,
-            Text(_printable(about)[:MAX_CALL_CHARACTERS]),
+            Text(printable(about)[:MAX_CALL_CHARACTERS]),
         )
     return table
 
@@ -54,12 +54,12 @@ def job_details(job: JobView) -> Group:
     table.add_column(overflow="fold")
     for label, value in _facts(job):
         if value not in (None, "", [], {}):
-            table.add_row(label, Text(_printable(str(value))))
+            table.add_row(label, Text(printable(str(value))))
     parts: list[RenderableType] = [table]
     if job.logs:
-        parts += [Text(_("Log"), style="bold"), Text(_printable("\n".join(job.logs)))]
+        parts += [Text(_("Log"), style="bold"), Text(printable("\n".join(job.logs)))]
     if job.traceback:
-        parts += [Text(_("Traceback"), style="bold"), Text(_printable(job.traceback))]
+        parts += [Text(_("Traceback"), style="bold"), Text(printable(job.traceback))]
     return Group(*parts)
 
 
@@ -105,6 +105,6 @@ def format_time(at: datetime | None) -> str:
     return "" if at is None else f"{localtime(at):%Y-%m-%d %H:%M:%S}"
 
 
-def _printable(text: str) -> str:
-    """Without the control characters with which a text could steer the terminal."""
+def printable(text: str) -> str:
+    """Return the text without the control characters with which a text could steer the terminal."""
     return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
