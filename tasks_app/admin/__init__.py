@@ -7,13 +7,26 @@ from tasks_app.library_options import absent
 with absent("openpyxl"):  # which is loaded with the first workbook (table_formats.py)
     import import_export.formats.base_formats  # noqa: F401
 
-from tasks_app.admin import accounts, audit, autocomplete, cleanup, devices, fleets, intake, jobs, queues, schedules
+from tasks_app.admin import (
+    accounts,
+    audit,
+    autocomplete,
+    cleanup,
+    commands,
+    devices,
+    fleets,
+    intake,
+    jobs,
+    queues,
+    schedules,
+)
 
 __all__ = [
     "accounts",
     "audit",
     "autocomplete",
     "cleanup",
+    "commands",
     "devices",
     "fleets",
     "intake",

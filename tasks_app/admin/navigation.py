@@ -75,6 +75,8 @@ def _fleet() -> list[Item]:
         _live_map_item(),
         _page(_("Devices"), "local_shipping", "tasks_app", "device"),
         _trackers_item(),
+        _page(_("Commands"), "settings_remote", "tasks_app", "command"),
+        _page(_("Saved commands"), "bookmarks", "tasks_app", "savedcommand"),
         _page(_("Fleets"), "groups", "tasks_app", "fleet"),
         _page(_("Geofences"), "share_location", "tasks_app", "geofence"),
         _page(_("Events"), "bolt", "tasks_app", "event"),

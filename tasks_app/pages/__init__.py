@@ -1,6 +1,7 @@
 """The fleet's own pages at /, for members of fleets, in rooms by noun. Apps above have pages of their own."""
 
 from tasks_app.pages.account import account_urls
+from tasks_app.pages.commands import commands_urls
 from tasks_app.pages.device import device_urls
 from tasks_app.pages.devices import devices_urls
 from tasks_app.pages.events import events_urls
@@ -15,6 +16,7 @@ page_urls = [
     *map_urls,
     *devices_urls,
     *device_urls,
+    *commands_urls,
     *trips_urls,
     *events_urls,
     *geofences_urls,

@@ -11,12 +11,14 @@ from tasks_app.admin.calls.catalog import (
     task_groups,
 )
 from tasks_app.admin.calls.form import CallForm
+from tasks_app.admin.calls.pickers import AdminPickManyWidget
 from tasks_app.admin.calls.raw import RawCallForm
 from tasks_app.admin.calls.recurrence import RecurrenceForm, recurrence_words
 from tasks_app.admin.calls.replies import form_errors, pick_reply, preview_of
 from tasks_app.admin.calls.saving import store_from_forms
 
 __all__ = [
+    "AdminPickManyWidget",
     "CallForm",
     "RawCallForm",
     "RecurrenceForm",

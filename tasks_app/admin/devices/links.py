@@ -40,7 +40,21 @@ def _jobs_link(request: HttpRequest, device_id: int) -> Link | None:
     return Link(_("Its jobs"), f"{reverse('admin:tasks_app_job_changelist')}?{search}")
 
 
-_positions_links: list[PositionsLink] = [_days_link, _raw_link, _jobs_link]
+def _commands_link(request: HttpRequest, device_id: int) -> Link | None:
+    """Return the link to the commands of the device, None for users who may not see them."""
+    if not request.user.has_perm("tasks_app.view_command"):
+        return None
+    return Link(_("Its commands"), f"{reverse('admin:tasks_app_command_changelist')}?device__id__exact={device_id}")
+
+
+def _send_link(request: HttpRequest, device_id: int) -> Link | None:
+    """Return the link that begins a command to the device, None for users who may send none."""
+    if not request.user.has_perm("tasks_app.add_command"):
+        return None
+    return Link(_("Send a command"), f"{reverse('admin:tasks_app_command_send')}?devices={device_id}")
+
+
+_positions_links: list[PositionsLink] = [_days_link, _raw_link, _commands_link, _send_link, _jobs_link]
 
 
 def register_positions_link(link: PositionsLink) -> None:

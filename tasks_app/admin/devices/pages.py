@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, format_time
@@ -80,7 +84,7 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
     list_filter_sheet = False
     # Cells that the theme renders by a template each: fifty of these rows take twice the time of a page.
     list_per_page = 25
-    actions = ("issue_keys",)
+    actions = ("issue_keys", "send_command")
     list_select_related = ("fleet", "state")
     search_fields = ("name", "unique_id")
     autocomplete_fields = ("fleet",)
@@ -134,6 +138,20 @@ class DeviceAdmin(ImportExportAdmin, DeviceKeysMixin, ModelAdmin):
         shown = {"positions": latest, "positions_limit": LATEST_POSITIONS, "positions_links": links}
         context = {**(extra_context or {}), **shown}
         return super().change_view(request, object_id, form_url, context)
+
+    @action(description=_("Send a command"), permissions=["send_command"])
+    def send_command(self, request: HttpRequest, queryset: QuerySet[Device]) -> HttpResponse | None:
+        """Lead to the page that asks which one."""
+        most = settings.COMMANDS["MAX_DEVICES"]
+        numbers = list(queryset.order_by("name", "pk").values_list("pk", flat=True)[: most + 1])
+        if len(numbers) > most:
+            self.message_user(request, _("Choose at most %(limit)d devices.") % {"limit": most}, messages.ERROR)
+            return None
+        query = urlencode([("devices", number) for number in numbers])
+        return redirect(f"{reverse('admin:tasks_app_command_send')}?{query}")
+
+    def has_send_command_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("tasks_app.add_command"))
 
     @display(description=_("device"), header=True, ordering="name")
     def heading(self, device: Device) -> list[str]:

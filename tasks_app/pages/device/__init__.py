@@ -5,7 +5,7 @@ from django.urls import path
 from tasks_app.pages.device.links import DayLink, DevicePart, PartLine, register_device_link, register_device_part
 from tasks_app.pages.device.replay import place, replay
 from tasks_app.pages.device.settings import device_settings
-from tasks_app.pages.device.views import device, device_day, device_positions
+from tasks_app.pages.device.views import device, device_day, device_positions, find_device, frame
 
 device_urls = [
     path("devices/<int:device_id>/", device, name="device"),
@@ -16,4 +16,13 @@ device_urls = [
     path("devices/<int:device_id>/settings/", device_settings, name="device_settings"),
 ]
 
-__all__ = ["DayLink", "DevicePart", "PartLine", "device_urls", "register_device_link", "register_device_part"]
+__all__ = [
+    "DayLink",
+    "DevicePart",
+    "PartLine",
+    "device_urls",
+    "find_device",
+    "frame",
+    "register_device_link",
+    "register_device_part",
+]

@@ -22,7 +22,15 @@ from tasks_app.pages.device.last_place import last_before
 from tasks_app.pages.device.links import links_of, own_links, parts_of
 from tasks_app.pages.device.now import now_context
 from tasks_app.pages.device.places import place_sentences
-from tasks_app.queries.access import CHANGE_DEVICES, VIEW_EVENTS, VIEW_POSITIONS, Right, has_right, visible_devices
+from tasks_app.queries.access import (
+    CHANGE_DEVICES,
+    VIEW_COMMANDS,
+    VIEW_EVENTS,
+    VIEW_POSITIONS,
+    Right,
+    has_right,
+    visible_devices,
+)
 from tasks_app.queries.day_timeline import place_at
 from tasks_app.queries.positions import positions_between
 from tasks_app.web.quantities import units_of
@@ -140,5 +148,6 @@ def frame(request: HttpRequest, found: Device, tab: str) -> dict[str, Any]:
         "title": found.name or found.unique_id,
         "device": found,
         "tab": tab,
+        "sees_commands": has_right(request.user, found.fleet, VIEW_COMMANDS),
         "may_change": has_right(request.user, found.fleet, CHANGE_DEVICES),
     }

@@ -42,5 +42,7 @@
     }
   }
 
+  // What knows better than the clock when something changed says so (commands.js).
+  document.addEventListener("tracker:changed", refresh);
   setInterval(refresh, seconds * 1000);
 })();

@@ -65,6 +65,11 @@ PAGES: dict[str, dict[str, object]] = {
     "device_place": {**dict.fromkeys(ROLES, 400), "visitor": "sign in", "stranger": 404},
     "device_positions": MEMBERS,
     "device_settings": MANAGERS,
+    "device_commands": MEMBERS,
+    "device_command_send": OPERATORS,
+    "command": MEMBERS,
+    "command_cancel": OPERATORS,
+    "command_confirm": MANAGERS,
     "reports": EVERYONE,
     "report_ask": {**EVERYONE, "viewer": 403},
     # There is no kind of this name.
