@@ -10,6 +10,9 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.urls import NoReverseMatch, reverse
 
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
+from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY
+from tasks_app.queries.commands import rights_to_send
 from tests.support.rights import pages_of
 from trackerproject.dev.permission_page import VERBS, admin_asks, admin_pages, api_operations, product_tasks
 from trackerproject.staff_groups import (
@@ -46,6 +49,8 @@ def installed() -> set[str]:
 def asked_for() -> set[str]:
     """Every permission that an address of the API, a page of the admin, a part of one, or a task asks for."""
     found = {one.right.permission for one in api_operations()} | {task.permission for task in product_tasks()}
+    # Beside the right of the operation, by what the command is.
+    found |= {right.permission for name in COMMAND_TYPES for right in (*rights_to_send(name), OVERRIDE_COMMAND_SAFETY)}
     for page in PAGES:
         found |= {admin_asks(page, verb) for verb in VERBS}
         for inline in (one(page.model, admin.site) for one in page.inlines):

@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
-from tests.support.commands import a_fix, ask, send
 
 from tasks_app.models import AuditEntry, Command, CommandAttempt, Device, FleetMembership, FleetRole
 from tasks_app.services.accounts import issue_token
+from tests.support.commands import a_fix, ask, send
 from tests.support.rights import api_of, give
 
 pytestmark = pytest.mark.django_db

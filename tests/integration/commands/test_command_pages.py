@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
-from tests.support.commands import a_fix, ask, send
 
 from tasks_app.models import Command, Device, DeviceAccess, FleetMembership, FleetRole, SavedCommand
+from tests.support.commands import a_fix, ask, send
 from tests.support.rights import give, pages_of
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,9 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
-from tests.support.commands import ask, send
 
 from tasks_app.models import Command, FleetMembership, FleetRole
+from tests.support.commands import ask, send
 
 pytestmark = pytest.mark.django_db
 
