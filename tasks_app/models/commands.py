@@ -115,7 +115,7 @@ class DeviceAccess(models.Model):
         """Refuse a way that is named twice, and SMS without a number to send it to."""
         if len(set(self.ways)) < len(self.ways):
             raise ValidationError({"ways": _("Name each way once.")})
-        if CommandWay.SMS in self.ways and not self.phone_number:
+        if {CommandWay.SMS, WAKE_UP} & set(self.ways) and not self.phone_number:
             raise ValidationError({"phone_number": _("Commands by SMS need it.")})
 
 

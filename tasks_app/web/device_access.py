@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.models import CommandWay, DeviceAccess
+from tasks_app.models import DeviceAccess
+from tasks_app.models.commands import chain_choices
 
 MAX_LINES_CHARACTERS = 5000
 
@@ -19,7 +20,7 @@ class ChainWidget(forms.MultiWidget):
     use_fieldset = True
 
     def __init__(self, labels: Iterable[Any], **options: Any) -> None:
-        choices = [("", "–"), *CommandWay.choices]
+        choices = [("", "–"), *chain_choices()]
         super().__init__([forms.Select({"aria-label": label}, choices) for label in labels], **options)
 
     def decompress(self, value: list[str] | None) -> list[str]:
@@ -32,8 +33,8 @@ class ChainField(forms.MultiValueField):
     """Ways in the order in which they are tried; empty for those that the device has."""
 
     def __init__(self, **options: Any) -> None:
-        fields = [forms.ChoiceField(choices=[("", "–"), *CommandWay.choices], required=False) for _way in CommandWay]
-        labels = [_("First way"), _("Second way"), _("Third way"), _("Fourth way")]
+        labels = [_("First way"), _("Second way"), _("Third way"), _("Fourth way"), _("Fifth way")]
+        fields = [forms.ChoiceField(choices=[("", "–"), *chain_choices()], required=False) for _label in labels]
         options = {"required": False, "require_all_fields": False, "widget": ChainWidget(labels), **options}
         super().__init__(fields, **options)
 

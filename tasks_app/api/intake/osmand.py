@@ -96,7 +96,7 @@ class OsmandView(IngestView):
         name="ingest_osmand_get",
         tag="ingest",
         parameters=[OsmandParameters],
-        answers={200: COMMAND_TEXT},
+        answers=COMMAND_TEXT,
         errors=(400, 429),
         auth=DEVICE_AUTH,
     )
@@ -109,7 +109,7 @@ class OsmandView(IngestView):
         tag="ingest",
         parameters=[OsmandParameters],
         request={JSON_MEDIA_TYPE: OsmandJson, "application/x-www-form-urlencoded": OsmandParameters},
-        answers={200: COMMAND_TEXT},
+        answers=COMMAND_TEXT,
         errors=(400, 404, 413, 429),
         description="A fix that cannot be right is kept in the quarantine and answered 200 too.",
         auth=DEVICE_AUTH,

@@ -14,7 +14,7 @@ from tasks_app.services.accounts import issue_token
 from tests.support.commands import a_fix, ask, send
 from tests.support.rights import api_of, give
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 
 
 @pytest.fixture

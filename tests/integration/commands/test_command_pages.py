@@ -9,7 +9,7 @@ from tasks_app.models import Command, Device, DeviceAccess, FleetMembership, Fle
 from tests.support.commands import a_fix, ask, send
 from tests.support.rights import give, pages_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 SENDER = ("tasks_app.view_command", "tasks_app.add_command", "tasks_app.view_device")
 
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from tasks_app.models import Command, FleetMembership, FleetRole
 from tests.support.commands import ask, send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 
 
 def run(*arguments: str) -> str:
