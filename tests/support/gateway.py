@@ -31,6 +31,8 @@ class RunningGateway:
         self._is_listening = threading.Event()
         self._error: BaseException | None = None
         self.gateway: Any = None
+        # 0: one that the system chooses.
+        self.port = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     @property
@@ -62,8 +64,8 @@ class RunningGateway:
             connections.close_all()
 
     async def _serve(self) -> None:
-        config = gateway_config(host=HOST, **{"grace_seconds": 8.0, **self._config})
-        self.gateway = Gateway(config, {"lines": (LINES, 0)})
+        config = gateway_config(**{"host": HOST, "grace_seconds": 8.0, **self._config})
+        self.gateway = Gateway(config, {LINES.name: (LINES, self.port)})
         await self.gateway.run(self._is_listening.set)
 
 

@@ -1,0 +1,101 @@
+"""Commands through the connection that a gateway holds, from the request to the answer."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+
+from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.models import Command, CommandState, DeviceAccess
+from tasks_app.queries.trackers import session_of
+from tasks_app.services.commands import request_command
+from tasks_app.services.trackers import hand_command
+from tests.support.cluster import wait_until
+from tests.support.gateway import Tracker, running_gateway
+from tests.support.line_protocol import LINES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def lines(monkeypatch):
+    monkeypatch.setitem(PROTOCOLS, LINES.name, LINES)
+
+
+@pytest.fixture
+def gateway():
+    with running_gateway() as running:
+        yield running
+
+
+@pytest.fixture
+def request_position(device, staff):
+    DeviceAccess.objects.create(device=device, protocol=LINES.name)
+    return lambda: request_command(device=device, type="position_request", parameters={}, user=staff)
+
+
+def state_is(command: Command, state: str) -> bool:
+    command.refresh_from_db()
+    return command.state == state
+
+
+def test_a_command_reaches_the_connection_and_its_answer_ends_it(gateway, device, request_position, run_jobs):
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        command = request_position()
+        run_jobs("notifications")
+        word, number, name = tracker.line().split(" ")
+        assert (word, name) == ("CMD", "position_request")
+        wait_until(lambda: state_is(command, CommandState.SENT), what="the command to count as sent")
+        attempt = command.attempts.get()
+        assert (attempt.way, attempt.token, attempt.address) == ("session", number, "127.0.0.1")
+        tracker.send(f"ANSWER {number} here I am")
+        assert tracker.ask("BEAT") == "BEAT"
+        run_jobs("notifications")
+        assert state_is(command, CommandState.DONE)
+        assert command.answer == "here I am"
+
+
+def test_a_command_that_waits_is_sent_when_its_tracker_connects(gateway, device, request_position, run_jobs):
+    command = request_position()
+    run_jobs("notifications")
+    assert state_is(command, CommandState.QUEUED)
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        wait_until(lambda: run_jobs("notifications"), what="the job that sends it")
+        assert tracker.line().startswith("CMD ")
+        wait_until(lambda: state_is(command, CommandState.SENT), what="the command to count as sent")
+
+
+def test_a_command_is_written_to_exactly_the_session_it_was_handed_to(gateway, device, request_position):
+    command = request_position()
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        former = session_of(device.unique_id)
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        assert not hand_command(former, command.pk)
+        assert hand_command(session_of(device.unique_id), command.pk)
+        assert tracker.line().startswith("CMD ")
+    wait_until(lambda: session_of(device.unique_id) is None, what="the session to end")
+    assert not hand_command(former, command.pk)
+    assert command.attempts.count() == 1
+
+
+def test_nothing_is_written_to_a_tracker_that_does_not_read(device, request_position, run_jobs):
+    with running_gateway() as gateway, Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        tracker.socket.settimeout(0.3)
+        link = gateway.gateway.sessions[device.unique_id]
+        began = time.monotonic()
+        while not link.has_unsent() and time.monotonic() - began < 60:
+            with suppress(TimeoutError):
+                tracker.socket.sendall(b"BEAT\n" * 2000)
+        command = request_position()
+        run_jobs("notifications")
+        attempt = wait_until(lambda: command.attempts.exclude(error="").first(), what="the attempt to end")
+        assert attempt.sent_at is None
+        assert "not_written" in attempt.error
+        assert state_is(command, CommandState.QUEUED)
