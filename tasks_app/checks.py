@@ -13,6 +13,7 @@ from tasks_app.engine.connection import RedisClient, client, masters_of
 from tasks_app.ingest.message import KPH_PER
 from tasks_app.redis_url import cluster_address, sentinel_address
 from tasks_app.utils.map_tiles import checked_tile_url
+from tasks_app.utils.outgoing_http import InvalidUrl, parse_url
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
 MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds", "lanes"}
@@ -65,6 +66,40 @@ def check_ingest(**_: Any) -> list[CheckMessage]:
         hint = f"Take {MIN_TOKEN_CHARACTERS} or more random characters."
         found.append(Warning("TRACCAR_FORWARD_TOKEN can be guessed.", hint=hint, id="tasks_app.W005"))
     return found
+
+
+@register("tasks")
+def check_command_ways(**_: Any) -> list[CheckMessage]:
+    """E010: settings by which no command could be sent. W009: a secret of a provider that could be guessed."""
+    traccar, sms = settings.TRACCAR_SERVER, settings.SMS
+    texts: list[str] = []
+    if bool(traccar["URL"]) != bool(traccar["TOKEN"]):
+        texts.append("TRACCAR_URL and TRACCAR_TOKEN are set both or neither.")
+    texts += [
+        f"{name} is no web address, or its host is not written out."
+        for name, url in (("TRACCAR_URL", traccar["URL"]), ("SMS_URL", sms["URL"]))
+        if url and not _is_address(url)
+    ]
+    if sms["METHOD"].upper() not in ("GET", "POST", "PUT"):
+        texts.append("SMS_METHOD must be GET, POST or PUT.")
+    texts += [
+        f"SMS_{name} must be a JSON object of texts."
+        for name in ("HEADERS", "PASSWORDS", "WAKE_UP_TEXTS")
+        if not isinstance(sms[name], dict) or not all(isinstance(value, str) for value in sms[name].values())
+    ]
+    found: list[CheckMessage] = [Error(text, hint="See docs/commands.md.", id="tasks_app.E010") for text in texts]
+    if 0 < len(sms["RECEIPT_SECRET"]) < MIN_TOKEN_CHARACTERS:
+        hint = f"Take {MIN_TOKEN_CHARACTERS} or more random characters."
+        found.append(Warning("SMS_RECEIPT_SECRET can be guessed.", hint=hint, id="tasks_app.W009"))
+    return found
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is a web address with a host in which nothing is filled in."""
+    try:
+        return "{" not in parse_url(url, allow_http=True).netloc
+    except InvalidUrl:
+        return False
 
 
 @register("tasks")

@@ -14,7 +14,8 @@ with absent("rich"):  # for tracebacks on a terminal: ours are part of their lin
 # What opens something by itself and stands in an address: keys of devices, which phones can only send there, and the signed
 # links of e-mails to reports and to unsubscribe.
 _SECRET_IN_ADDRESS = re.compile(
-    r"""([?&](?:key|token)=|/(?:ingest/osmand|reports/shared|unsubscribe)(?:/|%2F)+)[^&\s"'/?]+""", re.IGNORECASE
+    r"""([?&](?:key|token)=|/(?:ingest/(?:osmand|sms-receipts)|reports/shared|unsubscribe)(?:/|%2F)+)[^&\s"'/?]+""",
+    re.IGNORECASE,
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tasks_app.checks import check_cluster_options, check_proxies, check_queues
+import pytest
+
+from tasks_app.checks import check_cluster_options, check_command_ways, check_proxies, check_queues
 
 
 def test_the_projects_own_settings_pass():
@@ -40,3 +42,22 @@ def test_a_proxy_that_tells_the_scheme_alone_is_noticed(settings):
     assert [warning.id for warning in check_proxies()] == ["tasks_app.W007"]
     settings.TRUSTED_PROXIES = ["127.0.0.1"]
     assert check_proxies() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes", "ids"),
+    [
+        ("TRACCAR_SERVER", {"URL": "http://10.0.0.5:8082", "TOKEN": "x"}, []),
+        ("TRACCAR_SERVER", {"URL": "http://10.0.0.5:8082"}, ["tasks_app.E010"]),
+        ("TRACCAR_SERVER", {"URL": "10.0.0.5:8082", "TOKEN": "x"}, ["tasks_app.E010"]),
+        ("SMS", {"URL": "https://sms.example.net/{phone}?t={text}"}, []),
+        ("SMS", {"URL": "https://{phone}.example.net/"}, ["tasks_app.E010"]),
+        ("SMS", {"METHOD": "DELETE"}, ["tasks_app.E010"]),
+        ("SMS", {"HEADERS": ["Authorization"]}, ["tasks_app.E010"]),
+        ("SMS", {"PASSWORDS": {"coban": 123456}}, ["tasks_app.E010"]),
+        ("SMS", {"RECEIPT_SECRET": "short"}, ["tasks_app.W009"]),
+    ],
+)
+def test_settings_by_which_no_command_could_be_sent_are_refused(setting, changes, ids, settings):
+    setattr(settings, setting, {**getattr(settings, setting), **changes})
+    assert [one.id for one in check_command_ways()] == ids

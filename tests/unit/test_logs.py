@@ -18,6 +18,7 @@ from trackerproject.logs import logging_config
         ("django.server", '"POST /ingest/osmand?key=SECRET&id=7 HTTP/1.1" 200 0'),
         ("uvicorn.access", '127.0.0.1:5 - "POST /ingest/osmand?id=7&token=SECRET HTTP/1.1" 200'),
         ("django.request", "Unauthorized: /ingest/osmand/SECRET"),
+        ("django.request", "Unauthorized: /ingest/sms-receipts/SECRET"),
         ("django.request", "Unauthorized: /ingest/osmand/SECRET/?id=7"),
         ("uvicorn.access", '127.0.0.1:5 - "GET /reports/shared/SECRET%3ASECRET HTTP/1.1" 200'),
         ("uvicorn.access", '127.0.0.1:5 - "POST /app/unsubscribe/SECRET:SECRET?x=1 HTTP/1.1" 404'),
@@ -37,7 +38,7 @@ def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json, monke
     assert "SECRET" not in stream.getvalue()
     assert any(
         place in stream.getvalue().lower()
-        for place in ("/ingest/osmand", "/reports/shared/", "/unsubscribe", "/ws/live/")
+        for place in ("/ingest/osmand", "/ingest/sms-receipts", "/reports/shared/", "/unsubscribe", "/ws/live/")
     )
     assert "***" in stream.getvalue()
 
