@@ -99,7 +99,7 @@ def cleanup_job_history(
 
 @task(queue="cleanup", schedulable=True)
 def cleanup_history(dry_run: bool = False, max_seconds: WindowSeconds | None = None) -> dict[str, Any]:
-    """Remove quarantined and filtered fixes, audit rows, imports and archives as the retention settings say."""
+    """Remove quarantined and filtered fixes, commands, audit rows, imports and archives as the retention settings say."""
     return remove_old_history(now=timezone.now(), dry_run=dry_run, max_seconds=max_seconds)
 
 

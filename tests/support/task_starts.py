@@ -37,13 +37,19 @@ CALLS: dict[str, dict[str, Any]] = {
     "import_positions_file": {"upload_id": 1},
     "process_position_batch": {"position_data_list": []},
     "process_single_position": {"position_data": {}},
+    "record_command_answer": {
+        "device_id": "first", "protocol": "gt06", "text": "OK", "token": "", "name": "", "is_success": None,
+        "received_at": "2026-01-01T00:00:00+00:00",
+    },
+    "send_command": {"device_id": 1, "type": "reboot"},
+    "send_commands": {"device_id": 1},
     "send_device_offline_alert": {"device_id": 1, "offline_duration_minutes": 5.0},
     "send_geofence_alert": {"device_id": 1, "geofence_id": 1, "event_type": "enter"},
     "send_maintenance_reminder": {"device_id": 1, "plan_id": 1},
     "send_speed_alert": {"device_id": 1, "speed": 120.0, "speed_limit": 90.0},
     "send_system_alert": {"subject": "Disk", "message": "Full."},
     "update_device_status": {"device_id": 1},
-}
+}  # fmt: skip
 # All that pages of jobs and schedules ask for themselves: what a task asks for comes on top of it.
 GENERAL = (
     "tasks_app.view_job", "tasks_app.add_job", "tasks_app.retry_job", "tasks_app.run_job_now",

@@ -1,4 +1,4 @@
-"""Retention of history: filtered fixes, audit records, imports, archives, sizes."""
+"""Retention of history: filtered fixes, commands, audit records, imports, archives, sizes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from tasks_app.models import (
     AuditEntry,
     BulkAction,
+    Command,
     DeviceDay,
     FilterCount,
     FilteredFix,
@@ -53,6 +54,8 @@ _KINDS: tuple[tuple[str, str, _Rows], ...] = (
     ("audit", "pk", lambda at: AccessAttempt.objects.filter(attempt_time__lt=at)),
     ("audit", "pk", lambda at: AccessLog.objects.filter(attempt_time__lt=at)),
     ("audit", "pk", lambda at: AccessFailureLog.objects.filter(attempt_time__lt=at)),
+    # With their attempts, as long as the events that tell of them.
+    ("events", "created_at", lambda at: Command.objects.filter(created_at__lt=at, ended_at__lt=at)),
     ("storage_samples", "pk", lambda at: StorageSample.objects.filter(day__lt=at.date())),
 )
 
