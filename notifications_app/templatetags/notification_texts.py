@@ -13,6 +13,7 @@ from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from tasks_app.geo.units import Units, in_unit, unit_symbol
+from tasks_app.queries.commands import command_state_label, command_type_label, reason_text
 
 register = template.Library()
 
@@ -41,6 +42,11 @@ def alarm_words(alarm: str) -> str:
     if not alarm:
         return _("unknown")
     return "SOS" if alarm.lower() == "sos" else _CAPITAL.sub(r" \g<0>", alarm).lower()
+
+
+register.filter("command_type", command_type_label)
+register.filter("command_state", command_state_label)
+register.filter("command_reason", reason_text)
 
 
 @register.filter

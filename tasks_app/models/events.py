@@ -42,7 +42,8 @@ class Event(models.Model):
     began, its place is where it had lasted long enough to be recorded. overspeed_end: speed_limit_kph, peak_kph, started_at,
     duration_seconds; written with the end of the overspeed event, at the time and place of that end.
     geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it), last_fix_at where it came without a
-    place and has the last known one. battery_low: battery_percent. command_result: result (a text), last_fix_at.
+    place and has the last known one. battery_low: battery_percent. command_result: result (a text), last_fix_at;
+    of a command's end also command_id, command (its type), state and reason.
     trip_end: started_at, distance_meters, duration_seconds, max_speed_kph, average_speed_kph, start_latitude,
     start_longitude. device_offline: offline_minutes. maintenance_*: plan_id, plan, remaining.
     """

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
-from tasks_app.models import WAKE_UP, Command, Device, DeviceAccess, DeviceState, Position, SavedCommand
+from tasks_app.models import WAKE_UP, Command, CommandState, Device, DeviceAccess, DeviceState, Position, SavedCommand
 from tasks_app.queries.access import (
     SEND_COMMANDS,
     SEND_DANGEROUS_COMMANDS,
@@ -66,6 +66,16 @@ def reason_text(reason: str) -> str:
     if code not in REASONS:
         return reason
     return f"{REASONS[code]} {detail}".strip()
+
+
+def command_type_label(name: str) -> str:
+    """Return the words for a type of commands; the name itself for one that is gone."""
+    return str(COMMAND_TYPES[name].label) if name in COMMAND_TYPES else name
+
+
+def command_state_label(name: str) -> str:
+    """Return the words for a state of commands."""
+    return str(CommandState(name).label) if name in CommandState.values else name
 
 
 def set_types_of_ways(types_of_ways: Mapping[str, TypesOfWay]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from tasks_app.geo.units import Units
+from tasks_app.queries.commands import command_state_label, command_type_label, reason_text
 from tasks_app.utils.clock import exact_time
 from tasks_app.web.quantities import METRIC, format_distance, format_number, format_seconds, format_speed
 
@@ -20,6 +21,9 @@ _INTERVALS: dict[str, Callable[[], str]] = {
 # In the order in which they are shown; other names of `Event.data` are in a column of their own, or on the event's page.
 _WORDS: dict[str, Callable[[Any, Units], str]] = {
     "alarm": lambda text, units: str(text),
+    "command": lambda name, units: command_type_label(name),
+    "state": lambda name, units: command_state_label(name),
+    "reason": lambda reason, units: reason_text(reason),
     "result": lambda text, units: str(text),
     "plan": lambda text, units: str(text),
     "remaining": lambda left, units: remaining_text(left),
@@ -38,7 +42,7 @@ _WORDS: dict[str, Callable[[Any, Units], str]] = {
 
 def event_details(data: dict[str, Any], units: Units = METRIC) -> list[str]:
     """Return the quantities of `Event.data` (see the model) with their units, those that are there."""
-    return [words(data[name], units) for name, words in _WORDS.items() if data.get(name) is not None]
+    return [words(data[name], units) for name, words in _WORDS.items() if data.get(name) not in (None, "")]
 
 
 def remaining_text(left: dict[str, float]) -> str:

@@ -149,6 +149,10 @@ def test_it_writes_in_the_readers_language():
         ),
         (command_message(a_device(), result="OK", spot=SPOT), "Van 1 answered: OK"),
         (command_message(a_device(), result="x" * 500, spot=SPOT), f"Van 1 answered: {'x' * 59}…"),
+        (
+            command_message(a_device(), result="", spot=SPOT, command="engine_stop", state="expired", reason="expired"),
+            "Van 1: Stop engine · Expired",
+        ),
         (message_of("maintenance"), "Van 1: Van 1 is due"),
         (message_of("daily_summary"), "Your fleets, 23 November 2026"),
         (message_of("system"), "[Warning] Van 1"),

@@ -1,4 +1,4 @@
-"""A device answered a command."""
+"""A device answered, or a command to it ended."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from notifications_app.messages.spot import Spot, about, event_spot
 from notifications_app.models.kinds import MessageKind
 from tasks_app.models import Device, Event, EventKind
 
-COMMAND = MessageKind("command", _("Command"), sample={**SAMPLE_VEHICLE, "result": "OK"})
+COMMAND = MessageKind(
+    "command",
+    _("Command"),
+    sample={**SAMPLE_VEHICLE, "result": "OK", "command": "engine_stop", "state": "done", "reason": "answered"},
+)
 
 
-def command_message(device: Device, *, result: str, spot: Spot) -> Message:
-    """`result` is the device's answer to a command."""
-    return Message(COMMAND.kind, {**about(device, spot), "result": result})
+def command_message(
+    device: Device, *, result: str, spot: Spot, command: str = "", state: str = "", reason: str = ""
+) -> Message:
+    """`result` is the device's answer. Of a command that ended, `command` is its type, and `state` and `reason` are its own."""
+    facts = {"result": result, "command": command, "state": state, "reason": reason}
+    return Message(COMMAND.kind, {**about(device, spot), **facts})
 
 
 def _build(event: Event, device: Device, geofence_name: str) -> Message:
-    return command_message(device, result=str(event.data.get("result", "")), spot=event_spot(event))
+    facts = {name: str(event.data.get(name, "")) for name in ("result", "command", "state", "reason")}
+    return command_message(device, spot=event_spot(event), **facts)
 
 
 KINDS = (COMMAND,)
-EVENTS = (EventMessage(EventKind.COMMAND_RESULT, _build, _("answers a command")),)
+EVENTS = (EventMessage(EventKind.COMMAND_RESULT, _build, _("answers a command, or a command to it ends")),)

@@ -9,9 +9,9 @@ from tasks_app.models import Command, CommandAttempt, CommandState, Device, Devi
 from tasks_app.models.commands import MAX_ANSWER_CHARACTERS
 from tasks_app.queries.commands import reports_effect
 from tasks_app.services.audit import record, subject_of_row
-from tasks_app.services.commands.changes import OUTSTANDING, change_state
+from tasks_app.services.commands.changes import OUTSTANDING, change_state, event_data
 from tasks_app.services.commands.deciding import LATE, Asked, answer_meaning, matching_attempt, shows_effect
-from tasks_app.services.events import record_events
+from tasks_app.services.events import complete_episodes, record_events
 from tasks_app.services.transactions import run_in_transaction
 
 # An answer of before the attempt is none to it, such as a tracker kept while it was out of reach. Its clock may be behind.
@@ -32,6 +32,8 @@ def record_answer(
     received_at: datetime,
 ) -> dict[str, Any]:
     """Give an answer to the command it belongs to; `device_id` is the unique id. Doing it twice counts once.
+
+    Without a protocol the answer is a stored event already, to which the command's end is added: it makes no other one.
 
     Returns {"command": its key, "state": ...}; {"command": key, "duplicate": true} for an answer that came before, and
     {"command": None} for one that belongs to none and is an event now, or to no device.
@@ -56,7 +58,8 @@ def _record(
         [_asked(one, commands[one.command_id]) for one in attempts], token=token, name=name, text=text
     )
     if match.pk is None:
-        _record_unmatched(device, protocol, text, received_at)
+        if protocol:
+            _record_unmatched(device, protocol, text, received_at)
         return {"command": None}
     attempt = next(one for one in attempts if one.pk == match.pk)
     command = commands[attempt.command_id]
@@ -64,7 +67,9 @@ def _record(
         return {"command": command.pk, "duplicate": True}
     attempt.answered_at, attempt.answer = received_at, text
     attempt.save(update_fields=["answered_at", "answer"])
-    _take_answer(command, text, is_success, received_at)
+    _take_answer(command, text, is_success, received_at, has_event=not protocol)
+    if not protocol:
+        _complete_event(command, text, received_at)
     given = {"text": text, "token": token, "name": name, "is_success": is_success, "protocol": protocol}
     record("answer_command", subject_of_row(command), given=given)
     return {"command": command.pk, "state": str(command.state)}
@@ -82,7 +87,7 @@ def _asked(attempt: CommandAttempt, command: Command) -> Asked:
     )
 
 
-def _take_answer(command: Command, text: str, is_success: bool | None, at: datetime) -> None:
+def _take_answer(command: Command, text: str, is_success: bool | None, at: datetime, *, has_event: bool) -> None:
     command.answer, command.acknowledged_at = text, at
     meaning = answer_meaning(
         command.type, is_success=is_success, reports_effect=reports_effect(command.device_id, command.type)
@@ -90,7 +95,14 @@ def _take_answer(command: Command, text: str, is_success: bool | None, at: datet
     if meaning == "acknowledged" and is_effect_seen(command):
         change_state(command, CommandState.DONE, "effect_seen", now=at)
         return
-    change_state(command, _STATES[meaning], _REASONS[meaning], now=at)
+    change_state(command, _STATES[meaning], _REASONS[meaning], now=at, has_event=has_event)
+
+
+def _complete_event(command: Command, text: str, occurred_at: datetime) -> None:
+    """Add the command to the stored event of its answer."""
+    stored = Event.objects.filter(device_id=command.device_id, kind=EventKind.COMMAND_RESULT, occurred_at=occurred_at)
+    for pk in stored.filter(data__result=text).values_list("pk", flat=True):
+        complete_episodes([(pk, event_data(command))])
 
 
 def is_effect_seen(command: Command) -> bool:

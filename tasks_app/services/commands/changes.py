@@ -6,15 +6,16 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
 from tasks_app.engine import EngineError, get_task
 from tasks_app.engine.storable import storable_text
-from tasks_app.models import Command, CommandState, Event, EventKind
+from tasks_app.models import Command, CommandState, DeviceState, Event, EventKind
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.services.broadcast import announce_commands
-from tasks_app.services.events import record_events
+from tasks_app.services.events import new_event, record_events
 
 logger = logging.getLogger(__name__)
 
@@ -34,17 +35,20 @@ def reason(code: str, detail: object = "") -> str:
     return storable_text(f"{code}: {detail}", MAX_REASON_CHARACTERS) if detail else code
 
 
-def change_state(command: Command, state: CommandState, why: str = "", *, now: datetime) -> None:
+def change_state(
+    command: Command, state: CommandState, why: str = "", *, now: datetime, has_event: bool = False
+) -> None:
     """Give a locked command this state, and announce it after the commit.
 
-    The end of a command is an event, unless a person wanted it; it lets the next command of the device be sent.
+    The end of a command is an event, unless a person wanted it or the answer that ended it is one already (`has_event`); it
+    lets the next command of the device be sent.
     """
     command.state, command.state_reason = state, why
     command.ended_at = now if state in ENDED else None
     command.version += 1
     command.save()
     if state in ENDED:
-        if state != CommandState.CANCELLED:
+        if state != CommandState.CANCELLED and not has_event:
             record_events([_event_of(command, now)])
         send_soon(command.device_id, f"ended-{command.pk}-{state}")
     announce_on_commit([command])
@@ -73,12 +77,22 @@ def _enqueue(device_pk: int, cause: str, at: datetime | None) -> None:
         logger.warning("Commands of device %d wait for the next sweep: %s", device_pk, error)
 
 
-def _event_of(command: Command, now: datetime) -> Event:
-    data = {
+def event_data(command: Command) -> dict[str, Any]:
+    """Return what an event says of a command."""
+    return {
         "result": command.answer,
         "command_id": command.pk,
         "command": command.type,
         "state": str(command.state),
         "reason": command.state_reason,
     }
-    return Event(device_id=command.device_id, kind=EventKind.COMMAND_RESULT, occurred_at=now, data=data)
+
+
+def _event_of(command: Command, now: datetime) -> Event:
+    """The event of the command's end, at the last known place of its device."""
+    data = event_data(command)
+    state = DeviceState.objects.filter(pk=command.device_id, fix_time__isnull=False).first()
+    place = (state.latitude, state.longitude) if state else (None, None)
+    if state and state.fix_time:
+        data["last_fix_at"] = state.fix_time.isoformat()
+    return new_event(command.device_id, EventKind.COMMAND_RESULT.value, now, place, None, data)

@@ -131,9 +131,12 @@ def test_an_answer_lets_the_next_command_go(device, manager, sent, way, run_jobs
 
 
 def test_each_end_is_an_event_with_the_command(device, sent):
+    a_fix(device)
     answer(device, "Battery 80 %")
+    fix_time = DeviceState.objects.get(pk=device.pk).fix_time
     assert results(device) == [
         {
+            "last_fix_at": fix_time.isoformat(),
             "result": "Battery 80 %",
             "command_id": sent.pk,
             "command": "status_request",
