@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from trackerproject.dev.simulated_trackers.base import Acknowledgement, Encoder, HeardCommand, Packet, Report
 from trackerproject.dev.simulated_trackers.connections import Connection, connect
@@ -183,5 +183,6 @@ class SimulatedTracker(threading.Thread):
         if command.cuts_relay is not None:
             self.is_relay_cut = command.cuts_relay
             if self.encoder.last is not None:
-                now = datetime.now(UTC).replace(microsecond=0)
-                self._waiting.append(replace(self.encoder.last, at=now, alarm="", is_buffered=False))
+                # Clocks of trackers have whole seconds: this one comes after the command.
+                at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+                self._waiting.append(replace(self.encoder.last, at=at, alarm="", is_buffered=False))
