@@ -38,8 +38,8 @@ from tasks_app.ingest.trackers.command_texts import answer_success
 from tasks_app.ingest.trackers.jt808_commands import ENCODERS, SERIAL_MODULUS, parameter_text
 from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joined_alarms, kind_of, status_message
 
-# A body has at most 1023 bytes, each of which may be escaped.
-MAX_CONTENT_BYTES = 2200
+# A body has at most 1023 bytes, each of which may be escaped; there may be none between header and checksum.
+MIN_CONTENT_BYTES, MAX_CONTENT_BYTES = 13, 2200
 CHINA_MINUTES = 480
 
 _ANSWER, _HEARTBEAT, _LOGOUT, _REGISTER, _AUTHENTICATE = 0x0001, 0x0002, 0x0003, 0x0100, 0x0102
@@ -48,7 +48,7 @@ _SERVER_ANSWER, _REGISTERED = 0x8001, 0x8100
 _OK, _FAILED, _UNSUPPORTED, _NO_SUCH_TERMINAL = 0, 1, 3, 4
 
 # The end of a frame may be the start of the next one.
-_FRAME = re.compile(rb"\x7e[^\x7e]{1,%d}(?=\x7e)" % MAX_CONTENT_BYTES)
+_FRAME = re.compile(rb"\x7e[^\x7e]{%d,%d}(?=\x7e)" % (MIN_CONTENT_BYTES, MAX_CONTENT_BYTES))
 # Alarms, states, latitude and longitude in 1e-6 degrees, altitude in m, speed in 0.1 km/h, course.
 _PLACE = Struct(">IIIIhHH")
 _PLACE_BYTES = _PLACE.size + 6

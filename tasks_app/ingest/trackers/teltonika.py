@@ -54,6 +54,10 @@ MAX_LENGTH = 0x3FFF
 MAX_COMMAND_LENGTH = 160
 STOP_BELOW_KPH = 20
 
+# A connection that stalled delivers some at once; more are garbage.
+MAX_ALIVE_TOGETHER = 16
+
+_ALIVE = re.compile(rb"\xff+")
 _CODECS = b"\x08\x8e\x10\x0c\x0d\x0e"
 _LOGIN_BYTES = 17
 # A whole login, or a frame up to its codec.
@@ -74,6 +78,12 @@ def cut(data: bytes, session: TrackerSession) -> Cut:
     frames: list[bytes] = []
     at, skipped = 0, 0
     while at < len(data):
+        if alive := _ALIVE.match(data, at):
+            count = len(alive[0])
+            frames += [b"\xff"] * min(count, MAX_ALIVE_TOGETHER)
+            skipped += max(0, count - MAX_ALIVE_TOGETHER)
+            at = alive.end()
+            continue
         length = _frame_length(data, at)
         if length is None or (length and at + length > len(data)):
             break
@@ -93,8 +103,6 @@ def cut(data: bytes, session: TrackerSession) -> Cut:
 
 def _frame_length(data: bytes, at: int) -> int | None:
     """The length of the frame that begins here: 0 where none does, -1 of one too long, None where more bytes are needed."""
-    if data[at] == 0xFF:
-        return 1
     head = data[at : at + _LOGIN_BYTES]
     if head[:2] == b"\x00\x0f":
         is_login = len(head) == 2 or head[2:].isdigit()

@@ -142,7 +142,7 @@ def _message_by_the_rules(given_values: dict[str, object]) -> DeviceMessage:
         return DeviceMessage("7", RejectedFix(0, error.code, error.detail))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     age_seconds=st.sampled_from([0.0, -86_399.0, -86_401.0, 4e7, 3.1e7, 6.2e8, 2e9]),
     latitude=st.sampled_from([-23.5, 90.0, -90.0, 90.5, float("nan")]),

@@ -201,6 +201,12 @@ def test_garbage_before_a_frame_is_skipped_and_counted():
     assert (found.frames, found.skipped) == ([BY_NAME["codec 8"].data], 18)
 
 
+def test_a_flood_of_keep_alives_is_garbage():
+    good = BY_NAME["codec 8"].data
+    found = PROTOCOL.cut(b"\xff" * 1000 + good, TrackerSession())
+    assert (found.frames, found.skipped) == ([b"\xff"] * 16 + [good], 984)
+
+
 # --- Texts and commands -----------------------------------------------------------------------------------------------
 
 
