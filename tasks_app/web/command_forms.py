@@ -21,7 +21,8 @@ from tasks_app.services.commands import CommandRefused, GroupResult, has_safety_
 from tasks_app.web.date_inputs import DateTimeInput
 
 PREFIX = "parameter-"
-ON_OFF = [("true", gettext_lazy("On")), ("false", gettext_lazy("Off"))]
+# Nothing is chosen before a person does.
+ON_OFF = [("", "–"), ("true", gettext_lazy("On")), ("false", gettext_lazy("Off"))]
 MAX_NAME_CHARACTERS = 200
 
 
@@ -37,9 +38,7 @@ def _field_of(parameter: Parameter) -> forms.Field:
         "initial": parameter.default,
     }
     if parameter.kind == "boolean":
-        return forms.TypedChoiceField(
-            choices=ON_OFF, coerce=lambda text: text == "true", widget=forms.RadioSelect, **options
-        )
+        return forms.TypedChoiceField(choices=ON_OFF, coerce=lambda text: text == "true", **options)
     if parameter.kind == "integer":
         return forms.IntegerField(min_value=parameter.minimum, max_value=parameter.maximum, **options)
     return forms.CharField(min_length=parameter.minimum, max_length=parameter.maximum, strip=True, **options)

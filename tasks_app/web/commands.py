@@ -10,7 +10,7 @@ from django.urls import get_script_prefix
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType, Parameter
-from tasks_app.models import Command, CommandState, CommandWay, Device
+from tasks_app.models import Command, CommandState, CommandWay, Device, DeviceState
 from tasks_app.queries.access import (
     CANCEL_COMMANDS,
     CONFIRM_COMMANDS,
@@ -19,8 +19,9 @@ from tasks_app.queries.access import (
     has_right,
 )
 from tasks_app.queries.commands import offered_types, reason_text
-from tasks_app.utils.clock import exact_time_with_zone
-from tasks_app.web.quantities import MISSING
+from tasks_app.services.commands import has_safety_rules
+from tasks_app.utils.clock import exact_time, exact_time_with_zone
+from tasks_app.web.quantities import MISSING, Units, format_speed
 
 # Only what the device did is green: what was sent, or taken, is not done.
 STATE_KINDS: dict[str, str] = {
@@ -198,7 +199,19 @@ def shown_types(device: Device, user: AnyUser) -> list[OfferedType]:
 
 
 def shown_type(kind: CommandType) -> OfferedType:
-    return OfferedType(kind.name, str(kind.label), kind.is_dangerous, ", ".join(map(_bounds, kind.parameters)))
+    bounds = [text for text in map(_bounds, kind.parameters) if text != kind.label]
+    return OfferedType(kind.name, str(kind.label), kind.is_dangerous, ", ".join(bounds))
+
+
+def vehicle_text(device: Device, kind: CommandType, units: Units) -> str:
+    """Return what is known of the vehicle now, where that may forbid commands of this type; else an empty text."""
+    if not has_safety_rules(kind.name):
+        return ""
+    state: DeviceState | None = getattr(device, "state", None)
+    if state is None or state.fix_time is None:
+        return _("The vehicle's place and speed are not known.")
+    values = {"time": exact_time(state.fix_time), "speed": format_speed(state.speed_kph, units)}
+    return _("Last position: %(time)s, %(speed)s.") % values
 
 
 def _bounds(parameter: Parameter) -> str:

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     CHECKBOX_CLASSES,
     INPUT_CLASSES,
-    RADIO_CLASSES,
     SELECT_CLASSES,
     TEXTAREA_CLASSES,
     UnfoldAdminTextInputWidget,
@@ -22,7 +21,6 @@ from tasks_app.queries.access import SEND_COMMANDS, visible_devices
 from tasks_app.web.pickers import PickRowsField
 
 _CLASSES: list[tuple[type[forms.Widget], list[str]]] = [
-    (forms.RadioSelect, RADIO_CLASSES),
     (forms.CheckboxInput, CHECKBOX_CLASSES),
     (forms.Select, SELECT_CLASSES),
     (forms.Textarea, TEXTAREA_CLASSES),

@@ -34,6 +34,7 @@ class SavedCommandForm(forms.ModelForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.instance.type = self.kind.name
         for name, value in self.instance.parameters.items():
             self.initial[f"{PREFIX}{name}"] = str(value).lower() if isinstance(value, bool) else value
         parameters = forms.Form()
@@ -42,7 +43,6 @@ class SavedCommandForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        self.instance.type = self.kind.name
         self.instance.parameters = parameters_of(self.kind, data)
         return data
 

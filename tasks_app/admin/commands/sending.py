@@ -21,7 +21,8 @@ from tasks_app.queries.access import AnyUser
 from tasks_app.queries.commands import offered_types, visible_saved_commands
 from tasks_app.services.commands import GroupResult
 from tasks_app.web.command_forms import CommandForm, form_for, form_for_many, needs_typing, posted, send, send_to_many
-from tasks_app.web.commands import parameters_text, shown_type
+from tasks_app.web.commands import parameters_text, shown_type, vehicle_text
+from tasks_app.web.quantities import units_of
 
 NAMED_REFUSED = 20
 
@@ -70,7 +71,8 @@ class SendViews:
                 messages.success(request, _("The command was asked for. Its state says what becomes of it."))
                 return redirect("admin:tasks_app_command_change", command.pk)
         about = f"{device.name} · {device.unique_id} · {device.fleet}"
-        return self._form_page(request, form, kind, [device], about=about, send_label=_("Send"))
+        vehicle = vehicle_text(device, kind, units_of(request))
+        return self._form_page(request, form, kind, [device], about=about, vehicle=vehicle, send_label=_("Send"))
 
     def _send_to_many(
         self: Any, request: HttpRequest, devices: list[Device], kind: CommandType, saved: SavedCommand | None

@@ -28,7 +28,9 @@ from tasks_app.web.commands import (
     parameters_text,
     shown_types,
     socket_path,
+    vehicle_text,
 )
+from tasks_app.web.quantities import units_of
 
 
 class CommandsQuery(FilterForm):
@@ -114,6 +116,7 @@ def device_command_send(request: HttpRequest, device_id: int, type_name: str) ->
         "heading": kind.label,
         "kind": kind,
         "form": form,
+        "vehicle": vehicle_text(device, kind, units_of(request)),
         "awaits_person": kind.is_dangerous and not needs_typing(kind),
         "back_url": reverse("pages:device_commands", args=[device.pk]),
     }
