@@ -53,15 +53,14 @@ class Parcel:
     answers: list[CommandAnswer] = field(default_factory=list)
     opening: SessionOpening | None = None
     received_at: float = 0.0
+    message_count: int = 0
     fence: int = 0
     is_taken: bool = False
     # A fault of ours: it will never be taken in.
     is_broken: bool = False
 
-    @property
-    def message_count(self) -> int:
-        """How many messages it holds."""
-        return sum(len(frame.messages) for frame in self.frames)
+    def __post_init__(self) -> None:
+        self.message_count = sum(len(frame.messages) for frame in self.frames)
 
     @property
     def has_rejected(self) -> bool:

@@ -150,8 +150,8 @@ def _hear(device_pk: int, now: datetime) -> None:
 
 
 def _hear_all(device_pks: Collection[int], now: datetime) -> None:
-    found = Device.objects.filter(pk__in=device_pks).values_list("pk", flat=True)
-    DeviceState.objects.bulk_create([DeviceState(device_id=pk) for pk in sorted(found)], ignore_conflicts=True)
+    new = Device.objects.filter(pk__in=device_pks, state=None).order_by("pk").values_list("pk", flat=True)
+    DeviceState.objects.bulk_create([DeviceState(device_id=pk) for pk in new], ignore_conflicts=True)
     rows = DeviceState.objects.filter(device_id__in=device_pks)
     # Most are online and need neither to be loaded nor an event.
     locked = list(rows.order_by("device_id").select_for_update().values_list("device_id", "version", "status"))
