@@ -183,6 +183,9 @@ class SimulatedTracker(threading.Thread):
         if command.cuts_relay is not None:
             self.is_relay_cut = command.cuts_relay
             if self.encoder.last is not None:
+                self.encoder.last = replace(self.encoder.last, is_relay_cut=self.is_relay_cut, alarm="")
+                # Of some models only this tells the state of the relay.
+                connection.send(self.encoder.heartbeat().data)
                 # Clocks of trackers have whole seconds: this one comes after the command.
                 at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-                self._waiting.append(replace(self.encoder.last, at=at, alarm="", is_buffered=False))
+                self._waiting.append(replace(self.encoder.last, at=at, is_buffered=False))
