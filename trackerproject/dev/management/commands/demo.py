@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -91,8 +91,12 @@ def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict
 
 def gateway_environment() -> dict[str, str]:
     """Return settings of a gateway on free ports of this machine."""
-    ports = {f"GATEWAY_{name.upper()}_PORT": str(free_port()) for name in PROTOCOLS}
-    return {"GATEWAY_HOST": "127.0.0.1", **ports}
+    with ExitStack() as held:
+        # Held together, so that no two are the same.
+        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PROTOCOLS]
+        ports = [str(probe.getsockname()[1]) for probe in probes]
+    names = [f"GATEWAY_{name.upper()}_PORT" for name in PROTOCOLS]
+    return {"GATEWAY_HOST": "127.0.0.1", **dict(zip(names, ports, strict=True))}
 
 
 @contextmanager
