@@ -70,6 +70,11 @@ class RuleSerializer(StrictModelSerializer):
     device_ids = IdsField(source="devices", required=False)
     geofence_ids = IdsField(source="geofences", required=False)
     within_geofence_ids = IdsField(source="within_geofences", required=False)
+    command_id = IdField(
+        required=False,
+        allow_null=True,
+        help_text="A saved command, sent to the event's device where its fleet allows it.",
+    )
     escalation_steps = EscalationStepSerializer(many=True, required=False, max_length=MAX_STEPS)  # type: ignore[call-arg]
     sentence = serializers.SerializerMethodField()
 
@@ -83,6 +88,7 @@ class RuleSerializer(StrictModelSerializer):
             "device_ids",
             "geofence_ids",
             "within_geofence_ids",
+            "command_id",
             "escalation_steps",
             "sentence",
         ]

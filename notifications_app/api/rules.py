@@ -69,7 +69,7 @@ class RuleListView(ApiView):
         fleet_id: int | None = values.get("fleet_id")
         fleet = None if fleet_id is None else fleet_for(request.user, fleet_id, self.asked)
         _check_may(request.user, fleet, self.asked)
-        rule = _saved(Rule(), values)
+        rule = _saved(Rule(), values, request.user)
         return Response(RuleSerializer(rule).data, status=status.HTTP_201_CREATED)
 
 
@@ -108,7 +108,7 @@ class RuleView(ApiView):
         values = self.body(RuleSerializer, partial=True)
         if values.get("fleet_id", rule.fleet_id) != rule.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A rule stays in its fleet.")]})
-        _saved(rule, values)
+        _saved(rule, values, request.user)
         return Response(RuleSerializer(_shown(request.user, rule_id)).data)
 
     @describe("Delete a rule", name="rules_delete", tag="notifications", answers={204: None}, errors=(404, 409))
@@ -185,10 +185,11 @@ def _check_may(user: Any, fleet: Fleet | None, right: Right) -> None:
     raise refusal(right) if fleet else PermissionDenied(_("Rules about every fleet are for staff."))
 
 
-def _saved(rule: Rule, values: Mapping[str, Any]) -> Rule:
+def _saved(rule: Rule, values: Mapping[str, Any], user: Any) -> Rule:
     try:
-        return save_rule(rule, values)
+        return save_rule(rule, values, user)
     except InvalidRow as error:
         problems: dict[str, Any] = error.message_dict if hasattr(error, "error_dict") else {}
-        problems = {{"__all__": "non_field_errors", "fleet": "fleet_id"}.get(k, k): v for k, v in problems.items()}
+        names = {"__all__": "non_field_errors", "fleet": "fleet_id", "command": "command_id"}
+        problems = {names.get(name, name): found for name, found in problems.items()}
         raise serializers.ValidationError(problems or {"non_field_errors": error.messages}) from error

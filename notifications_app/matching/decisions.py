@@ -74,6 +74,7 @@ class RuleValue:
     cooldown: timedelta = timedelta(0)
     digest: Digest = NO_DIGEST
     escalates: bool = False
+    sends_command: bool = False
 
 
 @dataclass(frozen=True, slots=True)

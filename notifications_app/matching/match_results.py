@@ -51,13 +51,17 @@ class Held:
 
 @dataclass(slots=True)
 class MatchResults:
-    """The results of matching events. `waits`: (rule, event) -> due time; `escalations`: (rule, event) to watch."""
+    """The results of matching events. `waits`: (rule, event) -> due time; `escalations`: (rule, event) to watch.
+
+    `commands`: (rule, event, device) of rules that send a command, too.
+    """
 
     alerts: list[Alert] = field(default_factory=list)
     held: dict[tuple[int, int, str, str], Held] = field(default_factory=dict)
     waits: dict[tuple[int, int], datetime] = field(default_factory=dict)
     cooldowns: NotifiedAt = field(default_factory=dict)
     escalations: list[tuple[int, int]] = field(default_factory=list)
+    commands: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def collect(
@@ -101,6 +105,8 @@ def _note_rules(decisions: Iterable[Decision], event: EventValue, results: Match
             results.cooldowns[rule.id, event.device_id, event.kind] = event.occurred_at
         if rule.escalates and event.id is not None:
             results.escalations.append((rule.id, event.id))
+        if rule.sends_command and event.id is not None:
+            results.commands.append((rule.id, event.id, event.device_id))
 
 
 def _alerts(decisions: Iterable[Decision], event: EventValue) -> dict[int, Alert]:

@@ -108,6 +108,8 @@ def _conditions(words: RuleWords) -> list[str]:
 
 def _manners(words: RuleWords) -> list[str]:
     found = []
+    if words.command:
+        found.append(_("send the vehicle “%(command)s”") % {"command": words.command})
     if words.cooldown_minutes:
         found.append(_("at most every %(time)s per vehicle") % {"time": duration(words.cooldown_minutes)})
     if words.digest_every_minutes:

@@ -30,6 +30,7 @@ class RuleWords:
     people: Sequence[str] = ()
     roles: Sequence[str] = ()
     channels: Sequence[str] = ()
+    command: str = ""
     cooldown_minutes: int = 0
     digest_every_minutes: int | None = None
     digest_daily_at: time | None = None
@@ -52,6 +53,7 @@ def words_of(rule: Rule) -> RuleWords:
         people=sorted(person_name(user) for user in rule.users.all()),
         roles=rule.roles,
         channels=rule.channels,
+        command=rule.command.name if rule.command else "",
         cooldown_minutes=rule.cooldown_minutes,
         digest_every_minutes=rule.digest_every_minutes,
         digest_daily_at=rule.digest_daily_at,

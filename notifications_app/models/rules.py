@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models.kinds import NotificationKind, channel_choices, rule_kind_choices
-from tasks_app.models import Device, Fleet, FleetRole, Geofence
+from tasks_app.models import Device, Fleet, FleetRole, Geofence, SavedCommand
 from tasks_app.models.geofences import validate_windows_field
 
 MAX_MINUTES = 30 * 24 * 60
@@ -115,6 +115,15 @@ class Rule(models.Model):
         help_text=_("Everyone with one of these roles in the event's fleet."),
     )
     channels = ArrayField(models.CharField(max_length=16), verbose_name=_("channels"), validators=[validate_channels])
+    command = models.ForeignKey(
+        SavedCommand,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="rules",
+        verbose_name=_("command"),
+        help_text=_("Also sent to the event's device, where its fleet allows that to rules."),
+    )
     cooldown_minutes = models.PositiveIntegerField(
         _("at most every (minutes)"),
         default=0,

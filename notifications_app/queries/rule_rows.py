@@ -11,7 +11,7 @@ from tasks_app.queries.access import has_everywhere, to_view, visible_fleets
 
 VIEW_RULES = to_view("notifications_app.rule")
 # The relations of a rule that its description needs.
-NAMED = ("users", "devices", "geofences", "within_geofences", "escalation_steps__users")
+NAMED = ("command", "users", "devices", "geofences", "within_geofences", "escalation_steps__users")
 
 
 def visible_rules(user: Any) -> QuerySet[Rule]:

@@ -100,6 +100,7 @@ def _value(
         cooldown=timedelta(minutes=row.cooldown_minutes),
         digest=Digest(row.digest_every_minutes, row.digest_daily_at),
         escalates=escalates,
+        sends_command=row.command_id is not None,
     )
 
 

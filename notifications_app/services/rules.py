@@ -12,8 +12,10 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from notifications_app.models import EscalationStep, Rule
-from tasks_app.models import Device, Fleet, Geofence
-from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
+from tasks_app.models import Device, EventKind, Fleet, Geofence, SavedCommand
+from tasks_app.queries.access import VIEW_DEVICES, everywhere_among, has_right
+from tasks_app.queries.commands import rights_to_send, visible_saved_commands
+from tasks_app.services.commands import may_rule_send
 from tasks_app.services.rows import save_row
 
 MAX_STEPS = 10
@@ -27,8 +29,8 @@ _OF_THE_FLEET = {
 
 
 @transaction.atomic
-def save_rule(rule: Rule, values: Mapping[str, Any]) -> Rule:
-    """Set these values of a rule, with its lists of ids and escalation steps; other values stay.
+def save_rule(rule: Rule, values: Mapping[str, Any], user: Any) -> Rule:
+    """Set these values of a rule, with its lists of ids and escalation steps, as `user` may; other values stay.
 
     Raises Django's ValidationError naming the field: what is named is unknown, of another fleet, may not see the fleet.
     """
@@ -36,7 +38,11 @@ def save_rule(rule: Rule, values: Mapping[str, Any]) -> Rule:
         name: value for name, value in values.items() if name not in (*_OF_THE_FLEET, "user_ids", "escalation_steps")
     }
     _check_not_empty(rule, own)
+    former = rule.command_id
+    if own.get("command_id") is not None:
+        own["command"] = _saved_command(own.pop("command_id"), user)
     save_row(rule, own)
+    check_command(rule, user, is_new=rule.command_id != former)
     for name, (relation, model) in _OF_THE_FLEET.items():
         if name in values:
             getattr(rule, relation).set(_rows_of_fleet(model, rule.fleet, values[name], name))
@@ -47,6 +53,33 @@ def save_rule(rule: Rule, values: Mapping[str, Any]) -> Rule:
     if not rule.roles and not rule.users.exists():
         raise ValidationError({"user_ids": _("Name at least one person or role.")})
     return rule
+
+
+def check_command(rule: Rule, user: Any, *, is_new: bool) -> None:
+    """Raise ValidationError where a rule may not send its command; a new one must be one that `user` may send.
+
+    It answers no result of a command: two rules would go on for ever.
+    """
+    command, fleet = rule.command, rule.fleet
+    if command is None:
+        return
+    if EventKind.COMMAND_RESULT in rule.event_kinds:
+        raise ValidationError({"command": _("A rule about results of commands sends none.")})
+    if not is_new:
+        return
+    if command.fleet_id not in (None, rule.fleet_id):
+        raise ValidationError({"command": _("Choose a command of the rule's fleet, or of all fleets.")})
+    if not all(has_right(user, fleet, right) for right in rights_to_send(command.type)):
+        raise ValidationError({"command": _("You may not send this command to the devices of the rule.")})
+    if fleet is not None and not may_rule_send(fleet.rule_commands, command.type):
+        raise ValidationError({"command": _("The fleet does not allow this command to rules.")})
+
+
+def _saved_command(pk: int, user: Any) -> SavedCommand:
+    found = visible_saved_commands(user).filter(pk=pk).first()
+    if found is None:
+        raise ValidationError({"command": _("There is no such command.")})
+    return found
 
 
 def permitted_people(fleet: Fleet | None) -> Any:

@@ -18,7 +18,7 @@ from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
 from tasks_app.models.filters import FilterCount, FilteredFix, FilterReason, FilterSettings
-from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole
+from tasks_app.models.fleets import Fleet, FleetMembership, FleetRole, RuleCommands
 from tasks_app.models.geofences import Geofence
 from tasks_app.models.idempotency import IdempotentRequest
 from tasks_app.models.jobs import BulkAction, Job, JobAction, QueueAction, SavedJobView, ScheduleState
@@ -70,6 +70,7 @@ __all__ = [
     "QuarantinedFix",
     "QueueAction",
     "RetentionSettings",
+    "RuleCommands",
     "SavedCommand",
     "SavedJobView",
     "ScheduleState",

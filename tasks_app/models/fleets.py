@@ -33,6 +33,14 @@ class FleetRole(models.TextChoices):
     MANAGER = "manager", _("Manager")
 
 
+class RuleCommands(models.TextChoices):
+    """Commands that rules may send to a fleet's devices, without a person at that moment."""
+
+    NONE = "none", _("None")
+    HARMLESS = "harmless", _("Only harmless ones")
+    ALL = "all", _("All, dangerous ones too")
+
+
 class Fleet(models.Model):
     """A set of devices that the same people look after."""
 
@@ -97,6 +105,15 @@ class Fleet(models.Model):
         validators=[validate_networks],
         verbose_name=_("networks of trackers"),
         help_text=_("Addresses its trackers may connect from, such as 203.0.113.0/24; empty allows all."),
+    )
+    rule_commands = models.CharField(
+        _("commands of rules"),
+        max_length=8,
+        choices=RuleCommands,
+        default=RuleCommands.NONE,
+        # For hosts of the former version.
+        db_default=RuleCommands.NONE,
+        help_text=_("What rules may send to its devices by themselves."),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="FleetMembership", related_name="fleets", verbose_name=_("members")

@@ -20,6 +20,7 @@ from tasks_app.services.commands.deciding import (
     is_possible_expiry,
     is_superseded,
     matching_attempt,
+    may_rule_send,
     safety_refusal,
     shows_effect,
     ways_in_order,
@@ -264,3 +265,19 @@ def test_an_effect_is_seen_in_a_fix_of_after_the_sending(type_name, attributes, 
 def test_placeholders_are_filled_once_and_nothing_else_is_touched(text, is_filled):
     given = {"text": text, "port": 5}
     assert filled(given, name="Van {unique_id}", unique_id="8612") == {"text": is_filled, "port": 5}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "type_name", "expected"),
+    [
+        ("none", "position_request", False),
+        ("none", "engine_stop", False),
+        ("harmless", "position_request", True),
+        ("harmless", "engine_resume", True),
+        ("harmless", "engine_stop", False),
+        ("harmless", "custom", False),
+        ("all", "engine_stop", True),
+    ],
+)
+def test_rules_send_what_their_fleet_allows_them(allowed, type_name, expected):
+    assert may_rule_send(allowed, type_name) is expected

@@ -54,6 +54,7 @@ def words_of_draft(form: forms.ModelForm[Rule], formsets: Formsets, user: Any) -
         geofences=_names(data.get("geofences"), visible_geofences(user)),
         within=_names(data.get("within_geofences"), visible_geofences(user)),
         people=[person_name(person) for person in data.get("users") or ()],
+        command=data["command"].name if data.get("command") else "",
         cooldown_minutes=data.get("cooldown_minutes") or 0,
         steps=sorted(_steps(formsets)),
         **values,

@@ -11,9 +11,10 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from notifications_app.models import Rule
 from notifications_app.models.kinds import channel_choices, rule_kind_choices
-from notifications_app.services.rules import permitted_people
+from notifications_app.services.rules import check_command, permitted_people
 from tasks_app.admin.windows import WindowsField
-from tasks_app.models import FleetRole
+from tasks_app.models import FleetRole, SavedCommand
+from tasks_app.queries.commands import visible_saved_commands
 
 
 class RuleForm(forms.ModelForm):
@@ -44,6 +45,15 @@ class RuleForm(forms.ModelForm):
         ),
     )
 
+    # Of the request: set by the admin.
+    user: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(field := self.fields.get("command"), forms.ModelChoiceField):
+            seen = visible_saved_commands(self.user) if self.user else SavedCommand.objects.none()
+            field.queryset = seen | SavedCommand.objects.filter(pk=self.instance.command_id)
+
     class Meta:
         model = Rule
         fields = "__all__"  # noqa: DJ007 - every column of a rule is for staff to edit
@@ -61,6 +71,15 @@ class RuleForm(forms.ModelForm):
         if not users and not cleaned.get("roles"):
             self.add_error("users", forms.ValidationError(_("Name at least one person or role."), code="missing"))
         return cleaned
+
+    def _post_clean(self) -> None:
+        """Check the command against the rule as it would be saved."""
+        super()._post_clean()  # type: ignore[misc]
+        if "command" in self.cleaned_data:
+            try:
+                check_command(self.instance, self.user, is_new="command" in self.changed_data)
+            except forms.ValidationError as error:
+                self.add_error(None, error)
 
 
 class NotSaved:

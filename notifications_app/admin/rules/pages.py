@@ -66,6 +66,7 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
             {"fields": (("min_speed_kph", "min_duration_minutes"), "within_geofences", "windows")},
         ),
         (_("Notify"), {"fields": ("users", "roles", "channels")}),
+        (_("Send"), {"fields": ("command",)}),
         (_("How often"), {"fields": ("cooldown_minutes", ("digest_every_minutes", "digest_daily_at"))}),
     )
 
@@ -85,7 +86,8 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Rule | None = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change=change, **options)
-        return type(form.__name__, (NotSaved, form), {}) if _is_kept_open(request) else form
+        bases = (NotSaved, form) if _is_kept_open(request) else (form,)
+        return type(form.__name__, bases, {"user": request.user})
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

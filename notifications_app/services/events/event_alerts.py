@@ -27,6 +27,7 @@ from notifications_app.queries.events import devices_of, event_values, geofence_
 from notifications_app.queries.inbox import notified_since
 from notifications_app.queries.rules import rules_for_events
 from notifications_app.services.events.deferred import defer_alerts
+from notifications_app.services.events.rule_commands import send_commands_of_rules
 from notifications_app.services.notifications import Draft, write_notifications
 from notifications_app.services.texts import render_subject
 from tasks_app.models import Device, Event, EventKind
@@ -63,6 +64,7 @@ def _notify(
         flood_at=settings.ALERT_FLOOD_EVENTS,
     )
     defer_alerts(results, now=now)
+    send_commands_of_rules(results.commands, devices, now=now)
     return write_alerts(results.alerts, events, devices, audience, now=now)
 
 

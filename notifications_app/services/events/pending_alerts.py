@@ -16,6 +16,7 @@ from notifications_app.queries.events import devices_of, event_values
 from notifications_app.queries.rules import rule_values
 from notifications_app.services.events.deferred import defer_alerts
 from notifications_app.services.events.event_alerts import audience_of, rule_key, write_alerts
+from notifications_app.services.events.rule_commands import send_commands_of_rules
 from tasks_app.engine import current_job
 from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind
 
@@ -53,6 +54,7 @@ def _send_one(pending_id: int, *, now: datetime) -> int:
             values, RuleIndex(rules), audience.context, notified_lately={}, flood_at=settings.ALERT_FLOOD_EVENTS
         )
         defer_alerts(results, now=now)
+        send_commands_of_rules(results.commands, devices, now=now)
         written = write_alerts(
             results.alerts,
             [event],

@@ -56,7 +56,7 @@ class FleetAdmin(ModelAdmin):
     fieldsets = (
         (None, {"fields": (("name", "time_zone"), ("offline_after_minutes", "battery_low_percent"))}),
         (_("Overspeed"), {"fields": ("speed_limit_kph", ("overspeed_tolerance_kph", "overspeed_min_seconds"))}),
-        (_("Trackers"), {"fields": ("tracker_networks",)}),
+        (_("Trackers"), {"fields": ("tracker_networks", "rule_commands")}),
         (_("Geofences"), {"fields": (("geofence_tolerance_meters", "geofence_dwell_seconds"),)}),
         (_("Retention"), {"fields": (("positions_days_to_keep", "keep_positions_forever"),)}),
     )

@@ -3,7 +3,7 @@
 from tasks_app.services.commands.answers import record_answer
 from tasks_app.services.commands.attempts import Clock, Encode, NothingWritten, SendOutcome, Write, send_attempt
 from tasks_app.services.commands.controlling import cancel_command, confirm_command
-from tasks_app.services.commands.deciding import has_safety_rules
+from tasks_app.services.commands.deciding import has_safety_rules, may_rule_send
 from tasks_app.services.commands.groups import GroupResult, GroupRow, request_commands
 from tasks_app.services.commands.jobs import request_in_job
 from tasks_app.services.commands.refusals import CommandRefused
@@ -30,6 +30,7 @@ __all__ = [
     "fetch_command",
     "has_safety_rules",
     "match_results",
+    "may_rule_send",
     "may_wait",
     "read_receipts",
     "record_answer",

@@ -48,6 +48,11 @@ def safety_refusal(type_name: str, *, fix_age_seconds: float | None, speed_kph: 
     return "" if speed_kph < MAX_STOP_SPEED_KPH else "moving"
 
 
+def may_rule_send(allowed: str, type_name: str) -> bool:
+    """Return whether rules may send commands of this type where a fleet allows them `none`, `harmless` ones or `all`."""
+    return allowed == "all" or (allowed == "harmless" and not COMMAND_TYPES[type_name].is_dangerous)
+
+
 def is_possible_expiry(kind: CommandType, seconds: int) -> bool:
     """Return whether a command of this type may hold for so long."""
     return not isinstance(seconds, bool) and kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
