@@ -80,7 +80,10 @@ class Identities:
                 self._wake.clear()
             is_answered = await self.refresh(names)
             for then in callbacks:
-                then(is_answered)
+                try:
+                    then(is_answered)
+                except Exception:
+                    logger.exception("A connection failed")
 
     async def refresh(self, identifiers: Iterable[str]) -> bool:
         """Look these identifiers up; return whether the database answered, soon enough for those who wait."""

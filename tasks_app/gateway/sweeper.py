@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from tasks_app.gateway.link import Link
@@ -12,6 +13,8 @@ from tasks_app.gateway.udp import UNKNOWN_SECONDS
 
 if TYPE_CHECKING:
     from tasks_app.gateway.server import Gateway
+
+logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 # Devices of connected trackers are looked up again: one that was switched off, or may not connect from there any more, is
@@ -31,17 +34,23 @@ class Sweeper:
 
     async def run(self) -> None:
         """Look over all connections, until cancelled."""
-        gateway = self._gateway
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = gateway.clock()
-            for link in list(gateway.links):
-                self._look_at(link, now)
-            gateway.tally.hand_over()
-            show_connections(gateway.protocols, gateway.counts())
-            if now - self._checked_at >= CHECK_EVERY_SECONDS:
-                self._checked_at = now
-                await self._check_devices()
+            try:
+                await self._look_over()
+            except Exception:
+                logger.exception("Connections cannot be looked over")
+
+    async def _look_over(self) -> None:
+        gateway = self._gateway
+        now = gateway.clock()
+        for link in list(gateway.links):
+            self._look_at(link, now)
+        gateway.tally.hand_over()
+        show_connections(gateway.protocols, gateway.counts())
+        if now - self._checked_at >= CHECK_EVERY_SECONDS:
+            self._checked_at = now
+            await self._check_devices()
 
     def _look_at(self, link: Link, now: float) -> None:
         config = self._gateway.config

@@ -181,6 +181,12 @@ def test_a_wrong_checksum_is_counted_and_not_acknowledged(tracker, device):
     assert "checksum" in [one.note for one in raw_frames(device.unique_id)]
 
 
+def test_a_fault_of_a_protocol_costs_the_frame_and_no_more(tracker, gateway):
+    tracker.send("LOGIN", "POS never", "POS 1 2")
+    assert tracker.ask(f"POS {NOW} 1 1") == "ACK 1"
+    wait_until(lambda: protocol_counters().get("lines", {}).get("frames", {}).get("fault", 0) >= 2)
+
+
 def test_too_many_bad_frames_in_a_row_close_the_connection(device):
     with running_gateway(max_bad_frames=3) as gateway, Tracker(gateway.tcp_port) as tracker:
         assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
