@@ -12,7 +12,9 @@ from rest_framework import serializers
 
 from tasks_app.api.fields import StrictSerializer
 
-FIELDS_HELP = _("The fields of each row to answer, with commas between them; all unless said.")
+FIELDS_HELP = _(
+    "The fields of each row to answer, with commas between them; all unless said. Others are left out, required ones too."
+)
 MAX_LENGTH = 1000
 
 

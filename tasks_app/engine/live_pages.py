@@ -42,6 +42,8 @@ def live_jobs_after(
     Jobs of another state than `state` are among them: a stream holds queued and running ones.
     """
     queues = queue_parts(queue_names, client)
+    if not queues:
+        return []
     if state == JobState.QUEUED:
         found = _queued(queues, after, count)
     else:

@@ -69,7 +69,10 @@ def _try_operation(
             found = {name: _as_json(known[name]) for name in case.path_parameters or {} if name in known}
             case.path_parameters = {**(case.path_parameters or {}), **found}
         outcome.requests += 1
-        case.validate_response(send(case), checks=CHECKS)
+        # Of a row of which only some fields are asked for, the schema requires others.
+        is_sparse = "fields" in (case.query or {})
+        left_out = [response_schema_conformance] if is_sparse else []
+        case.validate_response(send(case), checks=[check for check in CHECKS if check not in left_out])
 
     try:
         attempt()

@@ -68,6 +68,8 @@ def test_it_lists_live_and_finished_jobs_by_filter(staff_api, staff, make_job):
     assert ids(staff_api.get("/api/tasks/?state=FAILURE")) == [str(failed.pk)]
     assert ids(staff_api.get("/api/tasks/?state=PENDING")) == [str(queued)]
     assert set(ids(staff_api.get("/api/tasks/?queue=cleanup"))) == {str(failed.pk), str(queued)}
+    for state in ("", "&state=queued", "&state=running", "&state=scheduled"):
+        assert ids(staff_api.get(f"/api/tasks/?queue=there-is-none{state}")) == []
     assert ids(staff_api.get("/api/tasks/?task=cleanup_cache")) == [str(failed.pk)]
     assert ids(staff_api.get("/api/tasks/?worker=two")) == [str(failed.pk)]
     assert set(ids(staff_api.get(f"/api/tasks/?requested_by={staff.pk}"))) == {str(failed.pk), str(queued)}
