@@ -133,7 +133,7 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         return Decoded("heartbeat", device_id, (life,), f"+SACK:GTHBD,{version},{count}$".encode())
     if head[1] == "ACK":
         answer = CommandAnswer(
-            ",".join([head[2], *fields[4:-3]]), token=fields[-3].strip(), name=head[2], is_success=True
+            ",".join([head[2], *filter(None, fields[4:-3])]), token=fields[-3].strip(), name=head[2], is_success=True
         )
         return Decoded("answer", device_id, (status_message(now=now, device_id=device_id),), answer=answer)
     points = _points(fields)

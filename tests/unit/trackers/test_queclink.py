@@ -243,6 +243,13 @@ def test_an_answer_is_known_by_the_serial_of_its_command():
     assert decoded("answer").answer == CommandAnswer("GTRTO,VER", token=sent.token, name=sent.name, is_success=True)
 
 
+def test_an_answer_without_anything_to_say_is_the_name_of_the_command():
+    found = PROTOCOL.decode(
+        f"+ACK:GTOUT,1F0101,{IMEI},gv500,,00A1,20261123100005,0C19$".encode(), TrackerSession(), NOW
+    )
+    assert found.answer == CommandAnswer("GTOUT", token="00A1", name="GTOUT", is_success=True)
+
+
 def test_the_serial_in_a_text_is_the_one_its_answer_will_have():
     sent = PROTOCOL.encode(OutgoingCommand("custom", {"text": "AT+GTRTO=gv300,1,,,,,,00AB"}, 7, NOW), TrackerSession())
     assert (sent.token, sent.name, sent.text) == ("00AB", "GTRTO", "AT+GTRTO=gv300,1,,,,,,00AB$")
