@@ -134,5 +134,6 @@ class CommandDesk:
             done.set_exception(NothingWritten("It expired meanwhile."))
         else:
             link.send(data)
+            link.commanded_at = self._gateway.clock()
             self._gateway.notes.frame(note.unique_id, "out", data, "command")
             done.set_result(None)

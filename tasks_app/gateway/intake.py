@@ -31,7 +31,9 @@ MAX_TOGETHER = 500
 # Parcels and messages that wait; what arrives then waits undecoded in its connection.
 MAX_WAITING_PARCELS = 20_000
 MAX_WAITING_MESSAGES = 50_000
-ANSWER_TASK = "record_command_answer"
+# For so long after a command a state of the relay may be its effect.
+EFFECT_SECONDS = 900.0
+ANSWER_TASK, RELAY_TASK = "record_command_answer", "record_relay_state"
 
 
 class Sender(Protocol):
@@ -53,6 +55,8 @@ class Parcel:
     answers: list[CommandAnswer] = field(default_factory=list)
     opening: SessionOpening | None = None
     received_at: float = 0.0
+    # When a command was last written to this connection.
+    commanded_at: float = float("-inf")
     message_count: int = 0
     fence: int = 0
     is_taken: bool = False
@@ -213,6 +217,7 @@ def _enqueue_answers(parcel: Parcel, received_at: datetime) -> bool:
     try:
         for answer in parcel.answers:
             _enqueue_answer(parcel, answer, received_at)
+        _enqueue_relay_state(parcel, received_at)
     except (QueueFull, QueueUnavailable) as error:
         logger.warning("An answer of %s waits: %s", parcel.unique_id, error)
         return False
@@ -230,3 +235,15 @@ def _enqueue_answer(parcel: Parcel, answer: CommandAnswer, received_at: datetime
         "received_at": received_at.isoformat(),
     }
     get_task(ANSWER_TASK).apply_async((), arguments, priority="high")
+
+
+def _enqueue_relay_state(parcel: Parcel, received_at: datetime) -> None:
+    """Enqueue the newest state of the relay in frames without a place, where a command may have switched it."""
+    states = [one.is_relay_cut for _, one in parcel.decoded if one.is_relay_cut is not None]
+    if states and parcel.received_at - parcel.commanded_at < EFFECT_SECONDS:
+        arguments = {
+            "device_id": parcel.unique_id,
+            "is_relay_cut": states[-1],
+            "received_at": received_at.isoformat(),
+        }
+        get_task(RELAY_TASK).apply_async((), arguments, priority="high")

@@ -49,6 +49,7 @@ class Link:
         "bad_frames",
         "bytes_received",
         "bytes_sent",
+        "commanded_at",
         "device",
         "fence",
         "frame_count",
@@ -72,6 +73,7 @@ class Link:
         self.is_closed = False
         self.is_waiting = False
         self.opened_at = self.heard_at = gateway.clock()
+        self.commanded_at = float("-inf")
         self.since: datetime = timezone.now()
         self.bytes_received = self.bytes_sent = self.frame_count = self.bad_frames = 0
         self._buffer = b""
@@ -278,9 +280,8 @@ class Link:
             self._acknowledge(ready)
             return
         frames = [TrackerMessages(device.pk, device.unique_id, one.messages, raw) for raw, one in ready]
-        parcel = Parcel(
-            self, self.protocol.name, device.unique_id, frames, ready, answers, opening, self.gateway.clock()
-        )
+        times = self.gateway.clock(), self.commanded_at
+        parcel = Parcel(self, self.protocol.name, device.unique_id, frames, ready, answers, opening, *times)
         if self.gateway.intake.offer(parcel):
             self.is_waiting = True
         else:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from tasks_app.engine import task
 from tasks_app.queries.commands import may_make_call
 from tasks_app.services.argument_bounds import CommandTypeName, CommandWayName, DeviceId, ExpirySeconds, Note
-from tasks_app.services.commands import record_answer, request_in_job, send_next, sweep_commands
+from tasks_app.services.commands import record_answer, record_relay, request_in_job, send_next, sweep_commands
 
 
 @task(queue="notifications", schedulable=True, members=may_make_call)
@@ -61,6 +61,12 @@ def record_command_answer(
         is_success=is_success,
         received_at=datetime.fromisoformat(received_at),
     )
+
+
+@task(queue="notifications", keeps_successes=False, startable=False)
+def record_relay_state(device_id: str, is_relay_cut: bool, received_at: str) -> dict[str, int]:
+    """Record the state of the relay that a device, named by its unique id, sent without a place."""
+    return record_relay(device_id=device_id, is_relay_cut=is_relay_cut, received_at=datetime.fromisoformat(received_at))
 
 
 @task(queue="notifications", schedulable=True)

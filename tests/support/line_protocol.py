@@ -3,6 +3,7 @@
 LOGIN <id>                      answered OK, refused NO
 POS <seconds since 1970> <lat> <lon> [<lat> <lon> ...]   one fix a second, answered ACK <number of fixes>
 BEAT                            answered BEAT
+RELAY <0 or 1>                  the state of the relay without a place, answered RELAY
 ANSWER <token> <text>           the answer to a command
 SUM                             a frame whose checksum is wrong
 <id>;<any of these>             as datagrams are, and frames of trackers that name themselves in each of them
@@ -48,6 +49,9 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         return _positions(name, device_id, parts)
     if word == "BEAT":
         return Decoded("heartbeat", name, reply=b"BEAT\n")
+    if word == "RELAY":
+        life = (DeviceMessage(device_id, None),)
+        return Decoded("heartbeat", name, life, b"RELAY\n", is_relay_cut=parts[0] == "1")
     if word == "ANSWER":
         return Decoded("answer", name, answer=CommandAnswer(" ".join(parts[1:]), token=parts[0], is_success=True))
     raise BadFrame("checksum", "The sum is wrong.")

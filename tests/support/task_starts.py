@@ -41,6 +41,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "device_id": "first", "protocol": "gt06", "text": "OK", "token": "", "name": "", "is_success": None,
         "received_at": "2026-01-01T00:00:00+00:00",
     },
+    "record_relay_state": {"device_id": "first", "is_relay_cut": True, "received_at": "2026-01-01T00:00:00+00:00"},
     "send_command": {"device_id": 1, "type": "reboot"},
     "send_commands": {"device_id": 1},
     "send_device_offline_alert": {"device_id": 1, "offline_duration_minutes": 5.0},

@@ -77,7 +77,8 @@ class Decoded:
 
     `device_id` is the identifier stated in the frame, "" where the connection's counts. `reply` is sent once the messages are
     in Redis; `refusal` in its place to a tracker that is not registered or switched off. `kind` is a word for counters:
-    login, heartbeat, position, alarm, answer or other.
+    login, heartbeat, position, alarm, answer or other. `is_relay_cut` is the state of the engine's relay in a frame without a
+    place, None where it says nothing of it: fixes say it by their attributes.
     """
 
     kind: str
@@ -86,6 +87,7 @@ class Decoded:
     reply: bytes = b""
     refusal: bytes = b""
     answer: CommandAnswer | None = None
+    is_relay_cut: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,8 @@ def _decode_content(kind: int, content: bytes, serial: bytes, session: TrackerSe
     if attributes:
         keep_status(session, attributes, now)
     message = status_message(now=now, device_id=device_id, attributes=attributes)
-    return Decoded("alarm" if message.unlocated else name, messages=(message,), reply=reply, answer=answer)
+    kind_name = "alarm" if message.unlocated else name
+    return Decoded(kind_name, "", (message,), reply, answer=answer, is_relay_cut=attributes.get(RELAY))
 
 
 def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerSession, now: datetime) -> Decoded:
@@ -226,7 +227,9 @@ def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerS
         is_valid=bool(flags & 0x1000),
     )
     is_alarm = "alarm" in attributes
-    return Decoded("alarm" if is_alarm else "position", messages=(message,), reply=_framed(kind, b"", serial))
+    is_relay_cut = attributes.get(RELAY) if message.content is None and kind in _ALARM_POSITIONS else None
+    reply = _framed(kind, b"", serial)
+    return Decoded("alarm" if is_alarm else "position", "", (message,), reply, is_relay_cut=is_relay_cut)
 
 
 def _state(information: int, alarm: bytes = b"") -> dict[str, Any]:

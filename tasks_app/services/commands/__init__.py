@@ -10,7 +10,7 @@ from tasks_app.services.commands.refusals import CommandRefused
 from tasks_app.services.commands.requesting import request_command
 from tasks_app.services.commands.results import match_results
 from tasks_app.services.commands.sending import send_next
-from tasks_app.services.commands.sweeping import sweep_commands
+from tasks_app.services.commands.sweeping import record_relay, sweep_commands
 from tasks_app.services.commands.ways.poll import Form, acknowledge_fetched, fetch_command, may_wait
 from tasks_app.services.commands.ways.sms_receipts import read_receipts, record_receipts
 
@@ -35,6 +35,7 @@ __all__ = [
     "read_receipts",
     "record_answer",
     "record_receipts",
+    "record_relay",
     "request_command",
     "request_commands",
     "request_in_job",

@@ -8,12 +8,12 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from tasks_app.engine import EngineError, get_task
-from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
+from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, RELAY
 from tasks_app.models import Command, CommandState
 from tasks_app.services.commands.answers import is_effect_seen
 from tasks_app.services.commands.attempts import end_attempt
 from tasks_app.services.commands.changes import OUTSTANDING, WAITING, change_state
-from tasks_app.services.commands.deciding import EFFECT_SECONDS, LATE
+from tasks_app.services.commands.deciding import EFFECT_SECONDS, LATE, shows_effect
 from tasks_app.services.commands.ways.registry import WAYS
 
 # A sender locks its command's row while it writes; between noting the attempt and that it is nowhere for longer than this.
@@ -23,6 +23,7 @@ RETRY_SECONDS, NO_WAY_RETRY_SECONDS = 10.0, 120.0
 # Of one kind in one run; the next run follows soon.
 MOST = 1000
 
+_SHOWN_BY_RELAY = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None and kind.effect[0] == RELAY]
 _WITH_EFFECT = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None or kind.is_shown_by_fix]
 
 
@@ -70,6 +71,25 @@ def _look_for_effect(command: Command, now: datetime) -> bool:
         return False
     change_state(command, CommandState.DONE, "effect_seen", now=now)
     return True
+
+
+def record_relay(*, device_id: str, is_relay_cut: bool, received_at: datetime) -> dict[str, int]:
+    """End the commands whose effect is this state of the relay, which a device (by its unique id) sent without a place.
+
+    A tracker that stands still sends no fix for hours, but goes on sending its state.
+    """
+
+    def look(command: Command, now: datetime) -> bool:
+        is_seen = shows_effect(
+            command.type, attributes={RELAY: is_relay_cut}, fix_time=received_at, sent_at=command.sent_at
+        )
+        if not is_seen or _was_opposed(command):
+            return False
+        change_state(command, CommandState.DONE, "effect_seen", now=now)
+        return True
+
+    commands = _with_effects(received_at).filter(device__unique_id=device_id, type__in=_SHOWN_BY_RELAY)
+    return {"done": _each(commands, look, received_at)}
 
 
 def _was_opposed(command: Command) -> bool:

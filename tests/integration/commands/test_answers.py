@@ -11,7 +11,7 @@ from tasks_app.engine import enqueue
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import AuditEntry, Command, DeviceState, Event
 from tasks_app.queries.commands import reports_effect
-from tasks_app.services.commands import record_answer, sweep_commands
+from tasks_app.services.commands import record_answer, record_relay, sweep_commands
 from tasks_app.services.positions import store_fixes
 from tests.support.commands import a_fix, ask, long_ago, send, state_of
 
@@ -219,3 +219,24 @@ def test_a_relay_in_a_fix_of_this_week_counts_as_reported(device, no_partitions,
     assert "blocked" not in DeviceState.objects.get(pk=device.pk).attributes
     assert reports_effect(device.pk, "engine_stop") is reports
     assert not reports_effect(device.pk, "reboot")
+
+
+def relay_of(device, *, is_cut: bool, after_seconds: float = 1) -> dict[str, int]:
+    at = timezone.now() + timedelta(seconds=after_seconds)
+    return record_relay(device_id=device.unique_id, is_relay_cut=is_cut, received_at=at)
+
+
+def test_the_relay_in_a_state_without_a_place_completes_a_stop(device, stopped, wire):
+    assert relay_of(device, is_cut=False) == {"done": 0}
+    assert relay_of(device, is_cut=True, after_seconds=-30) == {"done": 0}
+    answer(device, token=wire.tokens[0], is_success=True)
+    assert state_of(stopped)[0] == "acknowledged"
+    assert relay_of(device, is_cut=True) == {"done": 1}
+    assert state_of(stopped) == ("done", "effect_seen")
+    assert relay_of(device, is_cut=True) == {"done": 0}
+
+
+def test_the_relay_is_no_effect_of_other_commands_nor_of_other_devices(device, sent):
+    assert relay_of(device, is_cut=True) == {"done": 0}
+    assert record_relay(device_id="no such", is_relay_cut=True, received_at=timezone.now()) == {"done": 0}
+    assert state_of(sent)[0] == "sent"

@@ -58,6 +58,22 @@ def test_a_command_reaches_the_connection_and_its_answer_ends_it(gateway, device
         assert command.answer == "here I am"
 
 
+def test_the_relay_in_a_frame_without_a_place_ends_a_command_that_switched_it(gateway, device, staff, run_jobs):
+    DeviceAccess.objects.create(device=device, protocol=LINES.name)
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        assert tracker.ask("RELAY 0") == "RELAY"
+        command = request_command(device=device, type="engine_resume", parameters={}, user=staff)
+        run_jobs("notifications")
+        assert tracker.line().endswith("engine_resume")
+        wait_until(lambda: state_is(command, CommandState.SENT), what="the command to count as sent")
+        for cut, state in (("1", CommandState.SENT), ("0", CommandState.DONE)):
+            assert tracker.ask(f"RELAY {cut}") == "RELAY"
+            run_jobs("notifications")
+            assert state_is(command, state)
+        assert command.state_reason == "effect_seen"
+
+
 def test_a_command_that_waits_is_sent_when_its_tracker_connects(gateway, device, request_position, run_jobs):
     command = request_position()
     run_jobs("notifications")

@@ -119,6 +119,13 @@ def test_the_relay_of_before_a_command_is_not_taken_for_its_effect():
     assert read(0x12, place(), session).messages[0].content.attributes["blocked"] is True
 
 
+def test_frames_without_a_place_say_the_state_of_the_relay():
+    assert [read(0x13, bytes([state, 5, 3, 0, 2])).is_relay_cut for state in (0x80, 0x00)] == [True, False]
+    assert decoded("alarm").is_relay_cut is False
+    assert read(0x26, place() + b"\x09" + bytes(8) + bytes([0x80, 6, 4, 1, 2])).is_relay_cut is None
+    assert decoded("answer").is_relay_cut is None
+
+
 def test_a_4g_heartbeat_has_volts_and_an_information_frame_those_of_the_vehicle():
     session = TrackerSession(device_id=IMEI)
     found = read(0x23, bytes([0x02]) + pack(">HB", 412, 4), session)
