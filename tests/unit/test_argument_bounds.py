@@ -45,7 +45,8 @@ def parameters() -> list[tuple[str, str, Any, list[Any]]]:
                 if kind in WRONG:
                     found.append((task.name, name, task, WRONG[kind]))
                 elif kind is bool:
-                    found.append((task.name, name, task, FLAGS))
+                    is_optional = type(None) in typing.get_args(hint)
+                    found.append((task.name, name, task, FLAGS[:-1] if is_optional else FLAGS))
                 elif kind is list or typing.get_origin(kind) is list:
                     found.append((task.name, name, task, [5, "5", True, [[5]], *([one] for one in WRONG[int])]))
     return found
