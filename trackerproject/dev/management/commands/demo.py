@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -26,8 +26,16 @@ from trackerproject.dev.embedded import (
     start_child,
     stop_children,
 )
+from trackerproject.dev.local_servers.gateway_ports import local_ports, port_variables
 from trackerproject.dev.local_servers.places import Places
-from trackerproject.dev.management.commands.run_local import Program, manage, run_to_end, wait_for_web, web_command
+from trackerproject.dev.management.commands.run_local import (
+    HOST,
+    Program,
+    manage,
+    run_to_end,
+    wait_for_web,
+    web_command,
+)
 
 
 class Command(BaseCommand):
@@ -91,12 +99,8 @@ def demo_environment(servers: EmbeddedServers, mail: SmtpSink, url: str) -> dict
 
 def gateway_environment() -> dict[str, str]:
     """Return settings of a gateway on free ports of this machine."""
-    with ExitStack() as held:
-        # Held together, so that no two are the same.
-        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PROTOCOLS]
-        ports = [str(probe.getsockname()[1]) for probe in probes]
-    names = [f"GATEWAY_{name.upper()}_PORT" for name in PROTOCOLS]
-    return {"GATEWAY_HOST": "127.0.0.1", **dict(zip(names, ports, strict=True))}
+    ports = local_ports(dict.fromkeys(PROTOCOLS, 0), HOST)
+    return {"GATEWAY_HOST": HOST, **port_variables(ports)}
 
 
 @contextmanager
