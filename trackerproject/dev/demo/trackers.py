@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime
 
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import Command, CommandState, Device, Event, EventKind, Position
+from tasks_app.models import Command, CommandState, Device, Position
 from tasks_app.queries.commands import offered_types
 from tasks_app.queries.trackers import session_of
 from tasks_app.services.commands import request_command
@@ -38,7 +38,6 @@ class SpokenProtocol:
     device: Device
     tracker: SimulatedTracker
     stored: int
-    alarms: int
     command: Command
 
 
@@ -60,7 +59,6 @@ def let_trackers_speak(console: Console, sample: SampleFleet, day: date) -> list
             device,
             trackers[protocol],
             Position.objects.filter(device=device).count(),
-            Event.objects.filter(device=device, kind=EventKind.ALARM).count(),
             commands[protocol],
         )
         for protocol, device in devices.items()
@@ -106,27 +104,21 @@ def _command(console: Console, device: Device, sample: SampleFleet) -> Command:
 
 def trackers_table(spoken: list[SpokenProtocol]) -> Table:
     """Return the table of the protocols that spoke."""
-    table = Table(title=_("Trackers through the gateway"), title_justify="left")
-    for name, justify in (
-        (_("Protocol"), "left"),
-        (_("Tracker"), "left"),
-        (_("Packets"), "right"),
-        (_("Fixes stored"), "right"),
-        (_("Acknowledged"), "right"),
-        (_("Alarms"), "right"),
-        (_("Command and answer"), "left"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table = Table(title=_("Trackers through the gateway"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in (_("Protocol"), _("Tracker")):
+        table.add_column(name, no_wrap=True)
+    for name in (_("Frames"), _("Stored"), _("Acknowledged")):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(_("Command: answer"))
     for one in spoken:
         figures = one.tracker.figures
         answer = one.command.answer or one.command.get_state_display()
         table.add_row(
-            f"{PROTOCOLS[one.protocol].label}, {one.tracker.encoder.transport.upper()}",
+            f"{one.protocol} {one.tracker.encoder.transport.upper()}",
             one.device.unique_id,
             f"{figures.packets:,}",
             f"{one.stored:,}",
             f"{figures.acknowledged:,}",
-            f"{one.alarms:,}",
             f"{one.command.get_type_display()}: {answer}",
         )
     return table
