@@ -56,6 +56,11 @@ def decode_messages(body: bytes) -> list[object]:
     return messages
 
 
+def is_response(message: object) -> bool:
+    """Whether the message answers a request for the phone's place."""
+    return isinstance(message, dict) and message.get("t") == "r"
+
+
 def names_in(message: object) -> Names:
     """The names a message states: its topic is owntracks/user/device."""
     if not isinstance(message, dict):

@@ -35,6 +35,7 @@ REASONS: dict[str, Any] = {
     "no_way": _("There is no way to the device now."),
     "waking": _("The tracker was sent an SMS that wakes it, and is waited for."),
     "to_fetch": _("It waits until the device asks."),
+    "delivered": _("The SMS was delivered; the tracker itself says nothing."),
     "not_delivered": _("The SMS was not delivered:"),
     "busy": _("Another command to the device is not answered yet."),
     "superseded": _("A newer command says the opposite."),

@@ -203,12 +203,14 @@ def test_a_dangerous_command_goes_by_sms_only_where_the_provider_hears_how_long_
     assert bool(dangerous) is has_validity
     assert "arm" in sms.SmsWay().types(device)
     if has_validity:
-        encoded = sms.encode(outgoing("engine_stop"), device, 12, AT + timedelta(seconds=42))
-        assert json.loads(encoded.data) == {"text": "stop123456", "reference": "12-7", "validity_seconds": 42}
-        assert encoded.token == "12-7"
+        message = sms.message_of(outgoing("engine_stop"), device, 12, AT + timedelta(seconds=42))
+        assert message == sms.Message("stop123456", "12-7", 42)
+        encoded = sms.encoded(message, "coban")
+        assert json.loads(encoded.data) == {"text": "stop…", "reference": "12-7", "validity_seconds": 42}
+        assert (encoded.token, encoded.text) == ("12-7", "stop…")
     else:
         with pytest.raises(InvalidCommand, match="how long"):
-            sms.encode(outgoing("engine_stop"), device, 12, AT + timedelta(seconds=42))
+            sms.message_of(outgoing("engine_stop"), device, 12, AT + timedelta(seconds=42))
 
 
 # --- Receipts ---

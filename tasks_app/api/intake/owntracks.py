@@ -27,10 +27,10 @@ from tasks_app.api.parsers import read_body
 from tasks_app.api.schema import describe
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
-from tasks_app.ingest.owntracks import Names, decode_messages, names_in, parse_message, usable_name
+from tasks_app.ingest.owntracks import Names, decode_messages, is_response, names_in, parse_message, usable_name
 from tasks_app.models import Device, FixSource
 from tasks_app.queries.senders import device_named
-from tasks_app.services.commands import may_wait
+from tasks_app.services.commands import answer_position_request, may_wait
 from tasks_app.services.intake import QuarantineEntry, quarantine_messages, take_in_all
 
 MAX_BODY_BYTES = 256 * 1024
@@ -92,7 +92,7 @@ def ordinary_owntracks(request: Request, device: Device, now: datetime) -> Ordin
     if may_wait(device.pk):
         return None
     raw = decode_messages(read_body(request._request, MAX_BODY_BYTES))
-    if not raw or device.unique_id not in _names(request, raw[0]).identifiers():
+    if not raw or any(is_response(one) for one in raw) or device.unique_id not in _names(request, raw[0]).identifiers():
         return None
     messages = [parse_message(one, device_id=device.unique_id, now=now) for one in raw]
     fixes = [one.content for one in messages if isinstance(one.content, Fix)]
@@ -117,6 +117,8 @@ def _take_in(request: Request, holder: Device | None, raw: list[object], receive
         device = known_or_registered(request, None, best)
     bodies = [msgspec.json.encode(one) for one in raw]
     take_in_all(messages, bodies, device=device, source=FixSource.OWNTRACKS, received_at=received_at)
+    if holder is not None and any(is_response(one) for one in raw):
+        answer_position_request(holder, now=received_at)
 
 
 def _names(request: Request, message: object) -> Names:

@@ -139,6 +139,18 @@ def test_owntracks_gets_its_command_in_the_list_it_is_answered(asking, key, staf
     assert types_of(asking) == poll.OWNTRACKS_TYPES
 
 
+def test_a_place_that_owntracks_reports_on_request_answers_the_command(asking, key, staff):
+    command = waiting_command(asking, staff, "position_request")
+    send_owntracks(key, t="r")
+    assert state_of(command) == "sent"
+    send_owntracks(key, t="u", tst=1772352001)
+    assert state_of(command) == "sent"
+    send_owntracks(key, t="r", tst=1772352002)
+    assert (state_of(command), command.answer) == ("done", "Position reported.")
+    send_owntracks(key, t="r", tst=1772352003)
+    assert Event.objects.filter(kind="command_result").count() == 1
+
+
 # --- /ingest/commands ---
 
 

@@ -44,7 +44,8 @@ def test_the_provider_is_asked_for_one_message_that_holds_until_the_command_expi
     assert state_of(command) == "sent"
 
 
-def test_the_number_stands_in_no_list_and_no_entry_of_the_audit(reachable, receiver, staff):
+def test_number_and_password_stand_in_no_list_and_no_entry_of_the_audit(reachable, sms_settings, receiver, staff):
+    sms_settings["PASSWORDS"] = {"coban": "s3cr3t"}
     receiver.answer = lambda handler: answers.plain(handler, 400, f"{PHONE} cannot be reached".encode())
     command = ask_for(reachable, staff, "arm")
     send_now(reachable)
@@ -55,7 +56,8 @@ def test_the_number_stands_in_no_list_and_no_entry_of_the_audit(reachable, recei
     assert [one["address"] for one in attempts] == ["+55…000"] * 2
     assert "+55…000 cannot be reached" in attempts[0]["error"]
     shown = repr(attempts) + repr(list(AuditEntry.objects.values()))
-    assert "99999" not in shown
+    assert json.loads(receiver.received[-1].body)["text"] == "arms3cr3t"
+    assert [text for text in ("99999", "s3cr3t") if text in shown] == []
 
 
 BAD_ANSWERS = {
@@ -98,7 +100,7 @@ def test_a_delivered_message_acknowledges_its_command_and_no_more(sent):
     for recorded in (1, 0):
         outcome = report(reference=reference_of(sent), status="delivered")
         assert outcome == (200, {"received": 1, "recorded": recorded})
-    assert (state_of(sent), sent.attempts.get().answer) == ("acknowledged", "delivered")
+    assert (state_of(sent), sent.state_reason, sent.attempts.get().answer) == ("acknowledged", "delivered", "delivered")
 
 
 def test_a_message_that_will_not_arrive_fails_its_command(sent):

@@ -14,6 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 pytestmark = pytest.mark.django_db
 # Those of /ingest/ answer as the address without what follows it does.
 UNDOCUMENTED = {
+    "/ingest/sms-receipts/{path_secret}",
     *("/api/schema/", "/api/docs/"),
     *("/ingest/osmand/", "/ingest/owntracks/", "/ingest/osmand/{path_key}", "/ingest/osmand/{path_key}/"),
 }

@@ -154,6 +154,14 @@ def acknowledge_fetched(device: Device, token: str, *, is_success: bool, text: s
     return fetched.values_list("state", flat=True)[0]
 
 
+def answer_position_request(device: Device, *, now: datetime) -> None:
+    """Record that a phone with OwnTracks reported its place on request, if it was sent the request from here."""
+    asked = Command.objects.filter(device_id=device.pk, type="position_request", state=CommandState.SENT)
+    if asked.filter(attempts__way=CommandWay.POLL).exists():
+        text = _("Position reported.")
+        record_answer(device_id=device.unique_id, protocol="owntracks", text=text, is_success=True, received_at=now)
+
+
 def form_of(device_pk: int) -> Form | None:
     """Return how the device fetches commands, None where it never asked while one waited."""
     known: Any = redis_client().get(_key(f"command-form:{device_pk}"))

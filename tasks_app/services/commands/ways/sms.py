@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 import msgspec
@@ -24,7 +24,7 @@ from tasks_app.models import Command, CommandWay, Device
 from tasks_app.queries.commands import access_of
 from tasks_app.services.commands.attempts import NothingWritten, send_attempt
 from tasks_app.services.commands.ways.operator_http import ask, excerpt
-from tasks_app.services.commands.ways.sms_texts import sms_text, sms_types
+from tasks_app.services.commands.ways.sms_texts import FACTORY_PASSWORDS, sms_text, sms_types
 from tasks_app.utils.outgoing_http import Answer
 
 _PLACEHOLDER = re.compile(r"\{(phone|text|reference|validity_seconds)\}")
@@ -34,7 +34,7 @@ MIN_VALIDITY_SECONDS = 1
 
 
 class Message(msgspec.Struct):
-    """An SMS to a tracker; the bytes of an attempt are this as JSON, without its number."""
+    """An SMS to a tracker. The bytes of an attempt are this as JSON, without the password; no number is in it."""
 
     text: str
     reference: str
@@ -57,26 +57,44 @@ class SmsWay:
         return command.type in self.types(device)
 
     def hand_over(self, device: Device, command: Command) -> None:
-        phone = access_of(device).phone_number
+        access = access_of(device)
+        messages: dict[str, Message] = {}
+
+        def encode(outgoing: OutgoingCommand) -> EncodedCommand:
+            message = message_of(outgoing, device, command.pk, command.expires_at)
+            messages[message.reference] = message
+            return encoded(message, access.protocol)
+
         send_attempt(
             command.pk,
             way=self.name,
-            address=redacted_number(phone),
-            encode=lambda outgoing: encode(outgoing, device, command.pk, command.expires_at),
-            write=lambda encoded, _expires_at: send(phone, msgspec.json.decode(encoded.data, type=Message)),
+            address=redacted_number(access.phone_number),
+            encode=encode,
+            write=lambda noted, _expires_at: send(access.phone_number, messages[noted.token]),
         )
 
 
-def encode(outgoing: OutgoingCommand, device: Device, command_pk: int, expires_at: datetime) -> EncodedCommand:
-    """Return the message. Raises InvalidCommand."""
+def message_of(outgoing: OutgoingCommand, device: Device, command_pk: int, expires_at: datetime) -> Message:
+    """Return the message of a command. Raises InvalidCommand."""
     access = access_of(device)
     if COMMAND_TYPES[outgoing.type].is_dangerous and not has_validity():
         raise InvalidCommand(_("The settings do not say how the SMS provider learns how long a message holds."))
     text = sms_text(access.protocol, outgoing, device.unique_id, password_of(access.protocol))
     reference = f"{command_pk}-{outgoing.number}"
     validity_seconds = max(MIN_VALIDITY_SECONDS, int((expires_at - outgoing.now).total_seconds()))
-    message = Message(text, reference, validity_seconds)
-    return EncodedCommand(msgspec.json.encode(message), text, token=reference)
+    return Message(text, reference, validity_seconds)
+
+
+def encoded(message: Message, protocol: str) -> EncodedCommand:
+    """Return a message as an attempt keeps it: without the password in it."""
+    kept = msgspec.structs.replace(message, text=without_password(message.text, protocol))
+    return EncodedCommand(msgspec.json.encode(kept), kept.text, token=kept.reference)
+
+
+def without_password(text: str, protocol: str) -> str:
+    """Return the text of an SMS without the tracker's password."""
+    password = password_of(protocol) or FACTORY_PASSWORDS.get(protocol, "")
+    return text.replace(password, "…") if password else text
 
 
 def send(phone: str, message: Message) -> None:
@@ -129,8 +147,3 @@ def password_of(protocol: str) -> str:
 def redacted_number(phone: str) -> str:
     """Return a phone number as lists show it: country and last digits."""
     return f"{phone[:3]}…{phone[-3:]}" if len(phone) > 8 else "…"
-
-
-def provider_host() -> str:
-    """Return the host of the provider, for people."""
-    return urlsplit(settings.SMS["URL"]).netloc

@@ -86,7 +86,7 @@ def _record(receipt: Receipt, now: datetime) -> bool:
     attempt.save(update_fields=["answered_at", "answer"])
     if receipt.is_delivered:
         command.acknowledged_at = now
-        change_state(command, CommandState.ACKNOWLEDGED, now=now)
+        change_state(command, CommandState.ACKNOWLEDGED, "delivered", now=now)
     else:
         change_state(command, CommandState.FAILED, reason("not_delivered", receipt.word), now=now)
     record("answer_command", subject_of_row(command), given={"receipt": receipt.word, "reference": receipt.reference})

@@ -18,7 +18,7 @@ MAX_CHARACTERS = 160
 QUESTIONS = frozenset({"position_request", "status_request", "version_request", "parameters_request"})
 # Protocols whose trackers take by SMS the very text that they take over the network.
 _SAME_TEXT = frozenset({"gt06", "suntech", "queclink", "h02"})
-_COBAN_PASSWORD = "123456"  # noqa: S105 - of the factory
+FACTORY_PASSWORDS = {"coban": "123456"}
 _Parameters = dict[str, Any]
 
 
@@ -36,7 +36,7 @@ def sms_text(protocol: str, command: OutgoingCommand, device_id: str, password: 
     if command.type not in sms_types(protocol):
         raise InvalidCommand(_("Trackers of this protocol do not take this command by SMS."))
     if protocol == "coban":
-        text = _coban(command, password or _COBAN_PASSWORD)
+        text = _coban(command, password or FACTORY_PASSWORDS["coban"])
     else:
         encoded = PROTOCOLS[protocol].encode(command, TrackerSession(device_id=device_id))
         text = teltonika_sms(encoded.text, password) if protocol == "teltonika" else encoded.text

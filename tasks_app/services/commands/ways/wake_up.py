@@ -18,7 +18,7 @@ from tasks_app.queries.commands import access_of
 from tasks_app.queries.trackers import session_of
 from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.commands.attempts import NothingWritten
-from tasks_app.services.commands.ways.sms import Message, password_of, redacted_number, send
+from tasks_app.services.commands.ways.sms import Message, password_of, redacted_number, send, without_password
 from tasks_app.services.commands.ways.sms_texts import teltonika_sms
 from tasks_app.utils.redis_client import redis_client
 
@@ -69,7 +69,7 @@ def _wake(device: Device, command: Command) -> None:
     except (NothingWritten, OSError) as error:
         logger.warning("The SMS that wakes the tracker of device %d was not sent: %s", device.pk, error)
         return
-    given = {"text": text, "address": redacted_number(access.phone_number)}
+    given = {"text": without_password(text, access.protocol), "address": redacted_number(access.phone_number)}
     record("wake_up_tracker", subject_of_row(command), user=command.requested_by, given=given)
 
 
