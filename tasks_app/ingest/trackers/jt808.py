@@ -35,6 +35,7 @@ from tasks_app.ingest.trackers.base import (
 )
 from tasks_app.ingest.trackers.checksums import xor
 from tasks_app.ingest.trackers.command_texts import answer_success
+from tasks_app.ingest.trackers.command_types import RELAY
 from tasks_app.ingest.trackers.jt808_commands import ENCODERS, SERIAL_MODULUS, parameter_text
 from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joined_alarms, kind_of, status_message
 
@@ -52,6 +53,8 @@ _FRAME = re.compile(rb"\x7e[^\x7e]{%d,%d}(?=\x7e)" % (MIN_CONTENT_BYTES, MAX_CON
 # Alarms, states, latitude and longitude in 1e-6 degrees, altitude in m, speed in 0.1 km/h, course.
 _PLACE = Struct(">IIIIhHH")
 _PLACE_BYTES = _PLACE.size + 6
+# The circuits of oil and of power.
+_RELAY_BITS = 0x0C00
 _RESULTS = ("ok", "failed", "wrong message", "unsupported")
 
 _ALARMS = {
@@ -160,11 +163,18 @@ def _life(device_id: str, now: datetime) -> tuple[DeviceMessage, ...]:
 
 
 def _acknowledged(
-    kind: str, header: _Header, device_id: str, messages: tuple[DeviceMessage, ...], result: int = _OK
+    kind: str,
+    header: _Header,
+    device_id: str,
+    messages: tuple[DeviceMessage, ...],
+    result: int = _OK,
+    *,
+    is_relay_cut: bool | None = None,
 ) -> Decoded:
     """The reply is the general answer; others than logins are not refused, but left without an answer."""
     refusal = _general_answer(header, _FAILED) if kind == "login" else b""
-    return Decoded(kind, device_id, messages, _general_answer(header, result), refusal)
+    reply = _general_answer(header, result)
+    return Decoded(kind, device_id, messages, reply, refusal, is_relay_cut=is_relay_cut)
 
 
 def _general_answer(header: _Header, result: int) -> bytes:
@@ -180,7 +190,9 @@ def _decode_message(header: _Header, body: bytes, device_id: str, session: Track
         return Decoded("login", device_id, reply=accepted, refusal=refused)
     if message in (_LOCATION, _BATCH):
         messages = tuple(_locations(message, body, device_id, session, now))
-        return _acknowledged(kind_of(messages), header, device_id, messages)
+        is_state = message == _LOCATION and messages[0].content is None
+        is_relay_cut = bool(_PLACE.unpack_from(body)[1] & _RELAY_BITS) if is_state else None
+        return _acknowledged(kind_of(messages), header, device_id, messages, is_relay_cut=is_relay_cut)
     if message in (_AUTHENTICATE, _HEARTBEAT, _LOGOUT):
         kind = "login" if message == _AUTHENTICATE else "heartbeat"
         return _acknowledged(kind, header, device_id, _life(device_id, now))
@@ -222,7 +234,7 @@ def _location(
     attributes = {
         **known,
         "ignition": bool(state & 0x01),
-        "blocked": bool(state & 0x0C00),
+        RELAY: bool(state & _RELAY_BITS),
         **_items(body[_PLACE_BYTES:]),
     }
     if alarms & _ALARM_BITS:

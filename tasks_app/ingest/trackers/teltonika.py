@@ -40,6 +40,7 @@ from tasks_app.ingest.trackers.base import (
 )
 from tasks_app.ingest.trackers.checksums import crc16_arc
 from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text, host_of
+from tasks_app.ingest.trackers.command_types import RELAY
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
@@ -149,8 +150,9 @@ def _decode_frame(frame: bytes, session: TrackerSession, now: datetime) -> Decod
         raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
     device_id = required_device_id(session)
     if content[0] in _ELEMENTS:
-        messages = _records(content, 0, device_id, session, now)
-        return Decoded(kind_of(messages), messages=messages, reply=len(messages).to_bytes(4, "big"))
+        messages, is_relay_cut = _records(content, 0, device_id, session, now)
+        reply = len(messages).to_bytes(4, "big")
+        return Decoded(kind_of(messages), "", messages, reply, is_relay_cut=is_relay_cut)
     return _decode_text(content, device_id, now)
 
 
@@ -165,9 +167,9 @@ def _decode_datagram(frame: bytes, session: TrackerSession, now: datetime) -> De
     if frame[at] not in _ELEMENTS:
         raise BadFrame("unknown_codec", f"Datagrams of codec {frame[at]} are not known.")
     device_id = imei.decode("ascii")
-    messages = _records(frame, at, device_id, session, now)
+    messages, is_relay_cut = _records(frame, at, device_id, session, now)
     reply = Struct(">HHBBB").pack(5, packet_id, 1, avl_packet_id, len(messages))
-    return Decoded(kind_of(messages), device_id, messages, reply)
+    return Decoded(kind_of(messages), device_id, messages, reply, is_relay_cut=is_relay_cut)
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------
@@ -177,11 +179,14 @@ _ELEMENTS = {0x08: ("B", 1, 1, 0), 0x8E: ("H", 2, 2, 0), 0x10: ("H", 2, 1, 1)}
 _WIDTHS = ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))
 
 
-def _records(data: bytes, at: int, device_id: str, session: TrackerSession, now: datetime) -> tuple[DeviceMessage, ...]:
-    """The records of a packet from its codec to its second count, which both are the last bytes of `data`."""
+def _records(
+    data: bytes, at: int, device_id: str, session: TrackerSession, now: datetime
+) -> tuple[tuple[DeviceMessage, ...], bool | None]:
+    """The records of a packet from its codec to its second count, the last byte of `data`; the relay if the last has no fix."""
     codec, count = data[at], data[at + 1]
     at += 2
-    messages = []
+    messages: list[DeviceMessage] = []
+    attributes: dict[str, Any] = {}
     for _number in range(count):
         values = _RECORD.unpack_from(data, at)
         event, elements, texts, at = _read_elements(data, at + _RECORD.size, codec)
@@ -190,7 +195,8 @@ def _records(data: bytes, at: int, device_id: str, session: TrackerSession, now:
         messages.append(_message(values, attributes, device_id, now))
     if at != len(data) - 1 or data[at] != count:
         raise BadFrame("wrong_count", f"The packet does not hold {count} records.")
-    return tuple(messages)
+    is_state = bool(messages) and messages[-1].content is None
+    return tuple(messages), attributes.get(RELAY) if is_state else None
 
 
 def _message(values: tuple[int, ...], attributes: dict[str, Any], device_id: str, now: datetime) -> DeviceMessage:

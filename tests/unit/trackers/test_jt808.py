@@ -134,6 +134,11 @@ def test_an_alarm_without_a_fix_counts():
     assert (found.kind, found.messages[0].content, found.messages[0].unlocated.alarms) == ("alarm", None, ("sos",))
 
 
+def test_a_location_without_a_fix_says_the_state_of_the_relay():
+    assert [read(0x0200, place(state=state)).is_relay_cut for state in (0x0400, 0x0800, 0)] == [True, True, False]
+    assert read(0x0200, place(state=0x040E)).is_relay_cut is None
+
+
 @pytest.mark.parametrize(("zone_minutes", "hour"), [(None, 10), (480, 10), (0, 18), (-180, 21)])
 def test_the_clock_shows_chinas_time_unless_the_setting_says_otherwise(zone_minutes, hour):
     session = TrackerSession(zone_minutes=zone_minutes)

@@ -136,6 +136,15 @@ def test_an_alarm_without_a_fix_counts():
     assert found.messages[0].unlocated.alarms == ("tow",)
 
 
+def test_a_last_record_without_a_fix_says_the_state_of_the_relay():
+    at = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    cut, uncut = (bytes([0, 1, 1, 179, value, 0, 0, 0]) for value in (1, 0))
+    assert of_records(record(at, uncut), record(at, cut, satellites=0)).is_relay_cut is True
+    assert of_records(record(at, cut), record(at, uncut, satellites=0)).is_relay_cut is False
+    assert of_records(record(at, cut, satellites=0), record(at, cut)).is_relay_cut is None
+    assert of_records(record(at, satellites=0)).is_relay_cut is None
+
+
 # --- Elements ---------------------------------------------------------------------------------------------------------
 
 
