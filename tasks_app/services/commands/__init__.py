@@ -10,11 +10,7 @@ from tasks_app.services.commands.refusals import CommandRefused
 from tasks_app.services.commands.requesting import request_command
 from tasks_app.services.commands.results import match_results
 from tasks_app.services.commands.sending import send_next
-<<<<<<< HEAD
 from tasks_app.services.commands.sweeping import record_relay, sweep_commands
-from tasks_app.services.commands.ways.poll import Form, acknowledge_fetched, fetch_command, may_wait
-=======
-from tasks_app.services.commands.sweeping import sweep_commands
 from tasks_app.services.commands.ways.poll import (
     Form,
     acknowledge_fetched,
@@ -22,7 +18,6 @@ from tasks_app.services.commands.ways.poll import (
     fetch_command,
     may_wait,
 )
->>>>>>> ff427c34 (Attempts by SMS keep no password of a tracker; a place that OwnTracks reports on request answers the command)
 from tasks_app.services.commands.ways.sms_receipts import read_receipts, record_receipts
 
 __all__ = [
