@@ -31,6 +31,7 @@ from tasks_app.ingest.trackers.messages import (
     joined_alarms,
     keep_status,
     kind_of,
+    relay_without_place,
     required_device_id,
     status_message,
     with_status,
@@ -163,17 +164,18 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         raise BadFrame("missing_device_id", "The second field must be the device's number.")
     device_id = required_device_id(session, stated)
     session.memory[MAKER] = maker
-    message = _message(device_id, fields, session, now)
+    attributes, message = _message(device_id, fields, session, now)
+    is_relay_cut = relay_without_place(message, attributes)
     if kind == "SMS":
         return Decoded("answer", stated, (message,), answer=CommandAnswer(",".join(fields[3:]) or kind))
     if kind == "V4":
-        return Decoded("answer", stated, (message,), answer=_answer(fields))
+        return Decoded("answer", stated, (message,), answer=_answer(fields), is_relay_cut=is_relay_cut)
     reply = ""
     if kind in ("V1", "NBR"):
         reply = f"*{maker},{device_id},V4,{kind},{now:%Y%m%d%H%M%S}#"
     elif kind in _HEARTBEATS:
         return Decoded("heartbeat", stated, (message,), f"*{maker},{device_id},{kind}#".encode())
-    return Decoded(kind_of((message,)), stated, (message,), reply.encode())
+    return Decoded(kind_of((message,)), stated, (message,), reply.encode(), is_relay_cut=is_relay_cut)
 
 
 def _place_at(fields: list[str]) -> int | None:
@@ -196,7 +198,10 @@ def _answer(fields: list[str]) -> CommandAnswer:
     return CommandAnswer(text, token=token, name=name, is_success=answer_success(text, good=_GOOD, bad=_BAD))
 
 
-def _message(device_id: str, fields: list[str], session: TrackerSession, now: datetime) -> DeviceMessage:
+def _message(
+    device_id: str, fields: list[str], session: TrackerSession, now: datetime
+) -> tuple[dict[str, Any], DeviceMessage]:
+    """The attributes of the frame itself, and its message."""
     at = _place_at(fields)
     if at is None:
         return _without_place(device_id, fields, session, now)
@@ -205,8 +210,8 @@ def _message(device_id: str, fields: list[str], session: TrackerSession, now: da
     day, clock = field_at(fields, date_at), field_at(fields, at - 3)
     # Watches send no time of day (VP1).
     timestamp = _time(day, clock) if clock != field_at(fields, 2) else now.isoformat()
-    attributes = with_status(session, _status(hexadecimal(status)), now)
-    return fix_message(
+    attributes = _status(hexadecimal(status))
+    message = fix_message(
         now=now,
         device_id=device_id,
         timestamp=timestamp,
@@ -214,17 +219,20 @@ def _message(device_id: str, fields: list[str], session: TrackerSession, now: da
         longitude=degrees(field_at(fields, at + 1), fields[at + 2]),
         speed_kph=knots_to_kph(field_at(fields, at + 3)),
         course_degrees=number_or_text(field_at(fields, at + 4)),
-        attributes=attributes,
+        attributes=with_status(session, attributes, now),
         # A digit is the number of a coding, in the place of A; V, B and nothing are no fix.
         is_valid=fields[at - 2] == "A" or fields[at - 2].isdigit(),
     )
+    return attributes, message
 
 
 def _time(day: str, clock: str) -> str | None:
     return iso_utc(f"20{day[4:]}", day[2:4], day[:2], clock_of(clock)) if day else None
 
 
-def _without_place(device_id: str, fields: list[str], session: TrackerSession, now: datetime) -> DeviceMessage:
+def _without_place(
+    device_id: str, fields: list[str], session: TrackerSession, now: datetime
+) -> tuple[dict[str, Any], DeviceMessage]:
     """Cells, steps, heartbeats: signs of life with what they say of the tracker."""
     kind = fields[2]
     if kind in _PLACES and "A" in fields[3:5]:
@@ -240,7 +248,7 @@ def _without_place(device_id: str, fields: list[str], session: TrackerSession, n
     day = fields[fields.index(status) - 1] if status else ""
     keep_status(session, attributes, now)
     timestamp = _time(day, field_at(fields, 3)) if _SIX_DIGITS.fullmatch(day) else None
-    return status_message(now=now, device_id=device_id, timestamp=timestamp, attributes=attributes)
+    return attributes, status_message(now=now, device_id=device_id, timestamp=timestamp, attributes=attributes)
 
 
 def _status(bits: int | None) -> dict[str, Any]:
@@ -282,7 +290,8 @@ def _decode_binary(frame: bytes, session: TrackerSession, now: datetime) -> Deco
         attributes=attributes,
         is_valid=bool(flags & 2),
     )
-    return Decoded(kind_of((message,)), device_id, (message,))
+    is_relay_cut = relay_without_place(message, attributes)
+    return Decoded(kind_of((message,)), device_id, (message,), is_relay_cut=is_relay_cut)
 
 
 def _has_long_id(digits: str) -> bool:

@@ -9,7 +9,7 @@ Answers to commands are no attribute: they go by `Decoded.answer`, which makes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -109,6 +109,11 @@ def status_message(
     """A sign of life without a place; alarms among the attributes count, as of `timestamp` where that can be right."""
     unlocated = unlocated_alarm(device_id=device_id, timestamp=timestamp, attributes=attributes, now=now)
     return DeviceMessage(device_id, None, unlocated)
+
+
+def relay_without_place(message: DeviceMessage, attributes: Mapping[str, Any]) -> bool | None:
+    """The state of the engine's relay in a report of now without a place; None where its fix says it, or nothing does."""
+    return None if message.content is not None or "archive" in attributes else attributes.get("blocked")
 
 
 def kind_of(messages: Iterable[DeviceMessage]) -> str:

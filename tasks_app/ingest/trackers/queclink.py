@@ -37,6 +37,7 @@ from tasks_app.ingest.trackers.messages import (
     fix_message,
     keep_status,
     kind_of,
+    relay_without_place,
     status_message,
     with_status,
 )
@@ -142,7 +143,8 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     if head[2] in _IGNITION:
         # The next report of a place may not say it again.
         keep_status(session, {"ignition": _IGNITION[head[2]]}, now)
-    return Decoded(kind_of(messages), device_id, messages, f"+SACK:{count}$".encode())
+    is_relay_cut = relay_without_place(messages[-1], attributes)
+    return Decoded(kind_of(messages), device_id, messages, f"+SACK:{count}$".encode(), is_relay_cut=is_relay_cut)
 
 
 def _points(fields: list[str]) -> list[int]:

@@ -32,7 +32,7 @@ from tasks_app.ingest.trackers.base import (
     TrackerSession,
 )
 from tasks_app.ingest.trackers.command_texts import Texts, command_text
-from tasks_app.ingest.trackers.messages import fix_message, kind_of, status_message
+from tasks_app.ingest.trackers.messages import fix_message, kind_of, relay_without_place, status_message
 from tasks_app.ingest.trackers.suntech_binary import KINDS, read_binary
 from tasks_app.ingest.trackers.text_fields import (
     field_at,
@@ -161,13 +161,14 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     reply = f"{prefix}ACK;{device_id}".encode() if session.transport == "udp" else b""
     serial = _serial_data(frame) if kind == "UEX" else {}
     if found and kind in _REPORTS:
-        message = _classic_report(prefix, kind, device_id, fields, serial, now)
+        attributes, message = _classic_report(prefix, kind, device_id, fields, serial, now)
     elif not found and kind in ("STT", "ALT", "UEX", "BLE"):
-        message = _masked_report(kind, device_id, _masked_fields(kind, fields), serial, now)
+        attributes, message = _masked_report(kind, device_id, _masked_fields(kind, fields), serial, now)
     else:
         message = status_message(now=now, device_id=device_id)
         return Decoded("other", device_id, (message,), reply)
-    return Decoded(kind_of((message,)), device_id, (message,), reply)
+    is_relay_cut = relay_without_place(message, attributes)
+    return Decoded(kind_of((message,)), device_id, (message,), reply, is_relay_cut=is_relay_cut)
 
 
 def _answer(fields: list[str], prefix: str) -> CommandAnswer:
@@ -187,7 +188,7 @@ def _serial_data(frame: bytes) -> dict[str, Any]:
 
 def _classic_report(
     prefix: str, kind: str, device_id: str, fields: list[str], serial: dict[str, Any], now: datetime
-) -> DeviceMessage:
+) -> tuple[dict[str, Any], DeviceMessage]:
     date = _date_index(prefix, fields)
     place = date + 2 + _CELL_FIELDS.get(prefix, 1)
     if len(fields) < place + 6:
@@ -197,7 +198,7 @@ def _classic_report(
     attributes = serial | present(sat=whole(satellites), rssi=whole(fields[place - 1]) if prefix == "ST600" else None)
     if not prefix.startswith("ST4"):
         attributes |= _vehicle(kind, fields[place + 6 :])
-    return fix_message(
+    message = fix_message(
         now=now,
         device_id=device_id,
         timestamp=iso_utc(day[:4], day[4:6], day[6:], clock),
@@ -208,6 +209,7 @@ def _classic_report(
         attributes=attributes,
         is_valid=fix == "1",
     )
+    return attributes, message
 
 
 def _date_index(prefix: str, fields: list[str]) -> int:
@@ -267,15 +269,16 @@ def _masked_fields(kind: str, fields: list[str]) -> dict[int, str]:
 def _decode_binary(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     kind, device_id, values = read_binary(frame)
     session.memory[PREFIX] = ""
-    message = _masked_report(kind, device_id, values, {}, now)
+    attributes, message = _masked_report(kind, device_id, values, {}, now)
     reply = f"ACK;{device_id}".encode() if session.transport == "udp" else b""
-    return Decoded(kind_of((message,)), device_id, (message,), reply)
+    is_relay_cut = relay_without_place(message, attributes)
+    return Decoded(kind_of((message,)), device_id, (message,), reply, is_relay_cut=is_relay_cut)
 
 
 def _masked_report(
     kind: str, device_id: str, values: dict[int, str], serial: dict[str, Any], now: datetime
-) -> DeviceMessage:
-    """The message of a universal report: each field has the number of its bit."""
+) -> tuple[dict[str, Any], DeviceMessage]:
+    """Attributes and message of a universal report: each field has the number of its bit."""
     get = values.get
     attributes = serial | present(
         sat=whole(get(15, "")), rssi=whole(get(10, "")), archive=True if get(3) == "0" else None
@@ -292,7 +295,7 @@ def _masked_report(
     elif kind == "STT":
         attributes |= present(status=code, index=whole(get(21, "")))
     day = get(4, "")
-    return fix_message(
+    message = fix_message(
         now=now,
         device_id=device_id,
         timestamp=iso_utc(day[:4], day[4:6], day[6:], get(5, "")),
@@ -303,6 +306,7 @@ def _masked_report(
         attributes=attributes,
         is_valid=kind == "BLE" or get(16) == "1",
     )
+    return attributes, message
 
 
 # --- Commands ---------------------------------------------------------------------------------------------------------

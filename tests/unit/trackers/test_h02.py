@@ -106,6 +106,15 @@ def test_bits_of_the_status_are_active_where_they_are_zero_but_that_of_the_ignit
     assert ("alarm" in fix_of(found).attributes) is ("alarm" in expected) is (found.kind == "alarm")
 
 
+def test_a_frame_without_a_place_says_the_state_of_the_relay():
+    cut = REPORT.replace("FFFFFFFF", "F7FFFFFF")
+    assert of_text(cut).is_relay_cut is None
+    assert of_text(cut.replace(",A,", ",V,")).is_relay_cut is True
+    assert of_text(REPORT.replace(",A,", ",V,")).is_relay_cut is False
+    assert decoded("link").is_relay_cut is False
+    assert decoded("heartbeat").is_relay_cut is None
+
+
 def test_a_binary_frame_has_an_alarm_and_a_battery():
     attributes = fix_of(decoded("binary of 45 bytes")).attributes
     assert (attributes["alarm"], attributes["batteryLevel"], attributes["ignition"]) == ("sos", 100, False)

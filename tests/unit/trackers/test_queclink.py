@@ -127,6 +127,14 @@ def test_an_alarm_without_a_place_counts_at_the_time_it_was_sent(place):
     assert (message.unlocated.alarms, message.unlocated.sent_at) == (("sos",), NOW.replace(second=5))
 
 
+def test_a_report_of_now_without_a_place_says_the_state_of_the_relay():
+    tail = "00,2000.0,,,,80,210101"
+    no_place = PLACE.replace("1,4.3", "0,4.3")
+    assert report("+RESP:GTFRI", f"00,1,{no_place},{tail},,,").is_relay_cut is True
+    assert report("+BUFF:GTFRI", f"00,1,{no_place},{tail},,,").is_relay_cut is None
+    assert report("+RESP:GTFRI", f"00,1,{PLACE},{tail},,,").is_relay_cut is None
+
+
 def test_the_send_time_is_that_of_the_zone_which_the_tracker_was_set_to():
     found = report("+RESP:GTSOS", f"00,1,{NO_PLACE}", TrackerSession(zone_minutes=-180), sent="20261123070005")
     assert found.messages[0].unlocated is not None

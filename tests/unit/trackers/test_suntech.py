@@ -124,6 +124,22 @@ def test_the_first_output_is_the_relay_of_the_engine():
     assert fix_of(decoded("universal alert")).attributes["blocked"] is False
 
 
+@pytest.mark.parametrize(
+    ("fix", "inputs", "tail", "is_relay_cut"),
+    [
+        ("0", "100010", "1;0312", True),
+        ("0", "100000", "1;0312", False),
+        ("0", "100010", "1;0312;003634;4.1;0", None),
+        ("1", "100010", "1;0312", None),
+        ("0", "1", "1;0312", None),
+    ],
+    ids=["cut", "not cut", "stored", "with a fix", "no outputs"],
+)
+def test_a_report_of_now_without_a_fix_says_the_state_of_the_relay(fix, inputs, tail, is_relay_cut):
+    text = REPORT.replace(";9;1;9971", f";9;{fix};9971").replace("100000;1;0312", f"{inputs};{tail}")
+    assert of_text(text).is_relay_cut is is_relay_cut
+
+
 def test_an_alarm_without_a_fix_counts():
     found = decoded("alert without a fix")
     (message,) = found.messages
