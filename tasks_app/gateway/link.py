@@ -211,7 +211,7 @@ class Link:
             self.gateway.notes.frame(self.device.unique_id, "in", raw, code)
         self.bad_frames += 1
         if self.bad_frames >= self.gateway.config.max_bad_frames:
-            self.gateway.throttle.note(self.address, self.gateway.clock())
+            self._note_refusal()
             self.close("bad_frames")
 
     def _count(self, outcome: str) -> None:
@@ -225,7 +225,8 @@ class Link:
         identities = self.gateway.identities
         identity = identities.get(name)
         if identity is None:
-            if self.gateway.throttle.is_over(self.address, self.gateway.clock()) and not identities.was_known(name):
+            throttle = self.gateway.throttles[self.session.transport]
+            if throttle.is_over(self.address, self.gateway.clock()) and not identities.was_known(name):
                 self._refuse(name, "throttled")
             elif identities.ask(name, self._identified):
                 self.is_waiting = True
@@ -254,12 +255,15 @@ class Link:
     def _refuse(self, name: str, reason: str) -> None:
         gateway = self.gateway
         gateway.tally.refused[self.protocol.name, reason] += 1
-        gateway.throttle.note(self.address, gateway.clock())
+        self._note_refusal()
         if reason == "unknown":
             gateway.notes.unknown(name, self.protocol.name, self.address)
         refusal = self._ahead[1].refusal if self._ahead else b""
         self._ahead = None
         self.refused(refusal)
+
+    def _note_refusal(self) -> None:
+        self.gateway.throttles[self.session.transport].note(self.address, self.gateway.clock())
 
     def refused(self, refusal: bytes) -> None:
         """Send a refusal and close."""

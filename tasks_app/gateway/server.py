@@ -48,7 +48,8 @@ class Gateway:
         self.node = f"{HOST}:{os.getpid()}:{secrets.token_hex(4)}"
         self.clock = time.monotonic
         self.limits = ConnectionLimits(config.max_connections, config.max_connections_per_address)
-        self.throttle = RefusalThrottle(config.refusals_per_minute)
+        # Apart, since addresses of datagrams may be forged: those of a network's trackers, for one.
+        self.throttles = {name: RefusalThrottle(config.refusals_per_minute) for name in ("tcp", "udp")}
         self.tally = Tally()
         self.identities = Identities(self.clock)
         self.intake = Intake(self.node)

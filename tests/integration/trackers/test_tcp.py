@@ -14,6 +14,7 @@ from django.utils import timezone
 from tasks_app.gateway import identities, listening, sweeper
 from tasks_app.models import DeviceAccess, DeviceState, FixSource, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
+from tasks_app.queries.position_lanes import lane_of
 from tasks_app.queries.trackers import (
     connected_trackers,
     living_nodes,
@@ -23,9 +24,9 @@ from tasks_app.queries.trackers import (
     tracker_key,
     unknown_trackers,
 )
-from tasks_app.services.intake import drain_buffer
+from tasks_app.services.intake import buffer, drain_buffer
 from tasks_app.utils.redis_client import redis_client
-from tests.support.cluster import wait_until
+from tests.support.cluster import allowed, wait_until
 from tests.support.gateway import Tracker, running_gateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +53,29 @@ def test_fixes_are_in_the_buffer_when_they_are_acknowledged(tracker, device):
     drain_buffer(device.unique_id)
     state = DeviceState.objects.get(device=device)
     assert (state.latitude, state.fix_time) == (-23.6, datetime.fromtimestamp(NOW + 1, UTC))
+
+
+def test_a_full_buffer_leaves_the_data_with_the_tracker_and_other_lanes_go_on(
+    gateway, tracker, device, make_device, monkeypatch
+):
+    monkeypatch.setattr(buffer, "MAX_BUFFERED_FIXES", 3)
+    other = next(one for _ in range(100) if lane_of((one := make_device()).unique_id) != lane_of(device.unique_id))
+    assert tracker.ask(f"POS {NOW} 1 1 2 2 3 3") == "ACK 3"
+    tracker.send(f"POS {NOW + 10} 4 4")
+    assert tracker.is_silent(0.7)
+    with Tracker(gateway.tcp_port) as second:
+        assert second.ask(f"LOGIN {other.unique_id}") == "OK"
+        assert second.ask(f"POS {NOW} 1 1") == "ACK 1"
+    # All that it sends meanwhile waits in the kernel, then in the tracker.
+    tracker.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        tracker.socket.sendall(b"BEAT\n" * 2_000_000)
+    link = gateway.gateway.sessions[device.unique_id]
+    assert len(link._buffer) + sum(map(len, link._frames)) < 200_000
+    monkeypatch.undo()
+    drain_buffer(device.unique_id)
+    tracker.socket.settimeout(allowed(10))
+    assert (tracker.line(), tracker.line()) == ("ACK 1", "BEAT")
 
 
 def test_a_repeated_packet_is_acknowledged_and_stored_once(tracker, device):
