@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParameters, check_parameters
 from tasks_app.ingest.trackers.registry import PROTOCOLS
@@ -57,7 +58,7 @@ class CommandState(models.TextChoices):
     ACKNOWLEDGED = "acknowledged", _("Acknowledged, effect not seen")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
-    EXPIRED = "expired", _("Expired")
+    EXPIRED = "expired", pgettext_lazy("command", "Expired")
     CANCELLED = "cancelled", _("Cancelled")
     UNCONFIRMED = "unconfirmed", _("Unconfirmed")
 
@@ -134,7 +135,7 @@ class Command(models.Model):
         _("priority"), default=0, validators=[MinValueValidator(-100), MaxValueValidator(100)]
     )
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
-    expires_at = models.DateTimeField(_("expires at"))
+    expires_at = models.DateTimeField(pgettext_lazy("command", "expires at"))
     state = models.CharField(_("state"), max_length=24, choices=CommandState, default=CommandState.QUEUED)
     state_reason = models.CharField(_("reason of the state"), max_length=MAX_REASON_CHARACTERS, blank=True)
     # One key of a person makes one command, however often it is asked for.
@@ -160,8 +161,8 @@ class Command(models.Model):
     )
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
-    acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True, blank=True)
+    sent_at = models.DateTimeField(pgettext_lazy("command", "sent at"), null=True, blank=True)
+    acknowledged_at = models.DateTimeField(pgettext_lazy("command", "acknowledged at"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=MAX_ANSWER_CHARACTERS, blank=True)
     # Of a queued command: when a way was last looked for, and before when it is not to be tried again.
@@ -188,6 +189,12 @@ class Command(models.Model):
                 fields=["expires_at"],
                 name="command_not_ended",
                 condition=models.Q(state__in=["awaiting_confirmation", "queued", "sending", "sent", "acknowledged"]),
+            ),
+            # For the sweep, which looks for effects and answers that are due.
+            models.Index(
+                fields=["sent_at"],
+                name="command_sent",
+                condition=models.Q(state__in=["sent", "acknowledged", "unconfirmed"]),
             ),
         ]
         constraints = [
@@ -227,7 +234,7 @@ class CommandAttempt(models.Model):
     # The connection, server or number it went to.
     address = models.CharField(_("address"), max_length=320, blank=True)
     started_at = models.DateTimeField(_("started at"))
-    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    sent_at = models.DateTimeField(pgettext_lazy("command", "sent at"), null=True, blank=True)
     answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=MAX_ANSWER_CHARACTERS, blank=True)
     error = models.CharField(_("error"), max_length=MAX_REASON_CHARACTERS, blank=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class InvalidParameters(ValueError):
@@ -108,7 +109,7 @@ COMMAND_TYPES: dict[str, CommandType] = {
             (Parameter("speed_kph", _("Speed (km/h)"), "integer", 0, 300),),
         ),
         CommandType("acknowledge_emergency", _("Acknowledge emergency")),
-        CommandType("power_off", _("Switch off"), is_dangerous=True, is_idempotent=False),
+        CommandType("power_off", pgettext_lazy("command", "Switch off"), is_dangerous=True, is_idempotent=False),
         CommandType("factory_reset", _("Factory settings"), is_dangerous=True, is_idempotent=False),
         CommandType(
             "firmware",

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from tasks_app.ingest.trackers.base import InvalidCommand
-from tasks_app.models import AuditEntry, Command, CommandAttempt
+from tasks_app.models import AuditEntry, Command, CommandAttempt, CommandWay
 from tasks_app.services.commands import NothingWritten, cancel_command, send_next, sweep_commands
 from tests.support.cluster import wait_until
 from tests.support.commands import HeldWay, a_fix, ask, encode, long_ago, send, state_of, use_ways
@@ -161,6 +161,15 @@ def test_a_vehicle_that_drove_off_is_not_stopped(device, manager, wire, fix, why
     a_fix(device, **fix)
     assert send(command, wire).result == "ended"
     assert (state_of(command), wire.written) == (("failed", why), [])
+
+
+@pytest.mark.parametrize("name", CommandWay.values)
+def test_no_way_stops_a_moving_vehicle(device, manager, wire, name):
+    a_fix(device)
+    command = ask(device, manager, "engine_stop")
+    a_fix(device, speed_kph=50)
+    assert send(command, wire, way=name).result == "ended"
+    assert (state_of(command), wire.written) == (("failed", "moving"), [])
 
 
 def test_a_vehicle_that_drives_off_between_noting_and_writing_is_not_stopped(device, manager, wire):
