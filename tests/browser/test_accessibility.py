@@ -84,7 +84,7 @@ def sign_in(page: Page, web: WebServer, user: Any) -> None:
 def troubles_of(page: Page, *, without: str = "nothing") -> list[str]:
     """Return what axe finds on the page as it is now, in every look: rule, impact, where, and the first elements.
 
-    A page that is wider than the screen is told, too.
+    A page that is wider than the screen is among them.
     """
     page.evaluate(AXE_SCRIPT)
     found = []
