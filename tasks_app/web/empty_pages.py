@@ -22,6 +22,10 @@ _hints: dict[str, str | Promise] = {
         "What positions tell: geofences entered and left, overspeed, ignition, alarms, trips. Events come by themselves "
         "once devices send positions."
     ),
+    "tasks_app.command": _(
+        "What was asked of devices: positions, intervals, outputs, engines. Send one from the page of a device, or from here."
+    ),
+    "tasks_app.savedcommand": _("Commands under a name, ready to send to any device of a fleet. Save the first one."),
     "tasks_app.quarantinedfix": _(
         "Positions that cannot be right, or whose device is unknown. None: that is as it should be."
     ),

@@ -79,7 +79,7 @@ def make_world(fleet: Fleet, owner: User) -> World:
         # A device that can be sent commands, and a type of them.
         "reached_device_id": device.pk,
         "type_name": "position_request",
-        "saved_id": SavedCommand.objects.create(fleet=fleet, name="Where", type="position_request").pk,
+        "saved_id": SavedCommand.objects.create(fleet=fleet, name="Mine", type="position_request").pk,
         "geofence_id": geofence.pk,
         "plan_id": MaintenancePlan.objects.create(device=device, name="Oil", every_days=30, last_done_at=now).pk,
         "event_id": Event.objects.create(device=device, kind="ignition_on", occurred_at=now).pk,

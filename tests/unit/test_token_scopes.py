@@ -36,7 +36,8 @@ def expected(method: str, route: str) -> set[str]:
         return {"read", "metrics"} if route == "/metrics" else {"read"}
     verb = route.rstrip("/").rsplit("/", 1)[-1]
     is_of_jobs = verb in JOB_VERBS or verb in SWITCHES or route.startswith("/api/tasks/cleanup/")
-    return {"operate"} if is_of_jobs else {"write"}
+    is_of_commands = route.startswith("/api/commands") and not route.startswith("/api/commands/saved")
+    return {"operate"} if is_of_jobs or is_of_commands else {"write"}
 
 
 @pytest.mark.parametrize(("method", "route", "view"), OPERATIONS, ids=[f"{one[0]} {one[1]}" for one in OPERATIONS])

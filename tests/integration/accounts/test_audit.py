@@ -18,7 +18,7 @@ from knox.models import AuthToken
 from notifications_app.models import Destination
 from reports_app.models import Report, ReportSchedule
 from reports_app.services.files import report_link
-from tasks_app.models import AuditEntry, Device, Fleet, FleetMembership, FleetRole
+from tasks_app.models import AuditEntry, Command, Device, Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import SHELL
 from tasks_app.services.audit import Subject, record, verb_label
 from tasks_app.services.jobs import pause_queue, start_task
@@ -92,6 +92,10 @@ PREPARATIONS = {
         is_active=False
     ),
     ("POST", "/api/reports/<int:report_id>/cancel"): lambda world: Report.objects.update(state="pending"),
+    # One's own is confirmed by nobody.
+    ("POST", "/api/commands/<int:command_id>/confirm"): lambda world: Command.objects.update(
+        state="awaiting_confirmation", requested_by=None
+    ),
     ("POST", "/api/tasks/report/export"): lambda world: Report.objects.update(state="ready"),
 }
 CHANGING = [one[:2] for one in operations() if one[0] not in ("GET", "HEAD")]

@@ -112,7 +112,7 @@ def is_foreign(text: str) -> bool:
     """Whether words are left once data, names and words alike in both languages are taken out."""
     for data in DATA:
         text = re.sub(
-            rf"\b{re.escape(data)}\b" if data[0].isalnum() else re.escape(data), "", text, flags=re.IGNORECASE
+            rf"(?<!\w){re.escape(data)}(?!\w)" if data[0].isalnum() else re.escape(data), "", text, flags=re.IGNORECASE
         )
     text = IDENTIFIER.sub("", UNNAMED.sub("", text))
     words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text)
