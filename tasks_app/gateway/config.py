@@ -35,6 +35,8 @@ class GatewayConfig:
     max_bad_frames: int
     raw_frames: int
     grace_seconds: float
+    # Messages of one device, as over HTTP.
+    device_per_minute: int
 
 
 def gateway_config(**changed: Any) -> GatewayConfig:
@@ -42,7 +44,8 @@ def gateway_config(**changed: Any) -> GatewayConfig:
     values = {name.lower(): value for name, value in settings.GATEWAY.items() if name not in ("PORTS", "EXPECTED")}
     # A proxy that connects through a Unix socket is none of trackers.
     proxies = tuple(one.strip() for one in settings.TRUSTED_PROXIES if one.strip() not in ("", "unix"))
-    return GatewayConfig(**{**values, "trusted_proxies": proxies, **changed})
+    values |= {"trusted_proxies": proxies, "device_per_minute": settings.INGEST_DEVICE_PER_MINUTE}
+    return GatewayConfig(**{**values, **changed})
 
 
 def served_protocols(names: Collection[str] | None = None) -> dict[str, tuple[TrackerProtocol, int]]:

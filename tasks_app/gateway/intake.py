@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.003
 MAX_TOGETHER = 500
+HANDED_BACK_AT_ONCE = 32
 # Parcels and messages that wait; what arrives then waits undecoded in its connection.
 MAX_WAITING_PARCELS = 20_000
 MAX_WAITING_MESSAGES = 50_000
@@ -133,9 +134,9 @@ class Intake:
             await self._database.run(_one_by_one_if_broken, partial(in_database, _quarantine), parcels)
         except Exception as error:  # noqa: BLE001 - the gateway outlives whatever it is, and reports it
             report("Fixes that cannot be right are not quarantined, nor acknowledged", error)
-            _hand_back(parcels)
+            await _hand_back(parcels)
             return
-        _hand_back([parcel for parcel in parcels if parcel.is_broken])
+        await _hand_back([parcel for parcel in parcels if parcel.is_broken])
         await self._run([parcel for parcel in parcels if not parcel.is_broken])
 
     async def _run(self, parcels: list[Parcel]) -> None:
@@ -148,11 +149,14 @@ class Intake:
             if not self._is_away:
                 report("Nothing is taken in nor acknowledged", error)
             self._is_away = True
-        _hand_back(parcels)
+        await _hand_back(parcels)
 
 
-def _hand_back(parcels: Sequence[Parcel]) -> None:
-    for parcel in parcels:
+async def _hand_back(parcels: Sequence[Parcel]) -> None:
+    """Have the outcomes taken note of, and what arrives meanwhile read in between."""
+    for number, parcel in enumerate(parcels, 1):
+        if number % HANDED_BACK_AT_ONCE == 0:
+            await asyncio.sleep(0)
         try:
             parcel.sender.outcome(parcel)
         except Exception:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from tasks_app.gateway.intake import Parcel
+from tasks_app.gateway.registration import described
 from tasks_app.ingest.trackers.base import BadFrame, Decoded, FrameTooLong, TrackerProtocol, TrackerSession
 from tasks_app.queries.tracker_devices import TrackerDevice
-from tasks_app.queries.trackers import SessionDescription
 from tasks_app.services.intake import TrackerMessages
-from tasks_app.services.trackers import HeldSession, SessionOpening
+from tasks_app.services.trackers import SessionOpening
 
 if TYPE_CHECKING:
     from tasks_app.gateway.server import Gateway
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Of one connection, in one parcel.
-MAX_FRAMES_TOGETHER = 32
+MAX_FRAMES_TOGETHER = 16
 MAX_MESSAGES_TOGETHER = 512
 # Bytes that are read ahead while a link waits.
 READ_AHEAD_BYTES = 8 * 1024
+# A tracker may send as many messages at once as it may in this time; then it is read no faster than that.
+BURST_SECONDS = 60.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 10.0
 
 _Frame = tuple[bytes, Decoded]
@@ -45,6 +47,7 @@ class Link:
         "_buffer",
         "_failures",
         "_frames",
+        "_paced_at",
         "address",
         "bad_frames",
         "bytes_received",
@@ -80,6 +83,8 @@ class Link:
         self._frames: deque[bytes] | None = None
         self._ahead: _Frame | None = None
         self._failures = 0
+        # When it will have had the time for all that it has sent.
+        self._paced_at = 0.0
 
     # --- What the transports do ---------------------------------------------------------------------------------------
 
@@ -117,13 +122,26 @@ class Link:
     def work(self) -> None:
         """Serve what has arrived, until something has to be waited for."""
         self.is_waiting = False
-        while not (self.is_closed or self.is_waiting or self.gateway.is_draining):
-            ready = self._ready_frames()
-            if not ready:
-                break
+        if not (self.is_closed or self.gateway.is_draining or self._wait_for_pace()) and (
+            ready := self._ready_frames()
+        ):
             self._serve(ready)
+            if not (self.is_waiting or self.is_closed) and (self._frames or self._buffer):
+                # The others first: one that sends without a pause must not hold them up.
+                self.is_waiting = True
+                self.gateway.call_later(0, self.retry)
         if not (self.is_closed or self.is_waiting or self.gateway.is_draining):
             self.resume()
+
+    def _wait_for_pace(self) -> bool:
+        """Return whether the link waits, since its tracker sends more than it may."""
+        ahead_seconds = self._paced_at - self.gateway.clock()
+        if ahead_seconds <= 0:
+            return False
+        self.is_waiting = True
+        self.pause()
+        self.gateway.call_later(ahead_seconds, self.retry)
+        return True
 
     def _ready_frames(self) -> list[_Frame]:
         """Return decoded frames of one device that may send; none where there is no whole one, or the link waits now."""
@@ -278,7 +296,7 @@ class Link:
         assert device is not None
         opening = None
         if not self.fence and self.wants_session():
-            opening = SessionOpening(device.unique_id, self.describe(), yields=self.session.transport == "udp")
+            opening = SessionOpening(device.unique_id, described(self), yields=self.session.transport == "udp")
         answers = [decoded.answer for _, decoded in ready if decoded.answer is not None]
         if opening is None and not answers and not any(decoded.messages for _, decoded in ready):
             self._acknowledge(ready)
@@ -339,11 +357,13 @@ class Link:
         device = self.device
         assert device is not None
         self.bad_frames = 0
+        earliest = self.gateway.clock() - BURST_SECONDS
+        self._paced_at = max(self._paced_at, earliest) + len(ready) * 60 / self.gateway.config.device_per_minute
         notes, name = self.gateway.notes, self.protocol.name
         for raw, decoded in ready:
             self._count(decoded.kind)
             notes.frame(device.unique_id, "in", raw, decoded.kind)
-        if not _has_fix(ready):
+        if not any(message.content is not None for _, decoded in ready for message in decoded.messages):
             notes.heard(device.pk)
         self.gateway.tally.acknowledged[name] += len(ready)
         if replies := b"".join(decoded.reply for _, decoded in ready):
@@ -367,27 +387,6 @@ class Link:
         """Return whether the device's session is to be opened for this link."""
         return True
 
-    def describe(self) -> SessionDescription:
-        """Describe the session as it is now."""
-        assert self.device is not None
-        silent_seconds = self.gateway.clock() - self.heard_at
-        return SessionDescription(
-            device_pk=self.device.pk,
-            protocol=self.protocol.name,
-            transport=self.session.transport,
-            since=self.since,
-            last_seen_at=datetime.fromtimestamp(timezone.now().timestamp() - silent_seconds, tz=self.since.tzinfo),
-            address=self.address,
-            bytes_received=self.bytes_received,
-            bytes_sent=self.bytes_sent,
-            frames=self.frame_count,
-        )
-
-    def held(self) -> HeldSession:
-        """Return the session as its node keeps it in Redis."""
-        assert self.device is not None
-        return HeldSession(self.device.unique_id, self.fence, self.describe())
-
     def close(self, reason: str) -> None:
         """End the link, for a reason that is counted."""
         if not self.is_closed:
@@ -397,7 +396,3 @@ class Link:
             self.gateway.tally.closed[self.protocol.name, reason] += 1
             self.gateway.left(self)
             self.end()
-
-
-def _has_fix(ready: list[_Frame]) -> bool:
-    return any(message.content is not None for _, decoded in ready for message in decoded.messages)

@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from tasks_app.gateway.threads import Pool, report
+from tasks_app.queries.trackers import SessionDescription
 from tasks_app.services.trackers import HeldSession, beat, close_sessions, hold_sessions, leave
 
 if TYPE_CHECKING:
+    from tasks_app.gateway.link import Link
     from tasks_app.gateway.server import Gateway
 
 BEAT_SECONDS = 1.0
 # Sessions of which something was heard are written down at this interval, all of them at the other.
 CHANGED_EVERY_SECONDS, ALL_EVERY_SECONDS = 10.0, 60.0
 MAX_TOGETHER = 500
+
+
+def described(link: Link) -> SessionDescription:
+    """Describe the session of a link as it is now."""
+    assert link.device is not None
+    silent = timedelta(seconds=link.gateway.clock() - link.heard_at)
+    return SessionDescription(
+        device_pk=link.device.pk,
+        protocol=link.protocol.name,
+        transport=link.session.transport,
+        since=link.since,
+        last_seen_at=timezone.now() - silent,
+        address=link.address,
+        bytes_received=link.bytes_received,
+        bytes_sent=link.bytes_sent,
+        frames=link.frame_count,
+    )
+
+
+def _held(link: Link) -> HeldSession:
+    assert link.device is not None
+    return HeldSession(link.device.unique_id, link.fence, described(link))
 
 
 class Registration:
@@ -76,7 +103,7 @@ class Registration:
         """Write down the sessions of which something was heard since then, and close those that a newer connection has."""
         links = [link for link in self._gateway.sessions.values() if link.heard_at >= since]
         for start in range(0, len(links), MAX_TOGETHER):
-            held = [link.held() for link in links[start : start + MAX_TOGETHER] if link.fence and not link.is_closed]
+            held = [_held(link) for link in links[start : start + MAX_TOGETHER] if link.fence and not link.is_closed]
             await self._hold_some(held)
 
     async def _hold_some(self, held: list[HeldSession]) -> None:

@@ -271,9 +271,19 @@ def test_a_silent_tracker_is_closed(device):
         wait_until(lambda: not connected_trackers(), what="the session to end")
 
 
+def test_a_tracker_that_sends_too_much_is_read_no_faster_than_it_may_and_loses_nothing(device):
+    # Five a second, after the first three hundred.
+    with running_gateway(device_per_minute=300) as gateway, Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        tracker.send(*["BEAT"] * 315)
+        began = time.monotonic()
+        assert [tracker.line() for _ in range(315)] == ["BEAT"] * 315
+        assert time.monotonic() - began > 1
+
+
 def test_a_tracker_that_never_reads_is_paused_then_closed_and_costs_the_others_nothing(device, make_device):
     other = make_device()
-    with running_gateway(unread_seconds=1) as gateway, Tracker(gateway.tcp_port) as greedy:
+    with running_gateway(unread_seconds=1, device_per_minute=10**9) as gateway, Tracker(gateway.tcp_port) as greedy:
         greedy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         greedy.send(f"LOGIN {device.unique_id}")
         greedy.socket.settimeout(0.2)
