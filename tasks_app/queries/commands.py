@@ -11,7 +11,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
-from tasks_app.models import WAKE_UP, Command, CommandState, Device, DeviceAccess, DeviceState, Position, SavedCommand
+from tasks_app.models import (
+    WAKE_UP,
+    Command,
+    CommandState,
+    Device,
+    DeviceAccess,
+    DeviceState,
+    Fleet,
+    Position,
+    SavedCommand,
+)
 from tasks_app.queries.access import (
     SEND_COMMANDS,
     SEND_DANGEROUS_COMMANDS,
@@ -118,6 +128,12 @@ def rights_to_send(type_name: str) -> list[Right]:
 def may_send(user: AnyUser, device: Device, type_name: str) -> bool:
     """Whether `user` may send commands of this type to the device."""
     return all(has_right(user, device.fleet, right) for right in rights_to_send(type_name))
+
+
+def may_save(user: AnyUser, fleet: Fleet | None, type_name: str) -> bool:
+    """Whether `user` may keep a command of this type for a fleet (None: for all): rules send what is saved."""
+    is_dangerous = type_name in COMMAND_TYPES and COMMAND_TYPES[type_name].is_dangerous
+    return not is_dangerous or all(has_right(user, fleet, right) for right in rights_to_send(type_name))
 
 
 def may_make_call(user: AnyUser, arguments: Mapping[str, Any]) -> bool:

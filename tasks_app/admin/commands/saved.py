@@ -19,6 +19,7 @@ from tasks_app.admin.common import MISSING
 from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
 from tasks_app.models import SavedCommand
+from tasks_app.queries.commands import may_save
 from tasks_app.web.command_forms import PREFIX, parameter_fields, parameters_of
 from tasks_app.web.commands import parameters_text, shown_type
 
@@ -27,6 +28,7 @@ class SavedCommandForm(forms.ModelForm):
     """The name and fleet of a saved command; `saved_form_of` adds the parameters of its type."""
 
     kind: CommandType
+    user: Any
 
     class Meta:
         model = SavedCommand
@@ -44,6 +46,8 @@ class SavedCommandForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         self.instance.parameters = parameters_of(self.kind, data)
+        if not may_save(self.user, data.get("fleet"), self.kind.name):
+            self.add_error("fleet", _("You may not send this command to its devices, and so not save it."))
         return data
 
     def _update_errors(self, errors: Any) -> None:
@@ -55,9 +59,9 @@ class SavedCommandForm(forms.ModelForm):
         super()._update_errors(errors)  # type: ignore[misc]
 
 
-def saved_form_of(kind: CommandType) -> type[SavedCommandForm]:
-    """Return the form of saved commands of this type."""
-    return type("SavedCommandFormOfType", (SavedCommandForm,), {**parameter_fields(kind), "kind": kind})
+def saved_form_of(kind: CommandType, user: Any) -> type[SavedCommandForm]:
+    """Return the form of saved commands of this type for this user."""
+    return type("SavedCommandFormOfType", (SavedCommandForm,), {**parameter_fields(kind), "kind": kind, "user": user})
 
 
 @admin.register(SavedCommand)
@@ -101,7 +105,7 @@ class SavedCommandAdmin(ModelAdmin):
     ) -> Any:
         kind = self._kind(request, obj)
         if kind is not None:
-            kwargs["form"] = saved_form_of(kind)
+            kwargs["form"] = saved_form_of(kind, request.user)
         return super().get_form(request, obj, change, **kwargs)
 
     def _kind(self, request: HttpRequest, obj: SavedCommand | None) -> CommandType | None:

@@ -16,10 +16,16 @@ from tasks_app.api.lists import BY_ID, Filters, RowList, by_choice, by_id, by_te
 from tasks_app.api.permissions import fleet_for, refusal
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe
-from tasks_app.models import FleetRole, SavedCommand
+from tasks_app.models import Fleet, FleetRole, SavedCommand
 from tasks_app.models.commands import command_type_choices
-from tasks_app.queries.access import CHANGE_SAVED_COMMANDS, VIEW_SAVED_COMMANDS, Right, has_right
-from tasks_app.queries.commands import visible_saved_commands
+from tasks_app.queries.access import (
+    CHANGE_SAVED_COMMANDS,
+    SEND_DANGEROUS_COMMANDS,
+    VIEW_SAVED_COMMANDS,
+    Right,
+    has_right,
+)
+from tasks_app.queries.commands import may_save, visible_saved_commands
 
 ADD_SAVED_COMMANDS = Right(FleetRole.MANAGER, "tasks_app.add_savedcommand")
 DELETE_SAVED_COMMANDS = Right(FleetRole.MANAGER, "tasks_app.delete_savedcommand")
@@ -78,6 +84,7 @@ class SavedCommandListView(ApiView):
     def post(self, request: Request) -> Response:
         values = self.body(SavedCommandSerializer)
         _check_fleet(request.user, values.get("fleet_id"), self.asked)
+        _check_type(request.user, values.get("fleet_id"), values["type"])
         row = saved(SavedCommand(), values)
         return Response(SavedCommandSerializer(row).data, status=status.HTTP_201_CREATED)
 
@@ -111,6 +118,7 @@ class SavedCommandView(ApiView):
         values = self.body(SavedCommandSerializer, partial=True)
         if values.get("fleet_id", row.fleet_id) != row.fleet_id:
             _check_fleet(request.user, values["fleet_id"], self.asked)
+        _check_type(request.user, values.get("fleet_id", row.fleet_id), values.get("type", row.type))
         return Response(SavedCommandSerializer(saved(row, values)).data)
 
     @describe(
@@ -149,3 +157,10 @@ def _check_fleet(user: Any, fleet_id: int | None, right: Right) -> None:
         fleet_for(user, fleet_id, right)
     elif not has_right(user, None, right):
         raise refusal(right)
+
+
+def _check_type(user: Any, fleet_id: int | None, type_name: str) -> None:
+    """Raise PermissionDenied where this user may not keep a command of this type for the fleet."""
+    fleet = None if fleet_id is None else Fleet.objects.filter(pk=fleet_id).first()
+    if not may_save(user, fleet, type_name):
+        raise refusal(SEND_DANGEROUS_COMMANDS)

@@ -6,13 +6,14 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tasks_app.models import AuditEntry, Command, CommandAttempt, Device, FleetMembership, FleetRole
+from tasks_app.models import AuditEntry, Command, CommandAttempt, Device, FleetMembership, FleetRole, SavedCommand
 from tasks_app.services.accounts import issue_token
 from tests.support.commands import a_fix, ask, send
-from tests.support.rights import api_of, give
+from tests.support.rights import api_of, give, pages_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 
@@ -249,6 +250,23 @@ def test_saved_commands_are_kept_by_managers_and_sent_with_the_devices_own_value
     assert sent.status_code == 201, sent.json()
     assert sent.json()["parameters"] == {"text": f"ID {device.unique_id}"}
     assert api_of(manager).delete(f"/api/commands/saved/{saved_id}").status_code == 204
+
+
+def test_a_dangerous_command_is_saved_by_those_who_may_send_it(make_user, fleet):
+    """A rule may send it by itself, whoever changed it last."""
+    keeper = give(make_user(is_staff=True), "tasks_app.add_savedcommand", "tasks_app.change_savedcommand")
+    stop = {"name": "Stop", "fleet_id": fleet.pk, "type": "engine_stop"}
+    assert api_of(keeper).post("/api/commands/saved", stop, format="json").status_code == 403
+    made = api_of(keeper).post("/api/commands/saved", {**stop, "type": "reboot"}, format="json")
+    path = f"/api/commands/saved/{made.json()['id']}"
+    assert api_of(keeper).patch(path, {"type": "engine_stop"}, format="json").status_code == 403
+    page = reverse("admin:tasks_app_savedcommand_add") + "?type=engine_stop"
+    assert pages_of(keeper).post(page, {"name": "Stop", "fleet": fleet.pk}).status_code == 200
+    assert list(SavedCommand.objects.values_list("type", flat=True)) == ["reboot"]
+    names = ("add_savedcommand", "change_savedcommand", "view_fleet", "add_command", "send_dangerous_command")
+    trusted = give(keeper, *(f"tasks_app.{name}" for name in names))
+    assert api_of(trusted).patch(path, {"type": "engine_stop"}, format="json").status_code == 200
+    assert pages_of(trusted).post(page, {"name": "Stop at once", "fleet": fleet.pk}).status_code == 302
 
 
 def test_a_saved_command_of_all_fleets_is_made_by_staff_only(manager, make_user, operator):
