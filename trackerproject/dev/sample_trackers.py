@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from django.conf import settings
 from django.db import transaction
 
@@ -27,7 +29,9 @@ def ensure_sample_trackers(fleet: Fleet) -> dict[str, Device]:
 def simulated_tracker(protocol: str, host: str, **options: float) -> SimulatedTracker:
     """Return the tracker of this protocol, not started. Suntech over UDP, where it is acknowledged; the others over TCP."""
     encoder = ENCODERS[protocol]
-    transport = "tcp" if not encoder.acknowledged_on or "tcp" in encoder.acknowledged_on else "udp"
+    transport: Literal["tcp", "udp"] = (
+        "tcp" if not encoder.acknowledged_on or "tcp" in encoder.acknowledged_on else "udp"
+    )
     return SimulatedTracker(encoder(encoder.sample_identifier, transport), host, port_of(protocol), **options)
 
 

@@ -18,7 +18,7 @@ class AdminDeviceAccessForm(DeviceAccessForm):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if "ways" in self.fields:
-            for select in self.fields["ways"].widget.widgets:  # type: ignore[attr-defined]
+            for select in self.fields["ways"].widget.widgets:
                 select.attrs["class"] = UnfoldAdminSelectWidget().attrs["class"]
         if "allowed_networks" in self.fields:
             self.fields["allowed_networks"].widget = UnfoldAdminTextareaWidget({"rows": 3, "spellcheck": "false"})

@@ -51,7 +51,11 @@ class Gt06Tracker(Encoder):
         cuts: bool | None = {"DYD": True, "HFYD": False}.get(name[0])
         if name[0].upper() == "RELAY" and name[1:2] in (["0"], ["1"]):
             cuts = name[1] == "1"
-        said = {True: "Cut off the fuel supply: Success!", False: "Restore fuel supply: Success!"}.get(
+        sentences: dict[bool | None, str] = {
+            True: "Cut off the fuel supply: Success!",
+            False: "Restore fuel supply: Success!",
+        }
+        said = sentences.get(
             cuts,
             {"WHERE": "Lat:S23.550000,Lon:W46.630000", "STATUS": "Battery:4.1V,NORMAL; GPS:Successful positioning"}.get(
                 name[0], f"{name[0]} OK!"

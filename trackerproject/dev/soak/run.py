@@ -83,8 +83,7 @@ class Soak:
     @contextmanager
     def _clusters_running(self) -> Iterator[None]:
         try:
-            for part in (*self.clusters, self.trackers):
-                part.keep_running()
+            self._keep_running()
             yield
         finally:
             self.trackers.stop()
@@ -92,6 +91,12 @@ class Soak:
                 if cluster.process is not None and cluster.process.poll() is None:
                     cluster.process.kill()
                     cluster.process.wait()
+
+    def _keep_running(self) -> None:
+        """Start what has ended."""
+        for cluster in self.clusters:
+            cluster.keep_running()
+        self.trackers.keep_running()
 
     # --- Load and faults ---
 
@@ -101,8 +106,7 @@ class Soak:
         thaw_at = 0.0
         while (elapsed := time.monotonic() - started_at) < seconds:
             tick_ends = time.monotonic() + 0.25
-            for part in (*self.clusters, self.trackers):
-                part.keep_running()
+            self._keep_running()
             self._enqueue(int(JOBS_PER_SECOND * 0.25))
             self.trackers.send_some()
             if thaw_at and elapsed > thaw_at:
@@ -139,8 +143,7 @@ class Soak:
         self.saboteur.thaw()
         started_at = time.monotonic()
         while time.monotonic() - started_at < DRAIN_SECONDS:
-            for part in (*self.clusters, self.trackers):
-                part.keep_running()
+            self._keep_running()
             if self._unsure:
                 self._enqueue(0)
             elif patiently(self._is_settled):
