@@ -16,7 +16,7 @@ SENDERS = 200
 MESSAGES_PER_SENDER = 300
 QUICK_MESSAGES_PER_SENDER = 40
 # Beside them: so many that say nothing after their log-in, that do not read, and that send a byte at a time.
-SILENT, DEAF, SLOW = 2_000, 100, 200
+SILENT, DEAF, SLOW = 2_000, 20, 200
 DECODED = 20_000
 
 
@@ -52,7 +52,7 @@ def throughput_figures(setting: Setting) -> Iterator[Figure]:
 
 def slow_figures(setting: Setting) -> Iterator[Figure]:
     """Seconds from a message to its acknowledgement, without and with slow and silent trackers on the same process."""
-    counts = [setting.scaled(SILENT), *(max(10, count // (10 if setting.quick else 1)) for count in (DEAF, SLOW))]
+    counts = [setting.scaled(SILENT), *(max(5, count // (10 if setting.quick else 1)) for count in (DEAF, SLOW))]
     took = setting.measure("benchmarks.gateway_slow", 10 if setting.quick else 30, *counts)
     setting.console.print(", ".join(f"{name} {value:,.2f}" for name, value in took.items()))
     for share in ("p50", "p99"):
