@@ -10,7 +10,7 @@ from django.urls import get_script_prefix
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType, Parameter
-from tasks_app.models import Command, CommandState, CommandWay, Device, DeviceState
+from tasks_app.models import Command, CommandState, Device, DeviceState, chain_choices
 from tasks_app.queries.access import (
     CANCEL_COMMANDS,
     CONFIRM_COMMANDS,
@@ -71,6 +71,11 @@ def type_label(name: str) -> str:
     return str(COMMAND_TYPES[name].label) if name in COMMAND_TYPES else name
 
 
+def way_label(name: str) -> str:
+    """Return the words for a way; its name for one that there is no more."""
+    return str(dict(chain_choices()).get(name, name))
+
+
 def parameters_text(command: Any) -> str:
     """Return the parameters of a command, or of a saved one, on one line."""
     known = {one.name: one for one in COMMAND_TYPES[command.type].parameters} if command.type in COMMAND_TYPES else {}
@@ -91,7 +96,7 @@ def attempts_of(command: Command, *, with_addresses: bool) -> list[ShownAttempt]
     return [
         ShownAttempt(
             number=one.number,
-            way=str(CommandWay(one.way).label),
+            way=way_label(one.way),
             address=one.address if with_addresses else "",
             started_at=one.started_at,
             sent_at=one.sent_at,
@@ -128,7 +133,7 @@ def facts_of(command: Command) -> list[tuple[str, str]]:
         (_("By"), str(command.requested_by or _("the system"))),
         (_("Reason"), command.reason),
         (_("Parameters"), parameters_text(command)),
-        (_("Way"), str(CommandWay(command.way).label) if command.way else _("As set for the device")),
+        (_("Way"), way_label(command.way) if command.way else _("As set for the device")),
         (_("Priority"), str(command.priority) if command.priority else ""),
         *((label, exact_time_with_zone(at) if at else "") for label, at in times),
         (_("Confirmed"), _confirmation(command)),

@@ -31,6 +31,7 @@ MAX_LISTED_DEVICES = 5000
 class CommandAttemptSerializer(serializers.ModelSerializer[CommandAttempt]):
     """One attempt to tell a device a command. The address is for those who may send commands to the device."""
 
+    way = serializers.CharField()
     started_at = TimestampField()
     sent_at = TimestampField(allow_null=True)
     answered_at = TimestampField(allow_null=True)
@@ -65,6 +66,8 @@ class CommandAttemptSerializer(serializers.ModelSerializer[CommandAttempt]):
 class CommandSerializer(serializers.ModelSerializer[Command]):
     """A command. `sent` says that the bytes left, and no more; only `done` says that the device did it."""
 
+    type = serializers.CharField()
+    way = serializers.CharField(help_text="The one asked for; empty for the device's chain.")
     expires_at = TimestampField()
     created_at = TimestampField()
     not_before = TimestampField(allow_null=True)

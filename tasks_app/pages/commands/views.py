@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tasks_app.models import Command, CommandWay, Device, DeviceStatus, SavedCommand
+from tasks_app.models import Command, Device, DeviceStatus, SavedCommand
 from tasks_app.models.commands import protocol_choices
 from tasks_app.pages.commands.finding import find_command
 from tasks_app.pages.device import find_device, frame
@@ -29,6 +29,7 @@ from tasks_app.web.commands import (
     shown_types,
     socket_path,
     vehicle_text,
+    way_label,
 )
 from tasks_app.web.quantities import units_of
 
@@ -86,7 +87,7 @@ def _saved(request: HttpRequest, device: Device, types: set[str]) -> list[dict[s
 def _reach(device: Device) -> list[tuple[str, Any]]:
     """Return how commands reach the device, as pairs of a name and a text."""
     access = access_of(device)
-    ways = ", ".join(str(CommandWay(way).label) for way in ways_of(device))
+    ways = ", ".join(way_label(way) for way in ways_of(device))
     state = getattr(device, "state", None)
     return [
         (_("Status"), DeviceStatus(state.status).label if state else DeviceStatus.UNKNOWN.label),
