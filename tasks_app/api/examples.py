@@ -18,7 +18,8 @@ NUMBERS: dict[str, Any] = {
     "speed_limit": 90.0, "speed_limit_kph": 90.0, "odometer_meters": 84_215_300.0, "engine_seconds": 5_400_000.0,
     "every_meters": 10_000_000.0, "every_engine_seconds": 900_000.0, "offline_minutes": 30.0, "after_minutes": 15,
     "max_distance_meters": 5000.0, "min_speed_kph": 100.0, "radius_meters": 400.0, "corridor_width_meters": 50.0,
-    "max_age_hours": 24.0, "offline_after_minutes": 15,
+    "max_age_hours": 24.0, "offline_after_minutes": 15, "command_id": 41, "saved_command_id": 4, "expires_in_seconds": 600,
+    "priority": 0, "requested_by_id": 2, "confirmed_by_id": 5, "zone_minutes": -180, "number": 1,
 }  # fmt: skip
 TEXTS: dict[str, str] = {
     "device_id": "861234567890123", "unique_id": "861234567890123", "name": "Van 03", "username": "ana", "password": "...",
@@ -26,7 +27,9 @@ TEXTS: dict[str, str] = {
     "task_id": JOB_ID, "queue": "cleanup", "search": "state:failed after:yesterday", "fields": "id,name",
     "cron": "5 0 * * *", "timestamp": "2026-11-23T10:00:00Z", "start": "2026-11-01", "end": "2026-11-08",
     "subject": "Disk almost full", "message": "The disk of the database is 92 % full.", "note": "Oil and filter",
-    "url": "https://hooks.example.org/tracker", "period": "24h", "pattern": "*", "alarm": "sos",
+    "url": "https://hooks.example.org/tracker", "typed_name": "Van 03", "phone_number": "+5511999990000",
+    "data_hex": "787816801000000001", "answer": "TIMER OK!", "state_text": "The device answered.", "state_reason": "answered",
+    "period": "24h", "pattern": "*", "alarm": "sos",
 }  # fmt: skip
 LISTS: dict[str, list[Any]] = {
     "device_ids": [7, 8], "user_ids": [2], "geofence_ids": [12], "recipient_ids": [2, 5], "ids": [JOB_ID],
@@ -36,6 +39,7 @@ OTHERS: dict[str, Any] = {
     "area": {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 400},
     "kwargs": {"days_to_keep": 30},
     "attributes": {"ignition": True},
+    "parameters": {"interval_seconds": 30},
 }
 TIMES = {"date-time": "2026-11-23T10:00:00Z", "date": "2026-11-23"}
 # The largest integer that JSON's readers in browsers keep exactly.
