@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('notifications_app', '0021_requests_of_attempts'),
-        ('tasks_app', '0049_rule_commands'),
+        ('tasks_app', '0043_commands'),
     ]
 
     operations = [
