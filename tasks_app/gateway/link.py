@@ -32,7 +32,7 @@ MAX_MESSAGES_TOGETHER = 512
 # Bytes that are read ahead while a link waits.
 READ_AHEAD_BYTES = 8 * 1024
 # A tracker may send as many messages at once as it may in this time; then it is read no faster than that.
-BURST_SECONDS = 60.0
+BURST_SECONDS = 10.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 10.0
 
 _Frame = tuple[bytes, Decoded]
