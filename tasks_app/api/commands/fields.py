@@ -66,8 +66,6 @@ class CommandAttemptSerializer(serializers.ModelSerializer[CommandAttempt]):
 class CommandSerializer(serializers.ModelSerializer[Command]):
     """A command. `sent` says that the bytes left, and no more; only `done` says that the device did it."""
 
-    type = serializers.CharField()
-    way = serializers.CharField(help_text="The one asked for; empty for the device's chain.")
     expires_at = TimestampField()
     created_at = TimestampField()
     not_before = TimestampField(allow_null=True)

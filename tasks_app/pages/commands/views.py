@@ -140,6 +140,6 @@ def command(request: HttpRequest, command_id: int) -> HttpResponse:
     context = {
         **frame(request, found.device, "commands"),
         **command_context(found, request.user),
-        "title": str(found.get_type_display()),
+        "title": str(found),
     }
     return render(request, "tasks_app/pages/device/command.html", context)
