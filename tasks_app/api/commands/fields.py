@@ -74,9 +74,7 @@ class CommandSerializer(serializers.ModelSerializer[Command]):
     acknowledged_at = TimestampField(allow_null=True)
     ended_at = TimestampField(allow_null=True)
     parameters = serializers.DictField(child=serializers.JSONField())
-    way = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=CommandWay.choices, allow_blank=True, help_text="Empty: the device's chain."
-    )
+    way = serializers.ChoiceField(choices=CommandWay.choices, allow_blank=True, help_text="Empty: the device's chain.")
     state_text = serializers.SerializerMethodField(help_text="Why it ended, or why it waits, for people.")
 
     class Meta:
