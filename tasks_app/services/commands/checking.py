@@ -16,7 +16,7 @@ from tasks_app.models import Command, CommandState, Device, DeviceState
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, has_right
 from tasks_app.queries.commands import may_send, reason_text, types_of
-from tasks_app.services.commands.deciding import filled, is_possible_expiry, safety_refusal
+from tasks_app.services.commands.deciding import filled, has_safety_rules, is_possible_expiry, safety_refusal
 from tasks_app.services.commands.refusals import CommandRefused
 
 MAX_DELAY = timedelta(days=366)
@@ -95,6 +95,8 @@ def check_safety(type_name: str, device: Device, *, is_override: bool, now: date
 
 def unsafe(type_name: str, device_pk: int, *, is_override: bool, now: datetime) -> str:
     """Return why the command must not be sent to the vehicle as it is known now, "" where it may."""
+    if not has_safety_rules(type_name):
+        return ""
     state = DeviceState.objects.filter(pk=device_pk).values("fix_time", "speed_kph").first()
     fix_time = state["fix_time"] if state else None
     return safety_refusal(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from tasks_app.engine import EngineError, get_task
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, RELAY
@@ -24,6 +24,11 @@ RETRY_SECONDS, NO_WAY_RETRY_SECONDS = 10.0, 120.0
 MOST = 1000
 
 _SHOWN_BY_RELAY = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None and kind.effect[0] == RELAY]
+# Commands whose effect the newest fix of their device has; the rest is not looked at one by one.
+_SEEN = Q(type__in=[name for name, kind in COMMAND_TYPES.items() if kind.is_shown_by_fix])
+for _name, _kind in COMMAND_TYPES.items():
+    if _kind.effect is not None:
+        _SEEN |= Q(type=_name, device__state__attributes__contains=dict([_kind.effect]))
 _WITH_EFFECT = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None or kind.is_shown_by_fix]
 
 
@@ -34,7 +39,9 @@ def sweep_commands(*, now: datetime) -> dict[str, int]:
     """
     return {
         "expired": _each(Command.objects.filter(state__in=WAITING, expires_at__lte=now), _expire, now),
-        "effects": _each(_with_effects(now), _look_for_effect, now),
+        "effects": _each(
+            _with_effects(now).filter(_SEEN, device__state__fix_time__gt=F("sent_at")), _look_for_effect, now
+        ),
         "lost": _each(_left_by_senders(now), _end_lost, now),
         "unanswered": _each(_unanswered(now), _end_unanswered, now),
         "without_effect": _each(_without_effect(now), _end_without_effect, now),
