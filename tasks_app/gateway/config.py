@@ -34,9 +34,8 @@ class GatewayConfig:
     max_frame_bytes: int
     max_bad_frames: int
     raw_frames: int
+    frames_per_minute: int
     grace_seconds: float
-    # Messages of one device, as over HTTP.
-    device_per_minute: int
 
 
 def gateway_config(**changed: Any) -> GatewayConfig:
@@ -44,8 +43,7 @@ def gateway_config(**changed: Any) -> GatewayConfig:
     values = {name.lower(): value for name, value in settings.GATEWAY.items() if name not in ("PORTS", "EXPECTED")}
     # A proxy that connects through a Unix socket is none of trackers.
     proxies = tuple(one.strip() for one in settings.TRUSTED_PROXIES if one.strip() not in ("", "unix"))
-    values |= {"trusted_proxies": proxies, "device_per_minute": settings.INGEST_DEVICE_PER_MINUTE}
-    return GatewayConfig(**{**values, **changed})
+    return GatewayConfig(**{**values, "trusted_proxies": proxies, **changed})
 
 
 def served_protocols(names: Collection[str] | None = None) -> dict[str, tuple[TrackerProtocol, int]]:

@@ -32,7 +32,7 @@ MAX_MESSAGES_TOGETHER = 512
 # Bytes that are read ahead while a link waits.
 READ_AHEAD_BYTES = 8 * 1024
 # A tracker may send as many messages at once as it may in this time; then it is read no faster than that.
-BURST_SECONDS = 10.0
+BURST_SECONDS = 30.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 10.0
 
 _Frame = tuple[bytes, Decoded]
@@ -358,7 +358,7 @@ class Link:
         assert device is not None
         self.bad_frames = 0
         earliest = self.gateway.clock() - BURST_SECONDS
-        self._paced_at = max(self._paced_at, earliest) + len(ready) * 60 / self.gateway.config.device_per_minute
+        self._paced_at = max(self._paced_at, earliest) + len(ready) * 60 / self.gateway.config.frames_per_minute
         notes, name = self.gateway.notes, self.protocol.name
         for raw, decoded in ready:
             self._count(decoded.kind)

@@ -101,7 +101,7 @@ def test_a_command_is_written_to_exactly_the_session_it_was_handed_to(gateway, d
 
 
 def test_nothing_is_written_to_a_tracker_that_does_not_read(device, request_position, run_jobs):
-    with running_gateway(device_per_minute=10**9) as gateway, Tracker(gateway.tcp_port) as tracker:
+    with running_gateway(frames_per_minute=10**9) as gateway, Tracker(gateway.tcp_port) as tracker:
         assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
         tracker.socket.settimeout(0.3)
         link = gateway.gateway.sessions[device.unique_id]

@@ -272,18 +272,18 @@ def test_a_silent_tracker_is_closed(device):
 
 
 def test_a_tracker_that_sends_too_much_is_read_no_faster_than_it_may_and_loses_nothing(device):
-    # Five a second, after the first fifty.
-    with running_gateway(device_per_minute=300) as gateway, Tracker(gateway.tcp_port) as tracker:
+    # Two a second, after the first sixty.
+    with running_gateway(frames_per_minute=120) as gateway, Tracker(gateway.tcp_port) as tracker:
         assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
-        tracker.send(*["BEAT"] * 65)
+        tracker.send(*["BEAT"] * 70)
         began = time.monotonic()
-        assert [tracker.line() for _ in range(65)] == ["BEAT"] * 65
+        assert [tracker.line() for _ in range(70)] == ["BEAT"] * 70
         assert time.monotonic() - began > 1
 
 
 def test_a_tracker_that_never_reads_is_paused_then_closed_and_costs_the_others_nothing(device, make_device):
     other = make_device()
-    with running_gateway(unread_seconds=1, device_per_minute=10**9) as gateway, Tracker(gateway.tcp_port) as greedy:
+    with running_gateway(unread_seconds=1, frames_per_minute=10**9) as gateway, Tracker(gateway.tcp_port) as greedy:
         greedy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         greedy.send(f"LOGIN {device.unique_id}")
         greedy.socket.settimeout(0.2)
