@@ -16,7 +16,7 @@ SENDERS = 200
 MESSAGES_PER_SENDER = 300
 QUICK_MESSAGES_PER_SENDER = 40
 # Beside them: so many that say nothing after their log-in, that do not read, and that send a byte at a time.
-SILENT, DEAF, SLOW = 2_000, 20, 200
+SILENT, DEAF, SLOW = 2_000, 100, 200
 DECODED = 20_000
 
 

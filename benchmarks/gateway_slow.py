@@ -10,7 +10,6 @@ import asyncio
 import json
 import socket
 import sys
-import time
 
 import django
 
@@ -32,32 +31,28 @@ from tasks_app.engine.connection import client  # noqa: E402
 SENDERS = 100
 EVERY_SECONDS = 0.5
 SLOW_BYTE_SECONDS = 1.0
-# Deaf ones send so much at once until the gateway takes no more of them, which is waited for: all buffers are full then.
-DEAF_PACKETS = 200
-BLOCKED_AFTER_SECONDS, MOST_SECONDS_TO_BLOCK = 2.0, 90.0
+DEAF_SECONDS = 1.0
+# What is done once for two thousand new connections is over by then.
+SETTLE_SECONDS = 5.0
 
 
 def main(seconds: int, silent: int, deaf: int, slow: int) -> None:
     names = make_devices(SENDERS + silent + deaf + slow)
-    with gateway("teltonika", "gt06") as (_, ports):
-        took = asyncio.run(measure(ports, names, seconds, (silent, deaf, slow)))
+    with gateway("teltonika") as (_, ports):
+        took = asyncio.run(measure(ports["teltonika"], names, seconds, (silent, deaf, slow)))
     client().flushdb()
     print(json.dumps(took))
 
 
-async def measure(
-    ports: dict[str, int], names: list[str], seconds: int, counts: tuple[int, int, int]
-) -> dict[str, float]:
-    port = ports["teltonika"]
+async def measure(port: int, names: list[str], seconds: int, counts: tuple[int, int, int]) -> dict[str, float]:
     alone = await latencies_of(port, names[:SENDERS], seconds)
     silent, deaf, slow = counts
     rest = names[SENDERS:]
     others = [TrackerClient(login_of(encoder_of("teltonika", name)), []) for name in rest[:silent]]
     await connect_all(port, others)
-    deaf_ones = [Deaf(ports["gt06"], name) for name in rest[silent : silent + deaf]]
-    tasks = [asyncio.create_task(one.send()) for one in deaf_ones]
-    await wait_until_blocked(deaf_ones)
+    tasks = [asyncio.create_task(send_deaf(port, name)) for name in rest[silent : silent + deaf]]
     tasks += [asyncio.create_task(send_slowly(port, name)) for name in rest[silent + deaf :]]
+    await asyncio.sleep(SETTLE_SECONDS)
     beside = await latencies_of(port, names[:SENDERS], seconds)
     for task in tasks:
         task.cancel()
@@ -68,7 +63,6 @@ async def measure(
         **{f"p{share}": share_of(alone, share / 100) * 1000 for share in (50, 99)},
         **{f"with_p{share}": share_of(beside, share / 100) * 1000 for share in (50, 99)},
         "others": float(silent + deaf + slow),
-        "deaf_blocked": float(sum(one.is_blocked for one in deaf_ones)),
     }
 
 
@@ -88,42 +82,21 @@ async def latencies_of(port: int, names: list[str], seconds: int) -> list[float]
     return [seconds for one in clients for seconds in one.latencies]
 
 
-class Deaf:
-    """A GT06 that sends signs of life, each of which is answered, and reads nothing."""
-
-    def __init__(self, port: int, name: str) -> None:
-        self._port = port
-        self._encoder = encoder_of("gt06", name)
-        self._took_at = time.monotonic()
-
-    @property
-    def is_blocked(self) -> bool:
-        return time.monotonic() - self._took_at > BLOCKED_AFTER_SECONDS
-
-    async def send(self) -> None:
-        """Send without an end."""
-        loop = asyncio.get_running_loop()
-        deaf = socket.socket()
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        deaf.setblocking(False)
-        login = login_of(self._encoder)
-        packets = b"".join(self._encoder.heartbeat().data for _ in range(DEAF_PACKETS))
-        try:
-            await loop.sock_connect(deaf, (HOST, self._port))
-            await loop.sock_sendall(deaf, login)
-            while True:
-                await loop.sock_sendall(deaf, packets)
-                self._took_at = time.monotonic()
-        except ConnectionError:
-            return  # The gateway has closed it.
-        finally:
-            deaf.close()
-
-
-async def wait_until_blocked(deaf_ones: list[Deaf]) -> None:
-    deadline = time.monotonic() + MOST_SECONDS_TO_BLOCK
-    while not all(one.is_blocked for one in deaf_ones) and time.monotonic() < deadline:
-        await asyncio.sleep(0.2)
+async def send_deaf(port: int, name: str) -> None:
+    """Send a fix every second, and read nothing."""
+    loop = asyncio.get_running_loop()
+    encoder = encoder_of("teltonika", name)
+    packets = [login_of(encoder), *(encoder.pack([report]).data for report in drive(0, 100))]
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    deaf.setblocking(False)
+    try:
+        await loop.sock_connect(deaf, (HOST, port))
+        for packet in packets:
+            await loop.sock_sendall(deaf, packet)
+            await asyncio.sleep(DEAF_SECONDS)
+    finally:
+        deaf.close()
 
 
 async def send_slowly(port: int, name: str) -> None:
