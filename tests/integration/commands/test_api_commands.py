@@ -253,7 +253,7 @@ def test_saved_commands_are_kept_by_managers_and_sent_with_the_devices_own_value
 
 
 def test_a_dangerous_command_is_saved_by_those_who_may_send_it(make_user, fleet):
-    """A rule may send it by itself, whoever changed it last."""
+    """A rule may send it by itself, no matter who changed it last."""
     keeper = give(make_user(is_staff=True), "tasks_app.add_savedcommand", "tasks_app.change_savedcommand")
     stop = {"name": "Stop", "fleet_id": fleet.pk, "type": "engine_stop"}
     assert api_of(keeper).post("/api/commands/saved", stop, format="json").status_code == 403
