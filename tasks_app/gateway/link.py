@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 MAX_FRAMES_TOGETHER = 16
 MAX_MESSAGES_TOGETHER = 512
 # Bytes that are read ahead while a link waits.
-READ_AHEAD_BYTES = 8 * 1024
+READ_AHEAD_BYTES = 4 * 1024
 # A tracker may send as many messages at once as it may in this time; then it is read no faster than that.
 BURST_SECONDS = 30.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 10.0

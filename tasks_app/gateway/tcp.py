@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tasks_app.gateway.server import Gateway
 
 # Read at once from any connection, into memory that all of them share.
-READ_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
 # Of answers that the tracker has not read; after that it is not read either, and later closed.
 UNREAD_BYTES = 16 * 1024
 
