@@ -184,9 +184,15 @@ def test_pages_before_signing_in_keep_nobody_out(page, web, world):
 def test_it_finds_what_is_wrong(page):
     page.set_content(
         "<html lang=en><title>Nothing</title>"
-        "<main><h1>Hello</h1><input></main>"
+        "<main><h1>Hello</h1><input><p style='width: 500px'>Wide</p></main>"
         "<style>@media (prefers-color-scheme: dark) { body { background: #111; color: #222 } }</style></html>"
     )
-    found = [(trouble.split(" ")[0], trouble.split(", ")[2].split(")")[0]) for trouble in troubles_of(page)]
-    contrast = [("color-contrast", "dark 1440"), ("color-contrast", "dark 360")]
-    assert sorted(found) == [*contrast, ("label", "dark 360"), ("label", "light 1440")]
+    troubles = troubles_of(page)
+    looks = [trouble.partition("(")[2].partition(")")[0].split(", ")[-1] for trouble in troubles]
+    found = zip([trouble.split(" ")[0] for trouble in troubles], looks, strict=True)
+    assert sorted(found) == [
+        ("color-contrast", "dark 360"),
+        ("label", "dark 360"),
+        ("label", "light 1440"),
+        ("scrolls", "dark 360"),
+    ]
