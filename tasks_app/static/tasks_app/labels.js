@@ -47,6 +47,9 @@
     // After other scripts, which wait for the same event.
     setTimeout(mendAll);
     document.addEventListener("formset:added", () => setTimeout(mendAll));
-    if (window.django && django.jQuery) django.jQuery(document).on("change", "select", mendAll);
+    if (!window.django || !django.jQuery) return;
+    // Autocompletes are made when jQuery says that it is ready, which may be later still.
+    django.jQuery(() => setTimeout(mendAll));
+    django.jQuery(document).on("change", "select", mendAll);
   });
 })();

@@ -145,6 +145,7 @@ def membership_form(fleet: Fleet, user: User, role: str) -> dict[str, object]:
     return {
         "name": fleet.name, "time_zone": fleet.time_zone, "geofence_tolerance_meters": 0, "geofence_dwell_seconds": 0,
         "overspeed_tolerance_kph": 5, "overspeed_min_seconds": 0, "battery_low_percent": 20,
+        "rule_commands": "none",
         "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0, "memberships-0-user": user.pk,
         "memberships-0-role": role, "memberships-0-fleet": fleet.pk, "filters-TOTAL_FORMS": 0,
         "filters-INITIAL_FORMS": 0, "filter_rules-TOTAL_FORMS": 0, "filter_rules-INITIAL_FORMS": 0,

@@ -109,7 +109,7 @@ def test_it_leads_to_what_belongs_to_the_device_each_person_to_what_they_may_see
     in_admin = text_of(page.get(reverse("admin:tasks_app_device_change", args=[device.pk])))
     addresses = [address.replace("&amp;", "&") for address in re.findall(r'tk-link tk-push" href="([^"]+)"', in_admin)]
     assert jobs in addresses
-    assert len(addresses) == 6
+    assert len(addresses) == 8
     assert {page.get(address).status_code for address in addresses} == {200}
 
 

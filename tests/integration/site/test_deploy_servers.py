@@ -92,6 +92,6 @@ def test_systemd_finds_nothing_wrong_in_the_units(tmp_path):
         copy = tmp_path / unit.name.replace("@.", "@positions.")
         copy.write_text(unit.read_text().replace("/srv/tracker/", f"{tmp_path}/"))
         found.append(str(copy))
-    assert len(found) == 2
+    assert len(found) == 3
     done = subprocess.run(["systemd-analyze", "verify", *found], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
