@@ -40,8 +40,8 @@ def gateway_settings(env: Env, variables: Mapping[str, str] = os.environ) -> dic
         "UNREAD_SECONDS": env.float("GATEWAY_UNREAD_SECONDS", default=60.0),
         # Of one connection; the protocols have lower bounds of their own.
         "MAX_FRAME_BYTES": env.int("GATEWAY_MAX_FRAME_BYTES", default=32 * 1024),
-        # Of one connection; one that sends more, after some hundreds at once, is read no faster.
-        "FRAMES_PER_MINUTE": env.int("GATEWAY_FRAMES_PER_MINUTE", default=1200),
+        # Of one connection; one that sends more, after thousands at once, is read no faster.
+        "FRAMES_PER_MINUTE": env.int("GATEWAY_FRAMES_PER_MINUTE", default=6000),
         # After so many bad frames in a row a connection is closed.
         "MAX_BAD_FRAMES": env.int("GATEWAY_MAX_BAD_FRAMES", default=20),
         # The last frames of a device that are kept for an hour.

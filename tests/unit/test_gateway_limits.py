@@ -7,15 +7,17 @@ import struct
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from environ import Env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.gateway import limits
 from tasks_app.gateway.config import served_protocols
 from tasks_app.gateway.limits import ConnectionLimits, RefusalThrottle
+from tasks_app.gateway.link import BURST_SECONDS
 from tasks_app.gateway.proxy_protocol import PREFIX_BYTES, SIGNATURE, InvalidHeader, rest_bytes, source_address
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from trackerproject.trackers import gateway_ports
+from trackerproject.trackers import gateway_ports, gateway_settings
 
 
 def test_connections_are_bounded_in_all_and_of_each_address():
@@ -148,3 +150,9 @@ def test_a_port_for_a_protocol_that_does_not_exist_is_named(settings):
     settings.GATEWAY = {**settings.GATEWAY, "PORTS": {"teltonica": 1}}
     with pytest.raises(ImproperlyConfigured, match="teltonica"):
         served_protocols()
+
+
+def test_the_backlog_of_a_day_is_taken_at_once():
+    """A tracker that is left waiting for seconds connects anew, and what it had sent by then is lost if it keeps nothing."""
+    a_fix_in_30_seconds = 24 * 3600 / 30
+    assert gateway_settings(Env(), {})["FRAMES_PER_MINUTE"] * BURST_SECONDS / 60 >= a_fix_in_30_seconds
