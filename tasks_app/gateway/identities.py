@@ -82,7 +82,7 @@ class Identities:
             for then in callbacks:
                 try:
                     then(is_answered)
-                except Exception:
+                except Exception:  # a fault of one connection leaves the others their answers
                     logger.exception("A connection failed")
 
     async def refresh(self, identifiers: Iterable[str]) -> bool:

@@ -159,7 +159,7 @@ async def _hand_back(parcels: Sequence[Parcel]) -> None:
             await asyncio.sleep(0)
         try:
             parcel.sender.outcome(parcel)
-        except Exception:
+        except Exception:  # a fault of one connection leaves the others their outcomes
             logger.exception("A connection of %s failed", parcel.unique_id)
 
 
@@ -170,14 +170,14 @@ def _one_by_one_if_broken(work: Callable[[Sequence[Parcel]], None], parcels: Seq
         return
     except AWAY:
         raise
-    except Exception:
+    except Exception:  # whatever breaks it, it is found out which parcel does
         logger.exception("Frames of %d trackers cannot be taken in together", len(parcels))
     for parcel in parcels:
         try:
             work([parcel])
         except AWAY as error:
             report(f"Frames of {parcel.unique_id} are not taken in", error)
-        except Exception:
+        except Exception:  # it costs this connection only, which is closed
             logger.exception("Frames of %s cannot be taken in", parcel.unique_id)
             parcel.is_broken = True
 

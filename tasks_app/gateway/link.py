@@ -189,7 +189,7 @@ class Link:
         except FrameTooLong:
             self.close("frame_too_long")
             return False
-        except Exception:
+        except Exception:  # bytes of strangers find every fault of a protocol
             logger.exception("%s: a stream cannot be cut", self.protocol.name)
             self.close("fault")
             return False
@@ -208,7 +208,7 @@ class Link:
             return self.protocol.decode(raw, self.session, timezone.now())
         except BadFrame as error:
             self._bad_frame(raw, error.code)
-        except Exception:
+        except Exception:  # as in _cut
             logger.exception("%s: a frame cannot be decoded: %s", self.protocol.name, raw[:100].hex())
             self._bad_frame(raw, "fault")
         return None

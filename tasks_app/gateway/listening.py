@@ -45,7 +45,7 @@ def bound_socket(kind: socket.SocketKind, host: str, port: int, *, reuse_port: b
         if family == socket.AF_INET6:
             found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         found.bind((host, port))
-    except BaseException:
+    except BaseException:  # also where the process is being stopped: nobody else knows the socket
         found.close()
         raise
     return found
@@ -123,7 +123,7 @@ class TcpListener:
             logger.info("%s: no header of the PROXY protocol from %s: %s", self._protocol.name, proxy, error)
             self._gateway.tally.refused[self._protocol.name, "no_proxy_header"] += 1
             found.close()
-        except BaseException:
+        except BaseException:  # cancelled, for one
             found.close()
             raise
         else:

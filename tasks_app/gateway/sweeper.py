@@ -38,7 +38,7 @@ class Sweeper:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await self._look_over()
-            except Exception:
+            except Exception:  # one failed round must not be the last: nothing else ends idle connections
                 logger.exception("Connections cannot be looked over")
 
     async def _look_over(self) -> None:

@@ -1,4 +1,4 @@
-"""Fields of text protocols: numbers, degrees, frames; and messages whose fields are lost, doubled or another's."""
+"""Fields of text protocols: numbers, degrees, frames; and messages with fields lost, doubled or replaced."""
 
 from __future__ import annotations
 
