@@ -45,14 +45,12 @@ class JobSearch:
 
     def matches(self, view: JobView) -> bool:
         """Whether all terms hold for this job."""
-        at = view.finished_at or view.created_at
         return (
             self.state in (None, view.state)
             and self.queue in (None, view.queue)
             and self.task in (None, view.task)
             and self.requested_by_id in (None, view.requested_by_id)
-            and (self.after is None or bool(at and at >= self.after))
-            and (self.before is None or bool(at and at < self.before))
+            and self._is_within(view.finished_at or view.created_at)
             and all(condition.of_view(view) for condition in self.conditions)
         )
 
@@ -67,8 +65,7 @@ class JobSearch:
 
     def verdict(self, job: JobHash, view: JobView) -> bool | None:
         """Whether all terms hold for a live job, going by its view without its message; None where that must be read."""
-        at = view.created_at
-        if (self.after and not (at and at >= self.after)) or (self.before and not (at and at < self.before)):
+        if not self._is_within(view.created_at):
             return False
         is_open = False
         for condition in self.conditions:
@@ -80,6 +77,10 @@ class JobSearch:
             elif not condition.is_negated:
                 return False
         return None if is_open else True
+
+    def _is_within(self, at: datetime | None) -> bool:
+        after, before = self.after, self.before
+        return (after is None or bool(at and at >= after)) and (before is None or bool(at and at < before))
 
 
 ANY_JOB = JobSearch()
