@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from tasks_app.engine.enqueueing import JobOptions, RedisBackend
-from tasks_app.engine.groups.redis_groups import Groups
+from tasks_app.engine.groups.redis_groups import Groups, NewGroup
 
 
 class Backend(Protocol):
@@ -23,6 +23,12 @@ class Backend(Protocol):
 
         Safe to call again with the same ids after an error: nothing is made twice. For a unique key that is taken, the id
         is that of its holder. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        """
+
+    def make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
+        """Make a group together with its members, which are in lanes; return False where it has to be begun before them.
+
+        Raises as `enqueue`.
         """
 
 

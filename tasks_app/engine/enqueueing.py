@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import current_request_id
 from tasks_app.engine.errors import (
+    EngineError,
     InvalidArguments,
     PayloadTooLarge,
     QueueFull,
@@ -24,12 +27,13 @@ from tasks_app.engine.errors import (
     QueueUnavailable,
 )
 from tasks_app.engine.flows import Flow
-from tasks_app.engine.groups.redis_groups import Groups, RedisGroups
+from tasks_app.engine.groups.redis_groups import Groups, NewGroup, RedisGroups, begin_call, is_begun
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
 from tasks_app.engine.payload import Envelope, Payload
-from tasks_app.engine.scripts import Call, run_scripts
+from tasks_app.engine.redis_cluster import RedisClusterClient
+from tasks_app.engine.scripts import Call, run_scripts, run_scripts_whole
 from tasks_app.engine.streams import BELL_ENTRIES, ring_call
 from tasks_app.tracing import is_tracing, span, trace_here
 
@@ -126,46 +130,60 @@ class RedisBackend:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
         if not is_tracing():
             return self._enqueue(queue, task_name, calls, options)
-        about = {
-            "messaging.system": "tracker",
-            "messaging.operation.type": "send",
-            "messaging.destination.name": queue,
-            "messaging.batch.message_count": len(calls),
-            "messaging.message.id": str(calls[0][0]) if len(calls) == 1 else "",
-        }
-        with span(f"enqueue {task_name}", "producer", [options.trace], about):
-            return self._enqueue(queue, task_name, calls, replace(options, trace=trace_here()))
+        with _sending(queue, task_name, calls, options) as traced:
+            return self._enqueue(queue, task_name, calls, traced)
+
+    def make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
+        """Begin a group and make its members in one transaction; see `backends.Backend`.
+
+        In a Redis Cluster there is none over several lanes, and Redis does nothing else while it runs a long one.
+        """
+        if isinstance(client(), RedisClusterClient) or len(calls) > CHUNK_JOBS:
+            return False
+        if not is_tracing():
+            return self._make_whole(new, calls, options)
+        with _sending(new.step.queue, new.step.task, calls, options) as traced:
+            return self._make_whole(new, calls, traced)
+
+    def _make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
+        sign = token_hex(8)
+        queue, task_name = new.step.queue, new.step.task
+        parts = _all_parts(queue, task_name, calls, options, sign)
+        if sum(part.size for part in parts) > CHUNK_BYTES:
+            return False
+        group_key = QueueKeys(engine_config().prefix, queue).job(new.job_id)
+        if _write_whole(new, sign, [part.of_group(group_key) for part in parts]):
+            JOBS_ENQUEUED.add(len(calls), queue, task_name)
+        return True
 
     def _enqueue(
         self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions
     ) -> list[UUID]:
-        config = engine_config()
-        lanes = config.queue(queue).lanes
-        now_ms = options.created_ms or time.time_ns() // 1_000_000
-        envelope = options.envelope(queue, task_name, now_ms)
-        members = options.member_indexes or [None] * len(calls)
-        messages = [
-            (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member))
-            for (job_id, call), member in zip(calls, members, strict=True)
-        ]
         made = [job_id for job_id, _ in calls]
-        parts: list[_Part] = []
-        for lane, places in _places(options, len(calls), lanes).items():
-            keys, script = _script_of(queue, lane, task_name, now_ms, options)
-            uniques = options.unique_keys
-            sealed = [
-                (*messages[place], keys.unique(uniques[place]) if uniques and uniques[place] else "")
-                for place in places
-            ]
-            parts += _parts(keys, script, sealed, places)
         count = len(calls)
-        for trip in _trips(parts):
+        for trip in _trips(_all_parts(queue, task_name, calls, options)):
             for part, others in zip(trip, _write(queue, trip), strict=True):
                 for place, holder in others:
                     made[part.places[place]] = holder
                 count -= len(others)
         JOBS_ENQUEUED.add(count, queue, task_name)
         return made
+
+
+@contextmanager
+def _sending(
+    queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions
+) -> Iterator[JobOptions]:
+    """Open a span around the sending of jobs; yield the options of jobs that belong under it."""
+    about = {
+        "messaging.system": "tracker",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": queue,
+        "messaging.batch.message_count": len(calls),
+        "messaging.message.id": str(calls[0][0]) if len(calls) == 1 else "",
+    }
+    with span(f"enqueue {task_name}", "producer", [options.trace], about):
+        yield replace(options, trace=trace_here())
 
 
 class _Part(NamedTuple):
@@ -175,6 +193,35 @@ class _Part(NamedTuple):
     call: Call
     places: Sequence[int]
     size: int
+
+    def of_group(self, group_key: str) -> _Part:
+        """Return the part as one that is made only if the group is begun in the same transaction."""
+        name, keys, arguments = self.call
+        return self._replace(call=(name, (*keys, group_key), arguments))
+
+
+def _all_parts(
+    queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions, sign: str = ""
+) -> list[_Part]:
+    """Return the script calls that make these jobs. Raises PayloadTooLarge."""
+    config = engine_config()
+    lanes = config.queue(queue).lanes
+    now_ms = options.created_ms or time.time_ns() // 1_000_000
+    envelope = options.envelope(queue, task_name, now_ms)
+    members = options.member_indexes or [None] * len(calls)
+    messages = [
+        (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member))
+        for (job_id, call), member in zip(calls, members, strict=True)
+    ]
+    parts: list[_Part] = []
+    for lane, places in _places(options, len(calls), lanes).items():
+        keys, script = _script_of(queue, lane, task_name, now_ms, options, sign)
+        uniques = options.unique_keys
+        sealed = [
+            (*messages[place], keys.unique(uniques[place]) if uniques and uniques[place] else "") for place in places
+        ]
+        parts += _parts(keys, script, sealed, places)
+    return parts
 
 
 def _places(options: JobOptions, count: int, lanes: int) -> dict[int | None, Sequence[int]]:
@@ -188,7 +235,7 @@ def _places(options: JobOptions, count: int, lanes: int) -> dict[int | None, Seq
 
 
 def _script_of(
-    queue: str, lane: int | None, task_name: str, now_ms: int, options: JobOptions
+    queue: str, lane: int | None, task_name: str, now_ms: int, options: JobOptions, sign: str
 ) -> tuple[QueueKeys, Call]:
     """Return the keys of the jobs, and the call of the script that makes them, with the arguments they have in common."""
     config = engine_config()
@@ -201,7 +248,7 @@ def _script_of(
             script_keys = (*script_keys, keys.bell)
         return keys, ("enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, options.priority, BELL_ENTRIES])
     depth = NO_LIMIT if options.is_accepted else -(-config.max_queue_depth // lanes)
-    return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes])
+    return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes, sign])
 
 
 @lru_cache(maxsize=1024)
@@ -220,23 +267,52 @@ def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:
             for number, others in zip(refused, _run([parts[number] for number in refused]), strict=True):
                 answers[number] = others
     except redis.RedisError as error:
-        raise QueueUnavailable(f"The queue server did not take the job: {error}") from error
+        raise _unavailable(error) from error
     return [_holders(part.keys, others) for part, others in zip(parts, answers, strict=True)]
+
+
+def _write_whole(new: NewGroup, sign: str, parts: Sequence[_Part]) -> bool:
+    """Run the scripts of a group as one transaction; return whether it is new."""
+    calls = [begin_call(new, sign), *(part.call for part in parts), *_bells(parts)]
+    try:
+        answer, *answers = run_scripts_whole(client(), calls)[: len(parts) + 1]
+    except redis.RedisError as error:
+        raise _unavailable(error) from error
+    if isinstance(answer, redis.RedisError):
+        raise _unavailable(answer) from answer
+    is_new = is_begun(new.step, answer)
+    # Their lanes were not open yet, or Redis had no more memory just then.
+    if refused := [part for part, answer in zip(parts, answers, strict=True) if answer]:
+        try:
+            _write(new.step.queue, refused)
+        except EngineError:
+            RedisGroups().drop(new.step.queue, new.job_id)
+            raise
+    return is_new
 
 
 def _run(parts: Sequence[_Part]) -> list[Any]:
     """Run the scripts. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
-    laned = [part.keys for part in parts if part.keys.lane is not None]
-    if len(laned) > 1:
-        # One bell wakes all workers, as for jobs in no lane.
-        laned = [QueueKeys(laned[0].prefix, laned[0].queue)]
-    bells = map(ring_call, laned)
-    answers = run_scripts(client(), [*(part.call for part in parts), *bells], raise_errors=False)[: len(parts)]
+    calls = [*(part.call for part in parts), *_bells(parts)]
+    answers = run_scripts(client(), calls, raise_errors=False)[: len(parts)]
     for answer in answers:
         if isinstance(answer, redis.RedisError):
             raise answer
     # The jobs are accepted. Without the bell the workers look within a second.
     return answers
+
+
+def _bells(parts: Sequence[_Part]) -> list[Call]:
+    """Return the calls that wake workers for jobs in lanes."""
+    laned = [part.keys for part in parts if part.keys.lane is not None]
+    if len(laned) > 1:
+        # One bell wakes all workers, as for jobs in no lane.
+        laned = [QueueKeys(laned[0].prefix, laned[0].queue)]
+    return [ring_call(keys) for keys in laned]
+
+
+def _unavailable(error: redis.RedisError) -> QueueUnavailable:
+    return QueueUnavailable(f"The queue server did not take the job: {error}")
 
 
 def _holders(keys: QueueKeys, others: Sequence[Any]) -> list[tuple[int, UUID]]:

@@ -36,6 +36,22 @@ class CallerClient(redis.Redis):
         On a connection that broke all are sent again as redis-py sends them, with its retries.
         """
         commands = [("EVALSHA", *call) for call in calls]
+        answers = self._exchange(commands)
+        return self._send_again(commands, is_whole=False) if answers is None else answers
+
+    def evalsha_whole(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """Do the same as one transaction: Redis runs all of the scripts, with nothing in between, or none."""
+        commands = [("EVALSHA", *call) for call in calls]
+        answers = self._exchange([("MULTI",), *commands, ("EXEC",)])
+        if answers is None:
+            return self._send_again(commands, is_whole=True)
+        *queued, executed = answers
+        if isinstance(executed, redis.ResponseError):
+            raise next((one for one in queued if isinstance(one, redis.ResponseError)), executed)
+        return list(executed)
+
+    def _exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any] | None:
+        """Send these commands and return their answers; None where the connection broke."""
         packed = b"".join(map(_pack, commands))
         connection = self._take()
         try:
@@ -43,7 +59,7 @@ class CallerClient(redis.Redis):
             answers = [_answer(connection) for _ in commands]
         except redis.ConnectionError:
             connection.disconnect()
-            return self._send_again(commands)
+            return None
         except BaseException:
             # An answer that was not read would be taken for that of the next command.
             connection.disconnect()
@@ -51,8 +67,8 @@ class CallerClient(redis.Redis):
         self._kept.append(connection)
         return answers
 
-    def _send_again(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        pipeline = self.pipeline(transaction=False)
+    def _send_again(self, commands: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
+        pipeline = self.pipeline(transaction=is_whole)
         for command in commands:
             pipeline.execute_command(*command)
         return pipeline.execute(raise_on_error=False)
@@ -82,9 +98,9 @@ def _answer(connection: Any) -> Any:
         return error
 
 
-def _pack(command: tuple[Any, ...]) -> bytes:
+def _pack(command: Sequence[Any]) -> bytes:
     try:
-        packed: bytes = hiredis.pack_command(command)
+        packed: bytes = hiredis.pack_command(tuple(command))
     except TypeError as error:
         raise redis.DataError(str(error)) from error
     return packed

@@ -31,6 +31,7 @@ from tasks_app.engine.errors import EngineError, JobCancelled, UnknownJob
 from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.inline_groups import InlineGroups
 from tasks_app.engine.groups.members import children_of_ended
+from tasks_app.engine.groups.redis_groups import NewGroup
 from tasks_app.engine.handles import JobHandle, use_jobs
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.job_hash import JobHash
@@ -68,6 +69,10 @@ class InlineJobs:
             self._enqueue_one(queue, task_name, call, unique_key, replace(options, member_indexes=[member]))
             for call, unique_key, member in zip(calls, unique_keys, members, strict=True)
         ]
+
+    def make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
+        """Return False: a member runs as soon as it is made, which its group has to wait for."""
+        return False
 
     def _enqueue_one(
         self, queue: str, task_name: str, call: tuple[UUID, str], unique_key: str, options: JobOptions

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tasks_app.engine.flows import CHAIN, Membership, Step, member_id
-from tasks_app.engine.groups.redis_groups import Advance, MemberEnd
+from tasks_app.engine.groups.redis_groups import Advance, MemberEnd, NewGroup
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, seal_text
 from tasks_app.engine.states import JobState
@@ -64,8 +64,9 @@ class InlineGroups:
         made = max(group.left, default=0) + 1 if group.step.kind == CHAIN else group.step.member_count
         return [str(member_id(job_id, index)) for index in range(made)]
 
-    def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
+    def begin(self, new: NewGroup) -> bool:
         """Let a group or chain wait for its first members; return whether they are to be made."""
+        job_id, step, payload, priority = new
         if job_id in self._known:
             return False
         self._known.add(job_id)

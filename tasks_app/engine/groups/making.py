@@ -15,7 +15,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import PayloadTooLarge
 from tasks_app.engine.flows import CHAIN, TASK, Composite, Flow, Membership, Step, member_id
-from tasks_app.engine.groups.redis_groups import Groups
+from tasks_app.engine.groups.redis_groups import Groups, NewGroup
 from tasks_app.engine.job_ids import has_ended_before
 from tasks_app.engine.payload import Payload
 
@@ -35,11 +35,15 @@ class FlowBackend(Protocol):
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Make a job for each (id, checked arguments as JSON); see `backends.Backend`."""
 
+    def make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
+        """Make a group together with its members, which are in lanes; return False where it has to be begun before them."""
+
 
 def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) -> None:
     """Make the job of a step, as a member or a callback where `options.flow` says so. Twice is harmless.
 
-    A group is begun with its plan before its members are made: if this process ends half way, the scheduler makes the rest.
+    The parts of a call that is split are made in one transaction with their group, if that may be. Any other group is begun
+    with its plan before its members are made: if this process ends half way, the scheduler makes the rest.
     Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
     """
     if has_ended_before(job_id):
@@ -64,8 +68,20 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
         trace=options.trace_to_note(),
         member_index=options.member_indexes[0] if options.member_indexes else None,
     )
-    if backend.groups.begin(str(job_id), payload, step, options.priority):
+    new = NewGroup(str(job_id), step, payload, options.priority)
+    if not _make_whole(backend, new, options) and backend.groups.begin(new):
         finish_making(backend, Membership(step.queue, str(job_id), step.is_split), step.first_members(), options)
+
+
+def _make_whole(backend: FlowBackend, new: NewGroup, options: JobOptions) -> bool:
+    """Make the parts of a split call with their group; return False where that cannot be."""
+    step = new.step
+    members = step.first_members()
+    if not step.is_split or not all(one.lane_key for _, one in members):
+        return False
+    membership = Membership(step.queue, new.job_id, step.is_split)
+    calls, own = _jobs_of(membership, members, replace(options, retry_of=None, is_accepted=True))
+    return backend.make_whole(new, calls, own)
 
 
 def finish_making(
@@ -80,25 +96,34 @@ def make_members(
     backend: FlowBackend, membership: Membership, members: Iterable[tuple[int, Step]], options: JobOptions
 ) -> None:
     """Make members of a group: those that differ in their calls only are enqueued together."""
-    for (kind, queue, task, timeout_seconds, *_), same in groupby(members, key=_in_common):
+    for (kind, queue, task, *_), same in groupby(members, key=_in_common):
         numbered = list(same)
-        step = numbered[0][1]
-        label = options.flow.label if options.flow else ""
-        own = replace(options, flow=Flow(parent_id=membership.id, membership=membership, label=label))
-        if kind != TASK:
-            for index, one in numbered:
-                make(backend, one, member_id(membership.id, index), replace(own, member_indexes=[index]))
+        if kind == TASK:
+            calls, own = _jobs_of(membership, numbered, options)
+            backend.enqueue(queue, task, calls, own)
             continue
-        own = replace(
-            own,
-            flow=flow_of(step, own.flow),
-            member_indexes=[index for index, _ in numbered],
-            timeout_seconds=timeout_seconds or options.timeout_seconds,
-        )
-        own = _in_lanes(own, [one for _, one in numbered])
-        backend.enqueue(
-            queue, task, [(member_id(membership.id, index), call_text(one)) for index, one in numbered], own
-        )
+        own = replace(options, flow=_flow_in(membership, options))
+        for index, one in numbered:
+            make(backend, one, member_id(membership.id, index), replace(own, member_indexes=[index]))
+
+
+def _jobs_of(
+    membership: Membership, numbered: Sequence[tuple[int, Step]], options: JobOptions
+) -> tuple[list[tuple[UUID, str]], JobOptions]:
+    """Return ids and calls of members that are tasks and differ in their calls only, and the options of their jobs."""
+    step = numbered[0][1]
+    own = replace(
+        options,
+        flow=flow_of(step, _flow_in(membership, options)),
+        member_indexes=[index for index, _ in numbered],
+        timeout_seconds=step.timeout_seconds or options.timeout_seconds,
+    )
+    calls = [(member_id(membership.id, index), call_text(one)) for index, one in numbered]
+    return calls, _in_lanes(own, [one for _, one in numbered])
+
+
+def _flow_in(membership: Membership, options: JobOptions) -> Flow:
+    return Flow(parent_id=membership.id, membership=membership, label=options.flow.label if options.flow else "")
 
 
 def _in_lanes(options: JobOptions, steps: Sequence[Step]) -> JobOptions:

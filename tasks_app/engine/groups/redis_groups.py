@@ -23,6 +23,15 @@ from tasks_app.engine.streams import ring_call
 _decoder = msgspec.json.Decoder(Step)
 
 
+class NewGroup(NamedTuple):
+    """A group or chain that is to be begun, with the content of its message."""
+
+    job_id: str
+    step: Step
+    payload: Payload
+    priority: str
+
+
 class MemberEnd(NamedTuple):
     """The end of a member, with its result as JSON where the group keeps it."""
 
@@ -44,7 +53,7 @@ class Advance:
 class Groups(Protocol):
     """Interface of the place where groups and chains wait for their members."""
 
-    def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
+    def begin(self, new: NewGroup) -> bool:
         """Let a group or chain wait for its first members; return whether they are to be made. Twice is harmless."""
 
     def advance(self, membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool = False) -> Advance:
@@ -70,33 +79,24 @@ class RedisGroups:
     def client(self) -> RedisClient:
         return self._client or client()
 
-    def begin(self, job_id: str, payload: Payload, step: Step, priority: str) -> bool:
+    def begin(self, new: NewGroup) -> bool:
         """Write the hash, the plan and the numbers of the first members. Raises QueueFull, QueueUnavailable."""
-        config = engine_config()
-        keys = QueueKeys(config.prefix, step.queue)
-        plan = b"" if step.kind == CHAIN else seal_text(step.queue, f"{job_id} plan", msgspec.json.encode(step))
-        numbers = [number for number, _ in step.first_members()]
-        arguments: list[Any] = [
-            job_id,
-            step.task,
-            payload.created_ms,
-            seal_text(step.queue, job_id, msgspec.json.encode(payload)),
-            step.kind,
-            step.member_count,
-            payload.requested_by_id or "",
-            priority,
-            config.max_queue_depth,
-            plan,
-            ",".join(sorted(queues_of(step))),
-            *numbers,
-        ]
-        places = [*keys.streams, keys.delayed, *keys.group(job_id)]
-        outcome, depth = self._run("group_begin", places, arguments)
-        if outcome == b"full":
-            raise QueueFull(
-                f"Queue {step.queue!r} holds {depth} jobs: its limit leaves no room for {len(numbers)} more."
-            )
-        return bool(outcome != b"duplicate")
+        try:
+            answer = run_script(self.client, *begin_call(new))
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+        return is_begun(new.step, answer)
+
+    def drop(self, queue: str, job_id: str) -> None:
+        """Forget a group of which not all members could be made; those that were end for nobody."""
+        keys = QueueKeys(engine_config().prefix, queue)
+        try:
+            pipe = self.client.pipeline(transaction=False)
+            pipe.zrem(keys.groups, job_id)
+            pipe.delete(keys.job(job_id), keys.members(job_id))
+            pipe.execute()
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
 
     def advance(self, membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool = False) -> Advance:
         """Take members that ended off their group; the last one queues it."""
@@ -140,11 +140,42 @@ class RedisGroups:
         flow = unseal(membership.queue, membership.id, message).flow if message else None
         return dict(enumerate(flow.composite.steps)) if flow and flow.composite else {}
 
-    def _run(self, name: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
-        try:
-            return run_script(self.client, name, keys, arguments)
-        except redis.RedisError as error:
-            raise _unavailable(error) from error
+
+def begin_call(new: NewGroup, sign: str = "") -> Call:
+    """Return the script call that begins a group or chain.
+
+    With a `sign` its members are made in the same transaction, by scripts that know the sign; without, its plan is kept until
+    they are made.
+    """
+    job_id, step, payload, priority = new
+    config = engine_config()
+    keys = QueueKeys(config.prefix, step.queue)
+    is_planned = step.kind != CHAIN and not sign
+    arguments: list[Any] = [
+        job_id,
+        step.task,
+        payload.created_ms,
+        seal_text(step.queue, job_id, msgspec.json.encode(payload)),
+        step.kind,
+        step.member_count,
+        payload.requested_by_id or "",
+        priority,
+        config.max_queue_depth,
+        seal_text(step.queue, f"{job_id} plan", msgspec.json.encode(step)) if is_planned else b"",
+        ",".join(sorted(queues_of(step))),
+        sign,
+        *(number for number, _ in step.first_members()),
+    ]
+    return "group_begin", [*keys.streams, keys.delayed, *keys.group(job_id)], arguments
+
+
+def is_begun(step: Step, answer: Any) -> bool:
+    """Return whether the answer to `begin_call` says that the first members are to be made. Raises QueueFull."""
+    outcome, depth = answer
+    if outcome == b"full":
+        count = len(step.first_members())
+        raise QueueFull(f"Queue {step.queue!r} holds {depth} jobs: its limit leaves no room for {count} more.")
+    return bool(outcome != b"duplicate")
 
 
 def _advance_call(membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool) -> Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from tasks_app.engine.errors import InvalidArguments
@@ -30,6 +31,8 @@ def lane_key(task_name: str, function: LaneKey, args: Any, kwargs: dict[str, Any
     return key
 
 
+# The devices of a fleet come again and again, thousands in a second.
+@lru_cache(maxsize=20_000)
 def lane_number(key: str, lanes: int) -> int:
     """Return the lane of this key, the same on every host and in every version."""
     return zlib.crc32(key.encode("utf-8", "surrogatepass")) % lanes

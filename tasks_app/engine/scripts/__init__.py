@@ -85,6 +85,30 @@ def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True
     return answers
 
 
+def run_scripts_whole(client: Any, calls: Sequence[Call]) -> list[Any]:
+    """Run these scripts as one transaction, on one Redis; return their answers. An answer may be the error of its script.
+
+    They are run again where Redis did not know one of them: sending all of them twice has to be harmless.
+    """
+    commands = [(_HASHES[name], len(keys), *keys, *arguments) for name, keys, arguments in calls]
+    answers = _evalsha_whole(client, commands)
+    if any(isinstance(answer, NoScriptError) for answer in answers):
+        for name in {name for name, _, _ in calls}:
+            client.script_load(SOURCES[name])
+        answers = _evalsha_whole(client, commands)
+    return answers
+
+
+def _evalsha_whole(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    if isinstance(client, CallerClient):
+        return client.evalsha_whole(calls)
+    pipe = client.pipeline(transaction=True)
+    for call in calls:
+        pipe.evalsha(*call)
+    answers: list[Any] = pipe.execute(raise_on_error=False)
+    return answers
+
+
 def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
     if isinstance(client, CallerClient | RedisClusterClient):
         return client.evalsha_all(calls)

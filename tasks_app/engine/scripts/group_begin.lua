@@ -2,16 +2,18 @@
 -- caller die before it has. Without allow-oom: a full Redis refuses it as a whole.
 -- KEYS high, normal, low, delayed, job, members, groups, making, plan
 -- ARGV id, task, created_ms, payload, kind, total, requested_by, priority, max_depth, plan ('' for none), queues of
---      it and its members, then the numbers of the members that are to be made first
+--      it and its members, sign of the transaction that makes its members too ('' where that comes after it), then the numbers
+--      of the members that are to be made first
 -- Returns 'ok'; 'making' or 'duplicate' when it exists, with and without members to be made; or {'full', depth}.
 if redis.call('EXISTS', KEYS[5]) == 1 then
   return {redis.call('ZSCORE', KEYS[8], ARGV[1]) and 'making' or 'duplicate', 0}
 end
-local depth = redis.call('ZCARD', KEYS[4])
+-- Groups that wait count as jobs do: a lane that is held up must not let them fill the memory.
+local depth = redis.call('ZCARD', KEYS[4]) + redis.call('ZCARD', KEYS[7])
 for i = 1, 3 do
   depth = depth + redis.call('XLEN', KEYS[i])
 end
-if depth + #ARGV - 11 > tonumber(ARGV[9]) then
+if depth + #ARGV - 12 > tonumber(ARGV[9]) then
   return {'full', depth}
 end
 local now = redis.call('TIME')
@@ -21,9 +23,11 @@ while redis.call('ZCOUNT', KEYS[7], score, score) > 0 do
   score = score + 1
 end
 redis.call('ZADD', KEYS[7], score, ARGV[1])
-redis.call('ZADD', KEYS[8], now[1], ARGV[1])
+if ARGV[12] == '' then
+  redis.call('ZADD', KEYS[8], now[1], ARGV[1])
+end
 redis.call('DEL', KEYS[6])
-for i = 12, #ARGV do
+for i = 13, #ARGV do
   redis.call('SADD', KEYS[6], ARGV[i])
 end
 if ARGV[10] ~= '' then
@@ -31,5 +35,5 @@ if ARGV[10] ~= '' then
 end
 redis.call('HSET', KEYS[5], 'st', 'running', 'p', ARGV[4], 't', ARGV[2], 'enq', ARGV[3], 't0', ARGV[3], 'att', 0, 'lost', 0,
   'by', ARGV[7], 'pri', ARGV[8], 'kd', ARGV[5], 'n', ARGV[6], 'ok', 0, 'bad', 0,
-  'qs', ARGV[11])
+  'qs', ARGV[11], 'mk', ARGV[12])
 return {'ok', depth}
