@@ -6,14 +6,20 @@ one, and leave it open until the thread is collected.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import django
-from asgiref.sync import ThreadSensitiveContext
-from django.core.handlers.asgi import ASGIHandler
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.signals import request_started
 from django.db import connections
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
 
 # More threads than these come and go with the requests that need them. Each may keep a connection.
 KEPT_THREADS = 16
@@ -43,10 +49,15 @@ class RequestThread(ThreadPoolExecutor):
 
 
 class ThreadKeepingHandler(ASGIHandler):
-    """Django's handler, with threads that are used again. All its steps but the requests run in the thread of the loop."""
+    """Django's handler, with threads that are used again, each of which does all of a request's work in one go.
+
+    Django's own goes to a thread and back for each signal and for the view, which takes longer than many a view does.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        # No middleware and no view is a coroutine.
+        self.load_middleware(is_async=False)
         self.idle: list[RequestThread] = []
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -62,6 +73,47 @@ class ThreadKeepingHandler(ASGIHandler):
                 self.idle.append(thread)
             else:
                 thread.retire()
+
+    async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Read the body, let a thread answer, and send the answer; nothing is sent to a client that hung up before."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        try:
+            response = await sync_to_async(self._respond)(scope, body)
+            if response.streaming:
+                await self._send_stream(response, receive, send)
+            else:
+                await self.send_response(response, send)
+        finally:
+            body.close()
+
+    def _respond(self, scope: dict[str, Any], body: Any) -> HttpResponseBase:
+        """Return the answer, closed already unless it is a stream."""
+        set_script_prefix(get_script_prefix(scope))
+        request_started.send(sender=self.__class__, scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response: HttpResponseBase = refusal if request is None else self.get_response(request)
+        response._handler_class = self.__class__
+        if isinstance(response, FileResponse):
+            response.block_size = self.chunk_size
+        if not response.streaming:
+            response.close()
+        return response
+
+    async def _send_stream(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+        """Send an answer piece by piece, as long as the client is there, and close it."""
+        steps = [asyncio.create_task(self.send_response(response, send)), asyncio.create_task(receive())]
+        try:
+            await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
+            if steps[0].done():
+                await steps[0]
+        finally:
+            for step in steps:
+                step.cancel()
+            await asyncio.gather(*steps, return_exceptions=True)
+            await sync_to_async(response.close)()
 
 
 def http_application() -> ThreadKeepingHandler:

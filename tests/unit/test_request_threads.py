@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
 
 from trackerproject import request_threads
 from trackerproject.request_threads import ThreadKeepingHandler
@@ -124,3 +125,44 @@ def test_a_view_whose_client_hung_up_keeps_its_thread_to_itself(handler, closed)
 def test_it_serves_nothing_but_http(handler):
     with pytest.raises(ValueError, match="websocket"):
         asyncio.run(handler({"type": "websocket"}, None, None))
+
+
+class Stream(ThreadKeepingHandler):
+    """A handler whose answer is a stream, of which a test decides when it goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_closed = threading.Event()
+        self.sent: list[bytes] = []
+
+    def _respond(self, scope, body):
+        async def pieces():
+            yield b"first"
+            await asyncio.Event().wait()
+
+        response = StreamingHttpResponse(pieces())
+        response._resource_closers.append(self.is_closed.set)
+        return response
+
+
+def test_a_stream_ends_and_is_closed_when_its_client_hangs_up():
+    handler = Stream()
+    has_begun = asyncio.Event()
+    messages = [{"type": "http.request", "body": b""}]
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        await has_begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        handler.sent.append(message.get("body", b""))
+        if handler.sent[-1] == b"first":
+            has_begun.set()
+
+    asyncio.run(asyncio.wait_for(handler({"type": "http", "path": "/"}, receive, send), 10))
+    assert b"first" in handler.sent
+    assert handler.is_closed.is_set()
+    for thread in handler.idle:
+        thread.retire()
