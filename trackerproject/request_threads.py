@@ -89,12 +89,12 @@ class ThreadKeepingHandler(ASGIHandler):
         finally:
             body.close()
 
-    def _respond(self, scope: dict[str, Any], body: Any) -> HttpResponseBase:
+    def _respond(self, scope: dict[str, Any], body: Any) -> Any:
         """Return the answer, closed already unless it is a stream."""
         set_script_prefix(get_script_prefix(scope))
         request_started.send(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
-        response: HttpResponseBase = refusal if request is None else self.get_response(request)
+        response: Any = refusal if request is None else self.get_response(request)
         response._handler_class = self.__class__
         if isinstance(response, FileResponse):
             response.block_size = self.chunk_size
