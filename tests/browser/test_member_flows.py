@@ -1,8 +1,8 @@
-"""Members in a real browser, with a real cluster behind: a geofence drawn by touch and driven into, all that a role may."""
+"""Members in a real browser, with a real cluster behind: a geofence drawn and driven into, all that a role may."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a 
 from tests.browser.test_geofence_editor import holds, wait_for_vehicles
 from tests.browser.test_live_map import drive, enter, web  # noqa: F401 - a fixture
 from tests.support.cluster import running_cluster, wait_until
-from tests.support.looks import DESK, OTHER_DESK, PHONE, Look
+from tests.support.looks import BOTH, DESK, OTHER_DESK, PHONE, Look
 from tests.support.notifications import make_geofence, make_rule
 from tests.support.reports import requested_report
 from tests.support.rights import changed_tables, database_state
@@ -45,22 +45,52 @@ def cluster(tmp_path, web) -> Iterator[None]:  # noqa: F811
         yield
 
 
-@pytest.fixture
-def hand(browser: Browser, web, manager, device) -> Iterator[Visit]:  # noqa: F811
-    """Mara, a manager, with a phone that she touches."""
-    drive(device)
-    for visit in visit_of(browser, web.url, width=390, has_touch=True, is_mobile=True):
-        yield enter(visit, manager)
+class Hand:
+    """Mara, a manager, who draws: with a mouse at a desk, with a finger on a phone."""
+
+    def __init__(self, visit: Visit, look: Look) -> None:
+        self.visit, self.page, self.look = visit, visit.page, look
+
+    def press(self, what: Locator) -> None:
+        what.tap() if self.look == PHONE else what.click()
+
+    def press_named(self, role: str, text: str) -> None:
+        self.press(self.page.get_by_role(role, name=self.look.say(text), exact=True))
+
+    def press_map(self, x: float, y: float) -> None:
+        """Press the map at this share of its width and height."""
+        box = self.page.locator("#area-map").bounding_box()
+        point = (box["x"] + x * box["width"], box["y"] + y * box["height"])
+        self.page.touchscreen.tap(*point) if self.look == PHONE else self.page.mouse.click(*point)
+
+    def drag_to_edge(self, what: Locator) -> None:
+        """Drag to the left edge of the map, hold there until the map moves, and let go."""
+        page, box, edge = self.page, what.bounding_box(), page_edge(self.page)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        before = page.evaluate(WEST)
+        move, let_go = grip_by_touch(page, x, y) if self.look == PHONE else grip_by_mouse(page, x, y)
+        for step in range(1, 11):
+            move(x + (edge - x) * step / 10, y - 3 * step)
+        page.wait_for_function(f"before => ({WEST})() < before", arg=before)
+        let_go()
 
 
-def tap(page: Page, x: float, y: float) -> None:
-    """Touch the map at this share of its width and height."""
-    box = page.locator("#area-map").bounding_box()
-    page.touchscreen.tap(box["x"] + x * box["width"], box["y"] + y * box["height"])
+WEST = "() => document.getElementById('area-map').trackerMap.leaflet.getBounds().getWest()"
+Move, LetGo = Callable[[float, float], object], Callable[[], object]
 
 
-def drag_by_touch(page: Page, x: float, y: float, to_x: float, to_y: float) -> None:
-    """Move a finger, as the browser's own touch emulation does."""
+def page_edge(page: Page) -> float:
+    return page.locator("#area-map").bounding_box()["x"] + 10
+
+
+def grip_by_mouse(page: Page, x: float, y: float) -> tuple[Move, LetGo]:
+    page.mouse.move(x, y)
+    page.mouse.down()
+    return page.mouse.move, page.mouse.up
+
+
+def grip_by_touch(page: Page, x: float, y: float) -> tuple[Move, LetGo]:
+    """Put a finger down, as the browser's own touch emulation does."""
     session = page.context.new_cdp_session(page)
 
     def send(kind: str, *points: tuple[float, float]) -> None:
@@ -68,9 +98,16 @@ def drag_by_touch(page: Page, x: float, y: float, to_x: float, to_y: float) -> N
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
     send("touchStart", (x, y))
-    for step in range(1, 11):
-        send("touchMove", (x + (to_x - x) * step / 10, y + (to_y - y) * step / 10))
-    send("touchEnd")
+    return lambda to_x, to_y: send("touchMove", (to_x, to_y)), lambda: send("touchEnd")
+
+
+@pytest.fixture
+def hand(browser: Browser, web, manager, device, look) -> Iterator[Hand]:  # noqa: F811
+    drive(device)
+    NotificationPreference.objects.create(user=manager, language=look.language)
+    touch = {"has_touch": True, "is_mobile": True} if look == PHONE else {}
+    for visit in visit_of(browser, web.url, **look.options, **touch):
+        yield Hand(enter(visit, manager), look)
 
 
 def report_fixes(user: object, device: Device, *places: tuple[float, float]) -> None:
@@ -91,29 +128,27 @@ def report_fixes(user: object, device: Device, *places: tuple[float, float]) -> 
     assert answer.status_code == 202, answer.json()
 
 
-def test_a_geofence_is_drawn_by_touch_driven_into_and_its_alert_read(
-    hand, cluster, manager, fleet, device, make_device
-):
-    page = hand.page
+@pytest.mark.parametrize("look", BOTH, ids=str)
+def test_a_geofence_is_drawn_driven_into_and_its_alert_read(hand, cluster, manager, fleet, device, make_device):
+    page, say = hand.page, hand.look.say
     make_rule(fleet, [manager], kinds=[EventKind.GEOFENCE_ENTER], channels=["in_app"], name="Arrivals")
-    hand.open("pages:geofence_add")
-    page.get_by_label("Name").fill("Yard")
+    hand.visit.open("pages:geofence_add")
+    page.get_by_label(say("Name"), exact=True).fill("Yard")
     wait_for_vehicles(page)
-    page.get_by_role("button", name="Polygon").tap()
+    hand.press_named("button", "Polygon")
     page.locator("#area-map").scroll_into_view_if_needed()
     for x, y in ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)):
-        tap(page, x, y)
-    page.get_by_role("button", name="Finish").tap()
-    points = page.get_by_role("button", name="Point", exact=True)
+        hand.press_map(x, y)
+    hand.press_named("button", "Finish")
+    points = page.get_by_role("button", name=say("Point"), exact=True)
     expect(points).to_have_count(4)
-    before = page.get_by_label("Area", exact=True).input_value()
+    area = page.get_by_label(say("Area"), exact=True)
+    before = area.input_value()
     page.locator("#area-map").scroll_into_view_if_needed()
-    box = points.first.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    drag_by_touch(page, x, y, x - 40, y - 30)
-    expect(page.get_by_label("Area", exact=True)).not_to_have_value(before)
-    page.get_by_role("button", name="Save").tap()
-    expect(page.get_by_text("Yard was saved.")).to_be_visible()
+    hand.drag_to_edge(points.first)
+    expect(area).not_to_have_value(before)
+    hand.press_named("button", "Save")
+    expect(page.get_by_text(say("%(name)s was saved.", name="Yard"))).to_be_visible()
     geofence = Geofence.objects.get()
     assert holds(geofence.area, *PLACE)
 
@@ -122,8 +157,8 @@ def test_a_geofence_is_drawn_by_touch_driven_into_and_its_alert_read(
     wait_until(lambda: hasattr(Device.objects.get(pk=other.pk), "state"), seconds=60)
     report_fixes(manager, other, PLACE, (PLACE[0], PLACE[1] + 0.00001))
     wait_until(lambda: Notification.objects.filter(user=manager).exists(), seconds=60)
-    page.goto(f"{hand.base_url}/")
-    page.get_by_role("link", name="Notifications").tap()
+    hand.visit.open("pages:home")
+    hand.press(page.get_by_role("link", name=say("Notifications")))
     expect(page.get_by_role("article")).to_contain_text("Lorry")
     expect(page.get_by_role("article")).to_contain_text("Yard")
     assert Event.objects.filter(kind=EventKind.GEOFENCE_ENTER, geofence=geofence, device=other).count() == 1
@@ -210,7 +245,7 @@ def test_a_member_does_all_that_their_role_may(member, cluster):
 def looks_at_every_page(member: Member) -> None:
     page, say = member.page, member.look.say
     member.go("home")
-    for name in ("Map", "Devices", "Trips", "Events", "Reports", "Geofences", "Overview"):
+    for name in ("Map", "Devices", "Trips", "Events", "Commands", "Reports", "Geofences", "Overview"):
         page.get_by_role("navigation", name=say("Pages")).get_by_role("link", name=say(name), exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(say(name))
 

@@ -41,6 +41,7 @@
     const handles = L.layerGroup().addTo(leaflet);
     let shape = null;
     let drawing = null;
+    let isDragging = false;
 
     function paths() {
       if (!shape || shape.type === "Circle") return [];
@@ -62,6 +63,8 @@
       const icon = L.divIcon({ className: isMiddle ? "tk-vertex is-middle" : "tk-vertex", iconSize: isMiddle ? [16, 16] : [22, 22] });
       const marker = L.marker(place, { icon, draggable: true, title, alt: title, keyboard: true, autoPan: true }).addTo(handles);
       marker.getElement().setAttribute("aria-label", title);
+      marker.on("dragstart", () => (isDragging = true));
+      marker.on("dragend", () => (isDragging = false));
       return marker;
     }
 
@@ -89,7 +92,7 @@
       const view = leaflet.getBounds().pad(0.1);
       points.forEach((place, index) => {
         if (!view.contains(place)) return;
-        const remove = () => points.length > least && (points.splice(index, 1), changed());
+        const remove = () => !isDragging && points.length > least && (points.splice(index, 1), changed());
         movable(handle(place, texts.vertex, false), (to) => (points[index] = to), remove);
         const next = points[index + 1] ?? (isClosed ? points[0] : null);
         if (!next || points.length > HANDLES_AT_MOST / 4) return;
@@ -111,6 +114,8 @@
     }
 
     function showHandles() {
+      // Dragged to its edge, a handle moves the map, which must not take the handle away; the end of the drag draws them anew.
+      if (isDragging) return;
       handles.clearLayers();
       if (drawing || !shape) return;
       if (shape.type === "Circle") return circleHandles();
