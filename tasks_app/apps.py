@@ -44,6 +44,7 @@ def _register_pages() -> None:
     register_page(Entry(_("Devices"), "pages:devices", 30, access.VIEW_DEVICES))
     register_page(Entry(_("Trips"), "pages:trips", 40, access.VIEW_POSITIONS))
     register_page(Entry(_("Events"), "pages:events", 50, access.VIEW_EVENTS))
+    register_page(Entry(_("Commands"), "pages:commands", 55, access.VIEW_COMMANDS))
     register_page(Entry(_("Geofences"), "pages:geofences", 60, access.VIEW_GEOFENCES))
     register_page(Entry(_("Password"), "pages:password", 30, place=Place.PERSON))
     register_page(Entry(_("Two-factor log-in"), "pages:two_factor", 35, place=Place.PERSON))

@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                             choices=[
                                 ("read", "Read: look at everything its owner may see"),
                                 ("write", "Write: change rows, send positions, ask for reports"),
-                                ("operate", "Operate: cancel, retry, pause, run and clean up"),
+                                ("operate", "Operate: send commands to devices; cancel, retry, pause, run and clean up"),
                                 ("metrics", "Metrics: read /metrics, for a scraper"),
                             ],
                             max_length=16,

@@ -38,7 +38,7 @@ class Scope(models.TextChoices):
 
     READ = "read", _("Read: look at everything its owner may see")
     WRITE = "write", _("Write: change rows, send positions, ask for reports")
-    OPERATE = "operate", _("Operate: cancel, retry, pause, run and clean up")
+    OPERATE = "operate", _("Operate: send commands to devices; cancel, retry, pause, run and clean up")
     METRICS = "metrics", _("Metrics: read /metrics, for a scraper")
 
     @property

@@ -11,6 +11,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tasks_app.web.date_inputs import DateInput, DateTimeInput
 
@@ -45,6 +46,20 @@ class DateField(forms.DateField):
     """A day, chosen with the browser's own picker."""
 
     widget = DateInput
+
+
+class TimeRangeForm(FilterForm):
+    """Filters with a range of time in the reader's zone."""
+
+    start = DateTimeField(label=gettext_lazy("From"), required=False)
+    end = DateTimeField(label=gettext_lazy("To"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        chosen = super().clean() or {}
+        start, end = chosen.get("start"), chosen.get("end")
+        if start and end and end <= start:
+            self.add_error("end", _("The end must be after the beginning."))
+        return chosen
 
 
 class CursorField(forms.CharField):

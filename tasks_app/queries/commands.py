@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -176,3 +177,9 @@ def visible_saved_commands(user: AnyUser) -> QuerySet[SavedCommand]:
 def starts_at(command: Command) -> datetime:
     """Return the earliest time at which the command may be sent."""
     return command.not_before or command.created_at
+
+
+def states_of_batch(batch: UUID) -> dict[str, int]:
+    """Return how many commands of a batch have each state."""
+    rows = Command.objects.filter(batch=batch).order_by().values_list("state").annotate(count=Count("pk"))
+    return dict(rows)

@@ -15,15 +15,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
+from tasks_app.admin.commands.filters import BatchFilter
 from tasks_app.admin.commands.forms import CancelForm, ConfirmForm
 from tasks_app.admin.commands.sending import SendViews
 from tasks_app.admin.common import MISSING, badge, format_time
 from tasks_app.admin.model_admin import ModelAdmin
-from tasks_app.models import Command
-from tasks_app.queries.commands import reason_text
+from tasks_app.models import Command, CommandState
+from tasks_app.queries.commands import reason_text, states_of_batch
 from tasks_app.services.commands import CommandRefused, cancel_command, confirm_command
 from tasks_app.web.command_forms import posted
 from tasks_app.web.commands import STATE_KINDS, command_context, facts_of, parameters_text
@@ -34,7 +35,7 @@ class CommandAdmin(SendViews, ModelAdmin):
     """To see needs view_command, to send add_command and for dangerous types another permission (`queries.access`)."""
 
     list_display = ("asked_at", "device", "what", "state_badge", "why", "asked_by", "answer_text")
-    list_filter = ("state", "type", "way", "device__fleet")
+    list_filter = (BatchFilter, "state", "type", "way", "device__fleet")
     list_filter_sheet = False
     list_select_related = ("device", "requested_by")
     search_fields = ("device__name", "device__unique_id", "requested_by__username")
@@ -101,6 +102,7 @@ class CommandAdmin(SendViews, ModelAdmin):
             "title": str(command),
             "crumbs": [(command.get_type_display(), request.get_full_path())],
             "device_url": reverse("admin:tasks_app_device_change", args=[command.device_id]),
+            "batch": _batch_of(command),
         }
         return self._page(request, "tasks_app/admin/command.html", context)
 
@@ -178,3 +180,23 @@ class CommandAdmin(SendViews, ModelAdmin):
         request.crumbs = context.get("crumbs", ())  # type: ignore[attr-defined]
         whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
         return TemplateResponse(request, template, whole, status=status)
+
+
+def _batch_of(command: Command) -> dict[str, Any] | None:
+    """Return how many were sent together with the command, in which states, and where the list shows them."""
+    if command.batch is None:
+        return None
+    address = f"{reverse('admin:tasks_app_command_changelist')}?batch={command.batch}"
+    counts = states_of_batch(command.batch)
+    states = [
+        {
+            "text": f"{state.label}: {counts[state]}",
+            "kind": STATE_KINDS[state],
+            "url": f"{address}&state__exact={state}",
+        }
+        for state in CommandState
+        if state in counts
+    ]
+    total = sum(counts.values())
+    label = ngettext("One of %d command sent together", "One of %d commands sent together", total) % total
+    return {"label": label, "url": address, "states": states}

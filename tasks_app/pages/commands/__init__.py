@@ -1,11 +1,13 @@
-"""The commands of a device: what was asked of it, what it can be sent, and one command to cancel or confirm."""
+"""Commands: of all devices and of one, what a device can be sent, and one command to cancel or confirm."""
 
 from django.urls import path
 
+from tasks_app.pages.commands.lists import commands
 from tasks_app.pages.commands.steps import command_cancel, command_confirm
 from tasks_app.pages.commands.views import command, device_command_send, device_commands
 
 commands_urls = [
+    path("commands/", commands, name="commands"),
     path("devices/<int:device_id>/commands/", device_commands, name="device_commands"),
     path("devices/<int:device_id>/commands/<slug:type_name>/", device_command_send, name="device_command_send"),
     path("commands/<int:command_id>/", command, name="command"),

@@ -1,4 +1,4 @@
-"""The list of a device's commands, one command, and the form that sends one."""
+"""The commands of a device, one command, and the form that sends one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from tasks_app.models import Command, Device, DeviceStatus, SavedCommand
 from tasks_app.models.commands import protocol_choices
 from tasks_app.pages.commands.finding import find_command
+from tasks_app.pages.commands.lists import shown_row
 from tasks_app.pages.device import find_device, frame
 from tasks_app.pages.lists import CursorField, FilterForm, address_with, rows_behind
 from tasks_app.queries.access import CANCEL_COMMANDS, SEND_COMMANDS, VIEW_COMMANDS, has_right
-from tasks_app.queries.commands import access_of, reason_text, visible_saved_commands, ways_of
+from tasks_app.queries.commands import access_of, visible_saved_commands, ways_of
 from tasks_app.web.command_forms import form_for, kind_offered, needs_typing, posted, send
 from tasks_app.web.commands import (
-    CANCELLABLE,
-    STATE_KINDS,
     command_context,
     parameters_text,
     shown_types,
@@ -54,7 +53,7 @@ def device_commands(request: HttpRequest, device_id: int) -> HttpResponse:
     may_cancel = has_right(request.user, device.fleet, CANCEL_COMMANDS)
     context = {
         **frame(request, device, "commands"),
-        "rows": [_row(one, may_cancel=may_cancel) for one in found],
+        "rows": [shown_row(one, may_cancel=may_cancel) for one in found],
         "filters": query,
         "older": address_with(request, before=cursor) if cursor else "",
         "newest": address_with(request, before=None) if request.GET.get("before") else "",
@@ -65,16 +64,6 @@ def device_commands(request: HttpRequest, device_id: int) -> HttpResponse:
         "socket": socket_path(),
     }
     return render(request, "tasks_app/pages/device/commands.html", context)
-
-
-def _row(command: Command, *, may_cancel: bool) -> dict[str, Any]:
-    return {
-        "command": command,
-        "parameters": parameters_text(command),
-        "state_kind": STATE_KINDS[command.state],
-        "why": reason_text(command.state_reason),
-        "may_cancel": may_cancel and command.state in CANCELLABLE,
-    }
 
 
 def _saved(request: HttpRequest, device: Device, types: set[str]) -> list[dict[str, Any]]:

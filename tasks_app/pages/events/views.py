@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
@@ -13,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tasks_app.models import Event, EventKind, Geofence
-from tasks_app.pages.lists import CursorField, DateTimeField, FilterForm, address_with, rows_behind
+from tasks_app.pages.lists import CursorField, TimeRangeForm, address_with, rows_behind
 from tasks_app.queries.access import visible_devices, visible_events, visible_geofences
 from tasks_app.queries.devices import devices_named
 
 
-class EventFilters(FilterForm):
+class EventFilters(TimeRangeForm):
     """Kind, device by text, geofence, and a range of time in the reader's zone."""
 
     kind = forms.ChoiceField(
@@ -31,20 +29,13 @@ class EventFilters(FilterForm):
         required=False,
         empty_label=gettext_lazy("All"),
     )
-    start = DateTimeField(label=gettext_lazy("From"), required=False)
-    end = DateTimeField(label=gettext_lazy("To"), required=False)
     before = CursorField("occurred_at")
+
+    field_order = ("kind", "device", "geofence")
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
         self.fields["geofence"].queryset = visible_geofences(request.user)  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        chosen = super().clean() or {}
-        start, end = chosen.get("start"), chosen.get("end")
-        if start and end and end <= start:
-            self.add_error("end", _("The end must be after the beginning."))
-        return chosen
 
     def rows(self) -> QuerySet[Event]:
         """Return the events that the filters leave; none if one of them is wrong."""

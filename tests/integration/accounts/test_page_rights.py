@@ -67,6 +67,7 @@ PAGES: dict[str, dict[str, object]] = {
     "device_settings": MANAGERS,
     "device_commands": MEMBERS,
     "device_command_send": OPERATORS,
+    "commands": EVERYONE,
     "command": MEMBERS,
     "command_cancel": OPERATORS,
     "command_confirm": MANAGERS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.urls import reverse
 
@@ -184,7 +186,33 @@ def test_a_command_to_many_devices_is_checked_first(device, fleet, staff):
     assert Command.objects.count() == 3
     assert len(batches) == 1
     assert sent.headers["Location"].endswith(f"?batch={batches.pop()}")
-    assert client.get(sent.headers["Location"]).context["cl"].result_count == 3
+    listed = client.get(sent.headers["Location"])
+    assert listed.context["cl"].result_count == 3
+    assert "Switch off · 3 devices" in listed.content.decode()
+    assert client.get(f"{sent.headers['Location']}&state__exact=done").context["cl"].result_count == 0
+
+
+def test_a_command_leads_to_those_sent_with_it(device, fleet, staff):
+    batch, other = uuid4(), Device.objects.create(fleet=fleet, unique_id="o", name="Other")
+    alone, first = ask(device, staff), ask(device, staff, "reboot", batch=batch)
+    ask(other, staff, "reboot", batch=batch)
+    Command.objects.filter(device=other).update(state="done")
+    address = f"{reverse('admin:tasks_app_command_changelist')}?batch={batch}"
+    page = shown(staff, "admin:tasks_app_command_change", first.pk)
+    assert f'<a class="tk-link" href="{address}">One of 2 commands sent together</a>' in page
+    assert f'href="{address}&amp;state__exact=done"' in page
+    assert "sent together" not in shown(staff, "admin:tasks_app_command_change", alone.pk)
+    whole = pages_of(staff).get(reverse("admin:tasks_app_command_changelist"))
+    assert whole.context["cl"].result_count == 3
+    assert "sent together" not in whole.content.decode()
+
+
+@pytest.mark.parametrize("batch", ["nonsense", "5f0f0b0e-0000-4000-8000-000000000000", "</script><b>"])
+def test_a_batch_that_there_is_not_is_an_empty_list_that_says_so(device, staff, batch):
+    ask(device, staff)
+    answer = pages_of(staff).get(reverse("admin:tasks_app_command_changelist"), {"batch": batch})
+    assert answer.context["cl"].result_count == 0
+    assert "there is no such batch" in answer.content.decode()
 
 
 def test_selected_devices_are_taken_along_to_the_page_that_asks_what_to_send(device, staff):

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from notifications_app.models import NotificationPreference
-from tasks_app.models import Device, DeviceState, Event, EventKind, Fleet, FleetRole, Geofence
+from tasks_app.models import Command, Device, DeviceState, Event, EventKind, Fleet, FleetMembership, FleetRole, Geofence
 from tests.support.notifications import CIRCLE
 from tests.support.route_cases import member
 
@@ -22,6 +22,7 @@ AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NONSENSE = ["x" * 10_000, "🚚", "\u202eevil", "</script><b>", "-1", "99999999999999999999", "a\x00b"]
 LISTS = {
     "devices": ("q", "fleet", "status", "page"),
+    "commands": ("device", "type", "state", "start", "end", "before"),
     "events": ("kind", "device", "geofence", "start", "end", "before"),
     "geofences": ("q", "fleet", "page"),
     "trips": ("device", "date"),
@@ -162,6 +163,62 @@ def test_a_range_that_ends_before_it_begins_says_so(visit):
     assert "The end must be after the beginning." in visit("events", start="2026-11-25T09:30", end="2026-11-25T09:00")
 
 
+def command_to(device, **fields):
+    fields = {"type": "reboot", "state": "done", "expires_at": AT, **fields}
+    command = Command.objects.create(device=device, **fields)
+    Command.objects.filter(pk=command.pk).update(created_at=fields.get("created_at", AT))
+    return command
+
+
+def test_commands_are_those_to_the_own_fleets_found_by_device_type_state_and_time(visit, make_device, foreign_device):
+    device, other = make_device(name="Van 1"), make_device(name="Van 10")
+    rows = {
+        "done": command_to(device),
+        "asked": command_to(other, type="position_request", state="queued", created_at=AT - timedelta(hours=2)),
+        "foreign": command_to(foreign_device),
+    }
+    address = {name: reverse("pages:command", args=[command.pk]) for name, command in rows.items()}
+    for query, shown in [
+        ({}, {"done", "asked"}),
+        ({"device": "van 1"}, {"done"}),
+        ({"device": "VAN"}, {"done", "asked"}),
+        ({"device": "foreign"}, set()),
+        ({"type": "position_request"}, {"asked"}),
+        ({"state": "done"}, {"done"}),
+        ({"start": "2026-11-25T11:00", "end": "2026-11-25T13:00"}, {"done"}),
+        ({"end": "2026-11-25T11:00"}, {"asked"}),
+    ]:
+        text = visit("commands", **query)
+        assert {name for name in rows if f'"{address[name]}"' in text} == shown, query
+        assert "Foreign" not in text
+
+
+def test_a_list_of_commands_offers_to_cancel_where_the_role_allows_it_and_watches_those_not_ended(
+    visit, viewer, device
+):
+    waiting, done = command_to(device, state="queued"), command_to(device)
+    cancel = reverse("pages:command_cancel", args=[waiting.pk])
+    text = visit("commands")
+    assert cancel not in text
+    assert f'data-commands="?command_id={waiting.pk}"' in text
+    FleetMembership.objects.filter(user=viewer).update(role=FleetRole.OPERATOR)
+    text = visit("commands")
+    assert cancel in text
+    assert reverse("pages:command_cancel", args=[done.pk]) not in text
+
+
+def test_commands_go_on_where_the_page_before_ended_in_a_few_queries(visit, device, django_assert_max_num_queries):
+    Command.objects.bulk_create(Command(device=device, type="reboot", state="done", expires_at=AT) for _ in range(60))
+    visit("commands")
+    with django_assert_max_num_queries(9):
+        text = visit("commands")
+    assert text.count("<tr data-command=") == 50
+    address = text.split('rel="next" href="?before=')[1].split('"')[0]
+    older = visit("commands", before=address)
+    assert older.count("<tr data-command=") == 10
+    assert 'rel="next"' not in older
+
+
 def test_geofences_are_those_of_the_own_fleets(visit, fleet, foreign_device):
     Geofence.objects.create(fleet=fleet, name="Depot", area=CIRCLE, speed_limit_kph=30)
     Geofence.objects.create(fleet=foreign_device.fleet, name="Secret yard", area=CIRCLE)
@@ -202,7 +259,7 @@ def test_a_day_at_the_edge_of_the_calendar_is_refused(visit, device, day):
 def test_an_empty_list_says_what_belongs_there_and_how_it_comes(charlie):
     client = Client()
     client.force_login(charlie)
-    for name in ("devices", "events", "geofences"):
+    for name in ("devices", "events", "commands", "geofences"):
         assert "Nothing here yet" in client.get(reverse(f"pages:{name}")).content.decode()
 
 
