@@ -155,6 +155,12 @@ class CommandForm(forms.Form):
         """Whether something is wrong with a field that is folded away."""
         return any(name in self.errors for name in self.FURTHER)
 
+    @property
+    def field_to_begin_with(self) -> str:
+        """The name of the first wrong field, else of the first one that is no box: a stray key would tick that."""
+        fields = [field for field in self.visible_fields() if field.errors] or self.first_fields()
+        return next((field.name for field in fields if field.errors or field.widget_type != "checkbox"), "")
+
     def first_fields(self) -> list[forms.BoundField]:
         """The fields that are always looked at."""
         return [field for field in self.visible_fields() if field.name not in self.FURTHER]

@@ -78,17 +78,20 @@ def way_label(name: str) -> str:
 
 def parameters_text(command: Any) -> str:
     """Return the parameters of a command, or of a saved one, on one line."""
-    known = {one.name: one for one in COMMAND_TYPES[command.type].parameters} if command.type in COMMAND_TYPES else {}
-    found = (
-        f"{known[name].label if name in known else name}: {_value(value)}" for name, value in command.parameters.items()
-    )
+    values: dict[str, Any] = command.parameters
+    kind = COMMAND_TYPES.get(command.type)
+    known = [one for one in kind.parameters if one.name in values] if kind else []
+    unknown = [name for name in values if name not in {one.name for one in known}]
+    found = [_parameter_text(kind, one, values[one.name]) for one in known] + [
+        f"{name}: {values[name]}" for name in unknown
+    ]
     return " · ".join(found)
 
 
-def _value(value: Any) -> str:
+def _parameter_text(kind: CommandType | None, parameter: Parameter, value: Any) -> str:
     if isinstance(value, bool):
         return _("On") if value else _("Off")
-    return str(value)
+    return str(value) if kind and kind.label == parameter.label else f"{parameter.label}: {value}"
 
 
 def attempts_of(command: Command, *, with_addresses: bool) -> list[ShownAttempt]:

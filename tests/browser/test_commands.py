@@ -10,11 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
+from notifications_app.models import NotificationPreference
 from tasks_app.models import Command, DeviceAccess, FleetMembership, FleetRole
 from tasks_app.services.commands import record_answer, sweep_commands
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
 from tests.browser.test_live_map import enter, web  # noqa: F401 - a fixture
 from tests.support.commands import Wire, a_fix, send
+from tests.support.looks import BOTH, DESK, Look
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,24 +31,32 @@ def manager(fleet, make_user, device):
 
 
 @pytest.fixture
-def visit(browser: Browser, web, manager) -> Iterator[Visit]:  # noqa: F811
-    for found in visit_of(browser, web.url):
+def look() -> Look:
+    """The look of tests that have one."""
+    return DESK
+
+
+@pytest.fixture
+def visit(browser: Browser, web, manager, look) -> Iterator[Visit]:  # noqa: F811
+    NotificationPreference.objects.create(user=manager, language=look.language)
+    for found in visit_of(browser, web.url, **look.options):
         yield enter(found, manager)
 
 
-def test_a_position_is_asked_for_and_what_becomes_of_it_is_seen_without_loading_the_page_again(visit, web, device):  # noqa: F811
-    page = visit.page
+@pytest.mark.parametrize("look", BOTH, ids=str)
+def test_a_position_is_asked_for_and_what_becomes_of_it_is_seen_without_reloading(visit, web, device, look):  # noqa: F811
+    page, say = visit.page, look.say
     page.goto(web.url + reverse("pages:device_commands", args=[device.pk]))
-    page.get_by_role("link", name="Ask for position").click()
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("link", name=say("Ask for position")).click()
+    page.get_by_role("button", name=say("Send"), exact=True).click()
     state = page.locator("[data-command]")
-    expect(state).to_contain_text("Queued")
+    expect(state).to_contain_text(say("Queued"))
     command = Command.objects.get()
     wire = Wire()
     send(command, wire)
-    expect(state).to_contain_text("Sent, not answered")
+    expect(state).to_contain_text(say("Sent, not answered"))
     expect(page.get_by_text(wire.written[0].text, exact=True)).to_be_visible()
-    expect(state).not_to_contain_text("Done")
+    expect(state).not_to_contain_text(say("Done"))
     record_answer(
         device_id=device.unique_id,
         protocol="gt06",
@@ -54,21 +64,26 @@ def test_a_position_is_asked_for_and_what_becomes_of_it_is_seen_without_loading_
         token=wire.tokens[0],
         received_at=timezone.now(),
     )
-    expect(state).to_contain_text("Done")
+    expect(state).to_contain_text(say("Done"))
     expect(page.get_by_text("Lat:1 Lon:2").first).to_be_visible()
 
 
-def test_one_that_cannot_be_sent_in_time_expires_in_the_list(visit, web, device):  # noqa: F811
-    page = visit.page
+@pytest.mark.parametrize("look", BOTH, ids=str)
+def test_one_that_cannot_be_sent_in_time_expires_in_the_list(visit, web, device, look):  # noqa: F811
+    """That of the device at a desk, that of all devices on a phone."""
+    page, say = visit.page, look.say
     page.goto(web.url + reverse("pages:device_command_send", args=[device.pk, "position_request"]))
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name=say("Send"), exact=True).click()
     page.wait_for_url("**/commands/*/")
-    page.goto(web.url + reverse("pages:device_commands", args=[device.pk]))
+    if look == DESK:
+        page.goto(web.url + reverse("pages:device_commands", args=[device.pk]))
+    else:
+        page.get_by_role("link", name=say("Commands"), exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(say("Commands"))
     row = page.locator("tr[data-command]")
-    expect(row).to_contain_text("Queued")
+    expect(row).to_contain_text(say("Queued"))
     sweep_commands(now=timezone.now() + timedelta(minutes=11))
-    expect(row).to_contain_text("Expired")
-    expect(row).to_contain_text("It could not be sent in time.")
+    expect(row).to_contain_text(say("It could not be sent in time."))
 
 
 def test_a_dangerous_command_is_sent_once_the_devices_name_is_typed(visit, web, device):  # noqa: F811

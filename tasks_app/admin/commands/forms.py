@@ -28,8 +28,10 @@ _CLASSES: list[tuple[type[forms.Widget], list[str]]] = [
 ]
 
 
-def themed(form: forms.Form) -> forms.Form:
-    """Give the inputs of a form the theme's look."""
+def themed(form: forms.Form, *, focus: str = "") -> forms.Form:
+    """Give the inputs of a form the theme's look; the page opens with the keyboard in the field called `focus`."""
+    if focus:
+        form.fields[focus].widget.attrs["autofocus"] = True
     for field in form.fields.values():
         found = next((classes for kind, classes in _CLASSES if isinstance(field.widget, kind)), [])
         field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {' '.join(found)}".strip()

@@ -15,16 +15,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from tasks_app.admin.commands.filters import BatchFilter
+from tasks_app.admin.commands.batches import BatchFilter, batch_of, batch_of_list
 from tasks_app.admin.commands.forms import CancelForm, ConfirmForm
 from tasks_app.admin.commands.sending import SendViews
 from tasks_app.admin.common import MISSING, badge, format_time
 from tasks_app.admin.model_admin import ModelAdmin
-from tasks_app.models import Command, CommandState
-from tasks_app.queries.commands import reason_text, states_of_batch
+from tasks_app.models import Command
+from tasks_app.queries.commands import reason_text
 from tasks_app.services.commands import CommandRefused, cancel_command, confirm_command
 from tasks_app.web.command_forms import posted
 from tasks_app.web.commands import STATE_KINDS, command_context, facts_of, parameters_text
@@ -42,6 +42,7 @@ class CommandAdmin(SendViews, ModelAdmin):
     search_help_text = gettext_lazy("Device or person")
     date_hierarchy = "created_at"
     show_full_result_count = False
+    list_before_template = "tasks_app/admin/parts/command_batch.html"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -66,6 +67,10 @@ class CommandAdmin(SendViews, ModelAdmin):
         return bool(request.user.has_perm("tasks_app.confirm_command"))
 
     # --- The list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        batch = batch_of_list(request.GET.get(BatchFilter.parameter_name, ""))
+        return super().changelist_view(request, {**(extra_context or {}), "batch": batch})
 
     @display(description=gettext_lazy("asked for"), ordering="created_at")
     def asked_at(self, command: Command) -> Any:
@@ -102,7 +107,7 @@ class CommandAdmin(SendViews, ModelAdmin):
             "title": str(command),
             "crumbs": [(command.get_type_display(), request.get_full_path())],
             "device_url": reverse("admin:tasks_app_device_change", args=[command.device_id]),
-            "batch": _batch_of(command),
+            "batch": batch_of(command),
         }
         return self._page(request, "tasks_app/admin/command.html", context)
 
@@ -180,23 +185,3 @@ class CommandAdmin(SendViews, ModelAdmin):
         request.crumbs = context.get("crumbs", ())  # type: ignore[attr-defined]
         whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
         return TemplateResponse(request, template, whole, status=status)
-
-
-def _batch_of(command: Command) -> dict[str, Any] | None:
-    """Return how many were sent together with the command, in which states, and where the list shows them."""
-    if command.batch is None:
-        return None
-    address = f"{reverse('admin:tasks_app_command_changelist')}?batch={command.batch}"
-    counts = states_of_batch(command.batch)
-    states = [
-        {
-            "text": f"{state.label}: {counts[state]}",
-            "kind": STATE_KINDS[state],
-            "url": f"{address}&state__exact={state}",
-        }
-        for state in CommandState
-        if state in counts
-    ]
-    total = sum(counts.values())
-    label = ngettext("One of %d command sent together", "One of %d commands sent together", total) % total
-    return {"label": label, "url": address, "states": states}

@@ -39,7 +39,7 @@ class SendViews:
         context = {
             "title": _("Send a command"),
             "crumbs": [(_("Send a command"), request.get_full_path())],
-            "form": themed(form),
+            "form": themed(form, focus="" if devices else "devices"),
             "asked": bool(devices),
             "types": types,
             "saved": _saved_for(devices, {one["name"] for one in types}, request.user),
@@ -108,7 +108,7 @@ class SendViews:
             "is_dangerous": kind.is_dangerous,
             "awaits_person": kind.is_dangerous and not needs_typing(kind),
             "is_group": len(devices) > 1,
-            "form": themed(form),
+            "form": themed(form, focus="" if more.get("dry_run") else form.field_to_begin_with),
             "back_url": back_url,
             **more,
         }

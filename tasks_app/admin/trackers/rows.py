@@ -8,12 +8,35 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.translation import pgettext_lazy
 
 from tasks_app.admin.common import format_bytes, format_time
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import Device
 from tasks_app.queries.tracker_counters import ProtocolCounters
 from tasks_app.queries.trackers import ConnectedTracker, RawFrame, UnknownTracker
+
+# What a frame is, or why it cannot be read, as gateways count them (`Decoded.kind`, `BadFrame.code`).
+FRAME_NOTES: dict[str, Any] = {
+    "login": pgettext_lazy("frame", "login"),
+    "heartbeat": pgettext_lazy("frame", "heartbeat"),
+    "position": pgettext_lazy("frame", "position"),
+    "alarm": pgettext_lazy("frame", "alarm"),
+    "answer": pgettext_lazy("frame", "answer to a command"),
+    "command": pgettext_lazy("frame", "command"),
+    "other": pgettext_lazy("frame", "other"),
+    "encrypted": pgettext_lazy("frame", "unreadable: encrypted"),
+    "missing_device_id": pgettext_lazy("frame", "unreadable: no identifier"),
+    "no_identifier": pgettext_lazy("frame", "unreadable: no identifier"),
+    "not_logged_in": pgettext_lazy("frame", "unreadable: before the login"),
+    "too_short": pgettext_lazy("frame", "unreadable: too short"),
+    "unknown_codec": pgettext_lazy("frame", "unreadable: unknown codec"),
+    "unknown_layout": pgettext_lazy("frame", "unreadable: unknown layout"),
+    "unknown_type": pgettext_lazy("frame", "unreadable: unknown type"),
+    "wrong_checksum": pgettext_lazy("frame", "unreadable: wrong checksum"),
+    "wrong_count": pgettext_lazy("frame", "unreadable: wrong number of records"),
+    "wrong_length": pgettext_lazy("frame", "unreadable: wrong length"),
+}
 
 
 def matching(connected: list[ConnectedTracker], *, search: str, protocol: str) -> list[ConnectedTracker]:
@@ -102,7 +125,7 @@ def frame_rows(frames: list[RawFrame]) -> list[dict[str, Any]]:
             "size": format_bytes(len(frame.data)),
             "hex": frame.data.hex(" "),
             "text": readable(frame.data),
-            "note": frame.note,
+            "note": FRAME_NOTES.get(frame.note, frame.note),
         }
         for frame in reversed(frames)
     ]

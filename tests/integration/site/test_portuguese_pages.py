@@ -31,6 +31,7 @@ OTHERS = [
     "pages:home",
     "pages:devices",
     "pages:events",
+    "pages:commands",
     "pages:geofences",
     "pages:trips",
     "pages:notifications",
