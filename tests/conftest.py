@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import HealthCheck
@@ -24,6 +26,7 @@ from tests.support.database import empty_tables
 from tests.support.mail import MailSink, running_mail_sink
 from tests.support.receiver import Receiver, running_receiver
 from trackerproject import urls as urls  # The admin's pages are registered with the addresses.
+from trackerproject.dev.test_databases import make_template
 
 _numbers = itertools.count(1)
 
@@ -45,6 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort tests that wait for real processes to the front, so that none is left for the end."""
     items.sort(key=lambda item: "acceptance" not in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """With `make test` the test database is a copy of one with all migrations (`trackerproject.dev.test_databases`)."""
+    if name := os.environ.get("TEST_DB_TEMPLATE"):
+        make_template(os.environ["DATABASE_URL"], name)
+        connection.settings_dict["TEST"]["TEMPLATE"] = name
 
 
 @pytest.fixture(scope="session")
@@ -175,8 +186,6 @@ def run_jobs(transactional_db) -> Callable[..., int]:
 @pytest.fixture
 def traces_dir(settings) -> Path:
     """The folder of real GPS traces beside the checkout; tests that need it skip where it is absent."""
-    import os
-
     folder = Path(os.environ.get("TRACES_DIR", Path(settings.BASE_DIR).parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real traces at {folder} (set TRACES_DIR)")

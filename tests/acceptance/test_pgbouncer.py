@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,8 +22,8 @@ from tasks_app.services.cleanup.index_bloat import IndexFigures
 from tasks_app.services.cleanup.runs import run_exclusively, scalar
 from tasks_app.services.positions.store import store_fixes
 from tests.support.cleanup_cases import CASES
-from tests.support.cluster import ROOT, allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, own_postgres, query
+from tests.support.cluster import running_cluster, wait_until
+from tests.support.faults import LEDGER_APPS, migrate, own_postgres, query
 from tests.support.pgbouncer import running_pgbouncer, url_of_settings
 from tests.support.reports import build, drive, fixes, rows_of
 from tests.support.retention import drop_all_partitions
@@ -284,12 +281,6 @@ def test_jobs_survive_the_end_of_postgresql_behind_the_pool(tmp_path_factory, tm
 
 def jobs_of(url: str) -> dict[str, str]:
     return dict(query(url, "SELECT id::text, state FROM tasks_app_job"))
-
-
-def migrate(url: str) -> None:
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": url}
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=allowed(120))
 
 
 def test_the_lock_of_a_cleanup_that_is_lost_ends_it(pool):

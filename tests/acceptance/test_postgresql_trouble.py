@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from tasks_app.engine.connection import client
 from tasks_app.engine.keys import GROUP
 from tasks_app.engine.streams import JobQueue
-from tests.support.cluster import ROOT, allowed, running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, own_postgres, query
+from tests.support.cluster import running_cluster, wait_until
+from tests.support.faults import LEDGER_APPS, migrate, own_postgres, query
 from trackerproject.dev.soak.ledger import LEDGER_TABLES
 from trackerproject.dev.soak.tasks import ledger_job
 
@@ -31,9 +28,7 @@ ORDINARY_ROLE = """
 @pytest.fixture(scope="module")
 def own_database(tmp_path_factory):
     with own_postgres(tmp_path_factory.mktemp("postgres")) as server:
-        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        settings = {**os.environ, "DEBUG": "1", "DATABASE_URL": server.places.database_url}
-        subprocess.run(migrate, cwd=ROOT, env=settings, check=True, timeout=allowed(120))
+        migrate(server.places.database_url)
         # Not the schedules of an installation: each test counts its own jobs.
         query(server.places.database_url, "TRUNCATE django_q_schedule CASCADE")
         # The cluster is no superuser: those are never refused for want of connections.

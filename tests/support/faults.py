@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,10 +23,11 @@ from django.db import connection
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
 from tasks_app.engine.scripts import SOURCES
-from tests.support.cluster import wait_until
+from tests.support.cluster import ROOT, allowed, wait_until
 from trackerproject.dev.local_servers.places import Places
 from trackerproject.dev.local_servers.processes import prepare_child, unprivileged_account
 from trackerproject.dev.local_servers.servers import Postgres, Server, Valkey, server_environment
+from trackerproject.dev.test_databases import copy_database, make_template, url_of
 
 LEDGER_APPS = {"EXTRA_APPS": "tests.support.probe,trackerproject.dev.soak"}
 
@@ -114,6 +116,18 @@ def own_valkey(base_dir: Path) -> Iterator[OwnServer]:
 def own_postgres(base_dir: Path) -> Iterator[OwnServer]:
     with own_server(Postgres, base_dir) as server:
         yield server
+
+
+def migrate(database_url: str) -> None:
+    """Let an empty database of a test's own have what migrations make: `make test` has a database of that to copy."""
+    if template := os.environ.get("TEST_DB_TEMPLATE"):
+        server_url = os.environ["DATABASE_URL"]
+        make_template(server_url, template)
+        copy_database(url_of(server_url, template), database_url)
+        return
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    environment = {**os.environ, "DEBUG": "1", "DATABASE_URL": database_url}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=allowed(120))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ import pytest
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
 from trackerproject.dev.local_servers.children import CODE_DIR
 from trackerproject.dev.local_servers.processes import adopt_orphans
+from trackerproject.dev.test_databases import copy_template, make_template, template_name
 
 PROCESSES = 3
 # File by file, in their order: those of tests/acceptance, which wait most, come first.
@@ -49,15 +50,14 @@ def main() -> int:
     adopt_orphans()
     install_programs()
     arguments = shlex.split(os.environ.get("ARGS", ""))
+    os.environ["TEST_DB_TEMPLATE"] = template_name()
     try:
         with ExitStack() as running:
             if arguments:
                 os.environ |= start_servers(running, "test")
             else:
                 arguments = IN_PARALLEL
-                names = [f"gw{number}" for number in range(PROCESSES)]
-                servers = {name: start_servers(running, f"test-{name}") for name in names}
-                os.environ["TEST_SERVERS"] = json.dumps(servers)
+                os.environ["TEST_SERVERS"] = json.dumps(prepare_processes(running))
             before = {child.pid for child in psutil.Process().children(recursive=True)}
             try:
                 return int(pytest.main(arguments))
@@ -68,6 +68,16 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def prepare_processes(running: ExitStack) -> dict[str, dict[str, str]]:
+    """Start the servers of each process and bring the migrated database to all; return their environments by its name."""
+    processes = {name: start_servers(running, f"test-{name}") for name in map("gw{}".format, range(PROCESSES))}
+    template, first, *others = os.environ["TEST_DB_TEMPLATE"], *(one["DATABASE_URL"] for one in processes.values())
+    make_template(first, template)
+    for other in others:
+        copy_template(first, other, template)
+    return processes
 
 
 def start_servers(running: ExitStack, name: str) -> dict[str, str]:
