@@ -22,7 +22,7 @@ import psycopg2
 import pytest
 
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
-from trackerproject.dev.local_servers.children import CODE_DIR
+from trackerproject.dev.local_servers.children import CODE_DIR, start_child, stop_children
 from trackerproject.dev.local_servers.processes import adopt_orphans
 from trackerproject.dev.test_databases import copy_template, make_template, template_name
 
@@ -49,6 +49,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     adopt_orphans()
     install_programs()
+    keep_compiled_files()
     arguments = shlex.split(os.environ.get("ARGS", ""))
     os.environ["TEST_DB_TEMPLATE"] = template_name()
     try:
@@ -71,13 +72,27 @@ def main() -> int:
 
 
 def prepare_processes(running: ExitStack) -> dict[str, dict[str, str]]:
-    """Start the servers of each process and bring the migrated database to all; return their environments by its name."""
-    processes = {name: start_servers(running, f"test-{name}") for name in map("gw{}".format, range(PROCESSES))}
-    template, first, *others = os.environ["TEST_DB_TEMPLATE"], *(one["DATABASE_URL"] for one in processes.values())
-    make_template(first, template)
-    for other in others:
-        copy_template(first, other, template)
+    """Do once what each process would do at its beginning; return the environment of each, by its name.
+
+    One collects the tests, which leaves every module compiled, while the migrations are applied for all.
+    """
+    collecting = start_child([sys.executable, "-m", "pytest", "--collect-only", "-qq"], output=subprocess.DEVNULL)
+    try:
+        processes = {name: start_servers(running, f"test-{name}") for name in map("gw{}".format, range(PROCESSES))}
+        template, first, *others = os.environ["TEST_DB_TEMPLATE"], *(one["DATABASE_URL"] for one in processes.values())
+        make_template(first, template)
+        for other in others:
+            copy_template(first, other, template)
+        collecting.wait()
+    finally:
+        stop_children([collecting])
     return processes
+
+
+def keep_compiled_files() -> None:
+    """Let Python keep what it compiled, whatever the environment says: hundreds of processes load the same modules."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def start_servers(running: ExitStack, name: str) -> dict[str, str]:
@@ -94,6 +109,7 @@ def write_without_waiting(database_url: str) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("ALTER SYSTEM SET fsync = off")
+        cursor.execute("ALTER SYSTEM SET full_page_writes = off")
         cursor.execute("SELECT pg_reload_conf()")
     connection.close()
 
