@@ -27,6 +27,11 @@ FOLDER = ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 150_000
 PALETTES = (256, 128, 64, 32)
 VEHICLE = "Van 03"
+# The map moves until the popup is within it.
+POPUP_IS_WHOLE = """() => {
+    const top = (one) => document.querySelector(one).getBoundingClientRect().top;
+    return top(".leaflet-popup") > top(".tk-map") && !document.querySelector(".leaflet-pan-anim, .leaflet-zoom-anim");
+}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def live_map(page: Page) -> None:
     page.goto("/map/")
     page.get_by_role("region", name="Devices").get_by_role("button", name=VEHICLE).click()
     page.locator(".leaflet-popup").wait_for()
+    page.wait_for_function(POPUP_IS_WHOLE)
 
 
 def phone_map(page: Page) -> None:

@@ -174,9 +174,11 @@ def test_a_command_to_many_devices_is_checked_first(device, fleet, staff):
     client, data = pages_of(staff), {"expires_in_seconds": "600", "typed_name": "4"}
     first = client.get(address).content.decode()
     assert "Check first" in first
+    assert 'name="reason"' in next(part for part in first.split("<") if "autofocus" in part)
     assert 'value="send"' not in first
     checked = client.post(address, {**data, "step": "check"}).content.decode()
     assert "Commands to 3 devices would be sent." in checked
+    assert "section" in next(part for part in checked.split("<") if "autofocus" in part)
     assert "Off duty" in checked
     assert not Command.objects.exists()
     untyped = client.post(address, {**data, "typed_name": "3", "step": "send"})
