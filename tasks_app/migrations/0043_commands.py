@@ -163,5 +163,5 @@ class Migration(migrations.Migration):
             model_name='savedcommand',
             constraint=models.UniqueConstraint(fields=('fleet', 'name'), name='one_saved_command_per_name', nulls_distinct=False),
         ),
-        add_schedule("sweep_device_commands", "*/20 * * * * *"),
+        add_schedule("sweep_device_commands", "* * * * * */20"),
     ]

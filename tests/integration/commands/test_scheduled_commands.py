@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
+from django_q.models import Schedule
 
 from tasks_app.engine import PermanentError, TaskNotPermitted, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
+from tasks_app.engine.recurrence import Recurrence, next_run
 from tasks_app.models import Command, CommandAttempt, FleetMembership
 from tasks_app.queries.task_rights import check_may_start
 from tasks_app.services.cleanup import remove_old_history
@@ -123,3 +128,14 @@ def test_ended_commands_go_with_the_events_of_their_time(device, operator, wire)
     assert not CommandAttempt.objects.exists()
     remove_old_history(now=timezone.now() + timedelta(days=1))
     assert Command.objects.count() == 2
+
+
+def test_a_new_database_sweeps_three_times_a_minute():
+    """Six fields of cron have the seconds last: the other way about it would be each second of every twentieth minute."""
+    add_schedule = import_module("tasks_app.migrations.0043_commands").Migration.operations[-1]
+    add_schedule.code(apps, None)
+    cron = Schedule.objects.get(func="sweep_device_commands").cron
+    times = [datetime(2026, 11, 30, 6, 1, tzinfo=UTC)]
+    for _turn in range(3):
+        times.append(next_run(Recurrence("C", times[-1], cron=cron), times[-1], ZoneInfo("UTC")))
+    assert [time.strftime("%M:%S") for time in times] == ["01:00", "01:20", "01:40", "02:00"]
