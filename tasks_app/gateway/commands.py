@@ -17,7 +17,8 @@ from django.utils import timezone
 from tasks_app.gateway.link import Link
 from tasks_app.gateway.threads import Pool, in_database, report
 from tasks_app.ingest.trackers.base import EncodedCommand, OutgoingCommand
-from tasks_app.services.commands import NothingWritten, send_attempt
+from tasks_app.queries.commands import access_by_identifier
+from tasks_app.services.commands import NothingWritten, as_set_up, send_attempt
 from tasks_app.services.trackers import NodeNote, read_notes
 
 if TYPE_CHECKING:
@@ -100,20 +101,22 @@ class CommandDesk:
         session = replace(link.session, memory=dict(link.session.memory))
 
         def encode(command: OutgoingCommand) -> EncodedCommand:
-            return link.protocol.encode(command, session)
+            # The settings as they are now, not as they were when the tracker connected.
+            set_up = as_set_up(session, access_by_identifier(note.unique_id), link.protocol.name)
+            return replace(link.protocol.encode(command, set_up), secret=set_up.password)
 
         send_attempt(
             note.command_pk,
             way="session",
             address=link.address,
             encode=encode,
-            write=lambda encoded, expires_at: self._write(note, link, encoded.data, expires_at),
+            write=lambda encoded, expires_at: self._write(note, link, encoded, expires_at),
         )
 
-    def _write(self, note: NodeNote, link: Link, data: bytes, expires_at: datetime) -> None:
+    def _write(self, note: NodeNote, link: Link, encoded: EncodedCommand, expires_at: datetime) -> None:
         """Write to exactly this session. Raises NothingWritten, or TimeoutError where nobody knows."""
         done: Future[None] = Future()
-        self._loop.call_soon_threadsafe(self._write_in_loop, done, note, link, data, expires_at)
+        self._loop.call_soon_threadsafe(self._write_in_loop, done, note, link, encoded, expires_at)
         try:
             done.result(WRITE_SECONDS)
         except FutureTimeout:
@@ -123,7 +126,9 @@ class CommandDesk:
         except CancelledError:
             raise NothingWritten("The gateway stops.") from None
 
-    def _write_in_loop(self, done: Future[None], note: NodeNote, link: Link, data: bytes, expires_at: datetime) -> None:
+    def _write_in_loop(
+        self, done: Future[None], note: NodeNote, link: Link, encoded: EncodedCommand, expires_at: datetime
+    ) -> None:
         if not done.set_running_or_notify_cancel():
             return
         if self._gateway.session(note.unique_id, note.fence) is not link:
@@ -133,7 +138,7 @@ class CommandDesk:
         elif timezone.now() >= expires_at:
             done.set_exception(NothingWritten("It expired meanwhile."))
         else:
-            link.send(data)
+            link.send(encoded.data)
             link.commanded_at = self._gateway.clock()
-            self._gateway.notes.frame(note.unique_id, "out", data, "command")
+            self._gateway.notes.frame(note.unique_id, "out", encoded.kept_data, "command")
             done.set_result(None)

@@ -160,7 +160,7 @@ class Link:
                 if ready or not self._identify(name):
                     break
                 self._ahead = None
-                frame = self._decoded_with_zone(frame)
+                frame = self._decoded_as_set(frame)
             if any(message.device_id != name for message in frame[1].messages):
                 self._bad_frame(frame[0], "wrong_device")
                 continue
@@ -213,12 +213,15 @@ class Link:
             self._bad_frame(raw, "fault")
         return None
 
-    def _decoded_with_zone(self, frame: _Frame) -> _Frame:
-        """Decode the first frame of a device again where the offset of its clock is known from its settings."""
-        assert self.device is not None
-        if self.device.zone_minutes is None:
+    def _decoded_as_set(self, frame: _Frame) -> _Frame:
+        """Decode the first frame of a device again where its settings have the offset of its clock or its relay."""
+        device = self.device
+        assert device is not None
+        self.session.relay_variant = device.relay_variant
+        if device.zone_minutes is None and not device.relay_variant:
             return frame
-        self.session.zone_minutes = self.device.zone_minutes
+        if device.zone_minutes is not None:
+            self.session.zone_minutes = device.zone_minutes
         return (frame[0], self._decode(frame[0]) or frame[1]) if frame[1].messages else frame
 
     def _bad_frame(self, raw: bytes, code: str) -> None:

@@ -90,9 +90,10 @@ class Sweeper:
         identity = self._gateway.identities.get(link.device.unique_id)
         if identity is None:
             return
-        reason = identity.device.why_refused(link.address) if identity.device else "unknown"
-        if reason:
+        device = identity.device
+        reason = device.why_refused(link.address) if device else "unknown"
+        if device is None or reason:
             self._gateway.tally.refused[link.protocol.name, reason] += 1
             link.close("refused")
         else:
-            link.device = identity.device
+            link.device, link.session.relay_variant = device, device.relay_variant

@@ -8,12 +8,12 @@ from tasks_app.models.commands import (
     CommandAttempt,
     CommandState,
     CommandWay,
-    DeviceAccess,
     SavedCommand,
     chain_choices,
     command_type_choices,
     protocol_choices,
 )
+from tasks_app.models.device_access import DeviceAccess, relay_variant_choices
 from tasks_app.models.device_days import DeviceDay
 from tasks_app.models.devices import Device, DeviceState, DeviceStatus, DirtyDay
 from tasks_app.models.events import Event, EventKind
@@ -81,4 +81,5 @@ __all__ = [
     "chain_choices",
     "command_type_choices",
     "protocol_choices",
+    "relay_variant_choices",
 ]

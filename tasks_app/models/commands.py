@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -16,7 +15,6 @@ from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParame
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models.devices import Device
 from tasks_app.models.fleets import Fleet
-from tasks_app.utils.networks import validate_networks
 
 MAX_REASON_CHARACTERS = 300
 MAX_ANSWER_CHARACTERS = 1000
@@ -61,63 +59,6 @@ class CommandState(models.TextChoices):
     EXPIRED = "expired", pgettext_lazy("command", "Expired")
     CANCELLED = "cancelled", _("Cancelled")
     UNCONFIRMED = "unconfirmed", _("Unconfirmed")
-
-
-class DeviceAccess(models.Model):
-    """How a device that connects by itself is known and reached.
-
-    `protocol` is that of its last connection to the gateway, or what staff set. `ways` is the chain in which commands are
-    tried, empty for the ways that the device has. `zone_minutes` is the offset of a clock that sends local time.
-    """
-
-    device = models.OneToOneField(
-        Device, on_delete=models.CASCADE, primary_key=True, related_name="access", verbose_name=_("device")
-    )
-    protocol = models.CharField(_("protocol"), max_length=16, blank=True, choices=protocol_choices)
-    ways = ArrayField(
-        models.CharField(max_length=8, choices=chain_choices),
-        default=list,
-        blank=True,
-        verbose_name=_("ways of commands"),
-    )
-    phone_number = models.CharField(
-        _("phone number"),
-        max_length=16,
-        blank=True,
-        validators=[RegexValidator(r"^\+[1-9][0-9]{6,14}$", _("Write it as +5511999990000."))],
-        help_text=_("Of the SIM card in the device, for commands by SMS."),
-    )
-    allowed_networks = ArrayField(
-        models.CharField(max_length=43),
-        default=list,
-        blank=True,
-        validators=[validate_networks],
-        verbose_name=_("allowed networks"),
-        help_text=_("Addresses the tracker may connect from, such as 203.0.113.0/24; empty uses the fleet's."),
-    )
-    zone_minutes = models.SmallIntegerField(
-        _("offset of its clock (minutes)"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(-720), MaxValueValidator(840)],
-        help_text=_("Of trackers that send local time; empty for what their protocol says."),
-    )
-    last_connected_at = models.DateTimeField(_("last connected at"), null=True, blank=True, editable=False)
-
-    class Meta:
-        default_permissions = ()
-        verbose_name = _("access of a device")
-        verbose_name_plural = _("access of devices")
-
-    def __str__(self) -> str:
-        return str(self.device)
-
-    def clean(self) -> None:
-        """Refuse a way that is named twice, and SMS without a number to send it to."""
-        if len(set(self.ways)) < len(self.ways):
-            raise ValidationError({"ways": _("Name each way once.")})
-        if {CommandWay.SMS, WAKE_UP} & set(self.ways) and not self.phone_number:
-            raise ValidationError({"phone_number": _("Commands by SMS need it.")})
 
 
 class Command(models.Model):

@@ -104,6 +104,11 @@ def access_of(device: Device) -> DeviceAccess:
         return DeviceAccess(device=device)
 
 
+def access_by_identifier(unique_id: str) -> DeviceAccess:
+    """Return the access of the device with this identifier, as it is now; an empty one where it has none."""
+    return DeviceAccess.objects.filter(device__unique_id=unique_id).first() or DeviceAccess()
+
+
 def chain_of(device: Device) -> list[str]:
     """Return the chain of a device as commands are tried: its own, else all ways that it has."""
     own = access_of(device).ways

@@ -35,6 +35,27 @@ def _fernet(secret: str, purpose: str) -> MultiFernet:
     return fernet_of([derived_key(secret, purpose=purpose, salt=key) for key in keys])
 
 
+def encrypted(text: str, purpose: str) -> str:
+    """Encrypt a text that the database keeps: by the first of ENCRYPTION_KEYS, while all of them decrypt."""
+    return _kept_fernet(purpose).encrypt(text.encode()).decode()
+
+
+def decrypted(token: str, purpose: str) -> str:
+    """Return the text. Raises Unreadable."""
+    with unreadable_if_refused():
+        return _kept_fernet(purpose).decrypt(token.encode()).decode()
+
+
+def encrypted_again(token: str, purpose: str) -> str:
+    """Return the same text under the first key. Raises Unreadable."""
+    with unreadable_if_refused():
+        return _kept_fernet(purpose).rotate(token.encode()).decode()
+
+
+def _kept_fernet(purpose: str) -> MultiFernet:
+    return fernet_of([derived_key(key, purpose=purpose) for key in settings.ENCRYPTION_KEYS])
+
+
 def fernet_of(keys: Iterable[bytes]) -> MultiFernet:
     """Return a cipher that encrypts with the first key and decrypts with any of them."""
     from cryptography.fernet import Fernet, MultiFernet

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models import DeviceAccess
 from tasks_app.models.commands import chain_choices
+from tasks_app.models.device_access import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS, validate_password
 
 MAX_LINES_CHARACTERS = 5000
 
@@ -73,13 +74,43 @@ class DeviceAccessForm(forms.ModelForm):
         help_text=_("In the order in which they are tried; none for the ways that the device has."),
     )
     allowed_networks = LinesField(label=_("Allowed networks"))
+    new_password = forms.CharField(
+        label=_("Tracker's password"),
+        required=False,
+        min_length=MIN_PASSWORD_CHARACTERS,
+        max_length=MAX_PASSWORD_CHARACTERS,
+        validators=[validate_password],
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+    )
+    forget_password = forms.BooleanField(
+        label=_("Forget the tracker's password"),
+        required=False,
+        help_text=_("Then that of the settings or of the factory is used."),
+    )
 
     class Meta:
         model = DeviceAccess
-        fields = ("protocol", "ways", "phone_number", "zone_minutes", "allowed_networks")
+        fields = ("protocol", "relay_variant", "ways", "phone_number", "zone_minutes", "allowed_networks")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         networks = DeviceAccess._meta.get_field("allowed_networks")
         if "allowed_networks" in self.fields:
             self.fields["allowed_networks"].help_text = _("%(text)s One on a line.") % {"text": networks.help_text}
+        if "new_password" in self.fields:
+            self.fields["new_password"].help_text = (
+                _("One is stored, encrypted. Leave this empty to keep it.")
+                if self.instance.has_password
+                else _("In commands, of a Teltonika its login and password; stored encrypted and not shown again.")
+            )
+        if "forget_password" in self.fields:
+            self.fields["forget_password"].disabled = not self.instance.has_password
+
+    def clean(self) -> dict[str, Any] | None:
+        """Set the password, or forget it, as far as these say so."""
+        cleaned = super().clean() or self.cleaned_data
+        if password := cleaned.get("new_password"):
+            self.instance.password = password
+        elif cleaned.get("forget_password"):
+            self.instance.password = ""
+        return cleaned

@@ -24,6 +24,7 @@ from tasks_app.ingest.trackers.base import (
     FrameTooLong,
     InvalidCommand,
     OutgoingCommand,
+    RelayVariant,
     TrackerProtocol,
     TrackerSession,
 )
@@ -60,7 +61,10 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
 def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     if command.type == "reboot":
         raise InvalidCommand("It never restarts.")
-    return EncodedCommand(f"CMD {command.number} {command.type}\n".encode(), command.type, token=str(command.number))
+    words = filter(None, ["CMD", str(command.number), command.type, session.relay_variant, session.password])
+    return EncodedCommand(
+        f"{' '.join(words)}\n".encode(), f"{command.type} {session.password}".strip(), token=str(command.number)
+    )
 
 
 def _positions(name: str, device_id: str, parts: list[str]) -> Decoded:
@@ -79,4 +83,7 @@ def _fix(device_id: str, at: datetime, latitude: float, longitude: float) -> Fix
     return Fix(device_id, at, latitude, longitude)
 
 
-LINES = TrackerProtocol("lines", "Lines", 5999, cut, decode, encode, frozenset({"position_request", "engine_resume"}))
+LINES = TrackerProtocol(
+    "lines", "Lines", 5999, cut, decode, encode, frozenset({"position_request", "engine_resume"}),
+    relay_variants=(RelayVariant("lined", "Lined"),),
+)  # fmt: skip

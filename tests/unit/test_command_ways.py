@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand
+from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand, TrackerSession
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, check_parameters
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.models import DeviceAccess
 from tasks_app.services.commands.attempts import NothingWritten
 from tasks_app.services.commands.ways import poll, sms, sms_receipts, sms_texts, traccar
 from tasks_app.utils.outgoing_http import Answer
@@ -92,6 +93,11 @@ def test_traccar_s_200_says_that_it_was_written():
 
 # --- Texts of SMS ---
 
+
+def of_the_device(password: str = "", relay_variant: str = "") -> TrackerSession:
+    return TrackerSession(device_id="359586015829802", password=password, relay_variant=relay_variant)
+
+
 SMS_TEXTS = [
     ("teltonika", "engine_resume", {}, "", "  setdigout 0?"),
     ("teltonika", "reboot", {}, "fleet 1234", "fleet 1234 cpureset"),
@@ -113,7 +119,7 @@ SMS_TEXTS = [
 @pytest.mark.parametrize(("protocol", "type_name", "parameters", "password", "text"), SMS_TEXTS)
 def test_a_command_by_sms_has_the_form_of_its_tracker(protocol, type_name, parameters, password, text):
     command = OutgoingCommand(type_name, parameters, 7, AT)
-    assert sms_texts.sms_text(protocol, command, "359586015829802", password) == text
+    assert sms_texts.sms_text(protocol, command, of_the_device(password)) == text
 
 
 @pytest.mark.parametrize("protocol", [*PROTOCOLS, "unknown"])
@@ -122,18 +128,18 @@ def test_every_type_of_every_protocol_has_a_text_for_sms_or_is_refused_with_a_se
     assert not known & sms_texts.QUESTIONS
     for name in COMMAND_TYPES:
         if name in known:
-            text = sms_texts.sms_text(protocol, outgoing(name), "359586015829802", "")
+            text = sms_texts.sms_text(protocol, outgoing(name), of_the_device())
             assert text.isascii()
             assert len(text) <= sms_texts.MAX_CHARACTERS
         else:
             with pytest.raises(InvalidCommand, match="by SMS"):
-                sms_texts.sms_text(protocol, outgoing(name), "359586015829802", "")
+                sms_texts.sms_text(protocol, outgoing(name), of_the_device())
 
 
 @pytest.mark.parametrize("text", ["x" * 161, "nível"])
 def test_a_text_that_does_not_fit_into_one_sms_is_refused(text):
     with pytest.raises(InvalidCommand, match="160"):
-        sms_texts.sms_text("coban", outgoing("custom", text=text), "1", "")
+        sms_texts.sms_text("coban", outgoing("custom", text=text), of_the_device())
 
 
 # --- The provider of SMS ---
@@ -196,16 +202,14 @@ def test_a_dangerous_command_goes_by_sms_only_where_the_provider_hears_how_long_
     url, body, has_validity, provider
 ):
     provider |= {"URL": url, "BODY": body}
-    device = SimpleNamespace(
-        unique_id="1", access=SimpleNamespace(protocol="coban", phone_number="+5511999990000", ways=[])
-    )
+    device = SimpleNamespace(unique_id="1", access=DeviceAccess(protocol="coban", phone_number="+5511999990000"))
     dangerous = {name for name in sms.SmsWay().types(device) if COMMAND_TYPES[name].is_dangerous}
     assert bool(dangerous) is has_validity
     assert "arm" in sms.SmsWay().types(device)
     if has_validity:
         message = sms.message_of(outgoing("engine_stop"), device, 12, AT + timedelta(seconds=42))
         assert message == sms.Message("stop123456", "12-7", 42)
-        encoded = sms.encoded(message, "coban")
+        encoded = sms.encoded(message, device.access)
         assert json.loads(encoded.data) == {"text": "stop…", "reference": "12-7", "validity_seconds": 42}
         assert (encoded.token, encoded.text) == ("12-7", "stop…")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from tasks_app.admin.model_admin import StackedInline
 from tasks_app.models import DeviceAccess
@@ -22,6 +22,8 @@ class AdminDeviceAccessForm(DeviceAccessForm):
                 select.attrs["class"] = UnfoldAdminSelectWidget().attrs["class"]
         if "allowed_networks" in self.fields:
             self.fields["allowed_networks"].widget = UnfoldAdminTextareaWidget({"rows": 3, "spellcheck": "false"})
+        if "new_password" in self.fields:
+            self.fields["new_password"].widget.attrs["class"] = UnfoldAdminTextInputWidget().attrs["class"]
 
 
 class DeviceAccessInline(StackedInline):
@@ -32,7 +34,13 @@ class DeviceAccessInline(StackedInline):
     extra = 1
     max_num = 1
     can_delete = False
-    fields = (("protocol", "zone_minutes"), "ways", ("phone_number", "last_connected_at"), "allowed_networks")
+    fields = (
+        ("protocol", "relay_variant", "zone_minutes"),
+        "ways",
+        ("phone_number", "last_connected_at"),
+        ("new_password", "forget_password"),
+        "allowed_networks",
+    )
     readonly_fields = ("last_connected_at",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,17 +12,31 @@ from tasks_app.api.permissions import device_for
 from tasks_app.api.rows import saved
 from tasks_app.api.schema import describe
 from tasks_app.models import Device, DeviceAccess
+from tasks_app.models.device_access import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS, validate_password
 from tasks_app.queries.access import CHANGE_DEVICES
 
 
 class DeviceAccessSerializer(StrictModelSerializer):
-    """How a device is reached. `ways` are tried in their order; none of them for those that the device has."""
+    """How a device is reached. `ways` are tried in their order; none of them for those that the device has.
 
+    `password` is the tracker's own, which its commands bear: it is stored encrypted and never shown, "" forgets it.
+    """
+
+    password = serializers.CharField(
+        write_only=True,
+        required=False,
+        allow_blank=True,
+        min_length=MIN_PASSWORD_CHARACTERS,
+        max_length=MAX_PASSWORD_CHARACTERS,
+        validators=[validate_password],
+        trim_whitespace=False,
+    )
+    has_password = serializers.BooleanField(read_only=True)
     last_connected_at = TimestampField(read_only=True, allow_null=True)
 
     class Meta:
         model = DeviceAccess
-        fields = [*editable_fields(DeviceAccess), "last_connected_at"]
+        fields = [*editable_fields(DeviceAccess), "password", "has_password", "last_connected_at"]
 
 
 class DeviceAccessView(ApiView):

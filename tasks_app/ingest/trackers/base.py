@@ -35,13 +35,16 @@ class TrackerSession:
     """Knowledge a protocol has of one connection, or of one UDP sender.
 
     `device_id` is the identifier the tracker named itself by, "" before it did. `zone_minutes` is the offset of its clock from
-    UTC where the protocol sends local time, None where nothing is known of it. `memory` holds what the protocol itself keeps,
-    the size of binary frames for one.
+    UTC where the protocol sends local time, None where nothing is known of it. `relay_variant` is the protocol's form of the
+    engine's relay that the device's settings name, "" for what the connection shows; `password` is the one in the device's
+    settings, of which only commands hear. `memory` holds what the protocol itself keeps, the size of binary frames for one.
     """
 
     transport: Literal["tcp", "udp"] = "tcp"
     device_id: str = ""
     zone_minutes: int | None = None
+    relay_variant: str = ""
+    password: str = field(default="", repr=False)
     memory: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,12 +108,35 @@ class OutgoingCommand:
 
 @dataclass(frozen=True, slots=True)
 class EncodedCommand:
-    """The bytes of a command; `text` is the same for people. `token` and `name` are those its answer will have."""
+    """The bytes of a command; `text` is the same for people. `token` and `name` are those its answer will have.
+
+    `secret` is a password within both, which is kept nowhere.
+    """
 
     data: bytes
     text: str
     token: str = ""
     name: str = ""
+    secret: str = field(default="", repr=False)
+
+    @property
+    def kept_data(self) -> bytes:
+        """The bytes as they are kept: with asterisks for the password."""
+        secret = self.secret.encode()
+        return self.data.replace(secret, b"*" * len(secret)) if secret else self.data
+
+    @property
+    def kept_text(self) -> str:
+        """The text as it is kept: without the password."""
+        return self.text.replace(self.secret, "…") if self.secret else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class RelayVariant:
+    """A form of the commands that switch the engine, of one protocol; its name is that of no other protocol's."""
+
+    name: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +153,6 @@ class TrackerProtocol:
     decode: Callable[[bytes, TrackerSession, datetime], Decoded]
     encode: Callable[[OutgoingCommand, TrackerSession], EncodedCommand]
     command_types: frozenset[str]
+    relay_variants: tuple[RelayVariant, ...] = ()
     has_tcp: bool = True
     has_udp: bool = True

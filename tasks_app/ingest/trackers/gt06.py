@@ -33,6 +33,7 @@ from tasks_app.ingest.trackers.base import (
     EncodedCommand,
     InvalidCommand,
     OutgoingCommand,
+    RelayVariant,
     TrackerProtocol,
     TrackerSession,
 )
@@ -56,6 +57,11 @@ MAX_FALSE_STARTS = 32
 # A frame of the short kind has a length of one byte.
 MAX_COMMAND_LENGTH = 200
 MAX_INTERVAL_SECONDS = 18_000
+FACTORY_PASSWORD = "000000"  # noqa: S105 - printed in the manual
+
+_RELAY = RelayVariant("relay", "Relay,1# / Relay,0#")
+_DYD = RelayVariant("dyd", "DYD# / HFYD#")
+_DYD_PASSWORD = RelayVariant("dyd_password", "DYD,000000# / HFYD,000000#")
 
 _LOGIN, _STATUS, _HEARTBEAT, _TIME, _INFORMATION = 0x01, 0x13, 0x23, 0x8A, 0x94
 _REPLY, _LONG_REPLY, _COMMAND = 0x15, 0x21, 0x80
@@ -298,8 +304,12 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
 
 
 def _relay(is_cut: bool, session: TrackerSession) -> str:
-    if session.memory.get("relay") == "DYD":
-        return "DYD#" if is_cut else "HFYD#"
+    """The words of the device's settings, else those that an answer of the connection named."""
+    word = "DYD" if is_cut else "HFYD"
+    if session.relay_variant == _DYD_PASSWORD.name:
+        return f"{word},{session.password or FACTORY_PASSWORD}#"
+    if session.relay_variant == _DYD.name or (not session.relay_variant and session.memory.get("relay") == "DYD"):
+        return f"{word}#"
     return "Relay,1#" if is_cut else "Relay,0#"
 
 
@@ -346,5 +356,6 @@ PROTOCOL = TrackerProtocol(
     decode=decode,
     encode=encode,
     command_types=frozenset(_TEXTS),
+    relay_variants=(_RELAY, _DYD, _DYD_PASSWORD),
     has_udp=False,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand, TrackerSession
+from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand, RelayVariant, TrackerSession
 from tasks_app.ingest.trackers.command_texts import command_text, host_of
 
 # Serial numbers have 16 bits; 0 is that of acknowledgements.
@@ -20,6 +20,11 @@ _SET_PARAMETERS, _ASK_PARAMETERS, _CONTROL, _ASK_PROPERTIES, _ASK_LOCATION, _SEN
 )
 _MAIN_SERVER, _TCP_PORT, _INTERVAL_SECONDS, _MAX_SPEED, _ODOMETER = 0x0013, 0x0018, 0x0029, 0x0055, 0x0080
 _UPGRADE, _POWER_OFF, _RESET, _FACTORY, _OIL_OFF, _OIL_ON = 0x01, 0x03, 0x04, 0x05, 0xF0, 0xF1
+# The words of other makers: cut off oil and electricity, restore them.
+_CUT_OFF, _RESTORE = 0x64, 0x65
+_HUABAO = RelayVariant("f0_f1", "8105 F0 / F1 (Huabao)")
+_CUT_OFF_RESTORE = RelayVariant("64_65", "8105 64 / 65")
+RELAY_VARIANTS = (_HUABAO, _CUT_OFF_RESTORE)
 _URGENT = b"\x01"
 _PARAMETER = Struct(">IB")
 
@@ -33,6 +38,16 @@ def _ask(message: int, text: str) -> Encoder:
 
 def _control(word: int) -> Encoder:
     return lambda command, session: (_CONTROL, bytes([word]), f"{_CONTROL:04X} {word:02X}")
+
+
+def _relay(huabao: int, other: int) -> Encoder:
+    """The word of the device's settings, Huabao's unless they say otherwise."""
+
+    def encode(command: OutgoingCommand, session: TrackerSession) -> Encoded:
+        word = other if session.relay_variant == _CUT_OFF_RESTORE.name else huabao
+        return _control(word)(command, session)
+
+    return encode
 
 
 def _parameters(*pairs: tuple[int, bytes]) -> Encoded:
@@ -97,8 +112,8 @@ ENCODERS: dict[str, Encoder] = {
     "position_interval": _number(_INTERVAL_SECONDS, "interval_seconds"),
     "parameters_request": _ask(_ASK_PARAMETERS, "8104"),
     "version_request": _ask(_ASK_PROPERTIES, "8107"),
-    "engine_stop": _control(_OIL_OFF),
-    "engine_resume": _control(_OIL_ON),
+    "engine_stop": _relay(_OIL_OFF, _CUT_OFF),
+    "engine_resume": _relay(_OIL_ON, _RESTORE),
     "reboot": _control(_RESET),
     "power_off": _control(_POWER_OFF),
     "factory_reset": _control(_FACTORY),

@@ -63,6 +63,9 @@ MAX_COMMAND_LENGTH = 500
 
 _STARTS = (b"+RESP:", b"+BUFF:", b"+ACK:")
 _END = re.compile(rb"\$")
+_ANY_START = re.compile(rb"\+(?:RESP|BUFF|ACK):")
+# Frames of the other mode, which is binary and not read.
+_HEX_START = re.compile(rb"\+(?:RSP|EVT|BSP|BVT|INF|ACK)[^:]", re.DOTALL)
 _HEAD = re.compile(r"\+(RESP|BUFF|ACK):(GT[A-Z0-9]{3})")
 _DEVICE_ID = re.compile(r"[0-9]{15}|[0-9A-F]{14}")
 _DEGREES = re.compile(r"-?[0-9]{1,3}\.[0-9]{6}")
@@ -112,6 +115,11 @@ _BATTERY_LAST = frozenset({"GTFRI", "GTRTL", "GTSOS", "GTNMR", "GTGEO", "GTSPD",
 
 
 def cut(buffer: bytes, session: TrackerSession) -> Cut:
+    """Cut texts. Binary frames up to the next text are one frame, which is counted as what it is."""
+    if _HEX_START.match(buffer):
+        following = _ANY_START.search(buffer, 1)
+        end = min(following.start() if following else len(buffer), MAX_FRAME_BYTES)
+        return Cut([buffer[:end]], end)
     return cut_text(buffer, session, starts=_STARTS, ends=_END, max_bytes=MAX_FRAME_BYTES)
 
 
@@ -119,6 +127,8 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
 
 
 def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
+    if _HEX_START.match(frame):
+        raise BadFrame("hex_mode", "Frames of the HEX mode are not read: set the tracker to ASCII.")
     fields = text_of(frame).strip().removesuffix("$").split(",")
     head = _HEAD.fullmatch(fields[0])
     if head is None:
@@ -323,13 +333,18 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
 
 
 def _password(session: TrackerSession) -> str:
-    """The password of the model that names itself in the protocol version. Raises InvalidCommand for one not listed here."""
+    """The password of the device's settings, else the factory's: that of the model that the protocol version names.
+
+    Raises InvalidCommand for one not listed here.
+    """
+    if session.password:
+        return session.password
     version = session.memory.get(VERSION, "")
     if not version:
         return DEFAULT_MODEL
     model = _MODELS.get(version[:6] if len(version) > 6 else version[:2])
     if model is None:
-        raise InvalidCommand(_("The password of this model is not known: send the command as text, with its password."))
+        raise InvalidCommand(_("The password of this model is not known: enter it in the device's settings."))
     return model
 
 

@@ -7,7 +7,8 @@
 
 Records are acknowledged by their number. Texts bear no token: only their order says which command answers belong to.
 
-The relay of the engine is taken to hang on the first output (DOUT1), which `blocked` repeats. Engine commands leave the other
+The relay of the engine is taken to hang on the first output (DOUT1), or on that of the device's settings, which `blocked`
+repeats. Engine commands leave the other
 outputs as they are: one character for each output that records of this connection have shown, else for two, so that a tracker
 with one output refuses in words what one with two would do without the limit of speed. Above 20 km/h a tracker keeps the stop
 and does it when slower, which its answer says ("queued"); letting the engine run replaces it.
@@ -39,7 +40,7 @@ from tasks_app.ingest.trackers.base import (
     TrackerSession,
 )
 from tasks_app.ingest.trackers.checksums import crc16_arc
-from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text, host_of
+from tasks_app.ingest.trackers.command_texts import answer_success, command_text
 from tasks_app.ingest.trackers.command_types import RELAY
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
@@ -48,12 +49,12 @@ from tasks_app.ingest.trackers.messages import (
     required_device_id,
     status_message,
 )
+from tasks_app.ingest.trackers.teltonika_commands import RELAY_VARIANTS, TEXTS, relay_output
 from tasks_app.ingest.trackers.teltonika_elements import element_attributes
 
 # The longest of any model has 1280 bytes.
 MAX_LENGTH = 0x3FFF
 MAX_COMMAND_LENGTH = 160
-STOP_BELOW_KPH = 20
 
 # A connection that stalled delivers some at once; more are garbage.
 MAX_ALIVE_TOGETHER = 16
@@ -190,7 +191,9 @@ def _records(
     for _number in range(count):
         values = _RECORD.unpack_from(data, at)
         event, elements, texts, at = _read_elements(data, at + _RECORD.size, codec)
-        attributes = element_attributes(elements, texts, event=event, priority=values[1])
+        attributes = element_attributes(
+            elements, texts, event=event, priority=values[1], relay_output=relay_output(session)
+        )
         _note_outputs(elements, session)
         messages.append(_message(values, attributes, device_id, now))
     if at != len(data) - 1 or data[at] != count:
@@ -327,52 +330,12 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     """The command as a text of codec 12. Raises InvalidCommand, also over UDP, where nothing takes it."""
     if session.transport == "udp":
         raise InvalidCommand(_("This protocol takes commands over TCP only."))
-    text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
+    text = command_text(command, session, TEXTS, max_length=MAX_COMMAND_LENGTH)
     payload = text.encode("ascii")
     content = _TEXT.pack(0x0C, 1, 5, len(payload)) + payload + b"\x01"
     data = _FRAME.pack(len(content)) + content + crc16_arc(content).to_bytes(4, "big")
     return EncodedCommand(data, text)
 
-
-def _outputs(session: TrackerSession) -> int:
-    return session.memory.get("outputs", 0) or 2
-
-
-def _set_output(output: int, is_on: bool, session: TrackerSession) -> str:
-    count = max(_outputs(session), output)
-    if output > 4:
-        raise InvalidCommand(_("These trackers have at most %(maximum)s outputs.") % {"maximum": 4})
-    states = ["?"] * count
-    states[output - 1] = "1" if is_on else "0"
-    return f"setdigout {''.join(states)}"
-
-
-def _stop(_parameters: dict[str, Any], session: TrackerSession) -> str:
-    """The first output on, below the speed: states, then for each output its seconds, then its speed."""
-    count = _outputs(session)
-    unchanged = ["?"] * (count - 1)
-    return " ".join([_set_output(1, True, session), *["?"] * count, str(STOP_BELOW_KPH), *unchanged])
-
-
-def _interval(parameters: dict[str, Any], _session: TrackerSession) -> str:
-    """How often a moving tracker takes and sends a record, at home, roaming and in unknown networks."""
-    ids = (10050, 10055, 10150, 10155, 10250, 10255)
-    return "setparam " + ";".join(f"{one}:{parameters['interval_seconds']}" for one in ids)
-
-
-_TEXTS: Texts = {
-    "position_request": lambda parameters, session: "getgps",
-    "position_interval": _interval,
-    "status_request": lambda parameters, session: "getstatus",
-    "version_request": lambda parameters, session: "getver",
-    "engine_stop": _stop,
-    "engine_resume": lambda parameters, session: _set_output(1, False, session),
-    "reboot": lambda parameters, session: "cpureset",
-    "output": lambda parameters, session: _set_output(parameters["output"], parameters["is_on"], session),
-    "factory_reset": lambda parameters, session: "defaultcfg",
-    "set_server": lambda parameters, session: f"setparam 2004:{host_of(parameters)};2005:{parameters['port']}",
-    "custom": lambda parameters, session: parameters["text"],
-}
 
 PROTOCOL = TrackerProtocol(
     name="teltonika",
@@ -381,5 +344,6 @@ PROTOCOL = TrackerProtocol(
     cut=cut,
     decode=decode,
     encode=encode,
-    command_types=frozenset(_TEXTS),
+    command_types=frozenset(TEXTS),
+    relay_variants=RELAY_VARIANTS,
 )

@@ -39,9 +39,12 @@ _PANIC = 2
 
 
 def element_attributes(
-    elements: dict[int, int], texts: dict[int, bytes], *, event: int, priority: int
+    elements: dict[int, int], texts: dict[int, bytes], *, event: int, priority: int, relay_output: int = 1
 ) -> dict[str, Any]:
-    """The attributes of a record. The priority panic is an alarm by itself: by an input SOS, else general."""
+    """The attributes of a record. The priority panic is an alarm by itself: by an input SOS, else general.
+
+    The relay of the engine hangs on `relay_output`, 1 or 2.
+    """
     attributes: dict[str, Any] = {"event": event} if event else {}
     alarms: list[str] = []
     for element, value in elements.items():
@@ -61,8 +64,9 @@ def element_attributes(
             attributes.update(_signed(value, *_SIGNED[element]))
         elif element not in _IN_RECORD:
             attributes[f"io{element}"] = value
-    if _FIRST_OUTPUT in elements:
-        attributes["blocked"] = elements[_FIRST_OUTPUT] != 0
+    relay = _FIRST_OUTPUT + relay_output - 1
+    if relay in elements:
+        attributes["blocked"] = elements[relay] != 0
     if priority == _PANIC:
         alarms = alarms or ["sos" if event in _INPUTS else "general"]
     for element, data in texts.items():

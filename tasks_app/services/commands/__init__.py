@@ -18,6 +18,7 @@ from tasks_app.services.commands.ways.poll import (
     fetch_command,
     may_wait,
 )
+from tasks_app.services.commands.ways.set_up import as_set_up
 from tasks_app.services.commands.ways.sms_receipts import read_receipts, record_receipts
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Write",
     "acknowledge_fetched",
     "answer_position_request",
+    "as_set_up",
     "cancel_command",
     "confirm_command",
     "fetch_command",

@@ -111,7 +111,7 @@ def _prepare(command_pk: int, way: str, address: str, encode: Encode, now: Clock
         change_state(command, CommandState.FAILED, attempt.error, now=at)
         return SendOutcome("ended", attempt.error)
     attempt.token, attempt.name = encoded.token[:64], encoded.name[:64]
-    attempt.data, attempt.text = encoded.data, encoded.text[:1000]
+    attempt.data, attempt.text = encoded.kept_data, encoded.kept_text[:1000]
     attempt.save()
     change_state(command, CommandState.SENDING, now=at)
     return _Prepared(attempt.pk, encoded)

@@ -1,6 +1,6 @@
 """Trackers that connect directly: their sessions, what gateways saw of them, the rows of their access, and metrics."""
 
-from tasks_app.services.trackers.access import Connected, note_connections
+from tasks_app.services.trackers.access import Connected, encrypt_passwords_again, note_connections
 from tasks_app.services.trackers.frames import MAX_RAW_BYTES, forget_unknown, keep_raw_frames, note_unknown
 from tasks_app.services.trackers.metrics import (
     ACKNOWLEDGED,
@@ -43,6 +43,7 @@ __all__ = [
     "SessionOpening",
     "beat",
     "close_sessions",
+    "encrypt_passwords_again",
     "forget_unknown",
     "hand_command",
     "hold_sessions",

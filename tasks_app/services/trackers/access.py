@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connection
 
 from tasks_app.engine import get_task
-from tasks_app.models import Command, CommandState
+from tasks_app.models import Command, CommandState, DeviceAccess
+from tasks_app.utils.sealing import Unreadable
 
 # A tracker that connects again and again is written down once in so long.
 NOTE_AFTER = timedelta(minutes=1)
@@ -24,7 +25,10 @@ _NOTE = """
     JOIN tasks_app_device d ON d.id = seen.device_id
     ORDER BY d.id
     ON CONFLICT (device_id) DO UPDATE
-        SET protocol = EXCLUDED.protocol, last_connected_at = EXCLUDED.last_connected_at
+        SET protocol = EXCLUDED.protocol, last_connected_at = EXCLUDED.last_connected_at,
+            -- A form of the relay is one of the protocol that it was chosen for.
+            relay_variant = CASE WHEN tasks_app_deviceaccess.protocol IN ('', EXCLUDED.protocol)
+                                 THEN tasks_app_deviceaccess.relay_variant ELSE '' END
         WHERE tasks_app_deviceaccess.protocol <> EXCLUDED.protocol
            OR tasks_app_deviceaccess.last_connected_at IS NULL
            OR tasks_app_deviceaccess.last_connected_at < EXCLUDED.last_connected_at - make_interval(secs => %s::float8)
@@ -64,3 +68,17 @@ def send_waiting_commands(device_pks: Collection[int]) -> None:
         # A job that runs already may have looked before the device connected.
         keys = [f"send-commands:{pk}:connected-{time.time():.0f}" for pk in devices]
         get_task("send_commands").enqueue_many([(pk,) for pk in devices], unique_keys=keys, priority="high")
+
+
+def encrypt_passwords_again() -> dict[str, int]:
+    """Encrypt the passwords of trackers with the first key; `unreadable` are those that no key opens."""
+    counts = {"reencrypted": 0, "unreadable": 0}
+    for access in DeviceAccess.objects.exclude(encrypted_password="").iterator():
+        unchanged = DeviceAccess.objects.filter(pk=access.pk, encrypted_password=access.encrypted_password)
+        try:
+            access.encrypt_again()
+        except Unreadable:
+            counts["unreadable"] += 1
+            continue
+        counts["reencrypted"] += unchanged.update(encrypted_password=access.encrypted_password)
+    return counts

@@ -6,12 +6,23 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tasks_app.models import AuditEntry, Command, CommandAttempt, Device, FleetMembership, FleetRole, SavedCommand
+from tasks_app.models import (
+    AuditEntry,
+    Command,
+    CommandAttempt,
+    Device,
+    DeviceAccess,
+    FleetMembership,
+    FleetRole,
+    SavedCommand,
+)
 from tasks_app.services.accounts import issue_token
+from tasks_app.services.trackers import Connected, note_connections
 from tests.support.commands import a_fix, ask, send
 from tests.support.rights import api_of, give, pages_of
 
@@ -299,6 +310,47 @@ def test_how_a_device_is_reached_is_set_by_its_managers(device, manager, operato
     ):  # fmt: skip
         answer = api.patch(address, wrong, format="json")
         assert (answer.status_code, list(answer.json()["fields"])) == (400, list(wrong)), answer.json()
+
+
+def test_the_form_of_a_relay_is_one_of_the_device_s_protocol(device, manager):
+    api, address = api_of(manager), f"/api/devices/{device.pk}/access"
+    assert api.patch(address, {"protocol": "gt06", "relay_variant": "dyd"}, format="json").status_code == 200
+    assert api.get(address).json()["relay_variant"] == "dyd"
+    for wrong in ({"relay_variant": "64_65"}, {"relay_variant": "morse"}, {"protocol": "h02"}):
+        answer = api.patch(address, wrong, format="json")
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["relay_variant"]), answer.json()
+    note_connections([Connected(device.pk, "gt06", timezone.now())])
+    assert api.get(address).json()["relay_variant"] == "dyd"
+    # Another tracker was put into the vehicle.
+    note_connections([Connected(device.pk, "jt808", timezone.now())])
+    assert api.get(address).json()["relay_variant"] == ""
+
+
+def test_a_tracker_s_password_is_stored_encrypted_and_shown_nowhere(device, manager, settings):
+    api, address = api_of(manager), f"/api/devices/{device.pk}/access"
+    assert api.get(address).json()["has_password"] is False
+    answer = api.patch(address, {"password": "fleet s3cr3t"}, format="json")
+    assert (answer.status_code, answer.json()["has_password"]) == (200, True)
+    access = DeviceAccess.objects.get(device=device)
+    assert access.password == "fleet s3cr3t"
+    shown = [
+        answer.json(),
+        api.get(address).json(),
+        *AuditEntry.objects.values(),
+        access.encrypted_password,
+        repr(access),
+    ]
+    assert "s3cr3t" not in repr(shown)
+    assert access.encrypted_password not in repr(list(AuditEntry.objects.values()))
+    assert any("encrypted_password" in entry.changes for entry in AuditEntry.objects.all())
+    for wrong in ("abc", "a,b#cd", "two  spaces", "x" * 41, "nível1"):
+        answer = api.patch(address, {"password": wrong}, format="json")
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["password"])
+    settings.ENCRYPTION_KEYS = ["a-new-key-of-fifty-characters-0123456789abcdefghij", *settings.ENCRYPTION_KEYS]
+    call_command("rotate_secrets")
+    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+    assert DeviceAccess.objects.get(device=device).password == "fleet s3cr3t"
+    assert api.patch(address, {"password": ""}, format="json").json()["has_password"] is False
 
 
 def test_an_attempt_without_a_sender_shows_that_it_was_begun_and_no_more(api, device, operator):

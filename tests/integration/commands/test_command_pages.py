@@ -151,6 +151,26 @@ def test_managers_set_how_a_device_is_reached(device, manager):
     assert access.allowed_networks == ["203.0.113.0/24", "10.0.0.7"]
 
 
+def test_a_password_is_entered_kept_and_forgotten_on_the_page_of_a_device_and_never_shown(device, manager):
+    address = reverse("pages:device_settings", args=[device.pk])
+    client = pages_of(manager)
+    form = client.get(address).context["form"]
+    data = {name: form[name].value() or "" for name in form.fields if name != "is_active"}
+    data |= {"is_active": "on", "access-protocol": "gt06", "access-relay_variant": "dyd_password"}
+    wrong = client.post(address, {**data, "access-new_password": "a#b,", "access-relay_variant": "64_65"})
+    assert set(wrong.context["access_form"].errors) == {"new_password", "relay_variant"}
+    assert "a#b," not in wrong.content.decode()
+    for entered, kept in (
+        ({"access-new_password": "4711x"}, "4711x"),
+        ({}, "4711x"),
+        ({"access-forget_password": "on"}, ""),
+    ):
+        assert client.post(address, {**data, **entered}).status_code == 302
+        access = DeviceAccess.objects.get(device=device)
+        assert (access.password, access.relay_variant) == (kept, "dyd_password")
+        assert "4711x" not in client.get(address).content.decode()
+
+
 # --- In the admin ---
 
 
@@ -266,7 +286,10 @@ def test_the_devices_page_in_the_admin_has_how_it_is_reached(device, staff):
         found = {name: one[name].value() for name in one.fields}
         data |= {one.add_prefix(name): value for name, value in found.items() if value is not None}
     data |= {"access-0-protocol": "gt06", "access-0-ways_0": "session", "access-0-allowed_networks": "10.0.0.0/8"}
+    data |= {"access-0-relay_variant": "dyd", "access-0-new_password": "4711x"}
     answer = client.post(address, data)
     assert answer.status_code == 302, answer.context["errors"]
     access = DeviceAccess.objects.get(device=device)
     assert (access.protocol, access.ways, access.allowed_networks) == ("gt06", ["session"], ["10.0.0.0/8"])
+    assert (access.relay_variant, access.password) == ("dyd", "4711x")
+    assert "4711x" not in client.get(address).content.decode()

@@ -7,7 +7,7 @@ import json
 import pytest
 from django.test import Client
 
-from tasks_app.models import AuditEntry, CommandAttempt
+from tasks_app.models import AuditEntry, Command, CommandAttempt, DeviceAccess
 from tests.support import receiver as answers
 from tests.support.sent_commands import ask_for, attempts_of, give_access, send_now, stand_still, state_of
 
@@ -58,6 +58,29 @@ def test_number_and_password_stand_in_no_list_and_no_entry_of_the_audit(reachabl
     shown = repr(attempts) + repr(list(AuditEntry.objects.values()))
     assert json.loads(receiver.received[-1].body)["text"] == "arms3cr3t"
     assert [text for text in ("99999", "s3cr3t") if text in shown] == []
+
+
+def test_the_device_s_own_password_and_relay_go_before_those_of_its_protocol(reachable, sms_settings, receiver, staff):
+    sms_settings["PASSWORDS"] = {"coban": "s3cr3t", "gt06": "s3cr3t"}
+    access = DeviceAccess.objects.get(device=reachable)
+    access.password = "0wn-one"
+    access.save()
+    ask_for(reachable, staff, "arm")
+    send_now(reachable)
+    DeviceAccess.objects.update(protocol="gt06", relay_variant="dyd_password")
+    Command.objects.update(state="done")
+    stand_still(reachable)
+    ask_for(reachable, staff, "engine_stop")
+    send_now(reachable)
+    assert [json.loads(one.body)["text"] for one in receiver.received] == ["arm0wn-one", "DYD,0wn-one#"]
+    assert "0wn-one" not in repr([*CommandAttempt.objects.values(), *AuditEntry.objects.values()])
+    DeviceAccess.objects.update(encrypted_password="of-another-key")
+    Command.objects.update(state="done")
+    command = ask_for(reachable, staff, "engine_resume")
+    send_now(reachable)
+    assert len(receiver.received) == 2
+    assert state_of(command) == "failed"
+    assert "enter it again" in command.state_reason
 
 
 BAD_ANSWERS = {

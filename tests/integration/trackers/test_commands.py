@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import Command, CommandState, DeviceAccess
-from tasks_app.queries.trackers import session_of
+from tasks_app.models import AuditEntry, Command, CommandAttempt, CommandState, DeviceAccess
+from tasks_app.queries.trackers import raw_frames, session_of
 from tasks_app.services.commands import request_command
 from tasks_app.services.trackers import hand_command
 from tests.support.cluster import wait_until
@@ -72,6 +72,26 @@ def test_the_relay_in_a_frame_without_a_place_ends_a_command_that_switched_it(ga
             run_jobs("notifications")
             assert state_is(command, state)
         assert command.state_reason == "effect_seen"
+
+
+def test_a_command_is_as_the_device_s_settings_say_now_and_its_password_is_kept_nowhere(
+    gateway, device, request_position, run_jobs
+):
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        access = DeviceAccess.objects.get(device=device)
+        access.relay_variant, access.password = "lined", "s3cr3t!"
+        access.save()
+        command = request_position()
+        run_jobs("notifications")
+        assert tracker.line().split(" ")[2:] == ["position_request", "lined", "s3cr3t!"]
+        wait_until(lambda: state_is(command, CommandState.SENT), what="the command to count as sent")
+        wait_until(lambda: any(one.note == "command" for one in raw_frames(device.unique_id)), what="its frame")
+        kept = [*raw_frames(device.unique_id), *AuditEntry.objects.values(), *CommandAttempt.objects.values()]
+        assert "position_request …" in repr(kept)
+        for form in (b"s3cr3t!", b"s3cr3t!".hex(" ").encode()):
+            assert form.decode() not in repr(kept)
+        assert not any(b"s3cr3t!" in bytes(one.data) for one in CommandAttempt.objects.all())
 
 
 def test_a_command_that_waits_is_sent_when_its_tracker_connects(gateway, device, request_position, run_jobs):

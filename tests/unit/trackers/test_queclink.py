@@ -173,7 +173,7 @@ def test_a_fix_that_cannot_be_right_goes_to_quarantine(old, new, code):
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
-        (b"+RSP\x01\x02$", "unknown_type"),
+        (b"+RSP\x01\x02$", "hex_mode"),
         (b"+RESP:GTFRI,060100,13579,,,,11F0$", "missing_device_id"),
         (b"+RESP:GTFRI,060100,135790246811220,,$", "too_short"),
     ],
@@ -261,3 +261,17 @@ def test_an_answer_without_anything_to_say_is_the_name_of_the_command():
 def test_the_serial_in_a_text_is_the_one_its_answer_will_have():
     sent = PROTOCOL.encode(OutgoingCommand("custom", {"text": "AT+GTRTO=gv300,1,,,,,,00AB"}, 7, NOW), TrackerSession())
     assert (sent.token, sent.name, sent.text) == ("00AB", "GTRTO", "AT+GTRTO=gv300,1,,,,,,00AB$")
+
+
+@pytest.mark.parametrize("start", [b"+RSP\x07", b"+EVT\x1f", b"+BSP\x00", b"+BVT\x01", b"+ACK\x02", b"+INF\x01"])
+def test_frames_of_the_other_mode_are_counted_as_that_and_cost_no_text(start):
+    text = BY_NAME["heartbeat"].data
+    session = TrackerSession()
+    found = PROTOCOL.cut(start + bytes(range(60)) + text, session)
+    assert (len(found.frames), found.skipped) == (1, 0)
+    with pytest.raises(BadFrame) as caught:
+        PROTOCOL.decode(found.frames[0], session, NOW)
+    assert caught.value.code == "hex_mode"
+    rest = PROTOCOL.cut((start + bytes(range(60)) + text)[found.used :], session)
+    assert rest.frames == [text]
+    assert PROTOCOL.cut(start[:4], session).used == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -18,12 +19,13 @@ import msgspec
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from tasks_app.ingest.trackers.base import EncodedCommand, InvalidCommand, OutgoingCommand
+from tasks_app.ingest.trackers.base import EncodedCommand, InvalidCommand, OutgoingCommand, TrackerSession
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
-from tasks_app.models import Command, CommandWay, Device
+from tasks_app.models import Command, CommandWay, Device, DeviceAccess
 from tasks_app.queries.commands import access_of
 from tasks_app.services.commands.attempts import NothingWritten, send_attempt
 from tasks_app.services.commands.ways.operator_http import ask, excerpt
+from tasks_app.services.commands.ways.set_up import as_set_up, own_password
 from tasks_app.services.commands.ways.sms_texts import FACTORY_PASSWORDS, sms_text, sms_types
 from tasks_app.utils.outgoing_http import Answer
 
@@ -63,7 +65,7 @@ class SmsWay:
         def encode(outgoing: OutgoingCommand) -> EncodedCommand:
             message = message_of(outgoing, device, command.pk, command.expires_at)
             messages[message.reference] = message
-            return encoded(message, access.protocol)
+            return encoded(message, access)
 
         send_attempt(
             command.pk,
@@ -79,21 +81,24 @@ def message_of(outgoing: OutgoingCommand, device: Device, command_pk: int, expir
     access = access_of(device)
     if COMMAND_TYPES[outgoing.type].is_dangerous and not has_validity():
         raise InvalidCommand(_("The settings do not say how the SMS provider learns how long a message holds."))
-    text = sms_text(access.protocol, outgoing, device.unique_id, password_of(access.protocol))
+    session = replace(
+        as_set_up(TrackerSession(device_id=device.unique_id), access, access.protocol), password=password_of(access)
+    )
+    text = sms_text(access.protocol, outgoing, session)
     reference = f"{command_pk}-{outgoing.number}"
     validity_seconds = max(MIN_VALIDITY_SECONDS, int((expires_at - outgoing.now).total_seconds()))
     return Message(text, reference, validity_seconds)
 
 
-def encoded(message: Message, protocol: str) -> EncodedCommand:
+def encoded(message: Message, access: DeviceAccess) -> EncodedCommand:
     """Return a message as an attempt keeps it: without the password in it."""
-    kept = msgspec.structs.replace(message, text=without_password(message.text, protocol))
+    kept = msgspec.structs.replace(message, text=without_password(message.text, access))
     return EncodedCommand(msgspec.json.encode(kept), kept.text, token=kept.reference)
 
 
-def without_password(text: str, protocol: str) -> str:
+def without_password(text: str, access: DeviceAccess) -> str:
     """Return the text of an SMS without the tracker's password."""
-    password = password_of(protocol) or FACTORY_PASSWORDS.get(protocol, "")
+    password = password_of(access) or FACTORY_PASSWORDS.get(access.protocol, "")
     return text.replace(password, "…") if password else text
 
 
@@ -138,10 +143,13 @@ def has_validity() -> bool:
     return "{validity_seconds}" in settings.SMS["URL"] + settings.SMS["BODY"]
 
 
-def password_of(protocol: str) -> str:
-    """Return the password of trackers of this protocol, "" for the one of the factory."""
+def password_of(access: DeviceAccess) -> str:
+    """Return the tracker's password: the device's own, else that of its protocol, "" for the factory's.
+
+    Raises InvalidCommand where it cannot be decrypted.
+    """
     passwords: dict[str, Any] = settings.SMS["PASSWORDS"]
-    return str(passwords.get(protocol, ""))
+    return own_password(access) or str(passwords.get(access.protocol, ""))
 
 
 def redacted_number(phone: str) -> str:

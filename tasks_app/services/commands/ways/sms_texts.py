@@ -31,15 +31,15 @@ def sms_types(protocol: str) -> frozenset[str]:
     return frozenset()
 
 
-def sms_text(protocol: str, command: OutgoingCommand, device_id: str, password: str) -> str:
-    """Return the text of a command; `password` is "" for the one of the factory. Raises InvalidCommand."""
+def sms_text(protocol: str, command: OutgoingCommand, session: TrackerSession) -> str:
+    """Return the text of a command; the session's password is "" for the one of the factory. Raises InvalidCommand."""
     if command.type not in sms_types(protocol):
         raise InvalidCommand(_("Trackers of this protocol do not take this command by SMS."))
     if protocol == "coban":
-        text = _coban(command, password or FACTORY_PASSWORDS["coban"])
+        text = _coban(command, session.password or FACTORY_PASSWORDS["coban"])
     else:
-        encoded = PROTOCOLS[protocol].encode(command, TrackerSession(device_id=device_id))
-        text = teltonika_sms(encoded.text, password) if protocol == "teltonika" else encoded.text
+        encoded = PROTOCOLS[protocol].encode(command, session)
+        text = teltonika_sms(encoded.text, session.password) if protocol == "teltonika" else encoded.text
     return checked_text(text)
 
 

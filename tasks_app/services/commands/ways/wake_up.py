@@ -12,8 +12,9 @@ from typing import Any
 
 from django.conf import settings
 
+from tasks_app.ingest.trackers.base import InvalidCommand
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import WAKE_UP, Command, CommandState, CommandWay, Device
+from tasks_app.models import WAKE_UP, Command, CommandState, CommandWay, Device, DeviceAccess
 from tasks_app.queries.commands import access_of
 from tasks_app.queries.trackers import session_of
 from tasks_app.services.audit import record, subject_of_row
@@ -35,7 +36,7 @@ class WakeUpWay:
 
     def types(self, device: Device) -> frozenset[str]:
         access = access_of(device)
-        is_set = settings.SMS["URL"] and access.phone_number and wake_up_text(access.protocol)
+        is_set = settings.SMS["URL"] and access.phone_number and _text_of(access.protocol)
         if not is_set or not {WAKE_UP, CommandWay.SESSION} <= set(access.ways) or access.protocol not in PROTOCOLS:
             return frozenset()
         return PROTOCOLS[access.protocol].command_types
@@ -53,23 +54,26 @@ class WakeUpWay:
         Command.objects.filter(pk=command.pk, state=CommandState.QUEUED).update(state_reason="waking")
 
 
-def wake_up_text(protocol: str) -> str:
-    """Return the text that makes trackers of this protocol connect, "" where the settings have none."""
+def wake_up_text(access: DeviceAccess) -> str:
+    """Return the text that makes this tracker connect, "" where the settings have none. Raises InvalidCommand."""
+    text = _text_of(access.protocol)
+    return teltonika_sms(text, password_of(access)) if text and access.protocol == "teltonika" else text
+
+
+def _text_of(protocol: str) -> str:
     texts: dict[str, Any] = settings.SMS["WAKE_UP_TEXTS"]
-    text = str(texts.get(protocol, texts.get("*", "")))
-    return teltonika_sms(text, password_of(protocol)) if text and protocol == "teltonika" else text
+    return str(texts.get(protocol, texts.get("*", "")))
 
 
 def _wake(device: Device, command: Command) -> None:
     access = access_of(device)
-    text = wake_up_text(access.protocol)
-    message = Message(text, f"wake-up-{command.pk}", AGAIN_SECONDS)
     try:
-        send(access.phone_number, message)
-    except (NothingWritten, OSError) as error:
+        text = wake_up_text(access)
+        send(access.phone_number, Message(text, f"wake-up-{command.pk}", AGAIN_SECONDS))
+    except (InvalidCommand, NothingWritten, OSError) as error:
         logger.warning("The SMS that wakes the tracker of device %d was not sent: %s", device.pk, error)
         return
-    given = {"text": without_password(text, access.protocol), "address": redacted_number(access.phone_number)}
+    given = {"text": without_password(text, access), "address": redacted_number(access.phone_number)}
     record("wake_up_tracker", subject_of_row(command), user=command.requested_by, given=given)
 
 
