@@ -4,20 +4,22 @@
     header  u16 message, u16 attributes (bits 0 to 9 length, 10 to 12 encryption, 13 part of a message, 14 of 2019),
             2019: u8 version, 6 bytes BCD phone number (2019: 10), u16 serial, of parts u16 total and u16 index
 
-Each frame names its tracker. Answered are registration (8100, with the identifier as the code) and all else by 8001; parts of
-messages and messages unknown here as unsupported. Answers to commands repeat our serial number.
+Each frame names its tracker. Answered are registration (8100, with the identifier as the code) and all else by 8001, messages
+unknown here as unsupported. Answers to commands repeat our serial number. Messages in parts are put together;
+parts of locations are answered when all are there, or one by one to a tracker that waits for that: it sends one again.
 
 Clocks show China's time unless the device's settings say otherwise: many exported ones send UTC. The engine is stopped by F0
-and let run by F1 of the terminal control, Huabao's words; the standard has none.
+and let run by F1 of the terminal control, Huabao's words, or by 64 and 65 as other makers have it; the standard has none.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from struct import Struct
 from struct import error as struct_error
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -35,42 +37,31 @@ from tasks_app.ingest.trackers.base import (
 )
 from tasks_app.ingest.trackers.checksums import xor
 from tasks_app.ingest.trackers.command_texts import answer_success
-from tasks_app.ingest.trackers.command_types import RELAY
-from tasks_app.ingest.trackers.jt808_commands import ENCODERS, SERIAL_MODULUS, parameter_text
-from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joined_alarms, kind_of, status_message
+from tasks_app.ingest.trackers.jt808_commands import ENCODERS, RELAY_VARIANTS, SERIAL_MODULUS, parameter_text
+from tasks_app.ingest.trackers.jt808_locations import is_relay_cut_in, locations
+from tasks_app.ingest.trackers.jt808_parts import (
+    MAX_PARTS,
+    Parts,
+    forget_parts,
+    held_parts,
+    parts_of,
+    request_for_missing,
+)
+from tasks_app.ingest.trackers.messages import kind_of, status_message
 
 # A body has at most 1023 bytes, each of which may be escaped; there may be none between header and checksum.
 MIN_CONTENT_BYTES, MAX_CONTENT_BYTES = 13, 2200
-CHINA_MINUTES = 480
 
 _ANSWER, _HEARTBEAT, _LOGOUT, _REGISTER, _AUTHENTICATE = 0x0001, 0x0002, 0x0003, 0x0100, 0x0102
 _PARAMETERS, _PROPERTIES, _LOCATION, _ASKED_LOCATION, _TEXT, _BATCH = 0x0104, 0x0107, 0x0200, 0x0201, 0x0701, 0x0704
-_SERVER_ANSWER, _REGISTERED = 0x8001, 0x8100
+_SERVER_ANSWER, _MISSING, _REGISTERED = 0x8001, 0x8003, 0x8100
+_LOCATIONS = frozenset({_LOCATION, _BATCH})
+_IN_PARTS = _LOCATIONS | {_ANSWER, _ASKED_LOCATION, _PARAMETERS, _PROPERTIES, _TEXT}
 _OK, _FAILED, _UNSUPPORTED, _NO_SUCH_TERMINAL = 0, 1, 3, 4
 
 # The end of a frame may be the start of the next one.
 _FRAME = re.compile(rb"\x7e[^\x7e]{%d,%d}(?=\x7e)" % (MIN_CONTENT_BYTES, MAX_CONTENT_BYTES))
-# Alarms, states, latitude and longitude in 1e-6 degrees, altitude in m, speed in 0.1 km/h, course.
-_PLACE = Struct(">IIIIhHH")
-_PLACE_BYTES = _PLACE.size + 6
-# The circuits of oil and of power.
-_RELAY_BITS = 0x0C00
 _RESULTS = ("ok", "failed", "wrong message", "unsupported")
-
-_ALARMS = {
-    **{0: "sos", 1: "overspeed", 2: "fatigueDriving", 4: "fault", 5: "gpsAntennaCut", 7: "lowPower", 8: "powerCut"},
-    **{
-        9: "fault",
-        10: "fault",
-        11: "fault",
-        13: "overspeed",
-        14: "fatigueDriving",
-        18: "fatigueDriving",
-        19: "parking",
-    },
-    **{20: "geofence", 24: "fault", 25: "fuelLeak", 26: "tow", 28: "tow", 29: "accident", 30: "accident", 31: "door"},
-}
-_ALARM_BITS = sum(1 << bit for bit in _ALARMS)
 
 
 class _Header(NamedTuple):
@@ -78,6 +69,9 @@ class _Header(NamedTuple):
     is_2019: bool
     phone: bytes
     serial: int
+    # Of parts.
+    total: int = 0
+    part: int = 0
 
 
 # --- Frames -----------------------------------------------------------------------------------------------------------
@@ -113,7 +107,7 @@ def _framed(message: int, body: bytes, header: _Header, serial: int = 0) -> byte
 
 def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     """A registration, heartbeat, location or answer, with its acknowledgement. Raises BadFrame."""
-    content = frame.strip(b"\x7e").replace(b"\x7d\x02", b"\x7e").replace(b"\x7d\x01", b"\x7d")
+    content = _unescaped(frame)
     if not content or xor(content) != 0:
         raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
     try:
@@ -121,10 +115,50 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         device_id = _device_id(header.phone)
         session.memory["header"] = header
         if is_part:
-            return _acknowledged("other", header, device_id, _life(device_id, now), _UNSUPPORTED)
+            return _decode_part(frame, header, device_id, session, now)
         return _decode_message(header, body, device_id, session, now)
     except (struct_error, IndexError) as error:
         raise BadFrame("wrong_length", f"The content is too short: {error}.") from error
+
+
+def _unescaped(frame: bytes) -> bytes:
+    return frame.strip(b"\x7e").replace(b"\x7d\x02", b"\x7e").replace(b"\x7d\x01", b"\x7d")
+
+
+def _decode_part(frame: bytes, header: _Header, device_id: str, session: TrackerSession, now: datetime) -> Decoded:
+    """A part: the whole message where no other is missing, else a sign of life."""
+    life = _life(device_id, now)
+    if header.message not in _IN_PARTS or header.total > MAX_PARTS:
+        return _acknowledged("other", header, device_id, life, _UNSUPPORTED)
+    if not 1 <= header.part <= header.total:
+        raise BadFrame("wrong_part", f"There is no part {header.part} of {header.total}.")
+    parts = parts_of(
+        session, message=header.message, total=header.total, index=header.part, serial=header.serial, now=now
+    )
+    is_repeated = parts.hold(header.part, frame)
+    if not parts.missing:
+        return _decode_whole(parts, header, device_id, session, now)
+    reply = _general_answer(header, _OK) if is_repeated or header.message not in _LOCATIONS else b""
+    if header.part == header.total:
+        reply += _request_for_missing(parts, header)
+    return Decoded("other", device_id, life, reply)
+
+
+def _decode_whole(parts: Parts, header: _Header, device_id: str, session: TrackerSession, now: datetime) -> Decoded:
+    """The message of all parts. They stay, for as long as it may have to be decoded again. Raises BadFrame, struct.error."""
+    read = [_read_header(_unescaped(frame)) for frame in parts.in_order()]
+    try:
+        found = _decode_message(header, b"".join(body for _, body, _ in read), device_id, session, now)
+    except (BadFrame, struct_error, IndexError):
+        forget_parts(session)
+        raise
+    answered = [one for one, _, _ in read] if header.message in _LOCATIONS else [header]
+    return replace(found, reply=b"".join(_general_answer(one, _OK) for one in answered))
+
+
+def _request_for_missing(parts: Parts | None, header: _Header) -> bytes:
+    body = request_for_missing(parts, is_2019=header.is_2019)
+    return _framed(_MISSING, body, header) if body else b""
 
 
 def _read_header(content: bytes) -> tuple[_Header, bytes, bool]:
@@ -139,7 +173,8 @@ def _read_header(content: bytes) -> tuple[_Header, bytes, bool]:
     if attributes & 0x1C00:
         raise BadFrame("encrypted", "Encrypted messages cannot be read.")
     serial = int.from_bytes(content[serial_at : serial_at + 2], "big")
-    return _Header(message, is_2019, content[phone_at:serial_at], serial), body, is_part
+    total, index = Struct(">HH").unpack_from(content, serial_at + 2) if is_part else (0, 0)
+    return _Header(message, is_2019, content[phone_at:serial_at], serial, total, index), body, is_part
 
 
 def _device_id(phone: bytes) -> str:
@@ -188,108 +223,23 @@ def _decode_message(header: _Header, body: bytes, device_id: str, session: Track
         accepted = _framed(_REGISTERED, serial + bytes([_OK]) + device_id.encode("ascii"), header)
         refused = _framed(_REGISTERED, serial + bytes([_NO_SUCH_TERMINAL]), header)
         return Decoded("login", device_id, reply=accepted, refusal=refused)
-    if message in (_LOCATION, _BATCH):
-        messages = tuple(_locations(message, body, device_id, session, now))
+    if message in _LOCATIONS:
+        messages = tuple(locations(body, device_id, session, now, is_batch=message == _BATCH))
         is_state = message == _LOCATION and messages[0].content is None
-        is_relay_cut = bool(_PLACE.unpack_from(body)[1] & _RELAY_BITS) if is_state else None
+        is_relay_cut = is_relay_cut_in(body) if is_state else None
         return _acknowledged(kind_of(messages), header, device_id, messages, is_relay_cut=is_relay_cut)
     if message in (_AUTHENTICATE, _HEARTBEAT, _LOGOUT):
         kind = "login" if message == _AUTHENTICATE else "heartbeat"
-        return _acknowledged(kind, header, device_id, _life(device_id, now))
+        found = _acknowledged(kind, header, device_id, _life(device_id, now))
+        missing = _request_for_missing(held_parts(session), header) if message == _HEARTBEAT else b""
+        return replace(found, reply=found.reply + missing)
     if message in (_ANSWER, _ASKED_LOCATION, _PARAMETERS, _PROPERTIES, _TEXT):
         messages = _life(device_id, now)
         if message == _ASKED_LOCATION:
-            messages = (_location(body[2:], device_id, session, now, {}),)
+            messages = tuple(locations(body[2:], device_id, session, now))
         reply = _general_answer(header, _OK) if message == _TEXT else b""
         return Decoded("answer", device_id, messages, reply, answer=_answer(message, body))
     return _acknowledged("other", header, device_id, _life(device_id, now), _UNSUPPORTED)
-
-
-# --- Locations --------------------------------------------------------------------------------------------------------
-
-
-def _locations(
-    message: int, body: bytes, device_id: str, session: TrackerSession, now: datetime
-) -> list[DeviceMessage]:
-    if message == _LOCATION:
-        return [_location(body, device_id, session, now, {})]
-    count, kind = Struct(">HB").unpack_from(body)
-    known = {"archive": True} if kind == 1 else {}
-    at, found = 3, []
-    for _number in range(count):
-        (length,) = Struct(">H").unpack_from(body, at)
-        at += 2 + length
-        if at > len(body):
-            raise BadFrame("wrong_length", f"A location of {length} bytes does not fit into the batch.")
-        found.append(_location(body[at - length : at], device_id, session, now, known))
-    return found
-
-
-def _location(
-    body: bytes, device_id: str, session: TrackerSession, now: datetime, known: dict[str, Any]
-) -> DeviceMessage:
-    alarms, state, latitude, longitude, altitude, speed, course = _PLACE.unpack_from(body)
-    if len(body) < _PLACE_BYTES:
-        raise BadFrame("wrong_length", "The location has no time.")
-    attributes = {
-        **known,
-        "ignition": bool(state & 0x01),
-        RELAY: bool(state & _RELAY_BITS),
-        **_items(body[_PLACE_BYTES:]),
-    }
-    if alarms & _ALARM_BITS:
-        attributes |= joined_alarms(name for bit, name in _ALARMS.items() if alarms >> bit & 1)
-    return fix_message(
-        now=now,
-        device_id=device_id,
-        timestamp=_timestamp(body[_PLACE.size : _PLACE_BYTES].hex(), session),
-        latitude=latitude / 1e6 * (-1 if state & 0x04 else 1),
-        longitude=longitude / 1e6 * (-1 if state & 0x08 else 1),
-        speed_kph=speed / 10,
-        course_degrees=float(course),
-        altitude_meters=float(altitude),
-        attributes=attributes,
-        is_valid=bool(state & 0x02),
-    )
-
-
-def _timestamp(digits: str, session: TrackerSession) -> float | str:
-    if not digits.isdigit():
-        return f"not a time: {digits}"
-    year, *clock = (int(digits[at : at + 2]) for at in range(0, 12, 2))
-    zone_minutes = CHINA_MINUTES if session.zone_minutes is None else session.zone_minutes
-    return epoch_seconds(2000 + year, *clock, zone_minutes=zone_minutes)
-
-
-def _items(data: bytes) -> dict[str, Any]:
-    """The items behind a location; one that is cut off ends them, for vendors append what they like."""
-    attributes: dict[str, Any] = {}
-    at = 0
-    while at + 2 <= len(data):
-        item, length = data[at], data[at + 1]
-        value = data[at + 2 : at + 2 + length]
-        if len(value) < length:
-            break
-        at += 2 + length
-        number = int.from_bytes(value, "big")
-        if (item, length) in _ITEMS:
-            name, factor = _ITEMS[item, length]
-            attributes[name] = number * factor if isinstance(factor, int) else round(number * factor, 3)
-        elif (item, length) == (0x2B, 4):
-            attributes |= {"adc1": number & 0xFFFF, "adc2": number >> 16}
-        elif value:
-            attributes[f"io{item}"] = number if length <= 4 else value.hex()
-    return attributes
-
-
-# By id and length: name and factor.
-_ITEMS: dict[tuple[int, int], tuple[str, float]] = {
-    (0x01, 4): ("odometer", 100),
-    (0x02, 2): ("fuel", 0.1),
-    (0x03, 2): ("obdSpeed", 0.1),
-    (0x30, 1): ("rssi", 1),
-    (0x31, 1): ("sat", 1),
-}
 
 
 # --- Commands ---------------------------------------------------------------------------------------------------------
@@ -351,4 +301,5 @@ PROTOCOL = TrackerProtocol(
     decode=decode,
     encode=encode,
     command_types=frozenset(ENCODERS),
+    relay_variants=RELAY_VARIANTS,
 )
