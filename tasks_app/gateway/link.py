@@ -43,28 +43,10 @@ class Link:
 
     # One for each of many thousands: no dictionary.
     __slots__ = (
-        "_ahead",
-        "_buffer",
-        "_failures",
-        "_frames",
-        "_paced_at",
-        "address",
-        "bad_frames",
-        "bytes_received",
-        "bytes_sent",
-        "commanded_at",
-        "device",
-        "fence",
-        "frame_count",
-        "gateway",
-        "heard_at",
-        "is_closed",
-        "is_waiting",
-        "opened_at",
-        "protocol",
-        "session",
-        "since",
-    )
+        "_ahead", "_buffer", "_failures", "_frames", "_paced_at", "address", "bad_frames", "bytes_received",
+        "bytes_sent", "commanded_at", "device", "fence", "frame_count", "gateway", "heard_at", "is_closed",
+        "is_retired", "is_waiting", "opened_at", "protocol", "session", "since",
+    )  # fmt: skip
 
     def __init__(self, gateway: Gateway, protocol: TrackerProtocol, session: TrackerSession, address: str) -> None:
         self.gateway = gateway
@@ -75,6 +57,8 @@ class Link:
         self.fence = 0
         self.is_closed = False
         self.is_waiting = False
+        # A newer connection of its device has the session.
+        self.is_retired = False
         self.opened_at = self.heard_at = gateway.clock()
         self.commanded_at = float("-inf")
         self.since: datetime = timezone.now()
@@ -262,6 +246,7 @@ class Link:
         self.device = identity.device
         # Frames without an identifier, and commands, are of this device from now on.
         self.session.device_id = name
+        self.gateway.named(self)
         return True
 
     def _identified(self, is_answered: bool) -> None:
@@ -298,7 +283,8 @@ class Link:
         device = self.device
         assert device is not None
         opening = None
-        if not self.fence and self.wants_session():
+        self.is_retired = self.gateway.has_newer(self)
+        if not self.fence and not self.is_retired and self.wants_session():
             opening = SessionOpening(device.unique_id, described(self), yields=self.session.transport == "udp")
         answers = [decoded.answer for _, decoded in ready if decoded.answer is not None]
         if opening is None and not answers and not any(decoded.messages for _, decoded in ready):
@@ -334,6 +320,8 @@ class Link:
         self._put_ahead_back()
         self._frames = deque([*(frame.frame for frame in parcel.frames), *(self._frames or ())])
         self.gateway.tally.unacknowledged[self.protocol.name, "not_taken_in"] += len(parcel.frames)
+        if parcel.opening is not None:
+            self.session_not_opened()
         self.retry_later()
 
     def retry_later(self) -> None:
@@ -389,6 +377,16 @@ class Link:
     def wants_session(self) -> bool:
         """Return whether the device's session is to be opened for this link."""
         return True
+
+    def session_not_opened(self) -> None:
+        """Note that the session that was asked for could not be opened now."""
+
+    def retire(self) -> None:
+        """End the link once what it has read is taken in, since a newer connection of its device has the session."""
+        self.fence = 0
+        self.is_retired = True
+        if not self.is_waiting:
+            self.close("superseded")
 
     def close(self, reason: str) -> None:
         """End the link, for a reason that is counted."""

@@ -57,6 +57,8 @@ class Gateway:
         self.registration = Registration(self)
         self.links: set[Link] = set()
         self.sessions: dict[str, Link] = {}
+        # By device and transport: the latest connection that named itself, with or without its session.
+        self._newest: dict[tuple[str, str], Link] = {}
         self.is_draining = False
         # In the order of the protocols, TCP before UDP; where 0 was asked for, those that the system chose.
         self.ports: list[int] = []
@@ -153,25 +155,51 @@ class Gateway:
         self.tally.opened[link.protocol.name, link.session.transport] += 1
 
     def opened(self, link: Link, parcel: Parcel) -> None:
-        """Take up the session that was opened with a parcel: the newer one of a device wins."""
+        """Take up the session that was opened with a parcel: the newer connection of a device wins.
+
+        After an outage several of one tracker open theirs in any order; those that it gave up meanwhile are older.
+        """
         former = self.sessions.get(parcel.unique_id)
-        if link.is_closed or (former is not None and former.fence > parcel.fence):
+        if former is not None and former.fence > parcel.fence:
             self.registration.ended(parcel.unique_id, parcel.fence)
-            if not link.is_closed:
-                link.close("superseded")
+            link.retire()
+            return
+        if link.is_closed or self.has_newer(link):
+            if former is not None and former is not link:
+                former.fence = parcel.fence
+            else:
+                self.registration.ended(parcel.unique_id, parcel.fence)
+            link.retire()
             return
         link.fence = parcel.fence
         self.sessions[parcel.unique_id] = link
         if former is not None and former is not link:
-            former.fence = 0
-            former.close("superseded")
+            former.retire()
         assert link.device is not None
         self.notes.connected(link.device.pk, link.protocol.name)
 
+    def named(self, link: Link) -> None:
+        """Note that a connection said whose it is."""
+        if link.device is not None and not self.has_newer(link):
+            self._newest[link.device.unique_id, link.session.transport] = link
+
+    def has_newer(self, link: Link) -> bool:
+        """Return whether a later connection is of the same device: its tracker has given this one up.
+
+        A datagram, whose address may be forged, says nothing of a connection by TCP.
+        """
+        if link.device is None:
+            return False
+        transports = ("tcp", "udp") if link.session.transport == "udp" else ("tcp",)
+        others = (self._newest.get((link.device.unique_id, transport)) for transport in transports)
+        return any(one is not None and one.opened_at > link.opened_at for one in others)
+
     def session(self, unique_id: str, fence: int) -> Link | None:
-        """Return the link that holds exactly this session."""
+        """Return the link that holds exactly this session; None for one that its tracker has given up."""
         link = self.sessions.get(unique_id)
-        return link if link is not None and link.fence == fence and not link.is_closed else None
+        if link is None or link.fence != fence or link.is_closed or self.has_newer(link):
+            return None
+        return link
 
     def superseded(self, unique_id: str, fence: int) -> None:
         """Close a session that a newer connection, of this fence, took over on another node."""
@@ -180,7 +208,11 @@ class Gateway:
             link.close("superseded")
 
     def leave_session(self, link: Link) -> None:
-        """End the session of a link."""
+        """End the session of a link, which is no more its device's."""
+        if link.device is not None:
+            key = link.device.unique_id, link.session.transport
+            if self._newest.get(key) is link:
+                del self._newest[key]
         if link.device is not None and link.fence:
             if self.sessions.get(link.device.unique_id) is link:
                 del self.sessions[link.device.unique_id]

@@ -23,6 +23,8 @@ CHECK_EVERY_SECONDS = 30.0
 MAX_TOGETHER = 1000
 # A connection that is closed and whose last bytes the tracker does not read.
 CLOSING_SECONDS = 5.0
+# One whose session a newer connection has, and that says nothing more.
+RETIRED_SECONDS = 5.0
 
 
 class Sweeper:
@@ -58,8 +60,11 @@ class Sweeper:
         if link.is_closed:
             if isinstance(link, TrackerConnection) and silent_seconds >= CLOSING_SECONDS:
                 link.abort()
-        elif link.device is None and now - link.opened_at >= self._login_seconds(link):
+        elif link.device is None and not link.is_waiting and now - link.opened_at >= self._login_seconds(link):
+            # One that waits has said who it is: the lookup takes as long as the database is away.
             link.close("no_login")
+        elif link.is_retired and not link.is_waiting and silent_seconds >= RETIRED_SECONDS:
+            link.close("superseded")
         elif silent_seconds >= config.idle_seconds:
             link.close("silent")
         elif isinstance(link, TrackerConnection):

@@ -79,6 +79,10 @@ class UdpSender(Link):
         self._asked_at = now
         return True
 
+    def session_not_opened(self) -> None:
+        """Ask for the session again with the next try."""
+        self._asked_at = -ASK_SESSION_SECONDS
+
     def transmit(self, data: bytes) -> None:
         """Send bytes to the address."""
         self._listener.send(data, self._key)

@@ -32,6 +32,11 @@ from trackerproject.dev.test_databases import copy_database, make_template, url_
 LEDGER_APPS = {"EXTRA_APPS": "tests.support.probe,trackerproject.dev.soak"}
 
 
+def outage_seconds(usual: float) -> float:
+    """Return for how long servers are away in a test: OUTAGE_SECONDS of the environment, else its usual seconds."""
+    return float(os.environ.get("OUTAGE_SECONDS", usual))
+
+
 class OwnServer:
     """A Valkey or PostgreSQL of one test, which can be started, killed, stopped and frozen. It dies with the test process."""
 

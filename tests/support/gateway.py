@@ -80,12 +80,16 @@ def running_gateway(**config: Any) -> Iterator[RunningGateway]:
         running.stop()
 
 
+# Longer than a gateway waits between two tries, which is what an outage leaves a tracker with.
+PATIENCE_SECONDS = 15
+
+
 class Tracker:
     """A tracker of the line protocol, by TCP."""
 
     def __init__(self, port: int, source: str = "") -> None:
         self.socket = socket.create_connection((HOST, port), 10, source_address=(source, 0) if source else None)
-        self.socket.settimeout(allowed(10))
+        self.socket.settimeout(allowed(PATIENCE_SECONDS))
         self._read = b""
 
     def __enter__(self) -> Tracker:
@@ -125,7 +129,7 @@ class Tracker:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(allowed(10))
+            self.socket.settimeout(allowed(PATIENCE_SECONDS))
 
     def is_closed(self) -> bool:
         """Return whether the gateway closes the connection, after whatever it sends."""
