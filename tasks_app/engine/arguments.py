@@ -37,8 +37,8 @@ class ArgumentChecker:
         self.signature = inspect.signature(function)
         self._hints = typing.get_type_hints(function, include_extras=True)
         self.rules = {name: found for name, hint in self._hints.items() if (found := tuple(_rules_in(hint)))}
-        self._parameters = tuple(self.signature.parameters.values())
-        self._takes_plain_calls = all(map(_takes_one, self._parameters))
+        self._names = tuple(self.signature.parameters)
+        self._takes_plain_calls = all(map(_takes_one, self.signature.parameters.values()))
 
     def check(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
         """Return `[args, kwargs]` as JSON text. Raises InvalidArguments with the reason."""
@@ -71,7 +71,7 @@ class ArgumentChecker:
     def with_defaults(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by name, also those that were left to their defaults. Raises InvalidArguments."""
         named = dict(self._named(args, kwargs))
-        if len(named) == len(self._parameters):
+        if len(named) == len(self._names):
             return named
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
@@ -79,9 +79,9 @@ class ArgumentChecker:
 
     def _named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         """Return each argument with its parameter's name. Raises InvalidArguments for too few, too many or unknown ones."""
-        if not kwargs and len(args) == len(self._parameters) and self._takes_plain_calls:
+        if not kwargs and len(args) == len(self._names) and self._takes_plain_calls:
             # Nearly every call is like this; `bind` takes longer than all the rest.
-            return zip((one.name for one in self._parameters), args, strict=True)
+            return zip(self._names, args, strict=True)
         try:
             return self.signature.bind(*args, **kwargs).arguments.items()
         except TypeError as error:

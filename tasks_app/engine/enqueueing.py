@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -31,9 +31,9 @@ from tasks_app.engine.groups.redis_groups import Groups, NewGroup, RedisGroups, 
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
-from tasks_app.engine.payload import Envelope, Payload
+from tasks_app.engine.payload import Payload, seal
 from tasks_app.engine.redis_cluster import RedisClusterClient
-from tasks_app.engine.scripts import Call, run_scripts, run_scripts_whole
+from tasks_app.engine.scripts import Call, ScriptStart, StartedCall, run_scripts, run_scripts_whole
 from tasks_app.engine.streams import BELL_ENTRIES, ring_call
 from tasks_app.tracing import is_tracing, span, trace_here
 
@@ -44,8 +44,6 @@ MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
 NO_LIMIT = 10**12
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
-# Job id, message, and the Redis key of its unique key ("" for none).
-Sealed = tuple[str, bytes, str]
 
 
 class JobOptions(msgspec.Struct, frozen=True):
@@ -104,9 +102,9 @@ class JobOptions(msgspec.Struct, frozen=True):
         """Return the traceparent that their messages carry, None if there is none."""
         return self.trace or trace_here() or None
 
-    def envelope(self, queue: str, task_name: str, now_ms: int) -> Envelope:
-        """Return the part that the messages of these jobs have in common."""
-        payload = Payload(
+    def payload(self, task_name: str, now_ms: int) -> Payload:
+        """Return what the messages of these jobs have in common: all but their calls."""
+        return Payload(
             task=task_name,
             call=([], {}),
             created_ms=now_ms,
@@ -118,7 +116,6 @@ class JobOptions(msgspec.Struct, frozen=True):
             request_id=self.request_to_note(),
             trace=self.trace_to_note(),
         )
-        return Envelope(queue, payload)
 
 
 class RedisBackend:
@@ -148,11 +145,13 @@ class RedisBackend:
     def _make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
         sign = token_hex(8)
         queue, task_name = new.step.queue, new.step.task
-        parts = _all_parts(queue, task_name, calls, options, sign)
-        if sum(part.size for part in parts) > CHUNK_BYTES:
+        parts = _parts(queue, task_name, calls, options)
+        if sum(part.size for part in parts) > CHUNK_BYTES or any(part.keys.lane is None for part in parts):
             return False
         group_key = QueueKeys(engine_config().prefix, queue).job(new.job_id)
-        if _write_whole(new, sign, [part.of_group(group_key) for part in parts]):
+        for part in parts:
+            part.bind_to_group(group_key, sign)
+        if _write_whole(new, sign, parts):
             JOBS_ENQUEUED.add(len(calls), queue, task_name)
         return True
 
@@ -161,7 +160,7 @@ class RedisBackend:
     ) -> list[UUID]:
         made = [job_id for job_id, _ in calls]
         count = len(calls)
-        for trip in _trips(_all_parts(queue, task_name, calls, options)):
+        for trip in _trips(_parts(queue, task_name, calls, options)):
             for part, others in zip(trip, _write(queue, trip), strict=True):
                 for place, holder in others:
                     made[part.places[place]] = holder
@@ -186,81 +185,83 @@ def _sending(
         yield replace(options, trace=trace_here())
 
 
-class _Part(NamedTuple):
+class _Part:
     """Jobs that one call of a script makes, whole or not at all, and their places among all."""
 
-    keys: QueueKeys
-    call: Call
-    places: Sequence[int]
-    size: int
+    __slots__ = ("arguments", "call", "keys", "places", "size", "start")
 
-    def of_group(self, group_key: str) -> _Part:
-        """Return the part as one that is made only if the group is begun in the same transaction."""
-        name, keys, arguments = self.call
-        return self._replace(call=(name, (*keys, group_key), arguments))
+    def __init__(self, keys: QueueKeys, start: ScriptStart, arguments: list[Any]) -> None:
+        self.keys = keys
+        self.start = start
+        self.arguments = arguments
+        self.call: Call | StartedCall = (start, arguments)
+        self.places: list[int] = []
+        self.size = 0
+
+    def takes(self, size: int) -> bool:
+        """Return whether a message of this size may be added: Redis runs one script at a time, so none may run for long."""
+        return len(self.places) < CHUNK_JOBS and self.size + size <= CHUNK_BYTES
+
+    def add(self, place: int, job_id: str, message: bytes, unique_key: str) -> None:
+        """Add a job."""
+        self.places.append(place)
+        self.arguments += (job_id, message, self.keys.unique(unique_key) if unique_key else "")
+        self.size += len(message)
+
+    def bind_to_group(self, group_key: str, sign: str) -> None:
+        """Have these jobs of a lane made only if their group is begun in the same transaction, which has this sign."""
+        *first, _ = self.start.first
+        self.call = self.start.name, (*self.start.keys, group_key), [*first, sign, *self.arguments]
 
 
-def _all_parts(
-    queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions, sign: str = ""
-) -> list[_Part]:
-    """Return the script calls that make these jobs. Raises PayloadTooLarge."""
+def _parts(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[_Part]:
+    """Write the messages of all jobs and share them out by lane. Raises PayloadTooLarge, InvalidArguments."""
     config = engine_config()
     lanes = config.queue(queue).lanes
     now_ms = options.created_ms or time.time_ns() // 1_000_000
-    envelope = options.envelope(queue, task_name, now_ms)
-    members = options.member_indexes or [None] * len(calls)
-    messages = [
-        (name := str(job_id), _seal_within(config.max_payload_bytes, envelope, name, call, member))
-        for (job_id, call), member in zip(calls, members, strict=True)
-    ]
+    payload = options.payload(task_name, now_ms)
+    common = (options.requested_by_id or "", now_ms, options.due_ms(now_ms))
+    lane_keys = options.lane_keys if lanes else ()
+    uniques, members = options.unique_keys, options.member_indexes
     parts: list[_Part] = []
-    for lane, places in _places(options, len(calls), lanes).items():
-        keys, script = _script_of(queue, lane, task_name, now_ms, options, sign)
-        uniques = options.unique_keys
-        sealed = [
-            (*messages[place], keys.unique(uniques[place]) if uniques and uniques[place] else "") for place in places
-        ]
-        parts += _parts(keys, script, sealed, places)
+    filling: dict[int | None, _Part] = {}
+    for place, (job_id, call) in enumerate(calls):
+        name = str(job_id)
+        message = seal(queue, name, payload, call, members[place] if members else None)
+        size = len(message)
+        if size > config.max_payload_bytes:
+            raise PayloadTooLarge(f"{size} bytes of arguments; at most {config.max_payload_bytes} are allowed.")
+        lane = lane_number(lane_keys[place], lanes) if lane_keys and lane_keys[place] else None
+        part = filling.get(lane)
+        if part is None or not part.takes(size):
+            depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
+            keys, start = _script_of(config.prefix, queue, lane, lanes, task_name, depth, options.priority)
+            part = filling[lane] = _Part(keys, start, [*common])
+            parts.append(part)
+        part.add(place, name, message, uniques[place] if uniques else "")
     return parts
 
 
-def _places(options: JobOptions, count: int, lanes: int) -> dict[int | None, Sequence[int]]:
-    """Return the jobs, by their place among all, of each lane; under None those in no lane."""
-    if not lanes or not options.lane_keys:
-        return {None: range(count)}
-    places: dict[int | None, list[int]] = {}
-    for place, key in enumerate(options.lane_keys):
-        places.setdefault(lane_number(key, lanes) if key else None, []).append(place)
-    return dict(places)
-
-
+@lru_cache(maxsize=2048)
 def _script_of(
-    queue: str, lane: int | None, task_name: str, now_ms: int, options: JobOptions, sign: str
-) -> tuple[QueueKeys, Call]:
-    """Return the keys of the jobs, and the call of the script that makes them, with the arguments they have in common."""
-    config = engine_config()
-    keys, script_keys = _keys(config.prefix, queue, lane)
-    lanes, by = config.queue(queue).lanes, options.requested_by_id or ""
-    common = [keys.job_prefix, task_name, now_ms, options.due_ms(now_ms)]
-    if lane is None:
-        depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
-        if lanes:
-            script_keys = (*script_keys, keys.bell)
-        return keys, ("enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, options.priority, BELL_ENTRIES])
-    depth = NO_LIMIT if options.is_accepted else -(-config.max_queue_depth // lanes)
-    return keys, ("lane_enqueue", script_keys, [*common, depth, by, UNIQUE_TTL_MS, lanes, sign])
-
-
-@lru_cache(maxsize=1024)
-def _keys(prefix: str, queue: str, lane: int | None) -> tuple[QueueKeys, tuple[str, ...]]:
+    prefix: str, queue: str, lane: int | None, lanes: int, task_name: str, max_depth: int, priority: str
+) -> tuple[QueueKeys, ScriptStart]:
+    """Return the keys of jobs, and the script that makes them with the arguments that they have in common."""
     keys = QueueKeys(prefix, queue, lane)
-    return keys, tuple(keys.lane_keys) if lane is not None else (*keys.streams, keys.delayed)
+    if lane is not None:
+        depth = NO_LIMIT if max_depth == NO_LIMIT else -(-max_depth // lanes)
+        arguments = [keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, ""]
+        return keys, ScriptStart("lane_enqueue", keys.lane_keys, arguments)
+    arguments = [keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority, BELL_ENTRIES]
+    return keys, ScriptStart("enqueue", [*keys.streams, keys.delayed, *([keys.bell] if lanes else [])], arguments)
 
 
 def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:
     """Make the jobs in one round trip; return of each part the place and the holder's id of those whose unique key is taken."""
     try:
         answers = _run(parts)
+        if not any(answers):  # Nearly always: all were made.
+            return answers
         refused = [number for number, others in enumerate(answers) if others and others[0][1] == b"lanes"]
         if refused:
             open_new_lanes(queue, client())
@@ -293,7 +294,7 @@ def _write_whole(new: NewGroup, sign: str, parts: Sequence[_Part]) -> bool:
 
 def _run(parts: Sequence[_Part]) -> list[Any]:
     """Run the scripts. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
-    calls = [*(part.call for part in parts), *_bells(parts)]
+    calls = [*[part.call for part in parts], *_bells(parts)]
     answers = run_scripts(client(), calls, raise_errors=False)[: len(parts)]
     for answer in answers:
         if isinstance(answer, redis.RedisError):
@@ -305,10 +306,10 @@ def _run(parts: Sequence[_Part]) -> list[Any]:
 def _bells(parts: Sequence[_Part]) -> list[Call]:
     """Return the calls that wake workers for jobs in lanes."""
     laned = [part.keys for part in parts if part.keys.lane is not None]
-    if len(laned) > 1:
-        # One bell wakes all workers, as for jobs in no lane.
-        laned = [QueueKeys(laned[0].prefix, laned[0].queue)]
-    return [ring_call(keys) for keys in laned]
+    if not laned:
+        return []
+    # One bell wakes all workers, as for jobs in no lane.
+    return [ring_call(laned[0] if len(laned) == 1 else QueueKeys(laned[0].prefix, laned[0].queue))]
 
 
 def _unavailable(error: redis.RedisError) -> QueueUnavailable:
@@ -325,34 +326,14 @@ def _holders(keys: QueueKeys, others: Sequence[Any]) -> list[tuple[int, UUID]]:
     return [(place, UUID(holder.decode())) for place, _, holder in others]
 
 
-def _seal_within(limit: int, envelope: Envelope, job_id: str, call_json: str, member_index: int | None) -> bytes:
-    message = envelope.seal(job_id, call_json, member_index)
-    if len(message) > limit:
-        raise PayloadTooLarge(f"{len(message)} bytes of arguments; at most {limit} are allowed.")
-    return message
-
-
-def _parts(keys: QueueKeys, script: Call, sealed: Sequence[Sealed], places: Sequence[int]) -> Iterator[_Part]:
-    """Split so that no script call makes more than CHUNK_JOBS jobs or about CHUNK_BYTES: Redis runs one at a time."""
-    name, script_keys, common = script
-    begin, arguments, size = 0, list(common), 0
-    for number, one in enumerate(sealed):
-        if number > begin and (number - begin >= CHUNK_JOBS or size + len(one[1]) > CHUNK_BYTES):
-            yield _Part(keys, (name, script_keys, arguments), places[begin:number], size)
-            begin, arguments, size = number, list(common), 0
-        arguments += one
-        size += len(one[1])
-    if sealed:
-        yield _Part(keys, (name, script_keys, arguments), places[begin:], size)
-
-
-def _trips(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+def _trips(parts: Sequence[_Part]) -> list[list[_Part]]:
     """Split so that no round trip carries more than about CHUNK_BYTES."""
-    trip: list[_Part] = []
+    trips: list[list[_Part]] = []
+    size = 0
     for part in parts:
-        if trip and sum(one.size for one in trip) + part.size > CHUNK_BYTES:
-            yield trip
-            trip = []
-        trip.append(part)
-    if trip:
-        yield trip
+        if not trips or size + part.size > CHUNK_BYTES:
+            trips.append([])
+            size = 0
+        trips[-1].append(part)
+        size += part.size
+    return trips

@@ -29,6 +29,8 @@ from tasks_app.engine.streams import JobQueue
 
 # While Redis cannot be asked, the row is looked for this often.
 REDIS_AWAY_SECONDS = 0.5
+# UUIDs refuse to be changed.
+_set = object.__setattr__
 
 
 class JobHandle(UUID):
@@ -42,9 +44,9 @@ class JobHandle(UUID):
 
     def __init__(self, job_id: UUID | str, queue: str | None = None) -> None:
         # The constructor of UUID would check the number again, for every job that is enqueued.
-        number = (job_id if isinstance(job_id, UUID) else UUID(job_id)).int
-        for name, value in (("int", number), ("is_safe", SafeUUID.unknown), ("_queue", queue)):
-            object.__setattr__(self, name, value)
+        _set(self, "int", (job_id if isinstance(job_id, UUID) else UUID(job_id)).int)
+        _set(self, "is_safe", SafeUUID.unknown)
+        _set(self, "_queue", queue)
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.keys import PRIORITIES
+from tasks_app.engine.payload import seal
 from tasks_app.engine.records import FinishedJob
 from tasks_app.engine.storing import row_of
 from tasks_app.engine.streams import ClaimedAttempt
@@ -22,7 +23,7 @@ def inline_claim(
 ) -> ClaimedAttempt:
     """Return the first attempt of a job, given as (id, checked arguments as JSON), that is on no queue."""
     job_id, call_json = str(call[0]), call[1]
-    message = options.envelope(queue, task_name, now_ms).seal(job_id, call_json, *options.member_indexes)
+    message = seal(queue, job_id, options.payload(task_name, now_ms), call_json, *options.member_indexes)
     return ClaimedAttempt(PRIORITIES.index(options.priority) + 1, "0-1", job_id, 1, 0, now_ms, task_name, message, [])
 
 

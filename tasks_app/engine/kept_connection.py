@@ -15,6 +15,15 @@ import hiredis
 import redis
 
 
+class CommandStart:
+    """The first arguments of EVALSHA that many commands have in common, packed once."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+        self.count = len(arguments)
+        self.packed = _packed(("EVALSHA", *arguments))
+
+
 class CallerClient(redis.Redis):
     """A client whose commands are safe to send twice."""
 
@@ -30,32 +39,30 @@ class CallerClient(redis.Redis):
             raise answer
         return answer
 
-    def evalsha_all(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    def evalsha_all(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run scripts in one round trip, each given as the arguments of `evalsha`; an answer may be the error of its script.
 
-        On a connection that broke all are sent again as redis-py sends them, with its retries.
+        A CommandStart may take the place of the first arguments. On a connection that broke all are sent again as redis-py
+        sends them, with its retries.
         """
-        commands = [("EVALSHA", *call) for call in calls]
-        answers = self._exchange(commands)
-        return self._send_again(commands, is_whole=False) if answers is None else answers
+        answers = self._exchange([_pack(call) for call in calls])
+        return self._send_again(calls, is_whole=False) if answers is None else answers
 
-    def evalsha_whole(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    def evalsha_whole(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Do the same as one transaction: Redis runs all of the scripts, with nothing in between, or none."""
-        commands = [("EVALSHA", *call) for call in calls]
-        answers = self._exchange([("MULTI",), *commands, ("EXEC",)])
+        answers = self._exchange([_MULTI, *map(_pack, calls), _EXEC])
         if answers is None:
-            return self._send_again(commands, is_whole=True)
+            return self._send_again(calls, is_whole=True)
         *queued, executed = answers
         if isinstance(executed, redis.ResponseError):
             raise next((one for one in queued if isinstance(one, redis.ResponseError)), executed)
         return list(executed)
 
-    def _exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any] | None:
+    def _exchange(self, commands: Sequence[bytes]) -> list[Any] | None:
         """Send these commands and return their answers; None where the connection broke."""
-        packed = b"".join(map(_pack, commands))
         connection = self._take()
         try:
-            connection.send_packed_command((packed,))
+            connection.send_packed_command((b"".join(commands),))
             answers = [_answer(connection) for _ in commands]
         except redis.ConnectionError:
             connection.disconnect()
@@ -67,10 +74,10 @@ class CallerClient(redis.Redis):
         self._kept.append(connection)
         return answers
 
-    def _send_again(self, commands: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
+    def _send_again(self, calls: Sequence[tuple[Any, ...]], *, is_whole: bool) -> list[Any]:
         pipeline = self.pipeline(transaction=is_whole)
-        for command in commands:
-            pipeline.execute_command(*command)
+        for first, *rest in calls:
+            pipeline.evalsha(*(first.arguments if isinstance(first, CommandStart) else (first,)), *rest)
         return pipeline.execute(raise_on_error=False)
 
     def _take(self) -> Any:
@@ -98,9 +105,21 @@ def _answer(connection: Any) -> Any:
         return error
 
 
-def _pack(command: Sequence[Any]) -> bytes:
+def _pack(call: tuple[Any, ...]) -> bytes:
+    """Return EVALSHA with these arguments as it is sent."""
+    start = call[0]
     try:
-        packed: bytes = hiredis.pack_command(tuple(command))
+        if isinstance(start, CommandStart):
+            return b"*%d\r\n%b%b" % (start.count + len(call), start.packed, _packed(call[1:]))
+        return hiredis.pack_command(("EVALSHA", *call))
     except TypeError as error:
         raise redis.DataError(str(error)) from error
-    return packed
+
+
+def _packed(arguments: tuple[Any, ...]) -> bytes:
+    """Return arguments as they stand in a command that is sent, behind their number."""
+    packed: bytes = hiredis.pack_command(arguments)
+    return packed[packed.index(b"\n") + 1 :]
+
+
+_MULTI, _EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))

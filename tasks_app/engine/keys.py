@@ -47,7 +47,7 @@ Fields of a job hash:
     sid   stream id of the present attempt, in a lane <ms>-<fence>.<n>: the fence. An acknowledgement with another id changes
           nothing.
     own   consumer that runs it
-    att   attempts started          lost  workers lost while running it
+    att   attempts started          lost  workers lost while running it (each missing before the first)
     enq   created, ms               due   due time, ms
     t0    present attempt started, ms (Redis time)
     rec   1: was in the hands of a worker that died, which may have stored its end
@@ -55,7 +55,7 @@ Fields of a job hash:
     why   how the last worker that ran it died
     wr    1: a worker died while it wrote its row
     pr    JSON progress             err   JSON list of the attempts that failed
-    uk    its unique key, if any    by    id of the user who asked for it
+    uk    its unique key, if any    by    id of the user who asked for it, if any
     kd    of a group or chain: group, chain      n    number of its members
     ok    its members that succeeded             bad  those that failed or were cancelled
     qs    queues of it and its members, with commas

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from msgspec.structs import replace
 
 from tasks_app.engine.errors import BadPayload
 from tasks_app.engine.flows import Flow
@@ -42,6 +43,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _decoder = msgspec.json.Decoder(Payload)
+_encode = msgspec.json.Encoder().encode
 
 
 @lru_cache(maxsize=8)
@@ -57,26 +59,14 @@ def _begun(secret: str) -> hmac.HMAC:
 
 def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
     mac = _begun(secret).copy()
-    mac.update(f"{queue}\n{job_id}\n".encode())
-    mac.update(body)
+    mac.update(f"{queue}\n{job_id}\n".encode() + body)
     return mac.hexdigest().encode()
 
 
-class Envelope:
-    """The common part of the messages of one enqueue call, encoded once; `payload.call` is empty."""
-
-    def __init__(self, queue: str, payload: Payload) -> None:
-        self._queue = queue
-        encoded = msgspec.json.encode(payload)
-        before, call, self._tail = encoded.partition(b'"call":[[],{}]')  # in a name, quotes would be escaped
-        self._head = before + call.removesuffix(b"[[],{}]")
-        self._secret = settings.SECRET_KEY
-
-    def seal(self, job_id: str, call_json: str, member_index: int | None = None) -> bytes:
-        """Return the signed message with this call, which is encoded already."""
-        tail = self._tail if member_index is None else b'%s,"member_index":%d}' % (self._tail[:-1], member_index)
-        body = b"".join((self._head, call_json.encode(), tail))
-        return _mac(self._secret, self._queue, job_id, body) + b"." + body
+def seal(queue: str, job_id: str, payload: Payload, call_json: str, member_index: int | None = None) -> bytes:
+    """Return the signed message of a job: what it has in common with others, and its own call, which is encoded already."""
+    own = replace(payload, call=msgspec.Raw(call_json), member_index=member_index)
+    return seal_text(queue, job_id, _encode(own))
 
 
 def seal_text(queue: str, name: str, body: bytes) -> bytes:

@@ -167,15 +167,16 @@ class Task(Generic[P, R]):
         within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the task's time limit. A
         call that `is_whole` is not split. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
         """
-        call = self.arguments.check(args, kwargs or {})
-        parts = () if is_whole else self._parts(args, kwargs or {})
+        kwargs = kwargs or {}
+        call = self.arguments.check(args, kwargs)
+        parts = self._parts(args, kwargs) if self.split and not is_whole else ()
         if parts and unique_key:
             raise InvalidArguments(f"This call of {self.name} is split into {len(parts)} jobs: it takes no unique key.")
         options = JobOptions(
             countdown=countdown,
             eta=eta,
             unique_keys=(unique_key,) if unique_key else (),
-            lane_keys=(self.lane_key(args, kwargs or {}),) if self.lane and not parts else (),
+            lane_keys=(self.lane_key(args, kwargs),) if self.lane and not parts else (),
             priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),
             schedule_id=schedule_id,

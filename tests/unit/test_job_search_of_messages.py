@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks_app.engine.job_hash import JobHash
-from tasks_app.engine.payload import Envelope, Payload
+from tasks_app.engine.payload import Payload, seal
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.job_conditions import JobSearch
 from tasks_app.queries.job_search import read_search
@@ -22,10 +22,9 @@ CALL = [[[{"device_id": "VAN-3", "latitude": -23.5, "password": "opensesame"}]],
 
 def live_job(call=None, task="process_position_batch") -> JobHash:
     """A queued job as Redis would hold it."""
+    call_json = json.dumps(call or CALL, ensure_ascii=False, separators=(",", ":"))
     payload = Payload(task=task, call=([], {}), created_ms=1_760_000_000_000)
-    message = Envelope("positions", payload).seal(
-        JOB_ID, json.dumps(call or CALL, ensure_ascii=False, separators=(",", ":"))
-    )
+    message = seal("positions", JOB_ID, payload, call_json)
     fields = {b"st": b"queued", b"p": message, b"t": task.encode(), b"enq": b"1760000000000"}
     job = JobHash.from_redis("positions", JOB_ID, fields)
     assert job is not None

@@ -62,13 +62,13 @@ local function count_done(done, seconds, count)
   end
 end
 
--- Makes jobs, each once. Of their arguments the first seven are job_prefix, task, created_ms, due_ms, max_depth, requested_by,
--- unique_ttl_ms; from ARGV[first] on stand job id, payload and the key of its unique key ('' none) of each. `put` gives a job
--- its place, and returns its state and what else its hash holds.
+-- Makes jobs, each once. The first four arguments are job_prefix, task, max_depth, unique_ttl_ms. Job id, payload and the key
+-- of its unique key ('' none) of each stand from ARGV[first] on, and before them requested_by ('' nobody), created_ms and due_ms
+-- (0: now). `put` gives a job its place, and returns its state and what else its hash holds.
 -- Returns {place among the jobs from 0, 'unique' or 'full', id of the holder or depth} for each that was not made and does not
 -- exist already.
 local function make_jobs(first, depth, priority, put)
-  local max_depth, others = tonumber(ARGV[5]), {}
+  local max_depth, by, created_ms, others = tonumber(ARGV[3]), ARGV[first - 3], ARGV[first - 2], {}
   for i = first, #ARGV, 3 do
     local id, unique = ARGV[i], ARGV[i + 2]
     local key = ARGV[1] .. id
@@ -76,15 +76,17 @@ local function make_jobs(first, depth, priority, put)
       -- Made before.
     elseif depth >= max_depth then
       others[#others + 1] = {(i - first) / 3, 'full', depth}
-    elseif unique ~= '' and not redis.call('SET', unique, id, 'NX', 'PX', ARGV[7]) then
+    elseif unique ~= '' and not redis.call('SET', unique, id, 'NX', 'PX', ARGV[4]) then
       others[#others + 1] = {(i - first) / 3, 'unique', redis.call('GET', unique)}
     else
       depth = depth + 1
       if unique ~= '' then
         redis.call('HSET', key, 'uk', unique)
       end
-      redis.call('HSET', key, 'p', ARGV[i + 1], 't', ARGV[2], 'enq', ARGV[3], 'att', 0, 'lost', 0, 'by', ARGV[6],
-        'pri', priority, 'st', put(id))
+      if by ~= '' then
+        redis.call('HSET', key, 'by', by)
+      end
+      redis.call('HSET', key, 'p', ARGV[i + 1], 't', ARGV[2], 'enq', created_ms, 'pri', priority, 'st', put(id))
     end
   end
   return others

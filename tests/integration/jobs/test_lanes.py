@@ -141,7 +141,7 @@ def test_a_dead_workers_jobs_stand_where_they_stood_and_its_lane_is_free():
     assert lane._run_call(lane.recover_call("one", "was killed", [ids[0]])) == [3, 0]
     assert claimed(held_lane("van", "two"), consumer="two") == ids
     live = [client().hmget(lane.keys.job(job_id), "att", "lost", "rec") for job_id in ids[:2]]
-    assert live == [[b"2", b"1", None], [b"1", b"0", b"1"]]
+    assert live == [[b"2", b"1", None], [b"1", None, b"1"]]
 
 
 def test_a_job_that_kills_workers_holds_up_its_lane_and_then_fails(run_jobs):
