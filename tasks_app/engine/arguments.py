@@ -19,6 +19,7 @@ from tasks_app.engine.nesting import MAX_DEPTH, is_too_deep
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 # Stands for an argument that is not known yet.
 _LATER = object()
 
@@ -135,8 +136,8 @@ def encode_json_bytes(value: Any, default: Callable[[Any], Any] | None = None) -
 def _encode_plain(value: Any) -> bytes | None:
     """Encode a value that decodes to itself, ten times as fast as json; None for any other (NaN, dates, tuples)."""
     try:
-        encoded = msgspec.json.encode(value)
-        return encoded if msgspec.json.decode(encoded) == value else None
+        encoded = _encode(value)
+        return encoded if _decode(encoded) == value else None
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
 

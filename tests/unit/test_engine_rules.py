@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.context import CurrentJob, current_job
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import BadPayload, JobCancelled, PermanentError
-from tasks_app.engine.payload import Payload, seal, unseal
+from tasks_app.engine.payload import Payload, seal, seal_text, unseal
 from tasks_app.engine.redaction import is_complete, redact, shorten
 from tasks_app.engine.retry import RetryPolicy, retry_delay_seconds
 from tasks_app.engine.slots import MAX_WRITTEN, Slots, WorkerSlot
@@ -71,6 +72,14 @@ def sealed(queue: str = "positions", job_id: str = "j1", call_json: str = '[[1,"
 def test_it_reads_what_it_sealed():
     payload = unseal("positions", "j1", sealed())
     assert (payload.task, payload.call, payload.requested_by_id) == ("t", ([1, "é"], {"a": None}), 7)
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 64, 1000])
+def test_a_message_begins_with_its_hmac(settings, size):
+    settings.SECRET_KEY = "a key of the test"
+    key = hmac.digest(b"a key of the test", b"tasks_app.engine.payload.v1", "sha256")
+    mac = hmac.digest(key, b"positions\nj1\n" + b"x" * size, "sha256")
+    assert seal_text("positions", "j1", b"x" * size) == mac.hex().encode() + b"." + b"x" * size
 
 
 @pytest.mark.parametrize(
