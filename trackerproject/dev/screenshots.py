@@ -137,7 +137,6 @@ def geofence_editor(page: Page) -> None:
     page.goto("/geofences/")
     page.get_by_role("link", name="Centre").first.click()
     page.locator(".tk-map canvas").first.wait_for()
-    page.locator(".tk-map").first.scroll_into_view_if_needed()
 
 
 def jobs(page: Page) -> None:
@@ -179,7 +178,7 @@ SHOTS = (
     Shot("overview", overview),
     Shot("live-map", live_map),
     Shot("device-day", device_day),
-    Shot("geofence-editor", geofence_editor),
+    Shot("geofence-editor", geofence_editor, height=1000),
     Shot("jobs", jobs),
     Shot("job", job),
     Shot("queues", queues),
