@@ -20,8 +20,6 @@ from tasks_app.engine.flows import Flow
 
 _PURPOSE = b"tasks_app.engine.payload.v1"
 _MAC_LENGTH = 64
-# Of SHA-256.
-_BLOCK_BYTES = 64
 
 
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,21 +52,15 @@ def _derived_key(secret: str) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _begun(secret: str) -> tuple[Any, Any]:
-    """Return the inner and the outer hash of the MAC (RFC 2104), each begun with the key: copies go on with a message.
-
-    An object of `hmac` that is copied takes twice as long, as its methods are Python.
-    """
-    block = _derived_key(secret).ljust(_BLOCK_BYTES, b"\0")
-    return hashlib.sha256(block.translate(hmac.trans_36)), hashlib.sha256(block.translate(hmac.trans_5C))
+def _begun(secret: str) -> hmac.HMAC:
+    """Return the MAC of nothing yet: a copy of it takes half as long as a new one."""
+    return hmac.new(_derived_key(secret), digestmod=hashlib.sha256)
 
 
 def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
-    inner, outer = _begun(secret)
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(f"{queue}\n{job_id}\n".encode() + body)
-    outer.update(inner.digest())
-    return outer.hexdigest().encode()
+    mac = _begun(secret).copy()
+    mac.update(f"{queue}\n{job_id}\n".encode() + body)
+    return mac.hexdigest().encode()
 
 
 def seal(queue: str, job_id: str, payload: Payload, call_json: str, member_index: int | None = None) -> bytes:
