@@ -45,11 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis_settings.load_profile("tests")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort tests that wait for real processes to the front, so that none is left for the end."""
-    items.sort(key=lambda item: "acceptance" not in item.path.parts)
-
-
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """With `make test` the test database is a copy of one with all migrations (`trackerproject.dev.test_databases`)."""

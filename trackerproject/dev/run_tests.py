@@ -1,7 +1,7 @@
 """`make test`: the whole suite against real servers of its own. ARGS in the environment are pytest's arguments.
 
 The whole suite runs in several processes, each with servers of its own (`test_servers`); much of it waits for clusters that
-were killed, so there are more of them than cores. A selection (any ARGS) runs in this one process.
+were killed, so there are more processes than cores. A selection (any ARGS) runs in this one process.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from trackerproject.dev.local_servers.children import CODE_DIR, start_child, sto
 from trackerproject.dev.local_servers.processes import adopt_orphans
 from trackerproject.dev.test_databases import copy_template, make_template, template_name
 
-PROCESSES = 3
-# File by file, in their order: those of tests/acceptance, which wait most, come first.
+PROCESSES = 4
+# File by file, in the order of `test_servers.mixed`.
 IN_PARALLEL = [
     *("-p", "trackerproject.dev.test_servers"),
     *("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"),
