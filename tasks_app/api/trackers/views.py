@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,8 +15,12 @@ from tasks_app.api.fields import TimestampField
 from tasks_app.api.pagination import PageQuery, page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.models import Device
 from tasks_app.queries.access import VIEW_DEVICES, visible_devices
-from tasks_app.queries.trackers import connected_trackers
+from tasks_app.queries.trackers import ConnectedTracker, connected_trackers
+
+# Devices whose sessions are looked for together.
+DEVICES_AT_ONCE = 500
 
 
 class TrackerSerializer(serializers.Serializer[Any]):
@@ -65,13 +70,24 @@ class TrackerListView(ApiView):
             devices = devices.filter(fleet_id=query["fleet"])
         if "device" in query:
             devices = devices.filter(pk=query["device"])
-        wanted = query.get("protocol")
-        connected = {one.device_pk: one for one in connected_trackers() if wanted in (None, one.protocol)}
-        seen = devices.filter(pk__in=[pk for pk in connected if pk > after]).order_by("pk")
-        shown = [connected[pk] for pk in seen.values_list("pk", flat=True)[: query["limit"] + 1]]
+        shown = _connected_after(devices, after, query.get("protocol"), query["limit"] + 1)
         page = shown[: query["limit"]]
         cursor = str(page[-1].device_pk) if len(shown) > len(page) else None
         return Response(page_body(request, cursor, TrackerSerializer(page, many=True).data))
+
+
+def _connected_after(devices: QuerySet[Device], after: int, protocol: str | None, most: int) -> list[ConnectedTracker]:
+    """Return the connected ones among these devices, by primary key; no more sessions are read than it takes to find them."""
+    found: list[ConnectedTracker] = []
+    while len(found) < most:
+        some = dict(devices.filter(pk__gt=after).order_by("pk").values_list("unique_id", "pk")[:DEVICES_AT_ONCE])
+        if not some:
+            break
+        sessions = [one for one in connected_trackers(some) if some[one.device_id] == one.device_pk]
+        wanted = [one for one in sessions if protocol in (None, one.protocol)]
+        found += sorted(wanted, key=lambda one: one.device_pk)
+        after = max(some.values())
+    return found[:most]
 
 
 def _read_cursor(cursor: str | None) -> int:
