@@ -14,7 +14,7 @@ from tasks_app.ingest.trackers.base import EncodedCommand, OutgoingCommand
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.models import Command, Device, DeviceState, FleetMembership, FleetRole
 from tasks_app.queries.commands import set_types_of_ways
-from tasks_app.services.commands import NothingWritten, SendOutcome, request_command, send_attempt
+from tasks_app.services.commands import NothingWritten, SendOutcome, request_command, send_attempt, sweep_commands
 from tasks_app.services.commands.ways.registry import WAYS
 
 
@@ -119,3 +119,9 @@ def long_ago(command: Command, **seconds: float) -> None:
     Command.objects.filter(pk=command.pk).update(
         **{name: now - timedelta(seconds=ago) for name, ago in seconds.items()}
     )
+
+
+def sweep(after_seconds: float = 0) -> dict[str, int]:
+    """Sweep as if it were so much later; return what it did."""
+    done = sweep_commands(now=timezone.now() + timedelta(seconds=after_seconds))
+    return {name: number for name, number in done.items() if number}

@@ -1,0 +1,100 @@
+"""Repetition of commands: what may be sent again, what was left by its sender, and what was not answered."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from tasks_app.models import Command, CommandAttempt
+from tasks_app.services.commands import NothingWritten, send_next
+from tests.support.commands import a_fix, ask, encode, long_ago, send, state_of, sweep
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
+
+
+def test_what_was_not_written_is_tried_again_whatever_its_type(device, manager, wire):
+    a_fix(device)
+    command = ask(device, manager, "engine_stop")
+    wire.fault = NothingWritten("closed")
+    assert send(command, wire).result == "again"
+    assert state_of(command) == ("queued", "not_written: closed")
+    assert send(command, wire).result == "busy"  # not before some seconds
+    long_ago(command, next_attempt_at=1)
+    wire.fault = None
+    assert send(command, wire).result == "sent"
+    assert len(wire.written) == 1
+
+
+@pytest.mark.parametrize(
+    ("type_name", "state"), [("engine_stop", "unconfirmed"), ("reboot", "unconfirmed"), ("position_request", "queued")]
+)
+def test_what_may_have_been_written_is_repeated_only_if_idempotent(device, manager, wire, type_name, state):
+    a_fix(device)
+    command = ask(device, manager, type_name)
+    wire.fault = OSError("broken pipe")
+    assert send(command, wire).result == "unknown"
+    assert state_of(command) == (state, "unknown: OSError: broken pipe")
+
+
+def test_each_attempt_has_its_own_token(device, operator, wire):
+    command = ask(device, operator)
+    wire.fault = OSError("broken pipe")
+    for _attempt in range(3):
+        send(command, wire)
+        long_ago(command, next_attempt_at=1)
+    assert state_of(command)[0] == "unconfirmed"
+    assert len(set(wire.tokens)) == 3
+    assert all(len(token) == 4 for token in wire.tokens)
+
+
+def test_a_token_that_only_names_the_time_is_another_one_too(device, operator, wire):
+    def encode_time(outgoing):
+        made = encode(outgoing)
+        return type(made)(made.data, made.text, token=outgoing.now.strftime("%H%M%S"))
+
+    for _command in range(3):
+        command = ask(device, operator)
+        send(command, wire, encode=encode_time)
+        Command.objects.filter(pk=command.pk).update(state="done")
+    assert len(set(wire.tokens)) == 3
+
+
+def test_a_command_left_by_its_sender_ends_as_its_type_demands(device, make_device, manager, wire):
+    a_fix(device)
+    stop, ask_position = ask(device, manager, "engine_stop"), ask(make_device(), manager)
+    for command in (stop, ask_position):
+        # Its process ended after it had noted the attempt: nobody knows whether it wrote.
+        Command.objects.filter(pk=command.pk).update(state="sending")
+        CommandAttempt.objects.create(command=command, number=1, way="session", data=b"x", started_at=timezone.now())
+    assert sweep() == {}
+    assert sweep(16) == {"lost": 2}
+    assert state_of(stop) == ("unconfirmed", "sender_lost")
+    assert state_of(ask_position) == ("queued", "sender_lost")
+    assert set(CommandAttempt.objects.values_list("error", flat=True)) == {"sender_lost"}
+
+
+def test_an_unanswered_command_is_unconfirmed_and_lets_the_next_one_go(device, operator, wire, way):
+    first, second = ask(device, operator), ask(device, operator)
+    send(first, wire)
+    assert sweep(59) == {}
+    assert sweep(61)["unanswered"] == 1
+    assert state_of(first) == ("unconfirmed", "no_answer")
+    send_next(device_pk=device.pk, now=timezone.now())
+    assert way.taken == [second.pk]
+
+
+def test_the_sweep_has_those_sent_that_wait(device, operator, way, run_jobs):
+    command = ask(device, operator)
+    assert sweep() == {"tried": 1}
+    run_jobs("notifications")
+    assert set(way.taken) == {command.pk}
+    assert sweep() == {}  # just tried
+    assert sweep(11) == {"tried": 1}
+
+
+def test_a_device_that_is_away_is_looked_for_less_often(device, operator, way):
+    way.is_open = False
+    ask(device, operator)
+    send_next(device_pk=device.pk, now=timezone.now())
+    assert sweep(60) == {}
+    assert sweep(121) == {"tried": 1}
