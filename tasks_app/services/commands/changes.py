@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -75,6 +75,22 @@ def _enqueue(device_pk: int, cause: str, at: datetime | None) -> None:
         )
     except EngineError as error:
         logger.warning("Commands of device %d wait for the next sweep: %s", device_pk, error)
+
+
+def send_all_soon(causes: Sequence[tuple[int, str]]) -> None:
+    """Do as `send_soon` for many devices, given with what is the cause of each, in one call."""
+    if causes:
+        transaction.on_commit(partial(_enqueue_all, causes), robust=True)
+
+
+def _enqueue_all(causes: Sequence[tuple[int, str]]) -> None:
+    keys = [f"send-commands:{device_pk}:{cause}" for device_pk, cause in causes]
+    try:
+        get_task("send_commands").enqueue_many(
+            [(device_pk,) for device_pk, _ in causes], unique_keys=keys, priority="high"
+        )
+    except EngineError as error:
+        logger.warning("Commands of %d devices wait for the next sweep: %s", len(causes), error)
 
 
 def event_data(command: Command) -> dict[str, Any]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParameters, check_parameters
-from tasks_app.models import Command, CommandState, Device, DeviceState
+from tasks_app.models import Command, CommandState, Device, DeviceState, Fleet
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
-from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, has_right
-from tasks_app.queries.commands import may_send, reason_text, types_of
+from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, Right, has_right
+from tasks_app.queries.commands import reason_text, rights_to_send, types_of
 from tasks_app.services.commands.deciding import filled, has_safety_rules, is_possible_expiry, safety_refusal
 from tasks_app.services.commands.refusals import CommandRefused
 
@@ -23,7 +23,14 @@ MAX_DELAY = timedelta(days=366)
 MAX_KEY_CHARACTERS = 64
 
 
-@dataclass(frozen=True, slots=True)
+class VehicleState(NamedTuple):
+    """The newest fix of a vehicle, as far as commands are judged by it."""
+
+    fix_time: datetime | None
+    speed_kph: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request for one command. `user` is None for the system: a schedule or rule, checked when a person saved it."""
 
@@ -42,6 +49,17 @@ class Request:
     typed_name: str = ""
     # Texts of the parameters may hold {name} and {unique_id}.
     is_template: bool = False
+    # Answers about rights in fleets: many devices of one fleet ask once.
+    known_rights: dict[tuple[int, Right], bool] = field(default_factory=dict, compare=False, repr=False)
+
+    def has_rights(self, fleet: Fleet, *rights: Right) -> bool:
+        """Return whether the person has all of these rights in the fleet; the system has."""
+        for right in rights if self.user is not None else ():
+            if (fleet.pk, right) not in self.known_rights:
+                self.known_rights[fleet.pk, right] = has_right(self.user, fleet, right)
+            if not self.known_rights[fleet.pk, right]:
+                return False
+        return True
 
     def parameters_for(self, device: Device) -> dict[str, Any]:
         """Return the parameters for this device, placeholders filled in."""
@@ -49,10 +67,18 @@ class Request:
         return filled(given, name=device.name, unique_id=device.unique_id) if self.is_template else given
 
 
-def checked_command(request: Request, device: Device, *, now: datetime, typed_wanted: str | None = None) -> Command:
+def checked_command(
+    request: Request,
+    device: Device,
+    *,
+    now: datetime,
+    typed_wanted: str | None = None,
+    states: Mapping[int, VehicleState] | None = None,
+) -> Command:
     """Return the unsaved command of a request. Raises CommandRefused.
 
-    `typed_wanted` is what a person has to type, the device's name unless said.
+    `typed_wanted` is what a person has to type, the device's name unless said. `states` are those of the vehicles by device,
+    where they were read for many of them.
     """
     if errors := _shape_errors(request, now):
         raise _invalid(errors)
@@ -68,7 +94,8 @@ def checked_command(request: Request, device: Device, *, now: datetime, typed_wa
         _check_typed(request, device.name if typed_wanted is None else typed_wanted)
     not_before = request.not_before if request.not_before and request.not_before > now else None
     if not_before is None:
-        check_safety(request.type, device, is_override=request.is_override, now=now)
+        state = vehicle_states([device.pk], request.type) if states is None else states
+        _check_state(request.type, state.get(device.pk), is_override=request.is_override, now=now)
     seconds = kind.expiry_seconds if request.expires_in_seconds is None else request.expires_in_seconds
     return Command(
         device=device,
@@ -89,20 +116,35 @@ def checked_command(request: Request, device: Device, *, now: datetime, typed_wa
 
 def check_safety(type_name: str, device: Device, *, is_override: bool, now: datetime) -> None:
     """Raise CommandRefused (unsafe) where a command of this type must not be sent now."""
-    if code := unsafe(type_name, device.pk, is_override=is_override, now=now):
+    states = vehicle_states([device.pk], type_name)
+    _check_state(type_name, states.get(device.pk), is_override=is_override, now=now)
+
+
+def _check_state(type_name: str, state: VehicleState | None, *, is_override: bool, now: datetime) -> None:
+    if code := _why_unsafe(type_name, state, is_override=is_override, now=now):
         raise CommandRefused("unsafe", reason_text(code), {"is_override": reason_text(code)})
 
 
 def unsafe(type_name: str, device_pk: int, *, is_override: bool, now: datetime) -> str:
     """Return why the command must not be sent to the vehicle as it is known now, "" where it may."""
+    state = vehicle_states([device_pk], type_name).get(device_pk)
+    return _why_unsafe(type_name, state, is_override=is_override, now=now)
+
+
+def vehicle_states(device_pks: Collection[int], type_name: str) -> dict[int, VehicleState]:
+    """Return time and speed of the newest fixes by device, where commands of this type are judged by them; one query."""
     if not has_safety_rules(type_name):
-        return ""
-    state = DeviceState.objects.filter(pk=device_pk).values("fix_time", "speed_kph").first()
-    fix_time = state["fix_time"] if state else None
+        return {}
+    rows = DeviceState.objects.filter(pk__in=device_pks).values_list("pk", "fix_time", "speed_kph")
+    return {pk: VehicleState(fix_time, speed_kph) for pk, fix_time, speed_kph in rows}
+
+
+def _why_unsafe(type_name: str, state: VehicleState | None, *, is_override: bool, now: datetime) -> str:
+    state = state or VehicleState(None, None)
     return safety_refusal(
         type_name,
-        fix_age_seconds=None if fix_time is None else (now - fix_time).total_seconds(),
-        speed_kph=state["speed_kph"] if state else None,
+        fix_age_seconds=None if state.fix_time is None else (now - state.fix_time).total_seconds(),
+        speed_kph=state.speed_kph,
         is_override=is_override,
     )
 
@@ -156,11 +198,9 @@ def _seconds_error(request: Request) -> str:
 
 
 def _check_rights(request: Request, device: Device) -> None:
-    if request.user is None:
-        return
-    if not may_send(request.user, device, request.type):
+    if not request.has_rights(device.fleet, *rights_to_send(request.type)):
         raise CommandRefused("not_permitted", _("You may not send this command to this device."))
-    if request.is_override and not has_right(request.user, device.fleet, OVERRIDE_COMMAND_SAFETY):
+    if request.is_override and not request.has_rights(device.fleet, OVERRIDE_COMMAND_SAFETY):
         raise CommandRefused(
             "not_permitted",
             _("You may not send commands against the rules of safety."),

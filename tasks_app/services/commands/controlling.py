@@ -52,7 +52,7 @@ def _confirm(pk: int, user: Any) -> Command:
     command.confirmed_by_id, command.confirmed_at = user.pk, now
     change_state(command, CommandState.QUEUED, now=now)
     record("confirm_command", subject_of_row(command), user=user)
-    make_way_for(command, now=now)
+    make_way_for([command], now=now)
     return command
 
 

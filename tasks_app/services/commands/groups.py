@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -15,9 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.models import Command, Device
-from tasks_app.services.commands.checking import Request, checked_command
+from tasks_app.services.commands.checking import Request, VehicleState, checked_command, vehicle_states
 from tasks_app.services.commands.refusals import CommandRefused
-from tasks_app.services.commands.requesting import is_key_taken, stored_command
+from tasks_app.services.commands.requesting import is_key_taken, same_command, store_commands
 from tasks_app.services.transactions import run_in_transaction
 
 # Names batches by their keys.
@@ -82,18 +83,30 @@ def request_commands(
     typed = str(len(wanted))
     batch = uuid5(_BATCHES, f"{getattr(user, 'pk', None)}:{idempotency_key}") if idempotency_key else uuid4()
     request = Request(
-        type, parameters, user, way, priority, not_before, expires_in_seconds, idempotency_key, reason, is_override,
-        batch, typed if dry_run else typed_name, is_template,
-    )  # fmt: skip
+        type=type,
+        parameters=parameters,
+        user=user,
+        way=way,
+        priority=priority,
+        not_before=not_before,
+        expires_in_seconds=expires_in_seconds,
+        idempotency_key=idempotency_key,
+        reason=reason,
+        is_override=is_override,
+        batch=batch,
+        typed_name=typed if dry_run else typed_name,
+        is_template=is_template,
+    )
     now = timezone.now()
 
     def work() -> list[GroupRow]:
-        if dry_run:
-            return [
-                _row(one, lambda one=one: checked_command(request, one, now=now, typed_wanted=typed)) for one in wanted
-            ]
-        _check_same_devices(request, wanted)
-        return [_row(one, lambda one=one: _stored(request, one, now, typed)) for one in wanted]
+        known = {} if dry_run else _commands_of_key(request, wanted)
+        states = vehicle_states([one.pk for one in wanted], type)
+        rows = [_row(one, partial(_command, request, one, known, states, now, typed)) for one in wanted]
+        if not dry_run:
+            new = [one for one in (row.command for row in rows) if one is not None and one._state.adding]
+            store_commands(new, user=user, reason=reason, now=now)
+        return rows
 
     rows = run_in_transaction(work, should_retry=is_key_taken)
     refused = Counter(row.refusal.code for row in rows if row.refusal is not None)
@@ -110,15 +123,34 @@ def _row(device: Device, make: Any) -> GroupRow:
         return GroupRow(device, None, refusal)
 
 
-def _stored(request: Request, device: Device, now: datetime, typed: str) -> Command:
-    key = request.idempotency_key and hashlib.sha256(f"{request.idempotency_key}:{device.pk}".encode()).hexdigest()
-    return stored_command(replace(request, idempotency_key=key), device, now=now, typed_wanted=typed)
+def _command(
+    request: Request,
+    device: Device,
+    known: Mapping[int, Command],
+    states: Mapping[int, VehicleState],
+    now: datetime,
+    typed: str,
+) -> Command:
+    """Return the command that the key made for the device before, else a new one that is not stored. Raises CommandRefused."""
+    if device.pk in known:
+        return same_command(known[device.pk], request, device)
+    asked = replace(request, idempotency_key=_key_of(request, device))
+    return checked_command(asked, device, now=now, typed_wanted=typed, states=states)
 
 
-def _check_same_devices(request: Request, wanted: Sequence[Device]) -> None:
-    """Raise CommandRefused (conflict) where the key was used for other devices."""
+def _key_of(request: Request, device: Device) -> str:
+    """Return the key of one device's command, "" for a request without a key."""
+    key = request.idempotency_key
+    return key and hashlib.sha256(f"{key}:{device.pk}".encode()).hexdigest()
+
+
+def _commands_of_key(request: Request, wanted: Sequence[Device]) -> dict[int, Command]:
+    """Return what the key made before, by device. Raises CommandRefused (conflict) where it was used for other devices."""
     if not request.idempotency_key:
-        return
-    known = set(Command.objects.filter(batch=request.batch).values_list("device_id", flat=True))
-    if known - {device.pk for device in wanted}:
+        return {}
+    made = set(Command.objects.filter(batch=request.batch).values_list("device_id", flat=True))
+    if made - {device.pk for device in wanted}:
         raise CommandRefused("conflict", _("This key came with another request before."))
+    keys = [_key_of(request, device) for device in wanted]
+    rows = Command.objects.filter(idempotency_key__in=keys, requested_by_id=getattr(request.user, "pk", None))
+    return {one.device_id: one for one in rows}

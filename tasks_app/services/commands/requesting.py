@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,8 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.models import Command, CommandState, Device
-from tasks_app.services.audit import record, subject_of_row
-from tasks_app.services.commands.changes import WAITING, announce_on_commit, change_state, reason, send_soon
+from tasks_app.services.audit import record_all, subject_of_row
+from tasks_app.services.commands.changes import (
+    WAITING,
+    announce_on_commit,
+    change_state,
+    reason,
+    send_all_soon,
+    send_soon,
+)
 from tasks_app.services.commands.checking import Request, checked_command
 from tasks_app.services.commands.deciding import is_superseded
 from tasks_app.services.commands.refusals import CommandRefused
@@ -45,34 +52,54 @@ def request_command(
     parameters of a saved command, {name} and {unique_id} are the device's.
     """
     request = Request(
-        type, parameters, user, way, priority, not_before, expires_in_seconds, idempotency_key, reason, is_override,
-        batch, typed_name, is_template,
-    )  # fmt: skip
+        type=type,
+        parameters=parameters,
+        user=user,
+        way=way,
+        priority=priority,
+        not_before=not_before,
+        expires_in_seconds=expires_in_seconds,
+        idempotency_key=idempotency_key,
+        reason=reason,
+        is_override=is_override,
+        batch=batch,
+        typed_name=typed_name,
+        is_template=is_template,
+    )
     now = timezone.now()
     return run_in_transaction(lambda: stored_command(request, device, now=now), should_retry=is_key_taken)
 
 
-def stored_command(request: Request, device: Device, *, now: datetime, typed_wanted: str | None = None) -> Command:
+def stored_command(request: Request, device: Device, *, now: datetime) -> Command:
     """Return the new row of a request, or that of its key, inside the caller's transaction. Raises CommandRefused."""
     if (known := _command_of_key(request)) is not None:
-        return _same(known, request, device)
-    command = checked_command(request, device, now=now, typed_wanted=typed_wanted)
-    command.save()
-    given = {
-        "type": command.type, "parameters": command.parameters, "way": command.way, "is_override": command.is_override,
-        "not_before": command.not_before, "expires_at": command.expires_at,
-    }  # fmt: skip
-    record("request_command", subject_of_row(command), user=request.user, reason=command.reason, given=given)
-    announce_on_commit([command])
-    if command.state == CommandState.QUEUED:
-        make_way_for(command, now=now)
+        return same_command(known, request, device)
+    command = checked_command(request, device, now=now)
+    store_commands([command], user=request.user, reason=request.reason, now=now)
     return command
 
 
-def make_way_for(command: Command, *, now: datetime) -> None:
-    """Supersede what the queued command makes meaningless, and have it sent."""
-    waiting = Command.objects.select_for_update().filter(device_id=command.device_id, state__in=WAITING)
-    for other in waiting.exclude(pk=command.pk).order_by("pk"):
+def store_commands(commands: Sequence[Command], *, user: Any, reason: str, now: datetime) -> None:
+    """Store checked commands of one request, one for each device, and have them sent after the commit."""
+    Command.objects.bulk_create(commands)
+    record_all("request_command", [(subject_of_row(one), _given(one)) for one in commands], user=user, reason=reason)
+    announce_on_commit(commands)
+    make_way_for([one for one in commands if one.state == CommandState.QUEUED], now=now)
+
+
+def _given(command: Command) -> dict[str, Any]:
+    return {
+        "type": command.type, "parameters": command.parameters, "way": command.way, "is_override": command.is_override,
+        "not_before": command.not_before, "expires_at": command.expires_at,
+    }  # fmt: skip
+
+
+def make_way_for(commands: Sequence[Command], *, now: datetime) -> None:
+    """Supersede what these queued commands, one of each device, make meaningless, and have them sent."""
+    by_device = {one.device_id: one for one in commands}
+    waiting = Command.objects.select_for_update(of=("self",)).filter(device__in=by_device, state__in=WAITING)
+    for other in waiting.exclude(pk__in=[one.pk for one in commands]).order_by("pk"):
+        command = by_device[other.device_id]
         if is_superseded(
             other.type,
             other.not_before or other.created_at,
@@ -80,9 +107,10 @@ def make_way_for(command: Command, *, now: datetime) -> None:
             by_starts_at=command.not_before or now,
         ):
             change_state(other, CommandState.CANCELLED, reason("superseded", command.pk), now=now)
-    send_soon(command.device_id, f"command-{command.pk}")
-    if command.not_before is not None:
-        send_soon(command.device_id, f"due-{command.pk}", at=command.not_before)
+    send_all_soon([(one.device_id, f"command-{one.pk}") for one in commands])
+    for command in commands:
+        if command.not_before is not None:
+            send_soon(command.device_id, f"due-{command.pk}", at=command.not_before)
 
 
 def _command_of_key(request: Request) -> Command | None:
@@ -92,7 +120,7 @@ def _command_of_key(request: Request) -> Command | None:
     return rows.filter(requested_by_id=getattr(request.user, "pk", None)).first()
 
 
-def _same(known: Command, request: Request, device: Device) -> Command:
+def same_command(known: Command, request: Request, device: Device) -> Command:
     """The command of the key, if it is what is asked for now. Raises CommandRefused (conflict)."""
     asked = (device.pk, request.type, request.way, request.priority, request.reason, request.is_override)
     made = (known.device_id, known.type, known.way, known.priority, known.reason, known.is_override)

@@ -309,6 +309,37 @@ def test_a_group_under_a_key_is_made_once(device, make_device, manager):
     assert refusal(group, devices, manager, idempotency_key="k1", type="reboot").code == "conflict"
 
 
+@pytest.mark.parametrize(("type_name", "opposite"), [("arm", "disarm"), ("engine_stop", "engine_resume")])
+def test_a_group_takes_few_queries_however_many_devices_it_has(
+    type_name, opposite, device, make_device, manager, django_assert_max_num_queries
+):
+    devices = [device, *[make_device() for _number in range(39)]]
+    for one in devices:
+        a_fix(one)
+    for one in devices[:3]:
+        ask(one, manager, opposite)
+    # Two of them for each that is superseded.
+    with django_assert_max_num_queries(20):
+        result = group(devices, manager, type=type_name, reason="Night", typed_name="40")
+    assert result.accepted == 40
+    made = Command.objects.filter(batch=result.batch)
+    assert made.filter(state="queued", reason="Night").count() == 40
+    assert Command.objects.filter(type=opposite, state="cancelled").count() == 3
+    entries = AuditEntry.objects.filter(verb="request_command", reason="Night")
+    assert {entry.object_id for entry in entries} == {str(one.pk) for one in made}
+    assert {entry.user_id for entry in entries} == {manager.pk}
+
+
+def test_one_device_of_a_group_that_drives_costs_the_others_nothing(device, make_device, manager):
+    driving = make_device()
+    a_fix(device)
+    a_fix(driving, speed_kph=60)
+    result = group([device, driving, make_device()], manager, type="engine_stop", typed_name="3")
+    assert [row.refusal and row.refusal.sentence for row in result.rows] == [
+        None, "The vehicle drives too fast.", "The vehicle's place and speed are not known.",
+    ]  # fmt: skip
+
+
 def test_placeholders_of_a_saved_command_are_those_of_each_device(device, make_device, manager):
     other = make_device()
     given = {"type": "custom", "parameters": {"text": "NAME,{unique_id}#"}, "is_template": True, "typed_name": "2"}
