@@ -32,6 +32,11 @@ class Theme(models.TextChoices):
     DARK = "dark", _("Dark")
 
 
+def seven_o_clock() -> datetime.time:
+    """Return 07:00. As a plain default Django's checks take it, at that time of day, for a clock that was read once."""
+    return datetime.time(7)
+
+
 class NotificationPreference(models.Model):
     """A person's language, time zone, units and theme, quiet hours, digest and daily summary.
 
@@ -82,7 +87,7 @@ class NotificationPreference(models.Model):
     )
     digest_daily_at = models.TimeField(_("digest daily at"), null=True, blank=True)
     daily_summary = models.BooleanField(_("daily summary"), default=False)
-    daily_summary_at = models.TimeField(_("daily summary at"), default=datetime.time(7))
+    daily_summary_at = models.TimeField(_("daily summary at"), default=seven_o_clock)
 
     class Meta:
         verbose_name = _("notification preference")

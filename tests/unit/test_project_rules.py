@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.db import models
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
@@ -46,6 +48,14 @@ def test_production_refuses_to_start_without_a_required_setting(name):
 def test_production_settings_pass_the_deployment_check():
     done = run(sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_time_of_a_model_has_a_fixed_default():
+    """Django's deployment check fails at the times of day that are near one."""
+    fields = [field for model in apps.get_models() for field in model._meta.fields]
+    times = [one for one in fields if isinstance(one, models.DateField | models.TimeField) and one.has_default()]
+    assert times
+    assert [str(one) for one in times if not callable(one.default)] == []
 
 
 def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
