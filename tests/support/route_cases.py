@@ -55,7 +55,11 @@ def make_world(fleet: Fleet, owner: User) -> World:
     DeviceState.objects.create(device=device)
     DeviceAccess.objects.create(device=device, protocol="gt06")
     command = Command.objects.create(
-        device=device, type="position_request", requested_by=owner, expires_at=now + timedelta(minutes=10)
+        device=device,
+        type="position_request",
+        requested_by=owner,
+        batch=uuid4(),
+        expires_at=now + timedelta(minutes=10),
     )
     geofence = Geofence.objects.create(fleet=fleet, name="Depot", area=CIRCLE)
     span = {"range_start": now - timedelta(days=2), "range_end": now - timedelta(days=1)}

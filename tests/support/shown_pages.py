@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from notifications_app.messages.unsubscribe_links import Subscription, token_of
 from reports_app.models import Report
 from reports_app.services.files.links import report_link
+from tasks_app.models import Command
 from tests.support.route_cases import World, ensure_row
 
 # Data, files, forms without a page, ways to another page; steps of workers look as those of queues.
@@ -73,6 +74,8 @@ def admin_pages(world: World) -> list[str]:
     found.append(reverse("admin:tasks_app_command_send") + devices)
     found.append(reverse("admin:tasks_app_command_send_type", args=["engine_stop"]) + devices)
     found.append(reverse("admin:tasks_app_savedcommand_add") + "?type=output")
+    batch = Command.objects.get(pk=world["command_id"]).batch
+    found.append(reverse("admin:tasks_app_command_changelist") + f"?batch={batch}")
     failed = reverse("admin:tasks_app_job_bulk", args=["retry"]) + "?state=failed"
     return list(dict.fromkeys([*found, failed, reverse("admin:tasks_app_job_start") + "?start=repeat"]))
 
