@@ -42,6 +42,11 @@ class ScheduleDelivery(models.TextChoices):
     LINK = "link", _("Links")
 
 
+def seven_o_clock() -> time:
+    """Return 07:00. As a plain default Django's checks take it, at that time of day, for a clock that was read once."""
+    return time(7)
+
+
 class ReportSchedule(models.Model):
     """Reports of a fleet, or of some of its devices, over the last whole day, ISO week or month of `time_zone`.
 
@@ -64,7 +69,7 @@ class ReportSchedule(models.Model):
     kinds = ArrayField(models.CharField(max_length=16, choices=kind_choices), verbose_name=_("reports"))
     formats = ArrayField(models.CharField(max_length=8), verbose_name=_("formats"))
     period = models.CharField(_("period"), max_length=8, choices=SchedulePeriod, default=SchedulePeriod.WEEKLY)
-    local_time = models.TimeField(_("at"), default=time(7, 0))
+    local_time = models.TimeField(_("at"), default=seven_o_clock)
     weekday = models.PositiveSmallIntegerField(_("on"), choices=Weekday, default=Weekday.MONDAY)
     month_day = models.PositiveSmallIntegerField(
         _("on day"),
