@@ -252,6 +252,8 @@ def test_it_fits_a_phone_in_the_dark(phone, device, make_device):
 def test_it_says_when_its_user_is_logged_out(desk, device):
     desk.open("live_map")
     expect(desk.page.get_by_role("status")).to_have_text("Live")
+    # What the page asks for when it opens is answered to somebody who is logged in.
+    desk.page.wait_for_load_state("networkidle")
     Session.objects.all().delete()
     expect(desk.page.get_by_role("status")).to_have_text("You are logged out.")
     desk.page.get_by_role("link", name="Log in", exact=True).click()
