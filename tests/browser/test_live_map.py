@@ -249,6 +249,23 @@ def test_it_fits_a_phone_in_the_dark(phone, device, make_device):
     assert extra == 0
 
 
+def test_a_link_of_the_popup_stays_under_the_finger_that_presses_it(desk, device):
+    page = desk.page
+    drive(device)
+    desk.open("live_map")
+    row(page, "Van 1").click()
+    link = page.locator(".tk-live-popup a").first
+    expect(link).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    place = link.bounding_box()
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    drive(device, latitude=-23.551, speed_kph=55)
+    expect(row(page, "Van 1")).to_contain_text("55 km/h")
+    with page.expect_navigation():
+        page.mouse.up()
+
+
 def test_it_says_when_its_user_is_logged_out(desk, device):
     desk.open("live_map")
     expect(desk.page.get_by_role("status")).to_have_text("Live")

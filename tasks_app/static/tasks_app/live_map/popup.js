@@ -44,9 +44,14 @@
     const popup = L.popup({ offset: [0, -8], maxWidth: 280, minWidth: 220, autoPanPadding: [24, 24] });
     let shownId = null;
     let earlier = [];
+    let isPressed = false;
     box.append(name, facts, list, links);
     popup.setContent(box);
     popup.on("remove", () => shownId !== null && ((shownId = null), onClose()));
+
+    // Nothing moves under a finger: a link that is gone from there when it is let go was not followed.
+    box.addEventListener("pointerdown", () => ((isPressed = true), map.leaflet.stop()));
+    for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, () => (isPressed = false));
 
     async function askEarlier(id) {
       const address = new URL(page.dataset.events, window.location.href);
@@ -61,6 +66,7 @@
 
     // Renewed in place, so that a reader's focus on a link stays. The map makes room where the popup opens or grows.
     function show(known, device, geofences, isOpening, hasGrown = false) {
+      if (isPressed && !isOpening) return;
       const place = [device.state.latitude, device.state.longitude];
       setText(name, nameOf(device));
       facts.replaceChildren(...factsOf(known, device, geofences).flatMap(([label, text]) => [element("dt", "", label), element("dd", "tk-num", text)]));
