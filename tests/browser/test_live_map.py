@@ -269,7 +269,7 @@ def test_a_link_of_the_popup_stays_under_the_finger_that_presses_it(desk, device
 def test_it_says_when_its_user_is_logged_out(desk, device):
     desk.open("live_map")
     expect(desk.page.get_by_role("status")).to_have_text("Live")
-    # What the page asks for when it opens is answered to somebody who is logged in.
+    # What the page asks for when it opens is answered while its user is logged in.
     desk.page.wait_for_load_state("networkidle")
     Session.objects.all().delete()
     expect(desk.page.get_by_role("status")).to_have_text("You are logged out.")
