@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from redis import RedisError
 
 from tasks_app.engine import EngineError, get_task
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, RELAY
 from tasks_app.models import Command, CommandState
+from tasks_app.queries.trackers import connected_trackers
 from tasks_app.services.commands.answers import is_effect_seen
 from tasks_app.services.commands.attempts import end_attempt
 from tasks_app.services.commands.changes import OUTSTANDING, WAITING, change_state
@@ -150,14 +152,11 @@ def _try_again(now: datetime) -> int:
     due = (
         Command.objects.filter(state=CommandState.QUEUED, expires_at__gt=now)
         .filter(Q(not_before=None) | Q(not_before__lte=now), Q(next_attempt_at=None) | Q(next_attempt_at__lte=now))
-        .filter(
-            Q(last_tried_at=None)
-            | Q(last_tried_at__lte=no_way)
-            | (Q(last_tried_at__lte=patience) & ~Q(state_reason="no_way"))
-        )
+        .filter(Q(last_tried_at=None) | Q(last_tried_at__lte=patience))
         .exclude(device__in=outstanding.values("device"))
     )
-    devices = list(due.order_by("device_id").values_list("device_id", flat=True).distinct()[:MOST])
+    without_way = Q(state_reason="no_way", last_tried_at__gt=no_way)
+    devices = sorted({*_some_devices(due.exclude(without_way)), *_connected(due.filter(without_way))})
     try:
         get_task("send_commands").enqueue_many(
             [(pk,) for pk in devices], unique_keys=[f"send-commands:{pk}:sweep" for pk in devices], priority="high"
@@ -166,3 +165,16 @@ def _try_again(now: datetime) -> int:
         # The queue is full or away; so is then the next run of this, which finds them again.
         return 0
     return len(devices)
+
+
+def _some_devices(commands: QuerySet[Command]) -> list[int]:
+    return list(commands.order_by("device_id").values_list("device_id", flat=True).distinct()[:MOST])
+
+
+def _connected(commands: QuerySet[Command]) -> list[int]:
+    """Return the devices of these that have a session: after an outage it is there again without a new connection."""
+    names = commands.order_by("device_id").values_list("device__unique_id", flat=True).distinct()[:MOST]
+    try:
+        return [one.device_pk for one in connected_trackers(names)]
+    except RedisError:
+        return []
