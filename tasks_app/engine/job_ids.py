@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from uuid import UUID, SafeUUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from tasks_app.engine.records import job_store
-
-# Version and variant of RFC 9562 stand among the random bits.
-_VERSION_4 = UUID("00000000-0000-4000-8000-000000000000").int
-_RANDOM_BITS = UUID("ffffffff-ffff-0fff-3fff-ffffffffffff").int
 
 
 @dataclass(slots=True)
@@ -45,17 +40,9 @@ def new_job_id() -> UUID:
     """Return the id of a job that is about to be made."""
     within = _repeatable.get()
     if within is None:
-        return _random_id()
+        return uuid4()
     within.made += 1
     return uuid5(within.seed, str(within.made))
-
-
-def _random_id() -> UUID:
-    """Return what `uuid4` does, in half the time: the constructor of UUID looks at all that its arguments might be."""
-    made = UUID.__new__(UUID)
-    object.__setattr__(made, "int", int.from_bytes(os.urandom(16), "big") & _RANDOM_BITS | _VERSION_4)
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
-    return made
 
 
 def has_ended_before(job_id: UUID) -> bool:
