@@ -33,7 +33,7 @@ from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
 from tasks_app.engine.payload import Payload, seal
 from tasks_app.engine.redis_cluster import RedisClusterClient
-from tasks_app.engine.scripts import Call, ScriptStart, StartedCall, run_scripts, run_scripts_whole
+from tasks_app.engine.scripts import Call, run_scripts, run_scripts_whole
 from tasks_app.engine.streams import BELL_ENTRIES, ring_call
 from tasks_app.tracing import is_tracing, span, trace_here
 
@@ -44,6 +44,8 @@ MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
 NO_LIMIT = 10**12
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
+# Of the sign of a transaction among the arguments of lanes/enqueue.lua.
+SIGN_PLACE = 5
 
 
 class JobOptions(msgspec.Struct, frozen=True):
@@ -188,15 +190,19 @@ def _sending(
 class _Part:
     """Jobs that one call of a script makes, whole or not at all, and their places among all."""
 
-    __slots__ = ("arguments", "call", "keys", "places", "size", "start")
+    __slots__ = ("arguments", "keys", "places", "script", "script_keys", "size")
 
-    def __init__(self, keys: QueueKeys, start: ScriptStart, arguments: list[Any]) -> None:
+    def __init__(self, keys: QueueKeys, script: str, script_keys: Sequence[str], arguments: list[Any]) -> None:
         self.keys = keys
-        self.start = start
+        self.script = script
+        self.script_keys = script_keys
         self.arguments = arguments
-        self.call: Call | StartedCall = (start, arguments)
         self.places: list[int] = []
         self.size = 0
+
+    @property
+    def call(self) -> Call:
+        return self.script, self.script_keys, self.arguments
 
     def takes(self, size: int) -> bool:
         """Return whether a message of this size may be added: Redis runs one script at a time, so none may run for long."""
@@ -210,8 +216,8 @@ class _Part:
 
     def bind_to_group(self, group_key: str, sign: str) -> None:
         """Have these jobs of a lane made only if their group is begun in the same transaction, which has this sign."""
-        *first, _ = self.start.first
-        self.call = self.start.name, (*self.start.keys, group_key), [*first, sign, *self.arguments]
+        self.script_keys = (*self.script_keys, group_key)
+        self.arguments[SIGN_PLACE] = sign
 
 
 def _parts(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[_Part]:
@@ -235,8 +241,10 @@ def _parts(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], option
         part = filling.get(lane)
         if part is None or not part.takes(size):
             depth = NO_LIMIT if options.is_accepted else config.max_queue_depth
-            keys, start = _script_of(config.prefix, queue, lane, lanes, task_name, depth, options.priority)
-            part = filling[lane] = _Part(keys, start, [*common])
+            keys, script, script_keys, constant = _script_of(
+                config.prefix, queue, lane, lanes, task_name, depth, options.priority
+            )
+            part = filling[lane] = _Part(keys, script, script_keys, [*constant, *common])
             parts.append(part)
         part.add(place, name, message, uniques[place] if uniques else "")
     return parts
@@ -245,15 +253,14 @@ def _parts(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], option
 @lru_cache(maxsize=2048)
 def _script_of(
     prefix: str, queue: str, lane: int | None, lanes: int, task_name: str, max_depth: int, priority: str
-) -> tuple[QueueKeys, ScriptStart]:
-    """Return the keys of jobs, and the script that makes them with the arguments that they have in common."""
+) -> tuple[QueueKeys, str, Sequence[str], Sequence[Any]]:
+    """Return the keys of jobs, and the script that makes them, with its keys and the arguments that these have in common."""
     keys = QueueKeys(prefix, queue, lane)
     if lane is not None:
         depth = NO_LIMIT if max_depth == NO_LIMIT else -(-max_depth // lanes)
-        arguments = [keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, ""]
-        return keys, ScriptStart("lane_enqueue", keys.lane_keys, arguments)
-    arguments = [keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority, BELL_ENTRIES]
-    return keys, ScriptStart("enqueue", [*keys.streams, keys.delayed, *([keys.bell] if lanes else [])], arguments)
+        return keys, "lane_enqueue", keys.lane_keys, (keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, "")
+    script_keys = [*keys.streams, keys.delayed, *([keys.bell] if lanes else [])]
+    return keys, "enqueue", script_keys, (keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority, BELL_ENTRIES)
 
 
 def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:

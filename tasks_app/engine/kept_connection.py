@@ -15,15 +15,6 @@ import hiredis
 import redis
 
 
-class CommandStart:
-    """The first arguments of EVALSHA that many commands have in common, packed once."""
-
-    def __init__(self, *arguments: Any) -> None:
-        self.arguments = arguments
-        self.count = len(arguments)
-        self.packed = _packed(("EVALSHA", *arguments))
-
-
 class CallerClient(redis.Redis):
     """A client whose commands are safe to send twice."""
 
@@ -39,16 +30,15 @@ class CallerClient(redis.Redis):
             raise answer
         return answer
 
-    def evalsha_all(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def evalsha_all(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
         """Run scripts in one round trip, each given as the arguments of `evalsha`; an answer may be the error of its script.
 
-        A CommandStart may take the place of the first arguments. On a connection that broke all are sent again as redis-py
-        sends them, with its retries.
+        On a connection that broke all are sent again as redis-py sends them, with its retries.
         """
-        answers = self._exchange([_pack(call) for call in calls])
+        answers = self._exchange(list(map(_pack, calls)))
         return self._send_again(calls, is_whole=False) if answers is None else answers
 
-    def evalsha_whole(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def evalsha_whole(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
         """Do the same as one transaction: Redis runs all of the scripts, with nothing in between, or none."""
         answers = self._exchange([_MULTI, *map(_pack, calls), _EXEC])
         if answers is None:
@@ -67,17 +57,16 @@ class CallerClient(redis.Redis):
         except redis.ConnectionError:
             connection.disconnect()
             return None
-        except BaseException:
-            # An answer that was not read would be taken for that of the next command.
+        except BaseException:  # an answer that was not read would be taken for that of the next command
             connection.disconnect()
             raise
         self._kept.append(connection)
         return answers
 
-    def _send_again(self, calls: Sequence[tuple[Any, ...]], *, is_whole: bool) -> list[Any]:
+    def _send_again(self, calls: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
         pipeline = self.pipeline(transaction=is_whole)
-        for first, *rest in calls:
-            pipeline.evalsha(*(first.arguments if isinstance(first, CommandStart) else (first,)), *rest)
+        for call in calls:
+            pipeline.evalsha(*call)
         return pipeline.execute(raise_on_error=False)
 
     def _take(self) -> Any:
@@ -105,21 +94,13 @@ def _answer(connection: Any) -> Any:
         return error
 
 
-def _pack(call: tuple[Any, ...]) -> bytes:
+def _pack(call: Sequence[Any]) -> bytes:
     """Return EVALSHA with these arguments as it is sent."""
-    start = call[0]
     try:
-        if isinstance(start, CommandStart):
-            return b"*%d\r\n%b%b" % (start.count + len(call), start.packed, _packed(call[1:]))
-        return hiredis.pack_command(("EVALSHA", *call))
+        packed: bytes = hiredis.pack_command(("EVALSHA", *call))
     except TypeError as error:
         raise redis.DataError(str(error)) from error
-
-
-def _packed(arguments: tuple[Any, ...]) -> bytes:
-    """Return arguments as they stand in a command that is sent, behind their number."""
-    packed: bytes = hiredis.pack_command(arguments)
-    return packed[packed.index(b"\n") + 1 :]
+    return packed
 
 
 _MULTI, _EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))

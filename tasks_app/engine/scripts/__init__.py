@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
-from tasks_app.engine.kept_connection import CallerClient, CommandStart
+from tasks_app.engine.kept_connection import CallerClient
 from tasks_app.engine.redis_cluster import RedisClusterClient
 
 # A function of a file of common ones, with the comment above it.
@@ -56,20 +56,6 @@ _HASHES = {name: _hash(source) for name, source in SOURCES.items()}
 Call = tuple[str, Sequence[str | bytes], list[Any]]
 
 
-class ScriptStart(CommandStart):
-    """A script, its keys and its first arguments, which many calls have in common."""
-
-    def __init__(self, name: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> None:
-        super().__init__(_HASHES[name], len(keys), *keys, *arguments)
-        self.name = name
-        self.keys = keys
-        self.first = arguments
-
-
-# The start, and the other arguments.
-StartedCall = tuple[ScriptStart, list[Any]]
-
-
 def add_scripts(sources: Mapping[str, str]) -> None:
     """Make further scripts known by their names."""
     SOURCES.update(sources)
@@ -84,60 +70,49 @@ def run_script(client: Any, name: str, keys: Sequence[str | bytes], arguments: S
         return client.eval(SOURCES[name], len(keys), *keys, *arguments)
 
 
-def run_scripts(client: Any, calls: Sequence[Call | StartedCall], *, raise_errors: bool = True) -> list[Any]:
+def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True) -> list[Any]:
     """Run these scripts in one round trip, each by itself, and return their answers.
 
     In a Redis Cluster it is one round trip per node. Without `raise_errors` the answer of a script that Redis refused is the
     error, and so is that of one whose node in a cluster is gone.
     """
-    if isinstance(client, CallerClient):
-        answers = client.evalsha_all([(call[0], *call[1]) if len(call) == 2 else _arguments(*call) for call in calls])
-    else:
-        answers = _evalsha_all(client, [_arguments(*_in_full(call)) for call in calls])
+    answers = _evalsha_all(client, [_arguments(*call) for call in calls])
     for index, answer in enumerate(answers):
         if isinstance(answer, NoScriptError):
-            answers[index] = run_script(client, *_in_full(calls[index]))
+            answers[index] = run_script(client, *calls[index])
         elif isinstance(answer, redis.RedisError) and raise_errors:
             raise answer
     return answers
 
 
-def run_scripts_whole(client: Any, calls: Sequence[Call | StartedCall]) -> list[Any]:
+def run_scripts_whole(client: Any, calls: Sequence[Call]) -> list[Any]:
     """Run these scripts as one transaction, on one Redis; return their answers. An answer may be the error of its script.
 
     They are run again where Redis did not know one of them: sending all of them twice has to be harmless.
     """
-    in_full = [_in_full(call) for call in calls]
-    commands = [_arguments(*call) for call in in_full]
+    commands = [_arguments(*call) for call in calls]
     answers = _evalsha_whole(client, commands)
     if any(isinstance(answer, NoScriptError) for answer in answers):
-        for name in {name for name, _, _ in in_full}:
+        for name in {name for name, _, _ in calls}:
             client.script_load(SOURCES[name])
         answers = _evalsha_whole(client, commands)
     return answers
 
 
-def _evalsha_whole(client: Any, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    if isinstance(client, CallerClient | RedisClusterClient):
+        return client.evalsha_all(calls)
+    return _in_pipeline(client, calls, is_whole=False)
+
+
+def _evalsha_whole(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
     if isinstance(client, CallerClient):
         return client.evalsha_whole(calls)
-    pipe = client.pipeline(transaction=True)
-    for call in calls:
-        pipe.evalsha(*call)
-    answers: list[Any] = pipe.execute(raise_on_error=False)
-    return answers
+    return _in_pipeline(client, calls, is_whole=True)
 
 
-def _in_full(call: Call | StartedCall) -> Call:
-    if len(call) == 2:
-        start, rest = call
-        return start.name, start.keys, [*start.first, *rest]
-    return call
-
-
-def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
-    if isinstance(client, RedisClusterClient):
-        return client.evalsha_all(calls)
-    pipe = client.pipeline(transaction=False)
+def _in_pipeline(client: Any, calls: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
+    pipe = client.pipeline(transaction=is_whole)
     for call in calls:
         pipe.evalsha(*call)
     answers: list[Any] = pipe.execute(raise_on_error=False)
