@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -12,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications_app.models.unit_choices import ALTITUDE_UNITS, DISTANCE_UNITS, SPEED_UNITS, VOLUME_UNITS
 from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, VolumeUnit
 from tasks_app.models.fleets import validate_time_zone
+from tasks_app.utils.clock import seven_o_clock
 
 
 def default_language() -> str:
@@ -30,11 +29,6 @@ class Theme(models.TextChoices):
     SYSTEM = "system", _("As the device is set")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
-
-
-def seven_o_clock() -> datetime.time:
-    """Return 07:00. As a plain default Django's checks take it, at that time of day, for a clock that was read once."""
-    return datetime.time(7)
 
 
 class NotificationPreference(models.Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import time
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -16,7 +15,7 @@ from reports_app.models.reports import Report, kind_choices
 from reports_app.periods import Period, Rhythm
 from tasks_app.models import Device, Fleet
 from tasks_app.models.fleets import validate_time_zone
-from tasks_app.utils.clock import exact_time
+from tasks_app.utils.clock import exact_time, seven_o_clock
 
 
 class SchedulePeriod(models.TextChoices):
@@ -40,11 +39,6 @@ class Weekday(models.IntegerChoices):
 class ScheduleDelivery(models.TextChoices):
     ATTACHMENT = "attachment", _("Attached files")
     LINK = "link", _("Links")
-
-
-def seven_o_clock() -> time:
-    """Return 07:00. As a plain default Django's checks take it, at that time of day, for a clock that was read once."""
-    return time(7)
 
 
 class ReportSchedule(models.Model):
