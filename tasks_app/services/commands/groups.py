@@ -73,13 +73,7 @@ def request_commands(
     Arguments are as in `request_command`. What a person types to confirm a dangerous type is the number of devices. The key is
     one of the whole request. Raises CommandRefused for what is wrong with all of them: too_many, invalid, conflict.
     """
-    known = Device.objects.select_related("fleet", "access").in_bulk([device.pk for device in devices])
-    wanted = sorted(known.values(), key=lambda device: device.pk)
-    most = settings.COMMANDS["MAX_DEVICES"]
-    if not wanted:
-        raise CommandRefused("invalid", _("Choose at least one device."), {"devices": _("Choose at least one device.")})
-    if len(wanted) > most:
-        raise CommandRefused("too_many", _("One request sends commands to at most %(most)d devices.") % {"most": most})
+    wanted = _some_devices(devices)
     typed = str(len(wanted))
     batch = uuid5(_BATCHES, f"{getattr(user, 'pk', None)}:{idempotency_key}") if idempotency_key else uuid4()
     request = Request(
@@ -111,6 +105,17 @@ def request_commands(
     rows = run_in_transaction(work, should_retry=is_key_taken)
     refused = Counter(row.refusal.code for row in rows if row.refusal is not None)
     return GroupResult(batch, rows, typed, refused)
+
+
+def _some_devices(devices: Iterable[Device]) -> list[Device]:
+    """Return these devices, each once, with what commands ask of them. Raises CommandRefused (invalid, too_many)."""
+    known = Device.objects.select_related("fleet", "access").in_bulk([device.pk for device in devices])
+    most = settings.COMMANDS["MAX_DEVICES"]
+    if not known:
+        raise CommandRefused("invalid", _("Choose at least one device."), {"devices": _("Choose at least one device.")})
+    if len(known) > most:
+        raise CommandRefused("too_many", _("One request sends commands to at most %(most)d devices.") % {"most": most})
+    return sorted(known.values(), key=lambda device: device.pk)
 
 
 def _row(device: Device, make: Any) -> GroupRow:
