@@ -70,7 +70,7 @@ def test_a_position_is_asked_for_and_what_becomes_of_it_is_seen_without_reloadin
 
 @pytest.mark.parametrize("look", BOTH, ids=str)
 def test_one_that_cannot_be_sent_in_time_expires_in_the_list(visit, web, device, look):  # noqa: F811
-    """That of the device at a desk, that of all devices on a phone."""
+    """Look at the list of the device at a desk, at that of all devices on a phone."""
     page, say = visit.page, look.say
     page.goto(web.url + reverse("pages:device_command_send", args=[device.pk, "position_request"]))
     page.get_by_role("button", name=say("Send"), exact=True).click()

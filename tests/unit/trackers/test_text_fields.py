@@ -1,4 +1,4 @@
-"""Fields of text protocols: numbers, degrees, frames; and messages with fields lost, doubled or replaced."""
+"""Fields of text protocols: numbers, degrees, frames; and messages with fields lost, repeated or replaced."""
 
 from __future__ import annotations
 
