@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from tasks_app.models import Command, CommandAttempt
+from tasks_app.queries.trackers import SessionDescription
 from tasks_app.services.commands import NothingWritten, send_next
+from tasks_app.services.trackers import SessionOpening, beat, open_sessions
 from tests.support.commands import a_fix, ask, encode, long_ago, send, state_of, sweep
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
@@ -98,3 +100,21 @@ def test_a_device_that_is_away_is_looked_for_less_often(device, operator, way):
     send_next(device_pk=device.pk, now=timezone.now())
     assert sweep(60) == {}
     assert sweep(121) == {"tried": 1}
+
+
+@pytest.mark.parametrize(("is_connected", "tried_seconds_ago", "tried"), [(True, 20, 1), (True, 5, 0), (False, 20, 0)])
+def test_a_command_without_a_way_is_tried_again_soon_if_its_tracker_has_a_session(
+    device, operator, way, is_connected, tried_seconds_ago, tried
+):
+    """After an outage a tracker that kept its connection has its session again, and does not connect anew."""
+    way.is_open = False
+    command = ask(device, operator)
+    send_next(device_pk=device.pk, now=timezone.now())
+    assert state_of(command) == ("queued", "no_way")
+    long_ago(command, last_tried_at=tried_seconds_ago)
+    if is_connected:
+        now = timezone.now()
+        beat("host:1:abc")
+        description = SessionDescription(device.pk, "gt06", "tcp", now, now, "192.0.2.7:5004", 0, 0, 0)
+        open_sessions("host:1:abc", [SessionOpening(device.unique_id, description)])
+    assert sweep().get("tried", 0) == tried
