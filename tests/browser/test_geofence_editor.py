@@ -42,7 +42,8 @@ def holds(area, latitude: float, longitude: float) -> bool:
 
 
 def saved(page: Page) -> Geofence:
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():  # The page may say already that it was saved, before.
+        page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("was saved.")).to_be_visible()
     return Geofence.objects.get()
 
