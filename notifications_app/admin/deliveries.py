@@ -15,7 +15,8 @@ from unfold.decorators import action, display
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState, EmailOptOut
 from notifications_app.services.deliveries import NotRetryable, retry_delivery
 from tasks_app.admin.common import ReadOnlyAdmin, badge, format_seconds, format_time
-from tasks_app.admin.model_admin import TabularInline
+from tasks_app.admin.long_lists import LongListAdmin
+from tasks_app.admin.model_admin import ListPaginator, TabularInline
 
 STATE_BADGES: dict[str, str] = {
     DeliveryState.PENDING: "info",
@@ -65,14 +66,15 @@ class AttemptInline(_ReadOnlyInline):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(LongListAdmin, ReadOnlyAdmin):
     list_display = ("when", "subject", "user", "channel", "address", "state_badge", "attempt_count", "last_error")
     list_filter = ("state", "channel")
     list_filter_sheet = False
     list_select_related = ("notification__user",)
     search_fields = ("address", "notification__subject", "notification__user__username")
     date_hierarchy = "created_at"
-    show_full_result_count = False
+    # The action on all of them says how many they are.
+    paginator = ListPaginator
     fields = (
         "notification",
         ("channel", "destination"),

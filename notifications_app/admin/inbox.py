@@ -12,18 +12,18 @@ from notifications_app.admin.deliveries import DeliveryInline
 from notifications_app.models import Notification, NotificationPreference
 from notifications_app.services.texts import fill_bodies
 from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.admin.model_admin import ModelAdmin
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnlyAdmin):
+class NotificationAdmin(LongListAdmin, ReadOnlyAdmin):
     list_display = ("created_at", "user", "kind", "subject", "device", "read_at")
     list_filter = ("kind",)
     list_filter_sheet = False
     list_select_related = ("user", "device")
     search_fields = ("subject", "user__username", "device__name")
     date_hierarchy = "created_at"
-    show_full_result_count = False
     fields = ("user", "kind", "subject", "text", "device", "event", "created_at", "read_at", "acknowledged_at")
     inlines = (DeliveryInline,)
 

@@ -73,6 +73,7 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         ordering = ["-created_at", "-id"]
         indexes = [
+            models.Index(fields=["-created_at", "-id"], name="delivery_by_time"),
             models.Index(
                 fields=["created_at"],
                 name="delivery_not_yet_sent",

@@ -55,7 +55,10 @@ class Notification(models.Model):
         verbose_name = _("notification")
         verbose_name_plural = _("notifications")
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["user", "-created_at"], name="notification_by_user")]
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="notification_by_user"),
+            models.Index(fields=["-created_at", "-id"], name="notification_by_time"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["user", "dedupe_key"], name="one_notification_per_user_and_news")
         ]

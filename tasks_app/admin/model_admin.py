@@ -1,4 +1,4 @@
-"""The theme's classes of admin pages, with no more scripts than their pages use, no inline styles, and 50 rows to a list."""
+"""The theme's classes of admin pages: no more scripts than their pages use, no inline styles, lists as quick as they can be."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 import unfold.admin
 import unfold.fields
+import unfold.templatetags.unfold_list
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -25,6 +28,18 @@ def _json_field(data: Any, encoder: Any) -> SafeString:
 
 # The theme's own colours it by inline styles, which the content security policy refuses.
 unfold.fields.prettify_json = _json_field
+
+_headers_of = unfold.templatetags.unfold_list.result_headers
+
+
+def _headers_once(changes: Any) -> list[dict[str, Any]]:
+    """Return the columns' headers, which the theme makes anew for each row: a tenth of the time of a list."""
+    if not hasattr(changes, "made_headers"):
+        changes.made_headers = list(_headers_of(changes))
+    return list(changes.made_headers)
+
+
+unfold.templatetags.unfold_list.result_headers = _headers_once
 
 FORM_SCRIPT, FORM_STYLE = f"{FOLDER}/form.js", f"{FOLDER}/form.css"
 _LANGUAGES = "admin/js/vendor/select2/i18n/"
@@ -68,9 +83,27 @@ class _WithoutScripts(_PlainAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
+class ListPaginator(Paginator):
+    """Pages of a list, under which its number of rows is written as the language does."""
+
+    template_name = "tasks_app/admin/parts/pagination.html"
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are rows that no page shows."""
+        return False
+
+    @property
+    def shown_count(self) -> str:
+        return number_format(self.count, force_grouping=True)
+
+
 class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     # Each row of the theme is six kilobytes and some milliseconds.
     list_per_page = 50
+    # The theme asks for them twice in each row; what an object has not, a template looks for in all that it has.
+    list_sections: Any = ()
+    paginator: Any = ListPaginator
 
 
 class _InlineWithoutScripts(_PlainInline):

@@ -15,6 +15,7 @@ from unfold.decorators import display
 from tasks_app.admin.audit.filters import WAYS, ObjectTypeFilter, VerbFilter, WayFilter, object_type_name
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge, short_json
 from tasks_app.admin.exchange import ExportAdmin
+from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.admin.resources import AuditResource
 from tasks_app.models import AuditEntry
 from tasks_app.services.audit import verb_label
@@ -24,7 +25,7 @@ BADGES = {"delete": "danger", "purge": "danger", "login_failed": "warning", "add
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ExportAdmin, ReadOnlyAdmin):
+class AuditEntryAdmin(LongListAdmin, ExportAdmin, ReadOnlyAdmin):
     resource_classes = (AuditResource,)
     list_display = ("when", "person", "action_badge", "object_name", "from_where", "why")
     list_filter = (VerbFilter, ObjectTypeFilter, WayFilter)
@@ -32,7 +33,6 @@ class AuditEntryAdmin(ExportAdmin, ReadOnlyAdmin):
     search_fields = ("username", "object_text", "object_id", "address", "reason")
     search_help_text = gettext_lazy("Person, object, id, address or reason")
     date_hierarchy = "created_at"
-    show_full_result_count = False
     fields: Any = (
         ("when", "action_badge"),
         ("person", "from_where"),

@@ -22,6 +22,7 @@ from tasks_app.admin.commands.batches import BatchFilter, batch_of, batch_of_lis
 from tasks_app.admin.commands.forms import CancelForm, ConfirmForm
 from tasks_app.admin.commands.sending import SendViews
 from tasks_app.admin.common import MISSING, badge, format_time
+from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import Command
 from tasks_app.queries.commands import reason_text
@@ -31,7 +32,7 @@ from tasks_app.web.commands import STATE_KINDS, command_context, facts_of, param
 
 
 @admin.register(Command)
-class CommandAdmin(SendViews, ModelAdmin):
+class CommandAdmin(LongListAdmin, SendViews, ModelAdmin):
     """To see needs view_command, to send add_command and for dangerous types another permission (`queries.access`)."""
 
     list_display = ("asked_at", "device", "what", "state_badge", "why", "asked_by", "answer_text")
@@ -41,7 +42,6 @@ class CommandAdmin(SendViews, ModelAdmin):
     search_fields = ("device__name", "device__unique_id", "requested_by__username")
     search_help_text = gettext_lazy("Device or person")
     date_hierarchy = "created_at"
-    show_full_result_count = False
     list_before_template = "tasks_app/admin/parts/command_batch.html"
 
     def get_urls(self) -> list[URLPattern]:

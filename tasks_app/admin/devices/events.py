@@ -9,6 +9,7 @@ from unfold.decorators import display
 
 from tasks_app.admin.common import MISSING, ReadOnlyAdmin, badge
 from tasks_app.admin.exchange import ExportAdmin
+from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.admin.resources import EventResource
 from tasks_app.models import Event, EventKind
 from tasks_app.utils.clock import exact_time_with_zone
@@ -34,7 +35,7 @@ KIND_BADGES: dict[str, str] = {
 
 
 @admin.register(Event)
-class EventAdmin(ExportAdmin, ReadOnlyAdmin):
+class EventAdmin(LongListAdmin, ExportAdmin, ReadOnlyAdmin):
     resource_classes = (EventResource,)
     list_display = ("when", "kind_badge", "device", "geofence", "details")
     list_filter = ("kind", "device__fleet")
@@ -42,7 +43,6 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
     list_select_related = ("device", "geofence")
     search_fields = ("device__name", "device__unique_id", "geofence__name")
     date_hierarchy = "occurred_at"
-    show_full_result_count = False
     fields = ("kind_badge", "device", "geofence", "occurred_at", "created_at", "latitude", "longitude", "data")
 
     @display(description=_("event"), ordering="kind")

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.admin.common import ReadOnlyAdmin
+from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.admin.model_admin import StackedInline
 from tasks_app.models import FilterCount, FilteredFix, FilterSettings
 
@@ -34,7 +35,7 @@ class DeviceFiltersInline(FilterSettingsInline):
 
 
 @admin.register(FilterCount)
-class FilterCountAdmin(ReadOnlyAdmin):
+class FilterCountAdmin(LongListAdmin, ReadOnlyAdmin):
     list_display = ("day", "device", "reason", "count")
     list_filter = ("reason", "device__fleet")
     list_select_related = ("device",)
@@ -43,7 +44,7 @@ class FilterCountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(FilteredFix)
-class FilteredFixAdmin(ReadOnlyAdmin):
+class FilteredFixAdmin(LongListAdmin, ReadOnlyAdmin):
     list_display = ("fix_time", "device", "reason", "latitude", "longitude", "received_at")
     list_filter = ("reason", "device__fleet")
     list_select_related = ("device",)

@@ -8,18 +8,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from tasks_app.admin.common import ReadOnlyAdmin, format_time
+from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.models import QuarantinedFix
 
 
 @admin.register(QuarantinedFix)
-class QuarantinedFixAdmin(ReadOnlyAdmin):
+class QuarantinedFixAdmin(LongListAdmin, ReadOnlyAdmin):
     list_display = ("received", "device", "unique_id", "source", "code", "detail")
     list_filter = ("source", "code", "device__fleet")
     list_filter_sheet = False
     list_select_related = ("device",)
     search_fields = ("unique_id", "device__name", "detail")
     date_hierarchy = "received_at"
-    show_full_result_count = False
     fields = ("received_at", "device", "unique_id", "source", "code", "detail", "body")
 
     @display(description=_("received"), ordering="id")
