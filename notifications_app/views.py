@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
@@ -60,14 +61,17 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     try:
         subscription = read_token(token)
     except InvalidToken:
-        return render(request, "notifications_app/unsubscribe.html", {"is_known": False}, status=404)
+        context = {"title": _("This link is not complete"), "is_known": False}
+        return render(request, "notifications_app/unsubscribe.html", context, status=404)
     if request.method == "POST":
         if request.POST.get("action") == "subscribe":
             subscribe_again(subscription)
         else:
             unsubscribe(subscription)
-    with translation.override(_language_of(subscription.user_id)):
-        context = {"is_known": True, "what": _what(subscription), "is_off": is_unsubscribed(subscription)}
+    with translation.override(_language_for(request, subscription.user_id)):
+        is_off = is_unsubscribed(subscription)
+        title = _("You get no more of these e-mails") if is_off else _("No more of these e-mails?")
+        context = {"title": title, "is_known": True, "what": _what(subscription), "is_off": is_off}
         return render(request, "notifications_app/unsubscribe.html", context)
 
 
@@ -76,7 +80,10 @@ def _what(subscription: Subscription) -> str:
     return name or str(MESSAGE_KINDS[subscription.kind].label)
 
 
-def _language_of(user_id: int) -> str:
+def _language_for(request: HttpRequest, user_id: int) -> str:
+    """Return the language that was chosen in this browser, else that of the e-mails of this person."""
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
+        return translation.get_language()
     user = get_user_model().objects.select_related("notification_preference").filter(pk=user_id).first()
     preference = getattr(user, "notification_preference", None)
     return preference.language if preference else translation.get_language()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -21,6 +22,7 @@ from reports_app.services.files import (
 )
 from reports_app.services.notify import about_report
 from tasks_app.engine import EngineError
+from tasks_app.utils.clock import exact_time_in
 
 
 @require_safe
@@ -58,7 +60,13 @@ def _answer(request: HttpRequest, shared: SharedReport) -> FileResponse | HttpRe
 def _page(request: HttpRequest, shared: SharedReport, problem: str = "", *, status: int = 200) -> HttpResponse:
     names = [] if problem else formats_of(shared.report.kind)
     formats = [(EXPORTERS[name].label, report_link(shared.report, shared.user, name)) for name in names]
-    context = {**about_report(shared.report), "report": shared.report, "formats": formats, "problem": problem}
+    until = shared.report.expires_at
+    context = {
+        **about_report(shared.report),
+        "formats": formats,
+        "problem": problem,
+        "until": until and exact_time_in(until, timezone.get_current_timezone()),
+    }
     response = render(request, "reports_app/shared_report.html", context, status=status)
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"

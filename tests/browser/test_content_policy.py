@@ -16,6 +16,7 @@ from notifications_app.models import MessageTemplate
 from tasks_app.models import FleetRole
 from tests.integration.accounts.test_page_rights import PAGES, page_patterns
 from tests.support.route_cases import ensure_row, make_world, member
+from tests.support.shown_pages import open_pages
 from tests.support.web import session_of
 from trackerproject.dev.chromium import find_chromium, running_chromium
 
@@ -97,6 +98,12 @@ def test_no_page_of_members_has_anything_refused(page, live_server, fleet, make_
     world = make_world(fleet, member(make_user, fleet, FleetRole.MANAGER))
     found = {path: troubles_of(page, live_server.url + path) for path in page_addresses(world)}
     assert len(found) > 20
+    assert {path: troubles for path, troubles in found.items() if troubles} == {}
+
+
+def test_no_page_that_is_open_to_all_has_anything_refused(page, live_server, fleet, staff):
+    world = {**make_world(fleet, staff), "user": staff}
+    found = {path: troubles_of(page, live_server.url + path) for path in open_pages(world)}
     assert {path: troubles for path, troubles in found.items() if troubles} == {}
 
 

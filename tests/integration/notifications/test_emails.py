@@ -92,7 +92,10 @@ def test_looking_at_the_page_changes_nothing_and_its_button_does(browser, operat
 def test_the_page_speaks_the_language_of_the_person(browser, operator):
     NotificationPreference.objects.create(user=operator, language="pt-br")
     page = browser.get(f"/unsubscribe/{token_of(subscription_of(operator))}", headers={"accept-language": "en"})
-    assert '<html lang="pt-br">' in page.content.decode()
+    assert '<html lang="pt-br"' in page.content.decode()
+    browser.cookies["django_language"] = "en"
+    chosen_here = browser.get(f"/unsubscribe/{token_of(subscription_of(operator))}")
+    assert '<html lang="en"' in chosen_here.content.decode()
 
 
 @pytest.mark.parametrize("change", ["", "x", "cut", "other"])

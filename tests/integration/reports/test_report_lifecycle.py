@@ -165,6 +165,9 @@ def test_a_link_works_without_logging_in_until_its_reader_loses_the_fleet(device
     page = client.get(link)
     assert (page.status_code, page["Referrer-Policy"]) == (200, "no-referrer")
     assert "Device summary: Van 1" in page.content.decode()
+    report.refresh_from_db()
+    in_portuguese = client.get(link, headers={"accept-language": "pt-br"}).content.decode()
+    assert f"até {report.expires_at:%d/%m/%Y %H:%M:%S} UTC." in in_portuguese
     file = client.get(path_of(report_link(report, operator, "csv")))
     assert b"Van 1" in b"".join(file.streaming_content)
     assert client.get(link[:-1] + ("A" if link[-1] != "A" else "B")).status_code == 404
