@@ -33,7 +33,7 @@ from tasks_app.queries.position_buffer import (
 from tasks_app.queries.position_lanes import lane_of, places_by_lane
 from tasks_app.redis_scripts import run_scripts
 from tasks_app.services.intake.quarantine import QuarantineEntry, quarantine_entries
-from tasks_app.services.positions import StoreResult, record_unlocated_alarms, store_fixes
+from tasks_app.services.positions import StoreResult, copied_fixes, record_unlocated_alarms, store_fixes
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,8 @@ def _drain_round(lane: int, totals: dict[str, int]) -> int:
     fixes = [(entry.fix, entry.received_at) for entry in readable if entry.fix]
     unlocated = [(entry.unlocated, entry.received_at) for entry in readable if entry.unlocated]
     # The fixes first: the place of an unlocated alarm may be among them.
-    stored = store_fixes([fix for fix, _ in fixes], [received_at for _, received_at in fixes])
+    copies = copied_fixes(one for one, _ in unlocated)
+    stored = store_fixes([fix for fix, _ in fixes], [received_at for _, received_at in fixes], copies=copies)
     recorded = record_unlocated_alarms([one for one, _ in unlocated], [received_at for _, received_at in unlocated])
     _keep_refused(fixes, stored.rejected)
     _keep_refused(unlocated, recorded.rejected)

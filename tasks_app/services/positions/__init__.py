@@ -2,6 +2,7 @@
 
 from tasks_app.services.positions.combining import combine_results
 from tasks_app.services.positions.derivation import MIN_COURSE_METERS
+from tasks_app.services.positions.duplicate_alarms import copied_fixes
 from tasks_app.services.positions.latest_cache import invalidate_latest_positions, renew_versions
 from tasks_app.services.positions.metrics import count_received, count_rejected
 from tasks_app.services.positions.processing import SentPositions, process_batch, process_batches
@@ -17,6 +18,7 @@ __all__ = [
     "SentPositions",
     "StoreResult",
     "combine_results",
+    "copied_fixes",
     "count_received",
     "count_rejected",
     "count_unknown",

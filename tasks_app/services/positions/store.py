@@ -19,6 +19,7 @@ from tasks_app.services.positions.alarm_events import command_results
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.dirty_days import mark_dirty_days
+from tasks_app.services.positions.duplicate_alarms import Copies, alarms_of_repeated, alarms_of_stored, copied_fixes
 from tasks_app.services.positions.filter_rules import KEEP, Reasons, own_reasons
 from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
 from tasks_app.services.positions.filtering import compared_reasons, filters_of
@@ -39,10 +40,14 @@ NO_ALARMS: Sent[UnlocatedAlarm] = Sent((), ())
 
 @dataclass(frozen=True, slots=True)
 class SentJob:
-    """Fixes of one job and the alarms without a place that came along, all with their arrival."""
+    """Fixes of one job and the alarms without a place that came along, all with their arrival.
+
+    The alarms of `copies` among the fixes, and those of `unlocated`, come by themselves.
+    """
 
     fixes: Sent[Fix]
     unlocated: Sent[UnlocatedAlarm] = NO_ALARMS
+    copies: Copies = frozenset()
 
 
 @dataclass(slots=True)
@@ -64,18 +69,19 @@ def store_fixes(
     *,
     announce: bool = True,
     user_id: int | None = None,
+    copies: Copies = frozenset(),
 ) -> StoreResult:
     """Store fixes and what follows from them, in one transaction that is repeated after a deadlock.
 
     A fix that is stored already (same device and time), or late, has no effect on states and events. `received_at` is
     the server's time, one for all or one per fix. What the filters of its fleet or device keep out is counted, kept with
-    its reason, and not stored; its device counts as seen, and an alarm it carries is recorded as an unlocated one. With
-    `announce=False` (history) events are recorded but not published, and no device counts as seen. Unknown and inactive
-    devices are in `rejected`, with the index in `fixes`.
+    its reason, and not stored; its device counts as seen. An alarm of such a fix, or of a stored one that was without it, is
+    recorded as an unlocated one, but not those of `copies`. With `announce=False` (history) events are recorded but not
+    published, and no device counts as seen. Unknown and inactive devices are in `rejected`, with the index in `fixes`.
     """
     received = [received_at] * len(fixes) if isinstance(received_at, datetime) else list(received_at)
     allowed_fleets = None if user_id is None else operated_fleets(user_id)
-    return store_jobs([SentJob(Sent(fixes, received, allowed_fleets))], announce=announce)[0]
+    return store_jobs([SentJob(Sent(fixes, received, allowed_fleets), copies=copies)], announce=announce)[0]
 
 
 def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreResult]:
@@ -108,17 +114,21 @@ def _store(jobs: Sequence[SentJob], announce: bool, writer: RowWriter) -> list[S
     # All at once, in the order of their ids: two batches wait for each other instead of locking up.
     locked = lock_states(accepted.devices) if accepted.devices else LockedStates([], {})
     states = {state.device_id: state for state in locked.states}
-    with_alarms = {number for number, job in enumerate(jobs) if job.unlocated.items}
+    copies = frozenset().union(*(job.copies | copied_fixes(job.unlocated.items) for job in jobs))
+    repeated = alarms_of_repeated(accepted, len(columns), copies) if announce else {}
+    with_alarms = {number for number, job in enumerate(jobs) if job.unlocated.items} | repeated.keys()
     for number, (last, rows) in enumerate(passes(batch, len(jobs), with_alarms, states)):
-        alarms = NO_ALARMS
+        alarms = list(repeated.get(last, ()))
         if rows.any():
             part = batch.select(rows)
             if number:
                 locked = lock_states(part.devices)
                 states |= {state.device_id: state for state in locked.states}
-            alarms = _store_pass(part, reasons[rows], locked, results, writer, announce=announce)
+            stored = _store_pass(part, reasons[rows], locked, results, writer, copies, announce=announce)
+            alarms = stored + alarms
         # After the fixes: the place of an alarm that has none of its own may be among them.
-        recorded = record_sent_alarms([alarms, jobs[last].unlocated])
+        not_stored = Sent([one for one, _ in alarms], [received_at for _, received_at in alarms])
+        recorded = record_sent_alarms([not_stored, jobs[last].unlocated])
         results[last].events += recorded.events
         results[last].rejected_alarms = recorded.rejected
     counts = np.bincount(np.array(accepted.jobs, dtype=np.intp), minlength=len(jobs)).tolist()
@@ -133,10 +143,11 @@ def _store_pass(
     locked: LockedStates,
     results: Sequence[StoreResult],
     writer: RowWriter,
+    copies: Copies,
     *,
     announce: bool,
-) -> Sent[UnlocatedAlarm]:
-    """Store fixes and move the states of their devices; return the alarms of filtered fixes, which are to be recorded.
+) -> list[tuple[UnlocatedAlarm, datetime]]:
+    """Store fixes and move the states of their devices; return the alarms of those not stored, which are to be recorded.
 
     `reasons` are those of the fixes themselves. What came of each job is added to its result.
     """
@@ -163,5 +174,6 @@ def _store_pass(
         results[job].stored += count
     for job, filtered in count_by_reason(batch.filtered).items():
         results[job].filtered = filtered
-    alarms = alarms_of_filtered(batch.filtered, devices) if announce else []
-    return Sent([one for one, _ in alarms], [received_at for _, received_at in alarms])
+    if not announce:
+        return []
+    return alarms_of_filtered(batch.filtered, devices) + alarms_of_stored(batch.columns, new, devices, copies)

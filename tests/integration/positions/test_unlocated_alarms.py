@@ -239,6 +239,36 @@ def test_a_forwarded_position_and_its_forwarded_event_are_one_alarm(device, key)
     assert len(alarms()) == 1
 
 
+# --- Fixes of one time ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("together", [True, False])
+def test_an_alarm_at_the_time_of_a_fix_that_was_sent_before_is_told_once(together, device, key):
+    """Trackers send an alarm with their newest place, of which they have sent a report already."""
+    at = minutes_before_now(2)
+    place = own(at, latitude=-23.5, longitude=-46.6, attributes={"ignition": True})
+    pressed = {**place, "attributes": {"alarm": "sos,powerCut"}}
+    for batch in [[place, pressed]] if together else [[place], [pressed]]:
+        send_json(POSITIONS, batch, key)
+        drain_buffers()
+    for _ in range(2):
+        send_json(POSITIONS, [pressed], key)
+        drain_buffers()
+    assert (alarms(), Position.objects.count()) == ([(at, -23.5)] * 2, 1)
+    found = Event.objects.filter(kind=EventKind.ALARM).values_list("data__alarm", flat=True)
+    assert set(found) == {"sos", "powerCut"}
+
+
+@pytest.mark.django_db
+def test_a_fix_with_an_alarm_that_comes_again_tells_nothing_more(device, key):
+    send_place(key, minutes_before_now(3), alarm="sos")
+    for _ in range(2):
+        # It goes on, so that the second fix has no event of its own.
+        send_place(key, minutes_before_now(2), alarm="sos")
+    assert len(alarms()) == 1
+
+
 # --- Filters ----------------------------------------------------------------------------------------------------------
 
 
