@@ -140,11 +140,11 @@ class Link:
                 self._count(frame[1].kind)
                 continue
             if self.device is None or self.device.unique_id != name:
-                self._ahead = frame
+                self._ahead, is_first = frame, self.device is None
                 if ready or not self._identify(name):
                     break
                 self._ahead = None
-                frame = self._decoded_as_set(frame)
+                frame = self._decoded_as_set(frame, is_first=is_first)
             if any(message.device_id != name for message in frame[1].messages):
                 self._bad_frame(frame[0], "wrong_device")
                 continue
@@ -197,16 +197,14 @@ class Link:
             self._bad_frame(raw, "fault")
         return None
 
-    def _decoded_as_set(self, frame: _Frame) -> _Frame:
-        """Decode the first frame of a device again where its settings have the offset of its clock or its relay."""
+    def _decoded_as_set(self, frame: _Frame, *, is_first: bool) -> _Frame:
+        """Decode the first frame of a device again where its settings count for it, or where it was read as another's."""
         device = self.device
         assert device is not None
-        self.session.relay_variant = device.relay_variant
-        if device.zone_minutes is None and not device.relay_variant:
-            return frame
-        if device.zone_minutes is not None:
-            self.session.zone_minutes = device.zone_minutes
-        return (frame[0], self._decode(frame[0]) or frame[1]) if frame[1].messages else frame
+        self.session.set_up(zone_minutes=device.zone_minutes, relay_variant=device.relay_variant)
+        has_settings = device.zone_minutes is not None or device.relay_variant
+        is_read_again = not is_first or (has_settings and frame[1].messages)
+        return (frame[0], self._decode(frame[0]) or frame[1]) if is_read_again else frame
 
     def _bad_frame(self, raw: bytes, code: str) -> None:
         """Count a frame that cannot be right; it is not acknowledged, and too many in a row close the connection."""
@@ -245,7 +243,7 @@ class Link:
         self.gateway.leave_session(self)
         self.device = identity.device
         # Frames without an identifier, and commands, are of this device from now on.
-        self.session.device_id = name
+        self.session.belong_to(name)
         self.gateway.named(self)
         return True
 

@@ -101,4 +101,5 @@ class Sweeper:
             self._gateway.tally.refused[link.protocol.name, reason] += 1
             link.close("refused")
         else:
-            link.device, link.session.relay_variant = device, device.relay_variant
+            link.device = device
+            link.session.set_up(zone_minutes=device.zone_minutes, relay_variant=device.relay_variant)

@@ -17,6 +17,7 @@ from django.db import connections
 
 from tasks_app.gateway.config import gateway_config
 from tasks_app.gateway.server import Gateway
+from tasks_app.ingest.trackers.base import TrackerProtocol
 from tests.support.cluster import ROOT, allowed, environment, wait_until
 from tests.support.line_protocol import LINES
 
@@ -26,7 +27,8 @@ HOST = "127.0.0.1"
 class RunningGateway:
     """A gateway whose event loop runs in a thread."""
 
-    def __init__(self, **config: Any) -> None:
+    def __init__(self, protocol: TrackerProtocol = LINES, **config: Any) -> None:
+        self._protocol = protocol
         self._config = config
         self._is_listening = threading.Event()
         self._error: BaseException | None = None
@@ -65,13 +67,13 @@ class RunningGateway:
 
     async def _serve(self) -> None:
         config = gateway_config(**{"host": HOST, "grace_seconds": 8.0, **self._config})
-        self.gateway = Gateway(config, {LINES.name: (LINES, self.port)})
+        self.gateway = Gateway(config, {self._protocol.name: (self._protocol, self.port)})
         await self.gateway.run(self._is_listening.set)
 
 
 @contextmanager
 def running_gateway(**config: Any) -> Iterator[RunningGateway]:
-    """Run a gateway of the line protocol; at the end it has stopped in order."""
+    """Run a gateway, of the line protocol unless another one is named; at the end it has stopped in order."""
     running = RunningGateway(**config)
     try:
         running.start()

@@ -37,7 +37,8 @@ class TrackerSession:
     `device_id` is the identifier the tracker named itself by, "" before it did. `zone_minutes` is the offset of its clock from
     UTC where the protocol sends local time, None where nothing is known of it. `relay_variant` is the protocol's form of the
     engine's relay that the device's settings name, "" for what the connection shows; `password` is the one in the device's
-    settings, of which only commands hear. `memory` holds what the protocol itself keeps, the size of binary frames for one.
+    settings, of which only commands hear. `memory` holds what the protocol itself keeps of the device, its last state for one,
+    and `stream` what it keeps of the bytes, the size of binary frames for one.
     """
 
     transport: Literal["tcp", "udp"] = "tcp"
@@ -46,6 +47,17 @@ class TrackerSession:
     relay_variant: str = ""
     password: str = field(default="", repr=False)
     memory: dict[str, Any] = field(default_factory=dict)
+    stream: dict[str, Any] = field(default_factory=dict)
+
+    def belong_to(self, device_id: str) -> None:
+        """Be of this device from now on: what is known of another one, which sent by the same way before, is forgotten."""
+        if self.device_id not in ("", device_id):
+            self.memory = {}
+        self.device_id = device_id
+
+    def set_up(self, *, zone_minutes: int | None, relay_variant: str) -> None:
+        """Take over what the settings of its device say of its frames, as they are now."""
+        self.zone_minutes, self.relay_variant = zone_minutes, relay_variant
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ MAX_COMMAND_LENGTH = 300
 BINARY_BYTES = 32
 # Bytes that some models add to a binary frame: with an identifier of ten digits, and of fifteen.
 ADDED_BYTES, ADDED_BYTES_LONG_ID = 13, 10
-# What the session keeps: the maker's letters, how many bytes the last binary frame may add, and how many of them are to come.
+# What the session keeps: the maker's letters, and of the stream how many bytes the last binary frame may add, and how many of
+# them are to come.
 MAKER, ADDED, MISSING = "h02_maker", "h02_added", "h02_missing"
 DEFAULT_MAKER = "HQ"
 
@@ -107,7 +108,7 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
         frames.append(buffer[start:end])
         used = end
         if buffer[start] == _BINARY:
-            session.memory[ADDED] = ADDED_BYTES_LONG_ID if _has_long_id(frames[-1].hex()) else ADDED_BYTES
+            session.stream[ADDED] = ADDED_BYTES_LONG_ID if _has_long_id(frames[-1].hex()) else ADDED_BYTES
     if is_datagram:
         return Cut(frames, len(buffer), skipped + len(buffer) - used)
     if len(buffer) - used > MAX_FRAME_BYTES:
@@ -126,25 +127,25 @@ def _end(buffer: bytes, start: int) -> int:
 
 def _after_added(buffer: bytes, used: int, session: TrackerSession) -> int:
     """The place behind line ends and the bytes that belong to the binary frame before."""
-    memory = session.memory
+    stream = session.stream
     while used < len(buffer):
-        if missing := memory.get(MISSING, 0):
+        if missing := stream.get(MISSING, 0):
             taken = min(missing, len(buffer) - used)
-            memory[MISSING] = missing - taken
+            stream[MISSING] = missing - taken
             used += taken
         elif buffer[used] in _LINE_ENDS:
             used += 1
         else:
-            added = memory.pop(ADDED, 0)
+            added = stream.pop(ADDED, 0)
             if not added or buffer[used] in _MARKS:
                 break
-            memory[MISSING] = added
+            stream[MISSING] = added
     return used
 
 
 def _forget_added(session: TrackerSession) -> None:
-    session.memory.pop(ADDED, None)
-    session.memory.pop(MISSING, None)
+    session.stream.pop(ADDED, None)
+    session.stream.pop(MISSING, None)
 
 
 # --- Text -------------------------------------------------------------------------------------------------------------
