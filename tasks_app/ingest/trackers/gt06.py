@@ -57,6 +57,8 @@ MAX_FALSE_STARTS = 32
 # A frame of the short kind has a length of one byte.
 MAX_COMMAND_LENGTH = 200
 MAX_INTERVAL_SECONDS = 18_000
+# No clock on earth is further ahead of UTC.
+MAX_ZONE_MINUTES = 14 * 60
 FACTORY_PASSWORD = "000000"  # noqa: S105 - printed in the manual
 
 _RELAY = RelayVariant("relay", "Relay,1# / Relay,0#")
@@ -174,7 +176,9 @@ def _decode_login(content: bytes, session: TrackerSession, serial: bytes) -> Dec
     if len(content) >= 12:
         zone = int.from_bytes(content[10:12], "big")
         hours, minutes = divmod(zone >> 4, 100)
-        session.memory["zone_minutes"] = (60 * hours + minutes) * (-1 if zone & 0x8 else 1)
+        # Clones fill these bytes with something else.
+        is_zone = 60 * hours + minutes <= MAX_ZONE_MINUTES and minutes < 60
+        session.memory["zone_minutes"] = (60 * hours + minutes) * (-1 if zone & 0x8 else 1) if is_zone else 0
     return Decoded("login", digits[1:], reply=_framed(_LOGIN, b"", serial))
 
 
@@ -214,7 +218,8 @@ def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerS
     if flags & 0x4000:
         attributes["ignition"] = bool(flags & 0x8000)
     if kind in _ALARM_POSITIONS:
-        state = content[_PLACE.size + content[_PLACE.size] :]
+        # The length counts itself; it is 0 where no cell is known.
+        state = content[_PLACE.size + max(1, content[_PLACE.size]) :]
         attributes |= {**_state(state[0], state[3:4]), **_level(state[1]), "rssi": state[2]}
         keep_status(session, attributes, now)
     elif kind in _CELL_BYTES:

@@ -180,7 +180,7 @@ def _messages(
         is_last = at == points[-1]
         if hdop == 0 and is_last:
             break
-        measured = present(hdop=hdop)
+        measured = present(hdop=hdop, archive=attributes.get("archive"))
         if is_last:
             measured |= attributes if "archive" in attributes else with_status(session, attributes, now)
         day = fields[at + 2]

@@ -54,6 +54,8 @@ DEFAULT_PREFIX = "ST300"
 MAX_COMMAND_LENGTH = 500
 
 _HEAD = re.compile(r"(S[AT][0-9]{3})([A-Z]{3})")
+# The beginning of a text of either family, up to the device's number.
+_START = re.compile(rb"S[AT][0-9]{3}[A-Z]{3};(?:Res;)?[0-9]{5,15};|(?:STT|ALT|ALV|RES|CMD|BLE);[0-9]{10}(?:;|$)")
 _DEVICE_ID = re.compile(r"[0-9]{5,15}")
 _DATE = re.compile(r"[0-9]{8}")
 _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -86,9 +88,12 @@ _ALERTS = {
 
 
 def cut(buffer: bytes, session: TrackerSession) -> Cut:
-    """Frames end with CR. The serial data in a UEX frame may have one too, so that its stated length counts."""
+    """Frames end with CR. The serial data in a UEX frame may have one too, so that its stated length counts.
+
+    A text that begins anew within has lost its end; what stands before it is skipped.
+    """
     frames: list[bytes] = []
-    used, length = 0, len(buffer)
+    used, skipped, length = 0, 0, len(buffer)
     while used < length:
         if buffer[used] in b"\r\n":
             used += 1
@@ -96,13 +101,25 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
         end = _binary_end(buffer, used) if buffer[used] >= 0x80 else _text_end(buffer, used)
         if end < 0 or end > length:
             break
-        frames.append(buffer[used:end])
+        begin = _last_start(buffer, used, end)
+        skipped += begin - used
+        frames.append(buffer[begin:end])
         used = end
     if session.transport == "udp" and used < length:
-        return Cut([*frames, buffer[used:]], length)
+        begin = _last_start(buffer, used, length)
+        return Cut([*frames, buffer[begin:]], length, skipped + begin - used)
     if length - used > MAX_FRAME_BYTES:
         raise FrameTooLong(f"No frame ends within {MAX_FRAME_BYTES} bytes.")
-    return Cut(frames, used)
+    return Cut(frames, used, skipped)
+
+
+def _last_start(buffer: bytes, begin: int, end: int) -> int:
+    """The place where the last text in this piece begins, its own begin where none does, or where it holds serial data."""
+    if buffer[begin] >= 0x80 or b"UEX;" in buffer[begin : begin + 9]:
+        return begin
+    for found in _START.finditer(buffer, begin, end):
+        begin = found.start()
+    return begin
 
 
 def _binary_end(buffer: bytes, begin: int) -> int:
@@ -304,9 +321,14 @@ def _masked_report(
         speed_kph=number_or_text(get(13, "")),
         course_degrees=number_or_text(get(14, "")),
         attributes=attributes,
-        is_valid=kind == "BLE" or get(16) == "1",
+        is_valid=kind == "BLE" or get(16, _assumed_fix(values)) == "1",
     )
     return attributes, message
+
+
+def _assumed_fix(values: dict[int, str]) -> str:
+    """Whether there is a fix where the mask leaves that out: there is with a place, unless without satellites."""
+    return "1" if values.get(11) and values.get(12) and values.get(15) != "0" else "0"
 
 
 # --- Commands ---------------------------------------------------------------------------------------------------------

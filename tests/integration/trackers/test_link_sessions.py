@@ -1,4 +1,4 @@
-"""What a connection knows: of one device, with the settings that it has now."""
+"""The knowledge of a connection: of one device, with the settings that it has now."""
 
 from __future__ import annotations
 

@@ -163,6 +163,11 @@ def test_alarms_have_their_names_in_a_status_and_at_a_place(information, alarm, 
     assert found.reply
 
 
+def test_an_alarm_without_a_cell_is_the_one_it_names():
+    found = read(0x26, place() + b"\x00" + bytes([0x02, 6, 4, 1, 2])).messages[0].content
+    assert (found.attributes["alarm"], found.attributes["ignition"], found.attributes["rssi"]) == ("sos", True, 4)
+
+
 def test_a_4g_position_has_longer_cells_and_an_odometer():
     tail = pack(">HHIQ", 724, 5, 4711, 815) + bytes([1, 0, 0]) + pack(">I", 123_456)
     fix = read(0xA0, place() + tail).messages[0].content
@@ -191,6 +196,9 @@ def login(zone: int) -> bytes:
         (530 << 4, None, -5.5),
         (800 << 4, 0, 0),  # the device's setting outweighs the login
         (None, -180, 3),
+        ((4095 << 4) | 0x8, None, 0),
+        (1500 << 4, None, 0),
+        (375 << 4, None, 0),
     ],
 )
 def test_the_clock_shows_the_zone_of_the_setting_or_of_the_login(zone, setting, hours):

@@ -86,6 +86,8 @@ def test_a_report_of_several_points_has_a_fix_for_each_and_the_status_at_the_new
     fixes = [message.content for message in found.messages]
     assert [fix.fix_time.minute for fix in fixes if isinstance(fix, Fix)] == [59, 0]
     assert ["ignition" in fix.attributes for fix in fixes if isinstance(fix, Fix)] == [False, True]
+    stored = report("+BUFF:GTFRI", f"00,2,{older},00,{PLACE},00,2000.0,,,,80,220100,,,")
+    assert [message.content.attributes["archive"] for message in stored.messages] == [True, True]
 
 
 @pytest.mark.parametrize(

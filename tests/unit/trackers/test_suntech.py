@@ -212,6 +212,33 @@ def test_what_is_no_report_is_a_bad_frame(text, code):
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("text", [REPORT, "ALT;0950030205;001838;1;20261123;10:00:00;+25.791061;-100.170745"])
+@pytest.mark.parametrize("before", ["xxxx", REPORT[:60], "STT;0950030205;001838;1;2026"])
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_report_whose_end_was_lost_costs_not_the_next_one(before, text, transport):
+    session = TrackerSession(transport=transport)
+    found = PROTOCOL.cut(f"{before}{text}\r{text}\r".encode(), session)
+    assert found.frames == [text.encode()] * 2
+    assert found.skipped == len(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fix"),
+    [
+        ("STT;0950030205;001838;1;20261123;10:00:00;+25.791061;-100.170745", True),
+        ("STT;0950030205;009838;1;20261123;10:00:00;+25.791061;-100.170745;7", True),
+        ("STT;0950030205;009838;1;20261123;10:00:00;+25.791061;-100.170745;0", False),
+        ("STT;0950030205;011838;1;20261123;10:00:00;+25.791061;-100.170745;0", False),
+        ("STT;0950030205;000038;1;20261123;10:00:00", False),
+        ("STT;0950030205;001838;1;20261123;10:00:00;;", False),
+    ],
+)
+def test_a_mask_without_the_fix_leaves_the_place_to_say_it(text, is_fix):
+    (message,) = of_text(text).messages
+    assert isinstance(message.content, Fix) is is_fix
+    assert is_fix or message.content is None
+
+
 def test_a_length_of_serial_data_that_lies_swallows_no_report():
     lying = BY_NAME["serial data with line ends"].data.replace(b";44;", b";400;")
     found = PROTOCOL.cut(lying + BY_NAME["ST600"].data * 4, TrackerSession())
