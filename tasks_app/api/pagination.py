@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 from django.core.exceptions import ValidationError as InvalidValue
-from django.db.models import Model, Q, QuerySet
+from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -18,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from tasks_app.api.fields import StrictSerializer
+from tasks_app.utils.iso_times import cursor_time
 
 M = TypeVar("M", bound=Model)
 
@@ -107,10 +107,11 @@ def _read_cursor(model: type[Model], order: tuple[str, ...], cursor: str, orderi
 
 
 def _to_python(model: type[Model], name: str, text: str | int) -> Any:
-    field = model._meta.get_field(name)
-    value = field.to_python(text)  # type: ignore[union-attr]
+    """Return what the cursor says of a column, of the column's own kind. Raises InvalidValue, ValueError."""
+    field: Any = model._meta.get_field(name)
+    if isinstance(field, DateTimeField):
+        return cursor_time(str(text))
+    value = field.to_python(text)
     if value is None or (isinstance(value, int) and not 0 <= value < 2**63) or "\0" in str(value):
         raise InvalidValue("range")
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise InvalidValue("zone")
     return value

@@ -15,6 +15,7 @@ from tasks_app.engine.states import FINAL_STATES, JobState
 from tasks_app.models import Job
 from tasks_app.queries.job_conditions import JobSearch
 from tasks_app.queries.job_search import ID_TEXT
+from tasks_app.utils.iso_times import cursor_time
 
 # A page looks at no more rows than this; with few matches it is short, and its cursor leads on.
 MAX_ROWS_EXAMINED = 5_000
@@ -175,6 +176,6 @@ def _after_cursor(jobs: QuerySet[Job], cursor: str | None, order: JobOrder) -> Q
         *mark, when, job_id = base64.urlsafe_b64decode(cursor).decode().split("|")
         if mark != ([] if order == BY_END else [order.name]):
             raise InvalidCursor("A cursor of another order.")
-        return jobs.filter(order.behind(datetime.fromisoformat(when), UUID(job_id)))
+        return jobs.filter(order.behind(cursor_time(when), UUID(job_id)))
     except (ValueError, binascii.Error) as error:
         raise InvalidCursor("Not a cursor of this list.") from error

@@ -32,6 +32,17 @@ def time_of(text: str, zone: ZoneInfo) -> datetime:
     return found
 
 
+def cursor_time(text: str) -> datetime:
+    """Return the time in a cursor, which any client may have written. Raises ValueError for what no column of ours holds."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise NaiveTime(NaiveTime.__doc__)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("A time before the year 1 or after 9999.") from error
+
+
 def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if len(text) == len("2026-01-31") else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
@@ -64,6 +65,32 @@ def test_every_list_has_one_rule_for_parameters(world, staff):
                 f"{route}{query}: {answer.json()}"
             )
             assert list(answer.json()["fields"]) == [name], f"{route}{query}: {answer.json()}"
+
+
+# Values of columns in cursors that no list gave; the last kind is that of ended jobs.
+FORGED = (
+    "[5, 1]",
+    '[1, "2026-01-01T00:00:00Z"]',
+    '["9999-12-31T23:59:59-23:00", 1]',
+    '["0001-01-01T00:00:00+23:00"]',
+    f"0001-01-01T00:00:00+23:00|{UUID(int=1)}",
+    f"2026-01-01|{UUID(int=1)}",
+)
+
+
+def forged_cursors(ordering: str) -> list[str]:
+    texts = [text.replace("[", f'["{ordering}", ') if text[0] == "[" else f"{ordering}|{text}" for text in FORGED]
+    return [urlsafe_b64encode(text.encode()).decode() for text in (texts if ordering else FORGED)]
+
+
+def test_a_forged_cursor_is_refused_by_every_list(world, staff):
+    client = api_of(staff)
+    routes = [*list_routes(world, client), "/api/devices?ordering=-created_at", "/api/tasks?ordering=created_at"]
+    for route in routes:
+        ordering = route.partition("ordering=")[2]
+        for cursor in forged_cursors(ordering):
+            answer = client.get(f"{route}&cursor={cursor}")
+            assert (answer.status_code, list(answer.json()["fields"])) == (400, ["cursor"]), (route, cursor)
 
 
 def test_every_filter_refuses_what_cannot_be_right_by_its_name(world, staff):
