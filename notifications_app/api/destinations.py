@@ -24,10 +24,9 @@ from notifications_app.services.destinations import (
     TooManyDestinations,
     TooManyTests,
     add_destination,
+    change_destination,
     rotate_signing_secret,
     send_test,
-    set_address,
-    switch_on,
 )
 from tasks_app.api.base import ApiView, PrivateView
 from tasks_app.api.errors import Conflict
@@ -157,16 +156,9 @@ class DestinationView(ApiView):
         destination = destination_for(request.user, destination_id)
         body = self.body(DestinationBody)
         try:
-            destination.name = body.get("name", destination.name)
-            if "url" in body:
-                set_address(destination, body["url"])
-            destination.is_enabled = body.get("is_enabled", destination.is_enabled)
-            destination.full_clean(exclude=["encrypted_secrets", "address"])
+            change_destination(destination, **body)
         except (InvalidDestination, InvalidRow) as error:
             raise _as_fields(error) from error
-        destination.save()
-        if body.get("is_enabled"):
-            switch_on(destination)
         return Response(DestinationSerializer(destination).data)
 
     @describe(

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError as InvalidRow
+from django.db import transaction
 from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
@@ -36,10 +37,12 @@ from reports_app.services.schedules import run_now, save_report_schedule, switch
 from tasks_app.api.base import ApiView
 from tasks_app.api.lists import BY_ID, Filters, RowList, by_choice, by_flag, by_id
 from tasks_app.api.permissions import fleet_for
+from tasks_app.api.rows import deleted
 from tasks_app.api.schema import describe
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import Fleet, FleetRole, Scope
 from tasks_app.queries.access import Right, everywhere_among, owned
+from tasks_app.services.rows import hold_row
 
 
 class ReportScheduleFilters(Filters):
@@ -122,15 +125,15 @@ class ReportScheduleView(ApiView):
         schedule = _changeable(request.user, schedule_id, self.asked)
         values = self.body(ReportScheduleBody, partial=True)
         if "fleet_id" in values:
-            schedule.fleet = fleet_for(request.user, values["fleet_id"], replace(self.asked, role=FleetRole.OPERATOR))
+            right = replace(self.asked, role=FleetRole.OPERATOR)
+            values["fleet"] = fleet_for(request.user, values["fleet_id"], right)
         return Response(_stored(request.user, schedule, values))
 
     @describe(
         "Delete a report schedule", name="report_schedules_delete", tag="reports", answers={204: None}, errors=(404,)
     )
     def delete(self, request: Request, schedule_id: int) -> Response:
-        _changeable(request.user, schedule_id, self.asked).delete()
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return deleted(_changeable(request.user, schedule_id, self.asked))
 
 
 class ReportScheduleRunsView(ApiView):
@@ -231,10 +234,13 @@ def _switched(request: Request, schedule_id: int, right: Right, *, on: bool) -> 
     return Response(ReportScheduleSerializer(schedule).data)
 
 
+@transaction.atomic
 def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
-    """Store these values and return the schedule. Raises ValidationError with the API's names of fields."""
+    """Store these values and return the schedule. Raises ValidationError with the API's names of fields, and RowGone."""
     is_new = schedule.pk is None
-    for name in ROW_FIELDS:
+    if not is_new:
+        hold_row(schedule)
+    for name in ("fleet", *ROW_FIELDS):
         if name in values:
             setattr(schedule, name, values[name])
     devices = [] if is_new else list(schedule.devices.all())

@@ -21,6 +21,7 @@ from notifications_app.models.encryption import Unreadable, reencrypt
 from notifications_app.queries.audience import preferences_of, recipient_of
 from notifications_app.services.notifications import Draft, enqueue_deliveries, notify_with_message, write_notifications
 from notifications_app.services.texts import render_message
+from tasks_app.services.rows import hold_row, store_row
 
 MAX_DESTINATIONS_PER_USER = 50
 TEST_WINDOW = timedelta(minutes=10)
@@ -45,8 +46,7 @@ def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination
         raise TooManyDestinations(TooManyDestinations.__doc__)
     destination = Destination(user=user, kind=kind, name=name)
     set_address(destination, url)
-    destination.full_clean()
-    destination.save()
+    store_row(destination)
     return destination
 
 
@@ -62,16 +62,37 @@ def set_address(destination: Destination, url: str) -> None:
     destination.address, destination.secrets = configured.address, secrets
 
 
+@transaction.atomic
+def change_destination(
+    destination: Destination, *, name: str | None = None, url: str | None = None, is_enabled: bool | None = None
+) -> None:
+    """Give a destination what is not None. Raises InvalidDestination, ValidationError (name taken), RowGone."""
+    hold_row(destination)
+    destination.name = destination.name if name is None else name
+    if url is not None:
+        set_address(destination, url)
+    if is_enabled is not None:
+        destination.is_enabled = is_enabled
+    # Two columns are no input: what makes them checks it.
+    store_row(destination, unchecked=["encrypted_secrets", "address"])
+    if is_enabled:
+        switch_on(destination)
+
+
+@transaction.atomic
 def rotate_signing_secret(destination: Destination) -> str:
-    """Replace a webhook's signing secret and return the new one."""
+    """Replace a webhook's signing secret and return the new one. Raises RowGone."""
+    hold_row(destination)
     secret = new_signing_secret()
     destination.secrets = {**destination.secrets, "signing_secret": secret}
     destination.save(update_fields=["encrypted_secrets"])
     return secret
 
 
+@transaction.atomic
 def switch_on(destination: Destination) -> None:
-    """Switch a destination on."""
+    """Switch a destination on. Raises RowGone."""
+    hold_row(destination)
     destination.is_enabled, destination.disabled_reason, destination.disabled_at = True, "", None
     destination.save(update_fields=["is_enabled", "disabled_reason", "disabled_at"])
 

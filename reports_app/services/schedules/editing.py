@@ -19,6 +19,7 @@ from reports_app.services.files import formats_of
 from reports_app.services.requests import DEVICE_KINDS
 from tasks_app.models import Device, Fleet, FleetRole
 from tasks_app.queries.access import everywhere_among, has_right
+from tasks_app.services.rows import hold_row
 from tasks_app.utils.hostnames import is_mailable
 
 # A fleet's own day is written at its midnight anyway; a schedule over a day says the same with the kind "fleet".
@@ -81,8 +82,10 @@ def plan_next_run(schedule: ReportSchedule, *, now: datetime) -> None:
         schedule.failure_count, schedule.last_error = 0, ""
 
 
+@transaction.atomic
 def switch(schedule: ReportSchedule, *, on: bool, now: datetime) -> None:
-    """Switch a schedule on or off. Runs missed while it was off are not made up for."""
+    """Switch a schedule on or off. Runs missed while it was off are not made up for. Raises RowGone."""
+    hold_row(schedule)
     schedule.is_active = on
     plan_next_run(schedule, now=now)
     schedule.save(update_fields=["is_active", "next_due_at", "failure_count", "last_error"])

@@ -32,6 +32,7 @@ from tasks_app.api.schema import describe
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import ScheduleState, Scope
 from tasks_app.queries.access import Right
+from tasks_app.services.rows import hold_row
 from tasks_app.services.schedules import (
     InvalidSchedule,
     delete_schedule,
@@ -243,8 +244,11 @@ def _schedule(schedule_id: int) -> Schedule:
     return found
 
 
+@transaction.atomic
 def _stored(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
-    """Write the body's values into the row and save it. Raises serializers.ValidationError."""
+    """Write the body's values into the row and save it. Raises serializers.ValidationError, RowGone."""
+    if schedule.pk is not None:
+        hold_row(schedule)
     readers: dict[str, Any] = {
         "args": format_args,
         "kwargs": format_kwargs,

@@ -11,6 +11,7 @@ from django.utils import timezone
 from tasks_app.models import DeviceState, Event, EventKind, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.services.devices.servicing_due import MaintenanceDue, is_worse, maintenance_due
 from tasks_app.services.events import record_events
+from tasks_app.services.rows import hold_row
 from tasks_app.services.transactions import run_in_transaction
 
 _KINDS = {
@@ -38,7 +39,7 @@ def mark_done(
 
     Work done at a figure the vehicle has long passed leaves the plan as due as that makes it.
     """
-    plan = MaintenancePlan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
+    hold_row(plan)
     state = DeviceState.objects.filter(device_id=plan.device_id).first() or DeviceState()
     plan.last_done_at = now
     plan.last_done_odometer_meters = state.odometer_meters if odometer_meters is None else odometer_meters

@@ -37,6 +37,7 @@ from tasks_app.models import JobAction, ScheduleState
 from tasks_app.queries.task_rights import check_may_start
 from tasks_app.services.arguments import call_problems
 from tasks_app.services.audit import job_subject, record
+from tasks_app.services.rows import hold_row
 from tasks_app.services.schedules.arguments import InvalidSchedule, parse_args, parse_kwargs
 from tasks_app.services.schedules.calls import (
     ScheduledCall,
@@ -186,16 +187,17 @@ def _advance(schedule: Schedule, following: datetime | None) -> None:
 def run_now(schedule: Schedule, user: Any) -> UUID:
     """Enqueue the schedule's call at once, leaving its times alone; return the job id.
 
-    Raises UnknownTask, InvalidArguments, InvalidSchedule, TaskNotPermitted, QueueFull, QueueUnavailable.
+    Raises RowGone, UnknownTask, InvalidArguments, InvalidSchedule, TaskNotPermitted, QueueFull, QueueUnavailable.
     """
     now = timezone.now()
-    call = permitted_call(schedule, user, now, _time_zone_of(schedule))
     with transaction.atomic():
+        # The row before its state, as a tick locks them.
+        hold_row(schedule)
+        call = permitted_call(schedule, user, now, _time_zone_of(schedule))
         job_id = new_job_id()
         JobAction.objects.create(
             job_id=job_id, task=call.task.name, verb=JobAction.Verb.START, user_id=user.pk, reason=_("Schedule run now")
         )
-        # The row before its state, as a tick locks them.
         Schedule.objects.filter(pk=schedule.pk).update(task=job_id.hex)
         ScheduleState.objects.update_or_create(
             schedule=schedule, defaults={"last_run_at": now, "last_job_id": job_id, "last_error": ""}
@@ -208,8 +210,9 @@ def run_now(schedule: Schedule, user: Any) -> UUID:
 def enable(schedule: Schedule, user: Any) -> None:
     """Switch a schedule on; what it missed meanwhile is not made up for.
 
-    Raises ValidationError if it cannot run, TaskNotPermitted.
+    Raises ValidationError if it cannot run, RowGone, TaskNotPermitted.
     """
+    hold_row(schedule)
     now = timezone.now()
     state = _state_of(schedule)
     validate_schedule(schedule, time_zone=state.time_zone)
@@ -225,7 +228,8 @@ def enable(schedule: Schedule, user: Any) -> None:
 
 @transaction.atomic
 def disable(schedule: Schedule, user: Any) -> None:
-    """Switch a schedule off; the job it made last goes on."""
+    """Switch a schedule off; the job it made last goes on. Raises RowGone."""
+    hold_row(schedule)
     ScheduleState.objects.update_or_create(schedule=schedule, defaults={"is_enabled": False})
     _audit(schedule, user, _("Disabled"))
 
@@ -349,6 +353,7 @@ def store_schedule(schedule: Schedule, *, user: User, time_zone: str, now: datet
 
 @transaction.atomic
 def delete_schedule(schedule: Schedule, *, user: User) -> None:
-    """Delete the row; the job it made last goes on."""
+    """Delete the row; the job it made last goes on. Raises RowGone."""
+    hold_row(schedule)
     LogEntry.objects.log_actions(user.pk, [schedule], DELETION, _("Through the API"), single_object=True)
     schedule.delete()
