@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import unfold.admin
 import unfold.fields
 import unfold.templatetags.unfold_list
+import unfold.views
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.options import InlineModelAdmin
+from django.contrib.admin.options import IncorrectLookupParameters, InlineModelAdmin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -98,12 +102,36 @@ class ListPaginator(Paginator):
         return number_format(self.count, force_grouping=True)
 
 
+class ChangeList(unfold.views.ChangeList):
+    """A list that answers filters whose values no column can have (a NUL, the year 10^20) as Django does other wrong ones."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        with _wrong_values_refused():
+            return super().get_queryset(request, *args, **kwargs)
+
+    def get_results(self, request: HttpRequest) -> None:
+        with _wrong_values_refused():
+            super().get_results(request)
+
+
+@contextmanager
+def _wrong_values_refused() -> Iterator[None]:
+    """Raise IncorrectLookupParameters, on which Django shows the list without filters, for values that no query takes."""
+    try:
+        yield
+    except (ValueError, OverflowError) as error:
+        raise IncorrectLookupParameters(error) from error
+
+
 class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     # Each row of the theme is six kilobytes and some milliseconds.
     list_per_page = 50
     # The theme asks for them twice in each row; what an object has not, a template looks for in all that it has.
     list_sections: Any = ()
     paginator: Any = ListPaginator
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return ChangeList
 
 
 class _InlineWithoutScripts(_PlainInline):

@@ -63,5 +63,5 @@ class BudgetThrottle(BaseThrottle):
 def _take(request: Request, view: Any) -> Taken | None:
     if not request.user.is_authenticated:
         return take("anonymous", f"address:{sender_key(request.META)}")
-    budget = "reads" if request.method in SAFE_METHODS else view.budget
+    budget = "reads" if request.method in SAFE_METHODS else getattr(view, "budget", "writes")
     return take(budget, f"user:{request.user.pk}", token=getattr(request.auth, "digest", "")[:32])

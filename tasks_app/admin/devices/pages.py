@@ -15,7 +15,6 @@ from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.views import ChangeList
 
 from tasks_app.admin.common import MISSING, STATUS_BADGES, badge, format_time
 from tasks_app.admin.devices.access import DeviceAccessInline
@@ -23,7 +22,7 @@ from tasks_app.admin.devices.keys import DeviceKeysMixin
 from tasks_app.admin.devices.links import Link, positions_links
 from tasks_app.admin.exchange import ImportExportAdmin
 from tasks_app.admin.fleets import DeviceFiltersInline
-from tasks_app.admin.model_admin import ModelAdmin
+from tasks_app.admin.model_admin import ChangeList, ModelAdmin
 from tasks_app.admin.resources import DeviceResource
 from tasks_app.models import Device, DeviceState, DeviceStatus, Geofence, Position
 

@@ -72,6 +72,25 @@ def test_it_opens_every_list(page, app, model):
     assert page.get(reverse(f"admin:{app}_{model}_changelist")).status_code == 200
 
 
+def impossible_filters():
+    """A value that no column can have, for each filter by choices and each hierarchy of dates of all lists."""
+    for model, shown in admin.site._registry.items():
+        columns = [model._meta.get_field(name) for name in shown.list_filter if hasattr(model, str(name))]
+        names = {f"{column.name}__exact": "\0" for column in columns if column.choices}
+        if shown.date_hierarchy:
+            names[f"{shown.date_hierarchy}__year"] = "9" * 20
+        for name, value in names.items():
+            yield f"{model._meta.app_label}_{model._meta.model_name}", {name: value}
+
+
+def test_it_shows_a_list_without_a_filter_that_cannot_be(page):
+    tried = list(impossible_filters())
+    assert len(tried) > 15
+    for noun, query in tried:
+        answer = page.get(reverse(f"admin:{noun}_changelist"), query)
+        assert (answer.status_code, answer.headers.get("Location", "")[-4:]) == (302, "?e=1"), (noun, query)
+
+
 @pytest.mark.parametrize(("app", "model"), [noun for noun in NOUNS if noun[1] not in READ_ONLY and noun[1] != "job"])
 def test_it_opens_every_form(page, app, model):
     assert page.get(reverse(f"admin:{app}_{model}_add"), follow=True).status_code == 200

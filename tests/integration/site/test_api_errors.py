@@ -62,6 +62,13 @@ def test_it_answers_a_wrong_method_in_json(api):
     response = api.delete("/api/tasks/")
     assert_problem(response, 405, "method_not_allowed")
     assert "GET" in response["Allow"]
+    # Views of a library, which have no budget of ours.
+    for path in ("/api/schema/", "/api/docs/"):
+        assert api.put(path).status_code == 405
+
+
+def test_a_nul_in_an_address_is_nothing_at_this_address(api):
+    assert_problem(api.delete("/api/auth/tokens/%00"), 404, "not_found")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def test_a_report_schedule_is_switched_with_the_time_that_another_gave_it(world)
     ReportSchedule.objects.update(local_time="03:07", time_zone="UTC", period="daily")
     switch(read_before, on=True, now=timezone.now())
     found = ReportSchedule.objects.get()
-    assert found.next_due_at is not None and f"{found.next_due_at:%H:%M}" == "03:07"
+    assert found.next_due_at is not None
+    assert f"{found.next_due_at:%H:%M}" == "03:07"
 
 
 def test_a_row_that_is_gone_is_neither_made_again_nor_deleted_twice(device):
