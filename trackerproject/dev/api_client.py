@@ -27,8 +27,12 @@ class ApiClient:
 
     def __init__(self, url: str, token: str) -> None:
         self._where = urlsplit(url)
-        self._headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
         self._connection = self._connect()
+        self.use_token(token)
+
+    def use_token(self, token: str) -> None:
+        """Send this token from now on."""
+        self._headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 
     def get(self, path: str) -> Any:
         """Return the decoded answer. Raises ApiError."""

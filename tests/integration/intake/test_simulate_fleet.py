@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from tasks_app.models import Device
+from trackerproject.dev.api_client import ApiClient
 from trackerproject.dev.sample_fleet import ensure_sample_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,6 +25,21 @@ def test_it_drives_on_when_somebody_switches_its_vehicles_off(live_server):
     ensure_sample_fleet(3)
     Device.objects.update(is_active=False)
     assert "inactive_device" in drive(live_server.url)
+
+
+def test_it_drives_on_when_somebody_gives_its_operator_a_password(live_server, monkeypatch):
+    def post_after_the_password(client, path, body, post=ApiClient.post):
+        if not posted:
+            operator = User.objects.get()
+            operator.set_password("to log in as her")
+            operator.save()
+        posted.append(path)
+        return post(client, path, body)
+
+    posted: list[str] = []
+    monkeypatch.setattr(ApiClient, "post", post_after_the_password)
+    assert " -> " in drive(live_server.url)
+    assert len(posted) > 1
 
 
 def test_it_ends_with_the_reason_when_its_operator_may_not_log_in(live_server):
