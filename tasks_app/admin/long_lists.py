@@ -9,9 +9,8 @@ from django.db.models import Max, Min, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
-from unfold.views import ChangeList
 
-from tasks_app.admin.model_admin import ListPaginator
+from tasks_app.admin.model_admin import ChangeList, ListPaginator
 
 M = TypeVar("M", bound=Model)
 # So many rows have numbered pages; to older ones leads a day.
