@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -43,6 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
     unasked = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
     hypothesis_settings.register_profile("tests", deadline=None, suppress_health_check=unasked)
     hypothesis_settings.load_profile("tests")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the modules and tests that are there now out of garbage collections, which take a tenth of the time otherwise."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 20)
 
 
 @pytest.fixture(scope="session")
