@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tasks_app.models import Position
 from tasks_app.queries.replica import reading_connection
+from tasks_app.utils.copying import copy
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -108,8 +109,8 @@ def tracks_since(wanted: Sequence[tuple[int, datetime]]) -> dict[int, Track]:
     names = list(_QUANTITIES)
     row = np.dtype([("count", ">i2"), *_field("device_id", ">i8"), *_field("fix_time", ">i8"), *_fields(names)])
     devices, times = [pk for pk, _ in wanted], [at for _, at in wanted]
-    copy = _COPY_SEVERAL.format(columns=", ".join(_QUANTITIES.values()))
-    rows = _copied(copy, [devices, times, min(times)], row)
+    statement = _COPY_SEVERAL.format(columns=", ".join(_QUANTITIES.values()))
+    rows = _copied(statement, [devices, times, min(times)], row)
     pks, starts = np.unique(rows["device_id"], return_index=True)
     parts = zip(pks.tolist(), np.split(rows, starts[1:]), strict=True)
     return {pk: Track(_seconds(part), *(part[name].astype(np.float64) for name in names)) for pk, part in parts}
@@ -125,16 +126,16 @@ def _read(
 ) -> tuple[FloatArray, list[FloatArray]]:
     """Times in seconds since 1970 and these quantities of a device's fixes. The expressions are constants of this module."""
     row = np.dtype([("count", ">i2"), *_field("fix_time", ">i8"), *_fields(quantities)])
-    copy = _COPY.format(columns=", ".join(quantities.values()), condition=condition)
-    rows = _copied(copy, [device_id, start, end, *parameters], row)
+    statement = _COPY.format(columns=", ".join(quantities.values()), condition=condition)
+    rows = _copied(statement, [device_id, start, end, *parameters], row)
     return _seconds(rows), [rows[name].astype(np.float64) for name in quantities]
 
 
-def _copied(copy: str, parameters: Sequence[Any], row: np.dtype[np.void]) -> npt.NDArray[np.void]:
+def _copied(statement: str, parameters: Sequence[Any], row: np.dtype[np.void]) -> npt.NDArray[np.void]:
     """The rows of a COPY in binary format."""
     buffer = io.BytesIO()
     with reading_connection().cursor() as cursor:
-        cursor.copy_expert(cursor.mogrify(copy, parameters), buffer)
+        copy(cursor, cursor.mogrify(statement, parameters), buffer)
     return np.frombuffer(buffer.getbuffer()[_HEADER_BYTES:-_TRAILER_BYTES], dtype=row)
 
 

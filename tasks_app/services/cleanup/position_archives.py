@@ -24,6 +24,7 @@ from tasks_app.engine import PermanentError, current_job
 from tasks_app.models import Device, PositionArchive
 from tasks_app.services.cleanup.runs import scalar
 from tasks_app.services.partitions import ensure_partitions
+from tasks_app.utils.copying import copy
 
 FOLDER = "position-archives"
 LINES_AT_ONCE = 5000
@@ -101,7 +102,7 @@ def _write(table: str, file: IO[bytes]) -> tuple[int, str]:
         gzip.GzipFile(fileobj=hashed, mode="wb", compresslevel=_COMPRESSION, mtime=0) as packed,
         connection.cursor() as cursor,
     ):
-        cursor.copy_expert(_COPY_OUT.format(table=table), packed)
+        copy(cursor, _COPY_OUT.format(table=table), packed)
         rows = int(cursor.rowcount)
     file.flush()
     return rows, hashed.sha256.hexdigest()
@@ -189,7 +190,7 @@ def _store(lines: list[bytes]) -> tuple[int, int]:
     """How many of these have a device, and how many of those were not stored yet."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_STAGING)
-        cursor.copy_expert(_COPY_IN, io.BytesIO(b"".join(lines)))
+        copy(cursor, _COPY_IN, io.BytesIO(b"".join(lines)))
         cursor.execute(_COUNT_KNOWN)
         known = int(cursor.fetchone()[0])
         cursor.execute(_INSERT)

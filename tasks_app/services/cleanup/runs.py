@@ -78,10 +78,8 @@ class Run:
         watcher.start()
         try:
             yield
-        except (OperationalError, psycopg2.OperationalError) as error:
-            # A COPY gives the driver's error itself.
-            code = sqlstate(error) if isinstance(error, OperationalError) else error.pgcode
-            if code != _QUERY_CANCELED or self.has_time():
+        except OperationalError as error:
+            if sqlstate(error) != _QUERY_CANCELED or self.has_time():
                 raise
         finally:
             done.set()

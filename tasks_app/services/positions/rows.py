@@ -15,6 +15,7 @@ from tasks_app.services.binary_copy import FIX_STAGING, POSTGRES_EPOCH_US, copy_
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
 from tasks_app.services.positions.columns import EPOCH, FixColumns
 from tasks_app.services.transactions import sqlstate
+from tasks_app.utils.copying import copy
 
 _CHECK_VIOLATION, _UNIQUE_VIOLATION = "23514", "23505"
 _DAY_US = 86_400_000_000
@@ -58,8 +59,8 @@ class RowWriter:
             return _insert_staged(columns)
         is_all = bool(newer.all())
         rows = _straight_rows(columns if is_all else columns.select(newer))
-        with connection.cursor() as cursor, connection.wrap_database_errors:
-            cursor.copy_expert(_COPY_STRAIGHT, io.BytesIO(rows))
+        with connection.cursor() as cursor:
+            copy(cursor, _COPY_STRAIGHT, io.BytesIO(rows))
         stored = newer.copy()
         if not is_all:
             stored[~newer] = _insert_staged(columns.select(~newer))
@@ -80,7 +81,7 @@ def _insert_staged(columns: FixColumns) -> npt.NDArray[np.bool_]:
     if not len(columns):
         return np.zeros(0, dtype=np.bool_)
     with connection.cursor() as cursor:
-        cursor.copy_expert(_COPY, io.BytesIO(copy_rows(columns)))
+        copy(cursor, _COPY, io.BytesIO(copy_rows(columns)))
         cursor.execute(_INSERT)
         if cursor.rowcount == len(columns):
             return np.ones(len(columns), dtype=np.bool_)

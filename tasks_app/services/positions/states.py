@@ -17,6 +17,7 @@ from django.db import connection
 from tasks_app.models import DeviceStatus
 from tasks_app.services.binary_copy import EMPTY_STAGING, POSTGRES_EPOCH_US, STATE_STAGING, copy_stream
 from tasks_app.services.positions.senders import KnownDevice
+from tasks_app.utils.copying import copy
 
 
 class State(msgspec.Struct):
@@ -131,7 +132,7 @@ def save_states(states: Sequence[State], settled: Mapping[int, tuple[Any, ...]])
     others = [state for state in states if state.device_id not in only_moved]
     with connection.cursor() as cursor:
         if moved:
-            cursor.copy_expert(_COPY, io.BytesIO(_copy_moved(moved)))
+            copy(cursor, _COPY, io.BytesIO(_copy_moved(moved)))
             cursor.execute(_UPDATE_MOVED)
         if others:
             cursor.execute(_UPDATE, [msgspec.json.encode(others).decode()])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from tasks_app.models import Device, Job, Position
 from tasks_app.services.transactions import run_in_transaction
 from tasks_app.tasks.position_tasks import process_position_batch
+from tasks_app.utils.copying import copy
 from tests.support.cluster import allowed
 
 
@@ -98,3 +100,11 @@ def test_a_user_cannot_write_another_fleets_positions_through_a_job(run_jobs, de
     run_jobs("positions")
     assert Job.objects.get(pk=job_id).result["rejected"][0]["code"] == "unknown_device"
     assert Position.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_copy_raises_the_errors_of_django():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '10ms'")
+        with pytest.raises(OperationalError):
+            copy(cursor, "COPY (SELECT pg_sleep(60)) TO STDOUT", io.BytesIO())
