@@ -26,6 +26,10 @@ from tasks_app.engine.errors import JobInterrupted
 # Errors of a database in trouble. Deadlocks and statement time-outs, which pass, are among them.
 TROUBLE = (OperationalError, InterfaceError, InternalError)
 
+# PostgreSQL's code for "no space left on device".
+_DISK_FULL = "53100"
+# Takes 1 MB of that space for the moment of the statement.
+_ROOM = "CREATE TEMPORARY TABLE room ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 1000)"
 # PostgreSQL's codes for "a program limit is exceeded" (too deep, too large), and for a value larger than memory can be.
 _VALUE_CODES = ("54", "XX000")
 
@@ -88,13 +92,23 @@ def require_database() -> None:
             raise OperationalError("the database is read-only")
 
 
-def is_database_away() -> bool:
-    """Return whether the database cannot be used now, so that an error just raised is not the job's."""
+def is_database_away(trouble: BaseException) -> bool:
+    """Return whether the database cannot be used now, so that this error, just raised, is not the job's.
+
+    Of a full disk it is not if there is room again: the job may have taken it all, and given it back by failing.
+    """
     try:
         require_database()
+        if _code(trouble) == _DISK_FULL:
+            with connection.cursor() as cursor:
+                cursor.execute(_ROOM)
     except Error:
         return True
     return False
+
+
+def _code(error: BaseException) -> str:
+    return getattr(error.__cause__, "pgcode", None) or ""
 
 
 def is_servers_fault(error: Exception) -> bool:
@@ -103,5 +117,4 @@ def is_servers_fault(error: Exception) -> bool:
         return False
     if isinstance(error, (DataError, IntegrityError, NotSupportedError)):
         return False
-    code = getattr(error.__cause__, "pgcode", None) or ""
-    return not code.startswith(_VALUE_CODES)
+    return not _code(error).startswith(_VALUE_CODES)

@@ -310,7 +310,7 @@ class Worker:
         """Raise the error of a call that failed since the database is away: the claims stay, and run again when it is back."""
         errors = (running.error, *(attempt.error for attempt in running.attempts))
         trouble = next((error for error in errors if issubclass(type(error), TROUBLE)), None)
-        if trouble is not None and is_database_away():
+        if trouble is not None and is_database_away(trouble):
             # Not the jobs' fault.
             logger.warning("job %s waits for the database: %s", running.first.claim.job_id, storable_text(trouble))
             self.jobs.running = None

@@ -102,7 +102,7 @@ def _run_function(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _is_last(policy: RetryPolicy, attempt: int, error: BaseException) -> bool:
     """Return whether the job ends with this error, by the rules of the worker."""
-    if issubclass(type(error), TROUBLE) and is_database_away():
+    if issubclass(type(error), TROUBLE) and is_database_away(error):
         return False
     return is_cancellation(error) or retry_delay_seconds(policy, attempt, error, jitter=0.5) is None
 

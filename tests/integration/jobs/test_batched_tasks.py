@@ -202,7 +202,7 @@ def test_a_database_that_is_away_fails_no_job_of_a_batch(monkeypatch, answer_wit
     ids = enqueued("a", "b")
     worker = worker_with_all()
     answer_with(fail)
-    monkeypatch.setattr("tasks_app.engine.worker.is_database_away", lambda: True)
+    monkeypatch.setattr("tasks_app.engine.worker.is_database_away", lambda error: True)
     with pytest.raises(OperationalError):
         worker._run_waiting()
     assert (ends(ids), worker.jobs.running, worker.jobs.done) == ([], None, [])

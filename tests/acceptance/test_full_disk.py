@@ -1,0 +1,69 @@
+"""A real cluster whose PostgreSQL has no room left on its disk: jobs wait for it, and none fails for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.support.cluster import running_cluster, wait_until
+from tests.support.faults import LEDGER_APPS, migrate, own_postgres, query
+from trackerproject.dev.soak.ledger import LEDGER_TABLES
+from trackerproject.dev.soak.tasks import ledger_job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DISK_MIB = 512
+# New connections need a little; a job needs more, in random digits, which PostgreSQL cannot compress.
+LEFT_BYTES = 300_000
+NOTE_BYTES = 900_000
+JOBS = 3
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A small disk of the test's own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}M", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode(errors='replace').strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave LEFT_BYTES free; return the file that has all others."""
+    path = disk / "filler"
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - LEFT_BYTES)
+    return path
+
+
+def test_jobs_wait_for_room_on_the_disk_of_postgresql(disk, tmp_path):
+    with own_postgres(disk) as server:
+        url = server.places.database_url
+        migrate(url)
+        query(url, "TRUNCATE django_q_schedule CASCADE")
+        query(url, LEDGER_TABLES)
+        with running_cluster(
+            tmp_path, "--name", "positions", "--workers", "2", **LEDGER_APPS, DATABASE_URL=url
+        ) as cluster:
+            filler = fill(disk)
+            chance = Random(1)
+            jobs = [ledger_job.delay(0.0, chance.randbytes(NOTE_BYTES // 2).hex()) for _ in range(JOBS)]
+            wait_until(lambda: cluster.log.read_bytes().count(b"waits for the database") > 5, 60, "jobs to wait")
+            assert query(url, "SELECT count(*) FROM tasks_app_job") == [(0,)]
+            filler.unlink()
+            expected = {(str(job), "succeeded", 1) for job in jobs}
+            rows = "SELECT id::text, state, attempt_count FROM tasks_app_job"
+            wait_until(lambda: set(query(url, rows)) == expected, 60, lambda: str(query(url, rows)))
+        assert query(url, "SELECT count(*) FROM ledger_effect") == [(JOBS,)]
