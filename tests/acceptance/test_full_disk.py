@@ -1,4 +1,4 @@
-"""A real cluster whose PostgreSQL has no room left on its disk: jobs wait for it, and none fails for it."""
+"""A real cluster whose PostgreSQL or Redis has no room left on its disk: jobs wait for it, and none fails for it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from random import Random
 
 import pytest
 
+from tasks_app.engine import JobHandle
+from tasks_app.engine.errors import QueueUnavailable
+from tasks_app.models import Job
 from tests.support.cluster import running_cluster, wait_until
-from tests.support.faults import LEDGER_APPS, migrate, own_postgres, query
-from trackerproject.dev.soak.ledger import LEDGER_TABLES
+from tests.support.faults import LEDGER_APPS, migrate, own_postgres, own_valkey, query, using_redis
+from trackerproject.dev.soak.ledger import LEDGER_TABLES, count_effects, create_ledger, read_marks
 from trackerproject.dev.soak.tasks import ledger_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,11 +43,11 @@ def disk(tmp_path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Leave LEFT_BYTES free; return the file that has all others."""
+def fill(disk: Path, *, left_bytes: int = 0) -> Path:
+    """Leave so many bytes free; return the file that has all others."""
     path = disk / "filler"
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - LEFT_BYTES)
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - left_bytes)
     return path
 
 
@@ -57,7 +60,7 @@ def test_jobs_wait_for_room_on_the_disk_of_postgresql(disk, tmp_path):
         with running_cluster(
             tmp_path, "--name", "positions", "--workers", "2", **LEDGER_APPS, DATABASE_URL=url
         ) as cluster:
-            filler = fill(disk)
+            filler = fill(disk, left_bytes=LEFT_BYTES)
             chance = Random(1)
             jobs = [ledger_job.delay(0.0, chance.randbytes(NOTE_BYTES // 2).hex()) for _ in range(JOBS)]
             wait_until(lambda: cluster.log.read_bytes().count(b"waits for the database") > 5, 60, "jobs to wait")
@@ -67,3 +70,32 @@ def test_jobs_wait_for_room_on_the_disk_of_postgresql(disk, tmp_path):
             rows = "SELECT id::text, state, attempt_count FROM tasks_app_job"
             wait_until(lambda: set(query(url, rows)) == expected, 60, lambda: str(query(url, rows)))
         assert query(url, "SELECT count(*) FROM ledger_effect") == [(JOBS,)]
+
+
+def test_what_redis_accepted_before_its_disk_was_full_is_run_and_nothing_is_accepted_after(disk, tmp_path, settings):
+    create_ledger()
+    accepted: list[JobHandle] = []
+    with (
+        own_valkey(disk) as server,
+        using_redis(settings, server.places.redis_url),
+        running_cluster(tmp_path, "--name", "positions", "--workers", "2", **LEDGER_APPS),
+    ):
+        accepted.append(ledger_job.delay(0.5, "running"))
+        wait_until(lambda: read_marks("started", "running"), what="a job that runs")
+        filler = fill(disk)
+        # Redis notices when it writes.
+        wait_until(lambda: not enqueued_into(accepted), what="a job to be refused")
+        filler.unlink()
+        wait_until(lambda: enqueued_into(accepted), what="a job to be accepted again")
+        rows = Job.objects.filter(pk__in=accepted, state="succeeded")
+        wait_until(lambda: rows.count() == len(accepted), 60, lambda: f"{rows.count()} of {len(accepted)} ended")
+    assert Job.objects.count() == count_effects() == len(accepted)
+
+
+def enqueued_into(accepted: list[JobHandle]) -> bool:
+    """Enqueue a job and note it; return whether Redis took it."""
+    try:
+        accepted.append(ledger_job.delay())
+    except QueueUnavailable:
+        return False
+    return True
