@@ -120,6 +120,14 @@ def encode_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
     return encode_json_bytes(value, default).decode()
 
 
+def check_unique_key(key: Any) -> None:
+    """Raise InvalidArguments for a unique key that is no text, "" for none, or a text that has no UTF-8."""
+    try:
+        key.encode()
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise InvalidArguments(f"{key!r:.100} is no unique key: a text is meant.") from error
+
+
 def encode_json_bytes(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """Return `value` as JSON that PostgreSQL's jsonb takes too; `default` turns other types into JSON types.
 

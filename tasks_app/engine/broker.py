@@ -15,9 +15,11 @@ import django_q.signing
 import msgspec
 import redis
 from django_q.brokers import Broker
+from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from tasks_app.engine.backends import current_backend
+from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, NotOffered, UnknownTask
@@ -79,10 +81,7 @@ def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
     if options.get("save") not in (None, True):
         refuse("The option save=False", "a task keeps its successes or not: @task(keeps_successes=False).")
     if options.get("cluster") not in (None, "", task.queue):
-        refuse(
-            f"The option cluster={options['cluster']!r} for a task of queue {task.queue!r}",
-            "@task(queue=...) says where a task runs.",
-        )
+        refuse_queue(options["cluster"], task)
     if options.get("group"):
         check_label(options["group"])
     timeout = options.get("timeout")
@@ -102,14 +101,27 @@ def take_options(kwargs: dict[str, Any]) -> dict[str, Any]:
         raise InvalidArguments(f"Unknown in q_options: {', '.join(unknown)}.")
     own = {name: kwargs.pop(name) for name in OPTIONS & set(kwargs)}
     options = {**own, **given}
-    check_broker(options.pop("broker", None))
+    if queue := queue_of_broker(options.pop("broker", None)):
+        options["cluster"] = queue
     return options
 
 
-def check_broker(broker: Any) -> None:
-    """Raise NotOffered for a broker that is not ours."""
-    if broker is not None and not isinstance(broker, RedisStreamsBroker):
+def queue_of_broker(broker: Any) -> str:
+    """Return the queue that a broker was asked for, "" for that of any queue. Raises NotOffered for one that is not ours."""
+    if broker is None:
+        return ""
+    if not isinstance(broker, RedisStreamsBroker):
         refuse("A broker of your own", "Q_CLUSTER['broker_class'] is the broker of every queue.")
+    # Within a cluster that serves one queue, this is what get_broker() makes of no name.
+    is_asked_for = broker.list_key in engine_config().queues and broker.list_key != Conf.CLUSTER_NAME
+    return str(broker.list_key) if is_asked_for else ""
+
+
+def refuse_queue(name: str, task: Task[Any, Any]) -> NoReturn:
+    """Raise NotOffered for a queue that is not the task's."""
+    refuse(
+        f"The option cluster={name!r} for a task of queue {task.queue!r}", "@task(queue=...) says where a task runs."
+    )
 
 
 def step_of(task: Task[Any, Any], args: Sequence[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Step:

@@ -17,11 +17,12 @@ from msgspec.structs import replace
 
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.broker import (
-    check_broker,
     check_label,
     check_options,
     hook_steps,
+    queue_of_broker,
     refuse,
+    refuse_queue,
     step_of,
     take_options,
     task_of,
@@ -34,6 +35,7 @@ from tasks_app.engine.flows import CHAIN, GROUP, NO_CALL, Flow, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.signatures import check_numbers
 from tasks_app.engine.records import FinishedJob, job_store
+from tasks_app.engine.registry import get_task
 from tasks_app.engine.states import JobState
 from tasks_app.engine.testing import InlineJobs
 
@@ -70,12 +72,15 @@ def async_chain(
     A step gets no result of the one before, and one that fails ends the chain. With sync=True they run here.
     Raises as `async_iter` does.
     """
-    check_broker(broker)
+    queue_name = queue_of_broker(broker)
     if cached:
         refuse("The option cached of async_chain", CACHES)
     job_id = uuid4()
     label = check_label(group or job_id.hex)
     steps = tuple(_chained(item) for item in chain)
+    for step in steps:
+        if queue_name not in ("", step.queue):
+            refuse_queue(queue_name, get_task(step.task))
     queue = steps[0].queue if steps else ""
     step = Step(task=CHAIN, queue=queue, call=NO_CALL, kind=CHAIN, members=steps)
     _make(step, job_id, label, is_here=bool(Conf.SYNC if sync is None else sync))

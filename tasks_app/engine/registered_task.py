@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from tasks_app.engine.arguments import ArgumentChecker
+from tasks_app.engine.arguments import ArgumentChecker, check_unique_key
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.batches import MAX_BATCH_BYTES, BatchFunction
 from tasks_app.engine.config import engine_config
@@ -170,6 +170,8 @@ class Task(Generic[P, R]):
         kwargs = kwargs or {}
         call = self.arguments.check(args, kwargs)
         parts = self._parts(args, kwargs) if self.split and not is_whole else ()
+        if unique_key is not None:
+            check_unique_key(unique_key)
         if parts and unique_key:
             raise InvalidArguments(f"This call of {self.name} is split into {len(parts)} jobs: it takes no unique key.")
         options = JobOptions(
@@ -213,6 +215,8 @@ class Task(Generic[P, R]):
             raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
         if unique_keys is not None and len(unique_keys) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(unique_keys)} unique keys.")
+        for unique_key in unique_keys or ():
+            check_unique_key(unique_key)
         options = JobOptions(
             priority=priority,
             requested_by_id=getattr(requested_by, "pk", requested_by),

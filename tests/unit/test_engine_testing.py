@@ -121,6 +121,18 @@ def test_the_same_id_and_a_taken_unique_key_make_one_job():
     assert [job.args for job in jobs.finished] == [[1]]
 
 
+@pytest.mark.parametrize("key", [5, b"k", ["k"], "\ud800"])
+def test_a_unique_key_is_a_text(key):
+    with inline_jobs() as jobs:
+        for make in (
+            lambda: probe.probe_add.apply_async([1], unique_key=key),
+            lambda: probe.probe_add.enqueue_many([(1,), (2,)], unique_keys=["", key]),
+        ):
+            with pytest.raises(InvalidArguments, match="is no unique key"):
+                make()
+    assert jobs.finished == []
+
+
 def test_jobs_that_enqueue_jobs_and_many_at_once_run_too():
     with inline_jobs() as jobs:
         double_outer.delay()

@@ -13,7 +13,7 @@ from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.signals import post_execute, pre_enqueue, pre_execute
 
-from tasks_app.engine import UnknownTask
+from tasks_app.engine import NotOffered, UnknownTask
 from tasks_app.engine.broker import RedisStreamsBroker
 from tasks_app.models import Job
 from tasks_app.services.schedules.actions import run_due_schedules
@@ -95,6 +95,16 @@ def test_schedule_makes_a_row_that_runs(run_jobs):
     job = Job.objects.get(pk=row.task)
     assert (job.result, job.schedule_id) == (9, row.pk)
     assert row.next_run > timezone.now()
+
+
+def test_a_broker_of_another_queue_is_refused_as_that_queue_is(run_jobs):
+    with pytest.raises(NotOffered, match="'reports' for a task of queue 'positions'"):
+        django_q.tasks.async_task("probe_add", 1, broker=get_broker("reports"))
+    with pytest.raises(NotOffered, match="'reports' for a task of queue 'positions'"):
+        django_q.tasks.async_chain([("probe_add", (1,))], broker=get_broker("reports"))
+    made = [django_q.tasks.async_task("probe_add", 1, broker=get_broker(name)) for name in ("positions", None)]
+    run_jobs()
+    assert [django_q.tasks.result(job_id) for job_id in made] == [2, 2]
 
 
 def test_a_schedule_of_something_else_is_switched_off_and_the_others_run(run_jobs):
