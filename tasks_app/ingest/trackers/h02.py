@@ -13,6 +13,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.trackers.base import (
     BadFrame,
@@ -21,6 +23,7 @@ from tasks_app.ingest.trackers.base import (
     Decoded,
     EncodedCommand,
     FrameTooLong,
+    InvalidCommand,
     OutgoingCommand,
     TrackerProtocol,
     TrackerSession,
@@ -306,11 +309,13 @@ def _has_long_id(digits: str) -> bool:
 def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     """The command with its time of day, which its confirmation echoes. A text may be a whole frame, or name and values."""
     text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
-    name, _comma, values = text.partition(",")
     if text.startswith("*"):
-        _maker, _id, name, clock, *_rest = [*text.rstrip("#").split(","), "", "", ""]
+        _maker, _id, name, clock, *_others = [*text.rstrip("#").split(","), "", "", ""]
         text = text if text.endswith("#") else f"{text}#"
     else:
+        name, _comma, values = text.rstrip("#").partition(",")
+        if not name or "#" in values or "*" in text or "#" in name:
+            raise InvalidCommand(_("A text is a whole frame, or name and values without * and #."))
         clock = f"{command.now:%H%M%S}"
         parts = [
             session.memory.get(MAKER, DEFAULT_MAKER),

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 # Numbers of attempts fit four hexadecimal digits. 0 and FFFF mean no number to some trackers.
 _NUMBERS = 0xFFFE
-# A token that holds a time of day, as that of H02, is another one a second later.
-_MAX_TOKEN_STEPS = 120
+# A token that holds a time of day, as that of H02, is another one a second later; one that holds the number with another one.
+_MAX_TOKEN_STEPS, _NUMBER_STEP = 120, 257
 # How long the database may be away until it is given up to note that bytes were written.
 NOTE_SECONDS = 30.0
 
@@ -242,13 +242,17 @@ def _expired(command: Command, at: datetime) -> SendOutcome | None:
 
 
 def _encoded(command: Command, attempt: CommandAttempt, encode: Encode, at: datetime) -> EncodedCommand:
-    """The bytes of an attempt, with a token that no other one of the device had lately. Raises InvalidCommand."""
-    number = (attempt.pk - 1) % _NUMBERS + 1
+    """The bytes of an attempt, with a token that no other one of the device had lately. Raises InvalidCommand.
+
+    A text may bear a token of its own, which is the same at every step: it is sent as it is, however often.
+    """
     lately = CommandAttempt.objects.filter(command__device_id=command.device_id, started_at__gt=at - LATE)
     taken = set(lately.exclude(pk=attempt.pk).exclude(token="").values_list("token", flat=True))
-    for seconds in range(_MAX_TOKEN_STEPS):
-        outgoing = OutgoingCommand(command.type, command.parameters, number, at + timedelta(seconds=seconds))
-        encoded = encode(outgoing)
-        if not encoded.token or encoded.token not in taken:
+    before: str | None = None
+    for step in range(_MAX_TOKEN_STEPS):
+        number = (attempt.pk - 1 + step * _NUMBER_STEP) % _NUMBERS + 1
+        encoded = encode(OutgoingCommand(command.type, command.parameters, number, at + timedelta(seconds=step)))
+        if not encoded.token or encoded.token not in taken or encoded.token == before:
             return encoded
+        before = encoded.token
     raise InvalidCommand("No token is left for it.")

@@ -61,6 +61,30 @@ def test_a_token_that_only_names_the_time_is_another_one_too(device, operator, w
     assert len(set(wire.tokens)) == 3
 
 
+def test_a_text_with_a_token_of_its_own_is_sent_however_often(device, operator, wire):
+    def encode_text(outgoing):
+        made = encode(outgoing)
+        return type(made)(made.data, made.text, token="00A1")
+
+    for _command in range(2):
+        command = ask(device, operator)
+        assert send(command, wire, encode=encode_text).result == "sent"
+        Command.objects.filter(pk=command.pk).update(state="done")
+    assert wire.tokens == ["00A1"] * 2
+
+
+def test_a_number_that_another_attempt_bore_lately_is_not_used(device, operator, wire):
+    """A text may have borne the number that is the next one's turn."""
+    first = ask(device, operator)
+    send(first, wire)
+    Command.objects.filter(pk=first.pk).update(state="done")
+    attempt = first.attempts.get()
+    CommandAttempt.objects.filter(pk=attempt.pk).update(token=f"{int(attempt.token, 16) + 1:04X}")
+    assert send(ask(device, operator), wire).result == "sent"
+    first_token, second_token = wire.tokens
+    assert int(second_token, 16) - int(first_token, 16) > 1
+
+
 def test_a_command_left_by_its_sender_ends_as_its_type_demands(device, make_device, manager, wire):
     a_fix(device)
     stop, ask_position = ask(device, manager, "engine_stop"), ask(make_device(), manager)

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from tasks_app.ingest.fix import Fix, RejectedFix
-from tasks_app.ingest.trackers.base import BadFrame, CommandAnswer, Decoded, OutgoingCommand, TrackerSession
+from tasks_app.ingest.trackers.base import (
+    BadFrame,
+    CommandAnswer,
+    Decoded,
+    InvalidCommand,
+    OutgoingCommand,
+    TrackerSession,
+)
 from tasks_app.ingest.trackers.h02 import PROTOCOL
 from tests.support.tracker_vectors import VECTORS
 
@@ -237,11 +244,18 @@ def test_a_message_for_a_telephone_is_an_answer_by_order():
         ("arm", {}, b"*HQ,4210051415,SCF,100030,0,0#"),
         ("disarm", {}, b"*HQ,4210051415,SCF,100030,1,1#"),
         ("custom", {"text": "S17,60"}, b"*HQ,4210051415,S17,100030,60#"),
+        ("custom", {"text": "S17,60#"}, b"*HQ,4210051415,S17,100030,60#"),
         ("custom", {"text": "*HQ,4210051415,S17,120000,60"}, b"*HQ,4210051415,S17,120000,60#"),
     ],
 )
 def test_a_command_has_its_time_of_day(kind, parameters, expected):
     assert command(kind, **parameters) == expected
+
+
+@pytest.mark.parametrize("text", ["#", "S17#60", "S17,6#0", "S17,60#*HQ,1,R1,1#"])
+def test_a_text_of_which_no_frame_can_be_made_is_refused(text):
+    with pytest.raises(InvalidCommand):
+        command("custom", text=text)
 
 
 def test_commands_have_the_letters_of_the_maker_that_the_tracker_uses():
