@@ -14,12 +14,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.queries.position_lanes import lane_count
+from tasks_app.ingest.fix import Fix
+from tasks_app.queries.position_lanes import lane_count, lane_of
 
 # In one part, so that a lane whose jobs are held up cannot fill the memory.
 MAX_BUFFERED_FIXES = 100_000
+# Read at once to look for the fixes of one device.
+_ENTRIES_AT_ONCE = 5000
+
+
+class _WithFix(msgspec.Struct, gc=False):
+    """An entry, as far as it is a fix."""
+
+    fix: Fix | None = None
+
+
+_decoder = msgspec.json.Decoder(_WithFix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,29 @@ def sizes_by_lane() -> list[int]:
 def buffer_size() -> int:
     """Return how many fixes wait."""
     return sum(sizes_by_lane())
+
+
+def newest_waiting_fix(unique_id: str) -> Fix | None:
+    """Return the fix of this device with the latest time among those that wait, None without any. Raises redis.RedisError."""
+    key, name = buffer_key(lane_of(unique_id)), msgspec.json.encode(unique_id)
+    newest: Fix | None = None
+    last = "+"
+    while entries := client().xrevrange(key, last, count=_ENTRIES_AT_ONCE):
+        for _, fields in entries:
+            body = fields.get(b"f", b"")
+            # Most are of other devices, which are not worth decoding.
+            fix = _fix_of(body) if name in body else None
+            if fix is not None and fix.device_id == unique_id and (newest is None or fix.fix_time > newest.fix_time):
+                newest = fix
+        last = f"({entries[-1][0].decode()}"
+    return newest
+
+
+def _fix_of(body: bytes) -> Fix | None:
+    try:
+        return _decoder.decode(body).fix
+    except ValueError:
+        return None
 
 
 def buffer_stats() -> BufferStats:

@@ -226,7 +226,7 @@ def _ended_before(command: Command, at: datetime) -> SendOutcome | None:
         return expired
     if not command.device.is_active:
         state, why = CommandState.FAILED, "device_inactive"
-    elif why := unsafe(command.type, command.device_id, is_override=command.is_override, now=at):
+    elif why := unsafe(command.type, command.device, is_override=command.is_override, now=at):
         state = CommandState.FAILED
     else:
         return None

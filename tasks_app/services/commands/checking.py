@@ -10,12 +10,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from redis import RedisError
 
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParameters, check_parameters
 from tasks_app.models import Command, CommandState, Device, DeviceState, Fleet
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, Right, has_right
 from tasks_app.queries.commands import reason_text, rights_to_send, types_of
+from tasks_app.queries.position_buffer import newest_waiting_fix
 from tasks_app.services.commands.deciding import filled, has_safety_rules, is_possible_expiry, safety_refusal
 from tasks_app.services.commands.refusals import CommandRefused
 
@@ -125,10 +127,29 @@ def _check_state(type_name: str, state: VehicleState | None, *, is_override: boo
         raise CommandRefused("unsafe", reason_text(code), {"is_override": reason_text(code)})
 
 
-def unsafe(type_name: str, device_pk: int, *, is_override: bool, now: datetime) -> str:
-    """Return why the command must not be sent to the vehicle as it is known now, "" where it may."""
-    state = vehicle_states([device_pk], type_name).get(device_pk)
-    return _why_unsafe(type_name, state, is_override=is_override, now=now)
+def unsafe(type_name: str, device: Device, *, is_override: bool, now: datetime) -> str:
+    """Return why the command must not be sent to the vehicle as it is known now, "" where it may.
+
+    A fix that waits to be stored counts too, where it forbids it: the tracker that has just connected may have sent it.
+    """
+    if not has_safety_rules(type_name):
+        return ""
+    states = [vehicle_states([device.pk], type_name).get(device.pk)]
+    waiting = _waiting_state(device)
+    known_at = states[0].fix_time if states[0] else None
+    if waiting is not None and (known_at is None or waiting.fix_time is None or waiting.fix_time > known_at):
+        states.append(waiting)
+    found = (_why_unsafe(type_name, state, is_override=is_override, now=now) for state in states)
+    return next(filter(None, found), "")
+
+
+def _waiting_state(device: Device) -> VehicleState | None:
+    """Return the newest fix in the position buffer; None without one, also while Redis is away, when none can come either."""
+    try:
+        fix = newest_waiting_fix(device.unique_id)
+    except RedisError:
+        return None
+    return None if fix is None else VehicleState(fix.fix_time, fix.speed_kph)
 
 
 def vehicle_states(device_pks: Collection[int], type_name: str) -> dict[int, VehicleState]:

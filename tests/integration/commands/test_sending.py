@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.trackers.base import InvalidCommand
 from tasks_app.models import AuditEntry, Command, CommandWay
 from tasks_app.services.commands import NothingWritten, send_next
+from tasks_app.services.intake import add_to_buffer
 from tests.support.commands import HeldWay, a_fix, ask, encode, long_ago, send, state_of, sweep, use_ways
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
@@ -170,6 +172,28 @@ def test_a_vehicle_that_drives_off_between_noting_and_writing_is_not_stopped(dev
     send(command, wire, encode=encode_while_it_drives_off)
     assert (state_of(command), wire.written) == (("failed", "moving"), [])
     assert command.attempts.get().error == "moving"
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "speed_kph", "state"),
+    [(1, 50.0, "failed"), (1, None, "failed"), (1, 0.0, "sent"), (30, 50.0, "sent"), (None, None, "sent")],
+)
+def test_a_fix_that_waits_to_be_stored_forbids_the_stop_of_a_vehicle(
+    device, manager, wire, age_seconds, speed_kph, state
+):
+    """A tracker that connects sends its fix, and is sent the command that waits, in the same second."""
+    a_fix(device)
+    command = ask(device, manager, "engine_stop")
+    now = timezone.now()
+    fixes = [
+        Fix("another", now, -23.5, -46.6, 90.0),
+        Fix(device.unique_id, now - timedelta(hours=1), -23.5, -46.6, 90.0),
+    ]
+    if age_seconds is not None:
+        fixes.insert(1, Fix(device.unique_id, now - timedelta(seconds=age_seconds), -23.5, -46.6, speed_kph))
+    add_to_buffer(fixes, received_at=now)
+    send(command, wire)
+    assert (state_of(command)[0], len(wire.written)) == (state, int(state == "sent"))
 
 
 def test_an_override_is_sent_to_a_moving_vehicle(device, manager, wire):
