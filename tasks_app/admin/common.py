@@ -39,6 +39,8 @@ STATUS_BADGES = {"online": "success", "offline": "danger", "unknown": ""}
 class ReadOnlyAdmin(ModelAdmin):
     """Pages that show rows which only the system writes."""
 
+    goes_with_its_subject = True
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

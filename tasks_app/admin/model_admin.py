@@ -12,14 +12,18 @@ import unfold.fields
 import unfold.templatetags.unfold_list
 import unfold.views
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters, InlineModelAdmin
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tasks_app.web.joined_files import FOLDER, JOINED, names_of
 
@@ -45,6 +49,8 @@ def _headers_once(changes: Any) -> list[dict[str, Any]]:
 
 unfold.templatetags.unfold_list.result_headers = _headers_once
 
+# Rows that the confirmation of a deletion names, of each kind.
+MOST_NAMED = 25
 FORM_SCRIPT, FORM_STYLE = f"{FOLDER}/form.js", f"{FOLDER}/form.css"
 _LANGUAGES = "admin/js/vendor/select2/i18n/"
 
@@ -129,9 +135,41 @@ class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     # The theme asks for them twice in each row; what an object has not, a template looks for in all that it has.
     list_sections: Any = ()
     paginator: Any = ListPaginator
+    goes_with_its_subject = False
+    """Whether rows that nobody deletes alone are deleted with what they are about, by those who may delete that."""
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        if all(self._is_key(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            return super().response_action(request, queryset)
+        self.message_user(request, _("The selection is not one of this list; select the rows again."), messages.WARNING)
+        return None
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.get_prep_value(self.opts.pk.to_python(text))
+        except (ValueError, ValidationError):
+            return False
+        return "\x00" not in text
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        tree, counts, missing, protected = super().get_deleted_objects(objs, request)
+        along = {str(one.opts.verbose_name) for one in self.admin_site._registry.values() if _goes_along(one)}
+        return shortened(tree), counts, {name for name in missing if str(name) not in along}, protected
+
+
+def _goes_along(other: Any) -> bool:
+    return bool(getattr(other, "goes_with_its_subject", False))
+
+
+def shortened(tree: list[Any]) -> list[Any]:
+    """Return the nested lists of a confirmation page with MOST_NAMED of each; a device may have a hundred thousand events."""
+    left = len(tree) - MOST_NAMED
+    shown = [shortened(one) if isinstance(one, list) else one for one in (tree if left <= 1 else tree[:MOST_NAMED])]
+    more = ngettext("and %(count)s more", "and %(count)s more", left)
+    return shown if left <= 1 else [*shown, more % {"count": number_format(left, force_grouping=True)}]
 
 
 class _InlineWithoutScripts(_PlainInline):

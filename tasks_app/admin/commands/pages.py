@@ -43,6 +43,7 @@ class CommandAdmin(LongListAdmin, SendViews, ModelAdmin):
     search_help_text = gettext_lazy("Device or person")
     date_hierarchy = "created_at"
     list_before_template = "tasks_app/admin/parts/command_batch.html"
+    goes_with_its_subject = True
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -50,6 +50,15 @@ def test_no_list_reads_all_rows_for_its_days_or_its_number(name, page):
         assert [one for one in statements if "COUNT(*)" in one and "LIMIT" not in one] == []
 
 
+@pytest.mark.parametrize("name", [*LISTS, "tasks_app_positionarchive"])
+@pytest.mark.parametrize("year", ["9" * 23, "9999", "10000", "0", "-1", "1", "²", ""])
+def test_a_year_of_no_calendar_leads_to_a_page(name, year, page):
+    field = {"tasks_app_event": "occurred_at", "tasks_app_quarantinedfix": "received_at"}.get(name, "created_at")
+    field = "day" if name in ("tasks_app_filtercount", "tasks_app_positionarchive") else field
+    answer = page.get(reverse(f"admin:{name}_changelist"), {f"{field}__year": year}, follow=True)
+    assert answer.status_code == 200
+
+
 def test_it_leads_to_the_months_and_days_of_its_rows_in_the_readers_zone(page, events):
     assert all(f"occurred_at__month={month}" in shown(page) for month in (1, 2, 3))
     january = shown(page, "?occurred_at__year=2026&occurred_at__month=1")
