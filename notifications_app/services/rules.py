@@ -63,7 +63,7 @@ def check_command(rule: Rule, user: Any, *, is_new: bool) -> None:
     command, fleet = rule.command, rule.fleet
     if command is None:
         return
-    if EventKind.COMMAND_RESULT in rule.event_kinds:
+    if EventKind.COMMAND_RESULT in (rule.event_kinds or ()):
         raise ValidationError({"command": _("A rule about results of commands sends none.")})
     if not is_new:
         return

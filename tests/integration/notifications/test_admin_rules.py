@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notifications_app.models import Rule
-from tasks_app.models import Event, EventKind
+from tasks_app.models import Event, EventKind, SavedCommand
 from tests.support.notifications import make_geofence, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +63,15 @@ def test_it_stores_a_rule_with_everything_and_says_it_in_words(page, fleet, oper
     assert "staff if nobody acknowledges within 10 min" in listed
     changed = page.get(reverse("admin:notifications_app_rule_change", args=[rule.pk]))
     assert changed.status_code == 200
+
+
+def test_a_command_without_a_kind_of_event_is_said_beside_the_field(page, fleet, staff):
+    command = SavedCommand.objects.create(fleet=fleet, name="Ask", type="position_request")
+    for kinds in ([], ["no-such-kind"]):
+        answer = add(page, fleet, users=[staff.pk], command=command.pk, event_kinds=kinds)
+        assert answer.status_code == 200
+        assert "event_kinds" in answer.context["adminform"].form.errors
+    assert not Rule.objects.exists()
 
 
 @pytest.mark.parametrize(
