@@ -151,6 +151,15 @@ def test_a_day_of_100_000_fixes_is_replayed_without_stutter(desk, crowded):
     expect(readout).to_contain_text("12:00:00")
 
 
+def test_a_jump_needs_no_seconds(desk, driven):
+    desk.page.goto(f"{desk.base_url}/devices/{driven.pk}/day/?date=2026-03-02")
+    jump = desk.page.get_by_label("At", exact=True)
+    jump.press_sequentially("0300PM")
+    expect(jump).to_have_value("15:00")
+    jump.press("Enter")
+    expect(desk.page.locator("[data-readout]")).to_contain_text("15:00:00")
+
+
 def test_a_device_that_never_sent_anything_says_so(desk, device):
     desk.page.goto(f"{desk.base_url}/devices/{device.pk}/")
     expect(desk.page.get_by_text("None yet: it has sent nothing.")).to_be_visible()

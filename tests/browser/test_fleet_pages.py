@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -39,6 +40,19 @@ def test_a_chosen_time_stands_beside_its_field_in_the_readers_language(browser, 
         expect(field).to_have_accessible_description(noted)
         field.fill("")
         expect(page.locator(".tk-chosen").first).to_be_hidden()
+
+
+def test_the_first_field_keeps_the_focus_when_it_becomes_a_picker(browser, live_server, operator):
+    for visit in visit_of(browser, live_server.url):
+        page = visit.page
+        visit.open("admin:login")
+        page.fill("[name=username]", "ana")
+        page.fill("[name=password]", PASSWORD)
+        page.click("[type=submit]")
+        # Whether the script or the browser is first differs from load to load.
+        for kind in ("trips", "stops", "fuel", "summary", "overspeed"):
+            page.goto(live_server.url + reverse("pages:report_ask_kind", args=[kind]))
+            expect(page.get_by_role("combobox", name="Devices")).to_be_focused()
 
 
 def test_a_member_finds_a_van_and_acknowledges_an_alarm_on_a_phone_without_scripts(

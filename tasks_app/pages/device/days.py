@@ -35,7 +35,7 @@ class DayForm(forms.Form):
         label=_("At"),
         required=False,
         input_formats=["%H:%M", "%H:%M:%S"],
-        widget=forms.TimeInput(attrs={"type": "time", "step": "1"}, format="%H:%M:%S"),
+        widget=forms.TimeInput(attrs={"type": "time", "step": "any"}, format="%H:%M:%S"),
         error_messages={"invalid": _("This is no time: write it like 15:00.")},
     )
 

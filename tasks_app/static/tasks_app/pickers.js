@@ -20,8 +20,11 @@
       this.list.hidden = true;
       const frame = document.createElement("div");
       frame.className = "tk-combo";
+      // An element that is moved loses the focus, also the one that it was to get.
+      const wasFocused = document.activeElement === input || (input.autofocus && document.activeElement === document.body);
       input.before(frame);
       frame.append(input, this.list);
+      if (wasFocused) input.focus({ preventScroll: true });
       for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", this.list.id]])
         input.setAttribute(name, value);
       input.addEventListener("input", () => this.askSoon());
