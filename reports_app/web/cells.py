@@ -12,13 +12,13 @@ from django.utils.formats import date_format, number_format
 from reports_app.exporters import ShownColumn, shown_columns
 from reports_app.queries import SectionPreview
 from reports_app.table import DECIMALS, ColumnKind, DisplaySettings, translated
-from tasks_app.web.quantities import MISSING, format_seconds
+from tasks_app.web.quantities import MISSING, format_number, format_seconds
 
 SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
     ColumnKind.LABEL: lambda cell: translated(str(cell)),
     ColumnKind.DATE: date_format,
     ColumnKind.DURATION_SECONDS: lambda cell: format_seconds(float(cell)) if cell else "0",
-    ColumnKind.INTEGER: lambda cell: number_format(int(cell), use_l10n=True),
+    ColumnKind.INTEGER: lambda cell: format_number(int(cell)),
 }
 MOST_DECIMALS = 2
 
@@ -37,7 +37,7 @@ def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
     if kind in (ColumnKind.LATITUDE, ColumnKind.LONGITUDE):
         return f"{cell:.6f}"
     if kind in DECIMALS:
-        return number_format(round(float(cell), min(MOST_DECIMALS, DECIMALS[kind])), use_l10n=True)
+        return number_format(round(float(cell), min(MOST_DECIMALS, DECIMALS[kind])), use_l10n=True, force_grouping=True)
     return str(cell)
 
 

@@ -49,7 +49,7 @@ def _track_chart(series: Series, display: DisplaySettings, report: Report) -> di
     return {
         "title": y.title,
         "graph": graph,
-        "ceiling": number_format(graph.ceiling) if graph else "",
+        "ceiling": number_format(graph.ceiling, force_grouping=True) if graph else "",
         "most": shown_cell(y, max(series.values), display.zone),
         "quarters": [date_format(at, "j M H:i") for at in quarters],
     }
@@ -79,5 +79,5 @@ def _bar_chart(series: Series, display: DisplaySettings) -> dict[str, Any]:
         "first": names[0],
         "last": names[-1],
         "most": shown_cell(y, most, zone),
-        "count": number_format(len(bars)),
+        "count": number_format(len(bars), force_grouping=True),
     }

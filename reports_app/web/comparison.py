@@ -24,7 +24,8 @@ def compared_sections(report: Report, other: Report, display: DisplaySettings) -
 
 def _rows(section: Section, other: Section, display: DisplaySettings) -> list[tuple[str, ...]]:
     counts = (section.row_count or 0, other.row_count or 0)
-    rows: list[tuple[str, ...]] = [(_("Rows"), *(number_format(count) for count in counts), _change(*counts))]
+    shown = (number_format(count, force_grouping=True) for count in counts)
+    rows: list[tuple[str, ...]] = [(_("Rows"), *shown, _change(*counts))]
     totals, other_totals = section.total_row(), other.total_row()
     if totals is None or other_totals is None:
         return rows
@@ -46,4 +47,4 @@ def _change(now: Any, before: Any) -> str:
     if not isinstance(now, int | float) or not isinstance(before, int | float) or not before:
         return ""
     percent = round((now - before) / abs(before) * 100)
-    return f"{'+' if percent > 0 else ''}{number_format(percent)} %"
+    return f"{'+' if percent > 0 else ''}{number_format(percent, force_grouping=True)} %"

@@ -21,6 +21,7 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from tasks_app.admin.common import format_bytes
 from tasks_app.admin.table_formats import FORMATS, MAX_TABLE_BYTES, InvalidTable
 from tasks_app.services.audit import Subject, record
+from tasks_app.web.quantities import format_number
 
 MAX_EXPORT_ROWS = 50_000
 # Files of one session that wait to be confirmed; of more the oldest is forgotten.
@@ -72,7 +73,9 @@ class ExportAdmin(ExportMixin):
     def export_action(self, request: HttpRequest) -> HttpResponse:
         if self.get_export_queryset(request).order_by()[: MAX_EXPORT_ROWS + 1].count() > MAX_EXPORT_ROWS:
             messages.error(
-                request, _("At most %(most)d rows are exported at once; filter them first.") % {"most": MAX_EXPORT_ROWS}
+                request,
+                _("At most %(most)s rows are exported at once; filter them first.")
+                % {"most": format_number(MAX_EXPORT_ROWS)},
             )
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         return super().export_action(request)

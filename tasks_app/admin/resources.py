@@ -26,6 +26,7 @@ from tasks_app.models import AuditEntry, Device, Event, Fleet, Geofence, Job
 from tasks_app.queries.access import visible_fleets
 from tasks_app.utils.refusals import refusal_text
 from tasks_app.utils.spreadsheets import guarded, unguarded
+from tasks_app.web.quantities import format_number
 
 _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
@@ -45,8 +46,8 @@ class GuardedResource(resources.ModelResource):
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         if len(dataset) > MAX_IMPORT_ROWS:
             raise ValidationError(
-                _("The file has %(count)d rows, and at most %(most)d are taken at once.")
-                % {"count": len(dataset), "most": MAX_IMPORT_ROWS}
+                _("The file has %(count)s rows, and at most %(most)s are taken at once.")
+                % {"count": format_number(len(dataset)), "most": format_number(MAX_IMPORT_ROWS)}
             )
         if "fleet" in self.fields:
             self.fields["fleet"].widget.user = self.user

@@ -20,6 +20,7 @@ from import_export.formats.base_formats import BINARY_FORMATS, CSV, DEFAULT_FORM
 from tasks_app.ingest.csv_table import delimiter_of, named_delimiter
 from tasks_app.ingest.text_files import encoding_of
 from tasks_app.utils.spreadsheets import cut_to_units, legible
+from tasks_app.web.quantities import format_number
 
 MAX_IMPORT_ROWS = 5000
 MAX_IMPORT_COLUMNS = 40
@@ -145,7 +146,7 @@ def _check_sheet(book: ZipFile, name: str) -> None:
 def too_many_rows() -> InvalidTable:
     """The error of a file with more rows than are taken."""
     return InvalidTable(
-        _("The file has too many rows; at most %(most)d are taken at once.") % {"most": MAX_IMPORT_ROWS}
+        _("The file has too many rows; at most %(most)s are taken at once.") % {"most": format_number(MAX_IMPORT_ROWS)}
     )
 
 

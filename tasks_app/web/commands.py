@@ -21,7 +21,7 @@ from tasks_app.queries.access import (
 from tasks_app.queries.commands import offered_types, reason_text
 from tasks_app.services.commands import has_safety_rules
 from tasks_app.utils.clock import exact_time, exact_time_with_zone
-from tasks_app.web.quantities import MISSING, Units, format_speed
+from tasks_app.web.quantities import MISSING, Units, format_number, format_speed
 
 # Only what the device did is green: what was sent, or taken, is not done.
 STATE_KINDS: dict[str, str] = {
@@ -224,5 +224,5 @@ def vehicle_text(device: Device, kind: CommandType, units: Units) -> str:
 
 def _bounds(parameter: Parameter) -> str:
     if parameter.kind == "integer":
-        return f"{parameter.label}: {parameter.minimum}–{parameter.maximum}"
+        return f"{parameter.label}: {format_number(parameter.minimum)}–{format_number(parameter.maximum)}"
     return str(parameter.label)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -72,15 +74,21 @@ class AuditEntryAdmin(LongListAdmin, ExportAdmin, ReadOnlyAdmin):
         """A table of the fields, before and after; of a verb, what it was given."""
         if not entry.changes:
             return MISSING
-        rows = format_html_join("", "<tr><th>{}</th><td>{}</td><td>{}</td></tr>", map(_row, entry.changes.items()))
-        head = format_html("<tr><th>{}</th><th>{}</th><th>{}</th></tr>", _("Field"), _("Before"), _("After"))
-        return format_html('<table class="tk-table"><thead>{}</thead><tbody>{}</tbody></table>', head, rows)
+        names = (_("Field"), _("Before"), _("After"))
+        rows = format_html_join(
+            "",
+            '<tr><td class="tk-main tk-strong">{}</td><td data-label="{}">{}</td><td data-label="{}">{}</td></tr>',
+            ((name, names[1], before, names[2], after) for name, before, after in map(_row, entry.changes.items())),
+        )
+        head = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in names))
+        table = '<table class="tk-table is-stacked"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        return format_html(table, head, rows)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm("tasks_app.view_auditentry"))
 
 
-def _row(change: tuple[str, Any]) -> tuple[str, str, str]:
+def _row(change: tuple[str, Any]) -> tuple[Any, Any, Any]:
     name, value = change
     if isinstance(value, list) and len(value) == 2:
         return name, _shown(value[0]), _shown(value[1])
@@ -89,10 +97,22 @@ def _row(change: tuple[str, Any]) -> tuple[str, str, str]:
     return name, "", _shown(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any) -> str | SafeString:
     if value is None:
         return MISSING
-    return value if isinstance(value, str) else short_json(value, 300)
+    if not isinstance(value, str):
+        return short_json(value, 300)
+    at = _time_in(value)
+    return value if at is None else exact_time_with_zone(at)
+
+
+def _time_in(text: str) -> datetime | None:
+    """Return the time, with a zone, that a field's text is."""
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def way_name(way: str) -> str:

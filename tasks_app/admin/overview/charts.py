@@ -81,7 +81,7 @@ def alerts_chart(now: datetime) -> Chart:
     titles = [f"{hour:02d}:00: {count}" for hour, count in enumerate(counts)]
     return {
         "title": _("Alerts today"),
-        "figure": number_format(sum(counts)),
+        "figure": number_format(sum(counts), force_grouping=True),
         "first": "00:00",
         "last": "24:00",
         "svg": bars_svg(counts, label=_("Alerts of today by the hour, %d in all.") % sum(counts), titles=titles),
@@ -90,7 +90,7 @@ def alerts_chart(now: datetime) -> Chart:
 
 
 def _figure(number: float) -> str:
-    return number_format(number, 1 if number < 10 else 0)
+    return number_format(number, 1 if number < 10 else 0, force_grouping=True)
 
 
 def _minutes(now: datetime) -> list[str]:

@@ -32,6 +32,7 @@ from tasks_app.models import Device
 from tasks_app.queries.devices import count_by_status
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats
 from tasks_app.queries.storage import storage_forecast
+from tasks_app.web.quantities import format_number
 
 NEXT_RUNS = 6
 
@@ -98,7 +99,7 @@ def device_cards() -> list[dict[str, Any]]:
     return [
         {
             "label": _("Devices: %(status)s") % {"status": status.label},
-            "text": count,
+            "text": format_number(count),
             "kind": STATUS_BADGES[status] if count else "zero",
             "url": f"{url}?status={status}",
         }
@@ -126,7 +127,7 @@ def job_cards(finished: dict[str, int]) -> list[dict[str, Any]]:
     return [
         {
             "label": label,
-            "text": finished.get(state, 0),
+            "text": format_number(finished.get(state, 0)),
             "kind": kind if finished.get(state) else "zero",
             "url": f"{url}?state={state}",
         }

@@ -9,6 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications_app.models import NotificationPreference
 from tasks_app.models import AuditEntry, JobAction, RetentionSettings
 from tasks_app.queries.access import SHELL
 from tasks_app.services.audit import Subject, prune_audit, record
@@ -114,6 +115,20 @@ def test_the_admin_lists_and_shows_entries_and_changes_none(client, make_user, e
     assert client.get(reverse("admin:tasks_app_auditentry_add")).status_code == 403
     client.force_login(make_user(is_staff=True))
     assert client.get(listing).status_code == 403
+
+
+def test_changed_times_are_shown_on_the_clock_of_the_reader(client, staff, entry):
+    AuditEntry.objects.create(
+        username="ana", verb="change", object_type="knox.authtoken", object_text="x", way=entry.way,
+        changes={"expiry": [None, "2027-02-28 09:42:31.215835+00:00"], "name": ["31/02", "2027-02-31 10:00+00:00"]},
+    )  # fmt: skip
+    NotificationPreference.objects.create(user=staff, language="pt-br", time_zone="America/Sao_Paulo")
+    client.force_login(staff)
+    newest = AuditEntry.objects.order_by("-pk").first()
+    page = client.get(reverse("admin:tasks_app_auditentry_change", args=[newest.pk])).content.decode()
+    assert "28/02/2027 06:42:31" in page
+    # What is no time is shown as it is.
+    assert "2027-02-31 10:00+00:00" in page
 
 
 def test_an_export_runs_no_formula(client, staff):

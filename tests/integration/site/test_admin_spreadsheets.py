@@ -174,7 +174,7 @@ CELL = b'<c r="A%d" t="inlineStr"><is><t>x</t></is></c>'
 def test_a_workbook_of_150_000_rows_is_refused_before_it_is_parsed(page, fleet):
     content = big_workbook(150_000)
     page.get(url("device", "import"))
-    assert "at most 5000 are taken" in imported(page, content)
+    assert "at most 5,000 are taken" in imported(page, content)
     tracemalloc.start()
     with pytest.raises(InvalidTable):
         XlsxFormat().create_dataset(content)
@@ -185,9 +185,9 @@ def test_a_workbook_of_150_000_rows_is_refused_before_it_is_parsed(page, fleet):
 
 
 def test_a_few_rows_too_many_are_refused_too(page, fleet):
-    assert "at most 5000 are taken" in imported(page, big_workbook(5001))
+    assert "at most 5,000 are taken" in imported(page, big_workbook(5001))
     lines = b"unique_id,name,fleet,kind\n" + b"1,Van,Depot North,van\n" * 5001
-    assert "at most 5000 are taken" in imported(page, lines, CSV)
+    assert "at most 5,000 are taken" in imported(page, lines, CSV)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_a_few_rows_too_many_are_refused_too(page, fleet):
         (with_sheet(SHEET % ((b'<row r="1">' + b'<c r="A1"/>' * 100 + b"</row>") * 30_000)), "more cells"),
         (with_sheet(SHEET % ((b'<row r="1">' + b'<c r="A1"/>' * 40 + b"</row>") * 4_900)), "must name the columns"),
         (with_sheet(b"x" * 300_000_000), "unpacks to more"),
-        (with_sheet(SHEET % (b'<row r="1"/>' * 60_000)), "at most 5000"),
-        (with_sheet(SHEET % b"".join(b'<row r="%d">' % r + CELL % r + b"</row>" for r in (1, 1_000_000))), "at most 5000"),
+        (with_sheet(SHEET % (b'<row r="1"/>' * 60_000)), "at most 5,000"),
+        (with_sheet(SHEET % b"".join(b'<row r="%d">' % r + CELL % r + b"</row>" for r in (1, 1_000_000))), "at most 5,000"),
     ],
     ids=["cells of a row", "cells", "as many cells as are taken", "bytes", "empty rows", "a gap"],
 )  # fmt: skip
