@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def quiet_until(person: Person, at: datetime) -> datetime | None:
     local = at.astimezone(person.zone)
     clock = local.time().replace(tzinfo=None)
     is_quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
-    return _next(end, local) if is_quiet else None
+    return _next(end, local, folds=(0, 1)) if is_quiet else None
 
 
 def digest_due(digest: Digest, person: Person, at: datetime) -> datetime:
@@ -52,15 +52,23 @@ def digest_due(digest: Digest, person: Person, at: datetime) -> datetime:
 
 
 def is_due_daily(clock: time, zone: tzinfo, at: datetime, *, within: timedelta) -> datetime | None:
-    """The latest time at which clocks of `zone` showed `clock`, if it is no longer ago than `within`."""
-    local = at.astimezone(zone)
-    last = datetime.combine(local.date(), clock, tzinfo=zone)
-    if last > local:
-        last = datetime.combine(local.date() - timedelta(days=1), clock, tzinfo=zone)
-    return last if at - last <= within else None
+    """The latest time at which clocks of `zone` showed `clock`, if it is no longer ago than `within`; once a day."""
+    today = at.astimezone(zone).date()
+    last = _shown(clock, zone, today)
+    if last.astimezone(UTC) > at:
+        last = _shown(clock, zone, today - timedelta(days=1))
+    return last if at - last.astimezone(UTC) <= within else None
 
 
-def _next(clock: time, local: datetime) -> datetime:
-    """The next time after `local` at which its zone's clocks show `clock`."""
-    found = datetime.combine(local.date(), clock, tzinfo=local.tzinfo)
-    return found if found > local else datetime.combine(local.date() + timedelta(days=1), clock, tzinfo=local.tzinfo)
+def _next(clock: time, local: datetime, *, folds: tuple[int, ...] = (0,)) -> datetime:
+    """The next time after `local` at which its zone's clocks show `clock`, for the first time in a day or, by `folds`, also
+    for the second time where they go back."""
+    # Two times of one zone are compared by what the clocks show, as if none of it came twice.
+    now = local.astimezone(UTC)
+    days = (local.date(), local.date() + timedelta(days=1))
+    shown = (_shown(clock, local.tzinfo, day, fold) for day in days for fold in folds)
+    return next(one for one in shown if one.astimezone(UTC) > now)
+
+
+def _shown(clock: time, zone: tzinfo | None, day: date, fold: int = 0) -> datetime:
+    return datetime.combine(day, clock.replace(fold=fold), tzinfo=zone)

@@ -353,3 +353,41 @@ def test_quiet_hours_across_the_change_of_clocks_end_when_the_wall_says_so():
 )
 def test_a_daily_time_is_due_for_a_while_after_the_clock_showed_it(timestamp, expected):
     assert is_due_daily(time(7), SAO_PAULO, timestamp, within=timedelta(hours=3)) == expected
+
+
+# Clocks in Berlin go back from 03:00 to 02:00 on 25 October at 01:00 UTC, and forward from 02:00 on 28 March 2027 at 01:00 UTC.
+@pytest.mark.parametrize(
+    ("hour_utc", "minute", "quiet_end_utc", "digest_due_utc", "summary_ago_minutes"),
+    [
+        (0, 10, (25, 0, 30), (25, 0, 30), None),
+        (0, 40, None, (26, 1, 30), 10),
+        (1, 10, (25, 1, 30), (26, 1, 30), 40),
+        (1, 40, None, (26, 1, 30), 70),
+    ],
+    ids=["first-pass-before", "first-pass-after", "second-pass-before", "second-pass-after"],
+)
+def test_an_hour_that_comes_twice_has_quiet_hours_twice_and_daily_messages_once(
+    hour_utc, minute, quiet_end_utc, digest_due_utc, summary_ago_minutes
+):
+    berlin, clock = ZoneInfo("Europe/Berlin"), time(2, 30)
+    person = Person(ANA, berlin, quiet_from=time(22), quiet_to=clock)
+    now = datetime(2026, 10, 25, hour_utc, minute, tzinfo=UTC)
+    until = quiet_until(person, now)
+    due = digest_due(Digest(daily_at=clock), Person(ANA, berlin), now)
+    last = is_due_daily(clock, berlin, now, within=timedelta(hours=3))
+
+    def in_utc(day, hour, minute):
+        return datetime(2026, 10, day, hour, minute, tzinfo=UTC)
+
+    assert (until and until.astimezone(UTC)) == (quiet_end_utc and in_utc(*quiet_end_utc))
+    assert due.astimezone(UTC) == in_utc(*digest_due_utc)
+    assert (last and (now - last.astimezone(UTC)) / timedelta(minutes=1)) == summary_ago_minutes
+
+
+def test_a_daily_time_that_the_clocks_skip_is_due_after_the_gap_and_not_before():
+    berlin, clock = ZoneInfo("Europe/Berlin"), time(2, 30)
+    early, due = datetime(2027, 3, 28, 1, 10, tzinfo=UTC), datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
+    assert is_due_daily(clock, berlin, early, within=timedelta(hours=3)) is None
+    found = is_due_daily(clock, berlin, due, within=timedelta(hours=3))
+    assert found and found.astimezone(UTC) == due
+    assert digest_due(Digest(daily_at=clock), Person(ANA, berlin), early).astimezone(UTC) == due
