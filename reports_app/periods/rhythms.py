@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from tasks_app.geo.days import day_start
+from tasks_app.geo.days import begins_a_day, day_start
 from tasks_app.geo.relative_times import relative_days
 
 
@@ -93,12 +93,10 @@ def last_ended_day(now: datetime, zone: ZoneInfo) -> date:
 def days_before(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the range of as many local days that ends where `[start, end)` starts; of a whole calendar month the month
     before; of a range within days the same length of time before."""
-    first, last = start.astimezone(zone), end.astimezone(zone)
-    if not first.time() == last.time() == time():
+    if not (begins_a_day(start, zone) and begins_a_day(end, zone)):
         return start - (end - start), start
-    month_end = (first.date().replace(day=1) + timedelta(days=32)).replace(day=1)
-    if first.day == 1 and last.date() == month_end:
-        before = (first.date() - timedelta(days=1)).replace(day=1)
-    else:
-        before = first.date() - (last.date() - first.date())
+    first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+    month_end = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+    is_month = first.day == 1 and last == month_end
+    before = (first - timedelta(days=1)).replace(day=1) if is_month else first - (last - first)
     return day_start(before, zone), start

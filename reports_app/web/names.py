@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import time
-
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from reports_app.models import Report
 from reports_app.services.notify import local_days
+from tasks_app.geo.days import begins_a_day
 
 
 def report_name(report: Report) -> str:
@@ -25,12 +24,11 @@ def subject_text(report: Report) -> str:
 
 def days_text(report: Report) -> str:
     """Return the days of a report, or its times, in the time zone of the report."""
-    zone = report.zone
-    start, end = (at.astimezone(zone) for at in (report.range_start, report.range_end))
-    if start.time() == end.time() == time():
-        shown = [date_format(day) for day in local_days(start, end, zone)]
+    zone, span = report.zone, (report.range_start, report.range_end)
+    if all(begins_a_day(at, zone) for at in span):
+        shown = [date_format(day) for day in local_days(*span, zone)]
     else:
-        shown = [date_format(at, "SHORT_DATETIME_FORMAT") for at in (start, end)]
+        shown = [date_format(at.astimezone(zone), "SHORT_DATETIME_FORMAT") for at in span]
     return " – ".join(dict.fromkeys(shown))
 
 

@@ -19,6 +19,19 @@ def day_range(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return day_start(day, zone), day_start(day + timedelta(days=1), zone)
 
 
+def begins_a_day(at: datetime, zone: ZoneInfo) -> bool:
+    """Whether `at` is the first moment of a day in `zone`, which the clocks may show as 01:00."""
+    return at == day_start(at.astimezone(zone).date(), zone)
+
+
+def a_day_later(at: datetime, zone: ZoneInfo) -> datetime:
+    """The end of the day that begins at `at`; else the time when the clocks of `zone` show the same a day later."""
+    local = at.astimezone(zone)
+    if begins_a_day(at, zone):
+        return day_range(local.date(), zone)[1]
+    return (local + timedelta(days=1)).astimezone(UTC)
+
+
 def day_parts(start: datetime, end: datetime, zone: ZoneInfo) -> list[DayPart]:
     """(local date, part start, part end) of every local day that `[start, end)` touches; the first and last may be cut."""
     first = start.astimezone(zone).date()

@@ -389,5 +389,6 @@ def test_a_daily_time_that_the_clocks_skip_is_due_after_the_gap_and_not_before()
     early, due = datetime(2027, 3, 28, 1, 10, tzinfo=UTC), datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
     assert is_due_daily(clock, berlin, early, within=timedelta(hours=3)) is None
     found = is_due_daily(clock, berlin, due, within=timedelta(hours=3))
-    assert found and found.astimezone(UTC) == due
+    assert found
+    assert found.astimezone(UTC) == due
     assert digest_due(Digest(daily_at=clock), Person(ANA, berlin), early).astimezone(UTC) == due

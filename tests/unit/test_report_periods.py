@@ -7,8 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports_app.periods import Period, Rhythm, covered_range, due_since, next_due
+from reports_app.models import Report
+from reports_app.periods import Period, Rhythm, covered_range, days_before, due_since, next_due
 from reports_app.periods.rhythms import covered_days, due_on, last_due
+from reports_app.web.names import days_text
+from tasks_app.geo.days import a_day_later
+from tasks_app.models import Fleet
 
 BERLIN, SAO_PAULO, TOKYO = (ZoneInfo(name) for name in ("Europe/Berlin", "America/Sao_Paulo", "Asia/Tokyo"))
 LORD_HOWE, APIA = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Pacific/Apia")
@@ -126,3 +130,35 @@ def test_one_that_was_missed_too_long_ago_is_not_made_up_for():
     planned = at("2026-03-01T10:00")
     assert due_since(monthly, planned, at("2026-03-08T10:00"), catch_up=timedelta(days=7)) == planned
     assert due_since(monthly, planned, at("2026-03-08T10:01"), catch_up=timedelta(days=7)) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "before"),
+    [
+        # The clocks skip the midnight with which a day would begin: 6 September 2026 in Chile, 24 April 2026 in Egypt,
+        # 4 November 2018 in Brazil.
+        ("America/Santiago", "2026-09-06T04:00", "2026-09-07T03:00", "2026-09-05T04:00"),
+        ("America/Santiago", "2026-09-05T04:00", "2026-09-06T04:00", "2026-09-04T04:00"),
+        ("Africa/Cairo", "2026-04-23T22:00", "2026-04-24T21:00", "2026-04-22T22:00"),
+        ("America/Sao_Paulo", "2018-11-01T03:00", "2018-12-01T02:00", "2018-10-01T03:00"),
+        ("America/Sao_Paulo", "2018-11-04T03:00", "2018-11-11T02:00", "2018-10-28T03:00"),
+        # 01:00 of an ordinary day is within it.
+        ("America/Santiago", "2026-09-08T04:00", "2026-09-08T05:00", "2026-09-08T03:00"),
+    ],
+)
+def test_the_days_before_are_whole_ones_where_the_clocks_skip_midnight(zone, start, end, before):
+    named = Report(fleet=Fleet(time_zone=zone), range_start=at(start), range_end=at(end))
+    assert days_before(at(start), at(end), ZoneInfo(zone)) == (at(before), at(start))
+    assert (":" in days_text(named)) == (start == "2026-09-08T04:00")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-09-06T04:00", "2026-09-07T03:00"),
+        ("2026-09-06T05:00", "2026-09-07T05:00"),
+        ("2026-09-05T12:00", "2026-09-06T11:00"),
+    ],
+)
+def test_a_report_of_a_day_without_midnight_ends_with_it(start, end):
+    assert a_day_later(at(start), ZoneInfo("America/Santiago")) == at(end)

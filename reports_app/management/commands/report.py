@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from reports_app.queries import stored_table
 from reports_app.services.files import export_report, write_report
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
-from tasks_app.geo.days import day_range
+from tasks_app.geo.days import a_day_later, day_range
 from tasks_app.management.audited import AuditedCommand
 from tasks_app.models import Device, Fleet
 
@@ -100,6 +100,5 @@ def _range(start: str | None, end: str | None, zone: ZoneInfo | Any) -> tuple[da
         range_start, range_end = day_range(last_ended_day(timezone.now(), zone), zone)
     else:
         range_start = parse_time(start, zone, field="start")
-        following = range_start.astimezone(zone) + timedelta(days=1)  # the same wall clock a day later
-        range_end = following
+        range_end = a_day_later(range_start, zone)
     return range_start, range_end if end is None else parse_time(end, zone, field="end")
