@@ -45,7 +45,7 @@ class Command(BaseCommand):
         steps = parser.add_subparsers(dest="step", required=True, metavar="list|show|cancel|retry|priority")
         listing = steps.add_parser("list", help=_("Jobs, live and finished, newest first."))
         _add_filters(listing)
-        listing.add_argument("--parent", type=_job_id, metavar="ID", help=_("Members and callbacks of this job."))
+        listing.add_argument("--parent", metavar="ID", help=_("Members and callbacks of this job."))
         listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
         showing = steps.add_parser("show", help=_("Everything about one job."))
         showing.add_argument("ids", nargs=1, metavar="ID")
@@ -201,7 +201,7 @@ def _filters(options: dict[str, Any]) -> JobFilters:
 def _listing_filters(options: dict[str, Any]) -> JobFilters:
     if not 1 <= options["limit"] <= MAX_LISTED:
         raise CommandError(_("--limit must be between 1 and %(max)d.") % {"max": MAX_LISTED})
-    return replace(_filters(options), parent_id=options["parent"])
+    return replace(_filters(options), parent_id=_job_id(options["parent"]) if options["parent"] else None)
 
 
 def _listed(user: Any, filters: JobFilters, limit: int) -> list[JobView]:

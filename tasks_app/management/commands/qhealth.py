@@ -33,6 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if unknown := set(options["queues"]) - set(engine_config().queues):
             raise CommandError(_("There is no queue named %(name)s.") % {"name": ", ".join(sorted(unknown))})
+        if not options["max_silence_seconds"] > 0:
+            raise CommandError(_("--max-silence-seconds takes a number above 0."))
         with telling_errors():
             workers = list_workers()
         silent = why_not_consuming(workers, HOST, options["queues"], options["max_silence_seconds"])

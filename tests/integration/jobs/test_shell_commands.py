@@ -7,7 +7,7 @@ import json
 from uuid import UUID, uuid4
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import OperationalError
 
 from tasks_app.engine import JobState
@@ -191,6 +191,8 @@ def test_it_shows_as_which_job_one_runs_again(failed_id):
         ["jobs", "list", "--state", "sleeping"],
         ["jobs", "list", "--queue", "nonsense"],
         ["jobs", "list", "--limit", "0"],
+        ["jobs", "list", "--parent", "x"],
+        ["qhealth", "--max-silence-seconds", "nan"],
         ["jobs", "show", "x"],
         ["jobs", "show", str(uuid4())],
         ["jobs", "cancel"],
@@ -209,6 +211,12 @@ def test_it_fails_with_a_sentence_on_bad_arguments(arguments):
         run(*arguments)
     assert str(caught.value)
     assert not QueueAction.objects.exists()
+
+
+def test_a_bad_id_is_found_out_where_errors_are_sentences():
+    """Django writes a CommandError of the parser as a traceback."""
+    parser = load_command_class("tasks_app", "jobs").create_parser("manage.py", "jobs")
+    assert parser.parse_args(["list", "--parent", "x"]).parent == "x"
 
 
 def test_it_pauses_resumes_and_lists_queues():
