@@ -139,16 +139,17 @@ def _message(device_id: str, keyword: str, fields: list[str], session: TrackerSe
         place = [field_at(place, at) for at in (1, 0, 3, 2)]
     latitude, north, longitude, east = (field_at(place, at) for at in range(4))
     attributes = _measured(fields[13:]) | attributes
+    timestamp = _fix_time(field_at(fields, 2), stamp, field_at(fields, 5), session)
     return fix_message(
         now=now,
         device_id=device_id,
-        timestamp=_fix_time(field_at(fields, 2), stamp, field_at(fields, 5), session),
+        timestamp=timestamp,
         latitude=degrees(latitude, north),
         longitude=degrees(longitude, east),
         speed_kph=knots_to_kph(field_at(fields, 11)),
         course_degrees=number_or_text(field_at(fields, 12)),
         altitude_meters=number(field_at(fields, 13)),
-        attributes=with_status(session, attributes, now),
+        attributes=with_status(session, attributes, now, timestamp),
         is_valid=field_at(fields, 6) == "A",
     )
 

@@ -223,7 +223,7 @@ def _message(
         longitude=degrees(field_at(fields, at + 1), fields[at + 2]),
         speed_kph=knots_to_kph(field_at(fields, at + 3)),
         course_degrees=number_or_text(field_at(fields, at + 4)),
-        attributes=with_status(session, attributes, now),
+        attributes=with_status(session, attributes, now, timestamp),
         # A digit is the number of a coding, in the place of A; V, B and nothing are no fix.
         is_valid=fields[at - 2] == "A" or fields[at - 2].isdigit(),
     )

@@ -20,7 +20,7 @@ from tasks_app.ingest.json_batch import HIGHEST_USUAL_METERS, LOWEST_USUAL_METER
 from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
 from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
 from tasks_app.ingest.unlocated_alarms import unlocated_alarm
-from tasks_app.ingest.validate import InvalidFix, check_device_id, make_fix
+from tasks_app.ingest.validate import InvalidFix, check_device_id, make_fix, parse_live_timestamp
 
 # Older ones say nothing of now: trackers send their status every three to five minutes.
 MAX_STATUS_AGE = timedelta(minutes=6)
@@ -165,12 +165,24 @@ def with_status(
 ) -> dict[str, Any]:
     """The attributes of a fix with those of the newest status where the fix does not say otherwise.
 
-    Not those of a fix whose `timestamp` (seconds) is of another time than now: it was kept by the tracker and sent later.
+    Not those of a fix whose `timestamp` (as `fix_message` takes it) is of another time than now: it was kept by the tracker and
+    sent later.
     """
     kept = session.memory.get(_STATUS)
-    if not kept:
-        return attributes
-    if isinstance(timestamp, float) and abs(now.timestamp() - timestamp) > MAX_STATUS_AGE.total_seconds():
+    if not kept or not _is_of_now(timestamp, now):
         return attributes
     earliest = now - MAX_STATUS_AGE
     return {**{name: value for name, (at, value) in kept.items() if earliest <= at <= now}, **attributes}
+
+
+def _is_of_now(timestamp: object, now: datetime) -> bool:
+    """Whether a fix of this time was measured when it was sent; one without a time was."""
+    if timestamp is None:
+        return True
+    # Most trackers send seconds, and a time of now.
+    if isinstance(timestamp, float) and abs(now.timestamp() - timestamp) <= MAX_STATUS_AGE.total_seconds():
+        return True
+    try:
+        return abs(now - parse_live_timestamp(timestamp, now=now)[0]) <= MAX_STATUS_AGE
+    except InvalidFix:
+        return False

@@ -181,13 +181,14 @@ def _messages(
         if hdop == 0 and is_last:
             break
         measured = present(hdop=hdop, archive=attributes.get("archive"))
-        if is_last:
-            measured |= attributes if "archive" in attributes else with_status(session, attributes, now)
         day = fields[at + 2]
+        timestamp = iso_utc(day[:4], day[4:6], day[6:8], clock_of(day[8:]))
+        if is_last:
+            measured |= attributes if "archive" in attributes else with_status(session, attributes, now, timestamp)
         yield fix_message(
             now=now,
             device_id=device_id,
-            timestamp=iso_utc(day[:4], day[4:6], day[6:8], clock_of(day[8:])),
+            timestamp=timestamp,
             latitude=number_or_text(fields[at + 1]),
             longitude=number_or_text(fields[at]),
             speed_kph=number_or_text(field_at(fields, at - 3)),

@@ -102,8 +102,25 @@ def test_a_fix_carries_the_newest_status_of_its_connection():
     keep_status(session, {"blocked": True, "alarm": "sos", "ignition": False}, NOW - timedelta(minutes=3))
     assert with_status(session, {"ignition": True}, NOW) == {"blocked": True, "ignition": True}
     assert with_status(session, {"ignition": True}, NOW + timedelta(minutes=4)) == {"ignition": True}
-    assert with_status(session, {"sat": 9}, NOW, (NOW - timedelta(minutes=1)).timestamp())["blocked"] is True
-    assert with_status(session, {"sat": 9}, NOW, (NOW - timedelta(hours=3)).timestamp()) == {"sat": 9}
+
+
+@pytest.mark.parametrize("write", [datetime.timestamp, datetime.isoformat])
+def test_a_fix_that_the_tracker_kept_is_not_of_the_newest_status(write):
+    session = TrackerSession()
+    keep_status(session, {"blocked": True}, NOW - timedelta(minutes=3))
+    for age, is_of_now in (
+        (timedelta(minutes=1), True),
+        (timedelta(minutes=-1), True),
+        (timedelta(hours=3), False),
+        # The GPS week began anew.
+        (timedelta(weeks=1024), True),
+        (timedelta(weeks=1024, hours=3), False),
+        (timedelta(days=-2), False),
+    ):
+        assert with_status(session, {"sat": 9}, NOW, write(NOW - age)) == ({"blocked": True} if is_of_now else {}) | {
+            "sat": 9
+        }
+    assert with_status(session, {}, NOW, "no time") == {}
 
 
 def test_each_attribute_of_a_status_has_its_own_age():
