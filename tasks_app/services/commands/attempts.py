@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from tasks_app.ingest.trackers.base import EncodedCommand, InvalidCommand, OutgoingCommand
 from tasks_app.models import Command, CommandAttempt, CommandState
+from tasks_app.queries.commands import types_of, ways_of
 from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.commands.changes import OUTSTANDING, change_state, reason, send_soon
 from tasks_app.services.commands.checking import unsafe
@@ -34,6 +35,7 @@ _MAX_TOKEN_STEPS, _NUMBER_STEP = 120, 257
 # How long the database may be away until it is given up to note that bytes were written.
 NOTE_SECONDS = 30.0
 
+NOT_ENCODABLE = "not_encodable"
 # Codes of errors of attempts whose bytes may have left.
 MAYBE_WRITTEN = frozenset({"unknown", "sender_lost"})
 
@@ -106,15 +108,30 @@ def _prepare(command_pk: int, way: str, address: str, encode: Encode, now: Clock
     try:
         encoded = _encoded(command, attempt, encode, at)
     except InvalidCommand as error:
-        attempt.error = reason("not_encodable", error)
+        attempt.error = reason(NOT_ENCODABLE, error)
         attempt.save(update_fields=["error"])
-        change_state(command, CommandState.FAILED, attempt.error, now=at)
-        return SendOutcome("ended", attempt.error)
+        return _not_encodable(command, attempt, at)
     attempt.token, attempt.name = encoded.token[:64], encoded.name[:64]
     attempt.data, attempt.text = encoded.kept_data, encoded.kept_text[:1000]
     attempt.save()
     change_state(command, CommandState.SENDING, now=at)
     return _Prepared(attempt.pk, encoded)
+
+
+def _not_encodable(command: Command, attempt: CommandAttempt, at: datetime) -> SendOutcome:
+    """Leave a command that this way cannot express to the next one of its device's chain; without one it has failed."""
+    tried = ways_that_refused(command)
+    others = [] if command.way else [way for way in ways_of(command.device) if way not in tried]
+    if any(command.type in types_of(command.device, way) for way in others):
+        send_soon(command.device_id, f"again-{command.pk}-{attempt.number}", at=at)
+        return SendOutcome("again", attempt.error)
+    change_state(command, CommandState.FAILED, attempt.error, now=at)
+    return SendOutcome("ended", attempt.error)
+
+
+def ways_that_refused(command: Command) -> set[str]:
+    """Return the ways that were found unable to express this command."""
+    return set(command.attempts.filter(error__startswith=NOT_ENCODABLE).values_list("way", flat=True))
 
 
 def _write(command_pk: int, prepared: _Prepared, write: Write, now: Clock, written: list[datetime]) -> SendOutcome:

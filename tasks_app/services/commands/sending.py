@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks_app.models import Command, CommandState, Device
 from tasks_app.queries.commands import chain_of
+from tasks_app.services.commands.attempts import ways_that_refused
 from tasks_app.services.commands.changes import OUTSTANDING
 from tasks_app.services.commands.deciding import Waiting, due_commands, ways_in_order
 from tasks_app.services.commands.ways.registry import WAYS
@@ -38,7 +39,8 @@ def _handed_over(device: Device, command: Command, now: datetime) -> str | None:
     """Give the command to a way; return its name, None where none can take it now."""
     chain = [command.way] if command.way else chain_of(device)
     tried = list(command.attempts.exclude(error="").values_list("way", flat=True))
-    for name in ways_in_order([one for one in chain if one in WAYS], tried):
+    refused = ways_that_refused(command)
+    for name in ways_in_order([one for one in chain if one in WAYS and one not in refused], tried):
         way = WAYS[name]
         if command.type in way.types(device) and way.can_take(device, command):
             _note_tried(command, "", now)

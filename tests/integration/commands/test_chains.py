@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from tasks_app.ingest.trackers.base import TrackerSession
+from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import CommandWay, DeviceState
 from tasks_app.queries.commands import types_of, ways_of
-from tasks_app.services.commands import CommandRefused
+from tasks_app.services.commands import CommandRefused, send_attempt
 from tasks_app.services.commands.ways import session, wake_up
 from tasks_app.services.commands.ways.registry import WAYS
 from tasks_app.utils.redis_client import redis_client
@@ -51,6 +53,28 @@ def test_a_way_that_cannot_express_a_command_is_passed_over(device, traccar, sms
     command = ask_for(device, staff, "overspeed_alarm", parameters={"speed_kph": 80})
     assert send_now(device)["way"] == "sms"
     assert (state_of(command), traccar.requests) == ("sent", [])
+
+
+def test_a_way_that_cannot_express_these_parameters_is_followed_by_the_next(
+    device, sms_settings, receiver, staff, connection_of_tracker
+):
+    give_access(device, ways=["session", "sms"], protocol="coban", phone_number=PHONE)
+    sessions, handed = connection_of_tracker
+    sessions.append(SimpleNamespace(node="one"))
+    command = ask_for(device, staff, "position_interval", parameters={"interval_seconds": 90})
+    assert send_now(device)["way"] == "session"
+    session_of_tracker = TrackerSession(device_id=device.unique_id)
+    outcome = send_attempt(
+        handed.pop(),
+        way="session",
+        address="",
+        encode=lambda outgoing: PROTOCOLS["coban"].encode(outgoing, session_of_tracker),
+        write=lambda _encoded, _expires_at: pytest.fail("nothing is to be written"),
+    )
+    assert (outcome.result, state_of(command)) == ("again", "queued")
+    assert send_now(device)["way"] == "sms"
+    assert (state_of(command), handed) == ("sent", [])
+    assert "090s" in json.loads(receiver.received[0].body)["text"]
 
 
 # --- The SMS that wakes ---
