@@ -72,6 +72,13 @@ class LongChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         return SpannedQuerySet.of(super().get_queryset(request, *args, **kwargs))
 
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        is_whole = not (self.query or self.get_filters_params())
+        if is_whole or getattr(self.paginator, "has_more", False):
+            # The theme names the number of rows beside the title where it is not that of all.
+            self.full_result_count = self.result_count
+
 
 class LongListAdmin:
     """A mixin for pages about tables that grow."""

@@ -73,8 +73,11 @@ def test_rows_that_are_not_counted_are_said_to_be_there(page, events, monkeypatc
     monkeypatch.setattr(long_lists, "MOST_COUNTED", 2)
     text = " ".join(shown(page).split())
     assert "more than 2 events; choose a day for older ones" in text
+    assert "2 results" not in text
     # What a day leaves is counted.
-    assert "1 event " in " ".join(shown(page, "?occurred_at__year=2026&occurred_at__month=3").split())
+    march = " ".join(shown(page, "?occurred_at__year=2026&occurred_at__month=3").split())
+    assert "1 event " in march
+    assert "1 result " in march
 
 
 def test_a_large_number_is_written_as_the_language_does(page, staff, monkeypatch):
