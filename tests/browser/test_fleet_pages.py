@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -86,3 +87,27 @@ def test_a_member_finds_a_van_and_acknowledges_an_alarm_on_a_phone_without_scrip
     page.get_by_label("Your account: ana").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_a_page_that_keeps_itself_fresh_says_when_it_cannot(browser, live_server, operator):
+    for visit in visit_of(browser, live_server.url):
+        page = visit.page
+        visit.open("admin:login")
+        page.fill("[name=username]", "ana")
+        page.fill("[name=password]", PASSWORD)
+        page.click("[type=submit]")
+        visit.open("pages:commands")
+        ask_again = "document.dispatchEvent(new Event('tracker:changed'))"
+        trouble = page.locator("[data-live-trouble]")
+        expect(trouble).to_have_text("")
+        page.context.set_offline(True)
+        page.evaluate(ask_again)
+        expect(trouble).to_have_text("Connection lost, trying again …")
+        page.context.set_offline(False)
+        page.evaluate(ask_again)
+        expect(trouble).to_have_text("")
+        Session.objects.all().delete()
+        page.evaluate(ask_again)
+        expect(trouble).to_have_text("You are logged out.")
+        assert [one for one in visit.troubles if "ERR_INTERNET_DISCONNECTED" not in one] == []
+        visit.troubles.clear()

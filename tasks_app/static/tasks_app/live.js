@@ -4,6 +4,7 @@
   "use strict";
   const live = document.querySelector("[data-live]");
   const toggle = document.querySelector("[data-live-toggle]");
+  const trouble = document.querySelector("[data-live-trouble]");
   if (!live || !toggle) return;
   const KEY = "tracker.live";
   const seconds = Number(live.dataset.live) || 3;
@@ -14,19 +15,28 @@
 
   const isInUse = (node) => node.contains(document.activeElement) || String(window.getSelection()) !== "";
 
+  // What stands on the page is old until the server answers again.
+  function say(what) {
+    const text = trouble.dataset[what] ?? "";
+    if (trouble.textContent !== text) trouble.textContent = text;
+  }
+
   async function refresh() {
     const current = document.querySelector("[data-live]");
     if (busy || !toggle.checked || document.hidden || !current || isInUse(current)) return;
     busy = true;
     try {
       const answer = await fetch(window.location.href, { headers: { "X-Requested-With": "fetch" } });
-      if (!answer.ok || answer.redirected) return;
+      if (answer.redirected) return say("ended");
+      if (!answer.ok) return say("lost");
+      say("");
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("[data-live]");
       if (!fresh) return window.location.reload();
       if (!isInUse(current)) keepOpen(current, fresh), current.replaceWith(fresh);
     } catch {
-      // The server does not answer: the page keeps what it shows and asks again.
+      // The page keeps what it shows, says so, and asks again.
+      say("lost");
     } finally {
       busy = false;
     }
