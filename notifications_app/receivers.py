@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,9 +20,9 @@ from notifications_app.models import (
     Rule,
 )
 from notifications_app.services.events import write_outbox
-from notifications_app.services.system import alert_administrators
+from notifications_app.services.system import alert_administrators, limits_by, switch_off_unlimited
 from tasks_app.engine import enqueue_on_commit
-from tasks_app.models import Event
+from tasks_app.models import Device, Event, Fleet, Geofence
 from tasks_app.services.audit import watch
 from tasks_app.signals import events_recorded, schedule_switched_off, system_trouble
 
@@ -47,3 +48,18 @@ def notify_of_schedule(*, name: str, error: str, **_signal: Any) -> None:
     """Notify the administrators by a job, so that trouble with notifications does not keep the schedule from being saved."""
     subject = _("Schedule %(name)s is switched off") % {"name": name}
     enqueue_on_commit("send_system_alert", subject, error, "error")
+
+
+@receiver(pre_delete, sender=Device, dispatch_uid="notifications_app.limits_by_device")
+@receiver(pre_delete, sender=Geofence, dispatch_uid="notifications_app.limits_by_geofence")
+def note_limits_of_rules(instance: Any, origin: Any = None, **_signal: Any) -> None:
+    """Note the rules that name the row: once it is deleted, nothing says so any more. Those of a deleted fleet go with it."""
+    is_of_fleet = getattr(origin, "model", type(origin)) is Fleet
+    instance.limits_of_rules = limits_by(instance, with_fleet=is_of_fleet)
+
+
+@receiver(post_delete, sender=Device, dispatch_uid="notifications_app.lost_device")
+@receiver(post_delete, sender=Geofence, dispatch_uid="notifications_app.lost_geofence")
+def switch_off_rules_without_limit(instance: Any, **_signal: Any) -> None:
+    """Rows deleted together are all gone from the rules by now, so that none of them counts as left."""
+    switch_off_unlimited(instance.limits_of_rules, instance.name, now=timezone.now())

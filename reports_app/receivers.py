@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import receiver
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,11 +19,16 @@ from reports_app.models import DeletedDevice, Report, ReportFollower, ReportSche
 from reports_app.queries import sees_subject, visible_report, visible_reports
 from reports_app.services.files import delete_orphaned_files, linked_reports
 from reports_app.services.generation import follow_jobs
-from reports_app.services.schedules import follow_deliveries
+from reports_app.services.schedules import follow_deliveries, switch_off_without_devices
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device
 from tasks_app.services.audit import add_verbs, watch
-from tasks_app.signals import job_reader_asked, jobs_not_done, needed_positions_asked, orphans_cleanup_requested
+from tasks_app.signals import (
+    job_reader_asked,
+    jobs_not_done,
+    needed_positions_asked,
+    orphans_cleanup_requested,
+)
 
 watch(Report, ignored={"content", "request_key", "held_device_ids", "started_at", "finished_at", "expires_at"})
 watch(ReportSchedule, ignored={"next_due_at", "failure_count", "last_error"})
@@ -76,3 +82,16 @@ def read_job_of_report(sender: Any, *, user: Any, job_id: Any, **kwargs: Any) ->
 def keep_fleet_of_deleted_device(sender: Any, instance: Device, **kwargs: Any) -> None:
     """Record the fleet of a deleted device: the reports that hold it outlive it."""
     DeletedDevice.objects.get_or_create(device_id=instance.pk, defaults={"fleet_id": instance.fleet_id})
+
+
+@receiver(pre_delete, sender=Device, dispatch_uid="reports_app.schedules_of_device")
+def note_schedules_of_device(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Note the schedules that name the device: once it is deleted, nothing says so any more."""
+    schedules = ReportSchedule.objects.filter(devices=instance.pk, is_active=True)
+    instance.named_by_schedules = list(schedules.values_list("pk", flat=True))
+
+
+@receiver(post_delete, sender=Device, dispatch_uid="reports_app.schedules_without_device")
+def switch_off_schedules_without_device(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Devices deleted together are all gone from the schedules by now, so that none of them counts as left."""
+    switch_off_without_devices(instance.named_by_schedules, instance.name, now=timezone.now())

@@ -20,8 +20,11 @@ SYSTEM = MessageKind(
 )
 
 
-def system_message(*, subject: str, message: str, level: str, at: datetime) -> Message:
-    return Message(SYSTEM.kind, {"title": subject, "message": message, "level": level, "spot": Spot(at)})
+def system_message(*, subject: str, message: str, level: str, at: datetime, fleet: str = "") -> Message:
+    """A message for administrators or, with a fleet, for those who keep its rules."""
+    return Message(
+        SYSTEM.kind, {"title": subject, "message": message, "level": level, "spot": Spot(at), "keeps_rules_of": fleet}
+    )
 
 
 KINDS = (SYSTEM,)

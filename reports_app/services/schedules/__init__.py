@@ -11,7 +11,7 @@ from reports_app.services.schedules.editing import (
     save_report_schedule,
     switch,
 )
-from reports_app.services.schedules.failures import follow_deliveries
+from reports_app.services.schedules.failures import follow_deliveries, switch_off_without_devices
 from reports_app.services.schedules.runs import advance_runs, run_due_report_schedules, run_now
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "run_now",
     "save_report_schedule",
     "switch",
+    "switch_off_without_devices",
 ]

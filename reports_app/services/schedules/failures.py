@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
@@ -39,6 +40,17 @@ def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetim
             schedule.is_active, schedule.next_due_at = False, None
         schedule.save(update_fields=["failure_count", "last_error", "is_active", "next_due_at"])
         _notify_owner(schedule, run_id, now)
+
+
+def switch_off_without_devices(schedule_ids: Collection[int], name: str, *, now: datetime) -> None:
+    """Switch off the schedules that have no device left, now that the device of this name is deleted: without one they
+    would be about the whole fleet."""
+    lost = ReportSchedule.objects.filter(pk__in=schedule_ids, is_active=True, devices=None)
+    for schedule in lost.select_related("owner").select_for_update(of=("self",)):
+        schedule.is_active, schedule.next_due_at, schedule.failure_count = False, None, 0
+        schedule.last_error = _("Its last device, “%(name)s”, was deleted.") % {"name": name}
+        schedule.save(update_fields=["failure_count", "last_error", "is_active", "next_due_at"])
+        _notify_owner(schedule, None, now)
 
 
 def follow_deliveries(jobs: Iterable[FinishedJob]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,7 @@ from notifications_app.services.system.alerts import alert_administrators
 from reports_app.models import Report, ReportFollower, ReportState
 from reports_app.services.notify import notify_failed, notify_ready
 from tasks_app.models import Fleet, FleetMembership, FleetRole
-from tests.support.notifications import make_rule
+from tests.support.notifications import make_geofence, make_rule, record_events
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)  # a Wednesday, nine o'clock in São Paulo
@@ -135,3 +136,51 @@ def test_a_rule_about_the_system_names_no_fleet(staff_api, fleet, staff):
     assert answer.status_code == 400
     assert "belong to no fleet" in str(answer.json()["fields"])
     assert staff_api.post("/api/rules", {**body, "fleet_id": None}, format="json").status_code == 201
+
+
+# --- rules and schedules that lose what they are limited to
+
+
+def deleted_by_queryset(rows):
+    type(rows[0]).objects.filter(pk__in=[row.pk for row in rows]).delete()
+
+
+def deleted_one_by_one(rows):
+    for row in rows:
+        row.delete()
+
+
+@pytest.mark.parametrize("delete", [deleted_by_queryset, deleted_one_by_one])
+@pytest.mark.parametrize("limit", ["devices", "geofences", "within_geofences"])
+def test_a_rule_whose_last_limit_is_deleted_is_switched_off_rather_than_about_everything(
+    make_device, fleet, bruno, operator, delete, limit
+):
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
+    make = {"devices": make_device}.get(limit, partial(make_geofence, fleet))
+    rows = [make(name=name) for name in ("Old 1", "Old 2")]
+    lost, kept = (make_rule(fleet, [bruno], kinds=["geofence_enter"], name=name) for name in ("Lost", "Kept"))
+    getattr(lost, limit).set(rows)
+    getattr(kept, limit).set([*rows, make(name="New")])
+    delete(rows)
+    assert set(Rule.objects.filter(is_active=True)) == {kept}
+    said = Notification.objects.get()
+    assert (said.user, said.kind) == (operator, "system")
+    assert "Rule “Lost” is switched off" in said.subject
+    assert rows[-1].name in said.body_text
+    assert f"because you keep the rules of {fleet.name}" in said.body_text
+    Notification.objects.all().delete()
+    record_events(make_device(), "geofence_enter")
+    assert not Notification.objects.exists()
+
+
+def test_a_rule_of_every_fleet_outlives_a_fleet_and_tells_staff_that_it_is_off(fleet, staff, bruno):
+    NotificationPreference.objects.create(user=staff, language="pt-br")
+    depot = make_geofence(fleet)
+    of_all, _of_fleet = (make_rule(one, [bruno], geofences=[depot], name="Everywhere") for one in (None, fleet))
+    fleet.delete()
+    of_all.refresh_from_db()
+    assert not of_all.is_active
+    said = Notification.objects.get()
+    assert said.user == staff
+    assert "A regra “Everywhere” foi desativada" in said.subject
+    assert "“Depot” foi excluído" in said.body_text

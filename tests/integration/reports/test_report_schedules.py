@@ -391,3 +391,22 @@ def test_viewers_see_schedules_owners_and_managers_change_them_and_strangers_kno
     api.force_authenticate(charlie)
     assert [api.get(url).status_code, api.post(f"{url}/run-now").status_code] == [404, 404]
     assert api.post("/api/report-schedules", body, format="json").status_code == 404
+
+
+def test_a_schedule_whose_last_device_is_deleted_is_switched_off_rather_than_about_the_fleet(
+    make_schedule, make_device, device, operator
+):
+    old = [make_device(unique_id=unique_id) for unique_id in ("old-1", "old-2")]
+    lost, kept = make_schedule(name="Lost", devices=old), make_schedule(name="Kept", devices=[device, *old])
+    Device.objects.filter(pk__in=[each.pk for each in old]).delete()
+    for schedule in (lost, kept):
+        schedule.refresh_from_db()
+    assert (lost.is_active, lost.next_due_at) == (False, None)
+    assert "was deleted" in lost.last_error
+    assert kept.is_active
+    said = Notification.objects.get()
+    assert (said.user, said.subject) == (operator, "Scheduled report “Lost” is switched off")
+    assert "in a row" not in said.body_text
+    assert "was deleted" in said.body_text
+    tick()
+    assert set(ReportScheduleRun.objects.values_list("schedule_id", flat=True)) == {kept.pk}
