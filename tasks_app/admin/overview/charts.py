@@ -64,7 +64,8 @@ def jobs_chart(now: datetime) -> Chart:
         "title": _("Jobs per minute"),
         "figure": _figure(sum(finished[-6:-1]) / 5),
         "first": _("an hour ago"),
-        "last": _("%(finished)d ended, %(failed)d failed") % facts,
+        "last": _("%(finished)s ended, %(failed)s failed")
+        % {name: number_format(count, force_grouping=True) for name, count in facts.items()},
         "svg": bars_svg(finished, bad=failed, label=label, titles=titles),
         "url": reverse("admin:tasks_app_queues"),
     }

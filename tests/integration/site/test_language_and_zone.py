@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -174,3 +175,10 @@ def test_a_theme_that_is_not_offered_changes_nothing(client, operator, theme):
     assert theme_of(client) == "system"
     assert not NotificationPreference.objects.exists()
     assert client.get(reverse("set_theme")).status_code == 405
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "100,000 -1,234 0"), ("pt-br", "100.000 -1.234 0")])
+def test_large_numbers_are_grouped_as_the_language_does(language, text):
+    template = Template("{% load quantities %}{{ many|grouped }} {{ few|grouped }} {{ none|grouped }}")
+    with translation.override(language):
+        assert template.render(Context({"many": 100_000, "few": -1_234, "none": 0})) == text
