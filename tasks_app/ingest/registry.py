@@ -50,7 +50,9 @@ def format_of(path: Path) -> str:
     name = plain_name(path).rpartition(".")[2]
     if name == "csv" and traccar_csv.is_traccar(path):
         return "traccar_csv"
-    if name == "json" and geojson_file.is_geojson(sample_text(first_bytes(path)).encode()):
+    # Another name of the same format (https://github.com/ndjson/ndjson-spec).
+    name = "jsonl" if name == "ndjson" else name
+    if name in ("json", "jsonl") and geojson_file.is_geojson(sample_text(first_bytes(path)).encode()):
         return "geojson"
     if name not in FILE_FORMATS:
         unknown = _unknown(name)

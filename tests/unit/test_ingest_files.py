@@ -219,3 +219,20 @@ def test_a_log_of_nmea_sentences_is_named_as_one(tmp_path, name, start):
     path.write_text(f"{start}*47\r\n$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n")
     with pytest.raises(BodyError, match=r"^The file is an NMEA 0183 log\."):
         list(parser_for(path)(path, now=NOW))
+
+
+@pytest.mark.parametrize("name", ["lines.json", "lines.jsonl", "lines.ndjson", "lines.NDJSON.gz"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"device_id": "car", "timestamp": "2026-11-02T08:00:00Z", "latitude": 1, "longitude": 2}\n',
+        '{"type": "Feature", "geometry": {"type": "Point", "coordinates": [2, 1]},'
+        ' "properties": {"time": "2026-11-02T08:00:00Z"}}\n',
+    ],
+    ids=["positions", "features"],
+)
+def test_one_object_a_line_is_read_by_each_name_that_an_upload_takes(tmp_path, name, line):
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(line.encode() * 2) if name.endswith(".gz") else line.encode() * 2)
+    fixes = list(parser_for(path)(path, "car", now=NOW))
+    assert [(fix.latitude, fix.longitude) for fix in fixes] == [(1.0, 2.0)] * 2
