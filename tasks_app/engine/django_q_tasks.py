@@ -169,6 +169,10 @@ def _ended(task_id: UUID | str, wait: float, cached: bool) -> FinishedJob | None
 
 
 _schedule = django_q.tasks.schedule
+# What django-q2's function keeps for itself; the rest are arguments of the task.
+_SCHEDULE_OPTIONS = frozenset(
+    ("name", "hook", "schedule_type", "minutes", "repeats", "next_run", "cron", "cluster", "intended_date_kwarg")
+)
 
 
 def schedule(func: Any, *args: Any, **kwargs: Any) -> django_q.models.Schedule:
@@ -179,4 +183,9 @@ def schedule(func: Any, *args: Any, **kwargs: Any) -> django_q.models.Schedule:
     check_options({"cluster": kwargs.get("cluster")}, task)
     if not task.schedulable:
         raise InvalidArguments(f"The task {task.name} may not be put on a schedule: see @task(schedulable=True).")
+    call = {name: value for name, value in kwargs.items() if name not in _SCHEDULE_OPTIONS}
+    if named := kwargs.get("intended_date_kwarg"):
+        call[named] = ""
+    # Their values are looked at when it runs: "yesterday" is a time then.
+    task.arguments.by_name(args, call)
     return _schedule(func if isinstance(func, str) else task.name, *args, **kwargs)

@@ -13,9 +13,12 @@ from knox.models import AuthToken
 from notifications_app.models import ChannelKind, NotificationPreference, Rule
 from tasks_app.ingest.simulation import DEVICE_LIMIT_KPH, device_ids, geofences
 from tasks_app.models import Device, EventKind, Fleet, FleetMembership, FleetRole, Geofence, MaintenancePlan
+from tasks_app.services.accounts import Replace, issue_token
 
 FLEET_NAME = "São Paulo Deliveries"
 TIME_ZONE = "America/Sao_Paulo"
+# Name of their tokens among those of the operator.
+SIMULATORS = "Simulated fleet"
 # Key of the lock in PostgreSQL.
 ONE_AT_A_TIME = 20_261_130
 
@@ -81,6 +84,6 @@ def _ensure_maintenance_plan(fleet: Fleet) -> None:
 
 
 def new_token(user: User) -> str:
-    """Return a fresh API token of `user`; the former ones of this fleet's simulators end."""
-    AuthToken.objects.filter(user=user).delete()
-    return AuthToken.objects.create(user=user)[1]
+    """Return a fresh API token of `user`; the former ones of this fleet's simulators end, and no other."""
+    AuthToken.objects.filter(user=user, details__name=SIMULATORS).delete()
+    return issue_token(user=user, now=timezone.now(), name=SIMULATORS, replace=Replace.OLDEST)[0]

@@ -22,6 +22,7 @@ from tasks_app.api.rows import saved
 from tasks_app.api.schema import ErrorSerializer, describe
 from tasks_app.models import Device, FleetRole
 from tasks_app.queries.access import CHANGE_DEVICES, Right
+from tasks_app.services.transactions import run_in_transaction
 
 MAX_DEVICES = 500
 ADD_DEVICES = Right(FleetRole.MANAGER, "tasks_app.add_device")
@@ -122,22 +123,30 @@ class DeviceBulkView(ApiView):
         return self._answer(self.body(BulkBody), change, status.HTTP_200_OK)
 
     def _answer(self, body: dict[str, Any], store: Callable[[dict[str, Any]], Device], code: int) -> Response:
-        stored: list[Device] = []
-        errors: list[dict[str, Any]] = []
-        codes: set[int] = set()
-        with transaction.atomic():
-            for index, item in enumerate(body["devices"]):
-                try:
-                    with transaction.atomic():
-                        stored.append(store(item))
-                except (APIException, Http404) as error:
-                    problem = problem_of(error)
-                    assert problem is not None
-                    errors.append({"index": index, **problem.body})
-                    codes.add(problem.status_code)
-            if errors and (body["store"] == "all" or not stored):
-                raise _refusal(codes, errors)
+        # Two requests that name the same devices in another order may lock each other out.
+        stored, errors = run_in_transaction(lambda: _stored(body, store))
         return Response({"results": DeviceSerializer(stored, many=True).data, "errors": errors}, status=code)
+
+
+def _stored(
+    body: dict[str, Any], store: Callable[[dict[str, Any]], Device]
+) -> tuple[list[Device], list[dict[str, Any]]]:
+    """Store the items of a request; return the devices, and the errors of the others. Raises ApiError."""
+    stored: list[Device] = []
+    errors: list[dict[str, Any]] = []
+    codes: set[int] = set()
+    for index, item in enumerate(body["devices"]):
+        try:
+            with transaction.atomic():
+                stored.append(store(item))
+        except (APIException, Http404) as error:
+            problem = problem_of(error)
+            assert problem is not None
+            errors.append({"index": index, **problem.body})
+            codes.add(problem.status_code)
+    if errors and (body["store"] == "all" or not stored):
+        raise _refusal(codes, errors)
+    return stored, errors
 
 
 def _refusal(codes: set[int], errors: list[dict[str, Any]]) -> ApiError:

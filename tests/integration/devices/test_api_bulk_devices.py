@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import threading
 
+import pytest
+from django.db import connection
+
+from tasks_app.api.rows import saved
 from tasks_app.models import Device, FleetRole
+from tests.support.cluster import allowed
 from tests.support.rights import api_of
 from tests.support.route_cases import member
 
@@ -73,3 +78,37 @@ def test_devices_move_only_into_fleets_one_manages(manager, device, foreign):
 def test_bad_bodies_are_refused(manager, body):
     answer = manager.post(PATH, body, format="json")
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["devices"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_that_lock_each_other_out_are_both_stored(manager, make_device, monkeypatch):
+    one, two = make_device(), make_device()
+    both_hold_one = threading.Barrier(2, timeout=allowed(20))
+    calls, answers = threading.local(), []
+
+    def saved_and_met(device, values):
+        stored = saved(device, values)
+        calls.count = getattr(calls, "count", 0) + 1
+        if calls.count == 1:
+            both_hold_one.wait()
+        return stored
+
+    def change(name, *devices):
+        items = [{"id": device.pk, name: 80} for device in devices]
+        try:
+            answers.append(manager.patch(PATH, {"devices": items}, format="json").status_code)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr("tasks_app.api.devices.bulk.saved", saved_and_met)
+    threads = [
+        threading.Thread(target=change, args=("speed_limit_kph", one, two)),
+        threading.Thread(target=change, args=("offline_after_minutes", two, one)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=allowed(60))
+    assert answers == [200, 200]
+    stored = set(Device.objects.filter(pk__in=[one.pk, two.pk]).values_list("speed_limit_kph", "offline_after_minutes"))
+    assert stored == {(80, 80)}

@@ -7,8 +7,11 @@ import io
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
+from knox.models import AuthToken
 
 from tasks_app.models import Device
+from tasks_app.services.accounts import issue_token
 from trackerproject.dev.api_client import ApiClient
 from trackerproject.dev.sample_fleet import ensure_sample_fleet
 
@@ -47,3 +50,12 @@ def test_it_ends_with_the_reason_when_its_operator_may_not_log_in(live_server):
     User.objects.update(is_active=False)
     with pytest.raises(CommandError, match="401"):
         drive(live_server.url)
+
+
+def test_the_tokens_that_its_operator_made_stay(live_server):
+    operator = ensure_sample_fleet(3).operator
+    issue_token(user=operator, now=timezone.now(), name="Mine")
+    drive(live_server.url)
+    drive(live_server.url)
+    names = AuthToken.objects.filter(user=operator).values_list("details__name", flat=True)
+    assert sorted(names) == ["Mine", "Simulated fleet"]

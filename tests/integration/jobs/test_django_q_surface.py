@@ -13,7 +13,7 @@ from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.signals import post_execute, pre_enqueue, pre_execute
 
-from tasks_app.engine import NotOffered, UnknownTask
+from tasks_app.engine import InvalidArguments, NotOffered, UnknownTask
 from tasks_app.engine.broker import RedisStreamsBroker
 from tasks_app.models import Job
 from tasks_app.services.schedules.actions import run_due_schedules
@@ -95,6 +95,16 @@ def test_schedule_makes_a_row_that_runs(run_jobs):
     job = Job.objects.get(pk=row.task)
     assert (job.result, job.schedule_id) == (9, row.pk)
     assert row.next_run > timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((), {}), ((1, 2, 3), {}), ((1,), {"c": 2}), ((1,), {"intended_date_kwarg": "c"})]
+)
+def test_a_schedule_with_arguments_that_its_task_does_not_take_is_refused(args, kwargs):
+    with pytest.raises(InvalidArguments):
+        django_q.tasks.schedule("probe_add", *args, **kwargs)
+    assert not Schedule.objects.exists()
+    django_q.tasks.schedule("probe_add", 1, intended_date_kwarg="b")
 
 
 def test_a_broker_of_another_queue_is_refused_as_that_queue_is(run_jobs):
