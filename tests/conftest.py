@@ -23,6 +23,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.metrics import forget_counts
 from tasks_app.models import Device, Fleet, FleetMembership, FleetRole
+from tasks_app.services.partitions import forget_known_partitions
 from tests.support.database import empty_tables
 from tests.support.mail import MailSink, running_mail_sink
 from tests.support.receiver import Receiver, running_receiver
@@ -80,6 +81,13 @@ def language_of_the_settings() -> Iterator[None]:
     """A request leaves its language behind in the thread, which a server sets anew for the next one."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def unknown_partitions() -> Iterator[None]:
+    """The partitions that a test made are gone with its transaction; the process would take them for there."""
+    yield
+    forget_known_partitions()
 
 
 @pytest.fixture(autouse=True)
