@@ -47,8 +47,17 @@ def fill(disk: Path, *, left_bytes: int = 0) -> Path:
     """Leave so many bytes free; return the file that has all others."""
     path = disk / "filler"
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - left_bytes)
+        wait_until(lambda: _takes(file.fileno(), shutil.disk_usage(disk).free - left_bytes), what="a full disk")
     return path
+
+
+def _takes(file: int, size: int) -> bool:
+    """Return whether the file could have this size; not if the servers have written something in between."""
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError:
+        return False
+    return True
 
 
 def test_jobs_wait_for_room_on_the_disk_of_postgresql(disk, tmp_path):

@@ -147,6 +147,7 @@ def test_a_job_is_cancelled_with_fewer_than_ten_keys(visit, waiting):
     expect(page.get_by_role("link", name="cleanup_cache")).to_be_focused()
     keys.press("Enter")
     expect(page.get_by_role("link", name="Cancel", exact=True)).to_be_visible()
+    page.wait_for_load_state()
     keys.press("c")
     wait_for_the_reason(page)
     keys.press("Enter")
