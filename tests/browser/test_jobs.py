@@ -136,7 +136,9 @@ def list_with_keys(visit):
 
 
 def wait_for_the_reason(page) -> None:
-    """Wait until keys go to the field of the reason, whether or not the window is the one in front."""
+    """Wait until keys go to the field of the reason."""
+    # A window that is not in front may put off what it draws, and the focus that comes with it.
+    page.bring_to_front()
     page.wait_for_function("() => document.activeElement?.name === 'reason'")
 
 
