@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -136,9 +137,7 @@ def list_with_keys(visit):
 
 
 def wait_for_the_reason(page) -> None:
-    """Wait until keys go to the field of the reason."""
-    # A window that is not in front may put off what it draws, and the focus that comes with it.
-    page.bring_to_front()
+    """Wait until keys go to the field of the reason, whether or not the window is the one in front."""
     page.wait_for_function("() => document.activeElement?.name === 'reason'")
 
 
@@ -156,6 +155,20 @@ def test_a_job_is_cancelled_with_fewer_than_ten_keys(visit, waiting):
     expect(page.get_by_text("The job was cancelled.")).to_be_visible()
     assert keys.pressed == 5
     assert [find_job(one, user=SHELL).state for one in waiting] == [JobState.CANCELLED, JobState.SCHEDULED]
+
+
+def test_the_reason_has_the_focus_though_the_page_was_drawn_before_its_scripts_came(visit, waiting):
+    """The theme hides a page until then, and the browser passes over a field that is hidden."""
+    visit.log_in()
+    page = visit.page
+
+    def come_after_a_frame(route):
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        route.continue_()
+
+    page.route(re.compile(r"/alpine\.js|/joined/admin[^/]*\.js"), come_after_a_frame)
+    visit.open("admin:tasks_app_job_cancel", waiting[0])
+    wait_for_the_reason(page)
 
 
 def test_several_jobs_are_cancelled_with_fewer_than_ten_keys(visit, waiting, run_jobs):

@@ -5,3 +5,8 @@ window.addEventListener("load", () => {
   const here = document.querySelector("#nav-sidebar-apps a.active");
   if (here) here.scrollIntoView({ block: "nearest" });
 });
+
+// The theme hides a page until its scripts have run. A browser that draws it before that passes over the field with autofocus.
+window.addEventListener("load", () => {
+  if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
+});
