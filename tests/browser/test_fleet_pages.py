@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from notifications_app.models import Notification
 from tasks_app.models import DeviceState, Event, EventKind
 from tests.browser.test_admin import PASSWORD, Visit, browser, visit_of
+from tests.browser.test_live_map import enter
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,11 +30,7 @@ def member(browser, live_server, operator) -> Iterator[Visit]:
 )
 def test_a_chosen_time_stands_beside_its_field_in_the_readers_language(browser, live_server, operator, language, noted):
     for visit in visit_of(browser, live_server.url, locale=language):
-        page = visit.page
-        visit.open("admin:login")
-        page.fill("[name=username]", "ana")
-        page.fill("[name=password]", PASSWORD)
-        page.click("[type=submit]")
+        page = enter(visit, operator).page
         visit.open("pages:events")
         field = page.locator("input[type=datetime-local]").first
         field.fill("2026-02-03T15:00")
@@ -45,11 +42,7 @@ def test_a_chosen_time_stands_beside_its_field_in_the_readers_language(browser, 
 
 def test_the_first_field_keeps_the_focus_when_it_becomes_a_picker(browser, live_server, operator):
     for visit in visit_of(browser, live_server.url):
-        page = visit.page
-        visit.open("admin:login")
-        page.fill("[name=username]", "ana")
-        page.fill("[name=password]", PASSWORD)
-        page.click("[type=submit]")
+        page = enter(visit, operator).page
         # Whether the script or the browser is first differs from load to load.
         for kind in ("trips", "stops", "fuel", "summary", "overspeed"):
             page.goto(live_server.url + reverse("pages:report_ask_kind", args=[kind]))
@@ -91,11 +84,7 @@ def test_a_member_finds_a_van_and_acknowledges_an_alarm_on_a_phone_without_scrip
 
 def test_a_page_that_keeps_itself_fresh_says_when_it_cannot(browser, live_server, operator):
     for visit in visit_of(browser, live_server.url):
-        page = visit.page
-        visit.open("admin:login")
-        page.fill("[name=username]", "ana")
-        page.fill("[name=password]", PASSWORD)
-        page.click("[type=submit]")
+        page = enter(visit, operator).page
         visit.open("pages:commands")
         ask_again = "document.dispatchEvent(new Event('tracker:changed'))"
         trouble = page.locator("[data-live-trouble]")

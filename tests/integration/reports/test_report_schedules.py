@@ -255,6 +255,25 @@ def test_the_task_runs_what_is_due(make_schedule, run_jobs):
     assert Job.objects.get(pk=job_id).result["started"] == 1
 
 
+def test_a_schedule_whose_last_device_is_deleted_is_switched_off_rather_than_about_the_fleet(
+    make_schedule, make_device, device, operator
+):
+    old = [make_device(unique_id=unique_id) for unique_id in ("old-1", "old-2")]
+    lost, kept = make_schedule(name="Lost", devices=old), make_schedule(name="Kept", devices=[device, *old])
+    Device.objects.filter(pk__in=[each.pk for each in old]).delete()
+    for schedule in (lost, kept):
+        schedule.refresh_from_db()
+    assert (lost.is_active, lost.next_due_at) == (False, None)
+    assert "was deleted" in lost.last_error
+    assert kept.is_active
+    said = Notification.objects.get()
+    assert (said.user, said.subject) == (operator, "Scheduled report “Lost” is switched off")
+    assert "in a row" not in said.body_text
+    assert "was deleted" in said.body_text
+    tick()
+    assert set(ReportScheduleRun.objects.values_list("schedule_id", flat=True)) == {kept.pk}
+
+
 # --- rules
 
 
@@ -312,101 +331,3 @@ def test_its_recipients_are_named_in_order(make_schedule, make_user, fleet):
     for person in people:
         FleetMembership.objects.create(user=person, fleet=fleet)
     assert describe_schedule(make_schedule(recipients=people)).endswith("to abe, zoe")
-
-
-# --- REST
-
-
-@pytest.fixture
-def body(fleet, operator, device):
-    return {
-        "name": "Monday letter",
-        "fleet_id": fleet.pk,
-        "kinds": ["trips"],
-        "formats": ["csv"],
-        "period": "weekly",
-        "local_time": "07:00",
-        "recipient_ids": [operator.pk],
-    }
-
-
-def test_a_schedule_is_made_changed_run_switched_and_deleted(api, body, run_jobs, operator):
-    made = api.post("/api/report-schedules", body, format="json")
-    assert made.status_code == 201, made.content
-    schedule = made.json()
-    assert (schedule["time_zone"], schedule["local_time"], schedule["owner_id"]) == (
-        "America/Sao_Paulo", "07:00", operator.pk,
-    )  # fmt: skip
-    assert schedule["description"].startswith("Every Monday 07:00")
-    url = f"/api/report-schedules/{schedule['id']}"
-    assert api.get("/api/report-schedules").json()["results"][0]["id"] == schedule["id"]
-    changed = api.patch(url, {"period": "monthly", "month_day": 15}, format="json").json()
-    assert (changed["period"], changed["recipient_ids"]) == ("monthly", [operator.pk])
-    assert api.post(f"{url}/disable").json()["next_run_at"] is None
-    assert api.post(f"{url}/enable").json()["next_run_at"] is not None
-    run = api.post(f"{url}/run-now")
-    assert (run.status_code, run.json()["state"]) == (202, "running")
-    run_jobs("reports")
-    (done,) = api.get(f"{url}/runs").json()["results"]
-    assert (done["state"], len(done["report_ids"])) == ("delivered", 1)
-    assert sorted(each["channel"] for each in done["deliveries"]) == ["email", "in_app"]
-    assert api.delete(url).status_code == 204
-    assert api.get(url).status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"kinds": ["nonsense"]}, "kinds"),
-        ({"formats": ["exe"]}, "formats"),
-        ({"local_time": "25:00"}, "local_time"),
-        ({"weekday": 7}, "weekday"),
-        ({"recipient_ids": [10**9]}, "recipient_ids"),
-        ({"device_ids": [10**9]}, "device_ids"),
-        ({"device_ids": list(range(1, 10_001))}, "device_ids"),
-        ({"extra_emails": ["boss@example.net"]}, "extra_emails"),
-        ({"time_zone": "Mars/Olympus"}, "time_zone"),
-        ({"colour": "red"}, "colour"),
-    ],
-)
-def test_the_api_names_what_is_wrong(api, body, changes, field):
-    answer = api.post("/api/report-schedules", {**body, **changes}, format="json")
-    assert (answer.status_code, field in answer.json()["fields"]) == (400, True), answer.content
-
-
-def test_viewers_see_schedules_owners_and_managers_change_them_and_strangers_know_of_none(
-    api, body, fleet, operator, make_user, charlie
-):
-    url = f"/api/report-schedules/{api.post('/api/report-schedules', body, format='json').json()['id']}"
-    other = make_user()
-    membership = FleetMembership.objects.create(user=other, fleet=fleet, role=FleetRole.OPERATOR)
-    api.force_authenticate(other)
-    assert (api.get(url).status_code, api.delete(url).status_code) == (200, 403)
-    membership.role = FleetRole.VIEWER
-    membership.save()
-    assert api.post("/api/report-schedules", body, format="json").status_code == 403
-    membership.role = FleetRole.MANAGER
-    membership.save()
-    assert api.post(f"{url}/disable").status_code == 200
-    api.force_authenticate(charlie)
-    assert [api.get(url).status_code, api.post(f"{url}/run-now").status_code] == [404, 404]
-    assert api.post("/api/report-schedules", body, format="json").status_code == 404
-
-
-def test_a_schedule_whose_last_device_is_deleted_is_switched_off_rather_than_about_the_fleet(
-    make_schedule, make_device, device, operator
-):
-    old = [make_device(unique_id=unique_id) for unique_id in ("old-1", "old-2")]
-    lost, kept = make_schedule(name="Lost", devices=old), make_schedule(name="Kept", devices=[device, *old])
-    Device.objects.filter(pk__in=[each.pk for each in old]).delete()
-    for schedule in (lost, kept):
-        schedule.refresh_from_db()
-    assert (lost.is_active, lost.next_due_at) == (False, None)
-    assert "was deleted" in lost.last_error
-    assert kept.is_active
-    said = Notification.objects.get()
-    assert (said.user, said.subject) == (operator, "Scheduled report “Lost” is switched off")
-    assert "in a row" not in said.body_text
-    assert "was deleted" in said.body_text
-    tick()
-    assert set(ReportScheduleRun.objects.values_list("schedule_id", flat=True)) == {kept.pk}
