@@ -99,7 +99,7 @@ def is_database_away(trouble: BaseException) -> bool:
     """
     try:
         require_database()
-        if _code(trouble) == _DISK_FULL:
+        if sqlstate(trouble) == _DISK_FULL:
             with connection.cursor() as cursor:
                 cursor.execute(_ROOM)
     except Error:
@@ -107,7 +107,8 @@ def is_database_away(trouble: BaseException) -> bool:
     return False
 
 
-def _code(error: BaseException) -> str:
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's five-character code of an error that Django wrapped, "" when it has none."""
     return getattr(error.__cause__, "pgcode", None) or ""
 
 
@@ -117,4 +118,4 @@ def is_servers_fault(error: Exception) -> bool:
         return False
     if isinstance(error, (DataError, IntegrityError, NotSupportedError)):
         return False
-    return not _code(error).startswith(_VALUE_CODES)
+    return not sqlstate(error).startswith(_VALUE_CODES)

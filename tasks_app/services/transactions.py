@@ -9,16 +9,13 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connection, transaction
 
+from tasks_app.engine.database import sqlstate
+
 R = TypeVar("R")
 
 DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, FOREIGN_KEY = "40P01", "40001", "55P03", "23503"
 _MAX_BACKOFF_SECONDS = 0.5
 RETRYABLE = frozenset({DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, FOREIGN_KEY})
-
-
-def sqlstate(error: DatabaseError) -> str:
-    """PostgreSQL's five-character code of an error Django wrapped, "" when it has none."""
-    return getattr(error.__cause__, "pgcode", None) or ""
 
 
 def run_in_transaction(

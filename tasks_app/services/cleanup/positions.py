@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import current_job
+from tasks_app.engine.database import sqlstate
 from tasks_app.models import Device, DirtyDay, Position, PositionArchive
 from tasks_app.queries.retention import archives_positions
 from tasks_app.queries.retention import days_to_keep as days_from_settings
@@ -39,7 +40,7 @@ from tasks_app.services.partitions import (
     list_partitions,
     make_replacement,
 )
-from tasks_app.services.transactions import LOCK_TIMEOUT, sqlstate
+from tasks_app.services.transactions import LOCK_TIMEOUT
 from tasks_app.signals import needed_positions_asked
 
 # So few kept positions are compared under the lock in some milliseconds.

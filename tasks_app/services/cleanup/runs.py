@@ -17,9 +17,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import PermanentError, current_job
+from tasks_app.engine.database import sqlstate
 from tasks_app.models.retention import MAX_DAYS
 from tasks_app.services.exclusive_locks import exclusive_lock
-from tasks_app.services.transactions import sqlstate
 
 BATCH_ROWS = 5000
 MAX_WINDOW_SECONDS = 7 * 24 * 3600

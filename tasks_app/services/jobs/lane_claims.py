@@ -13,7 +13,8 @@ from django.db import OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
 from tasks_app.engine.config import engine_config
-from tasks_app.services.transactions import LOCK_TIMEOUT, sqlstate
+from tasks_app.engine.database import sqlstate
+from tasks_app.services.transactions import LOCK_TIMEOUT
 
 LOCK_TIMEOUT_MS = 500
 _CLAIM = (

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from django.db import DatabaseError, connection
 
+from tasks_app.engine.database import sqlstate
 from tasks_app.services.binary_copy import FIX_STAGING, POSTGRES_EPOCH_US, copy_stream, copy_stream_with_nulls
 from tasks_app.services.partitions import ensure_partitions, forget_known_partitions
 from tasks_app.services.positions.columns import EPOCH, FixColumns
-from tasks_app.services.transactions import sqlstate
 from tasks_app.utils.copying import copy
 
 _CHECK_VIOLATION, _UNIQUE_VIOLATION = "23514", "23505"
