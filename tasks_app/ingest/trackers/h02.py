@@ -313,8 +313,9 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
         _maker, _id, name, clock, *_others = [*text.rstrip("#").split(","), "", "", ""]
         text = text if text.endswith("#") else f"{text}#"
     else:
-        name, _comma, values = text.rstrip("#").partition(",")
-        if not name or "#" in values or "*" in text or "#" in name:
+        text = text.rstrip("#")
+        name, _comma, values = text.partition(",")
+        if not name or "#" in text or "*" in text:
             raise InvalidCommand(_("A text is a whole frame, or name and values without * and #."))
         clock = f"{command.now:%H%M%S}"
         parts = [
