@@ -19,13 +19,13 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tasks_app.web.joined_files import FOLDER, JOINED, names_of
+from tasks_app.web.quantities import format_number
 
 
 def _json_field(data: Any, encoder: Any) -> SafeString:
@@ -105,7 +105,7 @@ class ListPaginator(Paginator):
 
     @property
     def shown_count(self) -> str:
-        return number_format(self.count, force_grouping=True)
+        return format_number(self.count)
 
 
 class ChangeList(unfold.views.ChangeList):
@@ -169,7 +169,7 @@ def shortened(tree: list[Any]) -> list[Any]:
     left = len(tree) - MOST_NAMED
     shown = [shortened(one) if isinstance(one, list) else one for one in (tree if left <= 1 else tree[:MOST_NAMED])]
     more = ngettext("and %(count)s more", "and %(count)s more", left)
-    return shown if left <= 1 else [*shown, more % {"count": number_format(left, force_grouping=True)}]
+    return shown if left <= 1 else [*shown, more % {"count": format_number(left)}]
 
 
 class _InlineWithoutScripts(_PlainInline):
