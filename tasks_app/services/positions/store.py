@@ -19,7 +19,13 @@ from tasks_app.services.positions.alarm_events import command_results
 from tasks_app.services.positions.batch import Batch
 from tasks_app.services.positions.columns import to_columns
 from tasks_app.services.positions.dirty_days import mark_dirty_days
-from tasks_app.services.positions.duplicate_alarms import Copies, alarms_of_repeated, alarms_of_stored, copied_fixes
+from tasks_app.services.positions.duplicate_alarms import (
+    Alarm,
+    Copies,
+    alarms_of_repeated,
+    alarms_of_stored,
+    copied_fixes,
+)
 from tasks_app.services.positions.filter_rules import KEEP, Reasons, own_reasons
 from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
 from tasks_app.services.positions.filtering import compared_reasons, filters_of
@@ -146,7 +152,7 @@ def _store_pass(
     copies: Copies,
     *,
     announce: bool,
-) -> list[tuple[UnlocatedAlarm, datetime]]:
+) -> list[Alarm]:
     """Store fixes and move the states of their devices; return the alarms of those not stored, which are to be recorded.
 
     `reasons` are those of the fixes themselves. What came of each job is added to its result.
