@@ -7,12 +7,72 @@ longer than the script itself. A web server runs each request in a thread of its
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import hiredis
 import redis
+
+READ_BYTES = 65536
+_MORE = object()
+
+
+class _Link:
+    """A connection that redis-py opened: to the master of a Sentinel, with TLS, with a password. It is read and written here.
+
+    Python polls a socket that has a time-out before each step, which takes longer than the step: the time-outs of the
+    operating system need no polling. A socket with TLS keeps Python's.
+    """
+
+    __slots__ = ("_reader", "_socket", "connection")
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._socket = connection._sock
+        self._reader = hiredis.Reader(
+            replyError=connection._parser.parse_error, protocolError=redis.InvalidResponse, notEnoughData=_MORE
+        )
+        if type(self._socket) is socket.socket and connection.socket_timeout:
+            _use_timeouts_of_system(self._socket, connection.socket_timeout)
+
+    def exchange(self, commands: Sequence[bytes]) -> list[Any]:
+        """Send these commands and return their answers; an error is one like any other.
+
+        Raises redis.ConnectionError where the connection broke or leads to no master any more, redis.TimeoutError.
+        """
+        try:
+            self._socket.sendall(b"".join(commands))
+            answers = [self._read() for _ in commands]
+        except (BlockingIOError, TimeoutError) as error:
+            raise redis.TimeoutError("Redis did not answer in time.") from error
+        except OSError as error:
+            raise redis.ConnectionError(f"The connection broke: {error}") from error
+        for answer in answers:
+            # One that is still loading its data, or has become a replica.
+            if isinstance(answer, redis.ConnectionError | redis.ReadOnlyError):
+                raise redis.ConnectionError(str(answer))
+        return answers
+
+    def _read(self) -> Any:
+        while (answer := self._reader.gets()) is _MORE or isinstance(answer, hiredis.PushNotification):
+            if answer is _MORE:
+                received = self._socket.recv(READ_BYTES)
+                if not received:
+                    raise redis.ConnectionError("The server closed the connection.")
+                self._reader.feed(received)
+        return answer
+
+
+def _use_timeouts_of_system(plain: socket.socket, seconds: float) -> None:
+    """Have each step on this socket end with BlockingIOError after this time."""
+    plain.setblocking(True)
+    whole = int(seconds)
+    timeval = struct.pack("ll", whole, int((seconds - whole) * 1_000_000))
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
 class CallerClient(redis.Redis):
@@ -21,7 +81,7 @@ class CallerClient(redis.Redis):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Taken while a command uses it, and kept again once its answer is read. Both steps of a deque are atomic.
-        self._kept: deque[Any] = deque()
+        self._kept: deque[_Link] = deque()
 
     def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any:
         """Run a script by its hash."""
@@ -50,17 +110,16 @@ class CallerClient(redis.Redis):
 
     def _exchange(self, commands: Sequence[bytes]) -> list[Any] | None:
         """Send these commands and return their answers; None where the connection broke."""
-        connection = self._take()
+        link = self._take()
         try:
-            connection.send_packed_command((b"".join(commands),))
-            answers = [_answer(connection) for _ in commands]
+            answers = link.exchange(commands)
         except redis.ConnectionError:
-            connection.disconnect()
+            link.connection.disconnect()
             return None
         except BaseException:  # an answer that was not read would be taken for that of the next command
-            connection.disconnect()
+            link.connection.disconnect()
             raise
-        self._kept.append(connection)
+        self._kept.append(link)
         return answers
 
     def _send_again(self, calls: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
@@ -69,29 +128,21 @@ class CallerClient(redis.Redis):
             pipeline.evalsha(*call)
         return pipeline.execute(raise_on_error=False)
 
-    def _take(self) -> Any:
+    def _take(self) -> _Link:
         """Return a kept connection, or open one."""
         pool = self.connection_pool
         while self._kept:
             try:
-                connection = self._kept.pop()
+                link = self._kept.pop()
             except IndexError:  # Another thread was quicker.
                 break
             # One that a fork inherited is its parent's. Behind Sentinel the pool disowns connections to a master that it
             # knows to be replaced.
-            if connection.pid == os.getpid() and pool.owns_connection(connection):
-                return connection
+            if link.connection.pid == os.getpid() and pool.owns_connection(link.connection):
+                return link
         connection = pool.connection_class(**pool.connection_kwargs)
         connection.connect()
-        return connection
-
-
-def _answer(connection: Any) -> Any:
-    """Read an answer; an error is one like any other, and nothing is left to be read after it."""
-    try:
-        return connection.read_response()
-    except redis.ResponseError as error:
-        return error
+        return _Link(connection)
 
 
 def _pack(call: Sequence[Any]) -> bytes:
