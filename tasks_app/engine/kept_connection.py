@@ -15,9 +15,12 @@ from typing import Any
 
 import hiredis
 import redis
+from hiredis import PushNotification, pack_command
 
 READ_BYTES = 65536
 _MORE = object()
+# Answers of a server that is still loading its data, or has become a replica.
+_LOST = (redis.ConnectionError, redis.ReadOnlyError)
 
 
 class _Link:
@@ -38,32 +41,30 @@ class _Link:
         if type(self._socket) is socket.socket and connection.socket_timeout:
             _use_timeouts_of_system(self._socket, connection.socket_timeout)
 
-    def exchange(self, commands: Sequence[bytes]) -> list[Any]:
-        """Send these commands and return their answers; an error is one like any other.
+    def exchange(self, commands: bytes, count: int) -> list[Any]:
+        """Send so many commands and return their answers; an error is one like any other.
 
         Raises redis.ConnectionError where the connection broke or leads to no master any more, redis.TimeoutError.
         """
+        answers: list[Any] = []
+        reader = self._reader
         try:
-            self._socket.sendall(b"".join(commands))
-            answers = [self._read() for _ in commands]
+            self._socket.sendall(commands)
+            while len(answers) < count:
+                received = self._socket.recv(READ_BYTES)
+                if not received:
+                    raise redis.ConnectionError("The server closed the connection.")
+                reader.feed(received)
+                while (answer := reader.gets()) is not _MORE:
+                    if isinstance(answer, _LOST):
+                        raise redis.ConnectionError(str(answer))
+                    if type(answer) is not PushNotification:
+                        answers.append(answer)
         except (BlockingIOError, TimeoutError) as error:
             raise redis.TimeoutError("Redis did not answer in time.") from error
         except OSError as error:
             raise redis.ConnectionError(f"The connection broke: {error}") from error
-        for answer in answers:
-            # One that is still loading its data, or has become a replica.
-            if isinstance(answer, redis.ConnectionError | redis.ReadOnlyError):
-                raise redis.ConnectionError(str(answer))
         return answers
-
-    def _read(self) -> Any:
-        while (answer := self._reader.gets()) is _MORE or isinstance(answer, hiredis.PushNotification):
-            if answer is _MORE:
-                received = self._socket.recv(READ_BYTES)
-                if not received:
-                    raise redis.ConnectionError("The server closed the connection.")
-                self._reader.feed(received)
-        return answer
 
 
 def _use_timeouts_of_system(plain: socket.socket, seconds: float) -> None:
@@ -112,7 +113,7 @@ class CallerClient(redis.Redis):
         """Send these commands and return their answers; None where the connection broke."""
         link = self._take()
         try:
-            answers = link.exchange(commands)
+            answers = link.exchange(b"".join(commands), len(commands))
         except redis.ConnectionError:
             link.connection.disconnect()
             return None
@@ -148,10 +149,10 @@ class CallerClient(redis.Redis):
 def _pack(call: Sequence[Any]) -> bytes:
     """Return EVALSHA with these arguments as it is sent."""
     try:
-        packed: bytes = hiredis.pack_command(("EVALSHA", *call))
+        packed: bytes = pack_command(("EVALSHA", *call))
     except TypeError as error:
         raise redis.DataError(str(error)) from error
     return packed
 
 
-_MULTI, _EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))
+_MULTI, _EXEC = pack_command(("MULTI",)), pack_command(("EXEC",))

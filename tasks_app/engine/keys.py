@@ -29,7 +29,8 @@ of a lane the lane's, and no script touches two tags, so queues and lanes can li
 Of a queue with lanes:
     {<p>:<q>}:lanes          STRING  how many lanes it has (see engine.lanes.counts)
     {<p>:<q>}:lane_workers   ZSET    consumer -> when it last asked for leases, in ms (Redis time): lanes are shared among these
-    {<p>:<q>}:bell           STREAM  {l: number of a lane, "" none, "*" any}: something may be there to run; wakes the workers
+    {<p>:<q>}:bell           STREAM  {l: number of a lane, "" none, "*" any}: something may be there to run; wakes the workers,
+                                     as a new entry of the streams does
 
     {<p>:<q>.<n>}:lease      STRING  consumer that may run this lane's jobs
     {<p>:<q>.<n>}:of         STRING  how many lanes the queue had when this one was opened
@@ -43,7 +44,7 @@ Of a queue with lanes:
 Fields of a job hash:
     st    state: scheduled, queued, running, retrying; succeeded, failed, cancelled in a tombstone
     p     signed payload (engine.payload)
-    t     task name, readable without the payload              pri   priority: high, normal, low
+    t     task name, readable without the payload              pri   priority: high, low (missing: normal)
     sid   stream id of the present attempt, in a lane <ms>-<fence>.<n>: the fence. An acknowledgement with another id changes
           nothing.
     own   consumer that runs it

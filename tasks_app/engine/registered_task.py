@@ -37,6 +37,7 @@ Combine = Callable[[Iterable[tuple[Sequence[int], Any]]], Any]
 Split = Callable[..., Sequence[tuple[Sequence[int], Sequence[Any]]]]
 
 DEFAULT_MAX_BATCH = 100
+NO_OPTIONS = JobOptions()
 
 
 class CheckedCall(NamedTuple):
@@ -136,7 +137,9 @@ class Task(Generic[P, R]):
 
         Errors as in `apply_async`.
         """
-        return self.apply_async(args, kwargs)
+        if self.lane or self.split:
+            return self.apply_async(args, kwargs)
+        return self._make_one(self.arguments.check(args, kwargs), new_job_id(), NO_OPTIONS)
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Check the arguments now, enqueue after the current transaction commits (at once if there is none)."""

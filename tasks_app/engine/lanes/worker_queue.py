@@ -30,7 +30,8 @@ class WorkerQueue(JobQueue):
         self._streams = JobQueue(name, client)
         self._lanes = lanes_of(name, client)
         self.leases = Leases(self._streams, self._lanes, consumer)
-        self._heard_id: bytes | str = "0-0"
+        # Bell and streams -> id of the last entry that this worker knows of.
+        self._heard: dict[bytes, bytes] = {}
         self._lanes_first = False
         self._first_lane = 0
 
@@ -111,21 +112,39 @@ class WorkerQueue(JobQueue):
         return claims, dropped
 
     def wait(self, consumer: str, milliseconds: int) -> bool:
-        """Block until the bell rings for this worker or the time is up; then `fetch` (nothing is delivered: returns False)."""
+        """Block until the bell rings for this worker, a job comes to a stream or the time is up; then `fetch`.
+
+        Nothing is delivered here: returns False, the first time at once.
+        """
+        if not self._heard:
+            # From now on nothing is missed. What came before is there to be fetched.
+            self._heard = self._newest()
+            return False
+        bell = self.keys.bell.encode()
         until = time.monotonic() + milliseconds / 1000
         while (seconds := until - time.monotonic()) > 0:
-            answer = self.client.xread({self.keys.bell: self._heard_id}, block=max(1, int(seconds * 1000)))
-            if not answer:
-                break
-            entries = answer[0][1]
-            self._heard_id = entries[-1][0]
-            lanes = {fields.get(b"l") for _, fields in entries}
-            if b"*" in lanes:
-                self.leases.look_soon()
-            mine = {b"", b"*", *(b"%d" % number for number in self.leases.held)}
-            if lanes & mine or len(entries) >= BELL_ENTRIES:
+            block_ms = max(1, int(seconds * 1000))
+            answer = dict(self.client.xread(self._heard, count=BELL_ENTRIES, block=block_ms) or [])
+            self._heard |= {stream: entries[-1][0] for stream, entries in answer.items()}
+            if not answer or answer.keys() - {bell} or self._is_called_by(answer[bell]):
                 break
         return False
+
+    def _newest(self) -> dict[bytes, bytes]:
+        names = [self.keys.bell.encode(), *(stream.encode() for stream in self.keys.streams)]
+        pipe = self.client.pipeline(transaction=False)
+        for name in names:
+            pipe.xrevrange(name, count=1)
+        answers = pipe.execute()
+        return {name: entries[0][0] if entries else b"0-0" for name, entries in zip(names, answers, strict=True)}
+
+    def _is_called_by(self, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> bool:
+        """Return whether these entries of the bell call this worker."""
+        lanes = {fields.get(b"l") for _, fields in entries}
+        if b"*" in lanes:
+            self.leases.look_soon()
+        mine = {b"", b"*", *(b"%d" % number for number in self.leases.held)}
+        return bool(lanes & mine) or len(entries) >= BELL_ENTRIES
 
     # --- Ending attempts ---
 

@@ -62,32 +62,29 @@ local function count_done(done, seconds, count)
   end
 end
 
--- Makes jobs, each once. The first four arguments are job_prefix, task, max_depth, unique_ttl_ms. Job id, payload and the key
--- of its unique key ('' none) of each stand from ARGV[first] on, and before them requested_by ('' nobody), created_ms and due_ms
--- (0: now). `put` gives a job its place, and returns its state and what else its hash holds.
--- Returns {place among the jobs from 0, 'unique' or 'full', id of the holder or depth} for each that was not made and does not
--- exist already.
-local function make_jobs(first, depth, priority, put)
-  local max_depth, by, created_ms, others = tonumber(ARGV[3]), ARGV[first - 3], ARGV[first - 2], {}
-  for i = first, #ARGV, 3 do
-    local id, unique = ARGV[i], ARGV[i + 2]
-    local key = ARGV[1] .. id
-    if redis.call('EXISTS', key) == 1 then
-      -- Made before.
-    elseif depth >= max_depth then
-      others[#others + 1] = {(i - first) / 3, 'full', depth}
-    elseif unique ~= '' and not redis.call('SET', unique, id, 'NX', 'PX', ARGV[4]) then
-      others[#others + 1] = {(i - first) / 3, 'unique', redis.call('GET', unique)}
-    else
-      depth = depth + 1
-      if unique ~= '' then
-        redis.call('HSET', key, 'uk', unique)
-      end
-      if by ~= '' then
-        redis.call('HSET', key, 'by', by)
-      end
-      redis.call('HSET', key, 'p', ARGV[i + 1], 't', ARGV[2], 'enq', created_ms, 'pri', priority, 'st', put(id))
-    end
+-- Returns whether the job whose id, payload and key of its unique key ('' none) stand from ARGV[i] on is to be made; its hash
+-- then holds its unique key and who asked for it. A job that exists is not made again, and of one that cannot be made
+-- {place among the jobs from 0, 'unique' or 'full', id of the holder or depth} is added to `others`.
+-- The jobs stand from ARGV[first] on, and before them requested_by ('' nobody), created_ms and due_ms (0: now). The first four
+-- arguments are job_prefix, task, max_depth, unique_ttl_ms.
+local function admits(i, first, key, depth, others)
+  local call, id, unique, by = redis.call, ARGV[i], ARGV[i + 2], ARGV[first - 3]
+  if call('EXISTS', key) == 1 then
+    return false
   end
-  return others
+  if depth >= tonumber(ARGV[3]) then
+    others[#others + 1] = {(i - first) / 3, 'full', depth}
+    return false
+  end
+  if unique ~= '' then
+    if not call('SET', unique, id, 'NX', 'PX', ARGV[4]) then
+      others[#others + 1] = {(i - first) / 3, 'unique', call('GET', unique)}
+      return false
+    end
+    call('HSET', key, 'uk', unique)
+  end
+  if by ~= '' then
+    call('HSET', key, 'by', by)
+  end
+  return true
 end

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from uuid import uuid4
 
+import hiredis
 import pytest
 import redis
+from redis._parsers import _HiredisParser
 
 from tasks_app.engine.connection import client
+from tasks_app.engine.kept_connection import _Link
 from tests.support.probe import tasks as probe
 
 ONE = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
@@ -24,16 +31,27 @@ def script() -> str:
 
 
 def kept():
-    """The one connection that is kept, None when there is none."""
-    (connection,) = client()._kept or [None]
-    return connection
+    """The one link that is kept, None when there is none."""
+    (link,) = client()._kept or [None]
+    return link
 
 
 def kill_connection() -> None:
     """Let the server close the connection that is kept."""
-    connection = kept()
-    connection.send_command("CLIENT", "ID")
-    client().client_kill_filter(_id=connection.read_response())
+    (number,) = kept().exchange(hiredis.pack_command(("CLIENT", "ID")), 1)
+    client().client_kill_filter(_id=number)
+
+
+class SocketWithStep:
+    """A socket that does something before it reads."""
+
+    def __init__(self, real: socket.socket, step: Callable[[], object]) -> None:
+        self.sendall = real.sendall
+        self._real, self._step = real, step
+
+    def recv(self, size: int) -> bytes:
+        self._step()
+        return self._real.recv(size)
 
 
 def test_one_connection_serves_threads_that_come_and_go(script):
@@ -82,8 +100,9 @@ def test_scripts_that_the_server_forgot_are_sent_again():
 def test_an_interrupt_before_the_answer_costs_the_connection(script, monkeypatch):
     """The answer to an interrupted command must not be taken for that of the next one."""
     client().evalsha(script, 1, KEY, 1)
-    connection = kept()
-    monkeypatch.setattr(connection, "read_response", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        kept(), "_socket", SocketWithStep(kept()._socket, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    )
     with pytest.raises(KeyboardInterrupt):
         client().evalsha(script, 1, KEY, 10)
     assert kept() is None
@@ -93,14 +112,9 @@ def test_an_interrupt_before_the_answer_costs_the_connection(script, monkeypatch
 def test_a_command_inside_a_command_has_a_connection_of_its_own(script, monkeypatch):
     """A signal handler or a destructor may enqueue while a command of its thread waits."""
     client().evalsha(script, 1, KEY, 1)
-    connection, inner = kept(), []
-    read = connection.read_response
-
-    def read_after_another():
-        inner.append(client().evalsha(script, 1, KEY, 10))
-        return read()
-
-    monkeypatch.setattr(connection, "read_response", read_after_another)
+    link, inner = kept(), []
+    within = SocketWithStep(link._socket, lambda: inner.append(client().evalsha(script, 1, KEY, 10)))
+    monkeypatch.setattr(link, "_socket", within)
     assert (client().evalsha(script, 1, KEY, 100), inner) == (101, [111])
     assert len(client()._kept) == 2
 
@@ -136,3 +150,61 @@ def test_several_scripts_are_sent_again_when_their_connection_broke(script):
     client().evalsha(script, 1, KEY, 1)
     kill_connection()
     assert client().evalsha_all([(script, 1, KEY, 10), (script, 1, KEY, 100)]) == [11, 111]
+
+
+# --- One link and its server ---
+
+
+@pytest.fixture
+def ends():
+    """Both ends of a connection: the link, which waits for 0.2 s at most, and the socket of its server."""
+    ours, servers = socket.socketpair()
+    with ours, servers:
+        connection = SimpleNamespace(_sock=ours, _parser=_HiredisParser, socket_timeout=0.2)
+        yield _Link(connection), servers
+
+
+PING = b"*1\r\n$4\r\nPING\r\n"
+
+
+def test_an_answer_may_come_in_pieces_and_several_in_one(ends):
+    link, server = ends
+    server.sendall(b"*2\r\n:1\r\n$3\r\na")
+    threading.Timer(0.05, lambda: server.sendall(b"bc\r\n-ERR no\r\n:7\r\n")).start()
+    first, refused, last = link.exchange(PING * 3, 3)
+    assert (first, last) == ([1, b"abc"], 7)
+    assert isinstance(refused, redis.ResponseError)
+
+
+def test_a_message_that_was_not_asked_for_is_no_answer(ends):
+    link, server = ends
+    server.sendall(b">2\r\n$4\r\nnews\r\n:1\r\n+PONG\r\n")
+    assert link.exchange(PING, 1) == [b"PONG"]
+
+
+def test_a_server_that_is_silent_is_waited_for_as_long_as_is_allowed(ends):
+    link, server = ends
+    server.sendall(b"*2\r\n:1\r\n")
+    with pytest.raises(redis.TimeoutError):
+        link.exchange(PING, 1)
+
+
+def test_a_server_that_does_not_read_is_waited_for_as_long_as_is_allowed(ends):
+    link, _ = ends
+    with pytest.raises(redis.TimeoutError):
+        link.exchange(PING * 1_000_000, 1_000_000)
+
+
+@pytest.mark.parametrize("answer", ["LOADING Redis is loading the dataset in memory", "READONLY You can't write here"])
+def test_a_server_that_cannot_serve_yet_or_any_more_is_a_connection_that_broke(ends, answer):
+    link, server = ends
+    server.sendall(f":1\r\n-{answer}\r\n".encode())
+    with pytest.raises(redis.ConnectionError):
+        link.exchange(PING * 2, 2)
+
+
+def test_a_server_that_hangs_up_is_a_connection_that_broke(ends):
+    link, server = ends
+    server.close()
+    with pytest.raises(redis.ConnectionError):
+        link.exchange(PING, 1)
