@@ -39,7 +39,9 @@ class TokenAuthentication(KnoxTokenAuthentication):
         text = token.decode("latin-1")
         if not _TOKEN.fullmatch(text):
             raise AuthenticationFailed(_("Invalid token."))
-        found = get_token_model().objects.select_related("user", "details").filter(digest=hash_token(text)).first()
+        tokens = get_token_model().objects.select_related("user", "details").filter(digest=hash_token(text))
+        # Not `first()`, which orders.
+        found = next(iter(tokens[:1]), None)
         if found is None:
             raise AuthenticationFailed(_("Invalid token."))
         if found.expiry is not None and found.expiry <= timezone.now():

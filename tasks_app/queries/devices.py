@@ -16,6 +16,7 @@ from tasks_app.geo.geofence import boxes_around
 from tasks_app.models import Device, DeviceState, DeviceStatus
 from tasks_app.queries.access import SEND_POSITIONS, AnyUser, visible_devices
 from tasks_app.utils.cache import get_newest, set_newest
+from tasks_app.utils.text_arrays import text_array
 
 # Each write of a state invalidates its entry. This bounds how stale one is whose invalidation was lost: Redis out of reach
 # at that moment, a database restored from a backup.
@@ -110,8 +111,10 @@ def devices_with_words(devices: QuerySet[Device], text: str) -> QuerySet[Device]
 def operated_devices(user: AnyUser, unique_ids: Iterable[str]) -> dict[str, bool]:
     """Which of these devices `user` operates, and whether each is active."""
     # One parameter: of `__in` the ORM would look at each of the ids several times.
-    named = RawSQL("tasks_app_device.unique_id = ANY(%s)", [list(unique_ids)], output_field=BooleanField())
-    devices = visible_devices(user, SEND_POSITIONS).filter(named)
+    named = RawSQL(
+        "tasks_app_device.unique_id = ANY(%s::text[])", [text_array(unique_ids)], output_field=BooleanField()
+    )
+    devices = visible_devices(user, SEND_POSITIONS).filter(named).order_by()
     return dict(devices.values_list("unique_id", "is_active"))
 
 

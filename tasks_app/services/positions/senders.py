@@ -14,6 +14,7 @@ from django.db import connection
 from tasks_app.ingest.fix import RejectedFix
 from tasks_app.ingest.validate import shown
 from tasks_app.queries.access import SEND_POSITIONS, visible_fleets
+from tasks_app.utils.text_arrays import text_array
 
 _DEVICES = """
     SELECT d.id, d.unique_id, d.fleet_id, d.kind, d.is_active, COALESCE(d.speed_limit_kph, f.speed_limit_kph),
@@ -24,7 +25,7 @@ _DEVICES = """
     FROM tasks_app_device d
     JOIN tasks_app_fleet f ON f.id = d.fleet_id
     LEFT JOIN tasks_app_devicestate s ON s.device_id = d.id
-    WHERE d.unique_id = ANY(%s)
+    WHERE d.unique_id = ANY(%s::text[])
 """
 
 
@@ -128,7 +129,7 @@ def _is_allowed(device: KnownDevice, allowed_fleets: Set[int] | None) -> bool:
 def _find_devices(unique_ids: Iterable[str]) -> dict[str, KnownDevice]:
     """The devices of these unique ids, by unique id; unknown ones are not in it."""
     with connection.cursor() as cursor:
-        cursor.execute(_DEVICES, [list(unique_ids)])
+        cursor.execute(_DEVICES, [text_array(unique_ids)])
         return {row[1]: KnownDevice(*row) for row in cursor.fetchall()}
 
 
