@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidRow
+from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,6 +28,7 @@ from tasks_app.api.schema import describe
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import Device, Event, Fleet, FleetRole
 from tasks_app.queries.access import VIEW_DEVICES, VIEW_GEOFENCES, Right, has_right, visible_events
+from tasks_app.services.rows import hold_row
 
 
 class RuleFilters(Filters):
@@ -44,6 +46,7 @@ class RuleListView(ApiView):
     """The rules of the caller's fleets."""
 
     rights = {"GET": VIEW_RULES, "POST": Right(FleetRole.MANAGER, "notifications_app.add_rule")}
+    commanding = ("POST",)
 
     @describe(
         "List rules",
@@ -62,13 +65,15 @@ class RuleListView(ApiView):
         request=RuleSerializer,
         answers={201: RuleSerializer},
         errors=(404,),
-        description="For managers of its fleet. A rule without a fleet is about every fleet, and for staff.",
+        description="For managers of its fleet. A rule without a fleet is about every fleet, and for staff. With a command "
+        "it takes the scope `operate` of an API token.",
     )
     def post(self, request: Request) -> Response:
         values = self.body(RuleSerializer)
         fleet_id: int | None = values.get("fleet_id")
         fleet = None if fleet_id is None else fleet_for(request.user, fleet_id, self.asked)
         _check_may(request.user, fleet, self.asked)
+        self.check_commanding(may_send_more(None, values))
         rule = _saved(Rule(), values, request.user)
         return Response(RuleSerializer(rule).data, status=status.HTTP_201_CREATED)
 
@@ -81,6 +86,8 @@ class RuleView(ApiView):
         "PATCH": Right(FleetRole.MANAGER, "notifications_app.change_rule"),
         "DELETE": Right(FleetRole.MANAGER, "notifications_app.delete_rule"),
     }
+    # Not DELETE: a rule that is gone sends nothing.
+    commanding = ("PATCH",)
 
     @describe(
         "A rule",
@@ -100,7 +107,8 @@ class RuleView(ApiView):
         request=RuleSerializer(partial=True),
         answers={200: RuleSerializer},
         errors=(404,),
-        description="For managers of its fleet; its fleet cannot be changed.",
+        description="For managers of its fleet; its fleet cannot be changed. To change a rule that has a command takes "
+        "the scope `operate` of an API token; to take the command away, or to do nothing but switch the rule off, does not.",
     )
     def patch(self, request: Request, rule_id: int) -> Response:
         rule = _shown(request.user, rule_id)
@@ -108,7 +116,11 @@ class RuleView(ApiView):
         values = self.body(RuleSerializer, partial=True)
         if values.get("fleet_id", rule.fleet_id) != rule.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A rule stays in its fleet.")]})
-        _saved(rule, values, request.user)
+        with transaction.atomic():
+            # Nobody gives it a command between the check and the change.
+            hold_row(rule)
+            self.check_commanding(may_send_more(rule.command_id, values))
+            _saved(rule, values, request.user)
         return Response(RuleSerializer(_shown(request.user, rule_id)).data)
 
     @describe("Delete a rule", name="rules_delete", tag="notifications", answers={204: None}, errors=(404, 409))
@@ -142,6 +154,16 @@ class DryRunView(ApiView):
             raise refusal(self.asked)
         verdicts = dry_run(event, device, now=timezone.now())
         return Response(DryRunSerializer({"results": verdicts}).data)
+
+
+def may_send_more(command_id: int | None, values: Mapping[str, Any]) -> bool:
+    """Whether a rule that has this command may send one that it did not send before, once it has these values.
+
+    Its values say when, where and of what it sends. That it is switched off makes no difference: another person may switch it
+    on again, as it is then.
+    """
+    is_no_change = not values or values == {"is_active": False}
+    return values.get("command_id", command_id) is not None and not is_no_change
 
 
 def _event_of(user: Any, body: Mapping[str, Any]) -> tuple[Event, Device]:

@@ -14,7 +14,7 @@ from tasks_app.services.argument_bounds import DeviceId, GeofenceId, Minutes, Pl
 SEND = "notifications_app.add_notification"
 
 
-@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device, needs_operate=False)
 def send_geofence_alert(
     device_id: DeviceId,
     geofence_id: GeofenceId,
@@ -32,14 +32,14 @@ def send_geofence_alert(
     return {"notifications": len(notified)}
 
 
-@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device, needs_operate=False)
 def send_device_offline_alert(device_id: DeviceId, offline_duration_minutes: Minutes) -> dict[str, int]:
     """Notify that a device has been silent for so many minutes."""
     notified = events.alert_offline(device_id=device_id, offline_minutes=offline_duration_minutes, now=timezone.now())
     return {"notifications": len(notified)}
 
 
-@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device, needs_operate=False)
 def send_speed_alert(
     device_id: DeviceId, speed: SpeedKph, speed_limit: SpeedKph, position_data: dict[str, Any] | None = None
 ) -> dict[str, int]:
@@ -54,14 +54,14 @@ def send_speed_alert(
     return {"notifications": len(notified)}
 
 
-@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device)
+@task(queue="notifications", schedulable=True, permission=SEND, members=operates_device, needs_operate=False)
 def send_maintenance_reminder(device_id: DeviceId, plan_id: PlanId) -> dict[str, int]:
     """Notify of the state of a device's maintenance plan."""
     notified = events.remind_of_maintenance(device_id=device_id, plan_id=plan_id, now=timezone.now())
     return {"notifications": len(notified)}
 
 
-@task(queue="notifications", schedulable=True, permission=SEND, members=is_oneself)
+@task(queue="notifications", schedulable=True, permission=SEND, members=is_oneself, needs_operate=False)
 def send_daily_summary(user_id: UserId | None = None) -> dict[str, int]:
     """Send one user the summary of the last 24 hours; without a user, start one job per subscriber."""
     if user_id is None:
@@ -69,7 +69,7 @@ def send_daily_summary(user_id: UserId | None = None) -> dict[str, int]:
     return {"notifications": len(digests.send_summary(user_id=user_id, now=timezone.now()))}
 
 
-@task(queue="notifications", schedulable=True, permission=SEND)
+@task(queue="notifications", schedulable=True, permission=SEND, needs_operate=False)
 def send_system_alert(
     subject: str, message: str, level: Literal["info", "warning", "error", "critical"] = "warning"
 ) -> dict[str, int]:

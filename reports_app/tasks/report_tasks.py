@@ -36,7 +36,13 @@ DeviceReportKind = Annotated[str, OneOf(device_kind_choices)]
 Format = Annotated[str, OneOf(lambda: [(name, exporter.label) for name, exporter in EXPORTERS.items()])]
 
 
-@task(queue="reports", schedulable=True, permission="reports_app.add_report", members=operates_device)
+@task(
+    queue="reports",
+    schedulable=True,
+    permission="reports_app.add_report",
+    members=operates_device,
+    needs_operate=False,
+)
 def generate_device_report(
     device_id: DeviceId,
     start: RangeStart,
@@ -48,7 +54,7 @@ def generate_device_report(
     return run_device_report(device_id=device_id, start=start, end=end, kind=kind, report_id=report_id)
 
 
-@task(queue="reports", schedulable=True, permission="reports_app.add_report")
+@task(queue="reports", schedulable=True, permission="reports_app.add_report", needs_operate=False)
 def generate_fleet_report(
     start: RangeStart, end: ReportEnd, device_ids: DeviceIds | None = None, report_id: ReportId | None = None
 ) -> dict[str, Any]:
@@ -56,13 +62,19 @@ def generate_fleet_report(
     return run_fleet_report(start=start, end=end, device_ids=device_ids, report_id=report_id)
 
 
-@task(queue="reports", schedulable=True, permission="reports_app.add_report")
+@task(queue="reports", schedulable=True, permission="reports_app.add_report", needs_operate=False)
 def generate_daily_reports(day: Day | None = None) -> dict[str, Any]:
     """Generate yesterday's report of every fleet, by its own time zone."""
     return run_daily_reports(day)
 
 
-@task(queue="reports", schedulable=True, permission="reports_app.view_report", members=sees_report)
+@task(
+    queue="reports",
+    schedulable=True,
+    permission="reports_app.view_report",
+    members=sees_report,
+    needs_operate=False,
+)
 def export_report_data(report_id: ReportId, format: Format) -> dict[str, Any]:
     """Write a ready report to a file of the given format."""
     return run_export(report_id=report_id, format=format)

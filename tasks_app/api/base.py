@@ -19,7 +19,7 @@ from tasks_app.api.fields import StrictSerializer
 from tasks_app.api.idempotency import answered_once, takes_key
 from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
 from tasks_app.api.permissions import HasRight
-from tasks_app.api.scopes import check_scope, needed_scopes
+from tasks_app.api.scopes import check_commanding, check_scope, needed_scopes
 from tasks_app.api.sparse import fields_query, pruned
 from tasks_app.models import Scope
 from tasks_app.queries.access import Right
@@ -52,6 +52,8 @@ class ApiView(APIView):
     # Of API tokens: one of these scopes is needed for safe methods, and for the others.
     scopes_to_read: Collection[Scope] = (Scope.READ,)
     scopes_to_change: Collection[Scope] = (Scope.WRITE,)
+    # The methods whose requests are commanding by what they hold, which takes the scope `operate` besides (see `scopes`).
+    commanding: Collection[str] = ()
 
     @property
     def right(self) -> Right | None:
@@ -80,6 +82,11 @@ class ApiView(APIView):
         super().check_permissions(request)
         if request.auth is not None:
             check_scope(request.auth, needed_scopes(self, self._method))
+
+    def check_commanding(self, is_commanding: bool = True) -> None:
+        """Require the scope `operate` for a commanding request, if a token was sent. Raises PermissionDenied."""
+        assert self._method in self.commanding
+        check_commanding(self.request.auth, is_commanding)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Have a request with an Idempotency-Key answered once, after it was found to be permitted."""

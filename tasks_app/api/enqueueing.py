@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from tasks_app.api.scopes import check_commanding, runs_by_operate
 from tasks_app.engine import get_task
 from tasks_app.services.jobs import start_task
 
@@ -26,7 +27,8 @@ class EnqueuedSerializer(serializers.Serializer[Any]):
 
 
 def start(request: Request, task_name: str, *args: Any, **kwargs: Any) -> Response:
-    """Enqueue for the request's user, with its audit row, and answer. Raises the engine's errors."""
+    """Enqueue for the request's user, with its audit row, and answer. Raises PermissionDenied, the engine's errors."""
+    check_commanding(request.auth, runs_by_operate(task_name))
     job_id = start_task(task_name=task_name, args=args, kwargs=kwargs, user=request.user)
     return accepted(request, job_id, task_name)
 

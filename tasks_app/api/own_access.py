@@ -39,8 +39,10 @@ class TokenWishSerializer(StrictSerializer):
         choices=Scope.choices,
         required=False,
         allow_empty=False,
-        help_text="read: safe methods. write: changes. operate: send commands; cancel, retry, pause, run, clean up. "
-        "metrics: /metrics only. Without it: " + ", ".join(str(scope.value) for scope in DEFAULT_SCOPES) + ".",
+        help_text="read: safe methods. write: changes. operate: send commands; cancel, retry, pause, run, clean up; "
+        "with write, also by rules, saved commands and schedules. metrics: /metrics only. Without it: "
+        + ", ".join(str(scope.value) for scope in DEFAULT_SCOPES)
+        + ".",
     )
     expires_in_days = StrictIntegerField(
         min_value=1,

@@ -72,6 +72,7 @@ class Task(Generic[P, R]):
         split: Split | None = None,
         keeps_successes: bool = True,
         startable: bool = True,
+        needs_operate: bool = True,
         other_queues: Sequence[str] = (),
         arguments: ArgumentChecker | None = None,
     ) -> None:
@@ -89,6 +90,7 @@ class Task(Generic[P, R]):
         self.split = split
         self.keeps_successes = keeps_successes
         self.is_startable = startable
+        self.needs_operate = needs_operate
         self.queues = (queue, *other_queues)
         self._timeout_seconds = timeout_seconds
         self._max_attempts = max_attempts

@@ -40,6 +40,7 @@ def task(
     split: Split | None = None,
     keeps_successes: bool = True,
     startable: bool = True,
+    needs_operate: bool = True,
     other_queues: Sequence[str] = (),
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
@@ -58,6 +59,9 @@ def task(
     With `keeps_successes=False` a job that succeeds at its first attempt leaves no row, unless a person or a schedule asked for
     it, or it belongs to a group, a chain or a callback. The function bears repetition: no stored success keeps
     it from running again after a crash.
+
+    An API token takes the scope `operate` to have the task run, at once or on a schedule; with `needs_operate=False` the scope
+    `write` does, too: for what programs ask for every day and that changes nothing but what it makes.
 
     With `startable=False` only code makes jobs of the task: it is not among those that people may start. `other_queues` are
     further queues on which code may put a job of it: `get_task(name).on_queue(queue)`.
@@ -84,6 +88,7 @@ def task(
             split=split,
             keeps_successes=keeps_successes,
             startable=startable,
+            needs_operate=needs_operate,
             other_queues=other_queues,
         )
         register(registered)

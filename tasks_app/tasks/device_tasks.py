@@ -12,13 +12,25 @@ from tasks_app.services.argument_bounds import DeviceId
 from tasks_app.services.devices import calculate_statistics, check_offline, check_plans, record_trips, update_status
 
 
-@task(queue="positions", schedulable=True, permission="tasks_app.view_position", members=operates_device)
+@task(
+    queue="positions",
+    schedulable=True,
+    permission="tasks_app.view_position",
+    members=operates_device,
+    needs_operate=False,
+)
 def calculate_device_statistics(device_id: DeviceId, period: Literal["24h", "7d", "30d"] = "24h") -> dict[str, Any]:
     """Distance, driving times and speeds of a device over the last 24h, 7d or 30d."""
     return calculate_statistics(device_id=device_id, period=period, now=timezone.now())
 
 
-@task(queue="positions", schedulable=True, permission="tasks_app.change_device", members=operates_device)
+@task(
+    queue="positions",
+    schedulable=True,
+    permission="tasks_app.change_device",
+    members=operates_device,
+    needs_operate=False,
+)
 def update_device_status(
     device_id: DeviceId, status: Literal["online", "offline", "unknown"] | None = None
 ) -> dict[str, Any]:

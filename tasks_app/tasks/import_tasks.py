@@ -15,7 +15,7 @@ from tasks_app.services.argument_bounds import RowId
 from tasks_app.services.intake import import_upload, sweep_stuck_uploads
 
 
-@task(queue="reports", timeout_seconds=3600, permission="tasks_app.add_position")
+@task(queue="reports", timeout_seconds=3600, permission="tasks_app.add_position", needs_operate=False)
 def import_positions_file(upload_id: RowId) -> dict[str, Any]:
     """Store the positions of an uploaded file."""
     return import_upload(upload_id=upload_id, now=timezone.now())

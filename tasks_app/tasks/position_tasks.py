@@ -30,6 +30,7 @@ def _process_single_positions(calls: list[BatchCall]) -> list[dict[str, Any]]:
 @task(
     queue="positions",
     permission="tasks_app.add_position",
+    needs_operate=False,
     lane=lane_key_of_batch,
     split=split_batch,
     combine=combine_results,
@@ -45,6 +46,7 @@ def process_position_batch(position_data_list: list[dict[str, Any]]) -> dict[str
 @task(
     queue="positions",
     permission="tasks_app.add_position",
+    needs_operate=False,
     lane=device_of,
     batch=_process_single_positions,
     max_batch=MAX_BATCH,

@@ -12,6 +12,7 @@ from django.contrib.admin.options import InlineModelAdmin
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from tasks_app.api.scopes import needed_scopes, runs_by_operate
 from tasks_app.engine import Task, registered_tasks
 from tasks_app.queries.access import Right
 from trackerproject.staff_groups import FIRST_GROUPS, GROUPS
@@ -24,12 +25,27 @@ manager; each includes the ones before). Staff may do, in every fleet, what thei
 staff without permissions may do nothing. Who may change a thing may look at it. Superusers may do everything. "Own" is what a
 person asked for or what is about them.
 """
+API_TEXT = """
+An API token needs one of the scopes in the last column besides the rights of its owner; log-in sessions need none. A request is
+**commanding**, and takes the scope `operate` as well as `write`, if by it commands go to devices or a task of `operate` (see
+[below](#tasks)) runs, now or later:
+
+* to make a rule with a command, or change a rule that has one, also one that is switched off;
+* to change a saved command, which rules, people and programs send by its name or number;
+* to allow a fleet's rules more commands (`rule_commands`);
+* to make, change or try out a schedule of a task of `operate`.
+
+What only makes less happen takes `write` alone: to take the command away from a rule, to do nothing but switch the rule off, to
+delete rules, schedules and saved commands, to allow a fleet's rules fewer commands. What happens to devices is not commanding
+either: a rule with a command answers positions, geofences, limits and plans as they are, by whatever scope they were written.
+"""
 TASKS_TEXT = """
 Asked for by every way in: the API, the admin, a schedule when it is saved, switched on or run now, a retry, a job that is
 hurried. The pages of jobs and schedules ask for their own permissions besides. "Members": people without the permission may
 make calls about devices they operate, reports they see, or themselves. A schedule that is due runs for the system and
 checks no rights, so delete the schedules of users who leave. A user with a shell on the
-machine (`manage.py`) may do everything. Tasks of no permission are for superusers.
+machine (`manage.py`) may do everything. Tasks of no permission are for superusers. The scope is what an API token needs to
+start the task or to save a schedule of it; to repeat a job, hurry it or run a schedule now takes `operate` of every task.
 """
 GROUPS_TEXT = """
 Migrations make four groups for staff, each with all permissions of those before it: Read only, Operator (acts: jobs,
@@ -47,6 +63,7 @@ class Operation:
     method: str
     route: str
     right: Right
+    scopes: str
 
 
 class _Holder:
@@ -69,8 +86,18 @@ def api_operations() -> list[Operation]:
     found = []
     for route, view in route_views(get_resolver()):
         rights = getattr(view, "rights", {})
-        found += [Operation(method, route, right) for method, right in rights.items() if hasattr(view, method.lower())]
+        found += [
+            Operation(method, route, right, token_scopes(view, method))
+            for method, right in rights.items()
+            if hasattr(view, method.lower())
+        ]
     return sorted(found, key=lambda one: (one.route, one.method))
+
+
+def token_scopes(view: Any, method: str) -> str:
+    """Return the scopes of which an API token needs one for this method of a view, as the page shows them."""
+    names = " or ".join(sorted(needed_scopes(view, method))) or "any"
+    return f"{names}, and operate if commanding" if method in view.commanding else names
 
 
 def route_views(resolver: URLResolver, prefix: str = "/") -> Iterable[tuple[str, Any]]:
@@ -111,7 +138,7 @@ def product_tasks() -> list[Task[Any, Any]]:
 
 def permission_page() -> str:
     """Return the page in Markdown."""
-    api = [[f"`{one.method} {one.route}`", *_cells(one.right)] for one in api_operations()]
+    api = [[f"`{one.method} {one.route}`", *_cells(one.right), one.scopes] for one in api_operations()]
     pages = [
         [f"`{page.opts.label_lower}`", *(_code(admin_asks(page, verb)) for verb in VERBS), _actions(page)]
         for page in admin_pages()
@@ -122,14 +149,20 @@ def permission_page() -> str:
         if letters != "----"
     ]
     tasks = [
-        [f"`{task.name}`", _code(task.permission or "superusers"), "members" if task.members else "–"]
+        [
+            f"`{task.name}`",
+            _code(task.permission or "superusers"),
+            "members" if task.members else "–",
+            "operate" if runs_by_operate(task.name) else "write",
+        ]
         for task in product_tasks()
     ]
     return "\n".join(
         [
             HEAD,
-            "## The API\n",
-            *_table(["Operation", "Role in the fleet", "Permission of staff", "Own"], api),
+            "## The API",
+            API_TEXT,
+            *_table(["Operation", "Role in the fleet", "Permission of staff", "Own", "Scope of a token"], api),
             "\n## The admin\n",
             *_table(["Page", *(f"To {verb}" for verb in VERBS), "Actions ask for"], pages),
             "\n## Groups",
@@ -137,7 +170,7 @@ def permission_page() -> str:
             *_table(["Rows of", *(f"To {verb}" for verb in VERBS)], groups),
             "\n## Tasks",
             TASKS_TEXT,
-            *_table(["Task", "Permission", "Without it"], tasks),
+            *_table(["Task", "Permission", "Without it", "Scope of a token"], tasks),
             "",
         ]
     )

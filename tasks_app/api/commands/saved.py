@@ -93,6 +93,9 @@ class SavedCommandView(ApiView):
     """One saved command."""
 
     rights = {"GET": VIEW_SAVED_COMMANDS, "PATCH": CHANGE_SAVED_COMMANDS, "DELETE": DELETE_SAVED_COMMANDS}
+    # Rules, people and programs send it by its number or name: another content is another command of theirs. A new one is sent
+    # by nobody before who may operate chose it, and of a deleted one nothing is sent.
+    commanding = ("PATCH",)
 
     @describe(
         "A saved command",
@@ -111,10 +114,12 @@ class SavedCommandView(ApiView):
         request=SavedCommandSerializer(partial=True),
         answers={200: SavedCommandSerializer},
         errors=(404,),
-        description="For managers of its fleet; to move it, also of the fleet it comes into.",
+        description="For managers of its fleet; to move it, also of the fleet it comes into. As it changes what rules and "
+        "people send, it takes the scope `operate` of an API token.",
     )
     def patch(self, request: Request, saved_id: int) -> Response:
         row = saved_command_for(request.user, saved_id, self.asked)
+        self.check_commanding()
         values = self.body(SavedCommandSerializer, partial=True)
         if values.get("fleet_id", row.fleet_id) != row.fleet_id:
             _check_fleet(request.user, values["fleet_id"], self.asked)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db import transaction
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,9 +15,13 @@ from tasks_app.api.lists import BY_ID, Filters, RowList, by_text
 from tasks_app.api.permissions import RowDecides, fleet_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe
+from tasks_app.api.scopes import allows_more
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import Fleet, FleetRole
 from tasks_app.queries.access import VIEW_FLEETS, Right, visible_fleets
+from tasks_app.services.rows import hold_row
+
+SCOPE_TEXT = "To allow more `rule_commands` takes the scope `operate` of an API token."
 
 
 class FleetSerializer(StrictModelSerializer):
@@ -43,6 +50,8 @@ class FleetListView(ApiView):
     """The fleets the caller is a member of."""
 
     rights = {"GET": VIEW_FLEETS, "POST": Right(None, "tasks_app.add_fleet")}
+    # Rules about every fleet send their commands to this one, too.
+    commanding = ("POST",)
 
     @describe(
         "List fleets",
@@ -55,10 +64,17 @@ class FleetListView(ApiView):
         return FLEETS.answer(request, visible_fleets(request.user))
 
     @describe(
-        "Make a fleet", name="fleets_create", tag="fleet", request=FleetSerializer, answers={201: FleetSerializer}
+        "Make a fleet",
+        name="fleets_create",
+        tag="fleet",
+        request=FleetSerializer,
+        answers={201: FleetSerializer},
+        description=SCOPE_TEXT,
     )
     def post(self, request: Request) -> Response:
-        fleet = saved(Fleet(), self.body(FleetSerializer))
+        values = self.body(FleetSerializer)
+        self.check_commanding(_allows_more(Fleet(), values))
+        fleet = saved(Fleet(), values)
         return Response(FleetSerializer(fleet).data, status=status.HTTP_201_CREATED)
 
 
@@ -71,6 +87,7 @@ class FleetView(ApiView):
         "PATCH": Right(FleetRole.MANAGER, "tasks_app.change_fleet"),
         "DELETE": Right(None, "tasks_app.delete_fleet"),
     }
+    commanding = ("PATCH",)
 
     @describe(
         "A fleet",
@@ -90,10 +107,16 @@ class FleetView(ApiView):
         request=FleetSerializer(partial=True),
         answers={200: FleetSerializer},
         errors=(404,),
+        description=SCOPE_TEXT,
     )
     def patch(self, request: Request, fleet_id: int) -> Response:
         fleet = fleet_for(request.user, fleet_id, self.asked)
-        return Response(FleetSerializer(saved(fleet, self.body(FleetSerializer, partial=True))).data)
+        values = self.body(FleetSerializer, partial=True)
+        with transaction.atomic():
+            hold_row(fleet)
+            self.check_commanding(_allows_more(fleet, values))
+            saved(fleet, values)
+        return Response(FleetSerializer(fleet).data)
 
     @describe(
         "Delete a fleet",
@@ -105,3 +128,8 @@ class FleetView(ApiView):
     )
     def delete(self, request: Request, fleet_id: int) -> Response:
         return deleted(fleet_for(request.user, fleet_id, self.asked))
+
+
+def _allows_more(fleet: Fleet, values: dict[str, Any]) -> bool:
+    """Whether a fleet with these values allows more commands to rules than it does now."""
+    return allows_more(fleet.rule_commands, values.get("rule_commands", fleet.rule_commands))

@@ -29,6 +29,7 @@ from tasks_app.api.schedules.fields import (
     schedule_values,
 )
 from tasks_app.api.schema import describe
+from tasks_app.api.scopes import runs_by_operate
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import ScheduleState, Scope
 from tasks_app.queries.access import Right
@@ -48,6 +49,9 @@ from tasks_app.services.schedules import (
 # Our names of the row's fields, where they differ.
 FIELD_NAMES = {"func": "task", "schedule_type": "type"}
 CHANGE_SCHEDULES = Right(None, "django_q.change_schedule")
+SCOPE_TEXT = (
+    "Of a task that sends commands, cleans up or keeps the system going it takes the scope `operate` of an API token."
+)
 
 
 class ScheduleApiView(ApiView):
@@ -66,12 +70,26 @@ class ScheduleApiView(ApiView):
         """Staff, as the permissions have made sure."""
         return self.request.user
 
+    @transaction.atomic
+    def stored(self, schedule: Schedule, body: dict[str, Any]) -> Schedule:
+        """Write the body's values into the row and save it. Raises serializers.ValidationError, RowGone, PermissionDenied.
+
+        Once it runs a task of `operate`, each change of it is one of what is run, and when: so by the task that it has then.
+        """
+        if schedule.pk is not None:
+            hold_row(schedule)
+        _set_values(schedule, body)
+        self.check_commanding(runs_by_operate(schedule.func or ""))
+        return _saved(self.user, schedule, body)
+
 
 SCHEDULES = RowList(ScheduleSerializer, filters=ScheduleFilters, orderings=BY_ID)
 
 
 class ScheduleListView(ScheduleApiView):
     """All of them, newest first, and making one."""
+
+    commanding = ("POST",)
 
     @describe(
         "List schedules (staff)",
@@ -90,10 +108,10 @@ class ScheduleListView(ScheduleApiView):
         tag="schedules",
         request=ScheduleBody,
         answers={201: ScheduleDetailSerializer},
-        description="Only tasks that are marked as schedulable; the arguments are checked against the task.",
+        description=f"Only tasks that are marked as schedulable; the arguments are checked against the task. {SCOPE_TEXT}",
     )
     def post(self, request: Request) -> Response:
-        schedule = _stored(self.user, Schedule(), self.body(ScheduleBody))
+        schedule = self.stored(Schedule(), self.body(ScheduleBody))
         return Response(_detail(schedule), status=status.HTTP_201_CREATED)
 
 
@@ -109,6 +127,7 @@ class ScheduleValidateView(ScheduleApiView):
     """A schedule, tried out."""
 
     rights = {"POST": Right(None, "django_q.add_schedule")}
+    commanding = ("POST",)
 
     @describe(
         "Check a schedule without making it (staff)",
@@ -116,12 +135,13 @@ class ScheduleValidateView(ScheduleApiView):
         tag="schedules",
         request=ScheduleBody,
         answers={200: ValidScheduleSerializer},
-        description="Checks all that making it checks, the task's own permission included; a 400 names what is wrong.",
+        description="Checks all that making it checks, the task's own permission and the token's scope included; a 400 names "
+        "what is wrong.",
     )
     def post(self, request: Request) -> Response:
         body = self.body(ScheduleBody)
         with transaction.atomic():
-            schedule = _stored(self.user, Schedule(), body)
+            schedule = self.stored(Schedule(), body)
             answer = ValidScheduleSerializer(_detail_values(schedule)).data
             transaction.set_rollback(True)
         return Response(answer)
@@ -129,6 +149,9 @@ class ScheduleValidateView(ScheduleApiView):
 
 class ScheduleView(ScheduleApiView):
     """One of them."""
+
+    # Not DELETE: of a schedule that is gone less is run.
+    commanding = ("PUT", "PATCH")
 
     @describe(
         "One schedule, with its next three runs (staff)",
@@ -148,9 +171,10 @@ class ScheduleView(ScheduleApiView):
         request=ScheduleBody,
         answers={200: ScheduleDetailSerializer},
         errors=(404,),
+        description=SCOPE_TEXT,
     )
     def put(self, request: Request, schedule_id: int) -> Response:
-        return Response(_detail(_stored(self.user, _schedule(schedule_id), self.body(ScheduleBody))))
+        return Response(_detail(self.stored(_schedule(schedule_id), self.body(ScheduleBody))))
 
     @describe(
         "Change a schedule (staff)",
@@ -159,11 +183,12 @@ class ScheduleView(ScheduleApiView):
         request=ScheduleBody(partial=True),
         answers={200: ScheduleDetailSerializer},
         errors=(404,),
+        description=SCOPE_TEXT,
     )
     def patch(self, request: Request, schedule_id: int) -> Response:
         serializer = ScheduleBody(data=json_body(request), partial=True)
         serializer.is_valid(raise_exception=True)
-        return Response(_detail(_stored(self.user, _schedule(schedule_id), serializer.validated_data)))
+        return Response(_detail(self.stored(_schedule(schedule_id), serializer.validated_data)))
 
     @describe("Delete a schedule (staff)", name="schedules_delete", tag="schedules", answers={204: None}, errors=(404,))
     def delete(self, request: Request, schedule_id: int) -> Response:
@@ -244,11 +269,7 @@ def _schedule(schedule_id: int) -> Schedule:
     return found
 
 
-@transaction.atomic
-def _stored(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
-    """Write the body's values into the row and save it. Raises serializers.ValidationError, RowGone."""
-    if schedule.pk is not None:
-        hold_row(schedule)
+def _set_values(schedule: Schedule, body: dict[str, Any]) -> None:
     readers: dict[str, Any] = {
         "args": format_args,
         "kwargs": format_kwargs,
@@ -259,6 +280,10 @@ def _stored(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
     for name, value in body.items():
         if name != "time_zone":
             setattr(schedule, column.get(name, name), readers[name](value) if name in readers else value)
+
+
+def _saved(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
+    """Save the row that has the body's values. Raises serializers.ValidationError."""
     if schedule.schedule_type == Schedule.MINUTES and schedule.minutes is None:
         raise serializers.ValidationError({"minutes": [_("The type minutes needs it.")]})
     state: ScheduleState | None = getattr(schedule, "state", None)
