@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from tasks_app.engine.storable import storable_text
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.management.acting import acting_user, add_user_option
 from tasks_app.management.command_tables import command_line, command_row, command_table
@@ -81,7 +82,9 @@ class Command(BaseCommand):
 
     def _send(self, options: dict[str, Any]) -> None:
         device = self._device(options["device"])
-        asked = {name: options[name] for name in ("way", "priority", "reason", "is_override", "idempotency_key")}
+        asked = {name: options[name] for name in ("way", "priority", "is_override")}
+        # Arguments of a shell that are no UTF-8 come as lone surrogates, which no database keeps.
+        asked |= {name: storable_text(options[name]) for name in ("reason", "idempotency_key")}
         try:
             command = request_command(
                 device=device,
@@ -132,7 +135,7 @@ class Command(BaseCommand):
         """Return the device of this unique id or number that the user may see. Raises CommandError."""
         devices = visible_devices(self.user).select_related("fleet", "access")
         number = text.removeprefix("#")
-        found = devices.filter(unique_id=text).first()
+        found = devices.filter(unique_id=storable_text(text)).first()
         if found is None and text.startswith("#") and number.isascii() and number.isdecimal() and len(number) < 19:
             found = devices.filter(pk=int(number)).first()
         if found is None:

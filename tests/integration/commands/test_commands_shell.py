@@ -48,6 +48,16 @@ def test_what_is_wrong_is_said_and_nothing_is_made(arguments, text, device):
     assert not Command.objects.exists()
 
 
+def test_arguments_that_are_no_utf_8_are_kept_as_escapes_or_refused(device):
+    run("send", device.unique_id, "reboot", "--reason", "a\udcff", "--key", "k\udcff")
+    command = Command.objects.get()
+    assert (command.reason, command.idempotency_key) == (r"a\udcff", r"k\udcff")
+    for wrong in ([device.unique_id + "\udcff", "reboot"], [device.unique_id, "custom", "--parameter", "text=\udcff"]):
+        with pytest.raises(CommandError):
+            run("send", *wrong)
+    assert Command.objects.count() == 1
+
+
 def test_an_account_has_its_own_rights_there(device, operator, foreign):
     assert "Queued" in run("send", device.unique_id, "reboot", "--user", operator.username)
     with pytest.raises(CommandError, match="may not send"):
