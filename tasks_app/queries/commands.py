@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
 from tasks_app.models import (
     WAKE_UP,
@@ -37,9 +38,17 @@ from tasks_app.queries.access import (
 REPORTED_WITHIN = timedelta(days=7)
 REPORTED_FIXES = 100
 
-TypesOfWay = Callable[[Device], frozenset[str]]
-# By way, in the order in which they are tried: set by the services' registry of ways, which this layer does not know.
-_types_of_ways: dict[str, TypesOfWay] = {}
+
+class KnownWay(Protocol):
+    """A way, as far as it says what it can express; see `services.commands.ways.base`."""
+
+    def types(self, device: Device) -> frozenset[str]: ...
+
+    def check(self, device: Device, command: OutgoingCommand) -> None: ...
+
+
+# By name, in the order in which they are tried: set by the services' registry of ways, which this layer does not know.
+_ways: dict[str, KnownWay] = {}
 
 # Codes of `Command.state_reason`; what stands behind ": " there is a detail.
 REASONS: dict[str, Any] = {
@@ -90,10 +99,10 @@ def command_state_label(name: str) -> str:
     return str(CommandState(name).label) if name in CommandState.values else name
 
 
-def set_types_of_ways(types_of_ways: Mapping[str, TypesOfWay]) -> None:
-    """Note what each way can express for a device."""
-    _types_of_ways.clear()
-    _types_of_ways.update(types_of_ways)
+def set_ways(ways: Mapping[str, KnownWay]) -> None:
+    """Note the ways, which say what they can express for a device."""
+    _ways.clear()
+    _ways.update(ways)
 
 
 def access_of(device: Device) -> DeviceAccess:
@@ -112,7 +121,7 @@ def access_by_identifier(unique_id: str) -> DeviceAccess:
 def chain_of(device: Device) -> list[str]:
     """Return the chain of a device as commands are tried: its own, else all ways that it has."""
     own = access_of(device).ways
-    return [way for way in own or _types_of_ways if way in _types_of_ways and _types_of_ways[way](device)]
+    return [way for way in own or _ways if way in _ways and _ways[way].types(device)]
 
 
 def ways_of(device: Device) -> list[str]:
@@ -123,7 +132,26 @@ def ways_of(device: Device) -> list[str]:
 def types_of(device: Device, way: str = "") -> frozenset[str]:
     """Return the types of commands that the device can be sent; by this way, if one is given."""
     ways = [one for one in ways_of(device) if way in ("", one)]
-    return frozenset().union(*(_types_of_ways[one](device) for one in ways))
+    return frozenset().union(*(_ways[one].types(device) for one in ways))
+
+
+def ways_for(device: Device, type_name: str, way: str = "") -> list[str]:
+    """Return the ways of the device's chain that can express this type; of these only `way`, if one is given."""
+    wanted = [one for one in access_of(device).ways or _ways if one in _ways and one != WAKE_UP and way in ("", one)]
+    return [one for one in wanted if type_name in _ways[one].types(device)]
+
+
+def why_inexpressible(device: Device, ways: Iterable[str], command: OutgoingCommand) -> InvalidCommand | None:
+    """Return why the first of these ways cannot express the values of a command, None where one of them can."""
+    refusals: list[InvalidCommand] = []
+    for way in ways:
+        try:
+            _ways[way].check(device, command)
+        except InvalidCommand as error:
+            refusals.append(error)
+        else:
+            return None
+    return refusals[0] if refusals else None
 
 
 def rights_to_send(type_name: str) -> list[Right]:

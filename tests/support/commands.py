@@ -13,7 +13,7 @@ from django.utils import timezone
 from tasks_app.ingest.trackers.base import EncodedCommand, OutgoingCommand
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.models import Command, Device, DeviceState, FleetMembership, FleetRole
-from tasks_app.queries.commands import set_types_of_ways
+from tasks_app.queries.commands import set_ways
 from tasks_app.services.commands import NothingWritten, SendOutcome, request_command, send_attempt, sweep_commands
 from tasks_app.services.commands.ways.registry import WAYS
 
@@ -62,6 +62,9 @@ class HeldWay:
     def types(self, device: Device) -> frozenset[str]:
         return self.known
 
+    def check(self, device: Device, command: OutgoingCommand) -> None:
+        """Refuse nothing."""
+
     def can_take(self, device: Device, command: Command) -> bool:
         return self.is_open
 
@@ -75,8 +78,7 @@ def use_ways(monkeypatch: Any, *ways: Any) -> None:
         monkeypatch.delitem(WAYS, name)
     for way in ways:
         monkeypatch.setitem(WAYS, way.name, way)
-    former = {name: way.types for name, way in WAYS.items()}
-    set_types_of_ways(former)
+    set_ways(WAYS)
 
 
 def manager_of(make_user: Callable[..., User], fleet: Any, name: str = "maria") -> User:

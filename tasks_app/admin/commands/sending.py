@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,7 +20,7 @@ from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, CommandType
 from tasks_app.models import Device, SavedCommand
 from tasks_app.queries.access import AnyUser
 from tasks_app.queries.commands import offered_types, visible_saved_commands
-from tasks_app.services.commands import GroupResult
+from tasks_app.services.commands import GroupResult, fitting
 from tasks_app.web.command_forms import CommandForm, form_for, form_for_many, needs_typing, posted, send, send_to_many
 from tasks_app.web.commands import parameters_text, shown_type, vehicle_text
 from tasks_app.web.quantities import units_of
@@ -149,7 +150,10 @@ def _count_text(count: int, all_of_them: int) -> str:
 def _saved_for(devices: list[Device], types: set[str], user: AnyUser) -> list[dict[str, Any]]:
     """Return the saved commands that may be sent to all of the devices: of their fleet, or of all fleets."""
     fleets = {device.fleet_id for device in devices}
-    rows = visible_saved_commands(user).filter(type__in=types) if devices else SavedCommand.objects.none()
+    found = visible_saved_commands(user).filter(type__in=types) if devices else SavedCommand.objects.none()
+    rows = [one for one in found.order_by("name", "pk") if one.fleet_id is None or fleets == {one.fleet_id}]
+    # Of many devices the dry run says which of them cannot take it.
+    offered = fitting(rows, devices[0], now=timezone.now()) if len(devices) == 1 else rows
     return [
         {
             "name": one.name,
@@ -157,8 +161,7 @@ def _saved_for(devices: list[Device], types: set[str], user: AnyUser) -> list[di
             "parameters": parameters_text(one),
             "url": f"{reverse('admin:tasks_app_command_send_type', args=[one.type])}?{_query(devices)}&saved={one.pk}",
         }
-        for one in rows.order_by("name", "pk")
-        if one.fleet_id is None or fleets == {one.fleet_id}
+        for one in offered
     ]
 
 

@@ -5,7 +5,7 @@ No function of a protocol does I/O or reads the clock. Units are brought into th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -27,7 +27,14 @@ class FrameTooLong(ValueError):
 
 
 class InvalidCommand(ValueError):
-    """A command that this protocol cannot express, with a sentence for people."""
+    """A command that this protocol cannot express, with a sentence for people.
+
+    `parameter` is the one whose value it cannot express, "" where it is not a value's fault.
+    """
+
+    def __init__(self, sentence: str, parameter: str = "") -> None:
+        super().__init__(sentence)
+        self.parameter = parameter
 
 
 @dataclass(slots=True)
@@ -156,6 +163,8 @@ class TrackerProtocol:
     """One protocol: its functions, Traccar's port as default, and the types of commands it can express.
 
     `cut` raises FrameTooLong, `decode` BadFrame, `encode` InvalidCommand. `decode` may change the session, nothing else.
+    `memories` are what sessions of different models remember, as far as it decides which commands they can be sent: a command
+    that none of them can express is refused before its tracker connects.
     """
 
     name: str
@@ -166,5 +175,6 @@ class TrackerProtocol:
     encode: Callable[[OutgoingCommand, TrackerSession], EncodedCommand]
     command_types: frozenset[str]
     relay_variants: tuple[RelayVariant, ...] = ()
+    memories: tuple[Mapping[str, Any], ...] = ({},)
     has_tcp: bool = True
     has_udp: bool = True

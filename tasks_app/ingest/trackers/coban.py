@@ -237,6 +237,8 @@ def _local_time(stamp: re.Match[str] | None) -> datetime | None:
 def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     """The command by its letter; a message with the keyword of that letter confirms it."""
     text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
+    if ";" in text[:-1]:
+        raise InvalidCommand(_("A text is one command: it has no ; but at its end."), "text")
     text = text if text.startswith("**,") else f"**,imei:{session.device_id},{text}"
     letter = field_at(text.split(","), 2).rstrip(";")
     name = f"{letter.lower()}t" if len(letter) == 1 and letter.isalpha() else ""
@@ -249,7 +251,8 @@ def _interval(seconds: int) -> str:
         count, rest = divmod(seconds, size_seconds)
         if rest == 0 and count <= (59 if unit == "s" else 99):
             return f"{count:02d}{unit}"
-    raise InvalidCommand(_("An interval above 59 seconds is a whole number of minutes up to 99, or of hours."))
+    sentence = _("An interval above 59 seconds is a whole number of minutes up to 99, or of hours.")
+    raise InvalidCommand(sentence, "interval_seconds")
 
 
 def _letter(letter: str) -> Callable[[dict[str, Any], TrackerSession], str]:

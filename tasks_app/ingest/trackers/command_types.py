@@ -150,7 +150,8 @@ def _error_of(parameter: Parameter, value: Any) -> Any:
         is_right = isinstance(value, int) and not isinstance(value, bool)
         within = is_right and parameter.minimum <= value <= parameter.maximum
         return None if within else _("Must be a whole number from %(minimum)s to %(maximum)s.") % _bounds(parameter)
-    is_text = isinstance(value, str) and value.isprintable() and parameter.minimum <= len(value) <= parameter.maximum
+    is_line = isinstance(value, str) and value.isprintable() and value.strip() != ""
+    is_text = is_line and parameter.minimum <= len(value) <= parameter.maximum
     return None if is_text else _("Must be a text of one line of at most %(maximum)s characters.") % _bounds(parameter)
 
 

@@ -323,7 +323,8 @@ def _interval(parameters: dict[str, Any], _session: TrackerSession) -> str:
     seconds = parameters["interval_seconds"]
     if seconds > MAX_INTERVAL_SECONDS:
         raise InvalidCommand(
-            _("These trackers take intervals of at most %(maximum)s seconds.") % {"maximum": MAX_INTERVAL_SECONDS}
+            _("These trackers take intervals of at most %(maximum)s seconds.") % {"maximum": MAX_INTERVAL_SECONDS},
+            "interval_seconds",
         )
     return f"TIMER,{seconds},{seconds}#"
 

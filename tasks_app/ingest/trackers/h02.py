@@ -310,13 +310,15 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     """The command with its time of day, which its confirmation echoes. A text may be a whole frame, or name and values."""
     text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
     if text.startswith("*"):
+        if "*" in text[1:] or "#" in text[:-1]:
+            raise InvalidCommand(_("A text is one frame: it has one * at its beginning and one # at its end."), "text")
         _maker, _id, name, clock, *_others = [*text.rstrip("#").split(","), "", "", ""]
         text = text if text.endswith("#") else f"{text}#"
     else:
         text = text.rstrip("#")
         name, _comma, values = text.partition(",")
         if not name or "#" in text or "*" in text:
-            raise InvalidCommand(_("A text is a whole frame, or name and values without * and #."))
+            raise InvalidCommand(_("A text is a whole frame, or name and values without * and #."), "text")
         clock = f"{command.now:%H%M%S}"
         parts = [
             session.memory.get(MAKER, DEFAULT_MAKER),

@@ -302,4 +302,6 @@ PROTOCOL = TrackerProtocol(
     encode=encode,
     command_types=frozenset(ENCODERS),
     relay_variants=RELAY_VARIANTS,
+    # A tracker's header is that of its messages, whatever its identifier.
+    memories=({"header": _Header(0, False, bytes(6), 0)},),
 )

@@ -76,7 +76,7 @@ def _firmware(command: OutgoingCommand, session: TrackerSession) -> Encoded:
     texts = {"firmware": lambda parameters, _session: str(parameters["url"])}
     url = command_text(command, session, texts, max_length=MAX_TEXT_LENGTH)
     if ";" in url:
-        raise InvalidCommand(_("The address must have no semicolon."))
+        raise InvalidCommand(_("The address must have no semicolon."), "url")
     body = bytes([_UPGRADE]) + url.encode("ascii") + b";" * 10
     return _CONTROL, body, f"{_CONTROL:04X} {_UPGRADE:02X} {url}"
 

@@ -327,6 +327,8 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     A text is sent as it is: its own last field is the serial, where it is one.
     """
     text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH).removesuffix("$")
+    if "$" in text:
+        raise InvalidCommand(_("A text is one command: it has no $ but at its end."), "text")
     serial = text.rpartition(",")[2] if command.type == "custom" else f"{command.number & 0xFFFF:04X}"
     text = f"{text}$" if command.type == "custom" else f"{text}{serial}$"
     name = text.removeprefix("AT+").partition("=")[0] if "=" in text else ""
@@ -360,7 +362,7 @@ def _output(is_on: bool, session: TrackerSession) -> str:
 
 def _one_output(parameters: dict[str, Any], session: TrackerSession) -> str:
     if parameters["output"] != 1:
-        raise InvalidCommand(_("Only output 1 can be switched alone: the command sets all outputs."))
+        raise InvalidCommand(_("Only output 1 can be switched alone: the command sets all outputs."), "output")
     return _output(parameters["is_on"], session)
 
 

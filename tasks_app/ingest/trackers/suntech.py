@@ -363,11 +363,11 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     return EncodedCommand(f"{text}\r".encode("ascii"), text, name=name)
 
 
-def _command(names: tuple[str, str], session: TrackerSession) -> str:
+def _command(names: tuple[str, str], session: TrackerSession, parameter: str = "") -> str:
     prefix = session.memory.get(PREFIX, DEFAULT_PREFIX)
     name = names[0] if prefix else names[1]
     if not name:
-        raise InvalidCommand(_("This model has no such command."))
+        raise InvalidCommand(_("This model has no such command."), parameter)
     return f"{prefix}CMD;{session.device_id};02;{name}" if prefix else f"CMD;{session.device_id};{name}"
 
 
@@ -376,7 +376,7 @@ def _named(names: tuple[str, str]) -> Callable[[dict[str, Any], TrackerSession],
 
 
 def _output(parameters: dict[str, Any], session: TrackerSession) -> str:
-    return _command(_OUTPUTS.get((parameters["output"], parameters["is_on"]), ("", "")), session)
+    return _command(_OUTPUTS.get((parameters["output"], parameters["is_on"]), ("", "")), session, "output")
 
 
 _TEXTS: Texts = {
@@ -393,4 +393,5 @@ PROTOCOL = TrackerProtocol(
     decode=decode,
     encode=encode,
     command_types=frozenset(_TEXTS),
+    memories=({PREFIX: DEFAULT_PREFIX}, {PREFIX: ""}),
 )

@@ -30,7 +30,7 @@ def _outputs(session: TrackerSession) -> int:
 def _set_output(output: int, is_on: bool, session: TrackerSession) -> str:
     count = max(_outputs(session), output)
     if output > 4:
-        raise InvalidCommand(_("These trackers have at most %(maximum)s outputs.") % {"maximum": 4})
+        raise InvalidCommand(_("These trackers have at most %(maximum)s outputs.") % {"maximum": 4}, "output")
     states = ["?"] * count
     states[output - 1] = "1" if is_on else "0"
     return f"setdigout {''.join(states)}"

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -21,6 +22,7 @@ from tasks_app.pages.device import find_device, frame
 from tasks_app.pages.lists import CursorField, FilterForm, address_with, rows_behind
 from tasks_app.queries.access import CANCEL_COMMANDS, SEND_COMMANDS, VIEW_COMMANDS, has_right
 from tasks_app.queries.commands import access_of, visible_saved_commands, ways_of
+from tasks_app.services.commands import fitting
 from tasks_app.web.command_forms import form_for, kind_offered, needs_typing, posted, send
 from tasks_app.web.commands import (
     command_context,
@@ -68,9 +70,9 @@ def device_commands(request: HttpRequest, device_id: int) -> HttpResponse:
 
 def _saved(request: HttpRequest, device: Device, types: set[str]) -> list[dict[str, Any]]:
     rows = visible_saved_commands(request.user).filter(type__in=types).order_by("name", "pk") if types else []
-    return [
-        {"saved": one, "parameters": parameters_text(one)} for one in rows if one.fleet_id in (None, device.fleet_id)
-    ]
+    of_fleet = [one for one in rows if one.fleet_id in (None, device.fleet_id)]
+    fits = fitting(of_fleet, device, now=timezone.now())
+    return [{"saved": one, "parameters": parameters_text(one)} for one in fits]
 
 
 def _reach(device: Device) -> list[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from tasks_app.services.commands.answers import record_answer
 from tasks_app.services.commands.attempts import Clock, Encode, NothingWritten, SendOutcome, Write, send_attempt
+from tasks_app.services.commands.checking import fitting
 from tasks_app.services.commands.controlling import cancel_command, confirm_command
 from tasks_app.services.commands.deciding import has_safety_rules, may_rule_send
 from tasks_app.services.commands.groups import GroupResult, GroupRow, request_commands
@@ -37,6 +38,7 @@ __all__ = [
     "cancel_command",
     "confirm_command",
     "fetch_command",
+    "fitting",
     "has_safety_rules",
     "match_results",
     "may_rule_send",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from redis import RedisError
 
+from tasks_app.ingest.trackers.base import OutgoingCommand
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParameters, check_parameters
-from tasks_app.models import Command, CommandState, Device, DeviceState, Fleet
+from tasks_app.models import Command, CommandState, Device, DeviceState, Fleet, SavedCommand
 from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, Right, has_right
-from tasks_app.queries.commands import reason_text, rights_to_send, types_of
+from tasks_app.queries.commands import reason_text, rights_to_send, ways_for, why_inexpressible
 from tasks_app.queries.position_buffer import newest_waiting_fix
 from tasks_app.services.commands.deciding import filled, has_safety_rules, is_possible_expiry, safety_refusal
 from tasks_app.services.commands.refusals import CommandRefused
@@ -84,20 +85,17 @@ def checked_command(
     """
     if errors := _shape_errors(request, now):
         raise _invalid(errors)
-    kind = COMMAND_TYPES[request.type]
     _check_rights(request, device)
-    try:
-        parameters = check_parameters(request.type, request.parameters_for(device))
-    except InvalidParameters as error:
-        raise _invalid({f"parameters.{name}": text for name, text in error.errors.items()}) from error
-    _check_offered(request, device)
-    needs_person = kind.is_dangerous and settings.COMMANDS["NEED_SECOND_PERSON"]
-    if kind.is_dangerous and not needs_person:
-        _check_typed(request, device.name if typed_wanted is None else typed_wanted)
+    parameters = _checked_parameters(request, device)
+    ways = _offered_ways(request, device)
+    _check_expressible(device, ways, OutgoingCommand(request.type, parameters, 1, now))
+    _check_typed(request, device.name if typed_wanted is None else typed_wanted)
     not_before = request.not_before if request.not_before and request.not_before > now else None
     if not_before is None:
         state = vehicle_states([device.pk], request.type) if states is None else states
         _check_state(request.type, state.get(device.pk), is_override=request.is_override, now=now)
+    kind = COMMAND_TYPES[request.type]
+    needs_person = kind.is_dangerous and settings.COMMANDS["NEED_SECOND_PERSON"]
     seconds = kind.expiry_seconds if request.expires_in_seconds is None else request.expires_in_seconds
     return Command(
         device=device,
@@ -229,16 +227,66 @@ def _check_rights(request: Request, device: Device) -> None:
         )
 
 
-def _check_offered(request: Request, device: Device) -> None:
+def _checked_parameters(request: Request, device: Device) -> dict[str, Any]:
+    """Return the parameters, with defaults. Raises CommandRefused, not_encodable where they are wrong for this device alone."""
+    try:
+        return check_parameters(request.type, request.parameters_for(device))
+    except InvalidParameters as error:
+        found = _invalid({f"parameters.{name}": text for name, text in error.errors.items()})
+    if request.is_template and not _parameter_errors(request.type, request.parameters):
+        found.code = "not_encodable"
+    raise found
+
+
+def _parameter_errors(type_name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what no command of this type can have as parameters, by name."""
+    try:
+        check_parameters(type_name, parameters)
+    except InvalidParameters as error:
+        return error.errors
+    return {}
+
+
+def _offered_ways(request: Request, device: Device) -> list[str]:
     if not device.is_active:
         raise CommandRefused("not_offered", reason_text("device_inactive"))
-    if request.type not in types_of(device, request.way):
-        field = "way" if request.way and request.type in types_of(device) else "type"
+    ways = ways_for(device, request.type, request.way)
+    if not ways:
+        field = "way" if request.way and ways_for(device, request.type) else "type"
         sentence = _("There is no way to send this command to this device.")
         raise CommandRefused("not_offered", sentence, {field: sentence})
+    return ways
+
+
+def fitting(saved: Iterable[SavedCommand], device: Device, *, now: datetime) -> list[SavedCommand]:
+    """Return the saved commands whose values some way to the device can express, as far as that is known."""
+    ways: dict[str, list[str]] = {}
+
+    def fits(one: SavedCommand) -> bool:
+        request = Request(type=one.type, parameters=one.parameters, user=None, is_template=True)
+        try:
+            parameters = _checked_parameters(request, device)
+        except CommandRefused:
+            return False
+        if one.type not in ways:
+            ways[one.type] = ways_for(device, one.type)
+        return why_inexpressible(device, ways[one.type], OutgoingCommand(one.type, parameters, 1, now)) is None
+
+    return [one for one in saved if fits(one)]
+
+
+def _check_expressible(device: Device, ways: Iterable[str], command: OutgoingCommand) -> None:
+    """Raise CommandRefused (not_encodable) where none of these ways can express these values for the device."""
+    error = why_inexpressible(device, ways, command)
+    if error is not None:
+        field = f"parameters.{error.parameter}" if error.parameter else "type"
+        raise CommandRefused("not_encodable", error, {field: error})
 
 
 def _check_typed(request: Request, wanted: str) -> None:
+    """Require of a dangerous type that it was confirmed by typing, where no second person confirms it."""
+    if not COMMAND_TYPES[request.type].is_dangerous or settings.COMMANDS["NEED_SECOND_PERSON"]:
+        return
     if request.typed_name.strip() != wanted.strip():
         sentence = _("Type %(text)s to confirm.") % {"text": wanted}
         raise CommandRefused("invalid", sentence, {"typed_name": sentence})

@@ -55,7 +55,8 @@ def may_rule_send(allowed: str, type_name: str) -> bool:
 
 def is_possible_expiry(kind: CommandType, seconds: int) -> bool:
     """Return whether a command of this type may hold for so long."""
-    return not isinstance(seconds, bool) and kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
+    is_whole = isinstance(seconds, int) and not isinstance(seconds, bool)
+    return is_whole and kind.min_expiry_seconds <= seconds <= kind.max_expiry_seconds
 
 
 def filled(parameters: dict[str, Any], *, name: str, unique_id: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 class CommandRefused(Exception):
     """A request that is not carried out: `code` for machines, a sentence for people, `errors` by field.
 
-    Codes: invalid, not_permitted, not_offered, unsafe, conflict (the idempotency key came with another request), too_many,
-    too_late (the command was sent or has ended), own (nobody confirms their own).
+    Codes: invalid, not_permitted, not_offered, not_encodable (no way to the device can express these values), unsafe, conflict
+    (the idempotency key came with another request), too_many, too_late (the command was sent or has ended), own (nobody
+    confirms their own).
     """
 
     def __init__(self, code: str, sentence: Any, errors: Mapping[str, Any] | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
-from tasks_app.queries.commands import set_types_of_ways
+from tasks_app.queries.commands import set_ways
 from tasks_app.services.commands.ways.registry import WAYS
 from tests.support.commands import HeldWay, Wire, manager_of, use_ways
 from tests.support.traccar_server import TOKEN, TraccarServer, running_traccar
@@ -41,7 +41,7 @@ def way(monkeypatch) -> Iterator[HeldWay]:
     use_ways(monkeypatch, held)
     yield held
     monkeypatch.undo()
-    set_types_of_ways({name: one.types for name, one in WAYS.items()})
+    set_ways(WAYS)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from tasks_app.models import AuditEntry, Command, CommandAttempt, DeviceAccess
+from tasks_app.services.commands import CommandRefused
 from tests.support import receiver as answers
 from tests.support.sent_commands import ask_for, attempts_of, give_access, send_now, stand_still, state_of
 
@@ -74,9 +75,11 @@ def test_the_device_s_own_password_and_relay_go_before_those_of_its_protocol(rea
     send_now(reachable)
     assert [json.loads(one.body)["text"] for one in receiver.received] == ["arm0wn-one", "DYD,0wn-one#"]
     assert "0wn-one" not in repr([*CommandAttempt.objects.values(), *AuditEntry.objects.values()])
-    DeviceAccess.objects.update(encrypted_password="of-another-key")
     Command.objects.update(state="done")
     command = ask_for(reachable, staff, "engine_resume")
+    DeviceAccess.objects.update(encrypted_password="of-another-key")
+    with pytest.raises(CommandRefused, match="enter it again"):
+        ask_for(reachable, staff, "engine_resume")
     send_now(reachable)
     assert len(receiver.received) == 2
     assert state_of(command) == "failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tasks_app.ingest.trackers.base import OutgoingCommand
 from tasks_app.models import Command, Device
 
 
@@ -15,6 +16,13 @@ class Way(Protocol):
 
     def types(self, device: Device) -> frozenset[str]:
         """Return the types of commands that this way can express for the device; none where the device has not this way."""
+        ...
+
+    def check(self, device: Device, command: OutgoingCommand) -> None:
+        """Raise InvalidCommand where this way cannot express such a command, of its types, for the device as it is set up now.
+
+        Asked before the command is stored, too: what only a connection shows does not count against it.
+        """
         ...
 
     def can_take(self, device: Device, command: Command) -> bool:

@@ -53,6 +53,10 @@ class PollWay:
         # Its first request while a command waits says what it can be sent.
         return _TYPES["json"] if CommandWay.POLL in access_of(device).ways else frozenset()
 
+    def check(self, device: Device, command: OutgoingCommand) -> None:
+        if (form := form_of(device.pk)) is not None:
+            encode(form, command, 0, command.now)
+
     def can_take(self, device: Device, command: Command) -> bool:
         return command.type in self.types(device)
 
@@ -212,7 +216,8 @@ def _action(text: str) -> dict[str, Any]:
     except msgspec.MsgspecError:
         message = None
     if not isinstance(message, dict) or not isinstance(message.get("action"), str):
-        raise InvalidCommand(_('A text for OwnTracks is a JSON object with an action, such as {"action": "dump"}.'))
+        sentence = _('A text for OwnTracks is a JSON object with an action, such as {"action": "dump"}.')
+        raise InvalidCommand(sentence, "text")
     return message
 
 

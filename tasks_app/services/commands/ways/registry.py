@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks_app.queries.commands import set_types_of_ways
+from tasks_app.queries.commands import set_ways
 from tasks_app.services.commands.ways.base import Way
 from tasks_app.services.commands.ways.poll import PollWay
 from tasks_app.services.commands.ways.session import SessionWay
@@ -13,4 +13,4 @@ from tasks_app.services.commands.ways.wake_up import WakeUpWay
 _ALL: tuple[Way, ...] = (WakeUpWay(), SessionWay(), TraccarWay(), PollWay(), SmsWay())
 
 WAYS: dict[str, Way] = {way.name: way for way in _ALL}
-set_types_of_ways({way.name: way.types for way in _ALL})
+set_ways(WAYS)

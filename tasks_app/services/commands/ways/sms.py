@@ -55,6 +55,9 @@ class SmsWay:
         types = sms_types(access.protocol)
         return types if has_validity() else frozenset(one for one in types if not COMMAND_TYPES[one].is_dangerous)
 
+    def check(self, device: Device, command: OutgoingCommand) -> None:
+        text_for(command, device)
+
     def can_take(self, device: Device, command: Command) -> bool:
         return command.type in self.types(device)
 
@@ -78,16 +81,20 @@ class SmsWay:
 
 def message_of(outgoing: OutgoingCommand, device: Device, command_pk: int, expires_at: datetime) -> Message:
     """Return the message of a command. Raises InvalidCommand."""
+    reference = f"{command_pk}-{outgoing.number}"
+    validity_seconds = max(MIN_VALIDITY_SECONDS, int((expires_at - outgoing.now).total_seconds()))
+    return Message(text_for(outgoing, device), reference, validity_seconds)
+
+
+def text_for(outgoing: OutgoingCommand, device: Device) -> str:
+    """Return the text of a command to the device, with its password. Raises InvalidCommand."""
     access = access_of(device)
     if COMMAND_TYPES[outgoing.type].is_dangerous and not has_validity():
         raise InvalidCommand(_("The settings do not say how the SMS provider learns how long a message holds."))
     session = replace(
         as_set_up(TrackerSession(device_id=device.unique_id), access, access.protocol), password=password_of(access)
     )
-    text = sms_text(access.protocol, outgoing, session)
-    reference = f"{command_pk}-{outgoing.number}"
-    validity_seconds = max(MIN_VALIDITY_SECONDS, int((expires_at - outgoing.now).total_seconds()))
-    return Message(text, reference, validity_seconds)
+    return sms_text(access.protocol, outgoing, session)
 
 
 def encoded(message: Message, access: DeviceAccess) -> EncodedCommand:

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand, TrackerSession
+from tasks_app.ingest.trackers.command_texts import host_of, text_parameter
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 
 # Of one message; trackers read no second part.
@@ -40,7 +41,7 @@ def sms_text(protocol: str, command: OutgoingCommand, session: TrackerSession) -
     else:
         encoded = PROTOCOLS[protocol].encode(command, session)
         text = teltonika_sms(encoded.text, session.password) if protocol == "teltonika" else encoded.text
-    return checked_text(text)
+    return checked_text(text, text_parameter(command.type))
 
 
 def teltonika_sms(text: str, password: str) -> str:
@@ -48,10 +49,10 @@ def teltonika_sms(text: str, password: str) -> str:
     return f"{password or ' '} {text}"
 
 
-def checked_text(text: str) -> str:
+def checked_text(text: str, parameter: str = "") -> str:
     """Return the text. Raises InvalidCommand for one that does not fit into one message as every network carries it."""
     if len(text) > MAX_CHARACTERS or not text.isascii():
-        raise InvalidCommand(_("An SMS to a tracker has at most 160 characters of ASCII."))
+        raise InvalidCommand(_("An SMS to a tracker has at most 160 characters of ASCII."), parameter)
     return text
 
 
@@ -66,7 +67,7 @@ def _coban_interval(seconds: int) -> str:
     for unit, length_seconds in (("s", 1), ("m", 60), ("h", 3600)):
         if seconds // length_seconds <= 255:
             return f"{seconds // length_seconds:03}{unit}"
-    raise InvalidCommand(_("The interval is too long for this tracker."))
+    raise InvalidCommand(_("The interval is too long for this tracker."), "interval_seconds")
 
 
 _COBAN_TEXTS: dict[str, Callable[[str, _Parameters], str]] = {
@@ -77,5 +78,5 @@ _COBAN_TEXTS: dict[str, Callable[[str, _Parameters], str]] = {
     "reboot": lambda password, _: f"reset{password}",
     "position_interval": lambda password, given: f"fix{_coban_interval(given['interval_seconds'])}***n{password}",
     "overspeed_alarm": lambda password, given: f"speed{password} {given['speed_kph']:03}",
-    "set_server": lambda password, given: f"adminip{password} {given['host']} {given['port']}",
+    "set_server": lambda password, given: f"adminip{password} {host_of(given)} {given['port']}",
 }

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.base import EncodedCommand, InvalidCommand, OutgoingCommand
+from tasks_app.ingest.trackers.command_texts import host_of
 from tasks_app.models import Command, CommandWay, Device, DeviceState
 from tasks_app.queries.commands import access_of
 from tasks_app.services.commands.attempts import NothingWritten, send_attempt
@@ -50,7 +51,7 @@ _ATTRIBUTES: dict[str, Callable[[_Parameters], _Parameters]] = {
     "output": lambda given: {"index": given["output"], "data": "1" if given["is_on"] else "0"},
     "set_odometer": lambda given: {"data": str(given["odometer_meters"])},
     "firmware": lambda given: {"data": given["url"]},
-    "set_server": lambda given: {"server": given["host"], "port": given["port"]},
+    "set_server": lambda given: {"server": host_of(given), "port": given["port"]},
     "custom": lambda given: {"data": given["text"]},
 }
 TYPES = frozenset(_NAMES)
@@ -64,6 +65,9 @@ class TraccarWay:
 
     def types(self, device: Device) -> frozenset[str]:
         return TYPES if _is_set() and _is_forwarded(device) else frozenset()
+
+    def check(self, device: Device, command: OutgoingCommand) -> None:
+        encode(command)
 
     def can_take(self, device: Device, command: Command) -> bool:
         return command.type in self.types(device)

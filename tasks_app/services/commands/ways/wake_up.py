@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from tasks_app.ingest.trackers.base import InvalidCommand
+from tasks_app.ingest.trackers.base import InvalidCommand, OutgoingCommand
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import WAKE_UP, Command, CommandState, CommandWay, Device, DeviceAccess
 from tasks_app.queries.commands import access_of
@@ -40,6 +40,9 @@ class WakeUpWay:
         if not is_set or not {WAKE_UP, CommandWay.SESSION} <= set(access.ways) or access.protocol not in PROTOCOLS:
             return frozenset()
         return PROTOCOLS[access.protocol].command_types
+
+    def check(self, device: Device, command: OutgoingCommand) -> None:
+        """Refuse nothing: the ways behind this one express the command."""
 
     def can_take(self, device: Device, command: Command) -> bool:
         if session_of(device.unique_id) is not None:
