@@ -1,6 +1,6 @@
 """Arguments of tasks: what they mean beside their type, relative times in them, and what is wrong with a call."""
 
-from tasks_app.services.arguments.checking import call_problems, named_problem
+from tasks_app.services.arguments.checking import call_problems, check_calls_by, named_problem
 from tasks_app.services.arguments.relative import resolve_times
 from tasks_app.services.arguments.rules import LocalDay, OneOf, RangeTime, Reference, rule_of
 
@@ -10,6 +10,7 @@ __all__ = [
     "RangeTime",
     "Reference",
     "call_problems",
+    "check_calls_by",
     "named_problem",
     "resolve_times",
     "rule_of",

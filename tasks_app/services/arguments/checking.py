@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,10 @@ from tasks_app.utils.iso_times import time_of
 # The problem of the call as a whole.
 WHOLE = ""
 
+# Gets the arguments of a call by name; returns a sentence for each that is wrong.
+CallCheck = Callable[[Mapping[str, Any]], dict[str, str]]
+_checks: dict[str, CallCheck] = {}
+
 
 def call_problems(
     task: Task[Any, Any], args: Sequence[Any], kwargs: dict[str, Any], *, at: datetime, zone: ZoneInfo
@@ -30,7 +34,17 @@ def call_problems(
     except InvalidArguments as error:
         return named_problem(task, error)
     named = task.arguments.by_name(args, kwargs)
-    return {**_missing(task, named), **_disorder(task, named, zone)}
+    return {**_missing(task, named), **_disorder(task, named, zone)} or _further(task, named)
+
+
+def check_calls_by(task_name: str, check: CallCheck) -> None:
+    """Have calls of a task checked by this function too, where nothing else is wrong with them."""
+    _checks[task_name] = check
+
+
+def _further(task: Task[Any, Any], named: dict[str, Any]) -> dict[str, str]:
+    check = _checks.get(task.name)
+    return check(named) if check else {}
 
 
 def named_problem(task: Task[Any, Any], error: Exception) -> dict[str, str]:

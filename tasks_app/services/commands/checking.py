@@ -114,6 +114,23 @@ def checked_command(
     )
 
 
+def standing_errors(request: Request, device: Device, *, now: datetime) -> dict[str, Any]:
+    """Return by field what is wrong with a request whenever it is made: of a schedule, before its first run.
+
+    Rights and the vehicle's state are those of each run. A device that has no way yet may get one.
+    """
+    if errors := _shape_errors(request, now):
+        return errors
+    try:
+        parameters = _checked_parameters(request, device)
+        _check_typed(request, device.name)
+        ways = ways_for(device, request.type, request.way)
+        _check_expressible(device, ways, OutgoingCommand(request.type, parameters, 1, now))
+    except CommandRefused as refusal:
+        return refusal.errors
+    return {}
+
+
 def check_safety(type_name: str, device: Device, *, is_override: bool, now: datetime) -> None:
     """Raise CommandRefused (unsafe) where a command of this type must not be sent now."""
     states = vehicle_states([device.pk], type_name)

@@ -6,11 +6,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from tasks_app.engine import PermanentError, current_job
 from tasks_app.models import Device
+from tasks_app.services.arguments import check_calls_by
+from tasks_app.services.commands.checking import Request, standing_errors
 from tasks_app.services.commands.refusals import CommandRefused
 from tasks_app.services.commands.requesting import request_command
+
+
+def problems_of_call(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return what would make every run of such a call fail, by its arguments."""
+    device = Device.objects.select_related("fleet", "access").filter(pk=arguments["device_id"]).first()
+    if device is None:
+        return {}
+    request = Request(
+        type=arguments["type"],
+        parameters=arguments.get("parameters") or {},
+        user=None,
+        way=arguments.get("way") or "",
+        expires_in_seconds=arguments.get("expires_in_seconds"),
+        reason=arguments.get("reason") or "",
+        typed_name=arguments.get("typed_name") or "",
+    )
+    problems: dict[str, str] = {}
+    for field, sentence in standing_errors(request, device, now=timezone.now()).items():
+        name, _separator, parameter = field.partition(".")
+        problems.setdefault(name, f"{parameter}: {sentence}" if parameter else str(sentence))
+    return problems
+
+
+check_calls_by("send_command", problems_of_call)
 
 
 def request_in_job(*, device_pk: int, type: str, parameters: Mapping[str, Any], **options: Any) -> dict[str, Any]:

@@ -117,6 +117,37 @@ def test_a_rule_says_of_which_device_its_command_was_refused(gt06, fleet, operat
     assert SENTENCE in event.data["result"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"parameters": A_DAY}, f"parameters: interval_seconds: {SENTENCE}"),
+        (
+            {"parameters": {"interval_seconds": 0}},
+            "parameters: interval_seconds: Must be a whole number from 5 to 86400.",
+        ),
+        ({"parameters": {}}, "parameters: interval_seconds: Required."),
+        ({"parameters": {"interval_seconds": 60}, "expires_in_seconds": 1}, "expires_in_seconds: "),
+        ({"type": "factory_reset"}, "typed_name: Type Van 1 to confirm."),
+        ({"parameters": {"interval_seconds": 60}}, ""),
+    ],
+    ids=str,
+)
+def test_a_schedule_whose_every_run_would_fail_is_not_saved(arguments, words, gt06, staff):
+    api = api_of(staff)
+    kwargs = {"device_id": gt06.pk, "type": "position_interval", **arguments}
+    body = {"name": "Nightly", "task": "send_command", "type": "cron", "cron": "0 3 * * *", "kwargs": kwargs}
+    answer = api.post("/api/tasks/schedules", body, format="json")
+    assert answer.status_code == (400 if words else 201), answer.json()
+    if words:
+        assert words in answer.json()["fields"]["kwargs"][0]
+
+
+def test_a_schedule_for_a_device_that_was_never_connected_is_saved(device, staff):
+    kwargs = {"device_id": device.pk, "type": "position_interval", "parameters": A_DAY}
+    body = {"name": "Nightly", "task": "send_command", "type": "cron", "cron": "0 3 * * *", "kwargs": kwargs}
+    assert api_of(staff).post("/api/tasks/schedules", body, format="json").status_code == 201
+
+
 # --- Ways ---
 
 
