@@ -13,7 +13,7 @@ from django.utils import timezone
 from tasks_app.ingest.trackers.base import EncodedCommand, OutgoingCommand
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.models import Command, Device, DeviceState, FleetMembership, FleetRole
-from tasks_app.queries.commands import set_ways
+from tasks_app.queries.commands import _ways as known_ways
 from tasks_app.services.commands import NothingWritten, SendOutcome, request_command, send_attempt, sweep_commands
 from tasks_app.services.commands.ways.registry import WAYS
 
@@ -73,12 +73,13 @@ class HeldWay:
 
 
 def use_ways(monkeypatch: Any, *ways: Any) -> None:
-    """Let these be the only ways."""
-    for name in list(WAYS):
-        monkeypatch.delitem(WAYS, name)
-    for way in ways:
-        monkeypatch.setitem(WAYS, way.name, way)
-    set_ways(WAYS)
+    """Let these be the only ways, until the test has ended; then all are there again, in their order."""
+    for known in (WAYS, known_ways):
+        # What goes last comes back first.
+        for name in reversed(list(known)):
+            monkeypatch.delitem(known, name)
+        for way in ways:
+            monkeypatch.setitem(known, way.name, way)
 
 
 def manager_of(make_user: Callable[..., User], fleet: Any, name: str = "maria") -> User:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
-from tasks_app.queries.commands import set_ways
-from tasks_app.services.commands.ways.registry import WAYS
 from tests.support.commands import HeldWay, Wire, manager_of, use_ways
 from tests.support.traccar_server import TOKEN, TraccarServer, running_traccar
 
@@ -35,13 +33,11 @@ def sms_settings(settings, receiver) -> dict:
 
 
 @pytest.fixture
-def way(monkeypatch) -> Iterator[HeldWay]:
+def way(monkeypatch) -> HeldWay:
     """The only way, which can take every type."""
     held = HeldWay()
     use_ways(monkeypatch, held)
-    yield held
-    monkeypatch.undo()
-    set_ways(WAYS)
+    return held
 
 
 @pytest.fixture
