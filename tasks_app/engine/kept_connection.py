@@ -11,6 +11,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import hiredis
@@ -30,10 +31,12 @@ class _Link:
     operating system need no polling. A socket with TLS keeps Python's.
     """
 
-    __slots__ = ("_reader", "_socket", "connection")
+    __slots__ = ("_reader", "_socket", "connection", "used_at")
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        # time.monotonic() of the last answer.
+        self.used_at = 0.0
         self._socket = connection._sock
         self._reader = hiredis.Reader(
             replyError=connection._parser.parse_error, protocolError=redis.InvalidResponse, notEnoughData=_MORE
@@ -64,7 +67,12 @@ class _Link:
             raise redis.TimeoutError("Redis did not answer in time.") from error
         except OSError as error:
             raise redis.ConnectionError(f"The connection broke: {error}") from error
+        self.used_at = monotonic()
         return answers
+
+    def is_stale(self) -> bool:
+        """Return whether it was idle for so long that a firewall may have forgotten it: no answer would come, and no error."""
+        return monotonic() - self.used_at >= self.connection.health_check_interval > 0
 
 
 def _use_timeouts_of_system(plain: socket.socket, seconds: float) -> None:
@@ -139,8 +147,11 @@ class CallerClient(redis.Redis):
                 break
             # One that a fork inherited is its parent's. Behind Sentinel the pool disowns connections to a master that it
             # knows to be replaced.
-            if link.connection.pid == os.getpid() and pool.owns_connection(link.connection):
+            if link.connection.pid != os.getpid() or not pool.owns_connection(link.connection):
+                continue
+            if not link.is_stale():
                 return link
+            link.connection.disconnect()
         connection = pool.connection_class(**pool.connection_kwargs)
         connection.connect()
         return _Link(connection)

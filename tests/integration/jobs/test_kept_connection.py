@@ -82,6 +82,16 @@ def test_a_connection_that_the_server_closed_is_replaced(script):
     assert {job_id.state, probe.probe_note.delay("later").state} == {"queued"}
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used_again(script):
+    """A firewall may have forgotten it, and no answer would come: the first request of the morning would fail."""
+    client().evalsha(script, 1, KEY, 1)
+    first = kept()
+    first.used_at -= first.connection.health_check_interval
+    assert client().evalsha(script, 1, KEY, 1) == 2
+    assert kept() is not first
+    assert not first.connection.is_connected
+
+
 def test_an_answer_that_is_an_error_leaves_the_connection_in_order(script):
     client().evalsha(script, 1, KEY, 5)
     first = kept()
